@@ -1,0 +1,168 @@
+//! A certificate chain with its private key, checked once when it arrives so that nothing behind can fail on it.
+
+use std::fmt;
+use std::sync::Arc;
+
+use rustls::crypto::aws_lc_rs;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::sign::CertifiedKey;
+use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
+
+/// Certificates a chain may have; more is refused.
+const MAX_CHAIN: usize = 10;
+
+/// A usable chain and key. Equal when the chain is: the key is checked to belong to it.
+pub struct Certificate {
+    key: Arc<CertifiedKey>,
+    names: Vec<String>,
+    not_before: i64,
+    not_after: i64,
+}
+
+/// Why PEM data is not a usable certificate and key. Never holds any of the data.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CertificateError {
+    /// The certificate part is not PEM, or has no certificate.
+    #[error("tls.crt holds no PEM certificate")]
+    NoCertificate,
+    /// More certificates than a chain may have.
+    #[error("tls.crt holds more than {MAX_CHAIN} certificates")]
+    ChainTooLong,
+    /// The leaf is not a readable X.509 certificate.
+    #[error("the first certificate in tls.crt is not readable as X.509")]
+    Unreadable,
+    /// The key part is not PEM, has no private key, or is encrypted.
+    #[error("tls.key holds no unencrypted PEM private key (PKCS#1, PKCS#8 or SEC1)")]
+    NoKey,
+    /// The key is of a kind or size that is not supported.
+    #[error(
+        "the private key is of a kind or size that is not supported (RSA of 2048 to 8192 bits, ECDSA P-256, P-384 or P-521, or Ed25519)"
+    )]
+    UnsupportedKey,
+    /// The key does not belong to the leaf.
+    #[error("the private key in tls.key does not belong to the first certificate in tls.crt")]
+    KeyMismatch,
+}
+
+impl Certificate {
+    /// Reads a PEM chain, leaf first, and a PEM private key (`kubernetes.io/tls` Secret: `tls.crt`, `tls.key`).
+    pub fn parse(chain_pem: &[u8], key_pem: &[u8]) -> Result<Self, CertificateError> {
+        let mut chain = Vec::new();
+        for item in CertificateDer::pem_slice_iter(chain_pem) {
+            chain.push(item.map_err(|_| CertificateError::NoCertificate)?);
+            if chain.len() > MAX_CHAIN {
+                return Err(CertificateError::ChainTooLong);
+            }
+        }
+        let leaf = chain.first().ok_or(CertificateError::NoCertificate)?;
+        let (_, parsed) = X509Certificate::from_der(leaf).map_err(|_| CertificateError::Unreadable)?;
+        let names = names_of(&parsed);
+        let validity = parsed.validity();
+        let (not_before, not_after) = (validity.not_before.timestamp(), validity.not_after.timestamp());
+
+        let key = PrivateKeyDer::from_pem_slice(key_pem).map_err(|_| CertificateError::NoKey)?;
+        let key = aws_lc_rs::sign::any_supported_type(&key).map_err(|_| CertificateError::UnsupportedKey)?;
+        let key = CertifiedKey::new(chain, key);
+        match key.keys_match() {
+            Ok(()) => {}
+            Err(rustls::Error::InconsistentKeys(rustls::InconsistentKeys::KeyMismatch)) => {
+                return Err(CertificateError::KeyMismatch);
+            }
+            Err(_) => return Err(CertificateError::UnsupportedKey),
+        }
+        Ok(Self { key: Arc::new(key), names, not_before, not_after })
+    }
+
+    /// Chain and signing key, as the TLS library takes them.
+    pub fn key(&self) -> &Arc<CertifiedKey> {
+        &self.key
+    }
+
+    /// DNS names of the leaf: its subject alternative names, or its common name when it has none.
+    pub fn names(&self) -> &[String] {
+        &self.names
+    }
+
+    /// Start of validity, seconds since the Unix epoch.
+    pub fn not_before(&self) -> i64 {
+        self.not_before
+    }
+
+    /// End of validity, seconds since the Unix epoch.
+    pub fn not_after(&self) -> i64 {
+        self.not_after
+    }
+
+    /// Whether the leaf's key is RSA, ECDSA or EdDSA: a second certificate is of use only with another kind.
+    pub fn algorithm(&self) -> rustls::SignatureAlgorithm {
+        self.key.key.algorithm()
+    }
+}
+
+fn names_of(certificate: &X509Certificate<'_>) -> Vec<String> {
+    let mut names = Vec::new();
+    if let Ok(Some(extension)) = certificate.subject_alternative_name() {
+        for name in &extension.value.general_names {
+            if let GeneralName::DNSName(name) = name {
+                names.push(name.to_ascii_lowercase());
+            }
+        }
+        return names;
+    }
+    names.extend(
+        certificate.subject().iter_common_name().filter_map(|cn| cn.as_str().ok()).map(str::to_ascii_lowercase),
+    );
+    names
+}
+
+impl PartialEq for Certificate {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.key, &other.key) || self.key.cert == other.key.cert
+    }
+}
+
+impl Eq for Certificate {}
+
+impl fmt::Debug for Certificate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { key: _, names, not_before: _, not_after } = self;
+        f.debug_struct("Certificate").field("names", names).field("not_after", not_after).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pair(names: &[&str]) -> (String, String) {
+        let made =
+            rcgen::generate_simple_self_signed(names.iter().map(ToString::to_string).collect::<Vec<_>>()).unwrap();
+        (made.cert.pem(), made.signing_key.serialize_pem())
+    }
+
+    #[test]
+    fn a_pair_is_read_with_its_names() {
+        let (chain, key) = pair(&["a.example", "*.b.example"]);
+        let certificate = Certificate::parse(chain.as_bytes(), key.as_bytes()).unwrap();
+        assert_eq!(certificate.names(), ["a.example", "*.b.example"]);
+        assert!(certificate.not_after() > certificate.not_before());
+        assert!(!format!("{certificate:?}").contains("key"));
+    }
+
+    #[test]
+    fn what_is_unusable_says_why() {
+        let (chain, key) = pair(&["a.example"]);
+        let (_, other) = pair(&["a.example"]);
+        let parse = |c: &str, k: &str| Certificate::parse(c.as_bytes(), k.as_bytes()).unwrap_err();
+        assert_eq!(parse("", &key), CertificateError::NoCertificate);
+        assert_eq!(parse("garbage", &key), CertificateError::NoCertificate);
+        assert_eq!(parse(&key, &key), CertificateError::NoCertificate);
+        assert_eq!(parse(&chain, ""), CertificateError::NoKey);
+        assert_eq!(parse(&chain, &chain), CertificateError::NoKey);
+        assert_eq!(parse(&chain, &other), CertificateError::KeyMismatch);
+        assert_eq!(parse(&chain.repeat(11), &key), CertificateError::ChainTooLong);
+        let der = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+        assert_eq!(parse(der, &key), CertificateError::Unreadable);
+    }
+}

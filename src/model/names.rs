@@ -1,0 +1,257 @@
+//! Names with rules: of hosts, and of the Kubernetes objects that findings and routes come from.
+
+use std::fmt;
+use std::sync::Arc;
+
+/// A DNS host name in the form that is compared: lower case, no port, no trailing dot, A-labels (RFC 5890) as given.
+///
+/// At most 253 bytes of labels of 1 to 63 bytes of `[a-z0-9_-]`, no label starting or ending with a hyphen,
+/// and not an IPv4 address (the Ingress API refuses those too).
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Hostname(Arc<str>);
+
+/// Why a string is not a host name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum HostnameError {
+    /// No characters at all.
+    #[error("it is empty")]
+    Empty,
+    /// Over 253 bytes.
+    #[error("it is longer than 253 characters")]
+    TooLong,
+    /// A label is empty, over 63 bytes, or has a hyphen at an end.
+    #[error("a label between dots is empty, longer than 63 characters, or starts or ends with a hyphen")]
+    Label,
+    /// Something other than letters, digits, hyphens, underscores and dots.
+    #[error("it has characters that host names cannot have (ports, paths and schemes do not belong here)")]
+    Character,
+    /// An IP address, which cannot be a rule's host.
+    #[error("it is an IP address")]
+    Address,
+    /// A `*` anywhere but as the whole first label, or with nothing behind it.
+    #[error("a wildcard must be exactly the first label, as in *.example.com")]
+    Wildcard,
+}
+
+impl Hostname {
+    /// Parses a host name, lower-casing it and dropping one trailing dot.
+    pub fn parse(text: &str) -> Result<Self, HostnameError> {
+        let text = text.strip_suffix('.').unwrap_or(text);
+        if text.is_empty() {
+            return Err(HostnameError::Empty);
+        }
+        if text.len() > 253 {
+            return Err(HostnameError::TooLong);
+        }
+        if !text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.')) {
+            return Err(HostnameError::Character);
+        }
+        let is_label = |l: &str| !l.is_empty() && l.len() <= 63 && !l.starts_with('-') && !l.ends_with('-');
+        if !text.split('.').all(is_label) {
+            return Err(HostnameError::Label);
+        }
+        if text.parse::<std::net::Ipv4Addr>().is_ok() {
+            return Err(HostnameError::Address);
+        }
+        Ok(Self(text.to_ascii_lowercase().into()))
+    }
+
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// What is behind the first dot, if anything: the part a one-label wildcard shares.
+    pub fn parent(&self) -> Option<&str> {
+        self.0.split_once('.').map(|(_, parent)| parent)
+    }
+}
+
+impl std::borrow::Borrow<str> for Hostname {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Hostname {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Which hosts a unit of the table answers for.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum HostPattern {
+    /// One host.
+    Exact(Hostname),
+    /// `*.` and the name held here: exactly one more label in front of it.
+    Wildcard(Hostname),
+    /// Every host that no other unit claims: rules without a host.
+    Any,
+}
+
+impl HostPattern {
+    /// Parses the `host` of an Ingress rule or an entry of `tls.hosts`: empty is any host, `*.example.com` a wildcard.
+    pub fn parse(text: &str) -> Result<Self, HostnameError> {
+        if text.is_empty() {
+            return Ok(Self::Any);
+        }
+        match text.strip_prefix("*.") {
+            Some(rest) => match Hostname::parse(rest) {
+                Ok(name) => Ok(Self::Wildcard(name)),
+                Err(HostnameError::Empty) => Err(HostnameError::Wildcard),
+                Err(_) if rest.contains('*') => Err(HostnameError::Wildcard),
+                Err(error) => Err(error),
+            },
+            None if text.contains('*') => Err(HostnameError::Wildcard),
+            None => Hostname::parse(text).map(Self::Exact),
+        }
+    }
+
+    /// Whether a certificate name (a DNS name, possibly `*.…`) covers this pattern.
+    pub fn is_covered_by(&self, certificate_name: &str) -> bool {
+        let wanted = match self {
+            Self::Exact(host) => host.as_str(),
+            Self::Wildcard(parent) => {
+                return certificate_name.strip_prefix("*.").is_some_and(|n| n.eq_ignore_ascii_case(parent.as_str()));
+            }
+            Self::Any => return true,
+        };
+        match certificate_name.strip_prefix("*.") {
+            Some(parent) => wanted.split_once('.').is_some_and(|(_, rest)| rest.eq_ignore_ascii_case(parent)),
+            None => wanted.eq_ignore_ascii_case(certificate_name),
+        }
+    }
+}
+
+impl fmt::Display for HostPattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Exact(host) => host.fmt(f),
+            Self::Wildcard(parent) => write!(f, "*.{parent}"),
+            Self::Any => f.write_str("*"),
+        }
+    }
+}
+
+/// Namespace and name of an object. Cluster-scoped objects have an empty namespace.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ObjectName {
+    /// Namespace; empty for cluster-scoped kinds.
+    pub namespace: Arc<str>,
+    /// Name within the namespace.
+    pub name: Arc<str>,
+}
+
+impl ObjectName {
+    /// A name from its two parts.
+    pub fn new(namespace: impl Into<Arc<str>>, name: impl Into<Arc<str>>) -> Self {
+        Self { namespace: namespace.into(), name: name.into() }
+    }
+}
+
+impl fmt::Display for ObjectName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.namespace.is_empty() { f.write_str(&self.name) } else { write!(f, "{}/{}", self.namespace, self.name) }
+    }
+}
+
+impl fmt::Debug for ObjectName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// The kinds of objects Tidegate reads, and `File` for a manifest that yields none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[expect(missing_docs, reason = "the variants are the Kubernetes kinds of the same names")]
+pub enum ObjectKind {
+    Ingress,
+    IngressClass,
+    Service,
+    EndpointSlice,
+    Secret,
+    /// A manifest file or one of its documents, which could not be read as an object.
+    File,
+}
+
+impl ObjectKind {
+    /// The kind as Kubernetes writes it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ingress => "Ingress",
+            Self::IngressClass => "IngressClass",
+            Self::Service => "Service",
+            Self::EndpointSlice => "EndpointSlice",
+            Self::Secret => "Secret",
+            Self::File => "File",
+        }
+    }
+}
+
+/// One object: its kind and name. Prints as `Ingress shop/web`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ObjectRef {
+    /// What it is.
+    pub kind: ObjectKind,
+    /// Which one it is; for `File` the path, with an empty namespace.
+    pub name: ObjectName,
+}
+
+impl fmt::Display for ObjectRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.kind.as_str(), self.name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hosts_are_normalised_or_refused() {
+        let good = [
+            ("Example.COM.", "example.com"),
+            ("a", "a"),
+            ("xn--bcher-kva.example", "xn--bcher-kva.example"),
+            ("a_b.c", "a_b.c"),
+        ];
+        for (text, expected) in good {
+            assert_eq!(Hostname::parse(text).unwrap().as_str(), expected);
+        }
+        let long = "a.".repeat(127) + "com";
+        for (text, expected) in [
+            ("", HostnameError::Empty),
+            (".", HostnameError::Empty),
+            (long.as_str(), HostnameError::TooLong),
+            ("a..b", HostnameError::Label),
+            ("-a.b", HostnameError::Label),
+            ("a:80", HostnameError::Character),
+            ("[::1]", HostnameError::Character),
+            ("bücher.example", HostnameError::Character),
+            ("10.0.0.1", HostnameError::Address),
+        ] {
+            assert_eq!(Hostname::parse(text), Err(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_wildcard_is_the_whole_first_label() {
+        assert_eq!(HostPattern::parse("*.Foo.com").unwrap().to_string(), "*.foo.com");
+        assert_eq!(HostPattern::parse("").unwrap(), HostPattern::Any);
+        for text in ["*", "*.", "a.*.b", "*a.b", "*.*.b"] {
+            assert_eq!(HostPattern::parse(text), Err(HostnameError::Wildcard), "{text}");
+        }
+    }
+
+    #[test]
+    fn certificate_names_cover_one_label() {
+        let covers = |host: &str, name: &str| HostPattern::parse(host).unwrap().is_covered_by(name);
+        assert!(covers("a.foo.com", "A.foo.com"));
+        assert!(covers("a.foo.com", "*.foo.com"));
+        assert!(!covers("a.b.foo.com", "*.foo.com"));
+        assert!(!covers("foo.com", "*.foo.com"));
+        assert!(covers("*.foo.com", "*.foo.com"));
+        assert!(!covers("*.foo.com", "a.foo.com"));
+    }
+}

@@ -1,0 +1,126 @@
+//! Findings about users' objects. A problem is data that is reported to the object's author, never a Rust error.
+
+use std::fmt;
+
+use super::names::ObjectRef;
+
+/// How bad a finding is for traffic.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Severity {
+    /// Something is ignored or doubtful; everything that was asked for is served.
+    Warning,
+    /// Part of what the object asks for is not served.
+    Error,
+}
+
+impl Severity {
+    /// Lower-case name, as in logs and metrics.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Warning => "warning",
+            Self::Error => "error",
+        }
+    }
+}
+
+/// The kind of a finding: stable, so that metrics, Events and alerts can name it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum ProblemCode {
+    /// A manifest file or document cannot be read as YAML, JSON or an object of its kind.
+    InvalidManifest,
+    /// An object lacks a field that it cannot do without, or holds a value outside its rules.
+    InvalidField,
+    /// A rule's or TLS entry's host is not a DNS name or a one-label wildcard.
+    InvalidHost,
+    /// A path is not absolute, holds what no request path can, or its type is unknown.
+    InvalidPath,
+    /// An annotation's value does not parse.
+    InvalidAnnotation,
+    /// An annotation with our prefix that we do not know.
+    UnknownAnnotation,
+    /// An older Ingress already has the same host and path, host-wide setting or default backend.
+    Conflict,
+    /// The class name that an Ingress asks for names no IngressClass.
+    ClassNotFound,
+    /// The class has parameters that we do not understand.
+    UnsupportedParameters,
+    /// A backend of kind `resource`, which we do not serve.
+    UnsupportedBackend,
+    /// A Service that does not exist.
+    ServiceNotFound,
+    /// A Service of a type that we do not route to.
+    UnsupportedService,
+    /// A port that the Service does not have.
+    PortNotFound,
+    /// A port whose protocol is not TCP.
+    UnsupportedProtocol,
+    /// An EndpointSlice, or an address in one, that cannot be used.
+    EndpointRejected,
+    /// A Secret that does not exist.
+    SecretNotFound,
+    /// A Secret that holds no usable certificate and key.
+    InvalidSecret,
+    /// The certificate does not cover the host it is asked to serve.
+    CertificateMismatch,
+    /// The certificate is expired or not yet valid.
+    CertificateExpired,
+}
+
+impl ProblemCode {
+    /// CamelCase name, usable as the reason of an Event and as a metric label.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::InvalidManifest => "InvalidManifest",
+            Self::InvalidField => "InvalidField",
+            Self::InvalidHost => "InvalidHost",
+            Self::InvalidPath => "InvalidPath",
+            Self::InvalidAnnotation => "InvalidAnnotation",
+            Self::UnknownAnnotation => "UnknownAnnotation",
+            Self::Conflict => "Conflict",
+            Self::ClassNotFound => "ClassNotFound",
+            Self::UnsupportedParameters => "UnsupportedParameters",
+            Self::UnsupportedBackend => "UnsupportedBackend",
+            Self::ServiceNotFound => "ServiceNotFound",
+            Self::UnsupportedService => "UnsupportedService",
+            Self::PortNotFound => "PortNotFound",
+            Self::UnsupportedProtocol => "UnsupportedProtocol",
+            Self::EndpointRejected => "EndpointRejected",
+            Self::SecretNotFound => "SecretNotFound",
+            Self::InvalidSecret => "InvalidSecret",
+            Self::CertificateMismatch => "CertificateMismatch",
+            Self::CertificateExpired => "CertificateExpired",
+        }
+    }
+}
+
+/// One finding about one object.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Problem {
+    /// The object that carries the fault: where its author will look.
+    pub object: ObjectRef,
+    /// The field or annotation, as a path into the object: `spec.rules[0].http.paths[1].backend`.
+    pub field: String,
+    /// What kind of fault it is.
+    pub code: ProblemCode,
+    /// Whether traffic suffers.
+    pub severity: Severity,
+    /// What is wrong and what follows from it, one sentence without a final full stop.
+    pub message: String,
+    /// What to do about it, one sentence without a final full stop.
+    pub remedy: String,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{}: {}: {}: {}: {}. {}.",
+            self.severity.as_str(),
+            self.object,
+            self.field,
+            self.code.as_str(),
+            self.message,
+            self.remedy
+        )
+    }
+}

@@ -1,0 +1,3 @@
+//! Where objects come from. Whatever the source, it delivers the plain view of `objects`, one change at a time.
+
+pub mod objects;
