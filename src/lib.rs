@@ -1,4 +1,12 @@
 //! Tidegate: a Kubernetes Ingress controller that is its own proxy. See `docs/architecture.md` for the picture.
 
+pub mod admin;
+pub mod http1;
+pub mod lifecycle;
 pub mod model;
+pub mod observe;
+pub mod proxy;
+pub mod routing;
 pub mod source;
+pub mod translate;
+pub mod upstream;

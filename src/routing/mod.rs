@@ -1,0 +1,1 @@
+//! The compiled table: which route answers for a host and a path.

@@ -1,0 +1,1 @@
+//! Living upstreams: endpoint sets, balancing and connection pools. They outlive snapshots.
