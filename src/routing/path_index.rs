@@ -1,0 +1,251 @@
+//! Finds a host's route for a path: Exact before Prefix, then the longest Prefix.
+//!
+//! Regular expressions, once a dialect asks for them, are a third list beside the two kinds here.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry as Slot;
+use std::sync::Arc;
+
+use foldhash::fast::RandomState;
+
+use super::canonical::RulePath;
+use crate::model::PathMatch;
+
+/// Keys up to which a list in order of precedence beats hashing.
+const FEW: usize = 8;
+
+/// Positions in a host's list of routes, by path.
+#[derive(Debug)]
+pub(super) enum PathIndex {
+    /// In order of precedence.
+    Few(Box<[(Key, u32)]>),
+    /// By hash.
+    Many(Box<Maps>),
+}
+
+/// What is looked for. A rule whose path is not in canonical form has two keys, so that a request that spells it as the
+/// rule does finds it in either form.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Key {
+    Exact(Arc<str>),
+    /// Without trailing slashes; empty for the root.
+    Prefix(Arc<str>),
+}
+
+#[derive(Debug)]
+pub(super) struct Maps {
+    exact: PathMap,
+    prefix: PathMap,
+    /// Length of the longest Exact key, in bytes: longer paths are not hashed.
+    longest_exact: usize,
+    /// A bit for each number of elements that Prefix keys have; the uppermost stands for all from 63 up.
+    depths: u64,
+    /// The most elements a Prefix key has: a path of thousands is not hashed thousands of times.
+    deepest: usize,
+}
+
+type PathMap = HashMap<Arc<str>, u32, RandomState>;
+
+impl PathIndex {
+    /// Indexes paths that stand in order of precedence where the rules of this module do not decide. Paths that no
+    /// request can have are left out.
+    pub(super) fn build<'a>(paths: impl Iterator<Item = &'a PathMatch>) -> Self {
+        let mut winners: HashMap<Key, (u32, usize), RandomState> = HashMap::default();
+        let mut spellings = Vec::new();
+        for (path, at) in paths.zip(0..) {
+            let Some(RulePath { canonical, written }) = RulePath::parse(path.path()) else { continue };
+            let key = Key::new(path, &canonical);
+            if canonical != written {
+                spellings.push((Key::new(path, &written), key.clone()));
+            }
+            match winners.entry(key) {
+                Slot::Vacant(slot) => {
+                    slot.insert((at, canonical.len()));
+                }
+                // Of `/foo` and `/foo/`, both Prefix, the longer one gets all that either matches.
+                Slot::Occupied(mut slot) if slot.get().1 < canonical.len() => {
+                    slot.insert((at, canonical.len()));
+                }
+                Slot::Occupied(_) => {}
+            }
+        }
+        for (written, canonical) in spellings {
+            if let Some(winner) = winners.get(&canonical).copied() {
+                winners.entry(written).or_insert(winner);
+            }
+        }
+        let keys = winners.into_iter().map(|(key, (at, _))| (key, at));
+        if keys.len() <= FEW { Self::few(keys.collect()) } else { Self::Many(Box::new(Maps::new(keys))) }
+    }
+
+    fn few(mut keys: Vec<(Key, u32)>) -> Self {
+        // Prefix keys that match one path are prefixes of each other: the longer is the deeper.
+        keys.sort_unstable_by_key(|(key, at)| match key {
+            Key::Exact(_) => (0, 0, *at),
+            Key::Prefix(path) => (1, usize::MAX - path.len(), *at),
+        });
+        Self::Few(keys.into())
+    }
+
+    /// The route for a path that starts with a slash.
+    pub(super) fn find(&self, path: &str) -> Option<u32> {
+        match self {
+            Self::Few(keys) => keys.iter().find(|(key, _)| key.matches(path)).map(|(_, at)| *at),
+            Self::Many(maps) => maps.find_exact(path).or_else(|| maps.find_prefix(path)),
+        }
+    }
+}
+
+impl Key {
+    fn new(rule: &PathMatch, path: &str) -> Self {
+        match rule {
+            PathMatch::Exact(_) => Self::Exact(path.into()),
+            PathMatch::Prefix(_) => Self::Prefix(path.trim_end_matches('/').into()),
+        }
+    }
+
+    fn matches(&self, path: &str) -> bool {
+        match self {
+            Self::Exact(key) => **key == *path,
+            Self::Prefix(key) => path.strip_prefix(&**key).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')),
+        }
+    }
+}
+
+impl Maps {
+    fn new(keys: impl Iterator<Item = (Key, u32)>) -> Self {
+        let mut maps =
+            Self { exact: PathMap::default(), prefix: PathMap::default(), longest_exact: 0, depths: 0, deepest: 0 };
+        for (key, at) in keys {
+            match key {
+                Key::Exact(path) => {
+                    maps.longest_exact = maps.longest_exact.max(path.len());
+                    maps.exact.insert(path, at);
+                }
+                Key::Prefix(path) => {
+                    let depth = path.bytes().filter(|&b| b == b'/').count();
+                    maps.deepest = maps.deepest.max(depth);
+                    maps.depths |= depth_bit(depth);
+                    maps.prefix.insert(path, at);
+                }
+            }
+        }
+        maps
+    }
+
+    fn find_exact(&self, path: &str) -> Option<u32> {
+        if path.len() > self.longest_exact {
+            return None;
+        }
+        self.exact.get(path).copied()
+    }
+
+    fn find_prefix(&self, path: &str) -> Option<u32> {
+        let ends = memchr::memchr_iter(b'/', path.as_bytes()).chain([path.len()]);
+        let mut found = None;
+        for (depth, end) in ends.take(self.deepest.saturating_add(1)).enumerate() {
+            if self.depths & depth_bit(depth) != 0
+                && let Some(at) = self.prefix.get(&path[..end])
+            {
+                found = Some(*at);
+            }
+        }
+        found
+    }
+}
+
+fn depth_bit(depth: usize) -> u64 {
+    1 << depth.min(63)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn index(paths: &[PathMatch]) -> PathIndex {
+        PathIndex::build(paths.iter())
+    }
+
+    fn exact(path: &str) -> PathMatch {
+        PathMatch::Exact(path.into())
+    }
+
+    fn prefix(path: &str) -> PathMatch {
+        PathMatch::Prefix(path.into())
+    }
+
+    /// The same rules, and so many others that hashing is used.
+    fn both(paths: &[PathMatch]) -> [PathIndex; 2] {
+        let others = (0..=FEW).map(|n| exact(&format!("/other/{n}")));
+        [index(paths), index(&paths.iter().cloned().chain(others).collect::<Vec<_>>())]
+    }
+
+    #[test]
+    fn the_list_and_the_maps_agree() {
+        let rules = [prefix("/"), exact("/a"), prefix("/a/"), prefix("/a/b"), exact("/a/b/"), prefix("/a/b/c/d")];
+        for (path, expected) in [
+            ("/", 0),
+            ("/a", 1),
+            ("/a/", 2),
+            ("/a/x", 2),
+            ("/ab", 0),
+            ("/a/b", 3),
+            ("/a/b/", 4),
+            ("/a/b/c", 3),
+            ("/a/b/c/d/e", 5),
+            ("/a/b/c/de", 3),
+            ("//a", 0),
+        ] {
+            for index in both(&rules) {
+                assert_eq!(index.find(path), Some(expected), "{path} {index:?}");
+            }
+        }
+        for index in both(&rules[1..]) {
+            assert_eq!(index.find("/b"), None);
+        }
+    }
+
+    #[test]
+    fn rules_that_no_request_can_match_are_left_out() {
+        for index in both(&[prefix("/a%zz"), exact("/.."), prefix("a"), exact("/b")]) {
+            assert_eq!(index.find("/a%zz"), None);
+            assert_eq!(index.find("/.."), None);
+            assert_eq!(index.find("/b"), Some(3));
+        }
+    }
+
+    #[test]
+    fn rules_are_found_canonical_and_as_written() {
+        for index in both(&[exact("/%61"), prefix("/x y/%c3%a4"), prefix("/é"), prefix("")]) {
+            for (path, expected) in [
+                ("/a", 0),
+                ("/%61", 0),
+                ("/x%20y/%C3%A4/z", 1),
+                ("/x y/%C3%A4", 1),
+                ("/%C3%A9", 2),
+                ("/é", 2),
+                ("/%61/", 3),
+            ] {
+                assert_eq!(index.find(path), Some(expected), "{path} {index:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn two_spellings_of_one_path_are_one_rule_of_the_first() {
+        for index in both(&[exact("/a"), exact("/%61"), prefix("/b"), prefix("/%62/"), prefix("/c//"), prefix("/c/")]) {
+            assert_eq!((index.find("/a"), index.find("/%61")), (Some(0), Some(0)));
+            assert_eq!((index.find("/b"), index.find("/%62")), (Some(3), Some(3)));
+            assert_eq!((index.find("/c"), index.find("/c/")), (Some(4), Some(4)));
+        }
+    }
+
+    #[test]
+    fn paths_deeper_than_any_rule_are_found() {
+        let deep = "/d".repeat(100);
+        for index in both(&[prefix(&deep), prefix("/d")]) {
+            assert_eq!(index.find(&format!("{deep}/x/y/z")), Some(0));
+            assert_eq!(index.find(&deep[..190]), Some(1));
+        }
+    }
+}
