@@ -1,6 +1,7 @@
 //! Tidegate: a Kubernetes Ingress controller that is its own proxy. See `docs/architecture.md` for the picture.
 
 pub mod admin;
+pub mod args;
 pub mod http1;
 pub mod lifecycle;
 pub mod model;

@@ -1,0 +1,314 @@
+//! The command line: every setting, its unit, its default and where it comes from. The environment is read here only.
+//!
+//! The structs are plain values in groups; `app` hands each part of the program the group that configures it.
+
+mod container;
+mod data_plane;
+mod units;
+
+use std::ffi::OsString;
+use std::net::SocketAddr;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use ipnet::IpNet;
+
+use crate::model::ObjectName;
+
+pub use container::Container;
+pub use data_plane::{BalanceChoice, Http2Args, LimitArgs, TimeoutArgs, UpstreamArgs};
+pub use units::{Auto, Bytes, ServiceRef};
+
+/// A Kubernetes Ingress controller that is its own proxy.
+///
+/// Tidegate reads Ingress, IngressClass, Service, EndpointSlice and Secret objects and routes HTTP and HTTPS straight
+/// to pod endpoints. It renders no configuration and reloads nothing: a change is compiled and swapped in while
+/// traffic flows.
+#[derive(Debug, Parser)]
+#[command(name = "tidegate", version, propagate_version = true, subcommand_required = true, max_term_width = 110)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Serve traffic.
+    ///
+    /// Every option can also be given in the environment, as shown beside it; the command line wins. Durations are
+    /// whole numbers with a unit (500ms, 10s, 5m, 1h), sizes are bytes or have a unit (8192, 32KiB, 1MiB).
+    /// SIGTERM or SIGINT drains and exits with 0, a second one exits at once; bad options exit with 2.
+    Serve(Box<ServeArgs>),
+    /// Print every problem of a directory of manifests and exit.
+    ///
+    /// One line for each: severity, object, field, what is wrong and what to do about it. Exits with 1 if any of them is an
+    /// error, with 0 if there are none or only warnings. Opens no sockets.
+    Check(CheckArgs),
+}
+
+/// Options of `tidegate serve`.
+#[derive(Debug, Clone, Args)]
+#[expect(missing_docs, reason = "each group is documented at its type")]
+pub struct ServeArgs {
+    #[command(flatten, next_help_heading = "Sources")]
+    pub source: SourceArgs,
+    #[command(flatten, next_help_heading = "Listeners")]
+    pub listen: ListenArgs,
+    #[command(flatten, next_help_heading = "Routing")]
+    pub routing: RoutingArgs,
+    #[command(flatten, next_help_heading = "TLS")]
+    pub tls: TlsArgs,
+    #[command(flatten, next_help_heading = "Limits")]
+    pub limits: LimitArgs,
+    #[command(flatten, next_help_heading = "HTTP/2")]
+    pub http2: Http2Args,
+    #[command(flatten, next_help_heading = "Timeouts")]
+    pub timeouts: TimeoutArgs,
+    #[command(flatten, next_help_heading = "Upstreams")]
+    pub upstream: UpstreamArgs,
+    #[command(flatten, next_help_heading = "Observability")]
+    pub observe: ObserveArgs,
+    #[command(flatten, next_help_heading = "Life cycle")]
+    pub lifecycle: LifecycleArgs,
+}
+
+/// Options of `tidegate check`.
+#[derive(Debug, Clone, Args)]
+#[expect(missing_docs, reason = "each group is documented at its type")]
+pub struct CheckArgs {
+    #[command(flatten, next_help_heading = "Sources")]
+    pub source: SourceArgs,
+    #[command(flatten, next_help_heading = "Routing")]
+    pub routing: RoutingArgs,
+    #[command(flatten, next_help_heading = "TLS")]
+    pub tls: TlsArgs,
+}
+
+/// Where objects come from.
+#[derive(Debug, Clone, Args)]
+pub struct SourceArgs {
+    /// Directory of Kubernetes objects to serve: every *.yaml, *.yml and *.json below it.
+    ///
+    /// A file may hold several documents and Lists. `serve` follows changes of the files. A file or document that cannot
+    /// be read is reported and the rest is used. Endpoints on loopback addresses are allowed here.
+    #[arg(long, value_name = "DIR", env = "TIDEGATE_MANIFESTS", value_parser = directory)]
+    pub manifests: PathBuf,
+}
+
+/// What to listen on.
+#[derive(Debug, Clone, Args)]
+pub struct ListenArgs {
+    /// Address for plain HTTP: HTTP/1.1, and HTTP/2 by prior knowledge.
+    #[arg(long, value_name = "ADDR", env = "TIDEGATE_HTTP", default_value = "[::]:8080")]
+    pub http: SocketAddr,
+
+    /// Address for HTTPS: HTTP/1.1 and HTTP/2, chosen by ALPN.
+    #[arg(long, value_name = "ADDR", env = "TIDEGATE_HTTPS", default_value = "[::]:8443")]
+    pub https: SocketAddr,
+
+    /// Address for /healthz, /readyz, /metrics, /debug/snapshot and /debug/problems. Keep it inside the cluster.
+    #[arg(long, value_name = "ADDR", env = "TIDEGATE_ADMIN", default_value = "[::]:9090")]
+    pub admin: SocketAddr,
+
+    /// Peers whose X-Forwarded-* headers are believed and appended to; everyone else's are replaced.
+    ///
+    /// Addresses or CIDR ranges, with commas between. Default: nobody. As nginx set_real_ip_from.
+    #[arg(
+        long,
+        value_name = "CIDR",
+        env = "TIDEGATE_TRUSTED_PROXIES",
+        value_delimiter = ',',
+        value_parser = units::address_range
+    )]
+    pub trusted_proxies: Vec<IpNet>,
+}
+
+/// How objects become routes: what translation needs to know beside the objects.
+#[derive(Debug, Clone, Args)]
+pub struct RoutingArgs {
+    /// Name of the class that Ingresses ask for with the old annotation kubernetes.io/ingress.class.
+    #[arg(long, value_name = "NAME", env = "TIDEGATE_INGRESS_CLASS", default_value = "tidegate")]
+    pub ingress_class: String,
+
+    /// Ingresses are ours when their IngressClass has this spec.controller.
+    #[arg(
+        long,
+        value_name = "STRING",
+        env = "TIDEGATE_CONTROLLER_NAME",
+        default_value = "tidegate.dev/ingress-controller"
+    )]
+    pub controller_name: String,
+
+    /// Also serve Ingresses that name no class at all.
+    #[arg(long, env = "TIDEGATE_WATCH_INGRESS_WITHOUT_CLASS")]
+    pub watch_ingress_without_class: bool,
+
+    /// Service that takes requests no rule takes.
+    ///
+    /// Default: none, such requests are answered with 404. An Ingress with spec.defaultBackend and no rules comes first.
+    #[arg(
+        long,
+        value_name = "NS/SERVICE:PORT",
+        env = "TIDEGATE_DEFAULT_BACKEND",
+        value_parser = units::service_ref
+    )]
+    pub default_backend: Option<ServiceRef>,
+
+    /// Whether plain HTTP to a host that has TLS is answered with 308 to https.
+    ///
+    /// The annotation tidegate.dev/ssl-redirect overrides it for one Ingress. As ingress-nginx ssl-redirect.
+    #[arg(
+        long,
+        value_name = "BOOL",
+        env = "TIDEGATE_SSL_REDIRECT",
+        default_value_t = true,
+        action = clap::ArgAction::Set
+    )]
+    pub ssl_redirect: bool,
+}
+
+/// Certificates for clients that name no host we know.
+#[derive(Debug, Clone, Args)]
+pub struct TlsArgs {
+    /// Secret with the certificate for clients that name no host we have a certificate for.
+    ///
+    /// Default: a self-signed certificate made at start.
+    #[arg(long, value_name = "NS/NAME", env = "TIDEGATE_DEFAULT_CERTIFICATE", value_parser = units::object_name)]
+    pub default_certificate: Option<ObjectName>,
+}
+
+/// What operators see.
+#[derive(Debug, Clone, Args)]
+pub struct ObserveArgs {
+    /// Access log on standard output: one line for each request, as JSON or in the Common Log Format.
+    #[arg(long, value_name = "FORMAT", env = "TIDEGATE_ACCESS_LOG", default_value = "json")]
+    pub access_log: AccessLogFormat,
+
+    /// Form of the program's own log, on standard error.
+    #[arg(long, value_name = "FORMAT", env = "TIDEGATE_LOG_FORMAT", default_value = "text")]
+    pub log_format: LogFormat,
+
+    /// Least level of the program's own log: info tells of changes of state, debug of connections, trace of requests.
+    #[arg(long, value_name = "LEVEL", env = "TIDEGATE_LOG_LEVEL", default_value = "info")]
+    pub log_level: LogLevel,
+}
+
+/// Form of the access log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum AccessLogFormat {
+    /// No access log.
+    Off,
+    /// One JSON object on a line.
+    Json,
+    /// The Common Log Format.
+    Common,
+}
+
+/// Form of the program's own log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object on a line.
+    Json,
+}
+
+/// Least level that is logged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[expect(missing_docs, reason = "the usual names")]
+pub enum LogLevel {
+    Error,
+    Warn,
+    Info,
+    Debug,
+    Trace,
+}
+
+impl LogLevel {
+    /// The level's name, lower case: what log filters take.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warn => "warn",
+            Self::Info => "info",
+            Self::Debug => "debug",
+            Self::Trace => "trace",
+        }
+    }
+}
+
+/// How the process starts and ends.
+#[derive(Debug, Clone, Args)]
+pub struct LifecycleArgs {
+    /// Number of data-plane threads, each with sockets and pools of its own.
+    ///
+    /// Default: the container's CPU limit rounded up, or without a limit the CPUs of the machine. As nginx worker_processes.
+    #[arg(long, value_name = "COUNT", env = "TIDEGATE_WORKERS")]
+    pub workers: Option<NonZeroUsize>,
+
+    /// How long new connections are still accepted after SIGTERM, while /readyz already says no.
+    ///
+    /// Load balancers and kube-proxy need that long to notice. May be 0s.
+    #[arg(long, value_name = "DURATION", env = "TIDEGATE_DRAIN_DELAY", default_value = "25s", value_parser = units::duration)]
+    pub drain_delay: Duration,
+
+    /// How long requests and tunnels may take to finish after that, before they are cut. May be 0s.
+    ///
+    /// Give the pod a terminationGracePeriodSeconds above the sum of the two. As HAProxy hard-stop-after.
+    #[arg(
+        long,
+        value_name = "DURATION",
+        env = "TIDEGATE_DRAIN_TIMEOUT",
+        default_value = "120s",
+        value_parser = units::duration
+    )]
+    pub drain_timeout: Duration,
+}
+
+/// Why there is nothing to run.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// Help or the version was asked for: text for standard output, exit code 0.
+    Asked(String),
+    /// The options are wrong: one line for standard error, exit code 2.
+    Wrong(String),
+}
+
+/// Reads a command line, the program's name first, and the environment.
+pub fn read<I>(line: I) -> Result<Command, Refusal>
+where
+    I: IntoIterator,
+    I::Item: Into<OsString> + Clone,
+{
+    Cli::try_parse_from(line).map(|cli| cli.command).map_err(|error| match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Refusal::Asked(error.render().to_string()),
+        _ => Refusal::Wrong(one_line(&error)),
+    })
+}
+
+fn one_line(error: &clap::Error) -> String {
+    let missing = matches!(error.get(ContextKind::InvalidArg), Some(ContextValue::Strings(names)) if names.iter().any(|n| n.starts_with("--manifests")));
+    if error.kind() == ErrorKind::MissingRequiredArgument && missing {
+        return "--manifests DIR is needed: a directory of Kubernetes objects (reading them from a Kubernetes API is not built yet)".into();
+    }
+    if matches!(error.kind(), ErrorKind::MissingSubcommand | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand) {
+        return "a command is needed: serve or check (try tidegate --help)".into();
+    }
+    let text = error.render().to_string();
+    let said = text.lines().map(str::trim).take_while(|line| !line.starts_with("Usage:"));
+    let said: Vec<_> = said.filter(|line| !line.is_empty() && !line.starts_with("For more information")).collect();
+    let said = said.join("; ");
+    format!("{} (try --help)", said.strip_prefix("error: ").unwrap_or(&said))
+}
+
+fn directory(text: &str) -> Result<PathBuf, &'static str> {
+    let path = PathBuf::from(text);
+    if path.is_dir() { Ok(path) } else { Err("there is no such directory") }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,155 @@
+use super::*;
+
+use clap::CommandFactory;
+
+fn serve(options: &[&str]) -> ServeArgs {
+    let line = ["tidegate", "serve", "--manifests", "src"].iter().chain(options);
+    match read(line) {
+        Ok(Command::Serve(args)) => *args,
+        other => panic!("{options:?} gave {other:?}"),
+    }
+}
+
+fn refused(line: &[&str]) -> String {
+    match read([&["tidegate"], line].concat()) {
+        Err(Refusal::Wrong(text)) => text,
+        other => panic!("{line:?} gave {other:?}"),
+    }
+}
+
+#[test]
+fn the_definition_is_consistent() {
+    Cli::command().debug_assert();
+}
+
+#[test]
+fn defaults_are_those_of_the_design() {
+    let args = serve(&[]);
+    assert_eq!(args.listen.http, "[::]:8080".parse().unwrap());
+    assert_eq!(args.listen.https, "[::]:8443".parse().unwrap());
+    assert_eq!(args.listen.admin, "[::]:9090".parse().unwrap());
+    assert_eq!(args.routing.ingress_class, "tidegate");
+    assert_eq!(args.routing.controller_name, "tidegate.dev/ingress-controller");
+    assert!(!args.routing.watch_ingress_without_class);
+    assert!(args.routing.ssl_redirect);
+    assert!(args.listen.trusted_proxies.is_empty());
+    assert_eq!(args.limits.max_head_bytes, Bytes(32 << 10));
+    assert_eq!(args.limits.max_connections, Auto::Auto);
+    assert_eq!(args.limits.max_body_bytes, None);
+    assert_eq!(args.timeouts.head_timeout, Duration::from_secs(10));
+    assert_eq!(args.timeouts.tunnel_idle_timeout, Duration::from_secs(3600));
+    assert_eq!(args.upstream.balance, BalanceChoice::LeastInFlight);
+    assert_eq!(args.upstream.connect_attempts, 3);
+    assert_eq!(args.observe.access_log, AccessLogFormat::Json);
+    assert_eq!(args.lifecycle.drain_delay, Duration::from_secs(25));
+    assert_eq!(args.lifecycle.workers, None);
+}
+
+#[test]
+fn values_arrive_where_they_belong() {
+    let args = serve(&[
+        "--trusted-proxies",
+        "10.0.0.0/8,192.0.2.1",
+        "--default-backend=edge/fallback:http",
+        "--default-certificate=edge/cert",
+        "--ssl-redirect",
+        "false",
+        "--max-connections=100",
+        "--max-body-bytes=1MiB",
+        "--balance=round-robin",
+        "--access-log=off",
+        "--drain-delay=0s",
+        "--workers=2",
+        "--watch-ingress-without-class",
+    ]);
+    assert_eq!(args.listen.trusted_proxies.len(), 2);
+    assert_eq!(args.routing.default_backend.unwrap().service, ObjectName::new("edge", "fallback"));
+    assert_eq!(args.tls.default_certificate, Some(ObjectName::new("edge", "cert")));
+    assert!(!args.routing.ssl_redirect);
+    assert_eq!(args.limits.max_connections, Auto::Count(NonZeroUsize::new(100).unwrap()));
+    assert_eq!(args.limits.max_body_bytes, Some(Bytes(1 << 20)));
+    assert_eq!(crate::model::Balance::from(args.upstream.balance), crate::model::Balance::RoundRobin);
+    assert_eq!(args.observe.access_log, AccessLogFormat::Off);
+    assert_eq!(args.lifecycle.drain_delay, Duration::ZERO);
+    assert_eq!(args.lifecycle.workers, NonZeroUsize::new(2));
+    assert!(args.routing.watch_ingress_without_class);
+}
+
+#[test]
+fn wrong_options_are_told_in_one_line() {
+    let wrong: &[(&[&str], &str)] = &[
+        (&[], "a command is needed"),
+        (&["frobnicate"], "unrecognized subcommand 'frobnicate'"),
+        (&["serve"], "--manifests DIR is needed"),
+        (&["check"], "--manifests DIR is needed"),
+        (&["serve", "--manifests", "no/such/place"], "there is no such directory"),
+        (&["serve", "--manifests", "src", "--htpp", "x"], "unexpected argument '--htpp'"),
+        (&["serve", "--manifests", "src", "extra"], "unexpected argument 'extra'"),
+        (&["serve", "--manifests", "src", "--http", "8080"], "invalid value '8080' for '--http <ADDR>'"),
+        (&["serve", "--manifests", "src", "--head-timeout", "0s"], "longer than zero"),
+        (&["serve", "--manifests", "src", "--head-timeout", "10"], "with a unit"),
+        (&["serve", "--manifests", "src", "--tcp-keepalive", "1500ms"], "whole number of seconds"),
+        (&["serve", "--manifests", "src", "--connect-attempts", "0"], "1..=10"),
+        (&["serve", "--manifests", "src", "--max-head-bytes", "1GiB"], "1024 to 1048576"),
+        (&["serve", "--manifests", "src", "--balance", "fastest"], "least-in-flight"),
+        (&["serve", "--manifests", "src", "--ssl-redirect", "maybe"], "true, false"),
+        (&["serve", "--manifests", "src", "--trusted-proxies", "10.0.0.0/33"], "range of addresses"),
+        (&["serve", "--manifests", "src", "--workers", "0"], "--workers"),
+        (&["serve", "--manifests"], "--manifests <DIR>"),
+        (&["check", "--manifests", "src", "--http", "[::]:80"], "unexpected argument '--http'"),
+    ];
+    for (line, expected) in wrong {
+        let said = refused(line);
+        assert!(said.contains(expected), "{line:?} said: {said}");
+        assert!(!said.contains('\n') && said.len() < 300, "{line:?} said: {said}");
+    }
+}
+
+#[test]
+fn help_and_version_are_no_errors() {
+    for option in ["--help", "-h", "--version", "-V"] {
+        assert!(matches!(read(["tidegate", option]), Err(Refusal::Asked(_))), "{option}");
+        assert!(matches!(read(["tidegate", "serve", option]), Err(Refusal::Asked(_))), "{option}");
+    }
+}
+
+/// All options of both commands but `--help` and `--version`.
+fn options() -> Vec<clap::Arg> {
+    let mut root = Cli::command();
+    root.build();
+    let commands = root.get_subcommands().filter(|command| command.get_name() != "help");
+    let options = commands.flat_map(|command| command.get_arguments().cloned().collect::<Vec<_>>());
+    options.filter(|option| !matches!(option.get_id().as_str(), "help" | "version")).collect()
+}
+
+#[test]
+fn every_option_has_the_environment_variable_of_its_name() {
+    for option in options() {
+        let long = option.get_long().unwrap();
+        let expected = format!("TIDEGATE_{}", long.replace('-', "_").to_uppercase());
+        assert_eq!(option.get_env().and_then(|name| name.to_str()), Some(expected.as_str()), "--{long}");
+        // Kubernetes sets these in every pod of a namespace that has a Service named tidegate.
+        assert!(!expected.starts_with("TIDEGATE_PORT") && !expected.starts_with("TIDEGATE_SERVICE"), "{expected}");
+    }
+}
+
+#[test]
+fn every_option_stands_under_a_heading_and_is_explained() {
+    let headings = [
+        "Sources",
+        "Listeners",
+        "Routing",
+        "TLS",
+        "Limits",
+        "HTTP/2",
+        "Timeouts",
+        "Upstreams",
+        "Observability",
+        "Life cycle",
+    ];
+    for option in options() {
+        let long = option.get_long().unwrap();
+        assert!(option.get_help_heading().is_some_and(|heading| headings.contains(&heading)), "--{long}");
+        assert!(option.get_help().is_some_and(|help| help.to_string().len() > 20), "--{long}");
+    }
+}
