@@ -14,6 +14,7 @@ use super::endpoint_set::EndpointSet;
 use super::registry::Departures;
 use super::retirement::RetirementSignal;
 use crate::model::UpstreamSpec;
+use crate::observe::UpstreamMetrics;
 
 /// The runtime side of an [`UpstreamSpec`]: shared by all routes that forward to it, and by all shards.
 #[derive(Debug)]
@@ -23,6 +24,7 @@ pub struct Upstream {
     /// Attempts so far: whose turn it is, and the income of the retry budget.
     next: AtomicUsize,
     budget: RetryBudget,
+    metrics: Arc<UpstreamMetrics>,
     /// Orders writers of `endpoints`; never taken by `pick`.
     filling: Mutex<()>,
     signal: RetirementSignal,
@@ -31,12 +33,18 @@ pub struct Upstream {
 
 impl Upstream {
     /// An upstream without endpoints.
-    pub(super) fn new(spec: Arc<UpstreamSpec>, signal: RetirementSignal, departures: Arc<Departures>) -> Self {
+    pub(super) fn new(
+        spec: Arc<UpstreamSpec>,
+        metrics: Arc<UpstreamMetrics>,
+        signal: RetirementSignal,
+        departures: Arc<Departures>,
+    ) -> Self {
         Self {
             spec,
             endpoints: ArcSwap::from_pointee(EndpointSet::default()),
             next: AtomicUsize::new(0),
             budget: RetryBudget::new(Instant::now()),
+            metrics,
             filling: Mutex::new(()),
             signal,
             departures,
@@ -46,6 +54,11 @@ impl Upstream {
     /// What it was made from.
     pub fn spec(&self) -> &Arc<UpstreamSpec> {
         &self.spec
+    }
+
+    /// Where attempts and their failures are counted. Specs that differ in more than the port share it.
+    pub fn metrics(&self) -> &UpstreamMetrics {
+        &self.metrics
     }
 
     /// The endpoints of this moment, for views and metrics; requests use [`pick`](Self::pick).
@@ -65,6 +78,7 @@ impl Upstream {
         let Some((set, gone)) = self.endpoints.load().replaced_by(addresses, Instant::now()) else {
             return false;
         };
+        self.metrics.set_endpoints(set.len());
         self.endpoints.store(Arc::new(set));
         self.retire(&gone);
         true

@@ -8,25 +8,20 @@ use dashmap::DashMap;
 use super::living::Upstream;
 use super::retirement::{RetirementSignal, RetirementWatch};
 use crate::model::{ObjectName, UpstreamSpec};
+use crate::observe::Metrics;
 
 /// The living upstreams of the process. Not touched per request.
-#[derive(Debug)]
 pub struct Registry {
     by_service: DashMap<ObjectName, Vec<Weak<Upstream>>>,
     signal: RetirementSignal,
     departures: Arc<Departures>,
-}
-
-impl Default for Registry {
-    fn default() -> Self {
-        Self::new()
-    }
+    metrics: Arc<Metrics>,
 }
 
 impl Registry {
-    /// A registry without upstreams.
-    pub fn new() -> Self {
-        Self { by_service: DashMap::new(), signal: RetirementSignal::new(), departures: Arc::default() }
+    /// A registry without upstreams, whose upstreams will be counted here.
+    pub fn new(metrics: Arc<Metrics>) -> Self {
+        Self { by_service: DashMap::new(), signal: RetirementSignal::new(), departures: Arc::default(), metrics }
     }
 
     /// The living upstream of a spec, and whether it was made just now (and so has no endpoints yet).
@@ -35,7 +30,9 @@ impl Registry {
         if let Some(upstream) = entry.iter().filter_map(Weak::upgrade).find(|u| u.spec() == spec) {
             return (upstream, false);
         }
-        let upstream = Arc::new(Upstream::new(Arc::clone(spec), self.signal.clone(), Arc::clone(&self.departures)));
+        let metrics = self.metrics.upstream(&spec.service, spec.port.to_string());
+        let upstream = Upstream::new(Arc::clone(spec), metrics, self.signal.clone(), Arc::clone(&self.departures));
+        let upstream = Arc::new(upstream);
         entry.retain(|weak| weak.strong_count() > 0);
         entry.push(Arc::downgrade(&upstream));
         (upstream, true)
@@ -115,7 +112,7 @@ mod tests {
 
     #[test]
     fn equal_specs_share_one_living_upstream() {
-        let registry = Registry::new();
+        let registry = Registry::new(Arc::default());
         let (one, is_new) = registry.get_or_create(&spec("web", 80));
         assert!(is_new);
         let (two, is_new) = registry.get_or_create(&spec("web", 80));
@@ -130,7 +127,7 @@ mod tests {
 
     #[test]
     fn an_ended_upstream_is_forgotten_and_made_anew() {
-        let registry = Registry::new();
+        let registry = Registry::new(Arc::default());
         let (one, _) = registry.get_or_create(&spec("web", 80));
         let (kept, _) = registry.get_or_create(&spec("api", 80));
         let first = one.endpoints().len();
@@ -144,7 +141,7 @@ mod tests {
 
     #[test]
     fn endpoints_live_on_while_their_address_stays() {
-        let (upstream, _) = Registry::new().get_or_create(&spec("web", 80));
+        let (upstream, _) = Registry::new(Arc::default()).get_or_create(&spec("web", 80));
         assert!(upstream.set_endpoints(addresses(&[3, 1, 2, 2])));
         assert!(!upstream.set_endpoints(addresses(&[1, 2, 3])), "the same set is no change");
         let before = upstream.endpoints();
@@ -159,7 +156,7 @@ mod tests {
 
     #[tokio::test]
     async fn removed_endpoints_and_those_of_an_ended_upstream_are_announced() {
-        let registry = Registry::new();
+        let registry = Registry::new(Arc::default());
         let mut retirements = registry.retirements();
         let (upstream, _) = registry.get_or_create(&spec("web", 80));
         upstream.set_endpoints(addresses(&[1, 2]));
