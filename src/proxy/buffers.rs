@@ -6,7 +6,7 @@
 //! A buffer that comes out of the pool still holds what its last owner wrote, outside of [`Buffer::data`]: whoever
 //! calls [`Buffer::space`] may only write to it, and [`Buffer::fill`] must only count what was written.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::mem;
 use std::rc::Rc;
@@ -22,6 +22,7 @@ const RETAINED: [usize; 3] = [512, 64, 16];
 #[derive(Default)]
 pub struct BufferPool {
     free: [RefCell<Vec<Vec<u8>>>; CAPACITIES.len()],
+    taken: Cell<usize>,
 }
 
 /// A region of bytes with a filled part, which goes back to its pool when dropped.
@@ -54,12 +55,19 @@ impl BufferPool {
         self.free.iter().zip(CAPACITIES).map(|(free, capacity)| free.borrow().len() * capacity).sum()
     }
 
+    /// Buffers that are out of the pool now.
+    pub fn taken(&self) -> usize {
+        self.taken.get()
+    }
+
     fn take_class(self: &Rc<Self>, class: usize) -> Buffer {
+        self.taken.set(self.taken.get() + 1);
         let bytes = self.free[class].borrow_mut().pop().unwrap_or_else(|| vec![0; CAPACITIES[class]]);
         Buffer { bytes, start: 0, end: 0, pool: Rc::clone(self) }
     }
 
     fn give(&self, bytes: Vec<u8>) {
+        self.taken.set(self.taken.get() - 1);
         if let Some(class) = CAPACITIES.iter().position(|capacity| *capacity == bytes.len()) {
             let mut free = self.free[class].borrow_mut();
             if free.len() < RETAINED[class] {
@@ -178,7 +186,10 @@ impl fmt::Debug for Buffer {
 
 impl fmt::Debug for BufferPool {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("BufferPool").field("retained", &self.retained()).finish_non_exhaustive()
+        f.debug_struct("BufferPool")
+            .field("taken", &self.taken())
+            .field("retained", &self.retained())
+            .finish_non_exhaustive()
     }
 }
 
@@ -223,8 +234,10 @@ mod tests {
         let pool = BufferPool::new();
         let (first, second) = (pool.take(), pool.take());
         let address = second.bytes.as_ptr();
+        assert_eq!(pool.taken(), 2);
         drop(first);
         drop(second);
+        assert_eq!(pool.taken(), 0);
         let again = pool.take();
         assert_eq!(again.bytes.as_ptr(), address);
         assert!(again.is_empty());

@@ -1,0 +1,6 @@
+//! Black box over loopback: the server side under test, rustls's buffered client on the other end.
+
+mod certificates;
+mod handshake;
+mod support;
+mod transfer;
