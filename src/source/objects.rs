@@ -295,6 +295,11 @@ impl Objects {
         self.slices.get(name)
     }
 
+    /// All slices, in no particular order.
+    pub fn slices(&self) -> impl Iterator<Item = &Arc<EndpointSlice>> {
+        self.slices.values()
+    }
+
     /// The slices labelled with this Service, by name of slice.
     pub fn slices_of(&self, service: &ObjectName) -> impl Iterator<Item = &Arc<EndpointSlice>> {
         let names = self.slices_of.get(service).into_iter().flatten();
