@@ -87,7 +87,7 @@ fn lists_hold_objects_of_ours_and_others() {
         problems(&loaded),
         [
             "File a.yaml document 1 (line 1), items[3]: this document or item is refused: this Service has no metadata.name",
-            "File a.yaml document 3 (line 14): this document or item is refused: its items are no list, or it has lists within lists too deep",
+            "File a.yaml document 3 (line 15): this document or item is refused: its items are no list, or it has lists within lists too deep",
         ]
     );
 }
