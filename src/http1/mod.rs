@@ -21,9 +21,10 @@ mod method;
 mod request;
 mod response;
 mod scan;
-#[cfg(test)]
 mod span;
 mod target;
+#[cfg(test)]
+mod tests;
 mod trailers;
 pub mod writer;
 

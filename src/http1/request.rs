@@ -290,7 +290,7 @@ fn explain(head: &[u8], error: httparse::Error) -> RequestError {
             let method = line.split(|&byte| byte == b' ').next().unwrap_or_default();
             if is_token(method) && method.len() < line.len() { RequestError::Target } else { RequestError::Method }
         }
-        httparse::Error::Version => match line.rsplit(|&byte| byte == b' ').next() {
+        httparse::Error::Version => match line.split(|&byte| byte == b' ').nth(2) {
             Some([b'H', b'T', b'T', b'P', b'/', b'0'..=b'9', b'.', b'0'..=b'9']) => RequestError::Version,
             _ => RequestError::VersionMalformed,
         },

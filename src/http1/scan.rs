@@ -167,8 +167,8 @@ impl Scan {
     /// The head goes on behind the buffer: refuses what no further byte can mend.
     fn wait_for_more(&self, buf: &[u8], side: Side, limits: &Limits) -> Result<Option<Outline>, SyntaxError> {
         let head = &buf[self.start..];
-        if self.lines == 0 && side == Side::Request {
-            if head.len() > limits.target_bytes + REQUEST_LINE_REST {
+        if side == Side::Request {
+            if self.lines == 0 && head.len() > limits.target_bytes + REQUEST_LINE_REST {
                 return Err(SyntaxError::LongStartLine);
             }
             // Not HTTP at all, such as a TLS hello on the plain port: say so before the head's deadline does.
