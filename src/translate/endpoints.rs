@@ -69,7 +69,8 @@ fn port_in(slice: &EndpointSlice, wanted: &EndpointPort) -> Option<u16> {
             None => Some(*otherwise),
             Some(ports) => {
                 let port = ports.iter().find(|port| port.name == *name && port.is_tcp)?;
-                port.port.filter(|number| *number != 0)
+                // A port without number is any port, as a missing list is.
+                Some(port.port.unwrap_or(*otherwise)).filter(|number| *number != 0)
             }
         },
     }

@@ -11,7 +11,7 @@ use super::annotations::{self, Options};
 use super::conflicts::{self, Bid};
 use super::index::Claim;
 use super::input::Input;
-use super::path::path_match;
+use super::path::{self, Matched};
 use super::problems::on_ingress;
 use super::service::{self, BackendFault};
 use super::settings::Settings;
@@ -46,7 +46,7 @@ fn routes(input: &Input, host: &HostPattern, claims: &[&Claim], problems: &mut V
         let (options, _) = annotations::read(ingress);
         for (rule, at, path) in paths(claim) {
             let field = format!("spec.rules[{rule}].http.paths[{at}]");
-            let matched = match path_match(path) {
+            let Matched { path: matched, key } = match path::matched(path) {
                 Ok(matched) => matched,
                 Err(fault) => {
                     let field = format!("{field}.{}", fault.field);
@@ -56,18 +56,18 @@ fn routes(input: &Input, host: &HostPattern, claims: &[&Claim], problems: &mut V
                 }
             };
             let bid = Bid { ingress, backend: &path.backend };
-            if let Some(winner) = taken.get(&matched) {
+            if let Some(winner) = taken.get(&key) {
                 problems.push(conflicts::over_path(host, &matched, field, bid, *winner));
                 continue;
             }
-            taken.insert(matched.clone(), bid);
+            taken.insert(key.clone(), bid);
             let (route, fault) = route(input, matched, bid, &options);
-            routes.push(route);
+            routes.push((key, route));
             problems.extend(fault.map(|fault| on_backend(bid, &format!("{field}.backend"), fault)));
         }
     }
-    routes.sort_by(|a, b| precedence(&a.path).cmp(&precedence(&b.path)));
-    routes
+    routes.sort_unstable_by(|(a, _), (b, _)| precedence(a).cmp(&precedence(b)));
+    routes.into_iter().map(|(_, route)| route).collect()
 }
 
 /// The path entries of a claim, with the positions of rule and entry.
