@@ -62,10 +62,15 @@ pub(super) fn checked(path: &str) -> Result<&str, PathRefusal> {
 
 /// Appends the path as written, but for the case of hex digits, to which no server gives a meaning.
 pub(super) fn append_raw(path: &str, out: &mut String) {
-    let mut hex = 0;
-    for c in path.chars() {
-        out.push(if hex > 0 { c.to_ascii_uppercase() } else { c });
-        hex = if c == '%' { 2 } else { hex - hex.min(1) };
+    let mut pieces = path.split('%');
+    out.push_str(pieces.next().unwrap_or_default());
+    for piece in pieces {
+        out.push('%');
+        let digits = out.len()..out.len() + piece.len().min(2);
+        out.push_str(piece);
+        if let Some(digits) = out.get_mut(digits) {
+            digits.make_ascii_uppercase();
+        }
     }
 }
 
@@ -109,46 +114,60 @@ pub(super) fn append_canonical(path: &str, slashes: Slashes, out: &mut String) -
     Ok(order)
 }
 
-/// The two spellings under which a rule's path is found.
+/// The spellings under which a rule's path is found.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct RulePath {
     /// In canonical form.
     pub(super) canonical: String,
-    /// As the rule has it, hex digits in upper case.
-    pub(super) written: String,
+    /// As the rule has it, hex digits in upper case, when that is another spelling.
+    pub(super) written: Option<String>,
 }
 
 impl RulePath {
     /// Reads the path of a rule; empty is `/`. `None` for what no request's path can be.
     pub(super) fn parse(path: &str) -> Option<Self> {
         let path = if path.is_empty() { "/" } else { path };
+        if is_plain(path) {
+            return Some(Self { canonical: path.to_owned(), written: None });
+        }
         let mut canonical = String::with_capacity(path.len());
         append_canonical(path, Slashes::First, &mut canonical).ok()?;
         let mut written = String::with_capacity(path.len());
         append_raw(path, &mut written);
+        let written = (written != canonical).then_some(written);
         Some(Self { canonical, written })
     }
 }
 
 /// Decodes what is unreserved and encodes what a path cannot hold.
 fn append_decoded(segment: &str, out: &mut String) -> Result<(), PathRefusal> {
-    let mut bytes = segment.bytes();
-    while let Some(byte) = bytes.next() {
-        match byte {
-            b'%' => {
-                let digits = (bytes.next().and_then(hex_value), bytes.next().and_then(hex_value));
-                let (Some(high), Some(low)) = digits else { return Err(PathRefusal::Invalid) };
+    let mut rest = segment;
+    while let Some(at) = rest.bytes().position(|b| !is_path_character(b)) {
+        out.push_str(&rest[..at]);
+        let mut consumed = at + 1;
+        match rest.as_bytes()[at..] {
+            [b'%', high, low, ..] => {
+                let (Some(high), Some(low)) = (hex_value(high), hex_value(low)) else {
+                    return Err(PathRefusal::Invalid);
+                };
+                consumed += 2;
                 match high << 4 | low {
                     0..b' ' | 0x7f => return Err(PathRefusal::Invalid),
                     byte if is_unreserved(byte) => out.push(byte.into()),
                     byte => push_encoded(byte, out),
                 }
             }
-            0..b' ' | 0x7f => return Err(PathRefusal::Invalid),
-            _ if is_path_character(byte) => out.push(byte.into()),
-            _ => push_encoded(byte, out),
+            [b'%' | 0..b' ' | 0x7f, ..] | [] => return Err(PathRefusal::Invalid),
+            [byte @ ..b'\x7f', ..] => push_encoded(byte, out),
+            [..] => {
+                let c = rest[at..].chars().next().ok_or(PathRefusal::Invalid)?;
+                consumed = at + c.len_utf8();
+                c.encode_utf8(&mut [0; 4]).bytes().for_each(|byte| push_encoded(byte, out));
+            }
         }
+        rest = &rest[consumed..];
     }
+    out.push_str(rest);
     Ok(())
 }
 

@@ -2,9 +2,8 @@
 //!
 //! Regular expressions, once a dialect asks for them, are a third list beside the two kinds here.
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
-use std::collections::hash_map::Entry as Slot;
-use std::sync::Arc;
 
 use foldhash::fast::RandomState;
 
@@ -18,18 +17,36 @@ const FEW: usize = 8;
 #[derive(Debug)]
 pub(super) enum PathIndex {
     /// In order of precedence.
-    Few(Box<[(Key, u32)]>),
+    Few(List),
     /// By hash.
     Many(Box<Maps>),
 }
 
 /// What is looked for. A rule whose path is not in canonical form has two keys, so that a request that spells it as the
 /// rule does finds it in either form.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Key {
-    Exact(Arc<str>),
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Key {
+    Exact(Box<str>),
     /// Without trailing slashes; empty for the root.
-    Prefix(Arc<str>),
+    Prefix(Box<str>),
+}
+
+/// A few keys, laid out so that going through them touches one allocation besides the unit's own: with 100,000 hosts
+/// each one is a cache miss.
+#[derive(Debug)]
+pub(super) struct List {
+    /// The paths of all keys, one behind the other.
+    paths: Box<str>,
+    len: u8,
+    keys: [ListKey; FEW],
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct ListKey {
+    /// Where the path ends; it starts where the one before ends.
+    end: u16,
+    route: u8,
+    is_prefix: bool,
 }
 
 #[derive(Debug)]
@@ -44,71 +61,109 @@ pub(super) struct Maps {
     deepest: usize,
 }
 
-type PathMap = HashMap<Arc<str>, u32, RandomState>;
+type PathMap = HashMap<Box<str>, u32, RandomState>;
 
 impl PathIndex {
     /// Indexes paths that stand in order of precedence where the rules of this module do not decide. Paths that no
     /// request can have are left out.
     pub(super) fn build<'a>(paths: impl Iterator<Item = &'a PathMatch>) -> Self {
-        let mut winners: HashMap<Key, (u32, usize), RandomState> = HashMap::default();
+        let mut keys = Vec::new();
         let mut spellings = Vec::new();
-        for (path, at) in paths.zip(0..) {
+        for (path, route) in paths.zip(0..) {
             let Some(RulePath { canonical, written }) = RulePath::parse(path.path()) else { continue };
-            let key = Key::new(path, &canonical);
-            if canonical != written {
-                spellings.push((Key::new(path, &written), key.clone()));
-            }
-            match winners.entry(key) {
-                Slot::Vacant(slot) => {
-                    slot.insert((at, canonical.len()));
-                }
-                // Of `/foo` and `/foo/`, both Prefix, the longer one gets all that either matches.
-                Slot::Occupied(mut slot) if slot.get().1 < canonical.len() => {
-                    slot.insert((at, canonical.len()));
-                }
-                Slot::Occupied(_) => {}
-            }
+            let len = canonical.len();
+            let key = Key::new(path, canonical);
+            spellings.extend(written.map(|written| (Key::new(path, written), key.clone())));
+            keys.push((key, Reverse(len), route));
         }
-        for (written, canonical) in spellings {
-            if let Some(winner) = winners.get(&canonical).copied() {
-                winners.entry(written).or_insert(winner);
-            }
+        // Of `/foo` and `/foo/`, both Prefix, the longer one gets all that either matches; of equals the first.
+        keys.sort_unstable();
+        keys.dedup_by(|next, kept| next.0 == kept.0);
+        if !spellings.is_empty() {
+            let written: Vec<_> = spellings
+                .into_iter()
+                .filter_map(|(written, canonical)| {
+                    let winner = keys.binary_search_by(|(key, ..)| key.cmp(&canonical)).ok()?;
+                    Some((written, keys[winner].1, keys[winner].2))
+                })
+                .collect();
+            keys.extend(written);
+            keys.sort_by(|one, other| one.0.cmp(&other.0));
+            keys.dedup_by(|next, kept| next.0 == kept.0);
         }
-        let keys = winners.into_iter().map(|(key, (at, _))| (key, at));
-        if keys.len() <= FEW { Self::few(keys.collect()) } else { Self::Many(Box::new(Maps::new(keys))) }
-    }
-
-    fn few(mut keys: Vec<(Key, u32)>) -> Self {
-        // Prefix keys that match one path are prefixes of each other: the longer is the deeper.
-        keys.sort_unstable_by_key(|(key, at)| match key {
-            Key::Exact(_) => (0, 0, *at),
-            Key::Prefix(path) => (1, usize::MAX - path.len(), *at),
-        });
-        Self::Few(keys.into())
+        match List::try_new(&keys) {
+            Some(list) => Self::Few(list),
+            None => Self::Many(Box::new(Maps::new(keys.into_iter().map(|(key, _, route)| (key, route))))),
+        }
     }
 
     /// The route for a path that starts with a slash.
     pub(super) fn find(&self, path: &str) -> Option<u32> {
         match self {
-            Self::Few(keys) => keys.iter().find(|(key, _)| key.matches(path)).map(|(_, at)| *at),
+            Self::Few(list) => list.find(path),
             Self::Many(maps) => maps.find_exact(path).or_else(|| maps.find_prefix(path)),
         }
     }
 }
-
 impl Key {
-    fn new(rule: &PathMatch, path: &str) -> Self {
+    fn new(rule: &PathMatch, mut path: String) -> Self {
         match rule {
             PathMatch::Exact(_) => Self::Exact(path.into()),
-            PathMatch::Prefix(_) => Self::Prefix(path.trim_end_matches('/').into()),
+            PathMatch::Prefix(_) => {
+                path.truncate(path.trim_end_matches('/').len());
+                Self::Prefix(path.into())
+            }
         }
     }
 
-    fn matches(&self, path: &str) -> bool {
+    fn path(&self) -> &str {
         match self {
-            Self::Exact(key) => **key == *path,
-            Self::Prefix(key) => path.strip_prefix(&**key).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')),
+            Self::Exact(path) | Self::Prefix(path) => path,
         }
+    }
+
+    /// Prefix keys that match one path are prefixes of each other: the longer is the deeper.
+    fn precedence(&self) -> impl Ord {
+        (self.is_prefix(), Reverse(self.path().len()))
+    }
+
+    fn is_prefix(&self) -> bool {
+        match self {
+            Self::Exact(_) => false,
+            Self::Prefix(_) => true,
+        }
+    }
+}
+
+impl List {
+    /// `None` when the keys are too many or too long for it.
+    fn try_new<L>(keys: &[(Key, L, u32)]) -> Option<Self> {
+        let mut in_order: Vec<_> = keys.iter().take(FEW + 1).collect();
+        in_order.sort_by_key(|(key, ..)| key.precedence());
+        let mut list = Self { paths: Box::default(), len: 0, keys: [ListKey::default(); FEW] };
+        let mut paths = String::new();
+        for (key, _, route) in in_order {
+            paths.push_str(key.path());
+            let end = paths.len().try_into().ok()?;
+            let route = (*route).try_into().ok()?;
+            *list.keys.get_mut(usize::from(list.len))? = ListKey { end, route, is_prefix: key.is_prefix() };
+            list.len += 1;
+        }
+        list.paths = paths.into();
+        Some(list)
+    }
+
+    fn find(&self, path: &str) -> Option<u32> {
+        let mut start = 0;
+        for key in self.keys.iter().take(self.len.into()) {
+            let end = usize::from(key.end);
+            let rest = path.as_bytes().strip_prefix(&self.paths.as_bytes()[start..end]);
+            if rest.is_some_and(|rest| rest.is_empty() || (key.is_prefix && rest[0] == b'/')) {
+                return Some(key.route.into());
+            }
+            start = end;
+        }
+        None
     }
 }
 

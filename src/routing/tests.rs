@@ -1,1 +1,0 @@
-//! Rules of routing, by number.
