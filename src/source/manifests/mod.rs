@@ -4,8 +4,8 @@
 //! values of the wrong type are refused, and an update that is refused leaves the object as it was. Every fault is a
 //! [`Problem`] that names file, document and line; the rest of the file and of the directory serves.
 //!
-//! The steps: [`scan`] finds files, [`text`] cuts them into documents, [`document`] reads objects, [`catalog`] knows
-//! which file holds what and tells what changed, [`follow`] repeats all that when the files change.
+//! The steps: `scan` finds files, `text` cuts them into documents, `document` reads objects, `catalog` knows which file
+//! holds what and tells what changed, `follow` repeats all that when the files change.
 
 mod catalog;
 mod document;
@@ -52,4 +52,13 @@ pub fn load(path: &Path) -> io::Result<Loaded> {
     problems.extend(scan.problems());
     problems.sort();
     Ok(Loaded { changes, problems })
+}
+
+/// Reads the content of one file, whose name says whether it is JSON and is shown in Problems.
+pub fn parse(name: &Path, bytes: Vec<u8>) -> Loaded {
+    let mut catalog = Catalog::default();
+    let changes = catalog.put(&name.into(), Ok(bytes));
+    let mut problems = catalog.problems();
+    problems.sort();
+    Loaded { changes, problems }
 }

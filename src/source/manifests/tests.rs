@@ -322,6 +322,7 @@ proptest! {
         for name in ["a.yaml", "b.json", "a.yaml"] {
             let file = Path::new(name).into();
             catalog.put(&file, Ok(bytes.clone()));
+            super::parse(Path::new(name), bytes.clone());
         }
         catalog.problems();
     }

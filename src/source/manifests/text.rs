@@ -113,7 +113,8 @@ fn yaml(text: &str) -> (Vec<Value>, Option<SyntaxError>) {
         Ok(value) => (vec![value], None),
         Err(error) => {
             let line = error.location().and_then(|location| usize::try_from(location.line()).ok());
-            let message = format!("it is not readable as YAML ({})", without_place(&error.without_snippet().render()));
+            let message = error.without_snippet().render_with_formatter(&serde_saphyr::UserMessageFormatter);
+            let message = format!("it is not readable as YAML ({})", without_place(&message));
             (Vec::new(), Some(SyntaxError { line, message }))
         }
     }
@@ -181,6 +182,22 @@ mod tests {
         let (found, error) = values(b"--- {\"a\": 1}\n[2] nonsense", Format::Json);
         assert_eq!(found, [serde_json::json!({"a": 1}), serde_json::json!([2])]);
         assert_eq!(error.unwrap().line, Some(2));
+    }
+
+    #[test]
+    fn messages_name_the_fault_and_never_show_values() {
+        for (text, line, expected) in [
+            ("a: 1\nb: {geheim", 2, "unclosed bracket '{'"),
+            ("a: geheim\na: geheim", 2, "duplicate mapping key: a not allowed here"),
+            ("a: b: geheim", 1, "mapping values are not allowed in this context"),
+            ("a: !!int geheim", 1, "invalid u64"),
+            ("a: *geheim", 1, "reference to unknown value"),
+            ("a: |\n geheim\nmore geheim", 3, "simple key expected ':'"),
+        ] {
+            let (_, error) = values(text.as_bytes(), Format::Yaml);
+            let error = error.unwrap();
+            assert_eq!((error.line, error.message), (Some(line), format!("it is not readable as YAML ({expected})")));
+        }
     }
 
     #[test]
