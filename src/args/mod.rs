@@ -91,11 +91,11 @@ pub struct CheckArgs {
 /// Where objects come from.
 #[derive(Debug, Clone, Args)]
 pub struct SourceArgs {
-    /// Directory of Kubernetes objects to serve: every *.yaml, *.yml and *.json below it.
+    /// Directory of Kubernetes objects: every *.yaml, *.yml and *.json below it. May also be one file.
     ///
-    /// A file may hold several documents and Lists. `serve` follows changes of the files. A file or document that cannot
+    /// A file may hold several documents and Lists; names that start with a dot are passed over. `serve` follows changes of the files. A file or document that cannot
     /// be read is reported and the rest is used. Endpoints on loopback addresses are allowed here.
-    #[arg(long, value_name = "DIR", env = "TIDEGATE_MANIFESTS", value_parser = directory)]
+    #[arg(long, value_name = "DIR", env = "TIDEGATE_MANIFESTS", value_parser = existing)]
     pub manifests: PathBuf,
 }
 
@@ -305,9 +305,9 @@ fn one_line(error: &clap::Error) -> String {
     format!("{} (try --help)", said.strip_prefix("error: ").unwrap_or(&said))
 }
 
-fn directory(text: &str) -> Result<PathBuf, &'static str> {
+fn existing(text: &str) -> Result<PathBuf, &'static str> {
     let path = PathBuf::from(text);
-    if path.is_dir() { Ok(path) } else { Err("there is no such directory") }
+    if path.exists() { Ok(path) } else { Err("there is no such directory or file") }
 }
 
 #[cfg(test)]

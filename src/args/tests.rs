@@ -82,7 +82,7 @@ fn wrong_options_are_told_in_one_line() {
         (&["frobnicate"], "unrecognized subcommand 'frobnicate'"),
         (&["serve"], "--manifests DIR is needed"),
         (&["check"], "--manifests DIR is needed"),
-        (&["serve", "--manifests", "no/such/place"], "there is no such directory"),
+        (&["serve", "--manifests", "no/such/place"], "there is no such directory or file"),
         (&["serve", "--manifests", "src", "--htpp", "x"], "unexpected argument '--htpp'"),
         (&["serve", "--manifests", "src", "extra"], "unexpected argument 'extra'"),
         (&["serve", "--manifests", "src", "--http", "8080"], "invalid value '8080' for '--http <ADDR>'"),
