@@ -165,7 +165,8 @@ async fn answer_plain_http(tcp: &mut TcpStream) -> io::Result<()> {
     tcp.write_all(PLAIN_HTTP_ANSWER).await?;
     tcp.shutdown().await?;
     let mut dropped = 0;
-    let mut bytes = [0; 1024];
+    // Not an array: it would be part of every handshake's future.
+    let mut bytes = vec![0; 4096];
     while dropped < LINGER_BYTES {
         tcp.readable().await?;
         match tcp.try_read(&mut bytes) {
@@ -181,7 +182,7 @@ async fn answer_plain_http(tcp: &mut TcpStream) -> io::Result<()> {
 /// Drops what has arrived already, so that closing does not reset the alert on its way.
 fn drain(tcp: &mut TcpStream) {
     let mut dropped = 0;
-    let mut bytes = [0; 1024];
+    let mut bytes = [0; 4096];
     while let Ok(n @ 1..) = tcp.try_read(&mut bytes) {
         dropped += n;
         if dropped >= LINGER_BYTES {

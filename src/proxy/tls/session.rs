@@ -154,11 +154,13 @@ impl Session {
 
     /// Encrypts as much of `data` as fits into one buffer, to be sent from [`Self::outgoing`]; tells how much.
     pub(super) fn write(&mut self, data: &[u8]) -> Result<usize, rustls::Error> {
+        let after_close = || rustls::Error::General("write after close".into());
+        if self.close_sent {
+            return Err(after_close());
+        }
         match self.run(Wish::Write(data))? {
             Step::Moved(n) => Ok(n),
-            Step::Again | Step::Decrypted | Step::Starved | Step::Closed => {
-                Err(rustls::Error::General("write after close".into()))
-            }
+            Step::Again | Step::Decrypted | Step::Starved | Step::Closed => Err(after_close()),
         }
     }
 

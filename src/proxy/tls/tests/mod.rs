@@ -2,5 +2,6 @@
 
 mod certificates;
 mod handshake;
+mod hostile;
 mod support;
 mod transfer;

@@ -13,17 +13,17 @@ use crate::proxy::tls::{Ending, TlsStream};
 const MEGABYTE: usize = 1024 * 1024;
 
 /// A stream of bytes that both sides know, and of lengths (xorshift64).
-struct Noise(u64);
+pub(super) struct Noise(pub(super) u64);
 
 impl Noise {
-    fn next(&mut self) -> u64 {
+    pub(super) fn next(&mut self) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
         self.0
     }
 
-    fn length(&mut self, max: usize) -> usize {
+    pub(super) fn length(&mut self, max: usize) -> usize {
         // Mostly short, sometimes long.
         let bits = self.next() % 17;
         1 + (self.next() as usize % (1 << bits)).min(max - 1)
@@ -151,6 +151,7 @@ fn the_client_may_close_its_side_and_still_read() {
         write_all(&stream, &vec![b'x'; MEGABYTE]).await;
         shutdown(&stream).await;
         shutdown(&stream).await;
+        assert!(stream.try_write(b"more").is_err());
     });
     // The client read to a clean end: it had our close_notify.
     assert_eq!(received, MEGABYTE);
