@@ -22,6 +22,7 @@ pub struct Route<T> {
 #[derive(Debug)]
 pub struct CompiledHost<T> {
     pattern: HostPattern,
+    has_rules: bool,
     index: PathIndex,
     routes: Box<[Arc<Route<T>>]>,
     fallback: Option<Arc<Route<T>>>,
@@ -31,7 +32,7 @@ pub struct CompiledHost<T> {
 impl<T> CompiledHost<T> {
     /// Compiles a unit; `resolve` makes the target of each of its routes.
     pub(super) fn compile(spec: &HostSpec, resolve: &mut dyn FnMut(&RouteSpec) -> T) -> Self {
-        let HostSpec { pattern, routes, fallback, tls } = spec;
+        let HostSpec { pattern, has_rules, routes, fallback, tls } = spec;
         let mut compile = |spec: &RouteSpec| {
             let RouteSpec { path, action: _, https_redirect, ingress } = spec;
             let target = resolve(spec);
@@ -39,6 +40,7 @@ impl<T> CompiledHost<T> {
         };
         Self {
             pattern: pattern.clone(),
+            has_rules: *has_rules || !routes.is_empty() || fallback.is_some(),
             index: PathIndex::build(routes.iter().map(|route| &route.path)),
             routes: routes.iter().map(&mut compile).collect(),
             fallback: fallback.as_ref().map(compile),
@@ -68,7 +70,7 @@ impl<T> CompiledHost<T> {
 
     /// Whether the unit takes requests for its hosts. One that has a TLS entry alone leaves them to other rules.
     pub(super) fn has_rules(&self) -> bool {
-        !self.routes.is_empty() || self.fallback.is_some()
+        self.has_rules
     }
 
     /// Routes with paths, and the fallback.

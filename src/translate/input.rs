@@ -89,15 +89,18 @@ impl Input {
     pub fn advance(&mut self, now: i64) -> Touched {
         let before = std::mem::replace(&mut self.settings.now, now);
         let mut touched = Touched::default();
-        let default = self.settings.default_certificate.as_ref();
-        let names: BTreeSet<_> = self.index.secrets().chain(default).collect();
-        for name in names {
+        for name in self.used_secrets() {
             let certificate = self.objects.secret(name).and_then(secret::usable);
             if certificate.is_some_and(|c| secret::validity(c, before) != secret::validity(c, now)) {
                 self.touch_secret(name, &mut touched);
             }
         }
         touched
+    }
+
+    /// The Secrets that Ingresses or the settings name.
+    pub(crate) fn used_secrets(&self) -> BTreeSet<&ObjectName> {
+        self.index.secrets().chain(self.settings.default_certificate.as_ref()).collect()
     }
 
     /// Every unit there is.

@@ -30,6 +30,7 @@ use crate::model::{Certificate, HostSpec, ObjectKind, ObjectRef, Problem, Snapsh
 pub use endpoints::endpoints;
 pub use host::DEFAULT_BACKEND;
 pub use input::{Input, Touched};
+pub use secret::certificates;
 pub use settings::Settings;
 
 /// The findings of all units that have any.

@@ -34,6 +34,15 @@ pub(crate) fn usable(secret: &Arc<Secret>) -> Option<&Arc<Certificate>> {
     secret.certificate.as_ref().ok().or(secret.last_good.as_ref())
 }
 
+/// The Secrets that are in use, with the end of validity of what they serve (seconds since the Unix epoch).
+pub fn certificates(input: &Input) -> Vec<(ObjectName, i64)> {
+    let ends = input.used_secrets().into_iter().filter_map(|name| {
+        let certificate = input.objects().secret(name).and_then(usable)?;
+        Some((name.clone(), certificate.not_after()))
+    });
+    ends.collect()
+}
+
 /// What is wrong with a Secret from which a certificate is wanted.
 pub(crate) struct SecretFinding {
     /// The kind of fault.

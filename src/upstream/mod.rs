@@ -15,6 +15,7 @@ mod registry;
 mod retirement;
 #[cfg(test)]
 mod simulation;
+mod target;
 
 pub use balance::Tried;
 pub use budget::RetryBudget;
@@ -24,3 +25,4 @@ pub use living::Upstream;
 pub use pool::{Pool, PoolConfig, Refusal, Swept};
 pub use registry::Registry;
 pub use retirement::{Retired, RetirementSignal, RetirementWatch};
+pub use target::{Destination, Target};

@@ -1,6 +1,7 @@
 //! All living upstreams: one for each equal spec, found by Service. Held weakly: the tables (and requests in flight)
 //! keep upstreams alive.
 
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use dashmap::DashMap;
@@ -15,13 +16,31 @@ pub struct Registry {
     by_service: DashMap<ObjectName, Vec<Weak<Upstream>>>,
     signal: RetirementSignal,
     departures: Arc<Departures>,
+    /// Upstreams made so far; what has not departed lives.
+    made: AtomicUsize,
     metrics: Arc<Metrics>,
 }
 
 impl Registry {
     /// A registry without upstreams, whose upstreams will be counted here.
     pub fn new(metrics: Arc<Metrics>) -> Self {
-        Self { by_service: DashMap::new(), signal: RetirementSignal::new(), departures: Arc::default(), metrics }
+        Self {
+            by_service: DashMap::new(),
+            signal: RetirementSignal::new(),
+            departures: Arc::default(),
+            made: AtomicUsize::new(0),
+            metrics,
+        }
+    }
+
+    /// How many upstreams live. Known without counting.
+    pub fn len(&self) -> usize {
+        self.made.load(Relaxed).saturating_sub(self.departures.count.load(Relaxed))
+    }
+
+    /// Whether no upstream lives.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
     }
 
     /// The living upstream of a spec, and whether it was made just now (and so has no endpoints yet).
@@ -33,6 +52,7 @@ impl Registry {
         let metrics = self.metrics.upstream(&spec.service, spec.port.to_string());
         let upstream = Upstream::new(Arc::clone(spec), metrics, self.signal.clone(), Arc::clone(&self.departures));
         let upstream = Arc::new(upstream);
+        self.made.fetch_add(1, Relaxed);
         entry.retain(|weak| weak.strong_count() > 0);
         entry.push(Arc::downgrade(&upstream));
         (upstream, true)
@@ -76,15 +96,19 @@ impl Registry {
 /// Services of upstreams that have ended, so that the registry need not search for them. An upstream cannot remove
 /// itself: it may end anywhere, also while its entry is locked.
 #[derive(Debug, Default)]
-pub(super) struct Departures(Mutex<Vec<ObjectName>>);
+pub(super) struct Departures {
+    services: Mutex<Vec<ObjectName>>,
+    count: AtomicUsize,
+}
 
 impl Departures {
     pub(super) fn note(&self, service: &ObjectName) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(service.clone());
+        self.count.fetch_add(1, Relaxed);
+        self.services.lock().unwrap_or_else(PoisonError::into_inner).push(service.clone());
     }
 
     fn take(&self) -> Vec<ObjectName> {
-        std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        std::mem::take(&mut self.services.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
