@@ -6,21 +6,20 @@ const CUT: &[u8] = b"...";
 const HEX: &[u8; 16] = b"0123456789abcdef";
 
 /// Whether a byte stands for itself in both formats: printable ASCII but for the quote and the backslash.
-const PLAIN: [bool; 256] = {
-    let mut plain = [false; 256];
-    let mut byte = 0x20;
-    while byte < 0x7f {
-        plain[byte] = byte != b'"' as usize && byte != b'\\' as usize;
-        byte += 1;
-    }
-    plain
-};
+const fn is_plain(byte: u8) -> bool {
+    // Without short circuits, so that the loop over a value becomes vector instructions.
+    (byte.wrapping_sub(0x20) < 0x5f) & (byte != b'"') & (byte != b'\\')
+}
+
+/// Whether all bytes are plain, as nearly all values are.
+fn all_plain(value: &[u8]) -> bool {
+    value.iter().fold(true, |plain, byte| plain & is_plain(*byte))
+}
 
 /// Appends `value` as the inside of a JSON string of at most `longest` bytes. Bytes that are not UTF-8 become U+FFFD;
 /// control characters, and those that reorder or break lines of text, are escaped.
 pub(super) fn json(out: &mut Vec<u8>, value: &[u8], longest: usize) {
-    let plain = plain_prefix(value);
-    if plain == value.len() && plain <= longest {
+    if value.len() <= longest && all_plain(value) {
         out.extend_from_slice(value);
         return;
     }
@@ -58,14 +57,13 @@ pub(super) fn json(out: &mut Vec<u8>, value: &[u8], longest: usize) {
 /// Appends `value` for inside quotes of the common format, at most `longest` bytes: everything but plain printable
 /// ASCII as `\xNN`, as nginx writes it.
 pub(super) fn common(out: &mut Vec<u8>, value: &[u8], longest: usize) {
-    let plain = plain_prefix(value);
-    if plain == value.len() && plain <= longest {
+    if value.len() <= longest && all_plain(value) {
         out.extend_from_slice(value);
         return;
     }
     let mut room = Room::new(out, longest);
     for byte in value {
-        let fits = if PLAIN[usize::from(*byte)] {
+        let fits = if is_plain(*byte) {
             room.push(&[*byte])
         } else {
             room.push(&[b'\\', b'x', HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]])
@@ -74,10 +72,6 @@ pub(super) fn common(out: &mut Vec<u8>, value: &[u8], longest: usize) {
             return;
         }
     }
-}
-
-fn plain_prefix(value: &[u8]) -> usize {
-    value.iter().position(|byte| !PLAIN[usize::from(*byte)]).unwrap_or(value.len())
 }
 
 /// Controls (C0, DEL, C1), line and paragraph separators, and the marks that change the direction of text.
