@@ -115,6 +115,7 @@ impl PathIndex {
         }
     }
 }
+
 impl Key {
     fn new(rule: &PathMatch, mut path: String) -> Self {
         match rule {
