@@ -14,10 +14,12 @@ use tidegate::model::{
 };
 use tidegate::routing::{RouteTable, TableCell};
 
+/// As in the product.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// About what the data plane keeps per route: pointers to an upstream and to metric handles.
 type Target = Arc<[u64; 8]>;
-
-const ROUNDS: usize = 9;
 
 fn main() {
     println!("look-ups at random places, ns each (random: no two in a row alike; hot: one route again and again)");
@@ -44,7 +46,7 @@ enum Kind {
 
 fn measure_table(name: &str, hosts: usize, paths: usize, kind: Kind) {
     let snapshot = snapshot(hosts, paths, kind);
-    let compile = best(|| {
+    let compile = best(5, || {
         let (elapsed, table) = timed(|| compile(&snapshot));
         drop(table);
         elapsed
@@ -75,10 +77,10 @@ fn measure_table(name: &str, hosts: usize, paths: usize, kind: Kind) {
 
 /// Nanoseconds for one look-up, one request after the other.
 fn look_up(table: &RouteTable<Target>, requests: &Requests) -> f64 {
-    const COUNT: usize = 200_000;
+    const COUNT: usize = 10_000;
     let mut scratch = String::new();
     let mut all = requests.iter().cycle();
-    let round = best(|| {
+    let round = best(100, || {
         let round = || {
             for (host, path) in all.by_ref().take(COUNT) {
                 black_box(table.find(Some(host), path, &mut scratch).is_ok_and(|found| found.route.is_some()));
@@ -179,8 +181,8 @@ fn timed<R>(work: impl FnOnce() -> R) -> (Duration, R) {
     (start.elapsed(), result)
 }
 
-fn best(round: impl FnMut() -> Duration) -> Duration {
-    std::iter::repeat_with(round).take(ROUNDS).min().unwrap_or_default()
+fn best(rounds: usize, round: impl FnMut() -> Duration) -> Duration {
+    std::iter::repeat_with(round).take(rounds).min().unwrap_or_default()
 }
 
 /// Numbers that are random enough to defeat caches (xorshift).

@@ -30,7 +30,8 @@ fn units() -> impl Strategy<Value = Vec<HostSpec>> {
 }
 
 fn unit() -> impl Strategy<Value = HostSpec> {
-    let routes = prop::collection::hash_set((any::<bool>(), rule_path()), 0..16);
+    let rules = |count| prop::collection::hash_set((any::<bool>(), rule_path()), count);
+    let routes = prop_oneof![rules(0..6), rules(0..40)];
     (select(&PATTERNS[..]), routes, any::<bool>(), any::<bool>()).prop_map(
         |(pattern, routes, has_fallback, has_tls)| {
             let name = |path: &str, kind: &str| format!("{pattern} {kind} {path}");
