@@ -121,7 +121,7 @@ impl Bound {
     /// Serves until a signal, then drains. The calling thread becomes the control thread.
     pub fn run(self) -> anyhow::Result<()> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        runtime.block_on(self.serve(termination()))
+        runtime.block_on(async { self.serve(termination()).await })
     }
 
     /// Serves until `stop` yields, then drains; what it yields again cuts the drain short.
