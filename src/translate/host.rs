@@ -1,7 +1,8 @@
 //! The unit of a host: what all served Ingresses that name it make of it together.
 
-use std::collections::HashMap;
 use std::sync::Arc;
+
+use foldhash::HashMap;
 
 use crate::model::{Action, HostPattern, HostSpec, HttpsRedirect, ObjectKind, ObjectName, ObjectRef};
 use crate::model::{PathMatch, Problem, ProblemCode, RouteSpec, Severity};
@@ -40,7 +41,7 @@ pub(crate) fn translate(input: &Input, host: &HostPattern) -> (Option<Arc<HostSp
 /// One route for each distinct match: the oldest Ingress keeps it, within an Ingress the first entry.
 fn routes(input: &Input, host: &HostPattern, claims: &[&Claim], problems: &mut Vec<Problem>) -> Vec<RouteSpec> {
     let mut routes = Vec::new();
-    let mut taken: HashMap<PathMatch, Bid<'_>> = HashMap::new();
+    let mut taken: HashMap<PathMatch, Bid<'_>> = HashMap::default();
     for claim in claims {
         let ingress = &*claim.ingress;
         let (options, _) = annotations::read(ingress);
