@@ -46,11 +46,11 @@ fn routes(input: &Input, host: &HostPattern, claims: &[&Claim], problems: &mut V
         let ingress = &*claim.ingress;
         let (options, _) = annotations::read(ingress);
         for (rule, at, path) in paths(claim) {
-            let field = format!("spec.rules[{rule}].http.paths[{at}]");
+            let field = || format!("spec.rules[{rule}].http.paths[{at}]");
             let Matched { path: matched, key } = match path::matched(path) {
                 Ok(matched) => matched,
                 Err(fault) => {
-                    let field = format!("{field}.{}", fault.field);
+                    let field = format!("{}.{}", field(), fault.field);
                     let code = ProblemCode::InvalidPath;
                     problems.push(on_ingress(ingress, field, code, Severity::Error, fault.message, fault.remedy));
                     continue;
@@ -58,13 +58,13 @@ fn routes(input: &Input, host: &HostPattern, claims: &[&Claim], problems: &mut V
             };
             let bid = Bid { ingress, backend: &path.backend };
             if let Some(winner) = taken.get(&key) {
-                problems.push(conflicts::over_path(host, &matched, field, bid, *winner));
+                problems.push(conflicts::over_path(host, &matched, field(), bid, *winner));
                 continue;
             }
             taken.insert(key.clone(), bid);
             let (route, fault) = route(input, matched, bid, &options);
             routes.push((key, route));
-            problems.extend(fault.map(|fault| on_backend(bid, &format!("{field}.backend"), fault)));
+            problems.extend(fault.map(|fault| on_backend(bid, &format!("{}.backend", field()), fault)));
         }
     }
     routes.sort_unstable_by(|(a, _), (b, _)| precedence(a).cmp(&precedence(b)));
