@@ -103,7 +103,10 @@ fn response_meaning(head: &ResponseHead, buf: &[u8]) -> impl PartialEq + std::fm
 }
 
 fn fields(fields: &[Field], buf: &[u8]) -> Vec<(FieldKind, bool, Vec<u8>, Vec<u8>)> {
-    fields.iter().map(|field| (field.kind, field.hop, field.value.of(buf).to_vec(), field.line.of(buf).to_vec())).collect()
+    fields
+        .iter()
+        .map(|field| (field.kind, field.hop, field.value.of(buf).to_vec(), field.line.of(buf).to_vec()))
+        .collect()
 }
 
 fn line_ends_are_crlf(head: &[u8]) {
