@@ -1,8 +1,7 @@
 //! A shard: one thread with a runtime, listeners and pools of its own. Nothing in it is shared but the table cell,
 //! the living upstreams and the counters.
 
-use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
+use std::cell::Cell;
 use std::hash::{BuildHasher, Hasher};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -15,7 +14,7 @@ use super::clock::Clock;
 use super::config::ProxyConfig;
 use super::connect::H1Conn;
 use super::connections::Connections;
-use super::h2::upstream::Session;
+use super::h2::sessions::Sessions;
 use super::scratch::ScratchPool;
 use crate::lifecycle::DrainWatch;
 use crate::observe::{Metrics, ShardLog};
@@ -50,8 +49,8 @@ pub(crate) struct Shard {
     pub clock: Clock,
     /// Idle HTTP/1 connections to endpoints.
     pub pool: Pool<H1Conn>,
-    /// HTTP/2 connections to endpoints, by endpoint id.
-    pub sessions: RefCell<HashMap<u64, Rc<Session>>>,
+    /// HTTP/2 connections to endpoints.
+    pub sessions: Sessions,
     random: Cell<u128>,
 }
 
@@ -75,7 +74,7 @@ impl Shard {
             scratches: Rc::new(ScratchPool::default()),
             clock: Clock::default(),
             pool,
-            sessions: RefCell::default(),
+            sessions: Sessions::default(),
             random: Cell::new(seed()),
         })
     }
