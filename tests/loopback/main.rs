@@ -5,3 +5,6 @@
 mod support;
 
 mod forwarding;
+
+mod h2;
+mod h2_hostile;
