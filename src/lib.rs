@@ -1,7 +1,9 @@
 //! Tidegate: a Kubernetes Ingress controller that is its own proxy. See `docs/architecture.md` for the picture.
 
 pub mod admin;
+pub mod app;
 pub mod args;
+pub mod controller;
 pub mod http1;
 pub mod lifecycle;
 pub mod model;

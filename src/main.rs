@@ -2,22 +2,41 @@
 
 use std::process::ExitCode;
 
-use tidegate::args::{self, Refusal};
+use tidegate::app;
+use tidegate::args::{self, Command, Refusal};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-#[expect(clippy::print_stdout, clippy::print_stderr, reason = "help and usage errors go to the terminal")]
+/// The command line or the environment is wrong.
+const USAGE: u8 = 2;
+
+#[expect(clippy::print_stdout, clippy::print_stderr, reason = "help and errors before logging go to the terminal")]
 fn main() -> ExitCode {
-    match args::read(std::env::args_os()) {
-        Ok(_command) => ExitCode::SUCCESS,
+    let command = match args::read(std::env::args_os()) {
+        Ok(command) => command,
         Err(Refusal::Asked(text)) => {
             print!("{text}");
-            ExitCode::SUCCESS
+            return ExitCode::SUCCESS;
         }
         Err(Refusal::Wrong(line)) => {
             eprintln!("tidegate: {line}");
-            ExitCode::from(2)
+            return ExitCode::from(USAGE);
         }
-    }
+    };
+    let outcome = match command {
+        Command::Serve(args) => serve(&args),
+        Command::Check(args) => app::check(&args, &mut std::io::stdout().lock())
+            .map(|has_errors| if has_errors { ExitCode::FAILURE } else { ExitCode::SUCCESS }),
+    };
+    outcome.unwrap_or_else(|error| {
+        eprintln!("tidegate: {error:#}");
+        ExitCode::FAILURE
+    })
+}
+
+fn serve(args: &args::ServeArgs) -> anyhow::Result<ExitCode> {
+    app::logging(args)?;
+    app::bind(args)?.run()?;
+    Ok(ExitCode::SUCCESS)
 }

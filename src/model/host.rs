@@ -11,6 +11,9 @@ use super::upstream::UpstreamSpec;
 pub struct HostSpec {
     /// Which hosts.
     pub pattern: HostPattern,
+    /// Whether a rule names the host, even if it comes to no route. Then requests for it are decided here and by the
+    /// catch-all, never by a wildcard or by hostless rules. False: only TLS entries name it.
+    pub has_rules: bool,
     /// One for each distinct path and match type, conflicts already decided, in order of precedence.
     pub routes: Vec<RouteSpec>,
     /// Takes what no route matches: the default backend of an Ingress that has rules for this host. On
@@ -23,12 +26,12 @@ pub struct HostSpec {
 impl HostSpec {
     /// A unit that serves nothing.
     pub fn empty(pattern: HostPattern) -> Self {
-        Self { pattern, routes: Vec::new(), fallback: None, tls: None }
+        Self { pattern, has_rules: false, routes: Vec::new(), fallback: None, tls: None }
     }
 
     /// Whether the unit serves nothing and can be left out.
     pub fn is_empty(&self) -> bool {
-        self.routes.is_empty() && self.fallback.is_none() && self.tls.is_none()
+        !self.has_rules && self.routes.is_empty() && self.fallback.is_none() && self.tls.is_none()
     }
 }
 

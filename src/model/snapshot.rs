@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::certificate::Certificate;
 use super::host::HostSpec;
-use super::names::HostPattern;
+use super::names::{HostPattern, ObjectRef};
 
 /// Everything served at one moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -23,4 +23,6 @@ pub enum UnitKey {
     Host(HostPattern),
     /// The default certificate.
     DefaultCertificate,
+    /// Findings about one object as a whole. Serves nothing.
+    Object(ObjectRef),
 }

@@ -47,8 +47,8 @@ impl Protocol {
 /// How an endpoint is chosen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
 pub enum Balance {
-    /// The next two endpoints in turn are compared and the one with fewer requests in flight is taken, the first of
-    /// them when equal: even on idle traffic, away from slow pods under load.
+    /// The next endpoint in turn is compared with one other and the one with fewer requests in flight is taken, the
+    /// next in turn when equal: even on idle traffic, away from slow pods under load.
     #[default]
     LeastInFlight,
     /// Strictly in turn.

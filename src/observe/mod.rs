@@ -1,1 +1,25 @@
 //! What operators see: metrics, access log, logging.
+//!
+//! Those who count hold handles that were resolved when a table was built or a shard started; nothing on the data path
+//! looks a label up. Knows the model's names and problems, and nothing of routing or proxying.
+
+mod access_log;
+mod document;
+mod durations;
+mod exposition;
+mod families;
+mod labels;
+mod live;
+pub mod logging;
+mod metrics;
+mod process;
+mod route_metrics;
+mod upstream_metrics;
+
+pub use access_log::{AccessLog, AccessLogFormat, Entry, RoutePart, ShardLog, TlsPart, UpstreamPart};
+pub use document::document;
+pub use families::{Family, FamilyKind, GROUPS, Group};
+pub use labels::{Handshake, Listener, Refusal, Scope};
+pub use metrics::{ListenerMetrics, Metrics, OpenConnection, TableSize};
+pub use route_metrics::RouteMetrics;
+pub use upstream_metrics::{UpstreamFailure, UpstreamMetrics};

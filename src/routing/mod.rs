@@ -1,1 +1,21 @@
-//! The compiled table: which route answers for a host and a path.
+//! The compiled table: which route answers for a host and a path, and which certificates for a server name.
+//!
+//! It executes what `model` says and knows nothing of Kubernetes objects, upstreams or sockets: what a route leads to is
+//! a type parameter. The controller compiles a table and publishes it; the proxy asks it once per request.
+
+mod canonical;
+mod compiled;
+mod host_header;
+mod host_index;
+mod path_index;
+mod publish;
+mod table;
+
+#[cfg(test)]
+mod tests;
+
+pub use canonical::PathRefusal;
+pub use compiled::{CompiledHost, Route};
+pub use host_header::normalize_host;
+pub use publish::TableCell;
+pub use table::{CertificateSource, Certificates, Found, RouteTable};

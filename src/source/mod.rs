@@ -1,3 +1,8 @@
 //! Where objects come from. Whatever the source, it delivers the plain view of `objects`, one change at a time.
 
+mod changes;
+pub mod convert;
+pub mod manifests;
 pub mod objects;
+
+pub use changes::Event;

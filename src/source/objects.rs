@@ -3,9 +3,11 @@
 //! Translation sees these types and nothing else of the sources. Values are as the author wrote them: judging them is
 //! translation's work, so that every finding is reported in one way.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
+
+use foldhash::HashMap;
 
 use crate::model::{Certificate, CertificateError, ObjectKind, ObjectName, ObjectRef};
 
@@ -293,6 +295,11 @@ impl Objects {
     /// The slice of this name.
     pub fn slice(&self, name: &ObjectName) -> Option<&Arc<EndpointSlice>> {
         self.slices.get(name)
+    }
+
+    /// All slices, in no particular order.
+    pub fn slices(&self) -> impl Iterator<Item = &Arc<EndpointSlice>> {
+        self.slices.values()
     }
 
     /// The slices labelled with this Service, by name of slice.

@@ -1,1 +1,130 @@
 //! From objects to a snapshot: pure functions, one unit (host) at a time.
+//!
+//! `Input` takes changes in and tells which units they touch; `unit` translates one of them; `snapshot` is the fold over
+//! all. Nothing here knows sockets, clocks or where objects come from. Every finding about an object is made by exactly
+//! one unit, so that units can be replaced one by one and the findings with them.
+
+pub mod annotations;
+mod classes;
+mod conflicts;
+mod endpoints;
+mod host;
+mod index;
+mod ingress;
+mod input;
+mod path;
+mod problems;
+mod secret;
+mod service;
+mod settings;
+mod tls;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::model::{Certificate, HostSpec, ObjectKind, ObjectRef, Problem, Snapshot, UnitKey};
+
+pub use endpoints::endpoints;
+pub use host::DEFAULT_BACKEND;
+pub use input::{Input, Touched};
+pub use secret::certificates;
+pub use settings::Settings;
+
+/// The findings of all units that have any.
+pub type Findings = BTreeMap<UnitKey, Vec<Problem>>;
+
+/// What a unit comes to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Translated {
+    /// What it serves.
+    pub value: Value,
+    /// What it finds, sorted.
+    pub problems: Vec<Problem>,
+}
+
+/// What a unit serves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Value {
+    /// Of `UnitKey::Host`; `None` when nothing is served for the host.
+    Host(Option<Arc<HostSpec>>),
+    /// Of `UnitKey::DefaultCertificate`; `None` when there is none.
+    DefaultCertificate(Option<Arc<Certificate>>),
+    /// Of `UnitKey::Object`, which is there for its findings.
+    Nothing,
+}
+
+/// Translates one unit.
+pub fn unit(input: &Input, key: &UnitKey) -> Translated {
+    let (value, mut problems) = match key {
+        UnitKey::Host(pattern) => {
+            let (spec, problems) = host::translate(input, pattern);
+            (Value::Host(spec), problems)
+        }
+        UnitKey::DefaultCertificate => {
+            let (certificate, problems) = secret::default_certificate(input);
+            (Value::DefaultCertificate(certificate), problems)
+        }
+        UnitKey::Object(object) => (Value::Nothing, of_object(input, object)),
+    };
+    problems.sort_unstable();
+    Translated { value, problems }
+}
+
+fn of_object(input: &Input, object: &ObjectRef) -> Vec<Problem> {
+    let (objects, name) = (input.objects(), &object.name);
+    match object.kind {
+        ObjectKind::Ingress => objects.ingress(name).map(|ingress| ingress::problems(input, ingress)),
+        ObjectKind::IngressClass => objects.class(&name.name).map(|class| classes::problems(class, input.settings())),
+        ObjectKind::EndpointSlice => objects.slice(name).map(|slice| endpoints::problems(input, slice)),
+        // What is wrong with these is said to those who use them.
+        ObjectKind::Service | ObjectKind::Secret | ObjectKind::File => None,
+    }
+    .unwrap_or_default()
+}
+
+/// Puts a translated unit in the place of its former self. Whether what is served is another now.
+pub fn merge(snapshot: &mut Snapshot, findings: &mut Findings, key: &UnitKey, translated: Translated) -> bool {
+    let Translated { value, problems } = translated;
+    if problems.is_empty() {
+        findings.remove(key);
+    } else {
+        findings.insert(key.clone(), problems);
+    }
+    match (key, value) {
+        (UnitKey::Host(pattern), Value::Host(Some(spec))) => {
+            if snapshot.hosts.get(pattern) == Some(&spec) {
+                return false;
+            }
+            snapshot.hosts.insert(pattern.clone(), spec);
+            true
+        }
+        (UnitKey::Host(pattern), Value::Host(None)) => snapshot.hosts.remove(pattern).is_some(),
+        (UnitKey::DefaultCertificate, Value::DefaultCertificate(certificate)) => {
+            let differs = snapshot.default_certificate != certificate;
+            snapshot.default_certificate = certificate;
+            differs
+        }
+        (UnitKey::Host(_) | UnitKey::DefaultCertificate | UnitKey::Object(_), _) => false,
+    }
+}
+
+/// Translates everything. Comes to what `merge` comes to, unit by unit, but builds the maps in one go.
+pub fn snapshot(input: &Input) -> (Snapshot, Findings) {
+    let (mut hosts, mut findings) = (Vec::new(), Vec::new());
+    let mut default_certificate = None;
+    for key in input.units() {
+        let Translated { value, problems } = unit(input, &key);
+        match value {
+            Value::Host(Some(spec)) => hosts.push((spec.pattern.clone(), spec)),
+            Value::DefaultCertificate(certificate) => default_certificate = certificate,
+            Value::Host(None) | Value::Nothing => {}
+        }
+        if !problems.is_empty() {
+            findings.push((key, problems));
+        }
+    }
+    (Snapshot { hosts: hosts.into_iter().collect(), default_certificate }, findings.into_iter().collect())
+}

@@ -1,1 +1,28 @@
-//! Living upstreams: endpoint sets, balancing and connection pools. They outlive snapshots.
+//! Living upstreams: endpoint sets, balancing, suspicion, retry budgets and connection pools.
+//!
+//! A snapshot names upstreams by [`UpstreamSpec`](crate::model::UpstreamSpec); the [`Registry`] keeps exactly one
+//! living [`Upstream`] for each equal spec, so that counters, pools and suspicion outlive table changes. The control
+//! thread fills endpoint sets; the shards pick endpoints and pool connections. Nothing here knows Kubernetes objects
+//! or opens sockets: what a pooled connection is, the proxy decides.
+
+mod balance;
+mod budget;
+mod endpoint;
+mod endpoint_set;
+mod living;
+mod pool;
+mod registry;
+mod retirement;
+#[cfg(test)]
+mod simulation;
+mod target;
+
+pub use balance::Tried;
+pub use budget::RetryBudget;
+pub use endpoint::{Endpoint, InFlight};
+pub use endpoint_set::EndpointSet;
+pub use living::Upstream;
+pub use pool::{Pool, PoolConfig, Refusal, Swept};
+pub use registry::Registry;
+pub use retirement::{Retired, RetirementSignal, RetirementWatch};
+pub use target::{Destination, Target};

@@ -1,0 +1,134 @@
+//! What each path of the admin server answers.
+
+use std::fmt::Write as _;
+
+use bytes::Bytes;
+use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use http_body::Body as _;
+use http_body_util::Full;
+use hyper::body::Incoming;
+use tokio::sync::Semaphore;
+
+use super::AdminState;
+use crate::model::Problem;
+
+const TEXT: &str = "text/plain; charset=utf-8";
+const JSON: &str = "application/json";
+const METRICS: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+const INDEX: &str = "\
+Tidegate admin
+
+/healthz                      200 while the process lives
+/readyz                       200 when ready for traffic, else 503 and what it waits for
+/metrics                      metrics in the text format of Prometheus
+/debug/snapshot               the configuration in force, JSON, without secrets
+/debug/problems               findings about configured objects, JSON
+/debug/problems?format=text   the same, one per line
+";
+
+/// Answers a request. Work beyond microseconds holds the one permit of `views`, on a thread for blocking work.
+pub(super) async fn answer(
+    request: &Request<Incoming>,
+    state: &AdminState,
+    views: &Semaphore,
+) -> Response<Full<Bytes>> {
+    if request.method() != Method::GET && request.method() != Method::HEAD {
+        let mut response = respond(StatusCode::METHOD_NOT_ALLOWED, TEXT, "only GET and HEAD are served here\n".into());
+        response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
+        return response;
+    }
+    if !request.body().is_end_stream() {
+        return respond(StatusCode::BAD_REQUEST, TEXT, "requests have no body here\n".into());
+    }
+    match request.uri().path() {
+        "/" => respond(StatusCode::OK, TEXT, INDEX.to_owned()),
+        "/healthz" => respond(StatusCode::OK, TEXT, "ok\n".to_owned()),
+        "/readyz" => readiness(&(state.pending)()),
+        "/metrics" => {
+            let metrics = state.metrics.clone();
+            view(views, METRICS, move || metrics.render()).await
+        }
+        "/debug/snapshot" => {
+            let snapshot = state.snapshot.clone();
+            view(views, JSON, move || snapshot()).await
+        }
+        "/debug/problems" => {
+            let problems = state.problems.clone();
+            if request.uri().query().is_some_and(|query| query.split('&').any(|part| part == "format=text")) {
+                view(views, TEXT, move || problems_as_text(&problems())).await
+            } else {
+                view(views, JSON, move || problems_as_json(&problems())).await
+            }
+        }
+        _ => respond(StatusCode::NOT_FOUND, TEXT, "no such path; / lists those there are\n".to_owned()),
+    }
+}
+
+fn readiness(pending: &[String]) -> Response<Full<Bytes>> {
+    if pending.is_empty() {
+        return respond(StatusCode::OK, TEXT, "ready\n".to_owned());
+    }
+    respond(StatusCode::SERVICE_UNAVAILABLE, TEXT, format!("waiting for: {}\n", pending.join(", ")))
+}
+
+async fn view<F>(views: &Semaphore, content_type: &'static str, make: F) -> Response<Full<Bytes>>
+where
+    F: FnOnce() -> String + Send + 'static,
+{
+    // The semaphore is never closed; without a permit the view would only be less polite.
+    let _permit = views.acquire().await;
+    match tokio::task::spawn_blocking(make).await {
+        Ok(body) => respond(StatusCode::OK, content_type, body),
+        Err(error) => {
+            tracing::error!(%error, "admin view failed");
+            respond(StatusCode::INTERNAL_SERVER_ERROR, TEXT, "the view failed; the log says why\n".to_owned())
+        }
+    }
+}
+
+fn respond(status: StatusCode, content_type: &'static str, body: String) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(Bytes::from(body)));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
+}
+
+fn problems_as_json(problems: &[Problem]) -> String {
+    let problems: Vec<_> = problems
+        .iter()
+        .map(|Problem { object, field, code, severity, message, remedy }| {
+            serde_json::json!({
+                "object": {
+                    "kind": object.kind.as_str(),
+                    "namespace": &*object.name.namespace,
+                    "name": &*object.name.name,
+                },
+                "field": field,
+                "code": code.as_str(),
+                "severity": severity.as_str(),
+                "message": message,
+                "remedy": remedy,
+            })
+        })
+        .collect();
+    serde_json::Value::Array(problems).to_string()
+}
+
+fn problems_as_text(problems: &[Problem]) -> String {
+    let mut text = String::new();
+    for problem in problems {
+        let start = text.len();
+        // Writing to a String cannot fail.
+        let _ = write!(text, "{problem}");
+        if text[start..].contains(char::is_control) {
+            let line = text.split_off(start);
+            text.extend(line.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }));
+        }
+        text.push('\n');
+    }
+    text
+}

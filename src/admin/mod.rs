@@ -1,0 +1,97 @@
+//! Health, readiness, metrics and debug views over HTTP, on an address of their own.
+//!
+//! Nothing here changes anything. It must not know who gathers what it shows: state comes as functions. One request per
+//! connection, a deadline for each, and a bounded number of them, of which the oldest gives way: a scrape that
+//! stands still or a flood of connections does not keep the kubelet's probes out (class E11).
+
+mod answer;
+mod io;
+
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+
+use crate::model::Problem;
+use crate::observe::Metrics;
+
+/// Connections at a time.
+const CONNECTIONS: usize = 64;
+
+/// Bytes of a request's head. The smallest that hyper takes for its buffer.
+const HEAD_LIMIT: usize = 8 << 10;
+
+/// Fields of a request's head.
+const FIELD_LIMIT: usize = 64;
+
+/// Longest life of a connection, from accept to the last byte of the answer. Prometheus gives up a scrape after 10 s.
+const DEADLINE: Duration = Duration::from_secs(30);
+
+/// Wait after an accept that failed, as when descriptors are used up.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// What the admin server shows. Cheap to clone.
+#[derive(Clone)]
+pub struct AdminState {
+    /// For `/metrics`.
+    pub metrics: Arc<Metrics>,
+    /// For `/readyz`: the names of what readiness waits for; empty when ready. Must be quick.
+    pub pending: Arc<dyn Fn() -> Vec<String> + Send + Sync>,
+    /// For `/debug/snapshot`: JSON without secrets. May take its time: called on a thread for blocking work.
+    pub snapshot: Arc<dyn Fn() -> String + Send + Sync>,
+    /// For `/debug/problems`: the findings that stand. Called as `snapshot` is.
+    pub problems: Arc<dyn Fn() -> Vec<Problem> + Send + Sync>,
+}
+
+/// Serves `listener` until dropped, which ends its connections too.
+pub async fn serve(listener: TcpListener, state: AdminState) {
+    // Views of a large configuration are milliseconds of CPU that requests would miss: one at a time.
+    let views = Arc::new(Semaphore::new(1));
+    let mut connections = JoinSet::new();
+    let mut oldest_first = VecDeque::with_capacity(CONNECTIONS);
+    loop {
+        let socket = match listener.accept().await {
+            Ok((socket, _)) => socket,
+            Err(error) => {
+                tracing::warn!(%error, "admin connection not accepted");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+                continue;
+            }
+        };
+        while connections.try_join_next().is_some() {}
+        oldest_first.retain(|connection: &tokio::task::AbortHandle| !connection.is_finished());
+        if oldest_first.len() >= CONNECTIONS
+            && let Some(oldest) = oldest_first.pop_front()
+        {
+            oldest.abort();
+        }
+        oldest_first.push_back(connections.spawn(serve_connection(socket, state.clone(), views.clone())));
+    }
+}
+
+async fn serve_connection(socket: TcpStream, state: AdminState, views: Arc<Semaphore>) {
+    let service = service_fn(move |request| {
+        let (state, views) = (state.clone(), views.clone());
+        async move { Ok::<_, Infallible>(answer::answer(&request, &state, &views).await) }
+    });
+    let connection = http1::Builder::new()
+        .keep_alive(false)
+        .max_buf_size(HEAD_LIMIT)
+        .max_headers(FIELD_LIMIT)
+        .header_read_timeout(None)
+        .serve_connection(io::HyperIo::new(socket), service);
+    match tokio::time::timeout(DEADLINE, connection).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::debug!(%error, "admin connection failed"),
+        Err(_) => tracing::debug!("admin connection took too long"),
+    }
+}
+
+#[cfg(test)]
+mod tests;

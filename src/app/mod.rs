@@ -1,0 +1,238 @@
+//! The composition root: reads the settings apart, builds every part and ties them together.
+
+mod check;
+mod settings;
+mod view;
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::{Duration, SystemTime};
+
+use anyhow::Context as _;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
+
+use crate::admin::{self, AdminState};
+use crate::args::ServeArgs;
+use crate::controller::{Controller, Problems};
+use crate::lifecycle::{Drain, DrainTimes, Drained, Phase, Readiness};
+use crate::observe::{AccessLog, Metrics};
+use crate::proxy::listener::{self, Speaks};
+use crate::proxy::tls::{Http2, SniResolver, fallback_certificate, server_config, tickets};
+use crate::proxy::{self, Connections, Shared};
+use crate::routing::TableCell;
+use crate::source::manifests;
+use crate::upstream::{Registry, Target};
+
+pub use check::check;
+pub use settings::logging;
+
+/// Messages of the source that may wait for the controller.
+const QUEUE: usize = 1024;
+/// How long the access log may take to write what is left, at the end.
+const LOG_PATIENCE: Duration = Duration::from_secs(2);
+
+/// A server whose sockets are bound: nothing is served before it runs.
+pub struct Bound {
+    /// Where plain HTTP is served.
+    pub http: SocketAddr,
+    /// Where HTTPS is served.
+    pub https: SocketAddr,
+    /// Where health, metrics and debug views are served.
+    pub admin: SocketAddr,
+    admin_socket: std::net::TcpListener,
+    shards: Vec<proxy::Listeners>,
+    shared: Shared,
+    drain: Drain,
+    times: DrainTimes,
+    readiness: Readiness,
+    registry: Arc<Registry>,
+    controller: Controller,
+    problems: Problems,
+    manifests: PathBuf,
+    access_log: AccessLog,
+}
+
+/// Builds everything and binds the sockets.
+pub fn bind(args: &ServeArgs) -> anyhow::Result<Bound> {
+    let workers = settings::workers(args);
+    let config = Arc::new(settings::proxy(args));
+    let metrics = Arc::new(Metrics::new());
+    let table = Arc::new(TableCell::<Target>::default());
+    let drain = Drain::new();
+    let readiness = Readiness::new(drain.watch());
+    let registry = Arc::new(Registry::new(Arc::clone(&metrics)));
+    let waiting = readiness.guard("the first table");
+    let controller = Controller::new(
+        settings::translation(args),
+        Arc::clone(&table),
+        Arc::clone(&registry),
+        Arc::clone(&metrics),
+        waiting,
+    );
+    let access_log = AccessLog::start(settings::access_log(args), AccessLog::stdout()?, &metrics)
+        .context("cannot start the access log")?;
+
+    let tls = tls_config(&table).context("cannot set up TLS")?;
+    let plain = bind_listeners(args.listen.http, workers, "--http")?;
+    let encrypted = bind_listeners(args.listen.https, workers, "--https")?;
+    let admin_socket = std::net::TcpListener::bind(args.listen.admin)
+        .with_context(|| format!("cannot listen on {} (--admin)", args.listen.admin))?;
+    admin_socket.set_nonblocking(true)?;
+    let (http, https) = (plain[0].local_addr()?, encrypted[0].local_addr()?);
+    let shards = plain.into_iter().zip(encrypted);
+    let shards =
+        shards.map(|(plain, encrypted)| vec![(plain, Speaks::Http), (encrypted, Speaks::Https(Arc::clone(&tls)))]);
+    Ok(Bound {
+        http,
+        https,
+        admin: admin_socket.local_addr()?,
+        admin_socket,
+        shards: shards.collect(),
+        shared: Shared { config, table, metrics, drain: drain.watch(), connections: Connections::default() },
+        drain,
+        times: DrainTimes { delay: args.lifecycle.drain_delay, timeout: args.lifecycle.drain_timeout },
+        readiness,
+        registry,
+        problems: controller.problems(),
+        controller,
+        manifests: args.source.manifests.clone(),
+        access_log,
+    })
+}
+
+fn bind_listeners(address: SocketAddr, shards: usize, flag: &str) -> anyhow::Result<Vec<std::net::TcpListener>> {
+    listener::bind(address, shards).with_context(|| format!("cannot listen on {address} ({flag})"))
+}
+
+/// TLS whose certificates come from the table of the moment.
+fn tls_config(table: &Arc<TableCell<Target>>) -> anyhow::Result<Arc<rustls::ServerConfig>> {
+    let fallback = Arc::new(fallback_certificate(SystemTime::now())?);
+    let table = Arc::clone(table);
+    let choose = move |name: Option<&str>| table.load().certificates(name).list.to_vec();
+    Ok(server_config(Arc::new(SniResolver::new(choose, fallback)), tickets()?, Http2::Offered)?)
+}
+
+impl Bound {
+    /// Serves until a signal, then drains. The calling thread becomes the control thread.
+    pub fn run(self) -> anyhow::Result<()> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        runtime.block_on(async { self.serve(termination()).await })
+    }
+
+    /// Serves until `stop` yields, then drains; what it yields again cuts the drain short.
+    pub async fn serve(self, mut stop: mpsc::Receiver<()>) -> anyhow::Result<()> {
+        let Self {
+            http,
+            https,
+            admin,
+            admin_socket,
+            shards,
+            shared,
+            drain,
+            times,
+            readiness,
+            registry,
+            controller,
+            problems,
+            manifests: path,
+            access_log,
+        } = self;
+        tracing::info!(%http, %https, %admin, workers = shards.len(), version = env!("CARGO_PKG_VERSION"), "listening");
+        let state = AdminState {
+            metrics: Arc::clone(&shared.metrics),
+            pending: {
+                let readiness = readiness.clone();
+                Arc::new(move || readiness.pending().into_iter().map(str::to_owned).collect())
+            },
+            snapshot: {
+                let table = Arc::clone(&shared.table);
+                Arc::new(move || view::snapshot(&table.load()))
+            },
+            problems: { Arc::new(move || problems.all()) },
+        };
+        let admin = tokio::spawn(admin::serve(TcpListener::from_std(admin_socket)?, state));
+        let threads = start_shards(shards, &shared, &access_log, &registry)?;
+        let (sender, events) = mpsc::channel(QUEUE);
+        let source = tokio::spawn(manifests::follow(path.clone(), sender));
+        let controller = tokio::spawn(controller.run(events));
+        let ready = tokio::spawn(async move {
+            readiness.complete().await;
+            tracing::info!("ready");
+        });
+
+        let outcome = tokio::select! {
+            _ = stop.recv() => Ok(()),
+            ended = source => match ended {
+                Ok(Err(error)) => Err(error).with_context(|| format!("cannot read {}", path.display())),
+                Ok(Ok(())) | Err(_) => Err(anyhow::anyhow!("the source of objects ended")),
+            },
+        };
+        ready.abort();
+        if outcome.is_ok() {
+            tracing::info!(delay = ?times.delay, timeout = ?times.timeout, "shutting down: not ready any more");
+            let drained = tokio::select! {
+                drained = drain.run(&times) => drained,
+                () = async { let _ = stop.recv().await; drain.advance(Phase::Aborting); } => Drained::Aborted { left: drain.busy() },
+            };
+            match drained {
+                Drained::Complete => tracing::info!("drained"),
+                Drained::Aborted { left } => tracing::warn!(left, "drain cut short"),
+            }
+        }
+        drain.advance(Phase::Aborting);
+        let joined =
+            tokio::task::spawn_blocking(move || threads.into_iter().map(JoinHandle::join).all(|ended| ended.is_ok()));
+        if !joined.await.unwrap_or(false) {
+            tracing::error!("a data-plane thread ended with a panic");
+        }
+        controller.abort();
+        admin.abort();
+        access_log.stop(LOG_PATIENCE);
+        outcome
+    }
+}
+
+fn start_shards(
+    shards: Vec<proxy::Listeners>,
+    shared: &Shared,
+    log: &AccessLog,
+    registry: &Registry,
+) -> io::Result<Vec<JoinHandle<()>>> {
+    let start = |(index, listeners): (usize, proxy::Listeners)| {
+        let (shared, log, retirements) = (shared.clone(), log.shard(), registry.retirements());
+        std::thread::Builder::new().name(format!("shard-{index}")).spawn(move || {
+            if let Err(error) = proxy::run(shared, log, listeners, retirements) {
+                tracing::error!(%error, "a data-plane thread could not start");
+            }
+        })
+    };
+    shards.into_iter().enumerate().map(start).collect()
+}
+
+/// Yields once for each SIGTERM or SIGINT.
+fn termination() -> mpsc::Receiver<()> {
+    let (sender, receiver) = mpsc::channel(4);
+    tokio::spawn(async move {
+        let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+        else {
+            tracing::error!("signals cannot be received");
+            std::future::pending::<()>().await;
+            return;
+        };
+        loop {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+            if sender.send(()).await.is_err() {
+                return;
+            }
+        }
+    });
+    receiver
+}

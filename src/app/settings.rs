@@ -1,0 +1,129 @@
+//! From the command line to what each part is told.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use crate::args::{
+    self, Auto, BalanceChoice, Container, Http2Args, LimitArgs, ListenArgs, RoutingArgs, ServeArgs, TimeoutArgs,
+    TlsArgs, UpstreamArgs,
+};
+use crate::model::Balance;
+use crate::observe::AccessLogFormat;
+use crate::observe::logging::{self, LogFormat, LoggingError};
+use crate::proxy::config::{Forwarding, Http2Config, Limits, ProxyConfig, Timeouts, UpstreamConfig};
+use crate::translate::Settings;
+
+/// Starts the process's log.
+pub fn logging(args: &ServeArgs) -> Result<(), LoggingError> {
+    let format = match args.observe.log_format {
+        args::LogFormat::Json => LogFormat::Json,
+        args::LogFormat::Text => LogFormat::Text,
+    };
+    logging::start(format, args.observe.log_level.as_str())
+}
+
+/// Number of shards.
+pub(super) fn workers(args: &ServeArgs) -> usize {
+    args.lifecycle.workers.unwrap_or_else(|| Container::read().cpus).get()
+}
+
+pub(super) fn access_log(args: &ServeArgs) -> AccessLogFormat {
+    match args.observe.access_log {
+        args::AccessLogFormat::Off => AccessLogFormat::Off,
+        args::AccessLogFormat::Json => AccessLogFormat::Json,
+        args::AccessLogFormat::Common => AccessLogFormat::Common,
+    }
+}
+
+/// What translation is told by `serve`.
+pub(super) fn translation(args: &ServeArgs) -> Settings {
+    translation_of(&args.routing, &args.tls, Some(&args.upstream))
+}
+
+/// What translation is told, with the default balance when no upstream options are there.
+pub(super) fn translation_of(routing: &RoutingArgs, tls: &TlsArgs, upstream: Option<&UpstreamArgs>) -> Settings {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    Settings {
+        class: Arc::from(routing.ingress_class.as_str()),
+        controller: Arc::from(routing.controller_name.as_str()),
+        serve_classless: routing.watch_ingress_without_class,
+        // The API server applies the default class; a directory has none.
+        default_class_applies: true,
+        default_certificate: tls.default_certificate.clone(),
+        default_backend: routing.default_backend.clone().map(|backend| (backend.service, backend.port)),
+        ssl_redirect: routing.ssl_redirect,
+        balance: match upstream.map(|upstream| upstream.balance) {
+            None | Some(BalanceChoice::LeastInFlight) => Balance::LeastInFlight,
+            Some(BalanceChoice::RoundRobin) => Balance::RoundRobin,
+        },
+        allow_loopback: true,
+        now: i64::try_from(now).unwrap_or(i64::MAX),
+    }
+}
+
+/// What the data plane is told.
+pub(super) fn proxy(args: &ServeArgs) -> ProxyConfig {
+    ProxyConfig {
+        limits: limits(&args.limits),
+        timeouts: timeouts(&args.timeouts, &args.upstream),
+        http2: http2(&args.http2),
+        upstream: upstream(&args.upstream),
+        forwarding: forwarding(&args.listen),
+    }
+}
+
+fn limits(args: &LimitArgs) -> Limits {
+    let connections = match args.max_connections {
+        Auto::Auto => Container::read().connections(),
+        Auto::Count(count) => count,
+    };
+    Limits {
+        head_bytes: args.max_head_bytes.as_usize(),
+        fields: usize::from(args.max_head_fields),
+        target_bytes: args.max_target_bytes.as_usize(),
+        body_bytes: args.max_body_bytes.map(|bytes| bytes.0),
+        requests_per_connection: u64::from(args.max_requests_per_connection.get()),
+        connections: connections.get(),
+        ..Limits::default()
+    }
+}
+
+fn timeouts(args: &TimeoutArgs, upstream: &UpstreamArgs) -> Timeouts {
+    Timeouts {
+        head: args.head_timeout,
+        handshake: args.handshake_timeout,
+        idle: args.idle_timeout,
+        body_gap: args.body_gap_timeout,
+        body_rate: args.body_min_rate.0,
+        write: args.send_timeout,
+        response: upstream.response_timeout,
+        response_gap: upstream.response_timeout,
+        tunnel_idle: args.tunnel_idle_timeout,
+    }
+}
+
+fn http2(args: &Http2Args) -> Http2Config {
+    let window = |bytes: args::Bytes| u32::try_from(bytes.0).unwrap_or(u32::MAX);
+    Http2Config {
+        streams: args.h2_max_streams,
+        head_bytes: window(args.h2_max_head_bytes),
+        stream_window: window(args.h2_stream_window),
+        connection_window: window(args.h2_connection_window),
+        pending_resets: args.h2_max_pending_resets.get() as usize,
+        local_resets: args.h2_max_local_resets.get() as usize,
+        age: args.h2_max_age,
+    }
+}
+
+fn upstream(args: &UpstreamArgs) -> UpstreamConfig {
+    UpstreamConfig {
+        connect: args.connect_timeout,
+        attempts: usize::from(args.connect_attempts),
+        idle: args.upstream_idle_timeout,
+        ..UpstreamConfig::default()
+    }
+}
+
+fn forwarding(args: &ListenArgs) -> Forwarding {
+    Forwarding { trusted: args.trusted_proxies.clone(), ..Forwarding::default() }
+}

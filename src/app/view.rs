@@ -1,0 +1,67 @@
+//! `/debug/snapshot`: the table that serves now, as JSON. Certificates show their names, never their keys.
+
+use serde_json::{Value, json};
+
+use crate::model::{PathMatch, Reply};
+use crate::routing::{CompiledHost, Route, RouteTable};
+use crate::upstream::{Destination, Target};
+
+/// The whole table, hosts in order.
+pub(super) fn snapshot(table: &RouteTable<Target>) -> String {
+    let mut hosts: Vec<_> = table.hosts().collect();
+    hosts.sort_by_key(|host| host.pattern());
+    let hosts: Vec<_> = hosts.into_iter().map(host).collect();
+    let default = table.default_certificate().map(|certificate| json!(certificate.names()));
+    let view = json!({ "hosts": hosts, "defaultCertificate": default });
+    format!("{view:#}\n")
+}
+
+fn host(host: &CompiledHost<Target>) -> Value {
+    let certificates = host.tls().map(|tls| {
+        let names =
+            |c: &std::sync::Arc<crate::model::Certificate>| json!({ "names": c.names(), "notAfter": c.not_after() });
+        tls.certificates.iter().map(names).collect::<Vec<_>>()
+    });
+    json!({
+        "host": host.pattern().to_string(),
+        "routes": host.routes().iter().map(|r| route(r)).collect::<Vec<_>>(),
+        "fallback": host.fallback().map(|r| route(r)),
+        "certificates": certificates,
+    })
+}
+
+fn route(route: &Route<Target>) -> Value {
+    let kind = match route.path {
+        PathMatch::Exact(_) => "Exact",
+        PathMatch::Prefix(_) => "Prefix",
+    };
+    let mut view = json!({
+        "path": route.path.path(),
+        "pathType": kind,
+        "ingress": route.ingress.to_string(),
+        "httpsRedirect": format!("{:?}", route.https_redirect),
+    });
+    match &route.target.destination {
+        Destination::Forward(upstream) => {
+            let spec = upstream.spec();
+            view["service"] = json!(spec.service.to_string());
+            view["port"] = json!(spec.port.to_string());
+            view["protocol"] = json!(spec.protocol.as_str());
+            view["endpoints"] = upstream
+                .endpoints()
+                .as_slice()
+                .iter()
+                .map(|endpoint| {
+                    json!({
+                        "address": endpoint.address().to_string(),
+                        "inFlight": endpoint.in_flight(),
+                        "suspect": endpoint.is_suspect(),
+                    })
+                })
+                .collect();
+        }
+        Destination::Reply(Reply::BackendUnavailable) => view["answers"] = json!(503),
+        Destination::Reply(Reply::NotFound) => view["answers"] = json!(404),
+    }
+    view
+}

@@ -1,0 +1,250 @@
+//! The control loop: waits for changes, translates what they touch, compiles it, fills upstreams and publishes.
+//!
+//! No timer delays anything: the first change is built at once, and what arrives meanwhile is the next batch.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+use crate::lifecycle::ReadinessGuard;
+use crate::model::{Action, Problem, RouteSpec, Severity, Snapshot, UnitKey};
+use crate::observe::{Metrics, Scope, TableSize};
+use crate::routing::{RouteTable, TableCell};
+use crate::source::Event;
+use crate::translate::{self, Findings, Input, Settings, Touched, Value};
+use crate::upstream::{Destination, Registry, Target};
+
+/// Changes taken into one batch at the most.
+const BATCH: usize = 4096;
+/// How often slow-moving things are looked at: certificates that expire, gauges of what is served.
+const TICK: Duration = Duration::from_secs(10);
+
+/// The findings that stand, for those who show them.
+#[derive(Clone, Debug, Default)]
+pub struct Problems(Arc<Mutex<(Findings, Vec<Problem>)>>);
+
+impl Problems {
+    /// All of them: those of translation, then those of the source.
+    pub fn all(&self) -> Vec<Problem> {
+        let problems = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        problems.0.values().flatten().chain(&problems.1).cloned().collect()
+    }
+}
+
+/// The loop and what it works on.
+pub struct Controller {
+    input: Input,
+    snapshot: Snapshot,
+    problems: Problems,
+    table: Arc<TableCell<Target>>,
+    registry: Arc<Registry>,
+    metrics: Arc<Metrics>,
+    /// Dropped with the first published table: what readiness waits for.
+    waiting: Option<ReadinessGuard>,
+    has_new_certificates: bool,
+}
+
+impl Controller {
+    /// A controller that has seen nothing yet.
+    pub fn new(
+        settings: Settings,
+        table: Arc<TableCell<Target>>,
+        registry: Arc<Registry>,
+        metrics: Arc<Metrics>,
+        waiting: ReadinessGuard,
+    ) -> Self {
+        Self {
+            input: Input::new(settings),
+            snapshot: Snapshot::default(),
+            problems: Problems::default(),
+            table,
+            registry,
+            metrics,
+            waiting: Some(waiting),
+            has_new_certificates: false,
+        }
+    }
+
+    /// The findings, as they will stand at any time.
+    pub fn problems(&self) -> Problems {
+        self.problems.clone()
+    }
+
+    /// Works until the source ends.
+    pub async fn run(mut self, mut events: mpsc::Receiver<Event>) {
+        let mut batch = Vec::new();
+        let mut tick = tokio::time::interval(TICK);
+        loop {
+            tokio::select! {
+                count = events.recv_many(&mut batch, BATCH) => {
+                    if count == 0 {
+                        return;
+                    }
+                    self.take(batch.drain(..));
+                }
+                _ = tick.tick() => self.tick(),
+            }
+        }
+    }
+
+    /// Takes a batch in: what it touches is translated once and published with one swap.
+    pub fn take(&mut self, events: impl IntoIterator<Item = Event>) {
+        let started = Instant::now();
+        let mut touched = Touched::default();
+        let mut is_synced = false;
+        for event in events {
+            match event {
+                Event::Change(change) => touched.extend(self.input.apply(change)),
+                Event::Problems(problems) => self.set_source_problems(problems),
+                Event::Synced => is_synced = true,
+            }
+        }
+        if self.waiting.is_some() {
+            if is_synced {
+                self.publish_everything(started);
+            }
+            return;
+        }
+        self.refill(&touched);
+        self.publish(&touched.units, started);
+    }
+
+    /// The first table: everything at once.
+    fn publish_everything(&mut self, started: Instant) {
+        let (snapshot, findings) = translate::snapshot(&self.input);
+        findings.values().flatten().for_each(log);
+        self.problems.0.lock().unwrap_or_else(PoisonError::into_inner).0 = findings;
+        let table =
+            RouteTable::compile(&snapshot, &mut |spec| resolve(&self.input, &self.registry, &self.metrics, spec));
+        self.snapshot = snapshot;
+        self.swap(table, Scope::Full, started);
+        self.count_problems();
+        self.has_new_certificates = true;
+        self.tick();
+        tracing::info!(
+            hosts = self.table.load().host_count(),
+            routes = self.table.load().route_count(),
+            "the first table is published"
+        );
+        self.waiting = None;
+    }
+
+    /// The endpoint cells of Services whose slices or ports have changed: no table is built for that.
+    fn refill(&self, touched: &Touched) {
+        for service in &touched.services {
+            for upstream in self.registry.of_service(service) {
+                let endpoints = translate::endpoints(self.input.objects(), upstream.spec(), self.input.settings());
+                upstream.set_endpoints(endpoints);
+            }
+        }
+    }
+
+    /// Translates and compiles these units, and swaps the table if any of them differs.
+    fn publish(&mut self, units: &BTreeSet<UnitKey>, started: Instant) {
+        let mut next: Option<RouteTable<Target>> = None;
+        let mut have_problems_changed = false;
+        for key in units {
+            let translated = translate::unit(&self.input, key);
+            have_problems_changed |= self.log_new(key, &translated.problems);
+            let value = translated.value.clone();
+            let mut problems = self.problems.0.lock().unwrap_or_else(PoisonError::into_inner);
+            let differs = translate::merge(&mut self.snapshot, &mut problems.0, key, translated);
+            drop(problems);
+            if !differs {
+                continue;
+            }
+            let table = self.table.load();
+            let base = next.as_ref().unwrap_or(&table);
+            next = match (key, value) {
+                (UnitKey::Host(pattern), Value::Host(spec)) => {
+                    self.has_new_certificates |= spec.as_ref().is_some_and(|spec| spec.tls.is_some());
+                    Some(base.with_host(pattern, spec.as_deref(), &mut |spec| {
+                        resolve(&self.input, &self.registry, &self.metrics, spec)
+                    }))
+                }
+                (_, Value::DefaultCertificate(certificate)) => Some(base.with_default_certificate(certificate)),
+                (_, Value::Host(_) | Value::Nothing) => continue,
+            };
+        }
+        if have_problems_changed {
+            self.count_problems();
+        }
+        if let Some(table) = next {
+            self.swap(table, Scope::Units, started);
+        }
+    }
+
+    fn swap(&self, table: RouteTable<Target>, scope: Scope, started: Instant) {
+        let size = TableSize { hosts: table.host_count(), routes: table.route_count(), upstreams: self.registry.len() };
+        let former = self.table.publish(Arc::new(table));
+        drop(former);
+        self.registry.prune();
+        self.metrics.table_published(scope, started.elapsed(), SystemTime::now(), size);
+    }
+
+    fn set_source_problems(&self, new: Vec<Problem>) {
+        let mut problems = self.problems.0.lock().unwrap_or_else(PoisonError::into_inner);
+        new.iter().filter(|problem| !problems.1.contains(problem)).for_each(log);
+        problems.1 = new;
+        drop(problems);
+        self.count_problems();
+    }
+
+    /// Logs what was not there before; tells whether anything came or went.
+    fn log_new(&self, key: &UnitKey, new: &[Problem]) -> bool {
+        let problems = self.problems.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let old = problems.0.get(key).map_or(&[][..], Vec::as_slice);
+        new.iter().filter(|problem| !old.contains(problem)).for_each(log);
+        old != new
+    }
+
+    fn count_problems(&self) {
+        let problems = self.problems.0.lock().unwrap_or_else(PoisonError::into_inner);
+        self.metrics.set_problems(problems.0.values().flatten().chain(&problems.1));
+    }
+
+    /// What need not be done with every change.
+    fn tick(&mut self) {
+        if self.waiting.is_none() {
+            let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs());
+            let touched = self.input.advance(i64::try_from(now).unwrap_or(i64::MAX));
+            if !touched.is_empty() {
+                self.publish(&touched.units, Instant::now());
+            }
+        }
+        if std::mem::take(&mut self.has_new_certificates) {
+            self.metrics.set_certificates(translate::certificates(&self.input).into_iter().map(|(name, end)| {
+                (name, SystemTime::UNIX_EPOCH + Duration::from_secs(u64::try_from(end).unwrap_or(0)))
+            }));
+        }
+    }
+}
+
+/// The living side of a route.
+fn resolve(input: &Input, registry: &Registry, metrics: &Metrics, spec: &RouteSpec) -> Target {
+    match &spec.action {
+        Action::Forward(upstream) => {
+            let metrics = metrics.route(&spec.ingress, Arc::clone(&upstream.service.name));
+            let (upstream, is_new) = registry.get_or_create(upstream);
+            if is_new {
+                upstream.set_endpoints(translate::endpoints(input.objects(), upstream.spec(), input.settings()));
+            }
+            Target { destination: Destination::Forward(upstream), metrics }
+        }
+        Action::Reply(reply) => {
+            Target { destination: Destination::Reply(*reply), metrics: metrics.route(&spec.ingress, "") }
+        }
+    }
+}
+
+fn log(problem: &Problem) {
+    let Problem { object, field, code, severity, message, remedy } = problem;
+    let code = code.as_str();
+    match severity {
+        Severity::Error => tracing::warn!(%object, field, code, severity = "error", remedy, "{message}"),
+        Severity::Warning => tracing::info!(%object, field, code, severity = "warning", remedy, "{message}"),
+    }
+}

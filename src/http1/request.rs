@@ -1,0 +1,303 @@
+//! The head of a request.
+
+use std::mem::MaybeUninit;
+
+use super::authority::{AuthorityError, Host, parse_authority};
+use super::connection::{self, ConnectionError, Options};
+use super::field::{self, Field, FieldKind, Marks, Sole};
+use super::framing::{self, Framing, FramingError};
+use super::grammar::{is_token, members};
+use super::method::{MAX_METHOD_BYTES, Method, Version};
+use super::scan::{Limits, MAX_FIELDS, Outline, Progress, Scan, Side, SyntaxError, syntax_error};
+use super::span::Span;
+use super::target::{self, TargetForm};
+
+/// A protocol that a connection may be switched to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Upgrade {
+    /// WebSocket (RFC 6455).
+    WebSocket,
+}
+
+/// Why a request is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RequestError {
+    /// The head is not HTTP/1.
+    #[error(transparent)]
+    Syntax(#[from] SyntaxError),
+    /// The end of the request cannot be known for sure.
+    #[error(transparent)]
+    Framing(#[from] FramingError),
+    /// The Connection fields cannot be read.
+    #[error(transparent)]
+    Connection(#[from] ConnectionError),
+    /// Host, or the authority of an absolute target, is malformed.
+    #[error("the authority is refused: {0}")]
+    Authority(#[from] AuthorityError),
+    /// The method is not a token of at most [`MAX_METHOD_BYTES`].
+    #[error("the method is malformed")]
+    Method,
+    /// The method is CONNECT or TRACE.
+    #[error("the method is not allowed")]
+    MethodNotAllowed,
+    /// The target has a form or a character it must not have.
+    #[error("the request target is malformed")]
+    Target,
+    /// The target is longer than the limit.
+    #[error("the request target is too long")]
+    TargetTooLong,
+    /// What follows the target is no version.
+    #[error("the version is malformed")]
+    VersionMalformed,
+    /// The version is neither 1.0 nor 1.1.
+    #[error("the version is not supported")]
+    Version,
+    /// HTTP/1.1 without Host (RFC 9112 §3.2).
+    #[error("Host is missing")]
+    HostMissing,
+    /// More than one Host, equal or not.
+    #[error("Host is repeated")]
+    HostRepeated,
+    /// Host differs from the authority of the absolute target.
+    #[error("Host differs from the authority of the target")]
+    HostDiffers,
+    /// Expect asks for something else than 100-continue, or comes twice.
+    #[error("the expectation cannot be met")]
+    Expectation,
+}
+
+impl RequestError {
+    /// What the client is answered. The connection closes behind it in every case.
+    pub fn status(&self) -> u16 {
+        match self {
+            Self::Syntax(error) => error.status(),
+            Self::Framing(error) => error.status(),
+            Self::MethodNotAllowed => 405,
+            Self::TargetTooLong => 414,
+            Self::Expectation => 417,
+            Self::Version => 505,
+            Self::Connection(_)
+            | Self::Authority(_)
+            | Self::Method
+            | Self::Target
+            | Self::VersionMalformed
+            | Self::HostMissing
+            | Self::HostRepeated
+            | Self::HostDiffers => 400,
+        }
+    }
+}
+
+/// The head of a request, as offsets into the buffer it was parsed from. Meant to be reused: a warm one allocates
+/// nothing.
+#[derive(Clone, Debug, Default)]
+pub struct RequestHead {
+    /// The method.
+    pub method: Method,
+    /// The method as sent.
+    pub method_text: Span,
+    /// The whole target as sent.
+    pub target: Span,
+    /// Which form the target has.
+    pub form: TargetForm,
+    /// The path as sent, without query; empty if an absolute target has none: see [`RequestHead::path`].
+    pub path: Span,
+    /// What follows the first `?` of the target.
+    pub query: Option<Span>,
+    /// The authority as sent: of the absolute target, or of Host, or empty (HTTP/1.0 without either).
+    pub authority: Span,
+    /// The host name of the authority, in the case it was sent in, without port and trailing dot. `None` for an
+    /// address and for an empty authority: no rule can name those.
+    pub host_name: Option<Span>,
+    /// The port of the authority, if it has one.
+    pub port: Option<u16>,
+    /// The version.
+    pub version: Version,
+    /// All fields, in order.
+    pub fields: Vec<Field>,
+    /// How the body is delimited; never `UntilClose`.
+    pub framing: Framing,
+    /// Whether the client asks to keep the connection.
+    pub keep_alive: bool,
+    /// Whether the client waits for 100 (Continue) before it sends the body. Only with a body, and only in HTTP/1.1.
+    pub expects_continue: bool,
+    /// The protocol the client asks to switch to, if it is one that can be granted.
+    pub upgrade: Option<Upgrade>,
+    /// Whether the client takes trailers (`TE: trailers`).
+    pub accepts_trailers: bool,
+    /// Length of the head, in bytes, with the empty line and a tolerated empty line in front.
+    pub len: usize,
+    scan: Scan,
+}
+
+impl RequestHead {
+    /// An empty head, for [`RequestHead::parse`] to fill.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Parses the head that `buf` begins with.
+    ///
+    /// After `Partial`, call again with the same bytes and more behind them (they may have moved); the scan goes on
+    /// where it stopped. Call [`RequestHead::reset`] first if the bytes are others. After `Complete` or an error the
+    /// next call begins anew.
+    pub fn parse(&mut self, buf: &[u8], limits: &Limits) -> Result<Progress, RequestError> {
+        let Some(outline) = self.scan.advance(buf, Side::Request, limits).transpose() else {
+            return Ok(Progress::Partial);
+        };
+        self.scan = Scan::default();
+        self.fill(buf, outline?, limits)?;
+        Ok(Progress::Complete)
+    }
+
+    /// Forgets how far an unfinished parse came.
+    pub fn reset(&mut self) {
+        self.scan = Scan::default();
+    }
+
+    /// The path to route by: `/` when an absolute target has none, `*` for [`TargetForm::Asterisk`].
+    pub fn path<'a>(&self, buf: &'a [u8]) -> &'a [u8] {
+        match self.form {
+            TargetForm::Asterisk => b"*",
+            TargetForm::Origin | TargetForm::Absolute if self.path.is_empty() => b"/",
+            TargetForm::Origin | TargetForm::Absolute => self.path.of(buf),
+        }
+    }
+
+    /// The first field of a kind.
+    pub fn field(&self, kind: FieldKind) -> Option<&Field> {
+        self.fields.iter().find(|field| field.kind == kind)
+    }
+
+    fn fill(&mut self, buf: &[u8], outline: Outline, limits: &Limits) -> Result<(), RequestError> {
+        let mut slots = [const { MaybeUninit::uninit() }; MAX_FIELDS];
+        let mut parsed = httparse::Request::new(&mut []);
+        let head = &buf[outline.start..outline.end];
+        match parsed.parse_with_uninit_headers(head, &mut slots) {
+            Ok(httparse::Status::Complete(length)) if length == head.len() => {}
+            Ok(_) => return Err(SyntaxError::StartLine.into()),
+            Err(error) => return Err(explain(head, error)),
+        }
+        let (Some(method), Some(target)) = (parsed.method, parsed.path) else {
+            return Err(SyntaxError::StartLine.into());
+        };
+        self.method_text = Span::within(buf, method.as_bytes());
+        self.method = allowed_method(method.as_bytes())?;
+        self.version = Version::of_minor(parsed.version);
+        self.fields.clear();
+        let marks = field::collect(buf, parsed.headers, outline.end, &mut self.fields);
+        self.fill_target(buf, target.as_bytes(), &marks, limits)?;
+        self.framing = framing::declared(buf, &marks, self.version)?;
+        let options = if marks.has_connection { connection::read(buf, &mut self.fields)? } else { Options::default() };
+        self.keep_alive = !options.close && (self.version == Version::Http11 || options.keep_alive);
+        self.expects_continue = self.expects_continue(buf, &marks)?;
+        self.upgrade = self.asked_upgrade(buf, &marks, options);
+        self.accepts_trailers = marks.has_te && self.asks_trailers(buf);
+        self.len = outline.end;
+        Ok(())
+    }
+
+    /// Fills what the target and Host say, which must agree.
+    fn fill_target(&mut self, buf: &[u8], text: &[u8], marks: &Marks, limits: &Limits) -> Result<(), RequestError> {
+        if text.len() > limits.target_bytes {
+            return Err(RequestError::TargetTooLong);
+        }
+        let target = target::parse(text, self.method).ok_or(RequestError::Target)?;
+        self.target = Span::within(buf, text);
+        let start = self.target.start();
+        self.form = target.form;
+        self.path = target.path.shifted(start);
+        self.query = target.query.map(|query| query.shifted(start));
+        let host = match marks.host {
+            Sole::Once(host) => Some(host),
+            Sole::Absent if self.version == Version::Http11 => return Err(RequestError::HostMissing),
+            Sole::Absent => None,
+            Sole::Repeated => return Err(RequestError::HostRepeated),
+        };
+        let named = target.authority.map(|authority| authority.shifted(start));
+        if let (Some(host), Some(named)) = (host, named)
+            && !host.of(buf).eq_ignore_ascii_case(named.of(buf))
+        {
+            return Err(RequestError::HostDiffers);
+        }
+        self.authority = Span::EMPTY;
+        self.host_name = None;
+        self.port = None;
+        if let Some(authority) = named.or(host) {
+            let parsed = parse_authority(authority.of(buf))?;
+            self.authority = authority;
+            self.port = parsed.port;
+            self.host_name = match parsed.host {
+                Host::Name(name) => Some(Span::within(buf, name)),
+                Host::Ip(_) => None,
+            };
+        }
+        Ok(())
+    }
+
+    fn expects_continue(&self, buf: &[u8], marks: &Marks) -> Result<bool, RequestError> {
+        match marks.expect {
+            Sole::Absent => Ok(false),
+            Sole::Once(value) if value.of(buf).eq_ignore_ascii_case(b"100-continue") => {
+                // RFC 9110 §10.1.1: the expectation of an HTTP/1.0 request is ignored.
+                Ok(self.version == Version::Http11 && !matches!(self.framing, Framing::None | Framing::Length(0)))
+            }
+            Sole::Once(_) | Sole::Repeated => Err(RequestError::Expectation),
+        }
+    }
+
+    /// Only what cannot hide a second request: a GET without body in HTTP/1.1 that asks for WebSocket alone.
+    fn asked_upgrade(&self, buf: &[u8], marks: &Marks, options: Options) -> Option<Upgrade> {
+        let Sole::Once(value) = marks.upgrade else { return None };
+        let granted = options.upgrade
+            && self.method == Method::Get
+            && self.version == Version::Http11
+            && matches!(self.framing, Framing::None | Framing::Length(0))
+            && value.of(buf).eq_ignore_ascii_case(b"websocket");
+        granted.then_some(Upgrade::WebSocket)
+    }
+
+    fn asks_trailers(&self, buf: &[u8]) -> bool {
+        self.fields
+            .iter()
+            .filter(|field| field.kind == FieldKind::Te)
+            .any(|field| members(field.value.of(buf)).any(|member| member.eq_ignore_ascii_case(b"trailers")))
+    }
+}
+
+fn allowed_method(text: &[u8]) -> Result<Method, RequestError> {
+    if text.len() > MAX_METHOD_BYTES {
+        return Err(RequestError::Method);
+    }
+    match Method::of(text) {
+        Method::Connect | Method::Trace => Err(RequestError::MethodNotAllowed),
+        method @ (Method::Get
+        | Method::Head
+        | Method::Post
+        | Method::Put
+        | Method::Delete
+        | Method::Options
+        | Method::Patch
+        | Method::Other) => Ok(method),
+    }
+}
+
+/// Says what is wrong with a head that httparse refused.
+fn explain(head: &[u8], error: httparse::Error) -> RequestError {
+    let line = head.split(|&byte| byte == b'\r').next().unwrap_or_default();
+    match error {
+        httparse::Error::Token => {
+            let method = line.split(|&byte| byte == b' ').next().unwrap_or_default();
+            if is_token(method) && method.len() < line.len() { RequestError::Target } else { RequestError::Method }
+        }
+        httparse::Error::Version => match line.split(|&byte| byte == b' ').nth(2) {
+            Some([b'H', b'T', b'T', b'P', b'/', b'0'..=b'9', b'.', b'0'..=b'9']) => RequestError::Version,
+            _ => RequestError::VersionMalformed,
+        },
+        httparse::Error::HeaderName
+        | httparse::Error::HeaderValue
+        | httparse::Error::NewLine
+        | httparse::Error::Status
+        | httparse::Error::TooManyHeaders => syntax_error(error).into(),
+    }
+}

@@ -1,0 +1,215 @@
+//! The definition of every metric family: the one list that registration, the text output and `docs/metrics.md` share.
+//!
+//! Labels come from configured objects or from closed sets, never from what clients send.
+
+/// What a family counts or shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FamilyKind {
+    /// Only grows, starts at zero with the process (or with the object it belongs to).
+    Counter,
+    /// Goes up and down.
+    Gauge,
+    /// Counts observations by upper bound.
+    Histogram,
+}
+
+impl FamilyKind {
+    /// The name of the type in the text format.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Counter => "counter",
+            Self::Gauge => "gauge",
+            Self::Histogram => "histogram",
+        }
+    }
+}
+
+/// One metric family.
+#[derive(Clone, Copy, Debug)]
+pub struct Family {
+    /// Full name, with prefix and unit.
+    pub name: &'static str,
+    /// Its type.
+    pub kind: FamilyKind,
+    /// Names of its labels, in the order of their values.
+    pub labels: &'static [&'static str],
+    /// What it means, one sentence without a final full stop.
+    pub meaning: &'static str,
+}
+
+const fn counter(name: &'static str, labels: &'static [&'static str], meaning: &'static str) -> Family {
+    Family { name, kind: FamilyKind::Counter, labels, meaning }
+}
+
+const fn gauge(name: &'static str, labels: &'static [&'static str], meaning: &'static str) -> Family {
+    Family { name, kind: FamilyKind::Gauge, labels, meaning }
+}
+
+const fn histogram(name: &'static str, labels: &'static [&'static str], meaning: &'static str) -> Family {
+    Family { name, kind: FamilyKind::Histogram, labels, meaning }
+}
+
+const ROUTE: &[&str] = &["namespace", "ingress", "service"];
+const UPSTREAM: &[&str] = &["namespace", "service", "port"];
+
+pub(crate) const REQUESTS: Family = counter(
+    "tidegate_requests_total",
+    &["namespace", "ingress", "service", "code"],
+    "Requests answered, by class of the status code (`2xx`; `none` when the client left before an answer)",
+);
+pub(crate) const REQUEST_DURATION: Family = histogram(
+    "tidegate_request_duration_seconds",
+    ROUTE,
+    "Time from the first byte of a request's head to the last byte of its answer",
+);
+pub(crate) const REQUEST_BYTES: Family =
+    counter("tidegate_request_bytes_total", ROUTE, "Bytes of requests received, heads and bodies");
+pub(crate) const RESPONSE_BYTES: Family =
+    counter("tidegate_response_bytes_total", ROUTE, "Bytes of answers sent, heads and bodies");
+pub(crate) const REQUESTS_REFUSED: Family =
+    counter("tidegate_requests_refused_total", &["reason"], "Requests refused before a route was looked up");
+
+pub(crate) const UPSTREAM_ATTEMPTS: Family = counter(
+    "tidegate_upstream_attempts_total",
+    UPSTREAM,
+    "Attempts to pass a request to an endpoint; a retried request counts several times",
+);
+pub(crate) const UPSTREAM_FAILURES: Family = counter(
+    "tidegate_upstream_failures_total",
+    &["namespace", "service", "port", "reason"],
+    "Attempts that failed; a reason appears with its first failure",
+);
+pub(crate) const UPSTREAM_RETRIES: Family =
+    counter("tidegate_upstream_retries_total", UPSTREAM, "Attempts made because an earlier one failed");
+pub(crate) const UPSTREAM_CONNECTS: Family =
+    counter("tidegate_upstream_connections_total", UPSTREAM, "Connections opened to endpoints");
+pub(crate) const UPSTREAM_HEAD: Family = histogram(
+    "tidegate_upstream_response_head_seconds",
+    UPSTREAM,
+    "Time from the start of an attempt to the complete response head",
+);
+pub(crate) const UPSTREAM_ENDPOINTS: Family =
+    gauge("tidegate_upstream_endpoints", UPSTREAM, "Endpoints that requests can go to now");
+pub(crate) const UPSTREAM_IDLE: Family =
+    gauge("tidegate_upstream_idle_connections", &[], "Connections to endpoints kept open for the next request");
+
+pub(crate) const CONNECTIONS_OPEN: Family =
+    gauge("tidegate_connections_open", &["listener"], "Client connections open now");
+pub(crate) const CONNECTIONS: Family =
+    counter("tidegate_connections_total", &["listener"], "Client connections accepted");
+pub(crate) const TLS_HANDSHAKES: Family = counter(
+    "tidegate_tls_handshakes_total",
+    &["result", "version"],
+    "TLS handshakes with clients; `version` is `none` unless they succeeded",
+);
+pub(crate) const TLS_HANDSHAKE_DURATION: Family =
+    histogram("tidegate_tls_handshake_duration_seconds", &[], "Time of successful TLS handshakes with clients");
+
+pub(crate) const TABLE_BUILDS: Family =
+    counter("tidegate_table_builds_total", &["scope"], "Routing tables published: built in full or by changed units");
+pub(crate) const TABLE_BUILD_DURATION: Family = histogram(
+    "tidegate_table_build_duration_seconds",
+    &[],
+    "Time from taking a batch of changes to the published routing table",
+);
+pub(crate) const TABLE_HOSTS: Family = gauge("tidegate_table_hosts", &[], "Hosts in the published routing table");
+pub(crate) const TABLE_ROUTES: Family = gauge("tidegate_table_routes", &[], "Routes in the published routing table");
+pub(crate) const TABLE_UPSTREAMS: Family =
+    gauge("tidegate_table_upstreams", &[], "Upstreams that the published routing table forwards to");
+pub(crate) const CONFIG_CHANGED: Family = gauge(
+    "tidegate_config_last_change_timestamp_seconds",
+    &[],
+    "Unix time of the last published change to the routing table; 0 before the first",
+);
+pub(crate) const PROBLEMS: Family =
+    gauge("tidegate_problems", &["code", "severity"], "Findings about configured objects that stand now");
+pub(crate) const CERTIFICATE_EXPIRY: Family = gauge(
+    "tidegate_certificate_expiry_timestamp_seconds",
+    &["namespace", "secret"],
+    "Unix time at which a certificate that is served expires",
+);
+
+pub(crate) const ACCESS_LOG_LINES: Family = counter("tidegate_access_log_lines_total", &[], "Access log lines written");
+pub(crate) const ACCESS_LOG_DROPPED: Family =
+    counter("tidegate_access_log_dropped_total", &[], "Access log lines lost because the output did not keep up");
+
+pub(crate) const BUILD: Family =
+    gauge("tidegate_build_info", &["version"], "Always 1; the label tells the version that runs");
+pub(crate) const PROCESS_CPU: Family =
+    counter("process_cpu_seconds_total", &[], "CPU time of the process, user and system");
+pub(crate) const PROCESS_OPEN_FDS: Family = gauge("process_open_fds", &[], "File descriptors open");
+pub(crate) const PROCESS_MAX_FDS: Family =
+    gauge("process_max_fds", &[], "File descriptors that may be open (soft limit)");
+pub(crate) const PROCESS_RESIDENT: Family = gauge("process_resident_memory_bytes", &[], "Resident memory");
+pub(crate) const PROCESS_VIRTUAL: Family = gauge("process_virtual_memory_bytes", &[], "Virtual memory");
+pub(crate) const PROCESS_THREADS: Family = gauge("process_threads", &[], "Threads");
+pub(crate) const PROCESS_START: Family = gauge("process_start_time_seconds", &[], "Unix time of the start");
+
+/// Families that belong together, for the documentation.
+#[derive(Clone, Copy, Debug)]
+pub struct Group {
+    /// Heading.
+    pub title: &'static str,
+    /// What holds for all of them; may be empty.
+    pub note: &'static str,
+    /// The families, in the order they are documented.
+    pub families: &'static [Family],
+}
+
+/// Every family there is.
+pub const GROUPS: &[Group] = &[
+    Group {
+        title: "Requests",
+        note: "One set of series for each Service that an Ingress routes to, from its first request until the last \
+               route to it is gone. Requests that no route took are counted under `_none`; should there be more than \
+               50,000 sets, the rest share `_more`.",
+        families: &[REQUESTS, REQUEST_DURATION, REQUEST_BYTES, RESPONSE_BYTES, REQUESTS_REFUSED],
+    },
+    Group {
+        title: "Upstreams",
+        note: "One set of series for each Service port that is routed to, for as long as it is.",
+        families: &[
+            UPSTREAM_ATTEMPTS,
+            UPSTREAM_FAILURES,
+            UPSTREAM_RETRIES,
+            UPSTREAM_CONNECTS,
+            UPSTREAM_HEAD,
+            UPSTREAM_ENDPOINTS,
+            UPSTREAM_IDLE,
+        ],
+    },
+    Group {
+        title: "Connections and TLS",
+        note: "",
+        families: &[CONNECTIONS_OPEN, CONNECTIONS, TLS_HANDSHAKES, TLS_HANDSHAKE_DURATION],
+    },
+    Group {
+        title: "Configuration",
+        note: "",
+        families: &[
+            TABLE_BUILDS,
+            TABLE_BUILD_DURATION,
+            TABLE_HOSTS,
+            TABLE_ROUTES,
+            TABLE_UPSTREAMS,
+            CONFIG_CHANGED,
+            PROBLEMS,
+            CERTIFICATE_EXPIRY,
+        ],
+    },
+    Group { title: "Access log", note: "", families: &[ACCESS_LOG_LINES, ACCESS_LOG_DROPPED] },
+    Group {
+        title: "Process",
+        note: "Read from `/proc/self` at each scrape.",
+        families: &[
+            BUILD,
+            PROCESS_CPU,
+            PROCESS_OPEN_FDS,
+            PROCESS_MAX_FDS,
+            PROCESS_RESIDENT,
+            PROCESS_VIRTUAL,
+            PROCESS_THREADS,
+            PROCESS_START,
+        ],
+    },
+];

@@ -1,0 +1,147 @@
+//! The closed sets that labels take their values from.
+
+/// A listener of the data plane.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Listener {
+    /// Clear text.
+    Http,
+    /// TLS.
+    Https,
+}
+
+impl Listener {
+    pub(crate) const ALL: [Self; 2] = [Self::Http, Self::Https];
+
+    /// The value of the label `listener`; also the scheme of its requests.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Http => "http",
+            Self::Https => "https",
+        }
+    }
+}
+
+/// How a TLS handshake with a client ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Handshake {
+    /// TLS 1.2 was agreed on.
+    Tls12,
+    /// TLS 1.3 was agreed on.
+    Tls13,
+    /// It was refused by either side, or the connection broke.
+    Failed,
+    /// It was not done in time.
+    TimedOut,
+}
+
+impl Handshake {
+    pub(crate) const ALL: [Self; 4] = [Self::Tls12, Self::Tls13, Self::Failed, Self::TimedOut];
+
+    /// The values of the labels `result` and `version`.
+    pub(crate) fn labels(self) -> [&'static str; 2] {
+        match self {
+            Self::Tls12 => ["ok", "1.2"],
+            Self::Tls13 => ["ok", "1.3"],
+            Self::Failed => ["failed", "none"],
+            Self::TimedOut => ["timeout", "none"],
+        }
+    }
+}
+
+/// Why a request was refused before a route was looked up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Refusal {
+    /// The head breaks the grammar or the framing rules: 400.
+    Malformed,
+    /// The host is absent, doubled or no host: 400.
+    Host,
+    /// The path has no single meaning, or none: 400.
+    Path,
+    /// The head did not come in time: 408.
+    Timeout,
+    /// The target is too long: 414.
+    TargetTooLong,
+    /// The head is too large or has too many fields: 431.
+    HeadTooLarge,
+    /// An expectation other than `100-continue`: 417.
+    Expectation,
+    /// The connection is not for this host: 421.
+    Misdirected,
+    /// A method or transfer coding that is not served: 501.
+    Unsupported,
+    /// A protocol version that is not served: 505.
+    Version,
+    /// The PROXY protocol header is missing where it is required, or broken.
+    ProxyProtocol,
+    /// Too much is going on already.
+    Overload,
+}
+
+impl Refusal {
+    pub(crate) const ALL: [Self; 12] = [
+        Self::Malformed,
+        Self::Host,
+        Self::Path,
+        Self::Timeout,
+        Self::TargetTooLong,
+        Self::HeadTooLarge,
+        Self::Expectation,
+        Self::Misdirected,
+        Self::Unsupported,
+        Self::Version,
+        Self::ProxyProtocol,
+        Self::Overload,
+    ];
+
+    /// The value of the label `reason`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Malformed => "malformed",
+            Self::Host => "host",
+            Self::Path => "path",
+            Self::Timeout => "timeout",
+            Self::TargetTooLong => "target_too_long",
+            Self::HeadTooLarge => "head_too_large",
+            Self::Expectation => "expectation",
+            Self::Misdirected => "misdirected",
+            Self::Unsupported => "unsupported",
+            Self::Version => "version",
+            Self::ProxyProtocol => "proxy_protocol",
+            Self::Overload => "overload",
+        }
+    }
+}
+
+/// How much of a table was built.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Scope {
+    /// All of it.
+    Full,
+    /// The units that a change touched.
+    Units,
+}
+
+impl Scope {
+    pub(crate) const ALL: [Self; 2] = [Self::Full, Self::Units];
+
+    /// The value of the label `scope`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Full => "full",
+            Self::Units => "units",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sets_list_their_members_in_order() {
+        assert!(Listener::ALL.iter().enumerate().all(|(index, member)| *member as usize == index));
+        assert!(Handshake::ALL.iter().enumerate().all(|(index, member)| *member as usize == index));
+        assert!(Refusal::ALL.iter().enumerate().all(|(index, member)| *member as usize == index));
+        assert!(Scope::ALL.iter().enumerate().all(|(index, member)| *member as usize == index));
+    }
+}

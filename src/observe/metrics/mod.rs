@@ -1,0 +1,277 @@
+//! All metrics of the process: handles for those who count, text for those who scrape.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use prometheus::core::Collector;
+use prometheus::{
+    Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
+};
+
+use crate::model::{ObjectName, Problem, ProblemCode, Severity};
+use crate::observe::durations;
+use crate::observe::exposition::{Exposition, label};
+use crate::observe::families::{self, Family};
+use crate::observe::labels::{Handshake, Listener, Refusal, Scope};
+use crate::observe::live::Live;
+use crate::observe::process;
+use crate::observe::route_metrics::{self, RouteMetrics};
+use crate::observe::upstream_metrics::{self, UpstreamMetrics};
+
+/// How many sets of series routes, and upstreams, may have: a bound on memory, far above what one pod serves.
+const SERIES_LIMIT: usize = 50_000;
+
+/// The metrics of the process. One for the whole process, shared.
+pub struct Metrics {
+    registry: Registry,
+    routes: Live<RouteMetrics>,
+    unrouted: Arc<RouteMetrics>,
+    upstreams: Live<UpstreamMetrics>,
+    refused: [IntCounter; Refusal::ALL.len()],
+    listeners: [ListenerMetrics; Listener::ALL.len()],
+    handshakes: [IntCounter; Handshake::ALL.len()],
+    handshake_duration: Histogram,
+    idle_upstream_connections: IntGauge,
+    builds: [IntCounter; Scope::ALL.len()],
+    build_duration: Histogram,
+    table: TableGauges,
+    problems: Mutex<BTreeMap<(ProblemCode, Severity), u64>>,
+    certificates: Mutex<BTreeMap<ObjectName, u64>>,
+    access_log_lines: IntCounter,
+    access_log_dropped: IntCounter,
+}
+
+struct TableGauges {
+    hosts: IntGauge,
+    routes: IntGauge,
+    upstreams: IntGauge,
+    changed: IntGauge,
+}
+
+/// The size of a routing table.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TableSize {
+    /// Hosts, wildcards included.
+    pub hosts: usize,
+    /// Routes of all hosts.
+    pub routes: usize,
+    /// Upstreams that routes forward to.
+    pub upstreams: usize,
+}
+
+/// The connections of one listener.
+#[derive(Clone, Debug)]
+pub struct ListenerMetrics {
+    open: IntGauge,
+    total: IntCounter,
+}
+
+impl ListenerMetrics {
+    /// Counts a connection that was accepted. It is open until the guard is dropped.
+    pub fn accepted(&self) -> OpenConnection {
+        self.total.inc();
+        self.open.inc();
+        OpenConnection(self.open.clone())
+    }
+}
+
+/// An open connection, in the gauge until dropped.
+#[derive(Debug)]
+#[must_use = "the connection counts as open for as long as this lives"]
+pub struct OpenConnection(IntGauge);
+
+impl Drop for OpenConnection {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Metrics {
+    /// Metrics that all stand at zero.
+    pub fn new() -> Self {
+        let registry = Registry::new();
+        let counter = |family: &Family| register(&registry, IntCounter::with_opts(opts(family)));
+        let gauge = |family: &Family| register(&registry, IntGauge::with_opts(opts(family)));
+        let counters = |family: &Family| register(&registry, IntCounterVec::new(opts(family), family.labels));
+        let gauges = |family: &Family| register(&registry, IntGaugeVec::new(opts(family), family.labels));
+        let histogram = |family: &Family| {
+            let opts = HistogramOpts::new(family.name, family.meaning).buckets(durations::bounds());
+            register(&registry, Histogram::with_opts(opts))
+        };
+
+        gauges(&families::BUILD).with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
+        let refused = counters(&families::REQUESTS_REFUSED);
+        let (open, total) = (gauges(&families::CONNECTIONS_OPEN), counters(&families::CONNECTIONS));
+        let handshakes = counters(&families::TLS_HANDSHAKES);
+        let builds = counters(&families::TABLE_BUILDS);
+        Self {
+            routes: Live::new(&["namespace", "ingress", "service"], SERIES_LIMIT),
+            unrouted: Arc::default(),
+            upstreams: Live::new(&["namespace", "service", "port"], SERIES_LIMIT),
+            refused: Refusal::ALL.map(|reason| refused.with_label_values(&[reason.as_str()])),
+            listeners: Listener::ALL.map(|listener| ListenerMetrics {
+                open: open.with_label_values(&[listener.as_str()]),
+                total: total.with_label_values(&[listener.as_str()]),
+            }),
+            handshakes: Handshake::ALL.map(|handshake| handshakes.with_label_values(&handshake.labels())),
+            handshake_duration: histogram(&families::TLS_HANDSHAKE_DURATION),
+            idle_upstream_connections: gauge(&families::UPSTREAM_IDLE),
+            builds: Scope::ALL.map(|scope| builds.with_label_values(&[scope.as_str()])),
+            build_duration: histogram(&families::TABLE_BUILD_DURATION),
+            table: TableGauges {
+                hosts: gauge(&families::TABLE_HOSTS),
+                routes: gauge(&families::TABLE_ROUTES),
+                upstreams: gauge(&families::TABLE_UPSTREAMS),
+                changed: gauge(&families::CONFIG_CHANGED),
+            },
+            problems: Mutex::default(),
+            certificates: Mutex::default(),
+            access_log_lines: counter(&families::ACCESS_LOG_LINES),
+            access_log_dropped: counter(&families::ACCESS_LOG_DROPPED),
+            registry,
+        }
+    }
+
+    /// The counters of what an Ingress sends to a Service (empty for routes that answer themselves). The same labels
+    /// give the same handle for as long as anyone holds it; its series vanish with it.
+    pub fn route(&self, ingress: &ObjectName, service: impl Into<Arc<str>>) -> Arc<RouteMetrics> {
+        self.routes.get_or_create([ingress.namespace.clone(), ingress.name.clone(), service.into()])
+    }
+
+    /// The counters of requests that no route took.
+    pub fn unrouted(&self) -> &Arc<RouteMetrics> {
+        &self.unrouted
+    }
+
+    /// The counters of an upstream: a port of a Service. Lives as [`Self::route`]'s do.
+    pub fn upstream(&self, service: &ObjectName, port: impl Into<Arc<str>>) -> Arc<UpstreamMetrics> {
+        self.upstreams.get_or_create([service.namespace.clone(), service.name.clone(), port.into()])
+    }
+
+    /// Forgets the handles that nobody holds any more. Scrapes do it too.
+    pub fn prune(&self) {
+        self.routes.prune();
+        self.upstreams.prune();
+    }
+
+    /// Counts a request that was refused before a route was looked up.
+    pub fn refused(&self, reason: Refusal) {
+        self.refused[reason as usize].inc();
+    }
+
+    /// The connection counters of a listener.
+    pub fn listener(&self, listener: Listener) -> &ListenerMetrics {
+        &self.listeners[listener as usize]
+    }
+
+    /// Counts a TLS handshake with a client that ended after `duration`.
+    pub fn handshake(&self, result: Handshake, duration: Duration) {
+        self.handshakes[result as usize].inc();
+        match result {
+            Handshake::Tls12 | Handshake::Tls13 => self.handshake_duration.observe(duration.as_secs_f64()),
+            Handshake::Failed | Handshake::TimedOut => {}
+        }
+    }
+
+    /// Idle connections to endpoints, of all shards' pools together: pools add and subtract.
+    pub fn idle_upstream_connections(&self) -> &IntGauge {
+        &self.idle_upstream_connections
+    }
+
+    /// Records that a table was published: what was built, how long it took and when, and what it holds now.
+    pub fn table_published(&self, scope: Scope, duration: Duration, at: SystemTime, size: TableSize) {
+        let gauge = |gauge: &IntGauge, value: usize| gauge.set(i64::try_from(value).unwrap_or(i64::MAX));
+        self.builds[scope as usize].inc();
+        self.build_duration.observe(duration.as_secs_f64());
+        gauge(&self.table.hosts, size.hosts);
+        gauge(&self.table.routes, size.routes);
+        gauge(&self.table.upstreams, size.upstreams);
+        self.table.changed.set(i64::try_from(unix_seconds(at)).unwrap_or(i64::MAX));
+    }
+
+    /// The findings that stand now, all of them.
+    pub fn set_problems<'a>(&self, problems: impl IntoIterator<Item = &'a Problem>) {
+        let mut counts = BTreeMap::new();
+        for problem in problems {
+            *counts.entry((problem.code, problem.severity)).or_default() += 1;
+        }
+        *self.problems.lock().unwrap_or_else(PoisonError::into_inner) = counts;
+    }
+
+    /// The certificates that are served now, all of them: Secret and end of validity.
+    pub fn set_certificates(&self, certificates: impl IntoIterator<Item = (ObjectName, SystemTime)>) {
+        let expiry = certificates.into_iter().map(|(secret, end)| (secret, unix_seconds(end))).collect();
+        *self.certificates.lock().unwrap_or_else(PoisonError::into_inner) = expiry;
+    }
+
+    /// Access log lines written, and lost.
+    pub fn access_log(&self) -> (&IntCounter, &IntCounter) {
+        (&self.access_log_lines, &self.access_log_dropped)
+    }
+
+    /// Everything in the text format of Prometheus, version 0.0.4. Milliseconds of work with thousands of routes.
+    pub fn render(&self) -> String {
+        self.prune();
+        let mut text = String::with_capacity(64 * 1024);
+        if let Err(error) = TextEncoder::new().encode_utf8(&self.registry.gather(), &mut text) {
+            tracing::error!(%error, "the metrics registry could not be written");
+            text.clear();
+        }
+        let mut out = Exposition::after(text);
+
+        let mut rows = self.routes.rows();
+        rows.push((r#"namespace="_none",ingress="_none",service="_none""#.to_owned(), self.unrouted.clone()));
+        route_metrics::write(&mut out, &rows);
+        upstream_metrics::write(&mut out, &self.upstreams.rows());
+        self.write_problems(&mut out);
+        self.write_certificates(&mut out);
+        process::write(&mut out);
+        out.finish()
+    }
+
+    fn write_problems(&self, out: &mut Exposition) {
+        out.family(&families::PROBLEMS);
+        let problems = self.problems.lock().unwrap_or_else(PoisonError::into_inner);
+        for ((code, severity), count) in problems.iter() {
+            let mut labels = String::new();
+            label(&mut labels, "code", code.as_str());
+            label(&mut labels, "severity", severity.as_str());
+            out.integer(families::PROBLEMS.name, "", &labels, *count);
+        }
+    }
+
+    fn write_certificates(&self, out: &mut Exposition) {
+        out.family(&families::CERTIFICATE_EXPIRY);
+        let certificates = self.certificates.lock().unwrap_or_else(PoisonError::into_inner);
+        for (secret, end) in certificates.iter() {
+            let mut labels = String::new();
+            label(&mut labels, "namespace", &secret.namespace);
+            label(&mut labels, "secret", &secret.name);
+            out.integer(families::CERTIFICATE_EXPIRY.name, "", &labels, *end);
+        }
+    }
+}
+
+fn opts(family: &Family) -> Opts {
+    Opts::new(family.name, family.meaning)
+}
+
+fn register<C: Collector + Clone + 'static>(registry: &Registry, collector: prometheus::Result<C>) -> C {
+    let collector = collector.expect("names and labels of families are constants, which a test builds all of");
+    registry.register(Box::new(collector.clone())).expect("every family is registered once, which a test checks");
+    collector
+}
+
+fn unix_seconds(time: SystemTime) -> u64 {
+    time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
+
+#[cfg(test)]
+mod tests;

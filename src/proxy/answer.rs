@@ -1,0 +1,143 @@
+//! The pod's answer over HTTP/1: its head, interim ones before it, and its body on the way to the client.
+
+use std::cell::Cell;
+use std::rc::Rc;
+use std::time::Duration;
+
+use super::body::copy;
+use super::buffers::Buffer;
+use super::client::{Answer, ClientSink};
+use super::error::{ProxyError, Side};
+use super::h1_body::{H1Source, Patience};
+use super::record::Record;
+use super::shard::Shard;
+use super::socket::{Reader, within};
+use crate::http1::{Framing, MAX_INTERIM, Progress, RequestContext, ResponseHead};
+use tokio::time::Instant;
+
+/// How an answer ended.
+pub(crate) enum Answered<'a> {
+    /// All of it was passed on.
+    Whole {
+        /// How long the connection may be kept for another request; `None` when it must not.
+        keep: Option<Option<Duration>>,
+    },
+    /// 101 was passed on: what follows is a tunnel.
+    Tunnel(Box<H1Source<'a>>),
+}
+
+/// An answer that failed.
+pub(crate) struct AnswerFault {
+    /// What happened.
+    pub error: ProxyError,
+    /// Whether the pod had sent anything of an answer.
+    pub had_bytes: bool,
+}
+
+/// Reads the answer from `reader` and passes it on to `sink`.
+pub(crate) async fn answer<'a, K: ClientSink>(
+    shard: &Rc<Shard>,
+    mut reader: Reader<'a>,
+    response: &mut ResponseHead,
+    request: RequestContext,
+    record: &Record,
+    sink: &mut K,
+) -> Result<Answered<'a>, AnswerFault> {
+    let started = Instant::now();
+    let mut buffer = read_head(shard, &mut reader, response, request, record, sink).await?;
+    record.head_after.set(Some(started.elapsed()));
+    let fault = |error| AnswerFault { error, had_bytes: true };
+    record.status.set(response.status);
+    sink.respond(&Answer {
+        status: response.status,
+        reason: response.reason.of(buffer.data()),
+        bytes: buffer.data(),
+        fields: &response.fields,
+        lines: &[],
+        framing: response.framing,
+        told_length: response.content_length,
+        is_upgrade: response.upgrade.is_some(),
+        // A client that wanted another protocol and got none may already be speaking it.
+        must_close: request.asked_upgrade && response.upgrade.is_none(),
+        date: &shard.clock.date(),
+    });
+    let keep = response
+        .keep_alive
+        .then(|| response.idle_timeout(buffer.data()).map(|seconds| Duration::from_secs(u64::from(seconds))))
+        .filter(|_| response.framing != Framing::UntilClose);
+    buffer.consume(response.len);
+    let patience = Patience { gap: shard.config.timeouts.response_gap, rate: 0 };
+    let framing = response.framing;
+    let mut source = H1Source::new(reader, &shard.buffers, Some(buffer), framing, Side::Upstream, patience);
+    if response.upgrade.is_some() {
+        return Ok(Answered::Tunnel(Box::new(source)));
+    }
+    copy(&mut source, sink, &record.sent, None).await.map_err(fault)?;
+    // Bytes behind the end of an answer are not an answer to anything.
+    let is_clean = source.into_leftover().is_none();
+    Ok(Answered::Whole { keep: keep.filter(|_| is_clean) })
+}
+
+/// Reads up to the end of the final head, which stays in front of the returned buffer.
+async fn read_head<K: ClientSink>(
+    shard: &Rc<Shard>,
+    reader: &mut Reader<'_>,
+    response: &mut ResponseHead,
+    request: RequestContext,
+    record: &Record,
+    sink: &mut K,
+) -> Result<Buffer, AnswerFault> {
+    let limits = shard.config.limits.response_head();
+    let mut buffer: Option<Buffer> = None;
+    let mut interim = 0;
+    response.reset();
+    loop {
+        let had_bytes = interim > 0 || buffer.as_ref().is_some_and(|buffer| !buffer.is_empty());
+        let fault = |error| AnswerFault { error, had_bytes };
+        wait(shard, reader, &record.received).await.map_err(fault)?;
+        let buffer_in = buffer.get_or_insert_with(|| shard.buffers.take());
+        buffer_in.make_room();
+        if buffer_in.space().is_empty() {
+            buffer_in.grow();
+        }
+        let read = within(shard.config.timeouts.response, |cx| reader.poll_read(cx, buffer_in.space())).await;
+        match read {
+            None => return Err(fault(ProxyError::ResponseTimeout)),
+            Some(Ok(0) | Err(_)) => return Err(fault(ProxyError::UpstreamClosed)),
+            Some(Ok(count)) => buffer_in.fill(count),
+        }
+        loop {
+            let parsed = response.parse(buffer_in.data(), request, &limits);
+            match parsed.map_err(|error| AnswerFault { error: error.into(), had_bytes: true })? {
+                Progress::Partial => break,
+                Progress::Complete if response.is_interim() => {}
+                Progress::Complete => match buffer.take() {
+                    Some(buffer) => return Ok(buffer),
+                    None => return Err(fault(ProxyError::UpstreamClosed)),
+                },
+            }
+            interim += 1;
+            if interim > MAX_INTERIM {
+                return Err(AnswerFault { error: ProxyError::InterimFlood, had_bytes: true });
+            }
+            if response.status != 100 {
+                let sent = sink.interim(response.status, buffer_in.data(), &response.fields).await;
+                sent.map_err(|error| AnswerFault { error, had_bytes: true })?;
+            }
+            buffer_in.consume(response.len);
+        }
+    }
+}
+
+/// Waits for the pod without a buffer, for as long as the request's body is still moving towards it.
+async fn wait(shard: &Shard, reader: &mut Reader<'_>, received: &Cell<u64>) -> Result<(), ProxyError> {
+    loop {
+        let before = received.get();
+        match within(shard.config.timeouts.response, |cx| reader.poll_readable(cx)).await {
+            Some(Ok(())) => return Ok(()),
+            Some(Err(_)) => return Err(ProxyError::UpstreamClosed),
+            None if received.get() != before => {}
+            None => return Err(ProxyError::ResponseTimeout),
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! A client's side of an exchange, over HTTP/1 or HTTP/2: what the walk needs of it beyond moving bodies.
+
+use super::body::{BodySink, BodySource};
+use super::error::ProxyError;
+use crate::http1::{Field, Framing};
+
+/// The body of a request.
+pub(crate) trait ClientSource: BodySource {
+    /// The whole rest of the body, when its length is known and all of it has arrived.
+    fn whole(&self) -> Option<&[u8]>;
+
+    /// Takes what `whole` gave as read.
+    fn skip_whole(&mut self);
+
+    /// From here on everything that arrives is passed on as it is. False when the protocol cannot.
+    fn become_tunnel(&mut self) -> bool;
+}
+
+/// The way back to the client.
+pub(crate) trait ClientSink: BodySink {
+    /// Takes the head of the final answer, to be sent with the first piece of its body. The body is then given to
+    /// the sink as it comes; for answers without one the sink knows to leave it out.
+    fn respond(&mut self, answer: &Answer<'_>);
+
+    /// Sends the head of an interim answer (1xx), if the client's protocol has them.
+    async fn interim(&mut self, status: u16, bytes: &[u8], fields: &[Field]) -> Result<(), ProxyError>;
+
+    /// Whether the head of a final answer was given: another one is impossible.
+    fn has_responded(&self) -> bool;
+
+    /// From here on bytes pass as they are.
+    fn become_tunnel(&mut self);
+}
+
+/// The head of a final answer.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Answer<'a> {
+    /// Status, 200 to 599, or 101.
+    pub status: u16,
+    /// Reason phrase.
+    pub reason: &'a [u8],
+    /// The bytes that `fields` point into.
+    pub bytes: &'a [u8],
+    /// The pod's fields, all of them: the sink drops what belongs to the connection.
+    pub fields: &'a [Field],
+    /// Further whole lines of ours.
+    pub lines: &'a [u8],
+    /// How the body will come.
+    pub framing: Framing,
+    /// The length that `HEAD` and 304 answers tell without having a body. Bytes.
+    pub told_length: Option<u64>,
+    /// Whether the connection becomes a tunnel.
+    pub is_upgrade: bool,
+    /// Whether the client's connection must close after this answer.
+    pub must_close: bool,
+    /// The current time as an HTTP date, for answers without one.
+    pub date: &'a str,
+}

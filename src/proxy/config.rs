@@ -1,0 +1,188 @@
+//! What the data plane can be told, with the defaults that hold when it is told nothing.
+
+use std::time::Duration;
+
+use ipnet::IpNet;
+
+use crate::http1;
+
+/// Everything the data plane can be told. Immutable for the life of the process.
+#[derive(Clone, Debug, Default)]
+pub struct ProxyConfig {
+    /// Bounds on what clients and pods send.
+    pub limits: Limits,
+    /// How long anything may take.
+    pub timeouts: Timeouts,
+    /// What an HTTP/2 client may do.
+    pub http2: Http2Config,
+    /// How pods are reached.
+    pub upstream: UpstreamConfig,
+    /// What is believed and told about clients.
+    pub forwarding: Forwarding,
+}
+
+/// Bounds. A request over one of them is answered with the status in parentheses.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Head of a request over HTTP/1 (431). Bytes; default 32 KiB; nginx `large_client_header_buffers`.
+    pub head_bytes: usize,
+    /// Fields of a head (431). Default 100.
+    pub fields: usize,
+    /// Request target (414). Bytes; default 8 KiB.
+    pub target_bytes: usize,
+    /// Request body (413). Bytes; default none; nginx `client_max_body_size`.
+    pub body_bytes: Option<u64>,
+    /// Head of a response (502). Bytes; default 64 KiB; nginx `proxy_buffer_size`.
+    pub response_head_bytes: usize,
+    /// Requests on one client connection, after which it is closed. Default 10,000; nginx `keepalive_requests`.
+    pub requests_per_connection: u64,
+    /// Client connections of the process; more wait in the kernel's queue. Default by memory limit.
+    pub connections: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            head_bytes: 32 * 1024,
+            fields: 100,
+            target_bytes: 8 * 1024,
+            body_bytes: None,
+            response_head_bytes: 64 * 1024,
+            requests_per_connection: 10_000,
+            connections: 20_000,
+        }
+    }
+}
+
+impl Limits {
+    /// The bounds of a request's head, as the codec takes them.
+    pub(crate) fn request_head(&self) -> http1::Limits {
+        http1::Limits { head_bytes: self.head_bytes, fields: self.fields, target_bytes: self.target_bytes }
+    }
+
+    /// The bounds of a response's head, as the codec takes them.
+    pub(crate) fn response_head(&self) -> http1::Limits {
+        http1::Limits { head_bytes: self.response_head_bytes, fields: self.fields, target_bytes: 0 }
+    }
+}
+
+/// Deadlines. Every wait on the network has one of these.
+#[derive(Clone, Debug)]
+pub struct Timeouts {
+    /// From the first byte of a request (or the accepted connection) to the end of its head (408). Default 10 s.
+    pub head: Duration,
+    /// From the accepted connection to the end of the TLS handshake. Default 5 s.
+    pub handshake: Duration,
+    /// A client connection without a request. Default 75 s; nginx `keepalive_timeout`.
+    pub idle: Duration,
+    /// Between two reads of a request's body (408). Default 30 s; nginx `client_body_timeout`.
+    pub body_gap: Duration,
+    /// Slowest body: this many bytes per second, once 10 s have passed (408). Default 1 KiB/s; zero is no minimum.
+    pub body_rate: u64,
+    /// Between two writes to a client that takes nothing. Default 30 s; nginx `send_timeout`.
+    pub write: Duration,
+    /// Longest wait for a response's head, for each attempt (504). Default 60 s; nginx `proxy_read_timeout`.
+    pub response: Duration,
+    /// Between two reads of a response's body. Default 60 s; nginx `proxy_read_timeout`.
+    pub response_gap: Duration,
+    /// A tunnel (WebSocket) on which nothing moves. Default 1 h.
+    pub tunnel_idle: Duration,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self {
+            head: Duration::from_secs(10),
+            handshake: Duration::from_secs(5),
+            idle: Duration::from_secs(75),
+            body_gap: Duration::from_secs(30),
+            body_rate: 1024,
+            write: Duration::from_secs(30),
+            response: Duration::from_secs(60),
+            response_gap: Duration::from_secs(60),
+            tunnel_idle: Duration::from_secs(3600),
+        }
+    }
+}
+
+/// What an HTTP/2 client may do.
+#[derive(Clone, Debug)]
+pub struct Http2Config {
+    /// Concurrent streams of a connection. Default 100; nginx `http2_max_concurrent_streams`.
+    pub streams: u32,
+    /// Head of a request, each field counted with 32 bytes more (431). Bytes; default 16 KiB.
+    pub head_bytes: u32,
+    /// Bytes a stream may send before we have taken any. Default 256 KiB.
+    pub stream_window: u32,
+    /// The same for a connection. Default 1 MiB.
+    pub connection_window: u32,
+    /// Streams a client may have reset before they were answered, waiting at a time (CVE-2023-44487). Default 50.
+    pub pending_resets: usize,
+    /// Streams a client may make us reset over the life of a connection (CVE-2025-8671). Default 128.
+    pub local_resets: usize,
+    /// Age at which a connection is asked to finish. Default 1 h.
+    pub age: Duration,
+}
+
+impl Default for Http2Config {
+    fn default() -> Self {
+        Self {
+            streams: 100,
+            head_bytes: 16 * 1024,
+            stream_window: 256 * 1024,
+            connection_window: 1024 * 1024,
+            pending_resets: 50,
+            local_resets: 128,
+            age: Duration::from_secs(3600),
+        }
+    }
+}
+
+/// How pods are reached.
+#[derive(Clone, Debug)]
+pub struct UpstreamConfig {
+    /// Longest wait for a connection, for each attempt. Default 1 s; nginx `proxy_connect_timeout`.
+    pub connect: Duration,
+    /// Endpoints tried at the most for one request. Default 3; nginx `proxy_next_upstream_tries`.
+    pub attempts: usize,
+    /// Idle time after which a kept connection is not used again. Default 4 s, below the 5 s of Node.js.
+    pub idle: Duration,
+    /// The same for requests that must not be sent twice. Default 1 s.
+    pub idle_unsafe: Duration,
+}
+
+impl Default for UpstreamConfig {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(1),
+            attempts: 3,
+            idle: Duration::from_secs(4),
+            idle_unsafe: Duration::from_secs(1),
+        }
+    }
+}
+
+/// What is believed and told about clients.
+#[derive(Clone, Debug)]
+pub struct Forwarding {
+    /// Peers whose `X-Forwarded-*` and `X-Request-ID` are believed and extended instead of replaced. Default none.
+    pub trusted: Vec<IpNet>,
+    /// The port clients reach the http listener by, told in `X-Forwarded-Port`. Default 80.
+    pub http_port: u16,
+    /// The port clients reach the https listener by, told in `X-Forwarded-Port` and used in redirects. Default 443.
+    pub https_port: u16,
+}
+
+impl Default for Forwarding {
+    fn default() -> Self {
+        Self { trusted: Vec::new(), http_port: 80, https_port: 443 }
+    }
+}
+
+impl Forwarding {
+    /// Whether this peer may speak for others.
+    pub(crate) fn is_trusted(&self, peer: std::net::IpAddr) -> bool {
+        let peer = peer.to_canonical();
+        self.trusted.iter().any(|net| net.contains(&peer))
+    }
+}

@@ -1,0 +1,72 @@
+//! A connection to an endpoint: one that waits in the shard's pool, or a new one.
+
+use std::io::ErrorKind;
+use std::time::Duration;
+
+use tokio::net::TcpStream;
+use tokio::time::Instant;
+
+use super::error::ProxyError;
+use super::forward::{Again, Failed};
+use super::shard::Shard;
+use super::socket::Socket;
+use crate::observe::UpstreamMetrics;
+use crate::upstream::InFlight;
+
+/// An HTTP/1 connection to an endpoint, between two requests.
+pub(crate) struct H1Conn {
+    /// The connection.
+    pub socket: Socket,
+}
+
+impl H1Conn {
+    /// Whether nothing has arrived since the last answer: neither an end nor bytes nobody asked for.
+    fn is_quiet(&self) -> bool {
+        match &self.socket {
+            Socket::Tcp(tcp) => {
+                matches!(tcp.try_read(&mut [0; 1]), Err(error) if error.kind() == ErrorKind::WouldBlock)
+            }
+            Socket::Tls(_) => false,
+        }
+    }
+}
+
+/// A connection, and whether it has served before. Requests that must not be sent twice get only those that were idle
+/// for a moment: a pod closes idle connections at its own time, and may be doing so right now.
+pub(crate) async fn obtain(
+    shard: &Shard,
+    endpoint: &InFlight,
+    metrics: &UpstreamMetrics,
+    is_idempotent: bool,
+    afresh: bool,
+) -> Result<(H1Conn, bool), Failed> {
+    if !afresh {
+        let max_idle = if is_idempotent { Duration::MAX } else { shard.pool.config().post_idle };
+        let now = Instant::now();
+        while let Some(conn) = shard.pool.take(endpoint.endpoint().id(), max_idle, now) {
+            if conn.is_quiet() {
+                return Ok((conn, true));
+            }
+        }
+    }
+    let tcp = dial(shard, endpoint, metrics).await?;
+    Ok((H1Conn { socket: Socket::Tcp(tcp) }, false))
+}
+
+/// A new connection. Failures make the endpoint suspect.
+pub(crate) async fn dial(shard: &Shard, endpoint: &InFlight, metrics: &UpstreamMetrics) -> Result<TcpStream, Failed> {
+    let address = endpoint.endpoint().address();
+    let started = Instant::now();
+    let error = match tokio::time::timeout(shard.config.upstream.connect, TcpStream::connect(address)).await {
+        Ok(Ok(tcp)) => {
+            let _ = tcp.set_nodelay(true);
+            endpoint.endpoint().connect_succeeded();
+            metrics.connected();
+            return Ok(tcp);
+        }
+        Ok(Err(_)) => ProxyError::ConnectRefused,
+        Err(_) => ProxyError::ConnectTimeout,
+    };
+    endpoint.endpoint().connect_failed(started);
+    Err(Failed { error, again: Again::Elsewhere })
+}

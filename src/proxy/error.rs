@@ -1,0 +1,180 @@
+//! Everything that can go wrong with a request, mapped once to what the client is told and what is counted.
+
+use crate::http1::{ChunkError, RequestError, ResponseError};
+
+/// Whose fault it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Side {
+    /// The client's.
+    Client,
+    /// The pod's, or the way to it.
+    Upstream,
+    /// Ours or the configuration's.
+    Internal,
+}
+
+/// A request that was not answered by a pod, or not to the end.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum ProxyError {
+    /// The head breaks a rule.
+    #[error("{0}")]
+    Request(#[from] RequestError),
+    /// The head did not arrive in time.
+    #[error("the request's head did not arrive in time")]
+    HeadTimeout,
+    /// The path has an encoding that is not one, or encodes control characters.
+    #[error("the path has an invalid percent-encoding or encodes a control character")]
+    PathInvalid,
+    /// The path means one route as written and another when normalised.
+    #[error("the path leads to one route as written and to another when normalised")]
+    PathAmbiguous,
+    /// The request came over a TLS connection for another host.
+    #[error("this connection was made for another host; use a new one")]
+    Misdirected,
+    /// The body is longer than allowed.
+    #[error("the request's body is too large")]
+    BodyTooLarge,
+    /// The body's framing is broken.
+    #[error("the request's body is malformed: {0}")]
+    RequestBody(ChunkError),
+    /// The body stopped arriving, or arrives too slowly.
+    #[error("the request's body did not arrive in time")]
+    BodyTimeout,
+    /// The client went away.
+    #[error("the client closed the connection")]
+    ClientClosed,
+    /// The client takes nothing of the answer.
+    #[error("the client does not read the answer")]
+    ClientStalled,
+    /// A method that no route can serve.
+    #[error("the method is not allowed")]
+    MethodNotAllowed,
+
+    /// No rule and no default backend.
+    #[error("no route for this host and path")]
+    NoRoute,
+    /// The route's Service cannot be used.
+    #[error("the backend of this route cannot be used")]
+    BackendUnavailable,
+    /// The Service has no usable endpoint.
+    #[error("no endpoint is ready")]
+    NoEndpoints,
+
+    /// No endpoint accepted a connection.
+    #[error("the backend does not accept connections")]
+    ConnectRefused,
+    /// No endpoint answered a connection attempt in time.
+    #[error("the backend does not answer connection attempts")]
+    ConnectTimeout,
+    /// The pod closed or reset before an answer.
+    #[error("the backend closed the connection before answering")]
+    UpstreamClosed,
+    /// The pod closed or reset within its answer.
+    #[error("the backend closed the connection within its answer")]
+    UpstreamTruncated,
+    /// The pod's answer breaks a rule.
+    #[error("the backend's answer is malformed: {0}")]
+    Response(#[from] ResponseError),
+    /// More interim answers than anybody needs.
+    #[error("the backend sends interim answers without end")]
+    InterimFlood,
+    /// The framing of the pod's answer is broken.
+    #[error("the body of the backend's answer is malformed: {0}")]
+    ResponseBody(ChunkError),
+    /// The pod's HTTP/2 stream or connection failed.
+    #[error("the backend's HTTP/2 stream failed")]
+    UpstreamStream,
+    /// No answer in time.
+    #[error("the backend did not answer in time")]
+    ResponseTimeout,
+    /// The answer stopped arriving.
+    #[error("the backend's answer stopped arriving")]
+    ResponseStalled,
+    /// The pod takes nothing of the request.
+    #[error("the backend does not read the request")]
+    UpstreamStalled,
+}
+
+impl ProxyError {
+    /// Whose fault it is.
+    pub(crate) fn side(&self) -> Side {
+        match self {
+            Self::Request(_)
+            | Self::HeadTimeout
+            | Self::PathInvalid
+            | Self::PathAmbiguous
+            | Self::Misdirected
+            | Self::BodyTooLarge
+            | Self::RequestBody(_)
+            | Self::BodyTimeout
+            | Self::ClientClosed
+            | Self::ClientStalled
+            | Self::MethodNotAllowed => Side::Client,
+            Self::NoRoute | Self::BackendUnavailable | Self::NoEndpoints => Side::Internal,
+            Self::ConnectRefused
+            | Self::ConnectTimeout
+            | Self::UpstreamClosed
+            | Self::UpstreamTruncated
+            | Self::Response(_)
+            | Self::ResponseBody(_)
+            | Self::InterimFlood
+            | Self::UpstreamStream
+            | Self::ResponseTimeout
+            | Self::ResponseStalled
+            | Self::UpstreamStalled => Side::Upstream,
+        }
+    }
+
+    /// The status the client is answered with (RFC 9110 §15; 499 as nginx logs it: nobody is there to read it).
+    pub(crate) fn status(&self) -> u16 {
+        match self {
+            Self::Request(error) => error.status(),
+            Self::HeadTimeout | Self::BodyTimeout => 408,
+            Self::PathInvalid | Self::PathAmbiguous | Self::RequestBody(_) => 400,
+            Self::Misdirected => 421,
+            Self::BodyTooLarge => 413,
+            Self::ClientClosed | Self::ClientStalled => 499,
+            Self::MethodNotAllowed => 405,
+            Self::NoRoute => 404,
+            Self::BackendUnavailable | Self::NoEndpoints => 503,
+            Self::ConnectTimeout | Self::ResponseTimeout | Self::ResponseStalled => 504,
+            Self::ConnectRefused
+            | Self::UpstreamClosed
+            | Self::UpstreamTruncated
+            | Self::Response(_)
+            | Self::ResponseBody(_)
+            | Self::InterimFlood
+            | Self::UpstreamStream
+            | Self::UpstreamStalled => 502,
+        }
+    }
+
+    /// A short stable name for logs and metrics.
+    pub(crate) fn reason(&self) -> &'static str {
+        match self {
+            Self::Request(_) => "bad_request",
+            Self::HeadTimeout => "head_timeout",
+            Self::PathInvalid => "path_invalid",
+            Self::PathAmbiguous => "path_ambiguous",
+            Self::Misdirected => "misdirected",
+            Self::BodyTooLarge => "body_too_large",
+            Self::RequestBody(_) => "bad_request_body",
+            Self::BodyTimeout => "body_timeout",
+            Self::ClientClosed => "client_closed",
+            Self::ClientStalled => "client_stalled",
+            Self::MethodNotAllowed => "method_not_allowed",
+            Self::NoRoute => "no_route",
+            Self::BackendUnavailable => "backend_unavailable",
+            Self::NoEndpoints => "no_endpoints",
+            Self::ConnectRefused => "connect_refused",
+            Self::ConnectTimeout => "connect_timeout",
+            Self::UpstreamClosed => "closed",
+            Self::UpstreamTruncated => "truncated",
+            Self::Response(_) | Self::ResponseBody(_) | Self::InterimFlood => "bad_response",
+            Self::UpstreamStream => "stream_failed",
+            Self::ResponseTimeout => "response_timeout",
+            Self::ResponseStalled => "response_stalled",
+            Self::UpstreamStalled => "request_stalled",
+        }
+    }
+}

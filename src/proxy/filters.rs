@@ -1,0 +1,148 @@
+//! Second phase of the walk: the request's head as the pod gets it.
+//!
+//! Lines travel as they came, in runs; what belongs to one connection stays behind, and what says who the client is
+//! comes from us (RFC 9110 §7.6; ingress-nginx's headers to backends).
+
+use std::net::IpAddr;
+
+use super::config::Forwarding;
+use super::peer::Peer;
+use super::scratch::Work;
+use crate::http1::{Field, FieldKind, TargetForm, writer};
+
+/// Writes the head into `work.out`: everything but the body.
+pub(crate) fn compose(work: &mut Work, peer: &Peer, forwarding: &Forwarding) {
+    let Work { head, request, out, request_id, .. } = work;
+    out.clear();
+    writer::request_line(out, head, request);
+    let host_anew = request.form == TargetForm::Absolute || request.field(FieldKind::Host).is_none();
+    if host_anew {
+        writer::field(out, b"host", request.authority.of(head));
+    }
+    let trusted = peer.is_trusted;
+    writer::copy_fields(out, head, &request.fields, |field| match field.kind {
+        FieldKind::Host => !host_anew,
+        _ => !field.hop && travels(field.kind, trusted),
+    });
+    forwarded(out, head, &request.fields, peer, forwarding);
+    writer::field(out, b"x-request-id", request_id.as_bytes());
+    if request.accepts_trailers {
+        out.extend_from_slice(b"te: trailers\r\n");
+    }
+    match (request.upgrade, request.framing) {
+        (Some(_), _) => out.extend_from_slice(b"connection: upgrade\r\nupgrade: websocket\r\n"),
+        (None, framing) => writer::framing_field(out, framing),
+    }
+    out.extend_from_slice(writer::HEAD_END);
+}
+
+/// Whether a request field travels on as it came. What a client says of itself does only from trusted peers.
+fn travels(kind: FieldKind, trusted: bool) -> bool {
+    match kind {
+        FieldKind::Connection
+        | FieldKind::KeepAlive
+        | FieldKind::ProxyConnection
+        | FieldKind::Te
+        | FieldKind::Trailer
+        | FieldKind::TransferEncoding
+        | FieldKind::ContentLength
+        | FieldKind::Upgrade
+        | FieldKind::Http2Settings
+        | FieldKind::Expect
+        | FieldKind::ProxyAuthorization
+        | FieldKind::ProxyAuthenticate
+        | FieldKind::XForwardedFor
+        | FieldKind::XRequestId
+        | FieldKind::Proxy
+        | FieldKind::Twin => false,
+        FieldKind::XForwardedHost
+        | FieldKind::XForwardedProto
+        | FieldKind::XForwardedPort
+        | FieldKind::XForwardedOther
+        | FieldKind::XScheme
+        | FieldKind::XRealIp
+        | FieldKind::Forwarded
+        | FieldKind::XOriginal
+        | FieldKind::XRewrite => trusted,
+        FieldKind::Host
+        | FieldKind::Authorization
+        | FieldKind::Cookie
+        | FieldKind::Server
+        | FieldKind::Date
+        | FieldKind::UserAgent
+        | FieldKind::Other => true,
+    }
+}
+
+/// Says who the client is and how it reached us, where no trusted peer has said so.
+fn forwarded(out: &mut Vec<u8>, head: &[u8], fields: &[Field], peer: &Peer, forwarding: &Forwarding) {
+    let told = |kind| peer.is_trusted && fields.iter().any(|field| field.kind == kind && !field.hop);
+    out.extend_from_slice(b"x-forwarded-for: ");
+    if peer.is_trusted {
+        for field in fields.iter().filter(|field| field.kind == FieldKind::XForwardedFor) {
+            out.extend_from_slice(field.value.of(head));
+            out.extend_from_slice(b", ");
+        }
+    }
+    out.extend_from_slice(peer.address_text.as_bytes());
+    out.extend_from_slice(b"\r\n");
+    if !told(FieldKind::XForwardedHost) {
+        let authority = fields.iter().find(|field| field.kind == FieldKind::Host);
+        if let Some(field) = authority {
+            writer::field(out, b"x-forwarded-host", field.value.of(head));
+        }
+    }
+    if !told(FieldKind::XForwardedProto) {
+        writer::field(out, b"x-forwarded-proto", peer.scheme.as_str().as_bytes());
+    }
+    if !told(FieldKind::XForwardedPort) {
+        writer::field(out, b"x-forwarded-port", itoa::Buffer::new().format(peer.port).as_bytes());
+    }
+    if !told(FieldKind::XRealIp) {
+        match client_of(head, fields, peer, forwarding) {
+            Some(client) => {
+                use std::io::Write as _;
+                let _ = write!(out, "x-real-ip: {client}\r\n");
+            }
+            None => writer::field(out, b"x-real-ip", peer.address_text.as_bytes()),
+        }
+    }
+}
+
+/// The client that trusted peers speak for: the last address of `X-Forwarded-For` that is not itself trusted.
+fn client_of(head: &[u8], fields: &[Field], peer: &Peer, forwarding: &Forwarding) -> Option<IpAddr> {
+    if !peer.is_trusted {
+        return None;
+    }
+    let values = fields.iter().rev().filter(|field| field.kind == FieldKind::XForwardedFor);
+    let mut addresses = values
+        .flat_map(|field| field.value.of(head).rsplit(|&byte| byte == b','))
+        .map(|text| std::str::from_utf8(text).ok().and_then(|text| text.trim().parse::<IpAddr>().ok()));
+    addresses.find_map(|address| match address {
+        Some(address) if forwarding.is_trusted(address) => None,
+        other => Some(other),
+    })?
+}
+
+/// Takes over the client's request id, or makes one.
+pub(crate) fn identify(work: &mut Work, random: u128) {
+    let Work { head, request, request_id, .. } = work;
+    request_id.clear();
+    if let Some(field) = request.field(FieldKind::XRequestId) {
+        let value = field.value.of(head);
+        let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.:/+=".contains(byte);
+        if (1..=128).contains(&value.len()) && value.iter().all(is_plain) {
+            request_id.extend(value.iter().map(|&byte| char::from(byte)));
+            return;
+        }
+    }
+    generate_id(work, random);
+}
+
+/// Makes a request id: 32 hexadecimal digits, as ingress-nginx does.
+pub(crate) fn generate_id(work: &mut Work, random: u128) {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    work.request_id.clear();
+    let digit = |at: u32| char::from(DIGITS[(random >> (124 - 4 * at)) as usize & 15]);
+    work.request_id.extend((0..32).map(digit));
+}

@@ -1,0 +1,340 @@
+//! HTTP/1 bodies on a socket: the source that takes framing off and the sink that puts it on. Used towards clients
+//! and towards pods; only the errors and the patience differ.
+
+use std::io::ErrorKind;
+use std::rc::Rc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::body::{BodySink, BodySource};
+use super::buffers::{Buffer, BufferPool};
+use super::error::{ProxyError, Side};
+use super::socket::{Reader, WriteFault, Writer, within};
+use crate::http1::{ChunkState, ChunkedDecoder, Framing, writer};
+
+/// Bytes that a sink gathers before it writes.
+const GATHER: usize = 16 * 1024;
+/// A slow body is judged only after this time.
+const RATE_GRACE: Duration = Duration::from_secs(10);
+
+/// How long a source waits.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Patience {
+    /// Between two reads.
+    pub gap: Duration,
+    /// Bytes per second that must arrive on average once ten seconds have passed; zero is no minimum.
+    pub rate: u64,
+}
+
+enum Frames {
+    Done,
+    Length(u64),
+    Chunked(ChunkedDecoder),
+    UntilClose,
+}
+
+/// A body arriving on a socket.
+pub(crate) struct H1Source<'a> {
+    reader: Reader<'a>,
+    pool: Rc<BufferPool>,
+    buffer: Option<Buffer>,
+    /// Bytes at the start of the buffer that were handed out and go with the next call.
+    handed: usize,
+    frames: Frames,
+    trailers: Vec<u8>,
+    side: Side,
+    patience: Patience,
+    started: Option<(Instant, u64)>,
+}
+
+impl<'a> H1Source<'a> {
+    /// A body with the given framing, of which the first bytes may be in `buffer` already.
+    pub(crate) fn new(
+        reader: Reader<'a>,
+        pool: &Rc<BufferPool>,
+        buffer: Option<Buffer>,
+        framing: Framing,
+        side: Side,
+        patience: Patience,
+    ) -> Self {
+        let frames = match framing {
+            Framing::None | Framing::Length(0) => Frames::Done,
+            Framing::Length(length) => Frames::Length(length),
+            Framing::Chunked => Frames::Chunked(ChunkedDecoder::new()),
+            Framing::UntilClose => Frames::UntilClose,
+        };
+        let buffer = buffer.filter(|buffer| !buffer.is_empty());
+        let (pool, trailers) = (Rc::clone(pool), Vec::new());
+        Self { reader, pool, buffer, handed: 0, frames, trailers, side, patience, started: None }
+    }
+
+    /// Whether the body has ended: what follows in the buffer belongs to the next message.
+    pub(crate) fn is_done(&self) -> bool {
+        matches!(self.frames, Frames::Done)
+    }
+
+    /// The whole rest of the body, when its length is known and all of it has arrived.
+    pub(crate) fn whole(&self) -> Option<&[u8]> {
+        let Frames::Length(length) = self.frames else { return None };
+        let data = self.buffer.as_ref()?.data();
+        data.get(..usize::try_from(length).ok()?)
+    }
+
+    /// Takes what `whole` gave as read.
+    pub(crate) fn skip_whole(&mut self) {
+        if let (Frames::Length(length), Some(buffer)) = (&self.frames, &mut self.buffer) {
+            buffer.consume(usize::try_from(*length).unwrap_or(usize::MAX).min(buffer.data().len()));
+            self.frames = Frames::Done;
+        }
+    }
+
+    /// From here on everything that arrives is passed on as it is.
+    pub(crate) fn become_tunnel(&mut self) {
+        self.release();
+        self.frames = Frames::UntilClose;
+        self.patience = Patience { gap: Duration::from_secs(u64::from(u32::MAX)), rate: 0 };
+    }
+
+    /// What arrived beyond the end of the body.
+    pub(crate) fn into_leftover(mut self) -> Option<Buffer> {
+        self.release();
+        self.buffer.take()
+    }
+
+    fn release(&mut self) {
+        if let Some(buffer) = &mut self.buffer {
+            buffer.consume(std::mem::take(&mut self.handed));
+            if buffer.is_empty() {
+                self.buffer = None;
+            }
+        }
+    }
+
+    /// The part of the buffer that can be handed out: its length and what goes before it, or `None` to read more.
+    fn frame(&mut self) -> Result<Option<(usize, usize)>, ProxyError> {
+        loop {
+            let Some(buffer) = &mut self.buffer else { return Ok(None) };
+            let available = buffer.data().len();
+            if available == 0 {
+                return Ok(None);
+            }
+            match &mut self.frames {
+                Frames::Done => return Ok(None),
+                Frames::UntilClose => {
+                    self.handed = available;
+                    return Ok(Some((0, available)));
+                }
+                Frames::Length(left) => {
+                    let count = usize::try_from(*left).unwrap_or(usize::MAX).min(available);
+                    *left -= count as u64;
+                    if *left == 0 {
+                        self.frames = Frames::Done;
+                    }
+                    self.handed = count;
+                    return Ok(Some((0, count)));
+                }
+                Frames::Chunked(decoder) => {
+                    let step = decoder.decode(buffer.data()).map_err(|error| match self.side {
+                        Side::Client => ProxyError::RequestBody(error),
+                        Side::Upstream | Side::Internal => ProxyError::ResponseBody(error),
+                    })?;
+                    let is_end = step.state == ChunkState::End;
+                    if is_end {
+                        self.trailers.extend_from_slice(decoder.trailers());
+                        self.frames = Frames::Done;
+                    }
+                    if step.data.is_empty() {
+                        buffer.consume(step.consumed);
+                        if step.consumed == 0 || is_end {
+                            return Ok(None);
+                        }
+                        continue;
+                    }
+                    self.handed = step.consumed;
+                    return Ok(Some((step.data.start, step.data.end)));
+                }
+            }
+        }
+    }
+
+    async fn fill(&mut self) -> Result<(), ProxyError> {
+        let reader = &mut self.reader;
+        if self.buffer.as_ref().is_none_or(Buffer::is_empty) {
+            self.buffer = None;
+            // Wait without a buffer: only connections with data hold one.
+            let ready = within(self.patience.gap, |cx| reader.poll_readable(cx)).await;
+            self.judge(ready.map(|ready| ready.map(|()| 1)))?;
+        }
+        let reader = &mut self.reader;
+        let buffer = self.buffer.get_or_insert_with(|| self.pool.take());
+        buffer.make_room();
+        let read = within(self.patience.gap, |cx| reader.poll_read(cx, buffer.space())).await;
+        let count = match self.judge(read)? {
+            0 => return self.end_of_stream(),
+            count => count,
+        };
+        let buffer = self.buffer.get_or_insert_with(|| self.pool.take());
+        let was_full = buffer.space().len() == count;
+        buffer.fill(count);
+        if was_full {
+            buffer.grow();
+        }
+        self.check_rate(count)
+    }
+
+    fn judge(&self, outcome: Option<std::io::Result<usize>>) -> Result<usize, ProxyError> {
+        match (outcome, self.side) {
+            (Some(Ok(count)), _) => Ok(count),
+            (None, Side::Client) => Err(ProxyError::BodyTimeout),
+            (None, Side::Upstream | Side::Internal) => Err(ProxyError::ResponseStalled),
+            (Some(Err(_)), Side::Client) => Err(ProxyError::ClientClosed),
+            (Some(Err(_)), Side::Upstream | Side::Internal) => Err(ProxyError::UpstreamTruncated),
+        }
+    }
+
+    fn end_of_stream(&mut self) -> Result<(), ProxyError> {
+        match (&self.frames, self.side) {
+            (Frames::UntilClose | Frames::Done, _) => {
+                self.frames = Frames::Done;
+                Ok(())
+            }
+            (Frames::Length(_) | Frames::Chunked(_), Side::Client) => Err(ProxyError::ClientClosed),
+            (Frames::Length(_) | Frames::Chunked(_), Side::Upstream | Side::Internal) => {
+                Err(ProxyError::UpstreamTruncated)
+            }
+        }
+    }
+
+    fn check_rate(&mut self, count: usize) -> Result<(), ProxyError> {
+        if self.patience.rate == 0 {
+            return Ok(());
+        }
+        let now = Instant::now();
+        let (since, total) = self.started.get_or_insert((now, 0));
+        *total += count as u64;
+        let elapsed = now.duration_since(*since);
+        if elapsed > RATE_GRACE && *total / elapsed.as_secs().max(1) < self.patience.rate {
+            return Err(ProxyError::BodyTimeout);
+        }
+        Ok(())
+    }
+}
+
+impl BodySource for H1Source<'_> {
+    async fn chunk(&mut self) -> Result<Option<&[u8]>, ProxyError> {
+        self.release();
+        let range = loop {
+            if let Some(range) = self.frame()? {
+                break range;
+            }
+            if self.is_done() {
+                return Ok(None);
+            }
+            self.fill().await?;
+        };
+        Ok(self.buffer.as_ref().map(|buffer| &buffer.data()[range.0..range.1]))
+    }
+
+    fn is_buffered(&mut self) -> bool {
+        self.is_done() || self.buffer.as_ref().is_some_and(|buffer| buffer.data().len() > self.handed)
+    }
+
+    fn trailers(&self) -> &[u8] {
+        &self.trailers
+    }
+}
+
+/// How a body is framed on its way out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Frame {
+    /// As it is: its length is told in the head, or the end of the connection ends it.
+    Plain,
+    /// In chunks.
+    Chunked,
+    /// Not at all: the message has no body, whatever its source says.
+    Absent,
+}
+
+/// A body leaving on a socket. The head is staged before it, so that both leave in one write.
+pub(crate) struct H1Sink<'a> {
+    writer: Writer<'a>,
+    staged: &'a mut Vec<u8>,
+    frame: Frame,
+    side: Side,
+    stall: Duration,
+    ends_stream: bool,
+}
+
+impl<'a> H1Sink<'a> {
+    /// A sink that first sends what is in `staged`.
+    pub(crate) fn new(writer: Writer<'a>, staged: &'a mut Vec<u8>, frame: Frame, side: Side, stall: Duration) -> Self {
+        Self { writer, staged, frame, side, stall, ends_stream: false }
+    }
+
+    /// The bytes that leave with the next flush: the head is written here.
+    pub(crate) fn staged(&mut self) -> &mut Vec<u8> {
+        self.staged
+    }
+
+    /// Sets the framing once the head is known.
+    pub(crate) fn set_frame(&mut self, frame: Frame) {
+        self.frame = frame;
+    }
+
+    /// From here on bytes pass as they are, and the end of the body is the end of this direction.
+    pub(crate) fn become_tunnel(&mut self) {
+        self.frame = Frame::Plain;
+        self.ends_stream = true;
+    }
+
+    async fn write(&mut self, data: &[u8]) -> Result<(), ProxyError> {
+        let outcome = self.writer.write_all(self.staged, data, self.stall).await;
+        self.staged.clear();
+        outcome.map_err(|fault| self.fault(fault))
+    }
+
+    fn fault(&self, fault: WriteFault) -> ProxyError {
+        match (self.side, fault.timed_out || fault.kind == ErrorKind::TimedOut) {
+            (Side::Client, true) => ProxyError::ClientStalled,
+            (Side::Client, false) => ProxyError::ClientClosed,
+            (Side::Upstream | Side::Internal, true) => ProxyError::UpstreamStalled,
+            (Side::Upstream | Side::Internal, false) => ProxyError::UpstreamClosed,
+        }
+    }
+}
+
+impl BodySink for H1Sink<'_> {
+    async fn data(&mut self, data: &[u8]) -> Result<(), ProxyError> {
+        if self.frame == Frame::Absent || data.is_empty() {
+            return Ok(());
+        }
+        if self.frame == Frame::Chunked {
+            self.staged.extend_from_slice(writer::chunk_size_line(data.len()).as_bytes());
+        }
+        if self.staged.len() + data.len() <= GATHER {
+            self.staged.extend_from_slice(data);
+        } else {
+            self.write(data).await?;
+        }
+        if self.frame == Frame::Chunked {
+            self.staged.extend_from_slice(writer::CHUNK_END);
+        }
+        Ok(())
+    }
+
+    async fn flush(&mut self) -> Result<(), ProxyError> {
+        if self.staged.is_empty() { Ok(()) } else { self.write(&[]).await }
+    }
+
+    async fn end(&mut self, trailers: &[u8]) -> Result<(), ProxyError> {
+        if self.frame == Frame::Chunked {
+            writer::last_chunk(self.staged, trailers);
+        }
+        self.flush().await?;
+        if self.ends_stream {
+            self.writer.shutdown().await;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,333 @@
+//! A client connection that speaks HTTP/1: one request after the other.
+
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::rc::Rc;
+use std::task::Poll;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::body::{BodySink, BodySource};
+use super::buffers::Buffer;
+use super::client::{Answer, ClientSink, ClientSource};
+use super::error::{ProxyError, Side};
+use super::exchange::{Walk, exchange, refuse};
+use super::h1_body::{Frame, H1Sink, H1Source, Patience};
+use super::peer::Peer;
+use super::scratch::{Scratch, Work};
+use super::shard::Shard;
+use super::socket::{Reader, Socket, within};
+use crate::http1::{Field, FieldKind, Framing, Progress, Version, writer};
+use crate::lifecycle::Phase;
+
+/// What is read and thrown away of a body nobody took, at most, to keep the connection or to let the client read our
+/// answer before the end.
+const LINGER_BYTES: u64 = 64 * 1024;
+const LINGER: Duration = Duration::from_secs(1);
+
+/// Serves the connection until either side has enough.
+pub(crate) async fn serve(shard: &Rc<Shard>, mut socket: Socket, peer: &Peer, first: Option<Buffer>) {
+    let mut leftover = first;
+    let mut served = 0;
+    // Polled once: the task's waker stays registered, and from then on the phase is one atomic load.
+    let mut closing = pin!(shard.drain.reached(Phase::Closing));
+    poll_fn(|cx| {
+        let _ = closing.as_mut().poll(cx);
+        Poll::Ready(())
+    })
+    .await;
+    loop {
+        if leftover.is_none() && !wait_for_request(shard, &socket, served == 0).await {
+            break;
+        }
+        served += 1;
+        let is_last = served >= shard.config.limits.requests_per_connection;
+        let mut scratch = shard.scratches.take();
+        match request(shard, &mut socket, peer, &mut scratch, leftover.take(), is_last).await {
+            After::Next(rest) => leftover = rest,
+            After::Close => break,
+            After::Linger => {
+                drop(scratch);
+                linger(&mut socket).await;
+                return;
+            }
+        }
+    }
+    socket.close().await;
+}
+
+/// What becomes of the connection after a request.
+enum After {
+    /// The next one, of which some bytes may be there.
+    Next(Option<Buffer>),
+    /// Close.
+    Close,
+    /// The client may still be sending: let it read the answer before the end.
+    Linger,
+}
+
+/// Waits for the first byte, holding nothing. False when the connection is to be closed.
+async fn wait_for_request(shard: &Shard, socket: &Socket, is_new: bool) -> bool {
+    let limit = if is_new { shard.config.timeouts.head } else { shard.config.timeouts.idle };
+    let ready = within(limit, |cx| {
+        if shard.drain.phase() >= Phase::Closing {
+            return Poll::Ready(false);
+        }
+        socket.poll_readable(cx).map(|ready| ready.is_ok())
+    });
+    ready.await.unwrap_or(false)
+}
+
+async fn request(
+    shard: &Rc<Shard>,
+    socket: &mut Socket,
+    peer: &Peer,
+    scratch: &mut Scratch,
+    buffer: Option<Buffer>,
+    is_last: bool,
+) -> After {
+    let (mut reader, writer) = socket.split();
+    let started = Instant::now();
+    let Scratch { staged, work } = scratch;
+    let read = read_head(shard, &mut reader, work, buffer, started).await;
+    let sink = H1Sink::new(writer, staged, Frame::Absent, Side::Client, shard.config.timeouts.write);
+    let buffer = match read {
+        Ok(Some(buffer)) => buffer,
+        Ok(None) => return After::Close,
+        Err(error) => {
+            let mut sink = H1ClientSink::new(sink, None, true);
+            refuse(shard, peer, work, started, error, &mut sink).await;
+            return After::Linger;
+        }
+    };
+    let head = &work.request;
+    let (version, framing, method_is_head) = (head.version, head.framing, head.method == crate::http1::Method::Head);
+    let accepts_trailers = head.accepts_trailers;
+    let close = is_last || !head.keep_alive || shard.drain.is_draining();
+    let patience = Patience { gap: shard.config.timeouts.body_gap, rate: shard.config.timeouts.body_rate };
+    let mut source = H1Source::new(reader, &shard.buffers, Some(buffer), framing, Side::Client, patience);
+    let mut sink = H1ClientSink::new(sink, Some((version, method_is_head)), close);
+    sink.accepts_trailers = accepts_trailers;
+    let walk = Walk::new(shard, peer, work, started);
+    let outcome = exchange(walk, &mut source, &mut sink).await;
+    if outcome.is_err() || sink.was_tunnel {
+        return if sink.close && !sink.was_tunnel && sink.is_complete { After::Linger } else { After::Close };
+    }
+    if !source.is_done() && (sink.close || !drain_body(&mut source).await) {
+        return After::Linger;
+    }
+    if sink.close {
+        // A client that pipelined more must still be able to read this answer.
+        return if source.into_leftover().is_some() { After::Linger } else { After::Close };
+    }
+    After::Next(source.into_leftover())
+}
+
+/// Reads and understands a head, leaving its bytes in `work.head`. Gives back the buffer with what follows; `None` at
+/// a silent end.
+async fn read_head(
+    shard: &Shard,
+    reader: &mut Reader<'_>,
+    work: &mut Work,
+    buffer: Option<Buffer>,
+    started: Instant,
+) -> Result<Option<Buffer>, ProxyError> {
+    let limits = shard.config.limits.request_head();
+    let mut buffer = buffer.unwrap_or_else(|| shard.buffers.take());
+    work.request.reset();
+    work.head.clear();
+    loop {
+        if !buffer.is_empty() && work.request.parse(buffer.data(), &limits)? == Progress::Complete {
+            let length = work.request.len;
+            work.head.extend_from_slice(&buffer.data()[..length]);
+            buffer.consume(length);
+            return Ok(Some(buffer));
+        }
+        buffer.make_room();
+        if buffer.space().is_empty() {
+            buffer.grow();
+        }
+        let left = shard.config.timeouts.head.saturating_sub(started.elapsed());
+        let read = within(left, |cx| reader.poll_read(cx, buffer.space())).await;
+        match read {
+            None if buffer.is_empty() => return Ok(None),
+            None => return Err(ProxyError::HeadTimeout),
+            Some(Ok(0) | Err(_)) => return Ok(None),
+            Some(Ok(count)) => buffer.fill(count),
+        }
+    }
+}
+
+/// Reads the rest of a body nobody took. False when it is too long or too slow for that.
+async fn drain_body(source: &mut H1Source<'_>) -> bool {
+    let drained = async {
+        let mut total = 0;
+        while let Ok(Some(data)) = source.chunk().await.map(|data| data.map(<[u8]>::len)) {
+            total += data as u64;
+            if total > LINGER_BYTES {
+                return false;
+            }
+        }
+        source.is_done()
+    };
+    tokio::time::timeout(LINGER, drained).await.unwrap_or(false)
+}
+
+/// Ends our direction and reads on for a moment: closing at once with unread bytes would reset the connection and
+/// take our answer with it.
+async fn linger(socket: &mut Socket) {
+    let (mut reader, mut writer) = socket.split();
+    writer.shutdown().await;
+    let rest = async {
+        let mut sink = [0; 2048];
+        let mut total = 0;
+        while let Ok(count @ 1..) = poll_fn(|cx| reader.poll_read(cx, &mut sink)).await {
+            total += count as u64;
+            if total > LINGER_BYTES {
+                break;
+            }
+        }
+    };
+    let _ = tokio::time::timeout(LINGER, rest).await;
+}
+
+impl ClientSource for H1Source<'_> {
+    fn whole(&self) -> Option<&[u8]> {
+        Self::whole(self)
+    }
+
+    fn skip_whole(&mut self) {
+        Self::skip_whole(self);
+    }
+
+    fn become_tunnel(&mut self) -> bool {
+        Self::become_tunnel(self);
+        true
+    }
+}
+
+/// The way back over HTTP/1.
+pub(crate) struct H1ClientSink<'a> {
+    sink: H1Sink<'a>,
+    /// Version of the request and whether it was HEAD; `None` when it could not be understood.
+    request: Option<(Version, bool)>,
+    /// Whether the connection closes after this answer.
+    close: bool,
+    /// Whether trailers are passed on (`TE: trailers`).
+    accepts_trailers: bool,
+    responded: bool,
+    is_complete: bool,
+    was_tunnel: bool,
+}
+
+impl<'a> H1ClientSink<'a> {
+    fn new(sink: H1Sink<'a>, request: Option<(Version, bool)>, close: bool) -> Self {
+        Self { sink, request, close, accepts_trailers: false, responded: false, is_complete: false, was_tunnel: false }
+    }
+
+    /// Decides the framing towards the client and writes its field.
+    fn frame(&mut self, answer: &Answer<'_>) -> Frame {
+        let (version, is_head) = self.request.unwrap_or((Version::Http11, false));
+        let out = self.sink.staged();
+        match answer.framing {
+            Framing::None => {
+                if let Some(length) = answer.told_length
+                    && answer.status != 204
+                    && !answer.is_upgrade
+                {
+                    writer::framing_field(out, Framing::Length(length));
+                }
+                Frame::Absent
+            }
+            Framing::Length(_) => {
+                writer::framing_field(out, answer.framing);
+                if is_head { Frame::Absent } else { Frame::Plain }
+            }
+            Framing::Chunked | Framing::UntilClose if version == Version::Http11 => {
+                writer::framing_field(out, Framing::Chunked);
+                if is_head { Frame::Absent } else { Frame::Chunked }
+            }
+            Framing::Chunked | Framing::UntilClose => {
+                self.close = true;
+                Frame::Plain
+            }
+        }
+    }
+}
+
+impl ClientSink for H1ClientSink<'_> {
+    fn respond(&mut self, answer: &Answer<'_>) {
+        self.responded = true;
+        self.close |= answer.must_close;
+        let out = self.sink.staged();
+        out.clear();
+        writer::status_line(out, answer.status, answer.reason);
+        let (mut has_server, mut has_date) = (false, false);
+        writer::copy_fields(out, answer.bytes, answer.fields, |field| {
+            has_server |= field.kind == FieldKind::Server;
+            has_date |= field.kind == FieldKind::Date;
+            !field.hop && returns(field.kind)
+        });
+        out.extend_from_slice(answer.lines);
+        if !has_server && !answer.is_upgrade {
+            out.extend_from_slice(b"server: tidegate\r\n");
+        }
+        if !has_date && !answer.is_upgrade {
+            writer::field(out, b"date", answer.date.as_bytes());
+        }
+        let frame = self.frame(answer);
+        self.sink.set_frame(frame);
+        let is_http10 = self.request.is_some_and(|(version, _)| version == Version::Http10);
+        let out = self.sink.staged();
+        if answer.is_upgrade {
+            out.extend_from_slice(b"connection: upgrade\r\nupgrade: websocket\r\n");
+        } else if self.close {
+            out.extend_from_slice(b"connection: close\r\n");
+        } else if is_http10 {
+            out.extend_from_slice(b"connection: keep-alive\r\n");
+        }
+        out.extend_from_slice(writer::HEAD_END);
+    }
+
+    async fn interim(&mut self, status: u16, bytes: &[u8], fields: &[Field]) -> Result<(), ProxyError> {
+        if self.request.is_none_or(|(version, _)| version == Version::Http10) {
+            return Ok(());
+        }
+        let out = self.sink.staged();
+        writer::status_line(out, status, writer::reason(status).as_bytes());
+        writer::copy_fields(out, bytes, fields, |field| !field.hop && returns(field.kind));
+        out.extend_from_slice(writer::HEAD_END);
+        self.sink.flush().await
+    }
+
+    fn has_responded(&self) -> bool {
+        self.responded
+    }
+
+    fn become_tunnel(&mut self) {
+        self.was_tunnel = true;
+        self.sink.become_tunnel();
+    }
+}
+
+/// Whether an answer's field travels on to the client.
+fn returns(kind: FieldKind) -> bool {
+    kind != FieldKind::ContentLength && (!kind.is_hop_by_hop() || kind == FieldKind::ProxyAuthenticate)
+}
+
+impl BodySink for H1ClientSink<'_> {
+    async fn data(&mut self, data: &[u8]) -> Result<(), ProxyError> {
+        self.sink.data(data).await
+    }
+
+    async fn flush(&mut self) -> Result<(), ProxyError> {
+        self.sink.flush().await
+    }
+
+    async fn end(&mut self, trailers: &[u8]) -> Result<(), ProxyError> {
+        self.sink.end(if self.accepts_trailers { trailers } else { &[] }).await?;
+        self.is_complete = true;
+        Ok(())
+    }
+}

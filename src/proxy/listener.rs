@@ -1,0 +1,196 @@
+//! Sockets that take connections, and what happens to a connection before its first request.
+
+use std::future::poll_fn;
+use std::io;
+use std::net::{SocketAddr, TcpListener as StdListener};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustls::ServerConfig;
+use socket2::{Domain, Protocol, Socket as RawSocket, TcpKeepalive, Type};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::Instant;
+
+use super::buffers::Buffer;
+use super::peer::{Peer, Scheme, TlsPeer};
+use super::shard::Shard;
+use super::socket::{Socket, within};
+use super::tls::{self, Alpn, TlsError, TlsVersion};
+use super::{h1_client, h2};
+use crate::lifecycle::{Busy, Phase};
+use crate::observe::{Handshake, Listener};
+
+/// Connections the kernel holds for us until we take them.
+const BACKLOG: i32 = 4096;
+/// Probing of silent clients: below the 350 s after which an AWS NLB forgets a flow.
+const KEEPALIVE: Duration = Duration::from_secs(60);
+/// Rest after the system refused us a connection (no file descriptors left): trying at once would only spin.
+const REST: Duration = Duration::from_millis(50);
+/// What an HTTP/2 client begins with (RFC 9113 §3.4).
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+/// What a listener speaks.
+#[derive(Clone)]
+pub enum Speaks {
+    /// HTTP in clear.
+    Http,
+    /// HTTP over TLS.
+    Https(Arc<ServerConfig>),
+}
+
+/// Binds one socket for each shard to the same address, among which the kernel spreads connections.
+///
+/// Port 0 takes any free port, the same for all. An address that another process listens on is an error, although
+/// SO_REUSEPORT would let us join it.
+pub fn bind(address: SocketAddr, shards: usize) -> io::Result<Vec<StdListener>> {
+    drop(bind_one(address, false)?);
+    let first = bind_one(address, true)?;
+    let address = first.local_addr()?;
+    let mut listeners = vec![first];
+    for _ in 1..shards {
+        listeners.push(bind_one(address, true)?);
+    }
+    Ok(listeners)
+}
+
+fn bind_one(address: SocketAddr, is_shared: bool) -> io::Result<StdListener> {
+    let socket = RawSocket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_reuse_address(true)?;
+    socket.set_reuse_port(is_shared)?;
+    if address.is_ipv6() {
+        // [::] takes IPv4 clients too, also where the system's default says otherwise.
+        socket.set_only_v6(false)?;
+    }
+    // Linux hands these on to accepted sockets, which saves two system calls for each.
+    socket.set_tcp_nodelay(true)?;
+    socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(KEEPALIVE).with_interval(KEEPALIVE / 4))?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    if is_shared {
+        socket.listen(BACKLOG)?;
+    }
+    Ok(socket.into())
+}
+
+/// Takes connections until the listeners are to be closed.
+pub(crate) async fn run(shard: Rc<Shard>, listener: StdListener, speaks: Speaks) -> io::Result<()> {
+    let _busy = shard.drain.busy();
+    let listener = TcpListener::from_std(listener)?;
+    let mut closing = std::pin::pin!(shard.drain.reached(Phase::Closing));
+    loop {
+        if shard.connections.open() >= shard.config.limits.connections {
+            tokio::select! {
+                () = closing.as_mut() => return Ok(()),
+                () = tokio::time::sleep(REST) => continue,
+            }
+        }
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = closing.as_mut() => return Ok(()),
+        };
+        match accepted {
+            Ok((tcp, address)) => {
+                let connection = connection(Rc::clone(&shard), tcp, address, speaks.clone(), shard.drain.busy());
+                tokio::task::spawn_local(connection);
+            }
+            // The client has gone already.
+            Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
+            Err(error) => {
+                tracing::warn!(%error, "cannot accept connections, resting");
+                tokio::time::sleep(REST).await;
+            }
+        }
+    }
+}
+
+/// One client connection.
+async fn connection(shard: Rc<Shard>, tcp: TcpStream, address: SocketAddr, speaks: Speaks, busy: Busy) {
+    let _busy = busy;
+    let _counted = shard.connections.count();
+    let (listener, scheme) = match &speaks {
+        Speaks::Http => (Listener::Http, Scheme::Http),
+        Speaks::Https(_) => (Listener::Https, Scheme::Https),
+    };
+    let _open = shard.metrics.listener(listener).accepted();
+    let forwarding = &shard.config.forwarding;
+    let ip = address.ip().to_canonical();
+    let peer = Peer {
+        address: SocketAddr::new(ip, address.port()),
+        address_text: ip.to_string(),
+        scheme,
+        port: if scheme == Scheme::Http { forwarding.http_port } else { forwarding.https_port },
+        is_trusted: forwarding.is_trusted(ip),
+        is_http2: false,
+        tls: None,
+    };
+    match speaks {
+        Speaks::Http => plain(&shard, tcp, peer).await,
+        Speaks::Https(config) => encrypted(&shard, tcp, peer, config).await,
+    }
+}
+
+async fn plain(shard: &Rc<Shard>, tcp: TcpStream, mut peer: Peer) {
+    let mut socket = Socket::Tcp(tcp);
+    let Some(first) = first_bytes(shard, &mut socket).await else { return };
+    if first.data().starts_with(PREFACE) {
+        peer.is_http2 = true;
+        Box::pin(h2::downstream::serve(shard, socket, Rc::new(peer), Some(first))).await;
+    } else {
+        h1_client::serve(shard, socket, &peer, Some(first)).await;
+    }
+}
+
+/// The first bytes of a plain connection: enough of them to tell HTTP/2 from HTTP/1.
+async fn first_bytes(shard: &Shard, socket: &mut Socket) -> Option<Buffer> {
+    let deadline = Instant::now() + shard.config.timeouts.head;
+    let readable = poll_fn(|cx| socket.poll_readable(cx));
+    tokio::time::timeout_at(deadline, readable).await.ok()?.ok()?;
+    let mut buffer = shard.buffers.take();
+    let mut reader = socket.split().0;
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        match within(left, |cx| reader.poll_read(cx, buffer.space())).await? {
+            Ok(count @ 1..) => buffer.fill(count),
+            Ok(0) | Err(_) => return None,
+        }
+        let is_start = buffer.data().len() < PREFACE.len() && PREFACE.starts_with(buffer.data());
+        if !is_start {
+            return Some(buffer);
+        }
+    }
+}
+
+async fn encrypted(shard: &Rc<Shard>, tcp: TcpStream, mut peer: Peer, config: Arc<ServerConfig>) {
+    let started = Instant::now();
+    let deadline = started + shard.config.timeouts.handshake;
+    // Boxed, because the handshake's memory is not needed any more afterwards.
+    let accepted = Box::pin(tls::accept(tcp, config, Rc::clone(&shard.buffers), deadline)).await;
+    let stream = match accepted {
+        Ok(stream) => stream,
+        Err(error) => {
+            let result = match error {
+                TlsError::Deadline => Handshake::TimedOut,
+                TlsError::PlainHttp | TlsError::Closed | TlsError::Tls(_) | TlsError::Io(_) => Handshake::Failed,
+            };
+            shard.metrics.handshake(result, started.elapsed());
+            tracing::debug!(client = %peer.address, %error, "no TLS connection");
+            return;
+        }
+    };
+    let result = match stream.version() {
+        TlsVersion::Tls12 => Handshake::Tls12,
+        TlsVersion::Tls13 => Handshake::Tls13,
+    };
+    shard.metrics.handshake(result, started.elapsed());
+    peer.tls =
+        Some(TlsPeer { server_name: stream.server_name().map(str::to_owned), version: stream.version().as_str() });
+    match stream.alpn() {
+        Alpn::Http1 => h1_client::serve(shard, Socket::Tls(Box::new(stream)), &peer, None).await,
+        Alpn::Http2 => {
+            peer.is_http2 = true;
+            let socket = Socket::Tls(Box::new(stream));
+            Box::pin(h2::downstream::serve(shard, socket, Rc::new(peer), None)).await;
+        }
+    }
+}

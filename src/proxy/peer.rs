@@ -1,0 +1,50 @@
+//! What a connection knows about its client.
+
+use std::net::SocketAddr;
+
+/// How the client reached us.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Scheme {
+    /// On the plain listener.
+    Http,
+    /// On the TLS listener.
+    Https,
+}
+
+impl Scheme {
+    /// As in URLs and `X-Forwarded-Proto`.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Http => "http",
+            Self::Https => "https",
+        }
+    }
+}
+
+/// The client at the other end of a connection.
+#[derive(Clone, Debug)]
+pub(crate) struct Peer {
+    /// Its address.
+    pub address: SocketAddr,
+    /// Its address as text, as forwarded.
+    pub address_text: String,
+    /// The listener.
+    pub scheme: Scheme,
+    /// The port clients name to reach that listener.
+    pub port: u16,
+    /// Whether it may speak for others.
+    pub is_trusted: bool,
+    /// Whether the connection speaks HTTP/2.
+    pub is_http2: bool,
+    /// What the handshake told.
+    pub tls: Option<TlsPeer>,
+}
+
+/// What a TLS handshake told.
+#[derive(Clone, Debug)]
+pub(crate) struct TlsPeer {
+    /// The server name the client asked for (SNI), lower case.
+    pub server_name: Option<String>,
+    /// Protocol version, as logged.
+    pub version: &'static str,
+}

@@ -1,0 +1,58 @@
+//! A shard's thread: its runtime, its listeners and its housekeeping.
+
+use std::io;
+use std::net::TcpListener;
+use std::rc::Rc;
+use std::time::Duration;
+
+use tokio::runtime::{Builder, LocalOptions};
+use tokio::time::Instant;
+
+use super::listener::{self, Speaks};
+use super::shard::{Shard, Shared};
+use crate::lifecycle::Phase;
+use crate::observe::ShardLog;
+use crate::upstream::RetirementWatch;
+
+/// How often idle connections to pods are looked through.
+const SWEEP: Duration = Duration::from_secs(1);
+
+/// The sockets of one shard.
+pub type Listeners = Vec<(TcpListener, Speaks)>;
+
+/// Runs a shard on the calling thread until the drain is over.
+pub fn run(shared: Shared, log: ShardLog, listeners: Listeners, retirements: RetirementWatch) -> io::Result<()> {
+    let runtime = Builder::new_current_thread().enable_all().build_local(LocalOptions::default())?;
+    runtime.block_on(async move {
+        let shard = Shard::new(shared, log);
+        tokio::task::spawn_local(housekeeping(Rc::clone(&shard), retirements));
+        for (socket, speaks) in listeners {
+            let shard = Rc::clone(&shard);
+            tokio::task::spawn_local(async move {
+                if let Err(error) = listener::run(shard, socket, speaks).await {
+                    tracing::error!(%error, "a listener failed");
+                }
+            });
+        }
+        // Everything has finished, or nothing more is waited for: what is left goes with the runtime.
+        shard.drain.reached(Phase::Aborting).await;
+    });
+    Ok(())
+}
+
+/// Closes connections to pods that have left or that nobody used for too long.
+async fn housekeeping(shard: Rc<Shard>, mut retirements: RetirementWatch) {
+    let mut next = Instant::now() + SWEEP;
+    loop {
+        tokio::select! {
+            retired = retirements.next() => {
+                shard.pool.forget(retired, Instant::now());
+            }
+            () = tokio::time::sleep_until(next) => {
+                next = Instant::now() + SWEEP;
+                shard.pool.sweep(Instant::now());
+            }
+        }
+        shard.sessions.borrow_mut().retain(|_, session| session.is_usable());
+    }
+}

@@ -1,0 +1,330 @@
+//! Paths in the form that is compared.
+//!
+//! Routes are matched on a canonical path and the raw bytes are forwarded, so the two must not lead to different
+//! routes: whoever reads the path behind us may resolve `..` or decode `%61`, or may not. This module knows spellings,
+//! not routes; `table` compares.
+//!
+//! Canonical means: percent-encoded unreserved characters decoded, hex digits upper case (RFC 3986 §6.2.2), characters
+//! that a path cannot hold encoded, dot segments resolved (§5.2.4; also spelled `%2e`, also with `;` parameters), empty
+//! segments dropped. `%2F` and `%5C` stay what they are: part of a segment.
+
+/// Why a path is not routed. All are answered with 400.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+pub enum PathRefusal {
+    /// Not absolute, `%` without two hex digits, an encoded control character, a character that no path can hold, or
+    /// `..` above the root.
+    #[error("the path is not a valid absolute path")]
+    Invalid,
+    /// As sent the path belongs to one route and in canonical form to another.
+    #[error("the path and its canonical form belong to different routes")]
+    Ambiguous,
+}
+
+/// What comes first where `..` follows an empty segment: servers differ, and `/a//../b` is `/b` to one and `/a/b` to
+/// the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Slashes {
+    /// Empty segments are dropped, then dots resolved (nginx).
+    First,
+    /// Dots are resolved, with empty segments as their equals (RFC 3986), then empty segments dropped.
+    Last,
+}
+
+/// Whether the order in `Slashes` makes a difference.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Order {
+    Matters,
+    Indifferent,
+}
+
+/// Whether a path needs no second look: absolute, and without anything that has another spelling.
+pub(super) fn is_plain(path: &str) -> bool {
+    let [b'/', rest @ ..] = path.as_bytes() else { return false };
+    let mut plain = true;
+    let mut previous = b'/';
+    for &byte in rest {
+        plain &= PLAIN[byte as usize] & !(previous == b'/' && matches!(byte, b'/' | b'.'));
+        previous = byte;
+    }
+    plain
+}
+
+/// A request's path without a query; empty is `/` (RFC 9110 §4.2.3). Refuses what cannot be a path whatever it means.
+pub(super) fn checked(path: &str) -> Result<&str, PathRefusal> {
+    let path = path.split_once('?').map_or(path, |(path, _)| path);
+    let is_refused = |b: u8| b <= b' ' || b >= 0x7f || matches!(b, b'\\' | b'#');
+    match path {
+        "" => Ok("/"),
+        _ if !path.starts_with('/') || path.bytes().any(is_refused) => Err(PathRefusal::Invalid),
+        _ => Ok(path),
+    }
+}
+
+/// Appends the path as written, but for the case of hex digits, to which no server gives a meaning.
+pub(super) fn append_raw(path: &str, out: &mut String) {
+    let mut pieces = path.split('%');
+    out.push_str(pieces.next().unwrap_or_default());
+    for piece in pieces {
+        out.push('%');
+        let digits = out.len()..out.len() + piece.len().min(2);
+        out.push_str(piece);
+        if let Some(digits) = out.get_mut(digits) {
+            digits.make_ascii_uppercase();
+        }
+    }
+}
+
+/// Appends the canonical form of an absolute path.
+pub(super) fn append_canonical(path: &str, slashes: Slashes, out: &mut String) -> Result<Order, PathRefusal> {
+    let base = out.len();
+    let mut order = Order::Indifferent;
+    let mut saw_empty = false;
+    let mut ends_in_slash = false;
+    for segment in path.strip_prefix('/').ok_or(PathRefusal::Invalid)?.split('/') {
+        let start = out.len();
+        out.push('/');
+        append_decoded(segment, out)?;
+        let name = out[start + 1..].split(';').next().unwrap_or_default();
+        ends_in_slash = matches!(name, "" | "." | "..");
+        match name {
+            "" => {
+                saw_empty = true;
+                out.truncate(match slashes {
+                    Slashes::First => start,
+                    Slashes::Last => start + 1,
+                });
+            }
+            "." => out.truncate(start),
+            ".." => {
+                if saw_empty {
+                    order = Order::Matters;
+                }
+                let parent = out[base..start].rfind('/').ok_or(PathRefusal::Invalid)?;
+                out.truncate(base + parent);
+            }
+            _ => {}
+        }
+    }
+    if ends_in_slash {
+        out.push('/');
+    }
+    if slashes == Slashes::Last {
+        drop_empty_segments(base, out);
+    }
+    Ok(order)
+}
+
+/// The spellings under which a rule's path is found.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct RulePath {
+    /// In canonical form.
+    pub(super) canonical: String,
+    /// As the rule has it, hex digits in upper case, when that is another spelling.
+    pub(super) written: Option<String>,
+}
+
+impl RulePath {
+    /// Reads the path of a rule; empty is `/`. `None` for what no request's path can be.
+    pub(super) fn parse(path: &str) -> Option<Self> {
+        let path = if path.is_empty() { "/" } else { path };
+        if is_plain(path) {
+            return Some(Self { canonical: path.to_owned(), written: None });
+        }
+        let mut canonical = String::with_capacity(path.len());
+        append_canonical(path, Slashes::First, &mut canonical).ok()?;
+        let mut written = String::with_capacity(path.len());
+        append_raw(path, &mut written);
+        let written = (written != canonical).then_some(written);
+        Some(Self { canonical, written })
+    }
+}
+
+/// Decodes what is unreserved and encodes what a path cannot hold.
+fn append_decoded(segment: &str, out: &mut String) -> Result<(), PathRefusal> {
+    let mut rest = segment;
+    while let Some(at) = rest.bytes().position(|b| !is_path_character(b)) {
+        out.push_str(&rest[..at]);
+        let mut consumed = at + 1;
+        match rest.as_bytes()[at..] {
+            [b'%', high, low, ..] => {
+                let (Some(high), Some(low)) = (hex_value(high), hex_value(low)) else {
+                    return Err(PathRefusal::Invalid);
+                };
+                consumed += 2;
+                match high << 4 | low {
+                    0..b' ' | 0x7f => return Err(PathRefusal::Invalid),
+                    byte if is_unreserved(byte) => out.push(byte.into()),
+                    byte => push_encoded(byte, out),
+                }
+            }
+            [b'%' | 0..b' ' | 0x7f, ..] | [] => return Err(PathRefusal::Invalid),
+            [byte @ ..b'\x7f', ..] => push_encoded(byte, out),
+            [..] => {
+                let c = rest[at..].chars().next().ok_or(PathRefusal::Invalid)?;
+                consumed = at + c.len_utf8();
+                c.encode_utf8(&mut [0; 4]).bytes().for_each(|byte| push_encoded(byte, out));
+            }
+        }
+        rest = &rest[consumed..];
+    }
+    out.push_str(rest);
+    Ok(())
+}
+
+fn drop_empty_segments(base: usize, out: &mut String) {
+    let end = out.len();
+    for at in base..end {
+        if out.as_bytes()[at] != b'/' || out.as_bytes()[end..].last() != Some(&b'/') {
+            let byte = out.as_bytes()[at];
+            out.push(byte.into());
+        }
+    }
+    out.drain(base..end);
+}
+
+fn push_encoded(byte: u8, out: &mut String) {
+    const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
+    out.push('%');
+    out.push(DIGITS[usize::from(byte >> 4)].into());
+    out.push(DIGITS[usize::from(byte & 15)].into());
+}
+
+fn hex_value(digit: u8) -> Option<u8> {
+    match digit {
+        b'0'..=b'9' => Some(digit - b'0'),
+        b'a'..=b'f' => Some(digit - b'a' + 10),
+        b'A'..=b'F' => Some(digit - b'A' + 10),
+        _ => None,
+    }
+}
+
+/// RFC 3986 §2.3.
+const fn is_unreserved(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~')
+}
+
+/// RFC 3986 §3.3, `pchar` without `%`.
+const fn is_path_character(byte: u8) -> bool {
+    is_unreserved(byte)
+        || matches!(byte, b'!' | b'$' | b'&' | b'\'' | b'(' | b')' | b'*' | b'+' | b',' | b';' | b'=' | b':' | b'@')
+}
+
+/// Bytes that mean the same wherever they stand, but for dots and slashes after a slash.
+static PLAIN: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        table[byte] = byte == b'/' as usize || (is_path_character(byte as u8) && byte != b';' as usize);
+        byte += 1;
+    }
+    table
+};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use proptest::prelude::*;
+
+    fn canonical(path: &str) -> Result<String, PathRefusal> {
+        let mut out = String::from("before");
+        append_canonical(path, Slashes::First, &mut out)?;
+        Ok(out.split_off("before".len()))
+    }
+
+    fn resolved_first(path: &str) -> String {
+        let mut out = String::from("/a");
+        append_canonical(path, Slashes::Last, &mut out).unwrap();
+        out.split_off(2)
+    }
+
+    #[test]
+    fn b16_canonical_forms() {
+        for (path, expected) in [
+            ("/", "/"),
+            ("/admin/x", "/admin/x"),
+            ("/%61dmin/x", "/admin/x"),
+            ("/%7euser/%2D", "/~user/-"),
+            ("/public/../admin", "/admin"),
+            ("/public/%2e%2E/admin", "/admin"),
+            ("/public/..;x=1/admin", "/admin"),
+            ("/public/%2e.;/admin", "/admin"),
+            ("/;/admin", "/admin"),
+            ("/.;/admin", "/admin"),
+            ("/public%2f..%2fadmin", "/public%2F..%2Fadmin"),
+            ("//admin", "/admin"),
+            ("/public//x", "/public/x"),
+            ("/admin/./x", "/admin/x"),
+            ("/admin/y/../x", "/admin/x"),
+            ("/admin/..", "/"),
+            ("/admin/.", "/admin/"),
+            ("/a/b/..", "/a/"),
+            ("/a/b/../", "/a/"),
+            ("/a//", "/a/"),
+            ("/a/;x", "/a/"),
+            ("/a;x=1/b", "/a;x=1/b"),
+            ("/a%3bx", "/a%3Bx"),
+            ("/...", "/..."),
+            ("/..a/.b", "/..a/.b"),
+            ("/%c3%a4", "/%C3%A4"),
+            ("/admin%5cx", "/admin%5Cx"),
+            ("/{a}|^", "/%7Ba%7D%7C%5E"),
+            ("/ä b", "/%C3%A4%20b"),
+            ("/a%2525", "/a%2525"),
+        ] {
+            assert_eq!(canonical(path).as_deref(), Ok(expected), "{path}");
+        }
+    }
+
+    #[test]
+    fn b16_what_is_no_path_is_refused() {
+        for path in
+            ["/a%zz", "/a%", "/a%4", "/%00", "/a%0d%0a", "/%7f", "/..", "/a/../..", "/%2e%2e/x", "/..;a/x", "/a//../.."]
+        {
+            assert_eq!(canonical(path), Err(PathRefusal::Invalid), "{path}");
+        }
+        for path in ["a", "*", "/\\", "/ä", "/ ", "/\t", "/a#b", "/\x7f"] {
+            assert_eq!(checked(path), Err(PathRefusal::Invalid), "{path}");
+        }
+        assert_eq!(checked(""), Ok("/"));
+        assert_eq!(checked("/a?x=/../"), Ok("/a"));
+    }
+
+    #[test]
+    fn empty_segments_before_dots_are_read_both_ways() {
+        assert_eq!((canonical("/a//../b"), resolved_first("/a//../b")), (Ok("/b".into()), "/a/b".into()));
+        assert_eq!(resolved_first("//a///b//"), "/a/b/");
+        let order = |path| append_canonical(path, Slashes::First, &mut String::new());
+        assert_eq!(order("/a//../b"), Ok(Order::Matters));
+        assert_eq!(order("/a//b"), Ok(Order::Indifferent));
+    }
+
+    #[test]
+    fn raw_paths_change_in_the_case_of_hex_digits_only() {
+        let mut out = String::new();
+        append_raw("/aé%c3%A4%2fbc/%e", &mut out);
+        assert_eq!(out, "/aé%C3%A4%2Fbc/%E");
+    }
+
+    proptest! {
+        #[test]
+        fn canonical_forms_are_their_own(path in "/([a.%/;]|%2[eEfF]|%61|\\{){0,12}") {
+            if let Ok(form) = canonical(&path) {
+                prop_assert_eq!(canonical(&form), Ok(form.clone()));
+                prop_assert_eq!(resolved_first(&form), form.clone());
+                prop_assert_eq!(form.contains("//"), false);
+                let mut raw = String::new();
+                append_raw(&form, &mut raw);
+                prop_assert_eq!(raw, form);
+            }
+        }
+
+        #[test]
+        fn plain_paths_are_canonical(path in "/[a-z.%/;:@{\\\\ ~?#é]{0,8}") {
+            if is_plain(&path) {
+                prop_assert_eq!(checked(&path), Ok(path.as_str()));
+                prop_assert_eq!(canonical(&path), Ok(path.clone()));
+            }
+        }
+    }
+}

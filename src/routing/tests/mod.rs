@@ -1,0 +1,98 @@
+//! Rules of routing by number (ingress-semantics 4.1 to 4.3 and 4.6, reliability B16 and B17), and the properties that
+//! tie the table to a naive reference.
+
+mod properties;
+mod reference;
+mod rules;
+
+use std::sync::{Arc, OnceLock};
+
+use super::*;
+use crate::model::{
+    Action, Certificate, HostPattern, HostSpec, HttpsRedirect, ObjectName, PathMatch, Reply, RouteSpec, Snapshot,
+    TlsSpec,
+};
+
+/// Targets are the names of the Ingresses.
+type Table = RouteTable<String>;
+
+fn exact(path: &str, name: &str) -> RouteSpec {
+    route(PathMatch::Exact(path.into()), name)
+}
+
+fn prefix(path: &str, name: &str) -> RouteSpec {
+    route(PathMatch::Prefix(path.into()), name)
+}
+
+fn route(path: PathMatch, name: &str) -> RouteSpec {
+    RouteSpec {
+        path,
+        action: Action::Reply(Reply::NotFound),
+        https_redirect: HttpsRedirect::WithTls,
+        ingress: ObjectName::new("test", name),
+    }
+}
+
+fn host(pattern: &str, routes: Vec<RouteSpec>) -> HostSpec {
+    HostSpec { routes, ..HostSpec::empty(HostPattern::parse(pattern).unwrap()) }
+}
+
+fn with_fallback(unit: HostSpec, name: &str) -> HostSpec {
+    HostSpec { fallback: Some(prefix("/", name)), ..unit }
+}
+
+fn with_tls(unit: HostSpec, certificates: &[&Arc<Certificate>]) -> HostSpec {
+    let certificates = certificates.iter().map(|&certificate| Arc::clone(certificate)).collect();
+    HostSpec { tls: Some(TlsSpec { certificates }), ..unit }
+}
+
+fn certificate(number: usize) -> &'static Arc<Certificate> {
+    static MADE: OnceLock<Vec<Arc<Certificate>>> = OnceLock::new();
+    let make = || {
+        let made = rcgen::generate_simple_self_signed(vec!["a.example".to_owned()]).unwrap();
+        Arc::new(Certificate::parse(made.cert.pem().as_bytes(), made.signing_key.serialize_pem().as_bytes()).unwrap())
+    };
+    &MADE.get_or_init(|| (0..3).map(|_| make()).collect())[number]
+}
+
+fn snapshot(units: impl IntoIterator<Item = HostSpec>) -> Snapshot {
+    Snapshot {
+        hosts: units.into_iter().map(|unit| (unit.pattern.clone(), Arc::new(unit))).collect(),
+        default_certificate: None,
+    }
+}
+
+fn resolve(spec: &RouteSpec) -> String {
+    spec.ingress.name.to_string()
+}
+
+fn table(units: impl IntoIterator<Item = HostSpec>) -> Table {
+    RouteTable::compile(&snapshot(units), &mut resolve)
+}
+
+/// The name of the route found.
+fn find<'t>(table: &'t Table, host: &str, path: &str) -> Result<Option<&'t str>, PathRefusal> {
+    let host = normalize_host(host.as_bytes(), &mut String::new()).map(str::to_owned);
+    let found = table.find(host.as_deref(), path, &mut String::new())?;
+    Ok(found.route.map(|route| route.target.as_str()))
+}
+
+fn found<'t>(table: &'t Table, host: &str, path: &str) -> Option<&'t str> {
+    find(table, host, path).unwrap()
+}
+
+/// Everything a table holds, in order.
+fn dump(table: &Table) -> Vec<String> {
+    let mut lines: Vec<_> = table
+        .hosts()
+        .map(|unit| {
+            let routes: Vec<_> = unit.routes().iter().map(|route| (&route.path, &route.target)).collect();
+            let fallback = unit.fallback().map(|route| &route.target);
+            format!("{} {routes:?} {fallback:?} {:?}", unit.pattern(), unit.tls())
+        })
+        .collect();
+    lines.sort();
+    let (hosts, routes) = (table.host_count(), table.route_count());
+    lines.push(format!("{hosts} hosts, {routes} routes, {:?}", table.default_certificate()));
+    lines
+}

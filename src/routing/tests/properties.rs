@@ -1,0 +1,125 @@
+use super::*;
+
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+use proptest::sample::{Index, select};
+
+const PATTERNS: [&str; 9] = ["", "x.z", "a.x.z", "b.x.z", "a.y.z", "*.z", "*.x.z", "*.y.z", "*.a.x.z"];
+const HOSTS: [&str; 10] = ["x.z", "y.z", "z", "a.x.z", "b.x.z", "c.x.z", "a.y.z", "b.y.z", "b.a.x.z", "other.example"];
+
+/// Paths of rules: canonical, so that the reference can compare them as text.
+fn rule_path() -> impl Strategy<Value = String> {
+    prop_oneof![3 => "(/(a|b|ab|%2F)){1,3}/?", 1 => Just("/".to_owned())]
+}
+
+fn plain_path() -> impl Strategy<Value = String> {
+    "(/(a|b|ab|A)){0,4}/?".prop_map(|path| if path.is_empty() { "/".to_owned() } else { path })
+}
+
+fn odd_path() -> impl Strategy<Value = String> {
+    "(/(a|b|%61|a;p|%2f|%2F|\\.|\\.\\.|%2e%2E|\\.\\.;p|;|%|%0a|\\.a)?){1,6}"
+}
+
+/// The units of some patterns, each with so few or so many routes that either index is used.
+fn units() -> impl Strategy<Value = Vec<HostSpec>> {
+    prop::collection::vec(unit(), 0..8).prop_map(|units| {
+        let by_pattern: BTreeMap<_, _> = units.into_iter().map(|unit| (unit.pattern.clone(), unit)).collect();
+        by_pattern.into_values().collect()
+    })
+}
+
+fn unit() -> impl Strategy<Value = HostSpec> {
+    let rules = |count| prop::collection::hash_set((any::<bool>(), rule_path()), count);
+    let routes = prop_oneof![rules(0..6), rules(0..40)];
+    (select(&PATTERNS[..]), routes, any::<bool>(), any::<bool>()).prop_map(
+        |(pattern, routes, has_fallback, has_tls)| {
+            let name = |path: &str, kind: &str| format!("{pattern} {kind} {path}");
+            let make = |(is_exact, path): (bool, String)| match is_exact {
+                true => exact(&path, &name(&path, "exact")),
+                false => prefix(&path, &name(&path, "prefix")),
+            };
+            let unit = host(pattern, routes.into_iter().map(make).collect());
+            let unit = if has_fallback { with_fallback(unit, &name("", "fallback")) } else { unit };
+            if has_tls { with_tls(unit, &[certificate(0)]) } else { unit }
+        },
+    )
+}
+
+proptest! {
+    #[test]
+    fn b17_lookups_equal_the_reference(units in units(), paths in prop::collection::vec(plain_path(), 8)) {
+        let table = table(units.clone());
+        for host in HOSTS {
+            for path in &paths {
+                let expected = reference::find(&units, host, path);
+                prop_assert_eq!(find(&table, host, path), expected.as_ref().map(Option::as_deref).map_err(|e| *e));
+            }
+            prop_assert_eq!(table.covers_with_tls(host), reference::has_tls(&units, host));
+        }
+    }
+
+    #[test]
+    fn b16_odd_paths_route_as_their_canonical_form_or_not_at_all(
+        units in units(),
+        paths in prop::collection::vec(odd_path(), 16),
+    ) {
+        let table = table(units.clone());
+        for host in HOSTS {
+            for path in &paths {
+                let expected = reference::find(&units, host, path);
+                let found = find(&table, host, path);
+                prop_assert_eq!(found, expected.as_ref().map(Option::as_deref).map_err(|e| *e), "{}{}", host, path);
+            }
+        }
+    }
+
+    #[test]
+    fn rules_in_any_spelling_are_reached_by_that_spelling(path in odd_path(), is_exact in any::<bool>()) {
+        let rule = if is_exact { exact(&path, "odd") } else { prefix(&path, "odd") };
+        let table = table([host("a.com", vec![rule, prefix("/", "root")])]);
+        if let Ok(found) = find(&table, "a.com", &path) {
+            prop_assert_eq!(found, Some("odd"));
+        }
+    }
+
+    #[test]
+    fn any_bytes_are_answered(path in any::<String>(), rules in prop::collection::vec(any::<String>(), 0..12)) {
+        let rules = rules.iter().map(|rule| prefix(rule, rule)).collect();
+        let table = table([host("a.com", rules)]);
+        let _ = find(&table, "a.com", &path);
+        let _ = find(&table, &path, "/");
+    }
+
+    #[test]
+    fn incremental_equals_full(
+        start in units(),
+        changes in prop::collection::vec((unit(), any::<Option<Index>>()), 1..12),
+        path in plain_path(),
+    ) {
+        let mut units: BTreeMap<_, _> = start.iter().map(|unit| (unit.pattern.clone(), unit.clone())).collect();
+        let mut incremental = table(start);
+        for (unit, removal) in changes {
+            let pattern = match removal {
+                Some(index) if !units.is_empty() => index.get(&units.keys().cloned().collect::<Vec<_>>()).clone(),
+                Some(_) | None => unit.pattern.clone(),
+            };
+            let spec = (pattern == unit.pattern && removal.is_none()).then_some(&unit);
+            let before = dump(&incremental);
+            let next = incremental.with_host(&pattern, spec, &mut resolve);
+            prop_assert_eq!(before, dump(&incremental));
+            incremental = next;
+            match spec {
+                Some(unit) => units.insert(pattern, unit.clone()),
+                None => units.remove(&pattern),
+            };
+            let full = table(units.values().cloned());
+            prop_assert_eq!(dump(&incremental), dump(&full));
+            for host in HOSTS {
+                prop_assert_eq!(find(&incremental, host, &path), find(&full, host, &path));
+                prop_assert_eq!(incremental.certificates(Some(host)), full.certificates(Some(host)));
+                prop_assert_eq!(incremental.covers_with_tls(host), full.covers_with_tls(host));
+            }
+        }
+    }
+}

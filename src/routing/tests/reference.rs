@@ -1,0 +1,112 @@
+//! The rules once more, as plainly as they can be written: no index, no sharing, no regard for speed.
+
+use super::*;
+
+/// The name of the route, by going through all units and rules.
+pub(super) fn find(units: &[HostSpec], host: &str, path: &str) -> Result<Option<String>, PathRefusal> {
+    let unit = owner(units, host);
+    let of_spelling = |path: &str| {
+        let unit = unit?;
+        let catch_all =
+            units.iter().find(|unit| unit.pattern == HostPattern::Any).and_then(|any| any.fallback.as_ref());
+        let route = best(&unit.routes, path).or(unit.fallback.as_ref()).or(catch_all);
+        route.map(|route| route.ingress.name.to_string())
+    };
+    let segments = decode(path)?;
+    let first = of_spelling(&resolve_dots(segments.iter().filter(|s| !is_empty(s)), ends_in_slash(&segments))?);
+    let last = of_spelling(&resolve_dots(segments.iter(), ends_in_slash(&segments))?);
+    let raw = of_spelling(&upper_hex(path));
+    if first == last && first == raw { Ok(first) } else { Err(PathRefusal::Ambiguous) }
+}
+
+/// Whether a TLS entry covers the host.
+pub(super) fn has_tls(units: &[HostSpec], host: &str) -> bool {
+    let named = units.iter().filter(|unit| unit.pattern != HostPattern::Any);
+    named.filter(|unit| matches(&unit.pattern, host)).any(|unit| unit.tls.is_some())
+        || owner(units, host).is_some_and(|unit| unit.pattern == HostPattern::Any && unit.tls.is_some())
+}
+
+fn owner<'a>(units: &'a [HostSpec], host: &str) -> Option<&'a HostSpec> {
+    let has_rules = |unit: &&HostSpec| !unit.routes.is_empty() || unit.fallback.is_some();
+    let claims = units.iter().filter(|unit| matches(&unit.pattern, host));
+    // Exact before wildcard before any: the order of the patterns.
+    let named = claims.clone().filter(|unit| unit.pattern != HostPattern::Any).filter(has_rules);
+    named.min_by_key(|unit| &unit.pattern).or_else(|| claims.clone().find(|unit| unit.pattern == HostPattern::Any))
+}
+
+fn matches(pattern: &HostPattern, host: &str) -> bool {
+    let labels: Vec<_> = host.split('.').collect();
+    match pattern {
+        HostPattern::Exact(name) => name.as_str() == host,
+        HostPattern::Wildcard(parent) => labels[1..] == parent.as_str().split('.').collect::<Vec<_>>(),
+        HostPattern::Any => true,
+    }
+}
+
+fn best<'a>(routes: &'a [RouteSpec], path: &str) -> Option<&'a RouteSpec> {
+    let is_exact = |route: &&RouteSpec| matches!(&route.path, PathMatch::Exact(rule) if **rule == *path);
+    let is_prefix = |route: &&RouteSpec| match &route.path {
+        PathMatch::Exact(_) => false,
+        PathMatch::Prefix(rule) => {
+            let rule: Vec<_> = rule.strip_suffix('/').unwrap_or(rule).split('/').collect();
+            path.split('/').collect::<Vec<_>>().starts_with(&rule)
+        }
+    };
+    let longest = || routes.iter().filter(is_prefix).max_by_key(|route| route.path.path().len());
+    routes.iter().find(is_exact).or_else(longest)
+}
+
+fn decode(path: &str) -> Result<Vec<String>, PathRefusal> {
+    let decode_segment = |segment: &str| {
+        let mut pieces = segment.split('%');
+        let mut decoded = pieces.next().unwrap().to_owned();
+        for piece in pieces {
+            let (digits, rest) = piece.split_at_checked(2).ok_or(PathRefusal::Invalid)?;
+            let is_hex = digits.bytes().all(|b| b.is_ascii_hexdigit());
+            let byte = u8::from_str_radix(digits, 16).ok().filter(|_| is_hex).ok_or(PathRefusal::Invalid)?;
+            match char::from(byte) {
+                c if c.is_ascii_control() => return Err(PathRefusal::Invalid),
+                c if c.is_ascii_alphanumeric() || "-._~".contains(c) => decoded.push(c),
+                _ => decoded += &format!("%{byte:02X}"),
+            }
+            decoded += rest;
+        }
+        Ok(decoded)
+    };
+    path.split('/').skip(1).map(decode_segment).collect()
+}
+
+fn resolve_dots<'a>(segments: impl Iterator<Item = &'a String>, slash: bool) -> Result<String, PathRefusal> {
+    let mut stack: Vec<&str> = Vec::new();
+    for segment in segments {
+        match without_parameters(segment) {
+            "." => {}
+            ".." => {
+                stack.pop().ok_or(PathRefusal::Invalid)?;
+            }
+            "" => stack.push(""),
+            _ => stack.push(segment),
+        }
+    }
+    stack.retain(|segment| !segment.is_empty());
+    let path = stack.iter().map(|segment| format!("/{segment}")).collect::<String>();
+    Ok(if slash || path.is_empty() { path + "/" } else { path })
+}
+
+fn ends_in_slash(segments: &[String]) -> bool {
+    matches!(without_parameters(segments.last().unwrap()), "" | "." | "..")
+}
+
+fn is_empty(segment: &str) -> bool {
+    without_parameters(segment).is_empty()
+}
+
+fn without_parameters(segment: &str) -> &str {
+    segment.split_once(';').map_or(segment, |(name, _)| name)
+}
+
+fn upper_hex(path: &str) -> String {
+    let mut pieces = path.split('%');
+    let first = pieces.next().unwrap().to_owned();
+    pieces.fold(first, |path, piece| path + "%" + &piece[..2].to_ascii_uppercase() + &piece[2..])
+}

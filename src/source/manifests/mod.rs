@@ -1,0 +1,64 @@
+//! Objects from manifests: a directory of YAML and JSON files, or a single file, instead of an API server.
+//!
+//! What the API would do with a manifest happens here too: namespaces default to `default`, names are required,
+//! values of the wrong type are refused, and an update that is refused leaves the object as it was. Every fault is a
+//! [`Problem`] that names file, document and line; the rest of the file and of the directory serves.
+//!
+//! The steps: `scan` finds files, `text` cuts them into documents, `document` reads objects, `catalog` knows which file
+//! holds what and tells what changed, `follow` repeats all that when the files change.
+
+mod catalog;
+mod document;
+mod follow;
+mod scan;
+mod text;
+mod unknown;
+
+use std::io;
+use std::path::Path;
+
+use crate::model::Problem;
+
+use super::objects::Change;
+use catalog::Catalog;
+use scan::Scan;
+
+pub use follow::follow;
+
+#[cfg(test)]
+mod tests;
+
+/// What the manifests hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Loaded {
+    /// All objects, each as an arrival: by path of the file, then in the order of the file.
+    pub changes: Vec<Change>,
+    /// All findings of reading, sorted.
+    pub problems: Vec<Problem>,
+}
+
+/// Reads every `*.yaml`, `*.yml` and `*.json` under a directory, or the one file that `path` is. Hidden entries
+/// (whose names start with a dot) are passed over, so that a mounted ConfigMap is read once.
+///
+/// An `Err` means that `path` itself cannot be read; everything below it that cannot is a Problem.
+pub fn load(path: &Path) -> io::Result<Loaded> {
+    let scan = Scan::of(path, &mut |_| {})?;
+    let mut catalog = Catalog::default();
+    let mut changes = Vec::new();
+    for (relative, found) in &scan.files {
+        changes.extend(catalog.put(relative, scan::read(&found.path)));
+    }
+    let mut problems = catalog.problems();
+    problems.extend(scan.problems());
+    problems.sort();
+    Ok(Loaded { changes, problems })
+}
+
+/// Reads the content of one file, whose name says whether it is JSON and is shown in Problems.
+pub fn parse(name: &Path, bytes: Vec<u8>) -> Loaded {
+    let mut catalog = Catalog::default();
+    let changes = catalog.put(&name.into(), Ok(bytes));
+    let mut problems = catalog.problems();
+    problems.sort();
+    Loaded { changes, problems }
+}

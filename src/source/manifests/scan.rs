@@ -1,0 +1,188 @@
+//! Which files there are, and what tells one version of a file from the next.
+
+use std::collections::{BTreeMap, HashSet};
+use std::ffi::OsStr;
+use std::fs::{self, File, Metadata};
+use std::io::{self, Read};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::model::{ObjectKind, ObjectName, ObjectRef, Problem, ProblemCode, Severity};
+
+/// Bytes a file may have.
+const MAX_FILE: u64 = 64 * 1024 * 1024;
+/// Folders within folders.
+const MAX_DEPTH: usize = 32;
+
+/// What a walk over the manifests found.
+#[derive(Debug, Default)]
+pub(super) struct Scan {
+    /// The manifest files, by path relative to the root (its own name when the root is a file).
+    pub files: BTreeMap<Arc<Path>, Found>,
+    /// The folders walked, by full path.
+    pub folders: HashSet<PathBuf>,
+    /// Folders outside of those that hold what symbolic links point to.
+    pub targets: HashSet<PathBuf>,
+    /// Folders that could not be listed, relative to the root, with the reason.
+    pub closed: BTreeMap<PathBuf, String>,
+}
+
+/// A file.
+#[derive(Clone, Debug)]
+pub(super) struct Found {
+    /// Full path.
+    pub path: PathBuf,
+    /// Its version; `None` when it could not be examined.
+    pub stamp: Option<Stamp>,
+}
+
+/// Differs whenever a file was replaced or written to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Stamp {
+    device: u64,
+    inode: u64,
+    length: u64,
+    modified: (i64, i64),
+    changed: (i64, i64),
+}
+
+/// Why a file has no content.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ReadError {
+    /// There is none.
+    #[error("it does not exist")]
+    Gone,
+    /// It is no regular file.
+    #[error("it is not a regular file")]
+    NotAFile,
+    /// Over the limit.
+    #[error("it is larger than {} MiB", MAX_FILE >> 20)]
+    TooLarge,
+    /// Anything the system says.
+    #[error("it cannot be read: {0}")]
+    Io(io::Error),
+}
+
+impl Scan {
+    /// Walks over a directory, or takes the one file that `root` is. `enter` is called with each folder before it is
+    /// listed: who watches it from then on misses nothing.
+    pub(super) fn of(root: &Path, enter: &mut dyn FnMut(&Path)) -> io::Result<Self> {
+        let mut scan = Self::default();
+        let metadata = fs::metadata(root)?;
+        if !metadata.is_dir() {
+            let name = root.file_name().unwrap_or(root.as_os_str());
+            scan.add_target(root);
+            let found = Found { path: root.to_owned(), stamp: Some(Stamp::of(&metadata)) };
+            scan.files.insert(Path::new(name).into(), found);
+            return Ok(scan);
+        }
+        let mut seen = HashSet::from([(metadata.dev(), metadata.ino())]);
+        let mut ahead = vec![(root.to_owned(), PathBuf::new(), 0)];
+        while let Some((folder, relative, depth)) = ahead.pop() {
+            enter(&folder);
+            let listed = fs::read_dir(&folder).and_then(Iterator::collect::<io::Result<Vec<_>>>);
+            let entries = match listed {
+                Ok(entries) => entries,
+                Err(error) if depth == 0 => return Err(error),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                Err(error) => {
+                    scan.closed.insert(relative, error.to_string());
+                    continue;
+                }
+            };
+            for entry in entries {
+                let (name, path) = (entry.file_name(), entry.path());
+                if is_hidden(&name) {
+                    continue;
+                }
+                let metadata = fs::metadata(&path).ok();
+                match metadata {
+                    Some(metadata) if metadata.is_dir() => {
+                        if depth < MAX_DEPTH && seen.insert((metadata.dev(), metadata.ino())) {
+                            ahead.push((path, relative.join(name), depth + 1));
+                        }
+                    }
+                    metadata if is_manifest(&name) => {
+                        if entry.file_type().is_ok_and(|kind| kind.is_symlink()) {
+                            scan.add_target(&path);
+                        }
+                        let stamp = metadata.as_ref().map(Stamp::of);
+                        scan.files.insert(relative.join(name).into(), Found { path, stamp });
+                    }
+                    Some(_) | None => {}
+                }
+            }
+            scan.folders.insert(folder);
+        }
+        Ok(scan)
+    }
+
+    fn add_target(&mut self, link: &Path) {
+        if let Ok(target) = fs::canonicalize(link)
+            && let Some(folder) = target.parent()
+        {
+            self.targets.insert(folder.to_owned());
+        }
+    }
+
+    /// Findings about folders.
+    pub(super) fn problems(&self) -> impl Iterator<Item = Problem> {
+        self.closed.iter().map(|(relative, reason)| {
+            let message = format!("the folder cannot be listed ({reason}); what was read from it before goes on");
+            file_problem(relative, "folder", message, "Make it readable, or move it away")
+        })
+    }
+}
+
+impl Stamp {
+    /// The version of a file.
+    pub(super) fn of(metadata: &Metadata) -> Self {
+        Self {
+            device: metadata.dev(),
+            inode: metadata.ino(),
+            length: metadata.len(),
+            modified: (metadata.mtime(), metadata.mtime_nsec()),
+            changed: (metadata.ctime(), metadata.ctime_nsec()),
+        }
+    }
+}
+
+/// Reads a file.
+pub(super) fn read(path: &Path) -> Result<Vec<u8>, ReadError> {
+    let fault = |error: io::Error| match error.kind() {
+        io::ErrorKind::NotFound => ReadError::Gone,
+        _ => ReadError::Io(error),
+    };
+    // Examined before it is opened: opening a pipe would wait for a writer.
+    let metadata = fs::metadata(path).map_err(fault)?;
+    if !metadata.is_file() {
+        return Err(ReadError::NotAFile);
+    }
+    let mut bytes = Vec::new();
+    File::open(path).map_err(fault)?.take(MAX_FILE + 1).read_to_end(&mut bytes).map_err(fault)?;
+    if bytes.len() as u64 > MAX_FILE { Err(ReadError::TooLarge) } else { Ok(bytes) }
+}
+
+/// Whether an entry is passed over: `..data` of mounted ConfigMaps, editors' locks and swap files, `.git`.
+pub(super) fn is_hidden(name: &OsStr) -> bool {
+    name.as_encoded_bytes().starts_with(b".")
+}
+
+/// Whether a name is that of a manifest.
+pub(super) fn is_manifest(name: &OsStr) -> bool {
+    let extension = Path::new(name).extension().and_then(OsStr::to_str);
+    matches!(extension, Some("yaml" | "yml" | "json")) && !is_hidden(name)
+}
+
+/// A Problem about a file or folder, or a place in it.
+pub(super) fn file_problem(path: &Path, field: &str, message: String, remedy: &str) -> Problem {
+    Problem {
+        object: ObjectRef { kind: ObjectKind::File, name: ObjectName::new("", path.to_string_lossy()) },
+        field: field.to_owned(),
+        code: ProblemCode::InvalidManifest,
+        severity: Severity::Error,
+        message,
+        remedy: remedy.to_owned(),
+    }
+}

@@ -1,0 +1,73 @@
+//! Fields that nobody reads: misspelt, misplaced, or newer than the API we know.
+//!
+//! The API's types drop such fields in silence. What a type has kept shows when it is written back, and everything of
+//! the input that is missing there was dropped.
+
+use serde_json::Value;
+
+/// Findings per object; a document of nonsense needs no more.
+const MAX_FINDINGS: usize = 20;
+/// Characters of a field's name that are shown.
+const MAX_NAME: usize = 64;
+
+/// Paths of the fields of `input` that are not in `kept`. Fields that are null count as absent, and an object's status
+/// is nobody's to write in a manifest.
+pub(super) fn unknown_fields(input: &Value, kept: &Value) -> Vec<String> {
+    let mut found = Vec::new();
+    compare(input, kept, &mut String::new(), &mut found);
+    found.retain(|path| path != "status" && !path.starts_with("status."));
+    found
+}
+
+fn compare(input: &Value, kept: &Value, path: &mut String, found: &mut Vec<String>) {
+    let before = path.len();
+    match (input, kept) {
+        (Value::Object(input), Value::Object(kept)) => {
+            for (key, value) in input {
+                push_key(path, key);
+                match kept.get(key) {
+                    Some(kept) => compare(value, kept, path, found),
+                    None if value.is_null() => {}
+                    None if found.len() < MAX_FINDINGS => found.push(path.clone()),
+                    None => {}
+                }
+                path.truncate(before);
+            }
+        }
+        (Value::Array(input), Value::Array(kept)) => {
+            for (index, (value, kept)) in input.iter().zip(kept).enumerate() {
+                path.push_str(&format!("[{index}]"));
+                compare(value, kept, path, found);
+                path.truncate(before);
+            }
+        }
+        _ => {}
+    }
+}
+
+fn push_key(path: &mut String, key: &str) {
+    if !path.is_empty() {
+        path.push('.');
+    }
+    let shown = key.chars().take(MAX_NAME);
+    path.extend(shown.map(|c| if c.is_control() { '\u{fffd}' } else { c }));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn what_was_dropped_is_found_by_path() {
+        let input = json!({"a": {"b": [{"c": 1, "x": 2}, {"y": null}]}, "z\n": {"deep": 1}});
+        let kept = json!({"a": {"b": [{"c": 1}, {}]}, "more": 1});
+        assert_eq!(unknown_fields(&input, &kept), ["a.b[0].x", "z\u{fffd}"]);
+    }
+
+    #[test]
+    fn nonsense_is_not_listed_without_end() {
+        let input: Value = (0..1000).map(|n| (n.to_string(), json!(1))).collect::<serde_json::Map<_, _>>().into();
+        assert_eq!(unknown_fields(&input, &json!({})).len(), MAX_FINDINGS);
+    }
+}

@@ -1,0 +1,85 @@
+//! Which Ingresses are ours (semantics 4.5).
+
+use crate::model::{ObjectKind, ObjectName, ObjectRef, Problem, ProblemCode, Severity};
+use crate::source::objects::{Ingress, IngressClass, Objects};
+
+use super::problems::{on_ingress, quoted};
+use super::settings::Settings;
+
+/// The annotation that named the class before `spec.ingressClassName` existed. Where both are given it decides (KEP-1453).
+const LEGACY_ANNOTATION: &str = "kubernetes.io/ingress.class";
+
+/// How an Ingress asks for its class.
+enum Asked<'a> {
+    /// By the annotation.
+    Annotation(&'a str),
+    /// By the field.
+    Field(&'a str),
+    /// Not at all.
+    Nothing,
+}
+
+fn asked(ingress: &Ingress) -> Asked<'_> {
+    if let Some(name) = ingress.annotations.get(LEGACY_ANNOTATION).filter(|name| !name.is_empty()) {
+        return Asked::Annotation(name);
+    }
+    match ingress.class.as_deref() {
+        Some(name) if !name.is_empty() => Asked::Field(name),
+        Some(_) | None => Asked::Nothing,
+    }
+}
+
+/// Whether we serve this Ingress.
+pub(crate) fn is_ours(ingress: &Ingress, objects: &Objects, settings: &Settings) -> bool {
+    let ours = |class: &IngressClass| class.controller == settings.controller;
+    match asked(ingress) {
+        Asked::Annotation(name) => *name == *settings.class,
+        Asked::Field(name) => objects.class(name).is_some_and(|class| ours(class)),
+        Asked::Nothing => {
+            settings.serve_classless
+                || settings.default_class_applies && objects.classes().any(|class| class.is_default && ours(class))
+        }
+    }
+}
+
+/// Whether it can matter to this Ingress that the class of this name changes.
+pub(crate) fn depends_on(ingress: &Ingress, class: &str, settings: &Settings) -> bool {
+    match asked(ingress) {
+        Asked::Annotation(_) => false,
+        Asked::Field(name) => name == class,
+        Asked::Nothing => settings.default_class_applies,
+    }
+}
+
+/// An Ingress that asks for a class that does not exist: nobody serves it.
+pub(crate) fn missing(ingress: &Ingress, objects: &Objects, settings: &Settings) -> Option<Problem> {
+    let Asked::Field(name) = asked(ingress) else { return None };
+    if objects.class(name).is_some() {
+        return None;
+    }
+    let (severity, remedy) = if *name == *settings.class {
+        (Severity::Error, format!("Create an IngressClass {name} with spec.controller {}", settings.controller))
+    } else {
+        (Severity::Warning, format!("Create the IngressClass, or ask for one that exists, such as {}", settings.class))
+    };
+    let message = format!("IngressClass {} does not exist, so this Ingress is not served", quoted(name));
+    Some(on_ingress(ingress, "spec.ingressClassName", ProblemCode::ClassNotFound, severity, message, remedy))
+}
+
+/// Findings about one of our classes.
+pub(crate) fn problems(class: &IngressClass, settings: &Settings) -> Vec<Problem> {
+    let Some(parameters) = class.parameters.as_ref().filter(|_| class.controller == settings.controller) else {
+        return Vec::new();
+    };
+    vec![Problem {
+        object: ObjectRef { kind: ObjectKind::IngressClass, name: ObjectName::new("", class.name.clone()) },
+        field: "spec.parameters".into(),
+        code: ProblemCode::UnsupportedParameters,
+        severity: Severity::Warning,
+        message: format!(
+            "parameters ({}) are not supported, so the class is served with the defaults",
+            quoted(parameters)
+        ),
+        remedy: "Remove spec.parameters and use command line flags or annotations instead".into(),
+    }]
+}

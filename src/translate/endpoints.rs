@@ -1,0 +1,175 @@
+//! From EndpointSlices to the addresses of an upstream (semantics 29 and 32 to 45).
+
+use std::collections::BTreeSet;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
+
+use crate::model::{EndpointPort, ObjectKind, ObjectName, ObjectRef, Problem, ProblemCode, Severity, UpstreamSpec};
+use crate::source::objects::{AddressKind, EndpointSlice, Objects, ServiceKind};
+
+use super::classes;
+use super::input::Input;
+use super::problems::{quoted, some_of};
+use super::settings::Settings;
+
+/// The addresses an upstream has now, sorted. Those that are ready; when none is, those that still serve while they
+/// terminate. Of a dual-stack Service only its first family, or else the other, so that no pod counts twice.
+pub fn endpoints(objects: &Objects, upstream: &UpstreamSpec, settings: &Settings) -> Vec<SocketAddr> {
+    let Some(service) = objects.service(&upstream.service) else { return Vec::new() };
+    if matches!(service.kind, ServiceKind::ExternalName(_)) {
+        // Slices that a Service kept when it became an ExternalName say nothing about it.
+        return Vec::new();
+    }
+    let mut found = Found::default();
+    for slice in objects.slices_of(&upstream.service) {
+        let Some(port) = port_in(slice, &upstream.endpoint_port) else { continue };
+        for endpoint in &slice.endpoints {
+            let address = endpoint.address.to_canonical();
+            if refusal(address, settings).is_some() {
+                continue;
+            }
+            let set = if endpoint.is_ready {
+                &mut found.ready
+            } else if endpoint.is_serving && endpoint.is_terminating {
+                &mut found.draining
+            } else {
+                continue;
+            };
+            set.insert(SocketAddr::new(address, port));
+        }
+    }
+    found.choose(service.prefers_ipv6)
+}
+
+#[derive(Default)]
+struct Found {
+    ready: BTreeSet<SocketAddr>,
+    draining: BTreeSet<SocketAddr>,
+}
+
+impl Found {
+    fn choose(self, prefers_ipv6: bool) -> Vec<SocketAddr> {
+        let all = if self.ready.is_empty() { self.draining } else { self.ready };
+        // Sorted: IPv4 addresses come first.
+        let mut v4: Vec<_> = all.into_iter().collect();
+        let v6 = v4.split_off(v4.partition_point(SocketAddr::is_ipv4));
+        let (preferred, other) = if prefers_ipv6 { (v6, v4) } else { (v4, v6) };
+        if preferred.is_empty() { other } else { preferred }
+    }
+}
+
+/// The port number that a slice gives its endpoints for this upstream.
+fn port_in(slice: &EndpointSlice, wanted: &EndpointPort) -> Option<u16> {
+    if slice.addresses == AddressKind::Other {
+        return None;
+    }
+    match wanted {
+        EndpointPort::Fixed(number) => Some(*number),
+        EndpointPort::Named { name, otherwise } => match &slice.ports {
+            None => Some(*otherwise),
+            Some(ports) => {
+                let port = ports.iter().find(|port| port.name == *name && port.is_tcp)?;
+                // A port without number is any port, as a missing list is.
+                Some(port.port.unwrap_or(*otherwise)).filter(|number| *number != 0)
+            }
+        },
+    }
+}
+
+/// Why an address is never connected to, whoever wrote it into a slice: nobody may reach the node's or our own loopback,
+/// or link-local services such as a cloud's metadata, by way of us.
+fn refusal(address: IpAddr, settings: &Settings) -> Option<&'static str> {
+    match address.to_canonical() {
+        address if address.is_loopback() && settings.allow_loopback => None,
+        IpAddr::V4(address) => refusal_v4(address),
+        IpAddr::V6(address) => refusal_v6(address),
+    }
+}
+
+fn refusal_v4(address: Ipv4Addr) -> Option<&'static str> {
+    if address.is_loopback() {
+        Some("loopback")
+    } else if address.is_link_local() {
+        Some("link-local")
+    } else if address.is_multicast() {
+        Some("multicast")
+    } else if address.octets()[0] == 0 {
+        Some("unspecified")
+    } else if address.is_broadcast() {
+        Some("broadcast")
+    } else {
+        None
+    }
+}
+
+fn refusal_v6(address: Ipv6Addr) -> Option<&'static str> {
+    if address.is_loopback() {
+        Some("loopback")
+    } else if address.is_unicast_link_local() {
+        Some("link-local")
+    } else if address.is_multicast() {
+        Some("multicast")
+    } else if address.is_unspecified() {
+        Some("unspecified")
+    } else {
+        None
+    }
+}
+
+/// Whether anything of the slice cannot be used.
+pub(crate) fn is_faulty(slice: &EndpointSlice, settings: &Settings) -> bool {
+    slice.addresses == AddressKind::Other
+        || !slice.unreadable.is_empty()
+        || slice.endpoints.iter().any(|endpoint| refusal(endpoint.address, settings).is_some())
+}
+
+/// Findings about a slice whose Service one of our Ingresses uses.
+pub(crate) fn problems(input: &Input, slice: &EndpointSlice) -> Vec<Problem> {
+    if !is_faulty(slice, input.settings()) || !is_used(input, slice) {
+        return Vec::new();
+    }
+    let problem = |field: &str, message: String, remedy: &str| Problem {
+        object: ObjectRef { kind: ObjectKind::EndpointSlice, name: slice.name.clone() },
+        field: field.into(),
+        code: ProblemCode::EndpointRejected,
+        severity: Severity::Error,
+        message,
+        remedy: remedy.into(),
+    };
+    if slice.addresses == AddressKind::Other {
+        let message = "only addressType IPv4 and IPv6 are supported, so the endpoints of this slice get no requests";
+        return vec![problem("addressType", message.into(), "Write the IP addresses of the endpoints into a slice")];
+    }
+    let mut problems = Vec::new();
+    if !slice.unreadable.is_empty() {
+        let message = format!(
+            "{} cannot be read as IP addresses, so they get no requests",
+            some_of(&quoted_all(&slice.unreadable))
+        );
+        problems.push(problem("endpoints", message, "Write plain IP addresses without port or prefix length"));
+    }
+    let refused: Vec<String> = slice
+        .endpoints
+        .iter()
+        .filter_map(|endpoint| {
+            refusal(endpoint.address, input.settings()).map(|reason| format!("{} ({reason})", endpoint.address))
+        })
+        .collect();
+    if !refused.is_empty() {
+        let message = format!("requests are never sent to such addresses: {}", some_of(&refused));
+        problems.push(problem("endpoints", message, "Give the endpoints' own addresses in the cluster's network"));
+    }
+    problems
+}
+
+fn quoted_all(texts: &[Arc<str>]) -> Vec<String> {
+    texts.iter().map(|text| quoted(text)).collect()
+}
+
+fn is_used(input: &Input, slice: &EndpointSlice) -> bool {
+    let Some(service) = &slice.service else { return false };
+    let service = ObjectName::new(slice.name.namespace.clone(), service.clone());
+    let users = input.index().users_of_service(&service);
+    input.is_default_backend(&service)
+        || users.iter().any(|ingress| classes::is_ours(ingress, input.objects(), input.settings()))
+}

@@ -1,0 +1,93 @@
+//! Findings that belong to an Ingress as a whole: each is made here once, however many hosts the Ingress has.
+
+use crate::model::{HostPattern, HostnameError, ObjectName, Problem, ProblemCode, Severity};
+use crate::source::objects::Ingress;
+
+use super::conflicts::Bid;
+use super::host::default_backend_problem;
+use super::input::Input;
+use super::problems::{on_ingress, quoted};
+use super::secret::{self, SecretFinding};
+use super::{annotations, classes};
+
+/// The findings. Of an Ingress that is not ours: only that its class does not exist.
+pub(crate) fn problems(input: &Input, ingress: &Ingress) -> Vec<Problem> {
+    if !classes::is_ours(ingress, input.objects(), input.settings()) {
+        return classes::missing(ingress, input.objects(), input.settings()).into_iter().collect();
+    }
+    let (_, mut problems) = annotations::read(ingress);
+    match &ingress.default_backend {
+        Some(backend) => problems.extend(default_backend_problem(input, Bid { ingress, backend })),
+        None if ingress.rules.is_empty() => problems.push(on_ingress(
+            ingress,
+            "spec",
+            ProblemCode::InvalidField,
+            Severity::Error,
+            "the Ingress has neither rules nor a default backend, so it serves nothing",
+            "Add spec.rules or spec.defaultBackend",
+        )),
+        None => {}
+    }
+    check_rules(ingress, &mut problems);
+    for entry in 0..ingress.tls.len() {
+        check_tls_hosts(ingress, entry, &mut problems);
+        check_secret(input, ingress, entry, &mut problems);
+    }
+    problems
+}
+
+fn check_rules(ingress: &Ingress, problems: &mut Vec<Problem>) {
+    for (at, rule) in ingress.rules.iter().enumerate() {
+        if let Err(error) = HostPattern::parse(&rule.host) {
+            let field = format!("spec.rules[{at}].host");
+            problems.push(invalid_host(ingress, field, &rule.host, error, "the rule is not served"));
+        } else if rule.paths.as_ref().is_some_and(Vec::is_empty) {
+            problems.push(on_ingress(
+                ingress,
+                format!("spec.rules[{at}].http.paths"),
+                ProblemCode::InvalidField,
+                Severity::Warning,
+                "the list of paths is empty, so all requests of the host go to the default backend",
+                "Add a path, or remove http if the default backend is meant",
+            ));
+        }
+    }
+}
+
+fn check_tls_hosts(ingress: &Ingress, entry: usize, problems: &mut Vec<Problem>) {
+    let tls = &ingress.tls[entry];
+    for (at, host) in tls.hosts.iter().enumerate() {
+        let parsed = if host.is_empty() { Err(HostnameError::Empty) } else { HostPattern::parse(host) };
+        if let Err(error) = parsed {
+            let field = format!("spec.tls[{entry}].hosts[{at}]");
+            problems.push(invalid_host(ingress, field, host, error, "it gets no certificate"));
+        }
+    }
+    if !tls.hosts.is_empty() {
+        return;
+    }
+    let field = format!("spec.tls[{entry}].hosts");
+    let (code, severity) = (ProblemCode::InvalidField, Severity::Warning);
+    if ingress.rules.is_empty() {
+        let message = "the entry names no host and there are no rules to take them from, so it has no effect";
+        problems.push(on_ingress(ingress, field, code, severity, message, "List the hosts"));
+    } else if tls.secret.is_some() && ingress.rules.iter().any(|rule| rule.host.is_empty()) {
+        let message = "the entry names no host and neither does a rule, so the default certificate serves there instead of this one";
+        problems.push(on_ingress(ingress, field, code, severity, message, "List the hosts of the certificate"));
+    }
+}
+
+fn check_secret(input: &Input, ingress: &Ingress, entry: usize, problems: &mut Vec<Problem>) {
+    let Some(secret) = &ingress.tls[entry].secret else { return };
+    let name = ObjectName::new(ingress.name.namespace.clone(), secret.clone());
+    let instead = "the default certificate serves its hosts unless another Ingress has one";
+    if let Some(SecretFinding { code, severity, message, remedy }) = secret::examine(input, &name, instead) {
+        problems.push(on_ingress(ingress, format!("spec.tls[{entry}].secretName"), code, severity, message, remedy));
+    }
+}
+
+fn invalid_host(ingress: &Ingress, field: String, host: &str, error: HostnameError, then: &str) -> Problem {
+    let message = format!("host {} is not valid: {error}; {then}", quoted(host));
+    let remedy = "Write a DNS name such as shop.example.com, or *.example.com for one more label";
+    on_ingress(ingress, field, ProblemCode::InvalidHost, Severity::Error, message, remedy)
+}

@@ -1,0 +1,223 @@
+//! What translation reads, kept up to date one change at a time.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use crate::model::{HostPattern, ObjectKind, ObjectName, ObjectRef, UnitKey};
+use crate::source::objects::{Change, EndpointSlice, Ingress, IngressClass, Objects, Secret, Service};
+
+use super::index::{self, Index};
+use super::settings::Settings;
+use super::{classes, endpoints, secret};
+
+/// All objects, the index over them, and the settings. Changed only by `apply` and `advance`, which tell what must be
+/// translated again.
+#[derive(Clone, Debug, Default)]
+pub struct Input {
+    objects: Objects,
+    index: Index,
+    settings: Settings,
+}
+
+/// What a change concerns.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Touched {
+    /// Units to translate again.
+    pub units: BTreeSet<UnitKey>,
+    /// Services whose living upstreams need their endpoints computed again. New upstreams are not among them: whoever
+    /// creates one fills it.
+    pub services: BTreeSet<ObjectName>,
+}
+
+impl Touched {
+    /// Whether nothing is concerned.
+    pub fn is_empty(&self) -> bool {
+        self.units.is_empty() && self.services.is_empty()
+    }
+
+    /// Adds what another change concerns.
+    pub fn extend(&mut self, other: Touched) {
+        let Touched { units, services } = other;
+        self.units.extend(units);
+        self.services.extend(services);
+    }
+
+    fn object(&mut self, kind: ObjectKind, name: ObjectName) {
+        self.units.insert(UnitKey::Object(ObjectRef { kind, name }));
+    }
+
+    fn hosts(&mut self, hosts: impl IntoIterator<Item = HostPattern>) {
+        self.units.extend(hosts.into_iter().map(UnitKey::Host));
+    }
+}
+
+impl Input {
+    /// No objects yet.
+    pub fn new(settings: Settings) -> Self {
+        Self { objects: Objects::default(), index: Index::default(), settings }
+    }
+
+    /// The objects.
+    pub fn objects(&self) -> &Objects {
+        &self.objects
+    }
+
+    /// The settings.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    pub(crate) fn index(&self) -> &Index {
+        &self.index
+    }
+
+    /// Takes one change in and tells what it concerns. An object that is as before concerns nothing.
+    ///
+    /// Costs what the object touches, not what is loaded; only a class may touch everything.
+    pub fn apply(&mut self, change: Change) -> Touched {
+        match change {
+            Change::Ingress(name, new) => self.apply_ingress(name, new),
+            Change::IngressClass(name, new) => self.apply_class(name, new),
+            Change::Service(name, new) => self.apply_service(name, new),
+            Change::EndpointSlice(name, new) => self.apply_slice(name, new),
+            Change::Secret(name, new) => self.apply_secret(name, new),
+        }
+    }
+
+    /// Moves the time at which certificates are judged, and tells what that concerns. Looks at every Secret that is in
+    /// use: meant to be called every minute or less often.
+    pub fn advance(&mut self, now: i64) -> Touched {
+        let before = std::mem::replace(&mut self.settings.now, now);
+        let mut touched = Touched::default();
+        for name in self.used_secrets() {
+            let certificate = self.objects.secret(name).and_then(secret::usable);
+            if certificate.is_some_and(|c| secret::validity(c, before) != secret::validity(c, now)) {
+                self.touch_secret(name, &mut touched);
+            }
+        }
+        touched
+    }
+
+    /// The Secrets that Ingresses or the settings name.
+    pub(crate) fn used_secrets(&self) -> BTreeSet<&ObjectName> {
+        self.index.secrets().chain(self.settings.default_certificate.as_ref()).collect()
+    }
+
+    /// Every unit that can come to anything, in no particular order.
+    pub fn units(&self) -> impl Iterator<Item = UnitKey> {
+        let object = |kind, name| UnitKey::Object(ObjectRef { kind, name });
+        let any = self.index.claims(&HostPattern::Any).is_empty().then_some(HostPattern::Any);
+        let hosts = self.index.hosts().cloned().chain(any).map(UnitKey::Host);
+        let ingresses = self.objects.ingresses().map(move |ingress| object(ObjectKind::Ingress, ingress.name.clone()));
+        let classes = self
+            .objects
+            .classes()
+            .map(move |class| object(ObjectKind::IngressClass, ObjectName::new("", class.name.clone())));
+        let faulty = self.objects.slices().filter(|slice| endpoints::is_faulty(slice, &self.settings));
+        let slices = faulty.map(move |slice| object(ObjectKind::EndpointSlice, slice.name.clone()));
+        hosts.chain([UnitKey::DefaultCertificate]).chain(ingresses).chain(classes).chain(slices)
+    }
+
+    fn apply_ingress(&mut self, name: ObjectName, new: Option<Arc<Ingress>>) -> Touched {
+        let mut touched = Touched::default();
+        let old = self.objects.ingress(&name).cloned();
+        if old == new {
+            return touched;
+        }
+        self.objects.apply(Change::Ingress(name.clone(), new.clone()));
+        if let Some(old) = &old {
+            self.index.remove(old);
+        }
+        if let Some(new) = &new {
+            self.index.insert(new);
+        }
+        touched.object(ObjectKind::Ingress, name);
+        for ingress in [&old, &new].into_iter().flatten() {
+            self.touch_ingress(ingress, &mut touched);
+        }
+        touched
+    }
+
+    fn apply_class(&mut self, name: Arc<str>, new: Option<Arc<IngressClass>>) -> Touched {
+        let mut touched = Touched::default();
+        if self.objects.class(&name) == new.as_ref() {
+            return touched;
+        }
+        self.objects.apply(Change::IngressClass(name.clone(), new));
+        for ingress in self.objects.ingresses() {
+            if classes::depends_on(ingress, &name, &self.settings) {
+                self.touch_ingress(ingress, &mut touched);
+            }
+        }
+        touched.object(ObjectKind::IngressClass, ObjectName::new("", name));
+        touched
+    }
+
+    fn apply_service(&mut self, name: ObjectName, new: Option<Arc<Service>>) -> Touched {
+        let mut touched = Touched::default();
+        if self.objects.service(&name) == new.as_ref() {
+            return touched;
+        }
+        self.objects.apply(Change::Service(name.clone(), new));
+        for ingress in self.index.users_of_service(&name) {
+            touched.hosts(index::hosts_with_service(ingress, &name));
+            touched.object(ObjectKind::Ingress, ingress.name.clone());
+        }
+        if self.is_default_backend(&name) {
+            touched.hosts([HostPattern::Any]);
+        }
+        touched.services.insert(name);
+        touched
+    }
+
+    fn apply_slice(&mut self, name: ObjectName, new: Option<Arc<EndpointSlice>>) -> Touched {
+        let mut touched = Touched::default();
+        let old = self.objects.slice(&name).cloned();
+        if old == new {
+            return touched;
+        }
+        self.objects.apply(Change::EndpointSlice(name.clone(), new.clone()));
+        let labels = [old, new].into_iter().flatten().filter_map(|slice| slice.service.clone());
+        touched.services.extend(labels.map(|service| ObjectName::new(name.namespace.clone(), service)));
+        touched.object(ObjectKind::EndpointSlice, name);
+        touched
+    }
+
+    fn apply_secret(&mut self, name: ObjectName, new: Option<Arc<Secret>>) -> Touched {
+        let mut touched = Touched::default();
+        let old = self.objects.secret(&name).cloned();
+        self.objects.apply(Change::Secret(name.clone(), new));
+        if self.objects.secret(&name) != old.as_ref() {
+            self.touch_secret(&name, &mut touched);
+        }
+        touched
+    }
+
+    /// All that depends on whether and how an Ingress is served.
+    fn touch_ingress(&self, ingress: &Ingress, touched: &mut Touched) {
+        touched.hosts(index::hosts_of(ingress));
+        touched.object(ObjectKind::Ingress, ingress.name.clone());
+        for service in index::services_of(ingress) {
+            for slice in self.objects.slices_of(&service) {
+                if endpoints::is_faulty(slice, &self.settings) {
+                    touched.object(ObjectKind::EndpointSlice, slice.name.clone());
+                }
+            }
+        }
+    }
+
+    fn touch_secret(&self, name: &ObjectName, touched: &mut Touched) {
+        for ingress in self.index.users_of_secret(name) {
+            touched.hosts(index::hosts_with_secret(ingress, name));
+            touched.object(ObjectKind::Ingress, ingress.name.clone());
+        }
+        if self.settings.default_certificate.as_ref() == Some(name) {
+            touched.units.insert(UnitKey::DefaultCertificate);
+        }
+    }
+
+    /// Whether the Service is that of `--default-backend`.
+    pub(crate) fn is_default_backend(&self, service: &ObjectName) -> bool {
+        self.settings.default_backend.as_ref().is_some_and(|(name, _)| name == service)
+    }
+}

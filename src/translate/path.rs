@@ -1,0 +1,148 @@
+//! From a path as an author writes it to a path match (semantics 4.1).
+//!
+//! Routing compares paths in canonical form, so two spellings of one path are one path here too: otherwise a younger
+//! Ingress could take `/admin` from an older one by writing `/%61dmin`.
+
+use std::sync::Arc;
+
+use crate::model::PathMatch;
+use crate::source::objects::{Path, PathKind};
+
+use super::problems::quoted;
+
+/// A match, and what tells it from others.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Matched {
+    /// As the rule gives it.
+    pub(crate) path: PathMatch,
+    /// With the path in canonical form: equal for equal matches.
+    pub(crate) key: PathMatch,
+}
+
+/// Why a path cannot be served.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct PathFault {
+    /// The field below the path entry.
+    pub(crate) field: &'static str,
+    /// What is wrong and what follows.
+    pub(crate) message: String,
+    /// What to do.
+    pub(crate) remedy: &'static str,
+}
+
+/// The match that a path entry asks for. ImplementationSpecific is ours to define: it is Prefix, `/` when empty.
+pub(crate) fn matched(path: &Path) -> Result<Matched, PathFault> {
+    let new: fn(Arc<str>) -> PathMatch = match &path.kind {
+        PathKind::Exact => PathMatch::Exact,
+        PathKind::Prefix => PathMatch::Prefix,
+        PathKind::ImplementationSpecific if path.path.is_empty() => {
+            let root = PathMatch::Prefix("/".into());
+            return Ok(Matched { path: root.clone(), key: root });
+        }
+        PathKind::ImplementationSpecific => PathMatch::Prefix,
+        PathKind::Unknown(kind) => return Err(unknown_kind(kind)),
+    };
+    match canonical(&path.path, &path.kind) {
+        Ok(canonical) => Ok(Matched { path: new(path.path.clone()), key: new(canonical) }),
+        Err(Fault { reason, remedy }) => {
+            let message = format!("path {} {reason}, so this path is not served", quoted(&path.path));
+            Err(PathFault { field: "path", message, remedy })
+        }
+    }
+}
+
+fn unknown_kind(kind: &str) -> PathFault {
+    let message = if kind.is_empty() {
+        "pathType is missing, so this path is not served".into()
+    } else {
+        format!("pathType {} is unknown, so this path is not served", quoted(kind))
+    };
+    PathFault { field: "pathType", message, remedy: "Use Exact, Prefix or ImplementationSpecific" }
+}
+
+/// What is wrong with a path, and what to do.
+struct Fault {
+    reason: &'static str,
+    remedy: &'static str,
+}
+
+const RELATIVE: Fault = Fault { reason: "does not start with a slash", remedy: "Write an absolute path such as /shop" };
+const CONTROLS: Fault = Fault { reason: "has control characters", remedy: "Remove them" };
+const QUERY: Fault = Fault {
+    reason: "has a query or a fragment, which take no part in matching",
+    remedy: "Keep only what is in front of the ? or #",
+};
+const ESCAPE: Fault = Fault {
+    reason: "has a % that is not followed by two hexadecimal digits",
+    remedy: "Write a percent sign that is meant as such as %25",
+};
+const SEGMENTS: Fault = Fault {
+    reason: "has empty or dot segments, which no canonical path has",
+    remedy: "Write the path without //, /./ and /../",
+};
+const ESCAPED_SLASH: Fault = Fault {
+    reason: "has an encoded slash (%2F), which Exact and Prefix paths cannot have",
+    remedy: "Use a plain slash, or pathType ImplementationSpecific",
+};
+
+/// The canonical form (RFC 3986 §6.2.2): unreserved characters decoded, others that stand encoded in requests encoded,
+/// hex digits in upper case. Refused is what the API refuses, and what no request's canonical path can be.
+fn canonical(path: &Arc<str>, kind: &PathKind) -> Result<Arc<str>, Fault> {
+    if !path.starts_with('/') {
+        return Err(RELATIVE);
+    }
+    let mut canonical = String::with_capacity(path.len());
+    let mut bytes = path.bytes();
+    while let Some(byte) = bytes.next() {
+        match byte {
+            b'?' | b'#' => return Err(QUERY),
+            b'/' => canonical.push('/'),
+            b'%' => {
+                let mut digit = || char::from(bytes.next()?).to_digit(16);
+                let decoded = digit().zip(digit()).ok_or(ESCAPE)?;
+                // Two hexadecimal digits make a byte.
+                push(&mut canonical, (decoded.0 << 4 | decoded.1) as u8, Origin::Escape)?;
+            }
+            _ => push(&mut canonical, byte, Origin::Plain)?,
+        }
+    }
+    let mut segments = canonical[1..].split('/').peekable();
+    while let Some(segment) = segments.next() {
+        let is_last = segments.peek().is_none();
+        // Servers differ in whether `..;x` is a dot segment, and `;x` an empty one.
+        match segment.split(';').next() {
+            Some("") if is_last && segment.is_empty() => {}
+            Some("" | "." | "..") => return Err(SEGMENTS),
+            Some(_) | None => {}
+        }
+    }
+    if *kind != PathKind::ImplementationSpecific && canonical.contains("%2F") {
+        return Err(ESCAPED_SLASH);
+    }
+    Ok(if *canonical == **path { path.clone() } else { canonical.into() })
+}
+
+/// How a byte is written in the rule.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Origin {
+    Plain,
+    Escape,
+}
+
+fn push(canonical: &mut String, byte: u8, origin: Origin) -> Result<(), Fault> {
+    let is_unreserved = byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~');
+    let is_delimiter =
+        matches!(byte, b'!' | b'$' | b'&' | b'\'' | b'(' | b')' | b'*' | b'+' | b',' | b';' | b'=' | b':' | b'@');
+    if byte.is_ascii_control() {
+        return Err(CONTROLS);
+    }
+    if is_unreserved || is_delimiter && origin == Origin::Plain {
+        canonical.push(byte.into());
+    } else {
+        const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
+        canonical.push('%');
+        canonical.push(DIGITS[usize::from(byte >> 4)].into());
+        canonical.push(DIGITS[usize::from(byte & 15)].into());
+    }
+    Ok(())
+}

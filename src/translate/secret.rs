@@ -1,0 +1,111 @@
+//! Certificates as Secrets hold them: which one is in use, and what is wrong with it (semantics 4.6).
+
+use std::sync::Arc;
+
+use crate::model::{Certificate, ObjectKind, ObjectName, ObjectRef, Problem, ProblemCode, Severity};
+use crate::source::objects::Secret;
+
+use super::input::Input;
+
+/// Where a certificate stands in time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Validity {
+    /// Before its first second.
+    NotYet,
+    /// Within its time.
+    Valid,
+    /// After its last second.
+    Expired,
+}
+
+/// Where a certificate stands at a time in seconds since the Unix epoch.
+pub(crate) fn validity(certificate: &Certificate, now: i64) -> Validity {
+    if now < certificate.not_before() {
+        Validity::NotYet
+    } else if now > certificate.not_after() {
+        Validity::Expired
+    } else {
+        Validity::Valid
+    }
+}
+
+/// The certificate that a Secret gives: its own, or the last usable one it had.
+pub(crate) fn usable(secret: &Arc<Secret>) -> Option<&Arc<Certificate>> {
+    secret.certificate.as_ref().ok().or(secret.last_good.as_ref())
+}
+
+/// The Secrets that are in use, with the end of validity of what they serve (seconds since the Unix epoch).
+pub fn certificates(input: &Input) -> Vec<(ObjectName, i64)> {
+    let ends = input.used_secrets().into_iter().filter_map(|name| {
+        let certificate = input.objects().secret(name).and_then(usable)?;
+        Some((name.clone(), certificate.not_after()))
+    });
+    ends.collect()
+}
+
+/// What is wrong with a Secret from which a certificate is wanted.
+pub(crate) struct SecretFinding {
+    /// The kind of fault.
+    pub(crate) code: ProblemCode,
+    /// Whether traffic suffers.
+    pub(crate) severity: Severity,
+    /// What is wrong and what follows.
+    pub(crate) message: String,
+    /// What to do.
+    pub(crate) remedy: String,
+}
+
+/// Looks at the Secret of this name. `instead` says what happens where it gives no certificate at all.
+pub(crate) fn examine(input: &Input, name: &ObjectName, instead: &str) -> Option<SecretFinding> {
+    let Some(secret) = input.objects().secret(name) else {
+        return Some(SecretFinding {
+            code: ProblemCode::SecretNotFound,
+            severity: Severity::Error,
+            message: format!("Secret {name} does not exist, so {instead}"),
+            remedy: format!("Create a Secret of type kubernetes.io/tls in namespace {}", name.namespace),
+        });
+    };
+    match &secret.certificate {
+        Ok(certificate) => expiry(certificate, name, input.settings().now),
+        Err(fault) => {
+            let (severity, instead) = match secret.last_good {
+                Some(_) => (Severity::Warning, "its last usable certificate goes on serving"),
+                None => (Severity::Error, instead),
+            };
+            Some(SecretFinding {
+                code: ProblemCode::InvalidSecret,
+                severity,
+                message: format!("Secret {name} holds no usable certificate: {fault}; {instead}"),
+                remedy: "Put the PEM chain, leaf first, into tls.crt and its PEM key into tls.key of a Secret of type kubernetes.io/tls"
+                    .into(),
+            })
+        }
+    }
+}
+
+fn expiry(certificate: &Certificate, name: &ObjectName, now: i64) -> Option<SecretFinding> {
+    let state = match validity(certificate, now) {
+        Validity::Valid => return None,
+        Validity::Expired => "has expired",
+        Validity::NotYet => "is not valid yet",
+    };
+    Some(SecretFinding {
+        code: ProblemCode::CertificateExpired,
+        severity: Severity::Warning,
+        message: format!("the certificate in Secret {name} {state}, so clients that check will refuse it"),
+        remedy: "Renew the certificate".into(),
+    })
+}
+
+/// The unit of the default certificate.
+pub(crate) fn default_certificate(input: &Input) -> (Option<Arc<Certificate>>, Vec<Problem>) {
+    let Some(name) = &input.settings().default_certificate else { return (None, Vec::new()) };
+    let certificate = input.objects().secret(name).and_then(usable).cloned();
+    let instead = "a self-signed certificate serves as the default";
+    let problem = examine(input, name, instead).map(|finding| {
+        let SecretFinding { code, severity, message, remedy } = finding;
+        let object = ObjectRef { kind: ObjectKind::Secret, name: name.clone() };
+        Problem { object, field: "--default-certificate".into(), code, severity, message, remedy }
+    });
+    (certificate, problem.into_iter().collect())
+}

@@ -1,0 +1,180 @@
+//! From a backend to an upstream, or to the answer that stands in for it (semantics 4.4).
+
+use std::sync::Arc;
+
+use crate::model::{
+    Action, Balance, EndpointPort, ObjectName, PortRef, ProblemCode, Protocol, Reply, Severity, UpstreamSpec,
+};
+use crate::source::objects::{Backend, Objects, PortValue, Service, ServiceKind, ServicePort};
+
+use super::problems::{quoted, some_of};
+
+/// Why a backend cannot be used, and what is answered instead.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct BackendFault {
+    /// The answer.
+    pub(crate) reply: Reply,
+    /// The field below the backend, with its leading dot; empty for the backend itself.
+    pub(crate) field: &'static str,
+    /// The kind of fault.
+    pub(crate) code: ProblemCode,
+    /// What is wrong and what follows.
+    pub(crate) message: String,
+    /// What to do.
+    pub(crate) remedy: String,
+}
+
+impl BackendFault {
+    /// Faults of backends take traffic away.
+    pub(crate) const SEVERITY: Severity = Severity::Error;
+
+    fn unavailable(field: &'static str, code: ProblemCode, reason: String, remedy: impl Into<String>) -> Self {
+        let message = format!("{reason}, so its requests are answered with 503");
+        Self { reply: Reply::BackendUnavailable, field, code, message, remedy: remedy.into() }
+    }
+}
+
+/// Resolves a backend. Services are looked up in the namespace of the Ingress and nowhere else.
+pub(crate) fn resolve(
+    objects: &Objects,
+    namespace: &Arc<str>,
+    backend: &Backend,
+    balance: Balance,
+) -> Result<UpstreamSpec, BackendFault> {
+    match backend {
+        Backend::Service { name, port } => {
+            let service = ObjectName::new(namespace.clone(), name.clone());
+            let port = port_ref(port.as_ref())?;
+            resolve_service(objects, service, port, balance)
+        }
+        Backend::Resource(resource) => Err(BackendFault {
+            reply: Reply::NotFound,
+            field: ".resource",
+            code: ProblemCode::UnsupportedBackend,
+            message: format!(
+                "resource backends ({}) are not supported, so its requests are answered with 404",
+                quoted(resource)
+            ),
+            remedy: "Use a service backend".into(),
+        }),
+        Backend::Invalid => Err(BackendFault::unavailable(
+            "",
+            ProblemCode::InvalidField,
+            "the backend must have either service or resource".into(),
+            "Name one Service and its port",
+        )),
+    }
+}
+
+/// Resolves a port of a Service.
+pub(crate) fn resolve_service(
+    objects: &Objects,
+    name: ObjectName,
+    port: PortRef,
+    balance: Balance,
+) -> Result<UpstreamSpec, BackendFault> {
+    let Some(service) = objects.service(&name) else {
+        return Err(BackendFault::unavailable(
+            ".service.name",
+            ProblemCode::ServiceNotFound,
+            format!("Service {name} does not exist"),
+            format!("Create the Service in namespace {}, or correct the name", name.namespace),
+        ));
+    };
+    if let ServiceKind::ExternalName(_) = service.kind {
+        return Err(BackendFault::unavailable(
+            ".service.name",
+            ProblemCode::UnsupportedService,
+            format!("Service {name} is of type ExternalName, which is not supported"),
+            "Use a Service with a selector, or one without and with EndpointSlices of your own",
+        ));
+    }
+    let Some(found) = find_port(service, &port) else {
+        if let (ServiceKind::Headless, true, PortRef::Number(number)) = (&service.kind, service.ports.is_empty(), &port)
+        {
+            let endpoint_port = EndpointPort::Fixed(*number);
+            return Ok(UpstreamSpec { service: name, port, endpoint_port, protocol: Protocol::Http1, balance });
+        }
+        return Err(port_not_found(service, &port));
+    };
+    let protocol = protocol(service, found)?;
+    let endpoint_port = EndpointPort::Named { name: found.name.clone(), otherwise: found.target.unwrap_or(found.port) };
+    Ok(UpstreamSpec { service: name, port, endpoint_port, protocol, balance })
+}
+
+/// What a route does with a resolved backend.
+pub(crate) fn action(resolved: Result<UpstreamSpec, BackendFault>) -> (Action, Option<BackendFault>) {
+    match resolved {
+        Ok(spec) => (Action::Forward(Arc::new(spec)), None),
+        Err(fault) => (Action::Reply(fault.reply), Some(fault)),
+    }
+}
+
+fn port_ref(port: Option<&PortValue>) -> Result<PortRef, BackendFault> {
+    let reason = match port {
+        Some(PortValue::Name(name)) if !name.is_empty() => return Ok(PortRef::Name(name.clone())),
+        Some(PortValue::Number(number)) => match u16::try_from(*number) {
+            Ok(number) if number != 0 => return Ok(PortRef::Number(number)),
+            Ok(_) | Err(_) => format!("{number} is no port number"),
+        },
+        Some(PortValue::Name(_)) | None => "the backend names no port".into(),
+    };
+    let remedy = "Give the number (1 to 65535) or the name of a port of the Service";
+    Err(BackendFault::unavailable(".service.port", ProblemCode::InvalidField, reason, remedy))
+}
+
+/// One number may stand for a TCP and a UDP port: the first is meant.
+fn find_port<'a>(service: &'a Service, wanted: &PortRef) -> Option<&'a ServicePort> {
+    let is_wanted = |port: &&ServicePort| match wanted {
+        PortRef::Number(number) => port.port == *number,
+        PortRef::Name(name) => port.name == *name,
+    };
+    let mut matching = service.ports.iter().filter(is_wanted);
+    let first = matching.next()?;
+    if first.is_tcp { Some(first) } else { Some(matching.find(|port| port.is_tcp).unwrap_or(first)) }
+}
+
+fn port_not_found(service: &Service, wanted: &PortRef) -> BackendFault {
+    let ports: Vec<String> = service
+        .ports
+        .iter()
+        .map(|port| if port.name.is_empty() { port.port.to_string() } else { format!("{} ({})", port.port, port.name) })
+        .collect();
+    let remedy = if ports.is_empty() {
+        format!("Declare the port in Service {}", service.name)
+    } else {
+        format!("Use one of its ports: {}", some_of(&ports))
+    };
+    let wanted = match wanted {
+        PortRef::Number(number) => number.to_string(),
+        PortRef::Name(name) => quoted(name),
+    };
+    let reason = format!("Service {} has no port {wanted}", service.name);
+    BackendFault::unavailable(".service.port", ProblemCode::PortNotFound, reason, remedy)
+}
+
+/// What is spoken to the pods (`appProtocol`, KEP-3726 and the names in common use). Names of protocols we do not know
+/// are allowed by the API and mean nothing to us: HTTP/1.1.
+fn protocol(service: &Service, port: &ServicePort) -> Result<Protocol, BackendFault> {
+    if !port.is_tcp {
+        return Err(BackendFault::unavailable(
+            ".service.port",
+            ProblemCode::UnsupportedProtocol,
+            format!("port {} of Service {} is not a TCP port", port.port, service.name),
+            "Use a TCP port",
+        ));
+    }
+    match port.app_protocol.as_deref() {
+        Some("kubernetes.io/h2c" | "h2c" | "grpc") => Ok(Protocol::H2c),
+        Some(tls @ ("https" | "grpcs" | "kubernetes.io/wss" | "wss")) => Err(BackendFault::unavailable(
+            ".service.port",
+            ProblemCode::UnsupportedProtocol,
+            format!(
+                "port {} of Service {} has appProtocol {tls}, and TLS to pods is not supported",
+                port.port, service.name
+            ),
+            "Use a port on which the pods speak without TLS, or correct appProtocol (http, kubernetes.io/h2c, kubernetes.io/ws)",
+        )),
+        Some(_) | None => Ok(Protocol::Http1),
+    }
+}

@@ -1,0 +1,48 @@
+//! What the command line says about translation.
+
+use std::sync::Arc;
+
+use crate::model::{Balance, ObjectName, PortRef};
+
+/// Settings that hold for all objects. Constant while the process runs, except for the time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// The class name that the annotation `kubernetes.io/ingress.class` must give. Default `tidegate`; `--ingress-class`.
+    pub class: Arc<str>,
+    /// The `spec.controller` of the IngressClasses we serve. Default `tidegate.dev/ingress-controller`; `--controller-name`.
+    pub controller: Arc<str>,
+    /// Whether Ingresses without any class are served. Default false; `--watch-ingress-without-class`.
+    pub serve_classless: bool,
+    /// Whether Ingresses without any class belong to an IngressClass of ours that is marked as default. An API server
+    /// fills the class in at creation; for manifests nobody does. Default false; true with `--manifests`.
+    pub default_class_applies: bool,
+    /// The Secret that serves TLS clients who name no host we have a certificate for. `--default-certificate`.
+    pub default_certificate: Option<ObjectName>,
+    /// What takes requests that nothing matches, unless an Ingress claims them. `--default-backend`.
+    pub default_backend: Option<(ObjectName, PortRef)>,
+    /// Whether plain HTTP is sent to https where the host has TLS. Default true; `--ssl-redirect`.
+    pub ssl_redirect: bool,
+    /// How endpoints are chosen unless an Ingress says otherwise. Default least in flight; `--balance`.
+    pub balance: Balance,
+    /// Whether endpoints may have loopback addresses. Default false; true with `--manifests`.
+    pub allow_loopback: bool,
+    /// The time at which certificates are judged, in seconds since the Unix epoch. Moved on by `Input::advance`.
+    pub now: i64,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            class: "tidegate".into(),
+            controller: "tidegate.dev/ingress-controller".into(),
+            serve_classless: false,
+            default_class_applies: false,
+            default_certificate: None,
+            default_backend: None,
+            ssl_redirect: true,
+            balance: Balance::default(),
+            allow_loopback: false,
+            now: 0,
+        }
+    }
+}

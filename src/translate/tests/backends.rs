@@ -1,0 +1,155 @@
+//! Backends: what can be forwarded to, and what is answered instead (semantics 4.4).
+
+use std::sync::Arc;
+
+use super::builders::*;
+use crate::model::{Action, EndpointPort, PortRef, ProblemCode, Protocol, Severity, UpstreamSpec};
+use crate::source::objects::{Backend, Change, PathKind, PortValue, Service, ServiceKind};
+
+/// One Ingress with this backend under `/x` and a sound one beside it, in a world with these.
+fn with_backend(backend: Backend, more: impl IntoIterator<Item = Change>) -> World {
+    let paths = [path(PathKind::Prefix, "/x", backend), prefix("/", "a")];
+    world(more.into_iter().chain([ingress("web").rule("a.example", &paths).change()]))
+}
+
+fn upstream(world: &World) -> Arc<UpstreamSpec> {
+    match &world.host("a.example").routes[0].action {
+        Action::Forward(upstream) => upstream.clone(),
+        Action::Reply(reply) => panic!("{reply:?}: {:#?}", world.problems),
+    }
+}
+
+/// What a faulty backend comes to: its answer, and its code at its field below the backend.
+fn fault(world: &World) -> (String, ProblemCode, String) {
+    assert_eq!(world.routes("a.example")[1], "/ → shop/a:80", "the neighbour is served");
+    let answer = world.routes("a.example")[0].strip_prefix("/x → ").unwrap().to_owned();
+    let problem = world.only_problem();
+    assert_eq!(problem.severity, Severity::Error);
+    assert!(problem.message.contains(&answer), "{answer} is in {problem}");
+    let field = problem.field.strip_prefix("spec.rules[0].http.paths[0].backend").unwrap();
+    (answer, problem.code, field.to_owned())
+}
+
+#[test]
+fn rule_28_a_resource_backend_is_404_for_its_path() {
+    let world = with_backend(Backend::Resource("StorageBucket/icons".into()), []);
+    assert_eq!(fault(&world), ("404".into(), ProblemCode::UnsupportedBackend, ".resource".into()));
+}
+
+#[test]
+fn rule_28_a_backend_that_is_neither_or_both_is_503() {
+    let world = with_backend(Backend::Invalid, []);
+    assert_eq!(fault(&world), ("503".into(), ProblemCode::InvalidField, String::new()));
+}
+
+#[test]
+fn rule_29_ports_are_found_by_number_or_name_and_go_to_slices_by_name() {
+    let mut two = service("two");
+    two.ports = vec![port("http", 80, 8080), port("admin", 81, 9090)];
+    let endpoint_port = EndpointPort::Named { name: "admin".into(), otherwise: 9090 };
+    let by_number = with_backend(backend("two", 81), [of_service(two.clone())]);
+    assert_eq!(upstream(&by_number).endpoint_port, endpoint_port);
+    assert_eq!(upstream(&by_number).port, PortRef::Number(81));
+    let by_name = with_backend(backend_by_name("two", "admin"), [of_service(two)]);
+    assert_eq!(upstream(&by_name).endpoint_port, endpoint_port);
+    assert_eq!(upstream(&by_name).port, PortRef::Name("admin".into()));
+}
+
+#[test]
+fn rule_30_services_of_other_namespaces_are_not_seen() {
+    let world = with_backend(backend("elsewhere", 80), [of_service(service("other/elsewhere"))]);
+    assert_eq!(fault(&world), ("503".into(), ProblemCode::ServiceNotFound, ".service.name".into()));
+}
+
+#[test]
+fn rule_31_a_missing_service_or_port_is_503_for_its_path() {
+    let missing = with_backend(backend("missing", 80), []);
+    assert_eq!(fault(&missing), ("503".into(), ProblemCode::ServiceNotFound, ".service.name".into()));
+    for backend in [backend("a", 81), backend_by_name("a", "https")] {
+        let world = with_backend(backend, []);
+        assert_eq!(fault(&world), ("503".into(), ProblemCode::PortNotFound, ".service.port".into()));
+        assert!(world.problems[0].remedy.contains("80 (http)"), "{}", world.problems[0]);
+    }
+}
+
+#[test]
+fn rule_31_what_is_no_port_is_503_for_its_path() {
+    let none = Backend::Service { name: "a".into(), port: None };
+    let nameless = Backend::Service { name: "a".into(), port: Some(PortValue::Name("".into())) };
+    for backend in [none, nameless, backend("a", 0), backend("a", -1), backend("a", 65_536)] {
+        let world = with_backend(backend, []);
+        assert_eq!(fault(&world), ("503".into(), ProblemCode::InvalidField, ".service.port".into()));
+    }
+}
+
+#[test]
+fn rule_32_headless_services_are_like_others_and_without_ports_the_number_is_used() {
+    let mut headless = Service { kind: ServiceKind::Headless, ..service("headless") };
+    let world = with_backend(backend("headless", 80), [of_service(headless.clone())]);
+    assert_eq!(upstream(&world).endpoint_port, EndpointPort::Named { name: "http".into(), otherwise: 8080 });
+
+    headless.ports.clear();
+    let world = with_backend(backend("headless", 9000), [of_service(headless.clone())]);
+    assert_eq!(upstream(&world).endpoint_port, EndpointPort::Fixed(9000));
+    let world = with_backend(backend_by_name("headless", "http"), [of_service(headless)]);
+    assert_eq!(fault(&world), ("503".into(), ProblemCode::PortNotFound, ".service.port".into()));
+}
+
+#[test]
+fn rule_34_external_names_are_not_served() {
+    let external = Service { kind: ServiceKind::ExternalName("localhost".into()), ..service("external") };
+    let world = with_backend(backend("external", 80), [of_service(external)]);
+    assert_eq!(fault(&world), ("503".into(), ProblemCode::UnsupportedService, ".service.name".into()));
+}
+
+#[test]
+fn rule_42_app_protocol_decides_what_is_spoken() {
+    for (app_protocol, expected) in [
+        (None, Some(Protocol::Http1)),
+        (Some("http"), Some(Protocol::Http1)),
+        (Some("kubernetes.io/http"), Some(Protocol::Http1)),
+        (Some("kubernetes.io/ws"), Some(Protocol::Http1)),
+        (Some("ws"), Some(Protocol::Http1)),
+        (Some("example.com/own"), Some(Protocol::Http1)),
+        (Some("kubernetes.io/h2c"), Some(Protocol::H2c)),
+        (Some("h2c"), Some(Protocol::H2c)),
+        (Some("grpc"), Some(Protocol::H2c)),
+        (Some("https"), None),
+        (Some("grpcs"), None),
+        (Some("kubernetes.io/wss"), None),
+        (Some("wss"), None),
+    ] {
+        let mut special = service("special");
+        special.ports[0].app_protocol = app_protocol.map(Into::into);
+        let world = with_backend(backend("special", 80), [of_service(special)]);
+        match expected {
+            Some(protocol) => {
+                assert_eq!(upstream(&world).protocol, protocol, "{app_protocol:?}");
+                assert_eq!(world.problems(), [""; 0]);
+            }
+            None => {
+                let (answer, code, _) = fault(&world);
+                assert_eq!((answer.as_str(), code), ("503", ProblemCode::UnsupportedProtocol), "{app_protocol:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn rule_43_ports_other_than_tcp_are_503() {
+    let mut udp = service("udp");
+    udp.ports[0].is_tcp = false;
+    let world = with_backend(backend("udp", 80), [of_service(udp.clone())]);
+    assert_eq!(fault(&world), ("503".into(), ProblemCode::UnsupportedProtocol, ".service.port".into()));
+
+    udp.ports.push(port("tcp", 80, 8081));
+    let world = with_backend(backend("udp", 80), [of_service(udp)]);
+    assert_eq!(upstream(&world).endpoint_port, EndpointPort::Named { name: "tcp".into(), otherwise: 8081 });
+}
+
+#[test]
+fn equal_backends_of_different_routes_are_one_upstream() {
+    let world = world([ingress("web").rule("a.example", &[prefix("/x", "a"), exact("/y", "a")]).change()]);
+    let routes = &world.host("a.example").routes;
+    assert_eq!(routes[0].action, routes[1].action);
+}

@@ -1,0 +1,143 @@
+//! What a change touches: no less than it must, and no more than it need.
+
+use std::sync::Arc;
+
+use super::builders::*;
+use crate::model::{ObjectKind, ObjectRef, UnitKey};
+use crate::source::objects::{Change, Service};
+use crate::translate::{Input, Settings, Touched};
+
+fn units(touched: &Touched) -> Vec<String> {
+    let text = |key: &UnitKey| match key {
+        UnitKey::Host(pattern) => pattern.to_string(),
+        UnitKey::DefaultCertificate => "default certificate".into(),
+        UnitKey::Object(object) => object.to_string(),
+    };
+    touched.units.iter().map(text).collect()
+}
+
+fn services(touched: &Touched) -> Vec<String> {
+    touched.services.iter().map(ToString::to_string).collect()
+}
+
+/// 100 Ingresses with a host, a Service, a slice and a Secret each, and one certificate for all.
+fn loaded() -> Input {
+    let mut input = Input::new(Settings::default());
+    let cert = certificate(&["*.example"]);
+    input.apply(of_class(our_class()));
+    for n in 0..100 {
+        for change in objects(n, &cert) {
+            input.apply(change);
+        }
+    }
+    input
+}
+
+fn objects(n: usize, cert: &Arc<crate::model::Certificate>) -> [Change; 4] {
+    let (service_name, host) = (format!("s{n}"), format!("h{n}.example"));
+    [
+        ingress(&format!("i{n}"))
+            .rule(&host, &[prefix("/", &service_name)])
+            .tls(&[&host], Some(&format!("cert{n}")))
+            .change(),
+        of_service(service(&service_name)),
+        of_slice(slice(&format!("slice{n}"), &service_name, &[ready("10.0.0.1")])),
+        secret(&format!("cert{n}"), cert),
+    ]
+}
+
+#[test]
+fn an_unchanged_object_touches_nothing() {
+    let mut input = Input::new(Settings::default());
+    let cert = certificate(&["*.example"]);
+    for change in objects(1, &cert).into_iter().chain([of_class(our_class()), broken_secret("other")]) {
+        assert!(!input.apply(change.clone()).is_empty() || matches!(change, Change::Secret(..)));
+        assert!(input.apply(change).is_empty());
+    }
+    for gone in [
+        Change::Ingress(name("x"), None),
+        Change::IngressClass("x".into(), None),
+        Change::Service(name("x"), None),
+        Change::EndpointSlice(name("x"), None),
+        Change::Secret(name("x"), None),
+    ] {
+        assert!(input.apply(gone).is_empty());
+    }
+}
+
+#[test]
+fn an_ingress_touches_the_hosts_it_names_and_named_and_itself() {
+    let mut input = loaded();
+    let moved = ingress("i7").rule("h8.example", &[prefix("/x", "s7")]).tls(&["new.example"], None).change();
+    let touched = input.apply(moved);
+    assert_eq!(units(&touched), ["h7.example", "h8.example", "new.example", "Ingress shop/i7"]);
+    assert_eq!(services(&touched), [""; 0]);
+}
+
+#[test]
+fn a_service_touches_the_hosts_that_forward_to_it_and_its_endpoints() {
+    let mut input = loaded();
+    input.apply(
+        ingress("two").rule("uses.example", &[prefix("/", "s7")]).rule("not.example", &[prefix("/", "s8")]).change(),
+    );
+    let touched = input.apply(of_service(Service { prefers_ipv6: true, ..service("s7") }));
+    assert_eq!(units(&touched), ["h7.example", "uses.example", "Ingress shop/i7", "Ingress shop/two"]);
+    assert_eq!(services(&touched), ["shop/s7"]);
+}
+
+#[test]
+fn rule_35_a_slice_touches_the_endpoints_of_its_old_and_its_new_service() {
+    let mut input = loaded();
+    let touched = input.apply(of_slice(slice("slice7", "s8", &[ready("10.0.0.1")])));
+    assert_eq!(units(&touched), ["EndpointSlice shop/slice7"]);
+    assert_eq!(services(&touched), ["shop/s7", "shop/s8"]);
+}
+
+#[test]
+fn rule_57_a_secret_touches_the_hosts_it_serves() {
+    let mut input = loaded();
+    let touched = input.apply(secret("cert7", &certificate(&["h7.example"])));
+    assert_eq!(units(&touched), ["h7.example", "Ingress shop/i7"]);
+    assert_eq!(services(&touched), [""; 0]);
+    assert!(input.apply(secret("unused", &certificate(&["h7.example"]))).is_empty());
+}
+
+#[test]
+fn rule_49_a_class_touches_the_ingresses_that_ask_for_it() {
+    let mut input = loaded();
+    input.apply(ingress("later").class(Some("later")).rule("later.example", &[prefix("/", "s1")]).change());
+    let touched = input.apply(of_class(class("later", "tidegate.dev/ingress-controller")));
+    assert_eq!(units(&touched), ["later.example", "Ingress shop/later", "IngressClass later"]);
+}
+
+#[test]
+fn rule_77_everything_deleted_leaves_nothing() {
+    let mut input = loaded();
+    let cert = certificate(&["*.example"]);
+    for n in 0..100 {
+        for change in objects(n, &cert) {
+            let gone = match change {
+                Change::Ingress(name, _) => Change::Ingress(name, None),
+                Change::IngressClass(name, _) => Change::IngressClass(name, None),
+                Change::Service(name, _) => Change::Service(name, None),
+                Change::EndpointSlice(name, _) => Change::EndpointSlice(name, None),
+                Change::Secret(name, _) => Change::Secret(name, None),
+            };
+            input.apply(gone);
+        }
+    }
+    let (snapshot, findings) = crate::translate::snapshot(&input);
+    assert!(snapshot.hosts.is_empty() && findings.is_empty());
+    assert_eq!(input.index().hosts().count() + input.index().secrets().count(), 0);
+}
+
+#[test]
+fn a_faulty_slice_is_judged_again_when_an_ingress_comes_to_use_it() {
+    let mut input = Input::new(Settings::default());
+    input.apply(of_class(our_class()));
+    input.apply(of_service(service("a")));
+    input.apply(of_slice(slice("bad", "a", &[ready("127.0.0.1")])));
+    let touched = input.apply(ingress("web").default_backend(backend("a", 80)).change());
+    let object = ObjectRef { kind: ObjectKind::EndpointSlice, name: name("bad") };
+    assert!(touched.units.contains(&UnitKey::Object(object)));
+}

@@ -1,0 +1,12 @@
+//! Tests of translation as a whole: objects in, units out.
+
+mod annotations;
+mod backends;
+mod builders;
+mod classes;
+mod endpoints;
+mod hosts;
+mod incremental;
+mod paths;
+mod properties;
+mod tls;

@@ -1,0 +1,267 @@
+//! The two paths to a snapshot agree: unit by unit after each change, and all at once.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, LazyLock};
+
+use proptest::prelude::*;
+use proptest::sample::select;
+
+use super::builders::*;
+use crate::model::{Certificate, PortRef, Snapshot};
+use crate::source::objects::*;
+use crate::translate::{Findings, Input, Settings, merge, snapshot, unit};
+
+const HOSTS: [&str; 6] = ["", "a.example", "b.example", "*.example", "*.Example", "1.2.3.4"];
+const PATHS: [&str; 7] = ["/", "/x", "/x/", "/%78", "/y", "bad", ""];
+const SERVICES: [&str; 4] = ["s1", "s2", "s3", "default"];
+const SECRETS: [&str; 3] = ["c1", "c2", "c3"];
+const CLASSES: [&str; 3] = ["tidegate", "edge", "nginx"];
+const NAMESPACES: [&str; 2] = ["shop", "zoo"];
+
+static CERTIFICATES: LazyLock<Vec<Arc<Certificate>>> = LazyLock::new(|| {
+    vec![
+        certificate(&["a.example", "b.example"]),
+        certificate(&["*.example"]),
+        certificate_with(&["a.example"], (2020, 2021), &rcgen::PKCS_ECDSA_P256_SHA256),
+        certificate_with(&["*.example", "a.example"], (2020, 2040), &rcgen::PKCS_ED25519),
+    ]
+});
+
+fn text<const N: usize>(of: [&'static str; N]) -> impl Strategy<Value = Arc<str>> {
+    select(of.to_vec()).prop_map(Into::into)
+}
+
+fn object_name<const N: usize>(of: [&'static str; N]) -> impl Strategy<Value = crate::model::ObjectName> {
+    (text(NAMESPACES), text(of)).prop_map(|(namespace, name)| crate::model::ObjectName::new(namespace, name))
+}
+
+fn some_backend() -> impl Strategy<Value = Backend> {
+    prop_oneof![
+        8 => (text(SERVICES), prop_oneof![
+            Just(PortValue::Number(80)), Just(PortValue::Number(81)), Just(PortValue::Name("http".into()))
+        ]).prop_map(|(name, port)| Backend::Service { name, port: Some(port) }),
+        1 => Just(Backend::Resource("Bucket/x".into())),
+        1 => Just(Backend::Invalid),
+    ]
+}
+
+fn some_path() -> impl Strategy<Value = Path> {
+    let kind = select(vec![
+        PathKind::Exact,
+        PathKind::Prefix,
+        PathKind::Prefix,
+        PathKind::ImplementationSpecific,
+        PathKind::Unknown("".into()),
+    ]);
+    (text(PATHS), kind, some_backend()).prop_map(|(path, kind, backend)| Path { path, kind, backend })
+}
+
+fn some_ingress() -> impl Strategy<Value = Change> {
+    let rule = (text(HOSTS), prop::option::weighted(0.8, prop::collection::vec(some_path(), 0..3)));
+    let entry = (prop::collection::vec(text(HOSTS), 0..3), prop::option::weighted(0.8, text(SECRETS)));
+    let annotation = select(vec![
+        ("tidegate.dev/balance", "round-robin"),
+        ("tidegate.dev/ssl-redirect", "false"),
+        ("tidegate.dev/ssl-redirekt", "false"),
+        ("kubernetes.io/ingress.class", "tidegate"),
+        ("kubernetes.io/ingress.class", "nginx"),
+    ]);
+    let parts = (
+        object_name(["i1", "i2", "i3"]),
+        0i64..3,
+        prop::option::weighted(0.9, text(CLASSES)),
+        prop::collection::vec(annotation, 0..2),
+        prop::option::of(some_backend()),
+        prop::collection::vec(rule, 0..3),
+        prop::collection::vec(entry, 0..3),
+    );
+    parts.prop_map(|(name, created, class, annotations, default_backend, rules, tls)| {
+        let annotations: BTreeMap<_, _> = annotations.into_iter().map(|(k, v)| (k.into(), v.into())).collect();
+        let rules = rules.into_iter().map(|(host, paths)| Rule { host, paths }).collect();
+        let tls = tls.into_iter().map(|(hosts, secret)| TlsEntry { hosts, secret }).collect();
+        let ingress = Ingress { name: name.clone(), created, class, annotations, default_backend, rules, tls };
+        Change::Ingress(name, Some(Arc::new(ingress)))
+    })
+}
+
+fn some_class() -> impl Strategy<Value = Change> {
+    (text(CLASSES), any::<bool>(), any::<bool>(), any::<bool>()).prop_map(|(name, ours, parameters, is_default)| {
+        let controller = if ours { "tidegate.dev/ingress-controller" } else { "other" };
+        let parameters = parameters.then(|| "Proxy/x".into());
+        of_class(IngressClass { name, controller: controller.into(), parameters, is_default })
+    })
+}
+
+fn some_service() -> impl Strategy<Value = Change> {
+    let kind = select(vec![ServiceKind::Cluster, ServiceKind::Headless, ServiceKind::ExternalName("x".into())]);
+    let parts = (object_name(SERVICES), kind, 0u8..4, select(vec![None, Some("h2c"), Some("https")]), any::<bool>());
+    parts.prop_map(|(name, kind, ports, app_protocol, prefers_ipv6)| {
+        let mut http = port("http", 80, 8080);
+        http.app_protocol = app_protocol.map(Into::into);
+        let ports = match ports {
+            0 => vec![],
+            1 => vec![ServicePort { is_tcp: false, ..http }],
+            _ => vec![http, port("admin", 81, 9090)],
+        };
+        of_service(Service { name, kind, ports, prefers_ipv6 })
+    })
+}
+
+fn some_slice() -> impl Strategy<Value = Change> {
+    let addresses = prop::collection::vec(select(vec!["10.0.0.1", "10.0.0.2", "127.0.0.1", "2001:db8::1"]), 0..3);
+    let parts = (object_name(["e1", "e2"]), prop::option::of(text(SERVICES)), addresses, any::<bool>());
+    parts.prop_map(|(name, service, addresses, is_fqdn)| {
+        let endpoints: Vec<_> = addresses.into_iter().map(ready).collect();
+        let addresses = if is_fqdn { AddressKind::Other } else { AddressKind::IPv4 };
+        of_slice(EndpointSlice { name, service, addresses, ..slice("x", "x", &endpoints) })
+    })
+}
+
+fn some_secret() -> impl Strategy<Value = Change> {
+    (object_name(SECRETS), 0..CERTIFICATES.len() + 1).prop_map(|(name, which)| {
+        let certificate = CERTIFICATES.get(which).cloned().ok_or(SecretFault::Missing("tls.crt"));
+        Change::Secret(name.clone(), Some(Arc::new(Secret { name, certificate, last_good: None })))
+    })
+}
+
+fn some_object() -> impl Strategy<Value = Change> {
+    prop_oneof![4 => some_ingress(), 1 => some_class(), 2 => some_service(), 1 => some_slice(), 1 => some_secret()]
+}
+
+fn some_change() -> impl Strategy<Value = Change> {
+    (some_object(), prop::bool::weighted(0.2)).prop_map(|(change, delete)| if delete { gone(change) } else { change })
+}
+
+fn gone(change: Change) -> Change {
+    match change {
+        Change::Ingress(name, _) => Change::Ingress(name, None),
+        Change::IngressClass(name, _) => Change::IngressClass(name, None),
+        Change::Service(name, _) => Change::Service(name, None),
+        Change::EndpointSlice(name, _) => Change::EndpointSlice(name, None),
+        Change::Secret(name, _) => Change::Secret(name, None),
+    }
+}
+
+fn settings() -> impl Strategy<Value = Settings> {
+    (any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>()).prop_map(
+        |(classless, default, certificate, backend)| Settings {
+            serve_classless: classless,
+            default_class_applies: default,
+            default_certificate: certificate.then(|| name("shop/c1")),
+            default_backend: backend.then(|| (name("shop/default"), PortRef::Number(80))),
+            now: NOW,
+            ..Settings::default()
+        },
+    )
+}
+
+/// The endpoints of all upstreams of a snapshot.
+fn endpoints(input: &Input, snapshot: &Snapshot) -> BTreeMap<crate::model::UpstreamSpec, Vec<std::net::SocketAddr>> {
+    let routes = snapshot.hosts.values().flat_map(|host| host.routes.iter().chain(&host.fallback));
+    let upstreams = routes.filter_map(|route| match &route.action {
+        crate::model::Action::Forward(upstream) => Some(upstream),
+        crate::model::Action::Reply(_) => None,
+    });
+    let filled =
+        |spec: &crate::model::UpstreamSpec| crate::translate::endpoints(input.objects(), spec, input.settings());
+    upstreams.map(|upstream| ((**upstream).clone(), filled(upstream))).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    #[test]
+    fn rule_72_unit_by_unit_comes_to_the_same_as_all_at_once(
+        settings in settings(), changes in prop::collection::vec(some_change(), 1..40)
+    ) {
+        let mut input = Input::new(settings);
+        let (mut kept, mut findings) = snapshot(&input);
+        let mut filled = endpoints(&input, &kept);
+        for (at, change) in changes.into_iter().enumerate() {
+            let touched = if at % 10 == 9 { input.advance(NOW + at as i64 * 40_000_000) } else { input.apply(change) };
+            for key in &touched.units {
+                let before = kept.clone();
+                let differs = merge(&mut kept, &mut findings, key, unit(&input, key));
+                prop_assert_eq!(differs, before != kept);
+            }
+            let fresh = endpoints(&input, &kept);
+            filled.retain(|spec, _| fresh.contains_key(spec) && !touched.services.contains(&spec.service));
+            for (spec, addresses) in &fresh {
+                filled.entry(spec.clone()).or_insert_with(|| addresses.clone());
+            }
+            let full: (Snapshot, Findings) = snapshot(&input);
+            prop_assert_eq!(&kept, &full.0);
+            prop_assert_eq!(&findings, &full.1);
+            prop_assert_eq!(&filled, &fresh);
+        }
+    }
+
+    #[test]
+    fn rule_72_the_order_of_arrival_does_not_matter(
+        settings in settings(),
+        (objects, shuffled) in prop::collection::vec(some_object(), 1..20).prop_flat_map(|objects| {
+            // One version of each object: with several the last one would win, which is history.
+            let unique: BTreeMap<_, _> = objects.into_iter().map(|change| (change.object(), change)).collect();
+            let unique: Vec<_> = unique.into_values().collect();
+            (Just(unique.clone()), Just(unique).prop_shuffle())
+        })
+    ) {
+        let translated = |changes: Vec<Change>| {
+            let mut input = Input::new(settings.clone());
+            changes.into_iter().for_each(|change| { input.apply(change); });
+            let (snapshot, findings) = snapshot(&input);
+            let endpoints = endpoints(&input, &snapshot);
+            (snapshot, findings, endpoints)
+        };
+        prop_assert_eq!(translated(objects), translated(shuffled));
+    }
+
+    #[test]
+    fn rule_75_no_object_makes_translation_panic_or_harms_its_neighbour(objects in prop::collection::vec(some_object(), 0..20)) {
+        let sound = ingress("quiet/web").created(-1).rule("quiet.example", &[prefix("/", "s")]).change();
+        let service = of_service(service("quiet/s"));
+        let class = of_class(our_class());
+        let alone = world([sound.clone(), service.clone()]);
+        let crowded = world(objects.into_iter().chain([sound, service, class]));
+        prop_assert_eq!(crowded.host("quiet.example"), alone.host("quiet.example"));
+    }
+}
+
+#[test]
+fn rule_72_all_orders_of_one_site_give_the_same() {
+    let objects = [
+        of_class(our_class()),
+        ingress("web").rule("a.example", &[prefix("/", "a")]).tls(&[], Some("cert")).change(),
+        of_service(service("a")),
+        of_slice(slice("e", "a", &[ready("10.0.0.1")])),
+        secret("cert", &CERTIFICATES[0]),
+    ];
+    let mut orders = vec![vec![]];
+    for n in 0..objects.len() {
+        orders = orders
+            .into_iter()
+            .flat_map(|order: Vec<usize>| {
+                (0..=n).map(move |at| {
+                    let mut order = order.clone();
+                    order.insert(at, n);
+                    order
+                })
+            })
+            .collect();
+    }
+    assert_eq!(orders.len(), 120);
+    let results = orders.into_iter().map(|order| {
+        let mut input = Input::new(Settings { now: NOW, ..Settings::default() });
+        let (mut kept, mut findings) = snapshot(&input);
+        for at in order {
+            for key in input.apply(objects[at].clone()).units {
+                merge(&mut kept, &mut findings, &key, unit(&input, &key));
+            }
+        }
+        let endpoints = endpoints(&input, &kept);
+        (kept, findings, endpoints)
+    });
+    let results: Vec<_> = results.collect();
+    assert!(results.iter().all(|result| *result == results[0]));
+    assert_eq!((results[0].0.hosts.len(), results[0].1.len(), results[0].2.len()), (1, 0, 1));
+}

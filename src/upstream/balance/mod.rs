@@ -1,0 +1,126 @@
+//! Which endpoint of a set is next. Pure: the turn, the time and what was tried already are given.
+//!
+//! Every request takes a turn, a number that only grows, so `turn % n` walks the set in order and idle traffic is
+//! perfectly even. Where the one whose turn it is cannot serve, and where a second one is wanted to compare with, the
+//! other is found at a distance scattered by the turn: simulated with ten endpoints of which one is thirty times
+//! slower, always taking the next one gives its neighbours 20 % more than the sound ones' average, this under 5 %.
+
+use std::cell::Cell;
+use std::sync::Arc;
+
+use tokio::time::Instant;
+
+use crate::model::Balance;
+use crate::upstream::endpoint::Endpoint;
+
+/// The endpoints that one request has tried: at most three (the first and two more, retry table of the docs).
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Tried([u64; 3]);
+
+impl Tried {
+    /// Nothing tried.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Remembers an endpoint id. A fourth is not remembered.
+    pub fn add(&mut self, id: u64) {
+        if let Some(free) = self.0.iter_mut().find(|slot| **slot == 0) {
+            *free = id;
+        }
+    }
+
+    /// Whether this endpoint was tried.
+    pub fn contains(&self, id: u64) -> bool {
+        self.0.contains(&id)
+    }
+
+    /// How many were tried.
+    pub fn len(&self) -> usize {
+        self.0.iter().filter(|id| **id != 0).count()
+    }
+
+    /// Whether none was tried: this is the first attempt.
+    pub fn is_empty(&self) -> bool {
+        self.0[0] == 0
+    }
+}
+
+/// The endpoint for this turn; `None` only if all were tried already (or there is none).
+///
+/// Suspects are passed over, except: one whose time is over is probed by a first attempt in its own turn; when more
+/// than half of the set is suspect, first attempts take no notice (the cause is likelier ours, and the rest would be
+/// overrun); and when nothing else is left.
+pub(super) fn choose<'a>(
+    balance: Balance,
+    endpoints: &'a [Arc<Endpoint>],
+    turn: usize,
+    tried: &Tried,
+    now: Instant,
+) -> Option<&'a Arc<Endpoint>> {
+    let is_first_attempt = tried.is_empty();
+    if is_first_attempt {
+        let own = endpoints.get(turn.checked_rem(endpoints.len())?)?;
+        if own.claim_probe(now) {
+            return Some(own);
+        }
+    }
+    let met_suspect = Cell::new(false);
+    let is_sound = |endpoint: &Endpoint| {
+        let is_suspect = endpoint.is_suspect();
+        met_suspect.set(met_suspect.get() | is_suspect);
+        !is_suspect && !tried.contains(endpoint.id())
+    };
+    let sound = best(balance, endpoints, turn, is_sound);
+    if !met_suspect.get() {
+        return sound;
+    }
+    let sound = sound.filter(|_| !is_first_attempt || !are_most_suspect(endpoints));
+    sound.or_else(|| best(balance, endpoints, turn, |endpoint| !tried.contains(endpoint.id())))
+}
+
+fn are_most_suspect(endpoints: &[Arc<Endpoint>]) -> bool {
+    endpoints.iter().filter(|e| e.is_suspect()).count() * 2 > endpoints.len()
+}
+
+/// The first that may serve, or the first two compared.
+fn best(
+    balance: Balance,
+    endpoints: &[Arc<Endpoint>],
+    turn: usize,
+    may_serve: impl Fn(&Endpoint) -> bool,
+) -> Option<&Arc<Endpoint>> {
+    let mut candidates = in_order(endpoints, turn).filter(|endpoint| may_serve(endpoint));
+    let first = candidates.next()?;
+    match balance {
+        Balance::RoundRobin => Some(first),
+        Balance::LeastInFlight => {
+            // An idle one cannot be beaten: the second need not be looked at.
+            let load = first.in_flight();
+            let lighter = if load == 0 { None } else { candidates.next().filter(|second| second.in_flight() < load) };
+            Some(lighter.unwrap_or(first))
+        }
+    }
+}
+
+/// All endpoints: first the one whose turn it is, then the others, beginning at a distance that the turn decides.
+fn in_order(endpoints: &[Arc<Endpoint>], turn: usize) -> impl Iterator<Item = &Arc<Endpoint>> {
+    let count = endpoints.len();
+    (0..count).map(move |step| match step {
+        0 => &endpoints[turn % count],
+        step => {
+            let distance = 1 + scattered(turn).wrapping_add(step - 1) % (count - 1);
+            &endpoints[(turn % count + distance) % count]
+        }
+    })
+}
+
+/// Two multiplicative steps: enough that neither the set's size nor the lap shows.
+fn scattered(turn: usize) -> usize {
+    const GOLDEN: u64 = 0x9E37_79B9_7F4A_7C15;
+    let mixed = (turn as u64).wrapping_mul(GOLDEN);
+    ((mixed ^ (mixed >> 32)).wrapping_mul(GOLDEN) >> 33) as usize
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,246 @@
+//! Idle connections of one shard: per endpoint a stack, last in first out.
+//!
+//! Last in first out keeps a few connections warm and lets the rest grow old and go. A pool belongs to one shard and
+//! is neither shared nor sent. What a connection is and whether its socket is still open, the proxy knows; what age
+//! is too old for which request, it says.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::hash::{BuildHasherDefault, Hasher};
+use std::marker::PhantomData;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use tokio::time::{Duration, Instant};
+
+use crate::upstream::endpoint::Endpoint;
+use crate::upstream::retirement::Retired;
+
+/// How many idle connections a shard keeps, and how long.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PoolConfig {
+    /// Most idle connections kept for one endpoint, per shard; default 256. Zero turns pooling off.
+    pub per_endpoint: usize,
+    /// Most idle connections kept in all, per shard; default 4096.
+    pub total: usize,
+    /// How long an idle connection is kept when its endpoint does not say how long it keeps it. Default 4 s: Node
+    /// and uvicorn close theirs after 5 s.
+    pub idle: Duration,
+    /// How long a connection may have been idle to be used by a request that cannot be repeated (POST, PATCH).
+    /// Default 1 s: gunicorn closes after 2 s.
+    pub post_idle: Duration,
+    /// The longest an idle connection is kept, whatever its endpoint says. Default 60 s.
+    pub longest_idle: Duration,
+}
+
+impl Default for PoolConfig {
+    fn default() -> Self {
+        Self {
+            per_endpoint: 256,
+            total: 4096,
+            idle: Duration::from_secs(4),
+            post_idle: Duration::from_secs(1),
+            longest_idle: Duration::from_secs(60),
+        }
+    }
+}
+
+impl PoolConfig {
+    /// How long to keep a connection whose endpoint said `Keep-Alive: timeout=` so much, or nothing: a second less
+    /// than it says, since its clock began before ours.
+    pub fn idle_timeout(&self, advertised: Option<Duration>) -> Duration {
+        match advertised {
+            Some(timeout) => timeout.saturating_sub(Duration::from_secs(1)).min(self.longest_idle),
+            None => self.idle,
+        }
+    }
+}
+
+/// Why a connection was closed instead of kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// Its endpoint has left its set.
+    Retired,
+    /// The stack of its endpoint, or the pool, is full.
+    Full,
+    /// It may be idle for no time at all.
+    NoTime,
+}
+
+/// What a sweep closed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Swept {
+    /// Connections that were idle for too long.
+    pub expired: usize,
+    /// Connections of retired endpoints.
+    pub retired: usize,
+}
+
+/// The idle connections of one shard. Dropping a `C` must not call back into the pool.
+#[derive(Debug)]
+pub struct Pool<C> {
+    config: PoolConfig,
+    inner: RefCell<Inner<C>>,
+    /// Not `Send`: it belongs to a shard.
+    _shard: PhantomData<Rc<()>>,
+}
+
+#[derive(Debug)]
+struct Inner<C> {
+    stacks: HashMap<u64, Stack<C>, BuildHasherDefault<IdHasher>>,
+    total: usize,
+}
+
+#[derive(Debug)]
+struct Stack<C> {
+    endpoint: Arc<Endpoint>,
+    idle: Vec<Idle<C>>,
+    /// Whether anything was put or taken since the last sweep: a stack in use keeps its memory while empty.
+    is_used: bool,
+}
+
+#[derive(Debug)]
+struct Idle<C> {
+    connection: C,
+    since: Instant,
+    expires: Instant,
+}
+
+impl<C> Pool<C> {
+    /// An empty pool.
+    pub fn new(config: PoolConfig) -> Self {
+        Self { config, inner: RefCell::new(Inner { stacks: HashMap::default(), total: 0 }), _shard: PhantomData }
+    }
+
+    /// What it was made with.
+    pub fn config(&self) -> &PoolConfig {
+        &self.config
+    }
+
+    /// How many idle connections there are.
+    pub fn len(&self) -> usize {
+        self.inner.borrow().total
+    }
+
+    /// Whether there is no idle connection.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The connection that became idle last, if it did so at most `max_idle` ago. Closes expired ones on the way.
+    pub fn take(&self, endpoint_id: u64, max_idle: Duration, now: Instant) -> Option<C> {
+        let mut inner = self.inner.borrow_mut();
+        let Inner { stacks, total } = &mut *inner;
+        let stack = stacks.get_mut(&endpoint_id)?;
+        stack.is_used = true;
+        while let Some(top) = stack.idle.last() {
+            let is_expired = top.expires <= now;
+            if !is_expired && now.saturating_duration_since(top.since) > max_idle {
+                return None;
+            }
+            let top = stack.idle.pop()?;
+            *total -= 1;
+            if !is_expired {
+                return Some(top.connection);
+            }
+        }
+        None
+    }
+
+    /// Keeps a connection for at most `idle_timeout`, or closes it and says why.
+    pub fn put(
+        &self,
+        endpoint: &Arc<Endpoint>,
+        connection: C,
+        now: Instant,
+        idle_timeout: Duration,
+    ) -> Result<(), Refusal> {
+        if endpoint.is_retired() {
+            return Err(Refusal::Retired);
+        }
+        if idle_timeout.is_zero() {
+            return Err(Refusal::NoTime);
+        }
+        let mut inner = self.inner.borrow_mut();
+        let Inner { stacks, total } = &mut *inner;
+        if *total >= self.config.total || self.config.per_endpoint == 0 {
+            return Err(Refusal::Full);
+        }
+        let stack = match stacks.entry(endpoint.id()) {
+            Entry::Occupied(entry) => entry.into_mut(),
+            Entry::Vacant(entry) => {
+                entry.insert(Stack { endpoint: Arc::clone(endpoint), idle: Vec::new(), is_used: true })
+            }
+        };
+        if stack.idle.len() >= self.config.per_endpoint {
+            return Err(Refusal::Full);
+        }
+        stack.is_used = true;
+        stack.idle.push(Idle { connection, since: now, expires: now + idle_timeout });
+        *total += 1;
+        Ok(())
+    }
+
+    /// Closes expired connections and those of retired endpoints, and gives back the memory of stacks that were not
+    /// used since the last sweep. To be called about once a second.
+    pub fn sweep(&self, now: Instant) -> Swept {
+        let mut inner = self.inner.borrow_mut();
+        let mut swept = Swept::default();
+        inner.stacks.retain(|_, stack| {
+            if stack.endpoint.is_retired() {
+                swept.retired += stack.idle.len();
+                return false;
+            }
+            let before = stack.idle.len();
+            stack.idle.retain(|idle| idle.expires > now);
+            swept.expired += before - stack.idle.len();
+            std::mem::take(&mut stack.is_used) || !stack.idle.is_empty()
+        });
+        inner.total -= swept.expired + swept.retired;
+        swept
+    }
+
+    /// Closes the connections of retired endpoints, as announced; tells how many.
+    pub fn forget(&self, retired: Retired, now: Instant) -> usize {
+        match retired {
+            Retired::One(id) => {
+                let mut inner = self.inner.borrow_mut();
+                let closed = inner.stacks.remove(&id).map_or(0, |stack| stack.idle.len());
+                inner.total -= closed;
+                closed
+            }
+            Retired::Many => self.sweep(now).retired,
+        }
+    }
+
+    /// Closes everything, as at the end of a drain; tells how many.
+    pub fn clear(&self) -> usize {
+        let mut inner = self.inner.borrow_mut();
+        inner.stacks.clear();
+        std::mem::take(&mut inner.total)
+    }
+}
+
+/// Endpoint ids are a sequence: one multiplication spreads them over the map's tag bits.
+#[derive(Default)]
+struct IdHasher(u64);
+
+impl Hasher for IdHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.write_u64(self.0 ^ u64::from(*byte));
+        }
+    }
+
+    fn write_u64(&mut self, id: u64) {
+        self.0 = id.wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,170 @@
+use proptest::prelude::*;
+
+use super::*;
+
+const LONG: Duration = Duration::from_secs(3600);
+const IDLE: Duration = Duration::from_secs(4);
+
+fn endpoint() -> Arc<Endpoint> {
+    Endpoint::new(([127, 0, 0, 1], 80).into(), Instant::now())
+}
+
+#[test]
+fn the_last_one_in_is_the_first_out() {
+    let (pool, endpoint, now) = (Pool::new(PoolConfig::default()), endpoint(), Instant::now());
+    for connection in 1..=3 {
+        pool.put(&endpoint, connection, now, IDLE).unwrap();
+    }
+    let taken: Vec<_> = std::iter::from_fn(|| pool.take(endpoint.id(), LONG, now)).collect();
+    assert_eq!((taken, pool.len()), (vec![3, 2, 1], 0));
+    assert_eq!(pool.take(endpoint.id() + 1, LONG, now), None);
+}
+
+#[test]
+fn one_idle_for_too_long_for_this_request_is_left_for_another() {
+    let (pool, endpoint, now) = (Pool::new(PoolConfig::default()), endpoint(), Instant::now());
+    pool.put(&endpoint, 1, now, IDLE).unwrap();
+    let later = now + Duration::from_millis(1001);
+    assert_eq!(pool.take(endpoint.id(), pool.config().post_idle, later), None);
+    assert_eq!(pool.take(endpoint.id(), LONG, later), Some(1));
+}
+
+#[test]
+fn an_expired_one_is_closed_and_what_is_below_it_may_still_serve() {
+    let (pool, endpoint, now) = (Pool::new(PoolConfig::default()), endpoint(), Instant::now());
+    pool.put(&endpoint, 1, now, LONG).unwrap();
+    pool.put(&endpoint, 2, now, IDLE).unwrap();
+    assert_eq!(pool.take(endpoint.id(), LONG, now + IDLE), Some(1));
+    assert!(pool.is_empty());
+}
+
+#[test]
+fn full_stacks_full_pools_retired_endpoints_and_no_time_are_refused() {
+    let config = PoolConfig { per_endpoint: 2, total: 3, ..PoolConfig::default() };
+    let (pool, one, two, now) = (Pool::new(config), endpoint(), endpoint(), Instant::now());
+    assert_eq!(pool.put(&one, 1, now, Duration::ZERO), Err(Refusal::NoTime));
+    assert_eq!((pool.put(&one, 1, now, IDLE), pool.put(&one, 2, now, IDLE)), (Ok(()), Ok(())));
+    assert_eq!(pool.put(&one, 3, now, IDLE), Err(Refusal::Full));
+    assert_eq!((pool.put(&two, 3, now, IDLE), pool.put(&two, 4, now, IDLE)), (Ok(()), Err(Refusal::Full)));
+    two.retire();
+    assert_eq!(pool.put(&two, 4, now, IDLE), Err(Refusal::Retired));
+    assert_eq!((pool.len(), pool.clear(), pool.len()), (3, 3, 0));
+}
+
+#[test]
+fn retired_endpoints_lose_their_connections_one_by_one_or_all_at_once() {
+    let now = Instant::now();
+    for retired in [Retired::Many, Retired::One(0)] {
+        let (pool, gone, stays) = (Pool::new(PoolConfig::default()), endpoint(), endpoint());
+        for connection in 0..3 {
+            pool.put(&gone, connection, now, IDLE).unwrap();
+            pool.put(&stays, connection, now, IDLE).unwrap();
+        }
+        gone.retire();
+        let retired = if retired == Retired::Many { retired } else { Retired::One(gone.id()) };
+        assert_eq!((pool.forget(retired, now), pool.len()), (3, 3));
+        assert_eq!(pool.forget(retired, now), 0);
+    }
+}
+
+#[test]
+fn dropped_connections_are_really_dropped() {
+    let (pool, endpoint, now, connection) = (Pool::new(PoolConfig::default()), endpoint(), Instant::now(), Rc::new(()));
+    for timeout in [IDLE, LONG] {
+        pool.put(&endpoint, Rc::clone(&connection), now, timeout).unwrap();
+    }
+    assert_eq!(pool.sweep(now + IDLE), Swept { expired: 1, retired: 0 });
+    assert_eq!(Rc::strong_count(&connection), 2);
+    endpoint.retire();
+    assert_eq!(pool.sweep(now + IDLE), Swept { expired: 0, retired: 1 });
+    assert_eq!(Rc::strong_count(&connection), 1);
+}
+
+#[test]
+fn a_stack_in_use_keeps_its_memory_and_an_unused_one_gives_it_back() {
+    let (pool, endpoint, now) = (Pool::new(PoolConfig::default()), endpoint(), Instant::now());
+    pool.put(&endpoint, 1, now, IDLE).unwrap();
+    pool.take(endpoint.id(), LONG, now).unwrap();
+    pool.sweep(now);
+    assert_eq!(pool.inner.borrow().stacks.len(), 1, "used since the last sweep");
+    pool.sweep(now);
+    assert_eq!(pool.inner.borrow().stacks.len(), 0);
+}
+
+#[test]
+fn what_an_endpoint_advertises_counts_less_a_second() {
+    let (config, seconds) = (PoolConfig::default(), Duration::from_secs);
+    let cases = [(None, 4), (Some(5), 4), (Some(1), 0), (Some(0), 0), (Some(30), 29), (Some(1000), 60)];
+    for (advertised, expected) in cases {
+        assert_eq!(config.idle_timeout(advertised.map(seconds)), seconds(expected), "{advertised:?}");
+    }
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    Put { endpoint: usize, timeout: u64 },
+    Take { endpoint: usize, max_idle: u64 },
+    Pass(u64),
+    Retire(usize),
+    Sweep,
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let step = prop_oneof![
+        4 => (0usize..3, 0u64..6).prop_map(|(endpoint, timeout)| Step::Put { endpoint, timeout }),
+        3 => (0usize..3, 0u64..6).prop_map(|(endpoint, max_idle)| Step::Take { endpoint, max_idle }),
+        2 => (0u64..3).prop_map(Step::Pass),
+        1 => (0usize..3).prop_map(Step::Retire),
+        1 => Just(Step::Sweep),
+    ];
+    prop::collection::vec(step, 0..60)
+}
+
+proptest! {
+    #[test]
+    fn the_pool_does_what_a_naive_list_does(steps in steps()) {
+        let config = PoolConfig { per_endpoint: 3, total: 5, ..PoolConfig::default() };
+        let pool = Pool::new(config.clone());
+        let endpoints: Vec<_> = (0..3).map(|_| endpoint()).collect();
+        // (endpoint, connection, since, expires), oldest first.
+        let mut naive: Vec<(usize, usize, Instant, Instant)> = Vec::new();
+        let mut now = Instant::now();
+        for (connection, step) in steps.into_iter().enumerate() {
+            match step {
+                Step::Put { endpoint, timeout } => {
+                    let is_full = naive.len() >= config.total
+                        || naive.iter().filter(|n| n.0 == endpoint).count() >= config.per_endpoint;
+                    let expected = match (endpoints[endpoint].is_retired(), timeout, is_full) {
+                        (true, ..) => Err(Refusal::Retired),
+                        (_, 0, _) => Err(Refusal::NoTime),
+                        (.., true) => Err(Refusal::Full),
+                        _ => Ok(()),
+                    };
+                    let timeout = Duration::from_secs(timeout);
+                    prop_assert_eq!(pool.put(&endpoints[endpoint], connection, now, timeout), expected);
+                    if expected.is_ok() { naive.push((endpoint, connection, now, now + timeout)) }
+                }
+                Step::Take { endpoint, max_idle } => {
+                    let max_idle = Duration::from_secs(max_idle);
+                    let mut expected = None;
+                    while let Some(at) = naive.iter().rposition(|n| n.0 == endpoint) {
+                        let (_, connection, since, expires) = naive[at];
+                        if expires > now && now - since > max_idle { break }
+                        naive.remove(at);
+                        if expires > now { expected = Some(connection); break }
+                    }
+                    prop_assert_eq!(pool.take(endpoints[endpoint].id(), max_idle, now), expected);
+                }
+                Step::Pass(seconds) => now += Duration::from_secs(seconds),
+                Step::Retire(endpoint) => endpoints[endpoint].retire(),
+                Step::Sweep => {
+                    let before = naive.len();
+                    naive.retain(|n| !endpoints[n.0].is_retired() && n.3 > now);
+                    let swept = pool.sweep(now);
+                    prop_assert_eq!(swept.expired + swept.retired, before - naive.len());
+                }
+            }
+            prop_assert_eq!(pool.len(), naive.len());
+        }
+    }
+}

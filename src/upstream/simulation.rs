@@ -1,0 +1,223 @@
+//! Seeded simulations: requests that take time, endpoints that are slow or gone, sets that change under load.
+//! Time is simulated, chance comes from a seed, so a failure is repeated by its seed.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
+use tokio::time::{Duration, Instant};
+
+use super::{InFlight, Registry, Tried, Upstream};
+use crate::model::{Balance, EndpointPort, ObjectName, PortRef, Protocol, UpstreamSpec};
+
+const SEEDS: [u64; 4] = [1, 7, 42, 20_260_801];
+
+/// SplitMix64.
+struct Chance(u64);
+
+impl Chance {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        z ^ (z >> 31)
+    }
+
+    /// Between half and one and a half times `mean`.
+    fn around(&mut self, mean: u64) -> u64 {
+        mean / 2 + self.next() % mean.max(1)
+    }
+}
+
+fn upstream(balance: Balance, count: u16) -> Arc<Upstream> {
+    let spec = UpstreamSpec {
+        service: ObjectName::new("shop", "web"),
+        port: PortRef::Number(80),
+        endpoint_port: EndpointPort::Fixed(80),
+        protocol: Protocol::Http1,
+        balance,
+    };
+    let (upstream, _) = Registry::new(Arc::default()).get_or_create(&Arc::new(spec));
+    upstream.set_endpoints((0..count).map(address).collect());
+    upstream
+}
+
+fn address(place: u16) -> SocketAddr {
+    ([10, 0, 0, 1], 1000 + place).into()
+}
+
+fn place(endpoint: &InFlight) -> usize {
+    usize::from(endpoint.address().port() - 1000)
+}
+
+/// What one run gave, by the endpoints' places.
+struct Outcome {
+    /// Requests served by each.
+    served: Vec<usize>,
+    /// Failed connects to each.
+    failed: Vec<usize>,
+    /// Requests for which no endpoint was found in three attempts.
+    lost: usize,
+}
+
+/// Sends `requests` requests, on average `gap` microseconds apart; endpoint `i` takes about `micros(i)` to answer,
+/// and whether it can be connected to at a microsecond of the run is `is_up`. Connecting to one that is down fails
+/// at once, and the request tries up to two more.
+fn run(
+    upstream: &Upstream,
+    seed: u64,
+    requests: usize,
+    gap: u64,
+    micros: impl Fn(usize) -> u64,
+    is_up: impl Fn(usize, u64) -> bool,
+) -> Outcome {
+    let count = upstream.endpoints().len();
+    let mut outcome = Outcome { served: vec![0; count], failed: vec![0; count], lost: 0 };
+    let (mut chance, start, mut clock) = (Chance(seed), Instant::now(), 0);
+    let mut ends = BinaryHeap::new();
+    let mut open: BTreeMap<usize, InFlight> = BTreeMap::new();
+    for request in 0..requests {
+        clock += chance.around(gap);
+        while ends.peek().is_some_and(|Reverse((end, _))| *end <= clock) {
+            let Some(Reverse((_, ended))) = ends.pop() else { break };
+            open.remove(&ended);
+        }
+        let (now, mut tried) = (start + Duration::from_micros(clock), Tried::new());
+        let connected = loop {
+            let Some(endpoint) = (tried.len() < 3).then(|| upstream.pick(&tried, now)).flatten() else { break None };
+            if is_up(place(&endpoint), clock) {
+                endpoint.connect_succeeded();
+                break Some(endpoint);
+            }
+            endpoint.connect_failed(now);
+            outcome.failed[place(&endpoint)] += 1;
+            tried.add(endpoint.id());
+        };
+        let Some(endpoint) = connected else {
+            outcome.lost += 1;
+            continue;
+        };
+        outcome.served[place(&endpoint)] += 1;
+        ends.push(Reverse((clock + chance.around(micros(place(&endpoint))), request)));
+        open.insert(request, endpoint);
+    }
+    drop(open);
+    assert!(upstream.endpoints().as_slice().iter().all(|e| e.in_flight() == 0), "every guard gave its count back");
+    outcome
+}
+
+#[test]
+fn equal_endpoints_get_equal_shares_under_load() {
+    for seed in SEEDS {
+        for count in [2, 3, 10] {
+            // About 0.8 requests in flight per endpoint.
+            let outcome = run(
+                &upstream(Balance::LeastInFlight, count),
+                seed,
+                20_000,
+                8000 / u64::from(count),
+                |_| 6400,
+                |_, _| true,
+            );
+            let fair = 20_000 / usize::from(count);
+            for served in &outcome.served {
+                assert!(served.abs_diff(fair) * 50 <= fair, "seed {seed}, {count}: {:?}", outcome.served);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_slow_endpoint_gets_a_small_share_and_its_neighbours_no_larger_one_than_the_rest() {
+    for seed in SEEDS {
+        for count in [3, 5, 10] {
+            // The fast ones answer in 5 ms, the first is thirty times slower.
+            let micros = |place| if place == 0 { 150_000 } else { 5000 };
+            let upstream = upstream(Balance::LeastInFlight, count);
+            let outcome = run(&upstream, seed, 30_000, 5000 / u64::from(count), micros, |_, _| true);
+            let fair = 30_000 / usize::from(count);
+            assert!(outcome.served[0] * 4 < fair, "seed {seed}, {count}: {:?}", outcome.served);
+            let sound = outcome.served[1..].iter().sum::<usize>() / (outcome.served.len() - 1);
+            for served in &outcome.served[1..] {
+                assert!(served.abs_diff(sound) * 10 <= sound, "seed {seed}, {count}: {:?}", outcome.served);
+            }
+        }
+    }
+}
+
+#[test]
+fn round_robin_takes_no_notice_of_load() {
+    let micros = |place| if place == 0 { 150_000 } else { 5000 };
+    let outcome = run(&upstream(Balance::RoundRobin, 5), 1, 10_000, 1000, micros, |_, _| true);
+    assert_eq!(outcome.served, [2000; 5]);
+}
+
+#[test]
+fn an_outage_costs_no_request_few_connects_and_no_balance_afterwards() {
+    const SECOND: u64 = 1_000_000;
+    for seed in SEEDS {
+        for balance in [Balance::LeastInFlight, Balance::RoundRobin] {
+            // 500 requests a second for about a minute; the third is away from second 10 to second 20.
+            let is_up = |place, clock| place != 2 || !(10 * SECOND..20 * SECOND).contains(&clock);
+            let outcome = run(&upstream(balance, 5), seed, 30_000, 2000, |_| 3000, is_up);
+            assert_eq!(outcome.lost, 0);
+            // Seconds 10, 11, 13 and 17; the next probe, of second 25, finds it back.
+            assert_eq!(outcome.failed, [0, 0, 4, 0, 0], "seed {seed}");
+            let expected = 6000 * 45 / 60;
+            assert!(outcome.served[2].abs_diff(expected) < 150, "seed {seed}: {:?}", outcome.served);
+        }
+    }
+}
+
+#[test]
+fn no_request_is_lost_while_two_of_three_are_away() {
+    for seed in SEEDS {
+        let outcome = run(&upstream(Balance::LeastInFlight, 3), seed, 5000, 2000, |_| 3000, |place, _| place == 1);
+        assert_eq!((outcome.lost, outcome.served[1]), (0, 5000));
+        let failed: usize = outcome.failed.iter().sum();
+        assert!(failed <= 5000, "at most one failed connect for each request: {failed}");
+    }
+}
+
+#[test]
+fn threads_pick_while_the_set_changes_and_nothing_is_lost_or_left_counted() {
+    let upstream = upstream(Balance::LeastInFlight, 8);
+    let is_over = AtomicBool::new(false);
+    let mut seen = vec![upstream.endpoints()];
+    std::thread::scope(|scope| {
+        let pickers: Vec<_> = (0..4)
+            .map(|_| {
+                scope.spawn(|| {
+                    let (now, mut picks) = (Instant::now(), 0u64);
+                    while !is_over.load(Relaxed) || picks == 0 {
+                        let first = upstream.pick(&Tried::new(), now).expect("no set of this test is empty");
+                        let mut tried = Tried::new();
+                        tried.add(first.id());
+                        let second = upstream.pick(&tried, now).expect("every set of this test has two");
+                        assert_ne!(first.id(), second.id());
+                        picks += 2;
+                    }
+                    picks
+                })
+            })
+            .collect();
+        let mut chance = Chance(3);
+        for _ in 0..2000 {
+            let from = (chance.next() % 8) as u16;
+            upstream.set_endpoints((from..from + 2 + (chance.next() % 6) as u16).map(address).collect());
+            seen.push(upstream.endpoints());
+        }
+        is_over.store(true, Relaxed);
+        let picks: u64 = pickers.into_iter().map(|p| p.join().unwrap()).sum();
+        assert_eq!(upstream.attempts(), picks, "every turn was taken once");
+    });
+    let last = seen.pop().unwrap();
+    for endpoint in seen.iter().flat_map(|set| set.as_slice()) {
+        assert_eq!(endpoint.in_flight(), 0);
+        let is_in_last = last.as_slice().iter().any(|e| Arc::ptr_eq(e, endpoint));
+        assert_eq!(endpoint.is_retired(), !is_in_last);
+    }
+}

@@ -1,0 +1,25 @@
+//! What a compiled route leads to: the living side of a `RouteSpec`, with its counters at hand.
+
+use std::sync::Arc;
+
+use super::living::Upstream;
+use crate::model::Reply;
+use crate::observe::RouteMetrics;
+
+/// The target of a route, resolved when its table is built.
+#[derive(Clone, Debug)]
+pub struct Target {
+    /// Where requests go.
+    pub destination: Destination,
+    /// What is counted of them.
+    pub metrics: Arc<RouteMetrics>,
+}
+
+/// Where a route's requests go.
+#[derive(Clone, Debug)]
+pub enum Destination {
+    /// To an endpoint of this upstream.
+    Forward(Arc<Upstream>),
+    /// Nowhere: we answer.
+    Reply(Reply),
+}
