@@ -23,8 +23,6 @@ use crate::observe::{Handshake, Listener};
 
 /// Connections the kernel holds for us until we take them.
 const BACKLOG: i32 = 4096;
-/// Probing of silent clients: below the 350 s after which an AWS NLB forgets a flow.
-const KEEPALIVE: Duration = Duration::from_secs(60);
 /// Rest after the system refused us a connection (no file descriptors left): trying at once would only spin.
 const REST: Duration = Duration::from_millis(50);
 /// What an HTTP/2 client begins with (RFC 9113 §3.4).
@@ -43,18 +41,20 @@ pub enum Speaks {
 ///
 /// Port 0 takes any free port, the same for all. An address that another process listens on is an error, although
 /// SO_REUSEPORT would let us join it.
-pub fn bind(address: SocketAddr, shards: usize) -> io::Result<Vec<StdListener>> {
-    drop(bind_one(address, false)?);
-    let first = bind_one(address, true)?;
+///
+/// `keepalive`: idle time after which the kernel probes whether a client is still there, at least a second.
+pub fn bind(address: SocketAddr, shards: usize, keepalive: Duration) -> io::Result<Vec<StdListener>> {
+    drop(bind_one(address, false, keepalive)?);
+    let first = bind_one(address, true, keepalive)?;
     let address = first.local_addr()?;
     let mut listeners = vec![first];
     for _ in 1..shards {
-        listeners.push(bind_one(address, true)?);
+        listeners.push(bind_one(address, true, keepalive)?);
     }
     Ok(listeners)
 }
 
-fn bind_one(address: SocketAddr, is_shared: bool) -> io::Result<StdListener> {
+fn bind_one(address: SocketAddr, is_shared: bool, keepalive: Duration) -> io::Result<StdListener> {
     let socket = RawSocket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     socket.set_reuse_address(true)?;
     socket.set_reuse_port(is_shared)?;
@@ -64,7 +64,8 @@ fn bind_one(address: SocketAddr, is_shared: bool) -> io::Result<StdListener> {
     }
     // Linux hands these on to accepted sockets, which saves two system calls for each.
     socket.set_tcp_nodelay(true)?;
-    socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(KEEPALIVE).with_interval(KEEPALIVE / 4))?;
+    let interval = (keepalive / 4).max(Duration::from_secs(1));
+    socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(keepalive).with_interval(interval))?;
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
     if is_shared {
