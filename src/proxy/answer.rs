@@ -59,7 +59,7 @@ pub(crate) async fn answer<'a, K: ClientSink>(
         is_upgrade: response.upgrade.is_some(),
         // A client that wanted another protocol and got none may already be speaking it.
         must_close: request.asked_upgrade && response.upgrade.is_none(),
-        date: &shard.clock.date(),
+        clock: &shard.clock,
     });
     let keep = response
         .keep_alive

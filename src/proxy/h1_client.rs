@@ -1,7 +1,6 @@
 //! A client connection that speaks HTTP/1: one request after the other.
 
-use std::future::{Future, poll_fn};
-use std::pin::pin;
+use std::future::poll_fn;
 use std::rc::Rc;
 use std::task::Poll;
 use std::time::Duration;
@@ -27,34 +26,52 @@ const LINGER_BYTES: u64 = 64 * 1024;
 const LINGER: Duration = Duration::from_secs(1);
 
 /// Serves the connection until either side has enough.
-pub(crate) async fn serve(shard: &Rc<Shard>, mut socket: Socket, peer: &Peer, first: Option<Buffer>) {
-    let mut leftover = first;
-    let mut served = 0;
-    // Polled once: the task's waker stays registered, and from then on the phase is one atomic load.
-    let mut closing = pin!(shard.drain.reached(Phase::Closing));
-    poll_fn(|cx| {
-        let _ = closing.as_mut().poll(cx);
-        Poll::Ready(())
-    })
-    .await;
+pub(crate) async fn serve(shard: Rc<Shard>, socket: Socket, peer: Rc<Peer>, first: Option<Box<Buffer>>) {
+    let _sleeper = poll_fn(|cx| Poll::Ready(shard.sleepers.register(cx.waker()))).await;
+    let mut job = Job { shard: Rc::clone(&shard), socket, peer, leftover: first.map(|first| *first), served: 0 };
     loop {
-        if leftover.is_none() && !wait_for_request(shard, &socket, served == 0).await {
-            break;
+        if job.leftover.is_none() && !wait_for_request(&shard, &job.socket, job.served == 0).await {
+            return job.socket.close().await;
         }
-        served += 1;
-        let is_last = served >= shard.config.limits.requests_per_connection;
-        let mut scratch = shard.scratches.take();
-        match request(shard, &mut socket, peer, &mut scratch, leftover.take(), is_last).await {
-            After::Next(rest) => leftover = rest,
-            After::Close => break,
+        match shard.workers.run(job, requests).await {
+            Some(next) => job = next,
+            None => return,
+        }
+    }
+}
+
+/// A connection on which a request is arriving.
+pub(crate) struct Job {
+    shard: Rc<Shard>,
+    socket: Socket,
+    peer: Rc<Peer>,
+    /// Bytes of the request that were read already.
+    leftover: Option<Buffer>,
+    /// Requests so far.
+    served: u64,
+}
+
+/// Serves requests until none is waiting. Gives the connection back, or `None` when it was closed.
+async fn requests(mut job: Job) -> Option<Job> {
+    let shard = Rc::clone(&job.shard);
+    let mut scratch = shard.scratches.take();
+    loop {
+        job.served += 1;
+        let is_last = job.served >= shard.config.limits.requests_per_connection;
+        match request(&shard, &mut job.socket, &job.peer, &mut scratch, job.leftover.take(), is_last).await {
+            After::Next(None) => return Some(job),
+            After::Next(rest) => job.leftover = rest,
+            After::Close => {
+                job.socket.close().await;
+                return None;
+            }
             After::Linger => {
                 drop(scratch);
-                linger(&mut socket).await;
-                return;
+                linger(&shard, &mut job.socket).await;
+                return None;
             }
         }
     }
-    socket.close().await;
 }
 
 /// What becomes of the connection after a request.
@@ -176,13 +193,13 @@ async fn drain_body(source: &mut H1Source<'_>) -> bool {
 
 /// Ends our direction and reads on for a moment: closing at once with unread bytes would reset the connection and
 /// take our answer with it.
-async fn linger(socket: &mut Socket) {
+async fn linger(shard: &Shard, socket: &mut Socket) {
     let (mut reader, mut writer) = socket.split();
     writer.shutdown().await;
     let rest = async {
-        let mut sink = [0; 2048];
+        let mut sink = shard.buffers.take();
         let mut total = 0;
-        while let Ok(count @ 1..) = poll_fn(|cx| reader.poll_read(cx, &mut sink)).await {
+        while let Ok(count @ 1..) = poll_fn(|cx| reader.poll_read(cx, sink.space())).await {
             total += count as u64;
             if total > LINGER_BYTES {
                 break;
@@ -274,7 +291,7 @@ impl ClientSink for H1ClientSink<'_> {
             out.extend_from_slice(b"server: tidegate\r\n");
         }
         if !has_date && !answer.is_upgrade {
-            writer::field(out, b"date", answer.date.as_bytes());
+            writer::field(out, b"date", answer.clock.date().as_bytes());
         }
         let frame = self.frame(answer);
         self.sink.set_frame(frame);

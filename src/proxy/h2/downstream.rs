@@ -53,7 +53,7 @@ impl Drop for OpenStream {
 }
 
 /// Serves the connection until either side has enough.
-pub(crate) async fn serve(shard: &Rc<Shard>, socket: Socket, peer: Rc<Peer>, first: Option<Buffer>) {
+pub(crate) async fn serve(shard: Rc<Shard>, socket: Socket, peer: Rc<Peer>, first: Option<Box<Buffer>>) {
     let config = &shard.config.http2;
     let mut builder = Builder::new(LocalExecutor);
     builder
@@ -69,13 +69,13 @@ pub(crate) async fn serve(shard: &Rc<Shard>, socket: Socket, peer: Rc<Peer>, fir
     let activity = Rc::new(Activity { open: Cell::new(0), idle_since: Cell::new(Instant::now()) });
     let streams = Rc::clone(&activity);
     let served = Cell::new(0_u64);
-    let (service_shard, service_peer) = (Rc::clone(shard), peer);
+    let (service_shard, service_peer) = (Rc::clone(&shard), peer);
     let service = service_fn(move |request: Request<Incoming>| {
         served.set(served.get() + 1);
         let open = OpenStream::new(&streams);
         stream(Rc::clone(&service_shard), Rc::clone(&service_peer), request, open)
     });
-    let io = HyperIo::new(socket, first, &shard.buffers);
+    let io = HyperIo::new(socket, first.map(|first| *first), &shard.buffers);
     let mut connection = pin!(builder.serve_connection(io, service));
     let born = Instant::now();
     let mut draining = pin!(shard.drain.reached(Phase::Announcing));
@@ -208,7 +208,7 @@ impl ClientSink for H2ClientSink {
             add(b"server", b"tidegate");
         }
         if !has_date {
-            add(b"date", answer.date.as_bytes());
+            add(b"date", answer.clock.date().as_bytes());
         }
         let length = match answer.framing {
             Framing::Length(length) => Some(length),

@@ -140,7 +140,7 @@ async fn answer<K: ClientSink>(
         told_length: response.content_length,
         is_upgrade: false,
         must_close: false,
-        date: &shard.clock.date(),
+        clock: &shard.clock,
     });
     let mut source = H2Source::new(body, Side::Upstream, shard.config.timeouts.response_gap);
     copy(&mut source, sink, &record.sent, None).await.map_err(fault)
