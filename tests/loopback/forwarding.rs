@@ -43,7 +43,8 @@ fn rule_69_a_plain_request_arrives_byte_by_byte_with_our_fields_behind() {
 #[test]
 fn rule_69_every_method_passes_unchanged() {
     let (pod, server) = served();
-    for method in ["GET", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "PROPFIND", "PRI", "QUERY", "get", "a!#$%&'*+-.^_`|~9"]
+    for method in
+        ["GET", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "PROPFIND", "PRI", "QUERY", "get", "a!#$%&'*+-.^_`|~9"]
     {
         let seen = forwarded(&server, &pod, format!("{method} /x HTTP/1.1\r\nHost: a\r\n\r\n"));
         assert_eq!(seen.start, format!("{method} /x HTTP/1.1"));

@@ -39,7 +39,8 @@ fn rule_71a_server_and_date_are_added_where_the_pod_has_none_and_kept_where_it_h
     let age = std::time::SystemTime::now().duration_since(httpdate::parse_http_date(date).unwrap());
     assert!(age.is_ok_and(|age| age.as_secs() < 5), "{date}");
 
-    let theirs = "HTTP/1.1 200 OK\r\nServer: gunicorn\r\nDate: Mon, 01 Jan 2001 00:00:00 GMT\r\nContent-Length: 0\r\n\r\n";
+    let theirs =
+        "HTTP/1.1 200 OK\r\nServer: gunicorn\r\nDate: Mon, 01 Jan 2001 00:00:00 GMT\r\nContent-Length: 0\r\n\r\n";
     let (_pod, server) = served(theirs);
     let answer = ask(&server, "GET", "1.1");
     assert_eq!(answer.field("server"), Some("gunicorn"));
@@ -148,10 +149,7 @@ fn rule_68_interim_answers_pass_except_for_100() {
     let interim: Vec<_> = answer.interim.iter().map(|interim| String::from_utf8_lossy(&interim.head)).collect();
     assert_eq!(
         interim,
-        [
-            "HTTP/1.1 103 Early Hints\r\nLink: </a.css>; rel=preload\r\n\r\n",
-            "HTTP/1.1 102 Processing\r\n\r\n"
-        ]
+        ["HTTP/1.1 103 Early Hints\r\nLink: </a.css>; rel=preload\r\n\r\n", "HTTP/1.1 102 Processing\r\n\r\n"]
     );
     assert_eq!((answer.status(), answer.text().as_str()), (200, "hi"));
     // A client of HTTP/1.0 does not know interim answers.
@@ -167,10 +165,11 @@ fn rule_68_early_hints_do_not_wait_for_the_answer() {
         connection.request();
     });
     let other = Pod::named("other");
-    let manifests = Manifests::new()
-        .service("slow", &[pod.address])
-        .service("other", &[other.address])
-        .ingress("one", None, &[("/", "Prefix", "slow"), ("/other", "Prefix", "other")]);
+    let manifests = Manifests::new().service("slow", &[pod.address]).service("other", &[other.address]).ingress(
+        "one",
+        None,
+        &[("/", "Prefix", "slow"), ("/other", "Prefix", "other")],
+    );
     let server = Tidegate::serve(&manifests);
     let mut client = server.connect();
     client.send(get("a", "/"));
