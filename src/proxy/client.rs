@@ -26,7 +26,7 @@ pub(crate) trait ClientSink: BodySink {
     /// Sends the head of an interim answer (1xx), if the client's protocol has them.
     async fn interim(&mut self, status: u16, bytes: &[u8], fields: &[Field]) -> Result<(), ProxyError>;
 
-    /// Whether the head of a final answer was given: another one is impossible.
+    /// Whether anything of a final answer may have left: another one is impossible.
     fn has_responded(&self) -> bool;
 
     /// From here on bytes pass as they are.

@@ -65,6 +65,10 @@ async fn requests(mut job: Job) -> Option<Job> {
                 job.socket.close().await;
                 return None;
             }
+            After::Cut => {
+                job.socket.cut();
+                return None;
+            }
             After::Linger => {
                 drop(scratch);
                 linger(&shard, &mut job.socket).await;
@@ -80,6 +84,8 @@ enum After {
     Next(Option<Buffer>),
     /// Close.
     Close,
+    /// Close so that the client notices: its answer was to end with the connection and is not complete.
+    Cut,
     /// The client may still be sending: let it read the answer before the end.
     Linger,
 }
@@ -128,8 +134,11 @@ async fn request(
     sink.accepts_trailers = accepts_trailers;
     let walk = Walk::new(shard, peer, work, started);
     let outcome = exchange(walk, &mut source, &mut sink).await;
-    if outcome.is_err() || sink.was_tunnel {
-        return if sink.close && !sink.was_tunnel && sink.is_complete { After::Linger } else { After::Close };
+    if sink.was_tunnel {
+        return After::Close;
+    }
+    if outcome.is_err() {
+        return if sink.ends_with_connection { After::Cut } else { After::Close };
     }
     if !source.is_done() && (sink.close || !drain_body(&mut source).await) {
         return After::Linger;
@@ -233,14 +242,23 @@ pub(crate) struct H1ClientSink<'a> {
     close: bool,
     /// Whether trailers are passed on (`TE: trailers`).
     accepts_trailers: bool,
+    /// Whether the answer has neither length nor chunks.
+    ends_with_connection: bool,
     responded: bool,
-    is_complete: bool,
     was_tunnel: bool,
 }
 
 impl<'a> H1ClientSink<'a> {
     fn new(sink: H1Sink<'a>, request: Option<(Version, bool)>, close: bool) -> Self {
-        Self { sink, request, close, accepts_trailers: false, responded: false, is_complete: false, was_tunnel: false }
+        Self {
+            sink,
+            request,
+            close,
+            accepts_trailers: false,
+            ends_with_connection: false,
+            responded: false,
+            was_tunnel: false,
+        }
     }
 
     /// Decides the framing towards the client and writes its field.
@@ -267,7 +285,8 @@ impl<'a> H1ClientSink<'a> {
             }
             Framing::Chunked | Framing::UntilClose => {
                 self.close = true;
-                Frame::Plain
+                self.ends_with_connection = !is_head;
+                if is_head { Frame::Absent } else { Frame::Plain }
             }
         }
     }
@@ -277,8 +296,9 @@ impl ClientSink for H1ClientSink<'_> {
     fn respond(&mut self, answer: &Answer<'_>) {
         self.responded = true;
         self.close |= answer.must_close;
+        self.ends_with_connection = false;
+        self.sink.begin();
         let out = self.sink.staged();
-        out.clear();
         writer::status_line(out, answer.status, answer.reason);
         let (mut has_server, mut has_date) = (false, false);
         writer::copy_fields(out, answer.bytes, answer.fields, |field| {
@@ -319,7 +339,7 @@ impl ClientSink for H1ClientSink<'_> {
     }
 
     fn has_responded(&self) -> bool {
-        self.responded
+        self.responded && self.sink.has_written()
     }
 
     fn become_tunnel(&mut self) {
@@ -343,8 +363,6 @@ impl BodySink for H1ClientSink<'_> {
     }
 
     async fn end(&mut self, trailers: &[u8]) -> Result<(), ProxyError> {
-        self.sink.end(if self.accepts_trailers { trailers } else { &[] }).await?;
-        self.is_complete = true;
-        Ok(())
+        self.sink.end(if self.accepts_trailers { trailers } else { &[] }).await
     }
 }

@@ -40,6 +40,15 @@ impl Socket {
         }
     }
 
+    /// Makes the end of the connection look like the accident it is: a reset, or a TLS stream without close_notify.
+    pub(crate) fn cut(&self) {
+        match self {
+            // Fails only where the connection is gone already.
+            Self::Tcp(tcp) => drop(tcp.set_zero_linger()),
+            Self::Tls(_) => {}
+        }
+    }
+
     /// Says goodbye (close_notify, FIN) as far as that needs no waiting.
     pub(crate) async fn close(&mut self) {
         self.split().1.shutdown().await;
