@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::alarm::Alarm;
 use super::body::{BodySink, BodySource};
 use super::buffers::Buffer;
 use super::client::{Answer, ClientSink, ClientSource};
@@ -16,7 +17,7 @@ use super::h1_body::{Frame, H1Sink, H1Source, Patience};
 use super::peer::Peer;
 use super::scratch::{Scratch, Work};
 use super::shard::Shard;
-use super::socket::{Reader, Socket, within};
+use super::socket::{Reader, Socket, until};
 use crate::http1::{Field, FieldKind, Framing, Progress, Version, writer};
 use crate::lifecycle::Phase;
 
@@ -29,8 +30,9 @@ const LINGER: Duration = Duration::from_secs(1);
 pub(crate) async fn serve(shard: Rc<Shard>, socket: Socket, peer: Rc<Peer>, first: Option<Box<Buffer>>) {
     let _sleeper = poll_fn(|cx| Poll::Ready(shard.sleepers.register(cx.waker()))).await;
     let mut job = Job { shard: Rc::clone(&shard), socket, peer, leftover: first.map(|first| *first), served: 0 };
+    let mut alarm = Alarm::default();
     loop {
-        if job.leftover.is_none() && !wait_for_request(&shard, &job.socket, job.served == 0).await {
+        if job.leftover.is_none() && !wait_for_request(&shard, &job.socket, job.served == 0, &mut alarm).await {
             return job.socket.close().await;
         }
         match shard.workers.run(job, requests).await {
@@ -91,9 +93,9 @@ enum After {
 }
 
 /// Waits for the first byte, holding nothing. False when the connection is to be closed.
-async fn wait_for_request(shard: &Shard, socket: &Socket, is_new: bool) -> bool {
+async fn wait_for_request(shard: &Shard, socket: &Socket, is_new: bool, alarm: &mut Alarm) -> bool {
     let limit = if is_new { shard.config.timeouts.head } else { shard.config.timeouts.idle };
-    let ready = within(limit, |cx| {
+    let ready = alarm.until(Instant::now() + limit, |cx| {
         if shard.drain.phase() >= Phase::Closing {
             return Poll::Ready(false);
         }
@@ -174,8 +176,8 @@ async fn read_head(
         if buffer.space().is_empty() {
             buffer.grow();
         }
-        let left = shard.config.timeouts.head.saturating_sub(started.elapsed());
-        let read = within(left, |cx| reader.poll_read(cx, buffer.space())).await;
+        let deadline = started + shard.config.timeouts.head;
+        let read = until(deadline, |cx| reader.poll_read(cx, buffer.space())).await;
         match read {
             None if buffer.is_empty() => return Ok(None),
             None => return Err(ProxyError::HeadTimeout),
