@@ -18,12 +18,12 @@ use super::peer::Peer;
 use super::scratch::{Scratch, Work};
 use super::shard::Shard;
 use super::socket::{Reader, Socket, until};
-use crate::http1::{Field, FieldKind, Framing, Progress, Version, writer};
+use crate::http1::{Field, FieldKind, Framing, Progress, RequestError, SyntaxError, Version, writer};
 use crate::lifecycle::Phase;
 
-/// What is read and thrown away of a body nobody took, at most, to keep the connection or to let the client read our
-/// answer before the end.
-const LINGER_BYTES: u64 = 64 * 1024;
+/// What is read and thrown away of a body nobody took, at most, to keep the connection. Bytes.
+pub(crate) const DRAINED_BYTES: u64 = 64 * 1024;
+/// How long it is read for that, or to let the client read our answer before the end.
 const LINGER: Duration = Duration::from_secs(1);
 
 /// Serves the connection until either side has enough.
@@ -173,8 +173,8 @@ async fn read_head(
             return Ok(Some(buffer));
         }
         buffer.make_room();
-        if buffer.space().is_empty() {
-            buffer.grow();
+        if buffer.space().is_empty() && !buffer.grow() {
+            return Err(RequestError::from(SyntaxError::TooLarge).into());
         }
         let deadline = started + shard.config.timeouts.head;
         let read = until(deadline, |cx| reader.poll_read(cx, buffer.space())).await;
@@ -193,7 +193,7 @@ async fn drain_body(source: &mut H1Source<'_>) -> bool {
         let mut total = 0;
         while let Ok(Some(data)) = source.chunk().await.map(|data| data.map(<[u8]>::len)) {
             total += data as u64;
-            if total > LINGER_BYTES {
+            if total > DRAINED_BYTES {
                 return false;
             }
         }
@@ -209,13 +209,7 @@ async fn linger(shard: &Shard, socket: &mut Socket) {
     writer.shutdown().await;
     let rest = async {
         let mut sink = shard.buffers.take();
-        let mut total = 0;
-        while let Ok(count @ 1..) = poll_fn(|cx| reader.poll_read(cx, sink.space())).await {
-            total += count as u64;
-            if total > LINGER_BYTES {
-                break;
-            }
-        }
+        while let Ok(1..) = poll_fn(|cx| reader.poll_read(cx, sink.space())).await {}
     };
     let _ = tokio::time::timeout(LINGER, rest).await;
 }

@@ -6,7 +6,11 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod connections;
 mod evil_pod;
 mod forwarding;
+mod own_answers;
+mod redirect;
 mod refused;
 mod responses;
+mod timeouts;
