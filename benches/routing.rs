@@ -1,7 +1,7 @@
 //! What a look-up, a change and a full build of the routing table cost.
 //!
-//! `cargo bench --bench routing`. Every figure is the best of some rounds, each over many operations: the least
-//! disturbed by whatever else the machine does.
+//! `cargo bench --bench routing`. Look-ups and builds: the best of some rounds, the one least disturbed by
+//! whatever else the machine does. Changes: each timed by itself.
 #![allow(clippy::print_stdout, reason = "a benchmark prints")]
 #![allow(clippy::disallowed_types, reason = "real time is what is measured")]
 

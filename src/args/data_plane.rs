@@ -65,7 +65,7 @@ pub struct LimitArgs {
     /// Longest request body; longer is answered with 413. Default: no limit, bodies are streamed and never stored.
     ///
     /// As nginx client_max_body_size.
-    #[arg(long, value_name = "SIZE", env = "TIDEGATE_MAX_BODY_BYTES", value_parser = units::bytes)]
+    #[arg(long, value_name = "SIZE", env = "TIDEGATE_MAX_BODY_BYTES", value_parser = units::positive_bytes)]
     pub max_body_bytes: Option<Bytes>,
 }
 
@@ -128,7 +128,7 @@ pub struct Http2Args {
     #[arg(long, value_name = "COUNT", env = "TIDEGATE_H2_MAX_LOCAL_RESETS", default_value = "128")]
     pub h2_max_local_resets: NonZeroU32,
 
-    /// Age at which a connection is closed in an orderly way (give or take a tenth), so that load spreads again.
+    /// Age at which a connection is closed in an orderly way, so that load spreads again.
     #[arg(
         long,
         value_name = "DURATION",
@@ -186,9 +186,9 @@ pub struct TimeoutArgs {
     )]
     pub body_gap_timeout: Duration,
 
-    /// Bytes per second that a request body must bring on average once it has gone on for 10s; slower is cut.
+    /// Bytes per second that a request body must bring on average once it has gone on for 10s; slower is cut with 408.
     ///
-    /// As Apache RequestReadTimeout MinRate; nginx and HAProxy have none.
+    /// 0 for no such limit. As Apache RequestReadTimeout MinRate; nginx and HAProxy have none.
     #[arg(
         long,
         value_name = "SIZE",
@@ -222,7 +222,7 @@ pub struct TimeoutArgs {
 
     /// Idle time after which the kernel probes whether a client is still there, and repeats it. As nginx so_keepalive.
     ///
-    /// At least 1s. Keeps quiet connections known to load balancers.
+    /// In whole seconds. Keeps quiet connections known to load balancers (an AWS NLB forgets them after 350s).
     #[arg(
         long,
         value_name = "DURATION",
@@ -264,7 +264,7 @@ pub struct UpstreamArgs {
     )]
     pub connect_attempts: u8,
 
-    /// Longest wait for the head of a response once the request is sent; then 504.
+    /// Longest wait for the head of a response once the request is sent (504), and for more of its body (cut).
     ///
     /// As nginx proxy_read_timeout, HAProxy timeout server.
     #[arg(

@@ -153,3 +153,12 @@ fn every_option_stands_under_a_heading_and_is_explained() {
         assert!(option.get_help().is_some_and(|help| help.to_string().len() > 20), "--{long}");
     }
 }
+
+#[test]
+fn every_option_is_used() {
+    let sources = [include_str!("../app/mod.rs"), include_str!("../app/settings.rs"), include_str!("../app/check.rs")];
+    for option in options() {
+        let field = format!(".{}", option.get_id());
+        assert!(sources.iter().any(|source| source.contains(&field)), "nothing in app/ reads {field}");
+    }
+}

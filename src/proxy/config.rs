@@ -26,7 +26,7 @@ pub struct ProxyConfig {
 pub struct Limits {
     /// Head of a request over HTTP/1 (431). Bytes; default 32 KiB; nginx `large_client_header_buffers`.
     pub head_bytes: usize,
-    /// Fields of a head (431). Default 100.
+    /// Fields of a request's head (431). Default 100.
     pub fields: usize,
     /// Request target (414). Bytes; default 8 KiB.
     pub target_bytes: usize,
@@ -62,7 +62,7 @@ impl Limits {
 
     /// The bounds of a response's head, as the codec takes them.
     pub(crate) fn response_head(&self) -> http1::Limits {
-        http1::Limits { head_bytes: self.response_head_bytes, fields: self.fields, target_bytes: 0 }
+        http1::Limits { head_bytes: self.response_head_bytes, ..http1::Limits::RESPONSE }
     }
 }
 

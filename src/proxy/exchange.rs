@@ -29,18 +29,20 @@ pub(crate) struct Walk<'a> {
     pub work: &'a mut Work,
     /// What is known so far.
     pub record: Record,
+    /// Whether it has come to its end: if not when dropped, the client has left.
+    is_over: bool,
 }
 
 impl<'a> Walk<'a> {
     /// A walk for the request whose head is in `work`.
     pub(crate) fn new(shard: &'a Rc<Shard>, peer: &'a Peer, work: &'a mut Work, started: Instant) -> Self {
-        Self { shard, peer, work, record: Record::new(started) }
+        Self { shard, peer, work, record: Record::new(started), is_over: false }
     }
 }
 
 impl Drop for Walk<'_> {
     fn drop(&mut self) {
-        if self.record.status.get() == 0 && self.record.error.get().is_none() {
+        if !self.is_over {
             self.record.failed(self.shard, &ProxyError::ClientClosed);
         }
         self.record.finish(self.shard, self.peer, self.work);
@@ -54,7 +56,17 @@ pub(crate) async fn exchange<S: ClientSource, K: ClientSink>(
     sink: &mut K,
 ) -> Result<(), ProxyError> {
     filters::identify(walk.work, walk.shard.random());
-    let error = match answer(&mut walk, source, sink).await {
+    let outcome = walk_through(&mut walk, source, sink).await;
+    walk.is_over = true;
+    outcome
+}
+
+async fn walk_through<S: ClientSource, K: ClientSink>(
+    walk: &mut Walk<'_>,
+    source: &mut S,
+    sink: &mut K,
+) -> Result<(), ProxyError> {
+    let error = match answer(walk, source, sink).await {
         Ok(()) => return Ok(()),
         Err(error) => error,
     };
@@ -63,12 +75,16 @@ pub(crate) async fn exchange<S: ClientSource, K: ClientSink>(
         return Err(error);
     }
     // A body that was not read to its end leaves the connection without a known next request.
-    let must_close = walk.work.request.framing != Framing::None;
+    let must_close = has_body(walk.work);
     walk.record.status.set(error.status());
     let Work { reply, request_id, .. } = &mut *walk.work;
     let sent = reply::error(walk.shard, reply, request_id, &error, sink, must_close).await?;
     walk.record.sent.set(sent);
     Ok(())
+}
+
+fn has_body(work: &Work) -> bool {
+    !matches!(work.request.framing, Framing::None | Framing::Length(0))
 }
 
 async fn answer<S: ClientSource, K: ClientSink>(
@@ -81,7 +97,7 @@ async fn answer<S: ClientSource, K: ClientSink>(
         Admission::RedirectToHttps(route) => {
             walk.record.route = Some(route);
             walk.record.status.set(308);
-            let must_close = walk.work.request.framing != Framing::None;
+            let must_close = has_body(walk.work);
             let sent = reply::to_https(walk.shard, walk.work, sink, must_close).await?;
             walk.record.sent.set(sent);
             return Ok(());
@@ -107,7 +123,7 @@ pub(crate) async fn refuse<K: ClientSink>(
     sink: &mut K,
 ) {
     work.head.clear();
-    let walk = Walk::new(shard, peer, work, started);
+    let mut walk = Walk::new(shard, peer, work, started);
     filters::generate_id(walk.work, shard.random());
     walk.record.failed(shard, &error);
     walk.record.status.set(error.status());
@@ -115,4 +131,5 @@ pub(crate) async fn refuse<K: ClientSink>(
     if let Ok(sent) = reply::error(shard, reply, request_id, &error, sink, true).await {
         walk.record.sent.set(sent);
     }
+    walk.is_over = true;
 }

@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use super::config::Forwarding;
 use super::peer::Peer;
 use super::scratch::Work;
-use crate::http1::{Field, FieldKind, TargetForm, writer};
+use crate::http1::{Field, FieldKind, RequestHead, TargetForm, writer};
 
 /// Writes the head into `work.out`: everything but the body.
 pub(crate) fn compose(work: &mut Work, peer: &Peer, forwarding: &Forwarding) {
@@ -24,7 +24,7 @@ pub(crate) fn compose(work: &mut Work, peer: &Peer, forwarding: &Forwarding) {
         FieldKind::Host => !host_anew,
         _ => !field.hop && travels(field.kind, trusted),
     });
-    forwarded(out, head, &request.fields, peer, forwarding);
+    forwarded(out, head, request, peer, forwarding);
     writer::field(out, b"x-request-id", request_id.as_bytes());
     if request.accepts_trailers {
         out.extend_from_slice(b"te: trailers\r\n");
@@ -75,7 +75,8 @@ fn travels(kind: FieldKind, trusted: bool) -> bool {
 }
 
 /// Says who the client is and how it reached us, where no trusted peer has said so.
-fn forwarded(out: &mut Vec<u8>, head: &[u8], fields: &[Field], peer: &Peer, forwarding: &Forwarding) {
+fn forwarded(out: &mut Vec<u8>, head: &[u8], request: &RequestHead, peer: &Peer, forwarding: &Forwarding) {
+    let fields = &request.fields;
     let told = |kind| peer.is_trusted && fields.iter().any(|field| field.kind == kind && !field.hop);
     out.extend_from_slice(b"x-forwarded-for: ");
     if peer.is_trusted {
@@ -86,11 +87,8 @@ fn forwarded(out: &mut Vec<u8>, head: &[u8], fields: &[Field], peer: &Peer, forw
     }
     out.extend_from_slice(peer.address_text.as_bytes());
     out.extend_from_slice(b"\r\n");
-    if !told(FieldKind::XForwardedHost) {
-        let authority = fields.iter().find(|field| field.kind == FieldKind::Host);
-        if let Some(field) = authority {
-            writer::field(out, b"x-forwarded-host", field.value.of(head));
-        }
+    if !told(FieldKind::XForwardedHost) && !request.authority.is_empty() {
+        writer::field(out, b"x-forwarded-host", request.authority.of(head));
     }
     if !told(FieldKind::XForwardedProto) {
         writer::field(out, b"x-forwarded-proto", peer.scheme.as_str().as_bytes());

@@ -264,17 +264,29 @@ pub(crate) struct H1Sink<'a> {
     side: Side,
     stall: Duration,
     ends_stream: bool,
+    has_written: bool,
 }
 
 impl<'a> H1Sink<'a> {
     /// A sink that first sends what is in `staged`.
     pub(crate) fn new(writer: Writer<'a>, staged: &'a mut Vec<u8>, frame: Frame, side: Side, stall: Duration) -> Self {
-        Self { writer, staged, frame, side, stall, ends_stream: false }
+        Self { writer, staged, frame, side, stall, ends_stream: false, has_written: false }
     }
 
     /// The bytes that leave with the next flush: the head is written here.
     pub(crate) fn staged(&mut self) -> &mut Vec<u8> {
         self.staged
+    }
+
+    /// Begins a message: what was staged is forgotten.
+    pub(crate) fn begin(&mut self) {
+        self.staged.clear();
+        self.has_written = false;
+    }
+
+    /// Whether anything of the message that `begin` began may have left.
+    pub(crate) fn has_written(&self) -> bool {
+        self.has_written
     }
 
     /// Sets the framing once the head is known.
@@ -289,6 +301,7 @@ impl<'a> H1Sink<'a> {
     }
 
     async fn write(&mut self, data: &[u8]) -> Result<(), ProxyError> {
+        self.has_written = true;
         let outcome = self.writer.write_all(self.staged, data, self.stall).await;
         self.staged.clear();
         outcome.map_err(|fault| self.fault(fault))

@@ -1,7 +1,6 @@
 //! A client connection that speaks HTTP/1: one request after the other.
 
-use std::future::{Future, poll_fn};
-use std::pin::pin;
+use std::future::poll_fn;
 use std::rc::Rc;
 use std::task::Poll;
 use std::time::Duration;
@@ -27,34 +26,56 @@ const LINGER_BYTES: u64 = 64 * 1024;
 const LINGER: Duration = Duration::from_secs(1);
 
 /// Serves the connection until either side has enough.
-pub(crate) async fn serve(shard: &Rc<Shard>, mut socket: Socket, peer: &Peer, first: Option<Buffer>) {
-    let mut leftover = first;
-    let mut served = 0;
-    // Polled once: the task's waker stays registered, and from then on the phase is one atomic load.
-    let mut closing = pin!(shard.drain.reached(Phase::Closing));
-    poll_fn(|cx| {
-        let _ = closing.as_mut().poll(cx);
-        Poll::Ready(())
-    })
-    .await;
+pub(crate) async fn serve(shard: Rc<Shard>, socket: Socket, peer: Rc<Peer>, first: Option<Box<Buffer>>) {
+    let _sleeper = poll_fn(|cx| Poll::Ready(shard.sleepers.register(cx.waker()))).await;
+    let mut job = Job { shard: Rc::clone(&shard), socket, peer, leftover: first.map(|first| *first), served: 0 };
     loop {
-        if leftover.is_none() && !wait_for_request(shard, &socket, served == 0).await {
-            break;
+        if job.leftover.is_none() && !wait_for_request(&shard, &job.socket, job.served == 0).await {
+            return job.socket.close().await;
         }
-        served += 1;
-        let is_last = served >= shard.config.limits.requests_per_connection;
-        let mut scratch = shard.scratches.take();
-        match request(shard, &mut socket, peer, &mut scratch, leftover.take(), is_last).await {
-            After::Next(rest) => leftover = rest,
-            After::Close => break,
+        match shard.workers.run(job, requests).await {
+            Some(next) => job = next,
+            None => return,
+        }
+    }
+}
+
+/// A connection on which a request is arriving.
+pub(crate) struct Job {
+    shard: Rc<Shard>,
+    socket: Socket,
+    peer: Rc<Peer>,
+    /// Bytes of the request that were read already.
+    leftover: Option<Buffer>,
+    /// Requests so far.
+    served: u64,
+}
+
+/// Serves requests until none is waiting. Gives the connection back, or `None` when it was closed.
+async fn requests(mut job: Job) -> Option<Job> {
+    let shard = Rc::clone(&job.shard);
+    let mut scratch = shard.scratches.take();
+    loop {
+        job.served += 1;
+        let is_last = job.served >= shard.config.limits.requests_per_connection;
+        match request(&shard, &mut job.socket, &job.peer, &mut scratch, job.leftover.take(), is_last).await {
+            After::Next(None) => return Some(job),
+            After::Next(rest) => job.leftover = rest,
+            After::Close => {
+                job.socket.close().await;
+                return None;
+            }
+            After::Cut => {
+                job.socket.cut();
+                return None;
+            }
             After::Linger => {
                 drop(scratch);
-                linger(&mut socket).await;
-                return;
+                linger(&shard, &mut job.socket).await;
+                return None;
             }
         }
     }
-    socket.close().await;
 }
 
 /// What becomes of the connection after a request.
@@ -63,6 +84,8 @@ enum After {
     Next(Option<Buffer>),
     /// Close.
     Close,
+    /// Close so that the client notices: its answer was to end with the connection and is not complete.
+    Cut,
     /// The client may still be sending: let it read the answer before the end.
     Linger,
 }
@@ -111,8 +134,11 @@ async fn request(
     sink.accepts_trailers = accepts_trailers;
     let walk = Walk::new(shard, peer, work, started);
     let outcome = exchange(walk, &mut source, &mut sink).await;
-    if outcome.is_err() || sink.was_tunnel {
-        return if sink.close && !sink.was_tunnel && sink.is_complete { After::Linger } else { After::Close };
+    if sink.was_tunnel {
+        return After::Close;
+    }
+    if outcome.is_err() {
+        return if sink.ends_with_connection { After::Cut } else { After::Close };
     }
     if !source.is_done() && (sink.close || !drain_body(&mut source).await) {
         return After::Linger;
@@ -176,13 +202,13 @@ async fn drain_body(source: &mut H1Source<'_>) -> bool {
 
 /// Ends our direction and reads on for a moment: closing at once with unread bytes would reset the connection and
 /// take our answer with it.
-async fn linger(socket: &mut Socket) {
+async fn linger(shard: &Shard, socket: &mut Socket) {
     let (mut reader, mut writer) = socket.split();
     writer.shutdown().await;
     let rest = async {
-        let mut sink = [0; 2048];
+        let mut sink = shard.buffers.take();
         let mut total = 0;
-        while let Ok(count @ 1..) = poll_fn(|cx| reader.poll_read(cx, &mut sink)).await {
+        while let Ok(count @ 1..) = poll_fn(|cx| reader.poll_read(cx, sink.space())).await {
             total += count as u64;
             if total > LINGER_BYTES {
                 break;
@@ -216,14 +242,23 @@ pub(crate) struct H1ClientSink<'a> {
     close: bool,
     /// Whether trailers are passed on (`TE: trailers`).
     accepts_trailers: bool,
+    /// Whether the answer has neither length nor chunks.
+    ends_with_connection: bool,
     responded: bool,
-    is_complete: bool,
     was_tunnel: bool,
 }
 
 impl<'a> H1ClientSink<'a> {
     fn new(sink: H1Sink<'a>, request: Option<(Version, bool)>, close: bool) -> Self {
-        Self { sink, request, close, accepts_trailers: false, responded: false, is_complete: false, was_tunnel: false }
+        Self {
+            sink,
+            request,
+            close,
+            accepts_trailers: false,
+            ends_with_connection: false,
+            responded: false,
+            was_tunnel: false,
+        }
     }
 
     /// Decides the framing towards the client and writes its field.
@@ -250,7 +285,8 @@ impl<'a> H1ClientSink<'a> {
             }
             Framing::Chunked | Framing::UntilClose => {
                 self.close = true;
-                Frame::Plain
+                self.ends_with_connection = !is_head;
+                if is_head { Frame::Absent } else { Frame::Plain }
             }
         }
     }
@@ -260,8 +296,9 @@ impl ClientSink for H1ClientSink<'_> {
     fn respond(&mut self, answer: &Answer<'_>) {
         self.responded = true;
         self.close |= answer.must_close;
+        self.ends_with_connection = false;
+        self.sink.begin();
         let out = self.sink.staged();
-        out.clear();
         writer::status_line(out, answer.status, answer.reason);
         let (mut has_server, mut has_date) = (false, false);
         writer::copy_fields(out, answer.bytes, answer.fields, |field| {
@@ -274,7 +311,7 @@ impl ClientSink for H1ClientSink<'_> {
             out.extend_from_slice(b"server: tidegate\r\n");
         }
         if !has_date && !answer.is_upgrade {
-            writer::field(out, b"date", answer.date.as_bytes());
+            writer::field(out, b"date", answer.clock.date().as_bytes());
         }
         let frame = self.frame(answer);
         self.sink.set_frame(frame);
@@ -302,7 +339,7 @@ impl ClientSink for H1ClientSink<'_> {
     }
 
     fn has_responded(&self) -> bool {
-        self.responded
+        self.responded && self.sink.has_written()
     }
 
     fn become_tunnel(&mut self) {
@@ -326,8 +363,6 @@ impl BodySink for H1ClientSink<'_> {
     }
 
     async fn end(&mut self, trailers: &[u8]) -> Result<(), ProxyError> {
-        self.sink.end(if self.accepts_trailers { trailers } else { &[] }).await?;
-        self.is_complete = true;
-        Ok(())
+        self.sink.end(if self.accepts_trailers { trailers } else { &[] }).await
     }
 }

@@ -26,9 +26,11 @@ mod record;
 mod reply;
 mod scratch;
 mod shard;
+mod sleepers;
 mod socket;
 mod thread;
 pub mod tls;
+mod workers;
 
 pub use config::ProxyConfig;
 pub use connections::Connections;

@@ -3,9 +3,11 @@
 //! Translation sees these types and nothing else of the sources. Values are as the author wrote them: judging them is
 //! translation's work, so that every finding is reported in one way.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
+
+use foldhash::HashMap;
 
 use crate::model::{Certificate, CertificateError, ObjectKind, ObjectName, ObjectRef};
 

@@ -38,7 +38,7 @@ pub(crate) fn over_path(
     let message = if loser.ingress.name == winner.ingress.name {
         format!("{what} stands in this Ingress more than once, so only the first entry is served")
     } else {
-        format!("{what} belongs to the older Ingress {}, so this entry is not served", winner.ingress.name)
+        format!("{what} belongs to {}, so this entry is not served", senior(winner.ingress, loser.ingress))
     };
     let remedy = "Remove one of the two entries, or change its host or path";
     on_ingress(loser.ingress, field, ProblemCode::Conflict, loser.severity_against(&winner), message, remedy)
@@ -46,10 +46,13 @@ pub(crate) fn over_path(
 
 /// Two default backends for one host.
 pub(crate) fn over_fallback(host: &HostPattern, loser: Bid<'_>, winner: Bid<'_>) -> Problem {
+    let of_host = match host {
+        HostPattern::Exact(_) | HostPattern::Wildcard(_) => format!(" for host {host}"),
+        HostPattern::Any => String::new(),
+    };
+    let winning = senior(winner.ingress, loser.ingress);
     let message = format!(
-        "what no rule takes of {} goes to the default backend of the older Ingress {}, so this one is not used there",
-        described(host),
-        winner.ingress.name
+        "requests{of_host} that no rule takes go to the default backend of {winning}, so they do not come here"
     );
     let remedy = "Keep one of the two default backends";
     let severity = loser.severity_against(&winner);
@@ -64,19 +67,25 @@ pub(crate) fn over_certificate(host: &HostPattern, entry: usize, loser: &Ingress
             described(host)
         )
     } else {
-        format!(
-            "{} has a certificate from the older Ingress {}, so this one is not used there",
-            described(host),
-            winner.name
-        )
+        let winning = senior(winner, loser);
+        format!("{} has a certificate from {winning}, so this one is not used there", described(host))
     };
     let remedy = "Name the same Secret in both, or leave the host to one of them";
     let field = format!("spec.tls[{entry}].secretName");
     on_ingress(loser, field, ProblemCode::Conflict, Severity::Warning, message, remedy)
 }
 
+/// The winning Ingress, and why it wins.
+fn senior(winner: &Ingress, loser: &Ingress) -> String {
+    if winner.created < loser.created {
+        format!("the older Ingress {}", winner.name)
+    } else {
+        format!("Ingress {}, which is as old and comes first by name", winner.name)
+    }
+}
+
 /// The host in words.
-pub(crate) fn described(host: &HostPattern) -> String {
+fn described(host: &HostPattern) -> String {
     match host {
         HostPattern::Exact(_) | HostPattern::Wildcard(_) => format!("host {host}"),
         HostPattern::Any => "all other hosts".into(),

@@ -1,7 +1,8 @@
 //! The unit of a host: what all served Ingresses that name it make of it together.
 
-use std::collections::HashMap;
 use std::sync::Arc;
+
+use foldhash::HashMap;
 
 use crate::model::{Action, HostPattern, HostSpec, HttpsRedirect, ObjectKind, ObjectName, ObjectRef};
 use crate::model::{PathMatch, Problem, ProblemCode, RouteSpec, Severity};
@@ -40,16 +41,16 @@ pub(crate) fn translate(input: &Input, host: &HostPattern) -> (Option<Arc<HostSp
 /// One route for each distinct match: the oldest Ingress keeps it, within an Ingress the first entry.
 fn routes(input: &Input, host: &HostPattern, claims: &[&Claim], problems: &mut Vec<Problem>) -> Vec<RouteSpec> {
     let mut routes = Vec::new();
-    let mut taken: HashMap<PathMatch, Bid<'_>> = HashMap::new();
+    let mut taken: HashMap<PathMatch, Bid<'_>> = HashMap::default();
     for claim in claims {
         let ingress = &*claim.ingress;
         let (options, _) = annotations::read(ingress);
         for (rule, at, path) in paths(claim) {
-            let field = format!("spec.rules[{rule}].http.paths[{at}]");
+            let field = || format!("spec.rules[{rule}].http.paths[{at}]");
             let Matched { path: matched, key } = match path::matched(path) {
                 Ok(matched) => matched,
                 Err(fault) => {
-                    let field = format!("{field}.{}", fault.field);
+                    let field = format!("{}.{}", field(), fault.field);
                     let code = ProblemCode::InvalidPath;
                     problems.push(on_ingress(ingress, field, code, Severity::Error, fault.message, fault.remedy));
                     continue;
@@ -57,13 +58,13 @@ fn routes(input: &Input, host: &HostPattern, claims: &[&Claim], problems: &mut V
             };
             let bid = Bid { ingress, backend: &path.backend };
             if let Some(winner) = taken.get(&key) {
-                problems.push(conflicts::over_path(host, &matched, field, bid, *winner));
+                problems.push(conflicts::over_path(host, &matched, field(), bid, *winner));
                 continue;
             }
             taken.insert(key.clone(), bid);
             let (route, fault) = route(input, matched, bid, &options);
             routes.push((key, route));
-            problems.extend(fault.map(|fault| on_backend(bid, &format!("{field}.backend"), fault)));
+            problems.extend(fault.map(|fault| on_backend(bid, &format!("{}.backend", field()), fault)));
         }
     }
     routes.sort_unstable_by(|(a, _), (b, _)| precedence(a).cmp(&precedence(b)));

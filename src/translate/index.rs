@@ -3,9 +3,11 @@
 //! It holds every Ingress, served or not, so that a class that appears needs no other source. Keeping it costs what
 //! the changed Ingress holds, whatever else is loaded.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::hash::Hash;
 use std::sync::Arc;
+
+use foldhash::HashMap;
 
 use crate::model::{HostPattern, ObjectName};
 use crate::source::objects::{Backend, Ingress, TlsEntry};

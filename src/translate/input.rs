@@ -103,22 +103,19 @@ impl Input {
         self.index.secrets().chain(self.settings.default_certificate.as_ref()).collect()
     }
 
-    /// Every unit there is.
-    pub fn units(&self) -> BTreeSet<UnitKey> {
-        let mut all = Touched::default();
-        all.hosts(self.index.hosts().cloned());
-        all.hosts([HostPattern::Any]);
-        all.units.insert(UnitKey::DefaultCertificate);
-        for ingress in self.objects.ingresses() {
-            all.object(ObjectKind::Ingress, ingress.name.clone());
-        }
-        for class in self.objects.classes() {
-            all.object(ObjectKind::IngressClass, ObjectName::new("", class.name.clone()));
-        }
-        for slice in self.objects.slices() {
-            all.object(ObjectKind::EndpointSlice, slice.name.clone());
-        }
-        all.units
+    /// Every unit that can come to anything, in no particular order.
+    pub fn units(&self) -> impl Iterator<Item = UnitKey> {
+        let object = |kind, name| UnitKey::Object(ObjectRef { kind, name });
+        let any = self.index.claims(&HostPattern::Any).is_empty().then_some(HostPattern::Any);
+        let hosts = self.index.hosts().cloned().chain(any).map(UnitKey::Host);
+        let ingresses = self.objects.ingresses().map(move |ingress| object(ObjectKind::Ingress, ingress.name.clone()));
+        let classes = self
+            .objects
+            .classes()
+            .map(move |class| object(ObjectKind::IngressClass, ObjectName::new("", class.name.clone())));
+        let faulty = self.objects.slices().filter(|slice| endpoints::is_faulty(slice, &self.settings));
+        let slices = faulty.map(move |slice| object(ObjectKind::EndpointSlice, slice.name.clone()));
+        hosts.chain([UnitKey::DefaultCertificate]).chain(ingresses).chain(classes).chain(slices)
     }
 
     fn apply_ingress(&mut self, name: ObjectName, new: Option<Arc<Ingress>>) -> Touched {

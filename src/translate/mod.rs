@@ -111,12 +111,20 @@ pub fn merge(snapshot: &mut Snapshot, findings: &mut Findings, key: &UnitKey, tr
     }
 }
 
-/// Translates everything.
+/// Translates everything. Comes to what `merge` comes to, unit by unit, but builds the maps in one go.
 pub fn snapshot(input: &Input) -> (Snapshot, Findings) {
-    let (mut snapshot, mut findings) = (Snapshot::default(), Findings::new());
+    let (mut hosts, mut findings) = (Vec::new(), Vec::new());
+    let mut default_certificate = None;
     for key in input.units() {
-        let translated = unit(input, &key);
-        merge(&mut snapshot, &mut findings, &key, translated);
+        let Translated { value, problems } = unit(input, &key);
+        match value {
+            Value::Host(Some(spec)) => hosts.push((spec.pattern.clone(), spec)),
+            Value::DefaultCertificate(certificate) => default_certificate = certificate,
+            Value::Host(None) | Value::Nothing => {}
+        }
+        if !problems.is_empty() {
+            findings.push((key, problems));
+        }
     }
-    (snapshot, findings)
+    (Snapshot { hosts: hosts.into_iter().collect(), default_certificate }, findings.into_iter().collect())
 }

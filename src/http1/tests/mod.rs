@@ -2,6 +2,7 @@
 //! the id of the class they cover.
 
 mod chunked;
+mod fields;
 mod properties;
 mod request;
 mod response;

@@ -6,7 +6,7 @@
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::request::Parts;
 
-use crate::http1::{FieldKind, RequestError, SyntaxError, writer};
+use crate::http1::{FieldKind, RequestError, SyntaxError, may_trail, writer};
 use crate::proxy::error::ProxyError;
 
 /// Writes a request's head. `has_body` is whether the stream goes on behind it.
@@ -23,12 +23,23 @@ pub(super) fn request_head(
     if parts.method == http::Method::CONNECT {
         return Err(ProxyError::MethodNotAllowed);
     }
+    if !matches!(parts.uri.scheme_str(), None | Some("http" | "https")) {
+        return Err(RequestError::Target.into());
+    }
     out.extend_from_slice(parts.method.as_str().as_bytes());
     out.push(b' ');
     let target = parts.uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
+    // An absolute target would be fine in HTTP/1; in HTTP/2 it is a second authority.
+    if !target.starts_with('/') && target != "*" {
+        return Err(RequestError::Target.into());
+    }
     out.extend_from_slice(target.as_bytes());
     out.extend_from_slice(b" HTTP/1.1\r\n");
-    let host = parts.headers.get(header::HOST);
+    let mut hosts = parts.headers.get_all(header::HOST).iter();
+    let host = hosts.next();
+    if hosts.next().is_some() {
+        return Err(RequestError::HostRepeated.into());
+    }
     match (parts.uri.authority(), host) {
         (Some(authority), Some(host)) if !host.as_bytes().eq_ignore_ascii_case(authority.as_str().as_bytes()) => {
             return Err(RequestError::HostDiffers.into());
@@ -37,19 +48,14 @@ pub(super) fn request_head(
         (None, Some(host)) => writer::field(out, b"host", host.as_bytes()),
         (None, None) => {}
     }
-    let mut length = None;
     for (name, value) in &parts.headers {
-        if name == header::CONTENT_LENGTH {
-            length = Some(value);
-        } else if name != header::HOST && name != header::COOKIE {
+        if name != header::HOST && name != header::COOKIE {
             writer::field(out, name.as_str().as_bytes(), value.as_bytes());
         }
     }
     cookies(&parts.headers, out);
-    match (length, has_body) {
-        (Some(length), _) => writer::field(out, b"content-length", length.as_bytes()),
-        (None, true) => out.extend_from_slice(b"transfer-encoding: chunked\r\n"),
-        (None, false) => {}
+    if has_body && !parts.headers.contains_key(header::CONTENT_LENGTH) {
+        out.extend_from_slice(b"transfer-encoding: chunked\r\n");
     }
     out.extend_from_slice(writer::HEAD_END);
     Ok(())
@@ -123,7 +129,7 @@ pub(super) fn split(line: &[u8]) -> Option<(&[u8], &[u8])> {
 /// Trailers as lines. What must not come behind a body (framing, routing, identity) is left out.
 pub(super) fn trailer_lines(trailers: &HeaderMap, out: &mut Vec<u8>) {
     for (name, value) in trailers {
-        if matches!(FieldKind::of(name.as_str().as_bytes()), FieldKind::Other | FieldKind::Date | FieldKind::Server) {
+        if may_trail(name.as_str().as_bytes()) {
             writer::field(out, name.as_str().as_bytes(), value.as_bytes());
         }
     }
@@ -139,3 +145,6 @@ pub(super) fn trailer_map(text: &[u8]) -> HeaderMap {
     }
     map
 }
+
+#[cfg(test)]
+mod tests;

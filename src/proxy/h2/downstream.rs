@@ -9,7 +9,7 @@ use hyper::body::{Body as _, Incoming};
 use hyper::server::conn::http2::Builder;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 use tokio::time::Instant;
 
 use super::body::{AbortOnDrop, CutShort, H2Body, H2Sink, H2Source};
@@ -20,6 +20,7 @@ use crate::lifecycle::Phase;
 use crate::proxy::body::BodySink;
 use crate::proxy::buffers::Buffer;
 use crate::proxy::client::{Answer, ClientSink};
+use crate::proxy::config::Timeouts;
 use crate::proxy::error::{ProxyError, Side};
 use crate::proxy::exchange::{Walk, exchange, refuse};
 use crate::proxy::peer::Peer;
@@ -27,13 +28,17 @@ use crate::proxy::scratch::Scratch;
 use crate::proxy::shard::Shard;
 use crate::proxy::socket::Socket;
 
-/// Most answer bytes that hyper holds for a stream.
-const SEND_BUFFER: usize = 256 * 1024;
+/// Most answer bytes that hyper holds for a stream. A client that takes nothing pins as much for each of its streams,
+/// without anything of ours waiting for it.
+const SEND_BUFFER: usize = 64 * 1024;
 
-/// Streams of a connection: how many are open, and since when none is.
+/// Streams of a connection: how many there were, how many are open, and since when none is.
 struct Activity {
+    served: Cell<u64>,
     open: Cell<usize>,
     idle_since: Cell<Instant>,
+    /// Told when there have been as many as there may be.
+    worn_out: Notify,
 }
 
 struct OpenStream(Rc<Activity>);
@@ -53,7 +58,7 @@ impl Drop for OpenStream {
 }
 
 /// Serves the connection until either side has enough.
-pub(crate) async fn serve(shard: &Rc<Shard>, socket: Socket, peer: Rc<Peer>, first: Option<Buffer>) {
+pub(crate) async fn serve(shard: Rc<Shard>, socket: Socket, peer: Rc<Peer>, first: Option<Box<Buffer>>) {
     let config = &shard.config.http2;
     let mut builder = Builder::new(LocalExecutor);
     builder
@@ -66,43 +71,59 @@ pub(crate) async fn serve(shard: &Rc<Shard>, socket: Socket, peer: Rc<Peer>, fir
         .max_send_buf_size(SEND_BUFFER)
         .max_local_error_reset_streams(config.local_resets)
         .max_pending_accept_reset_streams(config.pending_resets);
-    let activity = Rc::new(Activity { open: Cell::new(0), idle_since: Cell::new(Instant::now()) });
+    let born = Instant::now();
+    let activity = Rc::new(Activity {
+        served: Cell::new(0),
+        open: Cell::new(0),
+        idle_since: Cell::new(born),
+        worn_out: Notify::new(),
+    });
     let streams = Rc::clone(&activity);
-    let served = Cell::new(0_u64);
-    let (service_shard, service_peer) = (Rc::clone(shard), peer);
+    let most = shard.config.limits.requests_per_connection;
+    let (service_shard, service_peer) = (Rc::clone(&shard), peer);
     let service = service_fn(move |request: Request<Incoming>| {
-        served.set(served.get() + 1);
+        streams.served.set(streams.served.get() + 1);
+        if streams.served.get() == most {
+            streams.worn_out.notify_one();
+        }
         let open = OpenStream::new(&streams);
         stream(Rc::clone(&service_shard), Rc::clone(&service_peer), request, open)
     });
-    let io = HyperIo::new(socket, first, &shard.buffers);
+    let io = HyperIo::new(socket, first.map(|first| *first), &shard.buffers);
     let mut connection = pin!(builder.serve_connection(io, service));
-    let born = Instant::now();
     let mut draining = pin!(shard.drain.reached(Phase::Announcing));
-    let mut is_ending = false;
+    let Timeouts { idle, write: goodbye, .. } = shard.config.timeouts;
+    let mut ending = None;
     loop {
         let now = Instant::now();
-        let idle_end = activity.idle_since.get() + shard.config.timeouts.idle;
-        let age_end = born + config.age;
-        let check = if activity.open.get() == 0 {
-            idle_end.min(age_end)
-        } else {
-            age_end.min(now + shard.config.timeouts.idle)
+        let is_open = activity.open.get() > 0;
+        let end = match (ending, is_open) {
+            (None, false) => (activity.idle_since.get() + idle).min(born + config.age),
+            (None, true) => born + config.age,
+            // hyper waits for the client to take note, which it need not do.
+            (Some(since), false) => activity.idle_since.get().max(since) + goodbye,
+            (Some(_), true) => now + goodbye,
         };
+        if now >= end {
+            if ending.is_some() {
+                return;
+            }
+            ending = Some(now);
+            connection.as_mut().graceful_shutdown();
+            continue;
+        }
         tokio::select! {
             _ = connection.as_mut() => return,
-            () = draining.as_mut(), if !is_ending => {
-                is_ending = true;
+            () = draining.as_mut(), if ending.is_none() => {
+                ending = Some(now);
                 connection.as_mut().graceful_shutdown();
             }
-            () = tokio::time::sleep_until(check), if !is_ending => {
-                let now = Instant::now();
-                let is_idle = activity.open.get() == 0 && now >= activity.idle_since.get() + shard.config.timeouts.idle;
-                if is_idle || now >= age_end {
-                    is_ending = true;
-                    connection.as_mut().graceful_shutdown();
-                }
+            () = activity.worn_out.notified(), if ending.is_none() => {
+                ending = Some(now);
+                connection.as_mut().graceful_shutdown();
             }
+            // Streams that end meanwhile move the end: it is looked at again at the earliest moment it can be.
+            () = tokio::time::sleep_until(end.min(now + idle.min(goodbye))) => {}
         }
     }
 }
@@ -136,7 +157,8 @@ async fn exchange_of(
     let mut scratch = shard.scratches.take();
     let Scratch { work, .. } = &mut *scratch;
     let limits = shard.config.limits.request_head();
-    let mut sink = H2ClientSink::new(sender, shard.config.timeouts.write);
+    let is_head = parts.method == http::Method::HEAD;
+    let mut sink = H2ClientSink::new(sender, is_head, shard.config.timeouts.write);
     work.request.reset();
     let parsed = convert::request_head(&parts, !body.is_end_stream(), limits.fields, &mut work.head)
         .and_then(|()| Ok(work.request.parse(&work.head, &limits)?));
@@ -160,13 +182,15 @@ struct H2ClientSink {
     head: Option<Response<()>>,
     body: Option<H2Sink>,
     responded: bool,
+    is_head: bool,
+    /// Whether the answer has no body, whatever comes.
     is_absent: bool,
     stall: std::time::Duration,
 }
 
 impl H2ClientSink {
-    fn new(sender: oneshot::Sender<Response<H2Body>>, stall: std::time::Duration) -> Self {
-        Self { sender: Some(sender), head: None, body: None, responded: false, is_absent: false, stall }
+    fn new(sender: oneshot::Sender<Response<H2Body>>, is_head: bool, stall: std::time::Duration) -> Self {
+        Self { sender: Some(sender), head: None, body: None, responded: false, is_head, is_absent: false, stall }
     }
 
     /// Hands the head to hyper, with a body that is fed from here on, or with none.
@@ -208,7 +232,7 @@ impl ClientSink for H2ClientSink {
             add(b"server", b"tidegate");
         }
         if !has_date {
-            add(b"date", answer.date.as_bytes());
+            add(b"date", answer.clock.date().as_bytes());
         }
         let length = match answer.framing {
             Framing::Length(length) => Some(length),
@@ -218,7 +242,7 @@ impl ClientSink for H2ClientSink {
         if let Some(length) = length {
             add(b"content-length", itoa::Buffer::new().format(length).as_bytes());
         }
-        self.is_absent = answer.framing == Framing::None;
+        self.is_absent = self.is_head || answer.framing == Framing::None;
         self.head = Some(head);
     }
 

@@ -1,9 +1,11 @@
 //! Endpoints that speak HTTP/2 in clear with prior knowledge (`appProtocol: kubernetes.io/h2c`): gRPC above all. One
 //! connection for each endpoint and shard, shared by its requests.
 
+use std::error::Error as _;
 use std::rc::Rc;
 
 use bytes::Bytes;
+use hyper::client::conn::TrySendError;
 use hyper::client::conn::http2::{Builder, SendRequest};
 use tokio::time::Instant;
 
@@ -59,7 +61,8 @@ pub(crate) async fn attempt<S: ClientSource, K: ClientSink>(
         let body = H2Body::whole(Bytes::copy_from_slice(&out[head..]));
         let request = convert::request(&out[..head], body).ok_or_else(|| never(ProxyError::PathInvalid))?;
         return answer(shard, &session, request, response, context, record, sink).await.map_err(|fault| {
-            let may = !fault.had_bytes && (fault.is_unsent || (reused && is_idempotent));
+            forget(shard, endpoint, &session, &fault);
+            let may = fault.is_unsent || (fault.is_lost && reused && is_idempotent);
             Failed { error: fault.error, again: if may { Again::Afresh } else { Again::Never } }
         });
     }
@@ -73,6 +76,7 @@ pub(crate) async fn attempt<S: ClientSource, K: ClientSink>(
     match both(upload, download).await {
         (_, Some(Ok(()))) => Ok(()),
         (_, Some(Err(fault))) => {
+            forget(shard, endpoint, &session, &fault);
             let may = fault.is_unsent && record.received.get() == 0;
             Err(Failed { error: fault.error, again: if may { Again::Afresh } else { Again::Never } })
         }
@@ -82,9 +86,44 @@ pub(crate) async fn attempt<S: ClientSource, K: ClientSink>(
 
 struct Fault {
     error: ProxyError,
-    had_bytes: bool,
-    /// The pod has certainly not seen the request.
+    /// The pod has certainly done nothing with the request.
     is_unsent: bool,
+    /// The connection ended before there was an answer.
+    is_lost: bool,
+}
+
+impl Fault {
+    /// What may not be tried again.
+    fn of(error: ProxyError) -> Self {
+        Self { error, is_unsent: false, is_lost: false }
+    }
+
+    /// A request that hyper could not get answered (RFC 9113 §8.7: what was refused, or came behind the last stream of
+    /// a GOAWAY, was not looked at).
+    fn of_send(error: TrySendError<http::Request<H2Body>>) -> Self {
+        let was_kept = error.message().is_some();
+        let error = error.into_error();
+        let cause = error.source().and_then(|source| source.downcast_ref::<h2::Error>());
+        let is_unsent = was_kept
+            || cause.is_some_and(|cause| {
+                cause.is_remote() && (cause.is_go_away() || cause.reason() == Some(h2::Reason::REFUSED_STREAM))
+            });
+        let is_lost = !is_unsent && !cause.is_some_and(h2::Error::is_reset);
+        let error = if is_unsent || is_lost { ProxyError::UpstreamClosed } else { ProxyError::UpstreamStream };
+        Self { error, is_unsent, is_lost }
+    }
+}
+
+/// Leaves a connection to those who use it, if it is of no use to others: it takes no more requests, or does not
+/// answer, which one to a pod that has vanished without a word never will.
+fn forget(shard: &Shard, endpoint: &InFlight, session: &Rc<Session>, fault: &Fault) {
+    if fault.is_unsent || fault.is_lost || fault.error == ProxyError::ResponseTimeout {
+        let mut sessions = shard.sessions.borrow_mut();
+        let id = endpoint.endpoint().id();
+        if sessions.get(&id).is_some_and(|kept| Rc::ptr_eq(kept, session)) {
+            sessions.remove(&id);
+        }
+    }
 }
 
 async fn answer<K: ClientSink>(
@@ -98,9 +137,8 @@ async fn answer<K: ClientSink>(
 ) -> Result<(), Fault> {
     let started = Instant::now();
     let mut sender = session.sender.clone();
-    let unsent = |error| Fault { error, had_bytes: false, is_unsent: true };
     if sender.ready().await.is_err() {
-        return Err(unsent(ProxyError::UpstreamClosed));
+        return Err(Fault { error: ProxyError::UpstreamClosed, is_unsent: true, is_lost: false });
     }
     let mut sending = std::pin::pin!(sender.try_send_request(request));
     let answered = loop {
@@ -108,26 +146,18 @@ async fn answer<K: ClientSink>(
         match tokio::time::timeout(shard.config.timeouts.response, sending.as_mut()).await {
             Ok(answered) => break answered,
             Err(_) if record.received.get() != before => {}
-            Err(_) => return Err(Fault { error: ProxyError::ResponseTimeout, had_bytes: false, is_unsent: false }),
+            Err(_) => return Err(Fault::of(ProxyError::ResponseTimeout)),
         }
     };
-    let (parts, body) = match answered {
-        Ok(answered) => answered.into_parts(),
-        Err(mut error) => {
-            let is_unsent = error.take_message().is_some();
-            let error = if is_unsent { ProxyError::UpstreamClosed } else { ProxyError::UpstreamStream };
-            return Err(Fault { error, had_bytes: false, is_unsent });
-        }
-    };
+    let (parts, body) = answered.map_err(Fault::of_send)?.into_parts();
     record.head_after.set(Some(started.elapsed()));
-    let fault = |error| Fault { error, had_bytes: true, is_unsent: false };
     let mut head = Vec::with_capacity(512);
     convert::response_head(&parts, &mut head);
     response.reset();
     match response.parse(&head, context, &shard.config.limits.response_head()) {
         Ok(Progress::Complete) => {}
-        Ok(Progress::Partial) => return Err(fault(ProxyError::UpstreamStream)),
-        Err(error) => return Err(fault(error.into())),
+        Ok(Progress::Partial) => return Err(Fault::of(ProxyError::UpstreamStream)),
+        Err(error) => return Err(Fault::of(error.into())),
     }
     record.status.set(response.status);
     sink.respond(&Answer {
@@ -139,11 +169,12 @@ async fn answer<K: ClientSink>(
         framing: response.framing,
         told_length: response.content_length,
         is_upgrade: false,
-        must_close: false,
-        date: &shard.clock.date(),
+        // A client that wanted another protocol and got none may already be speaking it.
+        must_close: context.asked_upgrade,
+        clock: &shard.clock,
     });
     let mut source = H2Source::new(body, Side::Upstream, shard.config.timeouts.response_gap);
-    copy(&mut source, sink, &record.sent, None).await.map_err(fault)
+    copy(&mut source, sink, &record.sent, None).await.map_err(Fault::of)
 }
 
 /// The endpoint's connection, made if there is none; and whether it has served before.

@@ -52,7 +52,8 @@ pub enum TlsError {
 
 /// Performs the server's side of a handshake on `tcp` until `deadline`, which should count from the accept.
 ///
-/// `config` must have been made by [`super::server_config`] for [`TlsStream::server_name`] to be known.
+/// `config` must have been made by [`super::server_config`] for [`TlsStream::server_name`] to be known. The future is
+/// 1.1 KB: boxed, a connection's task does not carry it for the rest of its life.
 pub async fn accept(
     tcp: TcpStream,
     config: Arc<ServerConfig>,

@@ -201,6 +201,30 @@ fn d03_a_flood_of_alerts_ends_the_handshake() {
 }
 
 #[test]
+fn d03_a_flood_of_key_updates_with_the_last_flight_ends_the_handshake() {
+    let flood = |mut tcp: BlockingStream| {
+        let mut conn = connection(Client::default().config(), "a.example");
+        // All but the last flight, which then goes out in one write with the updates behind it.
+        while conn.is_handshaking() {
+            conn.write_tls(&mut tcp).unwrap();
+            conn.read_tls(&mut tcp).unwrap();
+            conn.process_new_packets().unwrap();
+        }
+        for _ in 0..40 {
+            conn.refresh_traffic_keys().unwrap();
+        }
+        let mut flight = Vec::new();
+        while conn.wants_write() {
+            conn.write_tls(&mut flight).unwrap();
+        }
+        tcp.write_all(&flight).unwrap();
+        let _ = tcp.read_to_end(&mut Vec::new());
+    };
+    let ((), error) = meet(showing(vec![ecdsa("a.example")]), flood, |stream| async { refused(stream) });
+    assert_eq!(error, PeerMisbehaved::TooManyKeyUpdateRequests.into());
+}
+
+#[test]
 fn d06_early_data_is_not_offered() {
     let config = showing(vec![ecdsa("a.example")]);
     assert_eq!(config.max_early_data_size, 0);

@@ -1,0 +1,18 @@
+//! Generated documents are fresh. `UPDATE_GOLDEN=1 cargo test --test docs` writes them anew.
+
+use std::path::Path;
+
+#[test]
+fn annotations_are_documented_as_they_are_read() {
+    check("docs/annotations.md", &tidegate::translate::annotations::document());
+}
+
+fn check(file: &str, fresh: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        std::fs::write(&path, fresh).expect("docs are writable");
+        return;
+    }
+    let kept = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(kept == fresh, "{file} is stale: UPDATE_GOLDEN=1 cargo test --test docs");
+}

@@ -1,0 +1,198 @@
+//! Golden cases: `tests/golden/NAME.in.yaml` holds manifests, `NAME.out.yaml` all that comes of them. Comment lines at
+//! the head of a case that start with `# --` are flags.
+//!
+//! `UPDATE_GOLDEN=1 cargo test --test golden` writes the outputs anew: read the difference before you commit it.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+use tidegate::model::{Action, Certificate, HostSpec, ObjectName, PathMatch, PortRef, Protocol, Reply, RouteSpec};
+use tidegate::model::{Balance, HttpsRedirect};
+use tidegate::source::manifests;
+use tidegate::translate::{self, Input, Settings};
+
+/// Cases that must be there, so that a wrong folder does not pass for success.
+const FEWEST: usize = 12;
+
+/// In 2026: where certificates stand must not depend on the day of the test.
+const NOW: i64 = 1_790_000_000;
+
+#[derive(Serialize)]
+struct Output {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    default_certificate: Option<String>,
+    hosts: BTreeMap<String, Host>,
+    /// As `tidegate check` prints them.
+    problems: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct Host {
+    /// Only where no rule names the host, and nothing else shows it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    has_rules: Option<bool>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    routes: Vec<Route>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fallback: Option<Route>,
+    /// Names of the certificates.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tls: Option<Vec<String>>,
+}
+
+#[derive(Serialize)]
+struct Route {
+    path: String,
+    ingress: String,
+    target: String,
+    /// Only of upstreams.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    endpoints: Option<Vec<SocketAddr>>,
+    /// Only where it is not the usual one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    protocol: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    balance: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    https_redirect: Option<&'static str>,
+}
+
+#[test]
+fn manifests_come_to_what_the_golden_files_say() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
+    let mut cases: Vec<PathBuf> = std::fs::read_dir(&folder)
+        .expect("tests/golden is there")
+        .map(|entry| entry.expect("tests/golden is readable").path())
+        .filter(|path| path.to_string_lossy().ends_with(".in.yaml"))
+        .collect();
+    cases.sort();
+    assert!(cases.len() >= FEWEST, "only {} cases in {}", cases.len(), folder.display());
+    let stale: Vec<String> = cases.iter().filter_map(|case| check(case)).collect();
+    assert!(stale.is_empty(), "{}\nUPDATE_GOLDEN=1 rewrites the outputs", stale.join("\n"));
+}
+
+#[test]
+fn rule_39_only_the_first_address_of_an_endpoint_counts() {
+    let case = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/endpoints.in.yaml");
+    let text = std::fs::read_to_string(&case).expect("the case is readable");
+    let equivalent = text.replace("[\"10.0.0.1\"]", "[\"10.0.0.1\", \"10.0.0.77\"]");
+    assert_ne!(text, equivalent);
+    let folder = tempfile::tempdir().expect("there is room for a file");
+    let copy = folder.path().join("endpoints.in.yaml");
+    std::fs::write(&copy, equivalent).expect("the folder is writable");
+    assert_eq!(translated(&copy), translated(&case));
+}
+
+/// What differs, if anything.
+fn check(case: &Path) -> Option<String> {
+    let actual = translated(case);
+    let golden = PathBuf::from(case.to_string_lossy().replace(".in.yaml", ".out.yaml"));
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        std::fs::write(&golden, actual).expect("tests/golden is writable");
+        return None;
+    }
+    let expected = std::fs::read_to_string(&golden).unwrap_or_default();
+    if expected == actual {
+        return None;
+    }
+    let at = expected.lines().zip(actual.lines()).position(|(e, a)| e != a);
+    let at = at.unwrap_or_else(|| expected.lines().count().min(actual.lines().count()));
+    let line = |text: &str| text.lines().nth(at).unwrap_or("(end)").to_owned();
+    Some(format!("{}:{}\n  golden: {}\n  actual: {}", golden.display(), at + 1, line(&expected), line(&actual)))
+}
+
+fn translated(case: &Path) -> String {
+    let loaded = manifests::load(case).expect("the case is readable");
+    let mut input = Input::new(settings(case));
+    for change in loaded.changes {
+        input.apply(change);
+    }
+    let (snapshot, findings) = translate::snapshot(&input);
+    let mut problems: Vec<_> = loaded.problems.into_iter().chain(findings.into_values().flatten()).collect();
+    problems.sort();
+    let hosts = snapshot.hosts.iter().map(|(pattern, spec)| (pattern.to_string(), host(&input, spec)));
+    let output = Output {
+        default_certificate: snapshot.default_certificate.as_ref().map(|c| names(c)),
+        hosts: hosts.collect(),
+        problems: problems.iter().map(ToString::to_string).collect(),
+    };
+    serde_saphyr::to_string(&output).expect("the output is plain data")
+}
+
+fn settings(case: &Path) -> Settings {
+    let mut settings = Settings { default_class_applies: true, allow_loopback: true, now: NOW, ..Settings::default() };
+    let text = std::fs::read_to_string(case).expect("the case is readable");
+    for flag in text.lines().take_while(|line| line.starts_with('#')).filter_map(|line| line.strip_prefix("# --")) {
+        match flag.split_once(' ') {
+            Some(("default-certificate", name)) => settings.default_certificate = Some(object(name)),
+            Some(("default-backend", backend)) => {
+                let (name, port) = backend.split_once(':').expect("a port follows the Service");
+                let port = port.parse().map_or_else(|_| PortRef::Name(port.into()), PortRef::Number);
+                settings.default_backend = Some((object(name), port));
+            }
+            _ => panic!("{}: unknown flag --{flag}", case.display()),
+        }
+    }
+    settings
+}
+
+fn object(text: &str) -> ObjectName {
+    let (namespace, name) = text.split_once('/').expect("namespace/name");
+    ObjectName::new(namespace, name)
+}
+
+fn host(input: &Input, spec: &HostSpec) -> Host {
+    let HostSpec { pattern: _, has_rules, routes, fallback, tls } = spec;
+    Host {
+        has_rules: (!has_rules && routes.is_empty() && fallback.is_none()).then_some(false),
+        routes: routes.iter().map(|spec| route(input, spec)).collect(),
+        fallback: fallback.as_ref().map(|spec| route(input, spec)),
+        tls: tls.as_ref().map(|tls| tls.certificates.iter().map(|c| names(c)).collect()),
+    }
+}
+
+fn route(input: &Input, spec: &RouteSpec) -> Route {
+    let RouteSpec { path, action, https_redirect, ingress } = spec;
+    let path = match path {
+        PathMatch::Exact(path) => format!("Exact {path}"),
+        PathMatch::Prefix(path) => format!("Prefix {path}"),
+    };
+    let https_redirect = match https_redirect {
+        HttpsRedirect::WithTls => None,
+        HttpsRedirect::Off => Some("off"),
+        HttpsRedirect::Always => Some("always"),
+    };
+    let ingress = ingress.to_string();
+    let upstream = match action {
+        Action::Forward(upstream) => upstream,
+        Action::Reply(reply) => {
+            let target = match reply {
+                Reply::BackendUnavailable => "503",
+                Reply::NotFound => "404",
+            };
+            let target = target.to_owned();
+            return Route { path, ingress, target, endpoints: None, protocol: None, balance: None, https_redirect };
+        }
+    };
+    Route {
+        path,
+        ingress,
+        target: format!("{}:{}", upstream.service, upstream.port),
+        endpoints: Some(translate::endpoints(input.objects(), upstream, input.settings())),
+        protocol: match upstream.protocol {
+            Protocol::Http1 => None,
+            Protocol::H2c => Some("h2c"),
+        },
+        balance: match upstream.balance {
+            Balance::LeastInFlight => None,
+            Balance::RoundRobin => Some("round-robin"),
+        },
+        https_redirect,
+    }
+}
+
+fn names(certificate: &Certificate) -> String {
+    certificate.names().join(" ")
+}

@@ -1,0 +1,151 @@
+//! Tidegate in this process, on free ports, until dropped.
+
+use std::net::SocketAddr;
+use std::sync::{Mutex, Once};
+use std::thread::{self, JoinHandle};
+
+use tempfile::TempDir;
+use tidegate::app;
+use tidegate::args::{self, Command};
+use tokio::sync::mpsc;
+
+use super::client::Client;
+use super::manifests::Manifests;
+use super::{Message, eventually};
+
+/// A server under test.
+#[derive(Debug)]
+pub struct Tidegate {
+    pub http: SocketAddr,
+    pub https: SocketAddr,
+    pub admin: SocketAddr,
+    manifests: TempDir,
+    stop: Option<mpsc::Sender<()>>,
+    thread: Option<JoinHandle<anyhow::Result<()>>>,
+}
+
+impl Tidegate {
+    /// Serves these objects with default settings and one worker.
+    pub fn serve(manifests: &Manifests) -> Self {
+        Self::serve_with(manifests, &[])
+    }
+
+    /// The same with further options of `tidegate serve`.
+    pub fn serve_with(manifests: &Manifests, options: &[&str]) -> Self {
+        notice_panics();
+        let directory = tempfile::tempdir().expect("a directory");
+        replace(&directory, manifests);
+        let path = directory.path().to_str().expect("a path in UTF-8");
+        let mut line = vec!["tidegate", "serve", "--manifests", path];
+        for (option, value) in [
+            ("--http", "127.0.0.1:0"),
+            ("--https", "127.0.0.1:0"),
+            ("--admin", "127.0.0.1:0"),
+            ("--workers", "1"),
+            ("--access-log", "off"),
+        ] {
+            if !options.contains(&option) {
+                line.extend([option, value]);
+            }
+        }
+        line.extend_from_slice(options);
+        let args = match args::read(&line) {
+            Ok(Command::Serve(args)) => args,
+            other => panic!("{other:?}"),
+        };
+        let bound = app::bind(&args).expect("free ports");
+        let (http, https, admin) = (bound.http, bound.https, bound.admin);
+        let (stop, stopped) = mpsc::channel(4);
+        let thread = thread::Builder::new().name("control".into()).spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            runtime.block_on(bound.serve(stopped))
+        });
+        let thread = Some(thread.expect("a thread"));
+        let server = Self { http, https, admin, manifests: directory, stop: Some(stop), thread };
+        eventually("readiness", || (server.admin("/readyz").status() == 200).then_some(()));
+        server
+    }
+
+    /// A new connection to the plain listener.
+    pub fn connect(&self) -> Client {
+        Client::connect(self.http)
+    }
+
+    /// One request on a connection of its own.
+    #[track_caller]
+    pub fn ask(&self, request: impl AsRef<[u8]>) -> Message {
+        self.connect().ask(request)
+    }
+
+    /// An answer of the admin listener.
+    pub fn admin(&self, path: &str) -> Message {
+        Client::connect(self.admin).ask(super::get("admin", path))
+    }
+
+    /// The value of a metric: of all series of this name whose labels contain `labels`, the sum.
+    pub fn metric(&self, name: &str, labels: &str) -> f64 {
+        let text = self.admin("/metrics").text();
+        let series = text.lines().filter(|line| {
+            let rest = line.strip_prefix(name);
+            rest.is_some_and(|rest| rest.starts_with(['{', ' '])) && line.contains(labels)
+        });
+        series.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum()
+    }
+
+    /// Replaces all objects. Takes effect a moment later: wait for it by what it changes.
+    pub fn replace(&self, manifests: &Manifests) {
+        replace(&self.manifests, manifests);
+    }
+
+    /// What SIGTERM does; the second time it cuts the drain short.
+    pub fn terminate(&self) {
+        let stop = self.stop.as_ref().expect("still there");
+        stop.try_send(()).expect("it takes signals");
+    }
+
+    /// Waits for the end after `terminate`.
+    pub fn join(mut self) -> anyhow::Result<()> {
+        let thread = self.thread.take().expect("joined once");
+        eventually("the end", || thread.is_finished().then_some(()));
+        thread.join().expect("it does not panic")
+    }
+}
+
+impl Drop for Tidegate {
+    fn drop(&mut self) {
+        // Without a sender there is a signal and another.
+        self.stop = None;
+        if let Some(thread) = self.thread.take() {
+            let outcome = thread.join();
+            if !thread::panicking() {
+                outcome.expect("it does not panic").expect("it ends well");
+            }
+        }
+        let panics = PANICS.lock().unwrap();
+        assert!(panics.is_empty() || thread::panicking(), "Tidegate panicked: {panics:?}");
+    }
+}
+
+/// Panics on threads of Tidegate, of any test of this process.
+static PANICS: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
+/// A task that panics ends only itself, so nobody would notice.
+fn notice_panics() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let before = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |panic| {
+            let thread = thread::current();
+            if thread.name().is_some_and(|name| name == "control" || name.starts_with("shard-")) {
+                PANICS.lock().unwrap().push(panic.to_string());
+            }
+            before(panic);
+        }));
+    });
+}
+
+fn replace(directory: &TempDir, manifests: &Manifests) {
+    let (new, name) = (directory.path().join(".new"), directory.path().join("objects.json"));
+    std::fs::write(&new, manifests.to_json()).expect("a file");
+    std::fs::rename(new, name).expect("a file");
+}
