@@ -17,7 +17,7 @@ use super::peer::Peer;
 use super::scratch::{Scratch, Work};
 use super::shard::Shard;
 use super::socket::{Reader, Socket, within};
-use crate::http1::{Field, FieldKind, Framing, Progress, Version, writer};
+use crate::http1::{Field, FieldKind, Framing, Progress, RequestError, SyntaxError, Version, writer};
 use crate::lifecycle::Phase;
 
 /// What is read and thrown away of a body nobody took, at most, to keep the connection or to let the client read our
@@ -93,11 +93,11 @@ enum After {
 /// Waits for the first byte, holding nothing. False when the connection is to be closed.
 async fn wait_for_request(shard: &Shard, socket: &Socket, is_new: bool) -> bool {
     let limit = if is_new { shard.config.timeouts.head } else { shard.config.timeouts.idle };
-    let ready = within(limit, |cx| {
-        if shard.drain.phase() >= Phase::Closing {
-            return Poll::Ready(false);
-        }
-        socket.poll_readable(cx).map(|ready| ready.is_ok())
+    let ready = within(limit, |cx| match socket.poll_readable(cx) {
+        Poll::Ready(ready) => Poll::Ready(ready.is_ok()),
+        // Whoever has only just come is still to ask.
+        Poll::Pending if !is_new && shard.drain.phase() >= Phase::Closing => Poll::Ready(false),
+        Poll::Pending => Poll::Pending,
     });
     ready.await.unwrap_or(false)
 }
@@ -144,8 +144,8 @@ async fn request(
         return After::Linger;
     }
     if sink.close {
-        // A client that pipelined more must still be able to read this answer.
-        return if source.into_leftover().is_some() { After::Linger } else { After::Close };
+        // A client that sent more must still be able to read this answer.
+        return if source.has_more().await { After::Linger } else { After::Close };
     }
     After::Next(source.into_leftover())
 }
@@ -171,8 +171,8 @@ async fn read_head(
             return Ok(Some(buffer));
         }
         buffer.make_room();
-        if buffer.space().is_empty() {
-            buffer.grow();
+        if buffer.space().is_empty() && !buffer.grow() {
+            return Err(RequestError::Syntax(SyntaxError::TooLarge).into());
         }
         let left = shard.config.timeouts.head.saturating_sub(started.elapsed());
         let read = within(left, |cx| reader.poll_read(cx, buffer.space())).await;
