@@ -94,6 +94,7 @@ pub(crate) fn may_trail(name: &[u8]) -> bool {
         | FieldKind::XRewrite
         | FieldKind::Proxy
         | FieldKind::Twin
-        | FieldKind::UserAgent => false,
+        | FieldKind::UserAgent
+        | FieldKind::Referer => false,
     }
 }

@@ -64,9 +64,32 @@ pub(crate) async fn dial(shard: &Shard, endpoint: &InFlight, metrics: &UpstreamM
             metrics.connected();
             return Ok(tcp);
         }
-        Ok(Err(_)) => ProxyError::ConnectRefused,
-        Err(_) => ProxyError::ConnectTimeout,
+        Ok(Err(error)) => {
+            if is_of_the_pod(error.kind()) {
+                endpoint.endpoint().connect_failed(started);
+            } else {
+                tracing::debug!(%address, %error, "no connection to a pod, for a reason of our own");
+            }
+            ProxyError::ConnectRefused
+        }
+        Err(_) => {
+            endpoint.endpoint().connect_failed(started);
+            ProxyError::ConnectTimeout
+        }
     };
-    endpoint.endpoint().connect_failed(started);
     Err(Failed { error, again: Again::Elsewhere })
+}
+
+/// Whether a failed connect says something about the pod. Being out of ports, descriptors or memory says nothing; to
+/// hold it against pods would take away all of them.
+fn is_of_the_pod(kind: ErrorKind) -> bool {
+    matches!(
+        kind,
+        ErrorKind::ConnectionRefused
+            | ErrorKind::ConnectionReset
+            | ErrorKind::ConnectionAborted
+            | ErrorKind::HostUnreachable
+            | ErrorKind::NetworkUnreachable
+            | ErrorKind::TimedOut
+    )
 }

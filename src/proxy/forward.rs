@@ -8,6 +8,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::answer::{AnswerFault, Answered, answer};
@@ -262,12 +263,23 @@ async fn tunnel<S: ClientSource, K: ClientSink>(
     from_pod.become_tunnel();
     to_pod.become_tunnel();
     let (received, sent) = (&record.received, &record.sent);
-    let ways =
-        async { tokio::try_join!(copy(source, &mut to_pod, received, None), copy(&mut from_pod, sink, sent, None)) };
+    let half_closed = Notify::new();
+    let upward = async { copy(source, &mut to_pod, received, None).await.map(|()| half_closed.notify_one()) };
+    let downward = async { copy(&mut from_pod, sink, sent, None).await.map(|()| half_closed.notify_one()) };
+    let ways = async { tokio::try_join!(upward, downward) };
     let watch = async {
+        let mut patience = shard.config.timeouts.tunnel_idle;
         let mut before = (received.get(), sent.get());
         loop {
-            tokio::time::sleep(shard.config.timeouts.tunnel_idle).await;
+            tokio::select! {
+                () = tokio::time::sleep(patience) => {}
+                // Who has nobody to answer need not be waited for as long as who is merely silent.
+                () = half_closed.notified() => {
+                    patience = patience.min(shard.config.timeouts.write);
+                    before = (received.get(), sent.get());
+                    continue;
+                }
+            }
             let now = (received.get(), sent.get());
             if now == before {
                 return;

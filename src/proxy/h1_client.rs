@@ -95,11 +95,11 @@ enum After {
 /// Waits for the first byte, holding nothing. False when the connection is to be closed.
 async fn wait_for_request(shard: &Shard, socket: &Socket, is_new: bool, alarm: &mut Alarm) -> bool {
     let limit = if is_new { shard.config.timeouts.head } else { shard.config.timeouts.idle };
-    let ready = alarm.until(Instant::now() + limit, |cx| {
-        if shard.drain.phase() >= Phase::Closing {
-            return Poll::Ready(false);
-        }
-        socket.poll_readable(cx).map(|ready| ready.is_ok())
+    let ready = alarm.until(Instant::now() + limit, |cx| match socket.poll_readable(cx) {
+        Poll::Ready(ready) => Poll::Ready(ready.is_ok()),
+        // Whoever has only just come is still to ask.
+        Poll::Pending if !is_new && shard.drain.phase() >= Phase::Closing => Poll::Ready(false),
+        Poll::Pending => Poll::Pending,
     });
     ready.await.unwrap_or(false)
 }
@@ -146,8 +146,8 @@ async fn request(
         return After::Linger;
     }
     if sink.close {
-        // A client that pipelined more must still be able to read this answer.
-        return if source.into_leftover().is_some() { After::Linger } else { After::Close };
+        // A client that sent more must still be able to read this answer.
+        return if source.has_more().await { After::Linger } else { After::Close };
     }
     After::Next(source.into_leftover())
 }
@@ -174,7 +174,7 @@ async fn read_head(
         }
         buffer.make_room();
         if buffer.space().is_empty() && !buffer.grow() {
-            return Err(RequestError::from(SyntaxError::TooLarge).into());
+            return Err(RequestError::Syntax(SyntaxError::TooLarge).into());
         }
         let deadline = started + shard.config.timeouts.head;
         let read = until(deadline, |cx| reader.poll_read(cx, buffer.space())).await;

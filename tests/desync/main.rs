@@ -5,6 +5,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod client;
 mod frames;
 mod h2;
 mod pod;

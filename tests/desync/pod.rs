@@ -3,7 +3,7 @@
 use std::thread;
 use std::time::Duration;
 
-use crate::support::{Client, Manifests, Pod, Tidegate, get};
+use crate::support::{Client, Manifests, Pod, Tidegate, eventually, get};
 
 const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 
@@ -30,4 +30,21 @@ fn e01_a_response_head_that_drips_runs_out_of_time() {
     });
     let server = Tidegate::serve_with(&Manifests::everything_to(&[pod.address]), &["--response-timeout", "500ms"]);
     assert_eq!(server.ask(get("a.test", "/")).status(), 504);
+}
+
+#[test]
+fn a_tunnel_with_one_open_end_does_not_stay() {
+    let pod = Pod::scripted(|mut connection| {
+        connection.request();
+        connection.send("HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\nbye");
+        connection.finish();
+        // The client holds its end; were it not for the proxy, this would wait for it.
+        let _ = connection.some();
+    });
+    let server = Tidegate::serve_with(&Manifests::everything_to(&[pod.address]), &["--send-timeout", "300ms"]);
+    let mut client = Client::connect(server.http);
+    client.send("GET / HTTP/1.1\r\nHost: a.test\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n");
+    client.head().unwrap();
+    assert_eq!(client.rest().0, b"bye");
+    eventually("the end of the tunnel", || (server.metric("tidegate_connections_open", "") == 0.0).then_some(()));
 }
