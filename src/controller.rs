@@ -160,12 +160,16 @@ impl Controller {
             let base = next.as_ref().unwrap_or(&table);
             next = match (key, value) {
                 (UnitKey::Host(pattern), Value::Host(spec)) => {
-                    self.has_new_certificates |= spec.as_ref().is_some_and(|spec| spec.tls.is_some());
+                    self.has_new_certificates |= spec.as_ref().is_some_and(|spec| spec.tls.is_some())
+                        || base.host(pattern).is_some_and(|host| host.tls().is_some());
                     Some(base.with_host(pattern, spec.as_deref(), &mut |spec| {
                         resolve(&self.input, &self.registry, &self.metrics, spec)
                     }))
                 }
-                (_, Value::DefaultCertificate(certificate)) => Some(base.with_default_certificate(certificate)),
+                (_, Value::DefaultCertificate(certificate)) => {
+                    self.has_new_certificates = true;
+                    Some(base.with_default_certificate(certificate))
+                }
                 (_, Value::Host(_) | Value::Nothing) => continue,
             };
         }

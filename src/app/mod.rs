@@ -78,8 +78,9 @@ pub fn bind(args: &ServeArgs) -> anyhow::Result<Bound> {
         .context("cannot start the access log")?;
 
     let tls = tls_config(&table).context("cannot set up TLS")?;
-    let plain = bind_listeners(args.listen.http, workers, "--http")?;
-    let encrypted = bind_listeners(args.listen.https, workers, "--https")?;
+    let keepalive = args.timeouts.tcp_keepalive;
+    let plain = bind_listeners(args.listen.http, workers, keepalive, "--http")?;
+    let encrypted = bind_listeners(args.listen.https, workers, keepalive, "--https")?;
     let admin_socket = std::net::TcpListener::bind(args.listen.admin)
         .with_context(|| format!("cannot listen on {} (--admin)", args.listen.admin))?;
     admin_socket.set_nonblocking(true)?;
@@ -105,8 +106,13 @@ pub fn bind(args: &ServeArgs) -> anyhow::Result<Bound> {
     })
 }
 
-fn bind_listeners(address: SocketAddr, shards: usize, flag: &str) -> anyhow::Result<Vec<std::net::TcpListener>> {
-    listener::bind(address, shards).with_context(|| format!("cannot listen on {address} ({flag})"))
+fn bind_listeners(
+    address: SocketAddr,
+    shards: usize,
+    keepalive: Duration,
+    flag: &str,
+) -> anyhow::Result<Vec<std::net::TcpListener>> {
+    listener::bind(address, shards, keepalive).with_context(|| format!("cannot listen on {address} ({flag})"))
 }
 
 /// TLS whose certificates come from the table of the moment.

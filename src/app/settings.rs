@@ -125,5 +125,9 @@ fn upstream(args: &UpstreamArgs) -> UpstreamConfig {
 }
 
 fn forwarding(args: &ListenArgs) -> Forwarding {
-    Forwarding { trusted: args.trusted_proxies.clone(), ..Forwarding::default() }
+    Forwarding {
+        trusted: args.trusted_proxies.clone(),
+        http_port: args.public_http_port,
+        https_port: args.public_https_port,
+    }
 }

@@ -30,23 +30,23 @@ pub struct LimitArgs {
 
     /// Longest head of an HTTP/1 request, from the request line to the empty line; longer is answered with 431.
     ///
-    /// 1KiB to 1MiB. As nginx large_client_header_buffers, HAProxy tune.bufsize.
+    /// 1KiB to 256KiB. As nginx large_client_header_buffers, HAProxy tune.bufsize.
     #[arg(
         long,
         value_name = "SIZE",
         env = "TIDEGATE_MAX_HEAD_BYTES",
         default_value = "32KiB",
-        value_parser = |text: &str| units::bytes_within(text, 1 << 10, 1 << 20)
+        value_parser = |text: &str| units::bytes_within(text, 1 << 10, 256 << 10)
     )]
     pub max_head_bytes: Bytes,
 
-    /// Most header fields of a request, 1 to 1000; more is answered with 431. As HAProxy tune.http.maxhdr.
+    /// Most header fields of a request, 1 to 128; more is answered with 431. As HAProxy tune.http.maxhdr.
     #[arg(
         long,
         value_name = "COUNT",
         env = "TIDEGATE_MAX_HEAD_FIELDS",
         default_value = "100",
-        value_parser = clap::value_parser!(u16).range(1..=1000)
+        value_parser = clap::value_parser!(u16).range(1..=128)
     )]
     pub max_head_fields: u16,
 
@@ -65,7 +65,7 @@ pub struct LimitArgs {
     /// Longest request body; longer is answered with 413. Default: no limit, bodies are streamed and never stored.
     ///
     /// As nginx client_max_body_size.
-    #[arg(long, value_name = "SIZE", env = "TIDEGATE_MAX_BODY_BYTES", value_parser = units::bytes)]
+    #[arg(long, value_name = "SIZE", env = "TIDEGATE_MAX_BODY_BYTES", value_parser = units::positive_bytes)]
     pub max_body_bytes: Option<Bytes>,
 }
 
@@ -128,7 +128,7 @@ pub struct Http2Args {
     #[arg(long, value_name = "COUNT", env = "TIDEGATE_H2_MAX_LOCAL_RESETS", default_value = "128")]
     pub h2_max_local_resets: NonZeroU32,
 
-    /// Age at which a connection is closed in an orderly way (give or take a tenth), so that load spreads again.
+    /// Age at which a connection is closed in an orderly way, so that load spreads again.
     #[arg(
         long,
         value_name = "DURATION",
@@ -186,9 +186,9 @@ pub struct TimeoutArgs {
     )]
     pub body_gap_timeout: Duration,
 
-    /// Bytes per second that a request body must bring on average once it has gone on for 10s; slower is cut.
+    /// Bytes per second that a request body must bring on average once it has gone on for 10s; slower is cut with 408.
     ///
-    /// As Apache RequestReadTimeout MinRate; nginx and HAProxy have none.
+    /// 0 for no such limit. As Apache RequestReadTimeout MinRate; nginx and HAProxy have none.
     #[arg(
         long,
         value_name = "SIZE",
@@ -222,7 +222,7 @@ pub struct TimeoutArgs {
 
     /// Idle time after which the kernel probes whether a client is still there, and repeats it. As nginx so_keepalive.
     ///
-    /// At least 1s. Keeps quiet connections known to load balancers.
+    /// In whole seconds. Keeps quiet connections known to load balancers (an AWS NLB forgets them after 350s).
     #[arg(
         long,
         value_name = "DURATION",
@@ -252,7 +252,7 @@ pub struct UpstreamArgs {
     )]
     pub connect_timeout: Duration,
 
-    /// Endpoints to try, 1 to 10, when no connection can be made; then 502 or 504.
+    /// Endpoints to try, 1 to 3, when no connection can be made; then 502 or 504.
     ///
     /// As HAProxy retries with option redispatch, nginx proxy_next_upstream_tries.
     #[arg(
@@ -260,11 +260,11 @@ pub struct UpstreamArgs {
         value_name = "COUNT",
         env = "TIDEGATE_CONNECT_ATTEMPTS",
         default_value = "3",
-        value_parser = clap::value_parser!(u8).range(1..=10)
+        value_parser = clap::value_parser!(u8).range(1..=3)
     )]
     pub connect_attempts: u8,
 
-    /// Longest wait for the head of a response once the request is sent; then 504.
+    /// Longest wait for the head of a response once the request is sent (504), and for more of its body (cut).
     ///
     /// As nginx proxy_read_timeout, HAProxy timeout server.
     #[arg(

@@ -114,6 +114,26 @@ pub struct ListenArgs {
     #[arg(long, value_name = "ADDR", env = "TIDEGATE_ADMIN", default_value = "[::]:9090")]
     pub admin: SocketAddr,
 
+    /// Port by which clients reach the http listener from outside: told in X-Forwarded-Port.
+    #[arg(
+        long,
+        value_name = "PORT",
+        env = "TIDEGATE_PUBLIC_HTTP_PORT",
+        default_value = "80",
+        value_parser = clap::value_parser!(u16).range(1..)
+    )]
+    pub public_http_port: u16,
+
+    /// Port by which clients reach the https listener from outside: told in X-Forwarded-Port, used in redirects to https.
+    #[arg(
+        long,
+        value_name = "PORT",
+        env = "TIDEGATE_PUBLIC_HTTPS_PORT",
+        default_value = "443",
+        value_parser = clap::value_parser!(u16).range(1..)
+    )]
+    pub public_https_port: u16,
+
     /// Peers whose X-Forwarded-* headers are believed and appended to; everyone else's are replaced.
     ///
     /// Addresses or CIDR ranges, with commas between. Default: nobody. As nginx set_real_ip_from.
@@ -184,7 +204,7 @@ pub struct TlsArgs {
 /// What operators see.
 #[derive(Debug, Clone, Args)]
 pub struct ObserveArgs {
-    /// Access log on standard output: one line for each request, as JSON or in the Common Log Format.
+    /// Access log on standard output, one line for each request.
     #[arg(long, value_name = "FORMAT", env = "TIDEGATE_ACCESS_LOG", default_value = "json")]
     pub access_log: AccessLogFormat,
 
@@ -204,7 +224,7 @@ pub enum AccessLogFormat {
     Off,
     /// One JSON object on a line.
     Json,
-    /// The Common Log Format.
+    /// The Combined Log Format, then host, endpoint, times, attempts, route and request id.
     Common,
 }
 

@@ -89,8 +89,8 @@ fn wrong_options_are_told_in_one_line() {
         (&["serve", "--manifests", "src", "--head-timeout", "0s"], "longer than zero"),
         (&["serve", "--manifests", "src", "--head-timeout", "10"], "with a unit"),
         (&["serve", "--manifests", "src", "--tcp-keepalive", "1500ms"], "whole number of seconds"),
-        (&["serve", "--manifests", "src", "--connect-attempts", "0"], "1..=10"),
-        (&["serve", "--manifests", "src", "--max-head-bytes", "1GiB"], "1024 to 1048576"),
+        (&["serve", "--manifests", "src", "--connect-attempts", "0"], "1..=3"),
+        (&["serve", "--manifests", "src", "--max-head-bytes", "1GiB"], "1024 to 262144"),
         (&["serve", "--manifests", "src", "--balance", "fastest"], "least-in-flight"),
         (&["serve", "--manifests", "src", "--ssl-redirect", "maybe"], "true, false"),
         (&["serve", "--manifests", "src", "--trusted-proxies", "10.0.0.0/33"], "range of addresses"),
@@ -151,5 +151,14 @@ fn every_option_stands_under_a_heading_and_is_explained() {
         let long = option.get_long().unwrap();
         assert!(option.get_help_heading().is_some_and(|heading| headings.contains(&heading)), "--{long}");
         assert!(option.get_help().is_some_and(|help| help.to_string().len() > 20), "--{long}");
+    }
+}
+
+#[test]
+fn every_option_is_used() {
+    let sources = [include_str!("../app/mod.rs"), include_str!("../app/settings.rs"), include_str!("../app/check.rs")];
+    for option in options() {
+        let field = format!(".{}", option.get_id());
+        assert!(sources.iter().any(|source| source.contains(&field)), "nothing in app/ reads {field}");
     }
 }

@@ -69,7 +69,7 @@ pub(super) fn whole_seconds(text: &str) -> Result<Duration, String> {
     if is_whole { Ok(duration) } else { Err("it must be a whole number of seconds above zero".into()) }
 }
 
-/// Parses `500B`, `32KiB`, `1MiB`, `2GiB` or a plain number of bytes; zero is refused.
+/// Parses `500B`, `32KiB`, `1MiB`, `2GiB` or a plain number of bytes; zero is allowed.
 pub(super) fn bytes(text: &str) -> Result<Bytes, String> {
     const EXPECTED: &str = "expected a size such as 8192, 32KiB, 1MiB or 2GiB";
     let (number, unit) = split(text).ok_or(EXPECTED)?;
@@ -80,10 +80,14 @@ pub(super) fn bytes(text: &str) -> Result<Bytes, String> {
         "GiB" => 1 << 30,
         _ => return Err(EXPECTED.into()),
     };
-    match number.checked_mul(factor) {
-        Some(0) => Err("it must be more than zero".into()),
-        Some(total) => Ok(Bytes(total)),
-        None => Err("it is too large".into()),
+    number.checked_mul(factor).map(Bytes).ok_or_else(|| "it is too large".into())
+}
+
+/// Parses a size that must not be zero.
+pub(super) fn positive_bytes(text: &str) -> Result<Bytes, String> {
+    match bytes(text)? {
+        Bytes(0) => Err("it must be more than zero".into()),
+        positive => Ok(positive),
     }
 }
 
@@ -160,11 +164,20 @@ mod tests {
 
     #[test]
     fn sizes_are_powers_of_two_or_plain_bytes() {
-        let good = [("1", 1), ("500B", 500), ("32KiB", 32 << 10), ("1MiB", 1 << 20), ("2GiB", 2 << 30), ("8192", 8192)];
+        let good = [
+            ("1", 1),
+            ("500B", 500),
+            ("32KiB", 32 << 10),
+            ("1MiB", 1 << 20),
+            ("2GiB", 2 << 30),
+            ("8192", 8192),
+            ("0", 0),
+        ];
         for (text, size) in good {
             assert_eq!(bytes(text), Ok(Bytes(size)), "{text}");
         }
-        for text in ["", "0", "0KiB", "KiB", "1kb", "1K", "1.5MiB", "-1", "99999999999GiB", "1 MiB"] {
+        assert!(positive_bytes("0KiB").is_err());
+        for text in ["", "KiB", "1kb", "1K", "1.5MiB", "-1", "99999999999GiB", "1 MiB"] {
             assert!(bytes(text).is_err(), "{text}");
         }
         assert!(bytes_within("16KiB", 16 << 10, 32 << 10).is_ok());

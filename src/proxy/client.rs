@@ -1,6 +1,7 @@
 //! A client's side of an exchange, over HTTP/1 or HTTP/2: what the walk needs of it beyond moving bodies.
 
 use super::body::{BodySink, BodySource};
+use super::clock::Clock;
 use super::error::ProxyError;
 use crate::http1::{Field, Framing};
 
@@ -25,7 +26,7 @@ pub(crate) trait ClientSink: BodySink {
     /// Sends the head of an interim answer (1xx), if the client's protocol has them.
     async fn interim(&mut self, status: u16, bytes: &[u8], fields: &[Field]) -> Result<(), ProxyError>;
 
-    /// Whether the head of a final answer was given: another one is impossible.
+    /// Whether anything of a final answer may have left: another one is impossible.
     fn has_responded(&self) -> bool;
 
     /// From here on bytes pass as they are.
@@ -33,7 +34,7 @@ pub(crate) trait ClientSink: BodySink {
 }
 
 /// The head of a final answer.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub(crate) struct Answer<'a> {
     /// Status, 200 to 599, or 101.
     pub status: u16,
@@ -53,6 +54,6 @@ pub(crate) struct Answer<'a> {
     pub is_upgrade: bool,
     /// Whether the client's connection must close after this answer.
     pub must_close: bool,
-    /// The current time as an HTTP date, for answers without one.
-    pub date: &'a str,
+    /// For answers without a date.
+    pub clock: &'a Clock,
 }

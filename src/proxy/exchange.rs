@@ -7,15 +7,16 @@ use tokio::time::Instant;
 
 use super::admit::{Admission, admit};
 use super::client::{ClientSink, ClientSource};
-use super::error::ProxyError;
+use super::error::{ProxyError, Side};
 use super::filters;
 use super::forward::forward;
+use super::h1_client::DRAINED_BYTES;
 use super::peer::Peer;
 use super::record::Record;
 use super::reply;
 use super::scratch::Work;
 use super::shard::Shard;
-use crate::http1::Framing;
+use crate::http1::{Framing, RequestHead};
 use crate::model::Reply;
 use crate::upstream::Destination;
 
@@ -29,18 +30,20 @@ pub(crate) struct Walk<'a> {
     pub work: &'a mut Work,
     /// What is known so far.
     pub record: Record,
+    /// Whether it has come to its end: if not when dropped, the client has left.
+    is_over: bool,
 }
 
 impl<'a> Walk<'a> {
     /// A walk for the request whose head is in `work`.
     pub(crate) fn new(shard: &'a Rc<Shard>, peer: &'a Peer, work: &'a mut Work, started: Instant) -> Self {
-        Self { shard, peer, work, record: Record::new(started) }
+        Self { shard, peer, work, record: Record::new(started), is_over: false }
     }
 }
 
 impl Drop for Walk<'_> {
     fn drop(&mut self) {
-        if self.record.status.get() == 0 && self.record.error.get().is_none() {
+        if !self.is_over {
             self.record.failed(self.shard, &ProxyError::ClientClosed);
         }
         self.record.finish(self.shard, self.peer, self.work);
@@ -54,7 +57,17 @@ pub(crate) async fn exchange<S: ClientSource, K: ClientSink>(
     sink: &mut K,
 ) -> Result<(), ProxyError> {
     filters::identify(walk.work, walk.shard.random());
-    let error = match answer(&mut walk, source, sink).await {
+    let outcome = walk_through(&mut walk, source, sink).await;
+    walk.is_over = true;
+    outcome
+}
+
+async fn walk_through<S: ClientSource, K: ClientSink>(
+    walk: &mut Walk<'_>,
+    source: &mut S,
+    sink: &mut K,
+) -> Result<(), ProxyError> {
+    let error = match answer(walk, source, sink).await {
         Ok(()) => return Ok(()),
         Err(error) => error,
     };
@@ -62,8 +75,7 @@ pub(crate) async fn exchange<S: ClientSource, K: ClientSink>(
     if sink.has_responded() || matches!(error, ProxyError::ClientClosed | ProxyError::ClientStalled) {
         return Err(error);
     }
-    // A body that was not read to its end leaves the connection without a known next request.
-    let must_close = walk.work.request.framing != Framing::None;
+    let must_close = leaves_unread(&walk.work.request, error.side());
     walk.record.status.set(error.status());
     let Work { reply, request_id, .. } = &mut *walk.work;
     let sent = reply::error(walk.shard, reply, request_id, &error, sink, must_close).await?;
@@ -81,7 +93,7 @@ async fn answer<S: ClientSource, K: ClientSink>(
         Admission::RedirectToHttps(route) => {
             walk.record.route = Some(route);
             walk.record.status.set(308);
-            let must_close = walk.work.request.framing != Framing::None;
+            let must_close = leaves_unread(&walk.work.request, Side::Internal);
             let sent = reply::to_https(walk.shard, walk.work, sink, must_close).await?;
             walk.record.sent.set(sent);
             return Ok(());
@@ -97,6 +109,16 @@ async fn answer<S: ClientSource, K: ClientSink>(
     forward(walk, upstream, source, sink).await
 }
 
+/// Whether a body stays that cannot be read and thrown away behind an answer of ours: it is too long or of unknown
+/// length, it is what went wrong, or the client may never send it (RFC 9110 §10.1.1). Then no next request is known.
+fn leaves_unread(request: &RequestHead, fault_of: Side) -> bool {
+    match request.framing {
+        Framing::None | Framing::Length(0) => false,
+        Framing::Length(length) => length > DRAINED_BYTES || request.expects_continue || fault_of == Side::Client,
+        Framing::Chunked | Framing::UntilClose => true,
+    }
+}
+
 /// Answers a request whose head could not be read.
 pub(crate) async fn refuse<K: ClientSink>(
     shard: &Rc<Shard>,
@@ -107,7 +129,7 @@ pub(crate) async fn refuse<K: ClientSink>(
     sink: &mut K,
 ) {
     work.head.clear();
-    let walk = Walk::new(shard, peer, work, started);
+    let mut walk = Walk::new(shard, peer, work, started);
     filters::generate_id(walk.work, shard.random());
     walk.record.failed(shard, &error);
     walk.record.status.set(error.status());
@@ -115,4 +137,5 @@ pub(crate) async fn refuse<K: ClientSink>(
     if let Ok(sent) = reply::error(shard, reply, request_id, &error, sink, true).await {
         walk.record.sent.set(sent);
     }
+    walk.is_over = true;
 }

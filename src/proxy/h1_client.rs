@@ -1,13 +1,13 @@
 //! A client connection that speaks HTTP/1: one request after the other.
 
-use std::future::{Future, poll_fn};
-use std::pin::pin;
+use std::future::poll_fn;
 use std::rc::Rc;
 use std::task::Poll;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::alarm::Alarm;
 use super::body::{BodySink, BodySource};
 use super::buffers::Buffer;
 use super::client::{Answer, ClientSink, ClientSource};
@@ -17,44 +17,67 @@ use super::h1_body::{Frame, H1Sink, H1Source, Patience};
 use super::peer::Peer;
 use super::scratch::{Scratch, Work};
 use super::shard::Shard;
-use super::socket::{Reader, Socket, within};
-use crate::http1::{Field, FieldKind, Framing, Progress, Version, writer};
+use super::socket::{Reader, Socket, until};
+use crate::http1::{Field, FieldKind, Framing, Progress, RequestError, SyntaxError, Version, writer};
 use crate::lifecycle::Phase;
 
-/// What is read and thrown away of a body nobody took, at most, to keep the connection or to let the client read our
-/// answer before the end.
-const LINGER_BYTES: u64 = 64 * 1024;
+/// What is read and thrown away of a body nobody took, at most, to keep the connection. Bytes.
+pub(crate) const DRAINED_BYTES: u64 = 64 * 1024;
+/// How long it is read for that, or to let the client read our answer before the end.
 const LINGER: Duration = Duration::from_secs(1);
 
 /// Serves the connection until either side has enough.
-pub(crate) async fn serve(shard: &Rc<Shard>, mut socket: Socket, peer: &Peer, first: Option<Buffer>) {
-    let mut leftover = first;
-    let mut served = 0;
-    // Polled once: the task's waker stays registered, and from then on the phase is one atomic load.
-    let mut closing = pin!(shard.drain.reached(Phase::Closing));
-    poll_fn(|cx| {
-        let _ = closing.as_mut().poll(cx);
-        Poll::Ready(())
-    })
-    .await;
+pub(crate) async fn serve(shard: Rc<Shard>, socket: Socket, peer: Rc<Peer>, first: Option<Box<Buffer>>) {
+    let _sleeper = poll_fn(|cx| Poll::Ready(shard.sleepers.register(cx.waker()))).await;
+    let mut job = Job { shard: Rc::clone(&shard), socket, peer, leftover: first.map(|first| *first), served: 0 };
+    let mut alarm = Alarm::default();
     loop {
-        if leftover.is_none() && !wait_for_request(shard, &socket, served == 0).await {
-            break;
+        if job.leftover.is_none() && !wait_for_request(&shard, &job.socket, job.served == 0, &mut alarm).await {
+            return job.socket.close().await;
         }
-        served += 1;
-        let is_last = served >= shard.config.limits.requests_per_connection;
-        let mut scratch = shard.scratches.take();
-        match request(shard, &mut socket, peer, &mut scratch, leftover.take(), is_last).await {
-            After::Next(rest) => leftover = rest,
-            After::Close => break,
+        match shard.workers.run(job, requests).await {
+            Some(next) => job = next,
+            None => return,
+        }
+    }
+}
+
+/// A connection on which a request is arriving.
+pub(crate) struct Job {
+    shard: Rc<Shard>,
+    socket: Socket,
+    peer: Rc<Peer>,
+    /// Bytes of the request that were read already.
+    leftover: Option<Buffer>,
+    /// Requests so far.
+    served: u64,
+}
+
+/// Serves requests until none is waiting. Gives the connection back, or `None` when it was closed.
+async fn requests(mut job: Job) -> Option<Job> {
+    let shard = Rc::clone(&job.shard);
+    let mut scratch = shard.scratches.take();
+    loop {
+        job.served += 1;
+        let is_last = job.served >= shard.config.limits.requests_per_connection;
+        match request(&shard, &mut job.socket, &job.peer, &mut scratch, job.leftover.take(), is_last).await {
+            After::Next(None) => return Some(job),
+            After::Next(rest) => job.leftover = rest,
+            After::Close => {
+                job.socket.close().await;
+                return None;
+            }
+            After::Cut => {
+                job.socket.cut();
+                return None;
+            }
             After::Linger => {
                 drop(scratch);
-                linger(&mut socket).await;
-                return;
+                linger(&shard, &mut job.socket).await;
+                return None;
             }
         }
     }
-    socket.close().await;
 }
 
 /// What becomes of the connection after a request.
@@ -63,18 +86,20 @@ enum After {
     Next(Option<Buffer>),
     /// Close.
     Close,
+    /// Close so that the client notices: its answer was to end with the connection and is not complete.
+    Cut,
     /// The client may still be sending: let it read the answer before the end.
     Linger,
 }
 
 /// Waits for the first byte, holding nothing. False when the connection is to be closed.
-async fn wait_for_request(shard: &Shard, socket: &Socket, is_new: bool) -> bool {
+async fn wait_for_request(shard: &Shard, socket: &Socket, is_new: bool, alarm: &mut Alarm) -> bool {
     let limit = if is_new { shard.config.timeouts.head } else { shard.config.timeouts.idle };
-    let ready = within(limit, |cx| {
-        if shard.drain.phase() >= Phase::Closing {
-            return Poll::Ready(false);
-        }
-        socket.poll_readable(cx).map(|ready| ready.is_ok())
+    let ready = alarm.until(Instant::now() + limit, |cx| match socket.poll_readable(cx) {
+        Poll::Ready(ready) => Poll::Ready(ready.is_ok()),
+        // Whoever has only just come is still to ask.
+        Poll::Pending if !is_new && shard.drain.phase() >= Phase::Closing => Poll::Ready(false),
+        Poll::Pending => Poll::Pending,
     });
     ready.await.unwrap_or(false)
 }
@@ -111,15 +136,18 @@ async fn request(
     sink.accepts_trailers = accepts_trailers;
     let walk = Walk::new(shard, peer, work, started);
     let outcome = exchange(walk, &mut source, &mut sink).await;
-    if outcome.is_err() || sink.was_tunnel {
-        return if sink.close && !sink.was_tunnel && sink.is_complete { After::Linger } else { After::Close };
+    if sink.was_tunnel {
+        return After::Close;
+    }
+    if outcome.is_err() {
+        return if sink.ends_with_connection { After::Cut } else { After::Close };
     }
     if !source.is_done() && (sink.close || !drain_body(&mut source).await) {
         return After::Linger;
     }
     if sink.close {
-        // A client that pipelined more must still be able to read this answer.
-        return if source.into_leftover().is_some() { After::Linger } else { After::Close };
+        // A client that sent more must still be able to read this answer.
+        return if source.has_more().await { After::Linger } else { After::Close };
     }
     After::Next(source.into_leftover())
 }
@@ -145,11 +173,11 @@ async fn read_head(
             return Ok(Some(buffer));
         }
         buffer.make_room();
-        if buffer.space().is_empty() {
-            buffer.grow();
+        if buffer.space().is_empty() && !buffer.grow() {
+            return Err(RequestError::Syntax(SyntaxError::TooLarge).into());
         }
-        let left = shard.config.timeouts.head.saturating_sub(started.elapsed());
-        let read = within(left, |cx| reader.poll_read(cx, buffer.space())).await;
+        let deadline = started + shard.config.timeouts.head;
+        let read = until(deadline, |cx| reader.poll_read(cx, buffer.space())).await;
         match read {
             None if buffer.is_empty() => return Ok(None),
             None => return Err(ProxyError::HeadTimeout),
@@ -165,7 +193,7 @@ async fn drain_body(source: &mut H1Source<'_>) -> bool {
         let mut total = 0;
         while let Ok(Some(data)) = source.chunk().await.map(|data| data.map(<[u8]>::len)) {
             total += data as u64;
-            if total > LINGER_BYTES {
+            if total > DRAINED_BYTES {
                 return false;
             }
         }
@@ -176,18 +204,12 @@ async fn drain_body(source: &mut H1Source<'_>) -> bool {
 
 /// Ends our direction and reads on for a moment: closing at once with unread bytes would reset the connection and
 /// take our answer with it.
-async fn linger(socket: &mut Socket) {
+async fn linger(shard: &Shard, socket: &mut Socket) {
     let (mut reader, mut writer) = socket.split();
     writer.shutdown().await;
     let rest = async {
-        let mut sink = [0; 2048];
-        let mut total = 0;
-        while let Ok(count @ 1..) = poll_fn(|cx| reader.poll_read(cx, &mut sink)).await {
-            total += count as u64;
-            if total > LINGER_BYTES {
-                break;
-            }
-        }
+        let mut sink = shard.buffers.take();
+        while let Ok(1..) = poll_fn(|cx| reader.poll_read(cx, sink.space())).await {}
     };
     let _ = tokio::time::timeout(LINGER, rest).await;
 }
@@ -216,14 +238,23 @@ pub(crate) struct H1ClientSink<'a> {
     close: bool,
     /// Whether trailers are passed on (`TE: trailers`).
     accepts_trailers: bool,
+    /// Whether the answer has neither length nor chunks.
+    ends_with_connection: bool,
     responded: bool,
-    is_complete: bool,
     was_tunnel: bool,
 }
 
 impl<'a> H1ClientSink<'a> {
     fn new(sink: H1Sink<'a>, request: Option<(Version, bool)>, close: bool) -> Self {
-        Self { sink, request, close, accepts_trailers: false, responded: false, is_complete: false, was_tunnel: false }
+        Self {
+            sink,
+            request,
+            close,
+            accepts_trailers: false,
+            ends_with_connection: false,
+            responded: false,
+            was_tunnel: false,
+        }
     }
 
     /// Decides the framing towards the client and writes its field.
@@ -250,7 +281,8 @@ impl<'a> H1ClientSink<'a> {
             }
             Framing::Chunked | Framing::UntilClose => {
                 self.close = true;
-                Frame::Plain
+                self.ends_with_connection = !is_head;
+                if is_head { Frame::Absent } else { Frame::Plain }
             }
         }
     }
@@ -260,8 +292,9 @@ impl ClientSink for H1ClientSink<'_> {
     fn respond(&mut self, answer: &Answer<'_>) {
         self.responded = true;
         self.close |= answer.must_close;
+        self.ends_with_connection = false;
+        self.sink.begin();
         let out = self.sink.staged();
-        out.clear();
         writer::status_line(out, answer.status, answer.reason);
         let (mut has_server, mut has_date) = (false, false);
         writer::copy_fields(out, answer.bytes, answer.fields, |field| {
@@ -274,7 +307,7 @@ impl ClientSink for H1ClientSink<'_> {
             out.extend_from_slice(b"server: tidegate\r\n");
         }
         if !has_date && !answer.is_upgrade {
-            writer::field(out, b"date", answer.date.as_bytes());
+            writer::field(out, b"date", answer.clock.date().as_bytes());
         }
         let frame = self.frame(answer);
         self.sink.set_frame(frame);
@@ -302,7 +335,7 @@ impl ClientSink for H1ClientSink<'_> {
     }
 
     fn has_responded(&self) -> bool {
-        self.responded
+        self.responded && self.sink.has_written()
     }
 
     fn become_tunnel(&mut self) {
@@ -326,8 +359,6 @@ impl BodySink for H1ClientSink<'_> {
     }
 
     async fn end(&mut self, trailers: &[u8]) -> Result<(), ProxyError> {
-        self.sink.end(if self.accepts_trailers { trailers } else { &[] }).await?;
-        self.is_complete = true;
-        Ok(())
+        self.sink.end(if self.accepts_trailers { trailers } else { &[] }).await
     }
 }

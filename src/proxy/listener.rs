@@ -5,6 +5,7 @@ use std::io;
 use std::net::{SocketAddr, TcpListener as StdListener};
 use std::rc::Rc;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use rustls::ServerConfig;
@@ -16,15 +17,13 @@ use super::buffers::Buffer;
 use super::peer::{Peer, Scheme, TlsPeer};
 use super::shard::Shard;
 use super::socket::{Socket, within};
-use super::tls::{self, Alpn, TlsError, TlsVersion};
+use super::tls::{self, Alpn, TlsError, TlsStream, TlsVersion};
 use super::{h1_client, h2};
 use crate::lifecycle::{Busy, Phase};
 use crate::observe::{Handshake, Listener};
 
 /// Connections the kernel holds for us until we take them.
 const BACKLOG: i32 = 4096;
-/// Probing of silent clients: below the 350 s after which an AWS NLB forgets a flow.
-const KEEPALIVE: Duration = Duration::from_secs(60);
 /// Rest after the system refused us a connection (no file descriptors left): trying at once would only spin.
 const REST: Duration = Duration::from_millis(50);
 /// What an HTTP/2 client begins with (RFC 9113 §3.4).
@@ -43,18 +42,20 @@ pub enum Speaks {
 ///
 /// Port 0 takes any free port, the same for all. An address that another process listens on is an error, although
 /// SO_REUSEPORT would let us join it.
-pub fn bind(address: SocketAddr, shards: usize) -> io::Result<Vec<StdListener>> {
-    drop(bind_one(address, false)?);
-    let first = bind_one(address, true)?;
+///
+/// `keepalive`: idle time after which the kernel probes whether a client is still there, at least a second.
+pub fn bind(address: SocketAddr, shards: usize, keepalive: Duration) -> io::Result<Vec<StdListener>> {
+    drop(bind_one(address, false, keepalive)?);
+    let first = bind_one(address, true, keepalive)?;
     let address = first.local_addr()?;
     let mut listeners = vec![first];
     for _ in 1..shards {
-        listeners.push(bind_one(address, true)?);
+        listeners.push(bind_one(address, true, keepalive)?);
     }
     Ok(listeners)
 }
 
-fn bind_one(address: SocketAddr, is_shared: bool) -> io::Result<StdListener> {
+fn bind_one(address: SocketAddr, is_shared: bool, keepalive: Duration) -> io::Result<StdListener> {
     let socket = RawSocket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     socket.set_reuse_address(true)?;
     socket.set_reuse_port(is_shared)?;
@@ -64,7 +65,8 @@ fn bind_one(address: SocketAddr, is_shared: bool) -> io::Result<StdListener> {
     }
     // Linux hands these on to accepted sockets, which saves two system calls for each.
     socket.set_tcp_nodelay(true)?;
-    socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(KEEPALIVE).with_interval(KEEPALIVE / 4))?;
+    let interval = (keepalive / 4).max(Duration::from_secs(1));
+    socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(keepalive).with_interval(interval))?;
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
     if is_shared {
@@ -77,23 +79,24 @@ fn bind_one(address: SocketAddr, is_shared: bool) -> io::Result<StdListener> {
 pub(crate) async fn run(shard: Rc<Shard>, listener: StdListener, speaks: Speaks) -> io::Result<()> {
     let _busy = shard.drain.busy();
     let listener = TcpListener::from_std(listener)?;
+    let serve = |tcp, address| {
+        let connection = connection(Rc::clone(&shard), tcp, address, speaks.clone(), shard.drain.busy());
+        tokio::task::spawn_local(connection);
+    };
     let mut closing = std::pin::pin!(shard.drain.reached(Phase::Closing));
     loop {
         if shard.connections.open() >= shard.config.limits.connections {
             tokio::select! {
-                () = closing.as_mut() => return Ok(()),
+                () = closing.as_mut() => break,
                 () = tokio::time::sleep(REST) => continue,
             }
         }
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
-            () = closing.as_mut() => return Ok(()),
+            () = closing.as_mut() => break,
         };
         match accepted {
-            Ok((tcp, address)) => {
-                let connection = connection(Rc::clone(&shard), tcp, address, speaks.clone(), shard.drain.busy());
-                tokio::task::spawn_local(connection);
-            }
+            Ok((tcp, address)) => serve(tcp, address),
             // The client has gone already.
             Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
             Err(error) => {
@@ -102,43 +105,70 @@ pub(crate) async fn run(shard: Rc<Shard>, listener: StdListener, speaks: Speaks)
             }
         }
     }
+    // Connections that wait in the kernel's queue would be reset with the socket.
+    tokio::task::yield_now().await;
+    for _ in 0..BACKLOG {
+        match poll_fn(|cx| Poll::Ready(listener.poll_accept(cx))).await {
+            Poll::Ready(Ok((tcp, address))) => serve(tcp, address),
+            Poll::Ready(Err(_)) | Poll::Pending => break,
+        }
+    }
+    Ok(())
 }
 
-/// One client connection.
+/// One client connection. What sets it up is boxed: that memory is not needed while the connection lives.
 async fn connection(shard: Rc<Shard>, tcp: TcpStream, address: SocketAddr, speaks: Speaks, busy: Busy) {
     let _busy = busy;
     let _counted = shard.connections.count();
-    let (listener, scheme) = match &speaks {
-        Speaks::Http => (Listener::Http, Scheme::Http),
-        Speaks::Https(_) => (Listener::Https, Scheme::Https),
+    let listener = match &speaks {
+        Speaks::Http => Listener::Http,
+        Speaks::Https(_) => Listener::Https,
     };
     let _open = shard.metrics.listener(listener).accepted();
+    let Some(Opened { socket, peer, first }) = Box::pin(open(&shard, tcp, address, speaks)).await else { return };
+    if peer.is_http2 {
+        Box::pin(h2::downstream::serve(shard, socket, peer, first)).await;
+    } else {
+        h1_client::serve(shard, socket, peer, first).await;
+    }
+}
+
+/// A connection whose protocol is known.
+struct Opened {
+    socket: Socket,
+    peer: Rc<Peer>,
+    /// Read already.
+    first: Option<Box<Buffer>>,
+}
+
+async fn open(shard: &Rc<Shard>, tcp: TcpStream, address: SocketAddr, speaks: Speaks) -> Option<Opened> {
     let forwarding = &shard.config.forwarding;
     let ip = address.ip().to_canonical();
-    let peer = Peer {
+    let mut peer = Peer {
         address: SocketAddr::new(ip, address.port()),
         address_text: ip.to_string(),
-        scheme,
-        port: if scheme == Scheme::Http { forwarding.http_port } else { forwarding.https_port },
+        scheme: Scheme::Http,
+        port: forwarding.http_port,
         is_trusted: forwarding.is_trusted(ip),
         is_http2: false,
         tls: None,
     };
-    match speaks {
-        Speaks::Http => plain(&shard, tcp, peer).await,
-        Speaks::Https(config) => encrypted(&shard, tcp, peer, config).await,
-    }
-}
-
-async fn plain(shard: &Rc<Shard>, tcp: TcpStream, mut peer: Peer) {
-    let mut socket = Socket::Tcp(tcp);
-    let Some(first) = first_bytes(shard, &mut socket).await else { return };
-    if first.data().starts_with(PREFACE) {
-        peer.is_http2 = true;
-        Box::pin(h2::downstream::serve(shard, socket, Rc::new(peer), Some(first))).await;
-    } else {
-        h1_client::serve(shard, socket, &peer, Some(first)).await;
-    }
+    let config = match speaks {
+        Speaks::Http => {
+            let mut socket = Socket::Tcp(tcp);
+            let first = first_bytes(shard, &mut socket).await?;
+            peer.is_http2 = first.data().starts_with(PREFACE);
+            return Some(Opened { socket, peer: Rc::new(peer), first: Some(Box::new(first)) });
+        }
+        Speaks::Https(config) => config,
+    };
+    let stream = handshake(shard, tcp, &peer, config).await?;
+    peer.scheme = Scheme::Https;
+    peer.port = forwarding.https_port;
+    peer.tls =
+        Some(TlsPeer { server_name: stream.server_name().map(str::to_owned), version: stream.version().as_str() });
+    peer.is_http2 = stream.alpn() == Alpn::Http2;
+    Some(Opened { socket: Socket::Tls(Box::new(stream)), peer: Rc::new(peer), first: None })
 }
 
 /// The first bytes of a plain connection: enough of them to tell HTTP/2 from HTTP/1.
@@ -161,13 +191,18 @@ async fn first_bytes(shard: &Shard, socket: &mut Socket) -> Option<Buffer> {
     }
 }
 
-async fn encrypted(shard: &Rc<Shard>, tcp: TcpStream, mut peer: Peer, config: Arc<ServerConfig>) {
+async fn handshake(shard: &Shard, tcp: TcpStream, peer: &Peer, config: Arc<ServerConfig>) -> Option<TlsStream> {
     let started = Instant::now();
     let deadline = started + shard.config.timeouts.handshake;
-    // Boxed, because the handshake's memory is not needed any more afterwards.
-    let accepted = Box::pin(tls::accept(tcp, config, Rc::clone(&shard.buffers), deadline)).await;
-    let stream = match accepted {
-        Ok(stream) => stream,
+    match tls::accept(tcp, config, Rc::clone(&shard.buffers), deadline).await {
+        Ok(stream) => {
+            let result = match stream.version() {
+                TlsVersion::Tls12 => Handshake::Tls12,
+                TlsVersion::Tls13 => Handshake::Tls13,
+            };
+            shard.metrics.handshake(result, started.elapsed());
+            Some(stream)
+        }
         Err(error) => {
             let result = match error {
                 TlsError::Deadline => Handshake::TimedOut,
@@ -175,22 +210,7 @@ async fn encrypted(shard: &Rc<Shard>, tcp: TcpStream, mut peer: Peer, config: Ar
             };
             shard.metrics.handshake(result, started.elapsed());
             tracing::debug!(client = %peer.address, %error, "no TLS connection");
-            return;
-        }
-    };
-    let result = match stream.version() {
-        TlsVersion::Tls12 => Handshake::Tls12,
-        TlsVersion::Tls13 => Handshake::Tls13,
-    };
-    shard.metrics.handshake(result, started.elapsed());
-    peer.tls =
-        Some(TlsPeer { server_name: stream.server_name().map(str::to_owned), version: stream.version().as_str() });
-    match stream.alpn() {
-        Alpn::Http1 => h1_client::serve(shard, Socket::Tls(Box::new(stream)), &peer, None).await,
-        Alpn::Http2 => {
-            peer.is_http2 = true;
-            let socket = Socket::Tls(Box::new(stream));
-            Box::pin(h2::downstream::serve(shard, socket, Rc::new(peer), None)).await;
+            None
         }
     }
 }

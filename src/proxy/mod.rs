@@ -5,6 +5,7 @@
 //! filter (the head as the pod gets it), forward (endpoint, connection, attempts), answer.
 
 mod admit;
+mod alarm;
 mod answer;
 mod body;
 pub mod buffers;
@@ -26,9 +27,11 @@ mod record;
 mod reply;
 mod scratch;
 mod shard;
+mod sleepers;
 mod socket;
 mod thread;
 pub mod tls;
+mod workers;
 
 pub use config::ProxyConfig;
 pub use connections::Connections;

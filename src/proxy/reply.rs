@@ -88,7 +88,7 @@ async fn send<K: ClientSink>(
         told_length: None,
         is_upgrade: false,
         must_close,
-        date: &shard.clock.date(),
+        clock: &shard.clock,
     });
     BodySink::data(sink, body).await?;
     sink.end(&[]).await?;

@@ -14,8 +14,11 @@ use super::clock::Clock;
 use super::config::ProxyConfig;
 use super::connect::H1Conn;
 use super::connections::Connections;
+use super::h1_client::Job;
 use super::h2::sessions::Sessions;
 use super::scratch::ScratchPool;
+use super::sleepers::Sleepers;
+use super::workers::Workers;
 use crate::lifecycle::DrainWatch;
 use crate::observe::{Metrics, ShardLog};
 use crate::routing::TableCell;
@@ -46,6 +49,8 @@ pub(crate) struct Shard {
     pub access_log: ShardLog,
     pub buffers: Rc<BufferPool>,
     pub scratches: Rc<ScratchPool>,
+    pub workers: Workers<Job, Option<Job>>,
+    pub sleepers: Rc<Sleepers>,
     pub clock: Clock,
     /// Idle HTTP/1 connections to endpoints.
     pub pool: Pool<H1Conn>,
@@ -72,6 +77,8 @@ impl Shard {
             access_log,
             buffers: BufferPool::new(),
             scratches: Rc::new(ScratchPool::default()),
+            workers: Workers::default(),
+            sleepers: Rc::default(),
             clock: Clock::default(),
             pool,
             sessions: Sessions::default(),

@@ -9,6 +9,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::net::tcp::{ReadHalf, WriteHalf};
+use tokio::time::Instant;
 
 use super::tls::TlsStream;
 
@@ -37,6 +38,15 @@ impl Socket {
         match self {
             Self::Tcp(tcp) => tcp.poll_read_ready(cx),
             Self::Tls(tls) => tls.poll_read_ready(cx),
+        }
+    }
+
+    /// Makes the end of the connection look like the accident it is: a reset, or a TLS stream without close_notify.
+    pub(crate) fn cut(&self) {
+        match self {
+            // Fails only where the connection is gone already.
+            Self::Tcp(tcp) => drop(tcp.set_zero_linger()),
+            Self::Tls(_) => {}
         }
     }
 
@@ -181,5 +191,14 @@ pub(crate) async fn within<T>(limit: Duration, mut poll: impl FnMut(&mut Context
     match first {
         Poll::Ready(value) => Some(value),
         Poll::Pending => tokio::time::timeout(limit, poll_fn(poll)).await.ok(),
+    }
+}
+
+/// The same with a moment instead of a time.
+pub(crate) async fn until<T>(deadline: Instant, mut poll: impl FnMut(&mut Context<'_>) -> Poll<T>) -> Option<T> {
+    let first = poll_fn(|cx| Poll::Ready(poll(cx))).await;
+    match first {
+        Poll::Ready(value) => Some(value),
+        Poll::Pending => tokio::time::timeout_at(deadline, poll_fn(poll)).await.ok(),
     }
 }

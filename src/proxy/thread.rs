@@ -17,6 +17,11 @@ use crate::upstream::RetirementWatch;
 /// How often idle connections to pods are looked through.
 const SWEEP: Duration = Duration::from_secs(1);
 
+/// Over what time idle connections are closed at the end, in how many steps, and how many of them need no spreading.
+const CLOSE_SPREAD: Duration = Duration::from_secs(5);
+const CLOSE_STEPS: u32 = 50;
+const CLOSE_AT_ONCE: usize = 100;
+
 /// The sockets of one shard.
 pub type Listeners = Vec<(TcpListener, Speaks)>;
 
@@ -34,10 +39,24 @@ pub fn run(shared: Shared, log: ShardLog, listeners: Listeners, retirements: Ret
                 }
             });
         }
+        shard.drain.reached(Phase::Closing).await;
+        tokio::task::spawn_local(close_idle(Rc::clone(&shard)));
         // Everything has finished, or nothing more is waited for: what is left goes with the runtime.
         shard.drain.reached(Phase::Aborting).await;
     });
     Ok(())
+}
+
+/// Wakes the idle connections, which then close: not all at once, lest their clients come back all at once.
+async fn close_idle(shard: Rc<Shard>) {
+    let bound = shard.sleepers.bound();
+    let step = bound.div_ceil(CLOSE_STEPS as usize).max(1);
+    for start in (0..bound).step_by(step) {
+        shard.sleepers.wake(start..start + step);
+        if bound > CLOSE_AT_ONCE {
+            tokio::time::sleep(CLOSE_SPREAD / CLOSE_STEPS).await;
+        }
+    }
 }
 
 /// Closes connections to pods that have left or that nobody used for too long.

@@ -1,10 +1,18 @@
 //! Black box over loopback: Tidegate in process between raw clients and scripted pods. Test names carry the rule of
-//! the semantics notes or the class of the reliability notes they show.
+//! the semantics notes, or the class of the reliability notes, that they show.
+
+#![allow(clippy::unwrap_used, reason = "they are tests")]
 
 #[path = "../support/mod.rs"]
 mod support;
 
+mod connections;
+mod evil_pod;
 mod forwarding;
-
 mod h2;
 mod h2_hostile;
+mod own_answers;
+mod redirect;
+mod refused;
+mod responses;
+mod timeouts;

@@ -1,6 +1,7 @@
 //! What black-box tests share: Tidegate in process on free ports, scripted pods, raw clients. All of it blocks, on
 //! threads of the test; every wait has a deadline, nothing sleeps, and tests share nothing but the machine.
 
+#![allow(clippy::unwrap_used, reason = "it is for tests")]
 #![allow(dead_code, unused_imports, unreachable_pub, missing_docs, reason = "each test binary uses a part of it")]
 
 mod client;

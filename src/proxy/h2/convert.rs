@@ -157,3 +157,6 @@ pub(super) fn trailer_map(text: &[u8]) -> HeaderMap {
     }
     map
 }
+
+#[cfg(test)]
+mod tests;

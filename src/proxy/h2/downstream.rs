@@ -105,11 +105,12 @@ impl Drop for OpenStream {
 type Client = Connection<H2Io, Bytes>;
 
 /// Serves the connection until either side has enough.
-pub(crate) async fn serve(shard: &Rc<Shard>, socket: Socket, peer: Rc<Peer>, first: Option<Buffer>) {
+pub(crate) async fn serve(shard: Rc<Shard>, socket: Socket, peer: Rc<Peer>, first: Option<Box<Buffer>>) {
+    let shard = &shard;
     let meter = Rc::new(Meter::new(PREFACE));
     let timeouts = &shard.config.timeouts;
     let patience = Patience { write: timeouts.write, head: timeouts.head };
-    let io = H2Io::new(socket, first, &shard.buffers, Rc::clone(&meter), patience);
+    let io = H2Io::new(socket, first.map(|first| *first), &shard.buffers, Rc::clone(&meter), patience);
     let handshake = builder(shard).handshake(io);
     let Ok(Ok(mut connection)) = timeout(timeouts.head, handshake).await else { return };
     let activity = Rc::new(Activity {

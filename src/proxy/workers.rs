@@ -1,0 +1,111 @@
+//! Futures that serve requests, shared by the connections of a shard.
+//!
+//! The state of an exchange takes two kilobytes. Kept in each connection's task, it would be most of what an idle
+//! connection costs; allocated for each request, it would be the only allocation there is. So a connection that
+//! becomes readable borrows a worker: a future that waits for a job, serves it, leaves the outcome, and waits again.
+
+use std::cell::RefCell;
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::Poll;
+
+/// Idle workers kept; more are freed. One is needed for each request in flight.
+const KEPT: usize = 1024;
+
+/// What passes between a worker and whoever has borrowed it.
+enum Slot<J, O> {
+    Empty,
+    Job(J),
+    Outcome(O),
+}
+
+type Shared<J, O> = Rc<RefCell<Slot<J, O>>>;
+
+/// A future that serves jobs of type `J`, one at a time, and never ends.
+struct Worker<J, O> {
+    slot: Shared<J, O>,
+    run: Pin<Box<dyn Future<Output = ()>>>,
+}
+
+/// The idle workers of a shard, last used first.
+pub(crate) struct Workers<J, O>(RefCell<Vec<Worker<J, O>>>);
+
+impl<J, O> Default for Workers<J, O> {
+    fn default() -> Self {
+        Self(RefCell::new(Vec::new()))
+    }
+}
+
+impl<J: 'static, O: 'static> Workers<J, O> {
+    /// Has a worker do `job`, as `serve` says. Dropping the returned future ends the job and its worker.
+    ///
+    /// `serve` is a type of its own and no function pointer: so that the future is made where it runs, not copied there.
+    pub(crate) async fn run<S, F>(&self, job: J, serve: S) -> O
+    where
+        S: Fn(J) -> F + Copy + 'static,
+        F: Future<Output = O> + 'static,
+    {
+        let idle = self.0.borrow_mut().pop();
+        let mut worker = idle.unwrap_or_else(|| {
+            let slot = Rc::new(RefCell::new(Slot::Empty));
+            Worker { run: Box::pin(work(Rc::clone(&slot), serve)), slot }
+        });
+        *worker.slot.borrow_mut() = Slot::Job(job);
+        let outcome = poll_fn(|cx| {
+            // It never ends; what it has to say is in the slot.
+            let _ = worker.run.as_mut().poll(cx);
+            match worker.slot.replace(Slot::Empty) {
+                Slot::Outcome(outcome) => Poll::Ready(outcome),
+                Slot::Empty | Slot::Job(_) => Poll::Pending,
+            }
+        })
+        .await;
+        let mut idle = self.0.borrow_mut();
+        if idle.len() < KEPT {
+            idle.push(worker);
+        }
+        outcome
+    }
+}
+
+async fn work<J, O, S: Fn(J) -> F, F: Future<Output = O>>(slot: Shared<J, O>, serve: S) {
+    loop {
+        // Nobody is woken for a job: whoever leaves one polls.
+        let job = poll_fn(|_| match slot.replace(Slot::Empty) {
+            Slot::Job(job) => Poll::Ready(job),
+            Slot::Empty | Slot::Outcome(_) => Poll::Pending,
+        })
+        .await;
+        let outcome = serve(job).await;
+        *slot.borrow_mut() = Slot::Outcome(outcome);
+        let mut has_yielded = false;
+        poll_fn(|_| if std::mem::replace(&mut has_yielded, true) { Poll::Ready(()) } else { Poll::Pending }).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn jobs_share_workers_and_a_dropped_job_takes_its_worker_along() {
+        async fn double(job: u32) -> u32 {
+            tokio::task::yield_now().await;
+            job * 2
+        }
+        let workers = Workers::default();
+        assert_eq!(workers.run(2, double).await, 4);
+        assert_eq!(workers.run(3, double).await, 6);
+        assert_eq!(workers.0.borrow().len(), 1);
+        let both = tokio::join!(workers.run(4, double), workers.run(5, double));
+        assert_eq!(both, (8, 10));
+        assert_eq!(workers.0.borrow().len(), 2);
+        let mut dropped = Box::pin(workers.run(6, double));
+        let first = poll_fn(|cx| Poll::Ready(dropped.as_mut().poll(cx))).await;
+        assert!(first.is_pending());
+        drop(dropped);
+        assert_eq!(workers.0.borrow().len(), 1);
+        assert_eq!(workers.run(7, double).await, 14);
+    }
+}
