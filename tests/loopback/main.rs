@@ -9,6 +9,8 @@ mod support;
 mod connections;
 mod evil_pod;
 mod forwarding;
+mod h2;
+mod h2_hostile;
 mod own_answers;
 mod redirect;
 mod refused;

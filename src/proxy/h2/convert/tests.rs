@@ -105,16 +105,16 @@ fn c04_crumbs_count_as_fields_and_travel_as_one() {
 fn a_head_for_a_pod_becomes_a_request() {
     let head = b"POST /x?y HTTP/1.1\r\nhost: a.test\r\nx-one: 1\r\nX-One: \xe9\r\nte: trailers\r\n\
         connection: upgrade\r\nupgrade: websocket\r\ncontent-length: 3\r\n\r\n";
-    let request = request(head, ()).unwrap();
+    let request = request(head).unwrap();
     assert_eq!((request.method(), request.version()), (&http::Method::POST, http::Version::HTTP_2));
     assert_eq!(request.uri().to_string(), "http://a.test/x?y");
     let fields: Vec<_> = request.headers().iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
     let expected: [(&str, &[u8]); 4] =
         [("x-one", b"1"), ("x-one", b"\xe9"), ("te", b"trailers"), ("content-length", b"3")];
     assert_eq!(fields, expected);
-    let chunked = super::request(b"PUT / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n", ()).unwrap();
+    let chunked = super::request(b"PUT / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n").unwrap();
     assert!(chunked.headers().is_empty());
-    assert!(super::request(b"GET / HTTP/1.1\r\nhost: \r\n\r\n", ()).is_none(), "there is no request without authority");
+    assert!(super::request(b"GET / HTTP/1.1\r\nhost: \r\n\r\n").is_none(), "there is no request without authority");
 }
 
 #[test]
