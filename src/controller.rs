@@ -97,7 +97,12 @@ impl Controller {
         let mut is_synced = false;
         for event in events {
             match event {
-                Event::Change(change) => touched.extend(self.input.apply(change)),
+                Event::Change(change) => {
+                    let concerned = self.input.apply(change);
+                    if self.waiting.is_none() {
+                        touched.extend(concerned);
+                    }
+                }
                 Event::Problems(problems) => self.set_source_problems(problems),
                 Event::Synced => is_synced = true,
             }
