@@ -14,6 +14,7 @@ use super::client::{Answer, ClientSink, ClientSource};
 use super::error::{ProxyError, Side};
 use super::exchange::{Walk, exchange, refuse};
 use super::h1_body::{Frame, H1Sink, H1Source, Patience};
+use super::listener::FirstBytes;
 use super::peer::Peer;
 use super::scratch::{Scratch, Work};
 use super::shard::Shard;
@@ -26,10 +27,13 @@ pub(crate) const DRAINED_BYTES: u64 = 64 * 1024;
 /// How long it is read for that, or to let the client read our answer before the end.
 const LINGER: Duration = Duration::from_secs(1);
 
+const EMPTY_LINE: &[u8] = b"\r\n";
+
 /// Serves the connection until either side has enough.
-pub(crate) async fn serve(shard: Rc<Shard>, socket: Socket, peer: Rc<Peer>, first: Option<Box<Buffer>>) {
+pub(crate) async fn serve(shard: Rc<Shard>, socket: Socket, peer: Rc<Peer>, first: Option<Box<FirstBytes>>) {
     let _sleeper = poll_fn(|cx| Poll::Ready(shard.sleepers.register(cx.waker()))).await;
-    let mut job = Job { shard: Rc::clone(&shard), socket, peer, leftover: first.map(|first| *first), served: 0 };
+    let (leftover, since) = first.map(|first| (first.bytes, first.since)).unzip();
+    let mut job = Job { shard: Rc::clone(&shard), socket, peer, leftover, since, served: 0 };
     let mut alarm = Alarm::default();
     loop {
         if job.leftover.is_none() && !wait_for_request(&shard, &job.socket, job.served == 0, &mut alarm).await {
@@ -49,6 +53,8 @@ pub(crate) struct Job {
     peer: Rc<Peer>,
     /// Bytes of the request that were read already.
     leftover: Option<Buffer>,
+    /// When the first of these came, if that is a while ago.
+    since: Option<Instant>,
     /// Requests so far.
     served: u64,
 }
@@ -60,7 +66,9 @@ async fn requests(mut job: Job) -> Option<Job> {
     loop {
         job.served += 1;
         let is_last = job.served >= shard.config.limits.requests_per_connection;
-        match request(&shard, &mut job.socket, &job.peer, &mut scratch, job.leftover.take(), is_last).await {
+        let started = job.since.take().unwrap_or_else(Instant::now);
+        let bytes = job.leftover.take();
+        match request(&shard, &mut job.socket, &job.peer, &mut scratch, (bytes, started), is_last).await {
             After::Next(None) => return Some(job),
             After::Next(rest) => job.leftover = rest,
             After::Close => {
@@ -109,11 +117,10 @@ async fn request(
     socket: &mut Socket,
     peer: &Peer,
     scratch: &mut Scratch,
-    buffer: Option<Buffer>,
+    (buffer, started): (Option<Buffer>, Instant),
     is_last: bool,
 ) -> After {
     let (mut reader, writer) = socket.split();
-    let started = Instant::now();
     let Scratch { staged, work } = scratch;
     let read = read_head(shard, &mut reader, work, buffer, started).await;
     let sink = H1Sink::new(writer, staged, Frame::Absent, Side::Client, shard.config.timeouts.write);
@@ -149,7 +156,8 @@ async fn request(
         // A client that sent more must still be able to read this answer.
         return if source.has_more().await { After::Linger } else { After::Close };
     }
-    After::Next(source.into_leftover())
+    // Old clients send an empty line behind a body (RFC 9112 §2.2): that is not the beginning of a request.
+    After::Next(source.into_leftover().filter(|rest| rest.data() != EMPTY_LINE))
 }
 
 /// Reads and understands a head, leaving its bytes in `work.head`. Gives back the buffer with what follows; `None` at
@@ -179,7 +187,7 @@ async fn read_head(
         let deadline = started + shard.config.timeouts.head;
         let read = until(deadline, |cx| reader.poll_read(cx, buffer.space())).await;
         match read {
-            None if buffer.is_empty() => return Ok(None),
+            None if buffer.is_empty() || buffer.data() == EMPTY_LINE => return Ok(None),
             None => return Err(ProxyError::HeadTimeout),
             Some(Ok(0) | Err(_)) => return Ok(None),
             Some(Ok(count)) => buffer.fill(count),

@@ -16,6 +16,7 @@ use super::connect::H1Conn;
 use super::connections::Connections;
 use super::h1_client::Job;
 use super::h2::sessions::Sessions;
+use super::h2::stream::Stream;
 use super::scratch::ScratchPool;
 use super::sleepers::Sleepers;
 use super::workers::Workers;
@@ -50,6 +51,7 @@ pub(crate) struct Shard {
     pub buffers: Rc<BufferPool>,
     pub scratches: Rc<ScratchPool>,
     pub workers: Workers<Job, Option<Job>>,
+    pub streams: Workers<Stream, ()>,
     pub sleepers: Rc<Sleepers>,
     pub clock: Clock,
     /// Idle HTTP/1 connections to endpoints.
@@ -78,6 +80,7 @@ impl Shard {
             buffers: BufferPool::new(),
             scratches: Rc::new(ScratchPool::default()),
             workers: Workers::default(),
+            streams: Workers::default(),
             sleepers: Rc::default(),
             clock: Clock::default(),
             pool,

@@ -430,6 +430,7 @@ fn c09_streams_in_odd_states_do_no_harm() {
     let server = one_pod(&pod);
     let head = block(&pseudo("POST", "a.example", "/"));
     // Each of these is an error of the connection or of the stream; none of them may hurt anybody else.
+    #[expect(clippy::type_complexity, reason = "a table of frames")]
     let scenes: [(&str, &[(u8, u8, u32, &[u8])]); 9] = [
         ("trailers without an end", &[(HEADERS, END_HEADERS, 1, &head), (HEADERS, END_HEADERS, 1, b"\0\x01a\x01b")]),
         ("data on an idle stream", &[(DATA, 0, 1, b"x")]),

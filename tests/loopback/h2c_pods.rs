@@ -189,7 +189,7 @@ fn a_refused_stream_is_tried_again_whatever_its_method() {
     let refused = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&refused);
     let pod = H2Pod::scripted(move |mut call| {
-        let is_first = count.fetch_add(1, Ordering::SeqCst) % 2 == 0;
+        let is_first = count.fetch_add(1, Ordering::SeqCst).is_multiple_of(2);
         async move {
             if is_first {
                 call.respond.send_reset(Reason::REFUSED_STREAM);

@@ -15,7 +15,7 @@ use tokio::time::{Instant, Sleep, sleep_until, timeout};
 
 use super::io::{H2Io, Patience};
 use super::meter::Meter;
-use super::stream;
+use super::stream::{self, Stream};
 use crate::lifecycle::Phase;
 use crate::proxy::buffers::Buffer;
 use crate::proxy::peer::Peer;
@@ -136,7 +136,9 @@ pub(crate) async fn serve(shard: Rc<Shard>, socket: Socket, peer: Rc<Peer>, firs
                 } else {
                     let (shard, peer, meter) = (Rc::clone(shard), Rc::clone(&peer), Rc::clone(&meter));
                     let open = OpenStream::new(&activity);
-                    tokio::task::spawn_local(stream::serve(shard, peer, meter, request, respond, open));
+                    let stream = Stream { shard: Rc::clone(&shard), peer, meter, request, respond, open };
+                    // The task is small: it borrows the memory of an exchange from the shard.
+                    tokio::task::spawn_local(async move { shard.streams.run(stream, stream::serve).await });
                 }
             }
             Event::Over => return,

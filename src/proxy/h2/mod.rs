@@ -10,5 +10,5 @@ pub(crate) mod downstream;
 mod io;
 mod meter;
 pub(crate) mod sessions;
-mod stream;
+pub(crate) mod stream;
 pub(crate) mod upstream;

@@ -62,15 +62,19 @@ impl Reply {
     }
 }
 
+/// A stream on which a request has come.
+pub(crate) struct Stream {
+    pub(super) shard: Rc<Shard>,
+    pub(super) peer: Rc<Peer>,
+    pub(super) meter: Rc<Meter>,
+    pub(super) request: Request<RecvStream>,
+    pub(super) respond: SendResponse<Bytes>,
+    pub(super) open: OpenStream,
+}
+
 /// Serves one stream.
-pub(super) async fn serve(
-    shard: Rc<Shard>,
-    peer: Rc<Peer>,
-    meter: Rc<Meter>,
-    request: Request<RecvStream>,
-    respond: SendResponse<Bytes>,
-    open: OpenStream,
-) {
+pub(super) async fn serve(stream: Stream) {
+    let Stream { shard, peer, meter, request, respond, open } = stream;
     let (parts, body) = request.into_parts();
     let inbox = Inbox::new(body);
     let reply = Rc::new(RefCell::new(Reply::Waiting(respond)));
