@@ -19,3 +19,5 @@ mod redirect;
 mod refused;
 mod responses;
 mod timeouts;
+mod tls;
+mod websocket;
