@@ -14,6 +14,7 @@ mod h2;
 mod h2_course;
 mod h2_hostile;
 mod h2c_pods;
+mod live;
 mod own_answers;
 mod redirect;
 mod refused;
