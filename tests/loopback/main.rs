@@ -6,11 +6,14 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod bodies;
 mod connections;
 mod evil_pod;
 mod forwarding;
 mod own_answers;
+mod paths;
 mod redirect;
 mod refused;
 mod responses;
 mod timeouts;
+mod upstreams;
