@@ -97,7 +97,12 @@ impl Controller {
         let mut is_synced = false;
         for event in events {
             match event {
-                Event::Change(change) => touched.extend(self.input.apply(change)),
+                Event::Change(change) => {
+                    let concerned = self.input.apply(change);
+                    if self.waiting.is_none() {
+                        touched.extend(concerned);
+                    }
+                }
                 Event::Problems(problems) => self.set_source_problems(problems),
                 Event::Synced => is_synced = true,
             }
@@ -124,11 +129,6 @@ impl Controller {
         self.count_problems();
         self.has_new_certificates = true;
         self.tick();
-        tracing::info!(
-            hosts = self.table.load().host_count(),
-            routes = self.table.load().route_count(),
-            "the first table is published"
-        );
         self.waiting = None;
     }
 
@@ -160,12 +160,16 @@ impl Controller {
             let base = next.as_ref().unwrap_or(&table);
             next = match (key, value) {
                 (UnitKey::Host(pattern), Value::Host(spec)) => {
-                    self.has_new_certificates |= spec.as_ref().is_some_and(|spec| spec.tls.is_some());
+                    self.has_new_certificates |= spec.as_ref().is_some_and(|spec| spec.tls.is_some())
+                        || base.host(pattern).is_some_and(|host| host.tls().is_some());
                     Some(base.with_host(pattern, spec.as_deref(), &mut |spec| {
                         resolve(&self.input, &self.registry, &self.metrics, spec)
                     }))
                 }
-                (_, Value::DefaultCertificate(certificate)) => Some(base.with_default_certificate(certificate)),
+                (_, Value::DefaultCertificate(certificate)) => {
+                    self.has_new_certificates = true;
+                    Some(base.with_default_certificate(certificate))
+                }
                 (_, Value::Host(_) | Value::Nothing) => continue,
             };
         }
@@ -182,7 +186,10 @@ impl Controller {
         let former = self.table.publish(Arc::new(table));
         drop(former);
         self.registry.prune();
-        self.metrics.table_published(scope, started.elapsed(), SystemTime::now(), size);
+        let took = started.elapsed();
+        self.metrics.table_published(scope, took, SystemTime::now(), size);
+        let TableSize { hosts, routes, upstreams } = size;
+        tracing::info!(scope = scope.as_str(), hosts, routes, upstreams, ?took, "a table is published");
     }
 
     fn set_source_problems(&self, new: Vec<Problem>) {

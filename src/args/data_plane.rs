@@ -30,23 +30,23 @@ pub struct LimitArgs {
 
     /// Longest head of an HTTP/1 request, from the request line to the empty line; longer is answered with 431.
     ///
-    /// 1KiB to 1MiB. As nginx large_client_header_buffers, HAProxy tune.bufsize.
+    /// 1KiB to 256KiB. As nginx large_client_header_buffers, HAProxy tune.bufsize.
     #[arg(
         long,
         value_name = "SIZE",
         env = "TIDEGATE_MAX_HEAD_BYTES",
         default_value = "32KiB",
-        value_parser = |text: &str| units::bytes_within(text, 1 << 10, 1 << 20)
+        value_parser = |text: &str| units::bytes_within(text, 1 << 10, 256 << 10)
     )]
     pub max_head_bytes: Bytes,
 
-    /// Most header fields of a request, 1 to 1000; more is answered with 431. As HAProxy tune.http.maxhdr.
+    /// Most header fields of a request, 1 to 128; more is answered with 431. As HAProxy tune.http.maxhdr.
     #[arg(
         long,
         value_name = "COUNT",
         env = "TIDEGATE_MAX_HEAD_FIELDS",
         default_value = "100",
-        value_parser = clap::value_parser!(u16).range(1..=1000)
+        value_parser = clap::value_parser!(u16).range(1..=128)
     )]
     pub max_head_fields: u16,
 
@@ -252,7 +252,7 @@ pub struct UpstreamArgs {
     )]
     pub connect_timeout: Duration,
 
-    /// Endpoints to try, 1 to 10, when no connection can be made; then 502 or 504.
+    /// Endpoints to try, 1 to 3, when no connection can be made; then 502 or 504.
     ///
     /// As HAProxy retries with option redispatch, nginx proxy_next_upstream_tries.
     #[arg(
@@ -260,7 +260,7 @@ pub struct UpstreamArgs {
         value_name = "COUNT",
         env = "TIDEGATE_CONNECT_ATTEMPTS",
         default_value = "3",
-        value_parser = clap::value_parser!(u8).range(1..=10)
+        value_parser = clap::value_parser!(u8).range(1..=3)
     )]
     pub connect_attempts: u8,
 

@@ -67,6 +67,8 @@ pub enum FieldKind {
     Date,
     /// User-Agent.
     UserAgent,
+    /// Referer.
+    Referer,
     /// Anything else: travels on untouched.
     Other,
 }
@@ -83,6 +85,7 @@ impl FieldKind {
             (6, b'c') => (b"cookie", Self::Cookie),
             (6, b'e') => (b"expect", Self::Expect),
             (6, b's') => (b"server", Self::Server),
+            (7, b'r') => (b"referer", Self::Referer),
             (7, b't') => (b"trailer", Self::Trailer),
             (7, b'u') => (b"upgrade", Self::Upgrade),
             (9, b'f') => (b"forwarded", Self::Forwarded),

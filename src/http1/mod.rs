@@ -39,4 +39,4 @@ pub use response::{MAX_INTERIM, RequestContext, ResponseError, ResponseHead};
 pub use scan::{Limits, MAX_FIELDS, Progress, SyntaxError};
 pub use span::Span;
 pub use target::TargetForm;
-pub use trailers::{MAX_TRAILER_BYTES, MAX_TRAILER_FIELDS};
+pub use trailers::{MAX_TRAILER_BYTES, MAX_TRAILER_FIELDS, may_trail};

@@ -61,7 +61,8 @@ pub(super) fn judge(line: &[u8]) -> Verdict {
     }
 }
 
-fn may_trail(name: &[u8]) -> bool {
+/// Whether a field of this name may travel on behind a body.
+pub fn may_trail(name: &[u8]) -> bool {
     match FieldKind::of(name) {
         FieldKind::Other => !DENIED.iter().any(|denied| name.eq_ignore_ascii_case(denied)),
         FieldKind::Server | FieldKind::Date => true,
@@ -93,6 +94,7 @@ fn may_trail(name: &[u8]) -> bool {
         | FieldKind::XRewrite
         | FieldKind::Proxy
         | FieldKind::Twin
-        | FieldKind::UserAgent => false,
+        | FieldKind::UserAgent
+        | FieldKind::Referer => false,
     }
 }

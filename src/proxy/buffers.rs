@@ -18,11 +18,17 @@ pub const CAPACITIES: [usize; 3] = [16 * 1024, 64 * 1024, 256 * 1024];
 /// Buffers of each capacity that are kept for reuse; those above are freed. 8 + 4 + 4 MiB for each shard at most.
 const RETAINED: [usize; 3] = [512, 64, 16];
 
+/// Bytes of buffers above the first capacity that may be out of the pool before bodies stop growing theirs: clients
+/// that take nothing of long answers pin as much. 32 MiB for each shard.
+const GROWN: usize = 32 * 1024 * 1024;
+
 /// The buffers of one shard.
 #[derive(Default)]
 pub struct BufferPool {
     free: [RefCell<Vec<Vec<u8>>>; CAPACITIES.len()],
     taken: Cell<usize>,
+    /// Bytes out of the pool in buffers above the first capacity.
+    grown: Cell<usize>,
 }
 
 /// A region of bytes with a filled part, which goes back to its pool when dropped.
@@ -60,14 +66,25 @@ impl BufferPool {
         self.taken.get()
     }
 
+    /// Whether a buffer that is merely full, and not too small, may still grow.
+    pub fn may_grow(&self) -> bool {
+        self.grown.get() < GROWN
+    }
+
     fn take_class(self: &Rc<Self>, class: usize) -> Buffer {
         self.taken.set(self.taken.get() + 1);
+        if class > 0 {
+            self.grown.set(self.grown.get() + CAPACITIES[class]);
+        }
         let bytes = self.free[class].borrow_mut().pop().unwrap_or_else(|| vec![0; CAPACITIES[class]]);
         Buffer { bytes, start: 0, end: 0, pool: Rc::clone(self) }
     }
 
     fn give(&self, bytes: Vec<u8>) {
         self.taken.set(self.taken.get() - 1);
+        if bytes.len() > CAPACITIES[0] {
+            self.grown.set(self.grown.get() - bytes.len());
+        }
         if let Some(class) = CAPACITIES.iter().position(|capacity| *capacity == bytes.len()) {
             let mut free = self.free[class].borrow_mut();
             if free.len() < RETAINED[class] {
@@ -211,6 +228,23 @@ mod tests {
         assert_eq!(buffer.space().len(), 16 * 1024 - 3);
         buffer.consume(3);
         assert!(buffer.is_empty() && buffer.space().len() == buffer.capacity());
+    }
+
+    #[test]
+    fn what_is_out_in_large_buffers_is_counted_until_it_comes_back() {
+        let pool = BufferPool::new();
+        let _small = pool.take();
+        let mut held = Vec::new();
+        while pool.may_grow() {
+            let mut buffer = pool.take();
+            assert!(buffer.grow() && buffer.grow());
+            held.push(buffer);
+        }
+        assert_eq!(held.len(), GROWN / CAPACITIES[2]);
+        held.pop();
+        assert!(pool.may_grow());
+        held.clear();
+        assert_eq!(pool.grown.get(), 0);
     }
 
     #[test]

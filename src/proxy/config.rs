@@ -24,9 +24,9 @@ pub struct ProxyConfig {
 /// Bounds. A request over one of them is answered with the status in parentheses.
 #[derive(Clone, Debug)]
 pub struct Limits {
-    /// Head of a request over HTTP/1 (431). Bytes; default 32 KiB; nginx `large_client_header_buffers`.
+    /// Head of a request over HTTP/1 (431). Bytes, at most 256 KiB; default 32 KiB; nginx `large_client_header_buffers`.
     pub head_bytes: usize,
-    /// Fields of a request's head (431). Default 100.
+    /// Fields of a request's head (431), at most 128. Default 100.
     pub fields: usize,
     /// Request target (414). Bytes; default 8 KiB.
     pub target_bytes: usize,
@@ -165,7 +165,7 @@ impl Default for UpstreamConfig {
 /// What is believed and told about clients.
 #[derive(Clone, Debug)]
 pub struct Forwarding {
-    /// Peers whose `X-Forwarded-*` and `X-Request-ID` are believed and extended instead of replaced. Default none.
+    /// Peers whose `X-Forwarded-*` are believed and extended instead of replaced. Default none.
     pub trusted: Vec<IpNet>,
     /// The port clients reach the http listener by, told in `X-Forwarded-Port`. Default 80.
     pub http_port: u16,

@@ -36,13 +36,13 @@ impl H1Conn {
 pub(crate) async fn obtain(
     shard: &Shard,
     endpoint: &InFlight,
+    now: Instant,
     metrics: &UpstreamMetrics,
     is_idempotent: bool,
     afresh: bool,
 ) -> Result<(H1Conn, bool), Failed> {
     if !afresh {
         let max_idle = if is_idempotent { Duration::MAX } else { shard.pool.config().post_idle };
-        let now = Instant::now();
         while let Some(conn) = shard.pool.take(endpoint.endpoint().id(), max_idle, now) {
             if conn.is_quiet() {
                 return Ok((conn, true));
@@ -64,9 +64,32 @@ pub(crate) async fn dial(shard: &Shard, endpoint: &InFlight, metrics: &UpstreamM
             metrics.connected();
             return Ok(tcp);
         }
-        Ok(Err(_)) => ProxyError::ConnectRefused,
-        Err(_) => ProxyError::ConnectTimeout,
+        Ok(Err(error)) => {
+            if is_of_the_pod(error.kind()) {
+                endpoint.endpoint().connect_failed(started);
+            } else {
+                tracing::debug!(%address, %error, "no connection to a pod, for a reason of our own");
+            }
+            ProxyError::ConnectRefused
+        }
+        Err(_) => {
+            endpoint.endpoint().connect_failed(started);
+            ProxyError::ConnectTimeout
+        }
     };
-    endpoint.endpoint().connect_failed(started);
     Err(Failed { error, again: Again::Elsewhere })
+}
+
+/// Whether a failed connect says something about the pod. Being out of ports, descriptors or memory says nothing; to
+/// hold it against pods would take away all of them.
+fn is_of_the_pod(kind: ErrorKind) -> bool {
+    matches!(
+        kind,
+        ErrorKind::ConnectionRefused
+            | ErrorKind::ConnectionReset
+            | ErrorKind::ConnectionAborted
+            | ErrorKind::HostUnreachable
+            | ErrorKind::NetworkUnreachable
+            | ErrorKind::TimedOut
+    )
 }

@@ -30,18 +30,20 @@ pub(crate) struct Walk<'a> {
     pub work: &'a mut Work,
     /// What is known so far.
     pub record: Record,
+    /// Whether it has come to its end: if not when dropped, the client has left.
+    is_over: bool,
 }
 
 impl<'a> Walk<'a> {
     /// A walk for the request whose head is in `work`.
     pub(crate) fn new(shard: &'a Rc<Shard>, peer: &'a Peer, work: &'a mut Work, started: Instant) -> Self {
-        Self { shard, peer, work, record: Record::new(started) }
+        Self { shard, peer, work, record: Record::new(started), is_over: false }
     }
 }
 
 impl Drop for Walk<'_> {
     fn drop(&mut self) {
-        if self.record.status.get() == 0 && self.record.error.get().is_none() {
+        if !self.is_over {
             self.record.failed(self.shard, &ProxyError::ClientClosed);
         }
         self.record.finish(self.shard, self.peer, self.work);
@@ -55,7 +57,17 @@ pub(crate) async fn exchange<S: ClientSource, K: ClientSink>(
     sink: &mut K,
 ) -> Result<(), ProxyError> {
     filters::identify(walk.work, walk.shard.random());
-    let error = match answer(&mut walk, source, sink).await {
+    let outcome = walk_through(&mut walk, source, sink).await;
+    walk.is_over = true;
+    outcome
+}
+
+async fn walk_through<S: ClientSource, K: ClientSink>(
+    walk: &mut Walk<'_>,
+    source: &mut S,
+    sink: &mut K,
+) -> Result<(), ProxyError> {
+    let error = match answer(walk, source, sink).await {
         Ok(()) => return Ok(()),
         Err(error) => error,
     };
@@ -117,7 +129,7 @@ pub(crate) async fn refuse<K: ClientSink>(
     sink: &mut K,
 ) {
     work.head.clear();
-    let walk = Walk::new(shard, peer, work, started);
+    let mut walk = Walk::new(shard, peer, work, started);
     filters::generate_id(walk.work, shard.random());
     walk.record.failed(shard, &error);
     walk.record.status.set(error.status());
@@ -125,4 +137,5 @@ pub(crate) async fn refuse<K: ClientSink>(
     if let Ok(sent) = reply::error(shard, reply, request_id, &error, sink, true).await {
         walk.record.sent.set(sent);
     }
+    walk.is_over = true;
 }

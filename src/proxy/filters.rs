@@ -3,7 +3,7 @@
 //! Lines travel as they came, in runs; what belongs to one connection stays behind, and what says who the client is
 //! comes from us (RFC 9110 §7.6; ingress-nginx's headers to backends).
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use super::config::Forwarding;
 use super::peer::Peer;
@@ -26,12 +26,15 @@ pub(crate) fn compose(work: &mut Work, peer: &Peer, forwarding: &Forwarding) {
     });
     forwarded(out, head, request, peer, forwarding);
     writer::field(out, b"x-request-id", request_id.as_bytes());
-    if request.accepts_trailers {
-        out.extend_from_slice(b"te: trailers\r\n");
-    }
-    match (request.upgrade, request.framing) {
-        (Some(_), _) => out.extend_from_slice(b"connection: upgrade\r\nupgrade: websocket\r\n"),
-        (None, framing) => writer::framing_field(out, framing),
+    // RFC 9110 §10.1.4: who sends TE names it as an option of the connection.
+    out.extend_from_slice(match (request.upgrade, request.accepts_trailers) {
+        (Some(_), true) => b"te: trailers\r\nconnection: te, upgrade\r\nupgrade: websocket\r\n",
+        (Some(_), false) => b"connection: upgrade\r\nupgrade: websocket\r\n",
+        (None, true) => b"te: trailers\r\nconnection: te\r\n",
+        (None, false) => &b""[..],
+    });
+    if request.upgrade.is_none() {
+        writer::framing_field(out, request.framing);
     }
     out.extend_from_slice(writer::HEAD_END);
 }
@@ -70,6 +73,7 @@ fn travels(kind: FieldKind, trusted: bool) -> bool {
         | FieldKind::Server
         | FieldKind::Date
         | FieldKind::UserAgent
+        | FieldKind::Referer
         | FieldKind::Other => true,
     }
 }
@@ -80,7 +84,7 @@ fn forwarded(out: &mut Vec<u8>, head: &[u8], request: &RequestHead, peer: &Peer,
     let told = |kind| peer.is_trusted && fields.iter().any(|field| field.kind == kind && !field.hop);
     out.extend_from_slice(b"x-forwarded-for: ");
     if peer.is_trusted {
-        for field in fields.iter().filter(|field| field.kind == FieldKind::XForwardedFor) {
+        for field in fields.iter().filter(|field| field.kind == FieldKind::XForwardedFor && !field.value.is_empty()) {
             out.extend_from_slice(field.value.of(head));
             out.extend_from_slice(b", ");
         }
@@ -107,19 +111,29 @@ fn forwarded(out: &mut Vec<u8>, head: &[u8], request: &RequestHead, peer: &Peer,
     }
 }
 
-/// The client that trusted peers speak for: the last address of `X-Forwarded-For` that is not itself trusted.
+/// The client that trusted peers speak for: the last address of `X-Forwarded-For` that is not itself trusted, or the
+/// first if all are (nginx `real_ip_recursive`). What is not an address ends the search.
 fn client_of(head: &[u8], fields: &[Field], peer: &Peer, forwarding: &Forwarding) -> Option<IpAddr> {
     if !peer.is_trusted {
         return None;
     }
     let values = fields.iter().rev().filter(|field| field.kind == FieldKind::XForwardedFor);
-    let mut addresses = values
-        .flat_map(|field| field.value.of(head).rsplit(|&byte| byte == b','))
-        .map(|text| std::str::from_utf8(text).ok().and_then(|text| text.trim().parse::<IpAddr>().ok()));
-    addresses.find_map(|address| match address {
-        Some(address) if forwarding.is_trusted(address) => None,
-        other => Some(other),
-    })?
+    let members = values.flat_map(|field| field.value.of(head).rsplit(|&byte| byte == b','));
+    let mut client = None;
+    for address in members.map_while(forwarded_address) {
+        client = Some(address);
+        if !forwarding.is_trusted(address) {
+            break;
+        }
+    }
+    client
+}
+
+/// An address as load balancers write it, some of them with a port.
+fn forwarded_address(text: &[u8]) -> Option<IpAddr> {
+    let text = std::str::from_utf8(text).ok()?.trim();
+    let address = text.parse().or_else(|_| text.parse().map(|socket: SocketAddr| socket.ip())).ok()?;
+    Some(address.to_canonical())
 }
 
 /// Takes over the client's request id, or makes one.
@@ -140,7 +154,11 @@ pub(crate) fn identify(work: &mut Work, random: u128) {
 /// Makes a request id: 32 hexadecimal digits, as ingress-nginx does.
 pub(crate) fn generate_id(work: &mut Work, random: u128) {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let mut text = [0; 32];
+    for (pair, byte) in text.chunks_exact_mut(2).zip(random.to_be_bytes()) {
+        pair[0] = DIGITS[usize::from(byte >> 4)];
+        pair[1] = DIGITS[usize::from(byte & 15)];
+    }
     work.request_id.clear();
-    let digit = |at: u32| char::from(DIGITS[(random >> (124 - 4 * at)) as usize & 15]);
-    work.request_id.extend((0..32).map(digit));
+    work.request_id.push_str(std::str::from_utf8(&text).unwrap_or_default());
 }

@@ -8,6 +8,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::answer::{AnswerFault, Answered, answer};
@@ -60,7 +61,8 @@ pub(crate) async fn forward<S: ClientSource, K: ClientSink>(
     let mut afresh = false;
     let mut error = ProxyError::NoEndpoints;
     for attempt in 0..=walk.shard.config.upstream.attempts {
-        let now = Instant::now();
+        // The first attempt begins with the request: near enough, and one look at the clock less.
+        let now = if attempt == 0 { walk.record.started() } else { Instant::now() };
         if attempt > 0 && !upstream.withdraw_retry(now) {
             break;
         }
@@ -77,8 +79,8 @@ pub(crate) async fn forward<S: ClientSource, K: ClientSink>(
         walk.record.attempts.set(walk.record.attempts.get().saturating_add(1));
         walk.record.endpoint.set(Some(endpoint.endpoint().address()));
         let outcome = match (upstream.spec().protocol, is_whole) {
-            (Protocol::Http1, true) => whole(walk, &endpoint, metrics, afresh, source, sink).await,
-            (Protocol::Http1, false) => Box::pin(streaming(walk, &endpoint, metrics, afresh, source, sink)).await,
+            (Protocol::Http1, true) => whole(walk, &endpoint, now, metrics, afresh, source, sink).await,
+            (Protocol::Http1, false) => Box::pin(streaming(walk, &endpoint, now, metrics, afresh, source, sink)).await,
             (Protocol::H2c, _) => {
                 Box::pin(h2::upstream::attempt(walk, &endpoint, metrics, is_whole, source, sink)).await
             }
@@ -128,6 +130,7 @@ fn take_whole_body<S: ClientSource>(walk: &mut Walk<'_>, source: &mut S) -> bool
 async fn whole<S: ClientSource, K: ClientSink>(
     walk: &mut Walk<'_>,
     endpoint: &InFlight,
+    now: Instant,
     metrics: &UpstreamMetrics,
     afresh: bool,
     source: &mut S,
@@ -136,15 +139,15 @@ async fn whole<S: ClientSource, K: ClientSink>(
     let shard = walk.shard;
     let context = context(walk.work);
     let is_idempotent = walk.work.request.method.is_idempotent();
-    let (mut conn, reused) = connect::obtain(shard, endpoint, metrics, is_idempotent, afresh).await?;
+    let (mut conn, reused) = connect::obtain(shard, endpoint, now, metrics, is_idempotent, afresh).await?;
     let (reader, mut writer) = conn.socket.split();
-    let Work { out, response, .. } = &mut *walk.work;
+    let Work { out, response, alarm, .. } = &mut *walk.work;
     if let Err(fault) = writer.write_all(out, &[], shard.config.timeouts.response).await {
         let error = if fault.timed_out { ProxyError::UpstreamStalled } else { ProxyError::UpstreamClosed };
         let may = !fault.written || (is_idempotent && reused && !fault.timed_out);
         return Err(Failed { error, again: if may { Again::Afresh } else { Again::Never } });
     }
-    let answered = answer(shard, reader, response, context, &walk.record, sink).await;
+    let answered = answer(shard, reader, response, context, &walk.record, now, alarm, sink).await;
     match answered {
         Ok(Answered::Whole { keep }) => {
             if let Some(advertised) = keep {
@@ -168,6 +171,7 @@ async fn whole<S: ClientSource, K: ClientSink>(
 async fn streaming<S: ClientSource, K: ClientSink>(
     walk: &mut Walk<'_>,
     endpoint: &InFlight,
+    now: Instant,
     metrics: &UpstreamMetrics,
     afresh: bool,
     source: &mut S,
@@ -175,15 +179,15 @@ async fn streaming<S: ClientSource, K: ClientSink>(
 ) -> Result<(), Failed> {
     let shard = walk.shard;
     let context = context(walk.work);
-    let (mut conn, _) = connect::obtain(shard, endpoint, metrics, false, afresh).await?;
+    let (mut conn, _) = connect::obtain(shard, endpoint, now, metrics, false, afresh).await?;
     expect(walk, source, sink).await.map_err(|error| Failed { error, again: Again::Never })?;
     let (reader, writer) = conn.socket.split();
-    let Work { out, response, request, .. } = &mut *walk.work;
+    let Work { out, response, request, alarm, .. } = &mut *walk.work;
     let frame = if request.framing == Framing::Chunked { Frame::Chunked } else { Frame::Plain };
     let mut to_pod = H1Sink::new(writer, out, frame, Side::Upstream, shard.config.timeouts.response);
     let limit = shard.config.limits.body_bytes;
     let upload = copy(source, &mut to_pod, &walk.record.received, limit);
-    let download = answer(shard, reader, response, context, &walk.record, sink);
+    let download = answer(shard, reader, response, context, &walk.record, now, alarm, sink);
     let (uploaded, answered) = both(upload, download).await;
     match (answered, uploaded) {
         (Some(Ok(Answered::Whole { keep })), uploaded) => {
@@ -259,12 +263,23 @@ async fn tunnel<S: ClientSource, K: ClientSink>(
     from_pod.become_tunnel();
     to_pod.become_tunnel();
     let (received, sent) = (&record.received, &record.sent);
-    let ways =
-        async { tokio::try_join!(copy(source, &mut to_pod, received, None), copy(&mut from_pod, sink, sent, None)) };
+    let half_closed = Notify::new();
+    let upward = async { copy(source, &mut to_pod, received, None).await.map(|()| half_closed.notify_one()) };
+    let downward = async { copy(&mut from_pod, sink, sent, None).await.map(|()| half_closed.notify_one()) };
+    let ways = async { tokio::try_join!(upward, downward) };
     let watch = async {
+        let mut patience = shard.config.timeouts.tunnel_idle;
         let mut before = (received.get(), sent.get());
         loop {
-            tokio::time::sleep(shard.config.timeouts.tunnel_idle).await;
+            tokio::select! {
+                () = tokio::time::sleep(patience) => {}
+                // Who has nobody to answer need not be waited for as long as who is merely silent.
+                () = half_closed.notified() => {
+                    patience = patience.min(shard.config.timeouts.write);
+                    before = (received.get(), sent.get());
+                    continue;
+                }
+            }
             let now = (received.get(), sent.get());
             if now == before {
                 return;

@@ -1,8 +1,10 @@
 //! HTTP/1 bodies on a socket: the source that takes framing off and the sink that puts it on. Used towards clients
 //! and towards pods; only the errors and the patience differ.
 
+use std::future::poll_fn;
 use std::io::ErrorKind;
 use std::rc::Rc;
+use std::task::Poll;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -15,7 +17,7 @@ use crate::http1::{ChunkState, ChunkedDecoder, Framing, writer};
 
 /// Bytes that a sink gathers before it writes.
 const GATHER: usize = 16 * 1024;
-/// A slow body is judged only after this time.
+/// A slow body is judged only after it was waited for this long.
 const RATE_GRACE: Duration = Duration::from_secs(10);
 
 /// How long a source waits.
@@ -23,7 +25,7 @@ const RATE_GRACE: Duration = Duration::from_secs(10);
 pub(crate) struct Patience {
     /// Between two reads.
     pub gap: Duration,
-    /// Bytes per second that must arrive on average once ten seconds have passed; zero is no minimum.
+    /// Bytes per second that must arrive on average once ten seconds were spent waiting for them; zero is no minimum.
     pub rate: u64,
 }
 
@@ -47,7 +49,9 @@ pub(crate) struct H1Source<'a> {
     trailers: Vec<u8>,
     side: Side,
     patience: Patience,
-    started: Option<(Instant, u64)>,
+    /// Bytes that were waited for, and how long. What a slow pod takes its time for is not the client's fault.
+    arrived: u64,
+    waited: Duration,
 }
 
 impl<'a> H1Source<'a> {
@@ -68,7 +72,19 @@ impl<'a> H1Source<'a> {
         };
         let buffer = buffer.filter(|buffer| !buffer.is_empty());
         let (pool, trailers) = (Rc::clone(pool), Vec::new());
-        Self { reader, pool, buffer, handed: 0, ready: None, frames, trailers, side, patience, started: None }
+        Self {
+            reader,
+            pool,
+            buffer,
+            handed: 0,
+            ready: None,
+            frames,
+            trailers,
+            side,
+            patience,
+            arrived: 0,
+            waited: Duration::ZERO,
+        }
     }
 
     /// Whether the body has ended: what follows in the buffer belongs to the next message.
@@ -102,6 +118,12 @@ impl<'a> H1Source<'a> {
     pub(crate) fn into_leftover(mut self) -> Option<Buffer> {
         self.release();
         self.buffer.take()
+    }
+
+    /// Whether anything has arrived beyond the end of the body, be it the end of the connection.
+    pub(crate) async fn has_more(mut self) -> bool {
+        self.release();
+        self.buffer.is_some() || poll_fn(|cx| Poll::Ready(self.reader.poll_readable(cx).is_ready())).await
     }
 
     fn release(&mut self) {
@@ -161,6 +183,7 @@ impl<'a> H1Source<'a> {
     }
 
     async fn fill(&mut self) -> Result<(), ProxyError> {
+        let asked = (self.patience.rate > 0).then(Instant::now);
         let reader = &mut self.reader;
         if self.buffer.as_ref().is_none_or(Buffer::is_empty) {
             self.buffer = None;
@@ -179,10 +202,13 @@ impl<'a> H1Source<'a> {
         let buffer = self.buffer.get_or_insert_with(|| self.pool.take());
         let was_full = buffer.space().len() == count;
         buffer.fill(count);
-        if was_full {
+        if was_full && self.pool.may_grow() {
             buffer.grow();
         }
-        self.check_rate(count)
+        match asked {
+            Some(asked) => self.check_rate(count, asked.elapsed()),
+            None => Ok(()),
+        }
     }
 
     fn judge(&self, outcome: Option<std::io::Result<usize>>) -> Result<usize, ProxyError> {
@@ -208,15 +234,10 @@ impl<'a> H1Source<'a> {
         }
     }
 
-    fn check_rate(&mut self, count: usize) -> Result<(), ProxyError> {
-        if self.patience.rate == 0 {
-            return Ok(());
-        }
-        let now = Instant::now();
-        let (since, total) = self.started.get_or_insert((now, 0));
-        *total += count as u64;
-        let elapsed = now.duration_since(*since);
-        if elapsed > RATE_GRACE && *total / elapsed.as_secs().max(1) < self.patience.rate {
+    fn check_rate(&mut self, count: usize, waited: Duration) -> Result<(), ProxyError> {
+        self.arrived += count as u64;
+        self.waited += waited;
+        if self.waited > RATE_GRACE && self.arrived / self.waited.as_secs().max(1) < self.patience.rate {
             return Err(ProxyError::BodyTimeout);
         }
         Ok(())
@@ -363,5 +384,29 @@ impl BodySink for H1Sink<'_> {
             self.writer.shutdown().await;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::{TcpListener, TcpStream};
+
+    use super::*;
+    use crate::proxy::socket::Socket;
+
+    #[tokio::test]
+    async fn e01_a_client_is_judged_by_the_time_it_was_waited_for() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut socket = Socket::Tcp(TcpStream::connect(listener.local_addr().unwrap()).await.unwrap());
+        let patience = Patience { gap: Duration::from_secs(30), rate: 1024 };
+        let pool = BufferPool::new();
+        let reader = socket.split().0;
+        let mut source = H1Source::new(reader, &pool, None, Framing::Chunked, Side::Client, patience);
+        // As from a client that is read slowly, and for as long: what it was asked for, it sent.
+        for _ in 0..10_000 {
+            assert_eq!(source.check_rate(100, Duration::from_micros(1)), Ok(()));
+        }
+        assert_eq!(source.check_rate(100, RATE_GRACE), Ok(()));
+        assert_eq!(source.check_rate(100, Duration::from_secs(1000)), Err(ProxyError::BodyTimeout));
     }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::alarm::Alarm;
 use super::body::{BodySink, BodySource};
 use super::buffers::Buffer;
 use super::client::{Answer, ClientSink, ClientSource};
@@ -17,7 +18,7 @@ use super::listener::FirstBytes;
 use super::peer::Peer;
 use super::scratch::{Scratch, Work};
 use super::shard::Shard;
-use super::socket::{Reader, Socket, within};
+use super::socket::{Reader, Socket, until};
 use crate::http1::{Field, FieldKind, Framing, Progress, RequestError, SyntaxError, Version, writer};
 use crate::lifecycle::Phase;
 
@@ -33,8 +34,9 @@ pub(crate) async fn serve(shard: Rc<Shard>, socket: Socket, peer: Rc<Peer>, firs
     let _sleeper = poll_fn(|cx| Poll::Ready(shard.sleepers.register(cx.waker()))).await;
     let (leftover, since) = first.map(|first| (first.bytes, first.since)).unzip();
     let mut job = Job { shard: Rc::clone(&shard), socket, peer, leftover, since, served: 0 };
+    let mut alarm = Alarm::default();
     loop {
-        if job.leftover.is_none() && !wait_for_request(&shard, &job.socket, job.served == 0).await {
+        if job.leftover.is_none() && !wait_for_request(&shard, &job.socket, job.served == 0, &mut alarm).await {
             return job.socket.close().await;
         }
         match shard.workers.run(job, requests).await {
@@ -99,13 +101,13 @@ enum After {
 }
 
 /// Waits for the first byte, holding nothing. False when the connection is to be closed.
-async fn wait_for_request(shard: &Shard, socket: &Socket, is_new: bool) -> bool {
+async fn wait_for_request(shard: &Shard, socket: &Socket, is_new: bool, alarm: &mut Alarm) -> bool {
     let limit = if is_new { shard.config.timeouts.head } else { shard.config.timeouts.idle };
-    let ready = within(limit, |cx| {
-        if shard.drain.phase() >= Phase::Closing {
-            return Poll::Ready(false);
-        }
-        socket.poll_readable(cx).map(|ready| ready.is_ok())
+    let ready = alarm.until(Instant::now() + limit, |cx| match socket.poll_readable(cx) {
+        Poll::Ready(ready) => Poll::Ready(ready.is_ok()),
+        // Whoever has only just come is still to ask.
+        Poll::Pending if !is_new && shard.drain.phase() >= Phase::Closing => Poll::Ready(false),
+        Poll::Pending => Poll::Pending,
     });
     ready.await.unwrap_or(false)
 }
@@ -151,8 +153,8 @@ async fn request(
         return After::Linger;
     }
     if sink.close {
-        // A client that pipelined more must still be able to read this answer.
-        return if source.into_leftover().is_some() { After::Linger } else { After::Close };
+        // A client that sent more must still be able to read this answer.
+        return if source.has_more().await { After::Linger } else { After::Close };
     }
     // Old clients send an empty line behind a body (RFC 9112 §2.2): that is not the beginning of a request.
     After::Next(source.into_leftover().filter(|rest| rest.data() != EMPTY_LINE))
@@ -180,10 +182,10 @@ async fn read_head(
         }
         buffer.make_room();
         if buffer.space().is_empty() && !buffer.grow() {
-            return Err(RequestError::from(SyntaxError::TooLarge).into());
+            return Err(RequestError::Syntax(SyntaxError::TooLarge).into());
         }
-        let left = shard.config.timeouts.head.saturating_sub(started.elapsed());
-        let read = within(left, |cx| reader.poll_read(cx, buffer.space())).await;
+        let deadline = started + shard.config.timeouts.head;
+        let read = until(deadline, |cx| reader.poll_read(cx, buffer.space())).await;
         match read {
             None if buffer.is_empty() || buffer.data() == EMPTY_LINE => return Ok(None),
             None => return Err(ProxyError::HeadTimeout),

@@ -1,9 +1,11 @@
 //! Sockets that take connections, and what happens to a connection before its first request.
 
+use std::future::poll_fn;
 use std::io;
 use std::net::{SocketAddr, TcpListener as StdListener};
 use std::rc::Rc;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use rustls::ServerConfig;
@@ -77,23 +79,24 @@ fn bind_one(address: SocketAddr, is_shared: bool, keepalive: Duration) -> io::Re
 pub(crate) async fn run(shard: Rc<Shard>, listener: StdListener, speaks: Speaks) -> io::Result<()> {
     let _busy = shard.drain.busy();
     let listener = TcpListener::from_std(listener)?;
+    let serve = |tcp, address| {
+        let connection = connection(Rc::clone(&shard), tcp, address, speaks.clone(), shard.drain.busy());
+        tokio::task::spawn_local(connection);
+    };
     let mut closing = std::pin::pin!(shard.drain.reached(Phase::Closing));
     loop {
         if shard.connections.open() >= shard.config.limits.connections {
             tokio::select! {
-                () = closing.as_mut() => return Ok(()),
+                () = closing.as_mut() => break,
                 () = tokio::time::sleep(REST) => continue,
             }
         }
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
-            () = closing.as_mut() => return Ok(()),
+            () = closing.as_mut() => break,
         };
         match accepted {
-            Ok((tcp, address)) => {
-                let connection = connection(Rc::clone(&shard), tcp, address, speaks.clone(), shard.drain.busy());
-                tokio::task::spawn_local(connection);
-            }
+            Ok((tcp, address)) => serve(tcp, address),
             // The client has gone already.
             Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
             Err(error) => {
@@ -102,6 +105,15 @@ pub(crate) async fn run(shard: Rc<Shard>, listener: StdListener, speaks: Speaks)
             }
         }
     }
+    // Connections that wait in the kernel's queue would be reset with the socket.
+    tokio::task::yield_now().await;
+    for _ in 0..BACKLOG {
+        match poll_fn(|cx| Poll::Ready(listener.poll_accept(cx))).await {
+            Poll::Ready(Ok((tcp, address))) => serve(tcp, address),
+            Poll::Ready(Err(_)) | Poll::Pending => break,
+        }
+    }
+    Ok(())
 }
 
 /// One client connection. What sets it up is boxed: that memory is not needed while the connection lives.

@@ -53,6 +53,11 @@ impl Record {
         }
     }
 
+    /// When its first byte came.
+    pub(crate) fn started(&self) -> Instant {
+        self.started
+    }
+
     /// Notes what went wrong.
     pub(crate) fn failed(&self, shard: &Shard, error: &ProxyError) {
         self.error.set(Some(error.reason()));
@@ -110,7 +115,7 @@ impl Record {
             }),
             request_id: work.request_id.as_bytes(),
             user_agent: if is_known { of(FieldKind::UserAgent) } else { None },
-            referer: None,
+            referer: if is_known { of(FieldKind::Referer) } else { None },
             tls: peer.tls.as_ref().map(|tls| TlsPart { version: tls.version, sni: tls.server_name.as_deref() }),
             error: self.error.get(),
         };

@@ -5,6 +5,7 @@ use std::cell::RefCell;
 use std::ops::{Deref, DerefMut};
 use std::rc::Rc;
 
+use super::alarm::Alarm;
 use crate::http1::{RequestHead, ResponseHead};
 
 /// Scratch memory of one exchange.
@@ -35,6 +36,8 @@ pub(crate) struct Work {
     pub request_id: String,
     /// Text of an answer of our own.
     pub reply: Vec<u8>,
+    /// For waiting.
+    pub alarm: Alarm,
 }
 
 /// The scratches of a shard that are not in use, last used first.
@@ -46,7 +49,9 @@ pub(crate) struct Work {
 pub(crate) struct ScratchPool(RefCell<Vec<Box<Scratch>>>);
 
 /// Scratches kept for reuse; more are freed.
-const KEPT: usize = 1024;
+const KEPT: usize = 256;
+/// Longest memory that stays with a scratch, bytes: what a few long messages needed is not kept for all to come.
+const KEPT_BYTES: usize = 32 * 1024;
 
 impl ScratchPool {
     /// Lends one out.
@@ -82,8 +87,30 @@ impl Drop for Lent {
         scratch.staged.clear();
         scratch.work.out.clear();
         let mut kept = self.pool.0.borrow_mut();
-        if kept.len() < KEPT && scratch.staged.capacity() <= 256 * 1024 && scratch.work.out.capacity() <= 256 * 1024 {
+        if kept.len() < KEPT {
+            for memory in [&mut scratch.staged, &mut scratch.work.out, &mut scratch.work.head] {
+                if memory.capacity() > KEPT_BYTES {
+                    *memory = Vec::new();
+                }
+            }
             kept.push(scratch);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_memory_does_not_stay_and_short_memory_does() {
+        let pool = Rc::<ScratchPool>::default();
+        let mut lent = pool.take();
+        lent.work.out.reserve(KEPT_BYTES + 1);
+        lent.work.head.reserve_exact(1000);
+        drop(lent);
+        let lent = pool.take();
+        assert_eq!(lent.work.out.capacity(), 0);
+        assert!(lent.work.head.capacity() >= 1000);
     }
 }

@@ -9,6 +9,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::net::tcp::{ReadHalf, WriteHalf};
+use tokio::time::Instant;
 
 use super::tls::TlsStream;
 
@@ -190,5 +191,14 @@ pub(crate) async fn within<T>(limit: Duration, mut poll: impl FnMut(&mut Context
     match first {
         Poll::Ready(value) => Some(value),
         Poll::Pending => tokio::time::timeout(limit, poll_fn(poll)).await.ok(),
+    }
+}
+
+/// The same with a moment instead of a time.
+pub(crate) async fn until<T>(deadline: Instant, mut poll: impl FnMut(&mut Context<'_>) -> Poll<T>) -> Option<T> {
+    let first = poll_fn(|cx| Poll::Ready(poll(cx))).await;
+    match first {
+        Poll::Ready(value) => Some(value),
+        Poll::Pending => tokio::time::timeout_at(deadline, poll_fn(poll)).await.ok(),
     }
 }

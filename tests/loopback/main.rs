@@ -10,6 +10,8 @@ mod bodies;
 mod connections;
 mod evil_pod;
 mod forwarding;
+mod h2;
+mod h2_hostile;
 mod own_answers;
 mod paths;
 mod redirect;
