@@ -12,6 +12,7 @@ mod evil_pod;
 mod forwarding;
 mod grpc;
 mod h2;
+mod h2_course;
 mod h2_hostile;
 mod h2c_pods;
 mod own_answers;
