@@ -171,7 +171,8 @@ async fn download<K: ClientSink>(
         framing: response.framing,
         told_length: response.content_length,
         is_upgrade: false,
-        must_close: false,
+        // A client that wanted another protocol and got none may already be speaking it.
+        must_close: asked.asked_upgrade,
         clock: &shard.clock,
     });
     let patience = Patience { gap: shard.config.timeouts.response_gap, rate: 0 };
