@@ -41,8 +41,12 @@ pub(crate) struct H1Source<'a> {
     reader: Reader<'a>,
     pool: Rc<BufferPool>,
     buffer: Option<Buffer>,
+    /// What the next buffer must hold: more, once one came full. Bytes.
+    capacity: usize,
     /// Bytes at the start of the buffer that were handed out and go with the next call.
     handed: usize,
+    /// What was found to hand out but was not asked for yet; lies within `handed`.
+    ready: Option<(usize, usize)>,
     frames: Frames,
     trailers: Vec<u8>,
     side: Side,
@@ -70,7 +74,20 @@ impl<'a> H1Source<'a> {
         };
         let buffer = buffer.filter(|buffer| !buffer.is_empty());
         let (pool, trailers) = (Rc::clone(pool), Vec::new());
-        Self { reader, pool, buffer, handed: 0, frames, trailers, side, patience, arrived: 0, waited: Duration::ZERO }
+        Self {
+            reader,
+            pool,
+            buffer,
+            capacity: 0,
+            handed: 0,
+            ready: None,
+            frames,
+            trailers,
+            side,
+            patience,
+            arrived: 0,
+            waited: Duration::ZERO,
+        }
     }
 
     /// Whether the body has ended: what follows in the buffer belongs to the next message.
@@ -178,7 +195,8 @@ impl<'a> H1Source<'a> {
             self.judge(ready.map(|ready| ready.map(|()| 1)))?;
         }
         let reader = &mut self.reader;
-        let buffer = self.buffer.get_or_insert_with(|| self.pool.take());
+        let wanted = if self.pool.may_grow() { self.capacity } else { 0 };
+        let buffer = self.buffer.get_or_insert_with(|| self.pool.take_for(wanted));
         buffer.make_room();
         let read = within(self.patience.gap, |cx| reader.poll_read(cx, buffer.space())).await;
         let count = match self.judge(read)? {
@@ -188,8 +206,9 @@ impl<'a> H1Source<'a> {
         let buffer = self.buffer.get_or_insert_with(|| self.pool.take());
         let was_full = buffer.space().len() == count;
         buffer.fill(count);
-        if was_full && self.pool.may_grow() {
-            buffer.grow();
+        if was_full {
+            // Of the next buffer: this one goes back to the pool once it is passed on.
+            self.capacity = buffer.capacity() + 1;
         }
         match asked {
             Some(asked) => self.check_rate(count, asked.elapsed()),
@@ -232,8 +251,11 @@ impl<'a> H1Source<'a> {
 
 impl BodySource for H1Source<'_> {
     async fn chunk(&mut self) -> Result<Option<&[u8]>, ProxyError> {
-        self.release();
         let range = loop {
+            if let Some(range) = self.ready.take() {
+                break range;
+            }
+            self.release();
             if let Some(range) = self.frame()? {
                 break range;
             }
@@ -246,7 +268,16 @@ impl BodySource for H1Source<'_> {
     }
 
     fn is_buffered(&mut self) -> bool {
-        self.is_done() || self.buffer.as_ref().is_some_and(|buffer| buffer.data().len() > self.handed)
+        // Bytes of framing are nothing to hand out: only a look at them tells.
+        if self.ready.is_none() && !self.is_done() {
+            self.release();
+            match self.frame() {
+                Ok(range) => self.ready = range,
+                // It comes again when the chunk is asked for.
+                Err(_) => return true,
+            }
+        }
+        self.ready.is_some() || self.is_done()
     }
 
     fn trailers(&self) -> &[u8] {
@@ -363,6 +394,7 @@ impl BodySink for H1Sink<'_> {
 
 #[cfg(test)]
 mod tests {
+    use tokio::io::AsyncWriteExt;
     use tokio::net::{TcpListener, TcpStream};
 
     use super::*;
@@ -382,5 +414,28 @@ mod tests {
         }
         assert_eq!(source.check_rate(100, RATE_GRACE), Ok(()));
         assert_eq!(source.check_rate(100, Duration::from_secs(1000)), Err(ProxyError::BodyTimeout));
+    }
+
+    #[tokio::test]
+    async fn a_long_body_that_is_all_there_comes_in_ever_larger_pieces() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut socket = Socket::Tcp(TcpStream::connect(listener.local_addr().unwrap()).await.unwrap());
+        let (mut peer, _) = listener.accept().await.unwrap();
+        let length = 2 << 20;
+        let sent = tokio::spawn(async move { peer.write_all(&vec![b'x'; length]).await.map(|()| peer) });
+        let patience = Patience { gap: Duration::from_secs(30), rate: 0 };
+        let pool = BufferPool::new();
+        let reader = socket.split().0;
+        let framing = Framing::Length(length as u64);
+        let mut source = H1Source::new(reader, &pool, None, framing, Side::Upstream, patience);
+        let (mut total, mut largest) = (0, 0);
+        while let Some(piece) = source.chunk().await.unwrap() {
+            total += piece.len();
+            largest = largest.max(piece.len());
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(total, length);
+        assert!(largest > 64 * 1024, "{largest}");
+        drop(sent.await.unwrap().unwrap());
     }
 }

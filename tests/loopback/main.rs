@@ -6,6 +6,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod bodies;
 mod connections;
 mod evil_pod;
 mod forwarding;
@@ -16,9 +17,11 @@ mod h2_hostile;
 mod h2c_pods;
 mod live;
 mod own_answers;
+mod paths;
 mod redirect;
 mod refused;
 mod responses;
 mod timeouts;
 mod tls;
+mod upstreams;
 mod websocket;
