@@ -20,7 +20,7 @@ use super::scratch::{Scratch, Work};
 use super::shard::Shard;
 use super::socket::{Reader, Socket, until};
 use crate::http1::{Field, FieldKind, Framing, Progress, RequestError, SyntaxError, Version, writer};
-use crate::lifecycle::Phase;
+use crate::lifecycle::{DrainWatch, Phase};
 
 /// What is read and thrown away of a body nobody took, at most, to keep the connection. Bytes.
 pub(crate) const DRAINED_BYTES: u64 = 64 * 1024;
@@ -128,7 +128,7 @@ async fn request(
         Ok(Some(buffer)) => buffer,
         Ok(None) => return After::Close,
         Err(error) => {
-            let mut sink = H1ClientSink::new(sink, None, true);
+            let mut sink = H1ClientSink::new(sink, &shard.drain, None, true);
             refuse(shard, peer, work, started, error, &mut sink).await;
             return After::Linger;
         }
@@ -136,10 +136,10 @@ async fn request(
     let head = &work.request;
     let (version, framing, method_is_head) = (head.version, head.framing, head.method == crate::http1::Method::Head);
     let accepts_trailers = head.accepts_trailers;
-    let close = is_last || !head.keep_alive || shard.drain.is_draining();
+    let close = is_last || !head.keep_alive;
     let patience = Patience { gap: shard.config.timeouts.body_gap, rate: shard.config.timeouts.body_rate };
     let mut source = H1Source::new(reader, &shard.buffers, Some(buffer), framing, Side::Client, patience);
-    let mut sink = H1ClientSink::new(sink, Some((version, method_is_head)), close);
+    let mut sink = H1ClientSink::new(sink, &shard.drain, Some((version, method_is_head)), close);
     sink.accepts_trailers = accepts_trailers;
     let walk = Walk::new(shard, peer, work, started);
     let outcome = exchange(walk, &mut source, &mut sink).await;
@@ -240,6 +240,7 @@ impl ClientSource for H1Source<'_> {
 /// The way back over HTTP/1.
 pub(crate) struct H1ClientSink<'a> {
     sink: H1Sink<'a>,
+    drain: &'a DrainWatch,
     /// Version of the request and whether it was HEAD; `None` when it could not be understood.
     request: Option<(Version, bool)>,
     /// Whether the connection closes after this answer.
@@ -253,9 +254,10 @@ pub(crate) struct H1ClientSink<'a> {
 }
 
 impl<'a> H1ClientSink<'a> {
-    fn new(sink: H1Sink<'a>, request: Option<(Version, bool)>, close: bool) -> Self {
+    fn new(sink: H1Sink<'a>, drain: &'a DrainWatch, request: Option<(Version, bool)>, close: bool) -> Self {
         Self {
             sink,
+            drain,
             request,
             close,
             accepts_trailers: false,
@@ -299,7 +301,8 @@ impl<'a> H1ClientSink<'a> {
 impl ClientSink for H1ClientSink<'_> {
     fn respond(&mut self, answer: &Answer<'_>) {
         self.responded = true;
-        self.close |= answer.must_close;
+        // Asked now and not when the request came: a drain may have begun since.
+        self.close |= answer.must_close || self.drain.is_draining();
         self.ends_with_connection = false;
         self.sink.begin();
         let out = self.sink.staged();
