@@ -13,6 +13,7 @@ use tokio::time::Instant;
 
 use super::convert;
 use super::meter::Meter;
+use super::piece::{Held, Piece};
 use super::stream::Reply;
 use crate::proxy::body::{BodySink, BodySource};
 use crate::proxy::client::ClientSource;
@@ -289,11 +290,20 @@ impl ClientSource for H2Source<'_> {
     }
 }
 
+/// What the sinks of a connection share.
+#[derive(Clone)]
+pub(super) struct Outlet {
+    /// Is told of each piece.
+    pub(super) meter: Rc<Meter>,
+    /// Counts what the connection holds.
+    pub(super) held: Rc<Held>,
+}
+
 /// A body leaving on a stream. Only what the other side's window takes is handed to the connection; the rest waits
 /// here, in a piece of at most 16 KiB.
 pub(super) struct H2Sink {
-    stream: Rc<RefCell<SendStream<Bytes>>>,
-    meter: Rc<Meter>,
+    stream: Rc<RefCell<SendStream<Piece>>>,
+    outlet: Outlet,
     staged: BytesMut,
     side: Side,
     stall: Duration,
@@ -304,9 +314,9 @@ pub(super) struct H2Sink {
 
 impl H2Sink {
     /// A sink for the body of a message to `side`, which must take 16 KiB within each `stall` of waiting.
-    pub(super) fn new(stream: Rc<RefCell<SendStream<Bytes>>>, meter: &Rc<Meter>, side: Side, stall: Duration) -> Self {
-        let (meter, staged) = (Rc::clone(meter), BytesMut::new());
-        Self { stream, meter, staged, side, stall, waited: Duration::ZERO, sent: 0 }
+    pub(super) fn new(stream: Rc<RefCell<SendStream<Piece>>>, outlet: &Outlet, side: Side, stall: Duration) -> Self {
+        let (outlet, staged) = (outlet.clone(), BytesMut::new());
+        Self { stream, outlet, staged, side, stall, waited: Duration::ZERO, sent: 0 }
     }
 
     fn closed(&self) -> ProxyError {
@@ -335,17 +345,19 @@ impl H2Sink {
     }
 
     fn hand_over(&self, data: Bytes, is_end: bool) -> Result<(), ProxyError> {
-        self.meter.sent();
+        self.outlet.meter.sent();
+        let data = Piece::new(data, &self.outlet.held);
         self.stream.borrow_mut().send_data(data, is_end).map_err(|_| self.closed())
     }
 
     /// Waits for window.
     async fn room(&mut self, wanted: usize) -> Result<usize, ProxyError> {
-        self.stream.borrow_mut().reserve_capacity(wanted);
         let started = Instant::now();
-        let stream = &self.stream;
+        let (stream, held) = (&self.stream, &self.outlet.held);
         let room = within(self.stall.saturating_sub(self.waited), |cx| {
+            std::task::ready!(held.poll_room(cx));
             let mut stream = stream.borrow_mut();
+            stream.reserve_capacity(wanted);
             loop {
                 match stream.capacity() {
                     0 => {}

@@ -7,14 +7,15 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::Bytes;
 use h2::server::{Builder, Connection, SendResponse};
 use h2::{Reason, RecvStream};
 use http::Request;
 use tokio::time::{Instant, Sleep, sleep_until, timeout};
 
+use super::body::Outlet;
 use super::io::{H2Io, Patience};
 use super::meter::Meter;
+use super::piece::Piece;
 use super::stream::{self, Stream};
 use crate::lifecycle::Phase;
 use crate::proxy::buffers::Buffer;
@@ -26,7 +27,7 @@ use crate::proxy::socket::Socket;
 /// them holds them up.
 const SEND_BUFFER: usize = 64 * 1024;
 /// What the `h2` crate may be charged for small frames that its streams have not read (see [`Meter`] on turns). Bytes.
-const SMALL_FRAMES: usize = 1024 * 1024;
+const SMALL_FRAMES: usize = 2 * 1024 * 1024;
 /// Head bytes that the open streams of a connection may hold; more are refused (CVE-2026-49975 and its kin).
 const HEADS: usize = 1024 * 1024;
 /// How long a connection that was told to end, and has nothing open, may take to go; no longer than a send may.
@@ -102,7 +103,7 @@ impl Drop for OpenStream {
     }
 }
 
-type Client = Connection<H2Io, Bytes>;
+type Client = Connection<H2Io, Piece>;
 
 /// Serves the connection until either side has enough.
 pub(crate) async fn serve(shard: Rc<Shard>, socket: Socket, peer: Rc<Peer>, first: Option<Box<Buffer>>) {
@@ -113,6 +114,7 @@ pub(crate) async fn serve(shard: Rc<Shard>, socket: Socket, peer: Rc<Peer>, firs
     let io = H2Io::new(socket, first.map(|first| *first), &shard.buffers, Rc::clone(&meter), patience);
     let handshake = builder(shard).handshake(io);
     let Ok(Ok(mut connection)) = timeout(timeouts.head, handshake).await else { return };
+    let outlet = Outlet { meter: Rc::clone(&meter), held: Rc::default() };
     let activity = Rc::new(Activity {
         open: Cell::new(0),
         idle_since: Cell::new(Instant::now()),
@@ -134,9 +136,9 @@ pub(crate) async fn serve(shard: Rc<Shard>, socket: Socket, peer: Rc<Peer>, firs
                 if activity.heads.get() > HEADS {
                     respond.send_reset(Reason::REFUSED_STREAM);
                 } else {
-                    let (shard, peer, meter) = (Rc::clone(shard), Rc::clone(&peer), Rc::clone(&meter));
+                    let (shard, peer, outlet) = (Rc::clone(shard), Rc::clone(&peer), outlet.clone());
                     let open = OpenStream::new(&activity);
-                    let stream = Stream { shard: Rc::clone(&shard), peer, meter, request, respond, open };
+                    let stream = Stream { shard: Rc::clone(&shard), peer, outlet, request, respond, open };
                     // The task is small: it borrows the memory of an exchange from the shard.
                     tokio::task::spawn_local(async move { shard.streams.run(stream, stream::serve).await });
                 }
@@ -184,7 +186,7 @@ fn builder(shard: &Shard) -> Builder {
 /// What happens next on a connection.
 #[expect(clippy::large_enum_variant, reason = "it lives for a moment, and a request is what it mostly is")]
 enum Event {
-    Request(Request<RecvStream>, SendResponse<Bytes>),
+    Request(Request<RecvStream>, SendResponse<Piece>),
     Over,
     Hostile,
     Draining,

@@ -51,9 +51,9 @@ impl H2Io {
         Self { socket, first, pool: Rc::clone(pool), meter, patience, stall: None, head: None }
     }
 
-    fn read(&mut self, cx: &mut Context<'_>, into: &mut ReadBuf<'_>, room: usize) -> Poll<io::Result<()>> {
+    fn read(&mut self, cx: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         if let Some(buffer) = &mut self.first {
-            let count = buffer.data().len().min(room);
+            let count = buffer.data().len().min(into.remaining());
             into.put_slice(&buffer.data()[..count]);
             buffer.consume(count);
             if buffer.is_empty() {
@@ -61,16 +61,14 @@ impl H2Io {
             }
             return Poll::Ready(Ok(()));
         }
-        if let Socket::Tcp(tcp) = &mut self.socket
-            && room == into.remaining()
-        {
+        if let Socket::Tcp(tcp) = &mut self.socket {
             return Pin::new(tcp).poll_read(cx, into);
         }
         ready!(self.socket.poll_readable(cx))?;
         // The target is uninitialised memory, which safe code reaches by copying only.
         let mut buffer = self.pool.take();
         let space = buffer.space();
-        let room = space.len().min(room);
+        let room = space.len().min(into.remaining());
         let count = ready!(self.socket.split().0.poll_read(cx, &mut space[..room]))?;
         into.put_slice(&space[..count]);
         Poll::Ready(Ok(()))
@@ -112,13 +110,12 @@ impl AsyncRead for H2Io {
             // The connection is about to be ended: nothing more of it is looked at.
             return Poll::Pending;
         }
-        let room = into.remaining().min(this.meter.turn());
-        if room == 0 {
+        if this.meter.is_turn_over() {
             cx.waker().wake_by_ref();
             return Poll::Pending;
         }
         let before = into.filled().len();
-        match this.read(cx, into, room) {
+        match this.read(cx, into) {
             Poll::Ready(outcome) => {
                 this.meter.read(&into.filled()[before..]);
                 if !this.meter.is_in_head() {

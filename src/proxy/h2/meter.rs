@@ -16,7 +16,7 @@ const PER_SECOND: u32 = 1_000;
 const PER_REQUEST: u32 = 4;
 /// Credits that come with each piece we send: it may be answered with an update of both windows.
 const PER_PIECE: u32 = 2;
-/// Bytes read before a connection lets others have a turn, its own streams above all. A stream that reads what has
+/// Bytes read, give or take a read, before a connection lets others have a turn, its own streams above all. A stream that reads what has
 /// come gives back what small frames are charged by `h2`: without turns a fast sender of tiny messages is taken for
 /// an attacker (2,000 unread frames of 5 bytes end the connection).
 const TURN: usize = 16 * 1024;
@@ -80,9 +80,9 @@ impl Meter {
         self.add(PER_PIECE);
     }
 
-    /// Bytes that may be read in this turn.
-    pub(super) fn turn(&self) -> usize {
-        self.turn.get()
+    /// Whether enough was read for now.
+    pub(super) fn is_turn_over(&self) -> bool {
+        self.turn.get() == 0
     }
 
     /// The connection is polled anew.

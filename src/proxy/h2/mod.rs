@@ -9,6 +9,7 @@ pub(crate) mod convert;
 pub(crate) mod downstream;
 mod io;
 mod meter;
+mod piece;
 pub(crate) mod sessions;
 pub(crate) mod stream;
 pub(crate) mod upstream;

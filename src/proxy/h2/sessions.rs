@@ -8,13 +8,14 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use h2::client::{Builder, Connection, SendRequest};
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 
+use super::body::Outlet;
 use super::io::{H2Io, Patience};
 use super::meter::Meter;
+use super::piece::Piece;
 use crate::observe::UpstreamMetrics;
 use crate::proxy::connect::dial;
 use crate::proxy::error::ProxyError;
@@ -32,7 +33,7 @@ const HEAD_BYTES: u32 = 64 * 1024;
 /// Request bytes that wait in the connection for each stream.
 const SEND_BUFFER: usize = 64 * 1024;
 /// As towards clients.
-const SMALL_FRAMES: usize = 1024 * 1024;
+const SMALL_FRAMES: usize = 2 * 1024 * 1024;
 /// Streams of a connection until the pod has said how many it takes.
 const STREAMS: usize = 100;
 /// Connections to an endpoint; beyond them requests wait for a stream.
@@ -54,10 +55,10 @@ struct Entry {
 
 /// A connection to an endpoint.
 pub(super) struct Session {
-    sender: SendRequest<Bytes>,
+    sender: SendRequest<Piece>,
     endpoint: Arc<Endpoint>,
-    /// Counts what is sent; nothing else is asked of pods.
-    pub(super) meter: Rc<Meter>,
+    /// For what is sent.
+    pub(super) outlet: Outlet,
     streams: Cell<usize>,
     is_over: Cell<bool>,
     has_served: Cell<bool>,
@@ -87,7 +88,7 @@ impl Session {
     }
 
     /// To send a request with.
-    pub(super) fn sender(&self) -> SendRequest<Bytes> {
+    pub(super) fn sender(&self) -> SendRequest<Piece> {
         self.sender.clone()
     }
 }
@@ -220,7 +221,7 @@ async fn connect(shard: &Rc<Shard>, endpoint: &InFlight, metrics: &UpstreamMetri
     let session = Rc::new(Session {
         sender,
         endpoint: Arc::clone(endpoint.endpoint()),
-        meter: Rc::clone(&meter),
+        outlet: Outlet { meter: Rc::clone(&meter), held: Rc::default() },
         streams: Cell::new(0),
         is_over: Cell::new(false),
         has_served: Cell::new(false),
@@ -231,7 +232,7 @@ async fn connect(shard: &Rc<Shard>, endpoint: &InFlight, metrics: &UpstreamMetri
 }
 
 /// Runs the connection to its end, of which its requests learn by themselves.
-async fn run(connection: Connection<H2Io, Bytes>, meter: Rc<Meter>, session: std::rc::Weak<Session>) {
+async fn run(connection: Connection<H2Io, Piece>, meter: Rc<Meter>, session: std::rc::Weak<Session>) {
     let mut connection = pin!(connection);
     let _ = poll_fn(|cx| {
         meter.begin_turn();

@@ -7,17 +7,16 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::Bytes;
 use h2::server::SendResponse;
 use h2::{Reason, RecvStream, SendStream};
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 use http::{Request, Response, StatusCode};
 use tokio::time::Instant;
 
-use super::body::{H2Sink, H2Source, Inbox};
+use super::body::{H2Sink, H2Source, Inbox, Outlet};
 use super::convert;
 use super::downstream::OpenStream;
-use super::meter::Meter;
+use super::piece::Piece;
 use crate::http1::{Field, FieldKind, Framing, Limits, Progress};
 use crate::proxy::body::BodySink;
 use crate::proxy::client::{Answer, ClientSink};
@@ -31,9 +30,9 @@ use crate::proxy::shard::Shard;
 /// The way back on a stream.
 pub(super) enum Reply {
     /// No head was sent.
-    Waiting(SendResponse<Bytes>),
+    Waiting(SendResponse<Piece>),
     /// The head was sent, and a body follows.
-    Sending(Rc<RefCell<SendStream<Bytes>>>),
+    Sending(Rc<RefCell<SendStream<Piece>>>),
     /// All was sent.
     Over,
 }
@@ -66,19 +65,19 @@ impl Reply {
 pub(crate) struct Stream {
     pub(super) shard: Rc<Shard>,
     pub(super) peer: Rc<Peer>,
-    pub(super) meter: Rc<Meter>,
+    pub(super) outlet: Outlet,
     pub(super) request: Request<RecvStream>,
-    pub(super) respond: SendResponse<Bytes>,
+    pub(super) respond: SendResponse<Piece>,
     pub(super) open: OpenStream,
 }
 
 /// Serves one stream.
 pub(super) async fn serve(stream: Stream) {
-    let Stream { shard, peer, meter, request, respond, open } = stream;
+    let Stream { shard, peer, outlet, request, respond, open } = stream;
     let (parts, body) = request.into_parts();
     let inbox = Inbox::new(body);
     let reply = Rc::new(RefCell::new(Reply::Waiting(respond)));
-    let mut exchanging = pin!(exchange_of(&shard, &peer, &meter, &open, parts, &inbox, &reply));
+    let mut exchanging = pin!(exchange_of(&shard, &peer, &outlet, &open, parts, &inbox, &reply));
     let outcome = poll_fn(|cx| {
         if let Poll::Ready(outcome) = exchanging.as_mut().poll(cx) {
             return Poll::Ready(Some(outcome));
@@ -101,7 +100,7 @@ pub(super) async fn serve(stream: Stream) {
 async fn exchange_of(
     shard: &Rc<Shard>,
     peer: &Peer,
-    meter: &Rc<Meter>,
+    outlet: &Outlet,
     open: &OpenStream,
     parts: http::request::Parts,
     inbox: &Rc<RefCell<Inbox>>,
@@ -111,7 +110,7 @@ async fn exchange_of(
     let mut scratch = shard.scratches.take();
     let Scratch { work, .. } = &mut *scratch;
     let is_head = parts.method == http::Method::HEAD;
-    let mut sink = H2ClientSink::new(reply, meter, is_head, shard.config.timeouts.write);
+    let mut sink = H2ClientSink::new(reply, outlet, is_head, shard.config.timeouts.write);
     let limits = limits(shard);
     work.request.reset();
     let has_body = !inbox.borrow().is_over();
@@ -149,7 +148,7 @@ fn limits(shard: &Shard) -> Limits {
 /// The way back over HTTP/2.
 struct H2ClientSink {
     reply: Rc<RefCell<Reply>>,
-    meter: Rc<Meter>,
+    outlet: Outlet,
     head: Option<Response<()>>,
     body: Option<H2Sink>,
     has_responded: bool,
@@ -160,9 +159,9 @@ struct H2ClientSink {
 }
 
 impl H2ClientSink {
-    fn new(reply: &Rc<RefCell<Reply>>, meter: &Rc<Meter>, is_head: bool, stall: Duration) -> Self {
-        let (reply, meter) = (Rc::clone(reply), Rc::clone(meter));
-        Self { reply, meter, head: None, body: None, has_responded: false, is_head, is_absent: false, stall }
+    fn new(reply: &Rc<RefCell<Reply>>, outlet: &Outlet, is_head: bool, stall: Duration) -> Self {
+        let (reply, outlet) = (Rc::clone(reply), outlet.clone());
+        Self { reply, outlet, head: None, body: None, has_responded: false, is_head, is_absent: false, stall }
     }
 
     /// Hands the head over if that was not done.
@@ -173,7 +172,7 @@ impl H2ClientSink {
         let stream = respond.send_response(head, !has_body).map_err(|_| ProxyError::ClientClosed)?;
         *reply = if has_body {
             let stream = Rc::new(RefCell::new(stream));
-            self.body = Some(H2Sink::new(Rc::clone(&stream), &self.meter, Side::Client, self.stall));
+            self.body = Some(H2Sink::new(Rc::clone(&stream), &self.outlet, Side::Client, self.stall));
             Reply::Sending(stream)
         } else {
             Reply::Over

@@ -6,7 +6,6 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
-use bytes::Bytes;
 use h2::client::ResponseFuture;
 use h2::{Reason, RecvStream, SendStream};
 use http::Response;
@@ -14,6 +13,7 @@ use tokio::time::Instant;
 
 use super::body::{H2Sink, H2Source, Inbox, reading};
 use super::convert;
+use super::piece::Piece;
 use super::sessions::{self, Session};
 use crate::http1::{MAX_INTERIM, Progress, RequestContext, ResponseHead};
 use crate::observe::UpstreamMetrics;
@@ -51,7 +51,7 @@ pub(crate) async fn attempt<S: ClientSource, K: ClientSink>(
     let body = &out[head..];
     let is_bodiless = is_whole && body.is_empty();
     let (answer, stream) = open(shard, &session, request, is_bodiless).await?;
-    let mut to_pod = H2Sink::new(stream, &session.meter, Side::Upstream, shard.config.timeouts.response);
+    let mut to_pod = H2Sink::new(stream, &session.outlet, Side::Upstream, shard.config.timeouts.response);
     let download = download(shard, &session, answer, response, asked, record, sink);
     if is_bodiless {
         return download.await.map_err(|fault| {
@@ -84,7 +84,7 @@ pub(crate) async fn attempt<S: ClientSource, K: ClientSink>(
     }
 }
 
-type Opened = (Pending, Rc<RefCell<SendStream<Bytes>>>);
+type Opened = (Pending, Rc<RefCell<SendStream<Piece>>>);
 
 /// Opens a stream with the request's head. Whatever fails here, the pod has not seen the request.
 async fn open(

@@ -1,0 +1,98 @@
+//! Bytes on their way out, counted for as long as the connection holds them.
+//!
+//! The `h2` crate bounds them for each stream. A client with a hundred streams, all the window there is and a socket that
+//! it does not read would make that a hundred times as much.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+
+use bytes::{Buf, Bytes};
+
+/// Most bytes that a connection holds for its socket to take.
+const MOST: usize = 1024 * 1024;
+
+/// What a connection holds.
+#[derive(Default)]
+pub(super) struct Held {
+    bytes: Cell<usize>,
+    waiting: RefCell<Vec<Waker>>,
+}
+
+impl Held {
+    /// Waits until there is room for another piece.
+    pub(super) fn poll_room(&self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.bytes.get() < MOST {
+            return Poll::Ready(());
+        }
+        let mut waiting = self.waiting.borrow_mut();
+        if !waiting.iter().any(|waker| waker.will_wake(cx.waker())) {
+            waiting.push(cx.waker().clone());
+        }
+        Poll::Pending
+    }
+
+    fn release(&self, bytes: usize) {
+        let was_full = self.bytes.get() >= MOST;
+        self.bytes.set(self.bytes.get() - bytes);
+        if was_full && self.bytes.get() < MOST {
+            self.waiting.take().into_iter().for_each(Waker::wake);
+        }
+    }
+}
+
+/// A part of a body.
+pub(super) struct Piece {
+    data: Bytes,
+    counted: usize,
+    held: Rc<Held>,
+}
+
+impl Piece {
+    pub(super) fn new(data: Bytes, held: &Rc<Held>) -> Self {
+        let counted = data.len();
+        held.bytes.set(held.bytes.get() + counted);
+        Self { data, counted, held: Rc::clone(held) }
+    }
+}
+
+impl Buf for Piece {
+    fn remaining(&self) -> usize {
+        self.data.remaining()
+    }
+
+    fn chunk(&self) -> &[u8] {
+        self.data.chunk()
+    }
+
+    fn advance(&mut self, count: usize) {
+        self.data.advance(count);
+    }
+}
+
+impl Drop for Piece {
+    fn drop(&mut self) {
+        self.held.release(self.counted);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn c05_a_connection_holds_a_mebibyte_and_wakes_who_waits_for_less() {
+        let held = Rc::new(Held::default());
+        let mut cx = Context::from_waker(Waker::noop());
+        let mut pieces: Vec<_> = (0..64).map(|_| Piece::new(Bytes::from(vec![0; 16 * 1024]), &held)).collect();
+        assert!(held.poll_room(&mut cx).is_pending() && held.poll_room(&mut cx).is_pending());
+        assert_eq!(held.waiting.borrow().len(), 1);
+        // Bytes that were written are held until their piece is.
+        pieces[0].advance(16 * 1024 - 1);
+        assert!(held.poll_room(&mut cx).is_pending());
+        pieces.pop();
+        assert!(held.waiting.borrow().is_empty() && held.poll_room(&mut cx).is_ready());
+        drop(pieces);
+        assert_eq!(held.bytes.get(), 0);
+    }
+}
