@@ -20,3 +20,27 @@ impl Clock {
         std::cell::Ref::map(self.text.borrow(), String::as_str)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_date_is_that_of_this_second_in_the_one_form_that_all_understand() {
+        let clock = Clock::default();
+        let before = SystemTime::now();
+        let text = clock.date().to_owned();
+        let told = httpdate::parse_http_date(&text).unwrap();
+        assert!(told <= before + Duration::from_secs(1) && told + Duration::from_secs(2) > before, "{text}");
+        assert_eq!(text.len(), "Sun, 06 Nov 1994 08:49:37 GMT".len());
+        assert!(text.ends_with(" GMT"));
+    }
+
+    #[test]
+    fn the_date_is_written_anew_with_another_second() {
+        let clock = Clock::default();
+        clock.second.set(1);
+        clock.text.borrow_mut().push_str("an old date");
+        assert_ne!(&*clock.date(), "an old date");
+    }
+}

@@ -158,3 +158,6 @@ pub(crate) fn generate_id(work: &mut Work, random: u128) {
     let digit = |at: u32| char::from(DIGITS[(random >> (124 - 4 * at)) as usize & 15]);
     work.request_id.extend((0..32).map(digit));
 }
+
+#[cfg(test)]
+mod tests;

@@ -94,3 +94,6 @@ async fn send<K: ClientSink>(
     sink.end(&[]).await?;
     Ok(body.len() as u64)
 }
+
+#[cfg(test)]
+mod tests;

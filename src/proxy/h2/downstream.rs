@@ -23,6 +23,7 @@ use crate::proxy::client::{Answer, ClientSink};
 use crate::proxy::config::Timeouts;
 use crate::proxy::error::{ProxyError, Side};
 use crate::proxy::exchange::{Walk, exchange, refuse};
+use crate::proxy::h1_answer::travels;
 use crate::proxy::peer::Peer;
 use crate::proxy::scratch::Scratch;
 use crate::proxy::shard::Shard;
@@ -220,7 +221,7 @@ impl ClientSink for H2ClientSink {
             }
         };
         let (mut has_server, mut has_date) = (false, false);
-        for field in answer.fields.iter().filter(|field| !field.hop && returns(field.kind)) {
+        for field in answer.fields.iter().filter(|field| travels(field)) {
             has_server |= field.kind == FieldKind::Server;
             has_date |= field.kind == FieldKind::Date;
             add(field.name.of(answer.bytes), field.value.of(answer.bytes));
@@ -256,10 +257,6 @@ impl ClientSink for H2ClientSink {
     }
 
     fn become_tunnel(&mut self) {}
-}
-
-fn returns(kind: FieldKind) -> bool {
-    kind != FieldKind::ContentLength && (!kind.is_hop_by_hop() || kind == FieldKind::ProxyAuthenticate)
 }
 
 impl BodySink for H2ClientSink {

@@ -160,19 +160,7 @@ async fn answer<K: ClientSink>(
         Err(error) => return Err(Fault::of(error.into())),
     }
     record.status.set(response.status);
-    sink.respond(&Answer {
-        status: response.status,
-        reason: response.reason.of(&head),
-        bytes: &head,
-        fields: &response.fields,
-        lines: &[],
-        framing: response.framing,
-        told_length: response.content_length,
-        is_upgrade: false,
-        // A client that wanted another protocol and got none may already be speaking it.
-        must_close: context.asked_upgrade,
-        clock: &shard.clock,
-    });
+    sink.respond(&Answer::of_pod(response, &head, context, &shard.clock));
     let mut source = H2Source::new(body, Side::Upstream, shard.config.timeouts.response_gap);
     copy(&mut source, sink, &record.sent, None).await.map_err(Fault::of)
 }
