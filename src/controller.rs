@@ -97,7 +97,12 @@ impl Controller {
         let mut is_synced = false;
         for event in events {
             match event {
-                Event::Change(change) => touched.extend(self.input.apply(change)),
+                Event::Change(change) => {
+                    let concerned = self.input.apply(change);
+                    if self.waiting.is_none() {
+                        touched.extend(concerned);
+                    }
+                }
                 Event::Problems(problems) => self.set_source_problems(problems),
                 Event::Synced => is_synced = true,
             }
@@ -116,19 +121,14 @@ impl Controller {
     fn publish_everything(&mut self, started: Instant) {
         let (snapshot, findings) = translate::snapshot(&self.input);
         findings.values().flatten().for_each(log);
+        self.metrics.problems_changed([], findings.values().flatten());
         self.problems.0.lock().unwrap_or_else(PoisonError::into_inner).0 = findings;
         let table =
             RouteTable::compile(&snapshot, &mut |spec| resolve(&self.input, &self.registry, &self.metrics, spec));
         self.snapshot = snapshot;
         self.swap(table, Scope::Full, started);
-        self.count_problems();
         self.has_new_certificates = true;
         self.tick();
-        tracing::info!(
-            hosts = self.table.load().host_count(),
-            routes = self.table.load().route_count(),
-            "the first table is published"
-        );
         self.waiting = None;
     }
 
@@ -145,10 +145,9 @@ impl Controller {
     /// Translates and compiles these units, and swaps the table if any of them differs.
     fn publish(&mut self, units: &BTreeSet<UnitKey>, started: Instant) {
         let mut next: Option<RouteTable<Target>> = None;
-        let mut have_problems_changed = false;
         for key in units {
             let translated = translate::unit(&self.input, key);
-            have_problems_changed |= self.log_new(key, &translated.problems);
+            self.note_problems(key, &translated.problems);
             let value = translated.value.clone();
             let mut problems = self.problems.0.lock().unwrap_or_else(PoisonError::into_inner);
             let differs = translate::merge(&mut self.snapshot, &mut problems.0, key, translated);
@@ -173,9 +172,6 @@ impl Controller {
                 (_, Value::Host(_) | Value::Nothing) => continue,
             };
         }
-        if have_problems_changed {
-            self.count_problems();
-        }
         if let Some(table) = next {
             self.swap(table, Scope::Units, started);
         }
@@ -186,28 +182,25 @@ impl Controller {
         let former = self.table.publish(Arc::new(table));
         drop(former);
         self.registry.prune();
-        self.metrics.table_published(scope, started.elapsed(), SystemTime::now(), size);
+        let took = started.elapsed();
+        self.metrics.table_published(scope, took, SystemTime::now(), size);
+        let TableSize { hosts, routes, upstreams } = size;
+        tracing::info!(scope = scope.as_str(), hosts, routes, upstreams, ?took, "a table is published");
     }
 
     fn set_source_problems(&self, new: Vec<Problem>) {
         let mut problems = self.problems.0.lock().unwrap_or_else(PoisonError::into_inner);
         new.iter().filter(|problem| !problems.1.contains(problem)).for_each(log);
+        self.metrics.problems_changed(&problems.1, &new);
         problems.1 = new;
-        drop(problems);
-        self.count_problems();
     }
 
-    /// Logs what was not there before; tells whether anything came or went.
-    fn log_new(&self, key: &UnitKey, new: &[Problem]) -> bool {
+    /// Logs and counts the findings that a unit did not have before, and counts those off that it has no more.
+    fn note_problems(&self, key: &UnitKey, new: &[Problem]) {
         let problems = self.problems.0.lock().unwrap_or_else(PoisonError::into_inner);
         let old = problems.0.get(key).map_or(&[][..], Vec::as_slice);
         new.iter().filter(|problem| !old.contains(problem)).for_each(log);
-        old != new
-    }
-
-    fn count_problems(&self) {
-        let problems = self.problems.0.lock().unwrap_or_else(PoisonError::into_inner);
-        self.metrics.set_problems(problems.0.values().flatten().chain(&problems.1));
+        self.metrics.problems_changed(old, new);
     }
 
     /// What need not be done with every change.

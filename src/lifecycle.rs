@@ -111,7 +111,11 @@ impl Drain {
             }
             *phase = to;
             self.shared.phase.store(to as u8, Ordering::Release);
-            tracing::info!(phase = to.as_str(), busy = self.busy(), "the drain advances");
+            match (to, self.busy()) {
+                // Nothing is left that could be cut.
+                (Phase::Aborting, 0) => {}
+                (phase, busy) => tracing::info!(phase = phase.as_str(), busy, "the drain advances"),
+            }
             true
         })
     }

@@ -37,6 +37,7 @@ fn main() -> ExitCode {
 
 fn serve(args: &args::ServeArgs) -> anyhow::Result<ExitCode> {
     app::logging(args)?;
+    app::raise_open_files();
     app::bind(args)?.run()?;
     Ok(ExitCode::SUCCESS)
 }

@@ -57,6 +57,17 @@ pub struct Bound {
     access_log: AccessLog,
 }
 
+/// Takes the open files that the system allows us at the most, where less is set at start: two for each connection.
+pub fn raise_open_files() {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    let mut limit = getrlimit(Resource::Nofile);
+    if limit.current != limit.maximum {
+        limit.current = limit.maximum;
+        // Without it there are fewer connections, which the limit of connections then says.
+        let _ = setrlimit(Resource::Nofile, limit);
+    }
+}
+
 /// Builds everything and binds the sockets.
 pub fn bind(args: &ServeArgs) -> anyhow::Result<Bound> {
     let workers = settings::workers(args);

@@ -67,6 +67,8 @@ pub(crate) fn admit(shard: &Shard, peer: &Peer, work: &mut Work) -> Result<Admis
         HttpsRedirect::WithTls => found.has_tls,
         HttpsRedirect::Always => true,
     };
+    // Without a host (HTTP/1.0) there is no URL to send the client to.
+    let redirect = redirect && !request.authority.is_empty();
     if redirect && peer.scheme == Scheme::Http && !path.starts_with(ACME) && !came_by_https(peer, work) {
         return Ok(Admission::RedirectToHttps(route));
     }

@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
+use super::alarm::Alarm;
 use super::body::copy;
 use super::buffers::Buffer;
 use super::client::{Answer, ClientSink};
@@ -11,7 +12,7 @@ use super::error::{ProxyError, Side};
 use super::h1_body::{H1Source, Patience};
 use super::record::Record;
 use super::shard::Shard;
-use super::socket::{Reader, until};
+use super::socket::Reader;
 use crate::http1::{Framing, MAX_INTERIM, Progress, RequestContext, ResponseHead};
 use tokio::time::Instant;
 
@@ -34,17 +35,19 @@ pub(crate) struct AnswerFault {
     pub had_bytes: bool,
 }
 
-/// Reads the answer from `reader` and passes it on to `sink`.
+/// Reads the answer to the attempt that began at `started` from `reader` and passes it on to `sink`.
+#[expect(clippy::too_many_arguments, reason = "what it works on is borrowed from two owners")]
 pub(crate) async fn answer<'a, K: ClientSink>(
     shard: &Rc<Shard>,
     mut reader: Reader<'a>,
     response: &mut ResponseHead,
     request: RequestContext,
     record: &Record,
+    started: Instant,
+    alarm: &mut Alarm,
     sink: &mut K,
 ) -> Result<Answered<'a>, AnswerFault> {
-    let started = Instant::now();
-    let mut buffer = read_head(shard, &mut reader, response, request, record, started, sink).await?;
+    let mut buffer = read_head(shard, &mut reader, response, request, record, started, alarm, sink).await?;
     record.head_after.set(Some(started.elapsed()));
     let fault = |error| AnswerFault { error, had_bytes: true };
     record.status.set(response.status);
@@ -67,6 +70,7 @@ pub(crate) async fn answer<'a, K: ClientSink>(
     Ok(Answered::Whole { keep: keep.filter(|_| is_clean) })
 }
 
+#[expect(clippy::too_many_arguments, reason = "as above")]
 /// Reads up to the end of the final head, which stays in front of the returned buffer. The time for that does not
 /// begin again with every byte of a head, only with every whole one and while the request's body is still moving.
 async fn read_head<K: ClientSink>(
@@ -76,6 +80,7 @@ async fn read_head<K: ClientSink>(
     request: RequestContext,
     record: &Record,
     started: Instant,
+    alarm: &mut Alarm,
     sink: &mut K,
 ) -> Result<Buffer, AnswerFault> {
     let patience = shard.config.timeouts.response;
@@ -87,13 +92,13 @@ async fn read_head<K: ClientSink>(
     loop {
         let had_bytes = interim > 0 || buffer.as_ref().is_some_and(|buffer| !buffer.is_empty());
         let fault = |error| AnswerFault { error, had_bytes };
-        wait(reader, &mut deadline, patience, &record.received).await.map_err(fault)?;
+        wait(reader, &mut deadline, patience, &record.received, alarm).await.map_err(fault)?;
         let buffer_in = buffer.get_or_insert_with(|| shard.buffers.take());
         buffer_in.make_room();
         if buffer_in.space().is_empty() {
             buffer_in.grow();
         }
-        let read = until(deadline.at, |cx| reader.poll_read(cx, buffer_in.space())).await;
+        let read = alarm.until(deadline.at, |cx| reader.poll_read(cx, buffer_in.space())).await;
         match read {
             None => return Err(fault(ProxyError::ResponseTimeout)),
             Some(Ok(0) | Err(_)) => return Err(fault(ProxyError::UpstreamClosed)),
@@ -135,9 +140,10 @@ async fn wait(
     deadline: &mut Deadline,
     patience: Duration,
     received: &Cell<u64>,
+    alarm: &mut Alarm,
 ) -> Result<(), ProxyError> {
     loop {
-        match until(deadline.at, |cx| reader.poll_readable(cx)).await {
+        match alarm.until(deadline.at, |cx| reader.poll_readable(cx)).await {
             Some(Ok(())) => return Ok(()),
             Some(Err(_)) => return Err(ProxyError::UpstreamClosed),
             None if received.get() != deadline.moved => {

@@ -1,6 +1,7 @@
 //! The date that answers carry, written once a second.
 
 use std::cell::{Cell, RefCell};
+use std::fmt::Write as _;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// A shard's clock for `Date` fields.
@@ -15,7 +16,9 @@ impl Clock {
     pub(crate) fn date(&self) -> std::cell::Ref<'_, str> {
         let second = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
         if self.second.replace(second) != second || self.text.borrow().is_empty() {
-            *self.text.borrow_mut() = httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_secs(second));
+            let mut text = self.text.borrow_mut();
+            text.clear();
+            let _ = write!(text, "{}", httpdate::HttpDate::from(UNIX_EPOCH + Duration::from_secs(second)));
         }
         std::cell::Ref::map(self.text.borrow(), String::as_str)
     }

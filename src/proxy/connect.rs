@@ -36,13 +36,13 @@ impl H1Conn {
 pub(crate) async fn obtain(
     shard: &Shard,
     endpoint: &InFlight,
+    now: Instant,
     metrics: &UpstreamMetrics,
     is_idempotent: bool,
     afresh: bool,
 ) -> Result<(H1Conn, bool), Failed> {
     if !afresh {
         let max_idle = if is_idempotent { Duration::MAX } else { shard.pool.config().post_idle };
-        let now = Instant::now();
         while let Some(conn) = shard.pool.take(endpoint.endpoint().id(), max_idle, now) {
             if conn.is_quiet() {
                 return Ok((conn, true));

@@ -7,15 +7,16 @@ use tokio::time::Instant;
 
 use super::admit::{Admission, admit};
 use super::client::{ClientSink, ClientSource};
-use super::error::ProxyError;
+use super::error::{ProxyError, Side};
 use super::filters;
 use super::forward::forward;
+use super::h1_client::DRAINED_BYTES;
 use super::peer::Peer;
 use super::record::Record;
 use super::reply;
 use super::scratch::Work;
 use super::shard::Shard;
-use crate::http1::Framing;
+use crate::http1::{Framing, RequestHead};
 use crate::model::Reply;
 use crate::upstream::Destination;
 
@@ -74,17 +75,12 @@ async fn walk_through<S: ClientSource, K: ClientSink>(
     if sink.has_responded() || matches!(error, ProxyError::ClientClosed | ProxyError::ClientStalled) {
         return Err(error);
     }
-    // A body that was not read to its end leaves the connection without a known next request.
-    let must_close = has_body(walk.work);
+    let must_close = leaves_unread(&walk.work.request, error.side());
     walk.record.status.set(error.status());
     let Work { reply, request_id, .. } = &mut *walk.work;
     let sent = reply::error(walk.shard, reply, request_id, &error, sink, must_close).await?;
     walk.record.sent.set(sent);
     Ok(())
-}
-
-fn has_body(work: &Work) -> bool {
-    !matches!(work.request.framing, Framing::None | Framing::Length(0))
 }
 
 async fn answer<S: ClientSource, K: ClientSink>(
@@ -97,7 +93,7 @@ async fn answer<S: ClientSource, K: ClientSink>(
         Admission::RedirectToHttps(route) => {
             walk.record.route = Some(route);
             walk.record.status.set(308);
-            let must_close = has_body(walk.work);
+            let must_close = leaves_unread(&walk.work.request, Side::Internal);
             let sent = reply::to_https(walk.shard, walk.work, sink, must_close).await?;
             walk.record.sent.set(sent);
             return Ok(());
@@ -111,6 +107,16 @@ async fn answer<S: ClientSource, K: ClientSink>(
     };
     filters::compose(walk.work, walk.peer, &walk.shard.config.forwarding);
     forward(walk, upstream, source, sink).await
+}
+
+/// Whether a body stays that cannot be read and thrown away behind an answer of ours: it is too long or of unknown
+/// length, it is what went wrong, or the client may never send it (RFC 9110 §10.1.1). Then no next request is known.
+fn leaves_unread(request: &RequestHead, fault_of: Side) -> bool {
+    match request.framing {
+        Framing::None | Framing::Length(0) => false,
+        Framing::Length(length) => length > DRAINED_BYTES || request.expects_continue || fault_of == Side::Client,
+        Framing::Chunked | Framing::UntilClose => true,
+    }
 }
 
 /// Answers a request whose head could not be read.

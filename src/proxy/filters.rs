@@ -154,9 +154,13 @@ pub(crate) fn identify(work: &mut Work, random: u128) {
 /// Makes a request id: 32 hexadecimal digits, as ingress-nginx does.
 pub(crate) fn generate_id(work: &mut Work, random: u128) {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let mut text = [0; 32];
+    for (pair, byte) in text.chunks_exact_mut(2).zip(random.to_be_bytes()) {
+        pair[0] = DIGITS[usize::from(byte >> 4)];
+        pair[1] = DIGITS[usize::from(byte & 15)];
+    }
     work.request_id.clear();
-    let digit = |at: u32| char::from(DIGITS[(random >> (124 - 4 * at)) as usize & 15]);
-    work.request_id.extend((0..32).map(digit));
+    work.request_id.push_str(std::str::from_utf8(&text).unwrap_or_default());
 }
 
 #[cfg(test)]

@@ -61,7 +61,8 @@ pub(crate) async fn forward<S: ClientSource, K: ClientSink>(
     let mut afresh = false;
     let mut error = ProxyError::NoEndpoints;
     for attempt in 0..=walk.shard.config.upstream.attempts {
-        let now = Instant::now();
+        // The first attempt begins with the request: near enough, and one look at the clock less.
+        let now = if attempt == 0 { walk.record.started() } else { Instant::now() };
         if attempt > 0 && !upstream.withdraw_retry(now) {
             break;
         }
@@ -78,8 +79,8 @@ pub(crate) async fn forward<S: ClientSource, K: ClientSink>(
         walk.record.attempts.set(walk.record.attempts.get().saturating_add(1));
         walk.record.endpoint.set(Some(endpoint.endpoint().address()));
         let outcome = match (upstream.spec().protocol, is_whole) {
-            (Protocol::Http1, true) => whole(walk, &endpoint, metrics, afresh, source, sink).await,
-            (Protocol::Http1, false) => Box::pin(streaming(walk, &endpoint, metrics, afresh, source, sink)).await,
+            (Protocol::Http1, true) => whole(walk, &endpoint, now, metrics, afresh, source, sink).await,
+            (Protocol::Http1, false) => Box::pin(streaming(walk, &endpoint, now, metrics, afresh, source, sink)).await,
             (Protocol::H2c, _) => {
                 Box::pin(h2::upstream::attempt(walk, &endpoint, metrics, is_whole, source, sink)).await
             }
@@ -129,6 +130,7 @@ fn take_whole_body<S: ClientSource>(walk: &mut Walk<'_>, source: &mut S) -> bool
 async fn whole<S: ClientSource, K: ClientSink>(
     walk: &mut Walk<'_>,
     endpoint: &InFlight,
+    now: Instant,
     metrics: &UpstreamMetrics,
     afresh: bool,
     source: &mut S,
@@ -137,15 +139,15 @@ async fn whole<S: ClientSource, K: ClientSink>(
     let shard = walk.shard;
     let context = context(walk.work);
     let is_idempotent = walk.work.request.method.is_idempotent();
-    let (mut conn, reused) = connect::obtain(shard, endpoint, metrics, is_idempotent, afresh).await?;
+    let (mut conn, reused) = connect::obtain(shard, endpoint, now, metrics, is_idempotent, afresh).await?;
     let (reader, mut writer) = conn.socket.split();
-    let Work { out, response, .. } = &mut *walk.work;
+    let Work { out, response, alarm, .. } = &mut *walk.work;
     if let Err(fault) = writer.write_all(out, &[], shard.config.timeouts.response).await {
         let error = if fault.timed_out { ProxyError::UpstreamStalled } else { ProxyError::UpstreamClosed };
         let may = !fault.written || (is_idempotent && reused && !fault.timed_out);
         return Err(Failed { error, again: if may { Again::Afresh } else { Again::Never } });
     }
-    let answered = answer(shard, reader, response, context, &walk.record, sink).await;
+    let answered = answer(shard, reader, response, context, &walk.record, now, alarm, sink).await;
     match answered {
         Ok(Answered::Whole { keep }) => {
             if let Some(advertised) = keep {
@@ -169,6 +171,7 @@ async fn whole<S: ClientSource, K: ClientSink>(
 async fn streaming<S: ClientSource, K: ClientSink>(
     walk: &mut Walk<'_>,
     endpoint: &InFlight,
+    now: Instant,
     metrics: &UpstreamMetrics,
     afresh: bool,
     source: &mut S,
@@ -176,15 +179,15 @@ async fn streaming<S: ClientSource, K: ClientSink>(
 ) -> Result<(), Failed> {
     let shard = walk.shard;
     let context = context(walk.work);
-    let (mut conn, _) = connect::obtain(shard, endpoint, metrics, false, afresh).await?;
+    let (mut conn, _) = connect::obtain(shard, endpoint, now, metrics, false, afresh).await?;
     expect(walk, source, sink).await.map_err(|error| Failed { error, again: Again::Never })?;
     let (reader, writer) = conn.socket.split();
-    let Work { out, response, request, .. } = &mut *walk.work;
+    let Work { out, response, request, alarm, .. } = &mut *walk.work;
     let frame = if request.framing == Framing::Chunked { Frame::Chunked } else { Frame::Plain };
     let mut to_pod = H1Sink::new(writer, out, frame, Side::Upstream, shard.config.timeouts.response);
     let limit = shard.config.limits.body_bytes;
     let upload = copy(source, &mut to_pod, &walk.record.received, limit);
-    let download = answer(shard, reader, response, context, &walk.record, sink);
+    let download = answer(shard, reader, response, context, &walk.record, now, alarm, sink);
     let (uploaded, answered) = both(upload, download).await;
     match (answered, uploaded) {
         (Some(Ok(Answered::Whole { keep })), uploaded) => {

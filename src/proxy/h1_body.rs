@@ -43,6 +43,8 @@ pub(crate) struct H1Source<'a> {
     buffer: Option<Buffer>,
     /// Bytes at the start of the buffer that were handed out and go with the next call.
     handed: usize,
+    /// What was found to hand out but was not asked for yet; lies within `handed`.
+    ready: Option<(usize, usize)>,
     frames: Frames,
     trailers: Vec<u8>,
     side: Side,
@@ -70,7 +72,19 @@ impl<'a> H1Source<'a> {
         };
         let buffer = buffer.filter(|buffer| !buffer.is_empty());
         let (pool, trailers) = (Rc::clone(pool), Vec::new());
-        Self { reader, pool, buffer, handed: 0, frames, trailers, side, patience, arrived: 0, waited: Duration::ZERO }
+        Self {
+            reader,
+            pool,
+            buffer,
+            handed: 0,
+            ready: None,
+            frames,
+            trailers,
+            side,
+            patience,
+            arrived: 0,
+            waited: Duration::ZERO,
+        }
     }
 
     /// Whether the body has ended: what follows in the buffer belongs to the next message.
@@ -232,8 +246,11 @@ impl<'a> H1Source<'a> {
 
 impl BodySource for H1Source<'_> {
     async fn chunk(&mut self) -> Result<Option<&[u8]>, ProxyError> {
-        self.release();
         let range = loop {
+            if let Some(range) = self.ready.take() {
+                break range;
+            }
+            self.release();
             if let Some(range) = self.frame()? {
                 break range;
             }
@@ -246,7 +263,16 @@ impl BodySource for H1Source<'_> {
     }
 
     fn is_buffered(&mut self) -> bool {
-        self.is_done() || self.buffer.as_ref().is_some_and(|buffer| buffer.data().len() > self.handed)
+        // Bytes of framing are nothing to hand out: only a look at them tells.
+        if self.ready.is_none() && !self.is_done() {
+            self.release();
+            match self.frame() {
+                Ok(range) => self.ready = range,
+                // It comes again when the chunk is asked for.
+                Err(_) => return true,
+            }
+        }
+        self.ready.is_some() || self.is_done()
     }
 
     fn trailers(&self) -> &[u8] {

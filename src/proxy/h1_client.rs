@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::alarm::Alarm;
 use super::body::{BodySink, BodySource};
 use super::buffers::Buffer;
 use super::client::{Answer, ClientSink, ClientSource};
@@ -14,24 +15,29 @@ use super::error::{ProxyError, Side};
 use super::exchange::{Walk, exchange, refuse};
 use super::h1_answer::{Asked, travels, write_head};
 use super::h1_body::{Frame, H1Sink, H1Source, Patience};
+use super::listener::FirstBytes;
 use super::peer::Peer;
 use super::scratch::{Scratch, Work};
 use super::shard::Shard;
-use super::socket::{Reader, Socket, within};
+use super::socket::{Reader, Socket, until};
 use crate::http1::{Field, Method, Progress, RequestError, SyntaxError, Version, writer};
 use crate::lifecycle::Phase;
 
-/// What is read and thrown away of a body nobody took, at most, to keep the connection or to let the client read our
-/// answer before the end.
-const LINGER_BYTES: u64 = 64 * 1024;
+/// What is read and thrown away of a body nobody took, at most, to keep the connection. Bytes.
+pub(crate) const DRAINED_BYTES: u64 = 64 * 1024;
+/// How long it is read for that, or to let the client read our answer before the end.
 const LINGER: Duration = Duration::from_secs(1);
 
+const EMPTY_LINE: &[u8] = b"\r\n";
+
 /// Serves the connection until either side has enough.
-pub(crate) async fn serve(shard: Rc<Shard>, socket: Socket, peer: Rc<Peer>, first: Option<Box<Buffer>>) {
+pub(crate) async fn serve(shard: Rc<Shard>, socket: Socket, peer: Rc<Peer>, first: Option<Box<FirstBytes>>) {
     let _sleeper = poll_fn(|cx| Poll::Ready(shard.sleepers.register(cx.waker()))).await;
-    let mut job = Job { shard: Rc::clone(&shard), socket, peer, leftover: first.map(|first| *first), served: 0 };
+    let (leftover, since) = first.map(|first| (first.bytes, first.since)).unzip();
+    let mut job = Job { shard: Rc::clone(&shard), socket, peer, leftover, since, served: 0 };
+    let mut alarm = Alarm::default();
     loop {
-        if job.leftover.is_none() && !wait_for_request(&shard, &job.socket, job.served == 0).await {
+        if job.leftover.is_none() && !wait_for_request(&shard, &job.socket, job.served == 0, &mut alarm).await {
             return job.socket.close().await;
         }
         match shard.workers.run(job, requests).await {
@@ -48,6 +54,8 @@ pub(crate) struct Job {
     peer: Rc<Peer>,
     /// Bytes of the request that were read already.
     leftover: Option<Buffer>,
+    /// When the first of these came, if that is a while ago.
+    since: Option<Instant>,
     /// Requests so far.
     served: u64,
 }
@@ -59,7 +67,9 @@ async fn requests(mut job: Job) -> Option<Job> {
     loop {
         job.served += 1;
         let is_last = job.served >= shard.config.limits.requests_per_connection;
-        match request(&shard, &mut job.socket, &job.peer, &mut scratch, job.leftover.take(), is_last).await {
+        let started = job.since.take().unwrap_or_else(Instant::now);
+        let bytes = job.leftover.take();
+        match request(&shard, &mut job.socket, &job.peer, &mut scratch, (bytes, started), is_last).await {
             After::Next(None) => return Some(job),
             After::Next(rest) => job.leftover = rest,
             After::Close => {
@@ -92,9 +102,9 @@ enum After {
 }
 
 /// Waits for the first byte, holding nothing. False when the connection is to be closed.
-async fn wait_for_request(shard: &Shard, socket: &Socket, is_new: bool) -> bool {
+async fn wait_for_request(shard: &Shard, socket: &Socket, is_new: bool, alarm: &mut Alarm) -> bool {
     let limit = if is_new { shard.config.timeouts.head } else { shard.config.timeouts.idle };
-    let ready = within(limit, |cx| match socket.poll_readable(cx) {
+    let ready = alarm.until(Instant::now() + limit, |cx| match socket.poll_readable(cx) {
         Poll::Ready(ready) => Poll::Ready(ready.is_ok()),
         // Whoever has only just come is still to ask.
         Poll::Pending if !is_new && shard.drain.phase() >= Phase::Closing => Poll::Ready(false),
@@ -108,11 +118,10 @@ async fn request(
     socket: &mut Socket,
     peer: &Peer,
     scratch: &mut Scratch,
-    buffer: Option<Buffer>,
+    (buffer, started): (Option<Buffer>, Instant),
     is_last: bool,
 ) -> After {
     let (mut reader, writer) = socket.split();
-    let started = Instant::now();
     let Scratch { staged, work } = scratch;
     let read = read_head(shard, &mut reader, work, buffer, started).await;
     let sink = H1Sink::new(writer, staged, Frame::Absent, Side::Client, shard.config.timeouts.write);
@@ -148,7 +157,8 @@ async fn request(
         // A client that sent more must still be able to read this answer.
         return if source.has_more().await { After::Linger } else { After::Close };
     }
-    After::Next(source.into_leftover())
+    // Old clients send an empty line behind a body (RFC 9112 §2.2): that is not the beginning of a request.
+    After::Next(source.into_leftover().filter(|rest| rest.data() != EMPTY_LINE))
 }
 
 /// Reads and understands a head, leaving its bytes in `work.head`. Gives back the buffer with what follows; `None` at
@@ -175,10 +185,10 @@ async fn read_head(
         if buffer.space().is_empty() && !buffer.grow() {
             return Err(RequestError::Syntax(SyntaxError::TooLarge).into());
         }
-        let left = shard.config.timeouts.head.saturating_sub(started.elapsed());
-        let read = within(left, |cx| reader.poll_read(cx, buffer.space())).await;
+        let deadline = started + shard.config.timeouts.head;
+        let read = until(deadline, |cx| reader.poll_read(cx, buffer.space())).await;
         match read {
-            None if buffer.is_empty() => return Ok(None),
+            None if buffer.is_empty() || buffer.data() == EMPTY_LINE => return Ok(None),
             None => return Err(ProxyError::HeadTimeout),
             Some(Ok(0) | Err(_)) => return Ok(None),
             Some(Ok(count)) => buffer.fill(count),
@@ -192,7 +202,7 @@ async fn drain_body(source: &mut H1Source<'_>) -> bool {
         let mut total = 0;
         while let Ok(Some(data)) = source.chunk().await.map(|data| data.map(<[u8]>::len)) {
             total += data as u64;
-            if total > LINGER_BYTES {
+            if total > DRAINED_BYTES {
                 return false;
             }
         }
@@ -208,13 +218,7 @@ async fn linger(shard: &Shard, socket: &mut Socket) {
     writer.shutdown().await;
     let rest = async {
         let mut sink = shard.buffers.take();
-        let mut total = 0;
-        while let Ok(count @ 1..) = poll_fn(|cx| reader.poll_read(cx, sink.space())).await {
-            total += count as u64;
-            if total > LINGER_BYTES {
-                break;
-            }
-        }
+        while let Ok(1..) = poll_fn(|cx| reader.poll_read(cx, sink.space())).await {}
     };
     let _ = tokio::time::timeout(LINGER, rest).await;
 }

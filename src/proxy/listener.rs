@@ -127,7 +127,7 @@ async fn connection(shard: Rc<Shard>, tcp: TcpStream, address: SocketAddr, speak
     let _open = shard.metrics.listener(listener).accepted();
     let Some(Opened { socket, peer, first }) = Box::pin(open(&shard, tcp, address, speaks)).await else { return };
     if peer.is_http2 {
-        Box::pin(h2::downstream::serve(shard, socket, peer, first)).await;
+        Box::pin(h2::downstream::serve(shard, socket, peer, first.map(|first| Box::new(first.bytes)))).await;
     } else {
         h1_client::serve(shard, socket, peer, first).await;
     }
@@ -138,7 +138,14 @@ struct Opened {
     socket: Socket,
     peer: Rc<Peer>,
     /// Read already.
-    first: Option<Box<Buffer>>,
+    first: Option<Box<FirstBytes>>,
+}
+
+/// The first bytes of a plain connection: enough of them to tell HTTP/2 from HTTP/1, or all that came in time.
+pub(crate) struct FirstBytes {
+    pub bytes: Buffer,
+    /// When the first of them came.
+    pub since: Instant,
 }
 
 async fn open(shard: &Rc<Shard>, tcp: TcpStream, address: SocketAddr, speaks: Speaks) -> Option<Opened> {
@@ -157,7 +164,7 @@ async fn open(shard: &Rc<Shard>, tcp: TcpStream, address: SocketAddr, speaks: Sp
         Speaks::Http => {
             let mut socket = Socket::Tcp(tcp);
             let first = first_bytes(shard, &mut socket).await?;
-            peer.is_http2 = first.data().starts_with(PREFACE);
+            peer.is_http2 = first.bytes.data().starts_with(PREFACE);
             return Some(Opened { socket, peer: Rc::new(peer), first: Some(Box::new(first)) });
         }
         Speaks::Https(config) => config,
@@ -171,22 +178,23 @@ async fn open(shard: &Rc<Shard>, tcp: TcpStream, address: SocketAddr, speaks: Sp
     Some(Opened { socket: Socket::Tls(Box::new(stream)), peer: Rc::new(peer), first: None })
 }
 
-/// The first bytes of a plain connection: enough of them to tell HTTP/2 from HTTP/1.
-async fn first_bytes(shard: &Shard, socket: &mut Socket) -> Option<Buffer> {
-    let deadline = Instant::now() + shard.config.timeouts.head;
-    let readable = poll_fn(|cx| socket.poll_readable(cx));
-    tokio::time::timeout_at(deadline, readable).await.ok()?.ok()?;
-    let mut buffer = shard.buffers.take();
+async fn first_bytes(shard: &Shard, socket: &mut Socket) -> Option<FirstBytes> {
+    let limit = shard.config.timeouts.head;
+    within(limit, |cx| socket.poll_readable(cx)).await?.ok()?;
+    let since = Instant::now();
+    let mut bytes = shard.buffers.take();
     let mut reader = socket.split().0;
     loop {
-        let left = deadline.saturating_duration_since(Instant::now());
-        match within(left, |cx| reader.poll_read(cx, buffer.space())).await? {
-            Ok(count @ 1..) => buffer.fill(count),
-            Ok(0) | Err(_) => return None,
+        let left = limit.saturating_sub(since.elapsed());
+        match within(left, |cx| reader.poll_read(cx, bytes.space())).await {
+            Some(Ok(count @ 1..)) => bytes.fill(count),
+            Some(Ok(0) | Err(_)) => return None,
+            // Whoever begins like HTTP/2 and goes no further is answered as one who speaks HTTP/1.
+            None => return Some(FirstBytes { bytes, since }),
         }
-        let is_start = buffer.data().len() < PREFACE.len() && PREFACE.starts_with(buffer.data());
+        let is_start = bytes.data().len() < PREFACE.len() && PREFACE.starts_with(bytes.data());
         if !is_start {
-            return Some(buffer);
+            return Some(FirstBytes { bytes, since });
         }
     }
 }

@@ -5,6 +5,7 @@
 //! filter (the head as the pod gets it), forward (endpoint, connection, attempts), answer.
 
 mod admit;
+mod alarm;
 mod answer;
 mod body;
 pub mod buffers;

@@ -53,6 +53,11 @@ impl Record {
         }
     }
 
+    /// When its first byte came.
+    pub(crate) fn started(&self) -> Instant {
+        self.started
+    }
+
     /// Notes what went wrong.
     pub(crate) fn failed(&self, shard: &Shard, error: &ProxyError) {
         self.error.set(Some(error.reason()));

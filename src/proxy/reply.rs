@@ -64,7 +64,9 @@ pub(crate) async fn to_https<K: ClientSink>(
         lines.push('?');
         lines.extend(query.of(head).iter().map(|&byte| char::from(byte)));
     }
-    lines.push_str("\r\ncontent-type: text/plain; charset=utf-8\r\n");
+    lines.push_str("\r\ncontent-type: text/plain; charset=utf-8\r\nx-request-id: ");
+    lines.push_str(request_id);
+    lines.push_str("\r\n");
     reply.clear();
     let _ = writeln!(reply, "308 Permanent Redirect: this host is served over https (request id {request_id})");
     send(shard, sink, 308, &lines, reply, must_close).await

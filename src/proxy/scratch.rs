@@ -5,6 +5,7 @@ use std::cell::RefCell;
 use std::ops::{Deref, DerefMut};
 use std::rc::Rc;
 
+use super::alarm::Alarm;
 use crate::http1::{RequestHead, ResponseHead};
 
 /// Scratch memory of one exchange.
@@ -35,6 +36,8 @@ pub(crate) struct Work {
     pub request_id: String,
     /// Text of an answer of our own.
     pub reply: Vec<u8>,
+    /// For waiting.
+    pub alarm: Alarm,
 }
 
 /// The scratches of a shard that are not in use, last used first.

@@ -1,8 +1,7 @@
 //! A shard: one thread with a runtime, listeners and pools of its own. Nothing in it is shared but the table cell,
 //! the living upstreams and the counters.
 
-use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
+use std::cell::Cell;
 use std::hash::{BuildHasher, Hasher};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -16,7 +15,8 @@ use super::config::ProxyConfig;
 use super::connect::H1Conn;
 use super::connections::Connections;
 use super::h1_client::Job;
-use super::h2::upstream::Session;
+use super::h2::sessions::Sessions;
+use super::h2::stream::Stream;
 use super::scratch::ScratchPool;
 use super::sleepers::Sleepers;
 use super::workers::Workers;
@@ -51,12 +51,13 @@ pub(crate) struct Shard {
     pub buffers: Rc<BufferPool>,
     pub scratches: Rc<ScratchPool>,
     pub workers: Workers<Job, Option<Job>>,
+    pub streams: Workers<Stream, ()>,
     pub sleepers: Rc<Sleepers>,
     pub clock: Clock,
     /// Idle HTTP/1 connections to endpoints.
     pub pool: Pool<H1Conn>,
-    /// HTTP/2 connections to endpoints, by endpoint id.
-    pub sessions: RefCell<HashMap<u64, Rc<Session>>>,
+    /// HTTP/2 connections to endpoints.
+    pub sessions: Sessions,
     random: Cell<u128>,
 }
 
@@ -79,10 +80,11 @@ impl Shard {
             buffers: BufferPool::new(),
             scratches: Rc::new(ScratchPool::default()),
             workers: Workers::default(),
+            streams: Workers::default(),
             sleepers: Rc::default(),
             clock: Clock::default(),
             pool,
-            sessions: RefCell::default(),
+            sessions: Sessions::default(),
             random: Cell::new(seed()),
         })
     }

@@ -72,6 +72,6 @@ async fn housekeeping(shard: Rc<Shard>, mut retirements: RetirementWatch) {
                 shard.pool.sweep(Instant::now());
             }
         }
-        shard.sessions.borrow_mut().retain(|_, session| session.is_usable());
+        shard.sessions.sweep();
     }
 }

@@ -39,8 +39,11 @@ impl<J, O> Default for Workers<J, O> {
 
 impl<J: 'static, O: 'static> Workers<J, O> {
     /// Has a worker do `job`, as `serve` says. Dropping the returned future ends the job and its worker.
-    pub(crate) async fn run<F>(&self, job: J, serve: fn(J) -> F) -> O
+    ///
+    /// `serve` is a type of its own and no function pointer: so that the future is made where it runs, not copied there.
+    pub(crate) async fn run<S, F>(&self, job: J, serve: S) -> O
     where
+        S: Fn(J) -> F + Copy + 'static,
         F: Future<Output = O> + 'static,
     {
         let idle = self.0.borrow_mut().pop();
@@ -66,7 +69,7 @@ impl<J: 'static, O: 'static> Workers<J, O> {
     }
 }
 
-async fn work<J, O, F: Future<Output = O>>(slot: Shared<J, O>, serve: fn(J) -> F) {
+async fn work<J, O, S: Fn(J) -> F, F: Future<Output = O>>(slot: Shared<J, O>, serve: S) {
     loop {
         // Nobody is woken for a job: whoever leaves one polls.
         let job = poll_fn(|_| match slot.replace(Slot::Empty) {

@@ -1,6 +1,6 @@
 //! B20: pods that answer with anything but HTTP. What the client sees, and that the connection is not used again.
 
-use crate::support::{BodyEnd, End, Manifests, Message, Pod, Tidegate, get};
+use crate::support::{BodyEnd, DEADLINE, End, Manifests, Message, Pod, Tidegate, get};
 
 /// What a pod does behind its bytes.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -254,7 +254,7 @@ fn b20_bytes_that_come_while_a_connection_waits_spoil_it() {
     });
     let server = Tidegate::serve(&Manifests::everything_to(&[pod.address]));
     assert_eq!(server.ask(get("a", "/first")).text(), "sound");
-    told.recv().unwrap();
+    told.recv_timeout(DEADLINE).unwrap();
     for _ in 0..5 {
         assert_eq!(server.ask(get("a", "/next")).text(), "sound");
     }

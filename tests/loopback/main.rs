@@ -6,7 +6,19 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod bodies;
+mod connections;
 mod evil_pod;
 mod forwarding;
+mod grpc;
+mod h2;
+mod h2_course;
+mod h2_hostile;
+mod h2c_pods;
+mod own_answers;
+mod paths;
+mod redirect;
 mod refused;
 mod responses;
+mod timeouts;
+mod upstreams;

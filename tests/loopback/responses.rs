@@ -1,6 +1,6 @@
 //! What comes back: the pod's answer with framing for this client and connection.
 
-use crate::support::{BodyEnd, Manifests, Message, Pod, Tidegate, get};
+use crate::support::{BodyEnd, DEADLINE, Manifests, Message, Pod, Tidegate, get};
 
 /// A pod that answers everything with `response`, and then closes if that is how its body ends.
 fn served(response: impl Into<Vec<u8>>) -> (Pod, Tidegate) {
@@ -249,7 +249,7 @@ fn bodies_arrive_piece_by_piece_as_the_pod_sends_them() {
         connection.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
         for piece in ["1\r\na\r\n", "1\r\nb\r\n", "1\r\nc\r\n"] {
             connection.send(piece);
-            confirmed.lock().unwrap().recv().unwrap();
+            confirmed.lock().unwrap().recv_timeout(DEADLINE).unwrap();
         }
         connection.send("0\r\n\r\n");
         while connection.request().is_some() {}

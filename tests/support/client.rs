@@ -15,6 +15,11 @@ impl Client {
         Self(Wire::new(TcpStream::connect_timeout(&address, DEADLINE).expect("Tidegate accepts connections")))
     }
 
+    /// The bare connection.
+    pub fn into_wire(self) -> Wire {
+        self.0
+    }
+
     /// Sends a request as it is and reads its response, which must be there.
     #[track_caller]
     pub fn ask(&mut self, request: impl AsRef<[u8]>) -> Message {

@@ -45,6 +45,22 @@ impl Manifests {
             .fold(with_service, |objects, (index, pod)| objects.endpoint(name, index, *pod, json!({"ready": true})))
     }
 
+    /// A Service whose pods speak HTTP/2 in clear.
+    pub fn h2c_service(self, name: &str, pods: &[SocketAddr]) -> Self {
+        let mut objects = self.service(name, pods);
+        for object in &mut objects.0 {
+            if object["kind"] == "Service" && object["metadata"]["name"] == name {
+                object["spec"]["ports"][0]["appProtocol"] = "kubernetes.io/h2c".into();
+            }
+        }
+        objects
+    }
+
+    /// Every path of every host goes to these pods, which speak HTTP/2 in clear.
+    pub fn everything_to_h2c(pods: &[SocketAddr]) -> Self {
+        Self::new().h2c_service("web", pods).ingress("all", None, &[("/", "Prefix", "web")])
+    }
+
     /// One more endpoint of a Service, in a slice of its own, with these conditions.
     pub fn endpoint(self, service: &str, index: usize, pod: SocketAddr, conditions: Value) -> Self {
         self.object(json!({

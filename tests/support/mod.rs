@@ -5,9 +5,12 @@
 #![allow(dead_code, unused_imports, unreachable_pub, missing_docs, reason = "each test binary uses a part of it")]
 
 mod client;
+pub mod frames;
+pub mod h2;
 mod manifests;
 mod pod;
 mod tidegate;
+pub mod tls;
 mod wire;
 
 use std::time::Duration;

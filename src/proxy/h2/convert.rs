@@ -1,12 +1,14 @@
 //! Heads between HTTP/2 and the HTTP/1 form in which the walk works (RFC 9113 §8.3, §8.2.3).
 //!
-//! hyper has checked what RFC 9113 calls malformed; what is written here goes through the strict HTTP/1 parser, which
+//! The `h2` crate has checked what RFC 9113 calls malformed; what is written here goes through the strict HTTP/1 parser, which
 //! refuses everything else that a pod could misread.
 
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::request::Parts;
 
-use crate::http1::{FieldKind, RequestError, SyntaxError, may_trail, writer};
+use crate::http1::{
+    FieldKind, Framing, MAX_TRAILER_BYTES, MAX_TRAILER_FIELDS, RequestError, SyntaxError, may_trail, writer,
+};
 use crate::proxy::error::ProxyError;
 
 /// Writes a request's head. `has_body` is whether the stream goes on behind it.
@@ -23,21 +25,39 @@ pub(super) fn request_head(
     if parts.method == http::Method::CONNECT {
         return Err(ProxyError::MethodNotAllowed);
     }
-    if !matches!(parts.uri.scheme_str(), None | Some("http" | "https")) {
-        return Err(RequestError::Target.into());
-    }
     out.extend_from_slice(parts.method.as_str().as_bytes());
     out.push(b' ');
     let target = parts.uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
-    // An absolute target would be fine in HTTP/1; in HTTP/2 it is a second authority.
+    // What begins otherwise would be another form of target in HTTP/1.
     if !target.starts_with('/') && target != "*" {
         return Err(RequestError::Target.into());
     }
     out.extend_from_slice(target.as_bytes());
     out.extend_from_slice(b" HTTP/1.1\r\n");
+    host(parts, out)?;
+    let mut has_length = false;
+    for (name, value) in &parts.headers {
+        if name != header::HOST && name != header::COOKIE {
+            has_length |= name == header::CONTENT_LENGTH;
+            writer::field(out, name.as_str().as_bytes(), value.as_bytes());
+        }
+    }
+    cookies(&parts.headers, out);
+    if has_body && !has_length {
+        writer::framing_field(out, Framing::Chunked);
+    }
+    out.extend_from_slice(writer::HEAD_END);
+    Ok(())
+}
+
+/// Writes the one Host there may be: that of `:authority`, with which one in a field must agree.
+fn host(parts: &Parts, out: &mut Vec<u8>) -> Result<(), ProxyError> {
+    if parts.uri.scheme_str().is_some_and(|scheme| scheme != "http" && scheme != "https") {
+        return Err(RequestError::Target.into());
+    }
     let mut hosts = parts.headers.get_all(header::HOST).iter();
-    let host = hosts.next();
-    if hosts.next().is_some() {
+    let (host, further) = (hosts.next(), hosts.next());
+    if further.is_some() {
         return Err(RequestError::HostRepeated.into());
     }
     match (parts.uri.authority(), host) {
@@ -48,16 +68,6 @@ pub(super) fn request_head(
         (None, Some(host)) => writer::field(out, b"host", host.as_bytes()),
         (None, None) => {}
     }
-    for (name, value) in &parts.headers {
-        if name != header::HOST && name != header::COOKIE {
-            writer::field(out, name.as_str().as_bytes(), value.as_bytes());
-        }
-    }
-    cookies(&parts.headers, out);
-    if has_body && !parts.headers.contains_key(header::CONTENT_LENGTH) {
-        out.extend_from_slice(b"transfer-encoding: chunked\r\n");
-    }
-    out.extend_from_slice(writer::HEAD_END);
     Ok(())
 }
 
@@ -75,7 +85,7 @@ fn cookies(headers: &HeaderMap, out: &mut Vec<u8>) {
 }
 
 /// Makes a request for a pod out of the head we would send over HTTP/1.
-pub(super) fn request<B>(head: &[u8], body: B) -> Option<http::Request<B>> {
+pub(super) fn request(head: &[u8]) -> Option<http::Request<()>> {
     let mut lines = lines(head);
     let mut start = lines.next()?.split(|&byte| byte == b' ');
     let method = http::Method::from_bytes(start.next()?).ok()?;
@@ -95,7 +105,7 @@ pub(super) fn request<B>(head: &[u8], body: B) -> Option<http::Request<B>> {
     uri.scheme = Some(http::uri::Scheme::HTTP);
     uri.authority = Some(authority?);
     uri.path_and_query = Some(target);
-    let mut request = http::Request::new(body);
+    let mut request = http::Request::new(());
     *request.method_mut() = method;
     *request.uri_mut() = http::Uri::from_parts(uri).ok()?;
     *request.version_mut() = http::Version::HTTP_2;
@@ -126,13 +136,15 @@ pub(super) fn split(line: &[u8]) -> Option<(&[u8], &[u8])> {
     Some((&line[..colon], line[colon + 1..].trim_ascii()))
 }
 
-/// Trailers as lines. What must not come behind a body (framing, routing, identity) is left out.
-pub(super) fn trailer_lines(trailers: &HeaderMap, out: &mut Vec<u8>) {
+/// Trailers as lines, of which those that must not come behind a body (framing, routing, identity) are left out. False
+/// when there are more of them than may be.
+pub(super) fn trailer_lines(trailers: &HeaderMap, out: &mut Vec<u8>) -> bool {
     for (name, value) in trailers {
         if may_trail(name.as_str().as_bytes()) {
             writer::field(out, name.as_str().as_bytes(), value.as_bytes());
         }
     }
+    trailers.len() <= MAX_TRAILER_FIELDS && out.len() <= MAX_TRAILER_BYTES
 }
 
 /// Lines as trailers.

@@ -1,289 +1,264 @@
 //! Client connections that speak HTTP/2: over TLS by ALPN, in clear by prior knowledge.
 
 use std::cell::Cell;
+use std::future::poll_fn;
 use std::pin::pin;
 use std::rc::Rc;
+use std::task::{Context, Poll};
+use std::time::Duration;
 
-use http::header::{HeaderName, HeaderValue};
-use hyper::body::{Body as _, Incoming};
-use hyper::server::conn::http2::Builder;
-use hyper::service::service_fn;
-use hyper::{Request, Response};
-use tokio::sync::{Notify, oneshot};
-use tokio::time::Instant;
+use bytes::Bytes;
+use h2::server::{Builder, Connection, SendResponse};
+use h2::{Reason, RecvStream};
+use http::Request;
+use tokio::time::{Instant, Sleep, sleep_until, timeout};
 
-use super::body::{AbortOnDrop, CutShort, H2Body, H2Sink, H2Source};
-use super::io::{HyperIo, TokioTimer};
-use super::{LocalExecutor, convert};
-use crate::http1::{Field, FieldKind, Framing, Progress};
+use super::io::{H2Io, Patience};
+use super::meter::Meter;
+use super::stream::{self, Stream};
 use crate::lifecycle::Phase;
-use crate::proxy::body::BodySink;
 use crate::proxy::buffers::Buffer;
-use crate::proxy::client::{Answer, ClientSink};
-use crate::proxy::config::Timeouts;
-use crate::proxy::error::{ProxyError, Side};
-use crate::proxy::exchange::{Walk, exchange, refuse};
-use crate::proxy::h1_answer::travels;
 use crate::proxy::peer::Peer;
-use crate::proxy::scratch::Scratch;
 use crate::proxy::shard::Shard;
 use crate::proxy::socket::Socket;
 
-/// Most answer bytes that hyper holds for a stream. A client that takes nothing pins as much for each of its streams,
-/// without anything of ours waiting for it.
+/// Most answer bytes that wait in the connection for each stream. They have window: only a socket that does not take
+/// them holds them up.
 const SEND_BUFFER: usize = 64 * 1024;
+/// What the `h2` crate may be charged for small frames that its streams have not read (see [`Meter`] on turns). Bytes.
+const SMALL_FRAMES: usize = 1024 * 1024;
+/// Head bytes that the open streams of a connection may hold; more are refused (CVE-2026-49975 and its kin).
+const HEADS: usize = 1024 * 1024;
+/// How long a connection that was told to end, and has nothing open, may take to go; no longer than a send may.
+const GOODBYE: Duration = Duration::from_secs(5);
+/// How often a connection that is to end is looked at.
+const TICK: Duration = Duration::from_secs(1);
+/// What the first bytes of every connection are: no frame.
+const PREFACE: usize = 24;
 
-/// Streams of a connection: how many there were, how many are open, and since when none is.
+/// What the streams of a connection do.
 struct Activity {
-    served: Cell<u64>,
     open: Cell<usize>,
     idle_since: Cell<Instant>,
-    /// Told when there have been as many as there may be.
-    worn_out: Notify,
+    /// Head bytes of the open ones.
+    heads: Cell<usize>,
+    resets: EarlyResets,
 }
 
-struct OpenStream(Rc<Activity>);
+/// Streams that the client gave up before they were answered: so many in a burst, and again so many each second.
+struct EarlyResets {
+    burst: f64,
+    left: Cell<f64>,
+    since: Cell<Instant>,
+}
+
+impl EarlyResets {
+    fn new(burst: usize) -> Self {
+        #[expect(clippy::cast_precision_loss, reason = "a limit of a few hundred")]
+        let burst = burst as f64;
+        Self { burst, left: Cell::new(burst), since: Cell::new(Instant::now()) }
+    }
+
+    fn count(&self) {
+        let since = self.since.replace(Instant::now()).elapsed();
+        let left = (self.left.get() + since.as_secs_f64() * self.burst).min(self.burst);
+        self.left.set(left - 1.0);
+    }
+
+    fn are_too_many(&self) -> bool {
+        self.left.get() < 0.0
+    }
+}
+
+/// A stream that is counted until dropped.
+pub(super) struct OpenStream {
+    activity: Rc<Activity>,
+    head: Cell<usize>,
+}
 
 impl OpenStream {
     fn new(activity: &Rc<Activity>) -> Self {
         activity.open.set(activity.open.get() + 1);
-        Self(Rc::clone(activity))
+        Self { activity: Rc::clone(activity), head: Cell::new(0) }
+    }
+
+    /// The stream holds a head of so many bytes.
+    pub(super) fn holds(&self, head: usize) {
+        let former = self.head.replace(head);
+        self.activity.heads.set(self.activity.heads.get() - former + head);
+    }
+
+    /// The client gave it up before it was answered.
+    pub(super) fn was_reset_early(&self) {
+        self.activity.resets.count();
     }
 }
 
 impl Drop for OpenStream {
     fn drop(&mut self) {
-        self.0.open.set(self.0.open.get() - 1);
-        self.0.idle_since.set(Instant::now());
+        self.holds(0);
+        self.activity.open.set(self.activity.open.get() - 1);
+        self.activity.idle_since.set(Instant::now());
     }
 }
+
+type Client = Connection<H2Io, Bytes>;
 
 /// Serves the connection until either side has enough.
 pub(crate) async fn serve(shard: Rc<Shard>, socket: Socket, peer: Rc<Peer>, first: Option<Box<Buffer>>) {
+    let shard = &shard;
+    let meter = Rc::new(Meter::new(PREFACE));
+    let timeouts = &shard.config.timeouts;
+    let patience = Patience { write: timeouts.write, head: timeouts.head };
+    let io = H2Io::new(socket, first.map(|first| *first), &shard.buffers, Rc::clone(&meter), patience);
+    let handshake = builder(shard).handshake(io);
+    let Ok(Ok(mut connection)) = timeout(timeouts.head, handshake).await else { return };
+    let activity = Rc::new(Activity {
+        open: Cell::new(0),
+        idle_since: Cell::new(Instant::now()),
+        heads: Cell::new(0),
+        resets: EarlyResets::new(2 * shard.config.http2.pending_resets),
+    });
+    let mut course = Course::new(shard, &activity);
+    let mut timer = pin!(sleep_until(course.next_look(shard, &activity)));
+    let mut draining = pin!(shard.drain.reached(Phase::Announcing));
+    loop {
+        let event = tokio::select! {
+            event = next(&mut connection, &meter, &activity) => event,
+            () = draining.as_mut(), if !course.is_draining => Event::Draining,
+            () = timer.as_mut() => Event::Timer,
+        };
+        match event {
+            Event::Request(request, mut respond) => {
+                course.served += 1;
+                if activity.heads.get() > HEADS {
+                    respond.send_reset(Reason::REFUSED_STREAM);
+                } else {
+                    let (shard, peer, meter) = (Rc::clone(shard), Rc::clone(&peer), Rc::clone(&meter));
+                    let open = OpenStream::new(&activity);
+                    let stream = Stream { shard: Rc::clone(&shard), peer, meter, request, respond, open };
+                    // The task is small: it borrows the memory of an exchange from the shard.
+                    tokio::task::spawn_local(async move { shard.streams.run(stream, stream::serve).await });
+                }
+            }
+            Event::Over => return,
+            Event::Hostile => {
+                tracing::debug!(client = %peer.address, "an HTTP/2 client does much for nothing, closing");
+                return close(&mut connection).await;
+            }
+            Event::Draining => course.is_draining = true,
+            Event::Timer if course.is_given_up(shard, &activity) => return,
+            Event::Timer => {}
+        }
+        if course.is_to_end(shard, &activity) {
+            course.ending_since = Some(Instant::now());
+            connection.graceful_shutdown();
+        }
+        if timer.is_elapsed() || course.is_draining {
+            look_again(timer.as_mut(), course.next_look(shard, &activity));
+        }
+    }
+}
+
+fn look_again(timer: std::pin::Pin<&mut Sleep>, at: Instant) {
+    if timer.deadline() != at {
+        timer.reset(at);
+    }
+}
+
+fn builder(shard: &Shard) -> Builder {
     let config = &shard.config.http2;
-    let mut builder = Builder::new(LocalExecutor);
+    let mut builder = Builder::new();
     builder
-        .timer(TokioTimer)
-        .auto_date_header(false)
         .max_concurrent_streams(config.streams)
-        .initial_stream_window_size(config.stream_window)
+        .initial_window_size(config.stream_window)
         .initial_connection_window_size(config.connection_window)
         .max_header_list_size(config.head_bytes)
-        .max_send_buf_size(SEND_BUFFER)
-        .max_local_error_reset_streams(config.local_resets)
-        .max_pending_accept_reset_streams(config.pending_resets);
-    let born = Instant::now();
-    let activity = Rc::new(Activity {
-        served: Cell::new(0),
-        open: Cell::new(0),
-        idle_since: Cell::new(born),
-        worn_out: Notify::new(),
-    });
-    let streams = Rc::clone(&activity);
-    let most = shard.config.limits.requests_per_connection;
-    let (service_shard, service_peer) = (Rc::clone(&shard), peer);
-    let service = service_fn(move |request: Request<Incoming>| {
-        streams.served.set(streams.served.get() + 1);
-        if streams.served.get() == most {
-            streams.worn_out.notify_one();
+        .max_send_buffer_size(SEND_BUFFER)
+        .max_local_error_reset_streams(Some(config.local_resets))
+        .max_pending_accept_reset_streams(config.pending_resets)
+        .data_frame_budget(SMALL_FRAMES);
+    builder
+}
+
+/// What happens next on a connection.
+#[expect(clippy::large_enum_variant, reason = "it lives for a moment, and a request is what it mostly is")]
+enum Event {
+    Request(Request<RecvStream>, SendResponse<Bytes>),
+    Over,
+    Hostile,
+    Draining,
+    Timer,
+}
+
+async fn next(connection: &mut Client, meter: &Meter, activity: &Activity) -> Event {
+    poll_fn(|cx: &mut Context<'_>| {
+        meter.begin_turn();
+        let accepted = connection.poll_accept(cx);
+        if meter.is_flooded() || activity.resets.are_too_many() {
+            return Poll::Ready(Event::Hostile);
         }
-        let open = OpenStream::new(&streams);
-        stream(Rc::clone(&service_shard), Rc::clone(&service_peer), request, open)
-    });
-    let io = HyperIo::new(socket, first.map(|first| *first), &shard.buffers);
-    let mut connection = pin!(builder.serve_connection(io, service));
-    let mut draining = pin!(shard.drain.reached(Phase::Announcing));
-    let Timeouts { idle, write: goodbye, .. } = shard.config.timeouts;
-    let mut ending = None;
-    loop {
+        accepted.map(|accepted| match accepted {
+            Some(Ok((request, respond))) => Event::Request(request, respond),
+            Some(Err(_)) | None => Event::Over,
+        })
+    })
+    .await
+}
+
+/// Tells the client that it asks too much, and is gone.
+async fn close(connection: &mut Client) {
+    connection.abrupt_shutdown(Reason::ENHANCE_YOUR_CALM);
+    let _ = timeout(TICK, poll_fn(|cx| connection.poll_closed(cx))).await;
+}
+
+/// Where a connection is in its life.
+struct Course {
+    age_end: Instant,
+    served: u64,
+    is_draining: bool,
+    /// Since when the client knows that no further requests are wanted.
+    ending_since: Option<Instant>,
+}
+
+impl Course {
+    fn new(shard: &Shard, activity: &Activity) -> Self {
+        let age = shard.config.http2.age;
+        // Give or take a tenth, so that connections made together do not end together.
+        let part = u32::try_from(shard.random() % 200).unwrap_or(0);
+        let age = age - age / 10 + age / 1000 * part;
+        Self { age_end: activity.idle_since.get() + age, served: 0, is_draining: false, ending_since: None }
+    }
+
+    /// Whether the client is to be told to make no further requests.
+    fn is_to_end(&self, shard: &Shard, activity: &Activity) -> bool {
+        if self.ending_since.is_some() {
+            return false;
+        }
         let now = Instant::now();
-        let is_open = activity.open.get() > 0;
-        let end = match (ending, is_open) {
-            (None, false) => (activity.idle_since.get() + idle).min(born + config.age),
-            (None, true) => born + config.age,
-            // hyper waits for the client to take note, which it need not do.
-            (Some(since), false) => activity.idle_since.get().max(since) + goodbye,
-            (Some(_), true) => now + goodbye,
-        };
-        if now >= end {
-            if ending.is_some() {
-                return;
-            }
-            ending = Some(now);
-            connection.as_mut().graceful_shutdown();
-            continue;
+        let is_idle = activity.open.get() == 0 && now >= activity.idle_since.get() + shard.config.timeouts.idle;
+        // A new connection may bring one request even in a drain: its client could not know, and would come back here.
+        let is_drained = self.is_draining && (self.served > 0 || shard.drain.phase() >= Phase::Closing);
+        is_idle || is_drained || now >= self.age_end || self.served >= shard.config.limits.requests_per_connection
+    }
+
+    /// Whether the client had its time to leave.
+    fn is_given_up(&self, shard: &Shard, activity: &Activity) -> bool {
+        let since = self.ending_since.map(|since| since.max(activity.idle_since.get()));
+        activity.open.get() == 0 && since.is_some_and(|since| since.elapsed() >= goodbye(shard))
+    }
+
+    fn next_look(&self, shard: &Shard, activity: &Activity) -> Instant {
+        let now = Instant::now();
+        if self.is_draining || self.ending_since.is_some() {
+            return now + goodbye(shard).min(TICK);
         }
-        tokio::select! {
-            _ = connection.as_mut() => return,
-            () = draining.as_mut(), if ending.is_none() => {
-                ending = Some(now);
-                connection.as_mut().graceful_shutdown();
-            }
-            () = activity.worn_out.notified(), if ending.is_none() => {
-                ending = Some(now);
-                connection.as_mut().graceful_shutdown();
-            }
-            // Streams that end meanwhile move the end: it is looked at again at the earliest moment it can be.
-            () = tokio::time::sleep_until(end.min(now + idle.min(goodbye))) => {}
-        }
+        let idle = shard.config.timeouts.idle;
+        let idle_since = if activity.open.get() == 0 { activity.idle_since.get() } else { now };
+        self.age_end.min(idle_since + idle)
     }
 }
 
-/// One request. The exchange runs as a task of its own, so that it can go on feeding the body once hyper has the
-/// head; it ends when nobody wants the body any more.
-async fn stream(
-    shard: Rc<Shard>,
-    peer: Rc<Peer>,
-    request: Request<Incoming>,
-    open: OpenStream,
-) -> Result<Response<H2Body>, CutShort> {
-    let (sender, receiver) = oneshot::channel();
-    let task = tokio::task::spawn_local(async move {
-        let _open = open;
-        exchange_of(&shard, &peer, request, sender).await;
-    });
-    let feeder = AbortOnDrop(task.abort_handle());
-    let response = receiver.await.map_err(|_| CutShort)?;
-    Ok(response.map(|body: H2Body| body.fed_by(Some(feeder))))
-}
-
-async fn exchange_of(
-    shard: &Rc<Shard>,
-    peer: &Peer,
-    request: Request<Incoming>,
-    sender: oneshot::Sender<Response<H2Body>>,
-) {
-    let started = Instant::now();
-    let (parts, body) = request.into_parts();
-    let mut scratch = shard.scratches.take();
-    let Scratch { work, .. } = &mut *scratch;
-    let limits = shard.config.limits.request_head();
-    let is_head = parts.method == http::Method::HEAD;
-    let mut sink = H2ClientSink::new(sender, is_head, shard.config.timeouts.write);
-    work.request.reset();
-    let parsed = convert::request_head(&parts, !body.is_end_stream(), limits.fields, &mut work.head)
-        .and_then(|()| Ok(work.request.parse(&work.head, &limits)?));
-    match parsed {
-        Ok(Progress::Complete) => {}
-        // A head that we wrote ourselves is complete.
-        Ok(Progress::Partial) => return,
-        Err(error) => return refuse(shard, peer, work, started, error, &mut sink).await,
-    }
-    // HTTP/2 has trailers for whoever sends them.
-    work.request.accepts_trailers |= matches!(work.request.framing, Framing::Chunked);
-    let mut source = H2Source::new(body, Side::Client, shard.config.timeouts.body_gap);
-    let walk = Walk::new(shard, peer, work, started);
-    // A failure drops the sink, which resets the stream.
-    let _ = exchange(walk, &mut source, &mut sink).await;
-}
-
-/// The way back over HTTP/2.
-struct H2ClientSink {
-    sender: Option<oneshot::Sender<Response<H2Body>>>,
-    head: Option<Response<()>>,
-    body: Option<H2Sink>,
-    responded: bool,
-    is_head: bool,
-    /// Whether the answer has no body, whatever comes.
-    is_absent: bool,
-    stall: std::time::Duration,
-}
-
-impl H2ClientSink {
-    fn new(sender: oneshot::Sender<Response<H2Body>>, is_head: bool, stall: std::time::Duration) -> Self {
-        Self { sender: Some(sender), head: None, body: None, responded: false, is_head, is_absent: false, stall }
-    }
-
-    /// Hands the head to hyper, with a body that is fed from here on, or with none.
-    fn begin(&mut self, has_body: bool) -> Result<(), ProxyError> {
-        let (Some(head), Some(sender)) = (self.head.take(), self.sender.take()) else { return Ok(()) };
-        let body = if has_body {
-            let (sink, body) = H2Body::channel(Side::Client, self.stall);
-            self.body = Some(sink);
-            body
-        } else {
-            H2Body::whole(bytes::Bytes::new())
-        };
-        sender.send(head.map(|()| body)).map_err(|_| ProxyError::ClientClosed)
-    }
-}
-
-impl ClientSink for H2ClientSink {
-    fn respond(&mut self, answer: &Answer<'_>) {
-        self.responded = true;
-        let mut head = Response::new(());
-        *head.status_mut() = http::StatusCode::from_u16(answer.status).unwrap_or(http::StatusCode::BAD_GATEWAY);
-        let headers = head.headers_mut();
-        headers.reserve(answer.fields.len() + 4);
-        let mut add = |name: &[u8], value: &[u8]| {
-            if let (Ok(name), Ok(value)) = (HeaderName::from_bytes(name), HeaderValue::from_bytes(value)) {
-                headers.append(name, value);
-            }
-        };
-        let (mut has_server, mut has_date) = (false, false);
-        for field in answer.fields.iter().filter(|field| travels(field)) {
-            has_server |= field.kind == FieldKind::Server;
-            has_date |= field.kind == FieldKind::Date;
-            add(field.name.of(answer.bytes), field.value.of(answer.bytes));
-        }
-        for (name, value) in convert::lines(answer.lines).filter_map(convert::split) {
-            add(name, value);
-        }
-        if !has_server {
-            add(b"server", b"tidegate");
-        }
-        if !has_date {
-            add(b"date", answer.clock.date().as_bytes());
-        }
-        let length = match answer.framing {
-            Framing::Length(length) => Some(length),
-            Framing::None if answer.status != 204 => answer.told_length,
-            Framing::None | Framing::Chunked | Framing::UntilClose => None,
-        };
-        if let Some(length) = length {
-            add(b"content-length", itoa::Buffer::new().format(length).as_bytes());
-        }
-        self.is_absent = self.is_head || answer.framing == Framing::None;
-        self.head = Some(head);
-    }
-
-    async fn interim(&mut self, _: u16, _: &[u8], _: &[Field]) -> Result<(), ProxyError> {
-        // hyper's HTTP/2 server has no way to send one; clients must cope without (RFC 9110 §15.2).
-        Ok(())
-    }
-
-    fn has_responded(&self) -> bool {
-        self.responded
-    }
-
-    fn become_tunnel(&mut self) {}
-}
-
-impl BodySink for H2ClientSink {
-    async fn data(&mut self, data: &[u8]) -> Result<(), ProxyError> {
-        if self.is_absent {
-            return Ok(());
-        }
-        self.begin(true)?;
-        match &mut self.body {
-            Some(body) => body.data(data).await,
-            None => Ok(()),
-        }
-    }
-
-    async fn flush(&mut self) -> Result<(), ProxyError> {
-        self.begin(!self.is_absent)?;
-        match &mut self.body {
-            Some(body) => body.flush().await,
-            None => Ok(()),
-        }
-    }
-
-    async fn end(&mut self, trailers: &[u8]) -> Result<(), ProxyError> {
-        self.begin(!trailers.is_empty())?;
-        match &mut self.body {
-            Some(body) => body.end(trailers).await,
-            None => Ok(()),
-        }
-    }
+fn goodbye(shard: &Shard) -> Duration {
+    shard.config.timeouts.write.min(GOODBYE)
 }

@@ -1,43 +1,32 @@
-//! Endpoints that speak HTTP/2 in clear with prior knowledge (`appProtocol: kubernetes.io/h2c`): gRPC above all. One
-//! connection for each endpoint and shard, shared by its requests.
+//! Endpoints that speak HTTP/2 in clear with prior knowledge (`appProtocol: kubernetes.io/h2c`): gRPC above all.
 
-use std::error::Error as _;
+use std::cell::RefCell;
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
 use std::rc::Rc;
+use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use hyper::client::conn::TrySendError;
-use hyper::client::conn::http2::{Builder, SendRequest};
+use h2::client::ResponseFuture;
+use h2::{Reason, RecvStream, SendStream};
+use http::Response;
 use tokio::time::Instant;
 
-use super::body::{H2Body, H2Source};
-use super::io::{HyperIo, TokioTimer};
-use super::{LocalExecutor, convert};
-use crate::http1::{Progress, RequestContext, ResponseHead};
+use super::body::{H2Sink, H2Source, Inbox, reading};
+use super::convert;
+use super::sessions::{self, Session};
+use crate::http1::{MAX_INTERIM, Progress, RequestContext, ResponseHead};
 use crate::observe::UpstreamMetrics;
 use crate::proxy::body::{BodySink, copy};
 use crate::proxy::client::{Answer, ClientSink, ClientSource};
-use crate::proxy::connect::dial;
 use crate::proxy::error::{ProxyError, Side};
 use crate::proxy::exchange::Walk;
 use crate::proxy::forward::{Again, Failed, both, context, expect};
+use crate::proxy::h1_body::Patience;
 use crate::proxy::record::Record;
 use crate::proxy::scratch::Work;
 use crate::proxy::shard::Shard;
-use crate::proxy::socket::Socket;
-use crate::upstream::{Endpoint, InFlight};
-
-/// A connection to an endpoint.
-pub(crate) struct Session {
-    sender: SendRequest<H2Body>,
-    endpoint: std::sync::Arc<Endpoint>,
-}
-
-impl Session {
-    /// Whether new requests may use it.
-    pub(crate) fn is_usable(&self) -> bool {
-        !self.sender.is_closed() && !self.endpoint.is_retired()
-    }
-}
+use crate::upstream::InFlight;
 
 /// One attempt.
 pub(crate) async fn attempt<S: ClientSource, K: ClientSink>(
@@ -48,153 +37,194 @@ pub(crate) async fn attempt<S: ClientSource, K: ClientSink>(
     source: &mut S,
     sink: &mut K,
 ) -> Result<(), Failed> {
-    let (session, reused) = obtain(walk.shard, endpoint, metrics).await?;
-    let never = |error| Failed { error, again: Again::Never };
-    expect(walk, source, sink).await.map_err(never)?;
     let shard = walk.shard;
-    let context = context(walk.work);
+    let session = sessions::obtain(shard, endpoint, metrics).await?;
+    let never = |error| Failed { error, again: Again::Never };
+    let afresh = |may: bool| if may { Again::Afresh } else { Again::Never };
+    expect(walk, source, sink).await.map_err(never)?;
+    let asked = context(walk.work);
     let is_idempotent = walk.work.request.method.is_idempotent();
     let Work { out, response, .. } = &mut *walk.work;
     let head = memchr::memmem::find(out, b"\r\n\r\n").map_or(out.len(), |end| end + 4);
     let record = &walk.record;
-    if is_whole {
-        let body = H2Body::whole(Bytes::copy_from_slice(&out[head..]));
-        let request = convert::request(&out[..head], body).ok_or_else(|| never(ProxyError::PathInvalid))?;
-        return answer(shard, &session, request, response, context, record, sink).await.map_err(|fault| {
-            forget(shard, endpoint, &session, &fault);
-            let may = fault.is_unsent || (fault.is_lost && reused && is_idempotent);
-            Failed { error: fault.error, again: if may { Again::Afresh } else { Again::Never } }
+    let request = convert::request(&out[..head]).ok_or_else(|| never(ProxyError::PathInvalid))?;
+    let body = &out[head..];
+    let is_bodiless = is_whole && body.is_empty();
+    let (answer, stream) = open(shard, &session, request, is_bodiless).await?;
+    let mut to_pod = H2Sink::new(stream, &session.meter, Side::Upstream, shard.config.timeouts.response);
+    let download = download(shard, &session, answer, response, asked, record, sink);
+    if is_bodiless {
+        return download.await.map_err(|fault| {
+            let may = fault.is_unseen || (fault.is_lost && session.is_reused && is_idempotent);
+            Failed { error: fault.error, again: afresh(may) }
         });
     }
-    let (mut to_pod, body) = H2Body::channel(Side::Upstream, shard.config.timeouts.response);
-    let request = convert::request(&out[..head], body).ok_or_else(|| never(ProxyError::PathInvalid))?;
-    let upload = async {
-        copy(source, &mut to_pod, &record.received, shard.config.limits.body_bytes).await?;
-        to_pod.flush().await
-    };
-    let download = answer(shard, &session, request, response, context, record, sink);
+    if is_whole {
+        let upload = async {
+            to_pod.data(body).await?;
+            to_pod.end(&[]).await
+        };
+        return match both(upload, download).await {
+            (_, Some(Ok(()))) => Ok(()),
+            (_, Some(Err(fault))) => {
+                let may = fault.is_unseen || (fault.is_lost && session.is_reused && is_idempotent);
+                Err(Failed { error: fault.error, again: afresh(may) })
+            }
+            (_, None) => Err(never(ProxyError::UpstreamStream)),
+        };
+    }
+    let upload = copy(source, &mut to_pod, &record.received, shard.config.limits.body_bytes);
     match both(upload, download).await {
         (_, Some(Ok(()))) => Ok(()),
         (_, Some(Err(fault))) => {
-            forget(shard, endpoint, &session, &fault);
-            let may = fault.is_unsent && record.received.get() == 0;
-            Err(Failed { error: fault.error, again: if may { Again::Afresh } else { Again::Never } })
+            let may = fault.is_unseen && record.received.get() == 0;
+            Err(Failed { error: fault.error, again: afresh(may) })
         }
         (uploaded, None) => Err(never(uploaded.and_then(Result::err).unwrap_or(ProxyError::ClientClosed))),
     }
 }
 
+type Opened = (Pending, Rc<RefCell<SendStream<Bytes>>>);
+
+/// Opens a stream with the request's head. Whatever fails here, the pod has not seen the request.
+async fn open(
+    shard: &Shard,
+    session: &Session,
+    request: http::Request<()>,
+    is_bodiless: bool,
+) -> Result<Opened, Failed> {
+    let closed = |_| {
+        session.give_up();
+        Failed { error: ProxyError::UpstreamClosed, again: Again::Afresh }
+    };
+    let ready = tokio::time::timeout(shard.config.timeouts.response, session.sender().ready()).await;
+    // All streams that the pod allows are in use.
+    let ready = ready.map_err(|_| Failed { error: ProxyError::ResponseTimeout, again: Again::Never })?;
+    let mut sender = ready.map_err(closed)?;
+    let (answer, stream) = sender.send_request(request, is_bodiless).map_err(closed)?;
+    Ok((Pending(answer), Rc::new(RefCell::new(stream))))
+}
+
 struct Fault {
     error: ProxyError,
-    /// The pod has certainly done nothing with the request.
-    is_unsent: bool,
-    /// The connection ended before there was an answer.
+    /// The pod has certainly not looked at the request.
+    is_unseen: bool,
+    /// The connection ended before there was anything of an answer.
     is_lost: bool,
 }
 
 impl Fault {
     /// What may not be tried again.
     fn of(error: ProxyError) -> Self {
-        Self { error, is_unsent: false, is_lost: false }
+        Self { error, is_unseen: false, is_lost: false }
     }
 
-    /// A request that hyper could not get answered (RFC 9113 §8.7: what was refused, or came behind the last stream of
-    /// a GOAWAY, was not looked at).
-    fn of_send(error: TrySendError<http::Request<H2Body>>) -> Self {
-        let was_kept = error.message().is_some();
-        let error = error.into_error();
-        let cause = error.source().and_then(|source| source.downcast_ref::<h2::Error>());
-        let is_unsent = was_kept
-            || cause.is_some_and(|cause| {
-                cause.is_remote() && (cause.is_go_away() || cause.reason() == Some(h2::Reason::REFUSED_STREAM))
-            });
-        let is_lost = !is_unsent && !cause.is_some_and(h2::Error::is_reset);
-        let error = if is_unsent || is_lost { ProxyError::UpstreamClosed } else { ProxyError::UpstreamStream };
-        Self { error, is_unsent, is_lost }
+    /// A stream or a connection that failed before the final head. What was refused, or came behind the last stream of
+    /// a GOAWAY, was not looked at (RFC 9113 §8.7).
+    fn of_stream(error: &h2::Error, had_bytes: bool) -> Self {
+        let is_refused = error.is_reset() && error.reason() == Some(Reason::REFUSED_STREAM);
+        let is_unseen = error.is_remote() && (error.is_go_away() || is_refused);
+        let is_lost = !is_unseen && !error.is_reset() && !had_bytes;
+        let error = if is_unseen || is_lost { ProxyError::UpstreamClosed } else { ProxyError::UpstreamStream };
+        Self { error, is_unseen, is_lost }
     }
 }
 
-/// Leaves a connection to those who use it, if it is of no use to others: it takes no more requests, or does not
-/// answer, which one to a pod that has vanished without a word never will.
-fn forget(shard: &Shard, endpoint: &InFlight, session: &Rc<Session>, fault: &Fault) {
-    if fault.is_unsent || fault.is_lost || fault.error == ProxyError::ResponseTimeout {
-        let mut sessions = shard.sessions.borrow_mut();
-        let id = endpoint.endpoint().id();
-        if sessions.get(&id).is_some_and(|kept| Rc::ptr_eq(kept, session)) {
-            sessions.remove(&id);
+/// An answer that is waited for.
+struct Pending(ResponseFuture);
+
+/// What a pod says to a request.
+enum Said {
+    Interim(Response<()>),
+    Final(Response<RecvStream>),
+}
+
+impl Pending {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Said, h2::Error>> {
+        if let Poll::Ready(Some(Ok(interim))) = self.0.poll_informational(cx) {
+            return Poll::Ready(Ok(Said::Interim(interim)));
         }
+        Pin::new(&mut self.0).poll(cx).map_ok(Said::Final)
     }
 }
 
-async fn answer<K: ClientSink>(
+async fn download<K: ClientSink>(
     shard: &Rc<Shard>,
     session: &Session,
-    request: http::Request<H2Body>,
+    mut pending: Pending,
     response: &mut ResponseHead,
-    context: RequestContext,
+    asked: RequestContext,
     record: &Record,
     sink: &mut K,
 ) -> Result<(), Fault> {
     let started = Instant::now();
-    let mut sender = session.sender.clone();
-    if sender.ready().await.is_err() {
-        return Err(Fault { error: ProxyError::UpstreamClosed, is_unsent: true, is_lost: false });
-    }
-    let mut sending = std::pin::pin!(sender.try_send_request(request));
-    let answered = loop {
-        let before = record.received.get();
-        match tokio::time::timeout(shard.config.timeouts.response, sending.as_mut()).await {
-            Ok(answered) => break answered,
-            Err(_) if record.received.get() != before => {}
-            Err(_) => return Err(Fault::of(ProxyError::ResponseTimeout)),
-        }
-    };
-    let (parts, body) = answered.map_err(Fault::of_send)?.into_parts();
-    record.head_after.set(Some(started.elapsed()));
     let mut head = Vec::with_capacity(512);
-    convert::response_head(&parts, &mut head);
-    response.reset();
-    match response.parse(&head, context, &shard.config.limits.response_head()) {
-        Ok(Progress::Complete) => {}
-        Ok(Progress::Partial) => return Err(Fault::of(ProxyError::UpstreamStream)),
-        Err(error) => return Err(Fault::of(error.into())),
-    }
+    let body = head_of(shard, session, &mut pending, response, asked, record, sink, &mut head).await?;
+    record.head_after.set(Some(started.elapsed()));
     record.status.set(response.status);
-    sink.respond(&Answer::of_pod(response, &head, context, &shard.clock));
-    let mut source = H2Source::new(body, Side::Upstream, shard.config.timeouts.response_gap);
-    copy(&mut source, sink, &record.sent, None).await.map_err(Fault::of)
+    sink.respond(&Answer::of_pod(response, &head, asked, &shard.clock));
+    let patience = Patience { gap: shard.config.timeouts.response_gap, rate: 0 };
+    let inbox = Inbox::new(body);
+    let mut source = H2Source::of_answer(&inbox, &record.received, patience);
+    reading(&inbox, copy(&mut source, sink, &record.sent, None)).await.map_err(Fault::of)
 }
 
-/// The endpoint's connection, made if there is none; and whether it has served before.
-async fn obtain(
+/// Waits for the final head, which is then in `head` and `response`, and passes interim ones on.
+#[expect(clippy::too_many_arguments, reason = "the parts of an exchange, each borrowed differently")]
+async fn head_of<K: ClientSink>(
     shard: &Rc<Shard>,
-    endpoint: &InFlight,
-    metrics: &UpstreamMetrics,
-) -> Result<(Rc<Session>, bool), Failed> {
-    let id = endpoint.endpoint().id();
-    if let Some(session) = shard.sessions.borrow().get(&id).filter(|session| session.is_usable()) {
-        return Ok((Rc::clone(session), true));
+    session: &Session,
+    pending: &mut Pending,
+    response: &mut ResponseHead,
+    asked: RequestContext,
+    record: &Record,
+    sink: &mut K,
+    head: &mut Vec<u8>,
+) -> Result<RecvStream, Fault> {
+    let mut interim = 0;
+    loop {
+        let before = record.received.get();
+        let said = tokio::time::timeout(shard.config.timeouts.response, poll_fn(|cx| pending.poll(cx))).await;
+        let said = match said {
+            Ok(Ok(said)) => said,
+            Ok(Err(error)) => {
+                if !error.is_reset() {
+                    session.give_up();
+                }
+                return Err(Fault::of_stream(&error, interim > 0));
+            }
+            // The request's body is still moving towards the pod.
+            Err(_) if record.received.get() != before => continue,
+            Err(_) => {
+                // It may be the connection that leads nowhere; others must not wait for the same.
+                session.give_up();
+                return Err(Fault::of(ProxyError::ResponseTimeout));
+            }
+        };
+        let limits = shard.config.limits.response_head();
+        let (parts, body) = match said {
+            Said::Interim(interim) => (interim.into_parts().0, None),
+            Said::Final(last) => {
+                let (parts, body) = last.into_parts();
+                (parts, Some(body))
+            }
+        };
+        convert::response_head(&parts, head);
+        response.reset();
+        match response.parse(head, asked, &limits) {
+            Ok(Progress::Complete) => {}
+            Ok(Progress::Partial) => return Err(Fault::of(ProxyError::UpstreamStream)),
+            Err(error) => return Err(Fault::of(error.into())),
+        }
+        if let Some(body) = body {
+            return Ok(body);
+        }
+        interim += 1;
+        if interim > MAX_INTERIM {
+            return Err(Fault::of(ProxyError::InterimFlood));
+        }
+        if response.status != 100 {
+            sink.interim(response.status, head, &response.fields).await.map_err(Fault::of)?;
+        }
     }
-    let tcp = dial(shard, endpoint, metrics).await?;
-    let io = HyperIo::new(Socket::Tcp(tcp), None, &shard.buffers);
-    let mut builder = Builder::new(LocalExecutor);
-    builder
-        .timer(TokioTimer)
-        .initial_stream_window_size(256 * 1024)
-        .initial_connection_window_size(4 * 1024 * 1024)
-        .max_header_list_size(64 * 1024);
-    let elsewhere = |error| Failed { error, again: Again::Elsewhere };
-    let handshake = tokio::time::timeout(shard.config.upstream.connect, builder.handshake(io)).await;
-    let (sender, connection) = match handshake {
-        Ok(Ok(made)) => made,
-        Ok(Err(_)) => return Err(elsewhere(ProxyError::UpstreamStream)),
-        Err(_) => return Err(elsewhere(ProxyError::ConnectTimeout)),
-    };
-    tokio::task::spawn_local(async move {
-        // Its requests learn of its end by themselves.
-        let _ = connection.await;
-    });
-    let session = Rc::new(Session { sender, endpoint: std::sync::Arc::clone(endpoint.endpoint()) });
-    shard.sessions.borrow_mut().insert(id, Rc::clone(&session));
-    Ok((session, false))
 }

@@ -1,0 +1,233 @@
+//! TLS clients: rustls over a socket of tokio, trusting everybody and telling what it was shown.
+
+use std::future::poll_fn;
+use std::io::{self, Read, Write};
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::CryptoProvider;
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{ClientConfig, ClientConnection, DigitallySignedStruct, Error, SignatureScheme};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+
+/// Takes any certificate.
+#[derive(Debug)]
+struct Anybody {
+    provider: Arc<CryptoProvider>,
+    schemes: Option<Vec<SignatureScheme>>,
+}
+
+impl ServerCertVerifier for Anybody {
+    fn verify_server_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        let algorithms = &self.provider.signature_verification_algorithms;
+        rustls::crypto::verify_tls12_signature(message, certificate, signed, algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        let algorithms = &self.provider.signature_verification_algorithms;
+        rustls::crypto::verify_tls13_signature(message, certificate, signed, algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.schemes.clone().unwrap_or_else(|| self.provider.signature_verification_algorithms.supported_schemes())
+    }
+}
+
+/// What a client says in its hello.
+#[derive(Clone, Debug, Default)]
+pub struct Hello {
+    /// Protocols, in order; none at all when empty.
+    pub alpn: Vec<&'static str>,
+    /// Signature schemes it can check; all when not given.
+    pub schemes: Option<Vec<SignatureScheme>>,
+    /// Whether it stops at TLS 1.2.
+    pub is_tls12: bool,
+}
+
+impl Hello {
+    /// One that offers this protocol.
+    pub fn of(protocol: &'static str) -> Self {
+        Self { alpn: vec![protocol], ..Self::default() }
+    }
+
+    fn config(&self) -> ClientConfig {
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let verifier = Anybody { provider: Arc::clone(&provider), schemes: self.schemes.clone() };
+        let versions: &[_] = if self.is_tls12 { &[&rustls::version::TLS12] } else { rustls::ALL_VERSIONS };
+        let mut config = ClientConfig::builder_with_provider(provider)
+            .with_protocol_versions(versions)
+            .unwrap()
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(verifier))
+            .with_no_client_auth();
+        config.alpn_protocols = self.alpn.iter().map(|name| name.as_bytes().to_vec()).collect();
+        config
+    }
+}
+
+/// A TLS connection of a client.
+#[derive(Debug)]
+pub struct TlsClient {
+    tcp: TcpStream,
+    session: ClientConnection,
+}
+
+impl TlsClient {
+    /// Shakes hands for `name`: a host name, or an address for no server name at all.
+    pub async fn connect(address: SocketAddr, name: &str, hello: &Hello) -> io::Result<Self> {
+        let tcp = TcpStream::connect(address).await?;
+        tcp.set_nodelay(true)?;
+        let name = ServerName::try_from(name.to_owned()).expect("a name");
+        let session = ClientConnection::new(Arc::new(hello.config()), name).map_err(io::Error::other)?;
+        let mut client = Self { tcp, session };
+        poll_fn(|cx| client.poll_handshake(cx)).await?;
+        Ok(client)
+    }
+
+    /// The certificate that was shown, as DER.
+    pub fn certificate(&self) -> Vec<u8> {
+        self.session.peer_certificates().expect("a certificate")[0].to_vec()
+    }
+
+    /// The DNS names of that certificate.
+    pub fn names(&self) -> Vec<String> {
+        let der = self.certificate();
+        let (_, certificate) = x509_parser::parse_x509_certificate(&der).expect("a certificate");
+        let names = certificate.subject_alternative_name().expect("an extension").expect("names");
+        let names = names.value.general_names.iter().filter_map(|name| match name {
+            x509_parser::extensions::GeneralName::DNSName(name) => Some((*name).to_owned()),
+            _ => None,
+        });
+        names.collect()
+    }
+
+    /// The protocol that was agreed on.
+    pub fn alpn(&self) -> Option<String> {
+        self.session.alpn_protocol().map(|name| String::from_utf8_lossy(name).into_owned())
+    }
+
+    pub fn tcp(&self) -> &TcpStream {
+        &self.tcp
+    }
+
+    fn poll_handshake(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        loop {
+            ready!(self.poll_send(cx))?;
+            if !self.session.is_handshaking() {
+                return Poll::Ready(Ok(()));
+            }
+            if ready!(self.poll_receive(cx))? == 0 {
+                return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into()));
+            }
+        }
+    }
+
+    fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while self.session.wants_write() {
+            ready!(self.tcp.poll_write_ready(cx))?;
+            match self.session.write_tls(&mut Socket(&self.tcp)) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                outcome => drop(outcome?),
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_receive(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        loop {
+            ready!(self.tcp.poll_read_ready(cx))?;
+            match self.session.read_tls(&mut Socket(&self.tcp)) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) => return Poll::Ready(Err(error)),
+                Ok(count) => {
+                    let processed = self.session.process_new_packets();
+                    processed.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
+                    return Poll::Ready(Ok(count));
+                }
+            }
+        }
+    }
+}
+
+impl AsyncRead for TlsClient {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        let mut buffer = vec![0; into.remaining()];
+        loop {
+            match this.session.reader().read(&mut buffer) {
+                Ok(count) => {
+                    into.put_slice(&buffer[..count]);
+                    return Poll::Ready(Ok(()));
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) => return Poll::Ready(Err(error)),
+            }
+            ready!(this.poll_receive(cx))?;
+        }
+    }
+}
+
+impl AsyncWrite for TlsClient {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        ready!(this.poll_send(cx))?;
+        let count = this.session.writer().write(data)?;
+        // What does not leave now leaves with the next write or flush.
+        let _ = this.poll_send(cx)?;
+        Poll::Ready(Ok(count))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.get_mut().poll_send(cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        this.session.send_close_notify();
+        ready!(this.poll_send(cx))?;
+        Pin::new(&mut this.tcp).poll_shutdown(cx)
+    }
+}
+
+struct Socket<'a>(&'a TcpStream);
+
+impl Read for Socket<'_> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        self.0.try_read(into)
+    }
+}
+
+impl Write for Socket<'_> {
+    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
+        self.0.try_write(data)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
