@@ -121,12 +121,12 @@ impl Controller {
     fn publish_everything(&mut self, started: Instant) {
         let (snapshot, findings) = translate::snapshot(&self.input);
         findings.values().flatten().for_each(log);
+        self.metrics.problems_changed([], findings.values().flatten());
         self.problems.0.lock().unwrap_or_else(PoisonError::into_inner).0 = findings;
         let table =
             RouteTable::compile(&snapshot, &mut |spec| resolve(&self.input, &self.registry, &self.metrics, spec));
         self.snapshot = snapshot;
         self.swap(table, Scope::Full, started);
-        self.count_problems();
         self.has_new_certificates = true;
         self.tick();
         self.waiting = None;
@@ -145,10 +145,9 @@ impl Controller {
     /// Translates and compiles these units, and swaps the table if any of them differs.
     fn publish(&mut self, units: &BTreeSet<UnitKey>, started: Instant) {
         let mut next: Option<RouteTable<Target>> = None;
-        let mut have_problems_changed = false;
         for key in units {
             let translated = translate::unit(&self.input, key);
-            have_problems_changed |= self.log_new(key, &translated.problems);
+            self.note_problems(key, &translated.problems);
             let value = translated.value.clone();
             let mut problems = self.problems.0.lock().unwrap_or_else(PoisonError::into_inner);
             let differs = translate::merge(&mut self.snapshot, &mut problems.0, key, translated);
@@ -173,9 +172,6 @@ impl Controller {
                 (_, Value::Host(_) | Value::Nothing) => continue,
             };
         }
-        if have_problems_changed {
-            self.count_problems();
-        }
         if let Some(table) = next {
             self.swap(table, Scope::Units, started);
         }
@@ -195,22 +191,16 @@ impl Controller {
     fn set_source_problems(&self, new: Vec<Problem>) {
         let mut problems = self.problems.0.lock().unwrap_or_else(PoisonError::into_inner);
         new.iter().filter(|problem| !problems.1.contains(problem)).for_each(log);
+        self.metrics.problems_changed(&problems.1, &new);
         problems.1 = new;
-        drop(problems);
-        self.count_problems();
     }
 
-    /// Logs what was not there before; tells whether anything came or went.
-    fn log_new(&self, key: &UnitKey, new: &[Problem]) -> bool {
+    /// Logs and counts the findings that a unit did not have before, and counts those off that it has no more.
+    fn note_problems(&self, key: &UnitKey, new: &[Problem]) {
         let problems = self.problems.0.lock().unwrap_or_else(PoisonError::into_inner);
         let old = problems.0.get(key).map_or(&[][..], Vec::as_slice);
         new.iter().filter(|problem| !old.contains(problem)).for_each(log);
-        old != new
-    }
-
-    fn count_problems(&self) {
-        let problems = self.problems.0.lock().unwrap_or_else(PoisonError::into_inner);
-        self.metrics.set_problems(problems.0.values().flatten().chain(&problems.1));
+        self.metrics.problems_changed(old, new);
     }
 
     /// What need not be done with every change.

@@ -39,4 +39,5 @@ pub use response::{MAX_INTERIM, RequestContext, ResponseError, ResponseHead};
 pub use scan::{Limits, MAX_FIELDS, Progress, SyntaxError};
 pub use span::Span;
 pub use target::TargetForm;
-pub use trailers::{MAX_TRAILER_BYTES, MAX_TRAILER_FIELDS, may_trail};
+pub(crate) use trailers::may_trail;
+pub use trailers::{MAX_TRAILER_BYTES, MAX_TRAILER_FIELDS};

@@ -62,7 +62,7 @@ pub(super) fn judge(line: &[u8]) -> Verdict {
 }
 
 /// Whether a field of this name may travel on behind a body.
-pub fn may_trail(name: &[u8]) -> bool {
+pub(crate) fn may_trail(name: &[u8]) -> bool {
     match FieldKind::of(name) {
         FieldKind::Other => !DENIED.iter().any(|denied| name.eq_ignore_ascii_case(denied)),
         FieldKind::Server | FieldKind::Date => true,

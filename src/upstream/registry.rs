@@ -13,7 +13,7 @@ use crate::observe::Metrics;
 
 /// The living upstreams of the process. Not touched per request.
 pub struct Registry {
-    by_service: DashMap<ObjectName, Vec<Weak<Upstream>>>,
+    by_service: DashMap<ObjectName, Vec<Weak<Upstream>>, foldhash::fast::RandomState>,
     signal: RetirementSignal,
     departures: Arc<Departures>,
     /// Upstreams made so far; what has not departed lives.
@@ -25,7 +25,7 @@ impl Registry {
     /// A registry without upstreams, whose upstreams will be counted here.
     pub fn new(metrics: Arc<Metrics>) -> Self {
         Self {
-            by_service: DashMap::new(),
+            by_service: DashMap::default(),
             signal: RetirementSignal::new(),
             departures: Arc::default(),
             made: AtomicUsize::new(0),

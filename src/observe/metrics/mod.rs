@@ -196,13 +196,22 @@ impl Metrics {
         self.table.changed.set(i64::try_from(unix_seconds(at)).unwrap_or(i64::MAX));
     }
 
-    /// The findings that stand now, all of them.
-    pub fn set_problems<'a>(&self, problems: impl IntoIterator<Item = &'a Problem>) {
-        let mut counts = BTreeMap::new();
-        for problem in problems {
+    /// Findings have gone, and others have come: the difference to those that were counted before.
+    pub fn problems_changed<'a>(
+        &self,
+        gone: impl IntoIterator<Item = &'a Problem>,
+        come: impl IntoIterator<Item = &'a Problem>,
+    ) {
+        let mut counts = self.problems.lock().unwrap_or_else(PoisonError::into_inner);
+        for problem in come {
             *counts.entry((problem.code, problem.severity)).or_default() += 1;
         }
-        *self.problems.lock().unwrap_or_else(PoisonError::into_inner) = counts;
+        for problem in gone {
+            if let Some(count) = counts.get_mut(&(problem.code, problem.severity)) {
+                *count = count.saturating_sub(1);
+            }
+        }
+        counts.retain(|_, count| *count > 0);
     }
 
     /// The certificates that are served now, all of them: Secret and end of validity.

@@ -103,11 +103,10 @@ fn busy() -> (Metrics, Arc<RouteMetrics>, Arc<UpstreamMetrics>) {
     let size = TableSize { hosts: 2, routes: 5, upstreams: 4 };
     metrics.table_published(Scope::Units, Duration::from_micros(300), at, size);
     let (error, warning) = (Severity::Error, Severity::Warning);
-    metrics.set_problems(&[
-        problem(ProblemCode::Conflict, error),
-        problem(ProblemCode::Conflict, error),
-        problem(ProblemCode::UnknownAnnotation, warning),
-    ]);
+    let gone = [problem(ProblemCode::Conflict, error), problem(ProblemCode::InvalidPath, error)];
+    metrics.problems_changed([], &gone);
+    let come = [problem(ProblemCode::Conflict, error), problem(ProblemCode::UnknownAnnotation, warning)];
+    metrics.problems_changed(&gone[1..], &come);
     metrics.set_certificates([(ObjectName::new("shop", "web-tls"), at)]);
     metrics.access_log().0.inc();
     (metrics, route, upstream)
@@ -163,6 +162,7 @@ fn the_text_says_what_was_counted() {
     ] {
         assert_eq!(samples.get(&series), Some(&value), "{series}");
     }
+    assert!(!samples.keys().any(|series| series.contains("InvalidPath")), "what has gone is not shown");
     drop(connection);
     let (samples, _) = parse(&metrics.render());
     assert_eq!(samples[r#"tidegate_connections_open{listener="https"}"#], 0.0);

@@ -29,7 +29,7 @@ const SEND_BUFFER: usize = 64 * 1024;
 const SMALL_FRAMES: usize = 1024 * 1024;
 /// Head bytes that the open streams of a connection may hold; more are refused (CVE-2026-49975 and its kin).
 const HEADS: usize = 1024 * 1024;
-/// How long a connection that was told to end, and has nothing open, may take to go.
+/// How long a connection that was told to end, and has nothing open, may take to go; no longer than a send may.
 const GOODBYE: Duration = Duration::from_secs(5);
 /// How often a connection that is to end is looked at.
 const TICK: Duration = Duration::from_secs(1);
@@ -147,7 +147,7 @@ pub(crate) async fn serve(shard: Rc<Shard>, socket: Socket, peer: Rc<Peer>, firs
                 return close(&mut connection).await;
             }
             Event::Draining => course.is_draining = true,
-            Event::Timer if course.is_given_up(&activity) => return,
+            Event::Timer if course.is_given_up(shard, &activity) => return,
             Event::Timer => {}
         }
         if course.is_to_end(shard, &activity) {
@@ -243,18 +243,22 @@ impl Course {
     }
 
     /// Whether the client had its time to leave.
-    fn is_given_up(&self, activity: &Activity) -> bool {
+    fn is_given_up(&self, shard: &Shard, activity: &Activity) -> bool {
         let since = self.ending_since.map(|since| since.max(activity.idle_since.get()));
-        activity.open.get() == 0 && since.is_some_and(|since| since.elapsed() >= GOODBYE)
+        activity.open.get() == 0 && since.is_some_and(|since| since.elapsed() >= goodbye(shard))
     }
 
     fn next_look(&self, shard: &Shard, activity: &Activity) -> Instant {
         let now = Instant::now();
         if self.is_draining || self.ending_since.is_some() {
-            return now + TICK;
+            return now + goodbye(shard).min(TICK);
         }
         let idle = shard.config.timeouts.idle;
         let idle_since = if activity.open.get() == 0 { activity.idle_since.get() } else { now };
         self.age_end.min(idle_since + idle)
     }
+}
+
+fn goodbye(shard: &Shard) -> Duration {
+    shard.config.timeouts.write.min(GOODBYE)
 }

@@ -110,7 +110,8 @@ async fn exchange_of(
     let started = Instant::now();
     let mut scratch = shard.scratches.take();
     let Scratch { work, .. } = &mut *scratch;
-    let mut sink = H2ClientSink::new(reply, meter, shard.config.timeouts.write);
+    let is_head = parts.method == http::Method::HEAD;
+    let mut sink = H2ClientSink::new(reply, meter, is_head, shard.config.timeouts.write);
     let limits = limits(shard);
     work.request.reset();
     let has_body = !inbox.borrow().is_over();
@@ -152,14 +153,16 @@ struct H2ClientSink {
     head: Option<Response<()>>,
     body: Option<H2Sink>,
     has_responded: bool,
+    is_head: bool,
+    /// Whether the answer has no body, whatever comes.
     is_absent: bool,
     stall: Duration,
 }
 
 impl H2ClientSink {
-    fn new(reply: &Rc<RefCell<Reply>>, meter: &Rc<Meter>, stall: Duration) -> Self {
+    fn new(reply: &Rc<RefCell<Reply>>, meter: &Rc<Meter>, is_head: bool, stall: Duration) -> Self {
         let (reply, meter) = (Rc::clone(reply), Rc::clone(meter));
-        Self { reply, meter, head: None, body: None, has_responded: false, is_absent: false, stall }
+        Self { reply, meter, head: None, body: None, has_responded: false, is_head, is_absent: false, stall }
     }
 
     /// Hands the head over if that was not done.
@@ -204,7 +207,7 @@ impl ClientSink for H2ClientSink {
         if let Some(length) = length {
             add(headers, b"content-length", itoa::Buffer::new().format(length).as_bytes());
         }
-        self.is_absent = answer.framing == Framing::None;
+        self.is_absent = self.is_head || answer.framing == Framing::None;
         self.head = Some(head);
     }
 

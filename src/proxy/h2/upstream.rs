@@ -55,7 +55,7 @@ pub(crate) async fn attempt<S: ClientSource, K: ClientSink>(
     let download = download(shard, &session, answer, response, asked, record, sink);
     if is_bodiless {
         return download.await.map_err(|fault| {
-            let may = fault.is_unseen || (!fault.had_bytes && session.is_reused && is_idempotent);
+            let may = fault.is_unseen || (fault.is_lost && session.is_reused && is_idempotent);
             Failed { error: fault.error, again: afresh(may) }
         });
     }
@@ -67,7 +67,7 @@ pub(crate) async fn attempt<S: ClientSource, K: ClientSink>(
         return match both(upload, download).await {
             (_, Some(Ok(()))) => Ok(()),
             (_, Some(Err(fault))) => {
-                let may = fault.is_unseen || (!fault.had_bytes && session.is_reused && is_idempotent);
+                let may = fault.is_unseen || (fault.is_lost && session.is_reused && is_idempotent);
                 Err(Failed { error: fault.error, again: afresh(may) })
             }
             (_, None) => Err(never(ProxyError::UpstreamStream)),
@@ -107,9 +107,27 @@ async fn open(
 
 struct Fault {
     error: ProxyError,
-    had_bytes: bool,
     /// The pod has certainly not looked at the request.
     is_unseen: bool,
+    /// The connection ended before there was anything of an answer.
+    is_lost: bool,
+}
+
+impl Fault {
+    /// What may not be tried again.
+    fn of(error: ProxyError) -> Self {
+        Self { error, is_unseen: false, is_lost: false }
+    }
+
+    /// A stream or a connection that failed before the final head. What was refused, or came behind the last stream of
+    /// a GOAWAY, was not looked at (RFC 9113 §8.7).
+    fn of_stream(error: &h2::Error, had_bytes: bool) -> Self {
+        let is_refused = error.is_reset() && error.reason() == Some(Reason::REFUSED_STREAM);
+        let is_unseen = error.is_remote() && (error.is_go_away() || is_refused);
+        let is_lost = !is_unseen && !error.is_reset() && !had_bytes;
+        let error = if is_unseen || is_lost { ProxyError::UpstreamClosed } else { ProxyError::UpstreamStream };
+        Self { error, is_unseen, is_lost }
+    }
 }
 
 /// An answer that is waited for.
@@ -143,7 +161,6 @@ async fn download<K: ClientSink>(
     let mut head = Vec::with_capacity(512);
     let body = head_of(shard, session, &mut pending, response, asked, record, sink, &mut head).await?;
     record.head_after.set(Some(started.elapsed()));
-    let fault = |error| Fault { error, had_bytes: true, is_unseen: false };
     record.status.set(response.status);
     sink.respond(&Answer {
         status: response.status,
@@ -154,13 +171,14 @@ async fn download<K: ClientSink>(
         framing: response.framing,
         told_length: response.content_length,
         is_upgrade: false,
-        must_close: false,
+        // A client that wanted another protocol and got none may already be speaking it.
+        must_close: asked.asked_upgrade,
         clock: &shard.clock,
     });
     let patience = Patience { gap: shard.config.timeouts.response_gap, rate: 0 };
     let inbox = Inbox::new(body);
     let mut source = H2Source::of_answer(&inbox, &record.received, patience);
-    reading(&inbox, copy(&mut source, sink, &record.sent, None)).await.map_err(fault)
+    reading(&inbox, copy(&mut source, sink, &record.sent, None)).await.map_err(Fault::of)
 }
 
 /// Waits for the final head, which is then in `head` and `response`, and passes interim ones on.
@@ -177,26 +195,22 @@ async fn head_of<K: ClientSink>(
 ) -> Result<RecvStream, Fault> {
     let mut interim = 0;
     loop {
-        let had_bytes = interim > 0;
-        let fault = |error| Fault { error, had_bytes, is_unseen: false };
         let before = record.received.get();
         let said = tokio::time::timeout(shard.config.timeouts.response, poll_fn(|cx| pending.poll(cx))).await;
         let said = match said {
             Ok(Ok(said)) => said,
             Ok(Err(error)) => {
-                let is_unseen = is_unseen(&error);
-                if is_unseen && !error.is_reset() {
+                if !error.is_reset() {
                     session.give_up();
                 }
-                let error = if is_unseen { ProxyError::UpstreamClosed } else { ProxyError::UpstreamStream };
-                return Err(Fault { error, had_bytes, is_unseen });
+                return Err(Fault::of_stream(&error, interim > 0));
             }
             // The request's body is still moving towards the pod.
             Err(_) if record.received.get() != before => continue,
             Err(_) => {
                 // It may be the connection that leads nowhere; others must not wait for the same.
                 session.give_up();
-                return Err(fault(ProxyError::ResponseTimeout));
+                return Err(Fault::of(ProxyError::ResponseTimeout));
             }
         };
         let limits = shard.config.limits.response_head();
@@ -211,23 +225,18 @@ async fn head_of<K: ClientSink>(
         response.reset();
         match response.parse(head, asked, &limits) {
             Ok(Progress::Complete) => {}
-            Ok(Progress::Partial) => return Err(fault(ProxyError::UpstreamStream)),
-            Err(error) => return Err(fault(error.into())),
+            Ok(Progress::Partial) => return Err(Fault::of(ProxyError::UpstreamStream)),
+            Err(error) => return Err(Fault::of(error.into())),
         }
         if let Some(body) = body {
             return Ok(body);
         }
         interim += 1;
         if interim > MAX_INTERIM {
-            return Err(fault(ProxyError::InterimFlood));
+            return Err(Fault::of(ProxyError::InterimFlood));
         }
         if response.status != 100 {
-            sink.interim(response.status, head, &response.fields).await.map_err(fault)?;
+            sink.interim(response.status, head, &response.fields).await.map_err(Fault::of)?;
         }
     }
-}
-
-/// Whether the pod says that it has not looked at the request (RFC 9113 §8.7).
-fn is_unseen(error: &h2::Error) -> bool {
-    error.is_remote() && (error.is_go_away() || (error.is_reset() && error.reason() == Some(Reason::REFUSED_STREAM)))
 }
