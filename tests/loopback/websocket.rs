@@ -111,7 +111,7 @@ fn rule_67_the_same_over_tls() {
     let server = Tidegate::serve(&manifests);
     run(async {
         let tls = TlsClient::connect(server.https, "a.example", &Hello::of("http/1.1")).await.unwrap();
-        let mut socket = open(tls, "wss://a.example/chat").await;
+        let mut socket = Box::pin(open(tls, "wss://a.example/chat")).await;
         assert_eq!(say(&mut socket, "hello").await, "hello");
         let large = "x".repeat(1_000_000);
         assert!(say(&mut socket, &large).await == large);
