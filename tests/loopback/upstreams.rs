@@ -113,7 +113,7 @@ fn closes_at_the_second() -> Pod {
 }
 
 #[test]
-fn retry_table_a_reused_connection_that_closes_without_an_answer_costs_an_idempotent_request_nothing() {
+fn rule_71_a_reused_connection_that_closes_without_an_answer_costs_an_idempotent_request_nothing() {
     for method in METHODS {
         let pod = closes_at_the_second();
         let server = Tidegate::serve(&Manifests::everything_to(&[pod.address]));
@@ -127,7 +127,7 @@ fn retry_table_a_reused_connection_that_closes_without_an_answer_costs_an_idempo
 }
 
 #[test]
-fn retry_table_it_is_tried_again_only_once() {
+fn rule_71_it_is_tried_again_only_once() {
     let pod = Pod::scripted(|mut connection| {
         while let Some(request) = connection.request() {
             if request.target() == "/second" {
