@@ -1,8 +1,10 @@
 //! A connection to an endpoint: one that waits in the shard's pool, or a new one.
 
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
+use std::mem::MaybeUninit;
 use std::time::Duration;
 
+use socket2::SockRef;
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 
@@ -21,11 +23,14 @@ pub(crate) struct H1Conn {
 
 impl H1Conn {
     /// Whether nothing has arrived since the last answer: neither an end nor bytes nobody asked for.
-    fn is_quiet(&self) -> bool {
+    ///
+    /// What is known from the last look at all sockets is enough where a request may be sent again; otherwise the
+    /// system is asked.
+    fn is_quiet(&self, is_idempotent: bool) -> bool {
+        let is_none = |read: io::Result<usize>| matches!(read, Err(error) if error.kind() == ErrorKind::WouldBlock);
         match &self.socket {
-            Socket::Tcp(tcp) => {
-                matches!(tcp.try_read(&mut [0; 1]), Err(error) if error.kind() == ErrorKind::WouldBlock)
-            }
+            Socket::Tcp(tcp) if is_idempotent => is_none(tcp.try_read(&mut [0; 1])),
+            Socket::Tcp(tcp) => is_none(SockRef::from(tcp).peek(&mut [MaybeUninit::uninit()])),
             Socket::Tls(_) => false,
         }
     }
@@ -44,7 +49,7 @@ pub(crate) async fn obtain(
     if !afresh {
         let max_idle = if is_idempotent { Duration::MAX } else { shard.pool.config().post_idle };
         while let Some(conn) = shard.pool.take(endpoint.endpoint().id(), max_idle, now) {
-            if conn.is_quiet() {
+            if conn.is_quiet(is_idempotent) {
                 return Ok((conn, true));
             }
         }

@@ -41,6 +41,8 @@ pub(crate) struct H1Source<'a> {
     reader: Reader<'a>,
     pool: Rc<BufferPool>,
     buffer: Option<Buffer>,
+    /// What the next buffer must hold: more, once one came full. Bytes.
+    capacity: usize,
     /// Bytes at the start of the buffer that were handed out and go with the next call.
     handed: usize,
     /// What was found to hand out but was not asked for yet; lies within `handed`.
@@ -76,6 +78,7 @@ impl<'a> H1Source<'a> {
             reader,
             pool,
             buffer,
+            capacity: 0,
             handed: 0,
             ready: None,
             frames,
@@ -192,7 +195,8 @@ impl<'a> H1Source<'a> {
             self.judge(ready.map(|ready| ready.map(|()| 1)))?;
         }
         let reader = &mut self.reader;
-        let buffer = self.buffer.get_or_insert_with(|| self.pool.take());
+        let wanted = if self.pool.may_grow() { self.capacity } else { 0 };
+        let buffer = self.buffer.get_or_insert_with(|| self.pool.take_for(wanted));
         buffer.make_room();
         let read = within(self.patience.gap, |cx| reader.poll_read(cx, buffer.space())).await;
         let count = match self.judge(read)? {
@@ -202,8 +206,9 @@ impl<'a> H1Source<'a> {
         let buffer = self.buffer.get_or_insert_with(|| self.pool.take());
         let was_full = buffer.space().len() == count;
         buffer.fill(count);
-        if was_full && self.pool.may_grow() {
-            buffer.grow();
+        if was_full {
+            // Of the next buffer: this one goes back to the pool once it is passed on.
+            self.capacity = buffer.capacity() + 1;
         }
         match asked {
             Some(asked) => self.check_rate(count, asked.elapsed()),
@@ -389,6 +394,7 @@ impl BodySink for H1Sink<'_> {
 
 #[cfg(test)]
 mod tests {
+    use tokio::io::AsyncWriteExt;
     use tokio::net::{TcpListener, TcpStream};
 
     use super::*;
@@ -408,5 +414,28 @@ mod tests {
         }
         assert_eq!(source.check_rate(100, RATE_GRACE), Ok(()));
         assert_eq!(source.check_rate(100, Duration::from_secs(1000)), Err(ProxyError::BodyTimeout));
+    }
+
+    #[tokio::test]
+    async fn a_long_body_that_is_all_there_comes_in_ever_larger_pieces() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut socket = Socket::Tcp(TcpStream::connect(listener.local_addr().unwrap()).await.unwrap());
+        let (mut peer, _) = listener.accept().await.unwrap();
+        let length = 2 << 20;
+        let sent = tokio::spawn(async move { peer.write_all(&vec![b'x'; length]).await.map(|()| peer) });
+        let patience = Patience { gap: Duration::from_secs(30), rate: 0 };
+        let pool = BufferPool::new();
+        let reader = socket.split().0;
+        let framing = Framing::Length(length as u64);
+        let mut source = H1Source::new(reader, &pool, None, framing, Side::Upstream, patience);
+        let (mut total, mut largest) = (0, 0);
+        while let Some(piece) = source.chunk().await.unwrap() {
+            total += piece.len();
+            largest = largest.max(piece.len());
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(total, length);
+        assert!(largest > 64 * 1024, "{largest}");
+        drop(sent.await.unwrap().unwrap());
     }
 }

@@ -21,7 +21,7 @@ use super::scratch::{Scratch, Work};
 use super::shard::Shard;
 use super::socket::{Reader, Socket, until};
 use crate::http1::{Field, Method, Progress, RequestError, SyntaxError, Version, writer};
-use crate::lifecycle::Phase;
+use crate::lifecycle::{DrainWatch, Phase};
 
 /// What is read and thrown away of a body nobody took, at most, to keep the connection. Bytes.
 pub(crate) const DRAINED_BYTES: u64 = 64 * 1024;
@@ -129,7 +129,7 @@ async fn request(
         Ok(Some(buffer)) => buffer,
         Ok(None) => return After::Close,
         Err(error) => {
-            let mut sink = H1ClientSink::new(sink, None, true);
+            let mut sink = H1ClientSink::new(sink, &shard.drain, None, true);
             refuse(shard, peer, work, started, error, &mut sink).await;
             return After::Linger;
         }
@@ -137,10 +137,10 @@ async fn request(
     let head = &work.request;
     let (framing, asked) = (head.framing, Asked { version: head.version, is_head: head.method == Method::Head });
     let accepts_trailers = head.accepts_trailers;
-    let close = is_last || !head.keep_alive || shard.drain.is_draining();
+    let close = is_last || !head.keep_alive;
     let patience = Patience { gap: shard.config.timeouts.body_gap, rate: shard.config.timeouts.body_rate };
     let mut source = H1Source::new(reader, &shard.buffers, Some(buffer), framing, Side::Client, patience);
-    let mut sink = H1ClientSink::new(sink, Some(asked), close);
+    let mut sink = H1ClientSink::new(sink, &shard.drain, Some(asked), close);
     sink.accepts_trailers = accepts_trailers;
     let walk = Walk::new(shard, peer, work, started);
     let outcome = exchange(walk, &mut source, &mut sink).await;
@@ -241,6 +241,7 @@ impl ClientSource for H1Source<'_> {
 /// The way back over HTTP/1.
 pub(crate) struct H1ClientSink<'a> {
     sink: H1Sink<'a>,
+    drain: &'a DrainWatch,
     /// The request; `None` when it could not be understood.
     asked: Option<Asked>,
     /// Whether the connection closes after this answer.
@@ -254,9 +255,10 @@ pub(crate) struct H1ClientSink<'a> {
 }
 
 impl<'a> H1ClientSink<'a> {
-    fn new(sink: H1Sink<'a>, asked: Option<Asked>, close: bool) -> Self {
+    fn new(sink: H1Sink<'a>, drain: &'a DrainWatch, asked: Option<Asked>, close: bool) -> Self {
         Self {
             sink,
+            drain,
             asked,
             close,
             accepts_trailers: false,
@@ -270,6 +272,8 @@ impl<'a> H1ClientSink<'a> {
 impl ClientSink for H1ClientSink<'_> {
     fn respond(&mut self, answer: &Answer<'_>) {
         self.responded = true;
+        // Asked now and not when the request came: a drain may have begun since.
+        self.close |= self.drain.is_draining();
         self.sink.begin();
         let written = write_head(self.sink.staged(), answer, self.asked.unwrap_or_default(), self.close);
         self.close = written.close;
