@@ -4,7 +4,7 @@ use std::io::{self, ErrorKind};
 use std::mem::MaybeUninit;
 use std::time::Duration;
 
-use socket2::SockRef;
+use socket2::{SockRef, TcpKeepalive};
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 
@@ -14,6 +14,10 @@ use super::shard::Shard;
 use super::socket::Socket;
 use crate::observe::UpstreamMetrics;
 use crate::upstream::InFlight;
+
+/// Probing of pods that are silent within a request.
+const KEEPALIVE: TcpKeepalive =
+    TcpKeepalive::new().with_time(Duration::from_secs(60)).with_interval(Duration::from_secs(15));
 
 /// An HTTP/1 connection to an endpoint, between two requests.
 pub(crate) struct H1Conn {
@@ -65,6 +69,8 @@ pub(crate) async fn dial(shard: &Shard, endpoint: &InFlight, metrics: &UpstreamM
     let error = match tokio::time::timeout(shard.config.upstream.connect, TcpStream::connect(address)).await {
         Ok(Ok(tcp)) => {
             let _ = tcp.set_nodelay(true);
+            // A pod whose node has vanished says nothing: a tunnel to it would wait for an hour.
+            let _ = SockRef::from(&tcp).set_tcp_keepalive(&KEEPALIVE);
             endpoint.endpoint().connect_succeeded();
             metrics.connected();
             return Ok(tcp);
