@@ -159,8 +159,8 @@ fn a_removed_h2c_endpoint_finishes_what_it_has_and_gets_nothing_more() {
     let mut waiting = Vec::new();
     eventually("the new endpoint", || {
         let mut client = server.connect();
-        client.send(get("a.example", "/"));
         let calls = (old.calls(), new.calls());
+        client.send(get("a.example", "/"));
         eventually("a call", || ((old.calls(), new.calls()) != calls).then_some(()));
         waiting.push(client);
         (new.calls() > 0).then_some(())
