@@ -52,8 +52,4 @@ bench: ## Measure: cargo benches, then scripts/bench against HAProxy if it is th
 
 fuzz: ## Run each fuzz target for FUZZ_SECONDS (60)
 	@scripts/setup fuzz
-	@shopt -s nullglob; for target in fuzz/fuzz_targets/*.rs; do \
-	  name=$$(basename $$target .rs); echo "fuzz: $$name, $(FUZZ_SECONDS) s"; mkdir -p fuzz/corpus/$$name; \
-	  cargo +nightly fuzz run $$name fuzz/corpus/$$name fuzz/seeds/$$name*/ -- \
-	    -max_total_time=$(FUZZ_SECONDS) -print_final_stats=1 || exit 1; \
-	done
+	@FUZZ_SECONDS=$(FUZZ_SECONDS) scripts/fuzz

@@ -51,19 +51,7 @@ pub(crate) async fn answer<'a, K: ClientSink>(
     record.head_after.set(Some(started.elapsed()));
     let fault = |error| AnswerFault { error, had_bytes: true };
     record.status.set(response.status);
-    sink.respond(&Answer {
-        status: response.status,
-        reason: response.reason.of(buffer.data()),
-        bytes: buffer.data(),
-        fields: &response.fields,
-        lines: &[],
-        framing: response.framing,
-        told_length: response.content_length,
-        is_upgrade: response.upgrade.is_some(),
-        // A client that wanted another protocol and got none may already be speaking it.
-        must_close: request.asked_upgrade && response.upgrade.is_none(),
-        clock: &shard.clock,
-    });
+    sink.respond(&Answer::of_pod(response, buffer.data(), request, &shard.clock));
     let keep = response
         .keep_alive
         .then(|| response.idle_timeout(buffer.data()).map(|seconds| Duration::from_secs(u64::from(seconds))))

@@ -3,7 +3,7 @@
 use super::body::{BodySink, BodySource};
 use super::clock::Clock;
 use super::error::ProxyError;
-use crate::http1::{Field, Framing};
+use crate::http1::{Field, Framing, RequestContext, ResponseHead};
 
 /// The body of a request.
 pub(crate) trait ClientSource: BodySource {
@@ -56,4 +56,28 @@ pub(crate) struct Answer<'a> {
     pub must_close: bool,
     /// For answers without a date.
     pub clock: &'a Clock,
+}
+
+impl<'a> Answer<'a> {
+    /// A pod's answer, whose head lies in `bytes`.
+    pub(crate) fn of_pod(
+        response: &'a ResponseHead,
+        bytes: &'a [u8],
+        request: RequestContext,
+        clock: &'a Clock,
+    ) -> Self {
+        Self {
+            status: response.status,
+            reason: response.reason.of(bytes),
+            bytes,
+            fields: &response.fields,
+            lines: &[],
+            framing: response.framing,
+            told_length: response.content_length,
+            is_upgrade: response.upgrade.is_some(),
+            // A client that wanted another protocol and got none may already be speaking it.
+            must_close: request.asked_upgrade && response.upgrade.is_none(),
+            clock,
+        }
+    }
 }

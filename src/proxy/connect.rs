@@ -1,8 +1,10 @@
 //! A connection to an endpoint: one that waits in the shard's pool, or a new one.
 
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
+use std::mem::MaybeUninit;
 use std::time::Duration;
 
+use socket2::{SockRef, TcpKeepalive};
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 
@@ -13,6 +15,10 @@ use super::socket::Socket;
 use crate::observe::UpstreamMetrics;
 use crate::upstream::InFlight;
 
+/// Probing of pods that are silent within a request.
+const KEEPALIVE: TcpKeepalive =
+    TcpKeepalive::new().with_time(Duration::from_secs(60)).with_interval(Duration::from_secs(15));
+
 /// An HTTP/1 connection to an endpoint, between two requests.
 pub(crate) struct H1Conn {
     /// The connection.
@@ -21,11 +27,14 @@ pub(crate) struct H1Conn {
 
 impl H1Conn {
     /// Whether nothing has arrived since the last answer: neither an end nor bytes nobody asked for.
-    fn is_quiet(&self) -> bool {
+    ///
+    /// What is known from the last look at all sockets is enough where a request may be sent again; otherwise the
+    /// system is asked.
+    fn is_quiet(&self, is_idempotent: bool) -> bool {
+        let is_none = |read: io::Result<usize>| matches!(read, Err(error) if error.kind() == ErrorKind::WouldBlock);
         match &self.socket {
-            Socket::Tcp(tcp) => {
-                matches!(tcp.try_read(&mut [0; 1]), Err(error) if error.kind() == ErrorKind::WouldBlock)
-            }
+            Socket::Tcp(tcp) if is_idempotent => is_none(tcp.try_read(&mut [0; 1])),
+            Socket::Tcp(tcp) => is_none(SockRef::from(tcp).peek(&mut [MaybeUninit::uninit()])),
             Socket::Tls(_) => false,
         }
     }
@@ -44,7 +53,7 @@ pub(crate) async fn obtain(
     if !afresh {
         let max_idle = if is_idempotent { Duration::MAX } else { shard.pool.config().post_idle };
         while let Some(conn) = shard.pool.take(endpoint.endpoint().id(), max_idle, now) {
-            if conn.is_quiet() {
+            if conn.is_quiet(is_idempotent) {
                 return Ok((conn, true));
             }
         }
@@ -60,6 +69,8 @@ pub(crate) async fn dial(shard: &Shard, endpoint: &InFlight, metrics: &UpstreamM
     let error = match tokio::time::timeout(shard.config.upstream.connect, TcpStream::connect(address)).await {
         Ok(Ok(tcp)) => {
             let _ = tcp.set_nodelay(true);
+            // A pod whose node has vanished says nothing: a tunnel to it would wait for an hour.
+            let _ = SockRef::from(&tcp).set_tcp_keepalive(&KEEPALIVE);
             endpoint.endpoint().connect_succeeded();
             metrics.connected();
             return Ok(tcp);

@@ -178,3 +178,81 @@ impl ProxyError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http1::{AuthorityError, FramingError, SyntaxError};
+
+    /// One of each kind, and of what is within.
+    fn all() -> Vec<ProxyError> {
+        use ProxyError::*;
+        vec![
+            Request(RequestError::Syntax(SyntaxError::BareLf)),
+            Request(RequestError::Syntax(SyntaxError::TooLarge)),
+            Request(RequestError::Syntax(SyntaxError::LongStartLine)),
+            Request(RequestError::Framing(FramingError::LengthAndCoding)),
+            Request(RequestError::Framing(FramingError::CodingUnsupported)),
+            Request(RequestError::Authority(AuthorityError::Port)),
+            Request(RequestError::Expectation),
+            Request(RequestError::Version),
+            Request(RequestError::MethodNotAllowed),
+            HeadTimeout,
+            PathInvalid,
+            PathAmbiguous,
+            Misdirected,
+            BodyTooLarge,
+            RequestBody(ChunkError::Size),
+            BodyTimeout,
+            ClientClosed,
+            ClientStalled,
+            MethodNotAllowed,
+            NoRoute,
+            BackendUnavailable,
+            NoEndpoints,
+            ConnectRefused,
+            ConnectTimeout,
+            UpstreamClosed,
+            UpstreamTruncated,
+            Response(ResponseError::Status),
+            InterimFlood,
+            ResponseBody(ChunkError::DataEnd),
+            UpstreamStream,
+            ResponseTimeout,
+            ResponseStalled,
+            UpstreamStalled,
+        ]
+    }
+
+    #[test]
+    fn every_error_has_a_status_that_says_whose_fault_it_is() {
+        for error in all() {
+            let is_right = match (error.side(), error.status()) {
+                // What HTTP has and we have not, RFC 9110 counts to the server's errors.
+                (Side::Client, status) => (400..500).contains(&status) || matches!(status, 501 | 505),
+                (Side::Upstream, status) => matches!(status, 502 | 504),
+                (Side::Internal, status) => matches!(status, 404 | 503),
+            };
+            assert!(is_right, "{error:?}");
+        }
+    }
+
+    #[test]
+    fn every_status_is_one_of_those_documented() {
+        let mut statuses: Vec<_> = all().iter().map(ProxyError::status).collect();
+        statuses.sort_unstable();
+        statuses.dedup();
+        assert_eq!(statuses, [400, 404, 405, 408, 413, 414, 417, 421, 431, 499, 501, 502, 503, 504, 505]);
+    }
+
+    #[test]
+    fn every_error_has_a_reason_for_machines_and_a_text_for_people() {
+        for error in all() {
+            let (reason, text) = (error.reason(), error.to_string());
+            assert!(!reason.is_empty() && reason.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'));
+            // It is put into a line of plain text.
+            assert!(text.len() > 10 && text.bytes().all(|byte| (b' '..0x7f).contains(&byte)), "{text}");
+            assert!(!text.ends_with('.') && text.starts_with(|first: char| first.is_ascii_alphabetic()), "{text}");
+        }
+    }
+}

@@ -162,3 +162,6 @@ pub(crate) fn generate_id(work: &mut Work, random: u128) {
     work.request_id.clear();
     work.request_id.push_str(std::str::from_utf8(&text).unwrap_or_default());
 }
+
+#[cfg(test)]
+mod tests;

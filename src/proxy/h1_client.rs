@@ -13,14 +13,15 @@ use super::buffers::Buffer;
 use super::client::{Answer, ClientSink, ClientSource};
 use super::error::{ProxyError, Side};
 use super::exchange::{Walk, exchange, refuse};
+use super::h1_answer::{Asked, travels, write_head};
 use super::h1_body::{Frame, H1Sink, H1Source, Patience};
 use super::listener::FirstBytes;
 use super::peer::Peer;
 use super::scratch::{Scratch, Work};
 use super::shard::Shard;
 use super::socket::{Reader, Socket, until};
-use crate::http1::{Field, FieldKind, Framing, Progress, RequestError, SyntaxError, Version, writer};
-use crate::lifecycle::Phase;
+use crate::http1::{Field, Method, Progress, RequestError, SyntaxError, Version, writer};
+use crate::lifecycle::{DrainWatch, Phase};
 
 /// What is read and thrown away of a body nobody took, at most, to keep the connection. Bytes.
 pub(crate) const DRAINED_BYTES: u64 = 64 * 1024;
@@ -128,18 +129,18 @@ async fn request(
         Ok(Some(buffer)) => buffer,
         Ok(None) => return After::Close,
         Err(error) => {
-            let mut sink = H1ClientSink::new(sink, None, true);
+            let mut sink = H1ClientSink::new(sink, &shard.drain, None, true);
             refuse(shard, peer, work, started, error, &mut sink).await;
             return After::Linger;
         }
     };
     let head = &work.request;
-    let (version, framing, method_is_head) = (head.version, head.framing, head.method == crate::http1::Method::Head);
+    let (framing, asked) = (head.framing, Asked { version: head.version, is_head: head.method == Method::Head });
     let accepts_trailers = head.accepts_trailers;
-    let close = is_last || !head.keep_alive || shard.drain.is_draining();
+    let close = is_last || !head.keep_alive;
     let patience = Patience { gap: shard.config.timeouts.body_gap, rate: shard.config.timeouts.body_rate };
     let mut source = H1Source::new(reader, &shard.buffers, Some(buffer), framing, Side::Client, patience);
-    let mut sink = H1ClientSink::new(sink, Some((version, method_is_head)), close);
+    let mut sink = H1ClientSink::new(sink, &shard.drain, Some(asked), close);
     sink.accepts_trailers = accepts_trailers;
     let walk = Walk::new(shard, peer, work, started);
     let outcome = exchange(walk, &mut source, &mut sink).await;
@@ -240,8 +241,9 @@ impl ClientSource for H1Source<'_> {
 /// The way back over HTTP/1.
 pub(crate) struct H1ClientSink<'a> {
     sink: H1Sink<'a>,
-    /// Version of the request and whether it was HEAD; `None` when it could not be understood.
-    request: Option<(Version, bool)>,
+    drain: &'a DrainWatch,
+    /// The request; `None` when it could not be understood.
+    asked: Option<Asked>,
     /// Whether the connection closes after this answer.
     close: bool,
     /// Whether trailers are passed on (`TE: trailers`).
@@ -253,10 +255,11 @@ pub(crate) struct H1ClientSink<'a> {
 }
 
 impl<'a> H1ClientSink<'a> {
-    fn new(sink: H1Sink<'a>, request: Option<(Version, bool)>, close: bool) -> Self {
+    fn new(sink: H1Sink<'a>, drain: &'a DrainWatch, asked: Option<Asked>, close: bool) -> Self {
         Self {
             sink,
-            request,
+            drain,
+            asked,
             close,
             accepts_trailers: false,
             ends_with_connection: false,
@@ -264,80 +267,27 @@ impl<'a> H1ClientSink<'a> {
             was_tunnel: false,
         }
     }
-
-    /// Decides the framing towards the client and writes its field.
-    fn frame(&mut self, answer: &Answer<'_>) -> Frame {
-        let (version, is_head) = self.request.unwrap_or((Version::Http11, false));
-        let out = self.sink.staged();
-        match answer.framing {
-            Framing::None => {
-                if let Some(length) = answer.told_length
-                    && answer.status != 204
-                    && !answer.is_upgrade
-                {
-                    writer::framing_field(out, Framing::Length(length));
-                }
-                Frame::Absent
-            }
-            Framing::Length(_) => {
-                writer::framing_field(out, answer.framing);
-                if is_head { Frame::Absent } else { Frame::Plain }
-            }
-            Framing::Chunked | Framing::UntilClose if version == Version::Http11 => {
-                writer::framing_field(out, Framing::Chunked);
-                if is_head { Frame::Absent } else { Frame::Chunked }
-            }
-            Framing::Chunked | Framing::UntilClose => {
-                self.close = true;
-                self.ends_with_connection = !is_head;
-                if is_head { Frame::Absent } else { Frame::Plain }
-            }
-        }
-    }
 }
 
 impl ClientSink for H1ClientSink<'_> {
     fn respond(&mut self, answer: &Answer<'_>) {
         self.responded = true;
-        self.close |= answer.must_close;
-        self.ends_with_connection = false;
+        // Asked now and not when the request came: a drain may have begun since.
+        self.close |= self.drain.is_draining();
         self.sink.begin();
-        let out = self.sink.staged();
-        writer::status_line(out, answer.status, answer.reason);
-        let (mut has_server, mut has_date) = (false, false);
-        writer::copy_fields(out, answer.bytes, answer.fields, |field| {
-            has_server |= field.kind == FieldKind::Server;
-            has_date |= field.kind == FieldKind::Date;
-            !field.hop && returns(field.kind)
-        });
-        out.extend_from_slice(answer.lines);
-        if !has_server && !answer.is_upgrade {
-            out.extend_from_slice(b"server: tidegate\r\n");
-        }
-        if !has_date && !answer.is_upgrade {
-            writer::field(out, b"date", answer.clock.date().as_bytes());
-        }
-        let frame = self.frame(answer);
-        self.sink.set_frame(frame);
-        let is_http10 = self.request.is_some_and(|(version, _)| version == Version::Http10);
-        let out = self.sink.staged();
-        if answer.is_upgrade {
-            out.extend_from_slice(b"connection: upgrade\r\nupgrade: websocket\r\n");
-        } else if self.close {
-            out.extend_from_slice(b"connection: close\r\n");
-        } else if is_http10 {
-            out.extend_from_slice(b"connection: keep-alive\r\n");
-        }
-        out.extend_from_slice(writer::HEAD_END);
+        let written = write_head(self.sink.staged(), answer, self.asked.unwrap_or_default(), self.close);
+        self.close = written.close;
+        self.ends_with_connection = written.ends_with_connection;
+        self.sink.set_frame(written.frame);
     }
 
     async fn interim(&mut self, status: u16, bytes: &[u8], fields: &[Field]) -> Result<(), ProxyError> {
-        if self.request.is_none_or(|(version, _)| version == Version::Http10) {
+        if self.asked.is_none_or(|asked| asked.version == Version::Http10) {
             return Ok(());
         }
         let out = self.sink.staged();
         writer::status_line(out, status, writer::reason(status).as_bytes());
-        writer::copy_fields(out, bytes, fields, |field| !field.hop && returns(field.kind));
+        writer::copy_fields(out, bytes, fields, travels);
         out.extend_from_slice(writer::HEAD_END);
         self.sink.flush().await
     }
@@ -350,11 +300,6 @@ impl ClientSink for H1ClientSink<'_> {
         self.was_tunnel = true;
         self.sink.become_tunnel();
     }
-}
-
-/// Whether an answer's field travels on to the client.
-fn returns(kind: FieldKind) -> bool {
-    kind != FieldKind::ContentLength && (!kind.is_hop_by_hop() || kind == FieldKind::ProxyAuthenticate)
 }
 
 impl BodySink for H1ClientSink<'_> {

@@ -26,6 +26,8 @@ use crate::observe::{Handshake, Listener};
 const BACKLOG: i32 = 4096;
 /// Rest after the system refused us a connection (no file descriptors left): trying at once would only spin.
 const REST: Duration = Duration::from_millis(50);
+/// How often that is said while it lasts.
+const REMINDER: Duration = Duration::from_secs(60);
 /// What an HTTP/2 client begins with (RFC 9113 §3.4).
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
@@ -84,6 +86,7 @@ pub(crate) async fn run(shard: Rc<Shard>, listener: StdListener, speaks: Speaks)
         tokio::task::spawn_local(connection);
     };
     let mut closing = std::pin::pin!(shard.drain.reached(Phase::Closing));
+    let mut said = None;
     loop {
         if shard.connections.open() >= shard.config.limits.connections {
             tokio::select! {
@@ -100,7 +103,10 @@ pub(crate) async fn run(shard: Rc<Shard>, listener: StdListener, speaks: Speaks)
             // The client has gone already.
             Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
             Err(error) => {
-                tracing::warn!(%error, "cannot accept connections, resting");
+                if said.is_none_or(|said: Instant| said.elapsed() >= REMINDER) {
+                    said = Some(Instant::now());
+                    tracing::warn!(%error, "cannot accept connections; trying on");
+                }
                 tokio::time::sleep(REST).await;
             }
         }

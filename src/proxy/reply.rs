@@ -96,3 +96,6 @@ async fn send<K: ClientSink>(
     sink.end(&[]).await?;
     Ok(body.len() as u64)
 }
+
+#[cfg(test)]
+mod tests;

@@ -97,7 +97,9 @@ fn both_directions_move_at_the_same_time() {
                 break;
             }
         }
-        let _ = connection.request();
+        while connection.request().is_some() {
+            connection.send("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nnext");
+        }
     });
     let server = Tidegate::serve(&Manifests::everything_to(&[pod.address]));
     let mut client = server.connect();
@@ -110,8 +112,9 @@ fn both_directions_move_at_the_same_time() {
     }
     client.send("0\r\n\r\n");
     assert_eq!(client.exactly(5).unwrap(), b"0\r\n\r\n");
-    // And the connection goes on.
-    client.send(get("a", "/next"));
+    // And both connections go on.
+    assert_eq!(client.ask(get("a", "/next")).text(), "next");
+    assert_eq!(pod.connections(), 1);
 }
 
 #[test]
@@ -197,7 +200,8 @@ fn f26_a_slow_pod_holds_the_client_back() {
 #[test]
 fn b07_an_answer_before_the_end_of_the_body_reaches_the_client() {
     for (status, closes) in [("200 OK", false), ("401 Unauthorized", true), ("413 Content Too Large", true)] {
-        let answer = format!("HTTP/1.1 {status}\r\nContent-Length: 5\r\n\r\nearly");
+        let connection = if closes { "close" } else { "keep-alive" };
+        let answer = format!("HTTP/1.1 {status}\r\nConnection: {connection}\r\nContent-Length: 5\r\n\r\nearly");
         let pod = Pod::scripted(move |mut connection| {
             if connection.head().is_err() {
                 return;
@@ -228,7 +232,7 @@ fn b07_an_answer_before_the_end_of_the_body_reaches_the_client() {
 fn b07_an_early_answer_to_a_client_that_sends_everything_first_is_not_lost() {
     let pod = Pod::scripted(|mut connection| {
         let _ = connection.head();
-        connection.send("HTTP/1.1 401 Unauthorized\r\nContent-Length: 5\r\n\r\nearly");
+        connection.send("HTTP/1.1 401 Unauthorized\r\nConnection: close\r\nContent-Length: 5\r\n\r\nearly");
     });
     let server = Tidegate::serve(&Manifests::everything_to(&[pod.address]));
     for size in [100, 10_000, 1 << 20] {
@@ -289,4 +293,25 @@ fn small_bodies_come_with_their_head_in_one_segment() {
         assert_eq!(client.ask("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nbody").text(), "ok");
         assert!(told.recv_timeout(DEADLINE).unwrap().ends_with(b"\r\n\r\nbody"));
     }
+}
+
+#[test]
+fn b04_a_hundred_thousand_chunks_of_one_byte_pass_in_both_directions() {
+    let chunks = Arc::new("1\r\nx\r\n".repeat(100_000) + "0\r\n\r\n");
+    let pod = {
+        let chunks = Arc::clone(&chunks);
+        Pod::scripted(move |mut connection| {
+            while let Some(request) = connection.request() {
+                assert_eq!(request.body.len(), 100_000);
+                connection.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
+                connection.send(chunks.as_bytes());
+            }
+        })
+    };
+    let server = Tidegate::serve(&Manifests::everything_to(&[pod.address]));
+    let mut client = server.connect();
+    client.send("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n");
+    client.send(chunks.as_bytes());
+    let answer = client.answer();
+    assert_eq!((answer.body.len(), answer.end), (100_000, BodyEnd::Chunked));
 }

@@ -360,7 +360,10 @@ fn f61_c07_small_messages_to_a_stalled_pod_do_not_end_the_connection() {
     let (go, going) = std::sync::mpsc::channel::<()>();
     let going = std::sync::Mutex::new(going);
     let pod = Pod::scripted(move |mut connection| {
-        connection.head().unwrap();
+        let mut request = Vec::new();
+        while !request.ends_with(b"\r\n\r\n") {
+            request.extend(connection.exactly(1).unwrap());
+        }
         going.lock().unwrap().recv().unwrap();
         let mut body = 0;
         loop {
@@ -379,18 +382,36 @@ fn f61_c07_small_messages_to_a_stalled_pod_do_not_end_the_connection() {
     let mut client = FrameClient::connect(server.http);
     client.request(1, 0, &pseudo("POST", "a.example", "/"));
     pod.wait_for_connections(1);
-    // 20,000 messages of 5 bytes: 100 KB of payload, within the window; unread, they would be charged 5 MB.
+    // Fills the sockets on the way until the window is not given back any more: half of it is the most that is held
+    // back otherwise.
+    let (mut sent, mut given_back) = (0_usize, 0_usize);
+    while sent - given_back <= 144 * 1024 {
+        client.send(DATA, 0, 1, &[b'x'; 16 * 1024]);
+        client.send(PING, 0, 0, b"tidegate");
+        sent += 16 * 1024;
+        loop {
+            let frame = client.frame().unwrap();
+            if frame.kind == WINDOW_UPDATE && frame.stream == 1 {
+                given_back += u32::from_be_bytes(frame.payload[..4].try_into().unwrap()) as usize;
+            }
+            if frame.kind == PING {
+                break;
+            }
+        }
+    }
+    // 16,000 messages of 5 bytes: 80 KB, within the window. Unread, they would be charged 4 MB.
     let messages: Vec<u8> =
         std::iter::repeat_n(crate::support::frames::frame(DATA, 0, 1, b"12345"), 1_000).flatten().collect();
-    for _ in 0..20 {
+    for _ in 0..16 {
         client.wire.send(&messages);
+        sent += 5_000;
     }
     client.ping();
     go.send(()).unwrap();
     client.send(DATA, END_STREAM, 1, b"");
     assert_eq!(client.head(1).status(), 200);
     let answer = client.wait_for("the body", |frame| frame.kind == DATA);
-    assert_eq!(String::from_utf8_lossy(&answer.payload), "100000");
+    assert_eq!(String::from_utf8_lossy(&answer.payload), sent.to_string());
 }
 
 #[test]

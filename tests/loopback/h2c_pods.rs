@@ -219,8 +219,9 @@ fn by_hand(first: impl Fn(&mut PodConnection, u32) -> bool + Send + Sync + 'stat
             match (incoming.kind, incoming.flags & ACK) {
                 (SETTINGS, 0) => {}
                 (HEADERS, _) if !had_first.swap(true, Ordering::SeqCst) => {
-                    if !first(&mut connection, incoming.stream) {
-                        return;
+                    match first(&mut connection, incoming.stream) {
+                        true => {}
+                        false => return,
                     }
                 }
                 // 0x88 is `:status: 200`.

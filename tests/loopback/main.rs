@@ -1,7 +1,7 @@
 //! Black box over loopback: Tidegate in process between raw clients and scripted pods. Test names carry the rule of
 //! the semantics notes, or the class of the reliability notes, that they show.
 
-#![allow(clippy::unwrap_used, reason = "they are tests")]
+#![allow(clippy::unwrap_used, clippy::large_futures, clippy::collapsible_match, reason = "they are tests")]
 
 #[path = "../support/mod.rs"]
 mod support;
@@ -15,10 +15,13 @@ mod h2;
 mod h2_course;
 mod h2_hostile;
 mod h2c_pods;
+mod live;
 mod own_answers;
 mod paths;
 mod redirect;
 mod refused;
 mod responses;
 mod timeouts;
+mod tls;
 mod upstreams;
+mod websocket;

@@ -99,3 +99,29 @@ fn errors_tell_nothing_that_the_client_sent() {
         assert!(!answer.text().contains("script") && !answer.to_string().contains("script"), "{answer}");
     }
 }
+
+#[test]
+fn e7_what_clients_invent_does_not_become_series() {
+    let server = Tidegate::serve(&Manifests::new().ingress("one", Some("shop.example"), &[("/", "Prefix", "web")]));
+    let send = |from: usize| {
+        let mut client = server.connect();
+        for index in from..from + 100 {
+            let request =
+                format!("M{index} /p{index}?q{index} HTTP/1.1\r\nHost: h{index}.example\r\nX-{index}: y\r\n\r\n");
+            assert_eq!(client.ask(request).status(), 404);
+            assert_eq!(client.ask(get("shop.example", &format!("/{index}"))).status(), 503);
+            server.ask(format!("GET /{index} HTTP/1.{index}\r\nHost: a\r\n\r\n"));
+        }
+    };
+    let series = || {
+        let text = server.admin("/metrics").text();
+        text.lines()
+            .filter(|line| !line.starts_with('#'))
+            .map(|line| line.split(' ').next().unwrap_or_default().to_owned())
+            .collect::<Vec<_>>()
+    };
+    send(100);
+    let before = series();
+    send(1000);
+    assert_eq!(series(), before);
+}

@@ -266,6 +266,21 @@ fn bodies_arrive_piece_by_piece_as_the_pod_sends_them() {
 }
 
 #[test]
+fn b20_the_head_of_an_answer_may_have_64_kib_and_128_fields() {
+    let head = |bytes: usize| {
+        let empty = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nX: \r\n\r\n".len();
+        format!("HTTP/1.1 200 OK\r\nContent-Length: 0\r\nX: {}\r\n\r\n", "y".repeat(bytes - empty))
+    };
+    let fields = |count: usize| format!("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n{}\r\n", "X: y\r\n".repeat(count - 1));
+    for (response, status) in
+        [(head(64 << 10), 200), (head((64 << 10) + 1), 502), (fields(128), 200), (fields(129), 502)]
+    {
+        let (_pod, server) = served(response);
+        assert_eq!(ask(&server, "GET", "1.1").status(), status);
+    }
+}
+
+#[test]
 fn limits_of_requests_do_not_bind_answers() {
     let pod = Pod::answering(format!("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n{}\r\n", "X: y\r\n".repeat(100)));
     let options = ["--max-head-fields", "5", "--max-head-bytes", "1KiB", "--max-body-bytes", "1"];

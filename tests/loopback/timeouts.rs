@@ -97,7 +97,7 @@ fn e1_a_body_that_stops_arriving_is_408_and_the_pod_does_not_take_it_for_whole()
         assert_eq!((answer.status(), answer.field("connection")), (408, Some("close")), "{part:?}");
         client.expect_end();
     }
-    assert_eq!(pod.connections(), 3);
+    pod.wait_for_connections(3);
 }
 
 #[test]

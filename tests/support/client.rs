@@ -15,6 +15,11 @@ impl Client {
         Self(Wire::new(TcpStream::connect_timeout(&address, DEADLINE).expect("Tidegate accepts connections")))
     }
 
+    /// The same where there may be nobody to accept it.
+    pub fn try_connect(address: SocketAddr) -> Option<Self> {
+        TcpStream::connect_timeout(&address, DEADLINE).ok().map(|stream| Self(Wire::new(stream)))
+    }
+
     /// The bare connection.
     pub fn into_wire(self) -> Wire {
         self.0

@@ -110,6 +110,17 @@ impl Manifests {
     /// A Secret with a certificate for these names.
     pub fn certificate(self, name: &str, hosts: &[&str]) -> Self {
         let (certificate, key) = certificate(hosts);
+        self.secret(name, &certificate, &key)
+    }
+
+    /// The same with an RSA key.
+    pub fn rsa_certificate(self, name: &str, hosts: &[&str]) -> Self {
+        let (certificate, key) = rsa_certificate(hosts);
+        self.secret(name, &certificate, &key)
+    }
+
+    /// A Secret for TLS with any text in it.
+    pub fn secret(self, name: &str, certificate: &str, key: &str) -> Self {
         self.object(json!({
             "apiVersion": "v1", "kind": "Secret", "type": "kubernetes.io/tls",
             "metadata": {"name": name, "namespace": NAMESPACE},
@@ -134,4 +145,12 @@ pub fn certificate(hosts: &[&str]) -> (String, String) {
     let names: Vec<_> = hosts.iter().map(|host| (*host).to_owned()).collect();
     let made = rcgen::generate_simple_self_signed(names).expect("names for a certificate");
     (made.cert.pem(), made.signing_key.serialize_pem())
+}
+
+/// The same with an RSA key.
+pub fn rsa_certificate(hosts: &[&str]) -> (String, String) {
+    let key = rcgen::KeyPair::generate_rsa_for(&rcgen::PKCS_RSA_SHA256, rcgen::RsaKeySize::_2048).expect("a key");
+    let names: Vec<_> = hosts.iter().map(|host| (*host).to_owned()).collect();
+    let params = rcgen::CertificateParams::new(names).expect("names for a certificate");
+    (params.self_signed(&key).expect("a certificate").pem(), key.serialize_pem())
 }

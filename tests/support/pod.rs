@@ -40,7 +40,11 @@ pub struct PodConnection {
 impl Pod {
     /// A pod whose connections each run `script`; they close when it returns.
     pub fn scripted(script: impl Fn(PodConnection) + Send + Sync + 'static) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        Self::listening(TcpListener::bind("127.0.0.1:0").expect("a free port"), script)
+    }
+
+    /// The same on a listener that is there already.
+    pub fn listening(listener: TcpListener, script: impl Fn(PodConnection) + Send + Sync + 'static) -> Self {
         let address = listener.local_addr().unwrap();
         let shared = Arc::<Shared>::default();
         let acceptor = {

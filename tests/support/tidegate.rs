@@ -97,6 +97,18 @@ impl Tidegate {
         replace(&self.manifests, manifests);
     }
 
+    /// Writes one more file of manifests, or writes it anew, in one step as editors and Kubernetes do.
+    pub fn write_file(&self, name: &str, text: &str) {
+        let (new, name) = (self.manifests.path().join(".one"), self.manifests.path().join(name));
+        std::fs::write(&new, text).expect("a file");
+        std::fs::rename(new, name).expect("a file");
+    }
+
+    /// Removes a file of manifests; `objects.json` is the one that everything else is in.
+    pub fn remove_file(&self, name: &str) {
+        std::fs::remove_file(self.manifests.path().join(name)).expect("the file");
+    }
+
     /// What SIGTERM does; the second time it cuts the drain short.
     pub fn terminate(&self) {
         let stop = self.stop.as_ref().expect("still there");

@@ -11,7 +11,7 @@ use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, Server
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, ClientConnection, DigitallySignedStruct, Error, SignatureScheme};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
 
 /// Takes any certificate.
@@ -129,6 +129,27 @@ impl TlsClient {
     /// The protocol that was agreed on.
     pub fn alpn(&self) -> Option<String> {
         self.session.alpn_protocol().map(|name| String::from_utf8_lossy(name).into_owned())
+    }
+
+    /// Sends an HTTP/1 request and reads its answer, whose length must be told: head as text, body.
+    pub async fn ask(&mut self, request: impl AsRef<[u8]>) -> io::Result<(String, Vec<u8>)> {
+        self.write_all(request.as_ref()).await?;
+        self.flush().await?;
+        self.answer().await
+    }
+
+    /// Reads the next answer.
+    pub async fn answer(&mut self) -> io::Result<(String, Vec<u8>)> {
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            head.push(self.read_u8().await?);
+        }
+        let head = String::from_utf8_lossy(&head).into_owned();
+        let length =
+            head.lines().find_map(|line| line.to_ascii_lowercase().strip_prefix("content-length: ")?.parse().ok());
+        let mut body = vec![0; length.unwrap_or(0)];
+        self.read_exact(&mut body).await?;
+        Ok((head, body))
     }
 
     pub fn tcp(&self) -> &TcpStream {

@@ -316,7 +316,7 @@ fn b09_request_lines_are_strict() {
 }
 
 #[test]
-fn b11_there_is_exactly_one_host() {
+fn rule_21_b11_there_is_exactly_one_host() {
     for lines in ["", "X: y\r\n", "Hosts: a\r\n", "X-Forwarded-Host: a\r\n"] {
         let buf = format!("GET / HTTP/1.1\r\n{lines}\r\n");
         assert_eq!(request(&buf).unwrap_err(), RequestError::HostMissing, "{lines:?}");

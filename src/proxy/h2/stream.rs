@@ -18,11 +18,12 @@ use super::body::{H2Sink, H2Source, Inbox};
 use super::convert;
 use super::downstream::OpenStream;
 use super::meter::Meter;
-use crate::http1::{Field, FieldKind, Framing, Limits, Progress};
+use crate::http1::{Field, Framing, Limits, Progress};
 use crate::proxy::body::BodySink;
 use crate::proxy::client::{Answer, ClientSink};
 use crate::proxy::error::{ProxyError, Side};
 use crate::proxy::exchange::{Walk, exchange, refuse};
+use crate::proxy::h1_answer::travels;
 use crate::proxy::h1_body::Patience;
 use crate::proxy::peer::Peer;
 use crate::proxy::scratch::Scratch;
@@ -229,7 +230,7 @@ impl ClientSink for H2ClientSink {
 }
 
 fn copy_fields(headers: &mut HeaderMap, bytes: &[u8], fields: &[Field]) {
-    for field in fields.iter().filter(|field| !field.hop && returns(field.kind)) {
+    for field in fields.iter().filter(|field| travels(field)) {
         add(headers, field.name.of(bytes), field.value.of(bytes));
     }
 }
@@ -238,10 +239,6 @@ fn add(headers: &mut HeaderMap, name: &[u8], value: &[u8]) {
     if let (Ok(name), Ok(value)) = (HeaderName::from_bytes(name), HeaderValue::from_bytes(value)) {
         headers.append(name, value);
     }
-}
-
-fn returns(kind: FieldKind) -> bool {
-    kind != FieldKind::ContentLength && (!kind.is_hop_by_hop() || kind == FieldKind::ProxyAuthenticate)
 }
 
 impl BodySink for H2ClientSink {

@@ -1,0 +1,71 @@
+//! What becomes of heads on their way through, bytes to bytes: the same steps as in an exchange, without sockets.
+//! Fuzzing and tests use it, nothing else does.
+
+use std::net::{IpAddr, SocketAddr};
+
+use super::client::Answer;
+use super::clock::Clock;
+use super::config::{Forwarding, ProxyConfig};
+use super::filters;
+use super::h1_answer::{Asked, write_head};
+use super::h1_body::Frame;
+use super::peer::{Peer, Scheme};
+use super::scratch::Work;
+use crate::http1::{Framing, Method, Progress, RequestContext, RequestHead, ResponseHead, Version};
+
+/// The request head that `bytes` begin with, and the head that a pod gets for it when `client` sends it in clear.
+/// `None` when it is refused or not complete.
+pub fn compose_for_pod(bytes: &[u8], client: IpAddr, forwarding: &Forwarding) -> Option<(RequestHead, Vec<u8>)> {
+    let limits = ProxyConfig::default().limits.request_head();
+    let mut work = Work::default();
+    if work.request.parse(bytes, &limits) != Ok(Progress::Complete) {
+        return None;
+    }
+    work.head.extend_from_slice(&bytes[..work.request.len]);
+    let peer = Peer {
+        address: SocketAddr::new(client, 40_000),
+        address_text: client.to_string(),
+        scheme: Scheme::Http,
+        port: forwarding.http_port,
+        is_trusted: forwarding.is_trusted(client),
+        is_http2: false,
+        tls: None,
+    };
+    filters::identify(&mut work, 0);
+    filters::compose(&mut work, &peer, forwarding);
+    Some((work.request, work.out))
+}
+
+/// A pod's answer as a client gets it.
+#[derive(Debug)]
+pub struct ComposedAnswer {
+    /// What the pod sent, as offsets into its bytes.
+    pub answer: ResponseHead,
+    /// What the client gets.
+    pub head: Vec<u8>,
+    /// How the body is framed on its way to the client.
+    pub framing: Framing,
+    /// Whether the client's connection closes behind it.
+    pub close: bool,
+}
+
+/// The final answer's head that `bytes` begin with, and what a client that asked over HTTP/1 in this version gets for
+/// it. `None` when it is refused, not complete or an interim one.
+pub fn compose_for_client(bytes: &[u8], request: RequestContext, version: Version) -> Option<ComposedAnswer> {
+    let limits = ProxyConfig::default().limits.response_head();
+    let mut answer = ResponseHead::new();
+    if answer.parse(bytes, request, &limits) != Ok(Progress::Complete) || answer.is_interim() {
+        return None;
+    }
+    let clock = Clock::default();
+    let mut head = Vec::new();
+    let asked = Asked { version, is_head: request.method == Method::Head };
+    let written = write_head(&mut head, &Answer::of_pod(&answer, bytes, request, &clock), asked, false);
+    let framing = match written.frame {
+        Frame::Absent => Framing::None,
+        Frame::Chunked => Framing::Chunked,
+        Frame::Plain if written.ends_with_connection => Framing::UntilClose,
+        Frame::Plain => answer.framing,
+    };
+    Some(ComposedAnswer { answer, head, framing, close: written.close })
+}
