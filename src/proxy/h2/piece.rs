@@ -86,7 +86,7 @@ mod tests {
         let mut cx = Context::from_waker(Waker::noop());
         let mut pieces: Vec<_> = (0..64).map(|_| Piece::new(Bytes::from(vec![0; 16 * 1024]), &held)).collect();
         assert!(held.poll_room(&mut cx).is_pending() && held.poll_room(&mut cx).is_pending());
-        assert_eq!(held.waiting.borrow().len(), 1);
+        assert!(!held.waiting.borrow().is_empty());
         // Bytes that were written are held until their piece is.
         pieces[0].advance(16 * 1024 - 1);
         assert!(held.poll_room(&mut cx).is_pending());
