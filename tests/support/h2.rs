@@ -108,8 +108,8 @@ impl H2Client {
     pub async fn try_ask(&self, request: http::request::Builder, body: &[u8]) -> Result<H2Answer, h2::Error> {
         let (answer, mut stream) = self.open(request, body.is_empty()).await;
         if !body.is_empty() {
-            // The library keeps what has no window yet.
-            stream.send_data(Bytes::copy_from_slice(body), true)?;
+            // The library keeps what has no window yet. An answer may have come that wants no body.
+            let _ = stream.send_data(Bytes::copy_from_slice(body), true);
         }
         soon("an answer", read(answer)).await
     }
