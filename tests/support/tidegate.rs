@@ -1,6 +1,7 @@
 //! Tidegate in this process, on free ports, until dropped.
 
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, Once};
 use std::thread::{self, JoinHandle};
 
@@ -19,7 +20,8 @@ pub struct Tidegate {
     pub http: SocketAddr,
     pub https: SocketAddr,
     pub admin: SocketAddr,
-    manifests: TempDir,
+    manifests: PathBuf,
+    _directory: TempDir,
     stop: Option<mpsc::Sender<()>>,
     thread: Option<JoinHandle<anyhow::Result<()>>>,
 }
@@ -34,8 +36,12 @@ impl Tidegate {
     pub fn serve_with(manifests: &Manifests, options: &[&str]) -> Self {
         notice_panics();
         let directory = tempfile::tempdir().expect("a directory");
-        replace(&directory, manifests);
-        let path = directory.path().to_str().expect("a path in UTF-8");
+        // The folders above a directory of manifests are watched too, lest it be replaced: they are this test's own, so
+        // that what others do in the folder of temporary files wakes nobody here.
+        let served = directory.path().join("above").join("manifests");
+        std::fs::create_dir_all(&served).expect("a directory");
+        replace(&served, manifests);
+        let path = served.to_str().expect("a path in UTF-8");
         let mut line = vec!["tidegate", "serve", "--manifests", path];
         for (option, value) in [
             ("--http", "127.0.0.1:0"),
@@ -61,7 +67,7 @@ impl Tidegate {
             runtime.block_on(bound.serve(stopped))
         });
         let thread = Some(thread.expect("a thread"));
-        let server = Self { http, https, admin, manifests: directory, stop: Some(stop), thread };
+        let server = Self { http, https, admin, manifests: served, _directory: directory, stop: Some(stop), thread };
         eventually("readiness", || (server.admin("/readyz").status() == 200).then_some(()));
         server
     }
@@ -99,14 +105,14 @@ impl Tidegate {
 
     /// Writes one more file of manifests, or writes it anew, in one step as editors and Kubernetes do.
     pub fn write_file(&self, name: &str, text: &str) {
-        let (new, name) = (self.manifests.path().join(".one"), self.manifests.path().join(name));
+        let (new, name) = (self.manifests.join(".one"), self.manifests.join(name));
         std::fs::write(&new, text).expect("a file");
         std::fs::rename(new, name).expect("a file");
     }
 
     /// Removes a file of manifests; `objects.json` is the one that everything else is in.
     pub fn remove_file(&self, name: &str) {
-        std::fs::remove_file(self.manifests.path().join(name)).expect("the file");
+        std::fs::remove_file(self.manifests.join(name)).expect("the file");
     }
 
     /// What SIGTERM does; the second time it cuts the drain short.
@@ -156,8 +162,8 @@ fn notice_panics() {
     });
 }
 
-fn replace(directory: &TempDir, manifests: &Manifests) {
-    let (new, name) = (directory.path().join(".new"), directory.path().join("objects.json"));
+fn replace(directory: &Path, manifests: &Manifests) {
+    let (new, name) = (directory.join(".new"), directory.join("objects.json"));
     std::fs::write(&new, manifests.to_json()).expect("a file");
     std::fs::rename(new, name).expect("a file");
 }
