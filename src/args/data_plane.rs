@@ -116,8 +116,9 @@ pub struct Http2Args {
     )]
     pub h2_connection_window: Bytes,
 
-    /// Streams a client may have reset before they were answered, at a time; then the connection is closed.
+    /// Requests a client may take back before they are looked at, at a time; then the connection is closed.
     ///
+    /// Of requests that are being answered it may take back twice as many in a burst, and as many again each second.
     /// Protects against rapid reset (CVE-2023-44487).
     #[arg(long, value_name = "COUNT", env = "TIDEGATE_H2_MAX_PENDING_RESETS", default_value = "50")]
     pub h2_max_pending_resets: NonZeroU32,

@@ -116,7 +116,8 @@ pub struct Http2Config {
     pub stream_window: u32,
     /// The same for a connection. Default 1 MiB.
     pub connection_window: u32,
-    /// Streams a client may have reset before they were answered, waiting at a time (CVE-2023-44487). Default 50.
+    /// Streams that a client has reset and that wait to be looked at, and half of those that it may reset before they
+    /// are answered, in a burst and again each second (CVE-2023-44487). Default 50.
     pub pending_resets: usize,
     /// Streams a client may make us reset over the life of a connection (CVE-2025-8671). Default 128.
     pub local_resets: usize,

@@ -225,10 +225,7 @@ struct Course {
 
 impl Course {
     fn new(shard: &Shard, activity: &Activity) -> Self {
-        let age = shard.config.http2.age;
-        // Give or take a tenth, so that connections made together do not end together.
-        let part = u32::try_from(shard.random() % 200).unwrap_or(0);
-        let age = age - age / 10 + age / 1000 * part;
+        let age = spread(shard.config.http2.age, shard.random());
         Self { age_end: activity.idle_since.get() + age, served: 0, is_draining: false, ending_since: None }
     }
 
@@ -263,4 +260,44 @@ impl Course {
 
 fn goodbye(shard: &Shard) -> Duration {
     shard.config.timeouts.write.min(GOODBYE)
+}
+
+/// An age, give or take a tenth, so that connections made together do not end together.
+fn spread(age: Duration, random: u128) -> Duration {
+    let part = u32::try_from(random % 201).unwrap_or(0);
+    age - age / 10 + age / 1000 * part
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn c10_ages_differ_by_a_tenth_at_the_most() {
+        let hour = Duration::from_secs(3600);
+        let ages: std::collections::BTreeSet<_> = (0..1000).map(|random| spread(hour, random)).collect();
+        assert_eq!(ages.first(), Some(&Duration::from_secs(3240)));
+        assert_eq!(ages.last(), Some(&Duration::from_secs(3960)));
+        assert_eq!(ages.len(), 201);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn c01_a_burst_of_early_resets_is_forgiven_and_a_steady_stream_is_not() {
+        let resets = EarlyResets::new(100);
+        (0..100).for_each(|_| resets.count());
+        assert!(!resets.are_too_many());
+        resets.count();
+        assert!(resets.are_too_many());
+        let resets = EarlyResets::new(100);
+        for _ in 0..1000 {
+            tokio::time::advance(Duration::from_millis(11)).await;
+            resets.count();
+        }
+        assert!(!resets.are_too_many());
+        for _ in 0..1000 {
+            tokio::time::advance(Duration::from_millis(5)).await;
+            resets.count();
+        }
+        assert!(resets.are_too_many());
+    }
 }
