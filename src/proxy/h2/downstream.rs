@@ -15,7 +15,7 @@ use tokio::time::{Instant, Sleep, sleep_until, timeout};
 use super::body::Outlet;
 use super::io::{H2Io, Patience};
 use super::meter::Meter;
-use super::piece::Piece;
+use super::piece::{Held, Piece};
 use super::stream::{self, Stream};
 use crate::lifecycle::Phase;
 use crate::proxy::buffers::Buffer;
@@ -40,10 +40,20 @@ const PREFACE: usize = 24;
 /// What the streams of a connection do.
 struct Activity {
     open: Cell<usize>,
-    idle_since: Cell<Instant>,
+    closed_at: Cell<Instant>,
+    /// What is still to be sent of those that are done.
+    held: Rc<Held>,
     /// Head bytes of the open ones.
     heads: Cell<usize>,
     resets: EarlyResets,
+}
+
+impl Activity {
+    /// Since when no stream is open and nothing is left to be sent; `None` while that is not so.
+    fn idle_since(&self) -> Option<Instant> {
+        let sent_at = self.held.nothing_since()?;
+        (self.open.get() == 0).then(|| self.closed_at.get().max(sent_at))
+    }
 }
 
 /// Streams that the client gave up before they were answered: so many in a burst, and again so many each second.
@@ -99,7 +109,7 @@ impl Drop for OpenStream {
     fn drop(&mut self) {
         self.holds(0);
         self.activity.open.set(self.activity.open.get() - 1);
-        self.activity.idle_since.set(Instant::now());
+        self.activity.closed_at.set(Instant::now());
     }
 }
 
@@ -117,7 +127,8 @@ pub(crate) async fn serve(shard: Rc<Shard>, socket: Socket, peer: Rc<Peer>, firs
     let outlet = Outlet { meter: Rc::clone(&meter), held: Rc::default() };
     let activity = Rc::new(Activity {
         open: Cell::new(0),
-        idle_since: Cell::new(Instant::now()),
+        closed_at: Cell::new(Instant::now()),
+        held: Rc::clone(&outlet.held),
         heads: Cell::new(0),
         resets: EarlyResets::new(2 * shard.config.http2.pending_resets),
     });
@@ -226,7 +237,7 @@ struct Course {
 impl Course {
     fn new(shard: &Shard, activity: &Activity) -> Self {
         let age = spread(shard.config.http2.age, shard.random());
-        Self { age_end: activity.idle_since.get() + age, served: 0, is_draining: false, ending_since: None }
+        Self { age_end: activity.closed_at.get() + age, served: 0, is_draining: false, ending_since: None }
     }
 
     /// Whether the client is to be told to make no further requests.
@@ -235,7 +246,7 @@ impl Course {
             return false;
         }
         let now = Instant::now();
-        let is_idle = activity.open.get() == 0 && now >= activity.idle_since.get() + shard.config.timeouts.idle;
+        let is_idle = activity.idle_since().is_some_and(|since| now >= since + shard.config.timeouts.idle);
         // A new connection may bring one request even in a drain: its client could not know, and would come back here.
         let is_drained = self.is_draining && (self.served > 0 || shard.drain.phase() >= Phase::Closing);
         is_idle || is_drained || now >= self.age_end || self.served >= shard.config.limits.requests_per_connection
@@ -243,8 +254,8 @@ impl Course {
 
     /// Whether the client had its time to leave.
     fn is_given_up(&self, shard: &Shard, activity: &Activity) -> bool {
-        let since = self.ending_since.map(|since| since.max(activity.idle_since.get()));
-        activity.open.get() == 0 && since.is_some_and(|since| since.elapsed() >= goodbye(shard))
+        let since = self.ending_since.zip(activity.idle_since()).map(|(ending, idle)| ending.max(idle));
+        since.is_some_and(|since| since.elapsed() >= goodbye(shard))
     }
 
     fn next_look(&self, shard: &Shard, activity: &Activity) -> Instant {
@@ -253,8 +264,7 @@ impl Course {
             return now + goodbye(shard).min(TICK);
         }
         let idle = shard.config.timeouts.idle;
-        let idle_since = if activity.open.get() == 0 { activity.idle_since.get() } else { now };
-        self.age_end.min(idle_since + idle)
+        self.age_end.min(activity.idle_since().unwrap_or(now) + idle)
     }
 }
 

@@ -8,15 +8,23 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
 use bytes::{Buf, Bytes};
+use tokio::time::Instant;
 
 /// Most bytes that a connection holds for its socket to take.
 const MOST: usize = 1024 * 1024;
 
 /// What a connection holds.
-#[derive(Default)]
 pub(super) struct Held {
     bytes: Cell<usize>,
+    /// When it last became nothing.
+    nothing_since: Cell<Instant>,
     waiting: RefCell<Vec<Waker>>,
+}
+
+impl Default for Held {
+    fn default() -> Self {
+        Self { bytes: Cell::new(0), nothing_since: Cell::new(Instant::now()), waiting: RefCell::default() }
+    }
 }
 
 impl Held {
@@ -32,9 +40,17 @@ impl Held {
         Poll::Pending
     }
 
+    /// Since when there is nothing to be taken; `None` while there is.
+    pub(super) fn nothing_since(&self) -> Option<Instant> {
+        (self.bytes.get() == 0).then(|| self.nothing_since.get())
+    }
+
     fn release(&self, bytes: usize) {
         let was_full = self.bytes.get() >= MOST;
         self.bytes.set(self.bytes.get() - bytes);
+        if bytes > 0 && self.bytes.get() == 0 {
+            self.nothing_since.set(Instant::now());
+        }
         if was_full && self.bytes.get() < MOST {
             self.waiting.take().into_iter().for_each(Waker::wake);
         }
@@ -102,7 +118,8 @@ mod tests {
         })
         .await;
         assert_eq!(polls, 2);
+        assert!(held.nothing_since().is_none());
         drop(pieces);
-        assert_eq!(held.bytes.get(), 0);
+        assert!(held.nothing_since().is_some());
     }
 }
