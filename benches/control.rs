@@ -120,7 +120,7 @@ fn measure_changes(count: usize, caches: &mut Caches) {
                         caches.empty();
                     }
                     let start = Instant::now();
-                    controller.take([Event::Change(change)]);
+                    controller.take([Event::change(change)]);
                     start.elapsed()
                 })
                 .collect();
@@ -205,7 +205,7 @@ fn everything(count: usize) -> Vec<Event> {
         let secret = (app % TLS_EVERY == 0).then(|| secret(app, certificate(&host(app))));
         [ingress(app, "/api"), service(app, 8080), slice(app, 0)].into_iter().chain(secret)
     };
-    std::iter::once(class).chain((0..count).flat_map(of_app)).map(Event::Change).collect()
+    std::iter::once(class).chain((0..count).flat_map(of_app)).map(Event::change).collect()
 }
 
 fn name(app: usize, suffix: &str) -> ObjectName {

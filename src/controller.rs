@@ -97,7 +97,7 @@ impl Controller {
         let mut is_synced = false;
         for event in events {
             match event {
-                Event::Change(change) => {
+                Event::Change(change, _) => {
                     let concerned = self.input.apply(change);
                     if self.waiting.is_none() {
                         touched.extend(concerned);
@@ -105,6 +105,7 @@ impl Controller {
                 }
                 Event::Problems(problems) => self.set_source_problems(problems),
                 Event::Synced => is_synced = true,
+                Event::Listed | Event::Connected(..) => {}
             }
         }
         if self.waiting.is_some() {

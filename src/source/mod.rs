@@ -5,4 +5,4 @@ pub mod convert;
 pub mod manifests;
 pub mod objects;
 
-pub use changes::Event;
+pub use changes::{Connection, Event};

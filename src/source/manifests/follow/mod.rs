@@ -46,7 +46,7 @@ pub async fn follow(path: PathBuf, events: mpsc::Sender<Event>) -> io::Result<()
     let mut follower = Follower::new(root, &touched);
     let changes = follower.walk()?;
     let mut problems = follower.problems();
-    let first = changes.into_iter().map(Event::Change);
+    let first = changes.into_iter().map(Event::change);
     for event in first.chain([Event::Problems(problems.clone()), Event::Synced]) {
         if events.send(event).await.is_err() {
             return Ok(());
@@ -64,7 +64,7 @@ pub async fn follow(path: PathBuf, events: mpsc::Sender<Event>) -> io::Result<()
         let found = follower.problems();
         let differing = (found != problems).then(|| Event::Problems(found.clone()));
         problems = found;
-        for event in changes.into_iter().map(Event::Change).chain(differing) {
+        for event in changes.into_iter().map(Event::change).chain(differing) {
             if events.send(event).await.is_err() {
                 return Ok(());
             }

@@ -56,7 +56,7 @@ impl Followed {
         let event = timeout(DEADLINE, self.events.recv()).await;
         let event = event.unwrap_or_else(|_| panic!("no event: {:?} {:?}", self.hosts, self.problems)).unwrap();
         match &event {
-            Event::Change(Change::Ingress(name, ingress)) => {
+            Event::Change(Change::Ingress(name, ingress), _) => {
                 let name = name.name.to_string();
                 match ingress {
                     Some(ingress) => {
@@ -70,9 +70,10 @@ impl Followed {
                     }
                 }
             }
-            Event::Change(other) => panic!("{other:?}"),
+            Event::Change(other, _) => panic!("{other:?}"),
             Event::Problems(problems) => self.problems = problems.clone(),
             Event::Synced => {}
+            Event::Listed | Event::Connected(..) => panic!("a directory does not send {event:?}"),
         }
         event
     }
@@ -121,9 +122,10 @@ async fn objects_problems_and_the_end_of_the_beginning_come_first() {
     let mut kinds = String::new();
     while !kinds.ends_with('S') {
         kinds.push(match timeout(DEADLINE, events.recv()).await.unwrap().unwrap() {
-            Event::Change(_) => 'C',
+            Event::Change(..) => 'C',
             Event::Problems(_) => 'P',
             Event::Synced => 'S',
+            event @ (Event::Listed | Event::Connected(..)) => panic!("a directory does not send {event:?}"),
         });
     }
     assert_eq!(kinds, "CCPS");
