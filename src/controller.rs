@@ -6,11 +6,11 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
 use crate::lifecycle::ReadinessGuard;
-use crate::model::{Action, Problem, RouteSpec, Severity, Snapshot, UnitKey};
+use crate::model::{Action, ObjectName, Problem, RouteSpec, Severity, Snapshot, UnitKey};
 use crate::observe::{Metrics, Scope, TableSize};
 use crate::routing::{RouteTable, TableCell};
 use crate::source::Event;
@@ -45,6 +45,10 @@ pub struct Controller {
     /// Dropped with the first published table: what readiness waits for.
     waiting: Option<ReadinessGuard>,
     has_new_certificates: bool,
+    /// Whether it is known which Secrets are wanted.
+    has_listed: bool,
+    /// Secrets that certificates are wanted from, for a source that reads them by name.
+    wanted_secrets: watch::Sender<BTreeSet<ObjectName>>,
 }
 
 impl Controller {
@@ -65,12 +69,19 @@ impl Controller {
             metrics,
             waiting: Some(waiting),
             has_new_certificates: false,
+            has_listed: false,
+            wanted_secrets: watch::Sender::new(BTreeSet::new()),
         }
     }
 
     /// The findings, as they will stand at any time.
     pub fn problems(&self) -> Problems {
         self.problems.clone()
+    }
+
+    /// The Secrets that certificates are wanted from: set with `Event::Listed`, and whenever it changes later.
+    pub fn wanted_secrets(&self) -> watch::Receiver<BTreeSet<ObjectName>> {
+        self.wanted_secrets.subscribe()
     }
 
     /// Works until the source ends.
@@ -99,13 +110,20 @@ impl Controller {
             match event {
                 Event::Change(change, _) => {
                     let concerned = self.input.apply(change);
+                    if self.has_listed {
+                        self.want(&concerned.secrets);
+                    }
                     if self.waiting.is_none() {
                         touched.extend(concerned);
                     }
                 }
                 Event::Problems(problems) => self.set_source_problems(problems),
                 Event::Synced => is_synced = true,
-                Event::Listed | Event::Connected(..) => {}
+                Event::Listed => {
+                    self.has_listed = true;
+                    self.wanted_secrets.send_replace(self.input.wanted_secrets());
+                }
+                Event::Connected(..) => {}
             }
         }
         if self.waiting.is_some() {
@@ -116,6 +134,15 @@ impl Controller {
         }
         self.refill(&touched);
         self.publish(&touched.units, started);
+    }
+
+    /// Looks again at these Secrets.
+    fn want(&self, secrets: &BTreeSet<ObjectName>) {
+        for name in secrets {
+            let is_wanted = self.input.wants(name);
+            self.wanted_secrets
+                .send_if_modified(|wanted| if is_wanted { wanted.insert(name.clone()) } else { wanted.remove(name) });
+        }
     }
 
     /// The first table: everything at once.

@@ -4,6 +4,7 @@ mod check;
 mod settings;
 mod view;
 
+use std::collections::BTreeSet;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -14,18 +15,19 @@ use std::time::{Duration, SystemTime};
 use anyhow::Context as _;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use crate::admin::{self, AdminState};
 use crate::args::ServeArgs;
 use crate::controller::{Controller, Problems};
 use crate::lifecycle::{Drain, DrainTimes, Drained, Phase, Readiness};
+use crate::model::ObjectName;
 use crate::observe::{AccessLog, Metrics};
 use crate::proxy::listener::{self, Speaks};
 use crate::proxy::tls::{Http2, SniResolver, fallback_certificate, server_config, tickets};
 use crate::proxy::{self, Connections, Shared};
 use crate::routing::TableCell;
-use crate::source::manifests;
+use crate::source::{Event, api, manifests};
 use crate::upstream::{Registry, Target};
 
 pub use check::check;
@@ -53,7 +55,7 @@ pub struct Bound {
     registry: Arc<Registry>,
     controller: Controller,
     problems: Problems,
-    manifests: PathBuf,
+    origin: Origin,
     access_log: AccessLog,
 }
 
@@ -77,7 +79,10 @@ pub fn bind(args: &ServeArgs) -> anyhow::Result<Bound> {
     let drain = Drain::new();
     let readiness = Readiness::new(drain.watch());
     let registry = Arc::new(Registry::new(Arc::clone(&metrics)));
-    let waiting = readiness.guard("the first table");
+    let waiting = readiness.guard(match args.source.manifests {
+        Some(_) => "the first table",
+        None => "the lists of the Kubernetes API and the first table",
+    });
     let controller = Controller::new(
         settings::translation(args),
         Arc::clone(&table),
@@ -112,7 +117,7 @@ pub fn bind(args: &ServeArgs) -> anyhow::Result<Bound> {
         registry,
         problems: controller.problems(),
         controller,
-        manifests: args.source.manifests.clone(),
+        origin: Origin::of(args),
         access_log,
     })
 }
@@ -156,7 +161,7 @@ impl Bound {
             registry,
             controller,
             problems,
-            manifests: path,
+            origin,
             access_log,
         } = self;
         tracing::info!(%http, %https, %admin, workers = shards.len(), version = env!("CARGO_PKG_VERSION"), "listening");
@@ -172,10 +177,10 @@ impl Bound {
             },
             problems: { Arc::new(move || problems.all()) },
         };
+        let (sender, events) = mpsc::channel(QUEUE);
+        let source = origin.follow(sender, controller.wanted_secrets(), Arc::clone(&shared.metrics)).await?;
         let admin = tokio::spawn(admin::serve(TcpListener::from_std(admin_socket)?, state));
         let threads = start_shards(shards, &shared, &access_log, &registry)?;
-        let (sender, events) = mpsc::channel(QUEUE);
-        let source = tokio::spawn(manifests::follow(path.clone(), sender));
         let controller = tokio::spawn(controller.run(events));
         let ready = tokio::spawn(async move {
             readiness.complete().await;
@@ -185,7 +190,7 @@ impl Bound {
         let outcome = tokio::select! {
             _ = stop.recv() => Ok(()),
             ended = source => match ended {
-                Ok(Err(error)) => Err(error).with_context(|| format!("cannot read {}", path.display())),
+                Ok(Err(error)) => Err(error),
                 Ok(Ok(())) | Err(_) => Err(anyhow::anyhow!("the source of objects ended")),
             },
         };
@@ -211,6 +216,47 @@ impl Bound {
         admin.abort();
         access_log.stop(LOG_PATIENCE);
         outcome
+    }
+}
+
+/// Where objects come from.
+enum Origin {
+    /// A directory.
+    Manifests(PathBuf),
+    /// A Kubernetes API, found by this kubeconfig if there is one.
+    Api(api::Settings, Option<PathBuf>),
+}
+
+impl Origin {
+    fn of(args: &ServeArgs) -> Self {
+        match &args.source.manifests {
+            Some(path) => Self::Manifests(path.clone()),
+            None => Self::Api(settings::api(&args.source), args.source.kubeconfig.clone()),
+        }
+    }
+
+    /// Starts to follow the objects.
+    async fn follow(
+        self,
+        events: mpsc::Sender<Event>,
+        wanted: watch::Receiver<BTreeSet<ObjectName>>,
+        metrics: Arc<Metrics>,
+    ) -> anyhow::Result<tokio::task::JoinHandle<anyhow::Result<()>>> {
+        match self {
+            Self::Manifests(path) => Ok(tokio::spawn(async move {
+                let outcome = manifests::follow(path.clone(), events).await;
+                outcome.with_context(|| format!("cannot read {}", path.display()))
+            })),
+            Self::Api(settings, kubeconfig) => {
+                let access = api::Access::find(kubeconfig).await?;
+                let api::Settings { namespaces, classes, secrets } = &settings;
+                tracing::info!(server = access.server(), ?namespaces, ?classes, ?secrets, "following a Kubernetes API");
+                Ok(tokio::spawn(async move {
+                    api::follow(settings, access, metrics, events, wanted).await;
+                    Ok(())
+                }))
+            }
+        }
     }
 }
 

@@ -4,13 +4,14 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use crate::args::{
-    self, Auto, BalanceChoice, Container, Http2Args, LimitArgs, ListenArgs, RoutingArgs, ServeArgs, TimeoutArgs,
-    TlsArgs, UpstreamArgs,
+    self, Auto, BalanceChoice, Container, Http2Args, LimitArgs, ListenArgs, RoutingArgs, ServeArgs, SourceArgs,
+    TimeoutArgs, TlsArgs, UpstreamArgs,
 };
 use crate::model::Balance;
 use crate::observe::AccessLogFormat;
 use crate::observe::logging::{self, LogFormat, LoggingError};
 use crate::proxy::config::{Forwarding, Http2Config, Limits, ProxyConfig, Timeouts, UpstreamConfig};
+use crate::source::api::{self, ClassAccess, SecretAccess};
 use crate::translate::Settings;
 
 /// Starts the process's log.
@@ -37,18 +38,47 @@ pub(super) fn access_log(args: &ServeArgs) -> AccessLogFormat {
 
 /// What translation is told by `serve`.
 pub(super) fn translation(args: &ServeArgs) -> Settings {
-    translation_of(&args.routing, &args.tls, Some(&args.upstream))
+    let settings = translation_of(&args.routing, &args.tls, Some(&args.upstream));
+    match args.source.manifests {
+        Some(_) => settings,
+        // The API server applies the default class when an Ingress is made.
+        None => Settings {
+            default_class_applies: false,
+            class_lookup: args.source.ingress_class_lookup,
+            secrets_may_be_hidden: true,
+            allow_loopback: false,
+            ..settings
+        },
+    }
 }
 
-/// What translation is told, with the default balance when no upstream options are there.
+/// What the source is told that reads a Kubernetes API.
+pub(super) fn api(args: &SourceArgs) -> api::Settings {
+    api::Settings {
+        namespaces: args.watch_namespace.clone(),
+        classes: if args.ingress_class_lookup { ClassAccess::Listed } else { ClassAccess::None },
+        secrets: match args.secret_access {
+            args::SecretAccess::Cluster => SecretAccess::Cluster,
+            args::SecretAccess::Names => SecretAccess::Names,
+            args::SecretAccess::Namespaces if args.secret_namespaces.is_empty() => {
+                SecretAccess::Namespaces(args.watch_namespace.clone())
+            }
+            args::SecretAccess::Namespaces => SecretAccess::Namespaces(args.secret_namespaces.clone()),
+        },
+    }
+}
+
+/// What translation is told about a directory, with the default balance when no upstream options are there.
 pub(super) fn translation_of(routing: &RoutingArgs, tls: &TlsArgs, upstream: Option<&UpstreamArgs>) -> Settings {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs());
     Settings {
         class: Arc::from(routing.ingress_class.as_str()),
         controller: Arc::from(routing.controller_name.as_str()),
         serve_classless: routing.watch_ingress_without_class,
-        // The API server applies the default class; a directory has none.
+        // A directory has no API server to apply the default class.
         default_class_applies: true,
+        class_lookup: true,
+        secrets_may_be_hidden: false,
         default_certificate: tls.default_certificate.clone(),
         default_backend: routing.default_backend.clone().map(|backend| (backend.service, backend.port)),
         ssl_redirect: routing.ssl_redirect,

@@ -4,12 +4,12 @@
 
 mod container;
 mod data_plane;
+mod source;
 mod units;
 
 use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
@@ -20,6 +20,7 @@ use crate::model::ObjectName;
 
 pub use container::Container;
 pub use data_plane::{BalanceChoice, Http2Args, LimitArgs, TimeoutArgs, UpstreamArgs};
+pub use source::{ManifestArgs, SecretAccess, SourceArgs};
 pub use units::{Auto, Bytes, ServiceRef};
 
 /// A Kubernetes Ingress controller that is its own proxy.
@@ -81,22 +82,11 @@ pub struct ServeArgs {
 #[expect(missing_docs, reason = "each group is documented at its type")]
 pub struct CheckArgs {
     #[command(flatten, next_help_heading = "Sources")]
-    pub source: SourceArgs,
+    pub source: ManifestArgs,
     #[command(flatten, next_help_heading = "Routing")]
     pub routing: RoutingArgs,
     #[command(flatten, next_help_heading = "TLS")]
     pub tls: TlsArgs,
-}
-
-/// Where objects come from.
-#[derive(Debug, Clone, Args)]
-pub struct SourceArgs {
-    /// Directory of Kubernetes objects: every *.yaml, *.yml and *.json below it. May also be one file.
-    ///
-    /// A file may hold several documents and Lists; names that start with a dot are passed over. `serve` follows changes of the files. A file or document that cannot
-    /// be read is reported and the rest is used. Endpoints on loopback addresses are allowed here.
-    #[arg(long, value_name = "DIR", env = "TIDEGATE_MANIFESTS", value_parser = existing)]
-    pub manifests: PathBuf,
 }
 
 /// What to listen on.
@@ -151,6 +141,8 @@ pub struct ListenArgs {
 #[derive(Debug, Clone, Args)]
 pub struct RoutingArgs {
     /// Name of the class that Ingresses ask for with the old annotation kubernetes.io/ingress.class.
+    ///
+    /// With --ingress-class-lookup false also the name that they ask for with spec.ingressClassName.
     #[arg(long, value_name = "NAME", env = "TIDEGATE_INGRESS_CLASS", default_value = "tidegate")]
     pub ingress_class: String,
 
@@ -304,16 +296,21 @@ where
     I: IntoIterator,
     I::Item: Into<OsString> + Clone,
 {
-    Cli::try_parse_from(line).map(|cli| cli.command).map_err(|error| match error.kind() {
+    let command = Cli::try_parse_from(line).map(|cli| cli.command).map_err(|error| match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Refusal::Asked(error.render().to_string()),
         _ => Refusal::Wrong(one_line(&error)),
-    })
+    })?;
+    match &command {
+        Command::Serve(args) => args.source.check().map_err(Refusal::Wrong)?,
+        Command::Check(_) => {}
+    }
+    Ok(command)
 }
 
 fn one_line(error: &clap::Error) -> String {
     let missing = matches!(error.get(ContextKind::InvalidArg), Some(ContextValue::Strings(names)) if names.iter().any(|n| n.starts_with("--manifests")));
     if error.kind() == ErrorKind::MissingRequiredArgument && missing {
-        return "--manifests DIR is needed: a directory of Kubernetes objects (reading them from a Kubernetes API is not built yet)".into();
+        return "--manifests DIR is needed: a directory of Kubernetes objects".into();
     }
     if matches!(error.kind(), ErrorKind::MissingSubcommand | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand) {
         return "a command is needed: serve or check (try tidegate --help)".into();
@@ -323,11 +320,6 @@ fn one_line(error: &clap::Error) -> String {
     let said: Vec<_> = said.filter(|line| !line.is_empty() && !line.starts_with("For more information")).collect();
     let said = said.join("; ");
     format!("{} (try --help)", said.strip_prefix("error: ").unwrap_or(&said))
-}
-
-fn existing(text: &str) -> Result<PathBuf, &'static str> {
-    let path = PathBuf::from(text);
-    if path.exists() { Ok(path) } else { Err("there is no such directory or file") }
 }
 
 #[cfg(test)]

@@ -113,6 +113,11 @@ pub(super) fn object_name(text: &str) -> Result<ObjectName, String> {
     }
 }
 
+/// Parses the name of a namespace.
+pub(super) fn namespace(text: &str) -> Result<std::sync::Arc<str>, &'static str> {
+    if is_name(text) && !text.contains('.') { Ok(text.into()) } else { Err("expected the name of a namespace") }
+}
+
 /// Parses `namespace/service:port`.
 pub(super) fn service_ref(text: &str) -> Result<ServiceRef, String> {
     const EXPECTED: &str = "expected NAMESPACE/SERVICE:PORT, the port by number or name";

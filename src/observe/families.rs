@@ -133,6 +133,27 @@ pub(crate) const ACCESS_LOG_LINES: Family = counter("tidegate_access_log_lines_t
 pub(crate) const ACCESS_LOG_DROPPED: Family =
     counter("tidegate_access_log_dropped_total", &[], "Access log lines lost because the output did not keep up");
 
+pub(crate) const WATCH_CONNECTED: Family = gauge(
+    "tidegate_watch_connected",
+    &["kind"],
+    "Whether all objects of the kind are followed at present (1) or changes are being missed (0)",
+);
+pub(crate) const WATCH_EVENTS: Family = counter(
+    "tidegate_watch_events_total",
+    &["kind"],
+    "Objects that came, changed or went, and objects that were listed again",
+);
+pub(crate) const WATCH_ERRORS: Family = counter(
+    "tidegate_watch_errors_total",
+    &["kind", "reason"],
+    "Failures to list or watch the kind; a reason appears with its first failure",
+);
+pub(crate) const WATCH_RELISTS: Family = counter(
+    "tidegate_watch_relists_total",
+    &["kind"],
+    "Lists of the kind after the first one: the server had forgotten where the watch was, or sent what cannot be read",
+);
+
 pub(crate) const BUILD: Family =
     gauge("tidegate_build_info", &["version"], "Always 1; the label tells the version that runs");
 pub(crate) const PROCESS_CPU: Family =
@@ -196,6 +217,11 @@ pub const GROUPS: &[Group] = &[
             PROBLEMS,
             CERTIFICATE_EXPIRY,
         ],
+    },
+    Group {
+        title: "Kubernetes API",
+        note: "Only when objects come from a Kubernetes API.",
+        families: &[WATCH_CONNECTED, WATCH_EVENTS, WATCH_ERRORS, WATCH_RELISTS],
     },
     Group { title: "Access log", note: "", families: &[ACCESS_LOG_LINES, ACCESS_LOG_DROPPED] },
     Group {

@@ -15,6 +15,7 @@ mod metrics;
 mod process;
 mod route_metrics;
 mod upstream_metrics;
+mod watch_metrics;
 
 pub use access_log::{AccessLog, AccessLogFormat, Entry, RoutePart, ShardLog, TlsPart, UpstreamPart};
 pub use document::document;

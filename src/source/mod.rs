@@ -1,5 +1,6 @@
 //! Where objects come from. Whatever the source, it delivers the plain view of `objects`, one change at a time.
 
+pub mod api;
 mod changes;
 pub mod convert;
 pub mod manifests;

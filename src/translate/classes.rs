@@ -34,6 +34,7 @@ pub(crate) fn is_ours(ingress: &Ingress, objects: &Objects, settings: &Settings)
     let ours = |class: &IngressClass| class.controller == settings.controller;
     match asked(ingress) {
         Asked::Annotation(name) => *name == *settings.class,
+        Asked::Field(name) if !settings.class_lookup => *name == *settings.class,
         Asked::Field(name) => objects.class(name).is_some_and(|class| ours(class)),
         Asked::Nothing => {
             settings.serve_classless
@@ -54,7 +55,7 @@ pub(crate) fn depends_on(ingress: &Ingress, class: &str, settings: &Settings) ->
 /// An Ingress that asks for a class that does not exist: nobody serves it.
 pub(crate) fn missing(ingress: &Ingress, objects: &Objects, settings: &Settings) -> Option<Problem> {
     let Asked::Field(name) = asked(ingress) else { return None };
-    if objects.class(name).is_some() {
+    if !settings.class_lookup || objects.class(name).is_some() {
         return None;
     }
     let (severity, remedy) = if *name == *settings.class {

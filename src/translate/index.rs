@@ -205,7 +205,8 @@ pub(crate) fn services_of(ingress: &Ingress) -> BTreeSet<ObjectName> {
     names.map(|name| ObjectName::new(ingress.name.namespace.clone(), name)).collect()
 }
 
-fn secrets_of(ingress: &Ingress) -> BTreeSet<ObjectName> {
+/// The Secrets that an Ingress names.
+pub(crate) fn secrets_of(ingress: &Ingress) -> BTreeSet<ObjectName> {
     let names = ingress.tls.iter().filter_map(|tls| tls.secret.clone());
     names.map(|name| ObjectName::new(ingress.name.namespace.clone(), name)).collect()
 }

@@ -27,6 +27,8 @@ pub struct Touched {
     /// Services whose living upstreams need their endpoints computed again. New upstreams are not among them: whoever
     /// creates one fills it.
     pub services: BTreeSet<ObjectName>,
+    /// Secrets that may be wanted now and were not, or the other way round (`Input::wants`).
+    pub secrets: BTreeSet<ObjectName>,
 }
 
 impl Touched {
@@ -37,9 +39,10 @@ impl Touched {
 
     /// Adds what another change concerns.
     pub fn extend(&mut self, other: Touched) {
-        let Touched { units, services } = other;
+        let Touched { units, services, secrets } = other;
         self.units.extend(units);
         self.services.extend(services);
+        self.secrets.extend(secrets);
     }
 
     fn object(&mut self, kind: ObjectKind, name: ObjectName) {
@@ -101,6 +104,18 @@ impl Input {
     /// The Secrets that Ingresses or the settings name.
     pub(crate) fn used_secrets(&self) -> BTreeSet<&ObjectName> {
         self.index.secrets().chain(self.settings.default_certificate.as_ref()).collect()
+    }
+
+    /// Whether a certificate is wanted from this Secret: an Ingress of ours or the settings name it.
+    pub fn wants(&self, secret: &ObjectName) -> bool {
+        let mut users = self.index.users_of_secret(secret).iter();
+        self.settings.default_certificate.as_ref() == Some(secret)
+            || users.any(|ingress| classes::is_ours(ingress, &self.objects, &self.settings))
+    }
+
+    /// All Secrets that are wanted. Looks at everything.
+    pub fn wanted_secrets(&self) -> BTreeSet<ObjectName> {
+        self.used_secrets().into_iter().filter(|name| self.wants(name)).cloned().collect()
     }
 
     /// Every unit that can come to anything, in no particular order.
@@ -197,6 +212,7 @@ impl Input {
     fn touch_ingress(&self, ingress: &Ingress, touched: &mut Touched) {
         touched.hosts(index::hosts_of(ingress));
         touched.object(ObjectKind::Ingress, ingress.name.clone());
+        touched.secrets.extend(index::secrets_of(ingress));
         for service in index::services_of(ingress) {
             for slice in self.objects.slices_of(&service) {
                 if endpoints::is_faulty(slice, &self.settings) {

@@ -58,11 +58,19 @@ pub(crate) struct SecretFinding {
 /// Looks at the Secret of this name. `instead` says what happens where it gives no certificate at all.
 pub(crate) fn examine(input: &Input, name: &ObjectName, instead: &str) -> Option<SecretFinding> {
     let Some(secret) = input.objects().secret(name) else {
+        let (fault, remedy) = if input.settings().secrets_may_be_hidden {
+            (
+                "is missing, is not of type kubernetes.io/tls, or may not be read",
+                ", readable for this controller's role",
+            )
+        } else {
+            ("does not exist", "")
+        };
         return Some(SecretFinding {
             code: ProblemCode::SecretNotFound,
             severity: Severity::Error,
-            message: format!("Secret {name} does not exist, so {instead}"),
-            remedy: format!("Create a Secret of type kubernetes.io/tls in namespace {}", name.namespace),
+            message: format!("Secret {name} {fault}, so {instead}"),
+            remedy: format!("Create a Secret of type kubernetes.io/tls in namespace {}{remedy}", name.namespace),
         });
     };
     match &secret.certificate {

@@ -16,6 +16,12 @@ pub struct Settings {
     /// Whether Ingresses without any class belong to an IngressClass of ours that is marked as default. An API server
     /// fills the class in at creation; for manifests nobody does. Default false; true with `--manifests`.
     pub default_class_applies: bool,
+    /// Whether IngressClass objects are known. If not, an Ingress is ours when it names `class`, by field or annotation.
+    /// Default true; `--ingress-class-lookup`.
+    pub class_lookup: bool,
+    /// Whether a Secret that is not known may exist all the same: a Kubernetes API shows those of type
+    /// `kubernetes.io/tls`, and only where we may read. Default false; true with a Kubernetes API.
+    pub secrets_may_be_hidden: bool,
     /// The Secret that serves TLS clients who name no host we have a certificate for. `--default-certificate`.
     pub default_certificate: Option<ObjectName>,
     /// What takes requests that nothing matches, unless an Ingress claims them. `--default-backend`.
@@ -37,6 +43,8 @@ impl Default for Settings {
             controller: "tidegate.dev/ingress-controller".into(),
             serve_classless: false,
             default_class_applies: false,
+            class_lookup: true,
+            secrets_may_be_hidden: false,
             default_certificate: None,
             default_backend: None,
             ssl_redirect: true,

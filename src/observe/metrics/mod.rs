@@ -18,6 +18,7 @@ use crate::observe::live::Live;
 use crate::observe::process;
 use crate::observe::route_metrics::{self, RouteMetrics};
 use crate::observe::upstream_metrics::{self, UpstreamMetrics};
+use crate::observe::watch_metrics::WatchMetrics;
 
 /// How many sets of series routes, and upstreams, may have: a bound on memory, far above what one pod serves.
 const SERIES_LIMIT: usize = 50_000;
@@ -40,6 +41,7 @@ pub struct Metrics {
     certificates: Mutex<BTreeMap<ObjectName, u64>>,
     access_log_lines: IntCounter,
     access_log_dropped: IntCounter,
+    pub(in crate::observe) watches: WatchMetrics,
 }
 
 struct TableGauges {
@@ -135,6 +137,12 @@ impl Metrics {
             certificates: Mutex::default(),
             access_log_lines: counter(&families::ACCESS_LOG_LINES),
             access_log_dropped: counter(&families::ACCESS_LOG_DROPPED),
+            watches: WatchMetrics {
+                connected: gauges(&families::WATCH_CONNECTED),
+                events: counters(&families::WATCH_EVENTS),
+                errors: counters(&families::WATCH_ERRORS),
+                relists: counters(&families::WATCH_RELISTS),
+            },
             registry,
         }
     }

@@ -1,0 +1,106 @@
+//! Where objects come from: a Kubernetes API, or a directory.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::{Args, ValueEnum};
+
+use super::units;
+
+/// Where `check` reads objects.
+#[derive(Debug, Clone, Args)]
+pub struct ManifestArgs {
+    /// Directory of Kubernetes objects: every *.yaml, *.yml and *.json below it. May also be one file.
+    ///
+    /// A file may hold several documents and Lists; names that start with a dot are passed over. A file or document that
+    /// cannot be read is reported and the rest is used.
+    #[arg(long, value_name = "DIR", env = "TIDEGATE_MANIFESTS", value_parser = existing)]
+    pub manifests: PathBuf,
+}
+
+/// Where `serve` reads objects.
+#[derive(Debug, Clone, Args)]
+pub struct SourceArgs {
+    /// Directory of Kubernetes objects: every *.yaml, *.yml and *.json below it. May also be one file.
+    ///
+    /// Without it objects come from a Kubernetes API. A file may hold several documents and Lists; names that start with a
+    /// dot are passed over. Changes of the files are followed. A file or document that cannot be read is reported and the
+    /// rest is used. Endpoints on loopback addresses are allowed here.
+    #[arg(long, value_name = "DIR", env = "TIDEGATE_MANIFESTS", value_parser = existing)]
+    pub manifests: Option<PathBuf>,
+
+    /// Kubeconfig file that leads to the Kubernetes API.
+    ///
+    /// Default: the pod's service account; outside of a pod KUBECONFIG, or ~/.kube/config. As kubectl --kubeconfig.
+    #[arg(long, value_name = "FILE", env = "TIDEGATE_KUBECONFIG", value_parser = existing)]
+    pub kubeconfig: Option<PathBuf>,
+
+    /// Namespaces whose Ingresses, Services and EndpointSlices are read, with commas between. Default: all.
+    #[arg(
+        long,
+        value_name = "NS",
+        env = "TIDEGATE_WATCH_NAMESPACE",
+        value_delimiter = ',',
+        value_parser = units::namespace
+    )]
+    pub watch_namespace: Vec<Arc<str>>,
+
+    /// Whether IngressClasses are read to tell which Ingresses are ours.
+    ///
+    /// They belong to no namespace, so that only a ClusterRole can grant it. With false an Ingress is ours when the class it
+    /// names, by field or annotation, is --ingress-class.
+    #[arg(
+        long,
+        value_name = "BOOL",
+        env = "TIDEGATE_INGRESS_CLASS_LOOKUP",
+        default_value_t = true,
+        action = clap::ArgAction::Set
+    )]
+    pub ingress_class_lookup: bool,
+
+    /// How Secrets are read; the less, the fewer certificates a break-in reveals.
+    #[arg(long, value_name = "MODE", env = "TIDEGATE_SECRET_ACCESS", default_value = "cluster")]
+    pub secret_access: SecretAccess,
+
+    /// Namespaces of --secret-access namespaces, with commas between. Default: those of --watch-namespace.
+    #[arg(
+        long,
+        value_name = "NS",
+        env = "TIDEGATE_SECRET_NAMESPACES",
+        value_delimiter = ',',
+        value_parser = units::namespace
+    )]
+    pub secret_namespaces: Vec<Arc<str>>,
+}
+
+/// How Secrets are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum SecretAccess {
+    /// All of type kubernetes.io/tls in the cluster, with one watch.
+    Cluster,
+    /// All of type kubernetes.io/tls in some namespaces, with one watch for each.
+    Namespaces,
+    /// Only those that our Ingresses and --default-certificate name, with one watch for each.
+    Names,
+}
+
+impl SourceArgs {
+    /// What no single option can tell: one line.
+    pub(super) fn check(&self) -> Result<(), String> {
+        let has_namespaces = !self.secret_namespaces.is_empty();
+        match self.secret_access {
+            SecretAccess::Namespaces if !has_namespaces && self.watch_namespace.is_empty() => {
+                Err("--secret-access namespaces needs --secret-namespaces or --watch-namespace".into())
+            }
+            SecretAccess::Cluster | SecretAccess::Names if has_namespaces => {
+                Err("--secret-namespaces is for --secret-access namespaces only".into())
+            }
+            SecretAccess::Cluster | SecretAccess::Namespaces | SecretAccess::Names => Ok(()),
+        }
+    }
+}
+
+fn existing(text: &str) -> Result<PathBuf, &'static str> {
+    let path = PathBuf::from(text);
+    if path.exists() { Ok(path) } else { Err("there is no such directory or file") }
+}

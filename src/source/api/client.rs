@@ -1,0 +1,164 @@
+//! The way to the API server: where it is, who we are, and one request at a time.
+//!
+//! Credentials are files that rotate. A token is read again by the client every minute; authorities and client
+//! certificates are read when a client is made, so a client that keeps failing is made anew.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{ACCEPT, ACCEPT_ENCODING, HeaderValue, RETRY_AFTER, USER_AGENT};
+use http_body_util::{BodyExt, Limited};
+use kube::client::Body;
+use kube::config::{Config, KubeConfigOptions, Kubeconfig};
+use tokio::time::{Instant, timeout};
+
+use super::failure::{Failure, Reason};
+
+/// How long a connection may take to come about.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long the server may take to begin an answer. Lists of a slow etcd take half a minute.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
+/// How long the rest of a list's page may take.
+const BODY_TIMEOUT: Duration = Duration::from_secs(60);
+/// Bytes of a page at the most: 500 objects of the largest size etcd takes would be more, but no server sends that.
+const PAGE_BYTES: usize = 512 << 20;
+/// Bytes of an error's text at the most.
+const ERROR_BYTES: usize = 64 << 10;
+/// Age from which a client that fails is replaced.
+const STALE: Duration = Duration::from_secs(20);
+
+/// Why there is no API server to talk to.
+#[derive(Debug, thiserror::Error)]
+pub enum AccessError {
+    /// The kubeconfig does not lead to a server.
+    #[error("the kubeconfig is unusable: {0}")]
+    Kubeconfig(#[from] kube::config::KubeconfigError),
+    /// We run in a pod, whose service account is unusable.
+    #[error("the pod's service account is unusable: {0}")]
+    InCluster(#[from] kube::config::InClusterError),
+    /// Neither in a pod nor with a kubeconfig.
+    #[error("there is nothing to serve: give --manifests DIR or --kubeconfig FILE, set KUBECONFIG, or run in a pod")]
+    Nowhere,
+    /// The client cannot be built.
+    #[error("the client of the Kubernetes API cannot be made: {0}")]
+    Client(#[from] kube::Error),
+}
+
+/// Access to one API server.
+pub struct Access {
+    kubeconfig: Option<PathBuf>,
+    server: String,
+    namespace: String,
+    current: Mutex<(kube::Client, Instant)>,
+}
+
+impl Access {
+    /// Finds the API server: by this kubeconfig, by that of the pod we run in, or by that of the user, in this order.
+    pub async fn find(kubeconfig: Option<PathBuf>) -> Result<Arc<Self>, AccessError> {
+        let config = configuration(kubeconfig.as_ref()).await?;
+        let server = config.cluster_url.to_string();
+        let namespace = config.default_namespace.clone();
+        let current = Mutex::new((kube::Client::try_from(config)?, Instant::now()));
+        Ok(Arc::new(Self { kubeconfig, server, namespace, current }))
+    }
+
+    /// Where the API server is, as a URL.
+    pub fn server(&self) -> &str {
+        &self.server
+    }
+
+    /// The namespace we are in: that of the service account, or of the kubeconfig's context.
+    pub fn namespace(&self) -> &str {
+        &self.namespace
+    }
+
+    /// The client of the moment. Not to be kept for long: credentials rotate.
+    pub fn client(&self) -> kube::Client {
+        self.current.lock().unwrap_or_else(PoisonError::into_inner).0.clone()
+    }
+
+    /// Reads the credentials again, unless that was done just now. A failure leaves the client as it is.
+    pub(super) async fn renew(&self) {
+        if self.current.lock().unwrap_or_else(PoisonError::into_inner).1.elapsed() < STALE {
+            return;
+        }
+        let made = match configuration(self.kubeconfig.as_ref()).await {
+            Ok(config) => kube::Client::try_from(config).map_err(AccessError::from),
+            Err(error) => Err(error),
+        };
+        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        current.1 = Instant::now();
+        match made {
+            Ok(client) => current.0 = client,
+            Err(error) => tracing::warn!(%error, "credentials cannot be read again, going on with the old ones"),
+        }
+    }
+
+    /// Asks for something that is answered in one piece.
+    pub(super) async fn get(&self, request: http::Request<Vec<u8>>) -> Result<Bytes, Failure> {
+        let body = Limited::new(self.open(request).await?, PAGE_BYTES);
+        match timeout(BODY_TIMEOUT, body.collect()).await {
+            Ok(Ok(body)) => Ok(body.to_bytes()),
+            Ok(Err(error)) => Err(Failure::new(Reason::Connection, format!("the answer broke off: {error}"))),
+            Err(_) => Err(Failure::new(Reason::Timeout, format!("no whole answer within {BODY_TIMEOUT:?}"))),
+        }
+    }
+
+    /// Asks for something and gives the body of the answer, if it is a good one.
+    pub(super) async fn open(&self, mut request: http::Request<Vec<u8>>) -> Result<Body, Failure> {
+        request.headers_mut().insert(ACCEPT, HeaderValue::from_static("application/json"));
+        request.headers_mut().insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        let request = request.map(Body::from);
+        let answer = match timeout(ANSWER_TIMEOUT, self.client().send(request)).await {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(error)) => return Err(Failure::of_client(&error)),
+            Err(_) => return Err(Failure::new(Reason::Timeout, format!("no answer within {ANSWER_TIMEOUT:?}"))),
+        };
+        if answer.status().is_success() {
+            return Ok(answer.into_body());
+        }
+        let (status, after) = (answer.status().as_u16(), retry_after(answer.headers()));
+        let text = timeout(BODY_TIMEOUT, Limited::new(answer.into_body(), ERROR_BYTES).collect()).await;
+        let text = text.ok().and_then(Result::ok).map(|text| text.to_bytes()).unwrap_or_default();
+        Err(Failure::of_answer(status, &text).after(after))
+    }
+}
+
+/// The server's wish for the time of the next try, in seconds; a date is not understood.
+fn retry_after(headers: &http::HeaderMap) -> Option<Duration> {
+    let seconds = headers.get(RETRY_AFTER)?.to_str().ok()?.parse().ok()?;
+    Some(Duration::from_secs(seconds))
+}
+
+async fn configuration(kubeconfig: Option<&PathBuf>) -> Result<Config, AccessError> {
+    let options = KubeConfigOptions::default();
+    let mut config = match kubeconfig {
+        Some(path) => Config::from_custom_kubeconfig(Kubeconfig::read_from(path)?, &options).await?,
+        None => match Config::incluster() {
+            Ok(config) => config,
+            Err(kube::config::InClusterError::ReadEnvironmentVariable(_)) => {
+                match Config::from_kubeconfig(&options).await {
+                    Ok(config) => config,
+                    Err(
+                        kube::config::KubeconfigError::FindPath | kube::config::KubeconfigError::CurrentContextNotSet,
+                    ) => return Err(AccessError::Nowhere),
+                    Err(kube::config::KubeconfigError::ReadConfig(error, _))
+                        if error.kind() == std::io::ErrorKind::NotFound =>
+                    {
+                        return Err(AccessError::Nowhere);
+                    }
+                    Err(error) => return Err(error.into()),
+                }
+            }
+            Err(error) => return Err(error.into()),
+        },
+    };
+    config.connect_timeout = Some(CONNECT_TIMEOUT);
+    // Every request has deadlines of its own, and failures are counted and told here, not retried unseen.
+    config.read_timeout = None;
+    config.default_retry = false;
+    config.headers.push((USER_AGENT, HeaderValue::from_static(concat!("tidegate/", env!("CARGO_PKG_VERSION")))));
+    Ok(config)
+}

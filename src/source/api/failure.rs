@@ -1,0 +1,175 @@
+//! What goes wrong between us and the API server, and how long to wait before the next try.
+
+use std::fmt;
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::time::Duration;
+
+use kube::core::Status;
+use tokio::time::Instant;
+
+/// The kind of a failure: a label of metrics.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Reason {
+    /// 401: our credentials are not accepted.
+    Unauthorized,
+    /// 403: our role does not allow it.
+    Forbidden,
+    /// 410: the server has forgotten where we were. Everything is listed anew.
+    Gone,
+    /// 429.
+    Throttled,
+    /// 500 and above.
+    Server,
+    /// Any other status.
+    Refused,
+    /// There is no connection, or it broke.
+    Connection,
+    /// Nothing came for too long.
+    Timeout,
+    /// What came cannot be read.
+    Garbage,
+    /// The server ends watches as soon as they have begun.
+    Closed,
+}
+
+impl Reason {
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Unauthorized => "unauthorized",
+            Self::Forbidden => "forbidden",
+            Self::Gone => "gone",
+            Self::Throttled => "throttled",
+            Self::Server => "server",
+            Self::Refused => "refused",
+            Self::Connection => "connection",
+            Self::Timeout => "timeout",
+            Self::Garbage => "garbage",
+            Self::Closed => "closed",
+        }
+    }
+
+    fn of_status(status: u16) -> Self {
+        match status {
+            401 => Self::Unauthorized,
+            403 => Self::Forbidden,
+            410 => Self::Gone,
+            429 => Self::Throttled,
+            500.. => Self::Server,
+            _ => Self::Refused,
+        }
+    }
+}
+
+/// One failure.
+#[derive(Debug)]
+pub(super) struct Failure {
+    pub(super) reason: Reason,
+    /// For people; holds nothing of objects.
+    text: String,
+    /// The server's wish for the time of the next try.
+    after: Option<Duration>,
+}
+
+/// Characters of a server's message that are told.
+const TOLD: usize = 300;
+
+impl Failure {
+    pub(super) fn new(reason: Reason, text: impl Into<String>) -> Self {
+        Self { reason, text: text.into(), after: None }
+    }
+
+    /// From an answer that is no success.
+    pub(super) fn of_answer(status: u16, body: &[u8]) -> Self {
+        let said = match serde_json::from_slice::<Status>(body) {
+            Ok(status) if !status.message.is_empty() => status.message,
+            Ok(_) | Err(_) => String::from_utf8_lossy(body).trim().to_owned(),
+        };
+        Self::of_status(status, &said)
+    }
+
+    /// From a status, as watches tell it as well.
+    pub(super) fn of_status(status: u16, said: &str) -> Self {
+        let said: String = said.chars().filter(|c| !c.is_control()).take(TOLD).collect();
+        Self::new(Reason::of_status(status), format!("status {status}: {said}"))
+    }
+
+    /// From the client.
+    pub(super) fn of_client(error: &kube::Error) -> Self {
+        let mut text = String::new();
+        let mut cause: Option<&dyn std::error::Error> = Some(error);
+        // Every layer repeats the next one's text, or says nothing: the innermost is what there is to know.
+        while let Some(error) = cause {
+            text = error.to_string();
+            cause = error.source();
+        }
+        let reason = match error {
+            kube::Error::Auth(_) => Reason::Unauthorized,
+            _ => Reason::Connection,
+        };
+        Self::new(reason, text)
+    }
+
+    pub(super) fn after(mut self, after: Option<Duration>) -> Self {
+        self.after = after;
+        self
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+/// Longest pause before objects of a kind have been listed once: readiness waits for it.
+const LONGEST_AT_START: Duration = Duration::from_millis(1500);
+/// Longest pause while there is no connection: a refused connection costs nobody anything.
+const LONGEST_WITHOUT_CONNECTION: Duration = Duration::from_secs(5);
+/// Longest pause otherwise.
+const LONGEST: Duration = Duration::from_secs(20);
+/// First pause.
+const SHORTEST: Duration = Duration::from_millis(250);
+/// Longest wish of a server that is granted.
+const LONGEST_WISH: Duration = Duration::from_secs(60);
+/// Time without failures after which they are forgotten.
+const FORGET: Duration = Duration::from_secs(90);
+
+/// Pauses that double with every failure, each half chance, so that many who failed together do not come back together.
+#[derive(Debug)]
+pub(super) struct Backoff {
+    next: Duration,
+    last: Option<Instant>,
+}
+
+impl Default for Backoff {
+    fn default() -> Self {
+        Self { next: SHORTEST, last: None }
+    }
+}
+
+impl Backoff {
+    /// How long to pause after this failure.
+    pub(super) fn pause(&mut self, failure: &Failure, is_start: bool) -> Duration {
+        let now = Instant::now();
+        if self.last.is_some_and(|last| now.duration_since(last) > FORGET) {
+            self.next = SHORTEST;
+        }
+        self.last = Some(now);
+        let longest = match failure.reason {
+            Reason::Forbidden | Reason::Throttled => LONGEST,
+            Reason::Connection | Reason::Timeout if !is_start => LONGEST_WITHOUT_CONNECTION,
+            _ if is_start => LONGEST_AT_START,
+            _ => LONGEST,
+        };
+        let pause = self.next.min(longest);
+        self.next = (self.next * 2).min(LONGEST);
+        let pause = pause / 2 + (pause / 2).mul_f64(chance());
+        pause.max(failure.after.unwrap_or_default().min(LONGEST_WISH))
+    }
+}
+
+/// A number from 0 to 1.
+pub(super) fn chance() -> f64 {
+    let random = RandomState::new().build_hasher().finish();
+    f64::from(u32::try_from(random >> 32).unwrap_or_default()) / f64::from(u32::MAX)
+}

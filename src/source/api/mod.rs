@@ -1,0 +1,308 @@
+//! Objects from a Kubernetes API: one list and watch for each kind, namespace, or Secret that is wanted by name.
+//!
+//! Nothing of the API's state is kept here but names. What is read stays in force while the API is away, because
+//! nothing is ever sent for its being away but `Connected`. Objects are parsed to the plain view on arrival.
+
+mod client;
+mod failure;
+mod lenient;
+mod named;
+mod watch;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
+
+use tokio::sync::{mpsc, oneshot, watch as cell};
+use tokio::task::JoinSet;
+
+use crate::model::{ObjectKind, ObjectName, ObjectRef, Problem};
+use crate::observe::Metrics;
+
+use super::changes::{Connection, Event};
+use named::Named;
+use watch::{Report, Scope, Watch};
+
+pub use client::{Access, AccessError};
+
+/// Reports of watches that may wait.
+const REPORTS: usize = 256;
+
+/// What is read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// Namespaces of Ingresses, Services and EndpointSlices; empty for all. `--watch-namespace`.
+    pub namespaces: Vec<Arc<str>>,
+    /// Whether and how IngressClasses are read. `--ingress-class-lookup`.
+    pub classes: ClassAccess,
+    /// How Secrets are read. `--secret-access`.
+    pub secrets: SecretAccess,
+}
+
+/// Whether IngressClasses are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClassAccess {
+    /// They are listed and watched.
+    Listed,
+    /// They are not: a namespaced role cannot grant it.
+    None,
+}
+
+/// How Secrets are read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SecretAccess {
+    /// Those of type `kubernetes.io/tls` of all namespaces.
+    Cluster,
+    /// Those of type `kubernetes.io/tls` of these namespaces.
+    Namespaces(Vec<Arc<str>>),
+    /// Those that are wanted, one by one: needs no role that names none.
+    Names,
+}
+
+/// Sends what the API holds, then every change of it, until the receiver is gone.
+///
+/// `wanted` are the Secrets to read when they are read by name: it must be set after `Event::Listed`, and whenever it
+/// changes. The API server's absence never ends this: whoever cannot wait for `Event::Synced` must not.
+pub async fn follow(
+    settings: Settings,
+    access: Arc<Access>,
+    metrics: Arc<Metrics>,
+    events: mpsc::Sender<Event>,
+    mut wanted: cell::Receiver<BTreeSet<ObjectName>>,
+) {
+    let (reports, mut incoming) = mpsc::channel(REPORTS);
+    let by_name = settings.secrets == SecretAccess::Names;
+    let mut follower = Follower {
+        access,
+        metrics,
+        events: events.clone(),
+        reports,
+        tasks: JoinSet::new(),
+        watches: HashMap::new(),
+        next_id: 0,
+        pending: HashSet::new(),
+        connected: BTreeSet::new(),
+        problems: BTreeMap::new(),
+        has_new_problems: false,
+    };
+    for scope in scopes(&settings) {
+        follower.start(scope);
+    }
+    let mut named = Named::default();
+    let mut progress = Progress::Listing;
+    loop {
+        let step = tokio::select! {
+            report = incoming.recv() => report.map(Step::Report),
+            changed = wanted.changed(), if by_name && progress != Progress::Listing => changed.ok().map(|()| Step::Wanted),
+            Some(ended) = follower.tasks.join_next() => ended.err().map_or(Some(Step::Nothing), |error| {
+                tracing::error!(%error, "a watch ended");
+                None
+            }),
+            () = events.closed() => None,
+        };
+        let outcome = match step {
+            None => return,
+            Some(Step::Nothing) => Ok(()),
+            Some(Step::Wanted) => {
+                named.reconcile(&wanted.borrow_and_update(), &mut follower);
+                if progress == Progress::Listed {
+                    progress = Progress::Wanting;
+                }
+                Ok(())
+            }
+            Some(Step::Report((id, report))) => {
+                let mut reports = vec![(id, report)];
+                while let Ok(report) = incoming.try_recv() {
+                    reports.push(report);
+                }
+                follower.take(reports, &mut named).await
+            }
+        };
+        let outcome = match outcome {
+            Ok(()) => follower.advance(&mut progress, by_name).await,
+            Err(Unheard) => Err(Unheard),
+        };
+        if outcome.is_err() {
+            return;
+        }
+    }
+}
+
+enum Step {
+    Report((u64, Report)),
+    Wanted,
+    Nothing,
+}
+
+/// How far the start is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Progress {
+    /// Lists are under way.
+    Listing,
+    /// They are complete; it is not known yet which Secrets are wanted by name.
+    Listed,
+    /// It is known, and they are being read.
+    Wanting,
+    /// Everything was read once.
+    Synced,
+}
+
+/// Nobody listens any more.
+struct Unheard;
+
+/// What is watched from the start.
+fn scopes(settings: &Settings) -> Vec<Scope> {
+    let Settings { namespaces, classes, secrets } = settings;
+    let in_namespaces = |kind, namespaces: &[Arc<str>]| -> Vec<Scope> {
+        if namespaces.is_empty() {
+            return vec![Scope { kind, namespace: None, name: None }];
+        }
+        namespaces.iter().map(|namespace| Scope { kind, namespace: Some(namespace.clone()), name: None }).collect()
+    };
+    let mut scopes = Vec::new();
+    for kind in [ObjectKind::Ingress, ObjectKind::Service, ObjectKind::EndpointSlice] {
+        scopes.extend(in_namespaces(kind, namespaces));
+    }
+    match classes {
+        ClassAccess::Listed => scopes.push(Scope { kind: ObjectKind::IngressClass, namespace: None, name: None }),
+        ClassAccess::None => {}
+    }
+    match secrets {
+        SecretAccess::Cluster => scopes.push(Scope { kind: ObjectKind::Secret, namespace: None, name: None }),
+        SecretAccess::Namespaces(namespaces) if namespaces.is_empty() => {}
+        SecretAccess::Namespaces(namespaces) => scopes.extend(in_namespaces(ObjectKind::Secret, namespaces)),
+        SecretAccess::Names => {}
+    }
+    scopes
+}
+
+/// All watches and what is known of them.
+struct Follower {
+    access: Arc<Access>,
+    metrics: Arc<Metrics>,
+    events: mpsc::Sender<Event>,
+    reports: mpsc::Sender<(u64, Report)>,
+    tasks: JoinSet<()>,
+    /// Kind of each watch, whether it is up, and how to stop it.
+    watches: HashMap<u64, Running>,
+    next_id: u64,
+    /// Watches that have not listed yet.
+    pending: HashSet<u64>,
+    /// Kinds that are told to be connected.
+    connected: BTreeSet<ObjectKind>,
+    problems: BTreeMap<ObjectRef, Problem>,
+    has_new_problems: bool,
+}
+
+struct Running {
+    kind: ObjectKind,
+    /// `None` before it was up for the first time.
+    is_up: Option<bool>,
+    stop: Option<oneshot::Sender<()>>,
+}
+
+impl Follower {
+    fn start(&mut self, scope: Scope) -> u64 {
+        let id = self.next_id;
+        self.next_id += 1;
+        let (stop, stopped) = oneshot::channel();
+        self.watches.insert(id, Running { kind: scope.kind, is_up: None, stop: Some(stop) });
+        self.pending.insert(id);
+        self.metrics.watch_connected(scope.kind.as_str(), self.connected.contains(&scope.kind));
+        let watch = Watch {
+            id,
+            scope,
+            access: Arc::clone(&self.access),
+            events: self.events.clone(),
+            reports: self.reports.clone(),
+            metrics: Arc::clone(&self.metrics),
+        };
+        self.tasks.spawn(watch.run(stopped));
+        id
+    }
+
+    /// Stops a watch; it tells when it has taken back what it sent.
+    fn stop(&mut self, id: u64) {
+        if let Some(stop) = self.watches.get_mut(&id).and_then(|running| running.stop.take()) {
+            // It has ended by itself only when nobody listens.
+            let _ = stop.send(());
+        }
+    }
+
+    async fn take(&mut self, reports: Vec<(u64, Report)>, named: &mut Named) -> Result<(), Unheard> {
+        for (id, report) in reports {
+            match report {
+                Report::Listed | Report::Forbidden => {
+                    self.may_wait_no_more(id, matches!(report, Report::Forbidden));
+                }
+                Report::Up => self.set_up(id, true).await?,
+                Report::Down => self.set_up(id, false).await?,
+                Report::Problem(object, problem) => {
+                    self.has_new_problems = true;
+                    match problem {
+                        Some(problem) => self.problems.insert(object, problem),
+                        None => self.problems.remove(&object),
+                    };
+                }
+                Report::Ended => {
+                    self.pending.remove(&id);
+                    let kind = self.watches.remove(&id).map(|running| running.kind);
+                    named.ended(id, self);
+                    if let Some(kind) = kind {
+                        self.tell_connection(kind).await?;
+                    }
+                }
+            }
+        }
+        if std::mem::take(&mut self.has_new_problems) {
+            self.send(Event::Problems(self.problems.values().cloned().collect())).await?;
+        }
+        Ok(())
+    }
+
+    /// A watch has listed, or may not. Without Secrets the rest goes on; without anything else it would go wrong.
+    fn may_wait_no_more(&mut self, id: u64, is_forbidden: bool) {
+        let is_secret = self.watches.get(&id).is_some_and(|running| running.kind == ObjectKind::Secret);
+        if !is_forbidden || is_secret {
+            self.pending.remove(&id);
+        }
+    }
+
+    async fn set_up(&mut self, id: u64, is_up: bool) -> Result<(), Unheard> {
+        let Some(running) = self.watches.get_mut(&id) else { return Ok(()) };
+        running.is_up = Some(is_up);
+        let kind = running.kind;
+        self.tell_connection(kind).await
+    }
+
+    /// A kind is connected when all of its watches are. One that has just begun does not count while it begins.
+    async fn tell_connection(&mut self, kind: ObjectKind) -> Result<(), Unheard> {
+        let at_first = self.connected.contains(&kind);
+        let is_up = self.watches.values().all(|running| running.kind != kind || running.is_up.unwrap_or(at_first));
+        let differs = if is_up { self.connected.insert(kind) } else { self.connected.remove(&kind) };
+        if !differs {
+            return Ok(());
+        }
+        self.metrics.watch_connected(kind.as_str(), is_up);
+        self.send(Event::Connected(kind, if is_up { Connection::Up } else { Connection::Down })).await
+    }
+
+    /// Tells how far the start is. Reports come after the changes they are about, so what is told here holds.
+    async fn advance(&mut self, progress: &mut Progress, by_name: bool) -> Result<(), Unheard> {
+        if *progress == Progress::Listing && self.pending.is_empty() {
+            self.send(Event::Listed).await?;
+            *progress = if by_name { Progress::Listed } else { Progress::Wanting };
+        }
+        if *progress == Progress::Wanting && self.pending.is_empty() {
+            self.send(Event::Synced).await?;
+            *progress = Progress::Synced;
+        }
+        Ok(())
+    }
+
+    async fn send(&self, event: Event) -> Result<(), Unheard> {
+        self.events.send(event).await.map_err(|_| Unheard)
+    }
+}

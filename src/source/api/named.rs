@@ -1,0 +1,70 @@
+//! Secrets one by one: a watch for each that is wanted, for roles that name what may be read.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::model::{ObjectKind, ObjectName};
+
+use super::Follower;
+use super::watch::Scope;
+
+/// The watches of single Secrets.
+#[derive(Debug, Default)]
+pub(super) struct Named {
+    wanted: BTreeSet<ObjectName>,
+    running: BTreeMap<ObjectName, Single>,
+}
+
+#[derive(Debug)]
+struct Single {
+    id: u64,
+    /// It was told to stop and is taking back what it sent. One that is wanted again must wait for that.
+    is_ending: bool,
+}
+
+impl Named {
+    /// Starts what is wanted now and stops what is not.
+    pub(super) fn reconcile(&mut self, wanted: &BTreeSet<ObjectName>, follower: &mut Follower) {
+        self.wanted = wanted.iter().filter(|name| is_sound(name)).cloned().collect();
+        for (name, single) in &mut self.running {
+            if !single.is_ending && !self.wanted.contains(name) {
+                single.is_ending = true;
+                follower.stop(single.id);
+            }
+        }
+        for name in &self.wanted {
+            if !self.running.contains_key(name) {
+                self.running.insert(name.clone(), start(name, follower));
+            }
+        }
+    }
+
+    /// A watch has taken back what it sent.
+    pub(super) fn ended(&mut self, id: u64, follower: &mut Follower) {
+        let Some(name) = self.running.iter().find(|(_, single)| single.id == id).map(|(name, _)| name.clone()) else {
+            return;
+        };
+        self.running.remove(&name);
+        if self.wanted.contains(&name) {
+            let single = start(&name, follower);
+            self.running.insert(name, single);
+        }
+    }
+}
+
+fn start(name: &ObjectName, follower: &mut Follower) -> Single {
+    let ObjectName { namespace, name } = name.clone();
+    let id = follower.start(Scope { kind: ObjectKind::Secret, namespace: Some(namespace), name: Some(name) });
+    Single { id, is_ending: false }
+}
+
+/// Whether the API can have an object of this name: authors of Ingresses write names freely, and this one becomes part
+/// of a request.
+fn is_sound(name: &ObjectName) -> bool {
+    let is_plain = |text: &str| {
+        !text.is_empty()
+            && text.len() <= 253
+            && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'.'))
+            && text.bytes().any(|b| b.is_ascii_alphanumeric())
+    };
+    is_plain(&name.namespace) && is_plain(&name.name)
+}
