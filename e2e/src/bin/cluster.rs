@@ -1,0 +1,2 @@
+//! The cluster by hand.
+fn main() {}
