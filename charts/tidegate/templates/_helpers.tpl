@@ -267,3 +267,10 @@ subjects:
     name: {{ include "tidegate.serviceAccountName" .root }}
     namespace: {{ .root.Release.Namespace }}
 {{- end }}
+
+{{/* Whether `helm test` has something to do: its Ingress must be watched and allowed, and lead to a Service. */}}
+{{- define "tidegate.tests" -}}
+{{- $watched := or (not .Values.watch.namespaces) (has .Release.Namespace .Values.watch.namespaces) }}
+{{- $allowed := not (and .Values.admissionPolicy.enabled .Values.admissionPolicy.hosts) }}
+{{- if and .Values.tests.enabled .Values.metrics.service.enabled (or .Values.tests.url (and $watched $allowed .Values.service.enabled)) }}true{{ end }}
+{{- end }}
