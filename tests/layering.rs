@@ -17,6 +17,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("translate", &["model", "source::objects"]),
     ("report", &["model", "source::objects", "observe", "lifecycle"]),
     ("controller", &["source", "translate", "routing", "upstream", "report", "model", "observe", "lifecycle"]),
+    ("explain", &["model", "http1", "source::objects", "translate", "routing"]),
     ("admin", &["model", "observe", "lifecycle"]),
 ];
 

@@ -1,6 +1,7 @@
 //! The composition root: reads the settings apart, builds every part and ties them together.
 
 mod check;
+mod explain;
 mod settings;
 mod view;
 
@@ -29,6 +30,7 @@ use crate::source::manifests;
 use crate::upstream::{Registry, Target};
 
 pub use check::check;
+pub use explain::explain;
 pub use settings::logging;
 
 /// Messages of the source that may wait for the controller.

@@ -48,6 +48,12 @@ pub enum Command {
     /// One line for each: severity, object, field, what is wrong and what to do about it. Exits with 1 if any of them is an
     /// error, with 0 if there are none or only warnings. Opens no sockets.
     Check(CheckArgs),
+    /// Tell what would become of a request, and why: Ingress, rule, Service, endpoints, and what comes close.
+    ///
+    /// With --manifests by a directory of objects, without it by a running process, asked at --admin. Exits with 0 if
+    /// the request would be forwarded or redirected, with 1 if it would be answered with an error, with 2 if it cannot
+    /// be told.
+    Explain(ExplainArgs),
 }
 
 /// Options of `tidegate serve`.
@@ -82,6 +88,34 @@ pub struct ServeArgs {
 pub struct CheckArgs {
     #[command(flatten, next_help_heading = "Sources")]
     pub source: SourceArgs,
+    #[command(flatten, next_help_heading = "Routing")]
+    pub routing: RoutingArgs,
+    #[command(flatten, next_help_heading = "TLS")]
+    pub tls: TlsArgs,
+}
+
+/// Options of `tidegate explain`.
+#[derive(Debug, Clone, Args)]
+#[expect(missing_docs, reason = "each group is documented at its type")]
+pub struct ExplainArgs {
+    /// The request's URL. Without a scheme it is http.
+    #[arg(value_name = "URL", help_heading = "Request")]
+    pub url: String,
+
+    /// A header field of the request. May be given more than once; Host takes the place of the URL's.
+    #[arg(short = 'H', long, value_name = "NAME: VALUE", help_heading = "Request")]
+    pub header: Vec<String>,
+
+    /// Explain by this directory of Kubernetes objects (or one file), as `check` reads it. Default: ask at --admin.
+    #[arg(
+        long,
+        value_name = "DIR",
+        env = "TIDEGATE_MANIFESTS",
+        value_parser = existing,
+        help_heading = "Sources"
+    )]
+    pub manifests: Option<PathBuf>,
+
     #[command(flatten, next_help_heading = "Routing")]
     pub routing: RoutingArgs,
     #[command(flatten, next_help_heading = "TLS")]
@@ -316,7 +350,7 @@ fn one_line(error: &clap::Error) -> String {
         return "--manifests DIR is needed: a directory of Kubernetes objects (reading them from a Kubernetes API is not built yet)".into();
     }
     if matches!(error.kind(), ErrorKind::MissingSubcommand | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand) {
-        return "a command is needed: serve or check (try tidegate --help)".into();
+        return "a command is needed: serve, check or explain (try tidegate --help)".into();
     }
     let text = error.render().to_string();
     let said = text.lines().map(str::trim).take_while(|line| !line.starts_with("Usage:"));
