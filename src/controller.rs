@@ -2,6 +2,8 @@
 //!
 //! No timer delays anything: the first change is built at once, and what arrives meanwhile is the next batch.
 
+mod inquiry;
+
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -16,6 +18,9 @@ use crate::routing::{RouteTable, TableCell};
 use crate::source::Event;
 use crate::translate::{self, Findings, Input, Settings, Touched, Value};
 use crate::upstream::{Destination, Registry, Target};
+
+use inquiry::Inquiries;
+pub use inquiry::{Inquirer, NoAnswer};
 
 /// Changes taken into one batch at the most.
 const BATCH: usize = 4096;
@@ -34,6 +39,13 @@ impl Problems {
     }
 }
 
+impl Problems {
+    /// Those of the source.
+    fn of_source(&self) -> Vec<Problem> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).1.clone()
+    }
+}
+
 /// The loop and what it works on.
 pub struct Controller {
     input: Input,
@@ -45,6 +57,7 @@ pub struct Controller {
     /// Dropped with the first published table: what readiness waits for.
     waiting: Option<ReadinessGuard>,
     has_new_certificates: bool,
+    inquiries: Inquiries,
 }
 
 impl Controller {
@@ -65,6 +78,7 @@ impl Controller {
             metrics,
             waiting: Some(waiting),
             has_new_certificates: false,
+            inquiries: Inquiries::default(),
         }
     }
 
@@ -86,6 +100,7 @@ impl Controller {
                     self.take(batch.drain(..));
                 }
                 _ = tick.tick() => self.tick(),
+                Some(inquiry) = self.inquiries.next() => self.answer(inquiry),
             }
         }
     }

@@ -19,7 +19,7 @@ use tokio::sync::mpsc;
 
 use crate::admin::{self, AdminState};
 use crate::args::ServeArgs;
-use crate::controller::{Controller, Problems};
+use crate::controller::{Controller, Inquirer, Problems};
 use crate::lifecycle::{Drain, DrainTimes, Drained, Phase, Readiness};
 use crate::observe::{AccessLog, Metrics};
 use crate::proxy::listener::{self, Speaks};
@@ -55,6 +55,7 @@ pub struct Bound {
     registry: Arc<Registry>,
     controller: Controller,
     problems: Problems,
+    inquirer: Inquirer,
     manifests: PathBuf,
     access_log: AccessLog,
 }
@@ -113,6 +114,7 @@ pub fn bind(args: &ServeArgs) -> anyhow::Result<Bound> {
         readiness,
         registry,
         problems: controller.problems(),
+        inquirer: controller.inquirer(args.listen.public_https_port),
         controller,
         manifests: args.source.manifests.clone(),
         access_log,
@@ -158,6 +160,7 @@ impl Bound {
             registry,
             controller,
             problems,
+            inquirer,
             manifests: path,
             access_log,
         } = self;
@@ -173,6 +176,7 @@ impl Bound {
                 Arc::new(move || view::snapshot(&table.load()))
             },
             problems: { Arc::new(move || problems.all()) },
+            explain: Arc::new(move |asked| explain::by_controller(inquirer.clone(), asked)),
         };
         let admin = tokio::spawn(admin::serve(TcpListener::from_std(admin_socket)?, state));
         let threads = start_shards(shards, &shared, &access_log, &registry)?;

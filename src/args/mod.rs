@@ -116,6 +116,19 @@ pub struct ExplainArgs {
     )]
     pub manifests: Option<PathBuf>,
 
+    /// Admin address of the running process that is asked when there is no --manifests, as ADDR or http://ADDR.
+    ///
+    /// kubectl port-forward leads to that of a pod. The options for routing and TLS are then those of the process.
+    #[arg(
+        long,
+        value_name = "ADDR",
+        env = "TIDEGATE_ADMIN",
+        default_value = "http://127.0.0.1:9090",
+        value_parser = units::admin_address,
+        help_heading = "Sources"
+    )]
+    pub admin: String,
+
     #[command(flatten, next_help_heading = "Routing")]
     pub routing: RoutingArgs,
     #[command(flatten, next_help_heading = "TLS")]

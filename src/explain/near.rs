@@ -139,7 +139,8 @@ fn lost(around: &Around<'_>, entry: &Path, rule: Option<&PathMatch>, would_take:
     if would_take {
         let why = match around.winner.as_ref().map(|winner| winner.path) {
             Some(PathMatch::Exact(_)) => "an Exact path comes first",
-            Some(PathMatch::Prefix(_)) | None => "it is shorter",
+            Some(PathMatch::Prefix(_)) => "it is shorter",
+            None => "the path is refused",
         };
         return (Nearness::Match, why);
     }
