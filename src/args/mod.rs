@@ -157,7 +157,7 @@ pub struct ListenArgs {
     #[arg(long, value_name = "ADDR", env = "TIDEGATE_HTTPS", default_value = "[::]:8443")]
     pub https: SocketAddr,
 
-    /// Address for /healthz, /readyz, /metrics, /debug/snapshot and /debug/problems. Keep it inside the cluster.
+    /// Address for /healthz, /readyz, /metrics, /debug/snapshot, /debug/problems and /debug/explain. Keep it inside the cluster.
     #[arg(long, value_name = "ADDR", env = "TIDEGATE_ADMIN", default_value = "[::]:9090")]
     pub admin: SocketAddr,
 
@@ -262,6 +262,18 @@ pub struct ObserveArgs {
     /// Least level of the program's own log: info tells of changes of state, debug of connections, trace of requests.
     #[arg(long, value_name = "LEVEL", env = "TIDEGATE_LOG_LEVEL", default_value = "info")]
     pub log_level: LogLevel,
+
+    /// Clients that get the header Tidegate-Explanation (route, Service, endpoint) when they send Tidegate-Explain: 1.
+    ///
+    /// Addresses or CIDR ranges of direct peers, with commas between; X-Forwarded-For does not count. Default: nobody.
+    #[arg(
+        long,
+        value_name = "CIDR",
+        env = "TIDEGATE_EXPLAIN_TO",
+        value_delimiter = ',',
+        value_parser = units::address_range
+    )]
+    pub explain_to: Vec<IpNet>,
 }
 
 /// Form of the access log.

@@ -33,7 +33,7 @@ pub struct Inquirer {
 
 /// The controller has no time, or is gone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the controller has no time to answer; ask again")]
+#[error("the controller is still reading objects or has no time; ask again")]
 pub struct NoAnswer;
 
 impl Inquirer {
@@ -76,7 +76,8 @@ impl Controller {
     /// Answers by the objects and the table of this moment.
     pub(super) fn answer(&self, inquiry: Inquiry) {
         let Inquiry { question, https_port, answer } = inquiry;
-        if answer.is_closed() {
+        if answer.is_closed() || self.waiting.is_some() {
+            // Nobody listens any more, or half of the objects are unknown: no answer is better than a wrong one.
             return;
         }
         let table = self.table.load();
