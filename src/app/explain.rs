@@ -97,6 +97,9 @@ fn get(address: &str, target: &str) -> anyhow::Result<String> {
             0 => break,
             read => answer.extend_from_slice(&chunk[..read]),
         }
+        if is_whole(&answer) {
+            break;
+        }
         anyhow::ensure!(answer.len() <= LONGEST, "the answer is too long");
     }
     let answer = String::from_utf8(answer).context("the answer is not text")?;
@@ -107,6 +110,14 @@ fn get(address: &str, target: &str) -> anyhow::Result<String> {
         Some(status) => anyhow::bail!("it answers {status}: {}", body.trim()),
         None => anyhow::bail!("the answer is not HTTP"),
     }
+}
+
+/// Whether an answer has all of the body that its head announces.
+fn is_whole(answer: &[u8]) -> bool {
+    let Some(end) = answer.windows(4).position(|four| four == b"\r\n\r\n") else { return false };
+    let head = String::from_utf8_lossy(&answer[..end]).to_ascii_lowercase();
+    let length = head.lines().find_map(|line| line.strip_prefix("content-length:")?.trim().parse::<usize>().ok());
+    length.is_some_and(|length| answer.len() - end - 4 >= length)
 }
 
 /// What a process listens on where it listens on all addresses.

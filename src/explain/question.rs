@@ -77,7 +77,7 @@ impl Question {
     pub(super) fn ask(&self) -> Result<Asked, RequestError> {
         let names_host = self.fields.iter().any(|(name, _)| FieldKind::of(name.as_bytes()) == FieldKind::Host);
         let mut head = format!("GET {} HTTP/1.1\r\n", self.target);
-        let host = (!names_host).then(|| ("Host", self.authority.as_str()));
+        let host = (!names_host).then_some(("Host", self.authority.as_str()));
         let fields = self.fields.iter().map(|(name, value)| (name.as_str(), value.as_str()));
         for (name, value) in host.into_iter().chain(fields) {
             head.extend([name, ": ", value, "\r\n"]);
