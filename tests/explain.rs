@@ -41,6 +41,15 @@ fn explanations_are_those_of_the_golden_files() {
     assert!(stale.is_empty(), "{}\nUPDATE_GOLDEN=1 rewrites the outputs", stale.join("\n"));
 }
 
+#[test]
+fn the_documented_example_is_what_is_said() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let read = |file: &str| std::fs::read_to_string(root.join(file)).expect("the file is readable");
+    let said = read("tests/explain/shop.out.txt");
+    let (_, first) = said.split("\n$ ").next().and_then(|first| first.split_once('\n')).expect("an explanation");
+    assert!(read("docs/explain.md").contains(first.trim_end()), "docs/explain.md must show:\n{first}");
+}
+
 /// All explanations of a case, one after the other.
 fn answers(case: &Path) -> String {
     let text = std::fs::read_to_string(case).expect("the case is readable");
@@ -92,5 +101,60 @@ fn assert_consistent(explanation: &Explanation) {
         Outcome::Forwarded => assert!(answer.starts_with("forwarded") && json["endpoints"][0].is_string(), "{answer}"),
         Outcome::Redirected => assert_eq!(json["status"], 308),
         Outcome::Refused => assert!(json["status"].as_u64().expect("a status") >= 400, "{answer}"),
+    }
+}
+
+/// The objects of a case.
+fn loaded(text: &str) -> Input {
+    let mut input = Input::new(Settings { now: NOW, ..Settings::default() });
+    let loaded = manifests::parse(Path::new("case.yaml"), text.as_bytes().to_vec());
+    assert_eq!(loaded.problems, []);
+    loaded.changes.into_iter().for_each(|change| drop(input.apply(change)));
+    input
+}
+
+#[test]
+fn a_host_of_a_thousand_ingresses_is_explained_in_a_few_lines() {
+    let mut text = String::from(
+        "{apiVersion: networking.k8s.io/v1, kind: IngressClass, metadata: {name: tidegate}, spec: {controller: tidegate.dev/ingress-controller}}\n",
+    );
+    for n in 0..1000 {
+        let class = if n % 2 == 0 { "tidegate" } else { "missing" };
+        let _ = writeln!(
+            text,
+            "---\n{{apiVersion: networking.k8s.io/v1, kind: Ingress, metadata: {{name: n{n}, namespace: x}}, spec: {{ingressClassName: {class}, \
+             rules: [{{host: a.example, http: {{paths: [{{path: /{}, pathType: Prefix, backend: {{service: {{name: s, port: {{number: 80}}}}}}}}]}}}}]}}}}",
+            n / 10,
+        );
+    }
+    let input = loaded(&text);
+    let explanation = explained(&input, &Question::parse("http://a.example/7/x", &[]).expect("a question"), &[]);
+    let text = explanation.to_string();
+    assert!(text.contains("n70 ") && text.contains("more\n"), "{text}");
+    assert!(text.lines().count() < 40, "{text}");
+}
+
+proptest::proptest! {
+    #[test]
+    fn whatever_is_asked_is_explained_and_the_route_is_the_tables(
+        host in r"(A\.shop|shop|a\.b\.shop|x)\.example|10\.0\.0\.1|\[::1\]|a@b|-",
+        path in r"(/|cart|%2[eEfF]|\.|%61|;|%|\?|é){0,8}",
+    ) {
+        let case = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/explain/shop.in.yaml");
+        let input = loaded(&std::fs::read_to_string(case).expect("the case is readable"));
+        let question = Question::parse(&format!("http://{host}/{path}"), &[]).expect("a question");
+        let explanation = explained(&input, &question, &[]);
+        assert_consistent(&explanation);
+        let (snapshot, _) = translate::snapshot(&input);
+        let table = RouteTable::compile(&snapshot, &mut |_: &RouteSpec| ());
+        let (mut lowered, mut scratch) = (String::new(), String::new());
+        let name = tidegate::routing::normalize_host(host.as_bytes(), &mut lowered);
+        let path = format!("/{path}");
+        let found = table.find(name, path.split('?').next().expect("a path"), &mut scratch);
+        let route = found.as_ref().ok().and_then(|found| found.route);
+        if explanation.status != Some(400) {
+            proptest::prop_assert_eq!(explanation.facts.ingress.as_ref(), route.map(|route| &route.ingress));
+            proptest::prop_assert_eq!(explanation.facts.field.is_some(), route.is_some());
+        }
     }
 }

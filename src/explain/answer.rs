@@ -1,6 +1,7 @@
 //! From a question to its explanation, in the order in which a request is decided.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 use crate::http1::{FieldKind, RequestError};
 use crate::model::{Action, HostPattern, HttpsRedirect, ObjectKind, ObjectName, ObjectRef, Problem, Reply, UnitKey};
@@ -82,6 +83,22 @@ struct Concerned {
     ingress: Option<ObjectName>,
     service: Option<ObjectName>,
     field: Option<String>,
+}
+
+impl Concerned {
+    /// Whether a finding of the source may have to do with the request. An Ingress that cannot be read may be the one
+    /// that is missed; of a file nobody knows what it would have held.
+    fn may_be(&self, problem: &Problem) -> bool {
+        match problem.object.kind {
+            ObjectKind::File => true,
+            ObjectKind::Ingress => self.ingress.as_ref().is_none_or(|ingress| *ingress == problem.object.name),
+            ObjectKind::Service => self.service.as_ref() == Some(&problem.object.name),
+            ObjectKind::EndpointSlice | ObjectKind::Secret => {
+                self.service.as_ref().is_some_and(|service| service.namespace == problem.object.name.namespace)
+            }
+            ObjectKind::IngressClass => false,
+        }
+    }
 }
 
 fn request(question: &Question, asked: &Asked, host: Option<&str>) -> String {
@@ -320,12 +337,9 @@ fn problems_concerned<T>(
         |problem: &Problem| concerned.ingress.is_none() || Some(&problem.object.name) == concerned.ingress.as_ref();
     let own = of_host.into_iter().filter(is_own);
     let mut all: Vec<Cow<'_, Problem>> = own.chain(problems).map(Cow::Owned).collect();
-    all.extend(view.source_problems.iter().map(Cow::Borrowed));
-    let mut lines: Vec<String> = Vec::new();
-    for line in all.iter().map(ToString::to_string) {
-        if !lines.contains(&line) {
-            lines.push(line);
-        }
-    }
+    all.extend(view.source_problems.iter().filter(|problem| concerned.may_be(problem)).map(Cow::Borrowed));
+    let mut told = BTreeSet::new();
+    let lines =
+        all.into_iter().filter(|problem| told.insert(problem.clone())).map(|problem| problem.to_string()).collect();
     shown(lines)
 }

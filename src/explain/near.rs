@@ -82,9 +82,9 @@ fn foreign(around: &Around<'_>, claimant: &Claimant) -> Miss {
     let why = match class {
         None => "it names no class".into(),
         Some(name) => match objects.class(name) {
-            Some(class) => format!("its class {name} is of controller {}", class.controller),
-            None if objects.classes().next().is_none() => format!("its class {name} is not ours"),
-            None => format!("its class {name} does not exist"),
+            Some(class) => format!("its class {name:?} is of controller {}", class.controller),
+            None if objects.classes().next().is_none() => format!("its class {name:?} is none of those that are known"),
+            None => format!("its class {name:?} does not exist"),
         },
     };
     (Nearness::Foreign, format!("Ingress {}: not ours, {why}", ingress.name))
@@ -200,7 +200,7 @@ fn of_other<T>(around: &Around<'_>, pattern: &HostPattern, table: &RouteTable<T>
 
 /// Wildcards that would cover the host if they stood for more than one label.
 fn farther_wildcards<T>(around: &Around<'_>, table: &RouteTable<T>) -> Vec<Miss> {
-    let parents = std::iter::successors(around.host, |host| host.split_once('.').map(|(_, parent)| parent)).skip(2);
+    let parents = std::iter::successors(around.host, |host| parent(host)).skip(2);
     let wildcards = parents.filter_map(|parent| Hostname::parse(parent).ok()).map(HostPattern::Wildcard);
     let served = wildcards.filter(|wildcard| table.host(wildcard).is_some());
     served
@@ -211,11 +211,10 @@ fn farther_wildcards<T>(around: &Around<'_>, table: &RouteTable<T>) -> Vec<Miss>
 /// Hosts that are served and differ in one label, where no rule names the host that is asked for.
 fn alike<T>(around: &Around<'_>, table: &RouteTable<T>) -> Vec<Miss> {
     let Some(host) = around.host else { return Vec::new() };
+    let sibling_of = parent(host).filter(|parent| parent.contains('.'));
     let is_alike = |name: &str| {
-        let parent = |name: &str| name.split_once('.').map(|(_, parent)| parent.to_owned());
-        let has_parent = |one: &str, other: &str| parent(one).as_deref() == Some(other);
-        let is_sibling = parent(host).filter(|parent| parent.contains('.')).is_some_and(|p| has_parent(name, &p));
-        has_parent(name, host) || has_parent(host, name) || is_sibling
+        let above = parent(name);
+        above == Some(host) || parent(host) == Some(name) || sibling_of.is_some() && above == sibling_of
     };
     let mut names: Vec<_> = table
         .hosts()
@@ -227,6 +226,11 @@ fn alike<T>(around: &Around<'_>, table: &RouteTable<T>) -> Vec<Miss> {
     names.sort_unstable();
     names.truncate(3);
     names.into_iter().map(|name| (Nearness::Other, format!("host {name}: another host"))).collect()
+}
+
+/// What is behind the first dot.
+fn parent(host: &str) -> Option<&str> {
+    host.split_once('.').map(|(_, parent)| parent)
 }
 
 /// The route that takes the request, in words.
