@@ -2,6 +2,8 @@
 //!
 //! No timer delays anything: the first change is built at once, and what arrives meanwhile is the next batch.
 
+mod inquiry;
+
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -16,6 +18,9 @@ use crate::routing::{RouteTable, TableCell};
 use crate::source::Event;
 use crate::translate::{self, Findings, Input, Settings, Touched, Value};
 use crate::upstream::{Destination, Registry, Target};
+
+use inquiry::Inquiries;
+pub use inquiry::{Inquirer, NoAnswer};
 
 /// Changes taken into one batch at the most.
 const BATCH: usize = 4096;
@@ -34,6 +39,13 @@ impl Problems {
     }
 }
 
+impl Problems {
+    /// Those of the source.
+    fn of_source(&self) -> Vec<Problem> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).1.clone()
+    }
+}
+
 /// The loop and what it works on.
 pub struct Controller {
     input: Input,
@@ -49,6 +61,7 @@ pub struct Controller {
     has_listed: bool,
     /// Secrets that certificates are wanted from, for a source that reads them by name.
     wanted_secrets: watch::Sender<BTreeSet<ObjectName>>,
+    inquiries: Inquiries,
 }
 
 impl Controller {
@@ -71,6 +84,7 @@ impl Controller {
             has_new_certificates: false,
             has_listed: false,
             wanted_secrets: watch::Sender::new(BTreeSet::new()),
+            inquiries: Inquiries::default(),
         }
     }
 
@@ -97,6 +111,7 @@ impl Controller {
                     self.take(batch.drain(..));
                 }
                 _ = tick.tick() => self.tick(),
+                Some(inquiry) = self.inquiries.next() => self.answer(inquiry),
             }
         }
     }

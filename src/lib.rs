@@ -4,6 +4,7 @@ pub mod admin;
 pub mod app;
 pub mod args;
 pub mod controller;
+pub mod explain;
 pub mod http1;
 pub mod lifecycle;
 pub mod model;

@@ -28,11 +28,25 @@ fn main() -> ExitCode {
         Command::Serve(args) => serve(&args),
         Command::Check(args) => app::check(&args, &mut std::io::stdout().lock())
             .map(|has_errors| if has_errors { ExitCode::FAILURE } else { ExitCode::SUCCESS }),
+        Command::Explain(args) => Ok(explain(&args)),
     };
     outcome.unwrap_or_else(|error| {
         eprintln!("tidegate: {error:#}");
         ExitCode::FAILURE
     })
+}
+
+/// 1 says that the request would be answered with an error, so what is wrong with the question is 2.
+#[expect(clippy::print_stderr, reason = "the error goes to the terminal")]
+fn explain(args: &args::ExplainArgs) -> ExitCode {
+    match app::explain(args, &mut std::io::stdout().lock()) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("tidegate: {error:#}");
+            ExitCode::from(USAGE)
+        }
+    }
 }
 
 fn serve(args: &args::ServeArgs) -> anyhow::Result<ExitCode> {

@@ -23,7 +23,7 @@ fn wrong_options_exit_with_2_and_one_line() {
     assert_refused(&tidegate(&["serve", "--manifests", ".", "--http", "nowhere"], &[]), "--http");
     assert_refused(&tidegate(&["serve", "--frobnicate"], &[]), "--frobnicate");
     assert_refused(&tidegate(&["--frobnicate"], &[]), "--frobnicate");
-    assert_refused(&tidegate(&[], &[]), "serve or check");
+    assert_refused(&tidegate(&[], &[]), "serve, check or explain");
 }
 
 #[test]
@@ -41,9 +41,30 @@ fn the_environment_counts_like_options() {
 
 #[test]
 fn help_and_version_exit_with_0() {
-    for line in [&["--help"][..], &["serve", "--help"], &["check", "--help"], &["--version"]] {
+    for line in [&["--help"][..], &["serve", "--help"], &["check", "--help"], &["explain", "--help"], &["--version"]] {
         let output = tidegate(line, &[]);
         assert_eq!(output.status.code(), Some(0), "{line:?}");
         assert!(output.stderr.is_empty() && !output.stdout.is_empty(), "{line:?}");
     }
+}
+
+#[test]
+fn explain_exits_with_0_where_a_request_is_served_with_1_where_not_and_with_2_where_it_cannot_tell() {
+    let explain = |url: &str, options: &[&str]| {
+        let output = tidegate(&[&["explain", url], options].concat(), &[]);
+        (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned(), output)
+    };
+    let site = &["--manifests", "tests/golden/site.in.yaml"];
+    let (code, text, _) = explain("https://a.example/api/x", site);
+    assert_eq!(code, Some(0), "{text}");
+    assert!(text.contains("answer     forwarded") && text.contains("Ingress shop/shop"), "{text}");
+    let (code, text, _) = explain("http://a.example/", site);
+    assert!(code == Some(0) && text.contains("308 to https://a.example/"), "{text}");
+    let (code, text, _) = explain("http://c.example/", site);
+    assert!(code == Some(1) && text.contains("404 because"), "{text}");
+    assert_refused(&explain("ftp://a.example/", site).2, "http:// or https://");
+    assert_refused(&explain("http://a.example/", &["-H", "none", site[0], site[1]]).2, "Name: value");
+    assert_refused(&explain("http://a.example/", &["--manifests", "no/such/place"]).2, "no such directory");
+    assert_refused(&explain("http://a.example/", &["--admin", "https://a/b"]).2, "--admin");
+    assert_refused(&tidegate(&["explain"], &[]), "<URL>");
 }

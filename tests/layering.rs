@@ -16,7 +16,11 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("source", &["model", "observe", "lifecycle"]),
     ("translate", &["model", "source::objects"]),
     ("report", &["model", "source::objects", "observe", "lifecycle"]),
-    ("controller", &["source", "translate", "routing", "upstream", "report", "model", "observe", "lifecycle"]),
+    (
+        "controller",
+        &["source", "translate", "routing", "upstream", "explain", "report", "model", "observe", "lifecycle"],
+    ),
+    ("explain", &["model", "http1", "source::objects", "translate", "routing"]),
     ("admin", &["model", "observe", "lifecycle"]),
 ];
 

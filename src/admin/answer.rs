@@ -10,6 +10,7 @@ use hyper::body::Incoming;
 use tokio::sync::Semaphore;
 
 use super::AdminState;
+use super::explain::{self, Explained, Unexplained};
 use crate::model::Problem;
 
 const TEXT: &str = "text/plain; charset=utf-8";
@@ -25,6 +26,7 @@ Tidegate admin
 /debug/snapshot               the configuration in force, JSON, without secrets
 /debug/problems               findings about configured objects, JSON
 /debug/problems?format=text   the same, one per line
+/debug/explain?url=URL        what would become of a request, and why; &header=Name:+value, &format=json
 ";
 
 /// Answers a request. Work beyond microseconds holds the one permit of `views`, on a thread for blocking work.
@@ -61,7 +63,19 @@ pub(super) async fn answer(
                 view(views, JSON, move || problems_as_json(&problems())).await
             }
         }
+        "/debug/explain" => explanation(request.uri().query().unwrap_or_default(), state).await,
         _ => respond(StatusCode::NOT_FOUND, TEXT, "no such path; / lists those there are\n".to_owned()),
+    }
+}
+
+async fn explanation(query: &str, state: &AdminState) -> Response<Full<Bytes>> {
+    match (state.explain)(explain::asked(query)).await {
+        Ok(Explained { text: _, json }) if query.split('&').any(|part| part == "format=json") => {
+            respond(StatusCode::OK, JSON, json)
+        }
+        Ok(Explained { text, json: _ }) => respond(StatusCode::OK, TEXT, text),
+        Err(Unexplained::Wrong(why)) => respond(StatusCode::BAD_REQUEST, TEXT, why + "\n"),
+        Err(Unexplained::Late(why)) => respond(StatusCode::SERVICE_UNAVAILABLE, TEXT, why + "\n"),
     }
 }
 

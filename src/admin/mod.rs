@@ -5,6 +5,7 @@
 //! stands still or a flood of connections does not keep the kubelet's probes out (class E11).
 
 mod answer;
+mod explain;
 mod io;
 
 use std::collections::VecDeque;
@@ -20,6 +21,8 @@ use tokio::task::JoinSet;
 
 use crate::model::Problem;
 use crate::observe::Metrics;
+
+pub use explain::{Asked, Explained, Explaining, Unexplained};
 
 /// Connections at a time.
 const CONNECTIONS: usize = 64;
@@ -47,6 +50,8 @@ pub struct AdminState {
     pub snapshot: Arc<dyn Fn() -> String + Send + Sync>,
     /// For `/debug/problems`: the findings that stand. Called as `snapshot` is.
     pub problems: Arc<dyn Fn() -> Vec<Problem> + Send + Sync>,
+    /// For `/debug/explain`: what would become of a request.
+    pub explain: Arc<dyn Fn(Asked) -> Explaining + Send + Sync>,
 }
 
 /// Serves `listener` until dropped, which ends its connections too.

@@ -31,6 +31,15 @@ async fn start() -> Server {
             Arc::new(move || pending.lock().unwrap().clone())
         },
         snapshot: Arc::new(|| r#"{"hosts":[]}"#.to_owned()),
+        explain: Arc::new(|asked: Asked| {
+            Box::pin(async move {
+                match asked.url.as_str() {
+                    "" => Err(Unexplained::Wrong("the URL names no host".to_owned())),
+                    "late" => Err(Unexplained::Late("ask again".to_owned())),
+                    url => Ok(Explained { text: format!("{url} {:?}\n", asked.headers), json: "{}".to_owned() }),
+                }
+            })
+        }),
         problems: Arc::new(|| {
             vec![Problem {
                 object: ObjectRef { kind: ObjectKind::Ingress, name: ObjectName::new("shop", "web") },
@@ -100,6 +109,18 @@ async fn problems_are_an_array_of_objects_and_one_line_each() {
     assert_eq!(problems[0]["message"], "\"a\nb\" is no host");
     let (_, _, body) = get(&server, "/debug/problems?format=text").await;
     assert_eq!(body.lines().count(), 1, "{body}");
+}
+
+#[tokio::test]
+async fn explanations_are_text_or_json_and_wrong_questions_are_refused() {
+    let server = start().await;
+    let (status, _, body) = get(&server, "/debug/explain?url=http%3A//a/%2561&header=A:%20b").await;
+    assert_eq!((status, body.as_str()), (200, "http://a/%61 [\"A: b\"]\n"));
+    let (status, _, body) = get(&server, "/debug/explain?format=json&url=a").await;
+    assert_eq!((status, body.as_str()), (200, "{}"));
+    let (status, _, body) = get(&server, "/debug/explain").await;
+    assert_eq!((status, body.as_str()), (400, "the URL names no host\n"));
+    assert_eq!(get(&server, "/debug/explain?url=late").await.0, 503);
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! The composition root: reads the settings apart, builds every part and ties them together.
 
 mod check;
+mod explain;
 mod settings;
 mod view;
 
@@ -19,7 +20,7 @@ use tokio::sync::{mpsc, watch};
 
 use crate::admin::{self, AdminState};
 use crate::args::ServeArgs;
-use crate::controller::{Controller, Problems};
+use crate::controller::{Controller, Inquirer, Problems};
 use crate::lifecycle::{Drain, DrainTimes, Drained, Phase, Readiness};
 use crate::model::ObjectName;
 use crate::observe::{AccessLog, Metrics};
@@ -31,6 +32,7 @@ use crate::source::{Event, api, manifests};
 use crate::upstream::{Registry, Target};
 
 pub use check::check;
+pub use explain::explain;
 pub use settings::logging;
 
 /// Messages of the source that may wait for the controller.
@@ -56,6 +58,7 @@ pub struct Bound {
     controller: Controller,
     problems: Problems,
     origin: Origin,
+    inquirer: Inquirer,
     access_log: AccessLog,
 }
 
@@ -116,6 +119,7 @@ pub fn bind(args: &ServeArgs) -> anyhow::Result<Bound> {
         readiness,
         registry,
         problems: controller.problems(),
+        inquirer: controller.inquirer(args.listen.public_https_port),
         controller,
         origin: Origin::of(args),
         access_log,
@@ -162,6 +166,7 @@ impl Bound {
             controller,
             problems,
             origin,
+            inquirer,
             access_log,
         } = self;
         tracing::info!(%http, %https, %admin, workers = shards.len(), version = env!("CARGO_PKG_VERSION"), "listening");
@@ -176,6 +181,7 @@ impl Bound {
                 Arc::new(move || view::snapshot(&table.load()))
             },
             problems: { Arc::new(move || problems.all()) },
+            explain: Arc::new(move |asked| explain::by_controller(inquirer.clone(), asked)),
         };
         let (sender, events) = mpsc::channel(QUEUE);
         let source = origin.follow(sender, controller.wanted_secrets(), Arc::clone(&shared.metrics)).await?;

@@ -99,6 +99,7 @@ pub(super) fn proxy(args: &ServeArgs) -> ProxyConfig {
         http2: http2(&args.http2),
         upstream: upstream(&args.upstream),
         forwarding: forwarding(&args.listen),
+        explain_to: args.observe.explain_to.clone(),
     }
 }
 

@@ -10,6 +10,7 @@ mod units;
 use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
@@ -49,6 +50,12 @@ pub enum Command {
     /// One line for each: severity, object, field, what is wrong and what to do about it. Exits with 1 if any of them is an
     /// error, with 0 if there are none or only warnings. Opens no sockets.
     Check(CheckArgs),
+    /// Tell what would become of a request, and why: Ingress, rule, Service, endpoints, and what comes close.
+    ///
+    /// With --manifests by a directory of objects, without it by a running process, asked at --admin. Exits with 0 if
+    /// the request would be forwarded or redirected, with 1 if it would be answered with an error, with 2 if it cannot
+    /// be told.
+    Explain(ExplainArgs),
 }
 
 /// Options of `tidegate serve`.
@@ -89,6 +96,47 @@ pub struct CheckArgs {
     pub tls: TlsArgs,
 }
 
+/// Options of `tidegate explain`.
+#[derive(Debug, Clone, Args)]
+#[expect(missing_docs, reason = "each group is documented at its type")]
+pub struct ExplainArgs {
+    /// The request's URL. Without a scheme it is http.
+    #[arg(value_name = "URL", help_heading = "Request")]
+    pub url: String,
+
+    /// A header field of the request. May be given more than once; Host takes the place of the URL's.
+    #[arg(short = 'H', long, value_name = "NAME: VALUE", help_heading = "Request")]
+    pub header: Vec<String>,
+
+    /// Explain by this directory of Kubernetes objects (or one file), as `check` reads it. Default: ask at --admin.
+    #[arg(
+        long,
+        value_name = "DIR",
+        env = "TIDEGATE_MANIFESTS",
+        value_parser = source::existing,
+        help_heading = "Sources"
+    )]
+    pub manifests: Option<PathBuf>,
+
+    /// Admin address of the running process that is asked when there is no --manifests, as ADDR or http://ADDR.
+    ///
+    /// kubectl port-forward leads to that of a pod. The options for routing and TLS are then those of the process.
+    #[arg(
+        long,
+        value_name = "ADDR",
+        env = "TIDEGATE_ADMIN",
+        default_value = "http://127.0.0.1:9090",
+        value_parser = units::admin_address,
+        help_heading = "Sources"
+    )]
+    pub admin: String,
+
+    #[command(flatten, next_help_heading = "Routing")]
+    pub routing: RoutingArgs,
+    #[command(flatten, next_help_heading = "TLS")]
+    pub tls: TlsArgs,
+}
+
 /// What to listen on.
 #[derive(Debug, Clone, Args)]
 pub struct ListenArgs {
@@ -100,7 +148,7 @@ pub struct ListenArgs {
     #[arg(long, value_name = "ADDR", env = "TIDEGATE_HTTPS", default_value = "[::]:8443")]
     pub https: SocketAddr,
 
-    /// Address for /healthz, /readyz, /metrics, /debug/snapshot and /debug/problems. Keep it inside the cluster.
+    /// Address for /healthz, /readyz, /metrics, /debug/snapshot, /debug/problems and /debug/explain. Keep it inside the cluster.
     #[arg(long, value_name = "ADDR", env = "TIDEGATE_ADMIN", default_value = "[::]:9090")]
     pub admin: SocketAddr,
 
@@ -207,6 +255,18 @@ pub struct ObserveArgs {
     /// Least level of the program's own log: info tells of changes of state, debug of connections, trace of requests.
     #[arg(long, value_name = "LEVEL", env = "TIDEGATE_LOG_LEVEL", default_value = "info")]
     pub log_level: LogLevel,
+
+    /// Clients that get the header Tidegate-Explanation (route, Service, endpoint) when they send Tidegate-Explain: 1.
+    ///
+    /// Addresses or CIDR ranges of direct peers, with commas between; X-Forwarded-For does not count. Default: nobody.
+    #[arg(
+        long,
+        value_name = "CIDR",
+        env = "TIDEGATE_EXPLAIN_TO",
+        value_delimiter = ',',
+        value_parser = units::address_range
+    )]
+    pub explain_to: Vec<IpNet>,
 }
 
 /// Form of the access log.
@@ -302,7 +362,7 @@ where
     })?;
     match &command {
         Command::Serve(args) => args.source.check().map_err(Refusal::Wrong)?,
-        Command::Check(_) => {}
+        Command::Check(_) | Command::Explain(_) => {}
     }
     Ok(command)
 }
@@ -313,7 +373,7 @@ fn one_line(error: &clap::Error) -> String {
         return "--manifests DIR is needed: a directory of Kubernetes objects".into();
     }
     if matches!(error.kind(), ErrorKind::MissingSubcommand | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand) {
-        return "a command is needed: serve or check (try tidegate --help)".into();
+        return "a command is needed: serve, check or explain (try tidegate --help)".into();
     }
     let text = error.render().to_string();
     let said = text.lines().map(str::trim).take_while(|line| !line.starts_with("Usage:"));

@@ -100,7 +100,7 @@ impl SourceArgs {
     }
 }
 
-fn existing(text: &str) -> Result<PathBuf, &'static str> {
+pub(super) fn existing(text: &str) -> Result<PathBuf, &'static str> {
     let path = PathBuf::from(text);
     if path.exists() { Ok(path) } else { Err("there is no such directory or file") }
 }

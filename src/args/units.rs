@@ -132,6 +132,17 @@ pub(super) fn service_ref(text: &str) -> Result<ServiceRef, String> {
     Ok(ServiceRef { service, port })
 }
 
+/// Parses `HOST:PORT` or `http://HOST:PORT/`; without a port it is 9090. Gives `HOST:PORT`.
+pub(super) fn admin_address(text: &str) -> Result<String, &'static str> {
+    let address = text.strip_prefix("http://").unwrap_or(text);
+    let address = address.strip_suffix('/').unwrap_or(address);
+    if address.is_empty() || address.contains(['/', '?', '#', '@', ' ']) {
+        return Err("expected HOST:PORT or http://HOST:PORT");
+    }
+    let has_port = address.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok());
+    Ok(if has_port { address.to_owned() } else { format!("{address}:9090") })
+}
+
 /// Parses an address range in CIDR form; a lone address is a range of one.
 pub(super) fn address_range(text: &str) -> Result<IpNet, String> {
     text.parse::<IpNet>()

@@ -6,13 +6,9 @@ use super::error::ProxyError;
 use super::peer::{Peer, Scheme};
 use super::scratch::Work;
 use super::shard::Shard;
-use crate::http1::{FieldKind, Framing, Method, TargetForm};
-use crate::model::HttpsRedirect;
-use crate::routing::{PathRefusal, Route, normalize_host};
+use crate::http1::{FieldKind, Framing, Method, RequestHead, TargetForm};
+use crate::routing::{Arrival, PathRefusal, Route, normalize_host, unredirected};
 use crate::upstream::Target;
-
-/// Where challenges of certificate authorities are answered (RFC 8555 §8.3): never redirected.
-const ACME: &str = "/.well-known/acme-challenge/";
 
 /// What shall happen with a request.
 pub(crate) enum Admission {
@@ -52,8 +48,7 @@ pub(crate) fn admit(shard: &Shard, peer: &Peer, work: &mut Work) -> Result<Admis
     if peer.is_http2
         && let Some(tls) = &peer.tls
         && let (Some(sni), Some(host)) = (tls.server_name.as_deref(), host)
-        && sni != host
-        && table.certificates(Some(sni)).list != table.certificates(Some(host)).list
+        && table.misdirects(sni, host)
     {
         return Err(ProxyError::Misdirected);
     }
@@ -62,24 +57,17 @@ pub(crate) fn admit(shard: &Shard, peer: &Peer, work: &mut Work) -> Result<Admis
         PathRefusal::Ambiguous => ProxyError::PathAmbiguous,
     })?;
     let route = Arc::clone(found.route.ok_or(ProxyError::NoRoute)?);
-    let redirect = match route.https_redirect {
-        HttpsRedirect::Off => false,
-        HttpsRedirect::WithTls => found.has_tls,
-        HttpsRedirect::Always => true,
-    };
-    // Without a host (HTTP/1.0) there is no URL to send the client to.
-    let redirect = redirect && !request.authority.is_empty();
-    if redirect && peer.scheme == Scheme::Http && !path.starts_with(ACME) && !came_by_https(peer, work) {
+    let arrival = Arrival { is_https: peer.scheme == Scheme::Https, names_host: !request.authority.is_empty(), path };
+    if unredirected(route.https_redirect, found.has_tls, arrival, || came_by_https(peer, request, head)).is_none() {
         return Ok(Admission::RedirectToHttps(route));
     }
     Ok(Admission::Route(route))
 }
 
 /// Whether a trusted proxy in front says that its client used https.
-fn came_by_https(peer: &Peer, work: &Work) -> bool {
+fn came_by_https(peer: &Peer, request: &RequestHead, head: &[u8]) -> bool {
     peer.is_trusted
-        && work
-            .request
+        && request
             .field(FieldKind::XForwardedProto)
-            .is_some_and(|field| field.value.of(&work.head).eq_ignore_ascii_case(b"https"))
+            .is_some_and(|field| field.value.of(head).eq_ignore_ascii_case(b"https"))
 }

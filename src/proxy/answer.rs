@@ -51,7 +51,7 @@ pub(crate) async fn answer<'a, K: ClientSink>(
     record.head_after.set(Some(started.elapsed()));
     let fault = |error| AnswerFault { error, had_bytes: true };
     record.status.set(response.status);
-    sink.respond(&Answer::of_pod(response, buffer.data(), request, &shard.clock));
+    sink.respond(&Answer::of_pod(response, buffer.data(), request, &record.explanation(), &shard.clock));
     let keep = response
         .keep_alive
         .then(|| response.idle_timeout(buffer.data()).map(|seconds| Duration::from_secs(u64::from(seconds))))

@@ -59,11 +59,12 @@ pub(crate) struct Answer<'a> {
 }
 
 impl<'a> Answer<'a> {
-    /// A pod's answer, whose head lies in `bytes`.
+    /// A pod's answer, whose head lies in `bytes`, with further whole lines of ours.
     pub(crate) fn of_pod(
         response: &'a ResponseHead,
         bytes: &'a [u8],
         request: RequestContext,
+        lines: &'a str,
         clock: &'a Clock,
     ) -> Self {
         Self {
@@ -71,7 +72,7 @@ impl<'a> Answer<'a> {
             reason: response.reason.of(bytes),
             bytes,
             fields: &response.fields,
-            lines: &[],
+            lines: lines.as_bytes(),
             framing: response.framing,
             told_length: response.content_length,
             is_upgrade: response.upgrade.is_some(),

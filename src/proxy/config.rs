@@ -19,6 +19,8 @@ pub struct ProxyConfig {
     pub upstream: UpstreamConfig,
     /// What is believed and told about clients.
     pub forwarding: Forwarding,
+    /// Clients that are told how they were answered when they ask for it. Default none; `--explain-to`.
+    pub explain_to: Vec<IpNet>,
 }
 
 /// Bounds. A request over one of them is answered with the status in parentheses.

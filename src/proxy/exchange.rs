@@ -8,6 +8,7 @@ use tokio::time::Instant;
 use super::admit::{Admission, admit};
 use super::client::{ClientSink, ClientSource};
 use super::error::{ProxyError, Side};
+use super::explanation;
 use super::filters;
 use super::forward::forward;
 use super::h1_client::DRAINED_BYTES;
@@ -57,6 +58,7 @@ pub(crate) async fn exchange<S: ClientSource, K: ClientSink>(
     sink: &mut K,
 ) -> Result<(), ProxyError> {
     filters::identify(walk.work, walk.shard.random());
+    walk.record.is_explained = explanation::is_asked(&walk.shard.config.explain_to, walk.peer, walk.work);
     let outcome = walk_through(&mut walk, source, sink).await;
     walk.is_over = true;
     outcome
@@ -77,8 +79,9 @@ async fn walk_through<S: ClientSource, K: ClientSink>(
     }
     let must_close = leaves_unread(&walk.work.request, error.side());
     walk.record.status.set(error.status());
+    let explanation = walk.record.explanation();
     let Work { reply, request_id, .. } = &mut *walk.work;
-    let sent = reply::error(walk.shard, reply, request_id, &error, sink, must_close).await?;
+    let sent = reply::error(walk.shard, reply, request_id, &explanation, &error, sink, must_close).await?;
     walk.record.sent.set(sent);
     Ok(())
 }
@@ -94,7 +97,8 @@ async fn answer<S: ClientSource, K: ClientSink>(
             walk.record.route = Some(route);
             walk.record.status.set(308);
             let must_close = leaves_unread(&walk.work.request, Side::Internal);
-            let sent = reply::to_https(walk.shard, walk.work, sink, must_close).await?;
+            let explanation = walk.record.explanation();
+            let sent = reply::to_https(walk.shard, walk.work, &explanation, sink, must_close).await?;
             walk.record.sent.set(sent);
             return Ok(());
         }
@@ -134,7 +138,7 @@ pub(crate) async fn refuse<K: ClientSink>(
     walk.record.failed(shard, &error);
     walk.record.status.set(error.status());
     let Work { reply, request_id, .. } = &mut *walk.work;
-    if let Ok(sent) = reply::error(shard, reply, request_id, &error, sink, true).await {
+    if let Ok(sent) = reply::error(shard, reply, request_id, "", &error, sink, true).await {
         walk.record.sent.set(sent);
     }
     walk.is_over = true;

@@ -60,7 +60,7 @@ pub fn compose_for_client(bytes: &[u8], request: RequestContext, version: Versio
     let clock = Clock::default();
     let mut head = Vec::new();
     let asked = Asked { version, is_head: request.method == Method::Head };
-    let written = write_head(&mut head, &Answer::of_pod(&answer, bytes, request, &clock), asked, false);
+    let written = write_head(&mut head, &Answer::of_pod(&answer, bytes, request, "", &clock), asked, false);
     let framing = match written.frame {
         Frame::Absent => Framing::None,
         Frame::Chunked => Framing::Chunked,

@@ -16,6 +16,7 @@ mod connect;
 mod connections;
 mod error;
 mod exchange;
+mod explanation;
 mod filters;
 mod forward;
 mod h1_answer;

@@ -33,6 +33,8 @@ pub(crate) struct Record {
     pub head_after: Cell<Option<Duration>>,
     /// Attempts.
     pub attempts: Cell<u8>,
+    /// Whether the client is told how it was answered.
+    pub is_explained: bool,
     /// Why it went wrong.
     pub error: Cell<Option<&'static str>>,
 }
@@ -49,6 +51,7 @@ impl Record {
             endpoint: Cell::new(None),
             head_after: Cell::new(None),
             attempts: Cell::new(0),
+            is_explained: false,
             error: Cell::new(None),
         }
     }

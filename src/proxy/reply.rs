@@ -9,11 +9,12 @@ use super::scratch::Work;
 use super::shard::Shard;
 use crate::http1::{Framing, writer};
 
-/// Answers with the error's status and a line of text.
+/// Answers with the error's status and a line of text. `explanation` is a whole header line or nothing.
 pub(crate) async fn error<K: ClientSink>(
     shard: &Shard,
     reply: &mut Vec<u8>,
     request_id: &str,
+    explanation: &str,
     error: &ProxyError,
     sink: &mut K,
     must_close: bool,
@@ -29,6 +30,7 @@ pub(crate) async fn error<K: ClientSink>(
     lines.push_str("x-request-id: ");
     lines.push_str(request_id);
     lines.push_str("\r\n");
+    lines.push_str(explanation);
     reply.clear();
     let _ = writeln!(reply, "{status} {reason}: {error} (request id {request_id})");
     send(shard, sink, status, &lines, reply, must_close).await
@@ -38,6 +40,7 @@ pub(crate) async fn error<K: ClientSink>(
 pub(crate) async fn to_https<K: ClientSink>(
     shard: &Shard,
     work: &mut Work,
+    explanation: &str,
     sink: &mut K,
     must_close: bool,
 ) -> Result<u64, ProxyError> {
@@ -67,6 +70,7 @@ pub(crate) async fn to_https<K: ClientSink>(
     lines.push_str("\r\ncontent-type: text/plain; charset=utf-8\r\nx-request-id: ");
     lines.push_str(request_id);
     lines.push_str("\r\n");
+    lines.push_str(explanation);
     reply.clear();
     let _ = writeln!(reply, "308 Permanent Redirect: this host is served over https (request id {request_id})");
     send(shard, sink, 308, &lines, reply, must_close).await

@@ -9,6 +9,8 @@ mod host_header;
 mod host_index;
 mod path_index;
 mod publish;
+mod reading;
+mod redirect;
 mod table;
 
 #[cfg(test)]
@@ -18,4 +20,6 @@ pub use canonical::PathRefusal;
 pub use compiled::{CompiledHost, Route};
 pub use host_header::normalize_host;
 pub use publish::TableCell;
+pub use reading::{canonical_path, takes};
+pub use redirect::{Arrival, Unredirected, unredirected};
 pub use table::{CertificateSource, Certificates, Found, RouteTable};

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::canonical::{Order, PathRefusal, Slashes, append_canonical, append_raw, checked, is_plain};
 use super::compiled::{CompiledHost, Route};
 use super::host_index::{HostIndex, Owner};
+use super::reading::written_path;
 use crate::model::{Certificate, HostPattern, HostSpec, RouteSpec, Snapshot};
 
 /// Everything served at one moment. `T` is what a route's target is to the data plane.
@@ -123,6 +124,18 @@ impl<T> RouteTable<T> {
     /// Whether a TLS entry covers a host name, lower case and without a trailing dot.
     pub fn covers_with_tls(&self, host: &str) -> bool {
         self.hosts.owner(Some(host)).tls.is_some()
+    }
+
+    /// Whether a connection made for the server name `sni` may not carry requests for `host` (RFC 9110 §15.5.20): the
+    /// two are served with other certificates. Both in lower case.
+    pub fn misdirects(&self, sni: &str, host: &str) -> bool {
+        sni != host && self.certificates(Some(sni)).list != self.certificates(Some(host)).list
+    }
+
+    /// The route that the path has as it is written, whatever it means in canonical form: what explains a refusal as
+    /// ambiguous.
+    pub fn find_as_written(&self, host: Option<&str>, raw_path: &str) -> Result<Option<&Arc<Route<T>>>, PathRefusal> {
+        Ok(self.route(self.hosts.owner(host).unit, &written_path(raw_path)?))
     }
 
     /// The default certificate, if one is configured.

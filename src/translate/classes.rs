@@ -29,6 +29,14 @@ fn asked(ingress: &Ingress) -> Asked<'_> {
     }
 }
 
+/// The class that an Ingress asks for, whoever serves it.
+pub(crate) fn asked_class(ingress: &Ingress) -> Option<&str> {
+    match asked(ingress) {
+        Asked::Annotation(name) | Asked::Field(name) => Some(name),
+        Asked::Nothing => None,
+    }
+}
+
 /// Whether we serve this Ingress.
 pub(crate) fn is_ours(ingress: &Ingress, objects: &Objects, settings: &Settings) -> bool {
     let ours = |class: &IngressClass| class.controller == settings.controller;

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
 use crate::model::{EndpointPort, ObjectKind, ObjectName, ObjectRef, Problem, ProblemCode, Severity, UpstreamSpec};
-use crate::source::objects::{AddressKind, EndpointSlice, Objects, ServiceKind};
+use crate::source::objects::{AddressKind, EndpointSlice, Objects, ServiceKind, SliceEndpoint};
 
 use super::classes;
 use super::input::Input;
@@ -24,21 +24,66 @@ pub fn endpoints(objects: &Objects, upstream: &UpstreamSpec, settings: &Settings
     for slice in objects.slices_of(&upstream.service) {
         let Some(port) = port_in(slice, &upstream.endpoint_port) else { continue };
         for endpoint in &slice.endpoints {
-            let address = endpoint.address.to_canonical();
-            if refusal(address, settings).is_some() {
-                continue;
-            }
-            let set = if endpoint.is_ready {
-                &mut found.ready
-            } else if endpoint.is_serving && endpoint.is_terminating {
-                &mut found.draining
-            } else {
-                continue;
+            let address = SocketAddr::new(endpoint.address.to_canonical(), port);
+            match condition(endpoint, settings) {
+                Condition::Ready => found.ready.insert(address),
+                Condition::Draining => found.draining.insert(address),
+                Condition::NotReady | Condition::Refused(_) => continue,
             };
-            set.insert(SocketAddr::new(address, port));
         }
     }
     found.choose(service.prefers_ipv6)
+}
+
+/// Whether an entry of a slice may get requests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Condition {
+    /// It may.
+    Ready,
+    /// It is terminating and still serves: it may while none is ready.
+    Draining,
+    /// It is not ready, or terminating and not serving any more.
+    NotReady,
+    /// Never, for what its address is.
+    Refused(&'static str),
+}
+
+fn condition(endpoint: &SliceEndpoint, settings: &Settings) -> Condition {
+    if let Some(reason) = refusal(endpoint.address.to_canonical(), settings) {
+        Condition::Refused(reason)
+    } else if endpoint.is_ready {
+        Condition::Ready
+    } else if endpoint.is_serving && endpoint.is_terminating {
+        Condition::Draining
+    } else {
+        Condition::NotReady
+    }
+}
+
+/// What there is for an upstream, used or not: for those who explain. What is used is for `endpoints` to say.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Survey {
+    /// Slices of the Service.
+    pub slices: usize,
+    /// Those of them that have no such port, or no addresses that can be used.
+    pub without_port: usize,
+    /// All entries of the others.
+    pub entries: BTreeSet<(SocketAddr, Condition)>,
+}
+
+/// Looks at all slices of an upstream's Service.
+pub fn survey(objects: &Objects, upstream: &UpstreamSpec, settings: &Settings) -> Survey {
+    let mut survey = Survey::default();
+    for slice in objects.slices_of(&upstream.service) {
+        survey.slices += 1;
+        let Some(port) = port_in(slice, &upstream.endpoint_port) else {
+            survey.without_port += 1;
+            continue;
+        };
+        let entry = |e: &SliceEndpoint| (SocketAddr::new(e.address.to_canonical(), port), condition(e, settings));
+        survey.entries.extend(slice.endpoints.iter().map(entry));
+    }
+    survey
 }
 
 #[derive(Default)]

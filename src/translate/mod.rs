@@ -5,6 +5,7 @@
 //! one unit, so that units can be replaced one by one and the findings with them.
 
 pub mod annotations;
+mod claims;
 mod classes;
 mod conflicts;
 mod endpoints;
@@ -27,7 +28,8 @@ use std::sync::Arc;
 
 use crate::model::{Certificate, HostSpec, ObjectKind, ObjectRef, Problem, Snapshot, UnitKey};
 
-pub use endpoints::endpoints;
+pub use claims::{Claimant, claimants, path_match, secret_of};
+pub use endpoints::{Condition, Survey, endpoints, survey};
 pub use host::DEFAULT_BACKEND;
 pub use input::{Input, Touched};
 pub use secret::certificates;

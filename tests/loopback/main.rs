@@ -9,6 +9,7 @@ mod support;
 mod bodies;
 mod connections;
 mod evil_pod;
+mod explain;
 mod forwarding;
 mod grpc;
 mod h2;

@@ -15,7 +15,7 @@ fn written(lines: &[&str], asked: Asked, asked_upgrade: bool) -> (Vec<String>, W
     assert_eq!(response.parse(&bytes, request, &Limits::RESPONSE), Ok(Progress::Complete));
     let clock = Clock::default();
     let mut out = Vec::new();
-    let written = write_head(&mut out, &Answer::of_pod(&response, &bytes, request, &clock), asked, false);
+    let written = write_head(&mut out, &Answer::of_pod(&response, &bytes, request, "", &clock), asked, false);
     let text = String::from_utf8(out).unwrap();
     let lines = text.strip_suffix("\r\n\r\n").expect("a head with its end").split("\r\n");
     (lines.filter(|line| !line.starts_with("date: ")).map(str::to_owned).collect(), written)
@@ -45,7 +45,7 @@ fn server_and_date_are_added_where_they_are_missing() {
     for (bytes, dates) in [(&bytes[..], 1), (b"HTTP/1.1 204 No\r\n\r\n", 1)] {
         let (mut response, mut out) = (ResponseHead::new(), Vec::new());
         response.parse(bytes, request, &Limits::RESPONSE).unwrap();
-        write_head(&mut out, &Answer::of_pod(&response, bytes, request, &clock), HTTP_11, false);
+        write_head(&mut out, &Answer::of_pod(&response, bytes, request, "", &clock), HTTP_11, false);
         assert_eq!(String::from_utf8(out).unwrap().to_lowercase().matches("\r\ndate: ").count(), dates);
     }
 }

@@ -162,7 +162,7 @@ async fn download<K: ClientSink>(
     let body = head_of(shard, session, &mut pending, response, asked, record, sink, &mut head).await?;
     record.head_after.set(Some(started.elapsed()));
     record.status.set(response.status);
-    sink.respond(&Answer::of_pod(response, &head, asked, &shard.clock));
+    sink.respond(&Answer::of_pod(response, &head, asked, &record.explanation(), &shard.clock));
     let patience = Patience { gap: shard.config.timeouts.response_gap, rate: 0 };
     let inbox = Inbox::new(body);
     let mut source = H2Source::of_answer(&inbox, &record.received, patience);

@@ -73,7 +73,7 @@ fn shard(https_port: u16) -> Rc<Shard> {
 
 async fn told(error: &ProxyError) -> Told {
     let (mut told, mut reply) = (Told::default(), b"what was there".to_vec());
-    let sent = super::error(&shard(443), &mut reply, "abc", error, &mut told, true).await.unwrap();
+    let sent = super::error(&shard(443), &mut reply, "abc", "", error, &mut told, true).await.unwrap();
     assert_eq!((sent, told.framing), (told.body.len() as u64, Framing::Length(sent)));
     assert!(told.is_over && told.must_close);
     told
@@ -103,7 +103,7 @@ async fn location(start: &str, host: &str, https_port: u16) -> String {
     assert_eq!(work.request.parse(head.as_bytes(), &Limits::REQUEST), Ok(Progress::Complete));
     work.head.extend_from_slice(head.as_bytes());
     let mut told = Told::default();
-    to_https(&shard(https_port), &mut work, &mut told, false).await.unwrap();
+    to_https(&shard(https_port), &mut work, "", &mut told, false).await.unwrap();
     assert_eq!((told.status, told.must_close), (308, false));
     let line = told.lines.lines().find_map(|line| line.strip_prefix("location: ")).unwrap();
     line.to_owned()

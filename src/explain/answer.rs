@@ -1,0 +1,345 @@
+//! From a question to its explanation, in the order in which a request is decided.
+
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+
+use crate::http1::{FieldKind, RequestError};
+use crate::model::{Action, HostPattern, HttpsRedirect, ObjectKind, ObjectName, ObjectRef, Problem, Reply, UnitKey};
+use crate::routing::{self, Arrival, Found, PathRefusal, Route, Unredirected, normalize_host, unredirected};
+use crate::translate;
+
+use super::near::{self, Around, Winner};
+use super::question::Asked;
+use super::{Explanation, Facts, Outcome, Question, Seen, Subject, View, backing, certificate, named, shown};
+
+/// Explains what would become of a request.
+pub fn explain<T>(question: &Question, view: &View<'_, T>) -> Explanation {
+    let mut explanation =
+        Explanation { outcome: Outcome::Refused, status: None, facts: Facts::default(), sections: Vec::new() };
+    let asked = match question.ask() {
+        Ok(asked) => asked,
+        Err(error) => {
+            refuse_head(question, &error, &mut explanation);
+            return explanation;
+        }
+    };
+    let mut lowered = String::new();
+    let host = asked.request.host_name.and_then(|name| normalize_host(name.of(&asked.head), &mut lowered));
+    // The parser takes visible ASCII only.
+    let path = String::from_utf8_lossy(asked.request.path(&asked.head));
+    let canonical = routing::canonical_path(&path);
+    explanation.say(Subject::Request, [request(question, &asked, host)]);
+    if let Ok(canonical) = &canonical
+        && *canonical != path
+    {
+        explanation.say(Subject::Path, [format!("{path} is compared as {canonical} and forwarded as it is")]);
+    }
+
+    let mut scratch = String::new();
+    let found = view.table.find(host, &path, &mut scratch);
+    let owner = match &found {
+        Ok(found) => found.host.cloned(),
+        // The host does not depend on the path.
+        Err(_) => view.table.find(host, "/", &mut String::new()).ok().and_then(|found| found.host.cloned()),
+    };
+    explanation.facts.host.clone_from(&owner);
+    explanation.say(Subject::Host, [host_line(host, owner.as_ref())]);
+    let problems = problems_of_unit(view, owner.as_ref());
+    let route = found.as_ref().ok().and_then(|found| found.route);
+    let winner = route.map(|route| Winner {
+        ingress: &route.ingress,
+        path: &route.path,
+        is_fallback: is_fallback(view, owner.as_ref(), route),
+    });
+    let mut around = Around {
+        input: view.input,
+        host,
+        path: canonical.as_deref().ok(),
+        owner: owner.as_ref(),
+        winner: None,
+        problems: &problems,
+    };
+    let field = winner.as_ref().and_then(|winner| near::field_of(&around, winner));
+    if let Some(winner) = &winner {
+        explanation.say(Subject::Rule, [near::taken(winner, field.as_deref())]);
+    }
+    around.winner = winner;
+
+    let mut concerned = Concerned { ingress: route.map(|route| route.ingress.clone()), service: None, field };
+    explanation.facts.ingress.clone_from(&concerned.ingress);
+    explanation.facts.field.clone_from(&concerned.field);
+    match &found {
+        Ok(found) => decide(question, view, &asked, &path, found, &mut concerned, &mut explanation),
+        Err(refusal) => refuse_path(view, host, &path, *refusal, &mut explanation),
+    }
+    explanation.say(Subject::NotTaken, near::misses(&around, view.table));
+    tls(question, view, &mut explanation);
+    explanation.say(Subject::Problems, problems_concerned(view, problems, &concerned, &owner));
+    explanation
+}
+
+/// The objects a request has to do with.
+struct Concerned {
+    ingress: Option<ObjectName>,
+    service: Option<ObjectName>,
+    field: Option<String>,
+}
+
+impl Concerned {
+    /// Whether a finding of the source may have to do with the request. An Ingress that cannot be read may be the one
+    /// that is missed; of a file nobody knows what it would have held.
+    fn may_be(&self, problem: &Problem) -> bool {
+        match problem.object.kind {
+            ObjectKind::File => true,
+            ObjectKind::Ingress => self.ingress.as_ref().is_none_or(|ingress| *ingress == problem.object.name),
+            ObjectKind::Service => self.service.as_ref() == Some(&problem.object.name),
+            ObjectKind::EndpointSlice | ObjectKind::Secret => {
+                self.service.as_ref().is_some_and(|service| service.namespace == problem.object.name.namespace)
+            }
+            ObjectKind::IngressClass => false,
+        }
+    }
+}
+
+fn request(question: &Question, asked: &Asked, host: Option<&str>) -> String {
+    let Question { is_https: _, authority, target, fields: _ } = question;
+    let named = String::from_utf8_lossy(asked.request.authority.of(&asked.head));
+    let path = String::from_utf8_lossy(asked.request.path(&asked.head));
+    let compared = match host {
+        Some(host) => format!("host {host}"),
+        None => format!("no host name: {named} is an address or no name a rule can have"),
+    };
+    format!("GET {}://{authority}{target}  ({compared}, path {path})", question.scheme())
+}
+
+fn host_line(host: Option<&str>, owner: Option<&HostPattern>) -> String {
+    let host = host.unwrap_or("the host");
+    match owner {
+        Some(HostPattern::Exact(name)) => format!("{name}: exact host"),
+        Some(pattern @ HostPattern::Wildcard(_)) => format!("{pattern}: wildcard, as no rule names {host}"),
+        Some(HostPattern::Any) => {
+            format!("any: no rule names {host} or a wildcard for it, so what is for all hosts applies")
+        }
+        None => format!("no rule is for {host}"),
+    }
+}
+
+fn is_fallback<T>(view: &View<'_, T>, owner: Option<&HostPattern>, route: &std::sync::Arc<Route<T>>) -> bool {
+    let of = |pattern: &HostPattern| view.table.host(pattern).and_then(|unit| unit.fallback());
+    let is_it = |other: &std::sync::Arc<Route<T>>| std::sync::Arc::ptr_eq(other, route);
+    owner.and_then(of).is_some_and(is_it) || of(&HostPattern::Any).is_some_and(is_it)
+}
+
+/// What the route makes of the request.
+fn decide<T>(
+    question: &Question,
+    view: &View<'_, T>,
+    asked: &Asked,
+    path: &str,
+    found: &Found<'_, T>,
+    concerned: &mut Concerned,
+    explanation: &mut Explanation,
+) {
+    let Some(route) = found.route else {
+        let why = if found.host.is_some() {
+            "no path of this host takes it, and there is no default backend"
+        } else {
+            "no rule is for this host, and there is no default backend"
+        };
+        return conclude(explanation, Outcome::Refused, Some(404), vec![format!("404 because {why}")]);
+    };
+    let Seen { action, living } = (view.read)(&route.target);
+    let arrival = Arrival { is_https: question.is_https, names_host: !asked.request.authority.is_empty(), path };
+    let says_https = asked
+        .request
+        .field(FieldKind::XForwardedProto)
+        .is_some_and(|field| field.value.of(&asked.head).eq_ignore_ascii_case(b"https"));
+    // Who asks is not known: as for a client that nobody trusts.
+    let unredirected = unredirected(route.https_redirect, found.has_tls, arrival, || false);
+    let mut answer = misdirected(question, view, asked);
+    let (outcome, status) = match &action {
+        Action::Forward(spec) => {
+            concerned.service = Some(spec.service.clone());
+            let (lines, has_endpoint) = backing::describe(view.input, spec, living, &mut explanation.facts);
+            explanation.say(Subject::Upstream, lines);
+            if unredirected.is_none() {
+                answer.extend(redirect(question, view, asked, route, says_https));
+                (Outcome::Redirected, Some(308))
+            } else if has_endpoint {
+                answer.push(format!("forwarded{}", stays(unredirected)));
+                (Outcome::Forwarded, None)
+            } else {
+                answer.push("503 because no endpoint can get it".into());
+                (Outcome::Refused, Some(503))
+            }
+        }
+        Action::Reply(_) if unredirected.is_none() => {
+            answer.extend(redirect(question, view, asked, route, says_https));
+            (Outcome::Redirected, Some(308))
+        }
+        Action::Reply(reply) => {
+            let status = match reply {
+                Reply::BackendUnavailable => 503,
+                Reply::NotFound => 404,
+            };
+            let fault = backend_fault(view, concerned, found.host);
+            let why = fault.map_or_else(|| "the backend of the route cannot be used".into(), |fault| fault.message);
+            answer.push(format!("{status} because {why}"));
+            (Outcome::Refused, Some(status))
+        }
+    };
+    conclude(explanation, outcome, status, answer);
+}
+
+fn redirect<T>(
+    question: &Question,
+    view: &View<'_, T>,
+    asked: &Asked,
+    route: &Route<T>,
+    says_https: bool,
+) -> Vec<String> {
+    let Asked { head, request } = asked;
+    let host = request.host_name.map_or_else(|| request.authority.of(head), |name| name.of(head));
+    let host = String::from_utf8_lossy(host);
+    let port = if view.https_port == 443 { String::new() } else { format!(":{}", view.https_port) };
+    let why = match route.https_redirect {
+        HttpsRedirect::Always => format!("{} forces it (force-ssl-redirect)", named(&route.ingress)),
+        HttpsRedirect::WithTls | HttpsRedirect::Off => "a TLS entry covers the host (ssl-redirect)".into(),
+    };
+    let mut lines = vec![format!("308 to https://{host}{port}{} because {why}", question.target)];
+    if says_https {
+        lines.push("forwarded instead if the client is one of --trusted-proxies: X-Forwarded-Proto says https".into());
+    }
+    lines
+}
+
+fn stays(unredirected: Option<Unredirected>) -> &'static str {
+    match unredirected {
+        Some(Unredirected::AcmeChallenge) => {
+            ", without the redirect to https: challenges of certificate authorities have none"
+        }
+        Some(Unredirected::Off | Unredirected::WithoutTls | Unredirected::Https | Unredirected::WithoutHost)
+        | Some(Unredirected::ProxySaysHttps)
+        | None => "",
+    }
+}
+
+/// What HTTP/2 makes of a Host that is not the one TLS was made for.
+fn misdirected<T>(question: &Question, view: &View<'_, T>, asked: &Asked) -> Vec<String> {
+    let (mut sni_buffer, mut host_buffer) = (String::new(), String::new());
+    let sni = normalize_host(question.authority.as_bytes(), &mut sni_buffer);
+    let host = asked.request.host_name.and_then(|name| normalize_host(name.of(&asked.head), &mut host_buffer));
+    match (sni, host) {
+        (Some(sni), Some(host)) if question.is_https && view.table.misdirects(sni, host) => {
+            vec![format!(
+                "421 over HTTP/2 because the connection is made for {sni}, which has another certificate than {host}; over HTTP/1.1:"
+            )]
+        }
+        (Some(_) | None, Some(_) | None) => Vec::new(),
+    }
+}
+
+fn refuse_path<T>(
+    view: &View<'_, T>,
+    host: Option<&str>,
+    path: &str,
+    refusal: PathRefusal,
+    explanation: &mut Explanation,
+) {
+    let mut lines = vec![format!("400 because {refusal}")];
+    match refusal {
+        PathRefusal::Invalid => {}
+        PathRefusal::Ambiguous => {
+            let told = |route: Option<&std::sync::Arc<Route<T>>>| {
+                route.map_or_else(|| "no route".to_owned(), |r| format!("{} {}", named(&r.ingress), r.path.path()))
+            };
+            let canonical = routing::canonical_path(path).unwrap_or_default();
+            let as_canonical = view.table.find(host, &canonical, &mut String::new()).ok().and_then(|found| found.route);
+            let as_written = view.table.find_as_written(host, path).ok().flatten();
+            lines.push(format!(
+                "as written it leads to {}, as {canonical} to {}",
+                told(as_written),
+                told(as_canonical)
+            ));
+        }
+    }
+    conclude(explanation, Outcome::Refused, Some(400), lines);
+}
+
+fn refuse_head(question: &Question, error: &RequestError, explanation: &mut Explanation) {
+    let Question { is_https: _, authority, target, fields: _ } = question;
+    explanation.say(Subject::Request, [format!("GET {}://{authority}{target}", question.scheme())]);
+    let status = error.status();
+    conclude(explanation, Outcome::Refused, Some(status), vec![format!("{status} because {error}")]);
+}
+
+fn conclude(explanation: &mut Explanation, outcome: Outcome, status: Option<u16>, lines: Vec<String>) {
+    explanation.outcome = outcome;
+    explanation.status = status;
+    explanation.say(Subject::Answer, lines);
+}
+
+fn tls<T>(question: &Question, view: &View<'_, T>, explanation: &mut Explanation) {
+    let mut buffer = String::new();
+    let name = normalize_host(question.authority.as_bytes(), &mut buffer);
+    let hosts = near::patterns(name);
+    let lines = certificate::describe(view.input, view.table, name, &hosts, &mut explanation.facts);
+    explanation.say(Subject::Tls, lines);
+}
+
+/// The findings of the unit of a host.
+fn problems_of_unit<T>(view: &View<'_, T>, owner: Option<&HostPattern>) -> Vec<Problem> {
+    owner.map_or_else(Vec::new, |owner| translate::unit(view.input, &UnitKey::Host(owner.clone())).problems)
+}
+
+/// Why a route's backend is not used.
+fn backend_fault<T>(view: &View<'_, T>, concerned: &Concerned, owner: Option<&HostPattern>) -> Option<Problem> {
+    let ingress = concerned.ingress.as_ref()?;
+    if ingress.namespace.is_empty() {
+        let problems = problems_of_unit(view, Some(&HostPattern::Any));
+        return problems.into_iter().find(|problem| problem.field == "--default-backend");
+    }
+    let object = ObjectRef { kind: ObjectKind::Ingress, name: ingress.clone() };
+    let mut of_ingress = problems_of_unit(view, owner);
+    of_ingress.extend(translate::unit(view.input, &UnitKey::Object(object.clone())).problems);
+    let field = concerned.field.as_deref()?;
+    let is_it = |problem: &Problem| {
+        let below = problem.field.strip_prefix(field);
+        problem.object == object
+            && below.is_some_and(|below| below.starts_with(".backend") || field == "spec.defaultBackend")
+    };
+    of_ingress.into_iter().find(is_it)
+}
+
+/// What stands against the objects concerned: Ingress, slices, the files they come from.
+fn problems_concerned<T>(
+    view: &View<'_, T>,
+    of_host: Vec<Problem>,
+    concerned: &Concerned,
+    owner: &Option<HostPattern>,
+) -> Vec<String> {
+    let object = |kind, name: &ObjectName| UnitKey::Object(ObjectRef { kind, name: name.clone() });
+    let mut problems = Vec::new();
+    let mut add = |key: UnitKey| problems.extend(translate::unit(view.input, &key).problems);
+    if let Some(ingress) = &concerned.ingress {
+        add(object(ObjectKind::Ingress, ingress));
+    }
+    for slice in concerned.service.iter().flat_map(|service| view.input.objects().slices_of(service)) {
+        add(object(ObjectKind::EndpointSlice, &slice.name));
+    }
+    let patterns = owner.iter().cloned().chain(owner.is_none().then_some(HostPattern::Any));
+    let claimants = patterns.flat_map(|pattern| translate::claimants(view.input, &pattern));
+    for claimant in claimants.filter(|claimant| !claimant.is_ours) {
+        add(object(ObjectKind::Ingress, &claimant.ingress.name));
+    }
+    // Those of others stand among the near misses, unless there is no other place for them.
+    let is_own =
+        |problem: &Problem| concerned.ingress.is_none() || Some(&problem.object.name) == concerned.ingress.as_ref();
+    let own = of_host.into_iter().filter(is_own);
+    let mut all: Vec<Cow<'_, Problem>> = own.chain(problems).map(Cow::Owned).collect();
+    all.extend(view.source_problems.iter().filter(|problem| concerned.may_be(problem)).map(Cow::Borrowed));
+    let mut told = BTreeSet::new();
+    let lines =
+        all.into_iter().filter(|problem| told.insert(problem.clone())).map(|problem| problem.to_string()).collect();
+    shown(lines)
+}

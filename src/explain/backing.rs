@@ -1,0 +1,122 @@
+//! What stands behind a route: Service, port and endpoints.
+
+use std::net::SocketAddr;
+
+use crate::model::{Balance, EndpointPort, PortRef, Protocol, UpstreamSpec};
+use crate::translate::{self, Condition, Input};
+
+use super::{Facts, LivingEndpoint, SHOWN};
+
+/// The upstream in words, and whether there is an endpoint to send a request to.
+pub(super) fn describe(
+    input: &Input,
+    spec: &UpstreamSpec,
+    living: Option<Vec<LivingEndpoint>>,
+    facts: &mut Facts,
+) -> (Vec<String>, bool) {
+    let survey = translate::survey(input.objects(), spec, input.settings());
+    let used = match &living {
+        Some(living) => living.iter().map(|endpoint| endpoint.address).collect(),
+        None => translate::endpoints(input.objects(), spec, input.settings()),
+    };
+    let of = |wanted: fn(Condition) -> bool| -> Vec<SocketAddr> {
+        survey.entries.iter().filter(|(_, condition)| wanted(*condition)).map(|(address, _)| *address).collect()
+    };
+    let ready = of(|condition| condition == Condition::Ready);
+    let draining = of(|condition| condition == Condition::Draining);
+    let unready = of(|condition| condition == Condition::NotReady);
+
+    let mut lines = vec![service(spec)];
+    let is_fallback = ready.is_empty() && !used.is_empty() && used.iter().all(|address| draining.contains(address));
+    lines.push(match used.len() {
+        0 => no_endpoint(spec, survey.slices, survey.without_port),
+        _ if is_fallback => {
+            format!(
+                "no endpoint is ready, so those that still serve while they terminate get requests: {}",
+                some(&used)
+            )
+        }
+        count => format!("{}: {}", counted(count, "ready"), some(&used)),
+    });
+    let spare: Vec<_> = ready.iter().filter(|address| !used.contains(address)).copied().collect();
+    if !spare.is_empty() {
+        lines.push(format!(
+            "{} of the other address family and not used, so that no pod counts twice: {}",
+            counted(spare.len(), "ready"),
+            some(&spare)
+        ));
+    }
+    if !draining.is_empty() && !is_fallback {
+        lines.push(format!(
+            "{}, to be used while none is ready: {}",
+            counted(draining.len(), "terminating"),
+            some(&draining)
+        ));
+    }
+    if !unready.is_empty() {
+        lines.push(format!("{}: {}", counted(unready.len(), "not ready"), some(&unready)));
+    }
+    for (address, condition) in &survey.entries {
+        if let Condition::Refused(reason) = condition {
+            lines.push(format!("{address} never gets requests: its address is {reason}"));
+        }
+    }
+    for LivingEndpoint { address, in_flight: _, is_suspect: _ } in living.iter().flatten().filter(|e| e.is_suspect) {
+        lines.push(format!("connections to {address} failed of late, so others are preferred"));
+    }
+    if let Some(living) = &living
+        && !living.is_empty()
+    {
+        let requests: usize = living.iter().map(|endpoint| endpoint.in_flight).sum();
+        lines.push(format!("{requests} requests in flight"));
+    }
+    let has_endpoint = !used.is_empty();
+    facts.service = Some(spec.service.clone());
+    facts.port = Some(spec.port.to_string());
+    facts.endpoints = used;
+    (lines, has_endpoint)
+}
+
+fn service(spec: &UpstreamSpec) -> String {
+    let UpstreamSpec { service, port, endpoint_port, protocol, balance } = spec;
+    let named = match (port, endpoint_port) {
+        (PortRef::Number(_), EndpointPort::Named { name, otherwise: _ }) if !name.is_empty() => format!(" ({name})"),
+        (_, EndpointPort::Named { .. } | EndpointPort::Fixed(_)) => String::new(),
+    };
+    let protocol = match protocol {
+        Protocol::Http1 => "HTTP/1.1",
+        Protocol::H2c => "HTTP/2 in clear",
+    };
+    let balance = match balance {
+        Balance::LeastInFlight => "least in flight",
+        Balance::RoundRobin => "in turn",
+    };
+    format!("Service {service} port {port}{named}, {protocol}, {balance}")
+}
+
+fn no_endpoint(spec: &UpstreamSpec, slices: usize, without_port: usize) -> String {
+    match (slices, &spec.endpoint_port) {
+        (0, _) => "no endpoint: the Service has no EndpointSlice".into(),
+        (slices, EndpointPort::Named { name, otherwise: _ }) if slices == without_port && !name.is_empty() => {
+            format!("no endpoint: none of the Service's EndpointSlices ({slices}) has a TCP port named {name}")
+        }
+        (slices, EndpointPort::Named { .. } | EndpointPort::Fixed(_)) if slices == without_port => {
+            format!("no endpoint: none of the Service's EndpointSlices ({slices}) has the port without a name")
+        }
+        (slices, EndpointPort::Named { .. } | EndpointPort::Fixed(_)) => {
+            format!("no endpoint is ready in the Service's EndpointSlices ({slices})")
+        }
+    }
+}
+
+fn counted(count: usize, state: &str) -> String {
+    if count == 1 { format!("1 endpoint {state}") } else { format!("{count} endpoints {state}") }
+}
+
+fn some(addresses: &[SocketAddr]) -> String {
+    let text: Vec<_> = addresses.iter().take(SHOWN).map(ToString::to_string).collect();
+    match addresses.len().saturating_sub(SHOWN) {
+        0 => text.join(" "),
+        more => format!("{} and {more} more", text.join(" ")),
+    }
+}

@@ -1,0 +1,57 @@
+//! The certificate a client is shown for the host it names to TLS.
+
+use std::time::{Duration, SystemTime};
+
+use crate::model::HostPattern;
+use crate::routing::{CertificateSource, Certificates, RouteTable};
+use crate::translate::{self, Input};
+
+use super::Facts;
+
+/// In words.
+pub(super) fn describe<T>(
+    input: &Input,
+    table: &RouteTable<T>,
+    server_name: Option<&str>,
+    hosts: &[HostPattern],
+    facts: &mut Facts,
+) -> Vec<String> {
+    let Certificates { list, source } = table.certificates(server_name);
+    let why = match (source, server_name) {
+        (CertificateSource::Entry, _) => "a TLS entry covers the host",
+        (CertificateSource::EntryByDefault, _) => {
+            "a TLS entry covers the host and has no usable certificate for it, so the default serves"
+        }
+        (CertificateSource::Default, Some(_)) => "no TLS entry covers the host, so the default serves",
+        (CertificateSource::Default, None) => "TLS knows no addresses, so the default serves",
+    };
+    if list.is_empty() {
+        return vec![format!("self-signed certificate made at start: {why}")];
+    }
+    let mut lines = Vec::new();
+    for certificate in list {
+        let secret = translate::secret_of(input, hosts, certificate);
+        let name = secret.as_ref().map_or_else(|| "certificate".to_owned(), |secret| format!("Secret {secret}"));
+        let end = date(certificate.not_after());
+        let now = input.settings().now;
+        let state = if now > certificate.not_after() {
+            format!("EXPIRED {end}")
+        } else if now < certificate.not_before() {
+            format!("not valid before {}", date(certificate.not_before()))
+        } else {
+            format!("valid until {end}")
+        };
+        lines.push(format!("{name} ({}), {state}: {why}", certificate.names().join(" ")));
+        if facts.secret.is_none() {
+            facts.secret = secret;
+        }
+    }
+    lines
+}
+
+/// Seconds since the Unix epoch as a date of HTTP, in its zone, UTC.
+fn date(seconds: i64) -> String {
+    // The last second of the year 9999 is the last that has this form.
+    let seconds = u64::try_from(seconds).unwrap_or(0).min(253_402_300_799);
+    httpdate::fmt_http_date(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds))
+}

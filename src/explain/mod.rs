@@ -1,0 +1,148 @@
+//! `tidegate explain`: what would become of a request, and why everything that comes close would not take it.
+//!
+//! What is decided is asked of the very functions that decide requests (`http1`, `routing`, `translate::endpoints`); the
+//! words around it come from the objects. It changes nothing, opens no sockets and must not know who asks: the command
+//! line with a directory of manifests, or the admin server with the controller's objects and the table that serves.
+
+mod answer;
+mod backing;
+mod certificate;
+mod near;
+mod question;
+mod text;
+
+use std::net::SocketAddr;
+
+use crate::model::{Action, HostPattern, ObjectName, Problem};
+use crate::routing::RouteTable;
+use crate::translate::Input;
+
+pub use answer::explain;
+pub use question::{Question, QuestionError};
+
+/// Items of a kind that are shown; of the rest the number.
+const SHOWN: usize = 10;
+
+/// What explanations are made from: objects, and the table that was made from them.
+pub struct View<'a, T> {
+    /// The objects, with the settings.
+    pub input: &'a Input,
+    /// The table that decides.
+    pub table: &'a RouteTable<T>,
+    /// What a target of the table is.
+    pub read: &'a dyn Fn(&T) -> Seen,
+    /// Findings of the source of the objects.
+    pub source_problems: &'a [Problem],
+    /// The port clients reach https by: what redirects name.
+    pub https_port: u16,
+}
+
+/// A route's target as far as it concerns explanations.
+#[derive(Clone, Debug)]
+pub struct Seen {
+    /// What the route does.
+    pub action: Action,
+    /// The endpoints that serve; `None` where nothing runs.
+    pub living: Option<Vec<LivingEndpoint>>,
+}
+
+/// An endpoint that serves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LivingEndpoint {
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// Requests that it has and has not answered.
+    pub in_flight: usize,
+    /// Whether connections to it failed of late.
+    pub is_suspect: bool,
+}
+
+/// What would become of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// A pod answers.
+    Forwarded,
+    /// We answer 308, as configured.
+    Redirected,
+    /// We answer with an error.
+    Refused,
+}
+
+/// An explanation.
+#[derive(Clone, Debug)]
+pub struct Explanation {
+    /// What would become of the request.
+    pub outcome: Outcome,
+    /// The status of our own answer; `None` where a pod answers.
+    pub status: Option<u16>,
+    /// The names that stand in it, for programs.
+    pub facts: Facts,
+    /// What is said, by subject.
+    sections: Vec<(Subject, Vec<String>)>,
+}
+
+/// Names that stand in an explanation.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Facts {
+    /// The pattern whose rules apply.
+    pub host: Option<HostPattern>,
+    /// The Ingress of the route; without a namespace that of `--default-backend`.
+    pub ingress: Option<ObjectName>,
+    /// The field of the Ingress that the route comes from.
+    pub field: Option<String>,
+    /// The Service.
+    pub service: Option<ObjectName>,
+    /// Its port, by number or name as the Ingress has it.
+    pub port: Option<String>,
+    /// The endpoints requests are sent to.
+    pub endpoints: Vec<SocketAddr>,
+    /// The Secret of the certificate.
+    pub secret: Option<ObjectName>,
+}
+
+/// What a section is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Subject {
+    Request,
+    Host,
+    Path,
+    Rule,
+    Upstream,
+    Answer,
+    NotTaken,
+    Tls,
+    Problems,
+}
+
+impl Explanation {
+    /// Whether the request is served, by a pod or by a redirect.
+    pub fn is_served(&self) -> bool {
+        match self.outcome {
+            Outcome::Forwarded | Outcome::Redirected => true,
+            Outcome::Refused => false,
+        }
+    }
+
+    /// Adds what is said about a subject. Nothing said is no section.
+    fn say(&mut self, subject: Subject, lines: impl IntoIterator<Item = String>) {
+        let lines: Vec<_> = lines.into_iter().collect();
+        if !lines.is_empty() {
+            self.sections.push((subject, lines));
+        }
+    }
+}
+
+/// A few of many, and how many more there are.
+fn shown(mut lines: Vec<String>) -> Vec<String> {
+    let more = lines.len().saturating_sub(SHOWN);
+    if more > 1 {
+        lines.truncate(SHOWN);
+        lines.push(format!("and {more} more"));
+    }
+    lines
+}
+
+/// An Ingress in words: `--default-backend` is one to routing.
+fn named(ingress: &ObjectName) -> String {
+    if ingress.namespace.is_empty() { "--default-backend".into() } else { format!("Ingress {ingress}") }
+}

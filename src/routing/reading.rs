@@ -1,0 +1,24 @@
+//! How paths are read, for those who explain decisions. Requests are decided by `table`, with the same pieces.
+
+use super::canonical::{PathRefusal, Slashes, append_canonical, append_raw, checked};
+use super::path_index::PathIndex;
+use crate::model::PathMatch;
+
+/// A path in the form that is compared with rules.
+pub fn canonical_path(raw_path: &str) -> Result<String, PathRefusal> {
+    let mut canonical = String::with_capacity(raw_path.len());
+    append_canonical(checked(raw_path)?, Slashes::First, &mut canonical)?;
+    Ok(canonical)
+}
+
+/// A path as written, in the form that is compared with rules.
+pub(super) fn written_path(raw_path: &str) -> Result<String, PathRefusal> {
+    let mut written = String::with_capacity(raw_path.len());
+    append_raw(checked(raw_path)?, &mut written);
+    Ok(written)
+}
+
+/// Whether a rule would take a path, in canonical form, if there were no other rule.
+pub fn takes(rule: &PathMatch, canonical: &str) -> bool {
+    PathIndex::build(std::iter::once(rule)).find(canonical).is_some()
+}
