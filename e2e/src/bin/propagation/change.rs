@@ -1,7 +1,7 @@
 //! The changes: what is written, and how a response shows that it has arrived.
 
 use std::net::Ipv4Addr;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::bail;
 use k8s_openapi::api::core::v1::Secret;
@@ -10,6 +10,7 @@ use k8s_openapi::api::networking::v1::Ingress;
 use kube::Client;
 use kube::api::{Api, Patch, PatchParams, PostParams};
 use serde_json::json;
+use tokio::time::Instant;
 
 use super::controller::Running;
 use super::load::{self, NAMESPACE, Shape};
