@@ -78,12 +78,12 @@ pub(super) fn misses<T>(around: &Around<'_>, table: &RouteTable<T>) -> Vec<Strin
 
 fn foreign(around: &Around<'_>, claimant: &Claimant) -> Miss {
     let Claimant { ingress, is_ours: _, class, rules: _ } = claimant;
-    let objects = around.input.objects();
+    let (objects, settings) = (around.input.objects(), around.input.settings());
     let why = match class {
         None => "it names no class".into(),
         Some(name) => match objects.class(name) {
             Some(class) => format!("its class {name:?} is of controller {}", class.controller),
-            None if objects.classes().next().is_none() => format!("its class {name:?} is none of those that are known"),
+            None if !settings.class_lookup => format!("its class {name:?} is not {}", settings.class),
             None => format!("its class {name:?} does not exist"),
         },
     };
