@@ -97,6 +97,12 @@ pub(crate) const CONNECTIONS_OPEN: Family =
     gauge("tidegate_connections_open", &["listener"], "Client connections open now");
 pub(crate) const CONNECTIONS: Family =
     counter("tidegate_connections_total", &["listener"], "Client connections accepted");
+pub(crate) const PROXY_PROTOCOL: Family = counter(
+    "tidegate_proxy_protocol_total",
+    &["listener", "result"],
+    "Client connections that might or had to begin with a PROXY protocol header, by what came of it: `v1`, `v2` and \
+     `local` had one, `absent` was served without, all others were closed",
+);
 pub(crate) const TLS_HANDSHAKES: Family = counter(
     "tidegate_tls_handshakes_total",
     &["result", "version"],
@@ -202,7 +208,7 @@ pub const GROUPS: &[Group] = &[
     Group {
         title: "Connections and TLS",
         note: "",
-        families: &[CONNECTIONS_OPEN, CONNECTIONS, TLS_HANDSHAKES, TLS_HANDSHAKE_DURATION],
+        families: &[CONNECTIONS_OPEN, CONNECTIONS, PROXY_PROTOCOL, TLS_HANDSHAKES, TLS_HANDSHAKE_DURATION],
     },
     Group {
         title: "Configuration",

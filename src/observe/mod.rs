@@ -20,7 +20,7 @@ mod watch_metrics;
 pub use access_log::{AccessLog, AccessLogFormat, Entry, RoutePart, ShardLog, TlsPart, UpstreamPart};
 pub use document::document;
 pub use families::{Family, FamilyKind, GROUPS, Group};
-pub use labels::{Handshake, Listener, Refusal, Scope};
+pub use labels::{Handshake, Listener, ProxyHeader, Refusal, Scope};
 pub use metrics::{ListenerMetrics, Metrics, OpenConnection, TableSize};
 pub use route_metrics::RouteMetrics;
 pub use upstream_metrics::{UpstreamFailure, UpstreamMetrics};

@@ -69,17 +69,16 @@ pub(crate) fn admit(shard: &Shard, peer: &Peer, work: &mut Work) -> Result<Admis
     };
     // Without a host (HTTP/1.0) there is no URL to send the client to.
     let redirect = redirect && !request.authority.is_empty();
-    if redirect && peer.scheme == Scheme::Http && !path.starts_with(ACME) && !came_by_https(peer, work) {
+    if redirect && !path.starts_with(ACME) && !came_by_https(peer, work) {
         return Ok(Admission::RedirectToHttps(route));
     }
     Ok(Admission::Route(route))
 }
 
-/// Whether a trusted proxy in front says that its client used https.
+/// Whether the client used https. On a plain connection a trusted proxy in front knows better, if it says either.
 fn came_by_https(peer: &Peer, work: &Work) -> bool {
-    peer.is_trusted
-        && work
-            .request
-            .field(FieldKind::XForwardedProto)
-            .is_some_and(|field| field.value.of(&work.head).eq_ignore_ascii_case(b"https"))
+    let told =
+        if peer.is_trusted && peer.tls.is_none() { work.request.field(FieldKind::XForwardedProto) } else { None };
+    let told = told.map_or(&b""[..], |field| field.value.of(&work.head));
+    told.eq_ignore_ascii_case(b"https") || (peer.scheme == Scheme::Https && !told.eq_ignore_ascii_case(b"http"))
 }

@@ -13,7 +13,7 @@ use crate::model::{ObjectName, Problem, ProblemCode, Severity};
 use crate::observe::durations;
 use crate::observe::exposition::{Exposition, label};
 use crate::observe::families::{self, Family};
-use crate::observe::labels::{Handshake, Listener, Refusal, Scope};
+use crate::observe::labels::{Handshake, Listener, ProxyHeader, Refusal, Scope};
 use crate::observe::live::Live;
 use crate::observe::process;
 use crate::observe::route_metrics::{self, RouteMetrics};
@@ -67,6 +67,7 @@ pub struct TableSize {
 pub struct ListenerMetrics {
     open: IntGauge,
     total: IntCounter,
+    headers: [IntCounter; ProxyHeader::ALL.len()],
 }
 
 impl ListenerMetrics {
@@ -111,6 +112,7 @@ impl Metrics {
         gauges(&families::BUILD).with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
         let refused = counters(&families::REQUESTS_REFUSED);
         let (open, total) = (gauges(&families::CONNECTIONS_OPEN), counters(&families::CONNECTIONS));
+        let headers = counters(&families::PROXY_PROTOCOL);
         let handshakes = counters(&families::TLS_HANDSHAKES);
         let builds = counters(&families::TABLE_BUILDS);
         Self {
@@ -121,6 +123,8 @@ impl Metrics {
             listeners: Listener::ALL.map(|listener| ListenerMetrics {
                 open: open.with_label_values(&[listener.as_str()]),
                 total: total.with_label_values(&[listener.as_str()]),
+                headers: ProxyHeader::ALL
+                    .map(|header| headers.with_label_values(&[listener.as_str(), header.as_str()])),
             }),
             handshakes: Handshake::ALL.map(|handshake| handshakes.with_label_values(&handshake.labels())),
             handshake_duration: histogram(&families::TLS_HANDSHAKE_DURATION),
@@ -177,6 +181,11 @@ impl Metrics {
     /// The connection counters of a listener.
     pub fn listener(&self, listener: Listener) -> &ListenerMetrics {
         &self.listeners[listener as usize]
+    }
+
+    /// Counts a connection by the PROXY protocol header that it began with, or not.
+    pub fn proxy_header(&self, listener: Listener, header: ProxyHeader) {
+        self.listeners[listener as usize].headers[header as usize].inc();
     }
 
     /// Counts a TLS handshake with a client that ended after `duration`.
