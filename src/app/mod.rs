@@ -177,10 +177,8 @@ impl Bound {
             origin,
             access_log,
         } = self;
-        if let Some(health) = health {
-            tracing::info!(%health, "listening for health checks");
-        }
-        tracing::info!(%http, %https, %admin, workers = shards.len(), version = env!("CARGO_PKG_VERSION"), "listening");
+        let (version, health_at) = (env!("CARGO_PKG_VERSION"), health.map(tracing::field::display));
+        tracing::info!(%http, %https, %admin, health = health_at, workers = shards.len(), version, "listening");
         let state = AdminState {
             metrics: Arc::clone(&shared.metrics),
             pending: {

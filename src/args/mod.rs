@@ -147,7 +147,13 @@ pub struct ListenArgs {
     /// auto: those of --trusted-proxies may, and nobody else's is read as one; for changing over. require: all must, and
     /// whoever is not in --trusted-proxies is closed. X-Forwarded-* is believed only if the named client is in
     /// --trusted-proxies. A header has 3s from its first byte. As HAProxy accept-proxy, nginx proxy_protocol.
-    #[arg(long, value_name = "MODE", env = "TIDEGATE_PROXY_PROTOCOL", default_value = "off")]
+    #[arg(
+        long,
+        value_name = "MODE",
+        env = "TIDEGATE_PROXY_PROTOCOL",
+        default_value = "off",
+        requires_ifs = [("auto", "trusted_proxies"), ("require", "trusted_proxies")]
+    )]
     pub proxy_protocol: ProxyProtocolMode,
 
     /// Whether TLS has ended in front of the http listener: its requests count as https.

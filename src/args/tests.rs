@@ -98,6 +98,8 @@ fn wrong_options_are_told_in_one_line() {
         (&["serve", "--manifests", "src", "--ssl-redirect", "maybe"], "true, false"),
         (&["serve", "--manifests", "src", "--trusted-proxies", "10.0.0.0/33"], "range of addresses"),
         (&["serve", "--manifests", "src", "--proxy-protocol", "v2"], "require"),
+        (&["serve", "--manifests", "src", "--proxy-protocol", "auto"], "--trusted-proxies"),
+        (&["serve", "--manifests", "src", "--proxy-protocol", "require"], "--trusted-proxies"),
         (&["serve", "--manifests", "src", "--health", "8081"], "--health"),
         (&["serve", "--manifests", "src", "--http-stands-for-https"], "--http-stands-for-https"),
         (&["serve", "--manifests", "src", "--workers", "0"], "--workers"),

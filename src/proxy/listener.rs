@@ -159,7 +159,7 @@ pub(crate) struct FirstBytes {
 
 async fn introduce(
     shard: &Rc<Shard>,
-    tcp: TcpStream,
+    mut tcp: TcpStream,
     address: SocketAddr,
     listener: Listener,
     speaks: Speaks,
@@ -167,7 +167,7 @@ async fn introduce(
     if shard.config.forwarding.proxy_protocol == ProxyProtocol::Off {
         return open(shard, tcp, address, speaks, None).await;
     }
-    let Introduced { address, received, deadline } = proxy_header::receive(shard, &tcp, listener, address).await?;
+    let Introduced { address, received, deadline } = proxy_header::receive(shard, &mut tcp, listener, address).await?;
     open(shard, tcp, address, speaks, Some((received, deadline))).await
 }
 

@@ -4,7 +4,6 @@
 //! that nobody who reaches the listener past the load balancer can choose an address. A header names the client and
 //! nothing more: `X-Forwarded-*` of that client are believed only if its own address is in the trusted ranges too.
 
-use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -14,7 +13,7 @@ use tokio::time::Instant;
 use super::buffers::Buffer;
 use super::config::ProxyProtocol;
 use super::shard::Shard;
-use super::socket::until;
+use super::socket::{Reader, until};
 use crate::observe::{Listener, ProxyHeader};
 use crate::proxy_protocol::{Client, Fault, Header, Start, Version, parse};
 
@@ -56,7 +55,7 @@ enum Refused {
 /// counted. Not to be asked when the protocol is off.
 pub(crate) async fn receive(
     shard: &Shard,
-    tcp: &TcpStream,
+    tcp: &mut TcpStream,
     listener: Listener,
     peer: SocketAddr,
 ) -> Option<Introduced> {
@@ -106,7 +105,7 @@ pub(crate) async fn receive(
 /// The header if the connection begins with one, and what was read beside it.
 async fn read(
     shard: &Shard,
-    tcp: &TcpStream,
+    tcp: &mut TcpStream,
     mut deadline: Instant,
 ) -> Result<(Option<Header>, Option<Buffer>), Refused> {
     // Only connections with data hold a buffer.
@@ -122,10 +121,12 @@ async fn read(
             deadline = deadline.min(Instant::now() + PATIENCE);
             shard.buffers.take()
         });
-        match tcp.try_read(bytes.space()) {
-            Ok(count @ 1..) => bytes.fill(count),
-            Err(error) if error.kind() == ErrorKind::WouldBlock => continue,
-            Ok(0) | Err(_) => return Err(Refused::Closed),
+        // As everywhere: through AsyncRead, for which a short read ends the readiness.
+        let mut reader = Reader::Tcp(tcp.split().0);
+        match until(deadline, |cx| reader.poll_read(cx, bytes.space())).await {
+            Some(Ok(count @ 1..)) => bytes.fill(count),
+            Some(Ok(0) | Err(_)) => return Err(Refused::Closed),
+            None => return Err(Refused::TimedOut),
         }
         match parse(bytes.data()).map_err(Refused::Invalid)? {
             Start::Partial => {}
