@@ -22,7 +22,7 @@ use crate::args::ServeArgs;
 use crate::controller::{Controller, Problems};
 use crate::lifecycle::{Drain, DrainTimes, Drained, Phase, Readiness};
 use crate::model::ObjectName;
-use crate::observe::{AccessLog, Metrics};
+use crate::observe::{AccessLog, Metrics, panics};
 use crate::proxy::listener::{self, Speaks};
 use crate::proxy::tls::{Http2, SniResolver, fallback_certificate, server_config, tickets};
 use crate::proxy::{self, Connections, Shared};
@@ -153,6 +153,7 @@ fn tls_config(table: &Arc<TableCell<Target>>) -> anyhow::Result<Arc<rustls::Serv
 impl Bound {
     /// Serves until a signal, then drains. The calling thread becomes the control thread.
     pub fn run(self) -> anyhow::Result<()> {
+        panics::watch(&self.shared.metrics);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         runtime.block_on(async { self.serve(termination()).await })
     }

@@ -160,6 +160,11 @@ pub(crate) const WATCH_RELISTS: Family = counter(
     "Lists of the kind after the first one: the server had forgotten where the watch was, or sent what cannot be read",
 );
 
+pub(crate) const PANICS: Family = counter(
+    "tidegate_panics_total",
+    &[],
+    "Panics, each a defect that ended a task (a connection, mostly) and nothing else",
+);
 pub(crate) const BUILD: Family =
     gauge("tidegate_build_info", &["version"], "Always 1; the label tells the version that runs");
 pub(crate) const PROCESS_CPU: Family =
@@ -232,9 +237,10 @@ pub const GROUPS: &[Group] = &[
     Group { title: "Access log", note: "", families: &[ACCESS_LOG_LINES, ACCESS_LOG_DROPPED] },
     Group {
         title: "Process",
-        note: "Read from `/proc/self` at each scrape.",
+        note: "`process_*` are read from `/proc/self` at each scrape.",
         families: &[
             BUILD,
+            PANICS,
             PROCESS_CPU,
             PROCESS_OPEN_FDS,
             PROCESS_MAX_FDS,

@@ -12,6 +12,7 @@ mod labels;
 mod live;
 pub mod logging;
 mod metrics;
+pub mod panics;
 mod process;
 mod route_metrics;
 mod upstream_metrics;

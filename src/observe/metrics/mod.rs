@@ -39,6 +39,7 @@ pub struct Metrics {
     table: TableGauges,
     problems: Mutex<BTreeMap<(ProblemCode, Severity), u64>>,
     certificates: Mutex<BTreeMap<ObjectName, u64>>,
+    panics: IntCounter,
     access_log_lines: IntCounter,
     access_log_dropped: IntCounter,
     pub(in crate::observe) watches: WatchMetrics,
@@ -139,6 +140,7 @@ impl Metrics {
             },
             problems: Mutex::default(),
             certificates: Mutex::default(),
+            panics: counter(&families::PANICS),
             access_log_lines: counter(&families::ACCESS_LOG_LINES),
             access_log_dropped: counter(&families::ACCESS_LOG_DROPPED),
             watches: WatchMetrics {
@@ -235,6 +237,11 @@ impl Metrics {
     pub fn set_certificates(&self, certificates: impl IntoIterator<Item = (ObjectName, SystemTime)>) {
         let expiry = certificates.into_iter().map(|(secret, end)| (secret, unix_seconds(end))).collect();
         *self.certificates.lock().unwrap_or_else(PoisonError::into_inner) = expiry;
+    }
+
+    /// Counts a panic.
+    pub(crate) fn panicked(&self) {
+        self.panics.inc();
     }
 
     /// Access log lines written, and lost.
