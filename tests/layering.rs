@@ -8,11 +8,12 @@ use std::path::{Path, PathBuf};
 const MAY_USE: &[(&str, &[&str])] = &[
     ("model", &[]),
     ("http1", &[]),
+    ("proxy_protocol", &[]),
     ("observe", &["model"]),
     ("lifecycle", &["model"]),
     ("routing", &["model"]),
     ("upstream", &["model", "observe", "lifecycle", "http1"]),
-    ("proxy", &["model", "http1", "routing", "upstream", "observe", "lifecycle"]),
+    ("proxy", &["model", "http1", "proxy_protocol", "routing", "upstream", "observe", "lifecycle"]),
     ("source", &["model", "observe", "lifecycle"]),
     ("translate", &["model", "source::objects"]),
     ("report", &["model", "source::objects", "observe", "lifecycle"]),
@@ -21,7 +22,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         &["source", "translate", "routing", "upstream", "explain", "report", "model", "observe", "lifecycle"],
     ),
     ("explain", &["model", "http1", "source::objects", "translate", "routing"]),
-    ("admin", &["model", "observe", "lifecycle"]),
+    ("admin", &["model", "proxy_protocol", "observe", "lifecycle"]),
 ];
 
 /// May use everything; nobody uses them.

@@ -34,6 +34,7 @@ struct Process {
     child: Child,
     http: SocketAddr,
     admin: SocketAddr,
+    listening: Value,
     log: mpsc::Receiver<String>,
     _manifests: TempDir,
 }
@@ -59,13 +60,8 @@ impl Process {
                 break line;
             }
         };
-        let text = listening.to_string();
-        let address = |name: &str| {
-            let from = text.find(&format!("\"{name}\":\"")).unwrap_or_else(|| panic!("{name} in {text}"));
-            text[from..].split('"').nth(3).unwrap().parse().unwrap()
-        };
-        let (http, admin) = (address("http"), address("admin"));
-        let process = Self { child, http, admin, log, _manifests: directory };
+        let (http, admin) = (address(&listening, "http"), address(&listening, "admin"));
+        let process = Self { child, http, admin, listening, log, _manifests: directory };
         eventually("readiness", || (process.admin("/readyz") == 200).then_some(()));
         process
     }
@@ -91,6 +87,13 @@ impl Drop for Process {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// An address that it says it listens on.
+fn address(listening: &Value, name: &str) -> SocketAddr {
+    let text = listening.to_string();
+    let from = text.find(&format!("\"{name}\":\"")).unwrap_or_else(|| panic!("{name} in {text}"));
+    text[from..].split('"').nth(3).unwrap().parse().unwrap()
 }
 
 /// Runs it to its end, which must not take long.
@@ -239,6 +242,40 @@ fn requests_are_logged_as_json_on_standard_output() {
         assert!(text.contains(part), "{part} in {text}");
     }
     assert!(lines[1].to_string().contains("400"), "{}", lines[1]);
+    assert_eq!(process.end().code(), Some(0));
+}
+
+#[test]
+fn the_named_client_is_logged_and_connections_of_health_checks_are_not() {
+    let pod = Pod::named("web");
+    let options = [
+        ["--proxy-protocol", "require"],
+        ["--trusted-proxies", "127.0.0.1"],
+        ["--health", "127.0.0.1:0"],
+        ["--drain-delay", "0s"],
+        ["--head-timeout", "60s"],
+    ];
+    let mut process = Process::start(&Manifests::everything_to(&[pod.address]), &options.concat());
+    let addresses = ["http", "https", "admin", "health"].map(|name| address(&process.listening, name));
+    for address in addresses {
+        for _ in 0..3 {
+            let mut client = Client::connect(address);
+            client.finish();
+            client.expect_end();
+            Client::connect(address).into_wire().reset();
+        }
+    }
+    let mut client = Client::connect(process.http);
+    client.send("PROXY TCP4 192.0.2.1 198.51.100.2 56324 80\r\n".to_owned() + &get("a.example", "/"));
+    assert_eq!(client.answer().status(), 200);
+    process.signal("TERM");
+    // It is known to be idle, although nothing was read since its first bytes.
+    client.expect_end();
+    let mut output = String::new();
+    process.child.stdout.take().unwrap().read_to_string(&mut output).unwrap();
+    assert!(output.lines().count() == 1 && output.contains("192.0.2.1") && !output.contains("127.0.0.1\""), "{output}");
+    let log: Vec<_> = process.log.iter().collect();
+    assert!(log.iter().all(|line| line.contains("\"INFO\"")), "{log:#?}");
     assert_eq!(process.end().code(), Some(0));
 }
 

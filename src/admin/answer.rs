@@ -9,8 +9,8 @@ use http_body_util::Full;
 use hyper::body::Incoming;
 use tokio::sync::Semaphore;
 
-use super::AdminState;
 use super::explain::{self, Explained, Unexplained};
+use super::{AdminState, Pending};
 use crate::model::Problem;
 
 const TEXT: &str = "text/plain; charset=utf-8";
@@ -29,23 +29,30 @@ Tidegate admin
 /debug/explain?url=URL        what would become of a request, and why; &header=Name:+value, &format=json
 ";
 
+/// Answers a request on the health address.
+pub(super) fn answer_health(request: &Request<Incoming>, pending: &Pending) -> Response<Full<Bytes>> {
+    if let Some(refusal) = refuse(request) {
+        return refusal;
+    }
+    match request.uri().path() {
+        "/healthz" => alive(),
+        "/readyz" => readiness(&pending()),
+        _ => respond(StatusCode::NOT_FOUND, TEXT, "only /healthz and /readyz are here\n".to_owned()),
+    }
+}
+
 /// Answers a request. Work beyond microseconds holds the one permit of `views`, on a thread for blocking work.
 pub(super) async fn answer(
     request: &Request<Incoming>,
     state: &AdminState,
     views: &Semaphore,
 ) -> Response<Full<Bytes>> {
-    if request.method() != Method::GET && request.method() != Method::HEAD {
-        let mut response = respond(StatusCode::METHOD_NOT_ALLOWED, TEXT, "only GET and HEAD are served here\n".into());
-        response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
-        return response;
-    }
-    if !request.body().is_end_stream() {
-        return respond(StatusCode::BAD_REQUEST, TEXT, "requests have no body here\n".into());
+    if let Some(refusal) = refuse(request) {
+        return refusal;
     }
     match request.uri().path() {
         "/" => respond(StatusCode::OK, TEXT, INDEX.to_owned()),
-        "/healthz" => respond(StatusCode::OK, TEXT, "ok\n".to_owned()),
+        "/healthz" => alive(),
         "/readyz" => readiness(&(state.pending)()),
         "/metrics" => {
             let metrics = state.metrics.clone();
@@ -77,6 +84,21 @@ async fn explanation(query: &str, state: &AdminState) -> Response<Full<Bytes>> {
         Err(Unexplained::Wrong(why)) => respond(StatusCode::BAD_REQUEST, TEXT, why + "\n"),
         Err(Unexplained::Late(why)) => respond(StatusCode::SERVICE_UNAVAILABLE, TEXT, why + "\n"),
     }
+}
+
+/// The answer to anything but a GET or HEAD without a body.
+fn refuse(request: &Request<Incoming>) -> Option<Response<Full<Bytes>>> {
+    if request.method() != Method::GET && request.method() != Method::HEAD {
+        let mut response = respond(StatusCode::METHOD_NOT_ALLOWED, TEXT, "only GET and HEAD are served here\n".into());
+        response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
+        return Some(response);
+    }
+    let has_body = !request.body().is_end_stream();
+    has_body.then(|| respond(StatusCode::BAD_REQUEST, TEXT, "requests have no body here\n".into()))
+}
+
+fn alive() -> Response<Full<Bytes>> {
+    respond(StatusCode::OK, TEXT, "ok\n".to_owned())
 }
 
 fn readiness(pending: &[String]) -> Response<Full<Bytes>> {

@@ -11,11 +11,20 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 const CHUNK: usize = 2048;
 
 /// Adapts `S`. Reads are copied once, which spares the unsafe code of reading into hyper's buffer.
-pub(super) struct HyperIo<S>(S);
+pub(super) struct HyperIo<S> {
+    stream: S,
+    /// What was read of it already.
+    before: Vec<u8>,
+}
 
 impl<S> HyperIo<S> {
     pub(super) fn new(stream: S) -> Self {
-        Self(stream)
+        Self::after(Vec::new(), stream)
+    }
+
+    /// The same, where `before` was read already.
+    pub(super) fn after(before: Vec<u8>, stream: S) -> Self {
+        Self { stream, before }
     }
 }
 
@@ -25,10 +34,16 @@ impl<S: AsyncRead + Unpin> hyper::rt::Read for HyperIo<S> {
         cx: &mut Context<'_>,
         mut cursor: ReadBufCursor<'_>,
     ) -> Poll<io::Result<()>> {
+        if !self.before.is_empty() {
+            let count = cursor.remaining().min(self.before.len());
+            cursor.put_slice(&self.before[..count]);
+            self.before.drain(..count);
+            return Poll::Ready(Ok(()));
+        }
         let mut chunk = [0; CHUNK];
         let room = cursor.remaining().min(CHUNK);
         let mut buffer = ReadBuf::new(&mut chunk[..room]);
-        ready!(Pin::new(&mut self.0).poll_read(cx, &mut buffer))?;
+        ready!(Pin::new(&mut self.stream).poll_read(cx, &mut buffer))?;
         cursor.put_slice(buffer.filled());
         Poll::Ready(Ok(()))
     }
@@ -36,19 +51,19 @@ impl<S: AsyncRead + Unpin> hyper::rt::Read for HyperIo<S> {
 
 impl<S: AsyncWrite + Unpin> hyper::rt::Write for HyperIo<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_write(cx, bytes)
+        Pin::new(&mut self.stream).poll_write(cx, bytes)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_flush(cx)
+        Pin::new(&mut self.stream).poll_flush(cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_shutdown(cx)
+        Pin::new(&mut self.stream).poll_shutdown(cx)
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.0.is_write_vectored()
+        self.stream.is_write_vectored()
     }
 
     fn poll_write_vectored(
@@ -56,6 +71,6 @@ impl<S: AsyncWrite + Unpin> hyper::rt::Write for HyperIo<S> {
         cx: &mut Context<'_>,
         bytes: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_write_vectored(cx, bytes)
+        Pin::new(&mut self.stream).poll_write_vectored(cx, bytes)
     }
 }

@@ -23,7 +23,7 @@ use crate::args::ServeArgs;
 use crate::controller::{Controller, Inquirer, Problems};
 use crate::lifecycle::{Drain, DrainTimes, Drained, Phase, Readiness};
 use crate::model::ObjectName;
-use crate::observe::{AccessLog, Metrics};
+use crate::observe::{AccessLog, Metrics, panics};
 use crate::proxy::listener::{self, Speaks};
 use crate::proxy::tls::{Http2, SniResolver, fallback_certificate, server_config, tickets};
 use crate::proxy::{self, Connections, Shared};
@@ -48,7 +48,10 @@ pub struct Bound {
     pub https: SocketAddr,
     /// Where health, metrics and debug views are served.
     pub admin: SocketAddr,
+    /// Where a load balancer asks for health, if anywhere.
+    pub health: Option<SocketAddr>,
     admin_socket: std::net::TcpListener,
+    health_socket: Option<std::net::TcpListener>,
     shards: Vec<proxy::Listeners>,
     shared: Shared,
     drain: Drain,
@@ -100,9 +103,8 @@ pub fn bind(args: &ServeArgs) -> anyhow::Result<Bound> {
     let keepalive = args.timeouts.tcp_keepalive;
     let plain = bind_listeners(args.listen.http, workers, keepalive, "--http")?;
     let encrypted = bind_listeners(args.listen.https, workers, keepalive, "--https")?;
-    let admin_socket = std::net::TcpListener::bind(args.listen.admin)
-        .with_context(|| format!("cannot listen on {} (--admin)", args.listen.admin))?;
-    admin_socket.set_nonblocking(true)?;
+    let admin_socket = bind_one(args.listen.admin, "--admin")?;
+    let health_socket = args.listen.health.map(|address| bind_one(address, "--health")).transpose()?;
     let (http, https) = (plain[0].local_addr()?, encrypted[0].local_addr()?);
     let shards = plain.into_iter().zip(encrypted);
     let shards =
@@ -111,7 +113,9 @@ pub fn bind(args: &ServeArgs) -> anyhow::Result<Bound> {
         http,
         https,
         admin: admin_socket.local_addr()?,
+        health: health_socket.as_ref().map(std::net::TcpListener::local_addr).transpose()?,
         admin_socket,
+        health_socket,
         shards: shards.collect(),
         shared: Shared { config, table, metrics, drain: drain.watch(), connections: Connections::default() },
         drain,
@@ -135,6 +139,13 @@ fn bind_listeners(
     listener::bind(address, shards, keepalive).with_context(|| format!("cannot listen on {address} ({flag})"))
 }
 
+fn bind_one(address: SocketAddr, flag: &str) -> anyhow::Result<std::net::TcpListener> {
+    let bound = std::net::TcpListener::bind(address);
+    let socket = bound.with_context(|| format!("cannot listen on {address} ({flag})"))?;
+    socket.set_nonblocking(true)?;
+    Ok(socket)
+}
+
 /// TLS whose certificates come from the table of the moment.
 fn tls_config(table: &Arc<TableCell<Target>>) -> anyhow::Result<Arc<rustls::ServerConfig>> {
     let fallback = Arc::new(fallback_certificate(SystemTime::now())?);
@@ -146,6 +157,7 @@ fn tls_config(table: &Arc<TableCell<Target>>) -> anyhow::Result<Arc<rustls::Serv
 impl Bound {
     /// Serves until a signal, then drains. The calling thread becomes the control thread.
     pub fn run(self) -> anyhow::Result<()> {
+        panics::watch(&self.shared.metrics);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         runtime.block_on(async { self.serve(termination()).await })
     }
@@ -156,7 +168,9 @@ impl Bound {
             http,
             https,
             admin,
+            health,
             admin_socket,
+            health_socket,
             shards,
             shared,
             drain,
@@ -169,7 +183,8 @@ impl Bound {
             inquirer,
             access_log,
         } = self;
-        tracing::info!(%http, %https, %admin, workers = shards.len(), version = env!("CARGO_PKG_VERSION"), "listening");
+        let (version, health_at) = (env!("CARGO_PKG_VERSION"), health.map(tracing::field::display));
+        tracing::info!(%http, %https, %admin, health = health_at, workers = shards.len(), version, "listening");
         let state = AdminState {
             metrics: Arc::clone(&shared.metrics),
             pending: {
@@ -185,6 +200,12 @@ impl Bound {
         };
         let (sender, events) = mpsc::channel(QUEUE);
         let source = origin.follow(sender, controller.wanted_secrets(), Arc::clone(&shared.metrics)).await?;
+        let health = match health_socket {
+            Some(socket) => {
+                Some(tokio::spawn(admin::serve_health(TcpListener::from_std(socket)?, state.pending.clone())))
+            }
+            None => None,
+        };
         let admin = tokio::spawn(admin::serve(TcpListener::from_std(admin_socket)?, state));
         let threads = start_shards(shards, &shared, &access_log, &registry)?;
         let controller = tokio::spawn(controller.run(events));
@@ -220,6 +241,9 @@ impl Bound {
         }
         controller.abort();
         admin.abort();
+        if let Some(health) = health {
+            health.abort();
+        }
         access_log.stop(LOG_PATIENCE);
         outcome
     }

@@ -4,13 +4,15 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use crate::args::{
-    self, Auto, BalanceChoice, Container, Http2Args, LimitArgs, ListenArgs, RoutingArgs, ServeArgs, SourceArgs,
-    TimeoutArgs, TlsArgs, UpstreamArgs,
+    self, Auto, BalanceChoice, Container, Http2Args, LimitArgs, ListenArgs, ProxyProtocolMode, RoutingArgs, ServeArgs,
+    SourceArgs, TimeoutArgs, TlsArgs, UpstreamArgs,
 };
 use crate::model::Balance;
 use crate::observe::AccessLogFormat;
 use crate::observe::logging::{self, LogFormat, LoggingError};
-use crate::proxy::config::{Forwarding, Http2Config, Limits, ProxyConfig, Timeouts, UpstreamConfig};
+use crate::proxy::config::{
+    Forwarding, Http2Config, Limits, Plain, ProxyConfig, ProxyProtocol, Timeouts, UpstreamConfig,
+};
 use crate::source::api::{self, ClassAccess, SecretAccess};
 use crate::translate::Settings;
 
@@ -160,5 +162,11 @@ fn forwarding(args: &ListenArgs) -> Forwarding {
         trusted: args.trusted_proxies.clone(),
         http_port: args.public_http_port,
         https_port: args.public_https_port,
+        proxy_protocol: match args.proxy_protocol {
+            ProxyProtocolMode::Off => ProxyProtocol::Off,
+            ProxyProtocolMode::Auto => ProxyProtocol::Auto,
+            ProxyProtocolMode::Require => ProxyProtocol::Require,
+        },
+        plain: if args.http_stands_for_https { Plain::Https } else { Plain::Http },
     }
 }

@@ -152,6 +152,12 @@ pub struct ListenArgs {
     #[arg(long, value_name = "ADDR", env = "TIDEGATE_ADMIN", default_value = "[::]:9090")]
     pub admin: SocketAddr,
 
+    /// Address that answers /healthz and /readyz and nothing else: for the health checks of a load balancer.
+    ///
+    /// Default: none. Anybody may put a PROXY protocol header in front of the request, as an AWS NLB does to whose targets the protocol is spoken; what it says is not used.
+    #[arg(long, value_name = "ADDR", env = "TIDEGATE_HEALTH")]
+    pub health: Option<SocketAddr>,
+
     /// Port by which clients reach the http listener from outside: told in X-Forwarded-Port.
     #[arg(
         long,
@@ -172,7 +178,7 @@ pub struct ListenArgs {
     )]
     pub public_https_port: u16,
 
-    /// Peers whose X-Forwarded-* headers are believed and appended to; everyone else's are replaced.
+    /// Peers whose X-Forwarded-* headers are believed and appended to, everyone else's are replaced; and who may speak the PROXY protocol.
     ///
     /// Addresses or CIDR ranges, with commas between. Default: nobody. As nginx set_real_ip_from.
     #[arg(
@@ -183,6 +189,44 @@ pub struct ListenArgs {
         value_parser = units::address_range
     )]
     pub trusted_proxies: Vec<IpNet>,
+
+    /// Whether connections to the http and https listeners begin with a PROXY protocol header, version 1 or 2, that names the client.
+    ///
+    /// auto: those of --trusted-proxies may, and nobody else's is read as one; for changing over. require: all must, and
+    /// whoever is not in --trusted-proxies is closed. X-Forwarded-* is believed only if the named client is in
+    /// --trusted-proxies. A header has 3s from its first byte. As HAProxy accept-proxy, nginx proxy_protocol.
+    #[arg(
+        long,
+        value_name = "MODE",
+        env = "TIDEGATE_PROXY_PROTOCOL",
+        default_value = "off",
+        requires_ifs = [("auto", "trusted_proxies"), ("require", "trusted_proxies")]
+    )]
+    pub proxy_protocol: ProxyProtocolMode,
+
+    /// Whether TLS has ended in front of the http listener: its requests count as https.
+    ///
+    /// They are not redirected to https, and pods are told X-Forwarded-Proto: https and --public-https-port, unless
+    /// the X-Forwarded-Proto of a trusted peer says otherwise. For a load balancer that passes on plain TCP.
+    #[arg(
+        long,
+        value_name = "BOOL",
+        env = "TIDEGATE_HTTP_STANDS_FOR_HTTPS",
+        default_value_t = false,
+        action = clap::ArgAction::Set
+    )]
+    pub http_stands_for_https: bool,
+}
+
+/// Whether connections begin with a PROXY protocol header.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ProxyProtocolMode {
+    /// None do.
+    Off,
+    /// Those of trusted peers may.
+    Auto,
+    /// All must, and come from trusted peers.
+    Require,
 }
 
 /// How objects become routes: what translation needs to know beside the objects.

@@ -33,6 +33,9 @@ fn defaults_are_those_of_the_design() {
     assert!(!args.routing.watch_ingress_without_class);
     assert!(args.routing.ssl_redirect);
     assert!(args.listen.trusted_proxies.is_empty());
+    assert_eq!(args.listen.proxy_protocol, ProxyProtocolMode::Off);
+    assert_eq!(args.listen.health, None);
+    assert!(!args.listen.http_stands_for_https);
     assert_eq!(args.limits.max_head_bytes, Bytes(32 << 10));
     assert_eq!(args.limits.max_connections, Auto::Auto);
     assert_eq!(args.limits.max_body_bytes, None);
@@ -94,6 +97,11 @@ fn wrong_options_are_told_in_one_line() {
         (&["serve", "--manifests", "src", "--balance", "fastest"], "least-in-flight"),
         (&["serve", "--manifests", "src", "--ssl-redirect", "maybe"], "true, false"),
         (&["serve", "--manifests", "src", "--trusted-proxies", "10.0.0.0/33"], "range of addresses"),
+        (&["serve", "--manifests", "src", "--proxy-protocol", "v2"], "require"),
+        (&["serve", "--manifests", "src", "--proxy-protocol", "auto"], "--trusted-proxies"),
+        (&["serve", "--manifests", "src", "--proxy-protocol", "require"], "--trusted-proxies"),
+        (&["serve", "--manifests", "src", "--health", "8081"], "--health"),
+        (&["serve", "--manifests", "src", "--http-stands-for-https"], "--http-stands-for-https"),
         (&["serve", "--manifests", "src", "--workers", "0"], "--workers"),
         (&["serve", "--manifests"], "--manifests <DIR>"),
         (&["check", "--manifests", "src", "--http", "[::]:80"], "unexpected argument '--http'"),

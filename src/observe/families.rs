@@ -97,6 +97,12 @@ pub(crate) const CONNECTIONS_OPEN: Family =
     gauge("tidegate_connections_open", &["listener"], "Client connections open now");
 pub(crate) const CONNECTIONS: Family =
     counter("tidegate_connections_total", &["listener"], "Client connections accepted");
+pub(crate) const PROXY_PROTOCOL: Family = counter(
+    "tidegate_proxy_protocol_total",
+    &["listener", "result"],
+    "Client connections that might or had to begin with a PROXY protocol header, by what came of it: `v1`, `v2` and \
+     `local` had one, `absent` was served without, all others were closed",
+);
 pub(crate) const TLS_HANDSHAKES: Family = counter(
     "tidegate_tls_handshakes_total",
     &["result", "version"],
@@ -154,6 +160,11 @@ pub(crate) const WATCH_RELISTS: Family = counter(
     "Lists of the kind after the first one: the server had forgotten where the watch was, or sent what cannot be read",
 );
 
+pub(crate) const PANICS: Family = counter(
+    "tidegate_panics_total",
+    &[],
+    "Panics, each a defect that ended a task (a connection, mostly) and nothing else",
+);
 pub(crate) const BUILD: Family =
     gauge("tidegate_build_info", &["version"], "Always 1; the label tells the version that runs");
 pub(crate) const PROCESS_CPU: Family =
@@ -202,7 +213,7 @@ pub const GROUPS: &[Group] = &[
     Group {
         title: "Connections and TLS",
         note: "",
-        families: &[CONNECTIONS_OPEN, CONNECTIONS, TLS_HANDSHAKES, TLS_HANDSHAKE_DURATION],
+        families: &[CONNECTIONS_OPEN, CONNECTIONS, PROXY_PROTOCOL, TLS_HANDSHAKES, TLS_HANDSHAKE_DURATION],
     },
     Group {
         title: "Configuration",
@@ -226,9 +237,10 @@ pub const GROUPS: &[Group] = &[
     Group { title: "Access log", note: "", families: &[ACCESS_LOG_LINES, ACCESS_LOG_DROPPED] },
     Group {
         title: "Process",
-        note: "Read from `/proc/self` at each scrape.",
+        note: "`process_*` are read from `/proc/self` at each scrape.",
         families: &[
             BUILD,
+            PANICS,
             PROCESS_CPU,
             PROCESS_OPEN_FDS,
             PROCESS_MAX_FDS,

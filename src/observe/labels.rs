@@ -71,14 +71,12 @@ pub enum Refusal {
     Unsupported,
     /// A protocol version that is not served: 505.
     Version,
-    /// The PROXY protocol header is missing where it is required, or broken.
-    ProxyProtocol,
     /// Too much is going on already.
     Overload,
 }
 
 impl Refusal {
-    pub(crate) const ALL: [Self; 12] = [
+    pub(crate) const ALL: [Self; 11] = [
         Self::Malformed,
         Self::Host,
         Self::Path,
@@ -89,7 +87,6 @@ impl Refusal {
         Self::Misdirected,
         Self::Unsupported,
         Self::Version,
-        Self::ProxyProtocol,
         Self::Overload,
     ];
 
@@ -106,8 +103,59 @@ impl Refusal {
             Self::Misdirected => "misdirected",
             Self::Unsupported => "unsupported",
             Self::Version => "version",
-            Self::ProxyProtocol => "proxy_protocol",
             Self::Overload => "overload",
+        }
+    }
+}
+
+/// What a connection began with, where a PROXY protocol header may or must stand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ProxyHeader {
+    /// A header of version 1 that names a client.
+    V1,
+    /// A header of version 2 that names a client.
+    V2,
+    /// A header by which the sender speaks for itself: the address of the connection stands.
+    Local,
+    /// Something else, from a peer that need not send a header: served.
+    Absent,
+    /// Something else, from a peer that must: closed.
+    Missing,
+    /// Whatever it was: its peer may not send one, and others are not served. Closed.
+    Untrusted,
+    /// A header that breaks the rules: closed.
+    Invalid,
+    /// Nothing, or a part of a header, for too long: closed.
+    TimedOut,
+    /// Nothing, or a part of a header: the peer closed.
+    Closed,
+}
+
+impl ProxyHeader {
+    pub(crate) const ALL: [Self; 9] = [
+        Self::V1,
+        Self::V2,
+        Self::Local,
+        Self::Absent,
+        Self::Missing,
+        Self::Untrusted,
+        Self::Invalid,
+        Self::TimedOut,
+        Self::Closed,
+    ];
+
+    /// The value of the label `result`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::V1 => "v1",
+            Self::V2 => "v2",
+            Self::Local => "local",
+            Self::Absent => "absent",
+            Self::Missing => "missing",
+            Self::Untrusted => "untrusted",
+            Self::Invalid => "invalid",
+            Self::TimedOut => "timeout",
+            Self::Closed => "closed",
         }
     }
 }
@@ -142,6 +190,7 @@ mod tests {
         assert!(Listener::ALL.iter().enumerate().all(|(index, member)| *member as usize == index));
         assert!(Handshake::ALL.iter().enumerate().all(|(index, member)| *member as usize == index));
         assert!(Refusal::ALL.iter().enumerate().all(|(index, member)| *member as usize == index));
+        assert!(ProxyHeader::ALL.iter().enumerate().all(|(index, member)| *member as usize == index));
         assert!(Scope::ALL.iter().enumerate().all(|(index, member)| *member as usize == index));
     }
 }

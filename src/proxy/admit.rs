@@ -57,17 +57,16 @@ pub(crate) fn admit(shard: &Shard, peer: &Peer, work: &mut Work) -> Result<Admis
         PathRefusal::Ambiguous => ProxyError::PathAmbiguous,
     })?;
     let route = Arc::clone(found.route.ok_or(ProxyError::NoRoute)?);
-    let arrival = Arrival { is_https: peer.scheme == Scheme::Https, names_host: !request.authority.is_empty(), path };
+    let arrival = Arrival { is_https: peer.tls.is_some(), names_host: !request.authority.is_empty(), path };
     if unredirected(route.https_redirect, found.has_tls, arrival, || came_by_https(peer, request, head)).is_none() {
         return Ok(Admission::RedirectToHttps(route));
     }
     Ok(Admission::Route(route))
 }
 
-/// Whether a trusted proxy in front says that its client used https.
+/// Whether the client used https. On a plain connection a trusted proxy in front knows better, if it says either.
 fn came_by_https(peer: &Peer, request: &RequestHead, head: &[u8]) -> bool {
-    peer.is_trusted
-        && request
-            .field(FieldKind::XForwardedProto)
-            .is_some_and(|field| field.value.of(head).eq_ignore_ascii_case(b"https"))
+    let told = if peer.is_trusted && peer.tls.is_none() { request.field(FieldKind::XForwardedProto) } else { None };
+    let told = told.map_or(&b""[..], |field| field.value.of(head));
+    told.eq_ignore_ascii_case(b"https") || (peer.scheme == Scheme::Https && !told.eq_ignore_ascii_case(b"http"))
 }

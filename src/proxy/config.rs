@@ -168,18 +168,49 @@ impl Default for UpstreamConfig {
 /// What is believed and told about clients.
 #[derive(Clone, Debug)]
 pub struct Forwarding {
-    /// Peers whose `X-Forwarded-*` are believed and extended instead of replaced. Default none.
+    /// Peers whose `X-Forwarded-*` are believed and extended instead of replaced, and who may speak the PROXY protocol.
+    /// Default none.
     pub trusted: Vec<IpNet>,
     /// The port clients reach the http listener by, told in `X-Forwarded-Port`. Default 80.
     pub http_port: u16,
     /// The port clients reach the https listener by, told in `X-Forwarded-Port` and used in redirects. Default 443.
     pub https_port: u16,
+    /// Whether trusted peers begin their connections with a PROXY protocol header. Default off; HAProxy `accept-proxy`.
+    pub proxy_protocol: ProxyProtocol,
+    /// What requests on the http listener count as. Default plain; what ends TLS may stand in front.
+    pub plain: Plain,
 }
 
 impl Default for Forwarding {
     fn default() -> Self {
-        Self { trusted: Vec::new(), http_port: 80, https_port: 443 }
+        Self {
+            trusted: Vec::new(),
+            http_port: 80,
+            https_port: 443,
+            proxy_protocol: ProxyProtocol::Off,
+            plain: Plain::Http,
+        }
     }
+}
+
+/// Whether connections begin with a PROXY protocol header.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProxyProtocol {
+    /// Never.
+    Off,
+    /// Those of trusted peers may; nobody else's are looked at.
+    Auto,
+    /// All do, and only trusted peers connect: anything else is closed.
+    Require,
+}
+
+/// What a request on the http listener counts as, where no trusted peer says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Plain {
+    /// What it is.
+    Http,
+    /// A request over https whose TLS ended in front of us.
+    Https,
 }
 
 impl Forwarding {

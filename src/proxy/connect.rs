@@ -1,6 +1,6 @@
 //! A connection to an endpoint: one that waits in the shard's pool, or a new one.
 
-use std::io::{self, ErrorKind};
+use std::io::ErrorKind;
 use std::mem::MaybeUninit;
 use std::time::Duration;
 
@@ -26,15 +26,17 @@ pub(crate) struct H1Conn {
 }
 
 impl H1Conn {
-    /// Whether nothing has arrived since the last answer: neither an end nor bytes nobody asked for.
+    /// Whether nothing has arrived since the last answer: neither an end nor bytes nobody asked for, which would be
+    /// taken for the answer to the next request.
     ///
-    /// What is known from the last look at all sockets is enough where a request may be sent again; otherwise the
-    /// system is asked.
-    fn is_quiet(&self, is_idempotent: bool) -> bool {
-        let is_none = |read: io::Result<usize>| matches!(read, Err(error) if error.kind() == ErrorKind::WouldBlock);
+    /// The system is asked, because what the runtime knows is as old as its last look at all sockets: one call for each
+    /// request on a kept connection.
+    fn is_quiet(&self) -> bool {
         match &self.socket {
-            Socket::Tcp(tcp) if is_idempotent => is_none(tcp.try_read(&mut [0; 1])),
-            Socket::Tcp(tcp) => is_none(SockRef::from(tcp).peek(&mut [MaybeUninit::uninit()])),
+            Socket::Tcp(tcp) => {
+                let peeked = SockRef::from(tcp).peek(&mut [MaybeUninit::uninit()]);
+                peeked.is_err_and(|error| error.kind() == ErrorKind::WouldBlock)
+            }
             Socket::Tls(_) => false,
         }
     }
@@ -53,7 +55,7 @@ pub(crate) async fn obtain(
     if !afresh {
         let max_idle = if is_idempotent { Duration::MAX } else { shard.pool.config().post_idle };
         while let Some(conn) = shard.pool.take(endpoint.endpoint().id(), max_idle, now) {
-            if conn.is_quiet(is_idempotent) {
+            if conn.is_quiet() {
                 return Ok((conn, true));
             }
         }
@@ -103,4 +105,37 @@ fn is_of_the_pod(kind: ErrorKind) -> bool {
             | ErrorKind::NetworkUnreachable
             | ErrorKind::TimedOut
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::net::{TcpListener, TcpStream as StdStream};
+
+    use super::*;
+
+    /// Both ends of a connection: ours, whose readiness is known to be none, and the pod's.
+    async fn waiting() -> (H1Conn, StdStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let ours = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (mut pod, _) = listener.accept().unwrap();
+        pod.set_nodelay(true).unwrap();
+        pod.write_all(b"HTTP/1.1 200 OK\r\n\r\n").unwrap();
+        // The runtime learns of readiness by waiting, and of its end by a read that finds nothing more.
+        ours.readable().await.unwrap();
+        while ours.try_read(&mut [0; 64]).is_ok() {}
+        (H1Conn { socket: Socket::Tcp(ours) }, pod)
+    }
+
+    #[tokio::test]
+    async fn b20_what_a_pod_sent_since_the_runtime_last_looked_spoils_its_connection() {
+        let (conn, mut pod) = waiting().await;
+        assert!(conn.is_quiet());
+        // On the loopback these have arrived when the call returns, and nothing here waits in between.
+        pod.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil").unwrap();
+        assert!(!conn.is_quiet());
+        let (conn, pod) = waiting().await;
+        drop(pod);
+        assert!(!conn.is_quiet());
+    }
 }

@@ -14,7 +14,9 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::time::Instant;
 
 use super::buffers::Buffer;
+use super::config::{Plain, ProxyProtocol};
 use super::peer::{Peer, Scheme, TlsPeer};
+use super::proxy_header::{self, Introduced};
 use super::shard::Shard;
 use super::socket::{Socket, within};
 use super::tls::{self, Alpn, TlsError, TlsStream, TlsVersion};
@@ -131,7 +133,8 @@ async fn connection(shard: Rc<Shard>, tcp: TcpStream, address: SocketAddr, speak
         Speaks::Https(_) => Listener::Https,
     };
     let _open = shard.metrics.listener(listener).accepted();
-    let Some(Opened { socket, peer, first }) = Box::pin(open(&shard, tcp, address, speaks)).await else { return };
+    let opening = Box::pin(introduce(&shard, tcp, address, listener, speaks));
+    let Some(Opened { socket, peer, first }) = opening.await else { return };
     if peer.is_http2 {
         Box::pin(h2::downstream::serve(shard, socket, peer, first.map(|first| Box::new(first.bytes)))).await;
     } else {
@@ -154,28 +157,55 @@ pub(crate) struct FirstBytes {
     pub since: Instant,
 }
 
-async fn open(shard: &Rc<Shard>, tcp: TcpStream, address: SocketAddr, speaks: Speaks) -> Option<Opened> {
+async fn introduce(
+    shard: &Rc<Shard>,
+    mut tcp: TcpStream,
+    address: SocketAddr,
+    listener: Listener,
+    speaks: Speaks,
+) -> Option<Opened> {
+    if shard.config.forwarding.proxy_protocol == ProxyProtocol::Off {
+        return open(shard, tcp, address, speaks, None).await;
+    }
+    let Introduced { address, received, deadline } = proxy_header::receive(shard, &mut tcp, listener, address).await?;
+    open(shard, tcp, address, speaks, Some((received, deadline))).await
+}
+
+/// Finds out what the client speaks. `before`: bytes of it that were read already, and the end of its handshake.
+async fn open(
+    shard: &Rc<Shard>,
+    tcp: TcpStream,
+    address: SocketAddr,
+    speaks: Speaks,
+    before: Option<(Option<Buffer>, Instant)>,
+) -> Option<Opened> {
     let forwarding = &shard.config.forwarding;
     let ip = address.ip().to_canonical();
+    let (scheme, port) = match forwarding.plain {
+        Plain::Http => (Scheme::Http, forwarding.http_port),
+        Plain::Https => (Scheme::Https, forwarding.https_port),
+    };
     let mut peer = Peer {
         address: SocketAddr::new(ip, address.port()),
         address_text: ip.to_string(),
-        scheme: Scheme::Http,
-        port: forwarding.http_port,
+        scheme,
+        port,
         is_trusted: forwarding.is_trusted(ip),
         is_http2: false,
         tls: None,
     };
+    let (received, deadline) = before.unzip();
+    let received = received.flatten();
     let config = match speaks {
         Speaks::Http => {
             let mut socket = Socket::Tcp(tcp);
-            let first = first_bytes(shard, &mut socket).await?;
+            let first = first_bytes(shard, &mut socket, received).await?;
             peer.is_http2 = first.bytes.data().starts_with(PREFACE);
             return Some(Opened { socket, peer: Rc::new(peer), first: Some(Box::new(first)) });
         }
         Speaks::Https(config) => config,
     };
-    let stream = handshake(shard, tcp, &peer, config).await?;
+    let stream = handshake(shard, tcp, (received, deadline), &peer, config).await?;
     peer.scheme = Scheme::Https;
     peer.port = forwarding.https_port;
     peer.tls =
@@ -184,13 +214,19 @@ async fn open(shard: &Rc<Shard>, tcp: TcpStream, address: SocketAddr, speaks: Sp
     Some(Opened { socket: Socket::Tls(Box::new(stream)), peer: Rc::new(peer), first: None })
 }
 
-async fn first_bytes(shard: &Shard, socket: &mut Socket) -> Option<FirstBytes> {
+async fn first_bytes(shard: &Shard, socket: &mut Socket, received: Option<Buffer>) -> Option<FirstBytes> {
     let limit = shard.config.timeouts.head;
-    within(limit, |cx| socket.poll_readable(cx)).await?.ok()?;
+    if received.is_none() {
+        within(limit, |cx| socket.poll_readable(cx)).await?.ok()?;
+    }
     let since = Instant::now();
-    let mut bytes = shard.buffers.take();
+    let mut bytes = received.unwrap_or_else(|| shard.buffers.take());
     let mut reader = socket.split().0;
     loop {
+        let is_start = bytes.data().len() < PREFACE.len() && PREFACE.starts_with(bytes.data());
+        if !is_start {
+            return Some(FirstBytes { bytes, since });
+        }
         let left = limit.saturating_sub(since.elapsed());
         match within(left, |cx| reader.poll_read(cx, bytes.space())).await {
             Some(Ok(count @ 1..)) => bytes.fill(count),
@@ -198,17 +234,24 @@ async fn first_bytes(shard: &Shard, socket: &mut Socket) -> Option<FirstBytes> {
             // Whoever begins like HTTP/2 and goes no further is answered as one who speaks HTTP/1.
             None => return Some(FirstBytes { bytes, since }),
         }
-        let is_start = bytes.data().len() < PREFACE.len() && PREFACE.starts_with(bytes.data());
-        if !is_start {
-            return Some(FirstBytes { bytes, since });
-        }
     }
 }
 
-async fn handshake(shard: &Shard, tcp: TcpStream, peer: &Peer, config: Arc<ServerConfig>) -> Option<TlsStream> {
+async fn handshake(
+    shard: &Shard,
+    tcp: TcpStream,
+    (received, deadline): (Option<Buffer>, Option<Instant>),
+    peer: &Peer,
+    config: Arc<ServerConfig>,
+) -> Option<TlsStream> {
     let started = Instant::now();
-    let deadline = started + shard.config.timeouts.handshake;
-    match tls::accept(tcp, config, Rc::clone(&shard.buffers), deadline).await {
+    let deadline = deadline.unwrap_or(started + shard.config.timeouts.handshake);
+    let buffers = Rc::clone(&shard.buffers);
+    let accepted = match received {
+        None => tls::accept(tcp, config, buffers, deadline).await,
+        Some(received) => tls::accept_after(tcp, received, config, buffers, deadline).await,
+    };
+    match accepted {
         Ok(stream) => {
             let result = match stream.version() {
                 TlsVersion::Tls12 => Handshake::Tls12,

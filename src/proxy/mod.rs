@@ -26,6 +26,7 @@ mod h2;
 pub mod heads;
 pub mod listener;
 mod peer;
+mod proxy_header;
 mod record;
 mod reply;
 mod scratch;

@@ -5,9 +5,9 @@ use std::net::SocketAddr;
 /// How the client reached us.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Scheme {
-    /// On the plain listener.
+    /// In clear text.
     Http,
-    /// On the TLS listener.
+    /// Over TLS, which may have ended in front of us.
     Https,
 }
 
@@ -28,9 +28,9 @@ pub(crate) struct Peer {
     pub address: SocketAddr,
     /// Its address as text, as forwarded.
     pub address_text: String,
-    /// The listener.
+    /// How it came, as far as we know it ourselves.
     pub scheme: Scheme,
-    /// The port clients name to reach that listener.
+    /// The port clients name to come so.
     pub port: u16,
     /// Whether it may speak for others.
     pub is_trusted: bool,

@@ -1,9 +1,10 @@
 //! Pods that do not behave.
 
+use std::sync::{Mutex, mpsc};
 use std::thread;
 use std::time::Duration;
 
-use crate::support::{Client, Manifests, Pod, Tidegate, eventually, get};
+use crate::support::{Client, DEADLINE, Manifests, Pod, Tidegate, eventually, get};
 
 const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 
@@ -16,6 +17,36 @@ fn b05_a_connection_on_which_an_upgrade_was_refused_is_not_used_again() {
     assert_eq!((answer.status(), answer.field("connection")), (200, Some("close")));
     assert_eq!(server.ask(get("a.test", "/")).status(), 200);
     assert_eq!(pod.connections(), 2);
+}
+
+#[test]
+fn b20_a_body_behind_an_answer_to_head_is_nobodys_answer() {
+    for next in [get("a.test", "/"), "POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 2\r\n\r\nab".into()] {
+        let (answered, was_answered) = mpsc::channel();
+        let (sent, was_sent) = mpsc::channel();
+        let was_answered = Mutex::new(was_answered);
+        let pod = Pod::scripted(move |mut connection| {
+            while let Some(request) = connection.request() {
+                if request.method() != "HEAD" {
+                    connection.send(OK);
+                    continue;
+                }
+                connection.send("HTTP/1.1 200 OK\r\nContent-Length: 40\r\n\r\n");
+                // When the answer is through, the connection waits for another request.
+                was_answered.lock().unwrap().recv_timeout(DEADLINE).unwrap();
+                connection.send("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil");
+                sent.send(()).unwrap();
+            }
+        });
+        let server = Tidegate::serve(&Manifests::everything_to(&[pod.address]));
+        let (mut first, mut second) = (server.connect(), server.connect());
+        for _ in 0..20 {
+            assert_eq!(first.ask("HEAD / HTTP/1.1\r\nHost: a.test\r\n\r\n").status(), 200);
+            answered.send(()).unwrap();
+            was_sent.recv_timeout(DEADLINE).unwrap();
+            assert_eq!(second.ask(&next).text(), "ok");
+        }
+    }
 }
 
 #[test]

@@ -1,7 +1,9 @@
 //! A client that sends bytes and reads strictly.
 
-use std::net::{SocketAddr, TcpStream};
+use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::ops::{Deref, DerefMut};
+
+use socket2::{Domain, Socket, Type};
 
 use super::DEADLINE;
 use super::wire::{End, Message, Wire};
@@ -13,6 +15,14 @@ pub struct Client(Wire);
 impl Client {
     pub fn connect(address: SocketAddr) -> Self {
         Self(Wire::new(TcpStream::connect_timeout(&address, DEADLINE).expect("Tidegate accepts connections")))
+    }
+
+    /// The same from another address of this machine, which there must be.
+    pub fn connect_from(source: IpAddr, address: SocketAddr) -> Self {
+        let socket = Socket::new(Domain::for_address(address), Type::STREAM, None).unwrap();
+        socket.bind(&SocketAddr::new(source, 0).into()).expect("an address of this machine");
+        socket.connect_timeout(&address.into(), DEADLINE).expect("Tidegate accepts connections");
+        Self(Wire::new(socket.into()))
     }
 
     /// The same where there may be nobody to accept it.

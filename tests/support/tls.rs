@@ -100,10 +100,20 @@ pub struct TlsClient {
 impl TlsClient {
     /// Shakes hands for `name`: a host name, or an address for no server name at all.
     pub async fn connect(address: SocketAddr, name: &str, hello: &Hello) -> io::Result<Self> {
-        let tcp = TcpStream::connect(address).await?;
+        Self::connect_behind(b"", address, name, hello).await
+    }
+
+    /// The same with something in front of the hello, in one segment with it.
+    pub async fn connect_behind(before: &[u8], address: SocketAddr, name: &str, hello: &Hello) -> io::Result<Self> {
+        let mut tcp = TcpStream::connect(address).await?;
         tcp.set_nodelay(true)?;
         let name = ServerName::try_from(name.to_owned()).expect("a name");
-        let session = ClientConnection::new(Arc::new(hello.config()), name).map_err(io::Error::other)?;
+        let mut session = ClientConnection::new(Arc::new(hello.config()), name).map_err(io::Error::other)?;
+        if !before.is_empty() {
+            let mut first = before.to_vec();
+            session.write_tls(&mut first)?;
+            tcp.write_all(&first).await?;
+        }
         let mut client = Self { tcp, session };
         poll_fn(|cx| client.poll_handshake(cx)).await?;
         Ok(client)

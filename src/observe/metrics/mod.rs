@@ -13,7 +13,7 @@ use crate::model::{ObjectName, Problem, ProblemCode, Severity};
 use crate::observe::durations;
 use crate::observe::exposition::{Exposition, label};
 use crate::observe::families::{self, Family};
-use crate::observe::labels::{Handshake, Listener, Refusal, Scope};
+use crate::observe::labels::{Handshake, Listener, ProxyHeader, Refusal, Scope};
 use crate::observe::live::Live;
 use crate::observe::process;
 use crate::observe::route_metrics::{self, RouteMetrics};
@@ -39,6 +39,7 @@ pub struct Metrics {
     table: TableGauges,
     problems: Mutex<BTreeMap<(ProblemCode, Severity), u64>>,
     certificates: Mutex<BTreeMap<ObjectName, u64>>,
+    panics: IntCounter,
     access_log_lines: IntCounter,
     access_log_dropped: IntCounter,
     pub(in crate::observe) watches: WatchMetrics,
@@ -67,6 +68,7 @@ pub struct TableSize {
 pub struct ListenerMetrics {
     open: IntGauge,
     total: IntCounter,
+    headers: [IntCounter; ProxyHeader::ALL.len()],
 }
 
 impl ListenerMetrics {
@@ -111,6 +113,7 @@ impl Metrics {
         gauges(&families::BUILD).with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
         let refused = counters(&families::REQUESTS_REFUSED);
         let (open, total) = (gauges(&families::CONNECTIONS_OPEN), counters(&families::CONNECTIONS));
+        let headers = counters(&families::PROXY_PROTOCOL);
         let handshakes = counters(&families::TLS_HANDSHAKES);
         let builds = counters(&families::TABLE_BUILDS);
         Self {
@@ -121,6 +124,8 @@ impl Metrics {
             listeners: Listener::ALL.map(|listener| ListenerMetrics {
                 open: open.with_label_values(&[listener.as_str()]),
                 total: total.with_label_values(&[listener.as_str()]),
+                headers: ProxyHeader::ALL
+                    .map(|header| headers.with_label_values(&[listener.as_str(), header.as_str()])),
             }),
             handshakes: Handshake::ALL.map(|handshake| handshakes.with_label_values(&handshake.labels())),
             handshake_duration: histogram(&families::TLS_HANDSHAKE_DURATION),
@@ -135,6 +140,7 @@ impl Metrics {
             },
             problems: Mutex::default(),
             certificates: Mutex::default(),
+            panics: counter(&families::PANICS),
             access_log_lines: counter(&families::ACCESS_LOG_LINES),
             access_log_dropped: counter(&families::ACCESS_LOG_DROPPED),
             watches: WatchMetrics {
@@ -177,6 +183,11 @@ impl Metrics {
     /// The connection counters of a listener.
     pub fn listener(&self, listener: Listener) -> &ListenerMetrics {
         &self.listeners[listener as usize]
+    }
+
+    /// Counts a connection by the PROXY protocol header that it began with, or not.
+    pub fn proxy_header(&self, listener: Listener, header: ProxyHeader) {
+        self.listeners[listener as usize].headers[header as usize].inc();
     }
 
     /// Counts a TLS handshake with a client that ended after `duration`.
@@ -226,6 +237,11 @@ impl Metrics {
     pub fn set_certificates(&self, certificates: impl IntoIterator<Item = (ObjectName, SystemTime)>) {
         let expiry = certificates.into_iter().map(|(secret, end)| (secret, unix_seconds(end))).collect();
         *self.certificates.lock().unwrap_or_else(PoisonError::into_inner) = expiry;
+    }
+
+    /// Counts a panic.
+    pub(crate) fn panicked(&self) {
+        self.panics.inc();
     }
 
     /// Access log lines written, and lost.
