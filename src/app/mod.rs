@@ -75,6 +75,7 @@ pub fn raise_open_files() {
 
 /// Builds everything and binds the sockets.
 pub fn bind(args: &ServeArgs) -> anyhow::Result<Bound> {
+    let origin = Origin::of(args)?;
     let workers = settings::workers(args);
     let config = Arc::new(settings::proxy(args));
     let metrics = Arc::new(Metrics::new());
@@ -121,7 +122,7 @@ pub fn bind(args: &ServeArgs) -> anyhow::Result<Bound> {
         problems: controller.problems(),
         inquirer: controller.inquirer(args.listen.public_https_port),
         controller,
-        origin: Origin::of(args),
+        origin,
         access_log,
     })
 }
@@ -184,7 +185,7 @@ impl Bound {
             explain: Arc::new(move |asked| explain::by_controller(inquirer.clone(), asked)),
         };
         let (sender, events) = mpsc::channel(QUEUE);
-        let source = origin.follow(sender, controller.wanted_secrets(), Arc::clone(&shared.metrics)).await?;
+        let source = origin.follow(sender, controller.wanted_secrets(), Arc::clone(&shared.metrics))?;
         let admin = tokio::spawn(admin::serve(TcpListener::from_std(admin_socket)?, state));
         let threads = start_shards(shards, &shared, &access_log, &registry)?;
         let controller = tokio::spawn(controller.run(events));
@@ -234,15 +235,19 @@ enum Origin {
 }
 
 impl Origin {
-    fn of(args: &ServeArgs) -> Self {
+    fn of(args: &ServeArgs) -> anyhow::Result<Self> {
+        let kubeconfig = &args.source.kubeconfig;
         match &args.source.manifests {
-            Some(path) => Self::Manifests(path.clone()),
-            None => Self::Api(settings::api(&args.source), args.source.kubeconfig.clone()),
+            Some(path) => Ok(Self::Manifests(path.clone())),
+            None => {
+                api::Access::check(kubeconfig.as_ref())?;
+                Ok(Self::Api(settings::api(&args.source), kubeconfig.clone()))
+            }
         }
     }
 
     /// Starts to follow the objects.
-    async fn follow(
+    fn follow(
         self,
         events: mpsc::Sender<Event>,
         wanted: watch::Receiver<BTreeSet<ObjectName>>,
@@ -254,7 +259,7 @@ impl Origin {
                 outcome.with_context(|| format!("cannot read {}", path.display()))
             })),
             Self::Api(settings, kubeconfig) => {
-                let access = api::Access::find(kubeconfig).await?;
+                let access = api::Access::find(kubeconfig)?;
                 let api::Settings { namespaces, classes, secrets } = &settings;
                 tracing::info!(server = access.server(), ?namespaces, ?classes, ?secrets, "following a Kubernetes API");
                 Ok(tokio::spawn(async move {
