@@ -227,7 +227,7 @@ async fn a_secret_that_cannot_be_read_keeps_its_certificate_and_its_value() {
         json!({"metadata": {"name": "tls", "namespace": "shop", "resourceVersion": "1"}, "type": "kubernetes.io/tls"});
     let mut followed =
         Followed::start(SecretAccess::Cluster, move |asked| match (asked.resource.as_str(), asked.is_watch) {
-            ("secrets", false) => Some(Answer::Body(list(&[good.clone()], "10", ""))),
+            ("secrets", false) => Some(Answer::Body(list(std::slice::from_ref(&good), "10", ""))),
             ("secrets", true) => Some(Answer::Open(vec![line("MODIFIED", &bad)])),
             _ => None,
         })
