@@ -7,6 +7,8 @@ fn tidegate(line: &[&str], environment: &[(&str, &str)]) -> Output {
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("TIDEGATE_")) {
         command.env_remove(name);
     }
+    // What leads to an API server where the tests run.
+    command.env_remove("KUBECONFIG").env_remove("KUBERNETES_SERVICE_HOST");
     command.args(line).envs(environment.iter().copied()).output().expect("the binary runs")
 }
 
@@ -27,8 +29,12 @@ fn wrong_options_exit_with_2_and_one_line() {
 }
 
 #[test]
-fn serving_without_a_directory_says_what_is_needed() {
-    assert_refused(&tidegate(&["serve"], &[]), "--manifests DIR is needed");
+fn serving_without_anything_to_read_says_what_is_needed() {
+    let output = tidegate(&["serve"], &[("HOME", "/no/such/home")]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.starts_with("tidegate: there is nothing to serve: ") && said.lines().count() == 1, "{said}");
+    assert_refused(&tidegate(&["check"], &[]), "--manifests DIR is needed");
 }
 
 #[test]

@@ -75,7 +75,7 @@ const RULES: &[Rule] = &[
     rule("43", 'M', "TCP only: other ports answer 503 with a Problem"),
     decision("44", 'S', "sessionAffinity of a Service is not taken over"),
     rule("45", 'S', "slices of any size; an empty one is no endpoints"),
-    rule("46", 'M', "served is an Ingress whose class is an IngressClass with our controller, by exact string"),
+    rule("46", 'M', "served is an Ingress whose class is an IngressClass with our controller, by exact string; with `--ingress-class-lookup false` one that names `--ingress-class`"),
     rule("47", 'M', "the annotation `kubernetes.io/ingress.class` is honoured when it gives the name of `--ingress-class`, and decides over the field"),
     rule("48", 'M', "classless Ingresses are served with `--watch-ingress-without-class` only; with `--manifests` also when a class of ours is marked as default"),
     rule("49", 'M', "a class that does not exist is not served, with a Problem; it may come and go"),

@@ -78,6 +78,7 @@ pub fn raise_open_files() {
 
 /// Builds everything and binds the sockets.
 pub fn bind(args: &ServeArgs) -> anyhow::Result<Bound> {
+    let origin = Origin::of(args)?;
     let workers = settings::workers(args);
     let config = Arc::new(settings::proxy(args));
     let metrics = Arc::new(Metrics::new());
@@ -125,7 +126,7 @@ pub fn bind(args: &ServeArgs) -> anyhow::Result<Bound> {
         problems: controller.problems(),
         inquirer: controller.inquirer(args.listen.public_https_port),
         controller,
-        origin: Origin::of(args),
+        origin,
         access_log,
     })
 }
@@ -199,7 +200,7 @@ impl Bound {
             explain: Arc::new(move |asked| explain::by_controller(inquirer.clone(), asked)),
         };
         let (sender, events) = mpsc::channel(QUEUE);
-        let source = origin.follow(sender, controller.wanted_secrets(), Arc::clone(&shared.metrics)).await?;
+        let source = origin.follow(sender, controller.wanted_secrets(), Arc::clone(&shared.metrics))?;
         let health = match health_socket {
             Some(socket) => {
                 Some(tokio::spawn(admin::serve_health(TcpListener::from_std(socket)?, state.pending.clone())))
@@ -258,15 +259,19 @@ enum Origin {
 }
 
 impl Origin {
-    fn of(args: &ServeArgs) -> Self {
+    fn of(args: &ServeArgs) -> anyhow::Result<Self> {
+        let kubeconfig = &args.source.kubeconfig;
         match &args.source.manifests {
-            Some(path) => Self::Manifests(path.clone()),
-            None => Self::Api(settings::api(&args.source), args.source.kubeconfig.clone()),
+            Some(path) => Ok(Self::Manifests(path.clone())),
+            None => {
+                api::Access::check(kubeconfig.as_ref())?;
+                Ok(Self::Api(settings::api(&args.source), kubeconfig.clone()))
+            }
         }
     }
 
     /// Starts to follow the objects.
-    async fn follow(
+    fn follow(
         self,
         events: mpsc::Sender<Event>,
         wanted: watch::Receiver<BTreeSet<ObjectName>>,
@@ -278,7 +283,7 @@ impl Origin {
                 outcome.with_context(|| format!("cannot read {}", path.display()))
             })),
             Self::Api(settings, kubeconfig) => {
-                let access = api::Access::find(kubeconfig).await?;
+                let access = api::Access::find(kubeconfig)?;
                 let api::Settings { namespaces, classes, secrets } = &settings;
                 tracing::info!(server = access.server(), ?namespaces, ?classes, ?secrets, "following a Kubernetes API");
                 Ok(tokio::spawn(async move {

@@ -83,7 +83,11 @@ fn wrong_options_are_told_in_one_line() {
     let wrong: &[(&[&str], &str)] = &[
         (&[], "a command is needed"),
         (&["frobnicate"], "unrecognized subcommand 'frobnicate'"),
-        (&["serve"], "--manifests DIR is needed"),
+        (&["serve", "--secret-access", "namespaces"], "--secret-access namespaces needs"),
+        (&["serve", "--secret-namespaces", "a"], "--secret-namespaces is for"),
+        (&["serve", "--secret-access", "some"], "cluster, namespaces, names"),
+        (&["serve", "--watch-namespace", "a/b"], "name of a namespace"),
+        (&["serve", "--kubeconfig", "no/such/file"], "there is no such directory or file"),
         (&["check"], "--manifests DIR is needed"),
         (&["serve", "--manifests", "no/such/place"], "there is no such directory or file"),
         (&["serve", "--manifests", "src", "--htpp", "x"], "unexpected argument '--htpp'"),

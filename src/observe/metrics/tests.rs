@@ -109,6 +109,10 @@ fn busy() -> (Metrics, Arc<RouteMetrics>, Arc<UpstreamMetrics>) {
     metrics.problems_changed(&gone[1..], &come);
     metrics.set_certificates([(ObjectName::new("shop", "web-tls"), at)]);
     metrics.access_log().0.inc();
+    metrics.watch_connected("Ingress", true);
+    metrics.watch_event("Ingress");
+    metrics.watch_failed("Ingress", "gone");
+    metrics.watch_relisted("Ingress");
     (metrics, route, upstream)
 }
 

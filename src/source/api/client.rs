@@ -11,7 +11,7 @@ use bytes::Bytes;
 use http::header::{ACCEPT, ACCEPT_ENCODING, HeaderValue, RETRY_AFTER, USER_AGENT};
 use http_body_util::{BodyExt, Limited};
 use kube::client::Body;
-use kube::config::{Config, KubeConfigOptions, Kubeconfig};
+use kube::config::{Config, Kubeconfig};
 use tokio::time::{Instant, timeout};
 
 use super::failure::{Failure, Reason};
@@ -55,13 +55,19 @@ pub struct Access {
 }
 
 impl Access {
-    /// Finds the API server: by this kubeconfig, by that of the pod we run in, or by that of the user, in this order.
-    pub async fn find(kubeconfig: Option<PathBuf>) -> Result<Arc<Self>, AccessError> {
-        let config = configuration(kubeconfig.as_ref()).await?;
+    /// Finds the API server: by this kubeconfig, by the pod we run in, or by the kubeconfig of the user, in this order.
+    /// Connects to nothing yet. Needs a runtime.
+    pub fn find(kubeconfig: Option<PathBuf>) -> Result<Arc<Self>, AccessError> {
+        let config = configuration(kubeconfig.as_ref())?;
         let server = config.cluster_url.to_string();
         let namespace = config.default_namespace.clone();
         let current = Mutex::new((kube::Client::try_from(config)?, Instant::now()));
         Ok(Arc::new(Self { kubeconfig, server, namespace, current }))
+    }
+
+    /// Whether there is anything to find.
+    pub fn check(kubeconfig: Option<&PathBuf>) -> Result<(), AccessError> {
+        configuration(kubeconfig).map(drop)
     }
 
     /// Where the API server is, as a URL.
@@ -80,11 +86,11 @@ impl Access {
     }
 
     /// Reads the credentials again, unless that was done just now. A failure leaves the client as it is.
-    pub(super) async fn renew(&self) {
+    pub(super) fn renew(&self) {
         if self.current.lock().unwrap_or_else(PoisonError::into_inner).1.elapsed() < STALE {
             return;
         }
-        let made = match configuration(self.kubeconfig.as_ref()).await {
+        let made = match configuration(self.kubeconfig.as_ref()) {
             Ok(config) => kube::Client::try_from(config).map_err(AccessError::from),
             Err(error) => Err(error),
         };
@@ -132,26 +138,21 @@ fn retry_after(headers: &http::HeaderMap) -> Option<Duration> {
     Some(Duration::from_secs(seconds))
 }
 
-async fn configuration(kubeconfig: Option<&PathBuf>) -> Result<Config, AccessError> {
-    let options = KubeConfigOptions::default();
+/// Reads where the API server is and who we are.
+fn configuration(kubeconfig: Option<&PathBuf>) -> Result<Config, AccessError> {
+    use kube::config::{InClusterError, KubeconfigError};
     let mut config = match kubeconfig {
-        Some(path) => Config::from_custom_kubeconfig(Kubeconfig::read_from(path)?, &options).await?,
+        Some(path) => Config::try_from(Kubeconfig::read_from(path)?)?,
         None => match Config::incluster() {
             Ok(config) => config,
-            Err(kube::config::InClusterError::ReadEnvironmentVariable(_)) => {
-                match Config::from_kubeconfig(&options).await {
-                    Ok(config) => config,
-                    Err(
-                        kube::config::KubeconfigError::FindPath | kube::config::KubeconfigError::CurrentContextNotSet,
-                    ) => return Err(AccessError::Nowhere),
-                    Err(kube::config::KubeconfigError::ReadConfig(error, _))
-                        if error.kind() == std::io::ErrorKind::NotFound =>
-                    {
-                        return Err(AccessError::Nowhere);
-                    }
-                    Err(error) => return Err(error.into()),
+            Err(InClusterError::ReadEnvironmentVariable(_)) => match Kubeconfig::read() {
+                Ok(kubeconfig) => Config::try_from(kubeconfig)?,
+                Err(KubeconfigError::FindPath) => return Err(AccessError::Nowhere),
+                Err(KubeconfigError::ReadConfig(error, _)) if error.kind() == std::io::ErrorKind::NotFound => {
+                    return Err(AccessError::Nowhere);
                 }
-            }
+                Err(error) => return Err(error.into()),
+            },
             Err(error) => return Err(error.into()),
         },
     };

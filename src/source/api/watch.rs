@@ -240,7 +240,7 @@ impl Watch {
                 state.version = None;
                 return Ok(());
             }
-            Reason::Unauthorized | Reason::Connection => self.access.renew().await,
+            Reason::Unauthorized | Reason::Connection => self.access.renew(),
             Reason::Forbidden if !state.was_listed => self.report(Report::Forbidden).await?,
             Reason::Forbidden
             | Reason::Throttled

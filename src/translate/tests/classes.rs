@@ -3,7 +3,7 @@
 use super::builders::*;
 use crate::model::{ProblemCode, Severity};
 use crate::source::objects::{Change, IngressClass};
-use crate::translate::Settings;
+use crate::translate::{Input, Settings};
 
 fn web() -> IngressBuilder {
     ingress("web").rule("a.example", &[prefix("/", "a")])
@@ -37,6 +37,41 @@ fn rule_47_the_legacy_annotation_is_honoured_and_decides_over_the_field() {
     assert!(is_served(&world([annotated("").change()])), "an empty annotation says nothing");
     let renamed = Settings { class: "edge".into(), ..Settings::default() };
     assert!(!is_served(&world_with(renamed, [annotated("tidegate").class(None).change()])));
+}
+
+#[test]
+fn rule_46_without_classes_the_name_decides() {
+    let settings = || Settings { class_lookup: false, ..Settings::default() };
+    let served = |ingress: IngressBuilder| is_served(&world_with(settings(), [ingress.change()]));
+    assert!(served(web().class(Some("tidegate"))));
+    assert!(served(web().class(None).annotate("kubernetes.io/ingress.class", "tidegate")));
+    assert!(!served(web().class(Some("nginx")).annotate("kubernetes.io/ingress.class", "nginx")));
+    assert!(!served(web().class(Some("Tidegate"))));
+    assert!(!served(web().class(None)));
+    assert_eq!(world_with(settings(), [web().class(Some("nginx")).change()]).problems(), [""; 0]);
+}
+
+#[test]
+fn secrets_are_wanted_by_ingresses_of_ours_and_by_the_settings() {
+    let with = |text: &str, class: &str, secret: &str| {
+        ingress(text)
+            .class(Some(class))
+            .rule("a.example", &[prefix("/", "a")])
+            .tls(&["a.example"], Some(secret))
+            .change()
+    };
+    let settings = Settings { default_certificate: Some(name("edge/default")), ..Settings::default() };
+    let mut input = Input::new(settings);
+    input.apply(with("web", "tidegate", "one"));
+    input.apply(with("other", "nginx", "two"));
+    let wanted = |input: &Input| input.wanted_secrets().iter().map(ToString::to_string).collect::<Vec<_>>();
+    assert_eq!(wanted(&input), ["edge/default"]);
+    let touched = input.apply(of_class(our_class()));
+    assert!(touched.secrets.contains(&name("one")), "a class that comes makes Secrets wanted");
+    assert_eq!(wanted(&input).len(), 2);
+    let touched = input.apply(with("web", "tidegate", "three"));
+    assert_eq!(touched.secrets.iter().collect::<Vec<_>>(), [&name("one"), &name("three")]);
+    assert!(!input.wants(&name("one")) && input.wants(&name("three")) && !input.wants(&name("two")));
 }
 
 #[test]

@@ -143,9 +143,10 @@ fn gone(change: Change) -> Change {
 }
 
 fn settings() -> impl Strategy<Value = Settings> {
-    (any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>()).prop_map(
-        |(classless, default, certificate, backend)| Settings {
+    (any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>()).prop_map(
+        |(classless, lookup, default, certificate, backend)| Settings {
             serve_classless: classless,
+            class_lookup: lookup,
             default_class_applies: default,
             default_certificate: certificate.then(|| name("shop/c1")),
             default_backend: backend.then(|| (name("shop/default"), PortRef::Number(80))),

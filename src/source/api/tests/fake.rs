@@ -1,0 +1,234 @@
+//! A scripted API over loopback, for faults that a real one does not produce on demand. Everything else is tested
+//! against a real API server.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{mpsc, watch as cell};
+use tokio::time::timeout;
+
+use super::super::{Access, ClassAccess, SecretAccess, Settings, follow};
+use crate::model::{ObjectName, Problem};
+use crate::observe::Metrics;
+use crate::source::Event;
+
+pub(super) const DEADLINE: Duration = Duration::from_secs(20);
+
+/// A request: what it is for, and how many of the same came before.
+#[derive(Clone, Debug)]
+pub(super) struct Asked {
+    pub(super) resource: String,
+    pub(super) query: String,
+    pub(super) is_watch: bool,
+    pub(super) nth: usize,
+}
+
+/// What the fake answers.
+pub(super) enum Answer {
+    Status(u16, &'static str),
+    Body(String),
+    /// A body that breaks off.
+    Broken(String),
+    /// Lines, then the end of the stream.
+    Lines(Vec<String>),
+    /// Lines, and nothing more for ever.
+    Open(Vec<String>),
+    /// Whatever is sent here, until the sender is gone.
+    Live(mpsc::UnboundedReceiver<String>),
+}
+
+type Script = dyn Fn(&Asked) -> Option<Answer> + Send + Sync;
+
+/// The fake and what follows it.
+pub(super) struct Followed {
+    pub(super) events: mpsc::Receiver<Event>,
+    pub(super) wanted: cell::Sender<std::collections::BTreeSet<ObjectName>>,
+    pub(super) metrics: Arc<Metrics>,
+    pub(super) asked: Arc<Mutex<Vec<Asked>>>,
+    /// Objects that stand, as `Kind namespace/name`, with a count of their arrivals.
+    pub(super) objects: BTreeMap<String, usize>,
+    pub(super) removals: Vec<String>,
+    pub(super) problems: Vec<Problem>,
+    _folder: tempfile::TempDir,
+}
+
+impl Followed {
+    pub(super) async fn start(
+        secrets: SecretAccess,
+        script: impl Fn(&Asked) -> Option<Answer> + Send + Sync + 'static,
+    ) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let asked = Arc::new(Mutex::new(Vec::new()));
+        tokio::spawn(serve(listener, Arc::new(script), asked.clone()));
+
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("kubeconfig");
+        let config = json!({
+            "apiVersion": "v1", "kind": "Config", "current-context": "x",
+            "clusters": [{"name": "c", "cluster": {"server": format!("http://{address}")}}],
+            "users": [{"name": "u", "user": {}}],
+            "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u"}}],
+        });
+        std::fs::write(&file, config.to_string()).unwrap();
+        let access = Access::find(Some(file)).unwrap();
+        let settings = Settings { namespaces: Vec::new(), classes: ClassAccess::Listed, secrets };
+        let (sender, events) = mpsc::channel(4);
+        let wanted = cell::Sender::default();
+        let metrics = Arc::new(Metrics::new());
+        tokio::spawn(follow(settings, access, metrics.clone(), sender, wanted.subscribe()));
+        Self {
+            events,
+            wanted,
+            metrics,
+            asked,
+            objects: BTreeMap::new(),
+            removals: Vec::new(),
+            problems: Vec::new(),
+            _folder: folder,
+        }
+    }
+
+    /// The next event, taken in.
+    pub(super) async fn next(&mut self) -> Event {
+        let event = timeout(DEADLINE, self.events.recv()).await;
+        let event = event.unwrap_or_else(|_| panic!("no event; there are {:?}", self.objects)).unwrap();
+        match &event {
+            Event::Change(change, _) => {
+                let name = change.object().to_string();
+                if is_removal(change) {
+                    assert!(self.objects.remove(&name).is_some(), "{name} went but was not there");
+                    self.removals.push(name);
+                } else {
+                    *self.objects.entry(name).or_default() += 1;
+                }
+            }
+            Event::Problems(problems) => self.problems.clone_from(problems),
+            Event::Listed | Event::Synced | Event::Connected(..) => {}
+        }
+        event
+    }
+
+    pub(super) async fn until(&mut self, wanted: impl Fn(&Event, &Self) -> bool) {
+        loop {
+            let event = self.next().await;
+            if wanted(&event, self) {
+                return;
+            }
+        }
+    }
+
+    pub(super) async fn until_synced(&mut self) {
+        self.until(|event, _| *event == Event::Synced).await;
+    }
+
+    /// Requests for a resource, lists or watches.
+    pub(super) fn asked(&self, resource: &str, is_watch: bool) -> Vec<Asked> {
+        let asked = self.asked.lock().unwrap();
+        asked.iter().filter(|asked| asked.resource == resource && asked.is_watch == is_watch).cloned().collect()
+    }
+}
+
+fn is_removal(change: &crate::source::objects::Change) -> bool {
+    use crate::source::objects::Change;
+    match change {
+        Change::Ingress(_, new) => new.is_none(),
+        Change::IngressClass(_, new) => new.is_none(),
+        Change::Service(_, new) => new.is_none(),
+        Change::EndpointSlice(_, new) => new.is_none(),
+        Change::Secret(_, new) => new.is_none(),
+    }
+}
+
+async fn serve(listener: TcpListener, script: Arc<Script>, log: Arc<Mutex<Vec<Asked>>>) {
+    while let Ok((stream, _)) = listener.accept().await {
+        tokio::spawn(answer(stream, script.clone(), log.clone()));
+    }
+}
+
+/// One request for each connection.
+async fn answer(mut stream: TcpStream, script: Arc<Script>, log: Arc<Mutex<Vec<Asked>>>) -> std::io::Result<()> {
+    let mut head = Vec::new();
+    while !head.windows(4).any(|end| end == b"\r\n\r\n") {
+        let mut piece = [0; 4096];
+        let count = stream.read(&mut piece).await?;
+        if count == 0 {
+            return Ok(());
+        }
+        head.extend_from_slice(&piece[..count]);
+    }
+    let head = String::from_utf8(head).unwrap();
+    assert!(head.to_lowercase().contains("user-agent: tidegate/"), "{head}");
+    let target = head.split(' ').nth(1).unwrap();
+    let (path, query) = target.split_once('?').unwrap_or((target, ""));
+    let asked = {
+        let mut log = log.lock().unwrap();
+        let (resource, is_watch) = (path.rsplit('/').next().unwrap().to_owned(), query.contains("watch=true"));
+        let nth = log.iter().filter(|other: &&Asked| other.resource == resource && other.is_watch == is_watch).count();
+        log.push(Asked { resource, query: query.to_owned(), is_watch, nth });
+        log.last().unwrap().clone()
+    };
+    let otherwise = || if asked.is_watch { Answer::Open(Vec::new()) } else { Answer::Body(list(&[], "1", "")) };
+    let head = |status: u16, more: &str| format!("HTTP/1.1 {status} X\r\nconnection: close\r\n{more}\r\n");
+    match script(&asked).unwrap_or_else(otherwise) {
+        Answer::Status(status, body) => {
+            let head = head(status, &format!("content-length: {}\r\n", body.len()));
+            stream.write_all((head + body).as_bytes()).await?;
+        }
+        Answer::Body(body) => {
+            let head = head(200, &format!("content-length: {}\r\n", body.len()));
+            stream.write_all((head + &body).as_bytes()).await?;
+        }
+        Answer::Broken(body) => {
+            let head = head(200, &format!("content-length: {}\r\n", body.len() + 100));
+            stream.write_all((head + &body).as_bytes()).await?;
+        }
+        Answer::Lines(lines) => {
+            stream.write_all((head(200, "") + &lines.join("\n") + "\n").as_bytes()).await?;
+        }
+        Answer::Open(lines) => {
+            let end = if lines.is_empty() { "" } else { "\n" };
+            stream.write_all((head(200, "") + &lines.join("\n") + end).as_bytes()).await?;
+            // Until the client goes.
+            let _ = stream.read(&mut [0; 1]).await?;
+        }
+        Answer::Live(mut lines) => {
+            stream.write_all(head(200, "").as_bytes()).await?;
+            while let Some(line) = lines.recv().await {
+                stream.write_all((line + "\n").as_bytes()).await?;
+            }
+        }
+    }
+    stream.shutdown().await
+}
+
+/// A list or a page of one.
+pub(super) fn list(items: &[Value], version: &str, next: &str) -> String {
+    json!({"kind": "List", "metadata": {"resourceVersion": version, "continue": next}, "items": items}).to_string()
+}
+
+/// A line of a watch.
+pub(super) fn line(kind: &str, object: &Value) -> String {
+    json!({"type": kind, "object": object}).to_string()
+}
+
+/// The line that says that the server has forgotten where we were.
+pub(super) fn expired() -> String {
+    line("ERROR", &json!({"kind": "Status", "code": 410, "reason": "Expired", "message": "too old resource version"}))
+}
+
+pub(super) fn ingress(name: &str, version: &str) -> Value {
+    json!({
+        "metadata": {"name": name, "namespace": "shop", "resourceVersion": version, "managedFields": [{"fieldsV1": {}}]},
+        "spec": {"rules": [{"host": format!("{name}.example.com")}]},
+    })
+}
+
+/// One the API would not let in.
+pub(super) fn malformed(name: &str, version: &str) -> Value {
+    json!({"metadata": {"name": name, "namespace": "shop", "resourceVersion": version}, "spec": {"rules": "none"}})
+}
