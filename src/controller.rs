@@ -387,3 +387,6 @@ fn log(problem: &Problem) {
         Severity::Warning => tracing::info!(%object, field, code, severity = "warning", remedy, "{message}"),
     }
 }
+
+#[cfg(test)]
+mod tests;

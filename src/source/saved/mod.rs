@@ -24,3 +24,6 @@ const MAGIC: &str = "tidegate-snapshot";
 const VERSION: u32 = 1;
 /// First word of the last line.
 const END: &str = "end";
+
+#[cfg(test)]
+mod tests;
