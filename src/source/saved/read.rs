@@ -10,7 +10,7 @@ use super::line::Read;
 use super::{END, MAGIC, VERSION};
 use crate::source::objects::Change;
 
-/// Bytes a file may have; a larger one is not read. 10,000 Ingresses with Services and 50,000 endpoints take about 10 MiB.
+/// Bytes a file may have; a larger one is not read.
 const MAX_FILE: u64 = 512 << 20;
 /// Bytes a line may have: an object of the API has at most 1.5 MiB.
 const MAX_LINE: u64 = 16 << 20;
