@@ -1,6 +1,6 @@
 //! What the control plane costs: a full build, one change, and memory, by what is loaded.
 //!
-//! `cargo bench --bench control` runs everything; `-- full`, `-- change` or `-- memory` one part. Time is taken from the
+//! `cargo bench --bench control` runs everything; `-- full`, `-- change`, `-- memory` or `-- snapshot` one part. Time is taken from the
 //! controller's `take` of the events to its return, when the new table is published and the former one freed.
 #![allow(clippy::print_stdout, reason = "a benchmark prints")]
 #![allow(clippy::disallowed_types, reason = "real time is what is measured")]
@@ -16,11 +16,11 @@ use tidegate::lifecycle::{Drain, Readiness};
 use tidegate::model::{Certificate, ObjectName};
 use tidegate::observe::Metrics;
 use tidegate::routing::TableCell;
-use tidegate::source::Event;
 use tidegate::source::objects::{
-    AddressKind, Backend, Change, EndpointSlice, Ingress, IngressClass, Path, PathKind, PortValue, Rule, Secret,
-    Service, ServiceKind, ServicePort, SliceEndpoint, SlicePort, TlsEntry,
+    AddressKind, Backend, Change, EndpointSlice, Ingress, IngressClass, Objects, Path, PathKind, PortValue, Rule,
+    Secret, Service, ServiceKind, ServicePort, SliceEndpoint, SlicePort, TlsEntry,
 };
+use tidegate::source::{Event, saved};
 use tidegate::translate::Settings;
 use tidegate::upstream::{Registry, Target};
 
@@ -40,6 +40,9 @@ fn main() {
     let is_asked = |name: &str| part.as_deref().is_none_or(|part| part == name);
     if is_asked("memory") {
         measure_memory(10_000);
+    }
+    if is_asked("snapshot") {
+        measure_snapshot(10_000);
     }
     if is_asked("full") {
         println!(
@@ -81,6 +84,37 @@ fn measure_memory(count: usize) {
         loaded - start,
         resident() - start
     );
+}
+
+/// The snapshot file: what a writing costs its thread, and a start from it the new process.
+fn measure_snapshot(count: usize) {
+    let mut objects = Objects::default();
+    let mut changes: Vec<_> = everything(count)
+        .into_iter()
+        .filter_map(|event| if let Event::Change(change, _) = event { Some(change) } else { None })
+        .collect();
+    changes.iter().cloned().for_each(|change| drop(objects.apply(change)));
+    let mut file = Vec::new();
+    let written = Cost::of(|| {
+        saved::write(&objects, SystemTime::now(), &mut file).expect("memory takes it");
+    });
+    println!(
+        "\nsnapshot file with {count} Ingresses: {:.1} MiB, written in {written} ms",
+        file.len() as f64 / 1048576.0
+    );
+    let mut read = None;
+    let parsed = Cost::of(|| read = saved::parse(&file[..]).ok());
+    let plane = Plane::new();
+    let mut controller = plane.controller();
+    let restored = Cost::of(|| controller.restore(read.take().expect("it is as written")));
+    assert_eq!(plane.table.load().host_count(), count);
+    println!("  read in {parsed} ms, taken in and published in {restored} ms");
+    let writer = saved::Writer::start("/dev/null/none".into(), Arc::clone(&plane.metrics)).expect("a thread");
+    let recorder = writer.recorder();
+    let total = changes.len();
+    let noted = Cost::of(|| changes.drain(..).for_each(|change| recorder.note(change)));
+    println!("  a change noted for the writer: {:.2} microseconds", noted.time.as_secs_f64() * 1e6 / total as f64);
+    writer.finish();
 }
 
 fn measure_full(count: usize) {

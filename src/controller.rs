@@ -3,6 +3,8 @@
 //! No timer delays anything: the first change is built at once, and what arrives meanwhile is the next batch.
 
 mod inquiry;
+mod propagation;
+mod restored;
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,14 +15,18 @@ use tokio::time::Instant;
 
 use crate::lifecycle::ReadinessGuard;
 use crate::model::{Action, ObjectName, Problem, RouteSpec, Severity, Snapshot, UnitKey};
-use crate::observe::{Metrics, Scope, TableSize};
+use crate::observe::{FollowedKind, Metrics, Scope, TableSize};
 use crate::routing::{RouteTable, TableCell};
-use crate::source::Event;
+use crate::source::objects::Change;
+use crate::source::saved::{Recorder, Saved};
+use crate::source::{Connection, Event};
 use crate::translate::{self, Findings, Input, Settings, Touched, Value};
 use crate::upstream::{Destination, Registry, Target};
 
 use inquiry::Inquiries;
 pub use inquiry::{Inquirer, NoAnswer};
+use propagation::Propagation;
+use restored::Restored;
 
 /// Changes taken into one batch at the most.
 const BATCH: usize = 4096;
@@ -62,6 +68,10 @@ pub struct Controller {
     /// Secrets that certificates are wanted from, for a source that reads them by name.
     wanted_secrets: watch::Sender<BTreeSet<ObjectName>>,
     inquiries: Inquiries,
+    /// Whether the source has told everything once: only then changes are changes.
+    is_synced: bool,
+    restored: Restored,
+    recorder: Option<Recorder>,
 }
 
 impl Controller {
@@ -85,7 +95,32 @@ impl Controller {
             has_listed: false,
             wanted_secrets: watch::Sender::new(BTreeSet::new()),
             inquiries: Inquiries::default(),
+            is_synced: false,
+            restored: Restored::default(),
+            recorder: None,
         }
+    }
+
+    /// Tells every change to the writer of the snapshot file.
+    pub fn record(&mut self, recorder: Recorder) {
+        self.recorder = Some(recorder);
+    }
+
+    /// Serves what a snapshot file held until the source has told what there is. Each object stays in force until the
+    /// source speaks of it, or has listed everything without it.
+    pub fn restore(&mut self, saved: Saved) {
+        let started = Instant::now();
+        let Saved { changes, at, left_out, bytes } = saved;
+        self.metrics.configuration().snapshot_read(bytes);
+        self.metrics.configuration().currency().set_snapshot(at);
+        self.restored = Restored::new(&changes);
+        let objects = changes.len();
+        for change in changes {
+            self.apply(change);
+        }
+        self.publish_everything(started);
+        let age = SystemTime::now().duration_since(at).unwrap_or(Duration::ZERO);
+        tracing::warn!(objects, left_out, ?age, "serving from the snapshot file until the API server is reached");
     }
 
     /// The findings, as they will stand at any time.
@@ -120,35 +155,91 @@ impl Controller {
     pub fn take(&mut self, events: impl IntoIterator<Item = Event>) {
         let started = Instant::now();
         let mut touched = Touched::default();
-        let mut is_synced = false;
+        let mut propagation = Propagation::default();
         for event in events {
             match event {
-                Event::Change(change, _) => {
-                    let concerned = self.input.apply(change);
-                    if self.has_listed {
-                        self.want(&concerned.secrets);
+                Event::Change(change, seen) => {
+                    let object = change.object();
+                    self.restored.confirm(&object);
+                    let concerned = self.apply(change);
+                    FollowedKind::of(object.kind).inspect(|kind| self.metrics.configuration().changed(*kind));
+                    if self.is_synced {
+                        propagation.begin(object.kind, seen, &concerned);
                     }
                     if self.waiting.is_none() {
                         touched.extend(concerned);
                     }
                 }
                 Event::Problems(problems) => self.set_source_problems(problems),
-                Event::Synced => is_synced = true,
                 Event::Listed => {
+                    let gone = self.restored.unlisted();
+                    touched.extend(self.remove(gone));
                     self.has_listed = true;
                     self.wanted_secrets.send_replace(self.input.wanted_secrets());
                 }
-                Event::Connected(..) => {}
+                Event::Synced => {
+                    let gone = self.restored.all();
+                    touched.extend(self.remove(gone));
+                    self.synced();
+                }
+                Event::Connected(kind, connection) => {
+                    let currency = self.metrics.configuration().currency();
+                    match connection {
+                        Connection::Up => currency.found(kind),
+                        Connection::Down => currency.lost(kind),
+                    }
+                    self.tell_currency();
+                }
             }
         }
         if self.waiting.is_some() {
-            if is_synced {
+            if self.is_synced {
                 self.publish_everything(started);
             }
             return;
         }
-        self.refill(&touched);
-        self.publish(&touched.units, started);
+        propagation.filled(self.refill(&touched));
+        let units = self.publish(&touched.units, started);
+        propagation.end(&units, &self.metrics);
+    }
+
+    fn apply(&mut self, change: Change) -> Touched {
+        if let Some(recorder) = &self.recorder {
+            recorder.note(change.clone());
+        }
+        let concerned = self.input.apply(change);
+        if self.has_listed {
+            self.want(&concerned.secrets);
+        }
+        concerned
+    }
+
+    /// Objects of the snapshot that are no more.
+    fn remove(&mut self, gone: Vec<Change>) -> Touched {
+        if !gone.is_empty() {
+            tracing::info!(objects = gone.len(), "objects of the snapshot file are no more");
+        }
+        let mut touched = Touched::default();
+        for change in gone {
+            touched.extend(self.apply(change));
+        }
+        touched
+    }
+
+    /// The source has told everything: from now on there is nothing that only the snapshot says.
+    fn synced(&mut self) {
+        self.is_synced = true;
+        self.metrics.configuration().currency().end_snapshot();
+        if let Some(recorder) = &self.recorder {
+            recorder.set_complete();
+        }
+        self.tell_currency();
+    }
+
+    fn tell_currency(&self) {
+        if let Some(recorder) = &self.recorder {
+            recorder.set_current(self.metrics.configuration().currency().is_current());
+        }
     }
 
     /// Looks again at these Secrets.
@@ -175,18 +266,24 @@ impl Controller {
         self.waiting = None;
     }
 
-    /// The endpoint cells of Services whose slices or ports have changed: no table is built for that.
-    fn refill(&self, touched: &Touched) {
+    /// The endpoint cells of Services whose slices or ports have changed: no table is built for that. Returns the
+    /// Services whose endpoints are others now.
+    fn refill(&self, touched: &Touched) -> BTreeSet<ObjectName> {
+        let mut filled = BTreeSet::new();
         for service in &touched.services {
             for upstream in self.registry.of_service(service) {
                 let endpoints = translate::endpoints(self.input.objects(), upstream.spec(), self.input.settings());
-                upstream.set_endpoints(endpoints);
+                if upstream.set_endpoints(endpoints) {
+                    filled.insert(service.clone());
+                }
             }
         }
+        filled
     }
 
-    /// Translates and compiles these units, and swaps the table if any of them differs.
-    fn publish(&mut self, units: &BTreeSet<UnitKey>, started: Instant) {
+    /// Translates and compiles these units, and swaps the table if any of them differs. Returns those that do.
+    fn publish(&mut self, units: &BTreeSet<UnitKey>, started: Instant) -> BTreeSet<UnitKey> {
+        let mut differing = BTreeSet::new();
         let mut next: Option<RouteTable<Target>> = None;
         for key in units {
             let translated = translate::unit(&self.input, key);
@@ -198,6 +295,7 @@ impl Controller {
             if !differs {
                 continue;
             }
+            differing.insert(key.clone());
             let table = self.table.load();
             let base = next.as_ref().unwrap_or(&table);
             next = match (key, value) {
@@ -218,6 +316,7 @@ impl Controller {
         if let Some(table) = next {
             self.swap(table, Scope::Units, started);
         }
+        differing
     }
 
     fn swap(&self, table: RouteTable<Target>, scope: Scope, started: Instant) {
@@ -288,3 +387,6 @@ fn log(problem: &Problem) {
         Severity::Warning => tracing::info!(%object, field, code, severity = "warning", remedy, "{message}"),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,7 @@
 //! What each path of the admin server answers.
 
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
@@ -36,7 +37,7 @@ pub(super) fn answer_health(request: &Request<Incoming>, pending: &Pending) -> R
     }
     match request.uri().path() {
         "/healthz" => alive(),
-        "/readyz" => readiness(&pending()),
+        "/readyz" => readiness(&pending(), None),
         _ => respond(StatusCode::NOT_FOUND, TEXT, "only /healthz and /readyz are here\n".to_owned()),
     }
 }
@@ -53,7 +54,7 @@ pub(super) async fn answer(
     match request.uri().path() {
         "/" => respond(StatusCode::OK, TEXT, INDEX.to_owned()),
         "/healthz" => alive(),
-        "/readyz" => readiness(&(state.pending)()),
+        "/readyz" => readiness(&(state.pending)(), state.metrics.configuration().currency().snapshot_age()),
         "/metrics" => {
             let metrics = state.metrics.clone();
             view(views, METRICS, move || metrics.render()).await
@@ -101,9 +102,16 @@ fn alive() -> Response<Full<Bytes>> {
     respond(StatusCode::OK, TEXT, "ok\n".to_owned())
 }
 
-fn readiness(pending: &[String]) -> Response<Full<Bytes>> {
+fn readiness(pending: &[String], snapshot_age: Option<Duration>) -> Response<Full<Bytes>> {
     if pending.is_empty() {
-        return respond(StatusCode::OK, TEXT, "ready\n".to_owned());
+        let text = match snapshot_age {
+            None => "ready\n".to_owned(),
+            Some(age) => {
+                let seconds = age.as_secs();
+                format!("ready (from the snapshot of {seconds}s ago; the API server has not been reached yet)\n")
+            }
+        };
+        return respond(StatusCode::OK, TEXT, text);
     }
     respond(StatusCode::SERVICE_UNAVAILABLE, TEXT, format!("waiting for: {}\n", pending.join(", ")))
 }

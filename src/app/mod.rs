@@ -3,6 +3,7 @@
 mod check;
 mod explain;
 mod settings;
+mod snapshot;
 mod view;
 
 use std::collections::BTreeSet;
@@ -28,6 +29,7 @@ use crate::proxy::listener::{self, Speaks};
 use crate::proxy::tls::{Http2, SniResolver, fallback_certificate, server_config, tickets};
 use crate::proxy::{self, Connections, Shared};
 use crate::routing::TableCell;
+use crate::source::saved::Writer;
 use crate::source::{Event, api, manifests};
 use crate::upstream::{Registry, Target};
 
@@ -63,6 +65,7 @@ pub struct Bound {
     origin: Origin,
     inquirer: Inquirer,
     access_log: AccessLog,
+    snapshots: Option<Writer>,
 }
 
 /// Takes the open files that the system allows us at the most, where less is set at start: two for each connection.
@@ -90,13 +93,14 @@ pub fn bind(args: &ServeArgs) -> anyhow::Result<Bound> {
         Some(_) => "the first table",
         None => "the lists of the Kubernetes API and the first table",
     });
-    let controller = Controller::new(
+    let mut controller = Controller::new(
         settings::translation(args),
         Arc::clone(&table),
         Arc::clone(&registry),
         Arc::clone(&metrics),
         waiting,
     );
+    let snapshots = snapshot::take_up(&args.lifecycle, &mut controller, &metrics)?;
     let access_log = AccessLog::start(settings::access_log(args), AccessLog::stdout()?, &metrics)
         .context("cannot start the access log")?;
 
@@ -128,6 +132,7 @@ pub fn bind(args: &ServeArgs) -> anyhow::Result<Bound> {
         controller,
         origin,
         access_log,
+        snapshots,
     })
 }
 
@@ -183,6 +188,7 @@ impl Bound {
             origin,
             inquirer,
             access_log,
+            snapshots,
         } = self;
         let (version, health_at) = (env!("CARGO_PKG_VERSION"), health.map(tracing::field::display));
         tracing::info!(%http, %https, %admin, health = health_at, workers = shards.len(), version, "listening");
@@ -241,6 +247,10 @@ impl Bound {
             tracing::error!("a data-plane thread ended with a panic");
         }
         controller.abort();
+        if let Some(snapshots) = snapshots {
+            // A container that is started again in the same pod finds the file.
+            let _ = tokio::task::spawn_blocking(move || snapshots.finish()).await;
+        }
         admin.abort();
         if let Some(health) = health {
             health.abort();

@@ -360,6 +360,13 @@ impl LogLevel {
 /// How the process starts and ends.
 #[derive(Debug, Clone, Args)]
 pub struct LifecycleArgs {
+    /// File that the objects last read from the Kubernetes API are kept in, so that a restart serves before the API is reached.
+    ///
+    /// Holds private keys: put it on a tmpfs (emptyDir with medium: Memory). Written at most every 2 s and at the end, mode
+    /// 0600, beside the file first. Default: none. Not with --manifests, whose directory is there at the next start anyway.
+    #[arg(long, value_name = "PATH", env = "TIDEGATE_SNAPSHOT_FILE")]
+    pub snapshot_file: Option<PathBuf>,
+
     /// Number of data-plane threads, each with sockets and pools of its own.
     ///
     /// Default: the container's CPU limit rounded up, or without a limit the CPUs of the machine. As nginx worker_processes.
@@ -385,6 +392,16 @@ pub struct LifecycleArgs {
     pub drain_timeout: Duration,
 }
 
+impl LifecycleArgs {
+    /// Whether the options go together with those of the source.
+    fn check(&self, source: &SourceArgs) -> Result<(), String> {
+        if self.snapshot_file.is_some() && source.manifests.is_some() {
+            return Err("--snapshot-file is for objects of the Kubernetes API: with --manifests the directory itself is there at the next start".into());
+        }
+        Ok(())
+    }
+}
+
 /// Why there is nothing to run.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Refusal {
@@ -405,7 +422,10 @@ where
         _ => Refusal::Wrong(one_line(&error)),
     })?;
     match &command {
-        Command::Serve(args) => args.source.check().map_err(Refusal::Wrong)?,
+        Command::Serve(args) => {
+            args.source.check().map_err(Refusal::Wrong)?;
+            args.lifecycle.check(&args.source).map_err(Refusal::Wrong)?;
+        }
         Command::Check(_) | Command::Explain(_) => {}
     }
     Ok(command)

@@ -107,6 +107,10 @@ fn wrong_options_are_told_in_one_line() {
         (&["serve", "--manifests", "src", "--health", "8081"], "--health"),
         (&["serve", "--manifests", "src", "--http-stands-for-https"], "--http-stands-for-https"),
         (&["serve", "--manifests", "src", "--workers", "0"], "--workers"),
+        (
+            &["serve", "--manifests", "src", "--snapshot-file", "x"],
+            "--snapshot-file is for objects of the Kubernetes API",
+        ),
         (&["serve", "--manifests"], "--manifests <DIR>"),
         (&["check", "--manifests", "src", "--http", "[::]:80"], "unexpected argument '--http'"),
     ];
@@ -178,6 +182,7 @@ fn every_option_is_used() {
         include_str!("../app/settings.rs"),
         include_str!("../app/check.rs"),
         include_str!("../app/explain.rs"),
+        include_str!("../app/snapshot.rs"),
     ];
     for option in options() {
         let field = format!(".{}", option.get_id());

@@ -15,9 +15,21 @@ const MAX_CHAIN: usize = 10;
 /// A usable chain and key. Equal when the chain is: the key is checked to belong to it.
 pub struct Certificate {
     key: Arc<CertifiedKey>,
+    private: PrivateKey,
     names: Vec<String>,
     not_before: i64,
     not_after: i64,
+}
+
+/// A private key as DER (PKCS#1, PKCS#8 or SEC1), for the snapshot file. There is no way to print it (class A5): neither
+/// `Debug` nor `Display`, and so none for what derives them around it.
+pub struct PrivateKey(PrivateKeyDer<'static>);
+
+impl PrivateKey {
+    /// The bytes of the key. Secret: not for logs, views or messages.
+    pub fn secret_der(&self) -> &[u8] {
+        self.0.secret_der()
+    }
 }
 
 /// Why PEM data is not a usable certificate and key. Never holds any of the data.
@@ -55,14 +67,32 @@ impl Certificate {
                 return Err(CertificateError::ChainTooLong);
             }
         }
+        // Whatever is wrong with the certificates is told before what is wrong with the key.
+        let key = PrivateKeyDer::from_pem_slice(key_pem).map_err(|_| CertificateError::NoKey);
+        Self::new(chain, key)
+    }
+
+    /// The same from DER, as [`Self::chain`] and [`PrivateKey::secret_der`] gave it.
+    pub fn from_der(chain: Vec<Vec<u8>>, key: Vec<u8>) -> Result<Self, CertificateError> {
+        if chain.len() > MAX_CHAIN {
+            return Err(CertificateError::ChainTooLong);
+        }
+        let key = PrivateKeyDer::try_from(key).map_err(|_| CertificateError::NoKey);
+        Self::new(chain.into_iter().map(CertificateDer::from).collect(), key)
+    }
+
+    fn new(
+        chain: Vec<CertificateDer<'static>>,
+        key: Result<PrivateKeyDer<'static>, CertificateError>,
+    ) -> Result<Self, CertificateError> {
         let leaf = chain.first().ok_or(CertificateError::NoCertificate)?;
         let (_, parsed) = X509Certificate::from_der(leaf).map_err(|_| CertificateError::Unreadable)?;
         let names = names_of(&parsed);
         let validity = parsed.validity();
         let (not_before, not_after) = (validity.not_before.timestamp(), validity.not_after.timestamp());
 
-        let key = PrivateKeyDer::from_pem_slice(key_pem).map_err(|_| CertificateError::NoKey)?;
-        let key = aws_lc_rs::sign::any_supported_type(&key).map_err(|_| CertificateError::UnsupportedKey)?;
+        let private = PrivateKey(key?);
+        let key = aws_lc_rs::sign::any_supported_type(&private.0).map_err(|_| CertificateError::UnsupportedKey)?;
         let key = CertifiedKey::new(chain, key);
         match key.keys_match() {
             Ok(()) => {}
@@ -71,7 +101,17 @@ impl Certificate {
             }
             Err(_) => return Err(CertificateError::UnsupportedKey),
         }
-        Ok(Self { key: Arc::new(key), names, not_before, not_after })
+        Ok(Self { key: Arc::new(key), private, names, not_before, not_after })
+    }
+
+    /// The chain, leaf first, each as DER.
+    pub fn chain(&self) -> impl ExactSizeIterator<Item = &[u8]> {
+        self.key.cert.iter().map(AsRef::as_ref)
+    }
+
+    /// The private key, for the snapshot file only.
+    pub fn private_key(&self) -> &PrivateKey {
+        &self.private
     }
 
     /// Chain and signing key, as the TLS library takes them.
@@ -126,7 +166,7 @@ impl Eq for Certificate {}
 
 impl fmt::Debug for Certificate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { key: _, names, not_before: _, not_after } = self;
+        let Self { key: _, private: _, names, not_before: _, not_after } = self;
         f.debug_struct("Certificate").field("names", names).field("not_after", not_after).finish_non_exhaustive()
     }
 }
@@ -148,6 +188,21 @@ mod tests {
         assert_eq!(certificate.names(), ["a.example", "*.b.example"]);
         assert!(certificate.not_after() > certificate.not_before());
         assert!(!format!("{certificate:?}").contains("key"));
+    }
+
+    #[test]
+    fn a_pair_is_had_back_from_what_it_gives() {
+        let kinds = [&rcgen::PKCS_ECDSA_P256_SHA256, &rcgen::PKCS_ED25519, &rcgen::PKCS_RSA_SHA256];
+        for kind in kinds {
+            let key = rcgen::KeyPair::generate_for(kind).unwrap();
+            let made = rcgen::CertificateParams::new(["a.example".to_owned()]).unwrap().self_signed(&key).unwrap();
+            let read = Certificate::parse(made.pem().as_bytes(), key.serialize_pem().as_bytes()).unwrap();
+            let (chain, der) = (read.chain().map(<[u8]>::to_vec).collect(), read.private_key().secret_der().to_vec());
+            let again = Certificate::from_der(chain, der).unwrap();
+            assert_eq!((&again, again.names(), again.not_after()), (&read, read.names(), read.not_after()));
+            assert_eq!(again.algorithm(), read.algorithm());
+        }
+        assert_eq!(Certificate::from_der(Vec::new(), Vec::new()).unwrap_err(), CertificateError::NoCertificate);
     }
 
     #[test]

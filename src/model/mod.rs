@@ -12,7 +12,7 @@ mod snapshot;
 mod upstream;
 
 pub use buckets::Buckets;
-pub use certificate::{Certificate, CertificateError};
+pub use certificate::{Certificate, CertificateError, PrivateKey};
 pub use host::{Action, HostSpec, HttpsRedirect, PathMatch, Reply, RouteSpec, TlsSpec};
 pub use names::{HostPattern, Hostname, HostnameError, ObjectKind, ObjectName, ObjectRef};
 pub use problem::{Problem, ProblemCode, Severity};

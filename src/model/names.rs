@@ -135,7 +135,7 @@ impl fmt::Display for HostPattern {
 }
 
 /// Namespace and name of an object. Cluster-scoped objects have an empty namespace.
-#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 pub struct ObjectName {
     /// Namespace; empty for cluster-scoped kinds.
     pub namespace: Arc<str>,

@@ -11,7 +11,8 @@ pub fn document() -> String {
          <!-- Generated from src/observe/families.rs: UPDATE_GOLDEN=1 cargo test. -->\n\n\
          Served as `/metrics` on the admin address, in the text format of Prometheus. Labels hold names of configured\n\
          objects or members of closed sets, never what clients send, so that the number of series is bounded by the\n\
-         configuration. Series of an object vanish with it. Histograms of durations have upper bounds of 1 ms to 10 s.\n",
+         configuration. Series of an object vanish with it. Histograms of durations have upper bounds of 1 ms to 10 s unless\n\
+         something else is said.\n",
     );
     for group in GROUPS {
         let _ = write!(text, "\n## {}\n\n", group.title);

@@ -127,6 +127,41 @@ pub(crate) const CONFIG_CHANGED: Family = gauge(
     &[],
     "Unix time of the last published change to the routing table; 0 before the first",
 );
+pub(crate) const CHANGES: Family = counter(
+    "tidegate_changes_total",
+    &["kind"],
+    "Objects that arrived, changed or went, as sources told; those there at the start count too",
+);
+pub(crate) const PROPAGATION: Family = histogram(
+    "tidegate_propagation_seconds",
+    &["kind"],
+    "Time from when a change was seen to when all traffic follows it; changes after the start that had an effect only",
+);
+pub(crate) const CONFIG_AGE: Family = gauge(
+    "tidegate_config_age_seconds",
+    &[],
+    "Time since the configuration was last known to be current: 0 while all kinds of objects are followed, else since \
+     the first of them was lost; with a snapshot in use, since its objects were current",
+);
+pub(crate) const SNAPSHOT_IN_USE: Family = gauge(
+    "tidegate_snapshot_in_use",
+    &[],
+    "1 while objects from the snapshot file are served because not all of them were read anew yet",
+);
+pub(crate) const SNAPSHOT_WRITTEN: Family = gauge(
+    "tidegate_snapshot_written_timestamp_seconds",
+    &[],
+    "Unix time at which this process last wrote the snapshot file; 0 before the first",
+);
+pub(crate) const SNAPSHOT_BYTES: Family =
+    gauge("tidegate_snapshot_bytes", &[], "Size of the snapshot file as last written or read");
+pub(crate) const SNAPSHOT_ERRORS: Family =
+    counter("tidegate_snapshot_write_errors_total", &[], "Attempts to write the snapshot file that failed");
+pub(crate) const SNAPSHOT_REJECTED: Family = counter(
+    "tidegate_snapshot_rejected_total",
+    &["reason"],
+    "Snapshot files found at the start that were not used; a reason appears with its first file",
+);
 pub(crate) const PROBLEMS: Family =
     gauge("tidegate_problems", &["code", "severity"], "Findings about configured objects that stand now");
 pub(crate) const CERTIFICATE_EXPIRY: Family = gauge(
@@ -233,6 +268,21 @@ pub const GROUPS: &[Group] = &[
         title: "Kubernetes API",
         note: "Only when objects come from a Kubernetes API.",
         families: &[WATCH_CONNECTED, WATCH_EVENTS, WATCH_ERRORS, WATCH_RELISTS],
+    },
+    Group {
+        title: "Following the cluster",
+        note: "`kind` is `Ingress`, `IngressClass`, `Service`, `EndpointSlice` or `Secret`. Propagation has upper bounds \
+               of 50 µs to 10 s. See [api-outages.md](api-outages.md).",
+        families: &[
+            CHANGES,
+            PROPAGATION,
+            CONFIG_AGE,
+            SNAPSHOT_IN_USE,
+            SNAPSHOT_WRITTEN,
+            SNAPSHOT_BYTES,
+            SNAPSHOT_ERRORS,
+            SNAPSHOT_REJECTED,
+        ],
     },
     Group { title: "Access log", note: "", families: &[ACCESS_LOG_LINES, ACCESS_LOG_DROPPED] },
     Group {

@@ -4,6 +4,8 @@
 //! looks a label up. Knows the model's names and problems, and nothing of routing or proxying.
 
 mod access_log;
+mod config_metrics;
+mod currency;
 mod document;
 mod durations;
 mod exposition;
@@ -19,9 +21,11 @@ mod upstream_metrics;
 mod watch_metrics;
 
 pub use access_log::{AccessLog, AccessLogFormat, Entry, RoutePart, ShardLog, TlsPart, UpstreamPart};
+pub use config_metrics::ConfigMetrics;
+pub use currency::Currency;
 pub use document::document;
 pub use families::{Family, FamilyKind, GROUPS, Group};
-pub use labels::{Handshake, Listener, ProxyHeader, Refusal, Scope};
+pub use labels::{FollowedKind, Handshake, Listener, ProxyHeader, Refusal, Scope};
 pub use metrics::{ListenerMetrics, Metrics, OpenConnection, TableSize};
 pub use route_metrics::RouteMetrics;
 pub use upstream_metrics::{UpstreamFailure, UpstreamMetrics};

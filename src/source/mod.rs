@@ -5,5 +5,6 @@ mod changes;
 pub mod convert;
 pub mod manifests;
 pub mod objects;
+pub mod saved;
 
 pub use changes::{Connection, Event};

@@ -2,17 +2,21 @@
 //!
 //! Translation sees these types and nothing else of the sources. Values are as the author wrote them: judging them is
 //! translation's work, so that every finding is reported in one way.
+//!
+//! The snapshot file holds these types by the names of their fields (`saved`): a field that is added needs
+//! `#[serde(default)]` unless it is an `Option`, lest files of the version before be of no use.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use foldhash::HashMap;
+use serde::{Deserialize, Serialize};
 
 use crate::model::{Certificate, CertificateError, ObjectKind, ObjectName, ObjectRef};
 
 /// An Ingress (networking.k8s.io/v1).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ingress {
     /// Namespace and name.
     pub name: ObjectName,
@@ -38,7 +42,7 @@ impl Ingress {
 }
 
 /// An entry of `spec.rules`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rule {
     /// `host`; empty for any host.
     pub host: Arc<str>,
@@ -47,7 +51,7 @@ pub struct Rule {
 }
 
 /// An entry of `http.paths`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Path {
     /// `path`; empty when absent.
     pub path: Arc<str>,
@@ -58,7 +62,7 @@ pub struct Path {
 }
 
 /// `pathType`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the variants are the values of the API")]
 pub enum PathKind {
     Exact,
@@ -69,7 +73,7 @@ pub enum PathKind {
 }
 
 /// A backend.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Backend {
     /// `service` with name and port; the port is `None` when neither number nor name is given.
     Service {
@@ -85,7 +89,7 @@ pub enum Backend {
 }
 
 /// A port as written, unchecked.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum PortValue {
     /// By number, any number.
     Number(i32),
@@ -94,7 +98,7 @@ pub enum PortValue {
 }
 
 /// An entry of `spec.tls`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TlsEntry {
     /// `hosts`.
     pub hosts: Vec<Arc<str>>,
@@ -103,7 +107,7 @@ pub struct TlsEntry {
 }
 
 /// An IngressClass (networking.k8s.io/v1). Cluster-scoped: the namespace of its name is empty.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct IngressClass {
     /// Name.
     pub name: Arc<str>,
@@ -116,7 +120,7 @@ pub struct IngressClass {
 }
 
 /// A Service (core/v1).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Service {
     /// Namespace and name.
     pub name: ObjectName,
@@ -129,7 +133,7 @@ pub struct Service {
 }
 
 /// `spec.type`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ServiceKind {
     /// ClusterIP, NodePort or LoadBalancer: routed to its endpoints all the same.
     Cluster,
@@ -140,7 +144,7 @@ pub enum ServiceKind {
 }
 
 /// An entry of a Service's `spec.ports`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ServicePort {
     /// `name`; empty when absent.
     pub name: Arc<str>,
@@ -155,7 +159,7 @@ pub struct ServicePort {
 }
 
 /// An EndpointSlice (discovery.k8s.io/v1).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EndpointSlice {
     /// Namespace and name.
     pub name: ObjectName,
@@ -172,7 +176,7 @@ pub struct EndpointSlice {
 }
 
 /// `addressType`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the variants are the values of the API")]
 pub enum AddressKind {
     IPv4,
@@ -182,7 +186,7 @@ pub enum AddressKind {
 }
 
 /// An entry of a slice's `ports`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SlicePort {
     /// `name`; empty when absent.
     pub name: Arc<str>,
@@ -193,7 +197,7 @@ pub struct SlicePort {
 }
 
 /// An entry of a slice's `endpoints`: its first address and its conditions with their defaults resolved.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SliceEndpoint {
     /// `addresses[0]`.
     pub address: IpAddr,
@@ -290,6 +294,11 @@ impl Objects {
     /// The Service of this name.
     pub fn service(&self, name: &ObjectName) -> Option<&Arc<Service>> {
         self.services.get(name)
+    }
+
+    /// All Services, in no particular order.
+    pub fn services(&self) -> impl Iterator<Item = &Arc<Service>> {
+        self.services.values()
     }
 
     /// The slice of this name.

@@ -10,6 +10,7 @@ use prometheus::{
 };
 
 use crate::model::{ObjectName, Problem, ProblemCode, Severity};
+use crate::observe::config_metrics::ConfigMetrics;
 use crate::observe::durations;
 use crate::observe::exposition::{Exposition, label};
 use crate::observe::families::{self, Family};
@@ -43,6 +44,7 @@ pub struct Metrics {
     access_log_lines: IntCounter,
     access_log_dropped: IntCounter,
     pub(in crate::observe) watches: WatchMetrics,
+    configuration: ConfigMetrics,
 }
 
 struct TableGauges {
@@ -149,6 +151,7 @@ impl Metrics {
                 errors: counters(&families::WATCH_ERRORS),
                 relists: counters(&families::WATCH_RELISTS),
             },
+            configuration: ConfigMetrics::new(&registry),
             registry,
         }
     }
@@ -249,9 +252,15 @@ impl Metrics {
         (&self.access_log_lines, &self.access_log_dropped)
     }
 
+    /// Those of how the configuration follows the cluster.
+    pub fn configuration(&self) -> &ConfigMetrics {
+        &self.configuration
+    }
+
     /// Everything in the text format of Prometheus, version 0.0.4. Milliseconds of work with thousands of routes.
     pub fn render(&self) -> String {
         self.prune();
+        self.configuration.refresh();
         let mut text = String::with_capacity(64 * 1024);
         if let Err(error) = TextEncoder::new().encode_utf8(&self.registry.gather(), &mut text) {
             tracing::error!(%error, "the metrics registry could not be written");
@@ -292,17 +301,17 @@ impl Metrics {
     }
 }
 
-fn opts(family: &Family) -> Opts {
+pub(super) fn opts(family: &Family) -> Opts {
     Opts::new(family.name, family.meaning)
 }
 
-fn register<C: Collector + Clone + 'static>(registry: &Registry, collector: prometheus::Result<C>) -> C {
+pub(super) fn register<C: Collector + Clone + 'static>(registry: &Registry, collector: prometheus::Result<C>) -> C {
     let collector = collector.expect("names and labels of families are constants, which a test builds all of");
     registry.register(Box::new(collector.clone())).expect("every family is registered once, which a test checks");
     collector
 }
 
-fn unix_seconds(time: SystemTime) -> u64 {
+pub(super) fn unix_seconds(time: SystemTime) -> u64 {
     time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 

@@ -2,7 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::*;
 use crate::model::{ObjectKind, ObjectRef};
-use crate::observe::{FamilyKind, GROUPS, UpstreamFailure};
+use crate::observe::{FamilyKind, FollowedKind, GROUPS, UpstreamFailure};
 
 /// Reads the text format strictly: every line a HELP, a TYPE or a sample of the family announced last.
 /// Returns the samples as `name{labels}` with their values, and the families with their types.
@@ -108,6 +108,12 @@ fn busy() -> (Metrics, Arc<RouteMetrics>, Arc<UpstreamMetrics>) {
     let come = [problem(ProblemCode::Conflict, error), problem(ProblemCode::UnknownAnnotation, warning)];
     metrics.problems_changed(&gone[1..], &come);
     metrics.set_certificates([(ObjectName::new("shop", "web-tls"), at)]);
+    let configuration = metrics.configuration();
+    configuration.changed(FollowedKind::Secret);
+    configuration.propagated(FollowedKind::EndpointSlice, Duration::from_micros(70));
+    configuration.snapshot_written(at, 1234);
+    configuration.snapshot_rejected("corrupt");
+    configuration.currency().set_snapshot(SystemTime::now());
     metrics.access_log().0.inc();
     metrics.watch_connected("Ingress", true);
     metrics.watch_event("Ingress");
@@ -163,6 +169,13 @@ fn the_text_says_what_was_counted() {
             r#"tidegate_certificate_expiry_timestamp_seconds{namespace="shop",secret="web-tls"}"#.to_owned(),
             1_800_000_000.0,
         ),
+        (r#"tidegate_changes_total{kind="Secret"}"#.to_owned(), 1.0),
+        (r#"tidegate_propagation_seconds_bucket{kind="EndpointSlice",le="0.00005"}"#.to_owned(), 0.0),
+        (r#"tidegate_propagation_seconds_bucket{kind="EndpointSlice",le="0.0001"}"#.to_owned(), 1.0),
+        ("tidegate_snapshot_bytes".to_owned(), 1234.0),
+        ("tidegate_snapshot_in_use".to_owned(), 1.0),
+        ("tidegate_snapshot_written_timestamp_seconds".to_owned(), 1_800_000_000.0),
+        (r#"tidegate_snapshot_rejected_total{reason="corrupt"}"#.to_owned(), 1.0),
     ] {
         assert_eq!(samples.get(&series), Some(&value), "{series}");
     }

@@ -1,0 +1,250 @@
+use std::time::{Duration, SystemTime};
+
+use super::*;
+use crate::lifecycle::{Drain, Readiness};
+use crate::model::{HostPattern, ObjectKind, ObjectName};
+use crate::source::objects::{
+    AddressKind, Backend, EndpointSlice, Ingress, IngressClass, Objects, Path, PathKind, PortValue, Rule, Service,
+    ServiceKind, ServicePort, SliceEndpoint, SlicePort,
+};
+use crate::source::saved;
+
+/// A controller's surroundings.
+struct Plane {
+    table: Arc<TableCell<Target>>,
+    metrics: Arc<Metrics>,
+    registry: Arc<Registry>,
+    readiness: Readiness,
+    _drain: Drain,
+}
+
+impl Plane {
+    fn new() -> (Self, Controller) {
+        let (table, metrics, drain) = (Arc::<TableCell<Target>>::default(), Arc::new(Metrics::new()), Drain::new());
+        let (registry, readiness) = (Arc::new(Registry::new(Arc::clone(&metrics))), Readiness::new(drain.watch()));
+        let waiting = readiness.guard("the first table");
+        let (cell, upstreams) = (Arc::clone(&table), Arc::clone(&registry));
+        let controller = Controller::new(Settings::default(), cell, upstreams, Arc::clone(&metrics), waiting);
+        (Self { table, metrics, registry, readiness, _drain: drain }, controller)
+    }
+
+    fn hosts(&self) -> Vec<String> {
+        let table = self.table.load();
+        let is_served = |host: &&str| table.host(&HostPattern::parse(host).unwrap()).is_some();
+        ["a.example", "b.example", "c.example"]
+            .iter()
+            .copied()
+            .filter(|host| is_served(&host))
+            .map(Into::into)
+            .collect()
+    }
+
+    fn metric(&self, series: &str) -> f64 {
+        let text = self.metrics.render();
+        let line = text.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
+        line.unwrap_or_else(|| panic!("{series} in {text}")).parse().unwrap()
+    }
+
+    fn propagated(&self, kind: &str) -> f64 {
+        self.metric(&format!("tidegate_propagation_seconds_count{{kind=\"{kind}\"}}"))
+    }
+
+    fn endpoints(&self, service: &str) -> usize {
+        self.registry.of_service(&name(service)).iter().map(|upstream| upstream.endpoints().len()).sum()
+    }
+}
+
+fn name(of: &str) -> ObjectName {
+    ObjectName::new("shop", of)
+}
+
+fn class() -> Change {
+    let class = IngressClass {
+        name: "tidegate".into(),
+        controller: "tidegate.dev/ingress-controller".into(),
+        parameters: None,
+        is_default: false,
+    };
+    Change::IngressClass("tidegate".into(), Some(Arc::new(class)))
+}
+
+fn ingress(of: &str, path: &str) -> Change {
+    let backend = Backend::Service { name: of.into(), port: Some(PortValue::Number(80)) };
+    let path = Path { path: path.into(), kind: PathKind::Prefix, backend };
+    let ingress = Ingress {
+        name: name(of),
+        created: 1,
+        class: Some("tidegate".into()),
+        annotations: Default::default(),
+        default_backend: None,
+        rules: vec![Rule { host: format!("{of}.example").into(), paths: Some(vec![path]) }],
+        tls: Vec::new(),
+    };
+    Change::Ingress(name(of), Some(Arc::new(ingress)))
+}
+
+fn service(of: &str) -> Change {
+    let port = ServicePort { name: "http".into(), port: 80, target: Some(8080), is_tcp: true, app_protocol: None };
+    let service = Service { name: name(of), kind: ServiceKind::Cluster, ports: vec![port], prefers_ipv6: false };
+    Change::Service(name(of), Some(Arc::new(service)))
+}
+
+fn slice(of: &str, endpoints: u8) -> Change {
+    let endpoint = |last| SliceEndpoint {
+        address: [10, 0, 0, last].into(),
+        is_ready: true,
+        is_serving: true,
+        is_terminating: false,
+    };
+    let slice = EndpointSlice {
+        name: name(&format!("{of}-1")),
+        service: Some(of.into()),
+        addresses: AddressKind::IPv4,
+        ports: Some(vec![SlicePort { name: "http".into(), port: Some(8080), is_tcp: true }]),
+        endpoints: (1..=endpoints).map(endpoint).collect(),
+        unreadable: Vec::new(),
+    };
+    Change::EndpointSlice(slice.name.clone(), Some(Arc::new(slice)))
+}
+
+fn app(of: &str) -> [Change; 3] {
+    [ingress(of, "/"), service(of), slice(of, 2)]
+}
+
+fn events(changes: impl IntoIterator<Item = Change>) -> Vec<Event> {
+    changes.into_iter().map(Event::change).collect()
+}
+
+/// What a process that served these apps left behind an hour ago.
+fn snapshot_of(apps: &[&str]) -> Saved {
+    let mut objects = Objects::default();
+    for change in apps.iter().flat_map(|of| app(of)).chain([class()]) {
+        objects.apply(change);
+    }
+    let mut file = Vec::new();
+    saved::write(&objects, SystemTime::now() - Duration::from_secs(3600), &mut file).unwrap();
+    saved::parse(&file[..]).unwrap()
+}
+
+#[tokio::test]
+async fn f03_a_snapshot_serves_and_what_has_gone_meanwhile_goes_when_everything_was_read() {
+    let (plane, mut controller) = Plane::new();
+    assert!(!plane.readiness.is_ready());
+    controller.restore(snapshot_of(&["a", "b"]));
+    // The source says nothing: the process serves all the same.
+    assert!(plane.readiness.is_ready());
+    assert_eq!((plane.hosts(), plane.endpoints("a")), (vec!["a.example".into(), "b.example".into()], 2));
+    assert_eq!(plane.metric("tidegate_snapshot_in_use"), 1.0);
+    assert!((3600.0..3700.0).contains(&plane.metric("tidegate_config_age_seconds")));
+
+    // It comes back without b and with c: what it has not spoken of yet stays.
+    let published = plane.metric("tidegate_table_builds_total{scope=\"units\"}");
+    controller.take(events([class(), service("a"), slice("a", 2)]));
+    assert_eq!(plane.hosts(), ["a.example", "b.example"]);
+    controller.take(events([ingress("a", "/")]));
+    assert_eq!(
+        plane.metric("tidegate_table_builds_total{scope=\"units\"}"),
+        published,
+        "nothing differs, nothing is built"
+    );
+    controller.take(events(app("c")));
+    assert_eq!(plane.hosts(), ["a.example", "b.example", "c.example"]);
+    assert_eq!(plane.metric("tidegate_snapshot_in_use"), 1.0);
+    controller.take([Event::Listed, Event::Synced]);
+    assert_eq!(plane.hosts(), ["a.example", "c.example"]);
+    assert_eq!(plane.metric("tidegate_snapshot_in_use"), 0.0);
+    assert_eq!(plane.metric("tidegate_config_age_seconds"), 0.0);
+    assert_eq!(plane.propagated("Ingress"), 0.0, "these were no changes");
+}
+
+#[tokio::test]
+async fn f03_objects_that_the_source_deletes_go_before_it_has_listed_everything() {
+    let (plane, mut controller) = Plane::new();
+    controller.restore(snapshot_of(&["a", "b"]));
+    controller.take(events([Change::Ingress(name("a"), None)]));
+    assert_eq!(plane.hosts(), ["b.example"]);
+    controller.take([Event::Synced]);
+    assert!(plane.hosts().is_empty());
+}
+
+#[tokio::test]
+async fn f03_what_is_served_at_the_end_is_what_the_next_process_begins_with() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("objects");
+    let (plane, mut controller) = Plane::new();
+    let writer = saved::Writer::start(path.clone(), Arc::clone(&plane.metrics)).unwrap();
+    controller.record(writer.recorder());
+    controller.restore(snapshot_of(&["a", "b"]));
+    controller.take(events([class()].into_iter().chain(app("b")).chain(app("c"))));
+    controller.take([Event::Synced]);
+    controller.take(events([slice("c", 7)]));
+    writer.finish();
+
+    let (next, mut controller) = Plane::new();
+    controller.restore(saved::read(&path).unwrap().unwrap());
+    assert_eq!(next.hosts(), ["b.example", "c.example"]);
+    assert_eq!(next.endpoints("c"), 7);
+    assert!(next.metric("tidegate_config_age_seconds") < 60.0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn f01_the_age_of_the_configuration_counts_from_the_loss_of_a_kind() {
+    let (plane, mut controller) = Plane::new();
+    controller.take([Event::Synced, Event::Connected(ObjectKind::Service, Connection::Down)]);
+    tokio::time::advance(Duration::from_secs(30)).await;
+    assert_eq!(plane.metric("tidegate_config_age_seconds"), 30.0);
+    controller.take([Event::Connected(ObjectKind::Service, Connection::Up)]);
+    assert_eq!(plane.metric("tidegate_config_age_seconds"), 0.0);
+}
+
+#[tokio::test]
+async fn propagation_counts_changes_with_an_effect_only() {
+    let (plane, mut controller) = Plane::new();
+    controller.take(events(app("a").into_iter().chain([class()])));
+    controller.take([Event::Synced]);
+    assert_eq!((plane.propagated("Ingress"), plane.propagated("EndpointSlice")), (0.0, 0.0), "the start");
+    controller.take(events([slice("a", 2), service("a"), ingress("a", "/")]));
+    assert_eq!((plane.propagated("EndpointSlice"), plane.propagated("Ingress")), (0.0, 0.0), "as before");
+    let builds = plane.metric("tidegate_table_builds_total{scope=\"units\"}");
+    controller.take(events([slice("a", 3)]));
+    assert_eq!((plane.propagated("EndpointSlice"), plane.endpoints("a")), (1.0, 3));
+    assert_eq!(plane.metric("tidegate_table_builds_total{scope=\"units\"}"), builds, "no table for an endpoint");
+    controller.take(events([ingress("a", "/new"), slice("nobody", 3), service("nobody")]));
+    assert_eq!(plane.propagated("Ingress"), 1.0);
+    assert_eq!((plane.propagated("EndpointSlice"), plane.propagated("Service")), (1.0, 0.0), "nobody routes there");
+    assert_eq!(plane.metric("tidegate_changes_total{kind=\"endpointslice\"}"), 4.0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lone_change_is_not_delayed_and_a_flood_is_one_batch() {
+    let (plane, controller) = Plane::new();
+    let (source, queue) = mpsc::channel(1024);
+    let running = tokio::spawn(controller.run(queue));
+    for event in events([class()].into_iter().chain(app("a"))).into_iter().chain([Event::Synced]) {
+        source.send(event).await.unwrap();
+    }
+    let settle = async || {
+        for _ in 0..20 {
+            tokio::task::yield_now().await;
+        }
+    };
+    settle().await;
+    assert_eq!(plane.hosts(), ["a.example"]);
+
+    // Time stands still: whatever waits for a timer does not come.
+    source.send(Event::change(ingress("a", "/lone"))).await.unwrap();
+    settle().await;
+    assert_eq!(plane.metric("tidegate_table_builds_total{scope=\"units\"}"), 1.0);
+    assert_eq!(plane.propagated("Ingress"), 1.0);
+    assert_eq!(plane.metric("tidegate_propagation_seconds_sum{kind=\"ingress\"}"), 0.0);
+
+    for round in 0..500 {
+        source.try_send(Event::change(ingress("a", &format!("/flood{round}")))).unwrap();
+        source.try_send(Event::change(slice("a", (round % 200) as u8 + 3))).unwrap();
+    }
+    settle().await;
+    assert_eq!(plane.metric("tidegate_table_builds_total{scope=\"units\"}"), 2.0);
+    assert_eq!((plane.propagated("Ingress"), plane.propagated("EndpointSlice")), (501.0, 500.0));
+    drop(source);
+    running.await.unwrap();
+}

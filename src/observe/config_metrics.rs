@@ -1,0 +1,91 @@
+//! How the configuration follows the cluster: propagation, age, and the snapshot file.
+
+use std::time::{Duration, SystemTime};
+
+use prometheus::{Gauge, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Registry};
+
+use super::currency::Currency;
+use super::families;
+use super::labels::FollowedKind;
+use super::metrics::{opts, register, unix_seconds};
+
+/// Upper bounds of propagation: peers need seconds, we need less than a millisecond. Seconds.
+const PROPAGATION_BOUNDS: [f64; 17] =
+    [5e-5, 1e-4, 2e-4, 3e-4, 5e-4, 1e-3, 2e-3, 3e-3, 5e-3, 1e-2, 2.5e-2, 0.05, 0.1, 0.25, 1.0, 2.5, 10.0];
+
+/// What the controller, the source and the writer of snapshots count. Nothing here is touched by requests.
+pub struct ConfigMetrics {
+    currency: Currency,
+    changes: [IntCounter; FollowedKind::ALL.len()],
+    propagation: [Histogram; FollowedKind::ALL.len()],
+    age: Gauge,
+    snapshot_in_use: IntGauge,
+    snapshot_written: IntGauge,
+    snapshot_bytes: IntGauge,
+    snapshot_errors: IntCounter,
+    snapshot_rejected: IntCounterVec,
+}
+
+impl ConfigMetrics {
+    pub(super) fn new(registry: &Registry) -> Self {
+        let gauge = |family| register(registry, IntGauge::with_opts(opts(family)));
+        let changes = register(registry, IntCounterVec::new(opts(&families::CHANGES), families::CHANGES.labels));
+        let family = &families::PROPAGATION;
+        let propagation = HistogramOpts::new(family.name, family.meaning).buckets(PROPAGATION_BOUNDS.to_vec());
+        let propagation = register(registry, HistogramVec::new(propagation, family.labels));
+        let rejected = &families::SNAPSHOT_REJECTED;
+        Self {
+            currency: Currency::default(),
+            changes: FollowedKind::ALL.map(|kind| changes.with_label_values(&[kind.as_str()])),
+            propagation: FollowedKind::ALL.map(|kind| propagation.with_label_values(&[kind.as_str()])),
+            age: register(registry, Gauge::with_opts(opts(&families::CONFIG_AGE))),
+            snapshot_in_use: gauge(&families::SNAPSHOT_IN_USE),
+            snapshot_written: gauge(&families::SNAPSHOT_WRITTEN),
+            snapshot_bytes: gauge(&families::SNAPSHOT_BYTES),
+            snapshot_errors: register(registry, IntCounter::with_opts(opts(&families::SNAPSHOT_ERRORS))),
+            snapshot_rejected: register(registry, IntCounterVec::new(opts(rejected), rejected.labels)),
+        }
+    }
+
+    /// Whether what is served is current.
+    pub fn currency(&self) -> &Currency {
+        &self.currency
+    }
+
+    /// Counts an object that arrived, changed or went.
+    pub fn changed(&self, kind: FollowedKind) {
+        self.changes[kind as usize].inc();
+    }
+
+    /// Records how long it took until all traffic followed a change.
+    pub fn propagated(&self, kind: FollowedKind, took: Duration) {
+        self.propagation[kind as usize].observe(took.as_secs_f64());
+    }
+
+    /// The snapshot file was read at the start. Size in bytes.
+    pub fn snapshot_read(&self, bytes: u64) {
+        self.snapshot_bytes.set(i64::try_from(bytes).unwrap_or(i64::MAX));
+    }
+
+    /// The snapshot file was written. Size in bytes.
+    pub fn snapshot_written(&self, at: SystemTime, bytes: u64) {
+        self.snapshot_read(bytes);
+        self.snapshot_written.set(i64::try_from(unix_seconds(at)).unwrap_or(i64::MAX));
+    }
+
+    /// The snapshot file could not be written.
+    pub fn snapshot_failed(&self) {
+        self.snapshot_errors.inc();
+    }
+
+    /// The snapshot file that was there at the start is not used. The reason is one of a closed set.
+    pub fn snapshot_rejected(&self, reason: &'static str) {
+        self.snapshot_rejected.with_label_values(&[reason]).inc();
+    }
+
+    /// Sets what is computed from the time, before a scrape.
+    pub(super) fn refresh(&self) {
+        self.age.set(self.currency.age().as_secs_f64());
+        self.snapshot_in_use.set(i64::from(self.currency.snapshot_age().is_some()));
+    }
+}

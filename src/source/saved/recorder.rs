@@ -1,0 +1,188 @@
+//! The thread that keeps the snapshot file up to date, with objects of its own: the controller never waits for it.
+
+use std::fs::{self, OpenOptions};
+use std::io;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, SystemTime};
+
+use foldhash::{HashMap, HashMapExt as _};
+use tokio::time::Instant;
+
+use super::write::write;
+use crate::model::ObjectRef;
+use crate::observe::Metrics;
+use crate::source::objects::{Change, Objects};
+
+/// Shortest time from the end of one writing to the next.
+const PAUSE: Duration = Duration::from_secs(2);
+/// The pause is this many times what the writing took, if that is longer: at most 2 % of a CPU.
+const PAUSE_FACTOR: u32 = 50;
+/// How often a file that needs no writing is told to be current still.
+const CONFIRM: Duration = Duration::from_secs(10);
+
+/// Takes the changes for the thread. Cheap: a lock that is never held for longer than it takes to insert or to swap.
+#[derive(Clone)]
+pub struct Recorder(Arc<Shared>);
+
+struct Shared {
+    inbox: Mutex<Inbox>,
+    news: Condvar,
+}
+
+#[derive(Default)]
+struct Inbox {
+    /// The last change of each object since the thread looked: bounded by the objects there are.
+    changes: HashMap<ObjectRef, Change>,
+    /// Whether the objects are all that the API server has: nothing is written before.
+    is_complete: bool,
+    /// Whether they are known to be current at this moment.
+    is_current: bool,
+    is_closed: bool,
+}
+
+impl Recorder {
+    /// Notes an object that has arrived, changed or gone.
+    pub fn note(&self, change: Change) {
+        let mut inbox = self.lock();
+        inbox.changes.insert(change.object(), change);
+        // Without a first writing to come there is nothing to wake up for.
+        if inbox.is_complete && inbox.changes.len() == 1 {
+            self.0.news.notify_one();
+        }
+    }
+
+    /// All that the API server has was noted: from now on the file is written.
+    pub fn set_complete(&self) {
+        self.lock().is_complete = true;
+        self.0.news.notify_one();
+    }
+
+    /// Whether the changes of all objects arrive at present, so that what was noted is current.
+    pub fn set_current(&self, is_current: bool) {
+        self.lock().is_current = is_current;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inbox> {
+        self.0.inbox.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The thread that writes.
+pub struct Writer {
+    recorder: Recorder,
+    thread: JoinHandle<()>,
+}
+
+impl Writer {
+    /// Starts it. Nothing is written before `set_complete`.
+    pub fn start(path: PathBuf, metrics: Arc<Metrics>) -> io::Result<Self> {
+        let inbox = Inbox { is_current: true, ..Inbox::default() };
+        let recorder = Recorder(Arc::new(Shared { inbox: Mutex::new(inbox), news: Condvar::new() }));
+        let thread = std::thread::Builder::new().name("snapshot".into()).spawn({
+            let recorder = recorder.clone();
+            move || work(&recorder, &path, &metrics)
+        })?;
+        Ok(Self { recorder, thread })
+    }
+
+    /// Where changes go.
+    pub fn recorder(&self) -> Recorder {
+        self.recorder.clone()
+    }
+
+    /// Writes what is not written yet and ends. Blocks for as long as that takes.
+    pub fn finish(self) {
+        self.recorder.lock().is_closed = true;
+        self.recorder.0.news.notify_one();
+        if self.thread.join().is_err() {
+            tracing::error!("the thread of the snapshot file ended with a panic");
+        }
+    }
+}
+
+fn work(recorder: &Recorder, path: &Path, metrics: &Metrics) {
+    let mut objects = Objects::default();
+    let (mut is_written, mut was_failing) = (false, false);
+    let mut pause = Duration::ZERO;
+    loop {
+        let news = wait(recorder, pause, !is_written);
+        let mut differs = false;
+        for (_, change) in news.changes {
+            let arrived = change.clone();
+            differs |= objects.apply(change) != arrived;
+        }
+        is_written &= !differs;
+        pause = PAUSE;
+        if news.is_complete && !is_written {
+            let start = Instant::now();
+            match replace(&objects, path) {
+                Ok(bytes) => {
+                    let took = start.elapsed();
+                    pause = PAUSE.max(took * PAUSE_FACTOR);
+                    metrics.configuration().snapshot_written(SystemTime::now(), bytes);
+                    tracing::debug!(bytes, ?took, "the snapshot file is written");
+                    (is_written, was_failing) = (true, false);
+                }
+                Err(error) => {
+                    metrics.configuration().snapshot_failed();
+                    if !was_failing {
+                        tracing::warn!(path = %path.display(), %error, "the snapshot file cannot be written");
+                    }
+                    was_failing = true;
+                }
+            }
+        } else if is_written && news.is_current {
+            confirm(path);
+        }
+        if news.is_closed {
+            return;
+        }
+    }
+}
+
+/// Waits out the pause, then for something to do, and takes it. The end cuts every wait short.
+fn wait(recorder: &Recorder, pause: Duration, is_due: bool) -> Inbox {
+    let inbox = recorder.lock();
+    let news = &recorder.0.news;
+    let (inbox, _) =
+        news.wait_timeout_while(inbox, pause, |inbox| !inbox.is_closed).unwrap_or_else(PoisonError::into_inner);
+    let is_idle = |inbox: &mut Inbox| !(inbox.is_closed || inbox.is_complete && (is_due || !inbox.changes.is_empty()));
+    let (mut inbox, _) = news.wait_timeout_while(inbox, CONFIRM, is_idle).unwrap_or_else(PoisonError::into_inner);
+    let changes = std::mem::replace(&mut inbox.changes, HashMap::new());
+    let Inbox { changes: _, is_complete, is_current, is_closed } = *inbox;
+    Inbox { changes, is_complete, is_current, is_closed }
+}
+
+/// Writes beside the file and renames: who reads finds the old one or the new one, whole.
+fn replace(objects: &Objects, path: &Path) -> io::Result<u64> {
+    let name = path.file_name().ok_or_else(|| io::Error::other("the path has no file name"))?;
+    let mut temporary = std::ffi::OsString::from(".");
+    temporary.push(name);
+    temporary.push(".new");
+    let temporary = path.with_file_name(temporary);
+    // One that was left behind by a crash; and what stands there is never written through, as a link would be.
+    match fs::remove_file(&temporary) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        Ok(()) | Err(_) => {}
+    }
+    let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary)?;
+    let written = write(objects, SystemTime::now(), file).and_then(|bytes| {
+        fs::rename(&temporary, path)?;
+        Ok(bytes)
+    });
+    if written.is_err() {
+        let _ = fs::remove_file(&temporary);
+    }
+    written
+}
+
+/// Says of a file that needs no writing that it is current: by its time of modification.
+fn confirm(path: &Path) {
+    let touched = OpenOptions::new().write(true).open(path).and_then(|file| file.set_modified(SystemTime::now()));
+    if let Err(error) = touched {
+        tracing::debug!(path = %path.display(), %error, "the snapshot file cannot be told to be current");
+    }
+}
