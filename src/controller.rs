@@ -12,8 +12,9 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
 use crate::lifecycle::ReadinessGuard;
-use crate::model::{Action, ObjectName, Problem, RouteSpec, Severity, Snapshot, UnitKey};
+use crate::model::{Action, ObjectKind, ObjectName, ObjectRef, Problem, RouteSpec, Severity, Snapshot, UnitKey};
 use crate::observe::{Metrics, Scope, TableSize};
+use crate::report::{Inbox, Standing};
 use crate::routing::{RouteTable, TableCell};
 use crate::source::Event;
 use crate::translate::{self, Findings, Input, Settings, Touched, Value};
@@ -62,6 +63,8 @@ pub struct Controller {
     /// Secrets that certificates are wanted from, for a source that reads them by name.
     wanted_secrets: watch::Sender<BTreeSet<ObjectName>>,
     inquiries: Inquiries,
+    /// Where to tell what is to be written back; `None` when nothing is.
+    inbox: Option<Inbox>,
 }
 
 impl Controller {
@@ -85,7 +88,13 @@ impl Controller {
             has_listed: false,
             wanted_secrets: watch::Sender::new(BTreeSet::new()),
             inquiries: Inquiries::default(),
+            inbox: None,
         }
+    }
+
+    /// From now on tells this inbox what is published and found.
+    pub fn report_to(&mut self, inbox: Inbox) {
+        self.inbox = Some(inbox);
     }
 
     /// The findings, as they will stand at any time.
@@ -149,6 +158,11 @@ impl Controller {
         }
         self.refill(&touched);
         self.publish(&touched.units, started);
+        let ingresses = touched.units.iter().filter_map(|key| match key {
+            UnitKey::Object(ObjectRef { kind: ObjectKind::Ingress, name }) => Some(name),
+            UnitKey::Object(_) | UnitKey::Host(_) | UnitKey::DefaultCertificate => None,
+        });
+        self.report_ingresses(ingresses.chain(&touched.statuses));
     }
 
     /// Looks again at these Secrets.
@@ -164,7 +178,7 @@ impl Controller {
     fn publish_everything(&mut self, started: Instant) {
         let (snapshot, findings) = translate::snapshot(&self.input);
         findings.values().flatten().for_each(log);
-        self.metrics.problems_changed([], findings.values().flatten());
+        self.problems_changed([], findings.values().flatten());
         self.problems.0.lock().unwrap_or_else(PoisonError::into_inner).0 = findings;
         let table =
             RouteTable::compile(&snapshot, &mut |spec| resolve(&self.input, &self.registry, &self.metrics, spec));
@@ -173,6 +187,31 @@ impl Controller {
         self.has_new_certificates = true;
         self.tick();
         self.waiting = None;
+        self.report_ingresses(self.input.objects().ingresses().map(|ingress| &ingress.name));
+    }
+
+    /// Tells how these Ingresses stand now that the table is published.
+    fn report_ingresses<'a>(&self, names: impl Iterator<Item = &'a ObjectName>) {
+        let Some(inbox) = &self.inbox else { return };
+        inbox.ingresses(names.map(|name| {
+            let standing = match self.input.objects().ingress(name) {
+                Some(ingress) if translate::is_ours(&self.input, ingress) => Standing::Ours(Arc::clone(ingress)),
+                Some(ingress) => Standing::NotOurs(Arc::clone(ingress)),
+                None => Standing::Gone,
+            };
+            (name.clone(), standing)
+        }));
+    }
+
+    fn problems_changed<'a>(
+        &self,
+        gone: impl IntoIterator<Item = &'a Problem> + Clone,
+        come: impl IntoIterator<Item = &'a Problem> + Clone,
+    ) {
+        if let Some(inbox) = &self.inbox {
+            inbox.problems(gone.clone(), come.clone());
+        }
+        self.metrics.problems_changed(gone, come);
     }
 
     /// The endpoint cells of Services whose slices or ports have changed: no table is built for that.
@@ -234,7 +273,7 @@ impl Controller {
     fn set_source_problems(&self, new: Vec<Problem>) {
         let mut problems = self.problems.0.lock().unwrap_or_else(PoisonError::into_inner);
         new.iter().filter(|problem| !problems.1.contains(problem)).for_each(log);
-        self.metrics.problems_changed(&problems.1, &new);
+        self.problems_changed(&problems.1, &new);
         problems.1 = new;
     }
 
@@ -243,7 +282,7 @@ impl Controller {
         let problems = self.problems.0.lock().unwrap_or_else(PoisonError::into_inner);
         let old = problems.0.get(key).map_or(&[][..], Vec::as_slice);
         new.iter().filter(|problem| !old.contains(problem)).for_each(log);
-        self.metrics.problems_changed(old, new);
+        self.problems_changed(old, new);
     }
 
     /// What need not be done with every change.

@@ -10,6 +10,7 @@ pub mod lifecycle;
 pub mod model;
 pub mod observe;
 pub mod proxy;
+pub mod report;
 pub mod routing;
 pub mod source;
 pub mod translate;

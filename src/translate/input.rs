@@ -29,20 +29,23 @@ pub struct Touched {
     pub services: BTreeSet<ObjectName>,
     /// Secrets that may be wanted now and were not, or the other way round (`Input::wants`).
     pub secrets: BTreeSet<ObjectName>,
+    /// Ingresses that differ from before in their status only: nothing to translate, but those who write it are told.
+    pub statuses: BTreeSet<ObjectName>,
 }
 
 impl Touched {
     /// Whether nothing is concerned.
     pub fn is_empty(&self) -> bool {
-        self.units.is_empty() && self.services.is_empty()
+        self.units.is_empty() && self.services.is_empty() && self.statuses.is_empty()
     }
 
     /// Adds what another change concerns.
     pub fn extend(&mut self, other: Touched) {
-        let Touched { units, services, secrets } = other;
+        let Touched { units, services, secrets, statuses } = other;
         self.units.extend(units);
         self.services.extend(services);
         self.secrets.extend(secrets);
+        self.statuses.extend(statuses);
     }
 
     fn object(&mut self, kind: ObjectKind, name: ObjectName) {
@@ -145,6 +148,12 @@ impl Input {
         }
         if let Some(new) = &new {
             self.index.insert(new);
+        }
+        if let (Some(old), Some(new)) = (&old, &new)
+            && old.asks_the_same_as(new)
+        {
+            touched.statuses.insert(name);
+            return touched;
         }
         touched.object(ObjectKind::Ingress, name);
         for ingress in [&old, &new].into_iter().flatten() {

@@ -16,6 +16,7 @@ use crate::observe::families::{self, Family};
 use crate::observe::labels::{Handshake, Listener, Refusal, Scope};
 use crate::observe::live::Live;
 use crate::observe::process;
+use crate::observe::report_metrics::{EventWrite, ReportMetrics, StatusWrite};
 use crate::observe::route_metrics::{self, RouteMetrics};
 use crate::observe::upstream_metrics::{self, UpstreamMetrics};
 use crate::observe::watch_metrics::WatchMetrics;
@@ -39,6 +40,7 @@ pub struct Metrics {
     table: TableGauges,
     problems: Mutex<BTreeMap<(ProblemCode, Severity), u64>>,
     certificates: Mutex<BTreeMap<ObjectName, u64>>,
+    report: ReportMetrics,
     access_log_lines: IntCounter,
     access_log_dropped: IntCounter,
     pub(in crate::observe) watches: WatchMetrics,
@@ -113,6 +115,7 @@ impl Metrics {
         let (open, total) = (gauges(&families::CONNECTIONS_OPEN), counters(&families::CONNECTIONS));
         let handshakes = counters(&families::TLS_HANDSHAKES);
         let builds = counters(&families::TABLE_BUILDS);
+        let (status, events) = (counters(&families::STATUS_WRITES), counters(&families::EVENTS_WRITTEN));
         Self {
             routes: Live::new(&["namespace", "ingress", "service"], SERIES_LIMIT),
             unrouted: Arc::default(),
@@ -135,6 +138,11 @@ impl Metrics {
             },
             problems: Mutex::default(),
             certificates: Mutex::default(),
+            report: ReportMetrics {
+                leader: gauge(&families::LEADER),
+                status: StatusWrite::ALL.map(|result| status.with_label_values(&[result.as_str()])),
+                events: EventWrite::ALL.map(|result| events.with_label_values(&[result.as_str()])),
+            },
             access_log_lines: counter(&families::ACCESS_LOG_LINES),
             access_log_dropped: counter(&families::ACCESS_LOG_DROPPED),
             watches: WatchMetrics {
@@ -226,6 +234,11 @@ impl Metrics {
     pub fn set_certificates(&self, certificates: impl IntoIterator<Item = (ObjectName, SystemTime)>) {
         let expiry = certificates.into_iter().map(|(secret, end)| (secret, unix_seconds(end))).collect();
         *self.certificates.lock().unwrap_or_else(PoisonError::into_inner) = expiry;
+    }
+
+    /// The counters of what is written back to the Kubernetes API.
+    pub fn report(&self) -> &ReportMetrics {
+        &self.report
     }
 
     /// Access log lines written, and lost.

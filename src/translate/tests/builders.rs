@@ -33,6 +33,7 @@ pub(super) fn ingress(text: &str) -> IngressBuilder {
         default_backend: None,
         rules: Vec::new(),
         tls: Vec::new(),
+        addresses: Vec::new(),
     })
 }
 
