@@ -201,6 +201,14 @@ impl Input {
             return touched;
         }
         self.objects.apply(Change::EndpointSlice(name.clone(), new.clone()));
+        // A slice that is in order, before and after, concerns no Ingress.
+        let faulty = [&old, &new].into_iter().flatten().filter(|slice| endpoints::is_faulty(slice, &self.settings));
+        for service in faulty.filter_map(|slice| slice.service.clone()) {
+            let service = ObjectName::new(name.namespace.clone(), service);
+            for ingress in self.index.users_of_service(&service) {
+                touched.object(ObjectKind::Ingress, ingress.name.clone());
+            }
+        }
         let labels = [old, new].into_iter().flatten().filter_map(|slice| slice.service.clone());
         touched.services.extend(labels.map(|service| ObjectName::new(name.namespace.clone(), service)));
         touched.object(ObjectKind::EndpointSlice, name);
