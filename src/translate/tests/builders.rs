@@ -229,6 +229,14 @@ impl World {
         self.problems.iter().map(line).collect()
     }
 
+    /// The one finding about a slice, which is told on the Ingress as well.
+    pub(super) fn slice_problem(&self) -> &Problem {
+        let lines = self.problems();
+        assert!(lines.len() == 2 && lines.iter().all(|line| line.starts_with("EndpointRejected ")), "{lines:?}");
+        let at = lines.iter().position(|line| line.contains(" EndpointSlice ")).unwrap();
+        &self.problems[at]
+    }
+
     pub(super) fn only_problem(&self) -> &Problem {
         assert_eq!(self.problems.len(), 1, "{:#?}", self.problems);
         &self.problems[0]
