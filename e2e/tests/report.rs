@@ -40,7 +40,9 @@ fn addresses(namespace: &str, name: &str) -> Vec<String> {
 }
 
 fn has(namespace: &str, name: &str, expected: &[&str]) {
-    eventually(&format!("status of {name} to be {expected:?}"), || (addresses(namespace, name) == expected).then_some(()));
+    eventually(&format!("status of {name} to be {expected:?}"), || {
+        (addresses(namespace, name) == expected).then_some(())
+    });
 }
 
 fn events(namespace: &str, name: &str) -> Vec<Value> {
@@ -109,7 +111,9 @@ fn rule_63_and_65_every_status_follows_the_service_within_seconds() {
     let ns = "r65";
     API.apply(&class(ns));
     let service = |ip: &str| {
-        format!("apiVersion: v1\nkind: Service\nmetadata: {{namespace: r65-edge, name: edge}}\nspec: {{ports: [{{port: 80}}], externalIPs: [{ip}]}}\n")
+        format!(
+            "apiVersion: v1\nkind: Service\nmetadata: {{namespace: r65-edge, name: edge}}\nspec: {{ports: [{{port: 80}}], externalIPs: [{ip}]}}\n"
+        )
     };
     API.apply(&service("192.0.2.1"));
     API.apply_all((0..1000).map(|at| ingress(ns, &format!("i{at}"), ns)).collect());
