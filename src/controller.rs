@@ -14,8 +14,9 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
 use crate::lifecycle::ReadinessGuard;
-use crate::model::{Action, ObjectName, Problem, RouteSpec, Severity, Snapshot, UnitKey};
+use crate::model::{Action, ObjectKind, ObjectName, ObjectRef, Problem, RouteSpec, Severity, Snapshot, UnitKey};
 use crate::observe::{FollowedKind, Metrics, Scope, TableSize};
+use crate::report::{Inbox, Standing};
 use crate::routing::{RouteTable, TableCell};
 use crate::source::objects::Change;
 use crate::source::saved::{Recorder, Saved};
@@ -72,6 +73,8 @@ pub struct Controller {
     is_synced: bool,
     restored: Restored,
     recorder: Option<Recorder>,
+    /// Where to tell what is to be written back; `None` when nothing is.
+    inbox: Option<Inbox>,
 }
 
 impl Controller {
@@ -98,7 +101,13 @@ impl Controller {
             is_synced: false,
             restored: Restored::default(),
             recorder: None,
+            inbox: None,
         }
+    }
+
+    /// From now on tells this inbox what is published and found.
+    pub fn report_to(&mut self, inbox: Inbox) {
+        self.inbox = Some(inbox);
     }
 
     /// Tells every change to the writer of the snapshot file.
@@ -201,6 +210,11 @@ impl Controller {
         propagation.filled(self.refill(&touched));
         let units = self.publish(&touched.units, started);
         propagation.end(&units, &self.metrics);
+        let ingresses = touched.units.iter().filter_map(|key| match key {
+            UnitKey::Object(ObjectRef { kind: ObjectKind::Ingress, name }) => Some(name),
+            UnitKey::Object(_) | UnitKey::Host(_) | UnitKey::DefaultCertificate => None,
+        });
+        self.report_ingresses(ingresses.chain(&touched.statuses));
     }
 
     fn apply(&mut self, change: Change) -> Touched {
@@ -255,7 +269,7 @@ impl Controller {
     fn publish_everything(&mut self, started: Instant) {
         let (snapshot, findings) = translate::snapshot(&self.input);
         findings.values().flatten().for_each(log);
-        self.metrics.problems_changed([], findings.values().flatten());
+        self.problems_changed([], findings.values().flatten());
         self.problems.0.lock().unwrap_or_else(PoisonError::into_inner).0 = findings;
         let table =
             RouteTable::compile(&snapshot, &mut |spec| resolve(&self.input, &self.registry, &self.metrics, spec));
@@ -264,6 +278,31 @@ impl Controller {
         self.has_new_certificates = true;
         self.tick();
         self.waiting = None;
+        self.report_ingresses(self.input.objects().ingresses().map(|ingress| &ingress.name));
+    }
+
+    /// Tells how these Ingresses stand now that the table is published.
+    fn report_ingresses<'a>(&self, names: impl Iterator<Item = &'a ObjectName>) {
+        let Some(inbox) = &self.inbox else { return };
+        inbox.ingresses(names.map(|name| {
+            let standing = match self.input.objects().ingress(name) {
+                Some(ingress) if translate::is_ours(&self.input, ingress) => Standing::Ours(Arc::clone(ingress)),
+                Some(ingress) => Standing::NotOurs(Arc::clone(ingress)),
+                None => Standing::Gone,
+            };
+            (name.clone(), standing)
+        }));
+    }
+
+    fn problems_changed<'a>(
+        &self,
+        gone: impl IntoIterator<Item = &'a Problem> + Clone,
+        come: impl IntoIterator<Item = &'a Problem> + Clone,
+    ) {
+        if let Some(inbox) = &self.inbox {
+            inbox.problems(gone.clone(), come.clone());
+        }
+        self.metrics.problems_changed(gone, come);
     }
 
     /// The endpoint cells of Services whose slices or ports have changed: no table is built for that. Returns the
@@ -333,7 +372,7 @@ impl Controller {
     fn set_source_problems(&self, new: Vec<Problem>) {
         let mut problems = self.problems.0.lock().unwrap_or_else(PoisonError::into_inner);
         new.iter().filter(|problem| !problems.1.contains(problem)).for_each(log);
-        self.metrics.problems_changed(&problems.1, &new);
+        self.problems_changed(&problems.1, &new);
         problems.1 = new;
     }
 
@@ -342,7 +381,7 @@ impl Controller {
         let problems = self.problems.0.lock().unwrap_or_else(PoisonError::into_inner);
         let old = problems.0.get(key).map_or(&[][..], Vec::as_slice);
         new.iter().filter(|problem| !old.contains(problem)).for_each(log);
-        self.metrics.problems_changed(old, new);
+        self.problems_changed(old, new);
     }
 
     /// What need not be done with every change.

@@ -11,6 +11,7 @@ pub mod model;
 pub mod observe;
 pub mod proxy;
 pub mod proxy_protocol;
+pub mod report;
 pub mod routing;
 pub mod source;
 pub mod translate;

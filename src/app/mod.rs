@@ -2,6 +2,7 @@
 
 mod check;
 mod explain;
+mod report;
 mod settings;
 mod snapshot;
 mod view;
@@ -32,6 +33,8 @@ use crate::routing::TableCell;
 use crate::source::saved::Writer;
 use crate::source::{Event, api, manifests};
 use crate::upstream::{Registry, Target};
+
+use report::Reports;
 
 pub use check::check;
 pub use explain::explain;
@@ -64,6 +67,7 @@ pub struct Bound {
     problems: Problems,
     origin: Origin,
     inquirer: Inquirer,
+    reports: Option<Reports>,
     access_log: AccessLog,
     snapshots: Option<Writer>,
 }
@@ -100,6 +104,12 @@ pub fn bind(args: &ServeArgs) -> anyhow::Result<Bound> {
         Arc::clone(&metrics),
         waiting,
     );
+    let routing = &args.routing;
+    let reports = Reports::new(&args.report, &routing.ingress_class, &routing.controller_name)
+        .filter(|_| args.source.manifests.is_none());
+    if let Some(reports) = &reports {
+        controller.report_to(reports.inbox());
+    }
     let snapshots = snapshot::take_up(&args.lifecycle, &mut controller, &metrics)?;
     let access_log = AccessLog::start(settings::access_log(args), AccessLog::stdout()?, &metrics)
         .context("cannot start the access log")?;
@@ -131,6 +141,7 @@ pub fn bind(args: &ServeArgs) -> anyhow::Result<Bound> {
         inquirer: controller.inquirer(args.listen.public_https_port),
         controller,
         origin,
+        reports,
         access_log,
         snapshots,
     })
@@ -187,6 +198,7 @@ impl Bound {
             problems,
             origin,
             inquirer,
+            reports,
             access_log,
             snapshots,
         } = self;
@@ -206,7 +218,9 @@ impl Bound {
             explain: Arc::new(move |asked| explain::by_controller(inquirer.clone(), asked)),
         };
         let (sender, events) = mpsc::channel(QUEUE);
-        let source = origin.follow(sender, controller.wanted_secrets(), Arc::clone(&shared.metrics))?;
+        let access = origin.access()?;
+        let source = origin.follow(access.clone(), sender, controller.wanted_secrets(), Arc::clone(&shared.metrics));
+        let reporter = reports.zip(access).map(|(reports, access)| reports.start(access, &shared.metrics));
         let health = match health_socket {
             Some(socket) => {
                 Some(tokio::spawn(admin::serve_health(TcpListener::from_std(socket)?, state.pending.clone())))
@@ -229,6 +243,12 @@ impl Bound {
             },
         };
         ready.abort();
+        // Before the drain, so that the next one to report need not wait for its end.
+        let reporter = tokio::spawn(async move {
+            if let Some(reporter) = reporter {
+                reporter.stop().await;
+            }
+        });
         if outcome.is_ok() {
             tracing::info!(delay = ?times.delay, timeout = ?times.timeout, "shutting down: not ready any more");
             let drained = tokio::select! {
@@ -247,6 +267,7 @@ impl Bound {
             tracing::error!("a data-plane thread ended with a panic");
         }
         controller.abort();
+        let _ = reporter.await;
         if let Some(snapshots) = snapshots {
             // A container that is started again in the same pod finds the file.
             let _ = tokio::task::spawn_blocking(move || snapshots.finish()).await;
@@ -280,27 +301,36 @@ impl Origin {
         }
     }
 
+    /// The way to the API, where there is one.
+    fn access(&self) -> anyhow::Result<Option<Arc<api::Access>>> {
+        match self {
+            Self::Manifests(_) => Ok(None),
+            Self::Api(_, kubeconfig) => Ok(Some(api::Access::find(kubeconfig.clone())?)),
+        }
+    }
+
     /// Starts to follow the objects.
     fn follow(
         self,
+        access: Option<Arc<api::Access>>,
         events: mpsc::Sender<Event>,
         wanted: watch::Receiver<BTreeSet<ObjectName>>,
         metrics: Arc<Metrics>,
-    ) -> anyhow::Result<tokio::task::JoinHandle<anyhow::Result<()>>> {
-        match self {
-            Self::Manifests(path) => Ok(tokio::spawn(async move {
+    ) -> tokio::task::JoinHandle<anyhow::Result<()>> {
+        match (self, access) {
+            (Self::Manifests(path), _) => tokio::spawn(async move {
                 let outcome = manifests::follow(path.clone(), events).await;
                 outcome.with_context(|| format!("cannot read {}", path.display()))
-            })),
-            Self::Api(settings, kubeconfig) => {
-                let access = api::Access::find(kubeconfig)?;
+            }),
+            (Self::Api(settings, _), Some(access)) => {
                 let api::Settings { namespaces, classes, secrets } = &settings;
                 tracing::info!(server = access.server(), ?namespaces, ?classes, ?secrets, "following a Kubernetes API");
-                Ok(tokio::spawn(async move {
+                tokio::spawn(async move {
                     api::follow(settings, access, metrics, events, wanted).await;
                     Ok(())
-                }))
+                })
             }
+            (Self::Api(..), None) => tokio::spawn(async { Err(anyhow::anyhow!("there is no way to the API")) }),
         }
     }
 }

@@ -4,6 +4,7 @@
 
 mod container;
 mod data_plane;
+mod report;
 mod source;
 mod units;
 
@@ -21,6 +22,7 @@ use crate::model::ObjectName;
 
 pub use container::Container;
 pub use data_plane::{BalanceChoice, Http2Args, LimitArgs, TimeoutArgs, UpstreamArgs};
+pub use report::{Pod, ReportArgs};
 pub use source::{ManifestArgs, SecretAccess, SourceArgs};
 pub use units::{Auto, Bytes, ServiceRef};
 
@@ -64,6 +66,8 @@ pub enum Command {
 pub struct ServeArgs {
     #[command(flatten, next_help_heading = "Sources")]
     pub source: SourceArgs,
+    #[command(flatten, next_help_heading = "Reports")]
+    pub report: ReportArgs,
     #[command(flatten, next_help_heading = "Listeners")]
     pub listen: ListenArgs,
     #[command(flatten, next_help_heading = "Routing")]

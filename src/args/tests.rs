@@ -158,6 +158,7 @@ fn every_option_has_the_environment_variable_of_its_name() {
 fn every_option_stands_under_a_heading_and_is_explained() {
     let headings = [
         "Sources",
+        "Reports",
         "Listeners",
         "Routing",
         "TLS",
@@ -183,6 +184,7 @@ fn every_option_is_used() {
         include_str!("../app/check.rs"),
         include_str!("../app/explain.rs"),
         include_str!("../app/snapshot.rs"),
+        include_str!("../app/report.rs"),
     ];
     for option in options() {
         let field = format!(".{}", option.get_id());

@@ -79,6 +79,7 @@ fn ingress(of: &str, path: &str) -> Change {
         default_backend: None,
         rules: vec![Rule { host: format!("{of}.example").into(), paths: Some(vec![path]) }],
         tls: Vec::new(),
+        addresses: Vec::new(),
     };
     Change::Ingress(name(of), Some(Arc::new(ingress)))
 }

@@ -170,6 +170,19 @@ pub(crate) const CERTIFICATE_EXPIRY: Family = gauge(
     "Unix time at which a certificate that is served expires",
 );
 
+pub(crate) const LEADER: Family =
+    gauge("tidegate_leader", &[], "Whether this process holds the Lease and so writes status and Events: 1 or 0");
+pub(crate) const STATUS_WRITES: Family = counter(
+    "tidegate_status_writes_total",
+    &["result"],
+    "Writes of an Ingress's status by how they ended; `unchanged` found the addresses there already",
+);
+pub(crate) const EVENTS_WRITTEN: Family = counter(
+    "tidegate_events_written_total",
+    &["result"],
+    "Events about problems by what became of them; `dropped` ones were over a limit",
+);
+
 pub(crate) const ACCESS_LOG_LINES: Family = counter("tidegate_access_log_lines_total", &[], "Access log lines written");
 pub(crate) const ACCESS_LOG_DROPPED: Family =
     counter("tidegate_access_log_dropped_total", &[], "Access log lines lost because the output did not keep up");
@@ -283,6 +296,11 @@ pub const GROUPS: &[Group] = &[
             SNAPSHOT_ERRORS,
             SNAPSHOT_REJECTED,
         ],
+    },
+    Group {
+        title: "Reports",
+        note: "What is written back to the Kubernetes API: see `docs/status-and-events.md`.",
+        families: &[LEADER, STATUS_WRITES, EVENTS_WRITTEN],
     },
     Group { title: "Access log", note: "", families: &[ACCESS_LOG_LINES, ACCESS_LOG_DROPPED] },
     Group {

@@ -32,13 +32,38 @@ pub struct Ingress {
     pub rules: Vec<Rule>,
     /// `spec.tls`.
     pub tls: Vec<TlsEntry>,
+    /// `status.loadBalancer.ingress`: what the Ingress says of where it is reached. Concerns reports only, never
+    /// translation.
+    #[serde(default)]
+    pub addresses: Vec<Address>,
 }
 
 impl Ingress {
+    /// Whether the two differ in nothing but their status: whatever translation reads is the same.
+    pub fn asks_the_same_as(&self, other: &Self) -> bool {
+        let Self { name, created, class, annotations, default_backend, rules, tls, addresses: _ } = self;
+        *name == other.name
+            && *created == other.created
+            && *class == other.class
+            && *annotations == other.annotations
+            && *default_backend == other.default_backend
+            && *rules == other.rules
+            && *tls == other.tls
+    }
+
     /// The order that decides conflicts: oldest first, then by namespace and name.
     pub fn seniority(&self) -> (i64, &ObjectName) {
         (self.created, &self.name)
     }
+}
+
+/// An entry of `status.loadBalancer.ingress`, its ports left out.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Address {
+    /// `ip`.
+    Ip(IpAddr),
+    /// `hostname`, or an `ip` that is none.
+    Hostname(Arc<str>),
 }
 
 /// An entry of `spec.rules`.

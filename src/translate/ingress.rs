@@ -6,9 +6,9 @@ use crate::source::objects::Ingress;
 use super::conflicts::Bid;
 use super::host::default_backend_problem;
 use super::input::Input;
-use super::problems::{on_ingress, quoted};
+use super::problems::{on_ingress, quoted, some_of};
 use super::secret::{self, SecretFinding};
-use super::{annotations, classes};
+use super::{annotations, classes, endpoints, index};
 
 /// The findings. Of an Ingress that is not ours: only that its class does not exist.
 pub(crate) fn problems(input: &Input, ingress: &Ingress) -> Vec<Problem> {
@@ -33,7 +33,25 @@ pub(crate) fn problems(input: &Input, ingress: &Ingress) -> Vec<Problem> {
         check_tls_hosts(ingress, entry, &mut problems);
         check_secret(input, ingress, entry, &mut problems);
     }
+    check_endpoints(input, ingress, &mut problems);
     problems
+}
+
+/// What is wrong with slices stands on them in full; who wrote the Ingress looks here.
+fn check_endpoints(input: &Input, ingress: &Ingress, problems: &mut Vec<Problem>) {
+    for service in index::services_of(ingress) {
+        let slices = input.objects().slices_of(&service);
+        let faulty: Vec<_> = slices.filter(|slice| endpoints::is_faulty(slice, input.settings())).collect();
+        if !faulty.is_empty() {
+            let names: Vec<_> = faulty.iter().map(|slice| &slice.name.name).collect();
+            let message =
+                format!("endpoints of Service {service} get no requests, see EndpointSlice {}", some_of(&names));
+            let remedy = "Correct the slice, whose own problem tells more";
+            let field = format!("service {}", service.name);
+            let code = ProblemCode::EndpointRejected;
+            problems.push(on_ingress(ingress, field, code, Severity::Error, message, remedy));
+        }
+    }
 }
 
 fn check_rules(ingress: &Ingress, problems: &mut Vec<Problem>) {

@@ -29,20 +29,23 @@ pub struct Touched {
     pub services: BTreeSet<ObjectName>,
     /// Secrets that may be wanted now and were not, or the other way round (`Input::wants`).
     pub secrets: BTreeSet<ObjectName>,
+    /// Ingresses that differ from before in their status only: nothing to translate, but those who write it are told.
+    pub statuses: BTreeSet<ObjectName>,
 }
 
 impl Touched {
     /// Whether nothing is concerned.
     pub fn is_empty(&self) -> bool {
-        self.units.is_empty() && self.services.is_empty()
+        self.units.is_empty() && self.services.is_empty() && self.statuses.is_empty()
     }
 
     /// Adds what another change concerns.
     pub fn extend(&mut self, other: Touched) {
-        let Touched { units, services, secrets } = other;
+        let Touched { units, services, secrets, statuses } = other;
         self.units.extend(units);
         self.services.extend(services);
         self.secrets.extend(secrets);
+        self.statuses.extend(statuses);
     }
 
     fn object(&mut self, kind: ObjectKind, name: ObjectName) {
@@ -146,6 +149,12 @@ impl Input {
         if let Some(new) = &new {
             self.index.insert(new);
         }
+        if let (Some(old), Some(new)) = (&old, &new)
+            && old.asks_the_same_as(new)
+        {
+            touched.statuses.insert(name);
+            return touched;
+        }
         touched.object(ObjectKind::Ingress, name);
         for ingress in [&old, &new].into_iter().flatten() {
             self.touch_ingress(ingress, &mut touched);
@@ -192,6 +201,14 @@ impl Input {
             return touched;
         }
         self.objects.apply(Change::EndpointSlice(name.clone(), new.clone()));
+        // A slice that is in order, before and after, concerns no Ingress.
+        let faulty = [&old, &new].into_iter().flatten().filter(|slice| endpoints::is_faulty(slice, &self.settings));
+        for service in faulty.filter_map(|slice| slice.service.clone()) {
+            let service = ObjectName::new(name.namespace.clone(), service);
+            for ingress in self.index.users_of_service(&service) {
+                touched.object(ObjectKind::Ingress, ingress.name.clone());
+            }
+        }
         let labels = [old, new].into_iter().flatten().filter_map(|slice| slice.service.clone());
         touched.services.extend(labels.map(|service| ObjectName::new(name.namespace.clone(), service)));
         touched.object(ObjectKind::EndpointSlice, name);

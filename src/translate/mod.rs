@@ -27,6 +27,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::model::{Certificate, HostSpec, ObjectKind, ObjectRef, Problem, Snapshot, UnitKey};
+use crate::source::objects::Ingress;
 
 pub use claims::{Claimant, claimants, path_match, secret_of};
 pub use endpoints::{Condition, Survey, endpoints, survey};
@@ -56,6 +57,11 @@ pub enum Value {
     DefaultCertificate(Option<Arc<Certificate>>),
     /// Of `UnitKey::Object`, which is there for its findings.
     Nothing,
+}
+
+/// Whether this Ingress is ours to serve and to report on.
+pub fn is_ours(input: &Input, ingress: &Ingress) -> bool {
+    classes::is_ours(ingress, input.objects(), input.settings())
 }
 
 /// Translates one unit.

@@ -17,6 +17,7 @@ use crate::observe::families::{self, Family};
 use crate::observe::labels::{Handshake, Listener, ProxyHeader, Refusal, Scope};
 use crate::observe::live::Live;
 use crate::observe::process;
+use crate::observe::report_metrics::{EventWrite, ReportMetrics, StatusWrite};
 use crate::observe::route_metrics::{self, RouteMetrics};
 use crate::observe::upstream_metrics::{self, UpstreamMetrics};
 use crate::observe::watch_metrics::WatchMetrics;
@@ -41,6 +42,7 @@ pub struct Metrics {
     problems: Mutex<BTreeMap<(ProblemCode, Severity), u64>>,
     certificates: Mutex<BTreeMap<ObjectName, u64>>,
     panics: IntCounter,
+    report: ReportMetrics,
     access_log_lines: IntCounter,
     access_log_dropped: IntCounter,
     pub(in crate::observe) watches: WatchMetrics,
@@ -118,6 +120,7 @@ impl Metrics {
         let headers = counters(&families::PROXY_PROTOCOL);
         let handshakes = counters(&families::TLS_HANDSHAKES);
         let builds = counters(&families::TABLE_BUILDS);
+        let (status, events) = (counters(&families::STATUS_WRITES), counters(&families::EVENTS_WRITTEN));
         Self {
             routes: Live::new(&["namespace", "ingress", "service"], SERIES_LIMIT),
             unrouted: Arc::default(),
@@ -143,6 +146,11 @@ impl Metrics {
             problems: Mutex::default(),
             certificates: Mutex::default(),
             panics: counter(&families::PANICS),
+            report: ReportMetrics {
+                leader: gauge(&families::LEADER),
+                status: StatusWrite::ALL.map(|result| status.with_label_values(&[result.as_str()])),
+                events: EventWrite::ALL.map(|result| events.with_label_values(&[result.as_str()])),
+            },
             access_log_lines: counter(&families::ACCESS_LOG_LINES),
             access_log_dropped: counter(&families::ACCESS_LOG_DROPPED),
             watches: WatchMetrics {
@@ -245,6 +253,11 @@ impl Metrics {
     /// Counts a panic.
     pub(crate) fn panicked(&self) {
         self.panics.inc();
+    }
+
+    /// The counters of what is written back to the Kubernetes API.
+    pub fn report(&self) -> &ReportMetrics {
+        &self.report
     }
 
     /// Access log lines written, and lost.

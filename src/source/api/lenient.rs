@@ -1,7 +1,7 @@
 //! Reading objects one by one, so that one the API should not have let in costs itself only.
 //!
 //! Lists and events are read in two steps: their frame first, the objects in it as raw text; then every object for
-//! itself, straight into its type and on into the plain view. What does not concern us (`managedFields`, status) is
+//! itself, straight into its type and on into the plain view. What does not concern us (`managedFields`, the status of most kinds) is
 //! skipped without being kept.
 
 use std::borrow::Cow;
@@ -105,6 +105,15 @@ struct WithSpec<S> {
 }
 
 #[derive(Deserialize)]
+struct Ingress<'a> {
+    metadata: Meta,
+    spec: Option<networking::IngressSpec>,
+    /// What cannot be read of it is taken for nothing: it decides over no traffic.
+    #[serde(borrow)]
+    status: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Slice {
     metadata: Meta,
@@ -156,9 +165,10 @@ pub(super) fn item(kind: ObjectKind, raw: &RawValue) -> Item {
 fn typed(kind: ObjectKind, text: &str) -> Result<(String, Change), Malformed> {
     match kind {
         ObjectKind::Ingress => {
-            let WithSpec { metadata, spec } = parse(text)?;
+            let Ingress { metadata, spec, status } = parse(text)?;
             let (version, metadata) = metadata.split();
-            let object = convert::ingress(networking::Ingress { metadata, spec, status: None });
+            let status = status.and_then(|status| serde_json::from_str(status.get()).ok());
+            let object = convert::ingress(networking::Ingress { metadata, spec, status });
             Ok((version, Change::Ingress(object.name.clone(), Some(Arc::new(object)))))
         }
         ObjectKind::IngressClass => {

@@ -15,8 +15,8 @@ use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use crate::model::{Certificate, ObjectName};
 
 use super::objects::{
-    AddressKind, Backend, EndpointSlice, Ingress, IngressClass, Path, PathKind, PortValue, Rule, Secret, SecretFault,
-    Service, ServiceKind, ServicePort, SliceEndpoint, SlicePort, TlsEntry,
+    Address, AddressKind, Backend, EndpointSlice, Ingress, IngressClass, Path, PathKind, PortValue, Rule, Secret,
+    SecretFault, Service, ServiceKind, ServicePort, SliceEndpoint, SlicePort, TlsEntry,
 };
 
 #[cfg(test)]
@@ -41,9 +41,9 @@ const TLS_TYPE: &str = "kubernetes.io/tls";
 /// The type of Secrets that state none.
 const DEFAULT_SECRET_TYPE: &str = "Opaque";
 
-/// Converts an Ingress; its status does not concern us.
+/// Converts an Ingress.
 pub fn ingress(object: networking::Ingress) -> Ingress {
-    let networking::Ingress { metadata, spec, status: _ } = object;
+    let networking::Ingress { metadata, spec, status } = object;
     let networking::IngressSpec { default_backend, ingress_class_name, rules, tls } = spec.unwrap_or_default();
     Ingress {
         name: name_of(&metadata),
@@ -53,6 +53,7 @@ pub fn ingress(object: networking::Ingress) -> Ingress {
         default_backend: default_backend.map(backend),
         rules: each(rules, rule),
         tls: each(tls, tls_entry),
+        addresses: status.and_then(|status| status.load_balancer).map(addresses).unwrap_or_default(),
     }
 }
 
@@ -137,6 +138,18 @@ pub fn secret(object: core::Secret) -> Secret {
         Err(SecretFault::Type(kind.into()))
     };
     Secret { name: name_of(&metadata), certificate, last_good: None }
+}
+
+fn addresses(status: networking::IngressLoadBalancerStatus) -> Vec<Address> {
+    let entries = status.ingress.into_iter().flatten();
+    let of_entry = |entry: networking::IngressLoadBalancerIngress| {
+        let networking::IngressLoadBalancerIngress { hostname, ip, ports: _ } = entry;
+        let ip = ip
+            .filter(|ip| !ip.is_empty())
+            .map(|ip| ip.parse().map_or_else(|_| Address::Hostname(ip.into()), Address::Ip));
+        ip.into_iter().chain(hostname.filter(|name| !name.is_empty()).map(|name| Address::Hostname(name.into())))
+    };
+    entries.flat_map(of_entry).collect()
 }
 
 fn name_of(metadata: &ObjectMeta) -> ObjectName {

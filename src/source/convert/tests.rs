@@ -67,6 +67,7 @@ fn an_ingress_keeps_what_its_author_wrote() {
             TlsEntry { hosts: vec!["x".into()], secret: Some("t".into()) },
             TlsEntry { hosts: Vec::new(), secret: None },
         ],
+        addresses: Vec::new(),
     };
     assert_eq!(converted, expected);
 }

@@ -68,12 +68,13 @@ fn ingress() -> impl Strategy<Value = Change> {
     let rule = (text(), some(list(path()))).prop_map(|(host, paths)| Rule { host, paths });
     let tls = (list(text()), some(text())).prop_map(|(hosts, secret)| TlsEntry { hosts, secret });
     let annotations = prop::collection::btree_map(text(), text(), 0..3);
-    (object_name(), any::<i64>(), some(text()), annotations, some(backend()), list(rule), list(tls)).prop_map(
-        |(name, created, class, annotations, default_backend, rules, tls)| {
-            let ingress = Ingress { name: name.clone(), created, class, annotations, default_backend, rules, tls };
+    let address = prop_oneof![any::<std::net::IpAddr>().prop_map(Address::Ip), text().prop_map(Address::Hostname)];
+    (object_name(), any::<i64>(), some(text()), annotations, some(backend()), list(rule), list(tls), list(address))
+        .prop_map(|(name, created, class, annotations, default_backend, rules, tls, addresses)| {
+            let ingress =
+                Ingress { name: name.clone(), created, class, annotations, default_backend, rules, tls, addresses };
             Change::Ingress(name, Some(Arc::new(ingress)))
-        },
-    )
+        })
 }
 
 fn class() -> impl Strategy<Value = Change> {

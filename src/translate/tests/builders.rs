@@ -33,6 +33,7 @@ pub(super) fn ingress(text: &str) -> IngressBuilder {
         default_backend: None,
         rules: Vec::new(),
         tls: Vec::new(),
+        addresses: Vec::new(),
     })
 }
 
@@ -226,6 +227,14 @@ impl World {
     pub(super) fn problems(&self) -> Vec<String> {
         let line = |p: &Problem| format!("{} {} {}", p.code.as_str(), p.object, p.field);
         self.problems.iter().map(line).collect()
+    }
+
+    /// The one finding about a slice, which is told on the Ingress as well.
+    pub(super) fn slice_problem(&self) -> &Problem {
+        let lines = self.problems();
+        assert!(lines.len() == 2 && lines.iter().all(|line| line.starts_with("EndpointRejected ")), "{lines:?}");
+        let at = lines.iter().position(|line| line.contains(" EndpointSlice ")).unwrap();
+        &self.problems[at]
     }
 
     pub(super) fn only_problem(&self) -> &Problem {

@@ -109,7 +109,10 @@ fn rule_38_slices_of_names_are_ignored_and_reported() {
     assert_eq!(endpoints(changes()), ["10.0.0.1:8080"]);
     let web = ingress("web").default_backend(backend("a", 80)).change();
     let used = world(changes().into_iter().chain([web]));
-    assert_eq!(used.problems(), ["EndpointRejected EndpointSlice shop/fqdn addressType"]);
+    assert_eq!(
+        used.problems(),
+        ["EndpointRejected Ingress shop/web service a", "EndpointRejected EndpointSlice shop/fqdn addressType"]
+    );
     assert_eq!(world(changes()).problems(), [""; 0], "a slice that none of our Ingresses uses is not our business");
 }
 
@@ -159,7 +162,7 @@ fn a06_addresses_that_nobody_may_reach_through_us_are_refused() {
         let web = ingress("web").default_backend(backend("a", 80)).change();
         let world = world([of_slice(bad), web]);
         assert_eq!(texts(world.endpoints("")), [""; 0], "{address}");
-        let problem = world.only_problem();
+        let problem = world.slice_problem();
         assert_eq!((problem.code, problem.severity), (ProblemCode::EndpointRejected, Severity::Error));
         assert!(problem.message.contains(address), "{problem}");
     }
@@ -172,7 +175,7 @@ fn a06_manifests_may_use_loopback_and_nothing_else_of_the_kind() {
     let web = ingress("web").default_backend(backend("a", 80)).change();
     let world = world_with(settings, [of_slice(all), web]);
     assert_eq!(texts(world.endpoints("")), ["127.0.0.1:8080"]);
-    assert!(world.only_problem().message.contains("0.0.0.0 (unspecified)"));
+    assert!(world.slice_problem().message.contains("0.0.0.0 (unspecified)"));
 }
 
 #[test]
@@ -181,5 +184,5 @@ fn addresses_that_are_none_are_reported() {
     let web = ingress("web").default_backend(backend("a", 80)).change();
     let world = world([of_slice(odd), web]);
     assert_eq!(texts(world.endpoints("")), ["10.0.0.2:8080"]);
-    assert!(world.only_problem().message.contains("\"10.0.0.1:80\""));
+    assert!(world.slice_problem().message.contains("\"10.0.0.1:80\""));
 }

@@ -79,7 +79,16 @@ fn some_ingress() -> impl Strategy<Value = Change> {
         let annotations: BTreeMap<_, _> = annotations.into_iter().map(|(k, v)| (k.into(), v.into())).collect();
         let rules = rules.into_iter().map(|(host, paths)| Rule { host, paths }).collect();
         let tls = tls.into_iter().map(|(hosts, secret)| TlsEntry { hosts, secret }).collect();
-        let ingress = Ingress { name: name.clone(), created, class, annotations, default_backend, rules, tls };
+        let ingress = Ingress {
+            name: name.clone(),
+            created,
+            class,
+            annotations,
+            default_backend,
+            rules,
+            tls,
+            addresses: Vec::new(),
+        };
         Change::Ingress(name, Some(Arc::new(ingress)))
     })
 }

@@ -1,0 +1,80 @@
+//! From the command line to what the reporter is told.
+
+use std::sync::Arc;
+
+use crate::args::{Pod, ReportArgs};
+use crate::model::ObjectName;
+use crate::observe::Metrics;
+use crate::report::{Inbox, Publish, Reporter, Settings, parse_address};
+use crate::source::api::Access;
+
+/// What is told about reports, and where the news for them will be.
+pub(super) struct Reports {
+    args: ReportArgs,
+    class: String,
+    controller: String,
+    inbox: Inbox,
+}
+
+impl Reports {
+    /// `None` when nothing is to be written back.
+    pub(super) fn new(args: &ReportArgs, class: &str, controller: &str) -> Option<Self> {
+        args.report.then(|| Self {
+            args: args.clone(),
+            class: class.to_owned(),
+            controller: controller.to_owned(),
+            inbox: Inbox::default(),
+        })
+    }
+
+    /// Where the controller is to leave its news.
+    pub(super) fn inbox(&self) -> Inbox {
+        self.inbox.clone()
+    }
+
+    /// Starts to report.
+    pub(super) fn start(self, access: Arc<Access>, metrics: &Arc<Metrics>) -> Reporter {
+        let Self { args, class, controller, inbox } = self;
+        let publish = match args.publish_service {
+            Some(service) => Publish::Service(service),
+            None if args.publish_address.is_empty() => Publish::Nothing,
+            None => Publish::Fixed(args.publish_address.iter().map(|address| parse_address(address)).collect()),
+        };
+        let pod = Pod::read();
+        let lease = args.lease.unwrap_or_else(|| {
+            let namespace = pod.namespace.unwrap_or_else(|| access.namespace().to_owned());
+            ObjectName::new(namespace, lease_name(&class))
+        });
+        let pod = pod.name.unwrap_or_else(|| "tidegate".to_owned());
+        tracing::info!(?publish, %lease, pod, "status and Events are written by the holder of the lease");
+        let clients = Arc::new(move || access.client());
+        Reporter::start(Settings { publish, lease, pod, controller }, clients, inbox, metrics)
+    }
+}
+
+/// `tidegate-` and the class, with what a name of an object may not hold replaced.
+fn lease_name(class: &str) -> String {
+    let plain = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' };
+    let class: String = class.chars().map(plain).take(200).collect();
+    match class.trim_matches('-') {
+        "" => "tidegate".to_owned(),
+        class => format!("tidegate-{class}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn leases_are_named_after_the_class() {
+        for (class, name) in [
+            ("tidegate", "tidegate-tidegate"),
+            ("internal", "tidegate-internal"),
+            ("a.B/c", "tidegate-a-b-c"),
+            ("--", "tidegate"),
+        ] {
+            assert_eq!(lease_name(class), name);
+        }
+    }
+}

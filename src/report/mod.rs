@@ -1,0 +1,95 @@
+//! What is written back to the Kubernetes API: addresses in the status of our Ingresses, Events about problems, and the
+//! Lease that decides which replica writes them. See `docs/status-and-events.md`.
+//!
+//! Nothing here is ever waited for by the controller: it leaves its news in the `Inbox` and goes on. Without an API
+//! server reports are late and traffic does not notice.
+
+mod address;
+mod bucket;
+mod events;
+mod inbox;
+mod jitter;
+mod lease;
+mod status;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use kube::Client;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use crate::model::ObjectName;
+use crate::observe::Metrics;
+
+pub use address::{Publish, parse as parse_address};
+pub use inbox::{Inbox, Standing};
+
+/// Longest time a write may take, all of it: less than what lies between the end of a term and the next holder's.
+const WRITE_PATIENCE: Duration = Duration::from_secs(4);
+
+/// Gives the client of the moment: credentials rotate, so none is kept for long.
+pub type Clients = Arc<dyn Fn() -> Client + Send + Sync>;
+
+/// What the reporter is told.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Which addresses our Ingresses get.
+    pub publish: Publish,
+    /// The Lease that replicas share.
+    pub lease: ObjectName,
+    /// Who we are among them: the pod's name. A random part is added, so that nobody is taken for its former self.
+    pub pod: String,
+    /// Name of the controller (`--controller-name`): the field manager of status, and who Events say they are from.
+    pub controller: String,
+}
+
+/// The reporter at work.
+#[derive(Debug)]
+pub struct Reporter {
+    stop: watch::Sender<bool>,
+    work: JoinHandle<()>,
+}
+
+impl Reporter {
+    /// Starts to report what comes into the inbox, whenever this process holds the Lease.
+    pub fn start(settings: Settings, clients: Clients, inbox: Inbox, metrics: &Arc<Metrics>) -> Self {
+        let (stop, stopped) = watch::channel(false);
+        let work = tokio::spawn(run(settings, clients, inbox, Arc::clone(metrics), stopped));
+        Self { stop, work }
+    }
+
+    /// Finishes the writes that are under way and gives the Lease back. Takes a moment, eight seconds at the most.
+    /// What was written stays.
+    pub async fn stop(self) {
+        self.stop.send_replace(true);
+        if self.work.await.is_err() {
+            tracing::error!("the reporter ended with a panic");
+        }
+    }
+}
+
+async fn run(settings: Settings, clients: Clients, inbox: Inbox, metrics: Arc<Metrics>, stop: watch::Receiver<bool>) {
+    let Settings { publish, lease, pod, controller } = settings;
+    let identity = format!("{pod}_{:016x}", jitter::random());
+    let (election, term) = lease::Election::new(Arc::clone(&clients), lease, identity.clone());
+    let (sender, addresses) = watch::channel(None);
+    let follow = tokio::spawn(address::follow(publish, Arc::clone(&clients), sender));
+    let election = tokio::spawn(election.run(metrics.report().clone(), stop.clone()));
+    let author = events::Author { controller: controller.clone(), instance: identity };
+    let status = status::run(
+        status::Writer::new(Arc::clone(&clients), &controller, term.clone()),
+        inbox.clone(),
+        addresses,
+        metrics.report().clone(),
+        stop.clone(),
+    );
+    let events = events::run(events::Writer::new(clients, author, term), inbox, metrics.report().clone(), stop);
+    let status = tokio::spawn(status);
+    events.await;
+    let has_stopped = status.await.is_ok();
+    follow.abort();
+    if let (Ok(election), true) = (election.await, has_stopped) {
+        election.release().await;
+    }
+}

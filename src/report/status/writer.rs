@@ -1,0 +1,129 @@
+//! One write of one status.
+
+use std::time::Duration;
+
+use k8s_openapi::api::networking::v1 as networking;
+use kube::Api;
+use kube::api::{Patch, PatchParams};
+use serde_json::{Value, json};
+
+use crate::model::ObjectName;
+use crate::observe::StatusWrite;
+use crate::report::address::sorted;
+use crate::report::jitter::Jitter;
+use crate::report::lease::Term;
+use crate::report::{Clients, WRITE_PATIENCE};
+use crate::source::objects::{Address, Ingress};
+
+use super::book::Work;
+
+/// Attempts of one write when the Ingress changes under each.
+const ATTEMPTS: u32 = 5;
+/// Pause after the first conflict, doubled with each.
+const PAUSE: Duration = Duration::from_millis(50);
+/// The annotation that may name the class.
+const CLASS_ANNOTATION: &str = "kubernetes.io/ingress.class";
+/// Longest name of a field manager that the API takes.
+const LONGEST_MANAGER: usize = 128;
+
+/// Writes statuses while the term lasts.
+#[derive(Clone)]
+pub(in crate::report) struct Writer {
+    clients: Clients,
+    params: PatchParams,
+    term: Term,
+}
+
+impl Writer {
+    /// In the name of this controller.
+    pub(in crate::report) fn new(clients: Clients, controller: &str, term: Term) -> Self {
+        let manager: String = controller.chars().filter(char::is_ascii_graphic).take(LONGEST_MANAGER).collect();
+        Self { clients, params: PatchParams::apply(&manager).force(), term }
+    }
+
+    pub(super) fn term(&self) -> Term {
+        self.term.clone()
+    }
+
+    /// Writes, several times if need be.
+    pub(super) async fn write(&self, name: &ObjectName, work: &Work) -> StatusWrite {
+        match tokio::time::timeout(WRITE_PATIENCE, self.attempts(name, work)).await {
+            Ok(Ok(result)) => result,
+            Ok(Err(error)) => {
+                tracing::debug!(ingress = %name, %error, "a status was not taken");
+                StatusWrite::Failed
+            }
+            Err(_) => StatusWrite::Failed,
+        }
+    }
+
+    async fn attempts(&self, name: &ObjectName, work: &Work) -> kube::Result<StatusWrite> {
+        let mut jitter = Jitter::new();
+        for attempt in 0..ATTEMPTS {
+            if !self.term.is_held() {
+                return Ok(StatusWrite::Failed);
+            }
+            match self.attempt(name, work).await {
+                Err(kube::Error::Api(status)) if status.code == 404 => return Ok(StatusWrite::Skipped),
+                Err(kube::Error::Api(status)) if status.code == 409 => {
+                    tokio::time::sleep(jitter.around(PAUSE * (1 << attempt))).await;
+                }
+                ended => return ended,
+            }
+        }
+        Ok(StatusWrite::Conflict)
+    }
+
+    async fn attempt(&self, name: &ObjectName, work: &Work) -> kube::Result<StatusWrite> {
+        let api: Api<networking::Ingress> = Api::namespaced((self.clients)(), &name.namespace);
+        let (body, result) = match work {
+            // Takes out what this manager put in, and nothing else: there is nothing to look at first.
+            Work::Clear => (body(name, None, json!({})), StatusWrite::Cleared),
+            Work::Write(ingress, addresses) => {
+                let now = api.get(&name.name).await?;
+                if !asks_for_the_same_class(ingress, &now) {
+                    return Ok(StatusWrite::Skipped);
+                }
+                if holds(&now, addresses) {
+                    return Ok(StatusWrite::Unchanged);
+                }
+                let status = json!({"loadBalancer": {"ingress": entries(addresses)}});
+                // The version is a condition: an Ingress that leaves us at this moment is not written to.
+                (body(name, now.metadata.resource_version.as_deref(), status), StatusWrite::Written)
+            }
+        };
+        api.patch_status(&name.name, &self.params, &Patch::Apply(body)).await?;
+        Ok(result)
+    }
+}
+
+fn body(name: &ObjectName, version: Option<&str>, status: Value) -> Value {
+    let mut metadata = json!({"name": &*name.name, "namespace": &*name.namespace});
+    if let Some(version) = version {
+        metadata["resourceVersion"] = version.into();
+    }
+    json!({"apiVersion": "networking.k8s.io/v1", "kind": "Ingress", "metadata": metadata, "status": status})
+}
+
+fn entries(addresses: &[Address]) -> Vec<Value> {
+    let entry = |address: &Address| match address {
+        Address::Ip(ip) => json!({"ip": ip.to_string()}),
+        Address::Hostname(name) => json!({"hostname": &**name}),
+    };
+    addresses.iter().map(entry).collect()
+}
+
+fn asks_for_the_same_class(known: &Ingress, now: &networking::Ingress) -> bool {
+    let field = now.spec.as_ref().and_then(|spec| spec.ingress_class_name.as_deref());
+    let annotation = now.metadata.annotations.as_ref().and_then(|all| all.get(CLASS_ANNOTATION)).map(String::as_str);
+    field == known.class.as_deref() && annotation == known.annotations.get(CLASS_ANNOTATION).map(|class| &**class)
+}
+
+/// Whether exactly these addresses stand in the status, in any order.
+fn holds(ingress: &networking::Ingress, addresses: &[Address]) -> bool {
+    let balancer = ingress.status.as_ref().and_then(|status| status.load_balancer.as_ref());
+    let entries = balancer.and_then(|balancer| balancer.ingress.as_ref()).into_iter().flatten();
+    let parsed =
+        entries.flat_map(|entry| [&entry.ip, &entry.hostname].into_iter().flatten().filter(|text| !text.is_empty()));
+    *sorted(parsed.map(|text| crate::report::parse_address(text)).collect()) == *addresses
+}
