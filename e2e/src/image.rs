@@ -27,10 +27,16 @@ impl Image<'_> {
         let parent = self.program.parent().context("a program is in a directory")?;
         let layer = work.join("layer.tar");
         // --dereference: the program may be a link.
-        run(Command::new("tar").args(["--dereference", "--owner=0", "--group=0", "--mtime=@0", "-cf"]).arg(&layer).arg("-C").arg(parent).arg(file))?;
+        run(Command::new("tar")
+            .args(["--dereference", "--owner=0", "--group=0", "--mtime=@0", "-cf"])
+            .arg(&layer)
+            .arg("-C")
+            .arg(parent)
+            .arg(file))?;
         let sum = run(Command::new("sha256sum").arg(&layer))?;
         let digest = sum.split(' ').next().unwrap_or_default();
-        let entrypoint: Vec<String> = std::iter::once(format!("/{file}")).chain(self.arguments.iter().map(ToString::to_string)).collect();
+        let entrypoint: Vec<String> =
+            std::iter::once(format!("/{file}")).chain(self.arguments.iter().map(ToString::to_string)).collect();
         let config = json!({
             "architecture": if cfg!(target_arch = "aarch64") { "arm64" } else { "amd64" },
             "os": "linux",
@@ -40,8 +46,12 @@ impl Image<'_> {
         fs::write(work.join("config.json"), config.to_string())?;
         let manifest = json!([{"Config": "config.json", "RepoTags": [self.name], "Layers": ["layer.tar"]}]);
         fs::write(work.join("manifest.json"), manifest.to_string())?;
-        let archive = work.with_extension("tar");
-        run(Command::new("tar").arg("-cf").arg(&archive).arg("-C").arg(&work).args(["manifest.json", "config.json", "layer.tar"]))?;
+        let archive = PathBuf::from(format!("{}.tar", work.display()));
+        run(Command::new("tar").arg("-cf").arg(&archive).arg("-C").arg(&work).args([
+            "manifest.json",
+            "config.json",
+            "layer.tar",
+        ]))?;
         fs::remove_dir_all(&work)?;
         Ok(archive)
     }
@@ -51,6 +61,12 @@ impl Image<'_> {
 pub(crate) fn run(command: &mut Command) -> Result<String> {
     let output = command.output().with_context(|| format!("{command:?}"))?;
     let said = String::from_utf8_lossy(&output.stderr);
-    ensure!(output.status.success(), "{command:?}: {}: {}{}", output.status, said, String::from_utf8_lossy(&output.stdout));
+    ensure!(
+        output.status.success(),
+        "{command:?}: {}: {}{}",
+        output.status,
+        said,
+        String::from_utf8_lossy(&output.stdout)
+    );
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }

@@ -80,7 +80,9 @@ impl Run {
             let _ = fs::remove_dir_all(&directory);
             fs::create_dir_all(directory.join("logs"))?;
             let owner = match lifetime {
-                Lifetime::Process | Lifetime::Watched => format!("{} {}", std::process::id(), start_time(std::process::id())?),
+                Lifetime::Process | Lifetime::Watched => {
+                    format!("{} {}", std::process::id(), start_time(std::process::id())?)
+                }
                 Lifetime::Kept => "kept".to_owned(),
             };
             fs::write(directory.join("owner"), owner)?;

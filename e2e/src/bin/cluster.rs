@@ -44,7 +44,10 @@ fn up(nodes: u8) -> Result<String> {
         Err(error) => bail!("{error:#}; what it made is removed by `cluster down`"),
     };
     let name = cluster.run().name();
-    Ok(format!("# {name} is up. To use it: eval \"$(cluster env {name})\"; to end it: cluster down {name}\n{}", env(&name)?))
+    Ok(format!(
+        "# {name} is up. To use it: eval \"$(cluster env {name})\"; to end it: cluster down {name}\n{}",
+        env(&name)?
+    ))
 }
 
 fn env(name: &str) -> Result<String> {

@@ -72,7 +72,8 @@ impl Cluster {
         for number in 1..=count {
             nodes.push(Node::create(&run, &network, number)?);
         }
-        let pause = Image { name: PAUSE, program: &kubernetes.program("pod"), arguments: &["pause"] }.write(&directory)?;
+        let pause =
+            Image { name: PAUSE, program: &kubernetes.program("pod"), arguments: &["pause"] }.write(&directory)?;
         let echo = Image { name: ECHO, program: &kubernetes.program("pod"), arguments: &["echo"] }.write(&directory)?;
         let objects = Objects::connect(&kubeconfig)?;
         let cluster = Self { objects, kubernetes, network, nodes, run };
@@ -237,7 +238,9 @@ impl Cluster {
             (all || said.is_some()).then_some(all)
         });
         let nodes = || serde_json::to_string(&self.list("v1", "Node", "")).unwrap_or_default();
-        (ready == Some(true)).then_some(()).with_context(|| format!("nodes are not ready: {}", said.unwrap_or_else(nodes)))
+        (ready == Some(true))
+            .then_some(())
+            .with_context(|| format!("nodes are not ready: {}", said.unwrap_or_else(nodes)))
     }
 }
 

@@ -99,7 +99,8 @@ impl Network {
         thread::scope(|scope| {
             let thread = scope.spawn(move || {
                 let namespace = File::open(path).expect("the namespace is there");
-                move_into_link_name_space(namespace.as_fd(), Some(LinkNameSpaceType::Network)).expect("root may enter it");
+                move_into_link_name_space(namespace.as_fd(), Some(LinkNameSpaceType::Network))
+                    .expect("root may enter it");
                 body()
             });
             match thread.join() {

@@ -48,7 +48,14 @@ impl Node {
     }
 
     /// Starts kubelet and kube-proxy.
-    pub(super) fn start(&self, run: &Run, network: &Network, kubernetes: &Kubernetes, pki: &Pki, server: &str) -> Result<()> {
+    pub(super) fn start(
+        &self,
+        run: &Run,
+        network: &Network,
+        kubernetes: &Kubernetes,
+        pki: &Pki,
+        server: &str,
+    ) -> Result<()> {
         let (name, user) = (&self.name, format!("system:node:{}", self.name));
         pki.server(&format!("{name}-kubelet"), &user, Some("system:nodes"), &[name], &[IpAddr::V4(self.address)])?;
         let kubeconfig = pki.user_kubeconfig(&format!("{name}-node"), &user, Some("system:nodes"), server)?;
@@ -79,9 +86,8 @@ impl Node {
     /// Imports an image's archive. Waits for containerd, which may have started just now.
     pub(super) fn load_image(&self, archive: &Path) -> Result<()> {
         let socket = self.text("containerd.sock");
-        let ready = crate::poll(crate::DEADLINE, || {
-            image::run(Command::new("ctr").args(["-a", &socket, "version"])).ok()
-        });
+        let ready =
+            crate::poll(crate::DEADLINE, || image::run(Command::new("ctr").args(["-a", &socket, "version"])).ok());
         ready.with_context(|| format!("containerd of {} does not answer", self.name))?;
         image::run(Command::new("ctr").args(["-a", &socket, "-n", "k8s.io", "images", "import"]).arg(archive))?;
         Ok(())
