@@ -50,4 +50,5 @@ fn pods_on_two_nodes_answer_through_node_ports_from_outside() {
         cluster.list("v1", "Pod", "shop").iter().map(|pod| pod["spec"]["nodeName"].to_string()).collect();
     assert_eq!(nodes.len(), 2, "one pod on each node");
     assert!(cluster.kubectl(&["logs", "-n", "shop", "deployment/echo"]).is_empty(), "logs can be had");
+    assert_eq!(cluster.helm(&["list", "--all-namespaces", "--output", "json"]).trim(), "[]");
 }

@@ -121,10 +121,11 @@ impl Network {
         ip(&format!("-n {name} link set eth0 up"))?;
         // Nothing is behind it, but kube-proxy and Services want a default route.
         ip(&format!("-n {name} route add default via {}", self.outside()))?;
-        for setting in ["net.ipv4.ip_forward=1", "net.bridge.bridge-nf-call-iptables=1"] {
-            // The second is there only where the module br_netfilter is; without it Services of the own node do not work.
-            execute(self.command(number, "sysctl").args(["-q", "-w", setting]))?;
-        }
+        execute(self.command(number, "sysctl").args(["-q", "-w", "net.ipv4.ip_forward=1"]))?;
+        // There only where the module br_netfilter is loaded: without it a Service does not reach pods of the same node
+        // by way of another address.
+        let bridge = "net.bridge.bridge-nf-call-iptables=1";
+        let _ = execute(self.command(number, "sysctl").args(["-q", "-w", bridge]));
         Ok(())
     }
 
