@@ -16,10 +16,10 @@ FUZZ_SECONDS ?= 60
 # 1: `make demo` tries what it prints, checks the answers and ends.
 DEMO_CHECK ?= 0
 
-.PHONY: help demo test lint bench fuzz check-style
+.PHONY: help demo test e2e lint bench fuzz check-style
 
 help: ## List the targets
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
+	@sed -n 's/^\([a-z0-9]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
 
 demo: ## Serve examples/hello on this machine and say what to try (DEMO_CHECK=1: try it and end)
 	@scripts/setup demo
@@ -30,6 +30,11 @@ test: ## Everything that must pass: format, clippy, tests, docs
 	$(MAKE) --no-print-directory check-style
 	cargo test --locked
 
+e2e: ## Tests against a real Kubernetes made for them, API alone and nodes with pods (needs root)
+	@scripts/setup build e2e
+	cargo build --locked
+	cargo test --locked -p tidegate-e2e
+
 lint: ## What test checks without running tests, and the dependencies (licences, duplicates, sources, advisories)
 	@scripts/setup lint
 	$(MAKE) --no-print-directory check-style
@@ -39,11 +44,11 @@ lint: ## What test checks without running tests, and the dependencies (licences,
 	else echo "advisories: not checked, their database cannot be reached from here"; fi
 
 check-style:
-	@for script in scripts/* .ci/run; do bash -n $$script || exit 1; done
-	@if command -v shellcheck >/dev/null; then shellcheck scripts/* .ci/run; fi
-	cargo fmt --check
-	cargo clippy --all-targets --locked -- -D warnings
-	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --locked
+	@for script in scripts/* .ci/run e2e/cluster/build; do bash -n $$script || exit 1; done
+	@if command -v shellcheck >/dev/null; then shellcheck scripts/* .ci/run e2e/cluster/build; fi
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
 
 bench: ## Measure: cargo benches, then scripts/bench against HAProxy if it is there
 	@scripts/setup build bench

@@ -4,6 +4,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
+/// The version of Helm that `scripts/setup` builds.
+const HELM: &str = "v3.19.5";
+
 /// The directory of etcd, kube-apiserver and so on.
 #[derive(Debug, Clone)]
 pub struct Kubernetes {
@@ -29,5 +32,16 @@ impl Kubernetes {
     /// The path of one of the programs, for example `kubectl`.
     pub fn program(&self, name: &str) -> PathBuf {
         self.directory.join(name)
+    }
+
+    /// Helm, as `scripts/setup e2e` builds it.
+    ///
+    /// # Panics
+    /// When it is not there.
+    pub fn helm(&self) -> PathBuf {
+        let cache = self.directory.parent().expect("the programs are in a cache");
+        let helm = cache.join(format!("helm-{HELM}/helm"));
+        assert!(helm.is_file(), "{} is not there: scripts/setup e2e", helm.display());
+        helm
     }
 }

@@ -1,12 +1,14 @@
-//! A real Kubernetes for tests, and what they need around it: the API server alone ([`ApiServer`]), Tidegate as a
-//! process ([`Tidegate`]), and pods that are threads of the test ([`EchoPod`]).
+//! A real Kubernetes for tests, and what they need around it: the API server alone ([`ApiServer`]) or with nodes and
+//! pods ([`Cluster`]), Tidegate as a process ([`Tidegate`]), and pods that are threads of the test ([`EchoPod`]).
 //!
 //! Everything blocks and panics with what went wrong: it is for tests. Nothing uses a fixed port or name, so suites run
 //! side by side; everything ends with the test, also when that is killed. Needs Linux, root and Go (see
 //! `scripts/setup e2e`).
 
 mod api;
+mod cluster;
 mod echo;
+mod image;
 mod kubernetes;
 mod pki;
 mod run;
@@ -17,7 +19,9 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 pub use api::{ApiServer, Denied, Objects};
+pub use cluster::{Cluster, ECHO};
 pub use echo::{EchoPod, Pods};
+pub use image::Image;
 pub use kubernetes::Kubernetes;
 pub use run::{Lifetime, Run};
 pub use tidegate::{Tidegate, get};

@@ -21,23 +21,38 @@ use rustix::process::{Pid, Signal, kill_process};
 /// How long a run lives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lifetime {
-    /// As long as its owner, this process.
+    /// As long as its owner, this process: the kernel kills all programs with it.
     Process,
+    /// As long as its owner; the watch ends the programs one after the other, each with what it started itself.
+    Watched,
     /// Until it is undone by name: for use by hand.
     Kept,
 }
 
-/// Shell functions that the lines of `undo` use. `end`: kills the process of this id if it started at this time.
+/// Shell functions that the lines of `undo` use.
 const FUNCTIONS: &str = r#"
 started() { [ -r "/proc/$1/stat" ] && sed 's/.*) //' "/proc/$1/stat" 2>/dev/null | cut -d ' ' -f 20; }
+# Kills the process of this id if it started at this time, and waits for its end.
 end() { [ "$(started "$1")" = "$2" ] && kill -KILL "$1" && for i in $(seq 500); do
   case "$(sed 's/.*) //' "/proc/$1/stat" 2>/dev/null)" in ''|Z*) break ;; esac; sleep 0.01; done; }
+unmount_under() { cut -d ' ' -f 2 /proc/mounts | grep "^$1/" | sort -r | while read -r place; do umount -l "$place"; done; }
+shims_of() { grep -lsz "^$1/containerd.sock" /proc/[0-9]*/cmdline | cut -d / -f 3 | while read -r id; do
+  case "$(tr '\0' ' ' <"/proc/$id/cmdline")" in *containerd-shim*) echo "$id" ;; esac; done; }
+# Kills what runs in a node's pods (in the cgroups of this name) and waits until containerd has seen to it.
+end_pods() { for i in $(seq 20); do
+  find /sys/fs/cgroup -path "*/$1/*" -name cgroup.procs -exec cat {} + 2>/dev/null | sort -u | xargs -r kill -KILL 2>/dev/null
+  [ -n "$(shims_of "$2")" ] || break; sleep 0.1; done; }
+end_shims() { for id in $(shims_of "$1"); do kill -KILL "$id"; done; }
+remove_cgroups() { for i in $(seq 20); do
+  find /sys/fs/cgroup -depth -type d \( -path "*/$1" -o -path "*/$1/*" \) -exec rmdir {} + 2>/dev/null
+  [ -n "$(find /sys/fs/cgroup -type d -name "$1" 2>/dev/null)" ] || break; sleep 0.1; done; }
+forget_cni() { grep -ls "$1" /var/lib/cni/results/* 2>/dev/null | xargs -r rm -f; }
 "#;
 
 /// A directory, a number and a range of addresses of its own, with everything that was made in its name.
 #[derive(Debug)]
 pub struct Run {
-    number: u16,
+    number: u8,
     directory: PathBuf,
     lifetime: Lifetime,
     children: Mutex<Vec<(String, Child)>>,
@@ -51,8 +66,8 @@ impl Run {
         let base = base();
         fs::create_dir_all(&base)?;
         remove_leftovers(&base);
-        let first = u16::try_from(std::process::id() % 512)?;
-        for number in (0..512).map(|step| (first + step * 7) % 512) {
+        let [first, ..] = std::process::id().to_le_bytes();
+        for number in (0..=u8::MAX).map(|step| first.wrapping_add(step.wrapping_mul(7))) {
             // That the kernel refuses to add a route twice makes it the lock of the number.
             let range = format!("{}/24", range(number));
             let add = Command::new("ip").args(["route", "add", "local", &range, "dev", "lo"]).output()?;
@@ -65,19 +80,22 @@ impl Run {
             let _ = fs::remove_dir_all(&directory);
             fs::create_dir_all(directory.join("logs"))?;
             let owner = match lifetime {
-                Lifetime::Process => format!("{} {}", std::process::id(), start_time(std::process::id())?),
+                Lifetime::Process | Lifetime::Watched => {
+                    format!("{} {}", std::process::id(), start_time(std::process::id())?)
+                }
                 Lifetime::Kept => "kept".to_owned(),
             };
             fs::write(directory.join("owner"), owner)?;
             let mut run = Self { number, directory, lifetime, children: Mutex::default(), watch: None };
-            run.undo(&format!("rm -rf --one-file-system {}", run.directory.display()))?;
+            // Freed last, when nothing of the number is in use any more.
             run.undo(&format!("ip route del local {range} dev lo"))?;
-            if lifetime == Lifetime::Process {
+            run.undo(&format!("rm -rf --one-file-system {}", run.directory.display()))?;
+            if lifetime != Lifetime::Kept {
                 run.watch = Some(run.start_watch()?);
             }
             return Ok(run);
         }
-        bail!("512 runs are under way")
+        bail!("256 runs are under way")
     }
 
     /// Undoes the kept run of this name, from whichever process.
@@ -85,6 +103,11 @@ impl Run {
         let directory = base().join(name);
         ensure!(directory.join("undo").exists(), "there is no run {name}");
         undo_all(&directory)
+    }
+
+    /// Where the files of the run of this name are.
+    pub fn directory_of(name: &str) -> PathBuf {
+        base().join(name)
     }
 
     /// Names of the runs that are kept.
@@ -101,13 +124,18 @@ impl Run {
         format!("tg{}", self.number)
     }
 
+    /// An address in a network that is outside this machine's own: nodes and what is around them have it.
+    pub(crate) fn node_address(&self, host: u8) -> Ipv4Addr {
+        Ipv4Addr::new(198, 19, self.number, host)
+    }
+
     /// Files of the run; gone at its end.
     pub fn directory(&self) -> &Path {
         &self.directory
     }
 
-    /// An address of this machine that nobody else uses: the run has 254 of them, 198.18.n.1 to 198.18.n.254 or 198.19.n.…
-    /// (benchmark range, RFC 2544), which the API server takes for addresses of pods.
+    /// An address of this machine that nobody else uses: the run has 254 of them, 198.18.n.1 to 198.18.n.254 (benchmark range,
+    /// RFC 2544), which the API server takes for addresses of pods.
     pub fn address(&self, host: u8) -> Ipv4Addr {
         let [a, b, c, _] = range(self.number).octets();
         Ipv4Addr::new(a, b, c, host)
@@ -129,15 +157,18 @@ impl Run {
     /// The same for a command with an environment of its own.
     pub fn spawn_command(&self, name: &str, command: &Command) -> Result<()> {
         let log = OpenOptions::new().create(true).append(true).open(self.log(name))?;
-        let mut wrapped = Command::new("setpriv");
-        match self.lifetime {
-            Lifetime::Process => wrapped.args(["--pdeathsig", "KILL", "--"]),
-            Lifetime::Kept => wrapped.args(["--no-new-privs", "--"]).process_group(0),
+        let mut wrapped = match self.lifetime {
+            Lifetime::Process => {
+                let mut wrapped = Command::new("setpriv");
+                wrapped.args(["--pdeathsig", "KILL", "--"]);
+                wrapped
+            }
+            Lifetime::Watched | Lifetime::Kept => {
+                let mut wrapped = Command::new("env");
+                wrapped.process_group(0);
+                wrapped
+            }
         };
-        if self.lifetime == Lifetime::Kept {
-            wrapped = Command::new("env");
-            wrapped.process_group(0);
-        }
         wrapped.arg(command.get_program()).args(command.get_args());
         for (key, value) in command.get_envs() {
             match value {
@@ -243,9 +274,8 @@ fn base() -> PathBuf {
     std::env::temp_dir().join("tidegate-e2e")
 }
 
-fn range(number: u16) -> Ipv4Addr {
-    let [high, low] = number.to_be_bytes();
-    Ipv4Addr::new(198, 18 + high, low, 0)
+fn range(number: u8) -> Ipv4Addr {
+    Ipv4Addr::new(198, 18, number, 0)
 }
 
 fn pid(child: &Child) -> Result<Pid> {

@@ -150,7 +150,7 @@ impl Deref for ApiServer {
     }
 }
 
-fn url(address: Ipv4Addr) -> String {
+pub(crate) fn url(address: Ipv4Addr) -> String {
     format!("https://{address}:6443")
 }
 
