@@ -31,12 +31,7 @@ impl Plane {
     fn hosts(&self) -> Vec<String> {
         let table = self.table.load();
         let is_served = |host: &&str| table.host(&HostPattern::parse(host).unwrap()).is_some();
-        ["a.example", "b.example", "c.example"]
-            .iter()
-            .copied()
-            .filter(|host| is_served(&host))
-            .map(Into::into)
-            .collect()
+        ["a.example", "b.example", "c.example"].iter().copied().filter(|host| is_served(host)).map(Into::into).collect()
     }
 
     fn metric(&self, series: &str) -> f64 {

@@ -158,7 +158,7 @@ impl Bench {
             Kind::Host | Kind::Certificate => index,
         };
         let other = (index + 1 + self.serial % (self.shape.count - 1)) % self.shape.count;
-        let (name, host) = (format!("app-{index}"), self.shape.host(index));
+        let (name, host) = (format!("app-{index}"), load::host(index));
         match kind {
             Kind::Endpoint => {
                 let offset = (self.serial % 60_000) as u32;
@@ -192,7 +192,7 @@ impl Bench {
             }
             Kind::Certificate => {
                 let index = index % self.shape.with_tls();
-                let host = self.shape.host(index);
+                let host = load::host(index);
                 let made = rcgen::generate_simple_self_signed([host.clone()])?;
                 let patch = json!({
                     "stringData": {"tls.crt": made.cert.pem(), "tls.key": made.signing_key.serialize_pem()},

@@ -32,10 +32,6 @@ pub(crate) struct Shape {
 }
 
 impl Shape {
-    pub(crate) fn host(&self, index: usize) -> String {
-        format!("app-{index}.example")
-    }
-
     /// Applications with a certificate.
     pub(crate) fn with_tls(&self) -> usize {
         self.count.min(WITH_TLS)
@@ -46,6 +42,11 @@ impl Shape {
         let first = u32::from(Ipv4Addr::new(198, 18, 0, 2)) + (index * self.endpoints) as u32;
         (0..self.endpoints as u32).map(|k| Ipv4Addr::from(first + k).to_string()).collect()
     }
+}
+
+/// The host of an application.
+pub(crate) fn host(index: usize) -> String {
+    format!("app-{index}.example")
 }
 
 /// Writes what is not there yet. Slices point to port 1 until a measurement says where its pods are.
@@ -68,9 +69,9 @@ pub(crate) async fn load(client: &Client, shape: &Shape) -> anyhow::Result<()> {
                 create(services, service(index)).await?;
                 create(slices, slice(index, &shape.addresses(index))).await?;
                 if has_tls {
-                    create(secrets, secret(index, &shape.host(index))?).await?;
+                    create(secrets, secret(index, &host(index))?).await?;
                 }
-                create(ingresses, ingress(&format!("app-{index}"), &shape.host(index), index, has_tls)).await
+                create(ingresses, ingress(&format!("app-{index}"), &host(index), index, has_tls)).await
             }
         })
         .buffer_unordered(CONCURRENCY)

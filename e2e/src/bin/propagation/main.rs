@@ -77,7 +77,7 @@ async fn main() -> anyhow::Result<()> {
                 command = vec![std::env::current_exe()?.display().to_string(), "toy".to_owned()];
             }
             let running = Running::start(&command)?;
-            let cold = running.wait_for(&shape.host(shape.count - 1), Duration::from_secs(120)).await?;
+            let cold = running.wait_for(&load::host(shape.count - 1), Duration::from_secs(120)).await?;
             println!(
                 "{label}: {} Ingresses, last route served after {:.2} s, RSS {:.0} MiB (PSS {:.0} MiB), CPU until then {:.2} s",
                 shape.count,

@@ -21,8 +21,8 @@ use serde_json::json;
 
 #[derive(Debug, Default)]
 struct Maps {
-    /// By Ingress: its host, and its paths with their Services.
-    ingresses: HashMap<String, Vec<(String, Vec<(String, String)>)>>,
+    /// By Ingress: its rules.
+    ingresses: HashMap<String, Vec<Rule>>,
     /// By host: its Ingress.
     hosts: HashMap<String, String>,
     /// By Service: the first endpoint of its slice.
@@ -35,6 +35,8 @@ struct Maps {
     secrets: HashMap<String, Arc<CertifiedKey>>,
 }
 
+/// A host, and its paths with their Services.
+type Rule = (String, Vec<(String, String)>);
 type Shared = Arc<RwLock<Maps>>;
 
 pub(crate) async fn run() -> anyhow::Result<()> {
