@@ -1,10 +1,11 @@
 //! Status, the Lease and Events, on a real API server.
 
 use std::sync::LazyLock;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use tidegate_e2e::{ApiServer, EchoPod, Pods, Tidegate, eventually};
+use tokio::time::Instant;
 
 static API: LazyLock<ApiServer> = LazyLock::new(ApiServer::start);
 
