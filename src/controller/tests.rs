@@ -208,7 +208,7 @@ async fn propagation_counts_changes_with_an_effect_only() {
     controller.take(events([ingress("a", "/new"), slice("nobody", 3), service("nobody")]));
     assert_eq!(plane.propagated("Ingress"), 1.0);
     assert_eq!((plane.propagated("EndpointSlice"), plane.propagated("Service")), (1.0, 0.0), "nobody routes there");
-    assert_eq!(plane.metric("tidegate_changes_total{kind=\"endpointslice\"}"), 4.0);
+    assert_eq!(plane.metric("tidegate_changes_total{kind=\"EndpointSlice\"}"), 4.0);
 }
 
 #[tokio::test(start_paused = true)]
@@ -232,7 +232,7 @@ async fn a_lone_change_is_not_delayed_and_a_flood_is_one_batch() {
     settle().await;
     assert_eq!(plane.metric("tidegate_table_builds_total{scope=\"units\"}"), 1.0);
     assert_eq!(plane.propagated("Ingress"), 1.0);
-    assert_eq!(plane.metric("tidegate_propagation_seconds_sum{kind=\"ingress\"}"), 0.0);
+    assert_eq!(plane.metric("tidegate_propagation_seconds_sum{kind=\"Ingress\"}"), 0.0);
 
     for round in 0..500 {
         source.try_send(Event::change(ingress("a", &format!("/flood{round}")))).unwrap();
