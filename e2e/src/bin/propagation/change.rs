@@ -162,7 +162,7 @@ impl Bench {
         match kind {
             Kind::Endpoint => {
                 let offset = (self.serial % 60_000) as u32;
-                let address = Ipv4Addr::from(u32::from(Ipv4Addr::new(198, 19, 0, 2)) + offset).to_string();
+                let address = Ipv4Addr::from(u32::from(Ipv4Addr::new(100, 65, 0, 2)) + offset).to_string();
                 let patch = json!({
                     "endpoints": [{"addresses": [address], "conditions": {"ready": true}}],
                     "ports": [{"name": "http", "port": self.port, "protocol": "TCP"}],

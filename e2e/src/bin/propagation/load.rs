@@ -39,7 +39,7 @@ impl Shape {
 
     /// The addresses of an application's pods: no two applications share one.
     pub(crate) fn addresses(&self, index: usize) -> Vec<String> {
-        let first = u32::from(Ipv4Addr::new(198, 18, 0, 2)) + (index * self.endpoints) as u32;
+        let first = u32::from(Ipv4Addr::new(100, 64, 0, 2)) + (index * self.endpoints) as u32;
         (0..self.endpoints as u32).map(|k| Ipv4Addr::from(first + k).to_string()).collect()
     }
 }

@@ -1,10 +1,13 @@
-//! Every pod there is: one listener that answers on every address of 198.18.0.0/15 with the address it was asked at.
+//! Every pod there is: one listener that answers on every address of 100.64.0.0/15 with the address it was asked at.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::process::Command;
 
 use anyhow::Context as _;
+
+/// Where all pods are.
+const RANGE: &str = "100.64.0.1/15";
 
 /// The pods.
 pub(crate) struct Pods {
@@ -15,8 +18,8 @@ pub(crate) struct Pods {
 impl Pods {
     /// Makes the range of addresses local and listens on all of them.
     pub(crate) fn start() -> anyhow::Result<Self> {
-        // Benchmarking addresses (RFC 2544); fails when they are there already.
-        let _ = Command::new("ip").args(["address", "add", "198.18.0.1/15", "dev", "lo"]).output();
+        // Shared addresses (RFC 6598), which no test uses; fails when they are there already.
+        let _ = Command::new("ip").args(["address", "add", RANGE, "dev", "lo"]).output();
         let listener = TcpListener::bind(("0.0.0.0", 0)).context("cannot listen for the pods")?;
         let port = listener.local_addr()?.port();
         std::thread::spawn(move || {
@@ -25,6 +28,12 @@ impl Pods {
             }
         });
         Ok(Self { port })
+    }
+}
+
+impl Drop for Pods {
+    fn drop(&mut self) {
+        let _ = Command::new("ip").args(["address", "delete", RANGE, "dev", "lo"]).output();
     }
 }
 
