@@ -25,12 +25,14 @@ demo: ## Serve examples/hello on this machine and say what to try (DEMO_CHECK=1:
 	@scripts/setup demo
 	@DEMO_CHECK=$(DEMO_CHECK) scripts/demo
 
-test: ## Everything that must pass: format, clippy, tests, docs
-	@scripts/setup build
+test: ## Everything that must pass: format, clippy, chart, all tests (as root also those on a real Kubernetes), docs
+	@scripts/setup build chart
 	$(MAKE) --no-print-directory check-style
-	cargo test --locked
+	scripts/chart check
+	@if [ "$$(id -u)" -eq 0 ]; then scripts/setup e2e; else echo "tests on a real Kubernetes: not run, they need root"; fi
+	cargo test --locked --workspace $$([ "$$(id -u)" -eq 0 ] || echo --exclude tidegate-e2e)
 
-e2e: ## Tests against a real Kubernetes made for them, API alone and nodes with pods (needs root)
+e2e: ## Only the tests on a real Kubernetes made for them, API alone and nodes with pods (needs root)
 	@scripts/setup build e2e
 	cargo build --locked
 	cargo test --locked -p tidegate-e2e
