@@ -6,10 +6,12 @@
 //! `scripts/setup e2e`).
 
 mod api;
+mod client;
 mod cluster;
 mod echo;
 mod image;
 mod kubernetes;
+mod load;
 mod pki;
 mod run;
 mod tidegate;
@@ -19,10 +21,12 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 pub use api::{ApiServer, Denied, Objects};
+pub use client::{Answer, Certificate, Connection, Request};
 pub use cluster::{Cluster, ECHO};
 pub use echo::{EchoPod, Pods};
 pub use image::Image;
 pub use kubernetes::Kubernetes;
+pub use load::{Load, LoadResult};
 pub use run::{Lifetime, Run};
 pub use tidegate::{Tidegate, get};
 
