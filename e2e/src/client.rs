@@ -14,8 +14,8 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, ClientConnection, DigitallySignedStruct, RootCertStore, SignatureScheme, StreamOwned};
 use serde_json::{Value, json};
 
-/// Longest wait for anything of a connection.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// Longest wait for anything of a connection: some tests stop the server for a while.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A request: nothing is added to it but `content-length` where there is a body.
 #[derive(Debug, Clone)]

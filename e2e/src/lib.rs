@@ -14,6 +14,7 @@ mod kubernetes;
 mod load;
 mod pki;
 mod run;
+mod sites;
 mod tidegate;
 
 use std::time::Duration;
@@ -28,6 +29,7 @@ pub use image::Image;
 pub use kubernetes::Kubernetes;
 pub use load::{Load, LoadResult};
 pub use run::{Lifetime, Run};
+pub use sites::{class, ingress, tls_ingress};
 pub use tidegate::{Tidegate, get};
 
 /// Longest wait for anything, unless said otherwise. 60 s: the machine may be busy with other suites.

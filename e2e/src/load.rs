@@ -6,6 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use crate::{Connection, Request, eventually};
 
 /// Between two requests of a client: the load is to be steady, not heavy, as the machine does other things too.
@@ -26,6 +28,7 @@ pub struct Load {
 struct Tally {
     good: AtomicU64,
     bad: AtomicU64,
+    slowest: AtomicU64,
     failures: Mutex<Vec<String>>,
 }
 
@@ -36,6 +39,8 @@ pub struct LoadResult {
     pub good: u64,
     /// All others, also those without an answer.
     pub bad: u64,
+    /// Longest time that one took, with its connection.
+    pub slowest: Duration,
     /// What happened to the first of the bad ones.
     pub failures: Vec<String>,
 }
@@ -76,6 +81,7 @@ impl Load {
         LoadResult {
             good: self.tally.good.load(Ordering::Relaxed),
             bad: self.tally.bad.load(Ordering::Relaxed),
+            slowest: Duration::from_micros(self.tally.slowest.load(Ordering::Relaxed)),
             failures: self.tally.failures.lock().unwrap_or_else(PoisonError::into_inner).clone(),
         }
     }
@@ -85,10 +91,11 @@ impl Load {
     /// # Panics
     /// When one has, with what happened.
     #[track_caller]
-    pub fn stop_without_failure(self) -> u64 {
-        let LoadResult { good, bad, failures } = self.stop();
-        assert!(bad == 0, "{bad} of {} requests failed: {failures:#?}", good + bad);
-        good
+    pub fn stop_without_failure(self) -> LoadResult {
+        let result = self.stop();
+        let LoadResult { good, bad, failures, .. } = &result;
+        assert!(*bad == 0, "{bad} of {} requests failed: {failures:#?}", good + bad);
+        result
     }
 }
 
@@ -103,7 +110,11 @@ impl Client {
     fn run(self, address: SocketAddr, host: &str, path: &str, stop: &AtomicBool, tally: &Tally) {
         let mut kept = None;
         while !stop.load(Ordering::Acquire) {
-            match self.request(address, host, path, &mut kept) {
+            let started = Instant::now();
+            let outcome = self.request(address, host, path, &mut kept);
+            let took = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
+            tally.slowest.fetch_max(took, Ordering::Relaxed);
+            match outcome {
                 Ok(()) => tally.good.fetch_add(1, Ordering::Relaxed),
                 Err(failure) => {
                     kept = None;

@@ -16,7 +16,7 @@ use serde_json::json;
 use crate::kubernetes::Kubernetes;
 use crate::pki::Pki;
 use crate::run::{Lifetime, Run};
-use crate::{DEADLINE, poll};
+use crate::{DEADLINE, Request, poll};
 
 pub use audit::Denied;
 pub use objects::Objects;
@@ -135,6 +135,25 @@ impl ApiServer {
     /// Lets a paused API server go on.
     pub fn resume(&self) {
         self.run.signal("kube-apiserver", Signal::CONT).expect("it runs");
+    }
+
+    /// Makes etcd forget everything but the present: whoever asks for what happened before is told that it is gone.
+    ///
+    /// # Panics
+    /// When etcd does not do it.
+    pub fn compact(&self) {
+        let address = (self.run.address(1), 2379).into();
+        let host = format!("{}:2379", self.run.address(1));
+        let ask = |path: &str, body: &serde_json::Value| {
+            let body = body.to_string();
+            let request = Request { method: "POST", host: &host, path, fields: &[], body: &body };
+            let answer = request.send(address).expect("etcd answers");
+            assert_eq!(answer.status, 200, "{}", answer.body);
+            answer.echo()
+        };
+        let answer = ask("/v3/kv/range", &json!({"key": "AA=="}));
+        let revision = answer["header"]["revision"].as_str().expect("etcd tells its revision").to_owned();
+        ask("/v3/kv/compaction", &json!({"revision": revision, "physical": true}));
     }
 
     fn wait_until_ready(&self) -> Result<()> {
