@@ -21,7 +21,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-pub use api::{ApiServer, Denied, Objects};
+pub use api::{ApiServer, Audited, Objects};
 pub use client::{Answer, Certificate, Connection, Request};
 pub use cluster::{Cluster, ECHO};
 pub use echo::{EchoPod, Pods};

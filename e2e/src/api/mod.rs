@@ -18,7 +18,7 @@ use crate::pki::Pki;
 use crate::run::{Lifetime, Run};
 use crate::{DEADLINE, Request, poll};
 
-pub use audit::Denied;
+pub use audit::Audited;
 pub use objects::Objects;
 
 /// First address of a run that pods may have; those below are for servers.
@@ -104,8 +104,13 @@ impl ApiServer {
     }
 
     /// Requests that RBAC refused, in the order they came.
-    pub fn denied(&self) -> Vec<Denied> {
+    pub fn denied(&self) -> Vec<Audited> {
         audit::denied(&self.run.directory().join("audit.log"))
+    }
+
+    /// All requests of a user, refused or not, those that are under way too: `system:serviceaccount:NAMESPACE:NAME`.
+    pub fn requests_of(&self, user: &str) -> Vec<Audited> {
+        audit::of_user(&self.run.directory().join("audit.log"), user)
     }
 
     /// Ends the API server as a crash would; etcd keeps the objects.
