@@ -6,24 +6,30 @@
 //! `scripts/setup e2e`).
 
 mod api;
+mod client;
 mod cluster;
 mod echo;
 mod image;
 mod kubernetes;
+mod load;
 mod pki;
 mod run;
+mod sites;
 mod tidegate;
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-pub use api::{ApiServer, Denied, Objects};
+pub use api::{ApiServer, Audited, Objects};
+pub use client::{Answer, Certificate, Connection, Request};
 pub use cluster::{Cluster, ECHO};
 pub use echo::{EchoPod, Pods};
 pub use image::Image;
 pub use kubernetes::Kubernetes;
+pub use load::{Load, LoadResult};
 pub use run::{Lifetime, Run};
+pub use sites::{class, ingress, tls_ingress};
 pub use tidegate::{Tidegate, get};
 
 /// Longest wait for anything, unless said otherwise. 60 s: the machine may be busy with other suites.

@@ -151,8 +151,22 @@ impl Tidegate {
 
     /// What Kubernetes does first: SIGTERM, which begins the drain.
     pub fn terminate(&self) {
+        self.signal(Signal::TERM);
+    }
+
+    /// Stops it without ending it: it sees and answers nothing until [`resume`](Self::resume).
+    pub fn pause(&self) {
+        self.signal(Signal::STOP);
+    }
+
+    /// Lets it go on.
+    pub fn resume(&self) {
+        self.signal(Signal::CONT);
+    }
+
+    fn signal(&self, signal: Signal) {
         let id = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw).expect("a process id");
-        kill_process(id, Signal::TERM).expect("it runs");
+        kill_process(id, signal).expect("it runs");
     }
 
     /// Waits for its end; whether that was a success.

@@ -1,13 +1,13 @@
-//! What the API server's audit log says of refusals.
+//! What the API server's audit log says.
 
 use std::fs;
 use std::path::Path;
 
 use serde_json::Value;
 
-/// A request that authorisation refused.
+/// A request, as the audit log has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Denied {
+pub struct Audited {
     /// Who asked: `system:serviceaccount:NAMESPACE:NAME` or the user's name.
     pub user: String,
     /// get, list, watch, create, update, patch, delete, …
@@ -20,17 +20,24 @@ pub struct Denied {
     pub name: String,
 }
 
-pub(super) fn denied(log: &Path) -> Vec<Denied> {
-    let text = fs::read_to_string(log).unwrap_or_default();
-    // The last line may be half written.
-    let events = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-    events
-        .filter(|event| event["annotations"]["authorization.k8s.io/decision"] == "forbid")
-        .map(|event| read(&event))
-        .collect()
+/// Requests that authorisation refused.
+pub(super) fn denied(log: &Path) -> Vec<Audited> {
+    events(log).filter(|event| event["annotations"]["authorization.k8s.io/decision"] == "forbid").map(read).collect()
 }
 
-fn read(event: &Value) -> Denied {
+/// All requests of a user.
+pub(super) fn of_user(log: &Path, user: &str) -> Vec<Audited> {
+    events(log).map(read).filter(|request| request.user == user).collect()
+}
+
+fn events(log: &Path) -> impl Iterator<Item = Value> {
+    let text = fs::read_to_string(log).unwrap_or_default();
+    // The last line may be half written.
+    let events: Vec<Value> = text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+    events.into_iter()
+}
+
+fn read(event: Value) -> Audited {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let object = &event["objectRef"];
     let mut resource = text(&object["resource"]);
@@ -40,7 +47,7 @@ fn read(event: &Value) -> Denied {
     if resource.is_empty() {
         resource = text(&event["requestURI"]);
     }
-    Denied {
+    Audited {
         user: text(&event["user"]["username"]),
         verb: text(&event["verb"]),
         resource,

@@ -16,9 +16,9 @@ use serde_json::json;
 use crate::kubernetes::Kubernetes;
 use crate::pki::Pki;
 use crate::run::{Lifetime, Run};
-use crate::{DEADLINE, poll};
+use crate::{DEADLINE, Request, poll};
 
-pub use audit::Denied;
+pub use audit::Audited;
 pub use objects::Objects;
 
 /// First address of a run that pods may have; those below are for servers.
@@ -104,8 +104,13 @@ impl ApiServer {
     }
 
     /// Requests that RBAC refused, in the order they came.
-    pub fn denied(&self) -> Vec<Denied> {
+    pub fn denied(&self) -> Vec<Audited> {
         audit::denied(&self.run.directory().join("audit.log"))
+    }
+
+    /// All requests of a user, refused or not, those that are under way too: `system:serviceaccount:NAMESPACE:NAME`.
+    pub fn requests_of(&self, user: &str) -> Vec<Audited> {
+        audit::of_user(&self.run.directory().join("audit.log"), user)
     }
 
     /// Ends the API server as a crash would; etcd keeps the objects.
@@ -135,6 +140,25 @@ impl ApiServer {
     /// Lets a paused API server go on.
     pub fn resume(&self) {
         self.run.signal("kube-apiserver", Signal::CONT).expect("it runs");
+    }
+
+    /// Makes etcd forget everything but the present: whoever asks for what happened before is told that it is gone.
+    ///
+    /// # Panics
+    /// When etcd does not do it.
+    pub fn compact(&self) {
+        let address = (self.run.address(1), 2379).into();
+        let host = format!("{}:2379", self.run.address(1));
+        let ask = |path: &str, body: &serde_json::Value| {
+            let body = body.to_string();
+            let request = Request { method: "POST", host: &host, path, fields: &[], body: &body };
+            let answer = request.send(address).expect("etcd answers");
+            assert_eq!(answer.status, 200, "{}", answer.body);
+            answer.echo()
+        };
+        let answer = ask("/v3/kv/range", &json!({"key": "AA=="}));
+        let revision = answer["header"]["revision"].as_str().expect("etcd tells its revision").to_owned();
+        ask("/v3/kv/compaction", &json!({"revision": revision, "physical": true}));
     }
 
     fn wait_until_ready(&self) -> Result<()> {

@@ -114,6 +114,38 @@ impl Objects {
         }
     }
 
+    /// Does what the controllers of namespaces do for a deleted one: deletes the objects in it of the kinds that matter
+    /// here, one by one, then the namespace itself.
+    #[track_caller]
+    pub fn delete_namespace(&self, name: &str) {
+        let kinds = [
+            ("discovery.k8s.io/v1", "EndpointSlice"),
+            ("v1", "Service"),
+            ("v1", "Secret"),
+            ("networking.k8s.io/v1", "Ingress"),
+        ];
+        for (api_version, kind) in kinds {
+            for mut object in self.list(api_version, kind, name) {
+                // Lists do not repeat the kind in each object.
+                object["apiVersion"] = api_version.into();
+                object["kind"] = kind.into();
+                self.delete(&object.to_string());
+            }
+        }
+        let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}});
+        self.delete(&namespace.to_string());
+        let mut namespace = namespace;
+        namespace["spec"] = json!({"finalizers": []});
+        let body = namespace.to_string().into_bytes();
+        let request = http::Request::put(format!("/api/v1/namespaces/{name}/finalize"))
+            .header("content-type", "application/json")
+            .body(body)
+            .expect("a request");
+        let client = self.client.clone();
+        block_on(async move { Ok(client.request_text(request).await?) }).expect("the namespace is finalized");
+        self.known.namespaces.lock().unwrap_or_else(PoisonError::into_inner).remove(name);
+    }
+
     /// One object, if it is there: `get("networking.k8s.io/v1", "Ingress", "default", "web")`. The namespace of
     /// cluster-wide kinds is empty.
     #[track_caller]

@@ -1,0 +1,222 @@
+//! The API server is away for a while under load, and Tidegate is restarted while it is.
+//!
+//! `TIDEGATE_OUTAGE_SECONDS=120` makes the outage as long as the promise in docs/api-outages.md.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use tidegate_e2e::{ApiServer, Certificate, EchoPod, Load, Pods, Tidegate, class, eventually, ingress, tls_ingress};
+use tokio::time::Instant;
+
+const CONTROLLER: &str = "tidegate.dev/ingress-controller";
+
+/// How long the API server is away.
+fn outage() -> Duration {
+    let seconds = std::env::var("TIDEGATE_OUTAGE_SECONDS").ok();
+    Duration::from_secs(seconds.map_or(8, |seconds| seconds.parse().expect("a number of seconds")))
+}
+
+/// A shop with a plain host and one with TLS.
+struct Shop {
+    api: ApiServer,
+    certificate: Certificate,
+    pod: EchoPod,
+}
+
+impl Shop {
+    fn open() -> Self {
+        let api = ApiServer::start();
+        let pod = EchoPod::start(&api, "shop", "web");
+        let certificate = Certificate::new(&["tls.example"]);
+        api.apply(&Pods { namespace: "shop", service: "web", pods: &[&pod] }.yaml());
+        api.apply_all(vec![
+            class("tidegate", CONTROLLER),
+            certificate.secret("shop", "tls"),
+            tls_ingress("shop", "tls", "tidegate", "tls.example", "tls"),
+            ingress("shop", "plain", "tidegate", "plain.example"),
+        ]);
+        Self { api, certificate, pod }
+    }
+
+    fn follow(&self, options: &[&str]) -> Tidegate {
+        Tidegate::start(
+            &[
+                &["--kubeconfig", self.api.kubeconfig().to_str().unwrap(), "--ssl-redirect", "false"],
+                &["--publish-address", "192.0.2.1", "--lease", "shop/tidegate"],
+                options,
+            ]
+            .concat(),
+            &[],
+        )
+    }
+
+    fn load(&self, server: &Tidegate) -> Load {
+        Load::start(server.http, Some(server.https), &[("tls.example", "/"), ("plain.example", "/shop")])
+    }
+
+    /// Changes of every kind, and how long it took until the last of them was seen.
+    fn changes_arrive(&mut self, server: &Tidegate) -> Duration {
+        let started = Instant::now();
+        let (api, pod) = (&self.api, EchoPod::start(&self.api, "shop", "web"));
+        self.certificate = Certificate::new(&["tls.example"]);
+        api.apply_all(vec![ingress("shop", "new", "tidegate", "new.example"), self.certificate.secret("shop", "tls")]);
+        api.apply(&Pods { namespace: "shop", service: "web", pods: &[&pod] }.yaml());
+        answers(server, "new.example", 200);
+        eventually("the new certificate is shown", || {
+            self.certificate.is_shown(server.https, "tls.example").then_some(())
+        });
+        eventually("the new pod answers", || {
+            let (_, body) = server.get("new.example", "/")?;
+            body.contains(pod.name()).then_some(())
+        });
+        let took = started.elapsed();
+        self.pod = pod;
+        took
+    }
+}
+
+#[track_caller]
+fn answers(server: &Tidegate, host: &str, status: u16) {
+    eventually(&format!("{host} answers {status}"), || server.get(host, "/").filter(|(found, _)| *found == status));
+}
+
+#[track_caller]
+fn is_disconnected(server: &Tidegate) {
+    eventually("the loss is noticed", || (server.metric("tidegate_watch_connected", "") == 0.0).then_some(()));
+}
+
+/// Tells what was measured; shown with `--nocapture`.
+fn tell(what: &str) {
+    use std::io::Write as _;
+    let _ = writeln!(std::io::stderr(), "{what}");
+}
+
+#[test]
+fn rule_73_f01_no_request_fails_while_the_api_server_is_away_and_changes_arrive_after_its_return() {
+    let mut shop = Shop::open();
+    let server = shop.follow(&[]);
+    server.wait_until_ready();
+    answers(&server, "plain.example", 200);
+    let load = shop.load(&server);
+    let processor = || server.metric("process_cpu_seconds_total", "");
+    shop.api.kill();
+    let (started, used) = (Instant::now(), processor());
+    is_disconnected(&server);
+    while started.elapsed() < outage() {
+        load.goes_on(20);
+    }
+    assert!(server.is_ready(), "{}", server.log());
+    let age = server.metric("tidegate_config_age_seconds", "");
+    assert!(age >= outage().as_secs_f64() - 2.0, "the age is {age}");
+    let used = processor() - used;
+    shop.api.start_again();
+    let took = shop.changes_arrive(&server);
+    eventually("everything is followed again", || {
+        (server.metric("tidegate_config_age_seconds", "") == 0.0).then_some(())
+    });
+    let result = load.stop_without_failure();
+    tell(&format!(
+        "{:?} without the API server: {} requests, none failed, slowest {:?}, {used:.2} s of CPU; changes after its return took {took:?}",
+        outage(),
+        result.good,
+        result.slowest,
+    ));
+    assert!(took < Duration::from_secs(35), "changes took {took:?}");
+}
+
+/// A directory that goes with the test.
+struct Directory(PathBuf);
+
+impl Directory {
+    fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("tidegate-{name}-{}", std::process::id()));
+        std::fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+
+    fn file(&self) -> PathBuf {
+        self.0.join("snapshot")
+    }
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// Waits until the snapshot file holds all there is: it was written after this was asked.
+fn is_saved(server: &Tidegate) {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs_f64();
+    eventually("the snapshot file is written", || {
+        (server.metric("tidegate_snapshot_written_timestamp_seconds", "") >= now - 1.0).then_some(())
+    });
+}
+
+fn follow_with_file(shop: &Shop, file: &Path) -> Tidegate {
+    shop.follow(&["--snapshot-file", file.to_str().unwrap()])
+}
+
+#[test]
+fn f03_a_restart_during_the_outage_serves_from_the_snapshot() {
+    let directory = Directory::new("outage");
+    let mut shop = Shop::open();
+    let first = follow_with_file(&shop, &directory.file());
+    first.wait_until_ready();
+    shop.api.apply_all(vec![ingress("shop", "gone", "tidegate", "gone.example")]);
+    answers(&first, "gone.example", 200);
+    is_saved(&first);
+    // What is deleted now only the API server knows.
+    first.kill();
+    shop.api.delete(&ingress("shop", "gone", "tidegate", "gone.example").to_string());
+    shop.api.kill();
+
+    let started = Instant::now();
+    let second = follow_with_file(&shop, &directory.file());
+    answers(&second, "plain.example", 200);
+    let took = started.elapsed();
+    assert!(second.is_ready(), "{}", second.log());
+    let (_, ready) = second.admin("/readyz").unwrap();
+    assert!(ready.contains("snapshot"), "{ready}");
+    assert_eq!(second.metric("tidegate_snapshot_in_use", ""), 1.0);
+    assert!(shop.certificate.is_shown(second.https, "tls.example"));
+    answers(&second, "gone.example", 200);
+
+    let load = shop.load(&second);
+    shop.api.start_again();
+    answers(&second, "gone.example", 404);
+    eventually("the snapshot is not in use any more", || {
+        (second.metric("tidegate_snapshot_in_use", "") == 0.0).then_some(())
+    });
+    shop.changes_arrive(&second);
+    load.stop_without_failure();
+    tell(&format!("the first answer {took:?} after the start of a process without an API server"));
+    // One second is promised of a release build on a machine that has nothing else to do.
+    assert!(took < Duration::from_secs(4), "the first answer took {took:?}");
+}
+
+#[test]
+fn f04_a_damaged_snapshot_is_not_used_and_the_start_waits_for_the_api_server() {
+    let directory = Directory::new("damaged");
+    let mut shop = Shop::open();
+    let first = follow_with_file(&shop, &directory.file());
+    first.wait_until_ready();
+    is_saved(&first);
+    first.kill();
+    let mut bytes = std::fs::read(directory.file()).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 0x55;
+    std::fs::write(directory.file(), bytes).unwrap();
+    shop.api.kill();
+    let second = follow_with_file(&shop, &directory.file());
+    eventually("the API server is asked for", || {
+        (second.metric("tidegate_watch_errors_total", "") >= 5.0).then_some(())
+    });
+    assert!(!second.is_ready());
+    assert_eq!(second.metric("tidegate_snapshot_rejected_total", "reason=\"corrupt\""), 1.0);
+    assert_eq!(second.metric("tidegate_snapshot_in_use", ""), 0.0);
+    shop.api.start_again();
+    second.wait_until_ready();
+    answers(&second, "plain.example", 200);
+    shop.changes_arrive(&second);
+}

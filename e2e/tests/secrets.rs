@@ -1,0 +1,246 @@
+//! The three ways of reading Secrets, and a controller without any ClusterRole, each with the rights and the options that
+//! the chart renders for it: TLS works, a new certificate is there at once, and the API server refuses nothing.
+
+use std::path::Path;
+use std::process::Command;
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tidegate_e2e::{
+    ApiServer, Audited, Certificate, Connection, EchoPod, Kubernetes, Pods, Request, Tidegate, eventually, ingress,
+    tls_ingress,
+};
+use tokio::time::Instant;
+
+static API: LazyLock<ApiServer> = LazyLock::new(ApiServer::start);
+
+/// Templates that make up the rights.
+const RIGHTS: [&str; 3] = ["templates/rbac.yaml", "templates/serviceaccount.yaml", "templates/ingressclass.yaml"];
+
+/// Options of the pod that a process of this machine cannot have.
+const OF_THE_POD: [&str; 7] =
+    ["--http", "--https", "--admin", "--health", "--snapshot-file", "--access-log", "--log-format"];
+
+/// A release of the chart in a namespace of its name, as a process that has the token of its ServiceAccount.
+struct Release {
+    name: &'static str,
+    server: Tidegate,
+}
+
+impl Release {
+    fn install(name: &'static str, values: Value) -> Self {
+        let mut values = values;
+        values["ingressClass"]["name"] = name.into();
+        values["ingressClass"]["controllerName"] = format!("secrets.example/{name}").into();
+        values["status"] = json!({"publishAddresses": ["192.0.2.5"]});
+        let has_class = values["ingressClass"]["create"] != false;
+        let rights = RIGHTS.iter().filter(|template| has_class || !template.contains("ingressclass"));
+        for template in rights {
+            API.apply(&helm(name, &values, template));
+        }
+        let account = format!("system:serviceaccount:{name}:tidegate");
+        let kubeconfig = API.service_account_kubeconfig(name, "tidegate");
+        let workload = helm(name, &values, "templates/workload.yaml");
+        let mut options: Vec<&str> = workload
+            .lines()
+            .filter_map(|line| line.trim().strip_prefix("- "))
+            .filter(|word| word.starts_with("--"))
+            .filter(|word| !OF_THE_POD.contains(&word.split('=').next().unwrap_or_default()))
+            .collect();
+        assert!(options.iter().any(|option| option.starts_with("--secret-access=")), "{workload}");
+        options.extend(["--kubeconfig", kubeconfig.to_str().unwrap()]);
+        let server = Tidegate::start(&options, &[("POD_NAME", name), ("POD_NAMESPACE", name)]);
+        server.wait_until_ready();
+        let asked = API.requests_of(&account);
+        assert!(!asked.is_empty(), "the API server does not know {account}");
+        Self { name, server }
+    }
+
+    /// A host with TLS in a namespace: its Service, Secret and Ingress; what it waits for is that the host is served.
+    fn site(&self, namespace: &str, host: &str, secret: &str) -> Site {
+        let pod = EchoPod::start(&API, namespace, "web");
+        let certificate = Certificate::new(&[host]);
+        API.apply(&Pods { namespace, service: "web", pods: &[&pod] }.yaml());
+        API.apply_all(vec![
+            certificate.secret(namespace, secret),
+            tls_ingress(namespace, secret, self.name, host, secret),
+        ]);
+        eventually("the host is served", || {
+            let answer = Request::get(host, "/").send_tls(self.server.https).ok()?;
+            (answer.status == 200).then_some(())
+        });
+        Site { namespace: namespace.into(), host: host.into(), secret: secret.into(), certificate, _pod: pod }
+    }
+
+    #[track_caller]
+    fn shows(&self, site: &Site) {
+        eventually(&format!("{} shows its certificate", site.host), || {
+            site.certificate.is_shown(self.server.https, &site.host).then_some(())
+        });
+    }
+
+    /// Replaces the certificate a few times: how long until a new handshake shows it, the second best of three, because
+    /// others use the machine too. A connection that is open stays so.
+    #[track_caller]
+    fn rotates(&self, site: &mut Site) {
+        let mut open = Connection::tls(self.server.https, &site.host).unwrap();
+        let mut took: Vec<Duration> = (0..3)
+            .map(|_| {
+                site.certificate = Certificate::new(&[site.host.as_str()]);
+                API.apply_all(vec![site.certificate.secret(&site.namespace, &site.secret)]);
+                let written = Instant::now();
+                self.shows(site);
+                written.elapsed()
+            })
+            .collect();
+        took.sort();
+        assert!(took[1] < Duration::from_secs(1), "{took:?}");
+        assert_eq!(open.send(&Request::get(&site.host, "/")).unwrap().status, 200);
+    }
+
+    /// Everything that is written back was written: the status, and an Event about something that is wrong.
+    fn reports(&self, site: &Site) {
+        let mut broken = ingress(&site.namespace, "broken", self.name, &format!("broken.{}", site.host));
+        broken["spec"]["rules"][0]["http"]["paths"][0]["backend"]["service"]["name"] = "absent".into();
+        API.apply_all(vec![broken]);
+        eventually("the status is written", || {
+            let object = API.get("networking.k8s.io/v1", "Ingress", &site.namespace, &site.secret)?;
+            (object["status"]["loadBalancer"]["ingress"][0]["ip"] == "192.0.2.5").then_some(())
+        });
+        eventually("an Event is written", || {
+            let events = API.list("events.k8s.io/v1", "Event", &site.namespace);
+            events.iter().any(|event| event["regarding"]["name"] == "broken").then_some(())
+        });
+    }
+
+    /// Ends in order, which is when the Lease is given back.
+    fn end(self) -> Account {
+        self.server.terminate();
+        assert!(self.server.join(), "it does not end in order");
+        Account(format!("system:serviceaccount:{}:tidegate", self.name))
+    }
+
+    fn account(&self) -> Account {
+        Account(format!("system:serviceaccount:{}:tidegate", self.name))
+    }
+}
+
+struct Account(String);
+
+impl Account {
+    fn denied(&self) -> Vec<Audited> {
+        API.denied().into_iter().filter(|request| request.user == self.0).collect()
+    }
+
+    /// Namespace and name of every request for Secrets.
+    fn secrets(&self) -> Vec<(String, String)> {
+        let requests = API.requests_of(&self.0).into_iter().filter(|request| request.resource == "secrets");
+        let mut found: Vec<_> = requests.map(|request| (request.namespace, request.name)).collect();
+        found.sort();
+        found.dedup();
+        found
+    }
+}
+
+struct Site {
+    namespace: String,
+    host: String,
+    secret: String,
+    certificate: Certificate,
+    _pod: EchoPod,
+}
+
+/// What a template of the chart renders to.
+fn helm(release: &str, values: &Value, template: &str) -> String {
+    let chart = Path::new(env!("CARGO_MANIFEST_DIR")).join("../charts/tidegate");
+    let file = API.run().directory().join(format!("{release}.values.json"));
+    std::fs::write(&file, values.to_string()).unwrap();
+    let mut command = Command::new(Kubernetes::get().helm());
+    command.args(["template", "tidegate"]).arg(chart).args(["--namespace", release, "--kube-version", "1.34.4"]);
+    command.args(["--show-only", template, "--values"]).arg(file);
+    let output = command.output().expect("helm runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn secret(namespace: &str, name: &str) -> (String, String) {
+    (namespace.into(), name.into())
+}
+
+#[test]
+fn secrets_of_the_whole_cluster_with_the_rights_of_the_chart() {
+    let release = Release::install("everywhere", json!({"secrets": {"access": "cluster"}}));
+    let mut first = release.site("everywhere-a", "a.everywhere.example", "tls");
+    let second = release.site("everywhere-b", "b.everywhere.example", "tls");
+    release.shows(&first);
+    release.shows(&second);
+    release.rotates(&mut first);
+    release.reports(&first);
+    let account = release.end();
+    assert_eq!(account.denied(), []);
+    assert_eq!(account.secrets(), [secret("", "")]);
+}
+
+#[test]
+fn secrets_of_some_namespaces_with_the_rights_of_the_chart() {
+    let values = json!({"secrets": {"access": "namespaces", "namespaces": ["some-a", "some-b"]}});
+    let release = Release::install("some", values);
+    let mut first = release.site("some-a", "a.some.example", "tls");
+    let second = release.site("some-b", "b.some.example", "tls");
+    let outside = release.site("some-c", "c.some.example", "tls");
+    release.shows(&first);
+    release.shows(&second);
+    release.rotates(&mut first);
+    release.reports(&first);
+    assert!(!outside.certificate.is_shown(release.server.https, &outside.host));
+    let account = release.end();
+    assert_eq!(account.denied(), []);
+    assert_eq!(account.secrets(), [secret("some-a", ""), secret("some-b", "")]);
+}
+
+#[test]
+fn secrets_by_name_with_the_rights_of_the_chart_and_no_list_of_them_ever() {
+    let values = json!({"secrets": {"access": "names", "names": {"names-a": ["one", "two"], "names-b": ["three"]}}});
+    let release = Release::install("names", values);
+    let mut one = release.site("names-a", "one.names.example", "one");
+    let two = release.site("names-a", "two.names.example", "two");
+    let three = release.site("names-b", "three.names.example", "three");
+    for site in [&one, &two, &three] {
+        release.shows(site);
+    }
+    release.rotates(&mut one);
+    release.reports(&one);
+    let granted = [secret("names-a", "one"), secret("names-a", "two"), secret("names-b", "three")];
+    assert_eq!(release.account().denied(), []);
+    assert_eq!(release.account().secrets(), granted);
+
+    // One that is not granted is asked for by its name, and costs nobody else anything.
+    let four = release.site("names-b", "four.names.example", "four");
+    eventually("the refusal is in the log", || (!release.account().denied().is_empty()).then_some(()));
+    assert!(!four.certificate.is_shown(release.server.https, &four.host));
+    release.rotates(&mut one);
+    let account = release.end();
+    let denied = account.denied();
+    let is_expected = |request: &Audited| (request.resource.as_str(), request.name.as_str()) == ("secrets", "four");
+    assert!(denied.iter().all(is_expected), "{denied:#?}");
+    assert!(account.secrets().iter().all(|(namespace, name)| !namespace.is_empty() && !name.is_empty()));
+}
+
+#[test]
+fn without_a_cluster_role_with_the_rights_of_the_chart() {
+    let values = json!({
+        "ingressClass": {"create": false, "lookup": false},
+        "watch": {"namespaces": ["team-a", "team-b"]},
+        "secrets": {"access": "names", "names": {"team-a": ["tls"]}},
+    });
+    assert!(!helm("team", &values, "templates/rbac.yaml").contains("kind: ClusterRole"));
+    let release = Release::install("team", values);
+    let mut first = release.site("team-a", "a.team.example", "tls");
+    release.shows(&first);
+    release.rotates(&mut first);
+    release.reports(&first);
+    let account = release.end();
+    assert_eq!(account.denied(), []);
+    assert_eq!(account.secrets(), [secret("team-a", "tls")]);
+}
