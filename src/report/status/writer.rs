@@ -127,3 +127,15 @@ fn holds(ingress: &networking::Ingress, addresses: &[Address]) -> bool {
         entries.flat_map(|entry| [&entry.ip, &entry.hostname].into_iter().flatten().filter(|text| !text.is_empty()));
     *sorted(parsed.map(|text| crate::report::parse_address(text)).collect()) == *addresses
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rule_62_each_address_is_an_ip_or_a_hostname_without_ports() {
+        let written = entries(&["192.0.2.7", "fd00::7", "nlb.example"].map(crate::report::address::parse));
+        let expected = [json!({"ip": "192.0.2.7"}), json!({"ip": "fd00::7"}), json!({"hostname": "nlb.example"})];
+        assert_eq!(written, expected);
+    }
+}
