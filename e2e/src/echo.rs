@@ -18,7 +18,8 @@ const BODY_LIMIT: u64 = 64 << 20;
 
 /// Answers every request 200 with JSON that tells what came: `path` (the request target as it was), `host`, `method`,
 /// `proto`, `headers` (lists by name, as the Go server has it: `X-Forwarded-For`), `namespace`, `ingress`, `service`,
-/// `pod`. Its port is 3000. Connections are kept alive; bodies are read and dropped.
+/// `pod`. Its port is 3000. Connections are kept alive; bodies are read and dropped. Drop it before its API server, with
+/// which its address goes.
 #[derive(Debug)]
 pub struct EchoPod {
     /// Where it listens.

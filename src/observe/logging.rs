@@ -39,11 +39,18 @@ where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
     // Times are the default: UTC, RFC 3339 with microseconds. Colours are not compiled in.
-    let builder = tracing_subscriber::fmt().with_env_filter(EnvFilter::try_new(filter)?);
+    let builder = tracing_subscriber::fmt().with_env_filter(filter_of(filter)?);
     Ok(match format {
         LogFormat::Json => Box::new(builder.json().flatten_event(true).with_writer(writer).finish()),
         LogFormat::Text => Box::new(builder.with_writer(OneLine(writer)).finish()),
     })
+}
+
+/// The client of the Kubernetes API logs an error for every attempt to connect. Who made the attempt tells of failures, and
+/// not of each one, so the client is silent unless it is named.
+fn filter_of(filter: &str) -> Result<EnvFilter, LoggingError> {
+    let filter = if filter.contains("kube_client") { filter.to_owned() } else { format!("{filter},kube_client=off") };
+    Ok(EnvFilter::try_new(filter)?)
 }
 
 /// Escapes what would end a line or control a terminal (class E6): values may come from clients and users' objects.
@@ -130,6 +137,14 @@ mod tests {
     fn text_events_are_for_people() {
         let text = logged(LogFormat::Text, "debug", || tracing::debug!(host = "käse.example", "host added"));
         assert!(text.ends_with("host added host=\"käse.example\"\n") && text.contains(" DEBUG "), "{text}");
+    }
+
+    #[test]
+    fn f01_the_client_of_the_api_says_nothing_about_every_attempt() {
+        let events =
+            || tracing::error!(target: "kube_client::client::builder", "failed with error client error (Connect)");
+        assert_eq!(logged(LogFormat::Text, "info", events), "");
+        assert_ne!(logged(LogFormat::Text, "info,kube_client=error", events), "");
     }
 
     #[test]
