@@ -120,12 +120,20 @@ fn rule_73_f01_no_request_fails_while_the_api_server_is_away_and_changes_arrive_
     });
     let result = load.stop_without_failure();
     tell(&format!(
-        "{:?} without the API server: {} requests, none failed, slowest {:?}, {used:.2} s of CPU; changes after its return took {took:?}",
+        "{:?} without the API server: {} requests, none failed, slowest {:?}, {used:.2} s of CPU; changes after its return took {took:?}\n{}",
         outage(),
         result.good,
         result.slowest,
+        failures(&server),
     ));
     assert!(took < Duration::from_secs(35), "changes took {took:?}");
+}
+
+/// How often watches failed, and why: lines of the metrics.
+fn failures(server: &Tidegate) -> String {
+    let (_, metrics) = server.admin("/metrics").expect("the admin listener answers");
+    let lines = metrics.lines().filter(|line| line.starts_with("tidegate_watch_errors_total{"));
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 /// A directory that goes with the test.

@@ -139,11 +139,13 @@ const FORGET: Duration = Duration::from_secs(90);
 pub(super) struct Backoff {
     next: Duration,
     last: Option<Instant>,
+    /// Whether there was no server at the last failure.
+    was_alone: bool,
 }
 
 impl Default for Backoff {
     fn default() -> Self {
-        Self { next: SHORTEST, last: None }
+        Self { next: SHORTEST, last: None, was_alone: false }
     }
 }
 
@@ -155,6 +157,12 @@ impl Backoff {
             self.next = SHORTEST;
         }
         self.last = Some(now);
+        // A server that is back has forgotten where we were (410), or is busy for a moment (429): that is a new failure,
+        // not the last of those for which there was nobody.
+        let is_alone = matches!(failure.reason, Reason::Connection | Reason::Timeout);
+        if std::mem::replace(&mut self.was_alone, is_alone) && !is_alone {
+            self.next = SHORTEST;
+        }
         let longest = match failure.reason {
             Reason::Forbidden | Reason::Throttled => LONGEST,
             Reason::Connection | Reason::Timeout if !is_start => LONGEST_WITHOUT_CONNECTION,
@@ -172,4 +180,26 @@ impl Backoff {
 pub(super) fn chance() -> f64 {
     let random = RandomState::new().build_hasher().finish();
     f64::from(u32::try_from(random >> 32).unwrap_or_default()) / f64::from(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn f01_a_server_that_is_back_and_busy_is_asked_again_soon() {
+        for is_start in [true, false] {
+            let mut backoff = Backoff::default();
+            for _ in 0..20 {
+                let pause = backoff.pause(&Failure::new(Reason::Connection, ""), is_start);
+                assert!(pause <= LONGEST_WITHOUT_CONNECTION);
+                tokio::time::advance(pause).await;
+            }
+            let busy = Failure::new(Reason::Throttled, "").after(Some(Duration::from_secs(1)));
+            let pauses: Vec<_> = (0..8).map(|_| backoff.pause(&busy, is_start)).collect();
+            assert!(pauses[..3].iter().all(|pause| *pause <= Duration::from_secs(1)), "{pauses:?}");
+            // One that goes on refusing is left alone for longer and longer.
+            assert!(pauses[7] >= LONGEST / 2, "{pauses:?}");
+        }
+    }
 }
