@@ -18,9 +18,9 @@ static API: LazyLock<ApiServer> = LazyLock::new(ApiServer::start);
 /// Templates that make up the rights.
 const RIGHTS: [&str; 3] = ["templates/rbac.yaml", "templates/serviceaccount.yaml", "templates/ingressclass.yaml"];
 
-/// Options of the pod that a process of this machine cannot have.
-const OF_THE_POD: [&str; 7] =
-    ["--http", "--https", "--admin", "--health", "--snapshot-file", "--access-log", "--log-format"];
+/// Options of the pod that a process of this machine cannot have, or has no use for.
+const OF_THE_POD: [&str; 8] =
+    ["--http", "--https", "--admin", "--health", "--snapshot-file", "--access-log", "--log-format", "--drain-delay"];
 
 /// A release of the chart in a namespace of its name, as a process that has the token of its ServiceAccount.
 struct Release {
@@ -49,7 +49,7 @@ impl Release {
             .filter(|word| !OF_THE_POD.contains(&word.split('=').next().unwrap_or_default()))
             .collect();
         assert!(options.iter().any(|option| option.starts_with("--secret-access=")), "{workload}");
-        options.extend(["--kubeconfig", kubeconfig.to_str().unwrap()]);
+        options.extend(["--kubeconfig", kubeconfig.to_str().unwrap(), "--drain-delay", "0s"]);
         let server = Tidegate::start(&options, &[("POD_NAME", name), ("POD_NAMESPACE", name)]);
         server.wait_until_ready();
         let asked = API.requests_of(&account);
