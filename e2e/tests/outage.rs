@@ -2,6 +2,8 @@
 //!
 //! `TIDEGATE_OUTAGE_SECONDS=120` makes the outage as long as the promise in docs/api-outages.md.
 
+#![allow(clippy::unwrap_used, reason = "all of it is tests")]
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 

@@ -1,6 +1,8 @@
 //! The three ways of reading Secrets, and a controller without any ClusterRole, each with the rights and the options that
 //! the chart renders for it: TLS works, a new certificate is there at once, and the API server refuses nothing.
 
+#![allow(clippy::unwrap_used, reason = "all of it is tests")]
+
 use std::path::Path;
 use std::process::Command;
 use std::sync::LazyLock;
