@@ -19,16 +19,16 @@ struct Site {
     _pod: EchoPod,
 }
 
+fn apply_class(name: &str, controller: &str) {
+    API.apply_all(vec![class(name, controller)]);
+}
+
 impl Site {
     fn start(name: &'static str, options: &[&str]) -> Self {
         let pod = EchoPod::start(&API, name, "web");
         API.apply(&Pods { namespace: name, service: "web", pods: &[&pod] }.yaml());
         let server = controller(name, name, options);
         Self { name, server, _pod: pod }
-    }
-
-    fn class(&self, name: &str, controller: &str) {
-        API.apply_all(vec![class(name, controller)]);
     }
 
     /// Makes or changes an Ingress of a host; its class may be empty.
@@ -122,18 +122,18 @@ fn events(namespace: &str, about: &str) -> Vec<(String, String)> {
 fn rule_46_a_class_is_ours_by_the_exact_name_of_its_controller() {
     let site = Site::start("exact", &[]);
     let ours = controller_name("exact");
-    site.class("exact-longer", &format!("{ours}-2"));
-    site.class("exact-shorter", ours.trim_end_matches('t'));
-    site.class("exact-deeper", &format!("{ours}/x"));
-    site.class("exact-upper", "classes.example/Exact");
+    apply_class("exact-longer", &format!("{ours}-2"));
+    apply_class("exact-shorter", ours.trim_end_matches('t'));
+    apply_class("exact-deeper", &format!("{ours}/x"));
+    apply_class("exact-upper", "classes.example/Exact");
     for name in ["exact-longer", "exact-shorter", "exact-deeper", "exact-upper"] {
         site.ingress(name, name, &format!("{name}.example"));
     }
     // Also under another name than --ingress-class: the controller counts.
-    site.class("any-name", &ours);
+    apply_class("any-name", &ours);
     site.ingress("other", "any-name", "any-name.example");
     site.serves("any-name.example");
-    site.class("exact", &ours);
+    apply_class("exact", &ours);
     site.ingress("own", "exact", "exact.example");
     site.serves("exact.example");
     site.serves_none_of(&[
@@ -149,8 +149,8 @@ fn rule_46_51_two_controllers_in_one_cluster_never_interfere() {
     let namespace = "shared";
     let first = Site::start(namespace, &["--publish-address", "192.0.2.1"]);
     let second = controller("second", "second", &["--publish-address", "192.0.2.2"]);
-    first.class(namespace, &controller_name(namespace));
-    first.class("second", &controller_name("second"));
+    apply_class(namespace, &controller_name(namespace));
+    apply_class("second", &controller_name("second"));
     // The same host in both, and something broken in each.
     for class in [namespace, "second"] {
         first.ingress(class, class, "shared.example");
@@ -201,8 +201,8 @@ fn rule_46_51_two_controllers_in_one_cluster_never_interfere() {
 #[test]
 fn rule_47_the_annotation_of_old_is_honoured_and_decides() {
     let site = Site::start("legacy", &[]);
-    site.class("legacy", &controller_name("legacy"));
-    site.class("legacy-others", "classes.example/somebody");
+    apply_class("legacy", &controller_name("legacy"));
+    apply_class("legacy-others", "classes.example/somebody");
     API.apply_all(vec![site.annotated("ours", "legacy", "ours.example")]);
     API.apply_all(vec![site.annotated("others", "nginx", "others.example")]);
     // Both at once are refused when they come, and may come one after the other.
@@ -225,7 +225,7 @@ fn rule_47_the_annotation_of_old_is_honoured_and_decides() {
 fn rule_48_the_api_fills_in_the_default_class_and_only_once() {
     let site = Site::start("default-class", &[]);
     let lenient = controller("default-class", "default-class-2", &["--watch-ingress-without-class"]);
-    site.class("default-class", &controller_name("default-class"));
+    apply_class("default-class", &controller_name("default-class"));
     site.ingress("early", "", "early.example");
     assert_eq!(site.read("early")["spec"]["ingressClassName"], Value::Null);
     let mut default = class("default-class", &controller_name("default-class"));
@@ -241,7 +241,7 @@ fn rule_48_the_api_fills_in_the_default_class_and_only_once() {
     });
     // No default for the other tests.
     API.delete(&class("default-class", "").to_string());
-    site.class("default-class", &controller_name("default-class"));
+    apply_class("default-class", &controller_name("default-class"));
     site.serves("late.example");
     site.serves_none_of(&["early.example"]);
     serves(&lenient, "late.example");
@@ -252,13 +252,13 @@ fn rule_48_the_api_fills_in_the_default_class_and_only_once() {
 fn rule_49_a_class_comes_goes_and_comes_again() {
     let site = Site::start("coming", &["--publish-address", "192.0.2.9"]);
     site.ingress("early", "coming", "early.example");
-    site.class("coming-other", &controller_name("coming"));
+    apply_class("coming-other", &controller_name("coming"));
     site.ingress("other", "coming-other", "other.example");
     has_status("coming", "other", &["192.0.2.9"]);
     site.serves_none_of(&["early.example"]);
     assert_eq!(addresses(&site.read("early")), [""; 0]);
 
-    site.class("coming", &controller_name("coming"));
+    apply_class("coming", &controller_name("coming"));
     site.serves("early.example");
     has_status("coming", "early", &["192.0.2.9"]);
     API.delete(&class("coming", "").to_string());
@@ -267,12 +267,12 @@ fn rule_49_a_class_comes_goes_and_comes_again() {
     site.serves("other.example");
     has_status("coming", "other", &["192.0.2.9"]);
     // Back, and somebody else's.
-    site.class("coming", "classes.example/somebody");
+    apply_class("coming", "classes.example/somebody");
     site.ingress("later", "coming-other", "later.example");
     site.serves("later.example");
     site.serves_none_of(&["early.example"]);
     API.delete(&class("coming", "").to_string());
-    site.class("coming", &controller_name("coming"));
+    apply_class("coming", &controller_name("coming"));
     site.serves("early.example");
     has_status("coming", "early", &["192.0.2.9"]);
 }
@@ -280,8 +280,8 @@ fn rule_49_a_class_comes_goes_and_comes_again() {
 #[test]
 fn rule_49_an_ingress_that_leaves_its_class_is_dropped_and_its_status_cleared() {
     let site = Site::start("leaving", &["--publish-address", "192.0.2.8"]);
-    site.class("leaving", &controller_name("leaving"));
-    site.class("leaving-others", "classes.example/somebody");
+    apply_class("leaving", &controller_name("leaving"));
+    apply_class("leaving-others", "classes.example/somebody");
     for name in ["to-another", "to-none", "to-nowhere", "stays"] {
         site.ingress(name, "leaving", &format!("{name}.example"));
         site.serves(&format!("{name}.example"));
@@ -368,7 +368,7 @@ fn without_class_lookup_a_namespaced_role_is_enough() {
     );
     let site = Site { name: namespace, server, _pod: pod };
     // An IngressClass of that name that is somebody else's changes nothing: it is not read.
-    site.class("team-a", "classes.example/somebody");
+    apply_class("team-a", "classes.example/somebody");
     site.ingress("field", "team-a", "field.example");
     API.apply_all(vec![site.annotated("annotation", "team-a", "annotation.example")]);
     site.ingress("other", "team-b", "other.example");

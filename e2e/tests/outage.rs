@@ -53,10 +53,6 @@ impl Shop {
         )
     }
 
-    fn load(&self, server: &Tidegate) -> Load {
-        Load::start(server.http, Some(server.https), &[("tls.example", "/"), ("plain.example", "/shop")])
-    }
-
     /// Changes of every kind, and how long it took until the last of them was seen.
     fn changes_arrive(&mut self, server: &Tidegate) -> Duration {
         let started = Instant::now();
@@ -76,6 +72,10 @@ impl Shop {
         self.pod = pod;
         took
     }
+}
+
+fn load(server: &Tidegate) -> Load {
+    Load::start(server.http, Some(server.https), &[("tls.example", "/"), ("plain.example", "/shop")])
 }
 
 #[track_caller]
@@ -100,7 +100,7 @@ fn rule_73_f01_no_request_fails_while_the_api_server_is_away_and_changes_arrive_
     let server = shop.follow(&[]);
     server.wait_until_ready();
     answers(&server, "plain.example", 200);
-    let load = shop.load(&server);
+    let load = load(&server);
     let processor = || server.metric("process_cpu_seconds_total", "");
     shop.api.kill();
     let (started, used) = (Instant::now(), processor());
@@ -196,7 +196,7 @@ fn f03_a_restart_during_the_outage_serves_from_the_snapshot() {
     assert!(shop.certificate.is_shown(second.https, "tls.example"));
     answers(&second, "gone.example", 200);
 
-    let load = shop.load(&second);
+    let load = load(&second);
     shop.api.start_again();
     answers(&second, "gone.example", 404);
     eventually("the snapshot is not in use any more", || {

@@ -222,7 +222,7 @@ fn rule_75_objects_that_make_no_sense_cost_themselves_only() {
     let mut huge = ingress("huge", "paths", "tidegate", "huge.example");
     let path = |n: usize| {
         json!({
-            "path": format!("/p{n}"), "pathType": if n % 2 == 0 { "Prefix" } else { "Exact" },
+            "path": format!("/p{n}"), "pathType": if n.is_multiple_of(2) { "Prefix" } else { "Exact" },
             "backend": {"service": {"name": "web", "port": {"number": 80}}},
         })
     };
