@@ -5,8 +5,10 @@
 mod balancer;
 mod build;
 mod client;
+mod figures;
 mod load;
 mod profiles;
+mod prometheus;
 mod sample;
 mod story;
 mod upgrade;
@@ -19,6 +21,7 @@ fn an_installation_serves_is_upgraded_under_load_and_leaves_nothing_behind() {
     story.install();
     story.serve();
     profiles::run(&mut story);
+    prometheus::run_queries(&story);
     upgrade::run(&mut story);
     story.uninstall();
 }

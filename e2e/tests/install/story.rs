@@ -10,6 +10,7 @@ use tokio::time::Instant;
 
 use crate::build::{self, REPOSITORY};
 use crate::client::Curl;
+use crate::figures;
 use crate::sample::{self, Authority, HOST};
 
 /// Ports of the nodes: http, https, health.
@@ -83,6 +84,7 @@ impl Story {
         let begun = Instant::now();
         self.helm("install", "one", &[]);
         self.say(&format!("helm install: {:.1} s until two pods are available", begun.elapsed().as_secs_f64()));
+        figures::print(self);
     }
 
     /// `helm install` or `helm upgrade` with more values, waiting until it is complete.
@@ -97,6 +99,15 @@ impl Story {
         if let Err(error) = self.cluster.try_helm(&arguments) {
             panic!("{error:#}\n{}", self.state());
         }
+    }
+
+    /// Waits until pods that an upgrade replaced have ended.
+    #[track_caller]
+    pub(crate) fn settle(&self) {
+        eventually("old pods end", || {
+            let pods = self.list("v1", "Pod", "tidegate");
+            pods.iter().all(|pod| pod["metadata"]["deletionTimestamp"].is_null()).then_some(())
+        });
     }
 
     /// What went on in the namespace of the installation, for failures.
