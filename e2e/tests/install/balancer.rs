@@ -10,15 +10,26 @@ use tidegate_e2e::eventually;
 use crate::build::run;
 use crate::story::{HEALTH, HTTP, HTTPS, Story};
 
-/// HAProxy on an address of its own, ports 80 and 443, with the NodePorts of both nodes behind it and /readyz on their
-/// health ports deciding which of them get connections. As with an NLB, connections outlive a failed check.
+/// What a balancer is told of connections, and how it checks nodes: as docs/aws-nlb.md has it for each profile.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Profile {
+    /// A TCP check of the traffic port.
+    Cluster,
+    /// /readyz on the health port.
+    Local,
+    /// As `Cluster`, with PROXY protocol v2.
+    Proxy,
+}
+
+/// HAProxy on an address of its own, ports 80 and 443, with the NodePorts of both nodes behind it. As with an NLB,
+/// connections outlive a failed check.
 pub(crate) struct Balancer {
     address: Ipv4Addr,
 }
 
 impl Balancer {
-    /// Starts it; `number` makes its address, `proxy` adds the PROXY protocol v2 to connections and checks.
-    pub(crate) fn start(story: &Story, number: u8, proxy: bool) -> Self {
+    /// Starts it; `number` makes its address.
+    pub(crate) fn start(story: &Story, number: u8, profile: Profile) -> Self {
         let address = story.cluster.add_outside_address(number).expect("an address");
         let name = format!("haproxy-{number}");
         let mut text = "global\n  maxconn 4000\ndefaults\n  mode tcp\n  timeout connect 5s\n  timeout client 350s\n  \
@@ -26,12 +37,17 @@ impl Balancer {
             .to_owned();
         for (front, back) in [(80, HTTP), (443, HTTPS)] {
             let _ = writeln!(text, "listen port{front}\n  bind {address}:{front}\n  balance roundrobin");
-            text.push_str("  option httpchk GET /readyz\n  http-check expect status 200\n");
-            let options = if proxy { "send-proxy-v2 check-send-proxy" } else { "" };
+            if profile == Profile::Local {
+                text.push_str("  option httpchk GET /readyz\n  http-check expect status 200\n");
+            }
+            let options = match profile {
+                Profile::Cluster => String::new(),
+                Profile::Local => format!("port {HEALTH}"),
+                Profile::Proxy => "send-proxy-v2".to_owned(),
+            };
             for node in [1, 2] {
                 let target = story.node(node, back);
-                let _ =
-                    writeln!(text, "  server kn{node} {target} check port {HEALTH} inter 1s rise 2 fall 2 {options}");
+                let _ = writeln!(text, "  server kn{node} {target} check inter 1s rise 2 fall 2 {options}");
             }
         }
         let file = story.cluster.run().directory().join(format!("{name}.cfg"));

@@ -10,6 +10,7 @@ mod load;
 mod profiles;
 mod prometheus;
 mod sample;
+mod secrets;
 mod story;
 mod upgrade;
 
@@ -21,6 +22,7 @@ fn an_installation_serves_is_upgraded_under_load_and_leaves_nothing_behind() {
     story.install();
     story.serve();
     profiles::run(&mut story);
+    secrets::by_name(&story);
     prometheus::run_queries(&story);
     upgrade::run(&mut story);
     story.uninstall();

@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 
 use tidegate_e2e::eventually;
 
-use crate::balancer::{Balancer, forward};
+use crate::balancer::{Balancer, Profile, forward};
 use crate::client::{Answer, WebSocket};
 use crate::sample::HOST;
 use crate::story::{HEALTH, Story};
@@ -56,7 +56,7 @@ fn address_told(answer: &Answer) -> String {
 }
 
 fn address_is_lost_in_profile_cluster(story: &Story, client: Ipv4Addr) {
-    let balancer = Balancer::start(story, 10, false);
+    let balancer = Balancer::start(story, 10, Profile::Cluster);
     let told = ask(story, client, balancer.http(), balancer.https());
     // What kube-proxy made of it: an address of a node, in its own network or in that of its pods.
     let nodes = node_addresses(story);
@@ -72,7 +72,7 @@ fn address_is_kept_in_profile_local(story: &Story, client: Ipv4Addr) {
     forward(story, keeping.into());
     arrives(story, client, (keeping, 80).into(), (keeping, 443).into());
     // One pod: its node answers health checks, the other does not, and the balancer uses the first alone.
-    let balancer = Balancer::start(story, 11, false);
+    let balancer = Balancer::start(story, 11, Profile::Local);
     story.helm("upgrade", "one", &["loadBalancer.profile=local", "replicaCount=1"]);
     let healthy = || -> Vec<u8> {
         let is_healthy = |node: &u8| {
@@ -94,8 +94,12 @@ fn address_is_told_in_profile_proxy(story: &Story, client: Ipv4Addr) {
     story.helm("upgrade", "one", &["loadBalancer.profile=proxy", &trusted]);
     // Old pods do not know the PROXY protocol: the balancer begins to speak it when they are gone.
     story.settle();
-    let balancer = Balancer::start(story, 12, true);
+    let balancer = Balancer::start(story, 12, Profile::Proxy);
     arrives(story, client, balancer.http(), balancer.https());
+    for more in [&[][..], &["--haproxy-protocol"]] {
+        let answer = story.curl().with(more).get("http://any/readyz", story.node(1, HEALTH));
+        assert_eq!(answer.status, 200, "{more:?}: {answer:?}");
+    }
     story.say("profile C (proxy): the client's address arrives by PROXY v2, health checks with it pass");
     story.helm("upgrade", "one", &[]);
     story.settle();

@@ -12,6 +12,8 @@ use crate::build::{root, run};
 use crate::figures;
 use crate::story::{HTTP, HTTPS, Story};
 
+const PORT_NAME: &str = "__meta_kubernetes_endpointslice_port_name";
+
 /// What makes series that a healthy installation does not have: a Service whose only endpoint refuses, one without
 /// any, and an Ingress with a mistake.
 const TROUBLE: &str = r#"
@@ -107,24 +109,24 @@ fn configuration(story: &Story) -> Value {
     let monitor = rendered(story, "templates/monitors.yaml", "metrics.serviceMonitor.enabled=true");
     let spec = &monitor["spec"];
     let endpoint = &spec["endpoints"][0];
-    let label = |name: &str| format!("__meta_kubernetes_service_label_{}", name.replace(['.', '/', '-'], "_"));
     let mut relabel = Vec::new();
     for (name, value) in spec["selector"]["matchLabels"].as_object().expect("labels") {
-        relabel.push(json!({"action": "keep", "source_labels": [label(name)], "regex": value}));
+        relabel.push(json!({"action": "keep", "source_labels": [service_label(name)], "regex": value}));
     }
-    let port = "__meta_kubernetes_endpointslice_port_name";
-    relabel.push(json!({"action": "keep", "source_labels": [port], "regex": endpoint["port"]}));
-    let job = label(spec["jobLabel"].as_str().expect("a label"));
+    relabel.push(json!({"action": "keep", "source_labels": [PORT_NAME], "regex": endpoint["port"]}));
+    let job = service_label(spec["jobLabel"].as_str().expect("a label"));
     for (from, to) in [
         (job.as_str(), "job"),
         ("__meta_kubernetes_namespace", "namespace"),
         ("__meta_kubernetes_service_name", "service"),
         ("__meta_kubernetes_pod_name", "pod"),
-        ("__meta_kubernetes_pod_container_name", "container"),
-        (port, "endpoint"),
+        (PORT_NAME, "endpoint"),
     ] {
         relabel.push(json!({"source_labels": [from], "target_label": to}));
     }
+    let targets = story.cluster.run().directory().join("prometheus/targets.json");
+    fs::write(&targets, Value::from(targets_of(story, &spec["namespaceSelector"]["matchNames"])).to_string())
+        .expect("the directory is there");
     json!({
         "global": {"scrape_interval": "1s"},
         "scrape_configs": [{
@@ -132,13 +134,40 @@ fn configuration(story: &Story) -> Value {
             "honor_labels": endpoint["honorLabels"],
             "metrics_path": endpoint["path"],
             "relabel_configs": relabel,
-            "kubernetes_sd_configs": [{
-                "role": "endpointslice",
-                "kubeconfig_file": story.cluster.kubeconfig(),
-                "namespaces": {"names": spec["namespaceSelector"]["matchNames"]},
-            }],
+            "file_sd_configs": [{"files": [targets]}],
         }],
     })
+}
+
+/// Every port of every endpoint of these namespaces with the labels of Prometheus's `endpointslice` role, which Debian's
+/// build lacks: the relabeling chooses among them.
+fn targets_of(story: &Story, namespaces: &Value) -> Vec<Value> {
+    let mut targets = Vec::new();
+    for namespace in namespaces.as_array().expect("a list").iter().filter_map(Value::as_str) {
+        for slice in story.list("discovery.k8s.io/v1", "EndpointSlice", namespace) {
+            let service = slice["metadata"]["labels"]["kubernetes.io/service-name"].as_str().unwrap_or_default();
+            let Some(object) = story.get("v1", "Service", namespace, service) else { continue };
+            let mut labels =
+                json!({"__meta_kubernetes_namespace": namespace, "__meta_kubernetes_service_name": service});
+            for (name, value) in object["metadata"]["labels"].as_object().into_iter().flatten() {
+                labels[service_label(name)] = value.clone();
+            }
+            for endpoint in slice["endpoints"].as_array().into_iter().flatten() {
+                for port in slice["ports"].as_array().into_iter().flatten() {
+                    let mut labels = labels.clone();
+                    labels[PORT_NAME] = port["name"].clone();
+                    labels["__meta_kubernetes_pod_name"] = endpoint["targetRef"]["name"].clone();
+                    let address = endpoint["addresses"][0].as_str().unwrap_or_default();
+                    targets.push(json!({"targets": [format!("{address}:{}", port["port"])], "labels": labels}));
+                }
+            }
+        }
+    }
+    targets
+}
+
+fn service_label(name: &str) -> String {
+    format!("__meta_kubernetes_service_label_{}", name.replace(['.', '/', '-'], "_"))
 }
 
 /// The one object of a template.

@@ -2,13 +2,13 @@
 
 use tokio::time::Instant;
 
-use crate::balancer::Balancer;
+use crate::balancer::{Balancer, Profile};
 use crate::load::Load;
 use crate::story::Story;
 
 /// Values change, then the image, then the number of pods, then their kind.
 pub(crate) fn run(story: &mut Story) {
-    let balancer = Balancer::start(story, 13, false);
+    let balancer = Balancer::start(story, 13, Profile::Cluster);
     let load = Load::start(story, balancer.http(), balancer.https());
     for (what, tag, values) in [
         ("other values", "one", &["accessLog=common"][..]),
@@ -24,7 +24,13 @@ pub(crate) fn run(story: &mut Story) {
     let test = story.cluster.helm(&["test", "tidegate", "--namespace", "tidegate"]);
     assert!(test.contains("Phase:          Succeeded"), "{test}");
     let seen = load.stop();
-    assert!(seen.failed.is_empty(), "{} of {} failed: {:#?}", seen.failed.len(), seen.requests, seen.failed);
+    assert!(
+        seen.failed.is_empty(),
+        "{} of {} failed, the first {:#?}",
+        seen.failed.len(),
+        seen.requests,
+        &seen.failed[..seen.failed.len().min(10)]
+    );
     story.say(&format!(
         "helm test passed; under load: {} requests on {} connections, {} WebSocket messages, 0 failed",
         seen.requests, seen.connections, seen.messages
