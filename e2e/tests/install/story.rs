@@ -181,7 +181,9 @@ fn objects(cluster: &Cluster) -> BTreeSet<String> {
     let kinds: Vec<_> = kinds.lines().filter(|kind| !transient.contains(kind)).collect();
     let columns = "custom-columns=KIND:.kind,NAMESPACE:.metadata.namespace,NAME:.metadata.name";
     let list = cluster.kubectl(&["get", &kinds.join(","), "--all-namespaces", "--no-headers", "-o", columns]);
-    list.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect()
+    let lines = list.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "));
+    // The nodes' own.
+    lines.filter(|line| !line.starts_with("Lease kube-node-lease ")).collect()
 }
 
 /// Objects of the cluster are at hand.
