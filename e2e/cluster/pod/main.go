@@ -1,8 +1,10 @@
 // Command pod is what runs in the pods of tests: "pause" holds a pod's namespaces, "echo" answers with what it was
-// asked, as the echo server of the official Ingress conformance suite does.
+// asked, as the echo server of the official Ingress conformance suite does, and sends back the messages of WebSockets.
 package main
 
 import (
+	"crypto/sha1"
+	"encoding/base64"
 	"encoding/json"
 	"io"
 	"log"
@@ -39,6 +41,10 @@ func echo(writer http.ResponseWriter, request *http.Request) {
 	if request.URL.Path == "/health" {
 		return
 	}
+	if request.Header.Get("Upgrade") == "websocket" {
+		socket(writer, request)
+		return
+	}
 	// For tests of slow answers: ?wait=250ms.
 	if wait, err := time.ParseDuration(request.URL.Query().Get("wait")); err == nil {
 		time.Sleep(wait)
@@ -60,4 +66,32 @@ func echo(writer http.ResponseWriter, request *http.Request) {
 	writer.Header().Set("Content-Type", "application/json")
 	writer.Header().Set("Content-Length", strconv.Itoa(len(body)))
 	writer.Write(body)
+}
+
+// socket sends every short text back (RFC 6455; frames of up to 125 bytes, which clients mask).
+func socket(writer http.ResponseWriter, request *http.Request) {
+	connection, buffered, err := http.NewResponseController(writer).Hijack()
+	if err != nil {
+		return
+	}
+	defer connection.Close()
+	key := sha1.Sum([]byte(request.Header.Get("Sec-WebSocket-Key") + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"))
+	io.WriteString(connection, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"+
+		"Sec-WebSocket-Accept: "+base64.StdEncoding.EncodeToString(key[:])+"\r\n\r\n")
+	for {
+		head := make([]byte, 6)
+		if _, err := io.ReadFull(buffered, head); err != nil {
+			return
+		}
+		text := make([]byte, head[1]&0x7f)
+		if _, err := io.ReadFull(buffered, text); err != nil || len(text) > 125 {
+			return
+		}
+		for index := range text {
+			text[index] ^= head[2+index%4]
+		}
+		if _, err := connection.Write(append([]byte{head[0], byte(len(text))}, text...)); err != nil || head[0] == 0x88 {
+			return
+		}
+	}
 }
