@@ -109,12 +109,7 @@ fn work(recorder: &Recorder, path: &Path, metrics: &Metrics) {
     let mut pause = Duration::ZERO;
     loop {
         let news = wait(recorder, pause, !is_written);
-        let mut differs = false;
-        for (_, change) in news.changes {
-            let arrived = change.clone();
-            differs |= objects.apply(change) != arrived;
-        }
-        is_written &= !differs;
+        is_written &= !take_in(&mut objects, news.changes.into_values());
         pause = PAUSE;
         if news.is_complete && !is_written {
             let start = Instant::now();
@@ -141,6 +136,22 @@ fn work(recorder: &Recorder, path: &Path, metrics: &Metrics) {
             return;
         }
     }
+}
+
+/// Takes changes in; whether any of them makes a difference. An object that is as before is left alone: the controller
+/// keeps the one it has, and both are to share it.
+fn take_in(objects: &mut Objects, changes: impl Iterator<Item = Change>) -> bool {
+    let mut differs = false;
+    for change in changes {
+        let arrived = change.clone();
+        let before = objects.apply(change);
+        if before == arrived {
+            objects.apply(before);
+        } else {
+            differs = true;
+        }
+    }
+    differs
 }
 
 /// Waits out the pause, then for something to do, and takes it. The end cuts every wait short.
@@ -184,5 +195,26 @@ fn confirm(path: &Path) {
     let touched = OpenOptions::new().write(true).open(path).and_then(|file| file.set_modified(SystemTime::now()));
     if let Err(error) = touched {
         tracing::debug!(path = %path.display(), %error, "the snapshot file cannot be told to be current");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::objects::IngressClass;
+
+    #[test]
+    fn an_object_that_arrives_again_is_not_kept_twice() {
+        let class = || {
+            let class = IngressClass { name: "a".into(), controller: "x".into(), parameters: None, is_default: false };
+            Arc::new(class)
+        };
+        let (first, again) = (class(), class());
+        let mut objects = Objects::default();
+        let change =
+            |class: &Arc<IngressClass>| [Change::IngressClass("a".into(), Some(Arc::clone(class)))].into_iter();
+        assert!(take_in(&mut objects, change(&first)));
+        assert!(!take_in(&mut objects, change(&again)));
+        assert_eq!((Arc::strong_count(&first), Arc::strong_count(&again)), (2, 1));
     }
 }
