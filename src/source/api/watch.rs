@@ -141,7 +141,10 @@ struct State {
     was_listed: bool,
     is_up: bool,
     backoff: Backoff,
-    told: Option<(Reason, Instant)>,
+    /// The failure that the log tells of, until objects are followed again.
+    told: Option<Reason>,
+    /// Another one is not told before.
+    quiet_until: Option<Instant>,
 }
 
 /// Nobody listens any more.
@@ -226,9 +229,10 @@ impl Watch {
         let (kind, reason) = (self.scope.kind.as_str(), failure.reason);
         self.metrics.watch_failed(kind, reason.as_str());
         let now = Instant::now();
-        let is_news = state.told.is_none_or(|(told, at)| told != reason && now.duration_since(at) > QUIET);
-        if is_news || (state.told.is_some_and(|(told, _)| told != reason) && !state.was_listed) {
-            state.told = Some((reason, now));
+        let is_quiet = state.was_listed && state.quiet_until.is_some_and(|until| now < until);
+        if state.told != Some(reason) && !is_quiet {
+            state.told = Some(reason);
+            state.quiet_until = Some(now + QUIET);
             let namespace = self.scope.namespace.as_deref().unwrap_or("*");
             let name = self.scope.name.as_deref().unwrap_or("*");
             let consequence = self.consequence(state);
@@ -258,6 +262,9 @@ impl Watch {
     fn consequence(&self, state: &State) -> &'static str {
         match self.scope.kind {
             _ if state.was_listed => "objects cannot be followed, what was read stays in force",
+            ObjectKind::Secret if self.scope.name.is_some() => {
+                "a Secret cannot be read, the default certificate serves instead"
+            }
             ObjectKind::Secret => "Secrets cannot be listed, the default certificate serves instead",
             ObjectKind::IngressClass => {
                 "IngressClasses cannot be listed, nothing is served until they are; without a cluster role use --ingress-class-lookup false"
@@ -322,7 +329,7 @@ impl Watch {
         if !std::mem::replace(&mut state.is_up, true) {
             self.report(Report::Up).await?;
         }
-        if let Some((reason, _)) = state.told.take_if(|(_, at)| started.duration_since(*at) > QUIET) {
+        if let Some(reason) = state.told.take() {
             tracing::info!(kind = self.scope.kind.as_str(), after = reason.as_str(), "objects are followed again");
         }
         let mut count = 0_u64;
