@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::args::{Pod, ReportArgs};
 use crate::model::ObjectName;
 use crate::observe::Metrics;
-use crate::report::{Inbox, Publish, Reporter, Settings, parse_address};
+use crate::report::{Identity, Inbox, Publish, Reporter, Settings, parse_address};
 use crate::source::api::Access;
 
 /// What is told about reports, and where the news for them will be.
@@ -41,14 +41,23 @@ impl Reports {
             None => Publish::Fixed(args.publish_address.iter().map(|address| parse_address(address)).collect()),
         };
         let pod = Pod::read();
+        let identity = identity(&pod);
         let lease = args.lease.unwrap_or_else(|| {
             let namespace = pod.namespace.unwrap_or_else(|| access.namespace().to_owned());
             ObjectName::new(namespace, lease_name(&class))
         });
-        let pod = pod.name.unwrap_or_else(|| "tidegate".to_owned());
-        tracing::info!(?publish, %lease, pod, "status and Events are written by the holder of the lease");
+        tracing::info!(?publish, %lease, ?identity, "status and Events are written by the holder of the lease");
         let clients = Arc::new(move || access.client());
-        Reporter::start(Settings { publish, lease, pod, controller }, clients, inbox, metrics)
+        Reporter::start(Settings { publish, lease, identity, controller }, clients, inbox, metrics)
+    }
+}
+
+/// Only one container of a pod runs at a time, so the pod's name will do; a host's may be that of others too.
+fn identity(pod: &Pod) -> Identity {
+    match (&pod.name, &pod.namespace) {
+        (Some(name), Some(namespace)) => Identity::Pod(format!("{namespace}/{name}")),
+        (Some(name), None) => Identity::Pod(name.clone()),
+        (None, _) => Identity::Host(pod.host.clone().unwrap_or_else(|| "tidegate".to_owned())),
     }
 }
 

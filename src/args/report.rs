@@ -56,8 +56,10 @@ pub struct ReportArgs {
 /// What the downward API tells of the pod, if it was asked to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Pod {
-    /// `POD_NAME`, or else `HOSTNAME`.
+    /// `POD_NAME`.
     pub name: Option<String>,
+    /// `HOSTNAME`: the pod's name too, or the node's; more than one process may have it.
+    pub host: Option<String>,
     /// `POD_NAMESPACE`.
     pub namespace: Option<String>,
 }
@@ -66,7 +68,7 @@ impl Pod {
     /// From the environment.
     pub fn read() -> Self {
         let variable = |name| std::env::var(name).ok().filter(|value: &String| !value.is_empty());
-        Self { name: variable("POD_NAME").or_else(|| variable("HOSTNAME")), namespace: variable("POD_NAMESPACE") }
+        Self { name: variable("POD_NAME"), host: variable("HOSTNAME"), namespace: variable("POD_NAMESPACE") }
     }
 }
 

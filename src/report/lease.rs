@@ -28,6 +28,8 @@ const RENEW_DEADLINE: Duration = Duration::from_secs(10);
 const RETRY: Duration = Duration::from_secs(2);
 /// Longest wait for an answer of the API.
 const PATIENCE: Duration = Duration::from_secs(4);
+/// How often a refusal of the API is told in the log.
+const QUIET: Duration = Duration::from_secs(300);
 
 /// Whether reports are ours to write. Cloned to everyone who writes.
 #[derive(Clone, Debug)]
@@ -142,12 +144,19 @@ impl Election {
 
     /// Takes and renews the Lease until `stop` is told.
     pub(super) async fn run(mut self, metrics: ReportMetrics, mut stop: watch::Receiver<bool>) -> Self {
+        let mut quiet_until = Instant::now();
         loop {
             let sent = Instant::now();
             let outcome = tokio::time::timeout(PATIENCE, self.attempt(sent)).await;
             match outcome {
                 Ok(Ok(true)) => self.set(Some(sent + RENEW_DEADLINE)),
                 Ok(Ok(false)) => self.set(None),
+                // Nothing is reported until somebody puts this right: a missing permission, or a missing namespace.
+                Ok(Err(error @ kube::Error::Api(_))) if quiet_until <= sent => {
+                    self.held = None;
+                    quiet_until = sent + QUIET;
+                    tracing::warn!(lease = %self.name, %error, "the lease cannot be had: no status and no Events are written");
+                }
                 Ok(Err(error)) => {
                     self.held = None;
                     tracing::debug!(lease = %self.name, %error, "the lease could not be renewed or taken");

@@ -31,6 +31,16 @@ const WRITE_PATIENCE: Duration = Duration::from_secs(4);
 /// Gives the client of the moment: credentials rotate, so none is kept for long.
 pub type Clients = Arc<dyn Fn() -> Client + Send + Sync>;
 
+/// Who a process is among its replicas.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Identity {
+    /// The one pod of this name: a container that is started again in it has the Lease of its former self at once.
+    Pod(String),
+    /// One of those on a host of this name. A random part is added, so that nobody is taken for its former self, or for
+    /// another.
+    Host(String),
+}
+
 /// What the reporter is told.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -38,8 +48,8 @@ pub struct Settings {
     pub publish: Publish,
     /// The Lease that replicas share.
     pub lease: ObjectName,
-    /// Who we are among them: the pod's name. A random part is added, so that nobody is taken for its former self.
-    pub pod: String,
+    /// Who we are among them.
+    pub identity: Identity,
     /// Name of the controller (`--controller-name`): the field manager of status, and who Events say they are from.
     pub controller: String,
 }
@@ -70,8 +80,11 @@ impl Reporter {
 }
 
 async fn run(settings: Settings, clients: Clients, inbox: Inbox, metrics: Arc<Metrics>, stop: watch::Receiver<bool>) {
-    let Settings { publish, lease, pod, controller } = settings;
-    let identity = format!("{pod}_{:016x}", jitter::random());
+    let Settings { publish, lease, identity, controller } = settings;
+    let identity = match identity {
+        Identity::Pod(name) => name,
+        Identity::Host(name) => format!("{name}_{:016x}", jitter::random()),
+    };
     let (election, term) = lease::Election::new(Arc::clone(&clients), lease, identity.clone());
     let (sender, addresses) = watch::channel(None);
     let follow = tokio::spawn(address::follow(publish, Arc::clone(&clients), sender));
