@@ -72,6 +72,8 @@ pub struct Controller {
     /// Whether the source has told everything once: only then changes are changes.
     is_synced: bool,
     restored: Restored,
+    /// Whether Secrets are followed.
+    secrets: Connection,
     recorder: Option<Recorder>,
     /// Where to tell what is to be written back; `None` when nothing is.
     inbox: Option<Inbox>,
@@ -100,6 +102,7 @@ impl Controller {
             inquiries: Inquiries::default(),
             is_synced: false,
             restored: Restored::default(),
+            secrets: Connection::Down,
             recorder: None,
             inbox: None,
         }
@@ -169,6 +172,7 @@ impl Controller {
             match event {
                 Event::Change(change, seen) => {
                     let object = change.object();
+                    let Some(change) = self.restored.keep(change) else { continue };
                     self.restored.confirm(&object);
                     let concerned = self.apply(change);
                     FollowedKind::of(object.kind).inspect(|kind| self.metrics.configuration().changed(*kind));
@@ -181,14 +185,17 @@ impl Controller {
                 }
                 Event::Problems(problems) => self.set_source_problems(problems),
                 Event::Listed => {
+                    touched.extend(self.release());
                     let gone = self.restored.unlisted();
                     touched.extend(self.remove(gone));
                     self.has_listed = true;
                     self.wanted_secrets.send_replace(self.input.wanted_secrets());
                 }
                 Event::Synced => {
-                    let gone = self.restored.all();
+                    touched.extend(self.release());
+                    let gone = self.restored.unlisted();
                     touched.extend(self.remove(gone));
+                    touched.extend(self.forget_secrets());
                     self.synced();
                 }
                 Event::Connected(kind, connection) => {
@@ -198,6 +205,10 @@ impl Controller {
                         Connection::Down => currency.lost(kind),
                     }
                     self.tell_currency();
+                    if kind == ObjectKind::Secret {
+                        self.secrets = connection;
+                        touched.extend(self.forget_secrets());
+                    }
                 }
             }
         }
@@ -207,7 +218,12 @@ impl Controller {
             }
             return;
         }
-        propagation.filled(self.refill(&touched));
+        self.publish_touched(&touched, propagation, started);
+    }
+
+    /// What serves already is brought to what these changes make of it, and then it is told.
+    fn publish_touched(&mut self, touched: &Touched, mut propagation: Propagation, started: Instant) {
+        propagation.filled(self.refill(touched));
         let units = self.publish(&touched.units, started);
         propagation.end(&units, &self.metrics);
         let ingresses = touched.units.iter().filter_map(|key| match key {
@@ -228,6 +244,28 @@ impl Controller {
         concerned
     }
 
+    /// Takes in what has waited for the lists to be complete.
+    fn release(&mut self) -> Touched {
+        let mut touched = Touched::default();
+        for change in self.restored.release() {
+            self.restored.confirm(&change.object());
+            touched.extend(self.apply(change));
+        }
+        touched
+    }
+
+    /// Secrets that only the snapshot knows go when everything was read, and not if they cannot be read: no permission, as
+    /// for a moment at the start of an API server, takes nobody's certificate away.
+    fn forget_secrets(&mut self) -> Touched {
+        match self.secrets {
+            Connection::Up if self.has_listed => {
+                let gone = self.restored.all();
+                self.remove(gone)
+            }
+            Connection::Up | Connection::Down => Touched::default(),
+        }
+    }
+
     /// Objects of the snapshot that are no more.
     fn remove(&mut self, gone: Vec<Change>) -> Touched {
         if !gone.is_empty() {
@@ -243,6 +281,10 @@ impl Controller {
     /// The source has told everything: from now on there is nothing that only the snapshot says.
     fn synced(&mut self) {
         self.is_synced = true;
+        if let Some(inbox) = &self.inbox {
+            // Not before: what only the snapshot finds wrong is put right as likely as not.
+            inbox.problems([], &self.problems.all());
+        }
         self.metrics.configuration().currency().end_snapshot();
         if let Some(recorder) = &self.recorder {
             recorder.set_complete();
@@ -299,7 +341,7 @@ impl Controller {
         gone: impl IntoIterator<Item = &'a Problem> + Clone,
         come: impl IntoIterator<Item = &'a Problem> + Clone,
     ) {
-        if let Some(inbox) = &self.inbox {
+        if let (Some(inbox), true) = (&self.inbox, self.is_synced) {
             inbox.problems(gone.clone(), come.clone());
         }
         self.metrics.problems_changed(gone, come);
@@ -387,10 +429,16 @@ impl Controller {
     /// What need not be done with every change.
     fn tick(&mut self) {
         if self.waiting.is_none() {
+            let started = Instant::now();
+            if self.restored.is_late() {
+                tracing::warn!("not everything can be listed: what has been read is taken in beside the snapshot");
+                let touched = self.release();
+                self.publish_touched(&touched, Propagation::default(), started);
+            }
             let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs());
             let touched = self.input.advance(i64::try_from(now).unwrap_or(i64::MAX));
             if !touched.is_empty() {
-                self.publish(&touched.units, Instant::now());
+                self.publish(&touched.units, started);
             }
         }
         if std::mem::take(&mut self.has_new_certificates) {

@@ -1,37 +1,76 @@
 //! What is in force because a snapshot file says so, until the source has told what there is.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use crate::model::{ObjectKind, ObjectRef};
 use crate::source::objects::Change;
 
-/// The objects of a snapshot that the source has not spoken of yet.
+/// How long what the source tells may wait for its lists to be complete. If a kind cannot be listed for longer than this,
+/// what has come of the others is taken in: a part that is current is better than none.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The objects of a snapshot that the source has not spoken of yet, and what it has told in the meantime.
 #[derive(Debug, Default)]
-pub(super) struct Restored(BTreeSet<ObjectRef>);
+pub(super) struct Restored {
+    objects: BTreeSet<ObjectRef>,
+    /// What has changed waits until all lists are complete: an Ingress that has another Service now must not come
+    /// before that Service. `None`: nothing waits any more.
+    waiting: Option<Waiting>,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    since: Option<Instant>,
+    /// The last change of each object.
+    changes: BTreeMap<ObjectRef, Change>,
+}
 
 impl Restored {
     /// All of these.
     pub(super) fn new<'a>(changes: impl IntoIterator<Item = &'a Change>) -> Self {
-        Self(changes.into_iter().map(Change::object).collect())
+        Self { objects: changes.into_iter().map(Change::object).collect(), waiting: Some(Waiting::default()) }
+    }
+
+    /// Keeps a change that must wait; gives it back when it need not.
+    pub(super) fn keep(&mut self, change: Change) -> Option<Change> {
+        let Some(waiting) = &mut self.waiting else { return Some(change) };
+        waiting.since.get_or_insert_with(Instant::now);
+        waiting.changes.insert(change.object(), change);
+        None
+    }
+
+    /// What has waited: nothing waits from now on.
+    pub(super) fn release(&mut self) -> impl Iterator<Item = Change> + use<> {
+        self.waiting.take().into_iter().flat_map(|waiting| waiting.changes.into_values())
+    }
+
+    /// Whether changes have waited for too long.
+    pub(super) fn is_late(&self) -> bool {
+        let since = self.waiting.as_ref().and_then(|waiting| waiting.since);
+        since.is_some_and(|since| since.elapsed() >= PATIENCE)
     }
 
     /// The source has told of this object, be it that it has gone.
     pub(super) fn confirm(&mut self, object: &ObjectRef) {
-        if !self.0.is_empty() {
-            self.0.remove(object);
+        if !self.objects.is_empty() {
+            self.objects.remove(object);
         }
     }
 
-    /// Takes out those that must have gone, because the source has listed all but Secrets that are read by name.
+    /// Takes out those that must have gone, because the source has listed all but Secrets.
     pub(super) fn unlisted(&mut self) -> Vec<Change> {
-        let (secrets, others) = std::mem::take(&mut self.0).into_iter().partition(|o| o.kind == ObjectKind::Secret);
-        self.0 = secrets;
+        let is_secret = |object: &ObjectRef| object.kind == ObjectKind::Secret;
+        let (secrets, others) = std::mem::take(&mut self.objects).into_iter().partition(is_secret);
+        self.objects = secrets;
         gone(others)
     }
 
     /// Takes out those that must have gone, because the source has listed everything.
     pub(super) fn all(&mut self) -> Vec<Change> {
-        gone(std::mem::take(&mut self.0))
+        gone(std::mem::take(&mut self.objects))
     }
 }
 

@@ -64,7 +64,11 @@ fn class() -> Change {
 }
 
 fn ingress(of: &str, path: &str) -> Change {
-    let backend = Backend::Service { name: of.into(), port: Some(PortValue::Number(80)) };
+    ingress_to(of, path, of)
+}
+
+fn ingress_to(of: &str, path: &str, service: &str) -> Change {
+    let backend = Backend::Service { name: service.into(), port: Some(PortValue::Number(80)) };
     let path = Path { path: path.into(), kind: PathKind::Prefix, backend };
     let ingress = Ingress {
         name: name(of),
@@ -133,34 +137,60 @@ async fn f03_a_snapshot_serves_and_what_has_gone_meanwhile_goes_when_everything_
     assert_eq!(plane.metric("tidegate_snapshot_in_use"), 1.0);
     assert!((3600.0..3700.0).contains(&plane.metric("tidegate_config_age_seconds")));
 
-    // It comes back without b and with c: what it has not spoken of yet stays.
+    // It comes back without b and with c, and a has another Service: nothing moves until all lists are complete.
     let published = plane.metric("tidegate_table_builds_total{scope=\"units\"}");
-    controller.take(events([class(), service("a"), slice("a", 2)]));
+    controller.take(events([ingress_to("a", "/", "new"), ingress("c", "/")]));
+    controller.take(events([class(), service("new"), slice("new", 3), service("c"), slice("c", 1)]));
     assert_eq!(plane.hosts(), ["a.example", "b.example"]);
-    controller.take(events([ingress("a", "/")]));
-    assert_eq!(
-        plane.metric("tidegate_table_builds_total{scope=\"units\"}"),
-        published,
-        "nothing differs, nothing is built"
-    );
-    controller.take(events(app("c")));
-    assert_eq!(plane.hosts(), ["a.example", "b.example", "c.example"]);
+    assert_eq!((plane.endpoints("a"), plane.endpoints("new")), (2, 0));
+    assert_eq!(plane.metric("tidegate_table_builds_total{scope=\"units\"}"), published);
     assert_eq!(plane.metric("tidegate_snapshot_in_use"), 1.0);
-    controller.take([Event::Listed, Event::Synced]);
+    controller.take([Event::Listed]);
     assert_eq!(plane.hosts(), ["a.example", "c.example"]);
+    assert_eq!((plane.endpoints("a"), plane.endpoints("new")), (0, 3));
+    assert_eq!(plane.metric("tidegate_table_builds_total{scope=\"units\"}"), published + 1.0, "one swap");
+    controller.take([Event::Synced]);
     assert_eq!(plane.metric("tidegate_snapshot_in_use"), 0.0);
     assert_eq!(plane.metric("tidegate_config_age_seconds"), 0.0);
     assert_eq!(plane.propagated("Ingress"), 0.0, "these were no changes");
+    controller.take(events([slice("c", 2)]));
+    assert_eq!(plane.endpoints("c"), 2, "from now on nothing waits");
+}
+
+#[tokio::test(start_paused = true)]
+async fn f03_a_kind_that_cannot_be_listed_holds_up_the_others_for_ten_seconds_at_the_most() {
+    let (plane, mut controller) = Plane::new();
+    controller.restore(snapshot_of(&["a", "b"]));
+    controller.take(events([Change::Ingress(name("a"), None), slice("b", 3)]));
+    controller.tick();
+    assert_eq!((plane.hosts(), plane.endpoints("b")), (vec!["a.example".into(), "b.example".into()], 2));
+    tokio::time::advance(Duration::from_secs(10)).await;
+    controller.tick();
+    assert_eq!((plane.hosts(), plane.endpoints("b")), (vec!["b.example".into()], 3));
+    assert_eq!(plane.metric("tidegate_snapshot_in_use"), 1.0);
+    controller.take(events([slice("b", 4)]));
+    assert_eq!(plane.endpoints("b"), 4);
+    controller.take([Event::Synced]);
+    assert!(plane.hosts().is_empty());
 }
 
 #[tokio::test]
-async fn f03_objects_that_the_source_deletes_go_before_it_has_listed_everything() {
-    let (plane, mut controller) = Plane::new();
-    controller.restore(snapshot_of(&["a", "b"]));
-    controller.take(events([Change::Ingress(name("a"), None)]));
-    assert_eq!(plane.hosts(), ["b.example"]);
-    controller.take([Event::Synced]);
-    assert!(plane.hosts().is_empty());
+async fn f03_secrets_of_the_snapshot_stay_when_they_cannot_be_read() {
+    let (_, mut controller) = Plane::new();
+    let mut saved = snapshot_of(&["a"]);
+    let faulty = || crate::source::objects::Secret {
+        name: name("cert"),
+        certificate: Err(crate::source::objects::SecretFault::Missing("tls.crt")),
+        last_good: None,
+    };
+    saved.changes.push(Change::Secret(name("cert"), Some(Arc::new(faulty()))));
+    controller.restore(saved);
+    // Nothing is said of Secrets: they are forbidden.
+    controller.take([Event::Listed, Event::Synced]);
+    assert!(controller.input.objects().secret(&name("cert")).is_some());
+    // They were listed, and this one was not there.
+    controller.take([Event::Connected(ObjectKind::Secret, Connection::Up)]);
+    assert!(controller.input.objects().secret(&name("cert")).is_none());
 }
 
 #[tokio::test]
