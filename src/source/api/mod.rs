@@ -30,6 +30,9 @@ pub use client::{Access, AccessError};
 /// Reports of watches that may wait.
 const REPORTS: usize = 256;
 
+/// Refusals after which Secrets are taken for forbidden: the next comes within half a second.
+const REFUSALS: u32 = 2;
+
 /// What is read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
@@ -201,6 +204,8 @@ struct Running {
     /// `None` before it was up for the first time.
     is_up: Option<bool>,
     stop: Option<oneshot::Sender<()>>,
+    /// How often it was refused since everything but Secrets was listed.
+    refusals: u32,
 }
 
 impl Follower {
@@ -208,7 +213,7 @@ impl Follower {
         let id = self.next_id;
         self.next_id += 1;
         let (stop, stopped) = oneshot::channel();
-        self.watches.insert(id, Running { kind: scope.kind, is_up: None, stop: Some(stop) });
+        self.watches.insert(id, Running { kind: scope.kind, is_up: None, stop: Some(stop), refusals: 0 });
         self.pending.insert(id);
         self.metrics.watch_connected(scope.kind.as_str(), self.connected.contains(&scope.kind));
         let watch = Watch {
@@ -262,12 +267,23 @@ impl Follower {
         Ok(())
     }
 
-    /// A watch has listed, or may not. Without Secrets the rest goes on; without anything else it would go wrong.
+    /// A watch has listed, or may not. Without Secrets the rest goes on; without anything else it would go wrong. An API
+    /// server that has just come refuses everything for a moment: what counts is refused again when the rest was not.
     fn may_wait_no_more(&mut self, id: u64, is_forbidden: bool) {
-        let is_secret = self.watches.get(&id).is_some_and(|running| running.kind == ObjectKind::Secret);
-        if !is_forbidden || is_secret {
-            self.pending.remove(&id);
+        if is_forbidden {
+            let is_secret = |id: &u64| self.watches.get(id).is_some_and(|running| running.kind == ObjectKind::Secret);
+            if !self.pending.iter().all(is_secret) {
+                return;
+            }
+            let Some(running) = self.watches.get_mut(&id).filter(|running| running.kind == ObjectKind::Secret) else {
+                return;
+            };
+            running.refusals += 1;
+            if running.refusals < REFUSALS {
+                return;
+            }
         }
+        self.pending.remove(&id);
     }
 
     async fn set_up(&mut self, id: u64, is_up: bool) -> Result<(), Unheard> {

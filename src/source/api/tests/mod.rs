@@ -152,6 +152,19 @@ async fn rule_76_without_secrets_the_rest_goes_on() {
 }
 
 #[tokio::test]
+async fn f02_secrets_that_are_refused_for_a_moment_are_waited_for() {
+    // An API server that has just come refuses everything until it has read the roles.
+    let mut followed = Followed::start(SecretAccess::Cluster, |asked| match asked.resource.as_str() {
+        "secrets" if asked.nth < 1 => Some(Answer::Status(403, "forbidden")),
+        "services" if asked.nth < 2 => Some(Answer::Status(403, "forbidden")),
+        _ => None,
+    })
+    .await;
+    followed.until(|event, _| *event == Event::Listed).await;
+    assert!(followed.asked("secrets", false).len() >= 2);
+}
+
+#[tokio::test]
 async fn without_classes_nothing_is_ready() {
     let mut followed = Followed::start(SecretAccess::Cluster, |asked| match asked.resource.as_str() {
         "ingressclasses" if asked.nth < 2 => Some(Answer::Status(403, "forbidden")),
