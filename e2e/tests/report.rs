@@ -3,8 +3,12 @@
 use std::sync::LazyLock;
 use std::time::Duration;
 
+use k8s_openapi::api::core::v1::Service;
+use k8s_openapi::api::networking::v1::Ingress;
+use kube::Api;
+use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};
-use tidegate_e2e::{ApiServer, EchoPod, Pods, Tidegate, eventually};
+use tidegate_e2e::{ApiServer, EchoPod, Kubernetes, Pods, Tidegate, eventually};
 use tokio::time::Instant;
 
 static API: LazyLock<ApiServer> = LazyLock::new(ApiServer::start);
@@ -19,9 +23,52 @@ fn class(name: &str) -> String {
 
 /// A process of its own class and namespace: tests share the API server and nothing else.
 fn follow(name: &str, options: &[&str]) -> Tidegate {
+    follow_as(name, options, &[])
+}
+
+fn follow_as(name: &str, options: &[&str], environment: &[(&str, &str)]) -> Tidegate {
     let (controller, lease) = (format!("example.com/{name}"), format!("{name}/tidegate"));
+    let kubeconfig = API.kubeconfig();
+    let kubeconfig = kubeconfig.to_str().expect("a path in UTF-8");
     let own = ["--watch-namespace", name, "--ingress-class", name, "--controller-name", &controller, "--lease", &lease];
-    Tidegate::follow(&API.kubeconfig(), &[&own[..], options].concat())
+    let tidegate = Tidegate::start(&[&["--kubeconfig", kubeconfig], &own[..], options].concat(), environment);
+    tidegate.wait_until_ready();
+    tidegate
+}
+
+fn leads(tidegate: &Tidegate) -> bool {
+    tidegate.metric("tidegate_leader", "") == 1.0
+}
+
+/// Statuses written and cleared.
+fn writes(tidegate: &Tidegate) -> f64 {
+    let of = |result| tidegate.metric("tidegate_status_writes_total", &format!("result=\"{result}\""));
+    of("written") + of("cleared")
+}
+
+fn block_on<T>(future: impl Future<Output = kube::Result<T>>) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(future).expect("the API server takes it")
+}
+
+/// Another one who writes statuses.
+fn write_status(namespace: &str, name: &str, ip: &str) {
+    let (namespace, name) = (namespace.to_owned(), name.to_owned());
+    let body =
+        json!({"apiVersion": NETWORKING, "kind": "Ingress", "status": {"loadBalancer": {"ingress": [{"ip": ip}]}}});
+    block_on(async move {
+        let api: Api<Ingress> = Api::namespaced(API.client(), &namespace);
+        api.patch_status(&name, &PatchParams::apply("rival").force(), &Patch::Apply(body)).await
+    });
+}
+
+fn write_balancer(namespace: &str, name: &str, ingress: Value) {
+    let (namespace, name) = (namespace.to_owned(), name.to_owned());
+    let body = json!({"status": {"loadBalancer": {"ingress": ingress}}});
+    block_on(async move {
+        let api: Api<Service> = Api::namespaced(API.client(), &namespace);
+        api.patch_status(&name, &PatchParams::default(), &Patch::Merge(body)).await
+    });
 }
 
 fn ingress(namespace: &str, name: &str, class: &str) -> Value {
@@ -165,21 +212,168 @@ fn events_tell_the_author_everything_and_only_once() {
 }
 
 #[test]
+fn rule_63_addresses_are_those_of_the_service_whatever_its_type() {
+    let ns = "r63";
+    API.apply(&class(ns));
+    API.apply_all(vec![ingress(ns, "a", ns)]);
+    let service = |spec: Value| {
+        let mut spec = spec;
+        spec["ports"] = json!([{"port": 80, "protocol": "TCP"}]);
+        json!({"apiVersion": "v1", "kind": "Service", "metadata": {"namespace": ns, "name": "edge"}, "spec": spec})
+    };
+    let tidegate = follow(ns, &["--publish-service", "r63/edge"]);
+    eventually("it is the leader", || leads(&tidegate).then_some(()));
+    // No Service, then one without an address: nothing is written.
+    API.apply_all(vec![service(json!({"type": "LoadBalancer"}))]);
+    eventually("the Service is seen", || {
+        tidegate.log().contains("the addresses to publish have changed").then_some(())
+    });
+    assert_eq!((addresses(ns, "a"), writes(&tidegate)), (vec![], 0.0));
+    write_balancer(ns, "edge", json!([{"hostname": "nlb.example"}, {"ip": "192.0.2.7"}]));
+    has(ns, "a", &["192.0.2.7", "nlb.example"]);
+    write_balancer(ns, "edge", json!([{"ip": "192.0.2.8"}]));
+    has(ns, "a", &["192.0.2.8"]);
+    API.apply_all(vec![service(json!({"type": "ClusterIP", "externalIPs": ["192.0.2.9"]}))]);
+    has(ns, "a", &["192.0.2.9"]);
+    API.apply_all(vec![service(json!({"type": "ClusterIP"}))]);
+    let edge = API.get("v1", "Service", ns, "edge").expect("it is there");
+    has(ns, "a", &[edge["spec"]["clusterIP"].as_str().expect("an address")]);
+    // Whoever makes it anew does not want every status empty in between.
+    let before = writes(&tidegate);
+    API.delete(&service(json!({})).to_string());
+    eventually("it is missed", || tidegate.log().contains("does not exist: status stays").then_some(()));
+    assert_eq!(addresses(ns, "a"), [edge["spec"]["clusterIP"].as_str().expect("an address")]);
+    assert_eq!(writes(&tidegate), before);
+    API.apply_all(vec![service(json!({"externalIPs": ["192.0.2.10"]}))]);
+    has(ns, "a", &["192.0.2.10"]);
+}
+
+#[test]
+fn rule_51_an_address_that_another_has_written_over_ours_is_not_taken_out() {
+    let ns = "r51";
+    API.apply(&class(ns));
+    API.apply(&class("r51-other"));
+    API.apply_all(vec![ingress(ns, "a", ns), ingress(ns, "b", ns)]);
+    let tidegate = follow(ns, &["--publish-address", "192.0.2.1"]);
+    has(ns, "a", &["192.0.2.1"]);
+    has(ns, "b", &["192.0.2.1"]);
+    // The next controller was faster than we are.
+    API.apply_all(vec![ingress(ns, "a", "r51-other")]);
+    write_status(ns, "a", "192.0.2.99");
+    API.apply_all(vec![ingress(ns, "b", "r51-other")]);
+    has(ns, "b", &[]);
+    eventually("both are dealt with", || (writes(&tidegate) >= 4.0).then_some(()));
+    assert_eq!(addresses(ns, "a"), ["192.0.2.99"]);
+}
+
+#[test]
+fn f17_a_status_that_is_always_changed_back_is_written_less_and_less() {
+    let ns = "rrival";
+    API.apply(&class(ns));
+    API.apply_all(vec![ingress(ns, "a", ns)]);
+    let tidegate = follow(ns, &["--publish-address", "192.0.2.1"]);
+    has(ns, "a", &["192.0.2.1"]);
+    let started = Instant::now();
+    for _ in 0..3 {
+        write_status(ns, "a", "192.0.2.99");
+        has(ns, "a", &["192.0.2.1"]);
+    }
+    // Pauses of 1, 2 and 4 s.
+    assert!(started.elapsed() >= Duration::from_millis(6500), "{:?}", started.elapsed());
+    assert_eq!(writes(&tidegate), 4.0);
+    assert!(tidegate.log().lines().count() < 40, "{}", tidegate.log());
+}
+
+#[test]
+fn kubectl_describe_shows_what_is_wrong() {
+    let ns = "rdescribe";
+    API.apply(&class(ns));
+    API.apply_all(vec![ingress(ns, "broken", ns)]);
+    let _tidegate = follow(ns, &["--publish-address", "192.0.2.1"]);
+    has(ns, "broken", &["192.0.2.1"]);
+    let kubectl = Kubernetes::get().program("kubectl");
+    eventually("the Event is shown", || {
+        let mut command = std::process::Command::new(&kubectl);
+        command.arg("--kubeconfig").arg(API.kubeconfig()).args(["describe", "ingress", "-n", ns, "broken"]);
+        let shown = String::from_utf8(command.output().expect("kubectl runs").stdout).expect("text");
+        let is_shown = |text: &str| shown.contains(text);
+        (is_shown("Warning  ServiceNotFound")
+            && is_shown("Service rdescribe/web does not exist")
+            && is_shown("192.0.2.1"))
+        .then_some(())
+    });
+}
+
+#[test]
 fn f16_one_of_two_reports_and_the_other_goes_on_when_it_ends() {
     let ns = "rlease";
     API.apply(&class(ns));
-    let leader = |tidegate: &Tidegate| tidegate.metric("tidegate_leader", "") == 1.0;
-    let one = follow(ns, &["--publish-address", "192.0.2.1", "--drain-delay", "0s"]);
-    eventually("a leader", || leader(&one).then_some(()));
-    let two = follow(ns, &["--publish-address", "192.0.2.1"]);
     API.apply_all(vec![ingress(ns, "a", ns)]);
+    // Its drain lasts longer than the test: the Lease must not wait for that.
+    let one = follow(ns, &["--publish-address", "192.0.2.1", "--drain-delay", "60s"]);
+    eventually("a leader", || leads(&one).then_some(()));
+    let two = follow(ns, &["--publish-address", "192.0.2.1"]);
     has(ns, "a", &["192.0.2.1"]);
-    assert!(!leader(&two));
+    API.apply_all((0..10).map(|at| ingress(ns, &format!("i{at}"), ns)).collect());
+    (0..10).for_each(|at| has(ns, &format!("i{at}"), &["192.0.2.1"]));
+    assert!(!leads(&two));
+    assert_eq!((writes(&one), writes(&two)), (11.0, 0.0));
     one.terminate();
     let asked = Instant::now();
-    eventually("the other to lead", || leader(&two).then_some(()));
+    eventually("the other to lead", || leads(&two).then_some(()));
     assert!(asked.elapsed() < Duration::from_secs(10), "the lease was given back");
-    has(ns, "a", &["192.0.2.1"]);
     API.apply_all(vec![ingress(ns, "b", ns)]);
     has(ns, "b", &["192.0.2.1"]);
+    eventually("its write is counted", || (writes(&two) > 0.0).then_some(()));
+    assert_eq!(writes(&two), 1.0, "what the first one wrote is as it should be");
+}
+
+#[test]
+fn f16_another_takes_over_from_one_that_was_killed() {
+    let ns = "rkilled";
+    API.apply(&class(ns));
+    API.apply_all(vec![ingress(ns, "a", ns)]);
+    let one = follow_as(ns, &["--publish-address", "192.0.2.1"], &[("POD_NAME", "one"), ("POD_NAMESPACE", ns)]);
+    has(ns, "a", &["192.0.2.1"]);
+    let two = follow_as(ns, &["--publish-address", "192.0.2.1"], &[("POD_NAME", "two"), ("POD_NAMESPACE", ns)]);
+    one.kill();
+    let killed = Instant::now();
+    // A container that is started again is its own successor.
+    let again = follow_as(ns, &["--publish-address", "192.0.2.1"], &[("POD_NAME", "one"), ("POD_NAMESPACE", ns)]);
+    eventually("it leads again", || leads(&again).then_some(()));
+    assert!(killed.elapsed() < Duration::from_secs(10), "{:?}", killed.elapsed());
+    assert!(!leads(&two));
+    again.kill();
+    let killed = Instant::now();
+    API.apply_all(vec![ingress(ns, "b", ns)]);
+    has(ns, "b", &["192.0.2.1"]);
+    assert!(leads(&two));
+    let took = killed.elapsed();
+    assert!((Duration::from_secs(10)..Duration::from_secs(30)).contains(&took), "{took:?}");
+}
+
+#[test]
+fn f16_status_is_not_written_without_the_lease_and_traffic_does_not_notice() {
+    let ns = "rstolen";
+    API.apply(&class(ns));
+    let pod = EchoPod::start(&API, ns, "web");
+    API.apply(&Pods { namespace: ns, service: "web", pods: &[&pod] }.yaml());
+    API.apply_all(vec![ingress(ns, "a", ns)]);
+    let tidegate = follow(ns, &["--publish-address", "192.0.2.1"]);
+    has(ns, "a", &["192.0.2.1"]);
+    let lease = json!({
+        "apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": {"namespace": ns, "name": "tidegate"},
+        "spec": {"holderIdentity": "thief", "leaseDurationSeconds": 15},
+    });
+    API.apply_all(vec![lease]);
+    let stolen = Instant::now();
+    eventually("it is noticed", || (!leads(&tidegate)).then_some(()));
+    assert!(stolen.elapsed() < Duration::from_secs(10), "{:?}", stolen.elapsed());
+    API.apply_all(vec![ingress(ns, "b", ns)]);
+    let host = format!("b.{ns}.example");
+    eventually("the route serves", || tidegate.get(&host, "/").filter(|(status, _)| *status == 200));
+    assert_eq!((addresses(ns, "b"), writes(&tidegate)), (vec![], 1.0));
+    // The thief is silent: after 15 s it is ours again.
+    has(ns, "b", &["192.0.2.1"]);
+    assert!(stolen.elapsed() > Duration::from_secs(14), "{:?}", stolen.elapsed());
 }
