@@ -16,7 +16,7 @@ FUZZ_SECONDS ?= 60
 # 1: `make demo` tries what it prints, checks the answers and ends.
 DEMO_CHECK ?= 0
 
-.PHONY: help demo test e2e lint bench fuzz check-style
+.PHONY: help demo test e2e story lint bench fuzz check-style
 
 help: ## List the targets
 	@sed -n 's/^\([a-z0-9]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -36,6 +36,9 @@ e2e: ## Only the tests on a real Kubernetes made for them, API alone and nodes w
 	@scripts/setup build e2e
 	cargo build --locked
 	cargo test --locked -p tidegate-e2e
+
+story: ## Install with Helm on two nodes made for it, serve, scrape, upgrade under load, uninstall; prints figures (needs root)
+	@scripts/story
 
 lint: ## What test checks without running tests, and the dependencies (licences, duplicates, sources, advisories)
 	@scripts/setup lint

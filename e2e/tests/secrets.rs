@@ -18,7 +18,8 @@ use tokio::time::Instant;
 static API: LazyLock<ApiServer> = LazyLock::new(ApiServer::start);
 
 /// Templates that make up the rights.
-const RIGHTS: [&str; 3] = ["templates/rbac.yaml", "templates/serviceaccount.yaml", "templates/ingressclass.yaml"];
+const RIGHTS: [&str; 4] =
+    ["templates/lease.yaml", "templates/rbac.yaml", "templates/serviceaccount.yaml", "templates/ingressclass.yaml"];
 
 /// Options of the pod that a process of this machine cannot have, or has no use for.
 const OF_THE_POD: [&str; 8] =

@@ -118,5 +118,5 @@ fn rights(account: &str, namespace: &str) -> BTreeSet<String> {
         let rest = rest.trim_start().strip_prefix("[]")?;
         (!resource.is_empty()).then(|| format!("{resource} {}", rest.split_whitespace().collect::<Vec<_>>().join(" ")))
     });
-    resources.map(|line| line.replace("] [", "] [")).collect()
+    resources.collect()
 }
