@@ -47,7 +47,7 @@ fn writes(tidegate: &Tidegate) -> f64 {
 }
 
 fn block_on<T>(future: impl Future<Output = kube::Result<T>>) -> T {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime starts");
     runtime.block_on(future).expect("the API server takes it")
 }
 
