@@ -1,17 +1,16 @@
 //! The tidegate program as a process under test.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::io::{BufRead, BufReader, Write};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
-use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::{eventually, poll, run};
+use crate::{Request, eventually, poll, run};
 
 /// A running Tidegate; killed when dropped, or with the test's process.
 #[derive(Debug)]
@@ -202,16 +201,8 @@ impl Drop for Tidegate {
 
 /// A plain HTTP/1.1 request on a connection of its own, for probes: status and body, if there is a whole answer.
 pub fn get(address: SocketAddr, host: &str, path: &str) -> Option<(u16, String)> {
-    let limit = Duration::from_secs(10);
-    let mut connection = TcpStream::connect_timeout(&address, limit).ok()?;
-    connection.set_read_timeout(Some(limit)).ok()?;
-    write!(connection, "GET {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n").ok()?;
-    let mut answer = Vec::new();
-    connection.read_to_end(&mut answer).ok()?;
-    let mut headers = [httparse::EMPTY_HEADER; 64];
-    let mut head = httparse::Response::new(&mut headers);
-    let httparse::Status::Complete(length) = head.parse(&answer).ok()? else { return None };
-    Some((head.code?, String::from_utf8_lossy(&answer[length..]).into_owned()))
+    let answer = Request::get(host, path).send(address).ok()?;
+    Some((answer.status, answer.body))
 }
 
 /// The value of a field of the line that tells the addresses, in either form of the log.

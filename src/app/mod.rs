@@ -2,15 +2,14 @@
 
 mod check;
 mod explain;
+mod origin;
 mod report;
 mod settings;
 mod snapshot;
 mod view;
 
-use std::collections::BTreeSet;
 use std::io;
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime};
@@ -18,22 +17,21 @@ use std::time::{Duration, SystemTime};
 use anyhow::Context as _;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 
 use crate::admin::{self, AdminState};
 use crate::args::ServeArgs;
 use crate::controller::{Controller, Inquirer, Problems};
 use crate::lifecycle::{Drain, DrainTimes, Drained, Phase, Readiness};
-use crate::model::ObjectName;
 use crate::observe::{AccessLog, Metrics, panics};
 use crate::proxy::listener::{self, Speaks};
 use crate::proxy::tls::{Http2, SniResolver, fallback_certificate, server_config, tickets};
 use crate::proxy::{self, Connections, Shared};
 use crate::routing::TableCell;
 use crate::source::saved::Writer;
-use crate::source::{Event, api, manifests};
 use crate::upstream::{Registry, Target};
 
+use origin::Origin;
 use report::Reports;
 
 pub use check::check;
@@ -218,8 +216,9 @@ impl Bound {
             explain: Arc::new(move |asked| explain::by_controller(inquirer.clone(), asked)),
         };
         let (sender, events) = mpsc::channel(QUEUE);
-        let access = origin.access()?;
-        let source = origin.follow(access.clone(), sender, controller.wanted_secrets(), Arc::clone(&shared.metrics));
+        let source = origin.open()?;
+        let access = source.access();
+        let source = source.follow(sender, controller.wanted_secrets(), Arc::clone(&shared.metrics));
         let reporter = reports.zip(access).map(|(reports, access)| reports.start(access, &shared.metrics));
         let health = match health_socket {
             Some(socket) => {
@@ -278,60 +277,6 @@ impl Bound {
         }
         access_log.stop(LOG_PATIENCE);
         outcome
-    }
-}
-
-/// Where objects come from.
-enum Origin {
-    /// A directory.
-    Manifests(PathBuf),
-    /// A Kubernetes API, found by this kubeconfig if there is one.
-    Api(api::Settings, Option<PathBuf>),
-}
-
-impl Origin {
-    fn of(args: &ServeArgs) -> anyhow::Result<Self> {
-        let kubeconfig = &args.source.kubeconfig;
-        match &args.source.manifests {
-            Some(path) => Ok(Self::Manifests(path.clone())),
-            None => {
-                api::Access::check(kubeconfig.as_ref())?;
-                Ok(Self::Api(settings::api(&args.source), kubeconfig.clone()))
-            }
-        }
-    }
-
-    /// The way to the API, where there is one.
-    fn access(&self) -> anyhow::Result<Option<Arc<api::Access>>> {
-        match self {
-            Self::Manifests(_) => Ok(None),
-            Self::Api(_, kubeconfig) => Ok(Some(api::Access::find(kubeconfig.clone())?)),
-        }
-    }
-
-    /// Starts to follow the objects.
-    fn follow(
-        self,
-        access: Option<Arc<api::Access>>,
-        events: mpsc::Sender<Event>,
-        wanted: watch::Receiver<BTreeSet<ObjectName>>,
-        metrics: Arc<Metrics>,
-    ) -> tokio::task::JoinHandle<anyhow::Result<()>> {
-        match (self, access) {
-            (Self::Manifests(path), _) => tokio::spawn(async move {
-                let outcome = manifests::follow(path.clone(), events).await;
-                outcome.with_context(|| format!("cannot read {}", path.display()))
-            }),
-            (Self::Api(settings, _), Some(access)) => {
-                let api::Settings { namespaces, classes, secrets } = &settings;
-                tracing::info!(server = access.server(), ?namespaces, ?classes, ?secrets, "following a Kubernetes API");
-                tokio::spawn(async move {
-                    api::follow(settings, access, metrics, events, wanted).await;
-                    Ok(())
-                })
-            }
-            (Self::Api(..), None) => tokio::spawn(async { Err(anyhow::anyhow!("there is no way to the API")) }),
-        }
     }
 }
 

@@ -180,6 +180,7 @@ fn every_option_stands_under_a_heading_and_is_explained() {
 fn every_option_is_used() {
     let sources = [
         include_str!("../app/mod.rs"),
+        include_str!("../app/origin.rs"),
         include_str!("../app/settings.rs"),
         include_str!("../app/check.rs"),
         include_str!("../app/explain.rs"),

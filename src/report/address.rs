@@ -13,7 +13,7 @@ use crate::model::ObjectName;
 use crate::source::objects::Address;
 
 use super::Clients;
-use super::jitter::Jitter;
+use super::jitter;
 
 /// First pause after the Service could not be read, doubled each time.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
@@ -78,7 +78,6 @@ pub(super) async fn follow(publish: Publish, clients: Clients, addresses: watch:
         Publish::Fixed(fixed) => return drop(addresses.send_replace(Some(sorted(fixed)))),
         Publish::Service(name) => name,
     };
-    let mut jitter = Jitter::new();
     let mut pause = FIRST_PAUSE;
     loop {
         // A new watch has the credentials of the moment.
@@ -98,7 +97,7 @@ pub(super) async fn follow(publish: Publish, clients: Clients, addresses: watch:
             }
             pause = FIRST_PAUSE;
         }
-        tokio::time::sleep(jitter.around(pause)).await;
+        tokio::time::sleep(jitter::around(pause)).await;
         pause = (pause * 2).min(LONGEST_PAUSE);
     }
 }

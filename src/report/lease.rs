@@ -18,7 +18,7 @@ use crate::model::ObjectName;
 use crate::observe::ReportMetrics;
 
 use super::Clients;
-use super::jitter::Jitter;
+use super::jitter;
 
 /// How long a holder is left in peace that renews no more.
 const DURATION: Duration = Duration::from_secs(15);
@@ -131,7 +131,6 @@ pub(super) struct Election {
     candidate: Candidate,
     held: Option<Lease>,
     term: watch::Sender<Option<Instant>>,
-    jitter: Jitter,
 }
 
 impl Election {
@@ -139,7 +138,7 @@ impl Election {
     pub(super) fn new(clients: Clients, name: ObjectName, identity: String) -> (Self, Term) {
         let (term, receiver) = watch::channel(None);
         let candidate = Candidate::new(identity);
-        (Self { clients, name, candidate, held: None, term, jitter: Jitter::new() }, Term(receiver))
+        (Self { clients, name, candidate, held: None, term }, Term(receiver))
     }
 
     /// Takes and renews the Lease until `stop` is told.
@@ -171,7 +170,7 @@ impl Election {
                 self.set(None);
             }
             metrics.leader().set(self.term.borrow().is_some().into());
-            let next = self.jitter.around(RETRY);
+            let next = jitter::around(RETRY);
             // A term that runs out in between is over for `Term` at once; here it is only shown.
             tokio::select! {
                 () = tokio::time::sleep(next) => {}

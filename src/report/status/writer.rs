@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::model::ObjectName;
 use crate::observe::StatusWrite;
 use crate::report::address::sorted;
-use crate::report::jitter::Jitter;
+use crate::report::jitter;
 use crate::report::lease::Term;
 use crate::report::{Clients, WRITE_PATIENCE};
 use crate::source::objects::{Address, Ingress};
@@ -58,7 +58,6 @@ impl Writer {
     }
 
     async fn attempts(&self, name: &ObjectName, work: &Work) -> kube::Result<StatusWrite> {
-        let mut jitter = Jitter::new();
         for attempt in 0..ATTEMPTS {
             if !self.term.is_held() {
                 return Ok(StatusWrite::Failed);
@@ -66,7 +65,7 @@ impl Writer {
             match self.attempt(name, work).await {
                 Err(kube::Error::Api(status)) if status.code == 404 => return Ok(StatusWrite::Skipped),
                 Err(kube::Error::Api(status)) if status.code == 409 => {
-                    tokio::time::sleep(jitter.around(PAUSE * (1 << attempt))).await;
+                    tokio::time::sleep(jitter::around(PAUSE * (1 << attempt))).await;
                 }
                 ended => return ended,
             }

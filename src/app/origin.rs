@@ -1,0 +1,86 @@
+//! Where objects come from: found at once, opened when the server runs, then followed.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+
+use super::settings;
+use crate::args::ServeArgs;
+use crate::model::ObjectName;
+use crate::observe::Metrics;
+use crate::source::{Event, api, manifests};
+
+/// Where objects come from.
+pub(super) enum Origin {
+    /// A directory.
+    Manifests(PathBuf),
+    /// A Kubernetes API, found by this kubeconfig if there is one.
+    Api(api::Settings, Option<PathBuf>),
+}
+
+/// An origin with the way to it.
+pub(super) enum Source {
+    /// A directory.
+    Manifests(PathBuf),
+    /// A Kubernetes API.
+    Api(api::Settings, Arc<api::Access>),
+}
+
+impl Origin {
+    /// By the command line and the environment. An error says what is missing.
+    pub(super) fn of(args: &ServeArgs) -> anyhow::Result<Self> {
+        let kubeconfig = &args.source.kubeconfig;
+        match &args.source.manifests {
+            Some(path) => Ok(Self::Manifests(path.clone())),
+            None => {
+                api::Access::check(kubeconfig.as_ref())?;
+                Ok(Self::Api(settings::api(&args.source), kubeconfig.clone()))
+            }
+        }
+    }
+
+    /// Finds the way. To be called where the control runtime runs.
+    pub(super) fn open(self) -> anyhow::Result<Source> {
+        Ok(match self {
+            Self::Manifests(path) => Source::Manifests(path),
+            Self::Api(settings, kubeconfig) => Source::Api(settings, api::Access::find(kubeconfig)?),
+        })
+    }
+}
+
+impl Source {
+    /// The way to the API, where there is one.
+    pub(super) fn access(&self) -> Option<Arc<api::Access>> {
+        match self {
+            Self::Manifests(_) => None,
+            Self::Api(_, access) => Some(Arc::clone(access)),
+        }
+    }
+
+    /// Starts to follow the objects.
+    pub(super) fn follow(
+        self,
+        events: mpsc::Sender<Event>,
+        wanted: watch::Receiver<BTreeSet<ObjectName>>,
+        metrics: Arc<Metrics>,
+    ) -> JoinHandle<anyhow::Result<()>> {
+        match self {
+            Self::Manifests(path) => tokio::spawn(async move {
+                let outcome = manifests::follow(path.clone(), events).await;
+                outcome.with_context(|| format!("cannot read {}", path.display()))
+            }),
+            Self::Api(settings, access) => {
+                let api::Settings { namespaces, classes, secrets } = &settings;
+                tracing::info!(server = access.server(), ?namespaces, ?classes, ?secrets, "following a Kubernetes API");
+                tokio::spawn(async move {
+                    api::follow(settings, access, metrics, events, wanted).await;
+                    Ok(())
+                })
+            }
+        }
+    }
+}
