@@ -2,6 +2,7 @@
 //!
 //! No timer delays anything: the first change is built at once, and what arrives meanwhile is the next batch.
 
+mod endpoints;
 mod inquiry;
 mod propagation;
 mod restored;
@@ -14,7 +15,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
 use crate::lifecycle::ReadinessGuard;
-use crate::model::{Action, ObjectKind, ObjectName, ObjectRef, Problem, RouteSpec, Severity, Snapshot, UnitKey};
+use crate::model::{ObjectKind, ObjectName, ObjectRef, Problem, Severity, Snapshot, UnitKey};
 use crate::observe::{FollowedKind, Metrics, Scope, TableSize};
 use crate::report::{Inbox, Standing};
 use crate::routing::{RouteTable, TableCell};
@@ -22,8 +23,9 @@ use crate::source::objects::Change;
 use crate::source::saved::{Recorder, Saved};
 use crate::source::{Connection, Event};
 use crate::translate::{self, Findings, Input, Settings, Touched, Value};
-use crate::upstream::{Destination, Registry, Target};
+use crate::upstream::{Registry, Target};
 
+use endpoints::{Refilled, empty, refill, resolve};
 use inquiry::Inquiries;
 pub use inquiry::{Inquirer, NoAnswer};
 use propagation::Propagation;
@@ -223,8 +225,10 @@ impl Controller {
 
     /// What serves already is brought to what these changes make of it, and then it is told.
     fn publish_touched(&mut self, touched: &Touched, mut propagation: Propagation, started: Instant) {
-        propagation.filled(self.refill(touched));
+        let Refilled { changed, to_empty } = refill(&self.input, &self.registry, &touched.services);
+        propagation.filled(changed);
         let units = self.publish(&touched.units, started);
+        propagation.filled(empty(to_empty));
         propagation.end(&units, &self.metrics);
         let ingresses = touched.units.iter().filter_map(|key| match key {
             UnitKey::Object(ObjectRef { kind: ObjectKind::Ingress, name }) => Some(name),
@@ -347,21 +351,6 @@ impl Controller {
         self.metrics.problems_changed(gone, come);
     }
 
-    /// The endpoint cells of Services whose slices or ports have changed: no table is built for that. Returns the
-    /// Services whose endpoints are others now.
-    fn refill(&self, touched: &Touched) -> BTreeSet<ObjectName> {
-        let mut filled = BTreeSet::new();
-        for service in &touched.services {
-            for upstream in self.registry.of_service(service) {
-                let endpoints = translate::endpoints(self.input.objects(), upstream.spec(), self.input.settings());
-                if upstream.set_endpoints(endpoints) {
-                    filled.insert(service.clone());
-                }
-            }
-        }
-        filled
-    }
-
     /// Translates and compiles these units, and swaps the table if any of them differs. Returns those that do.
     fn publish(&mut self, units: &BTreeSet<UnitKey>, started: Instant) -> BTreeSet<UnitKey> {
         let mut differing = BTreeSet::new();
@@ -445,23 +434,6 @@ impl Controller {
             self.metrics.set_certificates(translate::certificates(&self.input).into_iter().map(|(name, end)| {
                 (name, SystemTime::UNIX_EPOCH + Duration::from_secs(u64::try_from(end).unwrap_or(0)))
             }));
-        }
-    }
-}
-
-/// The living side of a route.
-fn resolve(input: &Input, registry: &Registry, metrics: &Metrics, spec: &RouteSpec) -> Target {
-    match &spec.action {
-        Action::Forward(upstream) => {
-            let metrics = metrics.route(&spec.ingress, Arc::clone(&upstream.service.name));
-            let (upstream, is_new) = registry.get_or_create(upstream);
-            if is_new {
-                upstream.set_endpoints(translate::endpoints(input.objects(), upstream.spec(), input.settings()));
-            }
-            Target { destination: Destination::Forward(upstream), metrics }
-        }
-        Action::Reply(reply) => {
-            Target { destination: Destination::Reply(*reply), metrics: metrics.route(&spec.ingress, "") }
         }
     }
 }

@@ -1,6 +1,6 @@
 //! How long changes take from being seen to being followed by all traffic.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use tokio::time::Instant;
 
@@ -12,7 +12,7 @@ use crate::translate::Touched;
 #[derive(Default)]
 pub(super) struct Propagation {
     changes: Vec<(FollowedKind, Instant, Touched)>,
-    filled: Option<(BTreeSet<ObjectName>, Instant)>,
+    filled: BTreeMap<ObjectName, Instant>,
 }
 
 impl Propagation {
@@ -27,9 +27,8 @@ impl Propagation {
 
     /// The endpoint sets of upstreams of these Services are others from now on.
     pub(super) fn filled(&mut self, services: BTreeSet<ObjectName>) {
-        if !services.is_empty() {
-            self.filled = Some((services, Instant::now()));
-        }
+        let now = Instant::now();
+        self.filled.extend(services.into_iter().map(|service| (service, now)));
     }
 
     /// The batch is done, and with it these units are others. A change that neither made another unit nor filled an
@@ -37,8 +36,8 @@ impl Propagation {
     pub(super) fn end(self, units: &BTreeSet<UnitKey>, metrics: &Metrics) {
         let now = Instant::now();
         for (kind, seen, touched) in self.changes {
-            let filled = self.filled.as_ref().filter(|(services, _)| !services.is_disjoint(&touched.services));
-            let done = if units.is_disjoint(&touched.units) { filled.map(|(_, at)| *at) } else { Some(now) };
+            let filled = touched.services.iter().filter_map(|service| self.filled.get(service)).max();
+            let done = if units.is_disjoint(&touched.units) { filled.copied() } else { Some(now) };
             if let Some(done) = done {
                 metrics.configuration().propagated(kind, done.saturating_duration_since(seen));
             }

@@ -1,3 +1,4 @@
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, SystemTime};
 
 use super::*;
@@ -8,6 +9,7 @@ use crate::source::objects::{
     ServiceKind, ServicePort, SliceEndpoint, SlicePort,
 };
 use crate::source::saved;
+use crate::upstream::Destination;
 
 /// A controller's surroundings.
 struct Plane {
@@ -239,6 +241,41 @@ async fn propagation_counts_changes_with_an_effect_only() {
     assert_eq!(plane.propagated("Ingress"), 1.0);
     assert_eq!((plane.propagated("EndpointSlice"), plane.propagated("Service")), (1.0, 0.0), "nobody routes there");
     assert_eq!(plane.metric("tidegate_changes_total{kind=\"EndpointSlice\"}"), 4.0);
+}
+
+#[tokio::test]
+async fn a_route_that_moves_between_services_in_one_batch_never_leads_to_an_empty_one() {
+    let (plane, mut controller) = Plane::new();
+    controller.take(events(app("a").into_iter().chain([class()])));
+    controller.take([Event::Synced]);
+    let (table, is_over) = (Arc::clone(&plane.table), Arc::new(AtomicBool::new(false)));
+    let until = Arc::clone(&is_over);
+    let requests = std::thread::spawn(move || {
+        let (mut count, mut failed) = (0_u64, 0_u64);
+        while !until.load(Relaxed) {
+            let in_force = table.load();
+            let found = in_force.find(Some("a.example"), "/", &mut String::new()).expect("a path");
+            let Destination::Forward(upstream) = &found.route.expect("a route").target.destination else {
+                panic!("a Service");
+            };
+            // Another table may have come meanwhile: only what is in force counts.
+            failed += u64::from(upstream.endpoints().is_empty() && Arc::ptr_eq(&in_force, &table.load()));
+            count += 1;
+        }
+        (count, failed)
+    });
+    let services = ["a", "b"];
+    for round in 0..2000 {
+        let (to, from) = (services[(round + 1) % 2], services[round % 2]);
+        // As lists bring it that were read after all of it had happened.
+        let slices = [slice(to, 2), Change::EndpointSlice(name(&format!("{from}-1")), None)];
+        let changes = [Change::Service(name(from), None), service(to), ingress_to("a", "/", to)];
+        controller.take(events(slices.into_iter().chain(changes)));
+    }
+    is_over.store(true, Relaxed);
+    let (count, failed) = requests.join().expect("no panic");
+    assert!(count > 0);
+    assert_eq!(failed, 0, "of {count}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,0 +1,59 @@
+//! What upstreams are filled with, and when: before the table that leads to them, and emptied after the one that does not.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Weak};
+
+use crate::model::{Action, ObjectName, RouteSpec};
+use crate::observe::Metrics;
+use crate::translate::{self, Input};
+use crate::upstream::{Destination, Registry, Target, Upstream};
+
+/// What has become of endpoint cells.
+#[derive(Default)]
+pub(super) struct Refilled {
+    /// Services whose endpoints are others now.
+    pub(super) changed: BTreeSet<ObjectName>,
+    /// Upstreams that are to be emptied. Held weakly: those that the next table leaves out shall end with the former.
+    pub(super) to_empty: Vec<Weak<Upstream>>,
+}
+
+/// Fills the cells of Services whose slices or ports have changed: no table is built for that. A cell that is to lose
+/// all it has keeps it for now: requests must not find it empty while the table that leads them elsewhere is built.
+pub(super) fn refill(input: &Input, registry: &Registry, services: &BTreeSet<ObjectName>) -> Refilled {
+    let mut refilled = Refilled::default();
+    for service in services {
+        for upstream in registry.of_service(service) {
+            let endpoints = translate::endpoints(input.objects(), upstream.spec(), input.settings());
+            if endpoints.is_empty() {
+                refilled.to_empty.push(Arc::downgrade(&upstream));
+            } else if upstream.set_endpoints(endpoints) {
+                refilled.changed.insert(service.clone());
+            }
+        }
+    }
+    refilled
+}
+
+/// Takes their endpoints from those that still live. Returns the Services whose endpoints are others now.
+pub(super) fn empty(upstreams: Vec<Weak<Upstream>>) -> BTreeSet<ObjectName> {
+    let living = upstreams.into_iter().filter_map(|upstream| upstream.upgrade());
+    let emptied = living.filter(|upstream| upstream.set_endpoints(Vec::new()));
+    emptied.map(|upstream| upstream.spec().service.clone()).collect()
+}
+
+/// The living side of a route, filled.
+pub(super) fn resolve(input: &Input, registry: &Registry, metrics: &Metrics, spec: &RouteSpec) -> Target {
+    match &spec.action {
+        Action::Forward(upstream) => {
+            let metrics = metrics.route(&spec.ingress, Arc::clone(&upstream.service.name));
+            let (upstream, is_new) = registry.get_or_create(upstream);
+            if is_new {
+                upstream.set_endpoints(translate::endpoints(input.objects(), upstream.spec(), input.settings()));
+            }
+            Target { destination: Destination::Forward(upstream), metrics }
+        }
+        Action::Reply(reply) => {
+            Target { destination: Destination::Reply(*reply), metrics: metrics.route(&spec.ingress, "") }
+        }
+    }
+}
