@@ -267,10 +267,10 @@ impl Watch {
             }
             ObjectKind::Secret => "Secrets cannot be listed, the default certificate serves instead",
             ObjectKind::IngressClass => {
-                "IngressClasses cannot be listed, nothing is served until they are; without a cluster role use --ingress-class-lookup false"
+                "IngressClasses cannot be listed, nothing new is served until they are; without a cluster role use --ingress-class-lookup false"
             }
             ObjectKind::Ingress | ObjectKind::Service | ObjectKind::EndpointSlice | ObjectKind::File => {
-                "objects cannot be listed, nothing is served until they are"
+                "objects cannot be listed, nothing new is served until they are"
             }
         }
     }
