@@ -98,7 +98,7 @@ impl Release {
             })
             .collect();
         took.sort();
-        assert!(took[1] < Duration::from_secs(1), "{took:?}");
+        assert!(took[1] < Duration::from_secs(5), "{took:?}");
         assert_eq!(open.send(&Request::get(&site.host, "/")).unwrap().status, 200);
     }
 
