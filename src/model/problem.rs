@@ -38,6 +38,8 @@ pub enum ProblemCode {
     InvalidAnnotation,
     /// An annotation with our prefix that we do not know.
     UnknownAnnotation,
+    /// Annotations of another controller, none of which is in force.
+    UnsupportedAnnotation,
     /// An older Ingress already has the same host and path, host-wide setting or default backend.
     Conflict,
     /// The class name that an Ingress asks for names no IngressClass.
@@ -76,6 +78,7 @@ impl ProblemCode {
             Self::InvalidPath => "InvalidPath",
             Self::InvalidAnnotation => "InvalidAnnotation",
             Self::UnknownAnnotation => "UnknownAnnotation",
+            Self::UnsupportedAnnotation => "UnsupportedAnnotation",
             Self::Conflict => "Conflict",
             Self::ClassNotFound => "ClassNotFound",
             Self::UnsupportedParameters => "UnsupportedParameters",

@@ -22,13 +22,14 @@ use super::objects::{
 #[cfg(test)]
 mod tests;
 
-/// Annotations that can concern us: ours and those of the dialects.
-const ANNOTATION_PREFIXES: [&str; 5] = [
+/// Annotations that can concern us: ours, and those of other controllers, of which the author is told.
+const ANNOTATION_PREFIXES: [&str; 6] = [
     "tidegate.dev/",
     "nginx.ingress.kubernetes.io/",
     "haproxy.org/",
     "haproxy-ingress.github.io/",
     "ingress.kubernetes.io/",
+    "traefik.ingress.kubernetes.io/",
 ];
 /// The class of an Ingress before there was `spec.ingressClassName`.
 const CLASS_ANNOTATION: &str = "kubernetes.io/ingress.class";

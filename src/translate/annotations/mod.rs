@@ -3,6 +3,7 @@
 //! A dialect is a prefix and a table of annotations; the table is the parser, the documentation and the list that
 //! unknown keys are compared with. All dialects write the same `Options`.
 
+mod foreign;
 mod native;
 mod suggest;
 
@@ -86,6 +87,7 @@ pub(crate) fn read(ingress: &Ingress) -> (Options, Vec<Problem>) {
             }
         }
     }
+    problems.extend(foreign::problems(ingress));
     (options, problems)
 }
 
@@ -99,7 +101,7 @@ fn invalid(ingress: &Ingress, key: &str, value: &str, annotation: &Annotation) -
 fn unknown(ingress: &Ingress, key: &str, short: &str, dialect: &Dialect) -> Problem {
     let message = format!("annotation {} is not known, so it has no effect", quoted(key));
     let remedy = match suggest::closest(short, dialect.annotations.iter().map(|annotation| annotation.key)) {
-        Some(meant) => format!("Did you mean {}{meant}", dialect.prefix),
+        Some(meant) => format!("Use {}{meant} if that is what is meant", dialect.prefix),
         None => "Remove it, or see docs/annotations.md for those that exist".into(),
     };
     on_ingress(ingress, field(key), ProblemCode::UnknownAnnotation, Severity::Warning, message, remedy)
@@ -115,7 +117,10 @@ pub fn document() -> String {
         "# Annotations\n\n<!-- Generated from src/translate/annotations; UPDATE_GOLDEN=1 cargo test --test docs rewrites it. -->\n\n\
          Annotations on an Ingress set what the Ingress API has no field for. A value that cannot be read is reported as\n\
          `InvalidAnnotation` and the default applies; a key with one of the prefixes below that is not listed is reported as\n\
-         `UnknownAnnotation` and has no effect. `tidegate check` shows both.\n",
+         `UnknownAnnotation` and has no effect. Annotations of ingress-nginx, HAProxy and Traefik have no effect either and are\n\
+         reported as `UnsupportedAnnotation`: as an error where they restrict access (authentication, address lists, rate\n\
+         limits, client certificates, snippets), because requests are served without that restriction. `tidegate check` shows\n\
+         all of them, also before an Ingress is moved.\n",
     );
     for dialect in DIALECTS {
         // Writing to a String cannot fail.

@@ -39,10 +39,36 @@ fn an_unknown_annotation_is_reported_with_what_may_be_meant() {
     let world = with("tidegate.dev/ssl-redirct", "true");
     let problem = world.only_problem();
     assert_eq!((problem.code, problem.severity), (ProblemCode::UnknownAnnotation, Severity::Warning));
-    assert_eq!(problem.remedy, "Did you mean tidegate.dev/ssl-redirect");
+    assert_eq!(problem.remedy, "Use tidegate.dev/ssl-redirect if that is what is meant");
     assert!(with("tidegate.dev/", "").only_problem().remedy.contains("docs/annotations.md"));
     assert_eq!(with("tidegate.deviant/x", "").problems(), [""; 0]);
     assert_eq!(with("example.com/x", "").problems(), [""; 0]);
+}
+
+#[test]
+fn annotations_of_other_controllers_are_reported_and_those_that_restrict_access_as_errors() {
+    let web = ingress("web")
+        .annotate("nginx.ingress.kubernetes.io/auth-url", "https://auth.example/")
+        .annotate("nginx.ingress.kubernetes.io/whitelist-source-range", "192.0.2.0/24")
+        .annotate("haproxy-ingress.github.io/auth-secret", "users")
+        .annotate("traefik.ingress.kubernetes.io/router.middlewares", "shop-auth@kubernetescrd")
+        .annotate("nginx.ingress.kubernetes.io/ssl-redirect", "false")
+        .annotate("haproxy.org/timeout-server", "9s");
+    let world = world([web.rule("a.example", &[prefix("/", "a")]).change()]);
+    assert_eq!(
+        world.problems.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        [
+            "warning: Ingress shop/web: metadata.annotations: UnsupportedAnnotation: annotations of another controller \
+             have no effect: \"haproxy.org/timeout-server\", \"nginx.ingress.kubernetes.io/ssl-redirect\". \
+             Use tidegate.dev/ssl-redirect instead, and remove the others.",
+            "error: Ingress shop/web: metadata.annotations: UnsupportedAnnotation: requests are served without the \
+             restrictions that annotations of another controller ask for: \"haproxy-ingress.github.io/auth-secret\", \
+             \"nginx.ingress.kubernetes.io/auth-url\", \"nginx.ingress.kubernetes.io/whitelist-source-range\" and 1 more. \
+             Do not serve what needs them through Tidegate, restrict access in the application, then remove them.",
+        ]
+    );
+    let world = with("haproxy.org/timeout-server", "9s");
+    assert_eq!(world.only_problem().remedy, "Remove them, or see docs/annotations.md for those that exist");
 }
 
 #[test]

@@ -1,0 +1,79 @@
+//! Annotations of other controllers. None of them is in force here, and whoever moves an Ingress must be told so, above
+//! all of those that keep somebody out.
+
+use crate::model::{Problem, ProblemCode, Severity};
+use crate::source::objects::Ingress;
+
+use super::super::problems::{on_ingress, quoted, some_of};
+use super::native;
+
+/// What their keys start with: ingress-nginx, both HAProxy controllers, Traefik.
+const PREFIXES: [&str; 5] = [
+    "haproxy-ingress.github.io/",
+    "haproxy.org/",
+    "ingress.kubernetes.io/",
+    "nginx.ingress.kubernetes.io/",
+    "traefik.ingress.kubernetes.io/",
+];
+
+/// Parts of keys that decide who may ask or what is let through.
+const RESTRICTING: [&str; 13] = [
+    "auth",
+    "allow-list",
+    "allowlist",
+    "whitelist",
+    "deny-list",
+    "denylist",
+    "blacklist",
+    "client-ca",
+    "limit-",
+    "middlewares",
+    "modsecurity",
+    "snippet",
+    "waf",
+];
+
+/// One finding for those that restrict access, and one for all others.
+pub(super) fn problems(ingress: &Ingress) -> impl Iterator<Item = Problem> {
+    let foreign = ingress.annotations.keys().filter_map(|key| Some((&**key, short_of(key)?)));
+    let (restricting, others): (Vec<_>, Vec<_>) = foreign.partition(|(_, short)| restricts(short));
+    let restricting = (!restricting.is_empty()).then(|| {
+        let message = format!(
+            "requests are served without the restrictions that annotations of another controller ask for: {}",
+            some_of(&names(&restricting))
+        );
+        let remedy =
+            "Do not serve what needs them through Tidegate, restrict access in the application, then remove them";
+        problem(ingress, Severity::Error, message, remedy.into())
+    });
+    let others = (!others.is_empty()).then(|| {
+        let message = format!("annotations of another controller have no effect: {}", some_of(&names(&others)));
+        problem(ingress, Severity::Warning, message, remedy(&others))
+    });
+    restricting.into_iter().chain(others)
+}
+
+/// The key without the prefix, if the prefix is another controller's.
+fn short_of(key: &str) -> Option<&str> {
+    PREFIXES.iter().find_map(|prefix| key.strip_prefix(prefix))
+}
+
+fn restricts(short: &str) -> bool {
+    RESTRICTING.iter().any(|part| short.contains(part))
+}
+
+fn names(annotations: &[(&str, &str)]) -> Vec<String> {
+    annotations.iter().map(|(key, _)| quoted(key)).collect()
+}
+
+fn remedy(others: &[(&str, &str)]) -> String {
+    let has_ours = |short: &str| native::DIALECT.annotations.iter().any(|annotation| annotation.key == short);
+    match others.iter().find(|(_, short)| has_ours(short)) {
+        Some((_, short)) => format!("Use {}{short} instead, and remove the others", native::DIALECT.prefix),
+        None => "Remove them, or see docs/annotations.md for those that exist".into(),
+    }
+}
+
+fn problem(ingress: &Ingress, severity: Severity, message: String, remedy: String) -> Problem {
+    on_ingress(ingress, "metadata.annotations", ProblemCode::UnsupportedAnnotation, severity, message, remedy)
+}
