@@ -4,11 +4,13 @@
 
 mod endpoints;
 mod inquiry;
+mod problems;
 mod propagation;
 mod restored;
+mod unserved;
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use tokio::sync::{mpsc, watch};
@@ -22,38 +24,21 @@ use crate::routing::{RouteTable, TableCell};
 use crate::source::objects::Change;
 use crate::source::saved::{Recorder, Saved};
 use crate::source::{Connection, Event};
-use crate::translate::{self, Findings, Input, Settings, Touched, Value};
+use crate::translate::{self, Input, Settings, Touched, Value};
 use crate::upstream::{Registry, Target};
 
 use endpoints::{Refilled, empty, refill, resolve};
 use inquiry::Inquiries;
 pub use inquiry::{Inquirer, NoAnswer};
+pub use problems::Problems;
 use propagation::Propagation;
 use restored::Restored;
+use unserved::Unserved;
 
 /// Changes taken into one batch at the most.
 const BATCH: usize = 4096;
 /// How often slow-moving things are looked at: certificates that expire, gauges of what is served.
 const TICK: Duration = Duration::from_secs(10);
-
-/// The findings that stand, for those who show them.
-#[derive(Clone, Debug, Default)]
-pub struct Problems(Arc<Mutex<(Findings, Vec<Problem>)>>);
-
-impl Problems {
-    /// All of them: those of translation, then those of the source.
-    pub fn all(&self) -> Vec<Problem> {
-        let problems = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        problems.0.values().flatten().chain(&problems.1).cloned().collect()
-    }
-}
-
-impl Problems {
-    /// Those of the source.
-    fn of_source(&self) -> Vec<Problem> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).1.clone()
-    }
-}
 
 /// The loop and what it works on.
 pub struct Controller {
@@ -74,6 +59,7 @@ pub struct Controller {
     /// Whether the source has told everything once: only then changes are changes.
     is_synced: bool,
     restored: Restored,
+    unserved: Unserved,
     /// Whether Secrets are followed.
     secrets: Connection,
     recorder: Option<Recorder>,
@@ -104,6 +90,7 @@ impl Controller {
             inquiries: Inquiries::default(),
             is_synced: false,
             restored: Restored::default(),
+            unserved: Unserved::default(),
             secrets: Connection::Down,
             recorder: None,
             inbox: None,
@@ -316,7 +303,7 @@ impl Controller {
         let (snapshot, findings) = translate::snapshot(&self.input);
         findings.values().flatten().for_each(log);
         self.problems_changed([], findings.values().flatten());
-        self.problems.0.lock().unwrap_or_else(PoisonError::into_inner).0 = findings;
+        self.problems.lock().units = findings;
         let table =
             RouteTable::compile(&snapshot, &mut |spec| resolve(&self.input, &self.registry, &self.metrics, spec));
         self.snapshot = snapshot;
@@ -359,8 +346,8 @@ impl Controller {
             let translated = translate::unit(&self.input, key);
             self.note_problems(key, &translated.problems);
             let value = translated.value.clone();
-            let mut problems = self.problems.0.lock().unwrap_or_else(PoisonError::into_inner);
-            let differs = translate::merge(&mut self.snapshot, &mut problems.0, key, translated);
+            let mut problems = self.problems.lock();
+            let differs = translate::merge(&mut self.snapshot, &mut problems.units, key, translated);
             drop(problems);
             if !differs {
                 continue;
@@ -401,16 +388,29 @@ impl Controller {
     }
 
     fn set_source_problems(&self, new: Vec<Problem>) {
-        let mut problems = self.problems.0.lock().unwrap_or_else(PoisonError::into_inner);
-        new.iter().filter(|problem| !problems.1.contains(problem)).for_each(log);
-        self.problems_changed(&problems.1, &new);
-        problems.1 = new;
+        let mut found = self.problems.lock();
+        self.replace_problems(&mut found.source, new);
+    }
+
+    fn set_unserved(&mut self) {
+        let without = self.registry.without_endpoints();
+        let new = self.unserved.problems(&self.input, &without, Instant::now());
+        let mut found = self.problems.lock();
+        if found.unserved != new {
+            self.replace_problems(&mut found.unserved, new);
+        }
+    }
+
+    fn replace_problems(&self, old: &mut Vec<Problem>, new: Vec<Problem>) {
+        new.iter().filter(|problem| !old.contains(problem)).for_each(log);
+        self.problems_changed(&*old, &new);
+        *old = new;
     }
 
     /// Logs and counts the findings that a unit did not have before, and counts those off that it has no more.
     fn note_problems(&self, key: &UnitKey, new: &[Problem]) {
-        let problems = self.problems.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let old = problems.0.get(key).map_or(&[][..], Vec::as_slice);
+        let problems = self.problems.lock();
+        let old = problems.units.get(key).map_or(&[][..], Vec::as_slice);
         new.iter().filter(|problem| !old.contains(problem)).for_each(log);
         self.problems_changed(old, new);
     }
@@ -429,6 +429,7 @@ impl Controller {
             if !touched.is_empty() {
                 self.publish(&touched.units, started);
             }
+            self.set_unserved();
         }
         if std::mem::take(&mut self.has_new_certificates) {
             self.metrics.set_certificates(translate::certificates(&self.input).into_iter().map(|(name, end)| {

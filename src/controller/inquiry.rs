@@ -81,7 +81,7 @@ impl Controller {
             return;
         }
         let table = self.table.load();
-        let problems = self.problems.of_source();
+        let problems = self.problems.of_others();
         let view = View { input: &self.input, table: &table, read: &read, source_problems: &problems, https_port };
         // Who asked may have gone.
         let _ = answer.send(explain::explain(&question, &view));

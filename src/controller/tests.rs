@@ -243,6 +243,37 @@ async fn propagation_counts_changes_with_an_effect_only() {
     assert_eq!(plane.metric("tidegate_changes_total{kind=\"EndpointSlice\"}"), 4.0);
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_service_without_endpoints_is_told_after_half_a_minute_until_it_has_one() {
+    let (plane, mut controller) = Plane::new();
+    let problems = controller.problems();
+    controller.take(events(app("a").into_iter().chain(app("b")).chain([class(), slice("a", 0)])));
+    controller.take([Event::Synced]);
+    controller.tick();
+    tokio::time::advance(Duration::from_secs(29)).await;
+    controller.tick();
+    assert_eq!(problems.all(), []);
+    tokio::time::advance(Duration::from_secs(1)).await;
+    controller.tick();
+    let told: Vec<_> = problems.all().iter().map(ToString::to_string).collect();
+    assert_eq!(
+        told,
+        [
+            "error: Ingress shop/a: service a: NoEndpoints: Service shop/a has had no ready endpoint for 30 seconds or more, so its \
+          requests are answered with 503. Look at the Pods that its selector matches, and at kubectl get endpointslices -n shop \
+          -l kubernetes.io/service-name=a."
+        ]
+    );
+    assert_eq!(plane.metric("tidegate_problems{code=\"NoEndpoints\",severity=\"error\"}"), 1.0);
+    controller.take(events([slice("a", 1)]));
+    controller.tick();
+    assert_eq!(problems.all(), []);
+    // Whoever loses them again has another half a minute.
+    controller.take(events([slice("a", 0)]));
+    controller.tick();
+    assert_eq!(problems.all(), []);
+}
+
 #[tokio::test]
 async fn a_route_that_moves_between_services_in_one_batch_never_leads_to_an_empty_one() {
     let (plane, mut controller) = Plane::new();

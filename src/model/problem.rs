@@ -58,6 +58,8 @@ pub enum ProblemCode {
     UnsupportedProtocol,
     /// An EndpointSlice, or an address in one, that cannot be used.
     EndpointRejected,
+    /// A Service that has had no ready endpoint for a while.
+    NoEndpoints,
     /// A Secret that does not exist.
     SecretNotFound,
     /// A Secret that holds no usable certificate and key.
@@ -88,6 +90,7 @@ impl ProblemCode {
             Self::PortNotFound => "PortNotFound",
             Self::UnsupportedProtocol => "UnsupportedProtocol",
             Self::EndpointRejected => "EndpointRejected",
+            Self::NoEndpoints => "NoEndpoints",
             Self::SecretNotFound => "SecretNotFound",
             Self::InvalidSecret => "InvalidSecret",
             Self::CertificateMismatch => "CertificateMismatch",

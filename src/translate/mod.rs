@@ -26,7 +26,7 @@ mod tests;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::model::{Certificate, HostSpec, ObjectKind, ObjectRef, Problem, Snapshot, UnitKey};
+use crate::model::{Certificate, HostSpec, ObjectKind, ObjectName, ObjectRef, Problem, Snapshot, UnitKey};
 use crate::source::objects::Ingress;
 
 pub use claims::{Claimant, claimants, path_match, secret_of};
@@ -38,6 +38,11 @@ pub use settings::Settings;
 
 /// The findings of all units that have any.
 pub type Findings = BTreeMap<UnitKey, Vec<Problem>>;
+
+/// The Ingresses of ours that route to a Service.
+pub fn users_of_service<'a>(input: &'a Input, service: &ObjectName) -> impl Iterator<Item = &'a Arc<Ingress>> {
+    input.index().users_of_service(service).iter().filter(|ingress| is_ours(input, ingress))
+}
 
 /// What a unit comes to.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -63,6 +63,15 @@ impl Registry {
         self.by_service.get(service).map(|entry| entry.iter().filter_map(Weak::upgrade).collect()).unwrap_or_default()
     }
 
+    /// What living upstreams without endpoints were made from.
+    pub fn without_endpoints(&self) -> Vec<Arc<UpstreamSpec>> {
+        let of_service = |entry: &Vec<Weak<Upstream>>| {
+            let living = entry.iter().filter_map(Weak::upgrade);
+            living.filter(|u| u.endpoints().is_empty()).map(|u| Arc::clone(u.spec())).collect::<Vec<_>>()
+        };
+        self.by_service.iter().flat_map(|entry| of_service(&entry)).collect()
+    }
+
     /// All living upstreams, sorted by spec, for views.
     pub fn all(&self) -> Vec<Arc<Upstream>> {
         let mut all: Vec<_> = self

@@ -1,0 +1,39 @@
+//! The findings that stand: of translation, of the source, and of Services without endpoints.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::model::Problem;
+use crate::translate::Findings;
+
+/// The findings that stand, for those who show them. Cheap to clone.
+#[derive(Clone, Debug, Default)]
+pub struct Problems(Arc<Mutex<Found>>);
+
+/// By who finds them.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    /// Translation, unit by unit.
+    pub(super) units: Findings,
+    /// The source: objects that cannot be read.
+    pub(super) source: Vec<Problem>,
+    /// Services that have had no endpoint for a while.
+    pub(super) unserved: Vec<Problem>,
+}
+
+impl Problems {
+    /// All of them.
+    pub fn all(&self) -> Vec<Problem> {
+        let found = self.lock();
+        found.units.values().flatten().chain(&found.source).chain(&found.unserved).cloned().collect()
+    }
+
+    /// Those that are not of translation.
+    pub(super) fn of_others(&self) -> Vec<Problem> {
+        let found = self.lock();
+        found.source.iter().chain(&found.unserved).cloned().collect()
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, Found> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
