@@ -13,7 +13,7 @@ use crate::model::ObjectName;
 use crate::source::objects::Address;
 
 use super::Clients;
-use super::jitter;
+use super::{cause, jitter};
 
 /// First pause after the Service could not be read, doubled each time.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
@@ -79,19 +79,28 @@ pub(super) async fn follow(publish: Publish, clients: Clients, addresses: watch:
         Publish::Service(name) => name,
     };
     let mut pause = FIRST_PAUSE;
+    // The failure that the log tells of, until the Service is read again.
+    let mut told = None;
     loop {
         // A new watch has the credentials of the moment.
         let api: Api<core::Service> = Api::namespaced(clients(), &name.namespace);
         let mut states = std::pin::pin!(watch_object(api, &name.name));
         while let Some(state) = states.next().await {
             match state {
-                Ok(Some(service)) => note(&name, &service, &addresses),
+                Ok(Some(service)) => {
+                    told = None;
+                    note(&name, &service, &addresses);
+                }
                 // Whoever deletes it to make it anew does not want every status empty in between.
                 Ok(None) => {
                     tracing::warn!(service = %name, "the Service to publish does not exist: status stays as it is");
                 }
                 Err(error) => {
-                    tracing::debug!(service = %name, %error, "the Service to publish cannot be read");
+                    let error = cause::told(&error);
+                    if told.as_ref() != Some(&error) {
+                        tracing::warn!(service = %name, error, "the Service to publish cannot be read: status stays as it is");
+                        told = Some(error);
+                    }
                     break;
                 }
             }

@@ -17,8 +17,7 @@ use tokio::time::Instant;
 use crate::model::ObjectName;
 use crate::observe::ReportMetrics;
 
-use super::Clients;
-use super::jitter;
+use super::{Clients, cause, jitter};
 
 /// How long a holder is left in peace that renews no more.
 const DURATION: Duration = Duration::from_secs(15);
@@ -154,7 +153,8 @@ impl Election {
                 Ok(Err(error @ kube::Error::Api(_))) if quiet_until <= sent => {
                     self.held = None;
                     quiet_until = sent + QUIET;
-                    tracing::warn!(lease = %self.name, %error, "the lease cannot be had: no status and no Events are written");
+                    let error = cause::told(&error);
+                    tracing::warn!(lease = %self.name, error, "the Lease cannot be read or written: no status and no Events are written");
                 }
                 Ok(Err(error)) => {
                     self.held = None;

@@ -6,6 +6,7 @@
 
 mod address;
 mod bucket;
+mod cause;
 mod events;
 mod inbox;
 mod jitter;
