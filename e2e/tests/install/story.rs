@@ -29,6 +29,9 @@ const VALUES: &[&str] = &[
     "image.pullPolicy=Never",
 ];
 
+/// `drain.delay` and `drain.timeout` together: what is open longer after SIGTERM is closed.
+pub(crate) const DRAIN: Duration = Duration::from_secs(25);
+
 /// What later steps need.
 pub(crate) struct Story {
     pub(crate) cluster: Cluster,
