@@ -5,6 +5,7 @@
 mod balancer;
 mod build;
 mod client;
+mod deploys;
 mod figures;
 mod load;
 mod profiles;
@@ -29,6 +30,7 @@ fn an_installation_serves_is_upgraded_under_load_and_leaves_nothing_behind() {
     let balancer = Balancer::start(&story, 13, Profile::Cluster);
     let load = Load::start(&story, balancer.http(), balancer.https());
     upgrade::run(&story, &load);
+    deploys::run(&story, &load);
     let told = load.stop();
     story.say(&format!("under load: {told}"));
     story.uninstall();

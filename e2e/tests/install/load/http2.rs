@@ -80,6 +80,10 @@ pub(super) fn run(count: &Arc<Count>, address: SocketAddr, tls: &ClientConfig) {
 async fn repeat(count: &Count, connection: &Connection, kind: Kind) {
     let since = Instant::now();
     while count.goes_on(since) {
+        if kind.is_upload() && count.idempotent_only.load(Ordering::Relaxed) {
+            sleep(PACE).await;
+            continue;
+        }
         match timeout(WAIT, ask(count, connection, kind)).await {
             Ok(Ok(())) => {
                 count.asked.fetch_add(1, Ordering::Relaxed);
@@ -187,6 +191,13 @@ impl Kind {
                 .header("te", "trailers"),
         };
         head.body(()).expect("a request")
+    }
+
+    fn is_upload(self) -> bool {
+        match self {
+            Self::Upload => true,
+            Self::Get | Self::Slow | Self::Call => false,
+        }
     }
 
     fn is_bodiless(self) -> bool {

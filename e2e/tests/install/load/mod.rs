@@ -39,6 +39,8 @@ struct Count {
     /// WebSockets that were closed at the end of a drain.
     drained: AtomicU64,
     failed: Mutex<Vec<String>>,
+    /// No uploads for now.
+    idempotent_only: AtomicBool,
     stop: AtomicBool,
 }
 
@@ -73,6 +75,13 @@ impl Load {
     /// Requests answered so far.
     pub(crate) fn asked(&self) -> u64 {
         self.count.asked.load(Ordering::Relaxed)
+    }
+
+    /// Asks nothing over HTTP/1 to pods that could not be sent to them again meanwhile.
+    pub(crate) fn without_uploads(&self, body: impl FnOnce()) {
+        self.count.idempotent_only.store(true, Ordering::Relaxed);
+        body();
+        self.count.idempotent_only.store(false, Ordering::Relaxed);
     }
 
     /// No request has failed so far.
