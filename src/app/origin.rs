@@ -74,8 +74,7 @@ impl Source {
                 outcome.with_context(|| format!("cannot read {}", path.display()))
             }),
             Self::Api(settings, access) => {
-                let api::Settings { namespaces, classes, secrets } = &settings;
-                tracing::info!(server = access.server(), ?namespaces, ?classes, ?secrets, "following a Kubernetes API");
+                log(&settings, access.server());
                 tokio::spawn(async move {
                     api::follow(settings, access, metrics, events, wanted).await;
                     Ok(())
@@ -83,4 +82,20 @@ impl Source {
             }
         }
     }
+}
+
+/// In the words of the options, for operators.
+fn log(settings: &api::Settings, server: &str) {
+    let api::Settings { namespaces, classes, secrets } = settings;
+    let namespaces = if namespaces.is_empty() { "all".to_owned() } else { namespaces.join(",") };
+    let classes = match classes {
+        api::ClassAccess::Listed => "read",
+        api::ClassAccess::None => "not read",
+    };
+    let secrets = match secrets {
+        api::SecretAccess::Cluster => "of all namespaces".to_owned(),
+        api::SecretAccess::Namespaces(namespaces) => format!("of namespaces {}", namespaces.join(",")),
+        api::SecretAccess::Names => "by name".to_owned(),
+    };
+    tracing::info!(server, namespaces, classes, secrets, "following a Kubernetes API");
 }

@@ -7,6 +7,7 @@ use crate::model::ObjectName;
 use crate::observe::Metrics;
 use crate::report::{Identity, Inbox, Publish, Reporter, Settings, parse_address};
 use crate::source::api::Access;
+use crate::source::objects::Address;
 
 /// What is told about reports, and where the news for them will be.
 pub(super) struct Reports {
@@ -46,10 +47,28 @@ impl Reports {
             let namespace = pod.namespace.unwrap_or_else(|| access.namespace().to_owned());
             ObjectName::new(namespace, lease_name(&class))
         });
-        tracing::info!(?publish, %lease, ?identity, "status and Events are written by the holder of the lease");
+        log(&publish, &lease, &identity);
         let clients = Arc::new(move || access.client());
         Reporter::start(Settings { publish, lease, identity, controller }, clients, inbox, metrics)
     }
+}
+
+/// In the words of the options, for operators.
+fn log(publish: &Publish, lease: &ObjectName, identity: &Identity) {
+    let addresses = match publish {
+        Publish::Nothing => "none: neither --publish-service nor --publish-address is given".to_owned(),
+        Publish::Fixed(addresses) => addresses
+            .iter()
+            .map(|address| match address {
+                Address::Ip(ip) => ip.to_string(),
+                Address::Hostname(name) => name.to_string(),
+            })
+            .collect::<Vec<_>>()
+            .join(","),
+        Publish::Service(service) => format!("those of Service {service}"),
+    };
+    let (Identity::Pod(identity) | Identity::Host(identity)) = identity;
+    tracing::info!(addresses, %lease, identity, "status and Events are written by the holder of the lease");
 }
 
 /// Only one container of a pod runs at a time, so the pod's name will do; a host's may be that of others too.

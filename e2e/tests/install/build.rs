@@ -1,5 +1,7 @@
 //! What is installed: the image, built by scripts/image from the Dockerfile.
 
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -8,7 +10,7 @@ pub(crate) const REPOSITORY: &str = "docker.io/tidegate/tidegate";
 
 /// Archives for the nodes.
 pub(crate) struct Images {
-    /// Two tags of Tidegate, `one` and `two`.
+    /// Two tags of Tidegate, `one` and `two`: two versions.
     pub(crate) tidegate: Vec<PathBuf>,
     /// What scripts/image said last: sizes.
     pub(crate) said: String,
@@ -17,17 +19,46 @@ pub(crate) struct Images {
 /// Builds the static program (or takes that of the directory TIDEGATE_E2E_PROGRAMS), then the images in `directory`.
 pub(crate) fn images(directory: &Path) -> Images {
     let programs = std::env::var_os("TIDEGATE_E2E_PROGRAMS").map_or_else(compile, PathBuf::from);
+    let program = programs.join("tidegate");
+    let next = directory.join("tidegate-next");
+    write_next(&program, &next);
     let mut said = String::new();
     let mut tidegate = Vec::new();
-    for tag in ["one", "two"] {
+    for (tag, program) in [("one", &program), ("two", &next)] {
         let archive = directory.join(format!("tidegate-{tag}.tar"));
         let mut script = Command::new(root().join("scripts/image"));
         script.arg("--output").arg(&archive).args(["--tag", &format!("{REPOSITORY}:{tag}")]);
-        script.env("TIDEGATE_BINARY", programs.join("tidegate"));
+        script.env("TIDEGATE_BINARY", program);
         said = run(&mut script);
         tidegate.push(archive);
     }
     Images { tidegate, said }
+}
+
+/// The version that a tag's program says it is.
+pub(crate) fn version(tag: &str) -> String {
+    let manifest = fs::read_to_string(root().join("Cargo.toml")).expect("the checkout has a Cargo.toml");
+    let version = manifest.lines().find_map(|line| line.strip_prefix("version = \"")?.strip_suffix('"'));
+    let version = version.expect("the package has a version");
+    if tag == "one" {
+        return version.to_owned();
+    }
+    let next = if version.ends_with('9') { "8" } else { "9" };
+    format!("{}{next}", &version[..version.len() - 1])
+}
+
+/// Another version of a program without compiling it again: its version, wherever it stands in it, is replaced.
+fn write_next(program: &Path, next: &Path) {
+    let (old, new) = (version("one"), version("two"));
+    let mut bytes = fs::read(program).expect("the program is there");
+    let mut at = 0;
+    while let Some(found) = bytes[at..].windows(old.len()).position(|window| window == old.as_bytes()) {
+        at += found;
+        bytes[at..at + old.len()].copy_from_slice(new.as_bytes());
+    }
+    fs::write(next, bytes).expect("the directory is there");
+    fs::set_permissions(next, fs::Permissions::from_mode(0o755)).expect("it is ours");
+    assert_eq!(run(Command::new(next).arg("--version")).trim(), format!("tidegate {new}"));
 }
 
 /// The checkout.

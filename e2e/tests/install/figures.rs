@@ -17,7 +17,7 @@ pub(crate) fn print(story: &Story) {
         };
         let ready = lines.iter().find(|line| line["message"] == "ready").map(time).expect("it is ready");
         let first = lines.first().map(time).expect("it logs");
-        let metrics = metrics(story, name);
+        let metrics = metrics(story, name).expect("the pod answers");
         let metric = |name: &str| -> f64 {
             let value = metrics.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
             value.and_then(|value| value.parse().ok()).expect("the metric is there")
@@ -39,7 +39,7 @@ pub(crate) fn print(story: &Story) {
     }
 }
 
-/// The metrics of a pod, through the API server.
-pub(crate) fn metrics(story: &Story, pod: &str) -> String {
-    story.raw(&format!("/api/v1/namespaces/tidegate/pods/{pod}:9090/proxy/metrics")).expect("the pod answers")
+/// The metrics of a pod, through the API server; nothing when it does not answer.
+pub(crate) fn metrics(story: &Story, pod: &str) -> Option<String> {
+    story.raw(&format!("/api/v1/namespaces/tidegate/pods/{pod}:9090/proxy/metrics"))
 }

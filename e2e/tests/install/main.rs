@@ -5,6 +5,7 @@
 mod balancer;
 mod build;
 mod client;
+mod deploys;
 mod figures;
 mod load;
 mod profiles;
@@ -14,6 +15,8 @@ mod secrets;
 mod story;
 mod upgrade;
 
+use balancer::{Balancer, Profile};
+use load::Load;
 use story::Story;
 
 #[test]
@@ -24,6 +27,11 @@ fn an_installation_serves_is_upgraded_under_load_and_leaves_nothing_behind() {
     profiles::run(&mut story);
     secrets::by_name(&story);
     prometheus::run_queries(&story);
-    upgrade::run(&mut story);
+    let balancer = Balancer::start(&story, 13, Profile::Cluster);
+    let load = Load::start(&story, balancer.http(), balancer.https());
+    upgrade::run(&story, &load);
+    deploys::run(&story, &load);
+    let told = load.stop();
+    story.say(&format!("under load: {told}"));
     story.uninstall();
 }

@@ -184,7 +184,7 @@ fn check_metrics(story: &Story) {
     let pods = story.list("v1", "Pod", "tidegate");
     let name = pods[0]["metadata"]["name"].as_str().expect("a name");
     let file = story.cluster.run().directory().join("metrics.txt");
-    fs::write(&file, figures::metrics(story, name)).expect("the directory is there");
+    fs::write(&file, figures::metrics(story, name).expect("the pod answers")).expect("the directory is there");
     let mut promtool = Command::new("promtool");
     promtool.args(["check", "metrics"]).stdin(fs::File::open(&file).expect("a file"));
     let output = promtool.output().expect("promtool runs");

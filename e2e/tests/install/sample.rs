@@ -1,4 +1,5 @@
-//! The app that is served: two pods on two nodes, a Service, an Ingress with TLS, and the certificate for it.
+//! The app that is served: two pods on two nodes, a Service, an Ingress with TLS, and the certificate for it. It speaks
+//! HTTP/1 and, on another port of the Service and below a path of its own, gRPC.
 
 use std::fs;
 use std::path::Path;
@@ -10,6 +11,9 @@ use tidegate_e2e::{Cluster, ECHO};
 /// The host of the app.
 pub(crate) const HOST: &str = "shop.example.org";
 
+/// Below it is gRPC.
+pub(crate) const CALLS: &str = "/shop.Shop/";
+
 const APP: &str = r#"
 apiVersion: apps/v1
 kind: Deployment
@@ -20,7 +24,7 @@ spec:
   template:
     metadata: {labels: {app: web}}
     spec:
-      terminationGracePeriodSeconds: 1
+      terminationGracePeriodSeconds: 20
       securityContext: {runAsNonRoot: true, runAsUser: 65532, seccompProfile: {type: RuntimeDefault}}
       topologySpreadConstraints:
         - {maxSkew: 1, topologyKey: kubernetes.io/hostname, whenUnsatisfiable: DoNotSchedule, labelSelector: {matchLabels: {app: web}}}
@@ -39,7 +43,9 @@ kind: Service
 metadata: {namespace: shop, name: web}
 spec:
   selector: {app: web}
-  ports: [{name: http, port: 80, targetPort: http}]
+  ports:
+    - {name: http, port: 80, targetPort: http}
+    - {name: grpc, port: 81, targetPort: http, appProtocol: kubernetes.io/h2c}
 ---
 apiVersion: networking.k8s.io/v1
 kind: Ingress
@@ -52,7 +58,10 @@ spec:
   tls: [{hosts: [shop.example.org], secretName: web-tls}]
   rules:
     - host: shop.example.org
-      http: {paths: [{path: /, pathType: Prefix, backend: {service: {name: web, port: {name: http}}}}]}
+      http:
+        paths:
+          - {path: /, pathType: Prefix, backend: {service: {name: web, port: {name: http}}}}
+          - {path: CALLS, pathType: Prefix, backend: {service: {name: web, port: {name: grpc}}}}
 "#;
 
 /// An authority of the test's own, which clients trust.
@@ -91,6 +100,6 @@ impl Authority {
 /// Deploys the app and waits for its pods.
 pub(crate) fn deploy(cluster: &Cluster, authority: &Authority) {
     authority.apply_secret(cluster);
-    cluster.apply(&APP.replace("SAMPLE", ECHO));
+    cluster.apply(&APP.replace("SAMPLE", ECHO).replace("CALLS", CALLS));
     cluster.wait_for_rollout("shop", "deployment/web");
 }

@@ -29,6 +29,9 @@ const VALUES: &[&str] = &[
     "image.pullPolicy=Never",
 ];
 
+/// `drain.delay` and `drain.timeout` together: what is open longer after SIGTERM is closed.
+pub(crate) const DRAIN: Duration = Duration::from_secs(25);
+
 /// What later steps need.
 pub(crate) struct Story {
     pub(crate) cluster: Cluster,
@@ -101,9 +104,11 @@ impl Story {
         }
     }
 
-    /// Waits until pods that an upgrade replaced have ended.
+    /// Waits until pods that an upgrade of the Deployment replaced have ended: helm does not wait until the last of them
+    /// is told to.
     #[track_caller]
     pub(crate) fn settle(&self) {
+        self.cluster.wait_for_rollout("tidegate", "deployment/tidegate");
         eventually("old pods end", || {
             let pods = self.list("v1", "Pod", "tidegate");
             pods.iter().all(|pod| pod["metadata"]["deletionTimestamp"].is_null()).then_some(())

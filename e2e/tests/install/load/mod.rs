@@ -1,6 +1,8 @@
 //! Clients that never stop asking, and count every request that was not answered as it should.
 
-use std::io::{BufRead, BufReader, Read, Write};
+mod http2;
+
+use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,18 +16,31 @@ use tokio::time::Instant;
 
 use crate::client::WebSocket;
 use crate::sample::HOST;
-use crate::story::Story;
+use crate::story::{DRAIN, Story};
 
 /// Most that one client asks, and for how long: whatever happens, load ends.
 const REQUESTS: u64 = 50_000;
 const LIMIT: Duration = Duration::from_secs(240);
+/// Longest wait for an answer, or any part of it.
+const WAIT: Duration = Duration::from_secs(10);
 
 /// What was asked, and what went wrong.
 #[derive(Default)]
 struct Count {
+    /// All requests that were answered as they should.
     asked: AtomicU64,
+    /// Connections of HTTP/1.
     connections: AtomicU64,
+    /// Those of `asked` over HTTP/2, and the connections for them.
+    http2: AtomicU64,
+    http2_connections: AtomicU64,
+    /// Requests that the server said it did not process, and that were sent again.
+    refused: AtomicU64,
+    /// WebSockets that were closed at the end of a drain.
+    drained: AtomicU64,
     failed: Mutex<Vec<String>>,
+    /// No uploads for now.
+    idempotent_only: AtomicBool,
     stop: AtomicBool,
 }
 
@@ -33,34 +48,28 @@ struct Count {
 pub(crate) struct Load {
     count: Arc<Count>,
     clients: Vec<JoinHandle<()>>,
-    sockets: Vec<JoinHandle<u64>>,
-}
-
-/// What the load saw.
-pub(crate) struct Seen {
-    pub(crate) requests: u64,
-    pub(crate) connections: u64,
-    pub(crate) messages: u64,
-    pub(crate) failed: Vec<String>,
+    socket: JoinHandle<u64>,
 }
 
 impl Load {
-    /// Kept connections over http and https, a new connection for each request over both, and a WebSocket that reconnects
-    /// only when it is closed in order.
+    /// Kept connections over http and https, a new connection for each request over both, connections of HTTP/2 over https,
+    /// and a WebSocket that reconnects only when it is closed in order or a drain is over.
     pub(crate) fn start(story: &Story, http: SocketAddr, https: SocketAddr) -> Self {
         let count = Arc::new(Count::default());
         let tls = tls(story);
         let mut clients = Vec::new();
-        for (kept, tls) in [(true, None), (false, None), (true, Some(Arc::clone(&tls))), (false, Some(tls))] {
+        for (kept, tls) in
+            [(true, None), (false, None), (true, Some(Arc::clone(&tls))), (false, Some(Arc::clone(&tls)))]
+        {
             let count = Arc::clone(&count);
             let address = if tls.is_some() { https } else { http };
             clients.push(thread::spawn(move || ask(&count, address, kept, tls.as_ref())));
         }
-        let sockets = vec![{
-            let count = Arc::clone(&count);
-            thread::spawn(move || talk(&count, http))
-        }];
-        Self { count, clients, sockets }
+        let counter = Arc::clone(&count);
+        clients.push(thread::spawn(move || http2::run(&counter, https, &tls)));
+        let counter = Arc::clone(&count);
+        let socket = thread::spawn(move || talk(&counter, http));
+        Self { count, clients, socket }
     }
 
     /// Requests answered so far.
@@ -68,19 +77,41 @@ impl Load {
         self.count.asked.load(Ordering::Relaxed)
     }
 
-    /// Ends it; what it saw.
-    pub(crate) fn stop(self) -> Seen {
+    /// Asks nothing over HTTP/1 to pods that could not be sent to them again meanwhile.
+    pub(crate) fn without_uploads(&self, body: impl FnOnce()) {
+        self.count.idempotent_only.store(true, Ordering::Relaxed);
+        body();
+        self.count.idempotent_only.store(false, Ordering::Relaxed);
+    }
+
+    /// No request has failed so far.
+    #[track_caller]
+    pub(crate) fn expect_no_failure(&self, during: &str) {
+        self.count.expect_no_failure(during);
+    }
+
+    /// Ends it; what it asked, all without failure.
+    #[track_caller]
+    pub(crate) fn stop(self) -> String {
         self.count.stop.store(true, Ordering::Relaxed);
-        for client in self.clients {
+        let Self { count, clients, socket } = self;
+        for client in clients {
             client.join().expect("a client does not panic");
         }
-        let messages = self.sockets.into_iter().map(|socket| socket.join().expect("nor does a WebSocket")).sum();
-        Seen {
-            requests: self.count.asked.load(Ordering::Relaxed),
-            connections: self.count.connections.load(Ordering::Relaxed),
-            messages,
-            failed: std::mem::take(&mut *self.count.failed.lock().unwrap_or_else(PoisonError::into_inner)),
-        }
+        let messages = socket.join().expect("nor does a WebSocket");
+        let load = |number: &AtomicU64| number.load(Ordering::Relaxed);
+        let http2 = load(&count.http2);
+        let told = format!(
+            "{} requests of HTTP/1 on {} connections, {http2} of HTTP/2 on {} ({} sent again as unprocessed), {messages} \
+             WebSocket messages ({} sockets ended with a drain), 0 failed",
+            load(&count.asked) - http2,
+            load(&count.connections),
+            load(&count.http2_connections),
+            load(&count.refused),
+            load(&count.drained),
+        );
+        count.expect_no_failure("the load");
+        told
     }
 }
 
@@ -91,6 +122,13 @@ impl Count {
 
     fn fail(&self, what: String) {
         self.failed.lock().unwrap_or_else(PoisonError::into_inner).push(what);
+    }
+
+    #[track_caller]
+    fn expect_no_failure(&self, during: &str) {
+        let failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+        let first = &failed[..failed.len().min(10)];
+        assert!(failed.is_empty(), "{} requests failed by the end of {during}, the first {first:#?}", failed.len());
     }
 }
 
@@ -158,9 +196,8 @@ fn exchange(stream: &mut BufReader<Box<dyn Stream>>, kept: bool) -> std::io::Res
 }
 
 fn connect(address: SocketAddr, tls: Option<&Arc<ClientConfig>>) -> std::io::Result<Box<dyn Stream>> {
-    let limit = Duration::from_secs(10);
-    let stream = TcpStream::connect_timeout(&address, limit)?;
-    stream.set_read_timeout(Some(limit))?;
+    let stream = TcpStream::connect_timeout(&address, WAIT)?;
+    stream.set_read_timeout(Some(WAIT))?;
     stream.set_nodelay(true)?;
     let Some(tls) = tls else { return Ok(Box::new(stream)) };
     let name = ServerName::try_from(HOST).expect("a name");
@@ -175,19 +212,24 @@ fn tls(story: &Story) -> Arc<ClientConfig> {
     Arc::new(ClientConfig::builder().with_root_certificates(roots).with_no_client_auth())
 }
 
-/// Asks every 100 ms over one WebSocket; how many messages came back. When its end is announced it opens another.
+/// Asks every 100 ms over one WebSocket; how many messages came back. When its end is announced it opens another, and
+/// when it is closed at the end of a drain, which no announcement precedes: not before it is as old as that.
 fn talk(count: &Count, address: SocketAddr) -> u64 {
     let since = Instant::now();
     let (mut socket, mut messages) = (None, 0);
     while count.goes_on(since) {
+        let mut opened = Instant::now();
         let asked = (|| {
             let mut open = match socket.take() {
-                Some(open) => open,
+                Some((at, open)) => {
+                    opened = at;
+                    open
+                }
                 None => WebSocket::open(address)?,
             };
             let answer = open.ask("hello")?;
             if answer == "hello" {
-                socket = Some(open);
+                socket = Some((opened, open));
                 Ok(())
             } else {
                 Err(std::io::Error::other(answer))
@@ -195,7 +237,10 @@ fn talk(count: &Count, address: SocketAddr) -> u64 {
         })();
         match asked {
             Ok(()) => messages += 1,
-            Err(error) if error.kind() == std::io::ErrorKind::ConnectionAborted => {}
+            Err(error) if error.kind() == ErrorKind::ConnectionAborted => {}
+            Err(error) if error.kind() == ErrorKind::UnexpectedEof && opened.elapsed() >= DRAIN => {
+                count.drained.fetch_add(1, Ordering::Relaxed);
+            }
             Err(error) => count.fail(format!("WebSocket after {:?}: {error}", since.elapsed())),
         }
         thread::park_timeout(Duration::from_millis(100));
