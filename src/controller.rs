@@ -273,7 +273,7 @@ impl Controller {
     fn synced(&mut self) {
         self.is_synced = true;
         if let Some(inbox) = &self.inbox {
-            // Not before: what only the snapshot finds wrong is put right as likely as not.
+            // Not before: what is wrong in the snapshot may have been corrected long ago.
             inbox.problems([], &self.problems.all());
         }
         self.metrics.configuration().currency().end_snapshot();

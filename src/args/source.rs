@@ -58,7 +58,7 @@ pub struct SourceArgs {
     )]
     pub ingress_class_lookup: bool,
 
-    /// How Secrets are read; the less, the fewer certificates a break-in reveals.
+    /// How Secrets are read: the fewer may be read, the fewer a break-in reveals.
     #[arg(long, value_name = "MODE", env = "TIDEGATE_SECRET_ACCESS", default_value = "cluster")]
     pub secret_access: SecretAccess,
 

@@ -91,7 +91,7 @@ pub(super) async fn follow(publish: Publish, clients: Clients, addresses: watch:
                     told = None;
                     note(&name, &service, &addresses);
                 }
-                // Whoever deletes it to make it anew does not want every status empty in between.
+                // A Service that is deleted and made again must not empty every status in between.
                 Ok(None) => {
                     tracing::warn!(service = %name, "the Service to publish does not exist: status stays as it is");
                 }

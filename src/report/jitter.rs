@@ -1,4 +1,4 @@
-//! Randomness for pauses, so that many processes do not come at the same moment. Of no worth for secrets.
+//! Randomness for pauses, so that many processes do not come at the same moment. Not fit for secrets.
 
 use std::hash::{BuildHasher as _, RandomState};
 use std::time::Duration;

@@ -67,7 +67,7 @@ pub enum SecretAccess {
 /// Sends what the API holds, then every change of it, until the receiver is gone.
 ///
 /// `wanted` are the Secrets to read when they are read by name: it must be set after `Event::Listed`, and whenever it
-/// changes. The API server's absence never ends this: whoever cannot wait for `Event::Synced` must not.
+/// changes. The API server's absence never ends this, so `Event::Synced` may never come.
 pub async fn follow(
     settings: Settings,
     access: Arc<Access>,
