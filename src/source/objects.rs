@@ -3,8 +3,13 @@
 //! Translation sees these types and nothing else of the sources. Values are as the author wrote them: judging them is
 //! translation's work, so that every finding is reported in one way.
 //!
+//! There may be a hundred thousand of them, so lists are boxed slices: a `Vec` that was collected has room for four at
+//! least, which is three too many for the one rule, path or port that most have.
+//!
 //! The snapshot file holds these types by the names of their fields (`saved`): a field that is added needs
 //! `#[serde(default)]` unless it is an `Option`, lest files of the version before be of no use.
+
+mod annotations;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -14,6 +19,8 @@ use foldhash::HashMap;
 use serde::{Deserialize, Serialize};
 
 use crate::model::{Certificate, CertificateError, ObjectKind, ObjectName, ObjectRef};
+
+pub use annotations::Annotations;
 
 /// An Ingress (networking.k8s.io/v1).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,17 +32,17 @@ pub struct Ingress {
     /// `spec.ingressClassName`.
     pub class: Option<Arc<str>>,
     /// `metadata.annotations` that can concern us: ours, the class annotation, and those of the dialects.
-    pub annotations: BTreeMap<Arc<str>, Arc<str>>,
+    pub annotations: Annotations,
     /// `spec.defaultBackend`.
     pub default_backend: Option<Backend>,
     /// `spec.rules`.
-    pub rules: Vec<Rule>,
+    pub rules: Box<[Rule]>,
     /// `spec.tls`.
-    pub tls: Vec<TlsEntry>,
+    pub tls: Box<[TlsEntry]>,
     /// `status.loadBalancer.ingress`: what the Ingress says of where it is reached. Concerns reports only, never
     /// translation.
     #[serde(default)]
-    pub addresses: Vec<Address>,
+    pub addresses: Box<[Address]>,
 }
 
 impl Ingress {
@@ -72,7 +79,7 @@ pub struct Rule {
     /// `host`; empty for any host.
     pub host: Arc<str>,
     /// `http.paths`; `None` when the rule has no `http` block.
-    pub paths: Option<Vec<Path>>,
+    pub paths: Option<Box<[Path]>>,
 }
 
 /// An entry of `http.paths`.
@@ -126,7 +133,7 @@ pub enum PortValue {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TlsEntry {
     /// `hosts`.
-    pub hosts: Vec<Arc<str>>,
+    pub hosts: Box<[Arc<str>]>,
     /// `secretName`; `None` when absent or empty.
     pub secret: Option<Arc<str>>,
 }
@@ -152,7 +159,7 @@ pub struct Service {
     /// `spec.type`, as far as it matters.
     pub kind: ServiceKind,
     /// `spec.ports`.
-    pub ports: Vec<ServicePort>,
+    pub ports: Box<[ServicePort]>,
     /// Whether the first of `spec.ipFamilies` is IPv6: which slices of a dual-stack Service are preferred.
     pub prefers_ipv6: bool,
 }
@@ -193,11 +200,11 @@ pub struct EndpointSlice {
     /// `addressType`.
     pub addresses: AddressKind,
     /// `ports`; `None` when the list is absent ("all ports").
-    pub ports: Option<Vec<SlicePort>>,
+    pub ports: Option<Box<[SlicePort]>>,
     /// `endpoints` with at least one readable address.
-    pub endpoints: Vec<SliceEndpoint>,
+    pub endpoints: Box<[SliceEndpoint]>,
     /// Addresses that are no IP addresses, which were left out.
-    pub unreadable: Vec<Arc<str>>,
+    pub unreadable: Box<[Arc<str>]>,
 }
 
 /// `addressType`.

@@ -15,8 +15,8 @@ use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use crate::model::{Certificate, ObjectName};
 
 use super::objects::{
-    Address, AddressKind, Backend, EndpointSlice, Ingress, IngressClass, Path, PathKind, PortValue, Rule, Secret,
-    SecretFault, Service, ServiceKind, ServicePort, SliceEndpoint, SlicePort, TlsEntry,
+    Address, AddressKind, Annotations, Backend, EndpointSlice, Ingress, IngressClass, Path, PathKind, PortValue, Rule,
+    Secret, SecretFault, Service, ServiceKind, ServicePort, SliceEndpoint, SlicePort, TlsEntry,
 };
 
 #[cfg(test)]
@@ -105,22 +105,26 @@ pub fn endpoint_slice(object: discovery::EndpointSlice) -> EndpointSlice {
         "IPv6" => AddressKind::IPv6,
         _ => AddressKind::Other,
     };
-    let mut slice = EndpointSlice {
+    let (mut readable, mut unreadable) = (Vec::new(), Vec::new());
+    // Names instead of addresses are not used at all, hence not worth a finding each.
+    if addresses != AddressKind::Other {
+        readable.reserve_exact(endpoints.len());
+        for endpoint in endpoints {
+            match slice_endpoint(endpoint) {
+                Some(Ok(endpoint)) => readable.push(endpoint),
+                Some(Err(address)) => unreadable.push(address),
+                None => {}
+            }
+        }
+    }
+    EndpointSlice {
         name: name_of(&metadata),
         service: metadata.labels.as_ref().and_then(|l| l.get(SERVICE_LABEL)).map(|name| name.as_str().into()),
         addresses,
         ports: ports.map(|ports| each(Some(ports), slice_port)),
-        endpoints: Vec::new(),
-        unreadable: Vec::new(),
-    };
-    // Names instead of addresses are not used at all, hence not worth a finding each.
-    if addresses != AddressKind::Other {
-        slice.endpoints.reserve_exact(endpoints.len());
-        for endpoint in endpoints {
-            slice_endpoint(endpoint, &mut slice);
-        }
+        endpoints: readable.into(),
+        unreadable: unreadable.into(),
     }
-    slice
 }
 
 /// Converts a Secret: parses its certificate and drops its values. `stringData`, which only manifests have, goes
@@ -141,7 +145,7 @@ pub fn secret(object: core::Secret) -> Secret {
     Secret { name: name_of(&metadata), certificate, last_good: None }
 }
 
-fn addresses(status: networking::IngressLoadBalancerStatus) -> Vec<Address> {
+fn addresses(status: networking::IngressLoadBalancerStatus) -> Box<[Address]> {
     let entries = status.ingress.into_iter().flatten();
     let of_entry = |entry: networking::IngressLoadBalancerIngress| {
         let networking::IngressLoadBalancerIngress { hostname, ip, ports: _ } = entry;
@@ -162,7 +166,7 @@ fn created(metadata: &ObjectMeta) -> i64 {
     metadata.creation_timestamp.as_ref().map_or(i64::MAX, |time| time.0.as_second())
 }
 
-fn annotations(all: Option<BTreeMap<String, String>>) -> BTreeMap<Arc<str>, Arc<str>> {
+fn annotations(all: Option<BTreeMap<String, String>>) -> Annotations {
     let concerns_us =
         |key: &str| key == CLASS_ANNOTATION || ANNOTATION_PREFIXES.iter().any(|prefix| key.starts_with(prefix));
     let kept = all.into_iter().flatten().filter(|(key, _)| concerns_us(key));
@@ -235,7 +239,8 @@ fn slice_port(port: discovery::EndpointPort) -> SlicePort {
     }
 }
 
-fn slice_endpoint(endpoint: discovery::Endpoint, slice: &mut EndpointSlice) {
+/// `None` without an address, an error with one that cannot be read.
+fn slice_endpoint(endpoint: discovery::Endpoint) -> Option<Result<SliceEndpoint, Arc<str>>> {
     let discovery::Endpoint {
         addresses,
         conditions,
@@ -248,16 +253,14 @@ fn slice_endpoint(endpoint: discovery::Endpoint, slice: &mut EndpointSlice) {
     } = endpoint;
     let discovery::EndpointConditions { ready, serving, terminating } = conditions.unwrap_or_default();
     let is_ready = ready.unwrap_or(true);
-    let Some(address) = addresses.into_iter().next() else { return };
-    match address.parse() {
-        Ok(address) => slice.endpoints.push(SliceEndpoint {
-            address,
-            is_ready,
-            is_serving: serving.unwrap_or(is_ready),
-            is_terminating: terminating.unwrap_or(false),
-        }),
-        Err(_) => slice.unreadable.push(address.into()),
-    }
+    let address = addresses.into_iter().next()?;
+    let Ok(parsed) = address.parse() else { return Some(Err(address.into())) };
+    Some(Ok(SliceEndpoint {
+        address: parsed,
+        is_ready,
+        is_serving: serving.unwrap_or(is_ready),
+        is_terminating: terminating.unwrap_or(false),
+    }))
 }
 
 fn is_tcp(protocol: Option<&str>) -> bool {
@@ -268,6 +271,6 @@ fn port_number(number: i32) -> Option<u16> {
     u16::try_from(number).ok().filter(|port| *port != 0)
 }
 
-fn each<A, B>(list: Option<Vec<A>>, convert: impl FnMut(A) -> B) -> Vec<B> {
+fn each<A, B>(list: Option<Vec<A>>, convert: impl FnMut(A) -> B) -> Box<[B]> {
     list.into_iter().flatten().map(convert).collect()
 }

@@ -76,9 +76,9 @@ fn some_ingress() -> impl Strategy<Value = Change> {
         prop::collection::vec(entry, 0..3),
     );
     parts.prop_map(|(name, created, class, annotations, default_backend, rules, tls)| {
-        let annotations: BTreeMap<_, _> = annotations.into_iter().map(|(k, v)| (k.into(), v.into())).collect();
-        let rules = rules.into_iter().map(|(host, paths)| Rule { host, paths }).collect();
-        let tls = tls.into_iter().map(|(hosts, secret)| TlsEntry { hosts, secret }).collect();
+        let annotations = annotations.into_iter().map(|(k, v)| (k.into(), v.into())).collect();
+        let rules = rules.into_iter().map(|(host, paths)| Rule { host, paths: paths.map(Into::into) }).collect();
+        let tls = tls.into_iter().map(|(hosts, secret)| TlsEntry { hosts: hosts.into(), secret }).collect();
         let ingress = Ingress {
             name: name.clone(),
             created,
@@ -87,7 +87,7 @@ fn some_ingress() -> impl Strategy<Value = Change> {
             default_backend,
             rules,
             tls,
-            addresses: Vec::new(),
+            addresses: Box::default(),
         };
         Change::Ingress(name, Some(Arc::new(ingress)))
     })
@@ -112,7 +112,7 @@ fn some_service() -> impl Strategy<Value = Change> {
             1 => vec![ServicePort { is_tcp: false, ..http }],
             _ => vec![http, port("admin", 81, 9090)],
         };
-        of_service(Service { name, kind, ports, prefers_ipv6 })
+        of_service(Service { name, kind, ports: ports.into(), prefers_ipv6 })
     })
 }
 
