@@ -11,7 +11,7 @@
 
 mod annotations;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -298,7 +298,8 @@ pub struct Objects {
     classes: BTreeMap<Arc<str>, Arc<IngressClass>>,
     services: HashMap<ObjectName, Arc<Service>>,
     slices: HashMap<ObjectName, Arc<EndpointSlice>>,
-    slices_of: HashMap<ObjectName, BTreeSet<Arc<str>>>,
+    /// By Service, sorted by name of slice.
+    slices_of: HashMap<ObjectName, Vec<Arc<EndpointSlice>>>,
     secrets: HashMap<ObjectName, Arc<Secret>>,
 }
 
@@ -345,9 +346,7 @@ impl Objects {
 
     /// The slices labelled with this Service, by name of slice.
     pub fn slices_of(&self, service: &ObjectName) -> impl Iterator<Item = &Arc<EndpointSlice>> {
-        let names = self.slices_of.get(service).into_iter().flatten();
-        let namespace = service.namespace.clone();
-        names.filter_map(move |name| self.slices.get(&ObjectName::new(namespace.clone(), name.clone())))
+        self.slices_of.get(service).into_iter().flatten()
     }
 
     /// The Secret of this name.
@@ -380,9 +379,8 @@ impl Objects {
                 Change::Service(name, old)
             }
             Change::EndpointSlice(name, new) => {
-                let service = new.as_ref().and_then(|slice| slice.service.clone());
-                let old = replace(&mut self.slices, &name, new);
-                self.join_slice(&name, old.as_ref().and_then(|slice| slice.service.clone()), service);
+                let old = replace(&mut self.slices, &name, new.clone());
+                self.join_slice(old.as_ref(), new);
                 Change::EndpointSlice(name, old)
             }
             Change::Secret(name, new) => {
@@ -393,22 +391,20 @@ impl Objects {
         }
     }
 
-    fn join_slice(&mut self, slice: &ObjectName, before: Option<Arc<str>>, after: Option<Arc<str>>) {
-        if before == after {
-            return;
-        }
-        if let Some(service) = before {
-            let service = ObjectName::new(slice.namespace.clone(), service);
-            if let Some(names) = self.slices_of.get_mut(&service) {
-                names.remove(&slice.name);
-                if names.is_empty() {
-                    self.slices_of.remove(&service);
-                }
+    fn join_slice(&mut self, old: Option<&Arc<EndpointSlice>>, new: Option<Arc<EndpointSlice>>) {
+        if let Some((old, service)) = old.and_then(|old| Some((old, service_of(old)?)))
+            && let Some(slices) = self.slices_of.get_mut(&service)
+        {
+            slices.retain(|slice| !Arc::ptr_eq(slice, old));
+            if slices.is_empty() {
+                self.slices_of.remove(&service);
             }
         }
-        if let Some(service) = after {
-            let service = ObjectName::new(slice.namespace.clone(), service);
-            self.slices_of.entry(service).or_default().insert(slice.name.clone());
+        if let Some((new, service)) = new.and_then(|new| service_of(&new).map(|service| (new, service))) {
+            // Most Services have one slice, and a Vec that grows by itself begins with four.
+            let slices = self.slices_of.entry(service).or_insert_with(|| Vec::with_capacity(1));
+            let at = slices.partition_point(|slice| slice.name < new.name);
+            slices.insert(at, new);
         }
     }
 
@@ -421,6 +417,10 @@ impl Objects {
         }
         new
     }
+}
+
+fn service_of(slice: &EndpointSlice) -> Option<ObjectName> {
+    Some(ObjectName::new(slice.name.namespace.clone(), slice.service.clone()?))
 }
 
 fn replace<T>(map: &mut HashMap<ObjectName, Arc<T>>, name: &ObjectName, new: Option<Arc<T>>) -> Option<Arc<T>> {
