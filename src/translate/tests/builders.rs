@@ -254,7 +254,7 @@ impl World {
     /// The endpoints of the upstream that a host's first route or its fallback has.
     pub(super) fn endpoints(&self, host: &str) -> Vec<SocketAddr> {
         let spec = self.host(host);
-        let route = spec.routes.first().or(spec.fallback.as_ref()).unwrap();
+        let route = spec.routes.first().or(spec.fallback.as_deref()).unwrap();
         match &route.action {
             Action::Forward(upstream) => {
                 crate::translate::endpoints(self.input.objects(), upstream, self.input.settings())
