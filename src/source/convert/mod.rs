@@ -3,6 +3,8 @@
 //! Nothing is judged here; what the plain view cannot hold (a port beyond 65535, which the API refuses as well) is
 //! left out. Secrets are the exception: their certificate is parsed on arrival, and their values are dropped with it.
 
+mod words;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -18,6 +20,7 @@ use super::objects::{
     Address, AddressKind, Annotations, Backend, EndpointSlice, Ingress, IngressClass, Path, PathKind, PortValue, Rule,
     Secret, SecretFault, Service, ServiceKind, ServicePort, SliceEndpoint, SlicePort, TlsEntry,
 };
+use words::word;
 
 #[cfg(test)]
 mod tests;
@@ -49,7 +52,7 @@ pub fn ingress(object: networking::Ingress) -> Ingress {
     Ingress {
         name: name_of(&metadata),
         created: created(&metadata),
-        class: ingress_class_name.map(Into::into),
+        class: ingress_class_name.as_deref().map(word),
         annotations: annotations(metadata.annotations),
         default_backend: default_backend.map(backend),
         rules: each(rules, rule),
@@ -119,7 +122,7 @@ pub fn endpoint_slice(object: discovery::EndpointSlice) -> EndpointSlice {
     }
     EndpointSlice {
         name: name_of(&metadata),
-        service: metadata.labels.as_ref().and_then(|l| l.get(SERVICE_LABEL)).map(|name| name.as_str().into()),
+        service: metadata.labels.as_ref().and_then(|l| l.get(SERVICE_LABEL)).map(|name| word(name)),
         addresses,
         ports: ports.map(|ports| each(Some(ports), slice_port)),
         endpoints: readable.into(),
@@ -158,8 +161,8 @@ fn addresses(status: networking::IngressLoadBalancerStatus) -> Box<[Address]> {
 }
 
 fn name_of(metadata: &ObjectMeta) -> ObjectName {
-    let namespace = metadata.namespace.as_deref().unwrap_or_default();
-    ObjectName::new(namespace, metadata.name.as_deref().unwrap_or_default())
+    let text = |text: &Option<String>| word(text.as_deref().unwrap_or_default());
+    ObjectName::new(text(&metadata.namespace), text(&metadata.name))
 }
 
 fn created(metadata: &ObjectMeta) -> i64 {
@@ -170,13 +173,13 @@ fn annotations(all: Option<BTreeMap<String, String>>) -> Annotations {
     let concerns_us =
         |key: &str| key == CLASS_ANNOTATION || ANNOTATION_PREFIXES.iter().any(|prefix| key.starts_with(prefix));
     let kept = all.into_iter().flatten().filter(|(key, _)| concerns_us(key));
-    kept.map(|(key, value)| (key.into(), value.into())).collect()
+    kept.map(|(key, value)| (word(&key), word(&value))).collect()
 }
 
 fn rule(rule: networking::IngressRule) -> Rule {
     let networking::IngressRule { host, http } = rule;
     let paths = http.map(|networking::HTTPIngressRuleValue { paths }| each(Some(paths), path));
-    Rule { host: host.unwrap_or_default().into(), paths }
+    Rule { host: word(&host.unwrap_or_default()), paths }
 }
 
 fn path(path: networking::HTTPIngressPath) -> Path {
@@ -187,14 +190,14 @@ fn path(path: networking::HTTPIngressPath) -> Path {
         "ImplementationSpecific" => PathKind::ImplementationSpecific,
         _ => PathKind::Unknown(path_type.into()),
     };
-    Path { path: path.unwrap_or_default().into(), kind, backend: backend(target) }
+    Path { path: word(&path.unwrap_or_default()), kind, backend: backend(target) }
 }
 
 fn backend(backend: networking::IngressBackend) -> Backend {
     let networking::IngressBackend { resource, service } = backend;
     match (service, resource) {
         (Some(networking::IngressServiceBackend { name, port }), None) => {
-            Backend::Service { name: name.into(), port: port.and_then(backend_port) }
+            Backend::Service { name: word(&name), port: port.and_then(backend_port) }
         }
         (None, Some(TypedLocalObjectReference { api_group: _, kind, name })) => {
             Backend::Resource(format!("{kind}/{name}").into())
@@ -206,13 +209,13 @@ fn backend(backend: networking::IngressBackend) -> Backend {
 /// The API holds 0 and the empty name for "not given" and refuses both given; the number decides if they are.
 fn backend_port(port: networking::ServiceBackendPort) -> Option<PortValue> {
     let networking::ServiceBackendPort { name, number } = port;
-    let name = name.filter(|name| !name.is_empty()).map(|name| PortValue::Name(name.into()));
+    let name = name.filter(|name| !name.is_empty()).map(|name| PortValue::Name(word(&name)));
     number.filter(|number| *number != 0).map(PortValue::Number).or(name)
 }
 
 fn tls_entry(entry: networking::IngressTLS) -> TlsEntry {
     let networking::IngressTLS { hosts, secret_name } = entry;
-    TlsEntry { hosts: each(hosts, Into::into), secret: secret_name.filter(|s| !s.is_empty()).map(Into::into) }
+    TlsEntry { hosts: each(hosts, |host| word(&host)), secret: secret_name.filter(|s| !s.is_empty()).map(|s| word(&s)) }
 }
 
 fn service_port(port: core::ServicePort) -> Option<ServicePort> {
@@ -222,18 +225,18 @@ fn service_port(port: core::ServicePort) -> Option<ServicePort> {
         Some(IntOrString::String(_)) | None => None,
     };
     Some(ServicePort {
-        name: name.unwrap_or_default().into(),
+        name: word(&name.unwrap_or_default()),
         port: port_number(port)?,
         target,
         is_tcp: is_tcp(protocol.as_deref()),
-        app_protocol: app_protocol.map(Into::into),
+        app_protocol: app_protocol.as_deref().map(word),
     })
 }
 
 fn slice_port(port: discovery::EndpointPort) -> SlicePort {
     let discovery::EndpointPort { app_protocol: _, name, port, protocol } = port;
     SlicePort {
-        name: name.unwrap_or_default().into(),
+        name: word(&name.unwrap_or_default()),
         port: port.and_then(port_number),
         is_tcp: is_tcp(protocol.as_deref()),
     }
