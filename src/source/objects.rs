@@ -359,6 +359,17 @@ impl Objects {
         self.secrets.values()
     }
 
+    /// Whether a change would leave everything as it is.
+    pub fn agree_with(&self, change: &Change) -> bool {
+        match change {
+            Change::Ingress(name, new) => self.ingress(name) == new.as_ref(),
+            Change::IngressClass(name, new) => self.class(name) == new.as_ref(),
+            Change::Service(name, new) => self.service(name) == new.as_ref(),
+            Change::EndpointSlice(name, new) => self.slice(name) == new.as_ref(),
+            Change::Secret(name, new) => self.secret(name) == new.as_ref(),
+        }
+    }
+
     /// Takes a change in and returns what stood there before, in the same form (`None` inside: nothing stood there).
     /// A Secret that becomes unusable keeps its last usable certificate.
     pub fn apply(&mut self, change: Change) -> Change {
