@@ -256,23 +256,24 @@ fn ingress(app: usize, second_path: &str) -> Change {
         kind: PathKind::Prefix,
         backend: Backend::Service { name: name(app, "").name, port: Some(PortValue::Number(80)) },
     };
-    let tls = TlsEntry { hosts: vec![host(app).into()], secret: Some(name(app, "-tls").name) };
+    let tls = TlsEntry { hosts: [host(app).into()].into(), secret: Some(name(app, "-tls").name) };
     let ingress = Ingress {
         name: name(app, ""),
         created: app as i64,
         class: Some("tidegate".into()),
-        annotations: [("tidegate.dev/ssl-redirect".into(), "false".into())].into(),
+        annotations: [("tidegate.dev/ssl-redirect".into(), "false".into())].into_iter().collect(),
         default_backend: None,
-        rules: vec![Rule { host: host(app).into(), paths: Some(vec![path("/"), path(second_path)]) }],
-        tls: if app.is_multiple_of(TLS_EVERY) { vec![tls] } else { Vec::new() },
-        addresses: Vec::new(),
+        rules: [Rule { host: host(app).into(), paths: Some([path("/"), path(second_path)].into()) }].into(),
+        tls: app.is_multiple_of(TLS_EVERY).then_some(tls).into_iter().collect(),
+        addresses: Box::default(),
     };
     Change::Ingress(ingress.name.clone(), Some(Arc::new(ingress)))
 }
 
 fn service(app: usize, target: u16) -> Change {
     let port = ServicePort { name: "http".into(), port: 80, target: Some(target), is_tcp: true, app_protocol: None };
-    let service = Service { name: name(app, ""), kind: ServiceKind::Cluster, ports: vec![port], prefers_ipv6: false };
+    let service =
+        Service { name: name(app, ""), kind: ServiceKind::Cluster, ports: [port].into(), prefers_ipv6: false };
     Change::Service(service.name.clone(), Some(Arc::new(service)))
 }
 
@@ -293,9 +294,9 @@ fn slice(app: usize, last: u8) -> Change {
         name: name(app, "-x7k2p"),
         service: Some(name(app, "").name),
         addresses: AddressKind::IPv4,
-        ports: Some(vec![SlicePort { name: "http".into(), port: Some(8080), is_tcp: true }]),
+        ports: Some([SlicePort { name: "http".into(), port: Some(8080), is_tcp: true }].into()),
         endpoints: (0..ENDPOINTS).map(endpoint).collect(),
-        unreadable: Vec::new(),
+        unreadable: Box::default(),
     };
     Change::EndpointSlice(slice.name.clone(), Some(Arc::new(slice)))
 }

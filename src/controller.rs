@@ -161,7 +161,7 @@ impl Controller {
             match event {
                 Event::Change(change, seen) => {
                     let object = change.object();
-                    let Some(change) = self.restored.keep(change) else { continue };
+                    let Some(change) = self.restored.keep(change, self.input.objects()) else { continue };
                     self.restored.confirm(&object);
                     let concerned = self.apply(change);
                     FollowedKind::of(object.kind).inspect(|kind| self.metrics.configuration().changed(*kind));

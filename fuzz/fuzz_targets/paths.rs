@@ -41,7 +41,7 @@ fuzz_target!(|text: &str| {
         }
     }
     let table = table(routes.iter().cloned());
-    let units = [HostSpec { routes, ..HostSpec::empty(HostPattern::parse("a.test").expect("a host")) }];
+    let units = [HostSpec { routes: routes.into(), ..HostSpec::empty(HostPattern::parse("a.test").expect("a host")) }];
     let expected = reference::find(&units, "a.test", path);
     let found = table.find(Some("a.test"), path, &mut scratch);
     assert_eq!(found.map(|found| found.route.map(|route| route.target.clone())), expected, "{path}");

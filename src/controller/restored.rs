@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::model::{ObjectKind, ObjectRef};
-use crate::source::objects::Change;
+use crate::source::objects::{Change, Objects};
 
 /// How long what the source tells may wait for its lists to be complete. If a kind cannot be listed for longer than this,
 /// what has come of the others is taken in: a part that is current is better than none.
@@ -34,11 +34,18 @@ impl Restored {
         Self { objects: changes.into_iter().map(Change::object).collect(), waiting: Some(Waiting::default()) }
     }
 
-    /// Keeps a change that must wait; gives it back when it need not.
-    pub(super) fn keep(&mut self, change: Change) -> Option<Change> {
+    /// Keeps a change that must wait; gives it back when it need not. One that is in force already only confirms that:
+    /// most are, and all objects would be held twice.
+    pub(super) fn keep(&mut self, change: Change, in_force: &Objects) -> Option<Change> {
         let Some(waiting) = &mut self.waiting else { return Some(change) };
         waiting.since.get_or_insert_with(Instant::now);
-        waiting.changes.insert(change.object(), change);
+        let object = change.object();
+        if in_force.agree_with(&change) {
+            waiting.changes.remove(&object);
+            self.objects.remove(&object);
+        } else {
+            waiting.changes.insert(object, change);
+        }
         None
     }
 
@@ -87,4 +94,34 @@ fn gone(objects: BTreeSet<ObjectRef>) -> Vec<Change> {
         }
     };
     objects.into_iter().filter_map(change).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::source::objects::IngressClass;
+
+    fn class(name: &str, controller: &str) -> Change {
+        let class =
+            IngressClass { name: name.into(), controller: controller.into(), parameters: None, is_default: false };
+        Change::IngressClass(name.into(), Some(Arc::new(class)))
+    }
+
+    #[tokio::test]
+    async fn what_is_as_the_snapshot_has_it_does_not_wait() {
+        let saved = [class("a", "x"), class("b", "x"), class("c", "x")];
+        let mut in_force = Objects::default();
+        saved.iter().cloned().for_each(|change| drop(in_force.apply(change)));
+        let mut restored = Restored::new(&saved);
+        // The second changes and changes back, the third is not told of, a fourth comes and goes.
+        let told = [class("a", "x"), class("b", "y"), class("b", "x"), class("d", "x")];
+        for change in told.into_iter().chain([Change::IngressClass("d".into(), None)]) {
+            assert_eq!(restored.keep(change, &in_force), None);
+        }
+        assert_eq!(restored.release().count(), 0);
+        assert_eq!(restored.unlisted(), [Change::IngressClass("c".into(), None)]);
+        assert_eq!(restored.keep(class("a", "x"), &in_force), Some(class("a", "x")), "nothing waits any more");
+    }
 }

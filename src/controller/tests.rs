@@ -78,16 +78,16 @@ fn ingress_to(of: &str, path: &str, service: &str) -> Change {
         class: Some("tidegate".into()),
         annotations: Default::default(),
         default_backend: None,
-        rules: vec![Rule { host: format!("{of}.example").into(), paths: Some(vec![path]) }],
-        tls: Vec::new(),
-        addresses: Vec::new(),
+        rules: [Rule { host: format!("{of}.example").into(), paths: Some([path].into()) }].into(),
+        tls: Box::default(),
+        addresses: Box::default(),
     };
     Change::Ingress(name(of), Some(Arc::new(ingress)))
 }
 
 fn service(of: &str) -> Change {
     let port = ServicePort { name: "http".into(), port: 80, target: Some(8080), is_tcp: true, app_protocol: None };
-    let service = Service { name: name(of), kind: ServiceKind::Cluster, ports: vec![port], prefers_ipv6: false };
+    let service = Service { name: name(of), kind: ServiceKind::Cluster, ports: [port].into(), prefers_ipv6: false };
     Change::Service(name(of), Some(Arc::new(service)))
 }
 
@@ -102,9 +102,9 @@ fn slice(of: &str, endpoints: u8) -> Change {
         name: name(&format!("{of}-1")),
         service: Some(of.into()),
         addresses: AddressKind::IPv4,
-        ports: Some(vec![SlicePort { name: "http".into(), port: Some(8080), is_tcp: true }]),
+        ports: Some([SlicePort { name: "http".into(), port: Some(8080), is_tcp: true }].into()),
         endpoints: (1..=endpoints).map(endpoint).collect(),
-        unreadable: Vec::new(),
+        unreadable: Box::default(),
     };
     Change::EndpointSlice(slice.name.clone(), Some(Arc::new(slice)))
 }

@@ -15,10 +15,10 @@ pub struct HostSpec {
     /// catch-all, never by a wildcard or by hostless rules. False: only TLS entries name it.
     pub has_rules: bool,
     /// One for each distinct path and match type, conflicts already decided, in order of precedence.
-    pub routes: Vec<RouteSpec>,
+    pub routes: Box<[RouteSpec]>,
     /// Takes what no route matches: the default backend of an Ingress that has rules for this host. On
     /// `HostPattern::Any` it takes what no host takes either: the catch-all.
-    pub fallback: Option<RouteSpec>,
+    pub fallback: Option<Box<RouteSpec>>,
     /// Present when a TLS entry names the host.
     pub tls: Option<TlsSpec>,
 }
@@ -26,7 +26,7 @@ pub struct HostSpec {
 impl HostSpec {
     /// A unit that serves nothing.
     pub fn empty(pattern: HostPattern) -> Self {
-        Self { pattern, has_rules: false, routes: Vec::new(), fallback: None, tls: None }
+        Self { pattern, has_rules: false, routes: Box::default(), fallback: None, tls: None }
     }
 
     /// Whether the unit serves nothing and can be left out.

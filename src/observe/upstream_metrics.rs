@@ -1,7 +1,7 @@
 //! What is counted for each upstream: a port of a Service.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use super::durations::Durations;
@@ -66,13 +66,18 @@ impl UpstreamFailure {
     }
 }
 
-/// The counters of one upstream.
+/// What is counted of one upstream. What its attempts come to is made with the first of them: most are idle.
 #[derive(Debug, Default)]
 pub struct UpstreamMetrics {
-    attempts: AtomicU64,
+    endpoints: AtomicU64,
+    attempts: OnceLock<Box<Attempts>>,
+}
+
+#[derive(Debug, Default)]
+struct Attempts {
+    all: AtomicU64,
     retries: AtomicU64,
     connects: AtomicU64,
-    endpoints: AtomicU64,
     failures: [AtomicU64; UpstreamFailure::ALL.len()],
     heads: Durations,
 }
@@ -80,59 +85,68 @@ pub struct UpstreamMetrics {
 impl UpstreamMetrics {
     /// An attempt to pass a request to an endpoint starts.
     pub fn attempt(&self) {
-        self.attempts.fetch_add(1, Ordering::Relaxed);
+        self.attempts().all.fetch_add(1, Ordering::Relaxed);
     }
 
     /// The attempt that starts is made because an earlier one failed. Counted beside [`Self::attempt`].
     pub fn retry(&self) {
-        self.retries.fetch_add(1, Ordering::Relaxed);
+        self.attempts().retries.fetch_add(1, Ordering::Relaxed);
     }
 
     /// An attempt failed.
     pub fn failure(&self, reason: UpstreamFailure) {
-        self.failures[reason as usize].fetch_add(1, Ordering::Relaxed);
+        self.attempts().failures[reason as usize].fetch_add(1, Ordering::Relaxed);
     }
 
     /// A connection to an endpoint was opened.
     pub fn connected(&self) {
-        self.connects.fetch_add(1, Ordering::Relaxed);
+        self.attempts().connects.fetch_add(1, Ordering::Relaxed);
     }
 
     /// A response head arrived, this long after its attempt started.
     pub fn response_head(&self, latency: Duration) {
-        self.heads.record(latency);
+        self.attempts().heads.record(latency);
     }
 
     /// The number of endpoints that requests can go to is now `count`.
     pub fn set_endpoints(&self, count: usize) {
         self.endpoints.store(count as u64, Ordering::Relaxed);
     }
+
+    fn attempts(&self) -> &Attempts {
+        self.attempts.get_or_init(Box::default)
+    }
 }
 
 /// Writes the families of upstreams.
 pub(crate) fn write(out: &mut Exposition, rows: &[(String, Arc<UpstreamMetrics>)]) {
     for (family, value) in [
-        (UPSTREAM_ATTEMPTS, (|m| &m.attempts) as fn(&UpstreamMetrics) -> &AtomicU64),
-        (UPSTREAM_RETRIES, |m| &m.retries),
-        (UPSTREAM_CONNECTS, |m| &m.connects),
-        (UPSTREAM_ENDPOINTS, |m| &m.endpoints),
+        (UPSTREAM_ATTEMPTS, (|attempts| &attempts.all) as fn(&Attempts) -> &AtomicU64),
+        (UPSTREAM_RETRIES, |attempts| &attempts.retries),
+        (UPSTREAM_CONNECTS, |attempts| &attempts.connects),
     ] {
         out.family(&family);
         for (labels, upstream) in rows {
-            out.integer(family.name, "", labels, value(upstream).load(Ordering::Relaxed));
+            let value = upstream.attempts.get().map_or(0, |attempts| value(attempts).load(Ordering::Relaxed));
+            out.integer(family.name, "", labels, value);
         }
     }
-    out.family(&UPSTREAM_FAILURES);
+    out.family(&UPSTREAM_ENDPOINTS);
     for (labels, upstream) in rows {
+        out.integer(UPSTREAM_ENDPOINTS.name, "", labels, upstream.endpoints.load(Ordering::Relaxed));
+    }
+    let rows: Vec<_> = rows.iter().filter_map(|(labels, upstream)| Some((labels, upstream.attempts.get()?))).collect();
+    out.family(&UPSTREAM_FAILURES);
+    for (labels, attempts) in &rows {
         for reason in UpstreamFailure::ALL {
-            let failures = upstream.failures[reason as usize].load(Ordering::Relaxed);
+            let failures = attempts.failures[reason as usize].load(Ordering::Relaxed);
             if failures > 0 {
                 out.integer_with(UPSTREAM_FAILURES.name, "", labels, ("reason", reason.as_str()), failures);
             }
         }
     }
     out.family(&UPSTREAM_HEAD);
-    for (labels, upstream) in rows.iter().filter(|(_, upstream)| upstream.heads.count() > 0) {
-        upstream.heads.write(out, UPSTREAM_HEAD.name, labels);
+    for (labels, attempts) in rows.iter().filter(|(_, attempts)| attempts.heads.count() > 0) {
+        attempts.heads.write(out, UPSTREAM_HEAD.name, labels);
     }
 }

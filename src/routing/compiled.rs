@@ -43,7 +43,7 @@ impl<T> CompiledHost<T> {
             has_rules: *has_rules || !routes.is_empty() || fallback.is_some(),
             index: PathIndex::build(routes.iter().map(|route| &route.path)),
             routes: routes.iter().map(&mut compile).collect(),
-            fallback: fallback.as_ref().map(compile),
+            fallback: fallback.as_deref().map(compile),
             tls: tls.clone(),
         }
     }

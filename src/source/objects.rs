@@ -3,10 +3,15 @@
 //! Translation sees these types and nothing else of the sources. Values are as the author wrote them: judging them is
 //! translation's work, so that every finding is reported in one way.
 //!
+//! There may be a hundred thousand of them, so lists are boxed slices: a `Vec` that was collected has room for four at
+//! least, which is three too many for the one rule, path or port that most have.
+//!
 //! The snapshot file holds these types by the names of their fields (`saved`): a field that is added needs
 //! `#[serde(default)]` unless it is an `Option`, lest files of the version before be of no use.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod annotations;
+
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -14,6 +19,8 @@ use foldhash::HashMap;
 use serde::{Deserialize, Serialize};
 
 use crate::model::{Certificate, CertificateError, ObjectKind, ObjectName, ObjectRef};
+
+pub use annotations::Annotations;
 
 /// An Ingress (networking.k8s.io/v1).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,17 +32,17 @@ pub struct Ingress {
     /// `spec.ingressClassName`.
     pub class: Option<Arc<str>>,
     /// `metadata.annotations` that can concern us: ours, the class annotation, and those of the dialects.
-    pub annotations: BTreeMap<Arc<str>, Arc<str>>,
+    pub annotations: Annotations,
     /// `spec.defaultBackend`.
     pub default_backend: Option<Backend>,
     /// `spec.rules`.
-    pub rules: Vec<Rule>,
+    pub rules: Box<[Rule]>,
     /// `spec.tls`.
-    pub tls: Vec<TlsEntry>,
+    pub tls: Box<[TlsEntry]>,
     /// `status.loadBalancer.ingress`: what the Ingress says of where it is reached. Concerns reports only, never
     /// translation.
     #[serde(default)]
-    pub addresses: Vec<Address>,
+    pub addresses: Box<[Address]>,
 }
 
 impl Ingress {
@@ -72,7 +79,7 @@ pub struct Rule {
     /// `host`; empty for any host.
     pub host: Arc<str>,
     /// `http.paths`; `None` when the rule has no `http` block.
-    pub paths: Option<Vec<Path>>,
+    pub paths: Option<Box<[Path]>>,
 }
 
 /// An entry of `http.paths`.
@@ -126,7 +133,7 @@ pub enum PortValue {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TlsEntry {
     /// `hosts`.
-    pub hosts: Vec<Arc<str>>,
+    pub hosts: Box<[Arc<str>]>,
     /// `secretName`; `None` when absent or empty.
     pub secret: Option<Arc<str>>,
 }
@@ -152,7 +159,7 @@ pub struct Service {
     /// `spec.type`, as far as it matters.
     pub kind: ServiceKind,
     /// `spec.ports`.
-    pub ports: Vec<ServicePort>,
+    pub ports: Box<[ServicePort]>,
     /// Whether the first of `spec.ipFamilies` is IPv6: which slices of a dual-stack Service are preferred.
     pub prefers_ipv6: bool,
 }
@@ -193,11 +200,11 @@ pub struct EndpointSlice {
     /// `addressType`.
     pub addresses: AddressKind,
     /// `ports`; `None` when the list is absent ("all ports").
-    pub ports: Option<Vec<SlicePort>>,
+    pub ports: Option<Box<[SlicePort]>>,
     /// `endpoints` with at least one readable address.
-    pub endpoints: Vec<SliceEndpoint>,
+    pub endpoints: Box<[SliceEndpoint]>,
     /// Addresses that are no IP addresses, which were left out.
-    pub unreadable: Vec<Arc<str>>,
+    pub unreadable: Box<[Arc<str>]>,
 }
 
 /// `addressType`.
@@ -291,7 +298,8 @@ pub struct Objects {
     classes: BTreeMap<Arc<str>, Arc<IngressClass>>,
     services: HashMap<ObjectName, Arc<Service>>,
     slices: HashMap<ObjectName, Arc<EndpointSlice>>,
-    slices_of: HashMap<ObjectName, BTreeSet<Arc<str>>>,
+    /// By Service, sorted by name of slice.
+    slices_of: HashMap<ObjectName, Vec<Arc<EndpointSlice>>>,
     secrets: HashMap<ObjectName, Arc<Secret>>,
 }
 
@@ -338,9 +346,7 @@ impl Objects {
 
     /// The slices labelled with this Service, by name of slice.
     pub fn slices_of(&self, service: &ObjectName) -> impl Iterator<Item = &Arc<EndpointSlice>> {
-        let names = self.slices_of.get(service).into_iter().flatten();
-        let namespace = service.namespace.clone();
-        names.filter_map(move |name| self.slices.get(&ObjectName::new(namespace.clone(), name.clone())))
+        self.slices_of.get(service).into_iter().flatten()
     }
 
     /// The Secret of this name.
@@ -351,6 +357,17 @@ impl Objects {
     /// All Secrets, in no particular order.
     pub fn secrets(&self) -> impl Iterator<Item = &Arc<Secret>> {
         self.secrets.values()
+    }
+
+    /// Whether a change would leave everything as it is.
+    pub fn agree_with(&self, change: &Change) -> bool {
+        match change {
+            Change::Ingress(name, new) => self.ingress(name) == new.as_ref(),
+            Change::IngressClass(name, new) => self.class(name) == new.as_ref(),
+            Change::Service(name, new) => self.service(name) == new.as_ref(),
+            Change::EndpointSlice(name, new) => self.slice(name) == new.as_ref(),
+            Change::Secret(name, new) => self.secret(name) == new.as_ref(),
+        }
     }
 
     /// Takes a change in and returns what stood there before, in the same form (`None` inside: nothing stood there).
@@ -373,9 +390,8 @@ impl Objects {
                 Change::Service(name, old)
             }
             Change::EndpointSlice(name, new) => {
-                let service = new.as_ref().and_then(|slice| slice.service.clone());
-                let old = replace(&mut self.slices, &name, new);
-                self.join_slice(&name, old.as_ref().and_then(|slice| slice.service.clone()), service);
+                let old = replace(&mut self.slices, &name, new.clone());
+                self.join_slice(old.as_ref(), new);
                 Change::EndpointSlice(name, old)
             }
             Change::Secret(name, new) => {
@@ -386,22 +402,20 @@ impl Objects {
         }
     }
 
-    fn join_slice(&mut self, slice: &ObjectName, before: Option<Arc<str>>, after: Option<Arc<str>>) {
-        if before == after {
-            return;
-        }
-        if let Some(service) = before {
-            let service = ObjectName::new(slice.namespace.clone(), service);
-            if let Some(names) = self.slices_of.get_mut(&service) {
-                names.remove(&slice.name);
-                if names.is_empty() {
-                    self.slices_of.remove(&service);
-                }
+    fn join_slice(&mut self, old: Option<&Arc<EndpointSlice>>, new: Option<Arc<EndpointSlice>>) {
+        if let Some((old, service)) = old.and_then(|old| Some((old, service_of(old)?)))
+            && let Some(slices) = self.slices_of.get_mut(&service)
+        {
+            slices.retain(|slice| !Arc::ptr_eq(slice, old));
+            if slices.is_empty() {
+                self.slices_of.remove(&service);
             }
         }
-        if let Some(service) = after {
-            let service = ObjectName::new(slice.namespace.clone(), service);
-            self.slices_of.entry(service).or_default().insert(slice.name.clone());
+        if let Some((new, service)) = new.and_then(|new| service_of(&new).map(|service| (new, service))) {
+            // Most Services have one slice, and a Vec that grows by itself begins with four.
+            let slices = self.slices_of.entry(service).or_insert_with(|| Vec::with_capacity(1));
+            let at = slices.partition_point(|slice| slice.name < new.name);
+            slices.insert(at, new);
         }
     }
 
@@ -414,6 +428,10 @@ impl Objects {
         }
         new
     }
+}
+
+fn service_of(slice: &EndpointSlice) -> Option<ObjectName> {
+    Some(ObjectName::new(slice.name.namespace.clone(), slice.service.clone()?))
 }
 
 fn replace<T>(map: &mut HashMap<ObjectName, Arc<T>>, name: &ObjectName, new: Option<Arc<T>>) -> Option<Arc<T>> {

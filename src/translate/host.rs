@@ -29,17 +29,17 @@ pub(crate) fn translate(input: &Input, host: &HostPattern) -> (Option<Arc<HostSp
     let mut spec = HostSpec::empty(host.clone());
     spec.has_rules = claims.iter().any(|claim| !claim.rules.is_empty());
     spec.routes = routes(input, host, &claims, &mut problems);
-    spec.fallback = fallback(input, host, &claims, &mut problems);
+    spec.fallback = fallback(input, host, &claims, &mut problems).map(Box::new);
     spec.tls = tls::choose(input, host, &claims, &mut problems);
     if *host == HostPattern::Any && spec.fallback.is_none() {
-        spec.fallback = default_backend(input, &mut problems);
+        spec.fallback = default_backend(input, &mut problems).map(Box::new);
     }
     let spec = if spec.is_empty() { None } else { Some(Arc::new(spec)) };
     (spec, problems)
 }
 
 /// One route for each distinct match: the oldest Ingress keeps it, within an Ingress the first entry.
-fn routes(input: &Input, host: &HostPattern, claims: &[&Claim], problems: &mut Vec<Problem>) -> Vec<RouteSpec> {
+fn routes(input: &Input, host: &HostPattern, claims: &[&Claim], problems: &mut Vec<Problem>) -> Box<[RouteSpec]> {
     let mut routes = Vec::new();
     let mut taken: HashMap<PathMatch, Bid<'_>> = HashMap::default();
     for claim in claims {

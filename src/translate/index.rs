@@ -72,15 +72,15 @@ impl Index {
     /// Takes an Ingress in. No Ingress of its name may be there.
     pub(crate) fn insert(&mut self, ingress: &Arc<Ingress>) {
         for (host, claim) in claims_of(ingress) {
-            let claims = self.hosts.entry(host).or_default();
+            let claims = self.hosts.entry(host).or_insert_with(of_one);
             let at = claims.partition_point(|other| other.ingress.seniority() < ingress.seniority());
             claims.insert(at, claim);
         }
         for service in services_of(ingress) {
-            self.services.entry(service).or_default().push(ingress.clone());
+            self.services.entry(service).or_insert_with(of_one).push(ingress.clone());
         }
         for secret in secrets_of(ingress) {
-            self.secrets.entry(secret).or_default().push(ingress.clone());
+            self.secrets.entry(secret).or_insert_with(of_one).push(ingress.clone());
         }
     }
 
@@ -104,6 +104,11 @@ impl Index {
             forget(&mut self.secrets, &secret, ingress);
         }
     }
+}
+
+/// Nearly every host, Service and Secret is named by one Ingress, and a list that grows by itself begins with four.
+fn of_one<T>() -> Vec<T> {
+    Vec::with_capacity(1)
 }
 
 fn forget<K: Hash + Eq>(users: &mut HashMap<K, Vec<Arc<Ingress>>>, key: &K, ingress: &Arc<Ingress>) {

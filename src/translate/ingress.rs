@@ -59,7 +59,7 @@ fn check_rules(ingress: &Ingress, problems: &mut Vec<Problem>) {
         if let Err(error) = HostPattern::parse(&rule.host) {
             let field = format!("spec.rules[{at}].host");
             problems.push(invalid_host(ingress, field, &rule.host, error, "the rule is not served"));
-        } else if rule.paths.as_ref().is_some_and(Vec::is_empty) {
+        } else if rule.paths.as_ref().is_some_and(|paths| paths.is_empty()) {
             problems.push(on_ingress(
                 ingress,
                 format!("spec.rules[{at}].http.paths"),

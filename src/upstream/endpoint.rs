@@ -3,10 +3,10 @@
 //! All state is atomic and shared by the shards. An endpoint is created when its address joins a set and is never
 //! revived once it has left: the same address coming back is a new endpoint with a new id.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::ops::Deref;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
 
 use tokio::time::{Duration, Instant};
 
@@ -17,8 +17,10 @@ static NEXT_ID: AtomicU64 = AtomicU64::new(1);
 #[derive(Debug)]
 pub struct Endpoint {
     id: u64,
-    address: SocketAddr,
-    in_flight: AtomicUsize,
+    /// With `port` a `SocketAddr` without what only link-local IPv6 addresses have: 20 bytes instead of 32.
+    ip: IpAddr,
+    port: u16,
+    in_flight: AtomicU32,
     retired: AtomicBool,
     suspicion: Suspicion,
 }
@@ -28,8 +30,9 @@ impl Endpoint {
     pub(super) fn new(address: SocketAddr, now: Instant) -> Arc<Self> {
         Arc::new(Self {
             id: NEXT_ID.fetch_add(1, Relaxed),
-            address,
-            in_flight: AtomicUsize::new(0),
+            ip: address.ip(),
+            port: address.port(),
+            in_flight: AtomicU32::new(0),
             retired: AtomicBool::new(false),
             suspicion: Suspicion::new(now),
         })
@@ -42,12 +45,12 @@ impl Endpoint {
 
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
-        self.address
+        SocketAddr::new(self.ip, self.port)
     }
 
     /// Requests (of all shards) that picked it and have not ended.
     pub fn in_flight(&self) -> usize {
-        self.in_flight.load(Relaxed)
+        self.in_flight.load(Relaxed) as usize
     }
 
     /// Whether it has left its set: requests in flight go on, connections to it must not be kept.

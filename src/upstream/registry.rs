@@ -45,7 +45,8 @@ impl Registry {
 
     /// The living upstream of a spec, and whether it was made just now (and so has no endpoints yet).
     pub fn get_or_create(&self, spec: &Arc<UpstreamSpec>) -> (Arc<Upstream>, bool) {
-        let mut entry = self.by_service.entry(spec.service.clone()).or_default();
+        // Most Services have one upstream, and a list that grows by itself begins with four.
+        let mut entry = self.by_service.entry(spec.service.clone()).or_insert_with(|| Vec::with_capacity(1));
         if let Some(upstream) = entry.iter().filter_map(Weak::upgrade).find(|u| u.spec() == spec) {
             return (upstream, false);
         }

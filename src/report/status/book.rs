@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use crate::model::ObjectName;
 use crate::report::Standing;
-use crate::report::address::Addresses;
+use crate::report::address::{Addresses, sorted};
 use crate::source::objects::{Address, Ingress};
 
 /// First pause after a write that did not hold, doubled each time.
@@ -67,7 +67,9 @@ impl Book {
     pub(super) fn note(&mut self, name: ObjectName, standing: Standing, now: Instant) {
         match standing {
             Standing::Ours(ingress) => {
-                let known = super::super::address::sorted(ingress.addresses.clone());
+                let known = sorted(ingress.addresses.to_vec());
+                // One list for all, once they are as they should be.
+                let known = self.addresses.clone().filter(|wanted| *wanted == known).unwrap_or(known);
                 let entry = self.entries.entry(name.clone()).or_insert_with(|| Entry {
                     side: Side::Leaving,
                     known: Arc::clone(&known),

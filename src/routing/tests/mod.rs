@@ -34,11 +34,11 @@ fn route(path: PathMatch, name: &str) -> RouteSpec {
 }
 
 fn host(pattern: &str, routes: Vec<RouteSpec>) -> HostSpec {
-    HostSpec { routes, ..HostSpec::empty(HostPattern::parse(pattern).unwrap()) }
+    HostSpec { routes: routes.into(), ..HostSpec::empty(HostPattern::parse(pattern).unwrap()) }
 }
 
 fn with_fallback(unit: HostSpec, name: &str) -> HostSpec {
-    HostSpec { fallback: Some(prefix("/", name)), ..unit }
+    HostSpec { fallback: Some(Box::new(prefix("/", name))), ..unit }
 }
 
 fn with_tls(unit: HostSpec, certificates: &[&Arc<Certificate>]) -> HostSpec {

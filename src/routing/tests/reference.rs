@@ -8,8 +8,8 @@ pub(super) fn find(units: &[HostSpec], host: &str, path: &str) -> Result<Option<
     let of_spelling = |path: &str| {
         let unit = unit?;
         let catch_all =
-            units.iter().find(|unit| unit.pattern == HostPattern::Any).and_then(|any| any.fallback.as_ref());
-        let route = best(&unit.routes, path).or(unit.fallback.as_ref()).or(catch_all);
+            units.iter().find(|unit| unit.pattern == HostPattern::Any).and_then(|any| any.fallback.as_deref());
+        let route = best(&unit.routes, path).or(unit.fallback.as_deref()).or(catch_all);
         route.map(|route| route.ingress.name.to_string())
     };
     let segments = decode(path)?;

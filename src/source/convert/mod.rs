@@ -3,6 +3,8 @@
 //! Nothing is judged here; what the plain view cannot hold (a port beyond 65535, which the API refuses as well) is
 //! left out. Secrets are the exception: their certificate is parsed on arrival, and their values are dropped with it.
 
+mod words;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -15,9 +17,10 @@ use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use crate::model::{Certificate, ObjectName};
 
 use super::objects::{
-    Address, AddressKind, Backend, EndpointSlice, Ingress, IngressClass, Path, PathKind, PortValue, Rule, Secret,
-    SecretFault, Service, ServiceKind, ServicePort, SliceEndpoint, SlicePort, TlsEntry,
+    Address, AddressKind, Annotations, Backend, EndpointSlice, Ingress, IngressClass, Path, PathKind, PortValue, Rule,
+    Secret, SecretFault, Service, ServiceKind, ServicePort, SliceEndpoint, SlicePort, TlsEntry,
 };
+use words::word;
 
 #[cfg(test)]
 mod tests;
@@ -49,7 +52,7 @@ pub fn ingress(object: networking::Ingress) -> Ingress {
     Ingress {
         name: name_of(&metadata),
         created: created(&metadata),
-        class: ingress_class_name.map(Into::into),
+        class: ingress_class_name.as_deref().map(word),
         annotations: annotations(metadata.annotations),
         default_backend: default_backend.map(backend),
         rules: each(rules, rule),
@@ -105,22 +108,26 @@ pub fn endpoint_slice(object: discovery::EndpointSlice) -> EndpointSlice {
         "IPv6" => AddressKind::IPv6,
         _ => AddressKind::Other,
     };
-    let mut slice = EndpointSlice {
-        name: name_of(&metadata),
-        service: metadata.labels.as_ref().and_then(|l| l.get(SERVICE_LABEL)).map(|name| name.as_str().into()),
-        addresses,
-        ports: ports.map(|ports| each(Some(ports), slice_port)),
-        endpoints: Vec::new(),
-        unreadable: Vec::new(),
-    };
+    let (mut readable, mut unreadable) = (Vec::new(), Vec::new());
     // Names instead of addresses are not used at all, hence not worth a finding each.
     if addresses != AddressKind::Other {
-        slice.endpoints.reserve_exact(endpoints.len());
+        readable.reserve_exact(endpoints.len());
         for endpoint in endpoints {
-            slice_endpoint(endpoint, &mut slice);
+            match slice_endpoint(endpoint) {
+                Some(Ok(endpoint)) => readable.push(endpoint),
+                Some(Err(address)) => unreadable.push(address),
+                None => {}
+            }
         }
     }
-    slice
+    EndpointSlice {
+        name: name_of(&metadata),
+        service: metadata.labels.as_ref().and_then(|l| l.get(SERVICE_LABEL)).map(|name| word(name)),
+        addresses,
+        ports: ports.map(|ports| each(Some(ports), slice_port)),
+        endpoints: readable.into(),
+        unreadable: unreadable.into(),
+    }
 }
 
 /// Converts a Secret: parses its certificate and drops its values. `stringData`, which only manifests have, goes
@@ -141,7 +148,7 @@ pub fn secret(object: core::Secret) -> Secret {
     Secret { name: name_of(&metadata), certificate, last_good: None }
 }
 
-fn addresses(status: networking::IngressLoadBalancerStatus) -> Vec<Address> {
+fn addresses(status: networking::IngressLoadBalancerStatus) -> Box<[Address]> {
     let entries = status.ingress.into_iter().flatten();
     let of_entry = |entry: networking::IngressLoadBalancerIngress| {
         let networking::IngressLoadBalancerIngress { hostname, ip, ports: _ } = entry;
@@ -154,25 +161,25 @@ fn addresses(status: networking::IngressLoadBalancerStatus) -> Vec<Address> {
 }
 
 fn name_of(metadata: &ObjectMeta) -> ObjectName {
-    let namespace = metadata.namespace.as_deref().unwrap_or_default();
-    ObjectName::new(namespace, metadata.name.as_deref().unwrap_or_default())
+    let text = |text: &Option<String>| word(text.as_deref().unwrap_or_default());
+    ObjectName::new(text(&metadata.namespace), text(&metadata.name))
 }
 
 fn created(metadata: &ObjectMeta) -> i64 {
     metadata.creation_timestamp.as_ref().map_or(i64::MAX, |time| time.0.as_second())
 }
 
-fn annotations(all: Option<BTreeMap<String, String>>) -> BTreeMap<Arc<str>, Arc<str>> {
+fn annotations(all: Option<BTreeMap<String, String>>) -> Annotations {
     let concerns_us =
         |key: &str| key == CLASS_ANNOTATION || ANNOTATION_PREFIXES.iter().any(|prefix| key.starts_with(prefix));
     let kept = all.into_iter().flatten().filter(|(key, _)| concerns_us(key));
-    kept.map(|(key, value)| (key.into(), value.into())).collect()
+    kept.map(|(key, value)| (word(&key), word(&value))).collect()
 }
 
 fn rule(rule: networking::IngressRule) -> Rule {
     let networking::IngressRule { host, http } = rule;
     let paths = http.map(|networking::HTTPIngressRuleValue { paths }| each(Some(paths), path));
-    Rule { host: host.unwrap_or_default().into(), paths }
+    Rule { host: word(&host.unwrap_or_default()), paths }
 }
 
 fn path(path: networking::HTTPIngressPath) -> Path {
@@ -183,14 +190,14 @@ fn path(path: networking::HTTPIngressPath) -> Path {
         "ImplementationSpecific" => PathKind::ImplementationSpecific,
         _ => PathKind::Unknown(path_type.into()),
     };
-    Path { path: path.unwrap_or_default().into(), kind, backend: backend(target) }
+    Path { path: word(&path.unwrap_or_default()), kind, backend: backend(target) }
 }
 
 fn backend(backend: networking::IngressBackend) -> Backend {
     let networking::IngressBackend { resource, service } = backend;
     match (service, resource) {
         (Some(networking::IngressServiceBackend { name, port }), None) => {
-            Backend::Service { name: name.into(), port: port.and_then(backend_port) }
+            Backend::Service { name: word(&name), port: port.and_then(backend_port) }
         }
         (None, Some(TypedLocalObjectReference { api_group: _, kind, name })) => {
             Backend::Resource(format!("{kind}/{name}").into())
@@ -202,13 +209,13 @@ fn backend(backend: networking::IngressBackend) -> Backend {
 /// The API holds 0 and the empty name for "not given" and refuses both given; the number decides if they are.
 fn backend_port(port: networking::ServiceBackendPort) -> Option<PortValue> {
     let networking::ServiceBackendPort { name, number } = port;
-    let name = name.filter(|name| !name.is_empty()).map(|name| PortValue::Name(name.into()));
+    let name = name.filter(|name| !name.is_empty()).map(|name| PortValue::Name(word(&name)));
     number.filter(|number| *number != 0).map(PortValue::Number).or(name)
 }
 
 fn tls_entry(entry: networking::IngressTLS) -> TlsEntry {
     let networking::IngressTLS { hosts, secret_name } = entry;
-    TlsEntry { hosts: each(hosts, Into::into), secret: secret_name.filter(|s| !s.is_empty()).map(Into::into) }
+    TlsEntry { hosts: each(hosts, |host| word(&host)), secret: secret_name.filter(|s| !s.is_empty()).map(|s| word(&s)) }
 }
 
 fn service_port(port: core::ServicePort) -> Option<ServicePort> {
@@ -218,24 +225,25 @@ fn service_port(port: core::ServicePort) -> Option<ServicePort> {
         Some(IntOrString::String(_)) | None => None,
     };
     Some(ServicePort {
-        name: name.unwrap_or_default().into(),
+        name: word(&name.unwrap_or_default()),
         port: port_number(port)?,
         target,
         is_tcp: is_tcp(protocol.as_deref()),
-        app_protocol: app_protocol.map(Into::into),
+        app_protocol: app_protocol.as_deref().map(word),
     })
 }
 
 fn slice_port(port: discovery::EndpointPort) -> SlicePort {
     let discovery::EndpointPort { app_protocol: _, name, port, protocol } = port;
     SlicePort {
-        name: name.unwrap_or_default().into(),
+        name: word(&name.unwrap_or_default()),
         port: port.and_then(port_number),
         is_tcp: is_tcp(protocol.as_deref()),
     }
 }
 
-fn slice_endpoint(endpoint: discovery::Endpoint, slice: &mut EndpointSlice) {
+/// `None` without an address, an error with one that cannot be read.
+fn slice_endpoint(endpoint: discovery::Endpoint) -> Option<Result<SliceEndpoint, Arc<str>>> {
     let discovery::Endpoint {
         addresses,
         conditions,
@@ -248,16 +256,14 @@ fn slice_endpoint(endpoint: discovery::Endpoint, slice: &mut EndpointSlice) {
     } = endpoint;
     let discovery::EndpointConditions { ready, serving, terminating } = conditions.unwrap_or_default();
     let is_ready = ready.unwrap_or(true);
-    let Some(address) = addresses.into_iter().next() else { return };
-    match address.parse() {
-        Ok(address) => slice.endpoints.push(SliceEndpoint {
-            address,
-            is_ready,
-            is_serving: serving.unwrap_or(is_ready),
-            is_terminating: terminating.unwrap_or(false),
-        }),
-        Err(_) => slice.unreadable.push(address.into()),
-    }
+    let address = addresses.into_iter().next()?;
+    let Ok(parsed) = address.parse() else { return Some(Err(address.into())) };
+    Some(Ok(SliceEndpoint {
+        address: parsed,
+        is_ready,
+        is_serving: serving.unwrap_or(is_ready),
+        is_terminating: terminating.unwrap_or(false),
+    }))
 }
 
 fn is_tcp(protocol: Option<&str>) -> bool {
@@ -268,6 +274,6 @@ fn port_number(number: i32) -> Option<u16> {
     u16::try_from(number).ok().filter(|port| *port != 0)
 }
 
-fn each<A, B>(list: Option<Vec<A>>, convert: impl FnMut(A) -> B) -> Vec<B> {
+fn each<A, B>(list: Option<Vec<A>>, convert: impl FnMut(A) -> B) -> Box<[B]> {
     list.into_iter().flatten().map(convert).collect()
 }

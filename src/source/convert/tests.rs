@@ -48,26 +48,26 @@ fn an_ingress_keeps_what_its_author_wrote() {
         name: ObjectName::new("n", "a"),
         created: 86400,
         class: Some("c".into()),
-        annotations: BTreeMap::new(),
+        annotations: Annotations::default(),
         default_backend: Some(Backend::Service { name: "d".into(), port: Some(PortValue::Name("http".into())) }),
-        rules: vec![
+        rules: Box::new([
             Rule {
                 host: "X.example".into(),
-                paths: Some(vec![
+                paths: Some(Box::new([
                     path("/a", PathKind::Exact, service(Some(PortValue::Number(70000)))),
                     path("", PathKind::Unknown("Odd".into()), Backend::Resource("Bucket/b".into())),
                     path("/b", PathKind::Prefix, Backend::Invalid),
                     path("/c", PathKind::ImplementationSpecific, service(None)),
-                ]),
+                ])),
             },
             Rule { host: "".into(), paths: None },
-            Rule { host: "".into(), paths: Some(Vec::new()) },
-        ],
-        tls: vec![
-            TlsEntry { hosts: vec!["x".into()], secret: Some("t".into()) },
-            TlsEntry { hosts: Vec::new(), secret: None },
-        ],
-        addresses: Vec::new(),
+            Rule { host: "".into(), paths: Some(Box::default()) },
+        ]),
+        tls: Box::new([
+            TlsEntry { hosts: ["x".into()].into(), secret: Some("t".into()) },
+            TlsEntry { hosts: Box::default(), secret: None },
+        ]),
+        addresses: Box::default(),
     };
     assert_eq!(converted, expected);
 }
@@ -111,7 +111,7 @@ fn annotations_that_cannot_concern_us_are_dropped() {
         }}),
         json!({}),
     );
-    let values: Vec<_> = converted.annotations.values().map(|v| &**v).collect();
+    let values: Vec<_> = converted.annotations.iter().map(|(_, v)| &**v).collect();
     assert_eq!(values.len(), 6);
     assert!(!values.contains(&"no"));
 }
@@ -171,7 +171,7 @@ fn service_ports_have_numbers_and_target_names_stay_open() {
         port("", 53, None, false),
         port("", 65535, None, true),
     ];
-    assert_eq!(converted.ports, expected);
+    assert_eq!(*converted.ports, expected);
 }
 
 #[test]
@@ -192,7 +192,7 @@ fn conditions_that_are_absent_have_the_defaults_of_the_api() {
             is_serving: serving,
             is_terminating: terminating,
         };
-        assert_eq!(converted.endpoints, [expected], "{conditions}");
+        assert_eq!(*converted.endpoints, [expected], "{conditions}");
     }
 }
 
@@ -208,9 +208,12 @@ fn slices_tell_service_ports_and_what_is_unreadable() {
     assert_eq!(converted.service.as_deref(), Some("s"));
     assert_eq!(converted.addresses, AddressKind::IPv6);
     let port = |name: &str, port, is_tcp| SlicePort { name: name.into(), port, is_tcp };
-    assert_eq!(converted.ports.unwrap(), [port("http", Some(8080), true), port("", None, true), port("", None, false)]);
+    assert_eq!(
+        *converted.ports.unwrap(),
+        [port("http", Some(8080), true), port("", None, true), port("", None, false)]
+    );
     assert_eq!(converted.endpoints.len(), 1);
-    assert_eq!(converted.unreadable, ["pod.example".into()]);
+    assert_eq!(*converted.unreadable, ["pod.example".into()]);
 }
 
 #[test]
@@ -220,7 +223,7 @@ fn a_slice_of_names_or_without_ports_is_told_apart() {
     let slice =
         |ports: Value| slice_of(json!({"addressType": "IPv4", "metadata": {}, "endpoints": [], "ports": ports}));
     assert_eq!(slice(json!(null)).ports, None);
-    assert_eq!(slice(json!([])).ports, Some(Vec::new()));
+    assert_eq!(slice(json!([])).ports, Some(Box::default()));
 }
 
 #[test]

@@ -41,8 +41,8 @@ fn some<T: std::fmt::Debug>(of: impl Strategy<Value = T>) -> impl Strategy<Value
     prop::option::of(of)
 }
 
-fn list<T: std::fmt::Debug>(of: impl Strategy<Value = T>) -> impl Strategy<Value = Vec<T>> {
-    prop::collection::vec(of, 0..3)
+fn list<T: std::fmt::Debug>(of: impl Strategy<Value = T>) -> impl Strategy<Value = Box<[T]>> {
+    prop::collection::vec(of, 0..3).prop_map(Into::into)
 }
 
 fn backend() -> impl Strategy<Value = Backend> {
@@ -67,7 +67,7 @@ fn path() -> impl Strategy<Value = Path> {
 fn ingress() -> impl Strategy<Value = Change> {
     let rule = (text(), some(list(path()))).prop_map(|(host, paths)| Rule { host, paths });
     let tls = (list(text()), some(text())).prop_map(|(hosts, secret)| TlsEntry { hosts, secret });
-    let annotations = prop::collection::btree_map(text(), text(), 0..3);
+    let annotations = prop::collection::btree_map(text(), text(), 0..3).prop_map(Annotations::from);
     let address = prop_oneof![any::<std::net::IpAddr>().prop_map(Address::Ip), text().prop_map(Address::Hostname)];
     (object_name(), any::<i64>(), some(text()), annotations, some(backend()), list(rule), list(tls), list(address))
         .prop_map(|(name, created, class, annotations, default_backend, rules, tls, addresses)| {

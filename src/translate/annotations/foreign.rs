@@ -35,7 +35,7 @@ const RESTRICTING: [&str; 13] = [
 
 /// One finding for those that restrict access, and one for all others.
 pub(super) fn problems(ingress: &Ingress) -> impl Iterator<Item = Problem> {
-    let foreign = ingress.annotations.keys().filter_map(|key| Some((&**key, short_of(key)?)));
+    let foreign = ingress.annotations.iter().filter_map(|(key, _)| Some((&**key, short_of(key)?)));
     let (restricting, others): (Vec<_>, Vec<_>) = foreign.partition(|(_, short)| restricts(short));
     let restricting = (!restricting.is_empty()).then(|| {
         let message = format!(

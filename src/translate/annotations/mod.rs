@@ -8,7 +8,6 @@ mod native;
 mod suggest;
 
 use std::fmt::Write;
-use std::ops::Bound;
 
 use crate::model::{Balance, Problem, ProblemCode, Severity};
 use crate::source::objects::Ingress;
@@ -74,9 +73,8 @@ pub(crate) fn read(ingress: &Ingress) -> (Options, Vec<Problem>) {
     let mut options = Options::default();
     let mut problems = Vec::new();
     for dialect in DIALECTS {
-        let from_prefix = ingress.annotations.range::<str, _>((Bound::Included(dialect.prefix), Bound::Unbounded));
-        for (key, value) in from_prefix {
-            let Some(short) = key.strip_prefix(dialect.prefix) else { break };
+        for (key, value) in ingress.annotations.with_prefix(dialect.prefix) {
+            let short = &key[dialect.prefix.len()..];
             match dialect.annotations.iter().find(|annotation| annotation.key == short) {
                 Some(annotation) => {
                     if (annotation.set)(&mut options, value).is_none() {

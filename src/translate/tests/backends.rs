@@ -45,7 +45,7 @@ fn rule_28_a_backend_that_is_neither_or_both_is_503() {
 #[test]
 fn rule_29_ports_are_found_by_number_or_name_and_go_to_slices_by_name() {
     let mut two = service("two");
-    two.ports = vec![port("http", 80, 8080), port("admin", 81, 9090)];
+    two.ports = [port("http", 80, 8080), port("admin", 81, 9090)].into();
     let endpoint_port = EndpointPort::Named { name: "admin".into(), otherwise: 9090 };
     let by_number = with_backend(backend("two", 81), [of_service(two.clone())]);
     assert_eq!(upstream(&by_number).endpoint_port, endpoint_port);
@@ -88,7 +88,7 @@ fn rule_32_headless_services_are_like_others_and_without_ports_the_number_is_use
     let world = with_backend(backend("headless", 80), [of_service(headless.clone())]);
     assert_eq!(upstream(&world).endpoint_port, EndpointPort::Named { name: "http".into(), otherwise: 8080 });
 
-    headless.ports.clear();
+    headless.ports = Box::default();
     let world = with_backend(backend("headless", 9000), [of_service(headless.clone())]);
     assert_eq!(upstream(&world).endpoint_port, EndpointPort::Fixed(9000));
     let world = with_backend(backend_by_name("headless", "http"), [of_service(headless)]);
@@ -142,7 +142,7 @@ fn rule_43_ports_other_than_tcp_are_503() {
     let world = with_backend(backend("udp", 80), [of_service(udp.clone())]);
     assert_eq!(fault(&world), ("503".into(), ProblemCode::UnsupportedProtocol, ".service.port".into()));
 
-    udp.ports.push(port("tcp", 80, 8081));
+    udp.ports = [udp.ports[0].clone(), port("tcp", 80, 8081)].into();
     let world = with_backend(backend("udp", 80), [of_service(udp)]);
     assert_eq!(upstream(&world).endpoint_port, EndpointPort::Named { name: "tcp".into(), otherwise: 8081 });
 }

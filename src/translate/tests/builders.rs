@@ -1,6 +1,5 @@
 //! Objects in few words, and questions to what they come to.
 
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -8,8 +7,8 @@ use crate::model::{
     Action, Certificate, CertificateError, HostPattern, HostSpec, ObjectName, PathMatch, Problem, Snapshot,
 };
 use crate::source::objects::{
-    AddressKind, Backend, Change, EndpointSlice, Ingress, IngressClass, Path, PathKind, PortValue, Rule, Secret,
-    SecretFault, Service, ServiceKind, ServicePort, SliceEndpoint, SlicePort, TlsEntry,
+    AddressKind, Annotations, Backend, Change, EndpointSlice, Ingress, IngressClass, Path, PathKind, PortValue, Rule,
+    Secret, SecretFault, Service, ServiceKind, ServicePort, SliceEndpoint, SlicePort, TlsEntry,
 };
 use crate::translate::{Input, Settings};
 
@@ -29,11 +28,11 @@ pub(super) fn ingress(text: &str) -> IngressBuilder {
         name: name(text),
         created: 1000,
         class: Some("tidegate".into()),
-        annotations: BTreeMap::new(),
+        annotations: Annotations::default(),
         default_backend: None,
-        rules: Vec::new(),
-        tls: Vec::new(),
-        addresses: Vec::new(),
+        rules: Box::default(),
+        tls: Box::default(),
+        addresses: Box::default(),
     })
 }
 
@@ -51,17 +50,18 @@ impl IngressBuilder {
     }
 
     pub(super) fn annotate(mut self, key: &str, value: &str) -> Self {
-        self.0.annotations.insert(key.into(), value.into());
+        let all = self.0.annotations.iter().cloned();
+        self.0.annotations = all.chain([(key.into(), value.into())]).collect();
         self
     }
 
     pub(super) fn rule(mut self, host: &str, paths: &[Path]) -> Self {
-        self.0.rules.push(Rule { host: host.into(), paths: Some(paths.to_vec()) });
+        add(&mut self.0.rules, Rule { host: host.into(), paths: Some(paths.into()) });
         self
     }
 
     pub(super) fn bare_rule(mut self, host: &str) -> Self {
-        self.0.rules.push(Rule { host: host.into(), paths: None });
+        add(&mut self.0.rules, Rule { host: host.into(), paths: None });
         self
     }
 
@@ -72,13 +72,17 @@ impl IngressBuilder {
 
     pub(super) fn tls(mut self, hosts: &[&str], secret: Option<&str>) -> Self {
         let hosts = hosts.iter().map(|host| (*host).into()).collect();
-        self.0.tls.push(TlsEntry { hosts, secret: secret.map(Into::into) });
+        add(&mut self.0.tls, TlsEntry { hosts, secret: secret.map(Into::into) });
         self
     }
 
     pub(super) fn change(self) -> Change {
         Change::Ingress(self.0.name.clone(), Some(Arc::new(self.0)))
     }
+}
+
+fn add<T: Clone>(list: &mut Box<[T]>, item: T) {
+    *list = list.iter().cloned().chain([item]).collect();
 }
 
 pub(super) fn path(kind: PathKind, path: &str, backend: Backend) -> Path {
@@ -115,7 +119,12 @@ pub(super) fn of_class(class: IngressClass) -> Change {
 
 /// A Service with the port 80, called http, to 8080 in the pods.
 pub(super) fn service(text: &str) -> Service {
-    Service { name: name(text), kind: ServiceKind::Cluster, ports: vec![port("http", 80, 8080)], prefers_ipv6: false }
+    Service {
+        name: name(text),
+        kind: ServiceKind::Cluster,
+        ports: [port("http", 80, 8080)].into(),
+        prefers_ipv6: false,
+    }
 }
 
 pub(super) fn port(name: &str, number: u16, target: u16) -> ServicePort {
@@ -132,9 +141,9 @@ pub(super) fn slice(text: &str, service: &str, endpoints: &[SliceEndpoint]) -> E
         name: name(text),
         service: Some(service.into()),
         addresses: AddressKind::IPv4,
-        ports: Some(vec![SlicePort { name: "http".into(), port: Some(8080), is_tcp: true }]),
-        endpoints: endpoints.to_vec(),
-        unreadable: Vec::new(),
+        ports: Some([SlicePort { name: "http".into(), port: Some(8080), is_tcp: true }].into()),
+        endpoints: endpoints.into(),
+        unreadable: Box::default(),
     }
 }
 
@@ -245,7 +254,7 @@ impl World {
     /// The endpoints of the upstream that a host's first route or its fallback has.
     pub(super) fn endpoints(&self, host: &str) -> Vec<SocketAddr> {
         let spec = self.host(host);
-        let route = spec.routes.first().or(spec.fallback.as_ref()).unwrap();
+        let route = spec.routes.first().or(spec.fallback.as_deref()).unwrap();
         match &route.action {
             Action::Forward(upstream) => {
                 crate::translate::endpoints(self.input.objects(), upstream, self.input.settings())

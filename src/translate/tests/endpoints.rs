@@ -102,7 +102,7 @@ fn rule_38_a_dual_stack_pod_counts_once_in_the_services_first_family() {
 fn rule_38_slices_of_names_are_ignored_and_reported() {
     let fqdn = EndpointSlice {
         addresses: AddressKind::Other,
-        unreadable: vec!["pod.example".into()],
+        unreadable: ["pod.example".into()].into(),
         ..slice("fqdn", "a", &[])
     };
     let changes = || [of_slice(fqdn.clone()), of_slice(slice("four", "a", &[ready("10.0.0.1")]))];
@@ -147,7 +147,7 @@ fn rule_45_ten_slices_of_a_hundred_are_one_of_a_thousand() {
 
 #[test]
 fn rule_32_a_headless_service_without_ports_uses_the_number_of_the_ingress() {
-    let headless = Service { kind: ServiceKind::Headless, ports: Vec::new(), ..service("a") };
+    let headless = Service { kind: ServiceKind::Headless, ports: Box::default(), ..service("a") };
     let portless = with_ports(slice("s", "a", &[ready("10.0.0.1")]), Some(&[]));
     assert_eq!(endpoints([of_service(headless), of_slice(portless)]), ["10.0.0.1:80"]);
 }
@@ -180,7 +180,7 @@ fn a06_manifests_may_use_loopback_and_nothing_else_of_the_kind() {
 
 #[test]
 fn addresses_that_are_none_are_reported() {
-    let odd = EndpointSlice { unreadable: vec!["10.0.0.1:80".into()], ..slice("s", "a", &[ready("10.0.0.2")]) };
+    let odd = EndpointSlice { unreadable: ["10.0.0.1:80".into()].into(), ..slice("s", "a", &[ready("10.0.0.2")]) };
     let web = ingress("web").default_backend(backend("a", 80)).change();
     let world = world([of_slice(odd), web]);
     assert_eq!(texts(world.endpoints("")), ["10.0.0.2:8080"]);

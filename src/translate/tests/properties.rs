@@ -76,9 +76,9 @@ fn some_ingress() -> impl Strategy<Value = Change> {
         prop::collection::vec(entry, 0..3),
     );
     parts.prop_map(|(name, created, class, annotations, default_backend, rules, tls)| {
-        let annotations: BTreeMap<_, _> = annotations.into_iter().map(|(k, v)| (k.into(), v.into())).collect();
-        let rules = rules.into_iter().map(|(host, paths)| Rule { host, paths }).collect();
-        let tls = tls.into_iter().map(|(hosts, secret)| TlsEntry { hosts, secret }).collect();
+        let annotations = annotations.into_iter().map(|(k, v)| (k.into(), v.into())).collect();
+        let rules = rules.into_iter().map(|(host, paths)| Rule { host, paths: paths.map(Into::into) }).collect();
+        let tls = tls.into_iter().map(|(hosts, secret)| TlsEntry { hosts: hosts.into(), secret }).collect();
         let ingress = Ingress {
             name: name.clone(),
             created,
@@ -87,7 +87,7 @@ fn some_ingress() -> impl Strategy<Value = Change> {
             default_backend,
             rules,
             tls,
-            addresses: Vec::new(),
+            addresses: Box::default(),
         };
         Change::Ingress(name, Some(Arc::new(ingress)))
     })
@@ -112,7 +112,7 @@ fn some_service() -> impl Strategy<Value = Change> {
             1 => vec![ServicePort { is_tcp: false, ..http }],
             _ => vec![http, port("admin", 81, 9090)],
         };
-        of_service(Service { name, kind, ports, prefers_ipv6 })
+        of_service(Service { name, kind, ports: ports.into(), prefers_ipv6 })
     })
 }
 
@@ -167,7 +167,7 @@ fn settings() -> impl Strategy<Value = Settings> {
 
 /// The endpoints of all upstreams of a snapshot.
 fn endpoints(input: &Input, snapshot: &Snapshot) -> BTreeMap<crate::model::UpstreamSpec, Vec<std::net::SocketAddr>> {
-    let routes = snapshot.hosts.values().flat_map(|host| host.routes.iter().chain(&host.fallback));
+    let routes = snapshot.hosts.values().flat_map(|host| host.routes.iter().chain(host.fallback.as_deref()));
     let upstreams = routes.filter_map(|route| match &route.action {
         crate::model::Action::Forward(upstream) => Some(upstream),
         crate::model::Action::Reply(_) => None,

@@ -1,8 +1,7 @@
 use super::*;
-use std::collections::BTreeMap;
-
 use crate::report::address::sorted;
 use crate::report::parse_address;
+use crate::source::objects::Annotations;
 
 fn name(text: &str) -> ObjectName {
     ObjectName::new("shop", text)
@@ -17,11 +16,11 @@ fn ingress(text: &str, addresses: &[&str]) -> Arc<Ingress> {
         name: name(text),
         created: 0,
         class: Some("tidegate".into()),
-        annotations: BTreeMap::new(),
+        annotations: Annotations::default(),
         default_backend: None,
-        rules: Vec::new(),
-        tls: Vec::new(),
-        addresses: list(addresses).to_vec(),
+        rules: Box::default(),
+        tls: Box::default(),
+        addresses: list(addresses).iter().cloned().collect(),
     })
 }
 
