@@ -6,7 +6,7 @@ use bytes::BytesMut;
 use http_body_util::BodyExt as _;
 use kube::client::Body;
 
-use super::failure::{Failure, Reason};
+use super::failure::{Failure, Reason, causes};
 
 /// The lines of a body.
 pub(super) struct Lines {
@@ -52,18 +52,10 @@ impl Lines {
 
 /// The kernel ends a connection whose peer gives no sign of life: that is silence. All else is the peer's doing.
 fn broken(error: &(dyn std::error::Error + 'static)) -> Failure {
-    let mut text = error.to_string();
-    let mut reason = Reason::Connection;
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text = error.to_string();
-        if let Some(error) = error.downcast_ref::<io::Error>() {
-            reason = match error.kind() {
-                ErrorKind::TimedOut | ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable => Reason::Timeout,
-                _ => reason,
-            };
-        }
-        cause = error.source();
-    }
-    Failure::new(reason, format!("a watch broke: {text}"))
+    let innermost = causes(error).last().unwrap_or(error);
+    let is_silence = causes(error).filter_map(|cause| cause.downcast_ref()).any(|cause: &io::Error| {
+        matches!(cause.kind(), ErrorKind::TimedOut | ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable)
+    });
+    let reason = if is_silence { Reason::Timeout } else { Reason::Connection };
+    Failure::new(reason, format!("a watch broke: {innermost}"))
 }

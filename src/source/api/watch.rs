@@ -211,7 +211,7 @@ impl Watch {
                 return Ok(());
             }
             // The credentials may have been replaced, or the connections that are left may lead nowhere.
-            Reason::Connection | Reason::Timeout => self.access.renew(),
+            Reason::Connection | Reason::Untrusted | Reason::Timeout => self.access.renew(),
             Reason::Forbidden if !state.was_listed => self.report(Report::Forbidden).await?,
             // Whoever asks next reads the credentials again.
             Reason::Unauthorized

@@ -2,15 +2,17 @@
 //! the runtime's, which goes on by itself when nothing else is to be done.
 
 use std::collections::BTreeMap;
-use std::sync::Mutex;
+use std::io::{Read as _, Write as _};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use super::super::SecretAccess;
 use super::super::connect::PROBE_AFTER;
+use super::super::failure::Reason;
+use super::super::{Access, SecretAccess};
 use super::fake::{Answer, Followed, expired, ingress, line, list};
 use crate::model::ObjectKind;
 use crate::source::{Connection, Event};
@@ -387,4 +389,68 @@ async fn f15_while_there_is_no_better_token_the_old_one_is_tried_seldom() {
     let rotated = Instant::now();
     followed.until(|event, _| *event == up(ObjectKind::Ingress)).await;
     assert!(rotated.elapsed() < Duration::from_secs(25), "followed again after {:?}", rotated.elapsed());
+}
+
+/// A server that shows a certificate of this authority's, and answers every request that there is nothing.
+fn secure_server(authority: &rcgen::CertifiedIssuer<'static, rcgen::KeyPair>) -> std::net::SocketAddr {
+    let key = rcgen::KeyPair::generate().unwrap();
+    let params = rcgen::CertificateParams::new(["127.0.0.1".to_owned()]).unwrap();
+    let certificate = params.signed_by(&key, authority).unwrap();
+    let key = rustls::pki_types::PrivateKeyDer::try_from(key.serialize_der()).unwrap();
+    let config = rustls::ServerConfig::builder().with_no_client_auth();
+    let config = Arc::new(config.with_single_cert(vec![certificate.der().clone()], key).unwrap());
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().map_while(Result::ok) {
+            let mut session = rustls::ServerConnection::new(Arc::clone(&config)).unwrap();
+            let mut stream = rustls::Stream::new(&mut session, &mut stream);
+            let mut head = Vec::new();
+            let mut piece = [0; 1024];
+            while !head.ends_with(b"\r\n\r\n") {
+                match stream.read(&mut piece) {
+                    Ok(count @ 1..) => head.extend_from_slice(&piece[..count]),
+                    Ok(0) | Err(_) => break,
+                }
+            }
+            let body = list(&[], "1", "");
+            // Whoever does not trust us is gone.
+            let _ =
+                write!(stream, "HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}", body.len());
+        }
+    });
+    address
+}
+
+fn authority(name: &str) -> rcgen::CertifiedIssuer<'static, rcgen::KeyPair> {
+    let mut params = rcgen::CertificateParams::default();
+    params.distinguished_name.push(rcgen::DnType::CommonName, name);
+    params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    rcgen::CertifiedIssuer::self_signed(params, rcgen::KeyPair::generate().unwrap()).unwrap()
+}
+
+#[tokio::test]
+async fn f15_a_server_of_an_unknown_authority_is_told_from_one_that_is_away() {
+    let (known, unknown) = (authority("known"), authority("unknown"));
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("ca.crt");
+    std::fs::write(&file, known.pem()).unwrap();
+    let mut outcomes = Vec::new();
+    for signer in [&known, &unknown] {
+        let config = json!({
+            "apiVersion": "v1", "kind": "Config", "current-context": "x",
+            "clusters": [{"name": "c", "cluster": {"server": format!("https://{}", secure_server(signer)), "certificate-authority": file}}],
+            "users": [{"name": "u", "user": {}}],
+            "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u"}}],
+        });
+        let kubeconfig = folder.path().join("kubeconfig");
+        std::fs::write(&kubeconfig, config.to_string()).unwrap();
+        let access = Access::find(Some(kubeconfig)).unwrap();
+        let request = http::Request::get("/api/v1/services").body(Vec::new()).unwrap();
+        outcomes.push(access.get(request).await.map(drop).map_err(|failure| (failure.reason, failure.to_string())));
+    }
+    assert_eq!(outcomes[0], Ok(()));
+    let (reason, text) = outcomes[1].clone().unwrap_err();
+    assert_eq!(reason, Reason::Untrusted, "{text}");
+    assert!(text.contains("UnknownIssuer"), "{text}");
 }
