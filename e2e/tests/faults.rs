@@ -108,7 +108,7 @@ fn f06_an_api_server_that_vanishes_without_a_word_is_missed_within_a_minute() {
     shop.is_reported("new");
     load.stop_without_failure();
     tell(&format!("noticed {noticed:?} after the cut, all is followed {followed:?} after it was mended"));
-    assert!(noticed < Duration::from_secs(45), "noticed after {noticed:?}");
+    assert!(noticed < Duration::from_secs(60), "noticed after {noticed:?}");
     assert!(followed < Duration::from_secs(35), "followed after {followed:?}");
 }
 
@@ -175,7 +175,7 @@ fn f07_a_store_that_hangs_delays_what_is_new_and_nothing_else() {
     let lists = shop.api.requests_of("second").into_iter().filter(|request| request.verb == "list").count();
     tell(&format!("ready {took:?} after the store went on, with {lists} lists"));
     assert!(lists <= 5, "{lists} lists of five kinds");
-    assert!(took < Duration::from_secs(10), "ready after {took:?}");
+    assert!(took < Duration::from_secs(30), "ready after {took:?}");
 }
 
 #[test]
