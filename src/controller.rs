@@ -91,7 +91,7 @@ impl Controller {
             is_synced: false,
             restored: Restored::default(),
             unserved: Unserved::default(),
-            secrets: Connection::Down,
+            secrets: Connection::Down(Instant::now()),
             recorder: None,
             inbox: None,
         }
@@ -191,7 +191,7 @@ impl Controller {
                     let currency = self.metrics.configuration().currency();
                     match connection {
                         Connection::Up => currency.found(kind),
-                        Connection::Down => currency.lost(kind),
+                        Connection::Down(since) => currency.lost(kind, since),
                     }
                     self.tell_currency();
                     if kind == ObjectKind::Secret {
@@ -253,7 +253,7 @@ impl Controller {
                 let gone = self.restored.all();
                 self.remove(gone)
             }
-            Connection::Up | Connection::Down => Touched::default(),
+            Connection::Up | Connection::Down(_) => Touched::default(),
         }
     }
 

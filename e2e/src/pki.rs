@@ -27,16 +27,22 @@ impl Pki {
     /// Makes an authority (`ca.crt`) and the key that signs tokens of service accounts (`sa.key`, `sa.pub`).
     pub(crate) fn create(directory: &Path) -> Result<Self> {
         fs::create_dir_all(directory)?;
-        let mut params = CertificateParams::default();
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        params.distinguished_name = subject("tidegate-e2e", None);
-        let authority = CertifiedIssuer::self_signed(params, KeyPair::generate()?)?;
+        let authority = authority("tidegate-e2e")?;
         fs::write(directory.join("ca.crt"), authority.pem())?;
         fs::write(directory.join("ca.key"), authority.key().serialize_pem())?;
         let tokens = KeyPair::generate()?;
         fs::write(directory.join("sa.key"), tokens.serialize_pem())?;
         fs::write(directory.join("sa.pub"), tokens.public_key_pem())?;
         Ok(Self { directory: directory.to_owned(), authority })
+    }
+
+    /// Has a new authority sign from now on. `ca.crt` holds both, the new one first.
+    pub(crate) fn rotate(&mut self) -> Result<()> {
+        let former = fs::read_to_string(self.directory.join("ca.crt"))?;
+        self.authority = authority("tidegate-e2e-2")?;
+        fs::write(self.directory.join("ca.crt"), self.authority.pem() + &former)?;
+        fs::write(self.directory.join("ca.key"), self.authority.key().serialize_pem())?;
+        Ok(())
     }
 
     /// A file of the authority's directory.
@@ -104,6 +110,13 @@ impl Pki {
         fs::write(self.directory.join(format!("{name}.key")), key.serialize_pem())?;
         Ok(())
     }
+}
+
+fn authority(name: &str) -> Result<CertifiedIssuer<'static, KeyPair>> {
+    let mut params = CertificateParams::default();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params.distinguished_name = subject(name, None);
+    Ok(CertifiedIssuer::self_signed(params, KeyPair::generate()?)?)
 }
 
 fn subject(common_name: &str, group: Option<&str>) -> DistinguishedName {

@@ -48,8 +48,14 @@ impl Tidegate {
     /// Starts it and waits only until it listens.
     #[track_caller]
     pub fn start(options: &[&str], environment: &[(&str, &str)]) -> Self {
+        Self::start_by(&[], options, environment)
+    }
+
+    /// The same by way of a command that becomes the program whose name and arguments it is given.
+    #[track_caller]
+    pub(crate) fn start_by(way: &[&str], options: &[&str], environment: &[(&str, &str)]) -> Self {
         let mut command = Command::new("setpriv");
-        command.args(["--pdeathsig", "KILL", "--"]).arg(Self::program()).arg("serve").args(options);
+        command.args(["--pdeathsig", "KILL", "--"]).args(way).arg(Self::program()).arg("serve").args(options);
         for (option, value) in [
             ("--http", "127.0.0.1:0"),
             ("--https", "127.0.0.1:0"),

@@ -218,7 +218,7 @@ async fn f03_what_is_served_at_the_end_is_what_the_next_process_begins_with() {
 #[tokio::test(start_paused = true)]
 async fn f01_the_age_of_the_configuration_counts_from_the_loss_of_a_kind() {
     let (plane, mut controller) = Plane::new();
-    controller.take([Event::Synced, Event::Connected(ObjectKind::Service, Connection::Down)]);
+    controller.take([Event::Synced, Event::Connected(ObjectKind::Service, Connection::Down(Instant::now()))]);
     tokio::time::advance(Duration::from_secs(30)).await;
     assert_eq!(plane.metric("tidegate_config_age_seconds"), 30.0);
     controller.take([Event::Connected(ObjectKind::Service, Connection::Up)]);

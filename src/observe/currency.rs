@@ -37,9 +37,9 @@ impl Currency {
         self.lock().lost.remove(&kind);
     }
 
-    /// Changes of this kind are missed from now on, if they were not before.
-    pub fn lost(&self, kind: ObjectKind) {
-        self.lock().lost.entry(kind).or_insert_with(Instant::now);
+    /// Changes of this kind that came after this are missed, if they were not before: that is noticed late sometimes.
+    pub fn lost(&self, kind: ObjectKind, since: Instant) {
+        self.lock().lost.entry(kind).or_insert(since);
     }
 
     /// Whether nothing is missed.
@@ -76,16 +76,25 @@ mod tests {
         let wait = |seconds| tokio::time::advance(Duration::from_secs(seconds));
         wait(5).await;
         assert_eq!((currency.age(), currency.is_current()), (Duration::ZERO, true));
-        currency.lost(ObjectKind::Secret);
+        currency.lost(ObjectKind::Secret, Instant::now());
         wait(10).await;
-        currency.lost(ObjectKind::Ingress);
-        currency.lost(ObjectKind::Secret);
+        currency.lost(ObjectKind::Ingress, Instant::now());
+        currency.lost(ObjectKind::Secret, Instant::now());
         wait(10).await;
         assert_eq!((currency.age(), currency.is_current()), (Duration::from_secs(20), false));
         currency.found(ObjectKind::Secret);
         assert_eq!(currency.age(), Duration::from_secs(10));
         currency.found(ObjectKind::Ingress);
         assert_eq!((currency.age(), currency.is_current()), (Duration::ZERO, true));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn f06_age_counts_from_the_last_sign_of_life_and_not_from_when_its_lack_was_noticed() {
+        let currency = Currency::default();
+        let heard = Instant::now();
+        tokio::time::advance(Duration::from_secs(90)).await;
+        currency.lost(ObjectKind::Ingress, heard);
+        assert_eq!(currency.age(), Duration::from_secs(90));
     }
 
     #[tokio::test(start_paused = true)]

@@ -141,7 +141,7 @@ pub(crate) const CONFIG_AGE: Family = gauge(
     "tidegate_config_age_seconds",
     &[],
     "Time since the configuration was last known to be current: 0 while all kinds of objects are followed, else since \
-     the first of them was lost; with a snapshot in use, since its objects were current",
+     the first of them was last heard of; with a snapshot in use, since its objects were current",
 );
 pub(crate) const SNAPSHOT_IN_USE: Family = gauge(
     "tidegate_snapshot_in_use",
@@ -205,7 +205,8 @@ pub(crate) const WATCH_ERRORS: Family = counter(
 pub(crate) const WATCH_RELISTS: Family = counter(
     "tidegate_watch_relists_total",
     &["kind"],
-    "Lists of the kind after the first one: the server had forgotten where the watch was, or sent what cannot be read",
+    "Lists of the kind after the first one: the server had forgotten where the watch was, sent what cannot \
+     be right, or was silent",
 );
 
 pub(crate) const PANICS: Family = counter(

@@ -27,8 +27,8 @@ pub enum Event {
 pub enum Connection {
     /// Changes arrive.
     Up,
-    /// Changes are missed until it is up again; what was sent stays in force.
-    Down,
+    /// Changes that came after this are missed until it is up again; what was sent stays in force.
+    Down(Instant),
 }
 
 impl Event {

@@ -13,6 +13,7 @@ use anyhow::{Context, Result, bail};
 use rustix::process::Signal;
 use serde_json::json;
 
+use crate::detour;
 use crate::kubernetes::Kubernetes;
 use crate::pki::Pki;
 use crate::run::{Lifetime, Run};
@@ -56,7 +57,7 @@ impl ApiServer {
         let address = run.address(1);
         let pki = Pki::create(&run.directory().join("pki"))?;
         start_etcd(&run, &kubernetes, address)?;
-        let kubeconfig = prepare(&run, &pki, address, &[])?;
+        let kubeconfig = prepare(&run, &pki, address, &[IpAddr::V4(run.address(detour::HOST))])?;
         let arguments = api_server_arguments(&run, &pki, address);
         run.spawn("kube-apiserver", &kubernetes.program("kube-apiserver"), &arguments)?;
         let objects = Objects::connect(&kubeconfig)?;
@@ -94,6 +95,40 @@ impl ApiServer {
         let token = self.objects.service_account_token(namespace, name);
         let file = format!("{namespace}.{name}");
         self.pki.kubeconfig(&file, &self.url(), json!({"token": token})).expect("a kubeconfig")
+    }
+
+    /// The token of a service account, which is made if it is not there. It lasts a day, or as long as the account.
+    pub fn token(&self, namespace: &str, name: &str) -> String {
+        self.objects.service_account_token(namespace, name)
+    }
+
+    /// The certificates of all authorities that have signed anything, in PEM.
+    pub fn authorities(&self) -> String {
+        fs::read_to_string(self.pki.file("ca.crt")).expect("it is there")
+    }
+
+    /// Starts the API server anew with a certificate of an authority that nobody knows yet. Kubeconfigs name the file in
+    /// which it is from then on, beside the former one.
+    ///
+    /// # Panics
+    /// When the certificates cannot be written or the API server does not become ready again.
+    pub fn rotate_authority(&mut self) {
+        self.kill();
+        let address = self.run.address(1);
+        self.pki.rotate().expect("a new authority");
+        server_certificate(&self.pki, address, &[IpAddr::V4(self.run.address(detour::HOST))]).expect("a certificate");
+        self.objects = Objects::connect(&self.kubeconfig()).expect("a client");
+        self.start_again();
+    }
+
+    /// Stops etcd without ending it: the API server waits for it.
+    pub fn pause_store(&self) {
+        self.run.signal("etcd", Signal::STOP).expect("it runs");
+    }
+
+    /// Lets a paused etcd go on.
+    pub fn resume_store(&self) {
+        self.run.signal("etcd", Signal::CONT).expect("it runs");
     }
 
     /// An address no other pod of this server has; 244 can be had.
@@ -202,13 +237,17 @@ pub(crate) fn etcd_arguments(run: &Run, address: Ipv4Addr) -> Vec<String> {
 
 /// Writes what the API server reads; returns the kubeconfig of the administrator.
 pub(crate) fn prepare(run: &Run, pki: &Pki, address: Ipv4Addr, more: &[IpAddr]) -> Result<PathBuf> {
+    server_certificate(pki, address, more)?;
+    fs::write(run.directory().join("audit-policy.yaml"), AUDIT_POLICY)?;
+    pki.user_kubeconfig("admin", "admin", Some("system:masters"), &url(address))
+}
+
+fn server_certificate(pki: &Pki, address: Ipv4Addr, more: &[IpAddr]) -> Result<()> {
     let mut addresses =
         vec![IpAddr::V4(address), IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V4(Ipv4Addr::new(10, 96, 0, 1))];
     addresses.extend(more);
     let names = ["localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc"];
-    pki.server("apiserver", "kube-apiserver", Some("system:masters"), &names, &addresses)?;
-    fs::write(run.directory().join("audit-policy.yaml"), AUDIT_POLICY)?;
-    pki.user_kubeconfig("admin", "admin", Some("system:masters"), &url(address))
+    pki.server("apiserver", "kube-apiserver", Some("system:masters"), &names, &addresses)
 }
 
 /// Arguments of kube-apiserver at this address.

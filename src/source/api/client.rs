@@ -1,9 +1,10 @@
 //! The way to the API server: where it is, who we are, and one request at a time.
 //!
-//! Credentials are files that rotate. A token is read again by the client every minute; authorities and client
-//! certificates are read when a client is made, so a client that keeps failing is made anew.
+//! Credentials are files that rotate. A token is read again by the client every minute, and a client that is refused or
+//! keeps failing is made anew: that reads token, authorities and client certificate.
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -14,10 +15,9 @@ use kube::client::Body;
 use kube::config::{Config, Kubeconfig};
 use tokio::time::{Instant, timeout};
 
+use super::connect;
 use super::failure::{Failure, Reason};
 
-/// How long a connection may take to come about.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long the server may take to begin an answer. Lists of a slow etcd take half a minute.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
 /// How long the rest of a list's page may take.
@@ -28,6 +28,8 @@ const PAGE_BYTES: usize = 512 << 20;
 const ERROR_BYTES: usize = 64 << 10;
 /// Age from which a client that fails is replaced.
 const STALE: Duration = Duration::from_secs(20);
+/// Age from which a client that is refused is replaced.
+const STALE_IF_REFUSED: Duration = Duration::from_secs(1);
 
 /// Why there is no API server to talk to.
 #[derive(Debug, thiserror::Error)]
@@ -52,6 +54,8 @@ pub struct Access {
     server: String,
     namespace: String,
     current: Mutex<(kube::Client, Instant)>,
+    /// The server has answered 401 since the credentials were read, to whomever of us.
+    is_refused: Arc<AtomicBool>,
 }
 
 impl Access {
@@ -61,8 +65,9 @@ impl Access {
         let config = configuration(kubeconfig.as_ref())?;
         let server = config.cluster_url.to_string();
         let namespace = config.default_namespace.clone();
-        let current = Mutex::new((kube::Client::try_from(config)?, Instant::now()));
-        Ok(Arc::new(Self { kubeconfig, server, namespace, current }))
+        let is_refused = Arc::default();
+        let current = Mutex::new((connect::client(config, &is_refused)?, Instant::now()));
+        Ok(Arc::new(Self { kubeconfig, server, namespace, current, is_refused }))
     }
 
     /// Whether there is anything to find.
@@ -82,19 +87,26 @@ impl Access {
 
     /// The client of the moment. Not to be kept for long: credentials rotate.
     pub fn client(&self) -> kube::Client {
+        if self.is_refused.load(Ordering::Relaxed) {
+            self.renew_from(STALE_IF_REFUSED);
+        }
         self.current.lock().unwrap_or_else(PoisonError::into_inner).0.clone()
     }
 
-    /// Reads the credentials again, unless that was done just now. A failure leaves the client as it is.
+    /// Reads the credentials again, and leaves the connections there are, unless that was done just now.
     pub(super) fn renew(&self) {
-        if self.current.lock().unwrap_or_else(PoisonError::into_inner).1.elapsed() < STALE {
+        self.renew_from(STALE);
+    }
+
+    /// A failure leaves the client as it is.
+    fn renew_from(&self, age: Duration) {
+        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        if current.1.elapsed() < age {
             return;
         }
-        let made = match configuration(self.kubeconfig.as_ref()) {
-            Ok(config) => kube::Client::try_from(config).map_err(AccessError::from),
-            Err(error) => Err(error),
-        };
-        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        let made = configuration(self.kubeconfig.as_ref())
+            .and_then(|config| connect::client(config, &self.is_refused).map_err(AccessError::from));
+        self.is_refused.store(false, Ordering::Relaxed);
         current.1 = Instant::now();
         match made {
             Ok(client) => current.0 = client,
@@ -156,10 +168,6 @@ fn configuration(kubeconfig: Option<&PathBuf>) -> Result<Config, AccessError> {
             Err(error) => return Err(error.into()),
         },
     };
-    config.connect_timeout = Some(CONNECT_TIMEOUT);
-    // Every request has deadlines of its own, and failures are counted and told here, not retried unseen.
-    config.read_timeout = None;
-    config.default_retry = false;
     config.headers.push((USER_AGENT, HeaderValue::from_static(concat!("tidegate/", env!("CARGO_PKG_VERSION")))));
     Ok(config)
 }

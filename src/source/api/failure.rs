@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::hash::{BuildHasher, Hasher, RandomState};
+use std::io;
 use std::time::Duration;
 
 use kube::core::Status;
@@ -24,6 +25,8 @@ pub(super) enum Reason {
     Refused,
     /// There is no connection, or it broke.
     Connection,
+    /// The server's certificate is not one of an authority that we know, or not for this server.
+    Untrusted,
     /// Nothing came for too long.
     Timeout,
     /// What came cannot be read.
@@ -42,6 +45,7 @@ impl Reason {
             Self::Server => "server",
             Self::Refused => "refused",
             Self::Connection => "connection",
+            Self::Untrusted => "untrusted",
             Self::Timeout => "timeout",
             Self::Garbage => "garbage",
             Self::Closed => "closed",
@@ -95,15 +99,11 @@ impl Failure {
 
     /// From the client.
     pub(super) fn of_client(error: &kube::Error) -> Self {
-        let mut text = String::new();
-        let mut cause: Option<&dyn std::error::Error> = Some(error);
         // Every layer repeats the next one's text, or says nothing: the innermost is what there is to know.
-        while let Some(error) = cause {
-            text = error.to_string();
-            cause = error.source();
-        }
+        let text = causes(error).last().map(ToString::to_string).unwrap_or_default();
         let reason = match error {
             kube::Error::Auth(_) => Reason::Unauthorized,
+            _ if is_distrust(error) => Reason::Untrusted,
             _ => Reason::Connection,
         };
         Self::new(reason, text)
@@ -113,6 +113,22 @@ impl Failure {
         self.after = after;
         self
     }
+}
+
+/// An error and what it comes from. What an I/O error was made of is not among its sources, and is often one itself.
+pub(super) fn causes<'a>(
+    error: &'a (dyn std::error::Error + 'static),
+) -> impl Iterator<Item = &'a (dyn std::error::Error + 'static)> {
+    std::iter::successors(Some(error), |error| {
+        let inner = error.downcast_ref::<io::Error>().and_then(|error| error.get_ref());
+        inner.map(|inner| inner as &(dyn std::error::Error + 'static)).or_else(|| error.source())
+    })
+}
+
+/// Whether we ended the handshake because of the server's certificate.
+fn is_distrust(error: &kube::Error) -> bool {
+    let mut found = causes(error).filter_map(|cause| cause.downcast_ref());
+    found.any(|cause| matches!(cause, rustls::Error::InvalidCertificate(_)))
 }
 
 impl fmt::Display for Failure {
@@ -159,13 +175,13 @@ impl Backoff {
         self.last = Some(now);
         // A server that is back has forgotten where we were (410), or is busy for a moment (429): that is a new failure,
         // not the last of those for which there was nobody.
-        let is_alone = matches!(failure.reason, Reason::Connection | Reason::Timeout);
+        let is_alone = matches!(failure.reason, Reason::Connection | Reason::Untrusted | Reason::Timeout);
         if std::mem::replace(&mut self.was_alone, is_alone) && !is_alone {
             self.next = SHORTEST;
         }
         let longest = match failure.reason {
             Reason::Forbidden | Reason::Throttled => LONGEST,
-            Reason::Connection | Reason::Timeout if !is_start => LONGEST_WITHOUT_CONNECTION,
+            Reason::Connection | Reason::Untrusted | Reason::Timeout if !is_start => LONGEST_WITHOUT_CONNECTION,
             _ if is_start => LONGEST_AT_START,
             _ => LONGEST,
         };

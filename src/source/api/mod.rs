@@ -4,9 +4,12 @@
 //! nothing is ever sent for its being away but `Connected`. Objects are parsed to the plain view on arrival.
 
 mod client;
+mod connect;
 mod failure;
 mod lenient;
+mod lines;
 mod named;
+mod scope;
 mod watch;
 
 #[cfg(test)]
@@ -17,13 +20,15 @@ use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot, watch as cell};
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 
 use crate::model::{ObjectKind, ObjectName, ObjectRef, Problem};
 use crate::observe::Metrics;
 
 use super::changes::{Connection, Event};
 use named::Named;
-use watch::{Report, Scope, Watch};
+use scope::Scope;
+use watch::{Report, Watch};
 
 pub use client::{Access, AccessError};
 
@@ -202,7 +207,7 @@ struct Follower {
 struct Running {
     kind: ObjectKind,
     /// `None` before it was up for the first time.
-    is_up: Option<bool>,
+    connection: Option<Connection>,
     stop: Option<oneshot::Sender<()>>,
     /// How often it was refused since everything but Secrets was listed.
     refusals: u32,
@@ -213,7 +218,7 @@ impl Follower {
         let id = self.next_id;
         self.next_id += 1;
         let (stop, stopped) = oneshot::channel();
-        self.watches.insert(id, Running { kind: scope.kind, is_up: None, stop: Some(stop), refusals: 0 });
+        self.watches.insert(id, Running { kind: scope.kind, connection: None, stop: Some(stop), refusals: 0 });
         self.pending.insert(id);
         self.metrics.watch_connected(scope.kind.as_str(), self.connected.contains(&scope.kind));
         let watch = Watch {
@@ -242,8 +247,8 @@ impl Follower {
                 Report::Listed | Report::Forbidden => {
                     self.may_wait_no_more(id, matches!(report, Report::Forbidden));
                 }
-                Report::Up => self.set_up(id, true).await?,
-                Report::Down => self.set_up(id, false).await?,
+                Report::Up => self.set_connection(id, Connection::Up).await?,
+                Report::Down(since) => self.set_connection(id, Connection::Down(since)).await?,
                 Report::Problem(object, problem) => {
                     self.has_new_problems = true;
                     match problem {
@@ -286,23 +291,29 @@ impl Follower {
         self.pending.remove(&id);
     }
 
-    async fn set_up(&mut self, id: u64, is_up: bool) -> Result<(), Unheard> {
+    async fn set_connection(&mut self, id: u64, connection: Connection) -> Result<(), Unheard> {
         let Some(running) = self.watches.get_mut(&id) else { return Ok(()) };
-        running.is_up = Some(is_up);
+        running.connection = Some(connection);
         let kind = running.kind;
         self.tell_connection(kind).await
     }
 
     /// A kind is connected when all of its watches are. One that has just begun does not count while it begins.
     async fn tell_connection(&mut self, kind: ObjectKind) -> Result<(), Unheard> {
-        let at_first = self.connected.contains(&kind);
-        let is_up = self.watches.values().all(|running| running.kind != kind || running.is_up.unwrap_or(at_first));
+        let at_first = if self.connected.contains(&kind) { Connection::Up } else { Connection::Down(Instant::now()) };
+        let watches = self.watches.values().filter(|running| running.kind == kind);
+        let down = watches.filter_map(|running| match running.connection.unwrap_or(at_first) {
+            Connection::Up => None,
+            Connection::Down(since) => Some(since),
+        });
+        let connection = down.min().map_or(Connection::Up, Connection::Down);
+        let is_up = connection == Connection::Up;
         let differs = if is_up { self.connected.insert(kind) } else { self.connected.remove(&kind) };
         if !differs {
             return Ok(());
         }
         self.metrics.watch_connected(kind.as_str(), is_up);
-        self.send(Event::Connected(kind, if is_up { Connection::Up } else { Connection::Down })).await
+        self.send(Event::Connected(kind, connection)).await
     }
 
     /// Tells how far the start is. Reports come after the changes they are about, so what is told here holds.

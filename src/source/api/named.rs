@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::model::{ObjectKind, ObjectName};
 
 use super::Follower;
-use super::watch::Scope;
+use super::scope::Scope;
 
 /// The watches of single Secrets.
 #[derive(Debug, Default)]

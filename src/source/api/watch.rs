@@ -8,100 +8,39 @@
 //! read, so that its user cannot know what he is missing.
 
 use std::collections::HashSet;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::BytesMut;
-use http_body_util::BodyExt as _;
-use kube::api::{ListParams, WatchParams};
-use kube::client::Body;
-use kube::core::Request;
 use kube::core::Status;
 use serde_json::value::RawValue;
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use super::client::Access;
 use super::failure::{Backoff, Failure, Reason, chance};
 use super::lenient::{self, Item, Line, Page};
+use super::lines::Lines;
+use super::scope::{Portion, Scope};
 use crate::model::{ObjectKind, ObjectName, ObjectRef, Problem};
 use crate::observe::Metrics;
 use crate::source::changes::Event;
 use crate::source::objects::Change;
 
-/// Objects on a page of a list.
-const PAGE: u32 = 500;
 /// How long a watch may last, seconds: from here to 50 more, so that they do not end together.
 const WATCH_SECONDS: u32 = 240;
-/// How much longer than that a watch may be silent before it is taken for dead. Bookmarks come every minute or so.
+/// How much longer than that a watch may be silent before it is taken for dead.
 const SILENCE: Duration = Duration::from_secs(15);
+/// The same for a watch that has got a bookmark: more of them come every minute, at the latest after 63 s (Kubernetes 1.34,
+/// `defaultBookmarkFrequency`). Before the first one silence means nothing: there is none as long as all kinds of objects
+/// stand still.
+const PACE: Duration = Duration::from_secs(90);
+/// Time between two watches, with a list perhaps, after which changes are said to be missed.
+const SLOW: Duration = Duration::from_secs(5);
 /// A watch that ends sooner than this has failed.
 const SHORT: Duration = Duration::from_secs(1);
 /// Time between two lines of log about the same failure of a watch.
 const QUIET: Duration = Duration::from_secs(60);
-
-/// What is watched.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Scope {
-    pub(super) kind: ObjectKind,
-    /// `None`: all namespaces, or a kind that has none.
-    pub(super) namespace: Option<Arc<str>>,
-    /// One object only.
-    pub(super) name: Option<Arc<str>>,
-}
-
-impl Scope {
-    fn path(&self) -> String {
-        let (group, plural) = match self.kind {
-            ObjectKind::Ingress => ("apis/networking.k8s.io/v1", "ingresses"),
-            ObjectKind::IngressClass => ("apis/networking.k8s.io/v1", "ingressclasses"),
-            ObjectKind::Service => ("api/v1", "services"),
-            ObjectKind::EndpointSlice => ("apis/discovery.k8s.io/v1", "endpointslices"),
-            ObjectKind::Secret => ("api/v1", "secrets"),
-            ObjectKind::File => ("", ""),
-        };
-        match &self.namespace {
-            Some(namespace) => format!("/{group}/namespaces/{namespace}/{plural}"),
-            None => format!("/{group}/{plural}"),
-        }
-    }
-
-    fn fields(&self) -> Option<String> {
-        match (&self.name, self.kind) {
-            (Some(name), _) => Some(format!("metadata.name={name}")),
-            (None, ObjectKind::Secret) => Some("type=kubernetes.io/tls".into()),
-            (None, _) => None,
-        }
-    }
-
-    fn labels(&self) -> Option<String> {
-        // Slices of no Service concern nobody.
-        (self.kind == ObjectKind::EndpointSlice).then(|| "kubernetes.io/service-name".into())
-    }
-
-    fn list(&self, next: Option<String>) -> Result<http::Request<Vec<u8>>, Failure> {
-        let params = ListParams {
-            field_selector: self.fields(),
-            label_selector: self.labels(),
-            limit: Some(PAGE),
-            continue_token: next,
-            ..ListParams::default()
-        };
-        Request::new(self.path()).list(&params).map_err(|error| Failure::new(Reason::Refused, error.to_string()))
-    }
-
-    fn watch(&self, version: &str, seconds: u32) -> Result<http::Request<Vec<u8>>, Failure> {
-        let params = WatchParams {
-            field_selector: self.fields(),
-            label_selector: self.labels(),
-            timeout: Some(seconds),
-            bookmarks: true,
-            send_initial_events: false,
-        };
-        let request = Request::new(self.path()).watch(&params, version);
-        request.map_err(|error| Failure::new(Reason::Refused, error.to_string()))
-    }
-}
 
 /// What a watch tells its owner, beside the changes.
 #[derive(Debug)]
@@ -112,8 +51,8 @@ pub(super) enum Report {
     Forbidden,
     /// Changes arrive.
     Up,
-    /// Changes are missed.
-    Down,
+    /// Changes are missed that came after this.
+    Down(Instant),
     /// What is wrong with an object now.
     Problem(ObjectRef, Option<Problem>),
     /// It was stopped, and all it had sent was taken back.
@@ -140,6 +79,12 @@ struct State {
     malformed: HashSet<ObjectName>,
     was_listed: bool,
     is_up: bool,
+    /// Until when nothing can have been missed, once something was listed.
+    heard: Option<Instant>,
+    /// The watch of the moment has got bookmarks.
+    has_bookmarks: bool,
+    /// How to list next time.
+    portion: Portion,
     backoff: Backoff,
     /// The failure that the log tells of, until objects are followed again.
     told: Option<Reason>,
@@ -213,7 +158,10 @@ impl Watch {
                 if state.was_listed {
                     self.metrics.watch_relisted(self.scope.kind.as_str());
                 }
-                let version = self.list(state).await?;
+                let heard = state.heard.filter(|_| state.is_up);
+                let (listed, is_told) = self.told_if_slow(heard, self.list(state)).await;
+                state.is_up &= !is_told;
+                let version = listed?;
                 state.version = Some(version.clone());
                 if !std::mem::replace(&mut state.was_listed, true) {
                     self.report(Report::Listed).await?;
@@ -222,6 +170,24 @@ impl Watch {
             }
         };
         self.watch(state, &version).await
+    }
+
+    /// Does something between two watches. If it takes long, it is told that changes have been missed since `heard`, if
+    /// they were not before; whether it was told comes with the outcome.
+    async fn told_if_slow<T>(
+        &self,
+        heard: Option<Instant>,
+        work: impl Future<Output = Result<T, End>>,
+    ) -> (Result<T, End>, bool) {
+        let mut work = pin!(work);
+        let Some(heard) = heard else { return (work.await, false) };
+        if let Ok(done) = timeout_at(heard + SLOW, &mut work).await {
+            return (done, false);
+        }
+        match self.report(Report::Down(heard)).await {
+            Ok(()) => (work.await, true),
+            Err(unheard) => (Err(unheard.into()), true),
+        }
     }
 
     /// Tells of a failure and draws conclusions from it.
@@ -244,17 +210,19 @@ impl Watch {
                 state.version = None;
                 return Ok(());
             }
-            Reason::Unauthorized | Reason::Connection => self.access.renew(),
+            // The credentials may have been replaced, or the connections that are left may lead nowhere.
+            Reason::Connection | Reason::Untrusted | Reason::Timeout => self.access.renew(),
             Reason::Forbidden if !state.was_listed => self.report(Report::Forbidden).await?,
-            Reason::Forbidden
+            // Whoever asks next reads the credentials again.
+            Reason::Unauthorized
+            | Reason::Forbidden
             | Reason::Throttled
             | Reason::Server
             | Reason::Refused
-            | Reason::Timeout
             | Reason::Closed => {}
         }
         if std::mem::replace(&mut state.is_up, false) {
-            self.report(Report::Down).await?;
+            self.report(Report::Down(state.heard.unwrap_or(now))).await?;
         }
         Ok(())
     }
@@ -277,9 +245,19 @@ impl Watch {
 
     async fn list(&self, state: &mut State) -> Result<String, End> {
         let (mut seen, mut malformed) = (HashSet::with_capacity(state.known.len()), HashSet::new());
+        let started = Instant::now();
         let mut next = None;
         loop {
-            let body = self.access.get(self.scope.list(next)?).await?;
+            let is_first = next.is_none();
+            let body = match self.access.get(self.scope.list(state.portion, next)?).await {
+                Ok(body) => body,
+                Err(failure) => {
+                    if failure.reason == Reason::Gone && !is_first {
+                        state.portion = Portion::Whole;
+                    }
+                    return Err(failure.into());
+                }
+            };
             let page: Page<'_> = serde_json::from_slice(&body).map_err(|error| garbage("list", &error))?;
             for raw in page.items.into_iter().flatten() {
                 if let Some((name, is_sound)) = self.arrived(state, raw).await? {
@@ -297,6 +275,8 @@ impl Watch {
             next = page.metadata.next.filter(|next| !next.is_empty());
             if next.is_none() {
                 self.listed(state, &seen, &malformed).await?;
+                state.portion = Portion::Pages;
+                state.heard = Some(started);
                 return Ok(version);
             }
         }
@@ -323,9 +303,15 @@ impl Watch {
 
     async fn watch(&self, state: &mut State, version: &str) -> Result<(), End> {
         let seconds = WATCH_SECONDS + (chance() * 50.0) as u32;
-        let patience = Duration::from_secs(u64::from(seconds)) + SILENCE;
-        let mut lines = Lines::new(self.access.open(self.scope.watch(version, seconds)?).await?);
+        let whole = Duration::from_secs(u64::from(seconds)) + SILENCE;
+        let request = self.scope.watch(version, seconds)?;
+        let opening = async { Ok(self.access.open(request).await?) };
+        let (opened, is_told) = self.told_if_slow(state.heard.filter(|_| state.is_up), opening).await;
+        state.is_up &= !is_told;
+        let mut lines = Lines::new(opened?);
         let started = Instant::now();
+        state.heard = Some(started);
+        state.has_bookmarks = false;
         if !std::mem::replace(&mut state.is_up, true) {
             self.report(Report::Up).await?;
         }
@@ -334,12 +320,23 @@ impl Watch {
         }
         let mut count = 0_u64;
         loop {
+            let patience = if state.has_bookmarks { PACE } else { whole };
             let line = match timeout(patience, lines.next()).await {
-                Ok(line) => line?,
+                Ok(Ok(line)) => line,
+                Ok(Err(failure)) => {
+                    // One that was broken by the other side was up until now; one that fell silent may not have been.
+                    if failure.reason != Reason::Timeout {
+                        state.heard = Some(Instant::now());
+                    }
+                    return Err(failure.into());
+                }
                 Err(_) => {
+                    // Whatever made the server forget this watch: what it has to tell now is in a list.
+                    state.version = None;
                     return Err(Failure::new(Reason::Timeout, format!("a watch was silent for {patience:?}")).into());
                 }
             };
+            state.heard = Some(Instant::now());
             let Some(line) = line else { break };
             count += 1;
             self.line(state, &line).await?;
@@ -355,19 +352,26 @@ impl Watch {
         let version = match &*kind {
             "ADDED" | "MODIFIED" => {
                 let item = lenient::item(self.scope.kind, object);
+                in_order(state, &item.version)?;
                 let version = item.version.clone();
                 self.take(state, item).await?;
                 version
             }
             "DELETED" => {
                 let item = lenient::item(self.scope.kind, object);
+                in_order(state, &item.version)?;
                 if let Some(name) = item.name {
                     self.departed(state, name.clone()).await?;
                     self.cured(state, name).await?;
                 }
                 item.version
             }
-            "BOOKMARK" => lenient::version(object),
+            "BOOKMARK" => {
+                let version = lenient::version(object);
+                in_order(state, &version)?;
+                state.has_bookmarks = true;
+                version
+            }
             "ERROR" => {
                 let status: Status = serde_json::from_str(object.get()).unwrap_or_default();
                 return Err(Failure::of_status(status.code, &status.message).into());
@@ -450,50 +454,20 @@ fn gone(kind: ObjectKind, name: ObjectName) -> Change {
     }
 }
 
+/// Versions of what a watch tells only grow. One that goes back tells of what was overtaken long ago, or of a server that
+/// was given an old state to hold: either way only a list says what is true now. Versions that are no numbers have no order.
+fn in_order(state: &State, version: &str) -> Result<(), Failure> {
+    let former = state.version.as_deref().and_then(|former| former.parse::<u64>().ok());
+    match (former, version.parse::<u64>()) {
+        (Some(former), Ok(version)) if version < former => {
+            Err(Failure::new(Reason::Garbage, format!("an event of version {version} after version {former}")))
+        }
+        (Some(_) | None, Ok(_) | Err(_)) => Ok(()),
+    }
+}
+
 /// Names the place only: what stands there may be a secret.
 fn garbage(what: &str, error: &serde_json::Error) -> Failure {
     let (line, column) = (error.line(), error.column());
     Failure::new(Reason::Garbage, format!("a {what} that is not what the API sends, at line {line} column {column}"))
-}
-
-/// The lines of a body.
-struct Lines {
-    body: Body,
-    buffer: BytesMut,
-    /// Bytes of the buffer that hold no end of line.
-    searched: usize,
-}
-
-impl Lines {
-    fn new(body: Body) -> Self {
-        Self { body, buffer: BytesMut::new(), searched: 0 }
-    }
-
-    /// The next line; `None` at the end. A last line without its end is none. May be dropped at any time.
-    async fn next(&mut self) -> Result<Option<BytesMut>, Failure> {
-        loop {
-            if let Some(at) = memchr::memchr(b'\n', &self.buffer[self.searched..]) {
-                let line = self.buffer.split_to(self.searched + at + 1);
-                self.searched = 0;
-                if line.iter().all(u8::is_ascii_whitespace) {
-                    continue;
-                }
-                return Ok(Some(line));
-            }
-            self.searched = self.buffer.len();
-            if self.buffer.is_empty() {
-                // A long event leaves no memory behind.
-                self.buffer = BytesMut::new();
-            }
-            match self.body.frame().await {
-                None => return Ok(None),
-                Some(Ok(frame)) => {
-                    if let Some(data) = frame.data_ref() {
-                        self.buffer.extend_from_slice(data);
-                    }
-                }
-                Some(Err(error)) => return Err(Failure::new(Reason::Connection, format!("a watch broke: {error}"))),
-            }
-        }
-    }
 }

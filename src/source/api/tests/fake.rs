@@ -2,6 +2,7 @@
 //! against a real API server.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -15,6 +16,7 @@ use super::super::{Access, ClassAccess, SecretAccess, Settings, follow};
 use crate::model::{ObjectName, Problem};
 use crate::observe::Metrics;
 use crate::source::Event;
+use crate::source::objects::Change;
 
 pub(super) const DEADLINE: Duration = Duration::from_secs(20);
 
@@ -25,6 +27,8 @@ pub(super) struct Asked {
     pub(super) query: String,
     pub(super) is_watch: bool,
     pub(super) nth: usize,
+    /// Who asks.
+    pub(super) token: String,
 }
 
 /// What the fake answers.
@@ -39,6 +43,16 @@ pub(super) enum Answer {
     Open(Vec<String>),
     /// Whatever is sent here, until the sender is gone.
     Live(mpsc::UnboundedReceiver<String>),
+    /// Another answer, later.
+    Late(Duration, Box<Answer>),
+}
+
+/// What was asked so far.
+#[derive(Default)]
+struct Log {
+    asked: Vec<Asked>,
+    /// Lists of each resource that are under way, and how many were at once at the most.
+    lists: BTreeMap<String, (usize, usize)>,
 }
 
 type Script = dyn Fn(&Asked) -> Option<Answer> + Send + Sync;
@@ -48,12 +62,18 @@ pub(super) struct Followed {
     pub(super) events: mpsc::Receiver<Event>,
     pub(super) wanted: cell::Sender<std::collections::BTreeSet<ObjectName>>,
     pub(super) metrics: Arc<Metrics>,
-    pub(super) asked: Arc<Mutex<Vec<Asked>>>,
+    /// How long to wait for an event.
+    pub(super) patience: Duration,
+    /// Where the server's address is.
+    pub(super) address: SocketAddr,
+    log: Arc<Mutex<Log>>,
     /// Objects that stand, as `Kind namespace/name`, with a count of their arrivals.
     pub(super) objects: BTreeMap<String, usize>,
     pub(super) removals: Vec<String>,
     pub(super) problems: Vec<Problem>,
-    _folder: tempfile::TempDir,
+    /// What stands, as it came last.
+    pub(super) standing: BTreeMap<String, Change>,
+    folder: tempfile::TempDir,
 }
 
 impl Followed {
@@ -63,15 +83,17 @@ impl Followed {
     ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let asked = Arc::new(Mutex::new(Vec::new()));
-        tokio::spawn(serve(listener, Arc::new(script), asked.clone()));
+        let log = Arc::<Mutex<Log>>::default();
+        tokio::spawn(serve(listener, Arc::new(script), log.clone()));
 
         let folder = tempfile::tempdir().unwrap();
+        let token = folder.path().join("token");
+        std::fs::write(&token, "first").unwrap();
         let file = folder.path().join("kubeconfig");
         let config = json!({
             "apiVersion": "v1", "kind": "Config", "current-context": "x",
             "clusters": [{"name": "c", "cluster": {"server": format!("http://{address}")}}],
-            "users": [{"name": "u", "user": {}}],
+            "users": [{"name": "u", "user": {"tokenFile": token}}],
             "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u"}}],
         });
         std::fs::write(&file, config.to_string()).unwrap();
@@ -85,32 +107,42 @@ impl Followed {
             events,
             wanted,
             metrics,
-            asked,
+            patience: DEADLINE,
+            address,
+            log,
             objects: BTreeMap::new(),
             removals: Vec::new(),
             problems: Vec::new(),
-            _folder: folder,
+            standing: BTreeMap::new(),
+            folder,
         }
     }
 
     /// The next event, taken in.
     pub(super) async fn next(&mut self) -> Event {
-        let event = timeout(DEADLINE, self.events.recv()).await;
+        let event = timeout(self.patience, self.events.recv()).await;
         let event = event.unwrap_or_else(|_| panic!("no event; there are {:?}", self.objects)).unwrap();
-        match &event {
+        self.took(&event);
+        event
+    }
+
+    /// Takes in an event.
+    pub(super) fn took(&mut self, event: &Event) {
+        match event {
             Event::Change(change, _) => {
                 let name = change.object().to_string();
                 if is_removal(change) {
                     assert!(self.objects.remove(&name).is_some(), "{name} went but was not there");
+                    self.standing.remove(&name);
                     self.removals.push(name);
                 } else {
+                    self.standing.insert(name.clone(), change.clone());
                     *self.objects.entry(name).or_default() += 1;
                 }
             }
             Event::Problems(problems) => self.problems.clone_from(problems),
             Event::Listed | Event::Synced | Event::Connected(..) => {}
         }
-        event
     }
 
     pub(super) async fn until(&mut self, wanted: impl Fn(&Event, &Self) -> bool) {
@@ -128,13 +160,22 @@ impl Followed {
 
     /// Requests for a resource, lists or watches.
     pub(super) fn asked(&self, resource: &str, is_watch: bool) -> Vec<Asked> {
-        let asked = self.asked.lock().unwrap();
-        asked.iter().filter(|asked| asked.resource == resource && asked.is_watch == is_watch).cloned().collect()
+        let log = self.log.lock().unwrap();
+        log.asked.iter().filter(|asked| asked.resource == resource && asked.is_watch == is_watch).cloned().collect()
+    }
+
+    /// How many lists of a resource were under way at once at the most.
+    pub(super) fn lists_at_once(&self, resource: &str) -> usize {
+        self.log.lock().unwrap().lists.get(resource).map_or(0, |(_, most)| *most)
+    }
+
+    /// Replaces the file with the token.
+    pub(super) fn rotate_token(&self, token: &str) {
+        std::fs::write(self.folder.path().join("token"), token).unwrap();
     }
 }
 
-fn is_removal(change: &crate::source::objects::Change) -> bool {
-    use crate::source::objects::Change;
+fn is_removal(change: &Change) -> bool {
     match change {
         Change::Ingress(_, new) => new.is_none(),
         Change::IngressClass(_, new) => new.is_none(),
@@ -144,14 +185,14 @@ fn is_removal(change: &crate::source::objects::Change) -> bool {
     }
 }
 
-async fn serve(listener: TcpListener, script: Arc<Script>, log: Arc<Mutex<Vec<Asked>>>) {
+async fn serve(listener: TcpListener, script: Arc<Script>, log: Arc<Mutex<Log>>) {
     while let Ok((stream, _)) = listener.accept().await {
         tokio::spawn(answer(stream, script.clone(), log.clone()));
     }
 }
 
 /// One request for each connection.
-async fn answer(mut stream: TcpStream, script: Arc<Script>, log: Arc<Mutex<Vec<Asked>>>) -> std::io::Result<()> {
+async fn answer(mut stream: TcpStream, script: Arc<Script>, log: Arc<Mutex<Log>>) -> std::io::Result<()> {
     let mut head = Vec::new();
     while !head.windows(4).any(|end| end == b"\r\n\r\n") {
         let mut piece = [0; 4096];
@@ -168,13 +209,40 @@ async fn answer(mut stream: TcpStream, script: Arc<Script>, log: Arc<Mutex<Vec<A
     let asked = {
         let mut log = log.lock().unwrap();
         let (resource, is_watch) = (path.rsplit('/').next().unwrap().to_owned(), query.contains("watch=true"));
-        let nth = log.iter().filter(|other: &&Asked| other.resource == resource && other.is_watch == is_watch).count();
-        log.push(Asked { resource, query: query.to_owned(), is_watch, nth });
-        log.last().unwrap().clone()
+        let nth = log.asked.iter().filter(|other| other.resource == resource && other.is_watch == is_watch).count();
+        let token =
+            head.split("Bearer ").nth(1).and_then(|rest| rest.split("\r\n").next()).unwrap_or_default().to_owned();
+        let asked = Asked { resource, query: query.to_owned(), is_watch, nth, token };
+        log.asked.push(asked.clone());
+        if !is_watch {
+            let (now, most) = log.lists.entry(asked.resource.clone()).or_default();
+            *now += 1;
+            *most = (*most).max(*now);
+        }
+        asked
     };
+    let outcome = respond(&mut stream, &asked, &*script).await;
+    if !asked.is_watch {
+        log.lock().unwrap().lists.get_mut(&asked.resource).unwrap().0 -= 1;
+    }
+    outcome
+}
+
+async fn respond(stream: &mut TcpStream, asked: &Asked, script: &Script) -> std::io::Result<()> {
     let otherwise = || if asked.is_watch { Answer::Open(Vec::new()) } else { Answer::Body(list(&[], "1", "")) };
     let head = |status: u16, more: &str| format!("HTTP/1.1 {status} X\r\nconnection: close\r\n{more}\r\n");
-    match script(&asked).unwrap_or_else(otherwise) {
+    let mut answer = script(asked).unwrap_or_else(otherwise);
+    while let Answer::Late(pause, later) = answer {
+        let mut rest = [0; 1];
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            // The client goes.
+            _ = stream.read(&mut rest) => return Ok(()),
+        }
+        answer = *later;
+    }
+    match answer {
+        Answer::Late(..) => unreachable!("waited for above"),
         Answer::Status(status, body) => {
             let head = head(status, &format!("content-length: {}\r\n", body.len()));
             stream.write_all((head + body).as_bytes()).await?;

@@ -1,4 +1,5 @@
 mod fake;
+mod faults;
 
 use std::sync::Mutex;
 
@@ -189,7 +190,7 @@ async fn f08_refusals_of_all_sorts_are_tried_again() {
         .await;
     followed.until_synced().await;
     followed.until(|event, _| *event == Event::Connected(ObjectKind::Ingress, Connection::Up)).await;
-    followed.until(|event, _| *event == Event::Connected(ObjectKind::Ingress, Connection::Down)).await;
+    followed.until(|event, _| matches!(event, Event::Connected(ObjectKind::Ingress, Connection::Down(_)))).await;
     followed.until(|event, _| *event == Event::Connected(ObjectKind::Ingress, Connection::Up)).await;
     assert!(followed.removals.is_empty());
     let text = followed.metrics.render();
@@ -235,7 +236,7 @@ async fn secrets_by_name_are_read_while_they_are_wanted() {
 
 #[tokio::test]
 async fn a_secret_that_cannot_be_read_keeps_its_certificate_and_its_value() {
-    let bad = json!({"metadata": {"name": "tls", "namespace": "shop", "resourceVersion": "2"}, "type": "kubernetes.io/tls", "data": {"tls.key": ["hunter2"]}});
+    let bad = json!({"metadata": {"name": "tls", "namespace": "shop", "resourceVersion": "11"}, "type": "kubernetes.io/tls", "data": {"tls.key": ["hunter2"]}});
     let good =
         json!({"metadata": {"name": "tls", "namespace": "shop", "resourceVersion": "1"}, "type": "kubernetes.io/tls"});
     let mut followed =
