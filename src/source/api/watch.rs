@@ -37,7 +37,7 @@ const SILENCE: Duration = Duration::from_secs(15);
 const PACE: Duration = Duration::from_secs(90);
 /// Time between two watches, with a list perhaps, after which changes are said to be missed.
 const SLOW: Duration = Duration::from_secs(5);
-/// A watch that ends sooner than this has failed.
+/// A watch that ends sooner than this has failed, if it told nothing or if the one before did so too.
 const SHORT: Duration = Duration::from_secs(1);
 /// Time between two lines of log about the same failure of a watch.
 const QUIET: Duration = Duration::from_secs(60);
@@ -83,6 +83,8 @@ struct State {
     heard: Option<Instant>,
     /// The watch of the moment has got bookmarks.
     has_bookmarks: bool,
+    /// The last watch ended as soon as it had begun.
+    was_short: bool,
     /// How to list next time.
     portion: Portion,
     backoff: Backoff,
@@ -206,7 +208,7 @@ impl Watch {
         }
         match reason {
             // The server is there, and has only forgotten where we were. After garbage an event may be missing.
-            Reason::Gone | Reason::Garbage => {
+            Reason::Gone | Reason::Garbage if state.version.is_some() => {
                 state.version = None;
                 return Ok(());
             }
@@ -219,7 +221,10 @@ impl Watch {
             | Reason::Throttled
             | Reason::Server
             | Reason::Refused
-            | Reason::Closed => {}
+            | Reason::Closed
+            // A list that cannot be read tells nothing, however often it is sent.
+            | Reason::Gone
+            | Reason::Garbage => {}
         }
         if std::mem::replace(&mut state.is_up, false) {
             self.report(Report::Down(state.heard.unwrap_or(now))).await?;
@@ -341,7 +346,9 @@ impl Watch {
             count += 1;
             self.line(state, &line).await?;
         }
-        if count == 0 && started.elapsed() < SHORT {
+        let is_short = started.elapsed() < SHORT;
+        let was_short = std::mem::replace(&mut state.was_short, is_short);
+        if is_short && (count == 0 || was_short) {
             return Err(Failure::new(Reason::Closed, "a watch ended as soon as it had begun").into());
         }
         Ok(())

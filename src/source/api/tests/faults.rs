@@ -240,6 +240,42 @@ async fn f09_the_end_of_something_older_does_not_end_what_is_new() {
     assert!(followed.metrics.render().contains("tidegate_watch_relists_total{kind=\"Ingress\"} 1"));
 }
 
+#[tokio::test(start_paused = true)]
+async fn f08_lists_of_garbage_are_told_as_a_loss_until_one_can_be_read() {
+    let mut followed = Followed::start(SecretAccess::Cluster, move |asked| {
+        match (asked.resource.as_str(), asked.is_watch, asked.nth) {
+            ("ingresses", false, 0) => Some(Answer::Body(list(&[ingress("a", "1")], "10", ""))),
+            ("ingresses", true, 0) => Some(Answer::Lines(vec![expired()])),
+            ("ingresses", false, 1..9) => Some(Answer::Body("<html>come back later</html>".into())),
+            ("ingresses", false, _) => Some(Answer::Body(list(&[ingress("a", "1")], "20", ""))),
+            _ => None,
+        }
+    })
+    .await;
+    followed.patience = HOUR;
+    lost(&mut followed, ObjectKind::Ingress).await;
+    followed.until(|event, _| *event == up(ObjectKind::Ingress)).await;
+    assert!(followed.removals.is_empty());
+    assert_eq!(followed.asked("ingresses", false).len(), 10);
+}
+
+#[tokio::test(start_paused = true)]
+async fn f08_watches_that_end_at_once_are_not_opened_ever_faster() {
+    let mut followed = Followed::start(SecretAccess::Cluster, move |asked| {
+        (asked.resource == "ingresses" && asked.is_watch).then(|| Answer::Lines(vec![bookmark(11)]))
+    })
+    .await;
+    followed.patience = HOUR;
+    followed.until_synced().await;
+    let started = Instant::now();
+    for _ in 0..20 {
+        lost(&mut followed, ObjectKind::Ingress).await;
+    }
+    // Pauses double up to 20 s, each half chance.
+    assert!(started.elapsed() > Duration::from_secs(100), "{:?}", started.elapsed());
+    assert!(followed.asked("ingresses", true).len() <= 25);
+}
+
 /// A source of numbers that are the same in every run.
 struct Dice(u64);
 
