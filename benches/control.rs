@@ -266,6 +266,7 @@ fn ingress(app: usize, second_path: &str) -> Change {
         rules: vec![Rule { host: host(app).into(), paths: Some(vec![path("/"), path(second_path)]) }],
         tls: if app.is_multiple_of(TLS_EVERY) { vec![tls] } else { Vec::new() },
         addresses: Vec::new(),
+        is_status_ours: false,
     };
     Change::Ingress(ingress.name.clone(), Some(Arc::new(ingress)))
 }

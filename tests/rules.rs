@@ -93,7 +93,7 @@ const RULES: &[Rule] = &[
     rule("61", 'S', "TLS 1.2 and 1.3 only"),
     rule("62", 'M', "status.loadBalancer.ingress has an ip or a hostname for each address, without ports"),
     rule("62a", 'M', "status is written after the table that carries the Ingress is published"),
-    rule("63", 'M', "addresses come from `--publish-service` (load balancer, external IPs, cluster IP) or `--publish-address`; the holder of the Lease writes them, only where they differ; they are cleared when an Ingress leaves its class and kept at shutdown"),
+    rule("63", 'M', "addresses come from `--publish-service` (load balancer, external IPs, cluster IP) or `--publish-address`; the holder of the Lease writes them, only where they differ; they are cleared when an Ingress leaves its class, be it while no process runs, and kept at shutdown"),
     rule("64", 'M', "our own status write leads to no other"),
     rule("65", 'S', "another address reaches the status of every Ingress within seconds, at a bounded rate"),
     rule("66", 'M', "hop-by-hop fields are dropped, and those that Connection names"),

@@ -81,6 +81,7 @@ fn ingress_to(of: &str, path: &str, service: &str) -> Change {
         rules: vec![Rule { host: format!("{of}.example").into(), paths: Some(vec![path]) }],
         tls: Vec::new(),
         addresses: Vec::new(),
+        is_status_ours: false,
     };
     Change::Ingress(name(of), Some(Arc::new(ingress)))
 }

@@ -15,6 +15,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{Certificate, CertificateError, ObjectKind, ObjectName, ObjectRef};
 
+mod signature;
+
+pub use signature::Signature;
+
 /// An Ingress (networking.k8s.io/v1).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ingress {
@@ -36,12 +40,17 @@ pub struct Ingress {
     /// translation.
     #[serde(default)]
     pub addresses: Vec<Address>,
+    /// Whether these addresses were written by this installation: `metadata.managedFields` names its `Signature`. `false`
+    /// from sources that are never written to. Concerns reports only.
+    #[serde(default)]
+    pub is_status_ours: bool,
 }
 
 impl Ingress {
     /// Whether the two differ in nothing but their status: whatever translation reads is the same.
     pub fn asks_the_same_as(&self, other: &Self) -> bool {
-        let Self { name, created, class, annotations, default_backend, rules, tls, addresses: _ } = self;
+        let Self { name, created, class, annotations, default_backend, rules, tls, addresses: _, is_status_ours: _ } =
+            self;
         *name == other.name
             && *created == other.created
             && *class == other.class

@@ -27,7 +27,7 @@ use super::lenient::{self, Item, Line, Page};
 use crate::model::{ObjectKind, ObjectName, ObjectRef, Problem};
 use crate::observe::Metrics;
 use crate::source::changes::Event;
-use crate::source::objects::Change;
+use crate::source::objects::{Change, Signature};
 
 /// Objects on a page of a list.
 const PAGE: u32 = 500;
@@ -124,6 +124,8 @@ pub(super) enum Report {
 pub(super) struct Watch {
     pub(super) id: u64,
     pub(super) scope: Scope,
+    /// By what statuses of ours are known; `None` when none are written.
+    pub(super) signature: Option<Signature>,
     pub(super) access: Arc<Access>,
     pub(super) events: mpsc::Sender<Event>,
     pub(super) reports: mpsc::Sender<(u64, Report)>,
@@ -354,13 +356,13 @@ impl Watch {
         let Line { kind, object } = serde_json::from_slice(line).map_err(|error| garbage("watch", &error))?;
         let version = match &*kind {
             "ADDED" | "MODIFIED" => {
-                let item = lenient::item(self.scope.kind, object);
+                let item = lenient::item(self.scope.kind, object, self.signature.as_ref());
                 let version = item.version.clone();
                 self.take(state, item).await?;
                 version
             }
             "DELETED" => {
-                let item = lenient::item(self.scope.kind, object);
+                let item = lenient::item(self.scope.kind, object, self.signature.as_ref());
                 if let Some(name) = item.name {
                     self.departed(state, name.clone()).await?;
                     self.cured(state, name).await?;
@@ -382,7 +384,7 @@ impl Watch {
 
     /// An object of a list: its name, and whether it could be read.
     async fn arrived(&self, state: &mut State, raw: &RawValue) -> Result<Option<(ObjectName, bool)>, Unheard> {
-        let item = lenient::item(self.scope.kind, raw);
+        let item = lenient::item(self.scope.kind, raw, self.signature.as_ref());
         let outcome = item.name.clone().map(|name| (name, item.content.is_ok()));
         self.take(state, item).await?;
         Ok(outcome)

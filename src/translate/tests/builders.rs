@@ -34,6 +34,7 @@ pub(super) fn ingress(text: &str) -> IngressBuilder {
         rules: Vec::new(),
         tls: Vec::new(),
         addresses: Vec::new(),
+        is_status_ours: false,
     })
 }
 

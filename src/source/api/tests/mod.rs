@@ -1,4 +1,5 @@
 mod fake;
+mod signed;
 
 use std::sync::Mutex;
 
@@ -262,8 +263,12 @@ async fn f02_an_api_that_is_down_at_the_start_is_waited_for() {
     );
     std::fs::write(&file, text).unwrap();
     let access = super::Access::find(Some(file)).unwrap();
-    let settings =
-        super::Settings { namespaces: Vec::new(), classes: super::ClassAccess::Listed, secrets: SecretAccess::Cluster };
+    let settings = super::Settings {
+        namespaces: Vec::new(),
+        classes: super::ClassAccess::Listed,
+        secrets: SecretAccess::Cluster,
+        signature: None,
+    };
     let metrics = std::sync::Arc::new(crate::observe::Metrics::new());
     let (sender, mut events) = mpsc::channel(4);
     let (_wanted, receiver) = tokio::sync::watch::channel(Default::default());
