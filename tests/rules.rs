@@ -60,7 +60,7 @@ const RULES: &[Rule] = &[
     rule("28", 'M', "resource backends answer 404 for their path; a backend that is neither or both answers 503"),
     rule("29", 'M', "ports by number or name of the Service's port, and then by that port's name in EndpointSlices"),
     rule("30", 'M', "Services of the Ingress' own namespace only"),
-    rule("31", 'D', "a missing Service or port answers 503 for its path, and so does a Service without endpoints"),
+    rule("31", 'D', "a missing Service or port answers 503 for its path, and so does a Service without endpoints; a path that is switched to one from a Service with endpoints keeps the former for a second at the most, until the new one has some"),
     rule("32", 'M', "headless Services are like others; without ports the number in the Ingress is used as it is"),
     rule("33", 'M', "EndpointSlices count by label and namespace, whoever wrote them"),
     rule("34", 'S', "ExternalName is not served: 503 with a Problem, as nothing may be reached through us by a name that its author chooses; slices left over from before count no more"),

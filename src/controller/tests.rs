@@ -11,6 +11,8 @@ use crate::source::objects::{
 use crate::source::saved;
 use crate::upstream::Destination;
 
+mod handover;
+
 /// A controller's surroundings.
 struct Plane {
     table: Arc<TableCell<Target>>,

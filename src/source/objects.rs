@@ -96,7 +96,7 @@ pub struct Path {
 }
 
 /// `pathType`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the variants are the values of the API")]
 pub enum PathKind {
     Exact,
