@@ -266,6 +266,7 @@ fn ingress(app: usize, second_path: &str) -> Change {
         rules: [Rule { host: host(app).into(), paths: Some([path("/"), path(second_path)].into()) }].into(),
         tls: app.is_multiple_of(TLS_EVERY).then_some(tls).into_iter().collect(),
         addresses: Box::default(),
+        is_status_ours: false,
     };
     Change::Ingress(ingress.name.clone(), Some(Arc::new(ingress)))
 }

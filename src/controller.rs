@@ -1,8 +1,10 @@
 //! The control loop: waits for changes, translates what they touch, compiles it, fills upstreams and publishes.
 //!
-//! No timer delays anything: the first change is built at once, and what arrives meanwhile is the next batch.
+//! No timer delays anything: the first change is built at once, and what arrives meanwhile is the next batch. One
+//! exception, bounded and for single paths, is in `handover`.
 
 mod endpoints;
+mod handover;
 mod inquiry;
 mod problems;
 mod propagation;
@@ -28,6 +30,7 @@ use crate::translate::{self, Input, Settings, Touched, Value};
 use crate::upstream::{Registry, Target};
 
 use endpoints::{Refilled, empty, refill, resolve};
+use handover::Handovers;
 use inquiry::Inquiries;
 pub use inquiry::{Inquirer, NoAnswer};
 pub use problems::Problems;
@@ -60,6 +63,7 @@ pub struct Controller {
     is_synced: bool,
     restored: Restored,
     unserved: Unserved,
+    handovers: Handovers,
     /// Whether Secrets are followed.
     secrets: Connection,
     recorder: Option<Recorder>,
@@ -91,6 +95,7 @@ impl Controller {
             is_synced: false,
             restored: Restored::default(),
             unserved: Unserved::default(),
+            handovers: Handovers::default(),
             secrets: Connection::Down(Instant::now()),
             recorder: None,
             inbox: None,
@@ -147,6 +152,7 @@ impl Controller {
                     self.take(batch.drain(..));
                 }
                 _ = tick.tick() => self.tick(),
+                () = self.handovers.patience() => self.take([]),
                 Some(inquiry) = self.inquiries.next() => self.answer(inquiry),
             }
         }
@@ -207,11 +213,18 @@ impl Controller {
             }
             return;
         }
-        self.publish_touched(&touched, propagation, started);
+        self.publish_touched(touched, propagation, started);
     }
 
     /// What serves already is brought to what these changes make of it, and then it is told.
-    fn publish_touched(&mut self, touched: &Touched, mut propagation: Propagation, started: Instant) {
+    fn publish_touched(&mut self, mut touched: Touched, mut propagation: Propagation, started: Instant) {
+        for (change, since) in self.handovers.due(&touched.services) {
+            let concerned = self.take_in(change);
+            if self.is_synced {
+                propagation.begin(ObjectKind::Ingress, since, &concerned);
+            }
+            touched.extend(concerned);
+        }
         let Refilled { changed, to_empty } = refill(&self.input, &self.registry, &touched.services);
         propagation.filled(changed);
         let units = self.publish(&touched.units, started);
@@ -228,6 +241,12 @@ impl Controller {
         if let Some(recorder) = &self.recorder {
             recorder.note(change.clone());
         }
+        self.take_in(change)
+    }
+
+    fn take_in(&mut self, change: Change) -> Touched {
+        // Before the first table there is nothing that could go on.
+        let change = if self.waiting.is_none() { self.handovers.soften(&self.input, change) } else { change };
         let concerned = self.input.apply(change);
         if self.has_listed {
             self.want(&concerned.secrets);
@@ -422,7 +441,7 @@ impl Controller {
             if self.restored.is_late() {
                 tracing::warn!("not everything can be listed: what has been read is taken in beside the snapshot");
                 let touched = self.release();
-                self.publish_touched(&touched, Propagation::default(), started);
+                self.publish_touched(touched, Propagation::default(), started);
             }
             let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs());
             let touched = self.input.advance(i64::try_from(now).unwrap_or(i64::MAX));

@@ -27,13 +27,25 @@ fn follow(name: &str, options: &[&str]) -> Tidegate {
 }
 
 fn follow_as(name: &str, options: &[&str], environment: &[(&str, &str)]) -> Tidegate {
-    let (controller, lease) = (format!("example.com/{name}"), format!("{name}/tidegate"));
+    follow_class(name, name, "tidegate", options, environment)
+}
+
+/// One of the installation with this Lease in the namespace.
+fn follow_class(name: &str, class: &str, lease: &str, options: &[&str], environment: &[(&str, &str)]) -> Tidegate {
+    let (controller, lease) = (format!("example.com/{class}"), format!("{name}/{lease}"));
     let kubeconfig = API.kubeconfig();
     let kubeconfig = kubeconfig.to_str().expect("a path in UTF-8");
-    let own = ["--watch-namespace", name, "--ingress-class", name, "--controller-name", &controller, "--lease", &lease];
+    let own =
+        ["--watch-namespace", name, "--ingress-class", class, "--controller-name", &controller, "--lease", &lease];
     let tidegate = Tidegate::start(&[&["--kubeconfig", kubeconfig], &own[..], options].concat(), environment);
     tidegate.wait_until_ready();
     tidegate
+}
+
+/// Ends it as Kubernetes does: the next one need not wait for the Lease.
+fn end(tidegate: Tidegate) {
+    tidegate.terminate();
+    assert!(tidegate.join(), "it ends in order");
 }
 
 fn leads(tidegate: &Tidegate) -> bool {
@@ -44,6 +56,11 @@ fn leads(tidegate: &Tidegate) -> bool {
 fn writes(tidegate: &Tidegate) -> f64 {
     let of = |result| tidegate.metric("tidegate_status_writes_total", &format!("result=\"{result}\""));
     of("written") + of("cleared")
+}
+
+/// A write is counted a moment after it can be seen.
+fn has_written(tidegate: &Tidegate, expected: f64) {
+    eventually(&format!("{expected} writes"), || (writes(tidegate) == expected).then_some(()));
 }
 
 fn block_on<T>(future: impl Future<Output = kube::Result<T>>) -> T {
@@ -239,11 +256,11 @@ fn rule_63_addresses_are_those_of_the_service_whatever_its_type() {
     let edge = API.get("v1", "Service", ns, "edge").expect("it is there");
     has(ns, "a", &[edge["spec"]["clusterIP"].as_str().expect("an address")]);
     // Whoever makes it anew does not want every status empty in between.
-    let before = writes(&tidegate);
+    has_written(&tidegate, 4.0);
     API.delete(&service(json!({})).to_string());
     eventually("it is missed", || tidegate.log().contains("does not exist: status stays").then_some(()));
     assert_eq!(addresses(ns, "a"), [edge["spec"]["clusterIP"].as_str().expect("an address")]);
-    assert_eq!(writes(&tidegate), before);
+    assert_eq!(writes(&tidegate), 4.0);
     API.apply_all(vec![service(json!({"externalIPs": ["192.0.2.10"]}))]);
     has(ns, "a", &["192.0.2.10"]);
 }
@@ -262,8 +279,86 @@ fn rule_51_an_address_that_another_has_written_over_ours_is_not_taken_out() {
     write_status(ns, "a", "192.0.2.99");
     API.apply_all(vec![ingress(ns, "b", "r51-other")]);
     has(ns, "b", &[]);
-    eventually("both are dealt with", || (writes(&tidegate) >= 4.0).then_some(()));
+    // Whether ours were taken out of it before the next one wrote his, or were gone already.
+    eventually("it is dealt with", || (writes(&tidegate) >= 3.0).then_some(()));
+    API.apply_all(vec![ingress(ns, "last", ns)]);
+    has(ns, "last", &["192.0.2.1"]);
     assert_eq!(addresses(ns, "a"), ["192.0.2.99"]);
+}
+
+#[test]
+fn rule_49_what_left_while_nobody_watched_is_cleared_and_rule_51_what_others_wrote_stays() {
+    let (ns, other) = ("r49away", "r49away-other");
+    API.apply(&class(ns));
+    API.apply(&class(other));
+    API.apply_all(["leaves", "taken", "stays"].map(|name| ingress(ns, name, ns)).into());
+    API.apply_all(["theirs", "same"].map(|name| ingress(ns, name, other)).into());
+    write_status(ns, "theirs", "192.0.2.99");
+    write_status(ns, "same", "192.0.2.1");
+    let first = follow(ns, &["--publish-address", "192.0.2.1", "--drain-delay", "0s"]);
+    for name in ["leaves", "taken", "stays"] {
+        has(ns, name, &["192.0.2.1"]);
+    }
+    end(first);
+    API.apply_all(["leaves", "taken"].map(|name| ingress(ns, name, other)).into());
+    write_status(ns, "taken", "192.0.2.99");
+    assert_eq!(addresses(ns, "leaves"), ["192.0.2.1"]);
+
+    let second = follow(ns, &["--publish-address", "192.0.2.1"]);
+    has(ns, "leaves", &[]);
+    // Another Ingress that goes all the way says that what came before it is done.
+    API.apply_all(vec![ingress(ns, "last", ns)]);
+    has(ns, "last", &["192.0.2.1"]);
+    for (name, ip) in [("stays", "192.0.2.1"), ("taken", "192.0.2.99"), ("theirs", "192.0.2.99"), ("same", "192.0.2.1")]
+    {
+        assert_eq!(addresses(ns, name), [ip], "{name}");
+    }
+    has_written(&second, 2.0);
+}
+
+#[test]
+fn rule_49_another_class_of_the_same_installation_clears_what_the_former_had() {
+    let (ns, other) = ("r49class", "r49class-other");
+    API.apply(&class(ns));
+    API.apply(&class(other));
+    API.apply_all(vec![ingress(ns, "former", ns), ingress(ns, "next", other)]);
+    let options = ["--publish-address", "192.0.2.1", "--drain-delay", "0s"];
+    let first = follow(ns, &options);
+    has(ns, "former", &["192.0.2.1"]);
+    end(first);
+    let _second = follow_class(ns, other, "tidegate", &options, &[]);
+    has(ns, "next", &["192.0.2.1"]);
+    has(ns, "former", &[]);
+}
+
+#[test]
+fn rule_51_installations_of_two_classes_with_one_address_leave_each_other_alone() {
+    let (ns, other) = ("r51two", "r51two-other");
+    API.apply(&class(ns));
+    API.apply(&class(other));
+    API.apply_all(vec![ingress(ns, "one", ns), ingress(ns, "two", other), ingress(ns, "moves", ns)]);
+    let options = ["--publish-address", "192.0.2.1", "--drain-delay", "0s"];
+    let one = follow(ns, &options);
+    let two = follow_class(ns, other, "other", &options, &[]);
+    for name in ["one", "two", "moves"] {
+        has(ns, name, &["192.0.2.1"]);
+    }
+    has_written(&one, 2.0);
+    has_written(&two, 1.0);
+    // What changes hands is cleared by the one and written by the other, in whatever order.
+    API.apply_all(vec![ingress(ns, "moves", other)]);
+    eventually("both have seen it", || ((writes(&one), writes(&two)) == (3.0, 2.0)).then_some(()));
+    has(ns, "moves", &["192.0.2.1"]);
+    // Started again, and with the other away, it finds nothing to do.
+    end(two);
+    end(one);
+    let all = || ["one", "two", "moves"].map(|name| API.get(NETWORKING, "Ingress", ns, name));
+    let before = all();
+    let again = follow(ns, &options);
+    API.apply_all(vec![ingress(ns, "last", ns)]);
+    has(ns, "last", &["192.0.2.1"]);
+    assert_eq!(all(), before);
+    has_written(&again, 1.0);
 }
 
 #[test]

@@ -152,6 +152,48 @@ fn f11_what_is_deleted_and_made_again_at_once_is_the_new_one() {
 }
 
 #[test]
+fn rule_31_an_ingress_that_is_switched_to_a_service_made_in_the_same_moment_drops_nothing() {
+    let server = follow(&API, &["--watch-namespace", "renamed"]);
+    let pod = EchoPod::start(&API, "renamed", "web");
+    let objects = |service: &str| Pods { namespace: "renamed", service, pods: &[&pod] }.objects().to_vec();
+    let to = |service: &str| {
+        let mut object = ingress("renamed", "web", "tidegate", "renamed.example");
+        object["spec"]["rules"][0]["http"]["paths"][0]["backend"]["service"]["name"] = service.into();
+        object
+    };
+    API.apply_all([objects("web-0"), vec![to("web-0")]].concat());
+    answers(&server, "renamed.example", 200);
+    let mut in_time = 0;
+    for round in 1..=6 {
+        let (former, next) = (format!("web-{}", round - 1), format!("web-{round}"));
+        let [service, slice] = Pods { namespace: "renamed", service: &next, pods: &[&pod] }.objects();
+        let load = Load::start(server.http, None, &[("renamed.example", "/")]);
+        let started = Instant::now();
+        // The worst order. Slices are made by a controller that takes its time.
+        API.apply_all(vec![to(&next)]);
+        load.goes_on(10);
+        API.apply_all(vec![service]);
+        load.goes_on(10);
+        API.apply_all(vec![slice]);
+        let took = started.elapsed();
+        eventually("the next Service is in use", || {
+            let (_, series) = server.admin("/debug/snapshot")?;
+            series.contains(&next).then_some(())
+        });
+        objects(&former).into_iter().for_each(|object| API.delete(&object.to_string()));
+        load.goes_on(10);
+        // A machine that does much else may need longer than a path waits.
+        if took < Duration::from_millis(800) {
+            in_time += 1;
+            load.stop_without_failure();
+        } else {
+            load.stop();
+        }
+    }
+    assert!(in_time > 0, "six times nothing was in time");
+}
+
+#[test]
 fn rule_73_after_compaction_everything_is_listed_again_and_nothing_is_dropped_meanwhile() {
     let api = ApiServer::start();
     let _pod = web(&api, "shop");

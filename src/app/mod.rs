@@ -216,10 +216,13 @@ impl Bound {
             explain: Arc::new(move |asked| explain::by_controller(inquirer.clone(), asked)),
         };
         let (sender, events) = mpsc::channel(QUEUE);
-        let source = origin.open()?;
-        let access = source.access();
+        let mut source = origin.open()?;
+        let reports = reports.zip(source.access());
+        if let Some((reports, access)) = &reports {
+            source.know(reports.signature(access));
+        }
         let source = source.follow(sender, controller.wanted_secrets(), Arc::clone(&shared.metrics));
-        let reporter = reports.zip(access).map(|(reports, access)| reports.start(access, &shared.metrics));
+        let reporter = reports.map(|(reports, access)| reports.start(access, &shared.metrics));
         let health = match health_socket {
             Some(socket) => {
                 Some(tokio::spawn(admin::serve_health(TcpListener::from_std(socket)?, state.pending.clone())))

@@ -12,6 +12,7 @@ use super::settings;
 use crate::args::ServeArgs;
 use crate::model::ObjectName;
 use crate::observe::Metrics;
+use crate::source::objects::Signature;
 use crate::source::{Event, api, manifests};
 
 /// Where objects come from.
@@ -61,6 +62,14 @@ impl Source {
         }
     }
 
+    /// From now on statuses with this signature are known as ours.
+    pub(super) fn know(&mut self, signature: Signature) {
+        match self {
+            Self::Manifests(_) => {}
+            Self::Api(settings, _) => settings.signature = Some(signature),
+        }
+    }
+
     /// Starts to follow the objects.
     pub(super) fn follow(
         self,
@@ -86,7 +95,7 @@ impl Source {
 
 /// In the words of the options, for operators.
 fn log(settings: &api::Settings, server: &str) {
-    let api::Settings { namespaces, classes, secrets } = settings;
+    let api::Settings { namespaces, classes, secrets, signature: _ } = settings;
     let namespaces = if namespaces.is_empty() { "all".to_owned() } else { namespaces.join(",") };
     let classes = match classes {
         api::ClassAccess::Listed => "read",

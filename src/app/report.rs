@@ -7,7 +7,7 @@ use crate::model::ObjectName;
 use crate::observe::Metrics;
 use crate::report::{Identity, Inbox, Publish, Reporter, Settings, parse_address};
 use crate::source::api::Access;
-use crate::source::objects::Address;
+use crate::source::objects::{Address, Signature};
 
 /// What is told about reports, and where the news for them will be.
 pub(super) struct Reports {
@@ -33,20 +33,28 @@ impl Reports {
         self.inbox.clone()
     }
 
+    /// By what the statuses are known that are written here.
+    pub(super) fn signature(&self, access: &Access) -> Signature {
+        Signature::of(&self.lease(access))
+    }
+
+    fn lease(&self, access: &Access) -> ObjectName {
+        self.args.lease.clone().unwrap_or_else(|| {
+            let namespace = Pod::read().namespace.unwrap_or_else(|| access.namespace().to_owned());
+            ObjectName::new(namespace, lease_name(&self.class))
+        })
+    }
+
     /// Starts to report.
     pub(super) fn start(self, access: Arc<Access>, metrics: &Arc<Metrics>) -> Reporter {
-        let Self { args, class, controller, inbox } = self;
+        let lease = self.lease(&access);
+        let Self { args, class: _, controller, inbox } = self;
         let publish = match args.publish_service {
             Some(service) => Publish::Service(service),
             None if args.publish_address.is_empty() => Publish::Nothing,
             None => Publish::Fixed(args.publish_address.iter().map(|address| parse_address(address)).collect()),
         };
-        let pod = Pod::read();
-        let identity = identity(&pod);
-        let lease = args.lease.unwrap_or_else(|| {
-            let namespace = pod.namespace.unwrap_or_else(|| access.namespace().to_owned());
-            ObjectName::new(namespace, lease_name(&class))
-        });
+        let identity = identity(&Pod::read());
         log(&publish, &lease, &identity);
         let clients = Arc::new(move || access.client());
         Reporter::start(Settings { publish, lease, identity, controller }, clients, inbox, metrics)

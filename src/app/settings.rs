@@ -57,6 +57,7 @@ pub(super) fn translation(args: &ServeArgs) -> Settings {
 /// What the source is told that reads a Kubernetes API.
 pub(super) fn api(args: &SourceArgs) -> api::Settings {
     api::Settings {
+        signature: None,
         namespaces: args.watch_namespace.clone(),
         classes: if args.ingress_class_lookup { ClassAccess::Listed } else { ClassAccess::None },
         secrets: match args.secret_access {

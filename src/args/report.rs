@@ -45,7 +45,7 @@ pub struct ReportArgs {
     )]
     pub report: bool,
 
-    /// Lease by which replicas agree on who writes status and Events.
+    /// Lease by which replicas agree on who writes status and Events. What they wrote is known again by its name.
     ///
     /// Default: tidegate-CLASS (the value of --ingress-class) in the pod's namespace: POD_NAMESPACE, or that of the
     /// service account.

@@ -11,6 +11,8 @@ use crate::source::objects::{
 use crate::source::saved;
 use crate::upstream::Destination;
 
+mod handover;
+
 /// A controller's surroundings.
 struct Plane {
     table: Arc<TableCell<Target>>,
@@ -81,6 +83,7 @@ fn ingress_to(of: &str, path: &str, service: &str) -> Change {
         rules: [Rule { host: format!("{of}.example").into(), paths: Some([path].into()) }].into(),
         tls: Box::default(),
         addresses: Box::default(),
+        is_status_ours: false,
     };
     Change::Ingress(name(of), Some(Arc::new(ingress)))
 }

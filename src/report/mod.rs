@@ -22,6 +22,7 @@ use tokio::task::JoinHandle;
 
 use crate::model::ObjectName;
 use crate::observe::Metrics;
+use crate::source::objects::Signature;
 
 pub use address::{Publish, parse as parse_address};
 pub use inbox::{Inbox, Standing};
@@ -47,11 +48,11 @@ pub enum Identity {
 pub struct Settings {
     /// Which addresses our Ingresses get.
     pub publish: Publish,
-    /// The Lease that replicas share.
+    /// The Lease that replicas share. Statuses are signed with it.
     pub lease: ObjectName,
     /// Who we are among them.
     pub identity: Identity,
-    /// Name of the controller (`--controller-name`): the field manager of status, and who Events say they are from.
+    /// Name of the controller (`--controller-name`): who Events say they are from.
     pub controller: String,
 }
 
@@ -86,13 +87,14 @@ async fn run(settings: Settings, clients: Clients, inbox: Inbox, metrics: Arc<Me
         Identity::Pod(name) => name,
         Identity::Host(name) => format!("{name}_{:016x}", jitter::random()),
     };
+    let signature = Signature::of(&lease);
     let (election, term) = lease::Election::new(Arc::clone(&clients), lease, identity.clone());
     let (sender, addresses) = watch::channel(None);
     let follow = tokio::spawn(address::follow(publish, Arc::clone(&clients), sender));
     let election = tokio::spawn(election.run(metrics.report().clone(), stop.clone()));
     let author = events::Author { controller: controller.clone(), instance: identity };
     let status = status::run(
-        status::Writer::new(Arc::clone(&clients), &controller, term.clone()),
+        status::Writer::new(Arc::clone(&clients), signature, term.clone()),
         inbox.clone(),
         addresses,
         metrics.report().clone(),

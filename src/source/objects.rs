@@ -10,6 +10,7 @@
 //! `#[serde(default)]` unless it is an `Option`, lest files of the version before be of no use.
 
 mod annotations;
+mod signature;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -21,6 +22,7 @@ use serde::{Deserialize, Serialize};
 use crate::model::{Certificate, CertificateError, ObjectKind, ObjectName, ObjectRef};
 
 pub use annotations::Annotations;
+pub use signature::Signature;
 
 /// An Ingress (networking.k8s.io/v1).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,12 +45,17 @@ pub struct Ingress {
     /// translation.
     #[serde(default)]
     pub addresses: Box<[Address]>,
+    /// Whether these addresses were written by this installation: `metadata.managedFields` names its `Signature`. `false`
+    /// from sources that are never written to. Concerns reports only.
+    #[serde(default)]
+    pub is_status_ours: bool,
 }
 
 impl Ingress {
     /// Whether the two differ in nothing but their status: whatever translation reads is the same.
     pub fn asks_the_same_as(&self, other: &Self) -> bool {
-        let Self { name, created, class, annotations, default_backend, rules, tls, addresses: _ } = self;
+        let Self { name, created, class, annotations, default_backend, rules, tls, addresses: _, is_status_ours: _ } =
+            self;
         *name == other.name
             && *created == other.created
             && *class == other.class
@@ -94,7 +101,7 @@ pub struct Path {
 }
 
 /// `pathType`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the variants are the values of the API")]
 pub enum PathKind {
     Exact,

@@ -5,6 +5,7 @@
 //! one unit, so that units can be replaced one by one and the findings with them.
 
 pub mod annotations;
+mod backing;
 mod claims;
 mod classes;
 mod conflicts;
@@ -29,6 +30,7 @@ use std::sync::Arc;
 use crate::model::{Certificate, HostSpec, ObjectKind, ObjectName, ObjectRef, Problem, Snapshot, UnitKey};
 use crate::source::objects::Ingress;
 
+pub use backing::{Backing, backing};
 pub use claims::{Claimant, claimants, path_match, secret_of};
 pub use endpoints::{Condition, Survey, endpoints, survey};
 pub use host::DEFAULT_BACKEND;

@@ -21,8 +21,8 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(300);
 pub(super) enum Work {
     /// These addresses, if it still asks for the class that this Ingress asks for.
     Write(Arc<Ingress>, Arc<[Address]>),
-    /// Nothing any more: it has left us.
-    Clear,
+    /// Nothing any more: it has left us, as this version of it says.
+    Clear(Arc<Ingress>),
 }
 
 /// How it ended.
@@ -34,7 +34,7 @@ pub(super) enum Done {
     Bad,
 }
 
-/// Every Ingress of ours, and those that have just left.
+/// Every Ingress of ours, and those that have left and still have addresses of ours.
 #[derive(Debug, Default)]
 pub(super) struct Book {
     entries: HashMap<ObjectName, Entry>,
@@ -47,8 +47,8 @@ struct Entry {
     side: Side,
     /// The addresses it has: as last told, or as last written.
     known: Arc<[Address]>,
-    /// Whether the addresses it has, or some of them, can be ours.
-    is_marked: bool,
+    /// Whether it was this installation that wrote them, maybe as one of several.
+    is_signed: bool,
     is_busy: bool,
     due: Option<Instant>,
     not_before: Instant,
@@ -59,46 +59,37 @@ struct Entry {
 #[derive(Debug)]
 enum Side {
     Ours(Arc<Ingress>),
-    Leaving,
+    Leaving(Arc<Ingress>),
 }
 
 impl Book {
     /// News of an Ingress.
     pub(super) fn note(&mut self, name: ObjectName, standing: Standing, now: Instant) {
-        match standing {
-            Standing::Ours(ingress) => {
-                let known = sorted(ingress.addresses.to_vec());
-                // One list for all, once they are as they should be.
-                let known = self.addresses.clone().filter(|wanted| *wanted == known).unwrap_or(known);
-                let entry = self.entries.entry(name.clone()).or_insert_with(|| Entry {
-                    side: Side::Leaving,
-                    known: Arc::clone(&known),
-                    is_marked: false,
-                    is_busy: false,
-                    due: None,
-                    not_before: now,
-                    writes: 0,
-                });
-                entry.is_marked |= !known.is_empty();
-                entry.known = known;
-                entry.side = Side::Ours(ingress);
-                self.reconsider(&name, now);
-            }
-            Standing::NotOurs(ingress) => {
-                let Some(entry) = self.entries.get_mut(&name) else { return };
-                let is_empty = ingress.addresses.is_empty();
-                let has_left = matches!(entry.side, Side::Ours(_));
-                if has_left && (entry.is_marked || entry.is_busy) {
-                    entry.side = Side::Leaving;
+        let (side, ingress) = match standing {
+            Standing::Ours(ingress) => (Side::Ours(Arc::clone(&ingress)), ingress),
+            // The Ingress itself says whether there is anything of ours, whoever of us wrote it and when. What is under way
+            // to it at this moment will be told by its next version.
+            Standing::NotOurs(ingress) if ingress.is_status_ours => (Side::Leaving(Arc::clone(&ingress)), ingress),
+            Standing::NotOurs(_) | Standing::Gone => return self.forget(&name),
+        };
+        let known = sorted(ingress.addresses.to_vec());
+        // One list for all, once they are as they should be.
+        let known = self.addresses.clone().filter(|wanted| *wanted == known).unwrap_or(known);
+        let is_signed = ingress.is_status_ours;
+        match self.entries.get_mut(&name) {
+            Some(entry) => {
+                if matches!(side, Side::Leaving(_)) && matches!(entry.side, Side::Ours(_)) {
                     entry.not_before = now;
                     entry.writes = 0;
-                    self.reconsider(&name, now);
-                } else if has_left || is_empty && !entry.is_busy {
-                    self.forget(&name);
                 }
+                (entry.side, entry.known, entry.is_signed) = (side, known, is_signed);
             }
-            Standing::Gone => self.forget(&name),
+            None => {
+                let entry = Entry { side, known, is_signed, is_busy: false, due: None, not_before: now, writes: 0 };
+                self.entries.insert(name.clone(), entry);
+            }
         }
+        self.reconsider(&name, now);
     }
 
     /// The addresses to publish are others now.
@@ -123,10 +114,9 @@ impl Book {
             let work = match (&entry.side, &self.addresses) {
                 (Side::Ours(ingress), Some(addresses)) => Work::Write(Arc::clone(ingress), Arc::clone(addresses)),
                 (Side::Ours(_), None) => continue,
-                (Side::Leaving, _) => Work::Clear,
+                (Side::Leaving(ingress), _) => Work::Clear(Arc::clone(ingress)),
             };
             entry.is_busy = true;
-            entry.is_marked = true;
             return Some((name, work));
         }
         None
@@ -146,14 +136,15 @@ impl Book {
         entry.writes = entry.writes.saturating_add(1);
         match (done, work) {
             (Done::Bad, _) => {}
-            (Done::Good, Work::Write(_, addresses)) => entry.known = Arc::clone(addresses),
-            (Done::Good, Work::Clear) => {
-                if matches!(entry.side, Side::Leaving) {
-                    self.forget(name);
-                    return;
-                }
-                entry.known = Arc::default();
+            (Done::Good, Work::Write(_, addresses)) => {
+                entry.known = Arc::clone(addresses);
+                entry.is_signed = true;
             }
+            (Done::Good, Work::Clear(_)) => entry.is_signed = false,
+        }
+        if matches!(entry.side, Side::Leaving(_)) && !entry.is_signed {
+            self.forget(name);
+            return;
         }
         self.reconsider(name, now);
     }
@@ -168,9 +159,12 @@ impl Book {
         let Some(entry) = self.entries.get_mut(name) else { return };
         let is_wanted = !entry.is_busy
             && match (&entry.side, &self.addresses) {
-                (Side::Ours(_), Some(addresses)) => entry.known != *addresses,
+                // Addresses that another wrote are written as well where they are right: so he may take out his.
+                (Side::Ours(_), Some(addresses)) => {
+                    entry.known != *addresses || !entry.is_signed && !addresses.is_empty()
+                }
                 (Side::Ours(_), None) => false,
-                (Side::Leaving, _) => true,
+                (Side::Leaving(_), _) => true,
             };
         if let Some(due) = entry.due.take() {
             self.due.remove(&(due, name.clone()));

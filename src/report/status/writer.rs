@@ -13,7 +13,7 @@ use crate::report::address::sorted;
 use crate::report::jitter;
 use crate::report::lease::Term;
 use crate::report::{Clients, WRITE_PATIENCE};
-use crate::source::objects::{Address, Ingress};
+use crate::source::objects::{Address, Ingress, Signature};
 
 use super::book::Work;
 
@@ -23,22 +23,21 @@ const ATTEMPTS: u32 = 5;
 const PAUSE: Duration = Duration::from_millis(50);
 /// The annotation that may name the class.
 const CLASS_ANNOTATION: &str = "kubernetes.io/ingress.class";
-/// Longest name of a field manager that the API takes.
-const LONGEST_MANAGER: usize = 128;
 
 /// Writes statuses while the term lasts.
 #[derive(Clone)]
 pub(in crate::report) struct Writer {
     clients: Clients,
+    signature: Signature,
     params: PatchParams,
     term: Term,
 }
 
 impl Writer {
-    /// In the name of this controller.
-    pub(in crate::report) fn new(clients: Clients, controller: &str, term: Term) -> Self {
-        let manager: String = controller.chars().filter(char::is_ascii_graphic).take(LONGEST_MANAGER).collect();
-        Self { clients, params: PatchParams::apply(&manager).force(), term }
+    /// With this signature.
+    pub(in crate::report) fn new(clients: Clients, signature: Signature, term: Term) -> Self {
+        let params = PatchParams::apply(signature.as_str()).force();
+        Self { clients, signature, params, term }
     }
 
     pub(super) fn term(&self) -> Term {
@@ -75,22 +74,23 @@ impl Writer {
 
     async fn attempt(&self, name: &ObjectName, work: &Work) -> kube::Result<StatusWrite> {
         let api: Api<networking::Ingress> = Api::namespaced((self.clients)(), &name.namespace);
-        let (body, result) = match work {
-            // Takes out what this manager put in, and nothing else: there is nothing to look at first.
-            Work::Clear => (body(name, None, json!({})), StatusWrite::Cleared),
-            Work::Write(ingress, addresses) => {
-                let now = api.get(&name.name).await?;
-                if !asks_for_the_same_class(ingress, &now) {
-                    return Ok(StatusWrite::Skipped);
-                }
-                if holds(&now, addresses) {
-                    return Ok(StatusWrite::Unchanged);
-                }
-                let status = json!({"loadBalancer": {"ingress": entries(addresses)}});
-                // The version is a condition: an Ingress that leaves us at this moment is not written to.
-                (body(name, now.metadata.resource_version.as_deref(), status), StatusWrite::Written)
+        let (Work::Write(known, _) | Work::Clear(known)) = work;
+        let now = api.get(&name.name).await?;
+        if !asks_for_the_same_class(known, &now) {
+            return Ok(StatusWrite::Skipped);
+        }
+        let is_signed = is_signed(&now, &self.signature);
+        let (status, result) = match work {
+            Work::Clear(_) if !is_signed => return Ok(StatusWrite::Skipped),
+            // Takes out what this manager put in, and nothing else.
+            Work::Clear(_) => (json!({}), StatusWrite::Cleared),
+            Work::Write(_, addresses) if is_signed && holds(&now, addresses) => return Ok(StatusWrite::Unchanged),
+            Work::Write(_, addresses) => {
+                (json!({"loadBalancer": {"ingress": entries(addresses)}}), StatusWrite::Written)
             }
         };
+        // The version is a condition: an Ingress that leaves us or comes to us at this moment is not written to.
+        let body = body(name, now.metadata.resource_version.as_deref(), status);
         api.patch_status(&name.name, &self.params, &Patch::Apply(body)).await?;
         Ok(result)
     }
@@ -116,6 +116,13 @@ fn asks_for_the_same_class(known: &Ingress, now: &networking::Ingress) -> bool {
     let field = now.spec.as_ref().and_then(|spec| spec.ingress_class_name.as_deref());
     let annotation = now.metadata.annotations.as_ref().and_then(|all| all.get(CLASS_ANNOTATION)).map(String::as_str);
     field == known.class.as_deref() && annotation == known.annotations.get(CLASS_ANNOTATION).map(|class| &**class)
+}
+
+fn is_signed(ingress: &networking::Ingress, signature: &Signature) -> bool {
+    ingress.metadata.managed_fields.iter().flatten().any(|entry| {
+        let fields = entry.fields_v1.as_ref().map(|fields| &fields.0);
+        signature.stands_in(entry.manager.as_deref(), entry.operation.as_deref(), entry.subresource.as_deref(), fields)
+    })
 }
 
 /// Whether exactly these addresses stand in the status, in any order.

@@ -14,11 +14,12 @@ use k8s_openapi::api::discovery::v1 as discovery;
 use k8s_openapi::api::networking::v1 as networking;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 use serde::Deserialize;
+use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::model::{ObjectKind, ObjectName, ObjectRef, Problem, ProblemCode, Severity};
 use crate::source::convert;
-use crate::source::objects::Change;
+use crate::source::objects::{Change, Signature};
 
 /// A page of a list.
 #[derive(Deserialize)]
@@ -80,33 +81,69 @@ impl Malformed {
 /// The metadata that concerns us.
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-struct Meta {
+struct Meta<'a> {
     name: Option<String>,
     namespace: Option<String>,
     resource_version: Option<String>,
     creation_timestamp: Option<Time>,
     labels: Option<BTreeMap<String, String>>,
     annotations: Option<BTreeMap<String, String>>,
+    /// Who wrote what: larger than the rest at times, so it is looked at only where it can matter, and never kept.
+    #[serde(borrow)]
+    managed_fields: Option<&'a RawValue>,
 }
 
-impl Meta {
+impl Meta<'_> {
     /// Takes the version, and gives the rest in the API's form.
     fn split(self) -> (String, ObjectMeta) {
-        let Self { name, namespace, resource_version, creation_timestamp, labels, annotations } = self;
+        let Self { name, namespace, resource_version, creation_timestamp, labels, annotations, managed_fields: _ } =
+            self;
         let metadata = ObjectMeta { name, namespace, creation_timestamp, labels, annotations, ..ObjectMeta::default() };
         (resource_version.unwrap_or_default(), metadata)
     }
 }
 
+/// An entry of `metadata.managedFields`.
 #[derive(Deserialize)]
-struct WithSpec<S> {
-    metadata: Meta,
+struct Managed<'a> {
+    #[serde(borrow)]
+    manager: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    operation: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    subresource: Option<Cow<'a, str>>,
+    #[serde(borrow, rename = "fieldsV1")]
+    fields: Option<&'a RawValue>,
+}
+
+/// Whether this signature stands under the addresses. What cannot be read of it is not ours.
+fn is_signed(managed_fields: &str, signature: &Signature) -> bool {
+    // Most Ingresses of others do not name us at all. The name has nothing in it that JSON would write in another way.
+    if memchr::memmem::find(managed_fields.as_bytes(), signature.as_str().as_bytes()).is_none() {
+        return false;
+    }
+    let entries: Vec<Managed<'_>> = serde_json::from_str(managed_fields).unwrap_or_default();
+    entries.into_iter().any(|Managed { manager, operation, subresource, fields }| {
+        if manager.as_deref() != Some(signature.as_str()) {
+            return false;
+        }
+        let fields = fields.and_then(|fields| serde_json::from_str::<Value>(fields.get()).ok());
+        signature.stands_in(manager.as_deref(), operation.as_deref(), subresource.as_deref(), fields.as_ref())
+    })
+}
+
+#[derive(Deserialize)]
+#[serde(bound(deserialize = "S: Deserialize<'de>"))]
+struct WithSpec<'a, S> {
+    #[serde(borrow)]
+    metadata: Meta<'a>,
     spec: Option<S>,
 }
 
 #[derive(Deserialize)]
 struct Ingress<'a> {
-    metadata: Meta,
+    #[serde(borrow)]
+    metadata: Meta<'a>,
     spec: Option<networking::IngressSpec>,
     /// What cannot be read of it is taken for nothing: it decides over no traffic.
     #[serde(borrow)]
@@ -115,16 +152,18 @@ struct Ingress<'a> {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Slice {
-    metadata: Meta,
+struct Slice<'a> {
+    #[serde(borrow)]
+    metadata: Meta<'a>,
     address_type: Option<String>,
     endpoints: Option<Vec<discovery::Endpoint>>,
     ports: Option<Vec<discovery::EndpointPort>>,
 }
 
 #[derive(Deserialize)]
-struct Secret {
-    metadata: Meta,
+struct Secret<'a> {
+    #[serde(borrow)]
+    metadata: Meta<'a>,
     data: Option<BTreeMap<String, ByteString>>,
     #[serde(rename = "type")]
     type_: Option<String>,
@@ -146,9 +185,9 @@ struct StumpMeta {
     resource_version: String,
 }
 
-/// Reads one object.
-pub(super) fn item(kind: ObjectKind, raw: &RawValue) -> Item {
-    match typed(kind, raw.get()) {
+/// Reads one object. An Ingress is told to have a status of ours by this signature.
+pub(super) fn item(kind: ObjectKind, raw: &RawValue, signature: Option<&Signature>) -> Item {
+    match typed(kind, raw.get(), signature) {
         Ok((version, change)) => {
             Item { name: Some(change.object().name).filter(|name| !name.name.is_empty()), version, content: Ok(change) }
         }
@@ -162,13 +201,16 @@ pub(super) fn item(kind: ObjectKind, raw: &RawValue) -> Item {
     }
 }
 
-fn typed(kind: ObjectKind, text: &str) -> Result<(String, Change), Malformed> {
+fn typed(kind: ObjectKind, text: &str, signature: Option<&Signature>) -> Result<(String, Change), Malformed> {
     match kind {
         ObjectKind::Ingress => {
             let Ingress { metadata, spec, status } = parse(text)?;
+            let signed = metadata.managed_fields.zip(signature);
+            let is_status_ours = signed.is_some_and(|(fields, signature)| is_signed(fields.get(), signature));
             let (version, metadata) = metadata.split();
             let status = status.and_then(|status| serde_json::from_str(status.get()).ok());
-            let object = convert::ingress(networking::Ingress { metadata, spec, status });
+            let mut object = convert::ingress(networking::Ingress { metadata, spec, status });
+            object.is_status_ours = is_status_ours;
             Ok((version, Change::Ingress(object.name.clone(), Some(Arc::new(object)))))
         }
         ObjectKind::IngressClass => {
@@ -208,7 +250,7 @@ fn typed(kind: ObjectKind, text: &str) -> Result<(String, Change), Malformed> {
 
 /// The version that a bookmark tells; empty when it does not.
 pub(super) fn version(raw: &RawValue) -> String {
-    let bookmark = serde_json::from_str::<WithSpec<serde::de::IgnoredAny>>(raw.get());
+    let bookmark = serde_json::from_str::<WithSpec<'_, serde::de::IgnoredAny>>(raw.get());
     bookmark.ok().and_then(|bookmark| bookmark.metadata.resource_version).unwrap_or_default()
 }
 

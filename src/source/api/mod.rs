@@ -26,6 +26,7 @@ use crate::model::{ObjectKind, ObjectName, ObjectRef, Problem};
 use crate::observe::Metrics;
 
 use super::changes::{Connection, Event};
+use super::objects::Signature;
 use named::Named;
 use scope::Scope;
 use watch::{Report, Watch};
@@ -47,6 +48,8 @@ pub struct Settings {
     pub classes: ClassAccess,
     /// How Secrets are read. `--secret-access`.
     pub secrets: SecretAccess,
+    /// By what the statuses are known that this installation has written; `None` when it writes none.
+    pub signature: Option<Signature>,
 }
 
 /// Whether IngressClasses are read.
@@ -84,6 +87,7 @@ pub async fn follow(
     let by_name = settings.secrets == SecretAccess::Names;
     let mut follower = Follower {
         access,
+        signature: settings.signature.clone(),
         metrics,
         events: events.clone(),
         reports,
@@ -162,7 +166,7 @@ struct Unheard;
 
 /// What is watched from the start.
 fn scopes(settings: &Settings) -> Vec<Scope> {
-    let Settings { namespaces, classes, secrets } = settings;
+    let Settings { namespaces, classes, secrets, signature: _ } = settings;
     let in_namespaces = |kind, namespaces: &[Arc<str>]| -> Vec<Scope> {
         if namespaces.is_empty() {
             return vec![Scope { kind, namespace: None, name: None }];
@@ -189,6 +193,7 @@ fn scopes(settings: &Settings) -> Vec<Scope> {
 /// All watches and what is known of them.
 struct Follower {
     access: Arc<Access>,
+    signature: Option<Signature>,
     metrics: Arc<Metrics>,
     events: mpsc::Sender<Event>,
     reports: mpsc::Sender<(u64, Report)>,
@@ -224,6 +229,7 @@ impl Follower {
         let watch = Watch {
             id,
             scope,
+            signature: self.signature.clone(),
             access: Arc::clone(&self.access),
             events: self.events.clone(),
             reports: self.reports.clone(),

@@ -25,7 +25,7 @@ use super::scope::{Portion, Scope};
 use crate::model::{ObjectKind, ObjectName, ObjectRef, Problem};
 use crate::observe::Metrics;
 use crate::source::changes::Event;
-use crate::source::objects::Change;
+use crate::source::objects::{Change, Signature};
 
 /// How long a watch may last, seconds: from here to 50 more, so that they do not end together.
 const WATCH_SECONDS: u32 = 240;
@@ -63,6 +63,8 @@ pub(super) enum Report {
 pub(super) struct Watch {
     pub(super) id: u64,
     pub(super) scope: Scope,
+    /// By what statuses of ours are known; `None` when none are written.
+    pub(super) signature: Option<Signature>,
     pub(super) access: Arc<Access>,
     pub(super) events: mpsc::Sender<Event>,
     pub(super) reports: mpsc::Sender<(u64, Report)>,
@@ -358,14 +360,14 @@ impl Watch {
         let Line { kind, object } = serde_json::from_slice(line).map_err(|error| garbage("watch", &error))?;
         let version = match &*kind {
             "ADDED" | "MODIFIED" => {
-                let item = lenient::item(self.scope.kind, object);
+                let item = lenient::item(self.scope.kind, object, self.signature.as_ref());
                 in_order(state, &item.version)?;
                 let version = item.version.clone();
                 self.take(state, item).await?;
                 version
             }
             "DELETED" => {
-                let item = lenient::item(self.scope.kind, object);
+                let item = lenient::item(self.scope.kind, object, self.signature.as_ref());
                 in_order(state, &item.version)?;
                 if let Some(name) = item.name {
                     self.departed(state, name.clone()).await?;
@@ -393,7 +395,7 @@ impl Watch {
 
     /// An object of a list: its name, and whether it could be read.
     async fn arrived(&self, state: &mut State, raw: &RawValue) -> Result<Option<(ObjectName, bool)>, Unheard> {
-        let item = lenient::item(self.scope.kind, raw);
+        let item = lenient::item(self.scope.kind, raw, self.signature.as_ref());
         let outcome = item.name.clone().map(|name| (name, item.content.is_ok()));
         self.take(state, item).await?;
         Ok(outcome)

@@ -58,6 +58,7 @@ pub fn ingress(object: networking::Ingress) -> Ingress {
         rules: each(rules, rule),
         tls: each(tls, tls_entry),
         addresses: status.and_then(|status| status.load_balancer).map(addresses).unwrap_or_default(),
+        is_status_ours: false,
     }
 }
 

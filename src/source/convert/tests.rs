@@ -68,6 +68,7 @@ fn an_ingress_keeps_what_its_author_wrote() {
             TlsEntry { hosts: Box::default(), secret: None },
         ]),
         addresses: Box::default(),
+        is_status_ours: false,
     };
     assert_eq!(converted, expected);
 }

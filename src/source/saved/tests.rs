@@ -69,12 +69,32 @@ fn ingress() -> impl Strategy<Value = Change> {
     let tls = (list(text()), some(text())).prop_map(|(hosts, secret)| TlsEntry { hosts, secret });
     let annotations = prop::collection::btree_map(text(), text(), 0..3).prop_map(Annotations::from);
     let address = prop_oneof![any::<std::net::IpAddr>().prop_map(Address::Ip), text().prop_map(Address::Hostname)];
-    (object_name(), any::<i64>(), some(text()), annotations, some(backend()), list(rule), list(tls), list(address))
-        .prop_map(|(name, created, class, annotations, default_backend, rules, tls, addresses)| {
-            let ingress =
-                Ingress { name: name.clone(), created, class, annotations, default_backend, rules, tls, addresses };
-            Change::Ingress(name, Some(Arc::new(ingress)))
-        })
+    (
+        object_name(),
+        any::<i64>(),
+        some(text()),
+        annotations,
+        some(backend()),
+        list(rule),
+        list(tls),
+        (list(address), any::<bool>()),
+    )
+        .prop_map(
+            |(name, created, class, annotations, default_backend, rules, tls, (addresses, is_status_ours))| {
+                let ingress = Ingress {
+                    name: name.clone(),
+                    created,
+                    class,
+                    annotations,
+                    default_backend,
+                    rules,
+                    tls,
+                    addresses,
+                    is_status_ours,
+                };
+                Change::Ingress(name, Some(Arc::new(ingress)))
+            },
+        )
 }
 
 fn class() -> impl Strategy<Value = Change> {

@@ -33,6 +33,7 @@ pub(super) fn ingress(text: &str) -> IngressBuilder {
         rules: Box::default(),
         tls: Box::default(),
         addresses: Box::default(),
+        is_status_ours: false,
     })
 }
 

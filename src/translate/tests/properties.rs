@@ -88,6 +88,7 @@ fn some_ingress() -> impl Strategy<Value = Change> {
             rules,
             tls,
             addresses: Box::default(),
+            is_status_ours: false,
         };
         Change::Ingress(name, Some(Arc::new(ingress)))
     })

@@ -11,8 +11,18 @@ fn list(texts: &[&str]) -> Arc<[Address]> {
     sorted(texts.iter().map(|text| parse_address(text)).collect())
 }
 
+/// With addresses that another has written.
 fn ingress(text: &str, addresses: &[&str]) -> Arc<Ingress> {
-    Arc::new(Ingress {
+    Arc::new(a(text, addresses))
+}
+
+/// With addresses that we have written.
+fn signed(text: &str, addresses: &[&str]) -> Arc<Ingress> {
+    Arc::new(Ingress { is_status_ours: true, ..a(text, addresses) })
+}
+
+fn a(text: &str, addresses: &[&str]) -> Ingress {
+    Ingress {
         name: name(text),
         created: 0,
         class: Some("tidegate".into()),
@@ -21,7 +31,8 @@ fn ingress(text: &str, addresses: &[&str]) -> Arc<Ingress> {
         rules: Box::default(),
         tls: Box::default(),
         addresses: list(addresses).iter().cloned().collect(),
-    })
+        is_status_ours: false,
+    }
 }
 
 fn book(addresses: &[&str], now: Instant) -> Book {
@@ -38,7 +49,7 @@ fn is_write(work: &Work, addresses: &[&str]) -> bool {
 async fn rule_63_only_what_differs_is_written() {
     let now = Instant::now();
     let mut book = book(&["192.0.2.1", "b.example"], now);
-    book.note(name("same"), Standing::Ours(ingress("same", &["b.example", "192.0.2.1"])), now);
+    book.note(name("same"), Standing::Ours(signed("same", &["b.example", "192.0.2.1"])), now);
     assert_eq!(book.next(now), None);
     book.note(name("new"), Standing::Ours(ingress("new", &[])), now);
     let (written, work) = book.next(now).unwrap();
@@ -53,7 +64,7 @@ async fn rule_64_our_own_write_leads_to_no_other() {
     book.note(name("a"), Standing::Ours(ingress("a", &[])), now);
     let (a, work) = book.next(now).unwrap();
     // The watch may be faster than the answer.
-    book.note(a.clone(), Standing::Ours(ingress("a", &["192.0.2.1"])), now);
+    book.note(a.clone(), Standing::Ours(signed("a", &["192.0.2.1"])), now);
     book.done(&a, &work, Done::Good, now);
     assert_eq!(book.next_due(), None);
     // Somebody who writes something else each time is answered less and less often.
@@ -71,21 +82,60 @@ async fn rule_64_our_own_write_leads_to_no_other() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn rule_49_an_ingress_that_leaves_is_cleared_once_and_only_if_it_was_ours() {
+async fn rule_49_an_ingress_that_leaves_is_cleared_once_and_only_if_we_wrote_its_status() {
     let now = Instant::now();
     let mut book = book(&["192.0.2.1"], now);
-    book.note(name("theirs"), Standing::NotOurs(ingress("theirs", &["192.0.2.1"])), now);
-    assert_eq!(book.next(now), None, "rule 51");
-    book.note(name("a"), Standing::Ours(ingress("a", &["192.0.2.1"])), now);
-    book.note(name("a"), Standing::NotOurs(ingress("a", &["192.0.2.1"])), now);
+    book.note(name("a"), Standing::Ours(signed("a", &["192.0.2.1"])), now);
+    book.note(name("a"), Standing::NotOurs(signed("a", &["192.0.2.1"])), now);
     let (a, work) = book.next(now).unwrap();
-    assert_eq!(work, Work::Clear);
+    assert_eq!(work, Work::Clear(signed("a", &["192.0.2.1"])));
     book.done(&a, &work, Done::Good, now);
     book.note(a.clone(), Standing::NotOurs(ingress("a", &["203.0.113.9"])), now);
-    assert_eq!(book.next_due(), None);
+    assert!(book.next_due().is_none() && book.entries.is_empty());
     // Back again.
     book.note(a.clone(), Standing::Ours(ingress("a", &[])), now);
     assert!(is_write(&book.next(now).unwrap().1, &["192.0.2.1"]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn rule_49_what_a_former_process_wrote_is_cleared_and_rule_51_what_others_wrote_is_not() {
+    let now = Instant::now();
+    for addresses in [None, Some(list(&["192.0.2.1"]))] {
+        let mut book = Book::default();
+        book.publish(addresses, now);
+        book.note(name("theirs"), Standing::NotOurs(ingress("theirs", &["192.0.2.1"])), now);
+        assert_eq!(book.next(now), None);
+        book.note(name("left"), Standing::NotOurs(signed("left", &["203.0.113.1"])), now);
+        let (left, work) = book.next(now).unwrap();
+        assert_eq!((&left, &work), (&name("left"), &Work::Clear(signed("left", &["203.0.113.1"]))));
+        // It is told once more before the answer, and then as it was left.
+        book.note(left.clone(), Standing::NotOurs(signed("left", &["203.0.113.1"])), now);
+        book.done(&left, &work, Done::Good, now);
+        assert!(book.next_due().is_none() && book.entries.is_empty());
+        // Another was faster.
+        book.note(left.clone(), Standing::NotOurs(signed("left", &["203.0.113.1"])), now);
+        book.note(left, Standing::NotOurs(ingress("left", &["203.0.113.1"])), now);
+        assert!(book.next_due().is_none() && book.entries.is_empty());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn rule_49_the_same_addresses_of_a_former_controller_become_ours_too() {
+    let now = Instant::now();
+    let mut book = book(&["192.0.2.1"], now);
+    book.note(name("a"), Standing::Ours(ingress("a", &["192.0.2.1"])), now);
+    let (a, work) = book.next(now).unwrap();
+    assert!(is_write(&work, &["192.0.2.1"]));
+    book.done(&a, &work, Done::Good, now);
+    assert_eq!(book.next_due(), None);
+    // News from before the write may come after it.
+    book.note(a.clone(), Standing::Ours(ingress("a", &["192.0.2.1"])), now);
+    book.note(a.clone(), Standing::Ours(signed("a", &["192.0.2.1"])), now);
+    assert_eq!(book.next_due(), None);
+    // Nothing cannot be signed.
+    book.publish(Some(list(&[])), now);
+    book.note(a, Standing::Ours(ingress("a", &[])), now);
+    assert_eq!(book.next_due(), None);
 }
 
 #[tokio::test(start_paused = true)]
@@ -108,7 +158,7 @@ async fn rule_65_another_address_makes_every_status_due_at_once() {
     let mut book = book(&["192.0.2.1"], now);
     for at in 0..1000 {
         let text = format!("i{at}");
-        book.note(name(&text), Standing::Ours(ingress(&text, &["192.0.2.1"])), now);
+        book.note(name(&text), Standing::Ours(signed(&text, &["192.0.2.1"])), now);
     }
     assert_eq!(book.next(now), None);
     book.publish(Some(list(&["192.0.2.2"])), now);

@@ -98,7 +98,7 @@ impl Followed {
         });
         std::fs::write(&file, config.to_string()).unwrap();
         let access = Access::find(Some(file)).unwrap();
-        let settings = Settings { namespaces: Vec::new(), classes: ClassAccess::Listed, secrets };
+        let settings = Settings { namespaces: Vec::new(), classes: ClassAccess::Listed, secrets, signature: None };
         let (sender, events) = mpsc::channel(4);
         let wanted = cell::Sender::default();
         let metrics = Arc::new(Metrics::new());

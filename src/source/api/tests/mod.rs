@@ -1,5 +1,6 @@
 mod fake;
 mod faults;
+mod signed;
 
 use std::sync::Mutex;
 
@@ -263,8 +264,12 @@ async fn f02_an_api_that_is_down_at_the_start_is_waited_for() {
     );
     std::fs::write(&file, text).unwrap();
     let access = super::Access::find(Some(file)).unwrap();
-    let settings =
-        super::Settings { namespaces: Vec::new(), classes: super::ClassAccess::Listed, secrets: SecretAccess::Cluster };
+    let settings = super::Settings {
+        namespaces: Vec::new(),
+        classes: super::ClassAccess::Listed,
+        secrets: SecretAccess::Cluster,
+        signature: None,
+    };
     let metrics = std::sync::Arc::new(crate::observe::Metrics::new());
     let (sender, mut events) = mpsc::channel(4);
     let (_wanted, receiver) = tokio::sync::watch::channel(Default::default());
