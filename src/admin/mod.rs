@@ -6,6 +6,7 @@
 //! stands still or a flood of connections does not keep the kubelet's probes out (class E11).
 
 mod answer;
+mod debug;
 mod explain;
 mod io;
 mod prefix;
@@ -13,6 +14,7 @@ mod prefix;
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::future::Future;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,6 +27,7 @@ use tokio::task::JoinSet;
 use crate::model::Problem;
 use crate::observe::Metrics;
 
+pub use debug::DebugViews;
 pub use explain::{Asked, Explained, Explaining, Unexplained};
 
 /// Connections at a time.
@@ -52,6 +55,8 @@ pub struct AdminState {
     pub metrics: Arc<Metrics>,
     /// For `/readyz`.
     pub pending: Pending,
+    /// Who may ask for `/debug/…`.
+    pub debug_views: DebugViews,
     /// For `/debug/snapshot`: JSON without secrets. May take its time: called on a thread for blocking work.
     pub snapshot: Arc<dyn Fn() -> String + Send + Sync>,
     /// For `/debug/problems`: the findings that stand. Called as `snapshot` is.
@@ -64,25 +69,25 @@ pub struct AdminState {
 pub async fn serve(listener: TcpListener, state: AdminState) {
     // Views of a large configuration are milliseconds of CPU that requests would miss: one at a time.
     let views = Arc::new(Semaphore::new(1));
-    accept(listener, |socket| serve_connection(socket, state.clone(), views.clone())).await;
+    accept(listener, |socket, peer| serve_connection(socket, peer, state.clone(), views.clone())).await;
 }
 
 /// Serves health and readiness only, behind a PROXY protocol header or without one: a load balancer that speaks the
 /// protocol to its targets speaks it in health checks too. Until dropped.
 pub async fn serve_health(listener: TcpListener, pending: Pending) {
-    accept(listener, |socket| serve_health_connection(socket, pending.clone())).await;
+    accept(listener, |socket, _| serve_health_connection(socket, pending.clone())).await;
 }
 
 /// Takes connections and lets each live as long as [`DEADLINE`] and [`CONNECTIONS`] allow.
-async fn accept<F>(listener: TcpListener, serve: impl Fn(TcpStream) -> F)
+async fn accept<F>(listener: TcpListener, serve: impl Fn(TcpStream, IpAddr) -> F)
 where
     F: Future<Output = hyper::Result<()>> + Send + 'static,
 {
     let mut connections = JoinSet::new();
     let mut oldest_first = VecDeque::with_capacity(CONNECTIONS);
     loop {
-        let socket = match listener.accept().await {
-            Ok((socket, _)) => socket,
+        let (socket, peer) = match listener.accept().await {
+            Ok(accepted) => accepted,
             Err(error) => {
                 tracing::warn!(%error, "admin connection not accepted");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -96,7 +101,7 @@ where
         {
             oldest.abort();
         }
-        let served = tokio::time::timeout(DEADLINE, serve(socket));
+        let served = tokio::time::timeout(DEADLINE, serve(socket, peer.ip()));
         oldest_first.push_back(connections.spawn(async {
             match served.await {
                 Ok(Ok(())) => {}
@@ -107,10 +112,15 @@ where
     }
 }
 
-async fn serve_connection(socket: TcpStream, state: AdminState, views: Arc<Semaphore>) -> hyper::Result<()> {
+async fn serve_connection(
+    socket: TcpStream,
+    peer: IpAddr,
+    state: AdminState,
+    views: Arc<Semaphore>,
+) -> hyper::Result<()> {
     let service = service_fn(move |request| {
         let (state, views) = (state.clone(), views.clone());
-        async move { Ok::<_, Infallible>(answer::answer(&request, &state, &views).await) }
+        async move { Ok::<_, Infallible>(answer::answer(&request, peer, &state, &views).await) }
     });
     http().serve_connection(io::HyperIo::new(socket), service).await
 }

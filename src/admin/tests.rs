@@ -21,6 +21,10 @@ impl Drop for Server {
 }
 
 async fn start() -> Server {
+    start_with(DebugViews::default()).await
+}
+
+async fn start_with(debug_views: DebugViews) -> Server {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let pending = Arc::new(Mutex::new(Vec::new()));
@@ -30,6 +34,7 @@ async fn start() -> Server {
             let pending = pending.clone();
             Arc::new(move || pending.lock().unwrap().clone())
         },
+        debug_views,
         snapshot: Arc::new(|| r#"{"hosts":[]}"#.to_owned()),
         explain: Arc::new(|asked: Asked| {
             Box::pin(async move {
@@ -97,6 +102,19 @@ async fn each_path_answers() {
         assert!(head.contains(&format!("content-type: {content_type}")), "{path}: {head}");
         assert!(head.contains("connection: close"), "{path}: {head}");
         assert!(body.contains(part), "{path}: {body}");
+    }
+}
+
+#[tokio::test]
+async fn debug_views_that_are_off_are_refused_and_nothing_else_is() {
+    let server = start_with(DebugViews::Off).await;
+    for path in ["snapshot", "problems", "problems?format=text", "explain?url=a", "other"] {
+        let (status, _, body) = get(&server, &format!("/debug/{path}")).await;
+        assert_eq!((status, body.lines().count()), (403, 1), "{path}: {body}");
+        assert!(body.contains("--debug-views loopback"), "{body}");
+    }
+    for path in ["/", "/healthz", "/readyz", "/metrics"] {
+        assert_eq!(get(&server, path).await.0, 200, "{path}");
     }
 }
 

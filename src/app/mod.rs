@@ -2,6 +2,7 @@
 
 mod check;
 mod explain;
+mod get;
 mod origin;
 mod report;
 mod settings;
@@ -19,7 +20,7 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
-use crate::admin::{self, AdminState};
+use crate::admin::{self, AdminState, DebugViews};
 use crate::args::ServeArgs;
 use crate::controller::{Controller, Inquirer, Problems};
 use crate::lifecycle::{Drain, DrainTimes, Drained, Phase, Readiness};
@@ -36,6 +37,7 @@ use report::Reports;
 
 pub use check::check;
 pub use explain::explain;
+pub use get::get;
 pub use settings::logging;
 
 /// Messages of the source that may wait for the controller.
@@ -54,6 +56,7 @@ pub struct Bound {
     /// Where a load balancer asks for health, if anywhere.
     pub health: Option<SocketAddr>,
     admin_socket: std::net::TcpListener,
+    debug_views: DebugViews,
     health_socket: Option<std::net::TcpListener>,
     shards: Vec<proxy::Listeners>,
     shared: Shared,
@@ -128,6 +131,7 @@ pub fn bind(args: &ServeArgs) -> anyhow::Result<Bound> {
         admin: admin_socket.local_addr()?,
         health: health_socket.as_ref().map(std::net::TcpListener::local_addr).transpose()?,
         admin_socket,
+        debug_views: settings::debug_views(args),
         health_socket,
         shards: shards.collect(),
         shared: Shared { config, table, metrics, drain: drain.watch(), connections: Connections::default() },
@@ -185,6 +189,7 @@ impl Bound {
             admin,
             health,
             admin_socket,
+            debug_views,
             health_socket,
             shards,
             shared,
@@ -208,6 +213,7 @@ impl Bound {
                 let readiness = readiness.clone();
                 Arc::new(move || readiness.pending().into_iter().map(str::to_owned).collect())
             },
+            debug_views,
             snapshot: {
                 let table = Arc::clone(&shared.table);
                 Arc::new(move || view::snapshot(&table.load()))
