@@ -16,6 +16,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime};
 
 use anyhow::Context as _;
+use socket2::SockRef;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
@@ -42,6 +43,9 @@ pub use settings::logging;
 
 /// Messages of the source that may wait for the controller.
 const QUEUE: usize = 1024;
+/// Connections that may wait to be accepted, at the admin and health addresses. std has 128, which a flood brings while
+/// a new table is compiled, and who finds no room tries again only after a second. More would only wait longer.
+const BACKLOG: i32 = 1024;
 /// How long the access log may take to write what is left, at the end.
 const LOG_PATIENCE: Duration = Duration::from_secs(2);
 
@@ -161,6 +165,7 @@ fn bind_listeners(
 fn bind_one(address: SocketAddr, flag: &str) -> anyhow::Result<std::net::TcpListener> {
     let bound = std::net::TcpListener::bind(address);
     let socket = bound.with_context(|| format!("cannot listen on {address} ({flag})"))?;
+    SockRef::from(&socket).listen(BACKLOG)?;
     socket.set_nonblocking(true)?;
     Ok(socket)
 }
