@@ -330,7 +330,9 @@ pub struct ObserveArgs {
 
     /// Clients that get the header Tidegate-Explanation (route, Service, endpoint) when they send Tidegate-Explain: 1.
     ///
-    /// Addresses or CIDR ranges of direct peers, with commas between; X-Forwarded-For does not count. Default: nobody.
+    /// Addresses or CIDR ranges, with commas between; X-Forwarded-For does not count. With --proxy-protocol require it is the
+    /// client that the header names; with auto, where clients may write one themselves, that and the connection's other
+    /// end must both be in a range. Default: nobody.
     #[arg(
         long,
         value_name = "CIDR",
