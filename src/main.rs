@@ -28,7 +28,8 @@ fn main() -> ExitCode {
         Command::Serve(args) => serve(&args),
         Command::Check(args) => app::check(&args, &mut std::io::stdout().lock())
             .map(|has_errors| if has_errors { ExitCode::FAILURE } else { ExitCode::SUCCESS }),
-        Command::Explain(args) => Ok(explain(&args)),
+        Command::Explain(args) => Ok(answer(app::explain(&args, &mut std::io::stdout().lock()))),
+        Command::Get(args) => Ok(answer(app::get(&args, &mut std::io::stdout().lock()))),
     };
     outcome.unwrap_or_else(|error| {
         eprintln!("tidegate: {error:#}");
@@ -36,10 +37,10 @@ fn main() -> ExitCode {
     })
 }
 
-/// 1 says that the request would be answered with an error, so what is wrong with the question is 2.
+/// 1 says that the request is answered with an error, so what is wrong with the question is 2.
 #[expect(clippy::print_stderr, reason = "the error goes to the terminal")]
-fn explain(args: &args::ExplainArgs) -> ExitCode {
-    match app::explain(args, &mut std::io::stdout().lock()) {
+fn answer(is_good: anyhow::Result<bool>) -> ExitCode {
+    match is_good {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {

@@ -25,7 +25,7 @@ fn wrong_options_exit_with_2_and_one_line() {
     assert_refused(&tidegate(&["serve", "--manifests", ".", "--http", "nowhere"], &[]), "--http");
     assert_refused(&tidegate(&["serve", "--frobnicate"], &[]), "--frobnicate");
     assert_refused(&tidegate(&["--frobnicate"], &[]), "--frobnicate");
-    assert_refused(&tidegate(&[], &[]), "serve, check or explain");
+    assert_refused(&tidegate(&[], &[]), "serve, check, explain or get");
 }
 
 #[test]
@@ -73,4 +73,12 @@ fn explain_exits_with_0_where_a_request_is_served_with_1_where_not_and_with_2_wh
     assert_refused(&explain("http://a.example/", &["--manifests", "no/such/place"]).2, "no such directory");
     assert_refused(&explain("http://a.example/", &["--admin", "https://a/b"]).2, "--admin");
     assert_refused(&tidegate(&["explain"], &[]), "<URL>");
+}
+
+#[test]
+fn get_exits_with_2_where_there_is_no_answer() {
+    assert_refused(&tidegate(&["get", "https://a.example/"], &[]), "http://");
+    assert_refused(&tidegate(&["get", "/readyz"], &[]), "http://");
+    assert_refused(&tidegate(&["get", "http://127.0.0.1:1/readyz"], &[]), "no answer of 127.0.0.1:1");
+    assert_refused(&tidegate(&["get"], &[]), "<URL>");
 }

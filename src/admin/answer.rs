@@ -1,6 +1,7 @@
 //! What each path of the admin server answers.
 
 use std::fmt::Write as _;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -24,6 +25,9 @@ Tidegate admin
 /healthz                      200 while the process lives
 /readyz                       200 when ready for traffic, else 503 and what it waits for
 /metrics                      metrics in the text format of Prometheus
+
+Only for those whom --debug-views admits, by default connections from loopback addresses:
+
 /debug/snapshot               the configuration in force, JSON, without secrets
 /debug/problems               findings about configured objects, JSON
 /debug/problems?format=text   the same, one per line
@@ -42,14 +46,20 @@ pub(super) fn answer_health(request: &Request<Incoming>, pending: &Pending) -> R
     }
 }
 
-/// Answers a request. Work beyond microseconds holds the one permit of `views`, on a thread for blocking work.
+/// Answers a request of `peer`. Work beyond microseconds holds the one permit of `views`, on a thread for blocking work.
 pub(super) async fn answer(
     request: &Request<Incoming>,
+    peer: IpAddr,
     state: &AdminState,
     views: &Semaphore,
 ) -> Response<Full<Bytes>> {
     if let Some(refusal) = refuse(request) {
         return refusal;
+    }
+    if request.uri().path().starts_with("/debug/")
+        && let Some(why) = state.debug_views.refusal(peer)
+    {
+        return respond(StatusCode::FORBIDDEN, TEXT, format!("{why}\n"));
     }
     match request.uri().path() {
         "/" => respond(StatusCode::OK, TEXT, INDEX.to_owned()),

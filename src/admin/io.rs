@@ -18,12 +18,8 @@ pub(super) struct HyperIo<S> {
 }
 
 impl<S> HyperIo<S> {
-    pub(super) fn new(stream: S) -> Self {
-        Self::after(Vec::new(), stream)
-    }
-
-    /// The same, where `before` was read already.
-    pub(super) fn after(before: Vec<u8>, stream: S) -> Self {
+    /// `stream`, of which `before` was read already.
+    pub(super) fn new(before: Vec<u8>, stream: S) -> Self {
         Self { stream, before }
     }
 }

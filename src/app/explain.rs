@@ -1,14 +1,12 @@
 //! `tidegate explain`: what would become of a request, by a directory of manifests or by a running process.
 
-use std::io::{Read, Write};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream, ToSocketAddrs};
-use std::time::Duration;
+use std::io::Write;
 
 use anyhow::Context as _;
 
 use serde_json::Value;
-use tokio::time::Instant;
 
+use super::get::{self, Answer};
 use super::settings;
 use crate::admin::{Asked, Explained, Explaining, Unexplained};
 use crate::args::ExplainArgs;
@@ -18,11 +16,6 @@ use crate::model::{Problem, RouteSpec};
 use crate::routing::RouteTable;
 use crate::source::manifests;
 use crate::translate::{self, Input};
-
-/// Longest time for a running process to answer.
-const PATIENCE: Duration = Duration::from_secs(10);
-/// Longest answer that is read. Bytes.
-const LONGEST: usize = 4 << 20;
 
 /// Writes the explanation; tells whether the request would be served, by a pod or by a redirect.
 pub fn explain(args: &ExplainArgs, out: &mut impl Write) -> anyhow::Result<bool> {
@@ -63,7 +56,7 @@ fn by_process(args: &ExplainArgs, out: &mut impl Write) -> anyhow::Result<bool> 
         target.push_str("&header=");
         target.push_str(&encoded(header));
     }
-    let body = get(&args.admin, &target).with_context(|| format!("cannot ask at {} (--admin)", args.admin))?;
+    let body = answered(&args.admin, &target).with_context(|| format!("cannot ask at {} (--admin)", args.admin))?;
     let answer: Value = serde_json::from_str(&body).context("the answer is not that of a Tidegate")?;
     let (Some(text), Some(is_served)) = (answer["text"].as_str(), answer["served"].as_bool()) else {
         anyhow::bail!("the answer is not that of a Tidegate");
@@ -72,62 +65,12 @@ fn by_process(args: &ExplainArgs, out: &mut impl Write) -> anyhow::Result<bool> 
     Ok(is_served)
 }
 
-/// One GET over HTTP/1.1, with a deadline for all of it.
-fn get(address: &str, target: &str) -> anyhow::Result<String> {
-    let deadline = Instant::now() + PATIENCE;
-    let left = || {
-        let left = deadline.saturating_duration_since(Instant::now());
-        if left.is_zero() { Err(anyhow::anyhow!("no answer in {} s", PATIENCE.as_secs())) } else { Ok(left) }
-    };
-    let mut stream = Err(anyhow::anyhow!("the name has no address"));
-    for address in address.to_socket_addrs()? {
-        stream = TcpStream::connect_timeout(&connectable(address), left()?).map_err(Into::into);
-        if stream.is_ok() {
-            break;
-        }
+fn answered(address: &str, target: &str) -> anyhow::Result<String> {
+    match get::ask(address, address, target)? {
+        Answer { status: 200, body } => Ok(body),
+        Answer { status: 404, .. } => anyhow::bail!("there is no /debug/explain: not a Tidegate, or an older one"),
+        Answer { status, body } => anyhow::bail!("it answers {status}: {}", body.trim()),
     }
-    let mut stream = stream?;
-    stream.set_write_timeout(Some(left()?))?;
-    write!(stream, "GET {target} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n")?;
-    let mut answer = Vec::new();
-    let mut chunk = [0; 16 << 10];
-    loop {
-        stream.set_read_timeout(Some(left()?))?;
-        match stream.read(&mut chunk)? {
-            0 => break,
-            read => answer.extend_from_slice(&chunk[..read]),
-        }
-        if is_whole(&answer) {
-            break;
-        }
-        anyhow::ensure!(answer.len() <= LONGEST, "the answer is too long");
-    }
-    let answer = String::from_utf8(answer).context("the answer is not text")?;
-    let (head, body) = answer.split_once("\r\n\r\n").context("the answer is not HTTP")?;
-    match head.split(' ').nth(1) {
-        Some("200") => Ok(body.to_owned()),
-        Some("404") => anyhow::bail!("there is no /debug/explain: not a Tidegate, or an older one"),
-        Some(status) => anyhow::bail!("it answers {status}: {}", body.trim()),
-        None => anyhow::bail!("the answer is not HTTP"),
-    }
-}
-
-/// Whether an answer has all of the body that its head announces.
-fn is_whole(answer: &[u8]) -> bool {
-    let Some(end) = answer.windows(4).position(|four| four == b"\r\n\r\n") else { return false };
-    let head = String::from_utf8_lossy(&answer[..end]).to_ascii_lowercase();
-    let length = head.lines().find_map(|line| line.strip_prefix("content-length:")?.trim().parse::<usize>().ok());
-    length.is_some_and(|length| answer.len() - end - 4 >= length)
-}
-
-/// What a process listens on where it listens on all addresses.
-fn connectable(address: SocketAddr) -> SocketAddr {
-    let ip = match address.ip() {
-        ip if !ip.is_unspecified() => ip,
-        IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
-        IpAddr::V6(_) => std::net::Ipv6Addr::LOCALHOST.into(),
-    };
-    SocketAddr::new(ip, address.port())
 }
 
 /// As a value in a query.

@@ -2,6 +2,7 @@
 
 mod check;
 mod explain;
+mod get;
 mod origin;
 mod report;
 mod settings;
@@ -15,11 +16,12 @@ use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime};
 
 use anyhow::Context as _;
+use socket2::SockRef;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
-use crate::admin::{self, AdminState};
+use crate::admin::{self, AdminState, DebugViews};
 use crate::args::ServeArgs;
 use crate::controller::{Controller, Inquirer, Problems};
 use crate::lifecycle::{Drain, DrainTimes, Drained, Phase, Readiness};
@@ -36,10 +38,14 @@ use report::Reports;
 
 pub use check::check;
 pub use explain::explain;
+pub use get::get;
 pub use settings::logging;
 
 /// Messages of the source that may wait for the controller.
 const QUEUE: usize = 1024;
+/// Connections that may wait to be accepted, at the admin and health addresses. std has 128, which a flood brings while
+/// a new table is compiled, and who finds no room tries again only after a second. More would only wait longer.
+const BACKLOG: i32 = 1024;
 /// How long the access log may take to write what is left, at the end.
 const LOG_PATIENCE: Duration = Duration::from_secs(2);
 
@@ -54,6 +60,7 @@ pub struct Bound {
     /// Where a load balancer asks for health, if anywhere.
     pub health: Option<SocketAddr>,
     admin_socket: std::net::TcpListener,
+    debug_views: DebugViews,
     health_socket: Option<std::net::TcpListener>,
     shards: Vec<proxy::Listeners>,
     shared: Shared,
@@ -128,6 +135,7 @@ pub fn bind(args: &ServeArgs) -> anyhow::Result<Bound> {
         admin: admin_socket.local_addr()?,
         health: health_socket.as_ref().map(std::net::TcpListener::local_addr).transpose()?,
         admin_socket,
+        debug_views: settings::debug_views(args),
         health_socket,
         shards: shards.collect(),
         shared: Shared { config, table, metrics, drain: drain.watch(), connections: Connections::default() },
@@ -157,6 +165,7 @@ fn bind_listeners(
 fn bind_one(address: SocketAddr, flag: &str) -> anyhow::Result<std::net::TcpListener> {
     let bound = std::net::TcpListener::bind(address);
     let socket = bound.with_context(|| format!("cannot listen on {address} ({flag})"))?;
+    SockRef::from(&socket).listen(BACKLOG)?;
     socket.set_nonblocking(true)?;
     Ok(socket)
 }
@@ -185,6 +194,7 @@ impl Bound {
             admin,
             health,
             admin_socket,
+            debug_views,
             health_socket,
             shards,
             shared,
@@ -208,6 +218,7 @@ impl Bound {
                 let readiness = readiness.clone();
                 Arc::new(move || readiness.pending().into_iter().map(str::to_owned).collect())
             },
+            debug_views,
             snapshot: {
                 let table = Arc::clone(&shared.table);
                 Arc::new(move || view::snapshot(&table.load()))

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use crate::admin::DebugViews;
 use crate::args::{
-    self, Auto, BalanceChoice, Container, Http2Args, LimitArgs, ListenArgs, ProxyProtocolMode, RoutingArgs, ServeArgs,
-    SourceArgs, TimeoutArgs, TlsArgs, UpstreamArgs,
+    self, Auto, BalanceChoice, Container, DebugViewsChoice, Http2Args, LimitArgs, ListenArgs, ProxyProtocolMode,
+    RoutingArgs, ServeArgs, SourceArgs, TimeoutArgs, TlsArgs, UpstreamArgs,
 };
 use crate::model::Balance;
 use crate::observe::AccessLogFormat;
@@ -35,6 +36,15 @@ pub(super) fn access_log(args: &ServeArgs) -> AccessLogFormat {
         args::AccessLogFormat::Off => AccessLogFormat::Off,
         args::AccessLogFormat::Json => AccessLogFormat::Json,
         args::AccessLogFormat::Common => AccessLogFormat::Common,
+    }
+}
+
+/// Who may see the debug views.
+pub(super) fn debug_views(args: &ServeArgs) -> DebugViews {
+    match args.observe.debug_views {
+        DebugViewsChoice::Loopback => DebugViews::Loopback,
+        DebugViewsChoice::All => DebugViews::All,
+        DebugViewsChoice::Off => DebugViews::Off,
     }
 }
 

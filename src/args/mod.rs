@@ -58,6 +58,11 @@ pub enum Command {
     /// the request would be forwarded or redirected, with 1 if it would be answered with an error, with 2 if it cannot
     /// be told.
     Explain(ExplainArgs),
+    /// Ask for a URL once and print the status and body of the answer.
+    ///
+    /// For containers that have nothing else to ask with, as in `helm test` and probes. Exits with 0 if the status is below
+    /// 400, with 1 if it is an error, with 2 if there is no answer in 10 s.
+    Get(GetArgs),
 }
 
 /// Options of `tidegate serve`.
@@ -139,6 +144,18 @@ pub struct ExplainArgs {
     pub routing: RoutingArgs,
     #[command(flatten, next_help_heading = "TLS")]
     pub tls: TlsArgs,
+}
+
+/// Options of `tidegate get`.
+#[derive(Debug, Clone, Args)]
+pub struct GetArgs {
+    /// The URL, which begins with http://.
+    #[arg(value_name = "URL", help_heading = "Request")]
+    pub url: String,
+
+    /// Where to connect to, instead of the URL's host and port. Without a port it is 80.
+    #[arg(long, value_name = "HOST:PORT", help_heading = "Request")]
+    pub connect: Option<String>,
 }
 
 /// What to listen on.
@@ -304,9 +321,18 @@ pub struct ObserveArgs {
     #[arg(long, value_name = "LEVEL", env = "TIDEGATE_LOG_LEVEL", default_value = "info")]
     pub log_level: LogLevel,
 
+    /// Who is shown /debug/snapshot, /debug/problems and /debug/explain of the admin address: all tenants' hosts, pod addresses and names of Secrets.
+    ///
+    /// loopback: connections from 127.0.0.0/8 and ::1, as those of kubectl port-forward are. Others get 403;
+    /// /healthz, /readyz and /metrics are for everybody.
+    #[arg(long, value_name = "WHO", env = "TIDEGATE_DEBUG_VIEWS", default_value = "loopback")]
+    pub debug_views: DebugViewsChoice,
+
     /// Clients that get the header Tidegate-Explanation (route, Service, endpoint) when they send Tidegate-Explain: 1.
     ///
-    /// Addresses or CIDR ranges of direct peers, with commas between; X-Forwarded-For does not count. Default: nobody.
+    /// Addresses or CIDR ranges, with commas between; X-Forwarded-For does not count. With --proxy-protocol require it is the
+    /// client that the header names; with auto, where clients may write one themselves, that and the connection's other
+    /// end must both be in a range. Default: nobody.
     #[arg(
         long,
         value_name = "CIDR",
@@ -315,6 +341,17 @@ pub struct ObserveArgs {
         value_parser = units::address_range
     )]
     pub explain_to: Vec<IpNet>,
+}
+
+/// Who may see the debug views.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum DebugViewsChoice {
+    /// Connections from loopback addresses.
+    Loopback,
+    /// Whoever reaches the admin address.
+    All,
+    /// Nobody.
+    Off,
 }
 
 /// Form of the access log.
@@ -430,7 +467,7 @@ where
             args.source.check().map_err(Refusal::Wrong)?;
             args.lifecycle.check(&args.source).map_err(Refusal::Wrong)?;
         }
-        Command::Check(_) | Command::Explain(_) => {}
+        Command::Check(_) | Command::Explain(_) | Command::Get(_) => {}
     }
     Ok(command)
 }
@@ -441,7 +478,7 @@ fn one_line(error: &clap::Error) -> String {
         return "--manifests DIR is needed: a directory of Kubernetes objects".into();
     }
     if matches!(error.kind(), ErrorKind::MissingSubcommand | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand) {
-        return "a command is needed: serve, check or explain (try tidegate --help)".into();
+        return "a command is needed: serve, check, explain or get (try tidegate --help)".into();
     }
     let text = error.render().to_string();
     let said = text.lines().map(str::trim).take_while(|line| !line.starts_with("Usage:"));

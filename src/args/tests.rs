@@ -44,6 +44,7 @@ fn defaults_are_those_of_the_design() {
     assert_eq!(args.upstream.balance, BalanceChoice::LeastInFlight);
     assert_eq!(args.upstream.connect_attempts, 3);
     assert_eq!(args.observe.access_log, AccessLogFormat::Json);
+    assert_eq!(args.observe.debug_views, DebugViewsChoice::Loopback);
     assert_eq!(args.lifecycle.drain_delay, Duration::from_secs(25));
     assert_eq!(args.lifecycle.workers, None);
 }

@@ -55,7 +55,7 @@ const UPSTREAM: &[&str] = &["namespace", "service", "port"];
 pub(crate) const REQUESTS: Family = counter(
     "tidegate_requests_total",
     &["namespace", "ingress", "service", "code"],
-    "Requests answered, by class of the status code (`2xx`; `none` when the client left before an answer)",
+    "Requests answered, by status code: exactly for the usual ones (`200`, `404`, `503`), by class for others (`4xx`), `499` when the client left before an answer, `none` when there was none otherwise; `code=~\"5..\"` takes all server errors",
 );
 pub(crate) const REQUEST_DURATION: Family = histogram(
     "tidegate_request_duration_seconds",

@@ -58,7 +58,7 @@ pub(crate) async fn exchange<S: ClientSource, K: ClientSink>(
     sink: &mut K,
 ) -> Result<(), ProxyError> {
     filters::identify(walk.work, walk.shard.random());
-    walk.record.is_explained = explanation::is_asked(&walk.shard.config.explain_to, walk.peer, walk.work);
+    walk.record.is_explained = explanation::is_asked(&walk.shard.config, walk.peer, walk.work);
     let outcome = walk_through(&mut walk, source, sink).await;
     walk.is_over = true;
     outcome

@@ -1,12 +1,11 @@
 //! The header that tells clients we trust which route, Service and endpoint answered them: `Tidegate-Explanation`.
 //!
-//! Only for direct peers in `--explain-to`, and only on request (`Tidegate-Explain: 1`): names of objects and addresses
+//! Only for clients in `--explain-to`, and only on request (`Tidegate-Explain: 1`): names of objects and addresses
 //! of pods are nobody else's business. Without that option a request costs one comparison more.
 
 use std::fmt::Write as _;
 
-use ipnet::IpNet;
-
+use super::config::{ProxyConfig, ProxyProtocol};
 use super::peer::Peer;
 use super::record::Record;
 use super::scratch::Work;
@@ -21,8 +20,8 @@ const LONGEST: usize = 256;
 
 /// Whether this client asks for an explanation and may have one. Then the question stays here: pods do not see it. It
 /// travels on where it is not honoured, like any field we know nothing of.
-pub(crate) fn is_asked(told: &[IpNet], peer: &Peer, work: &mut Work) -> bool {
-    if told.is_empty() {
+pub(crate) fn is_asked(config: &ProxyConfig, peer: &Peer, work: &mut Work) -> bool {
+    if config.explain_to.is_empty() {
         return false;
     }
     let Work { head, request, .. } = work;
@@ -30,8 +29,7 @@ pub(crate) fn is_asked(told: &[IpNet], peer: &Peer, work: &mut Work) -> bool {
     if head.is_empty() || !asks(request, head) {
         return false;
     }
-    let address = peer.address.ip().to_canonical();
-    if !told.iter().any(|net| net.contains(&address)) {
+    if !may_ask(config, peer) {
         return false;
     }
     for field in &mut request.fields {
@@ -39,6 +37,17 @@ pub(crate) fn is_asked(told: &[IpNet], peer: &Peer, work: &mut Work) -> bool {
         field.hop |= field.name.of(head).eq_ignore_ascii_case(ASKS);
     }
     true
+}
+
+/// Whether the client is in the ranges. Where a PROXY protocol header is not required, whoever comes through a trusted
+/// peer that sends none can write one and name any address: there the connection's other end must be in them too.
+fn may_ask(config: &ProxyConfig, peer: &Peer) -> bool {
+    let is_in = |address| config.explain_to.iter().any(|net| net.contains(&address));
+    let client = peer.address.ip().to_canonical();
+    match config.forwarding.proxy_protocol {
+        ProxyProtocol::Off | ProxyProtocol::Require => is_in(client),
+        ProxyProtocol::Auto => is_in(client) && is_in(peer.sender),
+    }
 }
 
 fn asks(request: &RequestHead, head: &[u8]) -> bool {

@@ -24,6 +24,7 @@ pub fn compose_for_pod(bytes: &[u8], client: IpAddr, forwarding: &Forwarding) ->
     work.head.extend_from_slice(&bytes[..work.request.len]);
     let peer = Peer {
         address: SocketAddr::new(client, 40_000),
+        sender: client,
         address_text: client.to_string(),
         scheme: Scheme::Http,
         port: forwarding.http_port,

@@ -2,7 +2,7 @@
 
 use std::future::poll_fn;
 use std::io;
-use std::net::{SocketAddr, TcpListener as StdListener};
+use std::net::{IpAddr, SocketAddr, TcpListener as StdListener};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Poll;
@@ -165,17 +165,18 @@ async fn introduce(
     speaks: Speaks,
 ) -> Option<Opened> {
     if shard.config.forwarding.proxy_protocol == ProxyProtocol::Off {
-        return open(shard, tcp, address, speaks, None).await;
+        return open(shard, tcp, (address, address.ip()), speaks, None).await;
     }
+    let sender = address.ip();
     let Introduced { address, received, deadline } = proxy_header::receive(shard, &mut tcp, listener, address).await?;
-    open(shard, tcp, address, speaks, Some((received, deadline))).await
+    open(shard, tcp, (address, sender), speaks, Some((received, deadline))).await
 }
 
-/// Finds out what the client speaks. `before`: bytes of it that were read already, and the end of its handshake.
+/// Finds out what the client at `address` speaks, whose bytes `sender` sends. `before`: bytes of it that were read already, and the end of its handshake.
 async fn open(
     shard: &Rc<Shard>,
     tcp: TcpStream,
-    address: SocketAddr,
+    (address, sender): (SocketAddr, IpAddr),
     speaks: Speaks,
     before: Option<(Option<Buffer>, Instant)>,
 ) -> Option<Opened> {
@@ -187,6 +188,7 @@ async fn open(
     };
     let mut peer = Peer {
         address: SocketAddr::new(ip, address.port()),
+        sender: sender.to_canonical(),
         address_text: ip.to_string(),
         scheme,
         port,

@@ -1,6 +1,6 @@
 //! What a connection knows about its client.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 /// How the client reached us.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,8 +24,10 @@ impl Scheme {
 /// The client at the other end of a connection.
 #[derive(Clone, Debug)]
 pub(crate) struct Peer {
-    /// Its address.
+    /// Its address, as a PROXY protocol header told it if there was one.
     pub address: SocketAddr,
+    /// The address of the connection's other end, whatever was told.
+    pub sender: IpAddr,
     /// Its address as text, as forwarded.
     pub address_text: String,
     /// How it came, as far as we know it ourselves.

@@ -1,13 +1,13 @@
 //! Explanations by a running process: as a header of its answers, and at the admin address.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use serde_json::{Value, json};
 use tidegate::app;
 use tidegate::args::{self, Command};
 
 use crate::support::h2::{H2Client, H2Pod, run};
-use crate::support::{Manifests, Pod, Tidegate, eventually, get};
+use crate::support::{Client, Manifests, Pod, Tidegate, eventually, get};
 
 const TO_US: &[&str] = &["--explain-to", "192.0.2.0/24,127.0.0.0/8"];
 
@@ -186,4 +186,52 @@ fn the_command_asks_a_running_process() {
     assert!(failure(&other.address.to_string(), "http://a/").contains("not that of a Tidegate"));
     let said = failure(&server.http.to_string(), "http://a/");
     assert!(said.contains("no /debug/explain"), "{said}");
+}
+
+#[test]
+fn debug_views_are_shown_to_loopback_addresses_only_and_the_rest_to_all() {
+    // An address of this machine that is none of loopback; nothing is sent. Without a network there is none to try.
+    let socket = std::net::UdpSocket::bind("0.0.0.0:0").expect("a socket");
+    let Ok(other) = socket.connect("192.0.2.1:9").and_then(|()| socket.local_addr()) else { return };
+    let server = Tidegate::serve_with(&Manifests::new(), &["--admin", "[::]:0"]);
+    let ask = |ip: IpAddr, path: &str| Client::connect((ip, server.admin.port()).into()).ask(get("a", path));
+    for path in ["/debug/snapshot", "/debug/problems", "/debug/explain?url=http://a/"] {
+        for own in [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()] {
+            assert_eq!(ask(own, path).status(), 200, "{path} of {own}");
+        }
+        let refused = ask(other.ip(), path);
+        assert_eq!((refused.status(), refused.text().lines().count()), (403, 1), "{path}");
+        assert!(refused.text().contains("kubectl port-forward"), "{}", refused.text());
+    }
+    for path in ["/metrics", "/healthz", "/readyz"] {
+        assert_eq!(ask(other.ip(), path).status(), 200, "{path}");
+    }
+    let line = ["tidegate", "explain", "http://a/", "--admin", &format!("{}:{}", other.ip(), server.admin.port())];
+    let Ok(Command::Explain(args)) = args::read(line) else { panic!("{line:?}") };
+    let said = format!("{:#}", app::explain(&args, &mut Vec::new()).unwrap_err());
+    assert!(said.contains("403") && said.contains("kubectl port-forward"), "{said}");
+    let server = Tidegate::serve_with(&Manifests::new(), &["--admin", "[::]:0", "--debug-views", "all"]);
+    let shown = Client::connect((other.ip(), server.admin.port()).into()).ask(get("a", "/debug/snapshot"));
+    assert_eq!(shown.status(), 200);
+}
+
+#[test]
+fn the_command_gets_what_a_route_answers() {
+    let pod = Pod::named("web");
+    let server = Tidegate::serve(&shop(pod.address));
+    let get = |url: &str, connect: &str| {
+        let line = ["tidegate", "get", url, "--connect", connect];
+        let Ok(Command::Get(args)) = args::read(line) else { panic!("{line:?}") };
+        let mut out = Vec::new();
+        (app::get(&args, &mut out).expect("an answer"), String::from_utf8(out).unwrap())
+    };
+    let (http, admin) = (server.http.to_string(), server.admin.to_string());
+    let (is_good, text) = get("http://shop.example/cart?x=/y", &http);
+    assert!(is_good && text.starts_with("200\n"), "{text}");
+    assert_eq!((pod.requests()[0].target(), pod.requests()[0].field("host")), ("/cart?x=/y", Some("shop.example")));
+    let (is_good, text) = get("http://tls.example", &http);
+    assert!(is_good && text.starts_with("308\n"), "{text}");
+    let (is_good, text) = get("http://shop.example/none", &http);
+    assert!(!is_good && text.starts_with("404\n"), "{text}");
+    assert_eq!(get("http://a/readyz", &admin), (true, "200\nready\n".to_owned()));
 }

@@ -277,3 +277,31 @@ fn a_header_stands_in_front_of_http_2_in_clear() {
         }
     });
 }
+
+#[test]
+fn e10_who_is_told_explanations_goes_by_a_header_only_where_all_must_send_one() {
+    let (header, other) = ("127.0.0.2", "192.0.2.0/24");
+    let both = "127.0.0.2,192.0.2.0/24";
+    // The load balancer's address is `header`'s, the one that V1 and V2 tell is in `other`.
+    for (mode, explain_to, told, plain) in [
+        ("require", other, Some(true), None),
+        ("require", header, Some(false), None),
+        ("auto", other, Some(false), Some(false)),
+        ("auto", header, Some(false), Some(true)),
+        ("auto", both, Some(true), Some(true)),
+        ("off", other, None, Some(false)),
+        ("off", header, None, Some(true)),
+    ] {
+        let pod = Pod::named("a");
+        let server = serve_with(&Manifests::everything_to(&[pod.address]), mode, &["--explain-to", explain_to]);
+        let asking = "GET / HTTP/1.1\r\nHost: a\r\nTidegate-Explain: 1\r\n\r\n";
+        for (before, expected) in [(V1, told), (V2, told), (b"", plain)] {
+            let Some(expected) = expected else { continue };
+            let mut client = Client::connect_from(BALANCER, server.http);
+            client.send(before);
+            let answer = client.ask(asking);
+            let is_told = answer.field("tidegate-explanation").is_some();
+            assert_eq!((answer.status(), is_told), (200, expected), "{mode} {explain_to} {before:?}");
+        }
+    }
+}

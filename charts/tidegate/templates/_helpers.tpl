@@ -268,9 +268,12 @@ subjects:
     namespace: {{ .root.Release.Namespace }}
 {{- end }}
 
-{{/* Whether `helm test` has something to do: its Ingress must be watched and allowed, and lead to a Service. */}}
+{{/* Whether `helm test` has something to do: its Ingress must be watched and allowed, and it asks through a Service. */}}
 {{- define "tidegate.tests" -}}
 {{- $watched := or (not .Values.watch.namespaces) (has .Release.Namespace .Values.watch.namespaces) }}
 {{- $allowed := not (and .Values.admissionPolicy.enabled .Values.admissionPolicy.hosts) }}
-{{- if and .Values.tests.enabled .Values.metrics.service.enabled (or .Values.tests.url (and $watched $allowed .Values.service.enabled)) }}true{{ end }}
+{{- $require := eq (include "tidegate.proxyProtocol" .) "require" }}
+{{- $own := ternary .Values.metrics.service.enabled (and $watched $allowed .Values.service.enabled) $require }}
+{{- $given := and .Values.tests.url (or .Values.service.enabled .Values.tests.address) }}
+{{- if and .Values.tests.enabled (ternary $given $own (ne .Values.tests.url "")) }}true{{ end }}
 {{- end }}

@@ -132,11 +132,11 @@ fn the_text_says_what_was_counted() {
     let none = r#"namespace="_none",ingress="_none",service="_none""#;
     let upstream = r#"namespace="shop",service="cart",port="http""#;
     for (series, value) in [
-        (format!(r#"tidegate_requests_total{{{route},code="2xx"}}"#), 1.0),
-        (format!(r#"tidegate_requests_total{{{route},code="1xx"}}"#), 1.0),
+        (format!(r#"tidegate_requests_total{{{route},code="200"}}"#), 1.0),
+        (format!(r#"tidegate_requests_total{{{route},code="101"}}"#), 1.0),
         (format!(r#"tidegate_requests_total{{{route},code="none"}}"#), 1.0),
-        (format!(r#"tidegate_requests_total{{{route},code="5xx"}}"#), 0.0),
-        (format!(r#"tidegate_requests_total{{{none},code="4xx"}}"#), 1.0),
+        (format!(r#"tidegate_requests_total{{{route},code="503"}}"#), 0.0),
+        (format!(r#"tidegate_requests_total{{{none},code="404"}}"#), 1.0),
         (format!(r#"tidegate_request_duration_seconds_bucket{{{route},le="0.005"}}"#), 2.0),
         (format!(r#"tidegate_request_duration_seconds_count{{{route}}}"#), 3.0),
         (format!(r#"tidegate_request_duration_seconds_sum{{{route}}}"#), 100.006),

@@ -15,6 +15,7 @@ fn peer(address: &str) -> Peer {
     let ip: IpAddr = address.parse().unwrap();
     Peer {
         address: SocketAddr::new(ip, 40_000),
+        sender: ip,
         address_text: address.to_owned(),
         scheme: Scheme::Https,
         port: 443,
