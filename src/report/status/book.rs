@@ -136,10 +136,14 @@ impl Book {
         entry.writes = entry.writes.saturating_add(1);
         match (done, work) {
             (Done::Bad, _) => {}
-            (Done::Good, Work::Write(_, addresses)) => {
-                entry.known = Arc::clone(addresses);
-                entry.is_signed = true;
-            }
+            // News that came meanwhile knows better: it may be of an Ingress that was made anew under the same name.
+            (Done::Good, Work::Write(written, addresses)) => match &entry.side {
+                Side::Ours(ingress) if Arc::ptr_eq(ingress, written) => {
+                    entry.known = Arc::clone(addresses);
+                    entry.is_signed = true;
+                }
+                Side::Ours(_) | Side::Leaving(_) => {}
+            },
             (Done::Good, Work::Clear(_)) => entry.is_signed = false,
         }
         if matches!(entry.side, Side::Leaving(_)) && !entry.is_signed {

@@ -82,6 +82,25 @@ async fn rule_64_our_own_write_leads_to_no_other() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn rule_63_an_ingress_that_was_made_anew_while_its_status_was_written_gets_one_too() {
+    let now = Instant::now();
+    let mut book = book(&["192.0.2.1"], now);
+    book.note(name("a"), Standing::Ours(ingress("a", &[])), now);
+    let (of_a, work) = book.next(now).unwrap();
+    book.note(of_a.clone(), Standing::Gone, now);
+    book.note(of_a.clone(), Standing::Ours(ingress("a", &[])), now);
+    book.done(&of_a, &work, Done::Good, now);
+    let due = book.next_due().expect("the new one is to be written");
+    assert!(is_write(&book.next(due).unwrap().1, &["192.0.2.1"]));
+    // So does one that changed its class for another of ours meanwhile, for which the write was left.
+    book.note(name("b"), Standing::Ours(ingress("b", &[])), now);
+    let (b, work) = book.next(now).unwrap();
+    book.note(b.clone(), Standing::Ours(Arc::new(Ingress { class: Some("other".into()), ..a("b", &[]) })), now);
+    book.done(&b, &work, Done::Good, now);
+    assert!(book.next_due().is_some());
+}
+
+#[tokio::test(start_paused = true)]
 async fn rule_49_an_ingress_that_leaves_is_cleared_once_and_only_if_we_wrote_its_status() {
     let now = Instant::now();
     let mut book = book(&["192.0.2.1"], now);
