@@ -4,6 +4,7 @@
 mod admission;
 mod render;
 mod rights;
+mod values;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
