@@ -78,6 +78,13 @@ annotations:
 {{- default (ternary "Local" "Cluster" (eq (include "tidegate.profile" .) "local")) .Values.service.externalTrafficPolicy }}
 {{- end }}
 
+{{/* The ports of the Service, as JSON. That for health checks is for load balancers that ask nodes; a provider would publish it. */}}
+{{- define "tidegate.servicePorts" -}}
+{{- $health := .Values.service.health.enabled }}
+{{- if kindIs "invalid" $health }}{{ $health = eq .Values.service.type "NodePort" }}{{ end }}
+{{- concat (list "http" "https") (ternary (list "health") list $health) | toJson }}
+{{- end }}
+
 {{- define "tidegate.proxyProtocol" -}}
 {{- default (ternary "auto" "off" (eq (include "tidegate.profile" .) "proxy")) .Values.proxyProtocol }}
 {{- end }}
@@ -179,6 +186,9 @@ rollingUpdate:
 {{- end }}
 {{- if and (ne (include "tidegate.proxyProtocol" .) "off") (not .Values.trustedProxies) }}
 {{- fail "the PROXY protocol (proxyProtocol, or loadBalancer.profile: proxy) needs trustedProxies: the ranges of the addresses that pods see as the load balancer's, see docs/aws-nlb.md" }}
+{{- end }}
+{{- if and .Values.service.enabled (eq .Values.service.type "NodePort") (eq (include "tidegate.profile" .) "local") (not (has "health" (include "tidegate.servicePorts" . | fromJsonArray))) }}
+{{- fail "loadBalancer.profile: local needs service.health.enabled: the load balancer asks that port which nodes have a ready pod" }}
 {{- end }}
 {{- if and .Values.watch.namespaces .Values.defaultBackend }}
 {{- $namespace := first (splitList "/" .Values.defaultBackend) }}

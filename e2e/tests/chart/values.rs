@@ -54,3 +54,23 @@ fn the_program_takes_the_options_of_every_value_set_and_those_of_a_user_after_th
         output(tidegate.args(&given).arg("--help"), "").unwrap_or_else(|said| panic!("{file}: {given:?}: {said}"));
     }
 }
+
+#[test]
+fn only_a_service_of_node_ports_has_a_port_for_health_checks_unless_asked_to() {
+    let ports = |values: &[&str]| -> Vec<String> {
+        let service = object(&objects(values, &[]), "Service", "tidegate");
+        let ports = service["spec"]["ports"].as_array().expect("ports").iter();
+        ports.map(|port| port["name"].as_str().expect("a name").to_owned()).collect()
+    };
+    for (values, has_health) in [
+        (&[][..], true),
+        (&["loadBalancer.profile=local"], true),
+        (&["service.health.enabled=false"], false),
+        (&["service.type=LoadBalancer"], false),
+        (&["service.type=ClusterIP"], false),
+        (&["service.type=LoadBalancer", "service.health.enabled=true"], true),
+    ] {
+        let expected: &[&str] = if has_health { &["http", "https", "health"] } else { &["http", "https"] };
+        assert_eq!(ports(values), expected, "{values:?}");
+    }
+}
