@@ -1,11 +1,12 @@
 //! Releases that Helm makes in an API server: what it tells, what outlives them, and what comes back.
 
+use std::path::PathBuf;
 use std::process::Command;
 
 use serde_json::json;
-use tidegate_e2e::Kubernetes;
+use tidegate_e2e::{Kubernetes, Tidegate, eventually};
 
-use crate::{api, chart, output};
+use crate::{api, chart, kubectl, output};
 
 /// Runs `helm` in a namespace; what it printed, or why it failed.
 fn helm(namespace: &str, arguments: &[&str], values: &[&str]) -> Result<String, String> {
@@ -31,4 +32,28 @@ fn the_notes_tell_how_long_addresses_can_be_forged() {
     let required = notes(&["proxyProtocol=require"]);
     assert!(!required.contains("auto"), "{required}");
     helm("notes", &["uninstall", "notes"], &[]).expect("it is there");
+}
+
+#[test]
+fn a_lease_that_was_deleted_comes_back_with_the_rights_of_the_chart() {
+    const NAME: &str = "lease-tidegate";
+    install("lease", "lease", &["ingressClass.name=lease"]);
+    let account: PathBuf = api().service_account_kubeconfig("lease", NAME);
+    let lease = format!("lease/{NAME}");
+    let tidegate = Tidegate::follow(&account, &["--ingress-class", "lease", "--lease", &lease]);
+    let leads = || (tidegate.metric("tidegate_leader", "") > 0.0).then_some(());
+    eventually("it leads", leads);
+    let object = || api().get("coordination.k8s.io/v1", "Lease", "lease", NAME);
+    let former = object().expect("the chart makes it")["metadata"]["uid"].clone();
+    kubectl(&["delete", "--namespace", "lease", "lease", NAME], "").expect("it is there");
+    eventually("another one is held", || {
+        object().filter(|lease| lease["metadata"]["uid"] != former && lease["spec"]["holderIdentity"].is_string())
+    });
+    eventually("it leads again", leads);
+    // Helm takes it for the one that it made.
+    install("lease", "lease", &["ingressClass.name=lease"]);
+    tidegate.terminate();
+    assert!(tidegate.join());
+    helm("lease", &["uninstall", "lease"], &[]).expect("it is there");
+    assert!(object().is_none(), "it goes with the release");
 }
