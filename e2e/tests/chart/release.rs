@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::Command;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use tidegate_e2e::{Kubernetes, Tidegate, eventually};
 
 use crate::{api, chart, kubectl, output};
@@ -20,6 +20,10 @@ fn install(namespace: &str, release: &str, values: &[&str]) -> String {
     api().apply(&json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}).to_string());
     let chart = chart().display().to_string();
     helm(namespace, &["upgrade", "--install", release, &chart], values).expect("it is installed")
+}
+
+fn class(name: &str) -> Option<Value> {
+    api().get("networking.k8s.io/v1", "IngressClass", "", name)
 }
 
 #[test]
@@ -56,4 +60,28 @@ fn a_lease_that_was_deleted_comes_back_with_the_rights_of_the_chart() {
     assert!(tidegate.join());
     helm("lease", &["uninstall", "lease"], &[]).expect("it is there");
     assert!(object().is_none(), "it goes with the release");
+}
+
+#[test]
+fn an_ingress_class_outlives_its_release_only_where_it_is_to_be_kept() {
+    let values = ["ingressClass.name=kept", "status.report=false"];
+    let keep = [&values[..], &["ingressClass.annotations.helm\\.sh/resource-policy=keep"]].concat();
+    install("kept", "kept", &values);
+    helm("kept", &["uninstall", "kept"], &[]).expect("it is there");
+    assert!(class("kept").is_none());
+
+    install("kept", "kept", &values);
+    install("kept", "kept", &keep);
+    helm("kept", &["uninstall", "kept"], &[]).expect("it is there");
+    assert!(class("kept").is_some(), "docs/install.md: the class stays");
+    install("kept", "kept", &keep);
+    install("kept", "kept", &[&keep[..], &["ingressClass.create=false"]].concat());
+    assert!(class("kept").is_some(), "docs/install.md: ingressClass.create=false leaves it");
+    helm("kept", &["uninstall", "kept"], &[]).expect("it is there");
+    kubectl(&["delete", "ingressclass", "kept"], "").expect("nobody else did");
+
+    install("kept", "kept", &values);
+    install("kept", "kept", &[&values[..], &["ingressClass.create=false"]].concat());
+    assert!(class("kept").is_none(), "docs/install.md: it goes with the upgrade");
+    helm("kept", &["uninstall", "kept"], &[]).expect("it is there");
 }
