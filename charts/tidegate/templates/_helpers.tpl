@@ -137,6 +137,29 @@ annotations:
 {{- end }}
 {{- end }}
 
+{{/* How long a load balancer leaves connections of a target that it turned away from: longer than the pods take to end. */}}
+{{- define "tidegate.deregistrationDelay" -}}
+{{- add (include "tidegate.gracePeriod" .) 20 | min 3600 }}
+{{- end }}
+
+{{/* Fewest pods of the Deployment. */}}
+{{- define "tidegate.fewestPods" -}}
+{{- ternary .Values.autoscaling.minReplicas .Values.replicaCount .Values.autoscaling.enabled | int }}
+{{- end }}
+
+{{/* Whether the budget would never let a pod of the Deployment be evicted. kubectl drain passes over those of a DaemonSet. */}}
+{{- define "tidegate.forbidsEviction" -}}
+{{- $budget := .Values.podDisruptionBudget }}
+{{- $pods := include "tidegate.fewestPods" . | int }}
+{{- $required := $budget.minAvailable }}
+{{- $percent := kindIs "string" $required | ternary (trimSuffix "%" (toString $required)) "0" | int }}
+{{- if and $budget.enabled (eq .Values.kind "Deployment") }}
+{{- if kindIs "invalid" $required }}
+{{- if has (toString $budget.maxUnavailable) (list "0" "0%") }}true{{ end }}
+{{- else if ge (ternary (div (add (mul $percent $pods) 99) 100) (int64 $required) (kindIs "string" $required)) (int64 $pods) }}true{{ end }}
+{{- end }}
+{{- end }}
+
 {{/* An address to listen on: dict "root" $, "port" number. */}}
 {{- define "tidegate.listen" -}}
 {{- $address := .root.Values.bindAddress }}
@@ -213,6 +236,9 @@ rollingUpdate:
 {{- end }}
 {{- if and .Values.autoscaling.enabled (not (or .Values.autoscaling.targetCPUUtilizationPercentage .Values.autoscaling.targetMemoryUtilizationPercentage .Values.autoscaling.metrics)) }}
 {{- fail "autoscaling needs a target" }}
+{{- end }}
+{{- if include "tidegate.forbidsEviction" . }}
+{{- fail (printf "podDisruptionBudget lets none of %s pods be evicted, so no node that has one can be drained" (include "tidegate.fewestPods" .)) }}
 {{- end }}
 {{- if and .Values.hostPort.enabled .Values.hostNetwork }}
 {{- fail "hostPort and hostNetwork exclude each other" }}

@@ -27,7 +27,7 @@ fn class(name: &str) -> Option<Value> {
 }
 
 #[test]
-fn the_notes_tell_how_long_addresses_can_be_forged() {
+fn the_notes_tell_how_long_addresses_can_be_forged_and_what_delays_to_set() {
     const WARNING: &str = "WARNING: proxyProtocol is auto";
     let proxy = ["loadBalancer.profile=proxy", "trustedProxies={10.0.0.0/16}", "ingressClass.name=notes"];
     let notes = |more: &[&str]| install("notes", "notes", &[&proxy, more].concat());
@@ -35,6 +35,11 @@ fn the_notes_tell_how_long_addresses_can_be_forged() {
     assert!(auto.contains(WARNING) && auto.contains("then proxyProtocol: require"), "{auto}");
     let required = notes(&["proxyProtocol=require"]);
     assert!(!required.contains("auto"), "{required}");
+    for said in [auto, required] {
+        assert!(said.contains("deregistration_delay.timeout_seconds=180"), "{said}");
+    }
+    let longer = notes(&["drain.timeout=10m"]);
+    assert!(longer.contains("deregistration_delay.timeout_seconds=660"), "{longer}");
     helm("notes", &["uninstall", "notes"], &[]).expect("it is there");
 }
 
@@ -84,4 +89,19 @@ fn an_ingress_class_outlives_its_release_only_where_it_is_to_be_kept() {
     install("kept", "kept", &[&values[..], &["ingressClass.create=false"]].concat());
     assert!(class("kept").is_none(), "docs/install.md: it goes with the upgrade");
     helm("kept", &["uninstall", "kept"], &[]).expect("it is there");
+}
+
+#[test]
+fn an_autoscaler_takes_over_the_number_of_pods_that_there_is() {
+    let deployment = || api().get("apps/v1", "Deployment", "scaled", "scaled-tidegate").expect("it is installed");
+    install("scaled", "scaled", &["ingressClass.name=scaled", "replicaCount=5"]);
+    let autoscaled = ["ingressClass.name=scaled", "autoscaling.enabled=true"];
+    install("scaled", "scaled", &autoscaled);
+    assert_eq!(deployment()["spec"]["replicas"], 5, "and not 1, which is what the API takes for none");
+    // What the autoscaler does.
+    kubectl(&["scale", "--namespace", "scaled", "deployment/scaled-tidegate", "--replicas=7"], "")
+        .expect("it is there");
+    install("scaled", "scaled", &autoscaled);
+    assert_eq!(deployment()["spec"]["replicas"], 7);
+    helm("scaled", &["uninstall", "scaled"], &[]).expect("it is there");
 }

@@ -74,3 +74,15 @@ fn only_a_service_of_node_ports_has_a_port_for_health_checks_unless_asked_to() {
         assert_eq!(ports(values), expected, "{values:?}");
     }
 }
+
+#[test]
+fn names_that_yaml_takes_for_something_else_stay_names() {
+    for name in ["on", "123", "1e3", "null"] {
+        let class = format!("ingressClass.name={name}");
+        let account = format!("serviceAccount.name={name}");
+        let objects = objects(&[], &["--set-string", &class, "--set-string", &account]);
+        assert_eq!(object(&objects, "IngressClass", name)["metadata"]["name"], name);
+        assert_eq!(object(&objects, "ServiceAccount", name)["metadata"]["name"], name);
+        assert!(options(&objects).contains(&format!("--ingress-class={name}")));
+    }
+}
