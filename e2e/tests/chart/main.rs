@@ -2,6 +2,7 @@
 //! roles grant what docs/rbac.md says.
 
 mod admission;
+mod alerts;
 mod release;
 mod render;
 mod rights;
