@@ -35,6 +35,10 @@ fn the_notes_tell_how_long_addresses_can_be_forged_and_what_delays_to_set() {
     assert!(auto.contains(WARNING) && auto.contains("then proxyProtocol: require"), "{auto}");
     let required = notes(&["proxyProtocol=require"]);
     assert!(!required.contains("auto"), "{required}");
+    // Without the profile it is the same matter.
+    let alone =
+        install("notes", "notes", &["proxyProtocol=auto", "trustedProxies={10.0.0.0/16}", "ingressClass.name=notes"]);
+    assert!(alone.contains(WARNING) && alone.contains("proxy_protocol_v2.enabled=true"), "{alone}");
     for said in [auto, required] {
         assert!(said.contains("deregistration_delay.timeout_seconds=180"), "{said}");
     }
