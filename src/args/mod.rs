@@ -33,6 +33,8 @@ pub use units::{Auto, Bytes, ServiceRef};
 /// traffic flows.
 #[derive(Debug, Parser)]
 #[command(name = "tidegate", version, propagate_version = true, subcommand_required = true, max_term_width = 110)]
+// Who adds to the options that a chart sets, overrides them.
+#[command(args_override_self = true)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -43,7 +45,8 @@ struct Cli {
 pub enum Command {
     /// Serve traffic.
     ///
-    /// Every option can also be given in the environment, as shown beside it; the command line wins. Durations are
+    /// Every option can also be given in the environment, as shown beside it; the command line wins. Of an option given
+    /// more than once the last value counts; those that take several, with commas between, take all of them. Durations are
     /// whole numbers with a unit (500ms, 10s, 5m, 1h), sizes are bytes or have a unit (8192, 32KiB, 1MiB).
     /// SIGTERM or SIGINT drains and exits with 0, a second one exits at once; bad options exit with 2.
     Serve(Box<ServeArgs>),

@@ -80,6 +80,59 @@ fn values_arrive_where_they_belong() {
 }
 
 #[test]
+fn of_an_option_given_twice_the_last_value_counts_and_lists_are_joined() {
+    let args = serve(&[
+        "--log-level=info",
+        "--http=[::]:8080",
+        "--ssl-redirect=true",
+        "--drain-delay=25s",
+        "--watch-ingress-without-class",
+        "--trusted-proxies=10.0.0.0/8,192.0.2.1",
+        // What a chart gives comes first, what its user adds comes after it.
+        "--log-level",
+        "debug",
+        "--http",
+        "127.0.0.1:80",
+        "--ssl-redirect=false",
+        "--drain-delay=1s",
+        "--watch-ingress-without-class",
+        "--trusted-proxies=198.51.100.0/24",
+    ]);
+    assert_eq!(args.observe.log_level, LogLevel::Debug);
+    assert_eq!(args.listen.http, "127.0.0.1:80".parse().unwrap());
+    assert!(!args.routing.ssl_redirect);
+    assert_eq!(args.lifecycle.drain_delay, Duration::from_secs(1));
+    assert!(args.routing.watch_ingress_without_class);
+    assert_eq!(args.listen.trusted_proxies.len(), 3);
+}
+
+#[test]
+fn every_option_of_serve_may_be_given_again() {
+    // One value that each kind of option takes; flags have none.
+    let values =
+        ["1", "1s", "8KiB", "1MiB", "[::1]:1", "true", "a", "a/b", "a/b:1", "10.0.0.0/8", "src", "off", "auto"];
+    let mut root = Cli::command();
+    root.build();
+    let serve = root.find_subcommand("serve").expect("a command");
+    for option in serve.get_arguments().filter(|option| !matches!(option.get_id().as_str(), "help" | "version")) {
+        let long = option.get_long().unwrap();
+        let mut possible: Vec<_> =
+            option.get_possible_values().iter().map(|value| value.get_name().to_owned()).collect();
+        possible.extend(values.map(str::to_owned));
+        let given = |value: &str| format!("--{long}={value}");
+        let mut given: Vec<_> = possible.iter().map(|value| given(value)).collect();
+        given.push(format!("--{long}"));
+        let twice = |option: &String| {
+            let line = ["tidegate", "serve", "--trusted-proxies=::1"].map(str::to_owned);
+            let line = |more: &[&String]| line.iter().chain(more.iter().copied()).cloned().collect::<Vec<_>>();
+            let is_taken = |more: &[&String]| Cli::try_parse_from(line(more)).is_ok();
+            is_taken(&[option]).then(|| is_taken(&[option, option]))
+        };
+        assert_eq!(given.iter().find_map(twice), Some(true), "--{long}");
+    }
+}
+
+#[test]
 fn wrong_options_are_told_in_one_line() {
     let wrong: &[(&[&str], &str)] = &[
         (&[], "a command is needed"),
@@ -93,6 +146,7 @@ fn wrong_options_are_told_in_one_line() {
         (&["serve", "--manifests", "no/such/place"], "there is no such directory or file"),
         (&["serve", "--manifests", "src", "--htpp", "x"], "unexpected argument '--htpp'"),
         (&["serve", "--manifests", "src", "extra"], "unexpected argument 'extra'"),
+        (&["explain", "a.example", "b.example"], "unexpected argument 'b.example'"),
         (&["serve", "--manifests", "src", "--http", "8080"], "invalid value '8080' for '--http <ADDR>'"),
         (&["serve", "--manifests", "src", "--head-timeout", "0s"], "longer than zero"),
         (&["serve", "--manifests", "src", "--head-timeout", "10"], "with a unit"),

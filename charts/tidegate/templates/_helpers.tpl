@@ -78,6 +78,13 @@ annotations:
 {{- default (ternary "Local" "Cluster" (eq (include "tidegate.profile" .) "local")) .Values.service.externalTrafficPolicy }}
 {{- end }}
 
+{{/* The ports of the Service, as JSON. That for health checks is for load balancers that ask nodes; a provider would publish it. */}}
+{{- define "tidegate.servicePorts" -}}
+{{- $health := .Values.service.health.enabled }}
+{{- if kindIs "invalid" $health }}{{ $health = eq .Values.service.type "NodePort" }}{{ end }}
+{{- concat (list "http" "https") (ternary (list "health") list $health) | toJson }}
+{{- end }}
+
 {{- define "tidegate.proxyProtocol" -}}
 {{- default (ternary "auto" "off" (eq (include "tidegate.profile" .) "proxy")) .Values.proxyProtocol }}
 {{- end }}
@@ -127,6 +134,29 @@ annotations:
 {{- .Values.terminationGracePeriodSeconds | int64 }}
 {{- else }}
 {{- add (include "tidegate.seconds" .Values.drain.delay) (include "tidegate.seconds" .Values.drain.timeout) 15 }}
+{{- end }}
+{{- end }}
+
+{{/* How long a load balancer leaves connections of a target that it turned away from: longer than the pods take to end. */}}
+{{- define "tidegate.deregistrationDelay" -}}
+{{- add (include "tidegate.gracePeriod" .) 20 | min 3600 }}
+{{- end }}
+
+{{/* Fewest pods of the Deployment. */}}
+{{- define "tidegate.fewestPods" -}}
+{{- ternary .Values.autoscaling.minReplicas .Values.replicaCount .Values.autoscaling.enabled | int }}
+{{- end }}
+
+{{/* Whether the budget would never let a pod of the Deployment be evicted. kubectl drain passes over those of a DaemonSet. */}}
+{{- define "tidegate.forbidsEviction" -}}
+{{- $budget := .Values.podDisruptionBudget }}
+{{- $pods := include "tidegate.fewestPods" . | int }}
+{{- $required := $budget.minAvailable }}
+{{- $percent := kindIs "string" $required | ternary (trimSuffix "%" (toString $required)) "0" | int }}
+{{- if and $budget.enabled (eq .Values.kind "Deployment") }}
+{{- if kindIs "invalid" $required }}
+{{- if has (toString $budget.maxUnavailable) (list "0" "0%") }}true{{ end }}
+{{- else if ge (ternary (div (add (mul $percent $pods) 99) 100) (int64 $required) (kindIs "string" $required)) (int64 $pods) }}true{{ end }}
 {{- end }}
 {{- end }}
 
@@ -180,6 +210,9 @@ rollingUpdate:
 {{- if and (ne (include "tidegate.proxyProtocol" .) "off") (not .Values.trustedProxies) }}
 {{- fail "the PROXY protocol (proxyProtocol, or loadBalancer.profile: proxy) needs trustedProxies: the ranges of the addresses that pods see as the load balancer's, see docs/aws-nlb.md" }}
 {{- end }}
+{{- if and .Values.service.enabled (eq .Values.service.type "NodePort") (eq (include "tidegate.profile" .) "local") (not (has "health" (include "tidegate.servicePorts" . | fromJsonArray))) }}
+{{- fail "loadBalancer.profile: local needs service.health.enabled: the load balancer asks that port which nodes have a ready pod" }}
+{{- end }}
 {{- if and .Values.watch.namespaces .Values.defaultBackend }}
 {{- $namespace := first (splitList "/" .Values.defaultBackend) }}
 {{- if not (has $namespace .Values.watch.namespaces) }}
@@ -203,6 +236,9 @@ rollingUpdate:
 {{- end }}
 {{- if and .Values.autoscaling.enabled (not (or .Values.autoscaling.targetCPUUtilizationPercentage .Values.autoscaling.targetMemoryUtilizationPercentage .Values.autoscaling.metrics)) }}
 {{- fail "autoscaling needs a target" }}
+{{- end }}
+{{- if include "tidegate.forbidsEviction" . }}
+{{- fail (printf "podDisruptionBudget lets none of %s pods be evicted, so no node that has one can be drained" (include "tidegate.fewestPods" .)) }}
 {{- end }}
 {{- if and .Values.hostPort.enabled .Values.hostNetwork }}
 {{- fail "hostPort and hostNetwork exclude each other" }}

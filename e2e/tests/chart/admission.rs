@@ -101,3 +101,80 @@ fn the_admission_policy_refuses_what_would_be_ignored_or_is_not_allowed_and_noth
     }
     kubectl(&["delete", "-f", "-"], &policy).expect("it is there");
 }
+
+/// An Ingress with this field or annotation for its class, if any, and a rule for this host.
+fn asking(namespace: &str, field: Option<&str>, annotation: Option<&str>, host: &str) -> Value {
+    let annotations = annotation.map(|name| json!({"kubernetes.io/ingress.class": name}));
+    let mut spec = json!({"rules": [rule(host)]});
+    if let Some(name) = field {
+        spec["ingressClassName"] = name.into();
+    }
+    let metadata = json!({"name": "web", "namespace": namespace, "annotations": annotations});
+    json!({"apiVersion": "networking.k8s.io/v1", "kind": "Ingress", "metadata": metadata, "spec": spec})
+}
+
+#[test]
+fn rule_47_the_admission_policy_looks_at_every_ingress_that_would_be_served_however_and_whenever_it_asks_for_its_class()
+{
+    const NAMESPACE: &str = "cel-late";
+    const FORBIDDEN: &str = "victim.example.org";
+    api().apply(&format!("{{apiVersion: v1, kind: Namespace, metadata: {{name: {NAMESPACE}}}}}"));
+    let policy = |name: &str, more: &[&str]| {
+        let class = format!("ingressClass.name={name}");
+        let hosts = format!("admissionPolicy.hosts.{NAMESPACE}={{own.example.org}}");
+        let values = [&["admissionPolicy.enabled=true", &class, &hosts], more].concat();
+        let set: Vec<_> = values.iter().flat_map(|value| ["--set", value]).collect();
+        let only = ["--show-only", "templates/admissionpolicy.yaml"];
+        let yaml = template(name, "cel-system", &[&set[..], &only[..]].concat());
+        kubectl(&["apply", "-f", "-"], &yaml).expect("the policy is valid");
+        yaml
+    };
+    let refused = |object: &Value| {
+        let said = api().try_apply(&object.to_string()).err()?;
+        let said = format!("{said:#}");
+        assert!(said.contains("hosts of these rules"), "{said}");
+        Some(())
+    };
+    let named = policy("late", &["admissionPolicy.classNames={late-internal}"]);
+    let forbidden = |field, annotation| asking(NAMESPACE, field, annotation, FORBIDDEN);
+    eventually("the policy is in force", || refused(&forbidden(Some("late"), None)));
+    let ours = [
+        (Some("late"), None),
+        (Some("late-internal"), None),
+        (None, Some("late")),
+        // The annotation can be added to a field, though not made with it.
+        (Some("nobody"), Some("late")),
+        (Some("late"), Some("nobody")),
+    ];
+    let strangers = [(Some("nobody"), None), (None, Some("nobody")), (None, None)];
+    for (field, annotation) in ours {
+        for (before, mark) in strangers {
+            let text = forbidden(before, mark).to_string();
+            api().apply(&text);
+            let changed = forbidden(field, annotation).to_string();
+            let replaced = kubectl(&["replace", "-f", "-"], &changed).expect_err(&changed);
+            assert!(replaced.contains("hosts of these rules"), "{changed}: {replaced}");
+            api().delete(&text);
+        }
+        let own = asking(NAMESPACE, field, None, "own.example.org").to_string();
+        api().apply(&own);
+        api().delete(&own);
+        if field.is_none() || annotation.is_none() {
+            assert!(refused(&forbidden(field, annotation)).is_some(), "{field:?} {annotation:?}");
+        }
+    }
+    kubectl(&["delete", "-f", "-"], &named).expect("it is there");
+
+    let classless = policy("any", &["watch.ingressWithoutClass=true"]);
+    eventually("the policy is in force", || refused(&forbidden(None, None)));
+    assert!(refused(&forbidden(Some("any"), None)).is_some());
+    for (field, annotation) in [(Some("nobody"), None), (None, Some("nobody"))] {
+        let text = forbidden(field, annotation).to_string();
+        api().apply(&text);
+        let changed = forbidden(None, None).to_string();
+        let replaced = kubectl(&["replace", "-f", "-"], &changed).expect_err(&changed);
+        assert!(replaced.contains("hosts of these rules"), "{changed}: {replaced}");
+        api().delete(&text);
+    }
+    kubectl(&["delete", "-f", "-"], &classless).expect("it is there");
+}

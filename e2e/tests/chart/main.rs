@@ -2,8 +2,11 @@
 //! roles grant what docs/rbac.md says.
 
 mod admission;
+mod alerts;
+mod release;
 mod render;
 mod rights;
+mod values;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};

@@ -86,6 +86,7 @@ fn the_service_account_may_do_in_each_mode_what_is_documented_and_nothing_else()
         let yaml = template("tidegate", "rights", &[&values[..], &only[..]].concat());
         kubectl(&["apply", "-f", "-"], &yaml).expect("roles are valid");
         let mut own = mode.own;
+        own.push("leases.coordination.k8s.io [] [create]");
         own.push("leases.coordination.k8s.io [tidegate] [get update]");
         for (namespace, expected) in [("rights", &own), ("rights-a", &mode.named), ("rights-b", &mode.other)] {
             let expected: BTreeSet<_> = expected.iter().map(ToString::to_string).collect();
