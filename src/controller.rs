@@ -26,7 +26,7 @@ use crate::routing::{RouteTable, TableCell};
 use crate::source::objects::Change;
 use crate::source::saved::{Recorder, Saved};
 use crate::source::{Connection, Event};
-use crate::translate::{self, Input, Settings, Touched, Value};
+use crate::translate::{self, Input, Settings, Touched, Value, VisibleSecrets};
 use crate::upstream::{Registry, Target};
 
 use endpoints::{Refilled, empty, refill, resolve};
@@ -116,7 +116,12 @@ impl Controller {
     /// source speaks of it, or has listed everything without it.
     pub fn restore(&mut self, saved: Saved) {
         let started = Instant::now();
-        let Saved { changes, at, left_out, bytes } = saved;
+        let Saved { mut changes, at, left_out, bytes } = saved;
+        // The list may have become shorter since.
+        changes.retain(|change| match change {
+            Change::Secret(name, _) => self.input.may_see(name),
+            Change::Ingress(..) | Change::IngressClass(..) | Change::Service(..) | Change::EndpointSlice(..) => true,
+        });
         self.metrics.configuration().snapshot_read(bytes);
         self.metrics.configuration().currency().set_snapshot(at);
         self.restored = Restored::new(&changes);
@@ -265,15 +270,18 @@ impl Controller {
     }
 
     /// Secrets that only the snapshot knows go when everything was read, and not if they cannot be read: no permission, as
-    /// for a moment at the start of an API server, takes nobody's certificate away.
+    /// for a moment at the start of an API server, takes nobody's certificate away. Those that are followed by name stand for
+    /// themselves: the source tells of each that it has gone, so that one that may not be read keeps no other in force.
     fn forget_secrets(&mut self) -> Touched {
-        match self.secrets {
-            Connection::Up if self.has_listed => {
-                let gone = self.restored.all();
-                self.remove(gone)
-            }
-            Connection::Up | Connection::Down(_) => Touched::default(),
+        if !self.has_listed {
+            return Touched::default();
         }
+        let gone = match (&self.input.settings().secrets, self.secrets) {
+            (VisibleSecrets::Listed(_), _) => self.restored.unfollowed(|name| self.input.wants(name)),
+            (VisibleSecrets::All | VisibleSecrets::Allowed, Connection::Up) => self.restored.all(),
+            (VisibleSecrets::All | VisibleSecrets::Allowed, Connection::Down(_)) => Vec::new(),
+        };
+        self.remove(gone)
     }
 
     /// Objects of the snapshot that are no more.

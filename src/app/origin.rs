@@ -39,7 +39,7 @@ impl Origin {
             Some(path) => Ok(Self::Manifests(path.clone())),
             None => {
                 api::Access::check(kubeconfig.as_ref())?;
-                Ok(Self::Api(settings::api(&args.source), kubeconfig.clone()))
+                Ok(Self::Api(settings::api(&args.source, &args.tls), kubeconfig.clone()))
             }
         }
     }
@@ -104,7 +104,7 @@ fn log(settings: &api::Settings, server: &str) {
     let secrets = match secrets {
         api::SecretAccess::Cluster => "of all namespaces".to_owned(),
         api::SecretAccess::Namespaces(namespaces) => format!("of namespaces {}", namespaces.join(",")),
-        api::SecretAccess::Names => "by name".to_owned(),
+        api::SecretAccess::Names(listed) => format!("by name, of {} that are listed", listed.len()),
     };
     tracing::info!(server, namespaces, classes, secrets, "following a Kubernetes API");
 }

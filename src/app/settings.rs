@@ -1,5 +1,6 @@
 //! From the command line to what each part is told.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -8,14 +9,14 @@ use crate::args::{
     self, Auto, BalanceChoice, Container, DebugViewsChoice, Http2Args, LimitArgs, ListenArgs, ProxyProtocolMode,
     RoutingArgs, ServeArgs, SourceArgs, TimeoutArgs, TlsArgs, UpstreamArgs,
 };
-use crate::model::Balance;
+use crate::model::{Balance, ObjectName};
 use crate::observe::AccessLogFormat;
 use crate::observe::logging::{self, LogFormat, LoggingError};
 use crate::proxy::config::{
     Forwarding, Http2Config, Limits, Plain, ProxyConfig, ProxyProtocol, Timeouts, UpstreamConfig,
 };
 use crate::source::api::{self, ClassAccess, SecretAccess};
-use crate::translate::Settings;
+use crate::translate::{Settings, VisibleSecrets};
 
 /// Starts the process's log.
 pub fn logging(args: &ServeArgs) -> Result<(), LoggingError> {
@@ -57,7 +58,10 @@ pub(super) fn translation(args: &ServeArgs) -> Settings {
         None => Settings {
             default_class_applies: false,
             class_lookup: args.source.ingress_class_lookup,
-            secrets_may_be_hidden: true,
+            secrets: match args.source.secret_access {
+                args::SecretAccess::Cluster | args::SecretAccess::Namespaces => VisibleSecrets::Allowed,
+                args::SecretAccess::Names => VisibleSecrets::Listed(Arc::new(secret_names(&args.source, &args.tls))),
+            },
             allow_loopback: false,
             ..settings
         },
@@ -65,20 +69,25 @@ pub(super) fn translation(args: &ServeArgs) -> Settings {
 }
 
 /// What the source is told that reads a Kubernetes API.
-pub(super) fn api(args: &SourceArgs) -> api::Settings {
+pub(super) fn api(args: &SourceArgs, tls: &TlsArgs) -> api::Settings {
     api::Settings {
         signature: None,
         namespaces: args.watch_namespace.clone(),
         classes: if args.ingress_class_lookup { ClassAccess::Listed } else { ClassAccess::None },
         secrets: match args.secret_access {
             args::SecretAccess::Cluster => SecretAccess::Cluster,
-            args::SecretAccess::Names => SecretAccess::Names,
+            args::SecretAccess::Names => SecretAccess::Names(secret_names(args, tls)),
             args::SecretAccess::Namespaces if args.secret_namespaces.is_empty() => {
                 SecretAccess::Namespaces(args.watch_namespace.clone())
             }
             args::SecretAccess::Namespaces => SecretAccess::Namespaces(args.secret_namespaces.clone()),
         },
     }
+}
+
+/// The Secrets that may be read by name: that of the default certificate is one of them.
+fn secret_names(args: &SourceArgs, tls: &TlsArgs) -> BTreeSet<ObjectName> {
+    args.secret_names.iter().chain(&tls.default_certificate).cloned().collect()
 }
 
 /// What translation is told about a directory, with the default balance when no upstream options are there.
@@ -91,7 +100,7 @@ pub(super) fn translation_of(routing: &RoutingArgs, tls: &TlsArgs, upstream: Opt
         // A directory has no API server to apply the default class.
         default_class_applies: true,
         class_lookup: true,
-        secrets_may_be_hidden: false,
+        secrets: VisibleSecrets::All,
         default_certificate: tls.default_certificate.clone(),
         default_backend: routing.default_backend.clone().map(|backend| (backend.service, backend.port)),
         ssl_redirect: routing.ssl_redirect,

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use clap::{Args, ValueEnum};
 
 use super::units;
+use crate::model::ObjectName;
 
 /// Where `check` reads objects.
 #[derive(Debug, Clone, Args)]
@@ -71,6 +72,19 @@ pub struct SourceArgs {
         value_parser = units::namespace
     )]
     pub secret_namespaces: Vec<Arc<str>>,
+
+    /// Secrets of --secret-access names, with commas between: the role must allow get and watch of each.
+    ///
+    /// An Ingress that names another one gets the default certificate and a problem report, and nothing is asked of the API.
+    /// --default-certificate need not be among them. Each one in use takes a connection to the API server.
+    #[arg(
+        long,
+        value_name = "NS/NAME",
+        env = "TIDEGATE_SECRET_NAMES",
+        value_delimiter = ',',
+        value_parser = units::object_name
+    )]
+    pub secret_names: Vec<ObjectName>,
 }
 
 /// How Secrets are read.
@@ -80,7 +94,7 @@ pub enum SecretAccess {
     Cluster,
     /// All of type kubernetes.io/tls in some namespaces, with one watch for each.
     Namespaces,
-    /// Only those that our Ingresses and --default-certificate name, with one watch for each.
+    /// Those of --secret-names that our Ingresses name, and --default-certificate, with one watch for each.
     Names,
 }
 
@@ -88,6 +102,7 @@ impl SourceArgs {
     /// What no single option can tell: one line.
     pub(super) fn check(&self) -> Result<(), String> {
         let has_namespaces = !self.secret_namespaces.is_empty();
+        let has_names = !self.secret_names.is_empty();
         match self.secret_access {
             SecretAccess::Namespaces if !has_namespaces && self.watch_namespace.is_empty() => {
                 Err("--secret-access namespaces needs --secret-namespaces or --watch-namespace".into())
@@ -95,6 +110,10 @@ impl SourceArgs {
             SecretAccess::Cluster | SecretAccess::Names if has_namespaces => {
                 Err("--secret-namespaces is for --secret-access namespaces only".into())
             }
+            SecretAccess::Cluster | SecretAccess::Namespaces if has_names => {
+                Err("--secret-names is for --secret-access names only".into())
+            }
+            SecretAccess::Names if !has_names => Err("--secret-access names needs --secret-names".into()),
             SecretAccess::Cluster | SecretAccess::Namespaces | SecretAccess::Names => Ok(()),
         }
     }

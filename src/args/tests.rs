@@ -65,6 +65,9 @@ fn values_arrive_where_they_belong() {
         "--drain-delay=0s",
         "--workers=2",
         "--watch-ingress-without-class",
+        "--secret-access=names",
+        "--secret-names=shop/tls,blog/blog.tls",
+        "--secret-names=shop/more",
     ]);
     assert_eq!(args.listen.trusted_proxies.len(), 2);
     assert_eq!(args.routing.default_backend.unwrap().service, ObjectName::new("edge", "fallback"));
@@ -77,6 +80,8 @@ fn values_arrive_where_they_belong() {
     assert_eq!(args.lifecycle.drain_delay, Duration::ZERO);
     assert_eq!(args.lifecycle.workers, NonZeroUsize::new(2));
     assert!(args.routing.watch_ingress_without_class);
+    let secrets: Vec<_> = args.source.secret_names.iter().map(ToString::to_string).collect();
+    assert_eq!(secrets, ["shop/tls", "blog/blog.tls", "shop/more"]);
 }
 
 #[test]
@@ -139,6 +144,13 @@ fn wrong_options_are_told_in_one_line() {
         (&["frobnicate"], "unrecognized subcommand 'frobnicate'"),
         (&["serve", "--secret-access", "namespaces"], "--secret-access namespaces needs"),
         (&["serve", "--secret-namespaces", "a"], "--secret-namespaces is for"),
+        (&["serve", "--secret-access", "names"], "--secret-access names needs --secret-names"),
+        (&["serve", "--secret-access", "names", "--default-certificate", "a/b"], "needs --secret-names"),
+        (&["serve", "--secret-names", "a/b"], "--secret-names is for"),
+        (&["serve", "--secret-access", "namespaces", "--secret-namespaces", "a", "--secret-names", "a/b"], "is for"),
+        (&["serve", "--secret-access", "names", "--secret-names", "a/b", "--secret-namespaces", "a"], "is for"),
+        (&["serve", "--secret-access", "names", "--secret-names", "a/b,c"], "expected NAMESPACE/NAME"),
+        (&["serve", "--secret-access", "names", "--secret-names", "a/x/y"], "expected NAMESPACE/NAME"),
         (&["serve", "--secret-access", "some"], "cluster, namespaces, names"),
         (&["serve", "--watch-namespace", "a/b"], "name of a namespace"),
         (&["serve", "--kubeconfig", "no/such/file"], "there is no such directory or file"),

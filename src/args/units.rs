@@ -159,7 +159,11 @@ fn split(text: &str) -> Option<(u64, &str)> {
 
 /// The characters that names of Kubernetes objects and ports have; whether such an object exists shows later.
 fn is_name(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'.'))
+    let is_plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
+    text.len() <= 253
+        && text.bytes().all(|b| is_plain(b) || matches!(b, b'-' | b'.'))
+        && text.bytes().next().is_some_and(is_plain)
+        && text.bytes().next_back().is_some_and(is_plain)
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::model::{ObjectKind, ObjectRef};
+use crate::model::{ObjectKind, ObjectName, ObjectRef};
 use crate::source::objects::{Change, Objects};
 
 /// How long what the source tells may wait for its lists to be complete. If a kind cannot be listed for longer than this,
@@ -73,6 +73,14 @@ impl Restored {
         let (secrets, others) = std::mem::take(&mut self.objects).into_iter().partition(is_secret);
         self.objects = secrets;
         gone(others)
+    }
+
+    /// Takes out the Secrets that are not followed by name: the source will tell of each that is, be it that it has gone.
+    pub(super) fn unfollowed(&mut self, is_followed: impl Fn(&ObjectName) -> bool) -> Vec<Change> {
+        let is_left = |object: &ObjectRef| object.kind != ObjectKind::Secret || is_followed(&object.name);
+        let (left, gone_ones) = std::mem::take(&mut self.objects).into_iter().partition(is_left);
+        self.objects = left;
+        gone(gone_ones)
     }
 
     /// Takes out those that must have gone, because the source has listed everything.

@@ -5,8 +5,8 @@ use super::*;
 use crate::lifecycle::{Drain, Readiness};
 use crate::model::{HostPattern, ObjectKind, ObjectName};
 use crate::source::objects::{
-    AddressKind, Backend, EndpointSlice, Ingress, IngressClass, Objects, Path, PathKind, PortValue, Rule, Service,
-    ServiceKind, ServicePort, SliceEndpoint, SlicePort,
+    AddressKind, Backend, EndpointSlice, Ingress, IngressClass, Objects, Path, PathKind, PortValue, Rule, Secret,
+    SecretFault, Service, ServiceKind, ServicePort, SliceEndpoint, SlicePort, TlsEntry,
 };
 use crate::source::saved;
 use crate::upstream::Destination;
@@ -24,11 +24,15 @@ struct Plane {
 
 impl Plane {
     fn new() -> (Self, Controller) {
+        Self::with(Settings::default())
+    }
+
+    fn with(settings: Settings) -> (Self, Controller) {
         let (table, metrics, drain) = (Arc::<TableCell<Target>>::default(), Arc::new(Metrics::new()), Drain::new());
         let (registry, readiness) = (Arc::new(Registry::new(Arc::clone(&metrics))), Readiness::new(drain.watch()));
         let waiting = readiness.guard("the first table");
         let (cell, upstreams) = (Arc::clone(&table), Arc::clone(&registry));
-        let controller = Controller::new(Settings::default(), cell, upstreams, Arc::clone(&metrics), waiting);
+        let controller = Controller::new(settings, cell, upstreams, Arc::clone(&metrics), waiting);
         (Self { table, metrics, registry, readiness, _drain: drain }, controller)
     }
 
@@ -86,6 +90,18 @@ fn ingress_to(of: &str, path: &str, service: &str) -> Change {
         is_status_ours: false,
     };
     Change::Ingress(name(of), Some(Arc::new(ingress)))
+}
+
+fn with_tls(of: &str, secrets: &[&str]) -> Change {
+    let Change::Ingress(name, Some(ingress)) = ingress(of, "/") else { unreachable!("it is one") };
+    let entry = |secret: &&str| TlsEntry { hosts: Box::default(), secret: Some((*secret).into()) };
+    let ingress = Ingress { tls: secrets.iter().map(entry).collect(), ..Ingress::clone(&ingress) };
+    Change::Ingress(name, Some(Arc::new(ingress)))
+}
+
+fn secret(of: &str) -> Change {
+    let secret = Secret { name: name(of), certificate: Err(SecretFault::Missing("tls.crt")), last_good: None };
+    Change::Secret(name(of), Some(Arc::new(secret)))
 }
 
 fn service(of: &str) -> Change {
@@ -183,12 +199,7 @@ async fn f03_a_kind_that_cannot_be_listed_holds_up_the_others_for_ten_seconds_at
 async fn f03_secrets_of_the_snapshot_stay_when_they_cannot_be_read() {
     let (_, mut controller) = Plane::new();
     let mut saved = snapshot_of(&["a"]);
-    let faulty = || crate::source::objects::Secret {
-        name: name("cert"),
-        certificate: Err(crate::source::objects::SecretFault::Missing("tls.crt")),
-        last_good: None,
-    };
-    saved.changes.push(Change::Secret(name("cert"), Some(Arc::new(faulty()))));
+    saved.changes.push(secret("cert"));
     controller.restore(saved);
     // Nothing is said of Secrets: they are forbidden.
     controller.take([Event::Listed, Event::Synced]);
@@ -196,6 +207,33 @@ async fn f03_secrets_of_the_snapshot_stay_when_they_cannot_be_read() {
     // They were listed, and this one was not there.
     controller.take([Event::Connected(ObjectKind::Secret, Connection::Up)]);
     assert!(controller.input.objects().secret(&name("cert")).is_none());
+}
+
+#[tokio::test]
+async fn f03_by_name_a_secret_that_may_not_be_read_keeps_itself_in_force_and_no_other() {
+    let listed = ["refused", "gone", "unwanted"].map(name);
+    let secrets = VisibleSecrets::Listed(Arc::new(listed.into()));
+    let (_, mut controller) = Plane::with(Settings { secrets, ..Settings::default() });
+    let mut saved = snapshot_of(&[]);
+    saved.changes.push(with_tls("a", &["refused", "gone", "unlisted"]));
+    saved.changes.extend(["refused", "gone", "unwanted", "unlisted"].map(secret));
+    controller.restore(saved);
+    let known = |controller: &Controller| {
+        let known: Vec<_> = controller.input.objects().secrets().map(|secret| secret.name.name.to_string()).collect();
+        known.into_iter().collect::<BTreeSet<_>>()
+    };
+    // What the operator does not list any more is not even taken up.
+    assert_eq!(known(&controller), ["refused", "gone", "unwanted"].map(str::to_owned).into());
+    controller.take(events([class(), with_tls("a", &["refused", "gone", "unlisted"])]));
+    controller.take([Event::Listed]);
+    assert_eq!(*controller.wanted_secrets().borrow(), ["refused", "gone", "unlisted"].map(name).into());
+    // The source tells of each by itself, whatever becomes of the others.
+    controller.take(events([Change::Secret(name("gone"), None)]));
+    assert_eq!(known(&controller), ["refused", "unwanted"].map(str::to_owned).into());
+    controller.take([Event::Synced, Event::Connected(ObjectKind::Secret, Connection::Up)]);
+    assert_eq!(known(&controller), ["refused".to_owned()].into());
+    controller.take(events([Change::Secret(name("refused"), None)]));
+    assert!(known(&controller).is_empty());
 }
 
 #[tokio::test]

@@ -62,6 +62,10 @@ pub enum ProblemCode {
     NoEndpoints,
     /// A Secret that does not exist.
     SecretNotFound,
+    /// A Secret that is not among those that this installation may read.
+    SecretNotListed,
+    /// A Secret that is among them, but that our role does not allow reading.
+    SecretForbidden,
     /// A Secret that holds no usable certificate and key.
     InvalidSecret,
     /// The certificate does not cover the host it is asked to serve.
@@ -92,6 +96,8 @@ impl ProblemCode {
             Self::EndpointRejected => "EndpointRejected",
             Self::NoEndpoints => "NoEndpoints",
             Self::SecretNotFound => "SecretNotFound",
+            Self::SecretNotListed => "SecretNotListed",
+            Self::SecretForbidden => "SecretForbidden",
             Self::InvalidSecret => "InvalidSecret",
             Self::CertificateMismatch => "CertificateMismatch",
             Self::CertificateExpired => "CertificateExpired",

@@ -7,7 +7,7 @@ use crate::model::{HostPattern, ObjectKind, ObjectName, ObjectRef, UnitKey};
 use crate::source::objects::{Change, EndpointSlice, Ingress, IngressClass, Objects, Secret, Service};
 
 use super::index::{self, Index};
-use super::settings::Settings;
+use super::settings::{Settings, VisibleSecrets};
 use super::{classes, endpoints, secret};
 
 /// All objects, the index over them, and the settings. Changed only by `apply` and `advance`, which tell what must be
@@ -114,6 +114,14 @@ impl Input {
         let mut users = self.index.users_of_secret(secret).iter();
         self.settings.default_certificate.as_ref() == Some(secret)
             || users.any(|ingress| classes::is_ours(ingress, &self.objects, &self.settings))
+    }
+
+    /// Whether this Secret can be known. One that cannot be may be wanted all the same.
+    pub fn may_see(&self, secret: &ObjectName) -> bool {
+        match &self.settings.secrets {
+            VisibleSecrets::All | VisibleSecrets::Allowed => true,
+            VisibleSecrets::Listed(listed) => listed.contains(secret),
+        }
     }
 
     /// All Secrets that are wanted. Looks at everything.

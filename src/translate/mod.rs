@@ -36,7 +36,7 @@ pub use endpoints::{Condition, Survey, endpoints, survey};
 pub use host::DEFAULT_BACKEND;
 pub use input::{Input, Touched};
 pub use secret::certificates;
-pub use settings::Settings;
+pub use settings::{Settings, VisibleSecrets};
 
 /// The findings of all units that have any.
 pub type Findings = BTreeMap<UnitKey, Vec<Problem>>;

@@ -6,6 +6,7 @@ use crate::model::{Certificate, ObjectKind, ObjectName, ObjectRef, Problem, Prob
 use crate::source::objects::Secret;
 
 use super::input::Input;
+use super::settings::VisibleSecrets;
 
 /// Where a certificate stands in time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,14 +58,22 @@ pub(crate) struct SecretFinding {
 
 /// Looks at the Secret of this name. `instead` says what happens where it gives no certificate at all.
 pub(crate) fn examine(input: &Input, name: &ObjectName, instead: &str) -> Option<SecretFinding> {
+    if !input.may_see(name) {
+        return Some(SecretFinding {
+            code: ProblemCode::SecretNotListed,
+            severity: Severity::Error,
+            message: format!("Secret {name} is not among those that this installation may read, so {instead}"),
+            remedy:
+                "Ask its operator to add the Secret to --secret-names, which is secrets.names in the chart's values"
+                    .into(),
+        });
+    }
     let Some(secret) = input.objects().secret(name) else {
-        let (fault, remedy) = if input.settings().secrets_may_be_hidden {
-            (
-                "is missing, is not of type kubernetes.io/tls, or may not be read",
-                ", readable for this controller's role",
-            )
-        } else {
-            ("does not exist", "")
+        let readable = ", readable for this controller's role";
+        let (fault, remedy) = match input.settings().secrets {
+            VisibleSecrets::All => ("does not exist", ""),
+            VisibleSecrets::Allowed => ("is missing, is not of type kubernetes.io/tls, or may not be read", readable),
+            VisibleSecrets::Listed(_) => ("is missing or may not be read", readable),
         };
         return Some(SecretFinding {
             code: ProblemCode::SecretNotFound,

@@ -1,5 +1,6 @@
 //! What the command line says about translation.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::model::{Balance, ObjectName, PortRef};
@@ -19,9 +20,8 @@ pub struct Settings {
     /// Whether IngressClass objects are known. If not, an Ingress is ours when it names `class`, by field or annotation.
     /// Default true; `--ingress-class-lookup`.
     pub class_lookup: bool,
-    /// Whether a Secret that is not known may exist all the same: a Kubernetes API shows those of type
-    /// `kubernetes.io/tls`, and only where we may read. Default false; true with a Kubernetes API.
-    pub secrets_may_be_hidden: bool,
+    /// Which Secrets can be known. Default all; `--secret-access`.
+    pub secrets: VisibleSecrets,
     /// The Secret that serves TLS clients who name no host we have a certificate for. `--default-certificate`.
     pub default_certificate: Option<ObjectName>,
     /// What takes requests that nothing matches, unless an Ingress claims them. `--default-backend`.
@@ -36,6 +36,17 @@ pub struct Settings {
     pub now: i64,
 }
 
+/// Which Secrets can be known. One that cannot be may exist all the same.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum VisibleSecrets {
+    /// All there are: a directory.
+    All,
+    /// Those of type `kubernetes.io/tls` where our role allows it: a Kubernetes API.
+    Allowed,
+    /// Of these those that our role allows: a Kubernetes API, by name. `--secret-names` and `--default-certificate`.
+    Listed(Arc<BTreeSet<ObjectName>>),
+}
+
 impl Default for Settings {
     fn default() -> Self {
         Self {
@@ -44,7 +55,7 @@ impl Default for Settings {
             serve_classless: false,
             default_class_applies: false,
             class_lookup: true,
-            secrets_may_be_hidden: false,
+            secrets: VisibleSecrets::All,
             default_certificate: None,
             default_backend: None,
             ssl_redirect: true,

@@ -140,10 +140,11 @@ impl Book {
     }
 }
 
-/// Files are no objects. And an Ingress that asks for a class which does not exist may be served all the same, by a
+/// Files are no objects, and an Event cannot be about a Secret that we may not read: it takes the uid. And an Ingress that asks for a class which does not exist may be served all the same, by a
 /// controller that goes by names: unless it asks for ours by name, it is not ours to comment on.
 fn is_told(problem: &Problem) -> bool {
     problem.object.kind != ObjectKind::File
+        && problem.code != ProblemCode::SecretForbidden
         && (problem.code != ProblemCode::ClassNotFound || problem.severity == Severity::Error)
 }
 

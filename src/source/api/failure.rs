@@ -72,6 +72,8 @@ pub(super) struct Failure {
     text: String,
     /// The server's wish for the time of the next try.
     after: Option<Duration>,
+    /// The object of which the server says that it is not there.
+    absent: Option<String>,
 }
 
 /// Characters of a server's message that are told.
@@ -79,16 +81,18 @@ const TOLD: usize = 300;
 
 impl Failure {
     pub(super) fn new(reason: Reason, text: impl Into<String>) -> Self {
-        Self { reason, text: text.into(), after: None }
+        Self { reason, text: text.into(), after: None, absent: None }
     }
 
     /// From an answer that is no success.
     pub(super) fn of_answer(status: u16, body: &[u8]) -> Self {
-        let said = match serde_json::from_slice::<Status>(body) {
-            Ok(status) if !status.message.is_empty() => status.message,
-            Ok(_) | Err(_) => String::from_utf8_lossy(body).trim().to_owned(),
+        let told = serde_json::from_slice::<Status>(body).unwrap_or_default();
+        let said = match told.message {
+            message if message.is_empty() => String::from_utf8_lossy(body).trim().to_owned(),
+            message => message,
         };
-        Self::of_status(status, &said)
+        let details = told.details.filter(|_| status == 404 && told.reason == "NotFound");
+        Self { absent: details.map(|details| details.name), ..Self::of_status(status, &said) }
     }
 
     /// From a status, as watches tell it as well.
@@ -107,6 +111,11 @@ impl Failure {
             _ => Reason::Connection,
         };
         Self::new(reason, text)
+    }
+
+    /// Whether the API itself says that it has no object of this name. Anybody in between can answer 404.
+    pub(super) fn says_absent(&self, name: &str) -> bool {
+        self.absent.as_deref() == Some(name)
     }
 
     pub(super) fn after(mut self, after: Option<Duration>) -> Self {
@@ -143,6 +152,8 @@ const LONGEST_AT_START: Duration = Duration::from_millis(1500);
 const LONGEST_WITHOUT_CONNECTION: Duration = Duration::from_secs(5);
 /// Longest pause otherwise.
 const LONGEST: Duration = Duration::from_secs(20);
+/// Longest pause while a single object may not be read: there may be many of them.
+const LONGEST_FOR_ONE: Duration = Duration::from_secs(60);
 /// First pause.
 const SHORTEST: Duration = Duration::from_millis(250);
 /// Longest wish of a server that is granted.
@@ -157,15 +168,22 @@ pub(super) struct Backoff {
     last: Option<Instant>,
     /// Whether there was no server at the last failure.
     was_alone: bool,
+    /// Longest pause while we are refused (403).
+    longest_if_refused: Duration,
 }
 
 impl Default for Backoff {
     fn default() -> Self {
-        Self { next: SHORTEST, last: None, was_alone: false }
+        Self { next: SHORTEST, last: None, was_alone: false, longest_if_refused: LONGEST }
     }
 }
 
 impl Backoff {
+    /// For what may be one of many.
+    pub(super) fn for_one_object() -> Self {
+        Self { longest_if_refused: LONGEST_FOR_ONE, ..Self::default() }
+    }
+
     /// How long to pause after this failure.
     pub(super) fn pause(&mut self, failure: &Failure, is_start: bool) -> Duration {
         let now = Instant::now();
@@ -180,13 +198,14 @@ impl Backoff {
             self.next = SHORTEST;
         }
         let longest = match failure.reason {
-            Reason::Forbidden | Reason::Throttled => LONGEST,
+            Reason::Forbidden => self.longest_if_refused,
+            Reason::Throttled => LONGEST,
             Reason::Connection | Reason::Untrusted | Reason::Timeout if !is_start => LONGEST_WITHOUT_CONNECTION,
             _ if is_start => LONGEST_AT_START,
             _ => LONGEST,
         };
         let pause = self.next.min(longest);
-        self.next = (self.next * 2).min(LONGEST);
+        self.next = (self.next * 2).min(self.longest_if_refused);
         let pause = pause / 2 + (pause / 2).mul_f64(chance());
         pause.max(failure.after.unwrap_or_default().min(LONGEST_WISH))
     }
@@ -217,5 +236,33 @@ mod tests {
             // One that goes on refusing is left alone for longer and longer.
             assert!(pauses[7] >= LONGEST / 2, "{pauses:?}");
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_of_many_that_is_refused_is_tried_every_minute_at_last_and_not_with_the_others() {
+        let mut pauses = Vec::new();
+        for _ in 0..50 {
+            let mut backoff = Backoff::for_one_object();
+            for _ in 0..12 {
+                let pause = backoff.pause(&Failure::new(Reason::Forbidden, ""), true);
+                tokio::time::advance(pause).await;
+                pauses.push(pause);
+            }
+            let last = pauses[pauses.len() - 1];
+            assert!((LONGEST_FOR_ONE / 2..=LONGEST_FOR_ONE).contains(&last), "{last:?}");
+        }
+        let last: std::collections::BTreeSet<_> = pauses.chunks(12).map(|tries| tries[11]).collect();
+        assert!(last.len() > 40, "{last:?}");
+    }
+
+    #[test]
+    fn only_a_status_of_the_api_says_that_an_object_is_absent() {
+        let told = |status, body: &str| Failure::of_answer(status, body.as_bytes()).says_absent("tls");
+        let body = r#"{"kind":"Status","reason":"NotFound","details":{"name":"tls","kind":"secrets"},"code":404}"#;
+        assert!(told(404, body));
+        assert!(!told(403, body));
+        assert!(!told(404, &body.replace("tls", "other")));
+        assert!(!told(404, &body.replace("NotFound", "Other")));
+        assert!(!told(404, "404 page not found") && !told(404, ""));
     }
 }

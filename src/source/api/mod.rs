@@ -18,7 +18,7 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
-use tokio::sync::{mpsc, oneshot, watch as cell};
+use tokio::sync::{Semaphore, mpsc, oneshot, watch as cell};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
@@ -29,7 +29,7 @@ use super::changes::{Connection, Event};
 use super::objects::Signature;
 use named::Named;
 use scope::Scope;
-use watch::{Report, Watch};
+use watch::{Report, Watch, forbidden};
 
 pub use client::{Access, AccessError};
 
@@ -38,6 +38,9 @@ const REPORTS: usize = 256;
 
 /// Refusals after which Secrets are taken for forbidden: the next comes within half a second.
 const REFUSALS: u32 = 2;
+
+/// Single objects that are read at once at the most; each is watched over a connection of its own.
+const TURNS: usize = 16;
 
 /// What is read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,8 +71,8 @@ pub enum SecretAccess {
     Cluster,
     /// Those of type `kubernetes.io/tls` of these namespaces.
     Namespaces(Vec<Arc<str>>),
-    /// Those that are wanted, one by one: needs no role that names none.
-    Names,
+    /// Those of these that are wanted, one by one, without any list of them.
+    Names(BTreeSet<ObjectName>),
 }
 
 /// Sends what the API holds, then every change of it, until the receiver is gone.
@@ -84,7 +87,6 @@ pub async fn follow(
     mut wanted: cell::Receiver<BTreeSet<ObjectName>>,
 ) {
     let (reports, mut incoming) = mpsc::channel(REPORTS);
-    let by_name = settings.secrets == SecretAccess::Names;
     let mut follower = Follower {
         access,
         signature: settings.signature.clone(),
@@ -98,11 +100,16 @@ pub async fn follow(
         connected: BTreeSet::new(),
         problems: BTreeMap::new(),
         has_new_problems: false,
+        turns: Arc::new(Semaphore::new(TURNS)),
     };
     for scope in scopes(&settings) {
         follower.start(scope);
     }
-    let mut named = Named::default();
+    let (by_name, listed) = match settings.secrets {
+        SecretAccess::Names(listed) => (true, listed),
+        SecretAccess::Cluster | SecretAccess::Namespaces(_) => (false, BTreeSet::new()),
+    };
+    let mut named = Named::new(listed);
     let mut progress = Progress::Listing;
     loop {
         let step = tokio::select! {
@@ -185,7 +192,7 @@ fn scopes(settings: &Settings) -> Vec<Scope> {
         SecretAccess::Cluster => scopes.push(Scope { kind: ObjectKind::Secret, namespace: None, name: None }),
         SecretAccess::Namespaces(namespaces) if namespaces.is_empty() => {}
         SecretAccess::Namespaces(namespaces) => scopes.extend(in_namespaces(ObjectKind::Secret, namespaces)),
-        SecretAccess::Names => {}
+        SecretAccess::Names(_) => {}
     }
     scopes
 }
@@ -207,6 +214,7 @@ struct Follower {
     connected: BTreeSet<ObjectKind>,
     problems: BTreeMap<ObjectRef, Problem>,
     has_new_problems: bool,
+    turns: Arc<Semaphore>,
 }
 
 struct Running {
@@ -214,8 +222,18 @@ struct Running {
     /// `None` before it was up for the first time.
     connection: Option<Connection>,
     stop: Option<oneshot::Sender<()>>,
-    /// How often it was refused since everything but Secrets was listed.
+    /// How often it was refused since everything but Secrets was listed, or since it was up.
     refusals: u32,
+    /// What it watches, if it is one object.
+    object: Option<ObjectRef>,
+}
+
+impl Running {
+    /// Whether it watches one object, which our role does not allow: that is a problem with this object, and all others of
+    /// its kind are followed.
+    fn is_refused(&self) -> bool {
+        self.object.is_some() && self.refusals >= REFUSALS
+    }
 }
 
 impl Follower {
@@ -223,7 +241,11 @@ impl Follower {
         let id = self.next_id;
         self.next_id += 1;
         let (stop, stopped) = oneshot::channel();
-        self.watches.insert(id, Running { kind: scope.kind, connection: None, stop: Some(stop), refusals: 0 });
+        let object = scope.name.clone().map(|name| {
+            let namespace = scope.namespace.clone().unwrap_or_default();
+            ObjectRef { kind: scope.kind, name: ObjectName { namespace, name } }
+        });
+        self.watches.insert(id, Running { kind: scope.kind, connection: None, stop: Some(stop), refusals: 0, object });
         self.pending.insert(id);
         self.metrics.watch_connected(scope.kind.as_str(), self.connected.contains(&scope.kind));
         let watch = Watch {
@@ -234,6 +256,7 @@ impl Follower {
             events: self.events.clone(),
             reports: self.reports.clone(),
             metrics: Arc::clone(&self.metrics),
+            turns: Arc::clone(&self.turns),
         };
         self.tasks.spawn(watch.run(stopped));
         id
@@ -250,10 +273,14 @@ impl Follower {
     async fn take(&mut self, reports: Vec<(u64, Report)>, named: &mut Named) -> Result<(), Unheard> {
         for (id, report) in reports {
             match report {
-                Report::Listed | Report::Forbidden => {
-                    self.may_wait_no_more(id, matches!(report, Report::Forbidden));
+                Report::Listed => {
+                    self.pending.remove(&id);
                 }
-                Report::Up => self.set_connection(id, Connection::Up).await?,
+                Report::Forbidden => self.refused(id).await?,
+                Report::Up => {
+                    self.accepted(id);
+                    self.set_connection(id, Connection::Up).await?;
+                }
                 Report::Down(since) => self.set_connection(id, Connection::Down(since)).await?,
                 Report::Problem(object, problem) => {
                     self.has_new_problems = true;
@@ -264,6 +291,7 @@ impl Follower {
                 }
                 Report::Ended => {
                     self.pending.remove(&id);
+                    self.accepted(id);
                     let kind = self.watches.remove(&id).map(|running| running.kind);
                     named.ended(id, self);
                     if let Some(kind) = kind {
@@ -278,23 +306,40 @@ impl Follower {
         Ok(())
     }
 
-    /// A watch has listed, or may not. Without Secrets the rest goes on; without anything else it would go wrong. An API
-    /// server that has just come refuses everything for a moment: what counts is refused again when the rest was not.
-    fn may_wait_no_more(&mut self, id: u64, is_forbidden: bool) {
-        if is_forbidden {
-            let is_secret = |id: &u64| self.watches.get(id).is_some_and(|running| running.kind == ObjectKind::Secret);
-            if !self.pending.iter().all(is_secret) {
-                return;
-            }
-            let Some(running) = self.watches.get_mut(&id).filter(|running| running.kind == ObjectKind::Secret) else {
-                return;
-            };
-            running.refusals += 1;
-            if running.refusals < REFUSALS {
-                return;
-            }
+    /// A watch may not read. Without Secrets the rest goes on; without anything else it would go wrong. An API server that
+    /// has just come refuses everything for a moment: what counts is refused again when the rest was not.
+    async fn refused(&mut self, id: u64) -> Result<(), Unheard> {
+        let is_secret = |id: &u64| self.watches.get(id).is_some_and(|running| running.kind == ObjectKind::Secret);
+        if !self.pending.iter().all(is_secret) {
+            return Ok(());
+        }
+        let Some(running) = self.watches.get_mut(&id).filter(|running| running.kind == ObjectKind::Secret) else {
+            return Ok(());
+        };
+        running.refusals = running.refusals.saturating_add(1);
+        if running.refusals < REFUSALS {
+            return Ok(());
         }
         self.pending.remove(&id);
+        let Running { kind, refusals, object, .. } = running;
+        match object {
+            Some(object) if *refusals == REFUSALS => {
+                self.has_new_problems = true;
+                self.problems.insert(object.clone(), forbidden(object.clone()));
+                let kind = *kind;
+                self.tell_connection(kind).await
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// A watch may read (again), or need not any more.
+    fn accepted(&mut self, id: u64) {
+        let Some(running) = self.watches.get_mut(&id) else { return };
+        if running.is_refused() {
+            self.has_new_problems |= running.object.as_ref().and_then(|object| self.problems.remove(object)).is_some();
+        }
+        running.refusals = 0;
     }
 
     async fn set_connection(&mut self, id: u64, connection: Connection) -> Result<(), Unheard> {
@@ -304,10 +349,11 @@ impl Follower {
         self.tell_connection(kind).await
     }
 
-    /// A kind is connected when all of its watches are. One that has just begun does not count while it begins.
+    /// A kind is connected when all of its watches are. One that has just begun does not count while it begins, and one of a
+    /// single object that is refused does not count at all.
     async fn tell_connection(&mut self, kind: ObjectKind) -> Result<(), Unheard> {
         let at_first = if self.connected.contains(&kind) { Connection::Up } else { Connection::Down(Instant::now()) };
-        let watches = self.watches.values().filter(|running| running.kind == kind);
+        let watches = self.watches.values().filter(|running| running.kind == kind && !running.is_refused());
         let down = watches.filter_map(|running| match running.connection.unwrap_or(at_first) {
             Connection::Up => None,
             Connection::Down(since) => Some(since),

@@ -1,4 +1,6 @@
-//! Secrets one by one: a watch for each that is wanted, for roles that name what may be read.
+//! Secrets one by one: a watch for each that is both wanted and listed by the operator.
+//!
+//! Authors of Ingresses write names freely, so that what they want bounds nothing: the list does.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,8 +10,10 @@ use super::Follower;
 use super::scope::Scope;
 
 /// The watches of single Secrets.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Named {
+    listed: BTreeSet<ObjectName>,
+    /// Those of them that are wanted.
     wanted: BTreeSet<ObjectName>,
     running: BTreeMap<ObjectName, Single>,
 }
@@ -22,9 +26,14 @@ struct Single {
 }
 
 impl Named {
+    /// Nothing is wanted yet; only these will ever be asked for.
+    pub(super) fn new(listed: BTreeSet<ObjectName>) -> Self {
+        Self { listed, wanted: BTreeSet::new(), running: BTreeMap::new() }
+    }
+
     /// Starts what is wanted now and stops what is not.
     pub(super) fn reconcile(&mut self, wanted: &BTreeSet<ObjectName>, follower: &mut Follower) {
-        self.wanted = wanted.iter().filter(|name| is_sound(name)).cloned().collect();
+        self.wanted = self.listed.iter().filter(|name| wanted.contains(*name)).cloned().collect();
         for (name, single) in &mut self.running {
             if !single.is_ending && !self.wanted.contains(name) {
                 single.is_ending = true;
@@ -55,16 +64,4 @@ fn start(name: &ObjectName, follower: &mut Follower) -> Single {
     let ObjectName { namespace, name } = name.clone();
     let id = follower.start(Scope { kind: ObjectKind::Secret, namespace: Some(namespace), name: Some(name) });
     Single { id, is_ending: false }
-}
-
-/// Whether the API can have an object of this name: authors of Ingresses write names freely, and this one becomes part
-/// of a request.
-fn is_sound(name: &ObjectName) -> bool {
-    let is_plain = |text: &str| {
-        !text.is_empty()
-            && text.len() <= 253
-            && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'.'))
-            && text.bytes().any(|b| b.is_ascii_alphanumeric())
-    };
-    is_plain(&name.namespace) && is_plain(&name.name)
 }

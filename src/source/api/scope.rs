@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use kube::api::{ListParams, WatchParams};
+use kube::api::{GetParams, ListParams, WatchParams};
 use kube::core::Request;
 
 use super::failure::{Failure, Reason};
@@ -58,6 +58,12 @@ impl Scope {
     fn labels(&self) -> Option<String> {
         // Slices of no Service concern nobody.
         (self.kind == ObjectKind::EndpointSlice).then(|| "kubernetes.io/service-name".into())
+    }
+
+    /// The object of this name.
+    pub(super) fn get(&self, name: &str) -> Result<http::Request<Vec<u8>>, Failure> {
+        let request = Request::new(self.path()).get(name, &GetParams::default());
+        request.map_err(|error| Failure::new(Reason::Refused, error.to_string()))
     }
 
     /// A list, or what follows a page of it.

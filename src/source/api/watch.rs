@@ -7,6 +7,8 @@
 //! This is not `kube_runtime::watcher`, which tells neither that a broken watch is back nor that a line could not be
 //! read, so that its user cannot know what he is missing.
 
+mod single;
+
 use std::collections::HashSet;
 use std::pin::pin;
 use std::sync::Arc;
@@ -14,7 +16,7 @@ use std::time::Duration;
 
 use kube::core::Status;
 use serde_json::value::RawValue;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use super::client::Access;
@@ -26,6 +28,8 @@ use crate::model::{ObjectKind, ObjectName, ObjectRef, Problem};
 use crate::observe::Metrics;
 use crate::source::changes::Event;
 use crate::source::objects::{Change, Signature};
+
+pub(super) use single::forbidden;
 
 /// How long a watch may last, seconds: from here to 50 more, so that they do not end together.
 const WATCH_SECONDS: u32 = 240;
@@ -45,9 +49,9 @@ const QUIET: Duration = Duration::from_secs(60);
 /// What a watch tells its owner, beside the changes.
 #[derive(Debug)]
 pub(super) enum Report {
-    /// A list was complete for the first time.
+    /// A list was complete for the first time, or the one object was read.
     Listed,
-    /// Listing is not allowed to us.
+    /// Listing is not allowed to us, or following the one object.
     Forbidden,
     /// Changes arrive.
     Up,
@@ -69,6 +73,8 @@ pub(super) struct Watch {
     pub(super) events: mpsc::Sender<Event>,
     pub(super) reports: mpsc::Sender<(u64, Report)>,
     pub(super) metrics: Arc<Metrics>,
+    /// Turns to read single objects.
+    pub(super) turns: Arc<Semaphore>,
 }
 
 /// Where a watch stands.
@@ -79,6 +85,8 @@ struct State {
     /// What was sent and not taken back.
     known: HashSet<ObjectName>,
     malformed: HashSet<ObjectName>,
+    /// What a watch of a single object tells of this version and older ones is known, and was overtaken perhaps.
+    overtaken: Option<String>,
     was_listed: bool,
     is_up: bool,
     /// Until when nothing can have been missed, once something was listed.
@@ -123,6 +131,9 @@ impl Watch {
     /// Works until nobody listens, or until `stop`: then everything it sent is taken back.
     pub(super) async fn run(self, stop: oneshot::Receiver<()>) {
         let mut state = State::default();
+        if self.scope.name.is_some() {
+            state.backoff = Backoff::for_one_object();
+        }
         tokio::select! {
             () = self.follow(&mut state) => return,
             _ = stop => {}
@@ -156,14 +167,14 @@ impl Watch {
 
     /// Lists if that is needed, then watches until the watch ends in order.
     async fn round(&self, state: &mut State) -> Result<(), End> {
-        let version = match state.version.clone() {
+        let version = match state.version.clone().filter(|version| version != single::ANY) {
             Some(version) => version,
             None => {
                 if state.was_listed {
                     self.metrics.watch_relisted(self.scope.kind.as_str());
                 }
                 let heard = state.heard.filter(|_| state.is_up);
-                let (listed, is_told) = self.told_if_slow(heard, self.list(state)).await;
+                let (listed, is_told) = self.told_if_slow(heard, self.read_all(state)).await;
                 state.is_up &= !is_told;
                 let version = listed?;
                 state.version = Some(version.clone());
@@ -200,7 +211,9 @@ impl Watch {
         self.metrics.watch_failed(kind, reason.as_str());
         let now = Instant::now();
         let is_quiet = state.was_listed && state.quiet_until.is_some_and(|until| now < until);
-        if state.told != Some(reason) && !is_quiet {
+        // Of a single object that we may not read a problem tells.
+        let is_told = reason == Reason::Forbidden && self.scope.name.is_some();
+        if state.told != Some(reason) && !is_quiet && !is_told {
             state.told = Some(reason);
             state.quiet_until = Some(now + QUIET);
             let namespace = self.scope.namespace.as_deref().unwrap_or("*");
@@ -216,7 +229,9 @@ impl Watch {
             }
             // The credentials may have been replaced, or the connections that are left may lead nowhere.
             Reason::Connection | Reason::Untrusted | Reason::Timeout => self.access.renew(),
-            Reason::Forbidden if !state.was_listed => self.report(Report::Forbidden).await?,
+            Reason::Forbidden if !state.was_listed || self.scope.name.is_some() => {
+                self.report(Report::Forbidden).await?
+            }
             // Whoever asks next reads the credentials again.
             Reason::Unauthorized
             | Reason::Forbidden
@@ -247,6 +262,14 @@ impl Watch {
             ObjectKind::Ingress | ObjectKind::Service | ObjectKind::EndpointSlice | ObjectKind::File => {
                 "objects cannot be listed, nothing new is served until they are"
             }
+        }
+    }
+
+    /// Reads what is there. Returns from where to watch.
+    async fn read_all(&self, state: &mut State) -> Result<String, End> {
+        match &self.scope.name {
+            Some(name) => self.read(state, name).await,
+            None => self.list(state).await,
         }
     }
 
@@ -361,6 +384,9 @@ impl Watch {
         let version = match &*kind {
             "ADDED" | "MODIFIED" => {
                 let item = lenient::item(self.scope.kind, object, self.signature.as_ref());
+                if state.is_overtaken(&item.version) {
+                    return Ok(());
+                }
                 in_order(state, &item.version)?;
                 let version = item.version.clone();
                 self.take(state, item).await?;
@@ -368,6 +394,9 @@ impl Watch {
             }
             "DELETED" => {
                 let item = lenient::item(self.scope.kind, object, self.signature.as_ref());
+                if state.is_overtaken(&item.version) {
+                    return Ok(());
+                }
                 in_order(state, &item.version)?;
                 if let Some(name) = item.name {
                     self.departed(state, name.clone()).await?;
@@ -388,6 +417,7 @@ impl Watch {
             _ => return Err(Failure::new(Reason::Garbage, "an event of a type that is not known").into()),
         };
         if !version.is_empty() {
+            state.overtaken = self.scope.name.is_some().then(|| version.clone());
             state.version = Some(version);
         }
         Ok(())

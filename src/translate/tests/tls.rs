@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::builders::*;
 use crate::model::{Certificate, HttpsRedirect, ProblemCode, Severity};
 use crate::source::objects::Change;
-use crate::translate::Settings;
+use crate::translate::{Settings, VisibleSecrets};
 
 fn web(text: &str, created: i64) -> IngressBuilder {
     ingress(text).created(created).rule("a.example", &[prefix(&format!("/{text}"), "a")])
@@ -129,6 +129,26 @@ fn rule_55_a_missing_or_broken_secret_leaves_tls_to_the_default_certificate() {
     let problem = broken.only_problem();
     assert_eq!((problem.code, problem.severity), (ProblemCode::InvalidSecret, Severity::Error));
     assert!(problem.message.contains("tls.crt holds no PEM certificate"), "{problem}");
+}
+
+#[test]
+fn rule_76_a_secret_that_is_not_listed_is_told_apart_from_one_that_is_not_there() {
+    let secrets = VisibleSecrets::Listed(Arc::new([name("cert"), name("more")].into()));
+    let settings = Settings { secrets, now: NOW, ..Settings::default() };
+    let tls = |secret| web("web", 1).tls(&["a.example"], Some(secret)).change();
+    let there = world_with(settings.clone(), [tls("cert"), secret("cert", &certificate(&["a.example"]))]);
+    assert_eq!((served(&there, "a.example").len(), there.problems()), (1, Vec::<String>::new()));
+
+    let missing = world_with(settings.clone(), [tls("more")]);
+    assert_eq!(missing.problems(), ["SecretNotFound Ingress shop/web spec.tls[0].secretName"]);
+    assert!(missing.only_problem().message.contains("is missing or may not be read"), "{}", missing.only_problem());
+
+    let unlisted = world_with(settings, [tls("other")]);
+    let problem = unlisted.only_problem();
+    assert_eq!((problem.code, problem.severity), (ProblemCode::SecretNotListed, Severity::Error));
+    assert!(problem.message.contains("not among those that this installation may read"), "{problem}");
+    assert!(problem.remedy.contains("--secret-names") && problem.remedy.contains("secrets.names"), "{problem}");
+    assert_eq!(served(&unlisted, "a.example").len(), 0);
 }
 
 #[test]

@@ -24,6 +24,8 @@ pub(super) const DEADLINE: Duration = Duration::from_secs(20);
 #[derive(Clone, Debug)]
 pub(super) struct Asked {
     pub(super) resource: String,
+    /// Of the one object that is asked for; empty for all.
+    pub(super) name: String,
     pub(super) query: String,
     pub(super) is_watch: bool,
     pub(super) nth: usize,
@@ -35,6 +37,8 @@ pub(super) struct Asked {
 pub(super) enum Answer {
     Status(u16, &'static str),
     Body(String),
+    /// The API says that there is no such object.
+    Absent,
     /// A body that breaks off.
     Broken(String),
     /// Lines, then the end of the stream.
@@ -132,7 +136,9 @@ impl Followed {
             Event::Change(change, _) => {
                 let name = change.object().to_string();
                 if is_removal(change) {
-                    assert!(self.objects.remove(&name).is_some(), "{name} went but was not there");
+                    let was_there = self.objects.remove(&name).is_some();
+                    // Of one that is asked for by name it is told as well that it is not there.
+                    assert!(was_there || name.starts_with("Secret "), "{name} went but was not there");
                     self.standing.remove(&name);
                     self.removals.push(name);
                 } else {
@@ -208,11 +214,13 @@ async fn answer(mut stream: TcpStream, script: Arc<Script>, log: Arc<Mutex<Log>>
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
     let asked = {
         let mut log = log.lock().unwrap();
-        let (resource, is_watch) = (path.rsplit('/').next().unwrap().to_owned(), query.contains("watch=true"));
-        let nth = log.asked.iter().filter(|other| other.resource == resource && other.is_watch == is_watch).count();
+        let (resource, name) = asked_for(path, query);
+        let is_watch = query.contains("watch=true");
+        let same = |other: &&Asked| (&other.resource, &other.name, other.is_watch) == (&resource, &name, is_watch);
+        let nth = log.asked.iter().filter(same).count();
         let token =
             head.split("Bearer ").nth(1).and_then(|rest| rest.split("\r\n").next()).unwrap_or_default().to_owned();
-        let asked = Asked { resource, query: query.to_owned(), is_watch, nth, token };
+        let asked = Asked { resource, name, query: query.to_owned(), is_watch, nth, token };
         log.asked.push(asked.clone());
         if !is_watch {
             let (now, most) = log.lists.entry(asked.resource.clone()).or_default();
@@ -228,8 +236,21 @@ async fn answer(mut stream: TcpStream, script: Arc<Script>, log: Arc<Mutex<Log>>
     outcome
 }
 
+/// Resource, and name if it is for one object: `/api/v1/namespaces/NAMESPACE/RESOURCE/NAME`, or by a selector.
+fn asked_for(path: &str, query: &str) -> (String, String) {
+    let parts: Vec<_> = path.split('/').collect();
+    let at = parts.iter().position(|part| *part == "namespaces").map_or(parts.len() - 1, |at| at + 2);
+    let selected = query.split('&').find_map(|part| part.strip_prefix("fieldSelector=metadata.name%3D"));
+    let name = parts.get(at + 1).copied().or(selected).unwrap_or_default();
+    (parts[at].to_owned(), name.to_owned())
+}
+
 async fn respond(stream: &mut TcpStream, asked: &Asked, script: &Script) -> std::io::Result<()> {
-    let otherwise = || if asked.is_watch { Answer::Open(Vec::new()) } else { Answer::Body(list(&[], "1", "")) };
+    let otherwise = || match asked {
+        asked if asked.is_watch => Answer::Open(Vec::new()),
+        asked if asked.name.is_empty() => Answer::Body(list(&[], "1", "")),
+        _ => Answer::Absent,
+    };
     let head = |status: u16, more: &str| format!("HTTP/1.1 {status} X\r\nconnection: close\r\n{more}\r\n");
     let mut answer = script(asked).unwrap_or_else(otherwise);
     while let Answer::Late(pause, later) = answer {
@@ -246,6 +267,12 @@ async fn respond(stream: &mut TcpStream, asked: &Asked, script: &Script) -> std:
         Answer::Status(status, body) => {
             let head = head(status, &format!("content-length: {}\r\n", body.len()));
             stream.write_all((head + body).as_bytes()).await?;
+        }
+        Answer::Absent => {
+            let details = json!({"name": asked.name, "kind": asked.resource});
+            let body = json!({"kind": "Status", "code": 404, "reason": "NotFound", "details": details}).to_string();
+            let head = head(404, &format!("content-length: {}\r\n", body.len()));
+            stream.write_all((head + &body).as_bytes()).await?;
         }
         Answer::Body(body) => {
             let head = head(200, &format!("content-length: {}\r\n", body.len()));

@@ -1,6 +1,7 @@
 mod fake;
 mod faults;
 mod signed;
+mod single;
 
 use std::sync::Mutex;
 
@@ -8,7 +9,7 @@ use serde_json::json;
 use tokio::sync::mpsc;
 
 use super::SecretAccess;
-use crate::model::{ObjectKind, ObjectName};
+use crate::model::ObjectKind;
 use crate::source::{Connection, Event};
 use fake::{Answer, Followed, expired, ingress, line, list, malformed};
 
@@ -197,41 +198,6 @@ async fn f08_refusals_of_all_sorts_are_tried_again() {
     let text = followed.metrics.render();
     for reason in ["server", "throttled", "forbidden", "unauthorized", "connection"] {
         assert!(text.contains(&format!("kind=\"Ingress\",reason=\"{reason}\"}} ")), "{reason}: {text}");
-    }
-}
-
-#[tokio::test]
-async fn secrets_by_name_are_read_while_they_are_wanted() {
-    let secret = |name: &str| json!({"metadata": {"name": name, "namespace": "shop", "resourceVersion": "1"}, "type": "kubernetes.io/tls"});
-    let mut followed = Followed::start(SecretAccess::Names, move |asked| {
-        let name = ["one", "two"].into_iter().find(|name| asked.query.contains(&format!("metadata.name%3D{name}")));
-        match (asked.resource.as_str(), asked.is_watch, name) {
-            ("secrets", false, Some(name)) => Some(Answer::Body(list(&[secret(name)], "10", ""))),
-            ("secrets", false, None) => Some(Answer::Status(403, "forbidden")),
-            _ => None,
-        }
-    })
-    .await;
-    let name = |name: &str| ObjectName::new("shop", name);
-    followed.until(|event, _| *event == Event::Listed).await;
-    assert!(followed.asked("secrets", false).is_empty());
-    // One of them is not granted, one cannot be a name.
-    followed.wanted.send_replace([name("one"), name("not-granted"), name("x,y=z")].into());
-    followed.until_synced().await;
-    assert_eq!(followed.objects.keys().collect::<Vec<_>>(), ["Secret shop/one"]);
-    followed.wanted.send_replace([name("two")].into());
-    followed.until(|_, followed| followed.objects.contains_key("Secret shop/two")).await;
-    while followed.objects.len() > 1 {
-        followed.next().await;
-    }
-    assert_eq!(followed.removals, ["Secret shop/one"]);
-    // Wanted, not wanted, wanted again before the former watch has ended.
-    followed.wanted.send_replace([].into());
-    tokio::task::yield_now().await;
-    followed.wanted.send_replace([name("two"), name("one")].into());
-    followed.until(|_, followed| followed.objects.contains_key("Secret shop/one")).await;
-    while !followed.objects.contains_key("Secret shop/two") {
-        followed.next().await;
     }
 }
 

@@ -1,0 +1,80 @@
+//! One object by its name, without a list: it is asked for, then a watch of it alone tells of its changes. A role can grant
+//! both for a single object, `get` and `watch` with `resourceNames`; a `list` would have to be granted beside them.
+//!
+//! The version of an object is that of its last change, which the server has often forgotten, and an answer that there is
+//! no such object tells none at all. So the watch begins at any version: the server tells the object as it knows it, which
+//! may be older than what was read just now, then what comes. What was overtaken is passed over.
+
+use serde_json::value::RawValue;
+use tokio::time::Instant;
+
+use super::super::failure::{Failure, Reason};
+use super::super::lenient;
+use super::{End, State, Watch, garbage, gone};
+use crate::model::{ObjectName, ObjectRef, Problem, ProblemCode, Severity};
+
+/// The version that stands for any: a watch from here begins with what is there.
+pub(super) const ANY: &str = "0";
+
+impl Watch {
+    /// Reads the object of this name. Returns from where to watch.
+    pub(super) async fn read(&self, state: &mut State, name: &str) -> Result<String, End> {
+        let started = Instant::now();
+        // It is never closed.
+        let _turn = self.turns.acquire().await.ok();
+        match self.access.get(self.scope.get(name)?).await {
+            Ok(body) => {
+                let raw: &RawValue = serde_json::from_slice(&body).map_err(|error| garbage("object", &error))?;
+                let item = lenient::item(self.scope.kind, raw, self.signature.as_ref());
+                if item.name.as_ref().is_none_or(|found| &*found.name != name) {
+                    return Err(Failure::new(Reason::Garbage, "an object that was not asked for").into());
+                }
+                state.overtaken = Some(item.version.clone());
+                self.take(state, item).await?;
+            }
+            Err(failure) if failure.says_absent(name) => self.absent(state, name).await?,
+            Err(failure) => return Err(failure.into()),
+        }
+        state.heard = Some(started);
+        Ok(ANY.to_owned())
+    }
+
+    /// There is no such object. That is told the first time as well: a snapshot may have it.
+    async fn absent(&self, state: &mut State, name: &str) -> Result<(), End> {
+        let namespace = self.scope.namespace.clone().unwrap_or_default();
+        let name = ObjectName { namespace, name: name.into() };
+        if state.known.contains(&name) || !state.was_listed {
+            self.send(gone(self.scope.kind, name.clone())).await?;
+            state.known.remove(&name);
+        }
+        self.cured(state, name).await?;
+        Ok(())
+    }
+}
+
+impl State {
+    /// Whether an object of this version was overtaken by what was read or told later.
+    pub(super) fn is_overtaken(&self, version: &str) -> bool {
+        let Some(last) = &self.overtaken else { return false };
+        match (version.parse::<u64>(), last.parse::<u64>()) {
+            (Ok(version), Ok(last)) => version <= last,
+            // Versions that are no numbers have no order.
+            (Ok(_) | Err(_), Ok(_) | Err(_)) => version == last,
+        }
+    }
+}
+
+/// The finding about an object that may be read by the settings, but not by our role.
+pub(in super::super) fn forbidden(object: ObjectRef) -> Problem {
+    Problem {
+        field: String::new(),
+        code: ProblemCode::SecretForbidden,
+        severity: Severity::Error,
+        message: "--secret-names or --default-certificate names this Secret, but the controller's role does not allow following it, so no new certificate is taken from it".into(),
+        remedy: format!(
+            "Grant get and watch of secrets with resourceNames [{}] in namespace {}, or take it off the list",
+            object.name.name, object.name.namespace
+        ),
+        object,
+    }
+}
