@@ -110,6 +110,17 @@ annotations:
 {{- $names | toJson }}
 {{- end }}
 
+{{/* The same, as NAMESPACE/NAME with commas between. */}}
+{{- define "tidegate.secretNameList" -}}
+{{- $list := list }}
+{{- range $namespace, $names := include "tidegate.secretNames" . | fromJson }}
+{{- range $names }}
+{{- $list = append $list (printf "%s/%s" $namespace .) }}
+{{- end }}
+{{- end }}
+{{- join "," $list }}
+{{- end }}
+
 {{/* The Service whose address is published: NAMESPACE/NAME or nothing. */}}
 {{- define "tidegate.publishService" -}}
 {{- if .Values.status.publishAddresses }}
