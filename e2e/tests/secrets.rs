@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "all of it is tests")]
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Command;
 use std::sync::LazyLock;
@@ -33,14 +34,26 @@ struct Release {
 
 impl Release {
     fn install(name: &'static str, values: Value) -> Self {
+        Self::install_without(name, values, "nothing").0
+    }
+
+    /// The same without the role bindings of a namespace, which are given.
+    fn install_without(name: &'static str, values: Value, namespace: &str) -> (Self, String) {
         let mut values = values;
+        let mut left_out = Vec::new();
         values["ingressClass"]["name"] = name.into();
         values["ingressClass"]["controllerName"] = format!("secrets.example/{name}").into();
         values["status"] = json!({"publishAddresses": ["192.0.2.5"]});
         let has_class = values["ingressClass"]["create"] != false;
         let rights = RIGHTS.iter().filter(|template| has_class || !template.contains("ingressclass"));
         for template in rights {
-            API.apply(&helm(name, &values, template));
+            let objects = helm(name, &values, template);
+            let is_left_out = |object: &&str| {
+                object.contains("kind: RoleBinding") && object.contains(&format!("\n  namespace: {namespace}\n"))
+            };
+            let (without, with): (Vec<_>, Vec<_>) = objects.split("\n---\n").partition(is_left_out);
+            API.apply(&with.join("\n---\n"));
+            left_out.extend(without.into_iter().map(str::to_owned));
         }
         let account = format!("system:serviceaccount:{name}:tidegate");
         let kubeconfig = API.service_account_kubeconfig(name, "tidegate");
@@ -57,7 +70,7 @@ impl Release {
         server.wait_until_ready();
         let asked = API.requests_of(&account);
         assert!(!asked.is_empty(), "the API server does not know {account}");
-        Self { name, server }
+        (Self { name, server }, left_out.join("\n---\n"))
     }
 
     /// A host with TLS in a namespace: its Service, Secret and Ingress; what it waits for is that the host is served.
@@ -123,10 +136,6 @@ impl Release {
         assert!(self.server.join(), "it does not end in order");
         Account(format!("system:serviceaccount:{}:tidegate", self.name))
     }
-
-    fn account(&self) -> Account {
-        Account(format!("system:serviceaccount:{}:tidegate", self.name))
-    }
 }
 
 struct Account(String);
@@ -143,6 +152,12 @@ impl Account {
         found.sort();
         found.dedup();
         found
+    }
+
+    /// How Secrets were asked for.
+    fn verbs(&self) -> BTreeSet<String> {
+        let requests = API.requests_of(&self.0).into_iter().filter(|request| request.resource == "secrets");
+        requests.map(|request| request.verb).collect()
     }
 }
 
@@ -204,8 +219,13 @@ fn secrets_of_some_namespaces_with_the_rights_of_the_chart() {
 
 #[test]
 fn secrets_by_name_with_the_rights_of_the_chart_and_no_list_of_them_ever() {
-    let values = json!({"secrets": {"access": "names", "names": {"names-a": ["one", "two"], "names-b": ["three"]}}});
+    let values = json!({
+        "secrets": {"access": "names", "names": {"names-a": ["one", "two"], "names-b": ["three"]}},
+        "defaultCertificate": "names-c/default",
+    });
     let release = Release::install("names", values);
+    let default = Certificate::new(&["default.example", "four.names.example"]);
+    API.apply_all(vec![default.secret("names-c", "default")]);
     let mut one = release.site("names-a", "one.names.example", "one");
     let two = release.site("names-a", "two.names.example", "two");
     let three = release.site("names-b", "three.names.example", "three");
@@ -214,20 +234,63 @@ fn secrets_by_name_with_the_rights_of_the_chart_and_no_list_of_them_ever() {
     }
     release.rotates(&mut one);
     release.reports(&one);
-    let granted = [secret("names-a", "one"), secret("names-a", "two"), secret("names-b", "three")];
-    assert_eq!(release.account().denied(), []);
-    assert_eq!(release.account().secrets(), granted);
 
-    // One that is not granted is asked for by its name, and costs nobody else anything.
+    // One that is not listed is not asked for, and neither are thousands: they cost nobody anything.
     let four = release.site("names-b", "four.names.example", "four");
-    eventually("the refusal is in the log", || (!release.account().denied().is_empty()).then_some(()));
-    assert!(!four.certificate.is_shown(release.server.https, &four.host));
+    eventually("the default certificate serves instead", || {
+        default.is_shown(release.server.https, &four.host).then_some(())
+    });
+    let mut greedy = tls_ingress("names-b", "greedy", release.name, "greedy.names.example", "four");
+    greedy["spec"]["tls"] = (0..3000).map(|count| json!({"secretName": format!("stranger-{count}")})).collect();
+    API.apply_all(vec![greedy]);
+    eventually("it is told what is wrong with them", || {
+        let (_, problems) = release.server.admin("/debug/problems")?;
+        (problems.matches("SecretNotListed").count() > 3000).then_some(())
+    });
     release.rotates(&mut one);
+    let open_files = std::fs::read_dir(format!("/proc/{}/fd", release.server.id())).unwrap().count();
+    assert!(open_files < 100, "{open_files}");
+    eventually("the author is told", || {
+        let events = API.list("events.k8s.io/v1", "Event", "names-b");
+        let told = |event: &&Value| event["regarding"]["name"] == "four" && event["reason"] == "SecretNotListed";
+        events.iter().find(told).map(|_| ())
+    });
     let account = release.end();
+    assert_eq!(account.denied(), []);
+    let granted = [("names-a", "one"), ("names-a", "two"), ("names-b", "three"), ("names-c", "default")];
+    assert_eq!(account.secrets(), granted.map(|(namespace, name)| secret(namespace, name)));
+    assert_eq!(account.verbs(), ["get", "watch"].map(str::to_owned).into());
+}
+
+#[test]
+fn a_listed_secret_that_the_role_does_not_grant_is_a_problem_of_its_own() {
+    let values = json!({"secrets": {"access": "names", "names": {"refused-a": ["one"], "refused-b": ["two"]}}});
+    let (release, binding) = Release::install_without("refused", values, "refused-b");
+    assert!(binding.contains("kind: RoleBinding"));
+    let mut one = release.site("refused-a", "one.refused.example", "one");
+    let two = release.site("refused-b", "two.refused.example", "two");
+    eventually("it is a problem", || {
+        let (_, problems) = release.server.admin("/debug/problems")?;
+        problems.contains("SecretForbidden").then_some(())
+    });
+    release.rotates(&mut one);
+    assert_eq!(release.server.metric("tidegate_watch_connected", "Secret"), 1.0);
+    assert!(release.server.metric("tidegate_watch_errors_total", "reason=\"forbidden\"") >= 2.0);
+    assert!(!two.certificate.is_shown(release.server.https, &two.host));
+    let lines = release.server.log().lines().filter(|line| line.contains("refused-b/two")).count();
+    assert!(lines <= 3, "{}", release.server.log());
+
+    API.apply(&binding);
+    release.shows(&two);
+    eventually("it is no problem any more", || {
+        let (_, problems) = release.server.admin("/debug/problems")?;
+        (!problems.contains("SecretForbidden")).then_some(())
+    });
+    let account = release.end();
+    let is_expected = |request: &Audited| (request.resource.as_str(), request.name.as_str()) == ("secrets", "two");
     let denied = account.denied();
-    let is_expected = |request: &Audited| (request.resource.as_str(), request.name.as_str()) == ("secrets", "four");
-    assert!(denied.iter().all(is_expected), "{denied:#?}");
-    assert!(account.secrets().iter().all(|(namespace, name)| !namespace.is_empty() && !name.is_empty()));
+    assert!(!denied.is_empty() && denied.iter().all(is_expected), "{denied:#?}");
+    assert_eq!(account.verbs(), ["get", "watch"].map(str::to_owned).into());
 }
 
 #[test]
@@ -246,4 +309,5 @@ fn without_a_cluster_role_with_the_rights_of_the_chart() {
     let account = release.end();
     assert_eq!(account.denied(), []);
     assert_eq!(account.secrets(), [secret("team-a", "tls")]);
+    assert_eq!(account.verbs(), ["get", "watch"].map(str::to_owned).into());
 }

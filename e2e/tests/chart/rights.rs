@@ -48,7 +48,7 @@ fn modes() -> Vec<Mode> {
             name: "names",
             values: &["secrets.access=names", "secrets.names.rights-a={x,y}"],
             own: with(&[CLASSES]),
-            named: with(&[CLASSES, "secrets [x] [get list watch]", "secrets [y] [get list watch]"]),
+            named: with(&[CLASSES, "secrets [x] [get watch]", "secrets [y] [get watch]"]),
             other: with(&[CLASSES]),
         },
         Mode {
@@ -62,7 +62,7 @@ fn modes() -> Vec<Mode> {
             name: "watched-names",
             values: &["watch.namespaces={rights-a}", "secrets.access=names", "secrets.names.rights-a={x}"],
             own: vec![CLASSES],
-            named: with(&[CLASSES, "secrets [x] [get list watch]"]),
+            named: with(&[CLASSES, "secrets [x] [get watch]"]),
             other: vec![CLASSES],
         },
         Mode {
