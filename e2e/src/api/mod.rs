@@ -7,7 +7,7 @@ use std::fs;
 use std::net::{IpAddr, Ipv4Addr};
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 
 use anyhow::{Context, Result, bail};
 use rustix::process::Signal;
@@ -81,12 +81,14 @@ impl ApiServer {
         &self.run
     }
 
-    /// Kubeconfig of a user without any right but those that RBAC objects bind to this name.
+    /// Kubeconfig of a user without any right but those that RBAC objects bind to this name. Each call makes files of
+    /// its own: a process may just be reading those of another.
     ///
     /// # Panics
     /// When the certificate cannot be written.
     pub fn user_kubeconfig(&self, user: &str, group: Option<&str>) -> PathBuf {
-        let file = user.replace([':', '/'], "-");
+        static MADE: AtomicU64 = AtomicU64::new(0);
+        let file = format!("{}-{}", user.replace([':', '/'], "-"), MADE.fetch_add(1, Ordering::Relaxed));
         self.pki.user_kubeconfig(&file, user, group, &self.url()).expect("a certificate")
     }
 
