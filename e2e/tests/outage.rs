@@ -1,10 +1,9 @@
-//! The API server is away for a while under load, and Tidegate is restarted while it is.
+//! The API server is away for a while under load. What a restart meanwhile serves stands in `snapshot.rs`.
 //!
 //! `TIDEGATE_OUTAGE_SECONDS=120` makes the outage as long as the promise in docs/api-outages.md.
 
 #![allow(clippy::unwrap_used, reason = "all of it is tests")]
 
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use tidegate_e2e::{ApiServer, Certificate, EchoPod, Load, Pods, Tidegate, class, eventually, ingress, tls_ingress};
@@ -136,101 +135,4 @@ fn failures(server: &Tidegate) -> String {
     let (_, metrics) = server.admin("/metrics").expect("the admin listener answers");
     let lines = metrics.lines().filter(|line| line.starts_with("tidegate_watch_errors_total{"));
     lines.collect::<Vec<_>>().join("\n")
-}
-
-/// A directory that goes with the test.
-struct Directory(PathBuf);
-
-impl Directory {
-    fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("tidegate-{name}-{}", std::process::id()));
-        std::fs::create_dir_all(&path).unwrap();
-        Self(path)
-    }
-
-    fn file(&self) -> PathBuf {
-        self.0.join("snapshot")
-    }
-}
-
-impl Drop for Directory {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
-
-/// Waits until the snapshot file tells of this.
-fn is_saved(file: &Path, what: &str) {
-    eventually("the snapshot file is written", || {
-        let bytes = std::fs::read(file).ok()?;
-        bytes.windows(what.len()).any(|window| window == what.as_bytes()).then_some(())
-    });
-}
-
-fn follow_with_file(shop: &Shop, file: &Path) -> Tidegate {
-    shop.follow(&["--snapshot-file", file.to_str().unwrap()])
-}
-
-#[test]
-fn f03_a_restart_during_the_outage_serves_from_the_snapshot() {
-    let directory = Directory::new("outage");
-    let mut shop = Shop::open();
-    let first = follow_with_file(&shop, &directory.file());
-    first.wait_until_ready();
-    shop.api.apply_all(vec![ingress("shop", "gone", "tidegate", "gone.example")]);
-    answers(&first, "gone.example", 200);
-    is_saved(&directory.file(), "gone.example");
-    // What is deleted now only the API server knows.
-    first.kill();
-    shop.api.delete(&ingress("shop", "gone", "tidegate", "gone.example").to_string());
-    shop.api.kill();
-
-    let started = Instant::now();
-    let second = follow_with_file(&shop, &directory.file());
-    answers(&second, "plain.example", 200);
-    let took = started.elapsed();
-    assert!(second.is_ready(), "{}", second.log());
-    let (_, ready) = second.admin("/readyz").unwrap();
-    assert!(ready.contains("snapshot"), "{ready}");
-    assert_eq!(second.metric("tidegate_snapshot_in_use", ""), 1.0);
-    assert!(shop.certificate.is_shown(second.https, "tls.example"));
-    answers(&second, "gone.example", 200);
-
-    let load = load(&second);
-    shop.api.start_again();
-    answers(&second, "gone.example", 404);
-    eventually("the snapshot is not in use any more", || {
-        (second.metric("tidegate_snapshot_in_use", "") == 0.0).then_some(())
-    });
-    shop.changes_arrive(&second);
-    load.stop_without_failure();
-    tell(&format!("the first answer {took:?} after the start of a process without an API server"));
-    // One second is promised of a release build on a machine that has nothing else to do; this one may have.
-    assert!(took < Duration::from_secs(15), "the first answer took {took:?}");
-}
-
-#[test]
-fn f04_a_damaged_snapshot_is_not_used_and_the_start_waits_for_the_api_server() {
-    let directory = Directory::new("damaged");
-    let mut shop = Shop::open();
-    let first = follow_with_file(&shop, &directory.file());
-    first.wait_until_ready();
-    is_saved(&directory.file(), "plain.example");
-    first.kill();
-    let mut bytes = std::fs::read(directory.file()).unwrap();
-    let middle = bytes.len() / 2;
-    bytes[middle] ^= 0x55;
-    std::fs::write(directory.file(), bytes).unwrap();
-    shop.api.kill();
-    let second = follow_with_file(&shop, &directory.file());
-    eventually("the API server is asked for", || {
-        (second.metric("tidegate_watch_errors_total", "") >= 5.0).then_some(())
-    });
-    assert!(!second.is_ready());
-    assert_eq!(second.metric("tidegate_snapshot_rejected_total", "reason=\"corrupt\""), 1.0);
-    assert_eq!(second.metric("tidegate_snapshot_in_use", ""), 0.0);
-    shop.api.start_again();
-    second.wait_until_ready();
-    answers(&second, "plain.example", 200);
-    shop.changes_arrive(&second);
 }

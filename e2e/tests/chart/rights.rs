@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use tidegate_e2e::eventually;
+use tidegate_e2e::{DEADLINE, eventually};
+use tokio::time::Instant;
 
 use crate::{api, kubectl, template};
 
@@ -93,11 +94,11 @@ fn the_service_account_may_do_in_each_mode_what_is_documented_and_nothing_else()
             let mut last = BTreeSet::new();
             let what = format!("{} in {namespace}", mode.name);
             // Roles take effect a moment after they were made.
-            let equal = (0..50).any(|_| {
+            let deadline = Instant::now() + DEADLINE;
+            while last != expected && Instant::now() < deadline {
                 last = rights("tidegate", namespace).difference(&rights("nobody", namespace)).cloned().collect();
-                last == expected
-            });
-            assert!(equal, "{what}: {last:#?}, not {expected:#?}");
+            }
+            assert_eq!(last, expected, "{what}");
         }
         kubectl(&["delete", "-f", "-"], &yaml).expect("they are there");
         eventually("nothing is granted any more", || {

@@ -36,6 +36,7 @@ fn step(story: &Story, load: &Load, what: &str, change: impl FnOnce()) {
     change();
     load.expect_no_failure(what);
     let (seconds, asked) = (begun.elapsed().as_secs_f64(), load.asked() - before);
+    assert!(asked > 0, "nobody asked anything during the deploy {what}");
     story.say(&format!("deploy of the app, {what}: {seconds:.1} s, {asked} requests meanwhile, 0 failed"));
 }
 

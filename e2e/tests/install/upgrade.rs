@@ -20,6 +20,7 @@ pub(crate) fn run(story: &Story, load: &Load) {
         story.helm("upgrade", tag, values);
         let (seconds, asked) = (begun.elapsed().as_secs_f64(), load.asked() - before);
         load.expect_no_failure(what);
+        assert!(asked > 0, "nobody asked anything during the upgrade to {what}");
         expect_version(story, tag);
         story.say(&format!("helm upgrade to {what}: {seconds:.1} s, {asked} requests meanwhile"));
     }

@@ -20,7 +20,7 @@ use crate::story::{DRAIN, Story};
 
 /// Most that one client asks, and for how long: whatever happens, load ends.
 const REQUESTS: u64 = 50_000;
-const LIMIT: Duration = Duration::from_secs(240);
+const LIMIT: Duration = Duration::from_secs(900);
 /// Longest wait for an answer, or any part of it.
 const WAIT: Duration = Duration::from_secs(10);
 
