@@ -53,6 +53,7 @@ check-style:
 	@if command -v shellcheck >/dev/null; then shellcheck scripts/* .ci/run e2e/cluster/build; fi
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
+	cargo check --locked --manifest-path fuzz/Cargo.toml --target-dir target
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
 
 bench: ## Measure: cargo benches, then scripts/bench against HAProxy if it is there

@@ -104,7 +104,7 @@ impl World {
             let host = normalize_host(text.as_bytes(), &mut lowered);
             assert!(host.is_some_and(|host| host == text), "{text}");
             table.certificates(host);
-            for route in spec.routes.iter().chain(&spec.fallback) {
+            for route in spec.routes.iter().chain(spec.fallback.as_deref()) {
                 if let Action::Forward(upstream) = &route.action {
                     translate::endpoints(self.input.objects(), upstream, self.input.settings());
                 }
