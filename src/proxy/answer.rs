@@ -20,32 +20,11 @@ use tokio::time::Instant;
 pub(crate) enum Answered<'a> {
     /// All of it was passed on.
     Whole {
-        /// How its connection may be kept for another request; `None` when it must not.
-        keep: Option<Keep>,
+        /// How long the connection may be kept for another request; `None` when it must not.
+        keep: Option<Option<Duration>>,
     },
     /// 101 was passed on: what follows is a tunnel.
     Tunnel(Box<H1Source<'a>>),
-}
-
-/// What is known of a connection that may serve another request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Keep {
-    /// How long the pod says that it keeps it (`Keep-Alive: timeout=`).
-    pub advertised: Option<Duration>,
-    /// Whether the answer had no body.
-    pub is_bodiless: bool,
-}
-
-impl Keep {
-    /// What an answer whose head is in front of `head` allows. Nor is a connection of any further use whose pod was
-    /// asked to switch and did not.
-    fn after(response: &ResponseHead, head: &[u8], request: RequestContext) -> Option<Self> {
-        if !response.keep_alive || response.framing == Framing::UntilClose || request.asked_upgrade {
-            return None;
-        }
-        let advertised = response.idle_timeout(head).map(|seconds| Duration::from_secs(u64::from(seconds)));
-        Some(Self { advertised, is_bodiless: matches!(response.framing, Framing::None | Framing::Length(0)) })
-    }
 }
 
 /// An answer that failed.
@@ -73,7 +52,11 @@ pub(crate) async fn answer<'a, K: ClientSink>(
     let fault = |error| AnswerFault { error, had_bytes: true };
     record.status.set(response.status);
     sink.respond(&Answer::of_pod(response, buffer.data(), request, &record.explanation(), &shard.clock));
-    let keep = Keep::after(response, buffer.data(), request);
+    let keep = response
+        .keep_alive
+        .then(|| response.idle_timeout(buffer.data()).map(|seconds| Duration::from_secs(u64::from(seconds))))
+        // Nor is a connection of any further use whose pod was asked to switch and did not.
+        .filter(|_| response.framing != Framing::UntilClose && !request.asked_upgrade);
     buffer.consume(response.len);
     let patience = Patience { gap: shard.config.timeouts.response_gap, rate: 0 };
     let framing = response.framing;
@@ -168,36 +151,5 @@ async fn wait(
             }
             None => return Err(ProxyError::ResponseTimeout),
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::http1::{Limits, Method};
-
-    fn after(method: Method, head: &str) -> Option<Keep> {
-        let request = RequestContext { method, asked_upgrade: false };
-        let mut response = ResponseHead::default();
-        let parsed = response.parse(head.as_bytes(), request, &Limits::default()).unwrap();
-        assert_eq!(parsed, Progress::Complete);
-        Keep::after(&response, head.as_bytes(), request)
-    }
-
-    #[test]
-    fn b20_a_connection_is_doubtful_after_an_answer_without_a_body() {
-        let is_bodiless = |method, head| after(method, head).unwrap().is_bodiless;
-        assert!(is_bodiless(Method::Head, "HTTP/1.1 200 OK\r\nContent-Length: 40\r\n\r\n"));
-        assert!(is_bodiless(Method::Get, "HTTP/1.1 204 No Content\r\n\r\n"));
-        assert!(is_bodiless(Method::Get, "HTTP/1.1 304 Not Modified\r\nContent-Length: 40\r\n\r\n"));
-        assert!(is_bodiless(Method::Get, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"));
-        assert!(!is_bodiless(Method::Get, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n"));
-        assert!(!is_bodiless(Method::Get, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"));
-    }
-
-    #[test]
-    fn an_answer_that_ends_with_its_connection_leaves_none_to_keep() {
-        assert_eq!(after(Method::Get, "HTTP/1.1 200 OK\r\n\r\n"), None);
-        assert_eq!(after(Method::Get, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\n"), None);
     }
 }

@@ -23,34 +23,23 @@ const KEEPALIVE: TcpKeepalive =
 pub(crate) struct H1Conn {
     /// The connection.
     pub socket: Socket,
-    /// Whether its last answer had no body. A pod that errs sends one all the same, a moment later.
-    pub is_doubtful: bool,
 }
 
 impl H1Conn {
-    fn whom_to_ask(&self, is_idempotent: bool) -> Asked {
-        if is_idempotent && !self.is_doubtful { Asked::Runtime } else { Asked::System }
-    }
-
     /// Whether nothing has arrived since the last answer: neither an end nor bytes nobody asked for, which would be
     /// taken for the answer to the next request.
-    fn is_quiet(&self, asked: Asked) -> bool {
-        let nothing = match (&self.socket, asked) {
-            (Socket::Tcp(tcp), Asked::Runtime) => tcp.try_read(&mut [0]),
-            (Socket::Tcp(tcp), Asked::System) => SockRef::from(tcp).peek(&mut [MaybeUninit::uninit()]),
-            (Socket::Tls(_), _) => return false,
-        };
-        nothing.is_err_and(|error| error.kind() == ErrorKind::WouldBlock)
+    ///
+    /// The system is asked, because what the runtime knows is as old as its last look at all sockets: one call for each
+    /// request on a kept connection.
+    fn is_quiet(&self) -> bool {
+        match &self.socket {
+            Socket::Tcp(tcp) => {
+                let peeked = SockRef::from(tcp).peek(&mut [MaybeUninit::uninit()]);
+                peeked.is_err_and(|error| error.kind() == ErrorKind::WouldBlock)
+            }
+            Socket::Tls(_) => false,
+        }
     }
-}
-
-/// Who is asked whether a connection is quiet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Asked {
-    /// The runtime, whose knowledge is as old as its last look at all sockets: what proxies that wait for events go by.
-    Runtime,
-    /// The system, for one call: where a request must not be sent twice, or where late bytes are to be expected.
-    System,
 }
 
 /// A connection, and whether it has served before. Requests that must not be sent twice get only those that were idle
@@ -66,13 +55,13 @@ pub(crate) async fn obtain(
     if !afresh {
         let max_idle = if is_idempotent { Duration::MAX } else { shard.pool.config().post_idle };
         while let Some(conn) = shard.pool.take(endpoint.endpoint().id(), max_idle, now) {
-            if conn.is_quiet(conn.whom_to_ask(is_idempotent)) {
+            if conn.is_quiet() {
                 return Ok((conn, true));
             }
         }
     }
     let tcp = dial(shard, endpoint, metrics).await?;
-    Ok((H1Conn { socket: Socket::Tcp(tcp), is_doubtful: false }, false))
+    Ok((H1Conn { socket: Socket::Tcp(tcp) }, false))
 }
 
 /// A new connection. Failures make the endpoint suspect.
@@ -135,24 +124,18 @@ mod tests {
         // The runtime learns of readiness by waiting, and of its end by a read that finds nothing more.
         ours.readable().await.unwrap();
         while ours.try_read(&mut [0; 64]).is_ok() {}
-        (H1Conn { socket: Socket::Tcp(ours), is_doubtful: true }, pod)
+        (H1Conn { socket: Socket::Tcp(ours) }, pod)
     }
 
     #[tokio::test]
-    async fn b20_what_a_pod_sent_since_the_runtime_last_looked_is_known_to_the_system_only() {
+    async fn b20_what_a_pod_sent_since_the_runtime_last_looked_spoils_its_connection() {
         let (conn, mut pod) = waiting().await;
-        assert!(conn.is_quiet(Asked::Runtime) && conn.is_quiet(Asked::System));
+        assert!(conn.is_quiet());
         // On the loopback these have arrived when the call returns, and nothing here waits in between.
         pod.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil").unwrap();
-        assert!(conn.is_quiet(Asked::Runtime) && !conn.is_quiet(Asked::System));
-        let Socket::Tcp(tcp) = &conn.socket else { panic!("in clear") };
-        tcp.readable().await.unwrap();
-        assert!(!conn.is_quiet(Asked::Runtime));
-        let (mut conn, pod) = waiting().await;
+        assert!(!conn.is_quiet());
+        let (conn, pod) = waiting().await;
         drop(pod);
-        assert!(!conn.is_quiet(Asked::System));
-        assert_eq!((conn.whom_to_ask(true), conn.whom_to_ask(false)), (Asked::System, Asked::System));
-        conn.is_doubtful = false;
-        assert_eq!((conn.whom_to_ask(true), conn.whom_to_ask(false)), (Asked::Runtime, Asked::System));
+        assert!(!conn.is_quiet());
     }
 }

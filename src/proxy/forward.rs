@@ -150,8 +150,8 @@ async fn whole<S: ClientSource, K: ClientSink>(
     let answered = answer(shard, reader, response, context, &walk.record, now, alarm, sink).await;
     match answered {
         Ok(Answered::Whole { keep }) => {
-            if let Some(keep) = keep {
-                shard.keep(endpoint, conn, keep);
+            if let Some(advertised) = keep {
+                shard.keep(endpoint, conn, advertised);
             }
             Ok(())
         }
@@ -191,8 +191,8 @@ async fn streaming<S: ClientSource, K: ClientSink>(
     let (uploaded, answered) = both(upload, download).await;
     match (answered, uploaded) {
         (Some(Ok(Answered::Whole { keep })), uploaded) => {
-            if let (Some(keep), Some(Ok(()))) = (keep, uploaded) {
-                shard.keep(endpoint, conn, keep);
+            if let (Some(advertised), Some(Ok(()))) = (keep, uploaded) {
+                shard.keep(endpoint, conn, advertised);
             }
             Ok(())
         }

@@ -5,10 +5,10 @@ use std::cell::Cell;
 use std::hash::{BuildHasher, Hasher};
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::answer::Keep;
 use super::buffers::BufferPool;
 use super::clock::Clock;
 use super::config::ProxyConfig;
@@ -99,9 +99,8 @@ impl Shard {
     }
 
     /// Keeps a connection for another request, for as long as its pod is believed to.
-    pub(crate) fn keep(&self, endpoint: &InFlight, mut conn: H1Conn, keep: Keep) {
-        conn.is_doubtful = keep.is_bodiless;
-        let idle = self.pool.config().idle_timeout(keep.advertised);
+    pub(crate) fn keep(&self, endpoint: &InFlight, conn: H1Conn, advertised: Option<Duration>) {
+        let idle = self.pool.config().idle_timeout(advertised);
         // What the pool refuses is closed, which is what it is for.
         let _ = self.pool.put(endpoint.endpoint(), conn, Instant::now(), idle);
     }
