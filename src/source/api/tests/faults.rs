@@ -432,7 +432,9 @@ async fn f15_while_there_is_no_better_token_the_old_one_is_tried_seldom() {
     followed.rotate_token("second");
     let rotated = Instant::now();
     followed.until(|event, _| *event == up(ObjectKind::Ingress)).await;
-    assert!(rotated.elapsed() < Duration::from_secs(25), "followed again after {:?}", rotated.elapsed());
+    // Two pauses of 20 s at the most: another kind's request may have read the old token again after the last refusal, and
+    // then it takes one more refusal.
+    assert!(rotated.elapsed() < Duration::from_secs(42), "followed again after {:?}", rotated.elapsed());
 }
 
 /// A server that shows a certificate of this authority's, and answers every request that there is nothing.
