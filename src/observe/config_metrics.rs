@@ -7,7 +7,7 @@ use prometheus::{Gauge, Histogram, HistogramOpts, HistogramVec, IntCounter, IntC
 use super::currency::Currency;
 use super::families;
 use super::labels::FollowedKind;
-use super::metrics::{opts, register, unix_seconds};
+use super::register::{opts, register, unix_seconds};
 
 /// Upper bounds of propagation: peers need seconds, we need less than a millisecond. Seconds.
 const PROPAGATION_BOUNDS: [f64; 17] =

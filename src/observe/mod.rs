@@ -16,10 +16,10 @@ pub mod logging;
 mod metrics;
 pub mod panics;
 mod process;
+mod register;
 mod report_metrics;
 mod route_metrics;
 mod upstream_metrics;
-mod watch_metrics;
 
 pub use access_log::{AccessLog, AccessLogFormat, Entry, RoutePart, ShardLog, TlsPart, UpstreamPart};
 pub use config_metrics::ConfigMetrics;

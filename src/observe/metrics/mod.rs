@@ -1,13 +1,13 @@
 //! All metrics of the process: handles for those who count, text for those who scrape.
 
+mod watches;
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
-use prometheus::core::Collector;
-use prometheus::{
-    Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
-};
+use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Registry, TextEncoder};
+use watches::WatchMetrics;
 
 use crate::model::{ObjectName, Problem, ProblemCode, Severity};
 use crate::observe::config_metrics::ConfigMetrics;
@@ -17,10 +17,10 @@ use crate::observe::families::{self, Family};
 use crate::observe::labels::{Handshake, Listener, ProxyHeader, Refusal, Scope};
 use crate::observe::live::Live;
 use crate::observe::process;
+use crate::observe::register::{opts, register, unix_seconds};
 use crate::observe::report_metrics::{EventWrite, ReportMetrics, StatusWrite};
 use crate::observe::route_metrics::{self, RouteMetrics};
 use crate::observe::upstream_metrics::{self, UpstreamMetrics};
-use crate::observe::watch_metrics::WatchMetrics;
 
 /// How many sets of series routes, and upstreams, may have: a bound on memory, far above what one pod serves.
 const SERIES_LIMIT: usize = 50_000;
@@ -45,7 +45,7 @@ pub struct Metrics {
     report: ReportMetrics,
     access_log_lines: IntCounter,
     access_log_dropped: IntCounter,
-    pub(in crate::observe) watches: WatchMetrics,
+    watches: WatchMetrics,
     configuration: ConfigMetrics,
 }
 
@@ -312,20 +312,6 @@ impl Metrics {
             out.integer(families::CERTIFICATE_EXPIRY.name, "", &labels, *end);
         }
     }
-}
-
-pub(super) fn opts(family: &Family) -> Opts {
-    Opts::new(family.name, family.meaning)
-}
-
-pub(super) fn register<C: Collector + Clone + 'static>(registry: &Registry, collector: prometheus::Result<C>) -> C {
-    let collector = collector.expect("names and labels of families are constants, which a test builds all of");
-    registry.register(Box::new(collector.clone())).expect("every family is registered once, which a test checks");
-    collector
-}
-
-pub(super) fn unix_seconds(time: SystemTime) -> u64 {
-    time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
 #[cfg(test)]

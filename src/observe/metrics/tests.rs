@@ -1,4 +1,5 @@
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::UNIX_EPOCH;
 
 use super::*;
 use crate::model::{ObjectKind, ObjectRef};
