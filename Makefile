@@ -25,12 +25,8 @@ demo: ## Serve examples/hello on this machine and say what to try (DEMO_CHECK=1:
 	@scripts/setup demo
 	@DEMO_CHECK=$(DEMO_CHECK) scripts/demo
 
-test: ## Everything that must pass: format, clippy, chart, all tests (as root also those on a real Kubernetes), docs
-	@scripts/setup build chart
-	$(MAKE) --no-print-directory check-style
-	scripts/chart check
-	@if [ "$$(id -u)" -eq 0 ]; then scripts/setup e2e; else echo "tests on a real Kubernetes: not run, they need root"; fi
-	cargo test --locked --workspace $$([ "$$(id -u)" -eq 0 ] || echo --exclude tidegate-e2e)
+test: ## Everything that must pass, quick things first, with a summary at the end (as root also on a real Kubernetes)
+	@scripts/test
 
 e2e: ## Only the tests on a real Kubernetes made for them, API alone and nodes with pods (needs root)
 	@scripts/setup build e2e
@@ -49,8 +45,8 @@ lint: ## What test checks without running tests, and the dependencies (licences,
 	else echo "advisories: not checked, their database cannot be reached from here"; fi
 
 check-style:
-	@for script in scripts/* .ci/run e2e/cluster/build; do bash -n $$script || exit 1; done
-	@if command -v shellcheck >/dev/null; then shellcheck scripts/* .ci/run e2e/cluster/build; fi
+	@for script in scripts/* .ci/run e2e/cluster/build benches/common.sh; do bash -n $$script || exit 1; done
+	@if command -v shellcheck >/dev/null; then shellcheck -x scripts/* .ci/run e2e/cluster/build; fi
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	cargo check --locked --manifest-path fuzz/Cargo.toml --target-dir target

@@ -13,7 +13,7 @@ use crate::scan::{Use, module_path, uses};
 const DOOR: &str = "mod.rs";
 
 /// The files of a crate by module, with what they use.
-pub struct Tree {
+pub(crate) struct Tree {
     files: BTreeMap<Vec<String>, (PathBuf, Vec<Use>)>,
 }
 
@@ -21,7 +21,7 @@ pub struct Tree {
 type Rooms = BTreeMap<String, BTreeMap<String, String>>;
 
 impl Tree {
-    pub fn new(sources: &[(PathBuf, String)]) -> Self {
+    pub(crate) fn new(sources: &[(PathBuf, String)]) -> Self {
         let files = sources.iter().filter(|(file, _)| !is_test(file)).map(|(file, text)| {
             let module = module_path(file);
             let module = if module == ["lib"] { Vec::new() } else { module };
@@ -31,7 +31,7 @@ impl Tree {
     }
 
     /// A cycle of each folder that has any: the folder, and the way round.
-    pub fn cycles(&self) -> BTreeMap<String, String> {
+    pub(crate) fn cycles(&self) -> BTreeMap<String, String> {
         let mut folders: BTreeSet<&[String]> = self.files.keys().filter_map(|m| m.split_last()).map(|m| m.1).collect();
         folders.insert(&[]);
         let named = folders.into_iter().map(|folder| {

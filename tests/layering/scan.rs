@@ -5,18 +5,18 @@ use std::path::{Path, PathBuf};
 
 /// A path into the crate that a file uses.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Use {
-    pub line: usize,
+pub(crate) struct Use {
+    pub(crate) line: usize,
     /// Names from the root of the crate. More `super` than there are modules: only those.
-    pub path: Vec<String>,
+    pub(crate) path: Vec<String>,
     /// The name it has in this file, when it stands in a `use` at the top of the file.
-    pub imported_as: Option<String>,
+    pub(crate) imported_as: Option<String>,
     /// Whether it stands below `#[cfg(test)]`.
-    pub is_test: bool,
+    pub(crate) is_test: bool,
 }
 
 /// Where in the crate a file stands: `src/http1/chunked/mod.rs` is `[http1, chunked]`.
-pub fn module_path(file: &Path) -> Vec<String> {
+pub(crate) fn module_path(file: &Path) -> Vec<String> {
     let below = file.strip_prefix("src").unwrap_or(file).with_extension("");
     let mut parts: Vec<_> = below.iter().map(|part| part.to_string_lossy().into_owned()).collect();
     if parts.last().is_some_and(|last| last == "mod") {
@@ -26,7 +26,7 @@ pub fn module_path(file: &Path) -> Vec<String> {
 }
 
 /// Every path into the crate that a file uses, in order.
-pub fn uses(file: &Path, text: &str) -> Vec<Use> {
+pub(crate) fn uses(file: &Path, text: &str) -> Vec<Use> {
     let code = code_only(text);
     let tokens = tokens(&code);
     let children = declared_modules(&tokens);
@@ -279,7 +279,7 @@ fn character(text: &str) -> usize {
 }
 
 /// All Rust files below a folder of the package, by path from its root.
-pub fn sources(folder: &str) -> Vec<(PathBuf, String)> {
+pub(crate) fn sources(folder: &str) -> Vec<(PathBuf, String)> {
     let mut found = Vec::new();
     let mut folders = vec![root().join(folder)];
     while let Some(folder) = folders.pop() {
@@ -297,6 +297,6 @@ pub fn sources(folder: &str) -> Vec<(PathBuf, String)> {
     found
 }
 
-pub fn root() -> &'static Path {
+pub(crate) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
