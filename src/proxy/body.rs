@@ -54,3 +54,42 @@ pub(crate) async fn copy(
         }
     }
 }
+
+/// A source that keeps what it hands out, so that it can be sent once more: all of it or nothing.
+pub(crate) struct Keeping<'a, S> {
+    /// Where the body comes from.
+    pub source: &'a mut S,
+    /// What came so far, behind `start` bytes of something else.
+    pub kept: &'a mut Vec<u8>,
+    /// Where the body begins.
+    pub start: usize,
+    /// Most bytes that are kept.
+    pub most: usize,
+    /// Whether nothing needs to be kept any more.
+    pub is_over: &'a Cell<bool>,
+}
+
+impl<S: BodySource> BodySource for Keeping<'_, S> {
+    async fn chunk(&mut self) -> Result<Option<&[u8]>, ProxyError> {
+        let data = self.source.chunk().await?;
+        if let Some(data) = data {
+            if self.is_over.get() {
+                *self.kept = Vec::new();
+            } else if self.most >= self.kept.len() - self.start + data.len() {
+                self.kept.extend_from_slice(data);
+            } else {
+                self.is_over.set(true);
+                self.kept.truncate(self.start);
+            }
+        }
+        Ok(data)
+    }
+
+    fn is_buffered(&mut self) -> bool {
+        self.source.is_buffered()
+    }
+
+    fn trailers(&self) -> &[u8] {
+        self.source.trailers()
+    }
+}

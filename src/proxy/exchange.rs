@@ -31,6 +31,8 @@ pub(crate) struct Walk<'a> {
     pub work: &'a mut Work,
     /// What is known so far.
     pub record: Record,
+    /// Whether a client that waits for `100 Continue` got it.
+    pub was_told_to_go_on: bool,
     /// Whether it has come to its end: if not when dropped, the client has left.
     is_over: bool,
 }
@@ -38,7 +40,7 @@ pub(crate) struct Walk<'a> {
 impl<'a> Walk<'a> {
     /// A walk for the request whose head is in `work`.
     pub(crate) fn new(shard: &'a Rc<Shard>, peer: &'a Peer, work: &'a mut Work, started: Instant) -> Self {
-        Self { shard, peer, work, record: Record::new(started), is_over: false }
+        Self { shard, peer, work, record: Record::new(started), was_told_to_go_on: false, is_over: false }
     }
 }
 

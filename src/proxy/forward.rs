@@ -1,7 +1,8 @@
 //! Third phase of the walk: an endpoint, a connection to it, the request there and the answer back.
 //!
-//! What may be tried again (RFC 9110 §9.2.2): anything while no byte has reached a pod; once a byte has, only an
-//! idempotent request that is complete in memory, on a connection that had been waiting for it, and only once.
+//! What may be tried again (RFC 9110 §9.2.2, RFC 9113 §8.7): anything that no pod has processed, while its body is at
+//! hand. What a pod may have processed is sent again only once, and only if it is idempotent, complete in memory, and
+//! was sent on a connection that had been waiting for it.
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;
@@ -27,7 +28,10 @@ use crate::upstream::{InFlight, Tried, Upstream};
 
 /// A request's body of at most this size that has arrived whole is sent in one write with the head, and is at hand
 /// for another attempt. Bytes.
-const WHOLE_BODY: usize = 64 * 1024;
+pub(crate) const WHOLE_BODY: usize = 64 * 1024;
+/// How often connections that went away may make one request take a new one: a pod that lets go of all of its
+/// connections at once has at most so many HTTP/2 connections in a shard.
+const MOST_RENEWALS: usize = 16;
 
 /// An attempt that failed.
 pub(crate) struct Failed {
@@ -42,6 +46,8 @@ pub(crate) struct Failed {
 pub(crate) enum Again {
     /// Nothing.
     Never,
+    /// Another attempt on any connection: the pod refused the request unprocessed.
+    Anywhere,
     /// Another endpoint.
     Elsewhere,
     /// Any endpoint, but on a new connection.
@@ -58,9 +64,12 @@ pub(crate) async fn forward<S: ClientSource, K: ClientSink>(
     let metrics = upstream.metrics();
     let is_whole = take_whole_body(walk, source);
     let mut tried = Tried::new();
-    let mut afresh = false;
+    // Connections made before this moment are not used.
+    let mut afresh: Option<Instant> = None;
+    let (mut refusals, mut renewals) = (0, 0);
+    let most = walk.shard.config.upstream.attempts;
     let mut error = ProxyError::NoEndpoints;
-    for attempt in 0..=walk.shard.config.upstream.attempts {
+    for attempt in 0_usize.. {
         // The first attempt begins with the request: near enough, and one look at the clock less.
         let now = if attempt == 0 { walk.record.started() } else { Instant::now() };
         if attempt > 0 && !upstream.withdraw_retry(now) {
@@ -82,7 +91,7 @@ pub(crate) async fn forward<S: ClientSource, K: ClientSink>(
             (Protocol::Http1, true) => whole(walk, &endpoint, now, metrics, afresh, source, sink).await,
             (Protocol::Http1, false) => Box::pin(streaming(walk, &endpoint, now, metrics, afresh, source, sink)).await,
             (Protocol::H2c, _) => {
-                Box::pin(h2::upstream::attempt(walk, &endpoint, metrics, is_whole, source, sink)).await
+                Box::pin(h2::upstream::attempt(walk, &endpoint, metrics, is_whole, afresh, source, sink)).await
             }
         };
         let failed = match outcome {
@@ -100,11 +109,14 @@ pub(crate) async fn forward<S: ClientSource, K: ClientSink>(
         error = failed.error;
         match failed.again {
             Again::Never => break,
-            Again::Afresh if afresh => break,
-            Again::Afresh => afresh = true,
+            Again::Anywhere => refusals += 1,
+            Again::Afresh => {
+                afresh = Some(Instant::now());
+                renewals += 1;
+            }
             Again::Elsewhere => tried.add(endpoint.endpoint().id()),
         }
-        if tried.len() >= walk.shard.config.upstream.attempts {
+        if tried.len() >= most || refusals >= most || renewals > MOST_RENEWALS {
             break;
         }
     }
@@ -132,19 +144,19 @@ async fn whole<S: ClientSource, K: ClientSink>(
     endpoint: &InFlight,
     now: Instant,
     metrics: &UpstreamMetrics,
-    afresh: bool,
+    afresh: Option<Instant>,
     source: &mut S,
     sink: &mut K,
 ) -> Result<(), Failed> {
     let shard = walk.shard;
     let context = context(walk.work);
     let is_idempotent = walk.work.request.method.is_idempotent();
-    let (mut conn, reused) = connect::obtain(shard, endpoint, now, metrics, is_idempotent, afresh).await?;
+    let (mut conn, reused) = connect::obtain(shard, endpoint, now, metrics, is_idempotent, afresh.is_some()).await?;
     let (reader, mut writer) = conn.socket.split();
     let Work { out, response, alarm, .. } = &mut *walk.work;
     if let Err(fault) = writer.write_all(out, &[], shard.config.timeouts.response).await {
         let error = if fault.timed_out { ProxyError::UpstreamStalled } else { ProxyError::UpstreamClosed };
-        let may = !fault.written || (is_idempotent && reused && !fault.timed_out);
+        let may = (!fault.written && afresh.is_none()) || (is_idempotent && reused && !fault.timed_out);
         return Err(Failed { error, again: if may { Again::Afresh } else { Again::Never } });
     }
     let answered = answer(shard, reader, response, context, &walk.record, now, alarm, sink).await;
@@ -173,13 +185,13 @@ async fn streaming<S: ClientSource, K: ClientSink>(
     endpoint: &InFlight,
     now: Instant,
     metrics: &UpstreamMetrics,
-    afresh: bool,
+    afresh: Option<Instant>,
     source: &mut S,
     sink: &mut K,
 ) -> Result<(), Failed> {
     let shard = walk.shard;
     let context = context(walk.work);
-    let (mut conn, _) = connect::obtain(shard, endpoint, now, metrics, false, afresh).await?;
+    let (mut conn, _) = connect::obtain(shard, endpoint, now, metrics, false, afresh.is_some()).await?;
     expect(walk, source, sink).await.map_err(|error| Failed { error, again: Again::Never })?;
     let (reader, writer) = conn.socket.split();
     let Work { out, response, request, alarm, .. } = &mut *walk.work;
@@ -212,7 +224,8 @@ pub(crate) async fn expect<S: ClientSource, K: ClientSink>(
     source: &mut S,
     sink: &mut K,
 ) -> Result<(), ProxyError> {
-    if walk.work.request.expects_continue && !source.is_buffered() {
+    if walk.work.request.expects_continue && !walk.was_told_to_go_on && !source.is_buffered() {
+        walk.was_told_to_go_on = true;
         sink.interim(100, &[], &[]).await?;
     }
     Ok(())

@@ -2,15 +2,16 @@
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, Barrier, mpsc};
 
 use h2::Reason;
 use http::{HeaderMap, HeaderValue, Response};
 
 use crate::support::frames::{
-    ACK, END_HEADERS, END_STREAM, GOAWAY, HEADERS, REFUSED_STREAM, RST_STREAM, SETTINGS, accept, frame, read_frame,
+    ACK, DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS, REFUSED_STREAM, RST_STREAM, SETTINGS, accept, frame,
+    read_frame,
 };
-use crate::support::h2::{Call, H2Pod, send};
+use crate::support::h2::{Call, H2Client, H2Pod, run, send};
 use crate::support::{BodyEnd, DEADLINE, End, Manifests, Pod, PodConnection, Tidegate, eventually, get};
 
 fn to(pod: &H2Pod) -> Tidegate {
@@ -344,4 +345,143 @@ fn f26_a_client_that_does_not_read_holds_little_of_a_pods_answer() {
     assert!(sent < 16_000_000, "{sent} bytes were taken from the pod for a client that reads nothing");
     let (_, end) = client.rest();
     assert!(matches!(end, End::Reset | End::Fin));
+}
+
+/// A pod whose connections take one stream at a time, which the client knows before the first request is served.
+/// `serve` answers a request's stream and its body; false ends the connection.
+fn one_at_a_time(serve: impl Fn(&mut PodConnection, u32, &[u8]) -> bool + Send + Sync + 'static) -> Pod {
+    Pod::scripted(move |mut connection| {
+        accept(&mut connection);
+        connection.send(frame(SETTINGS, 0, 0, &[0, 3, 0, 0, 0, 1]));
+        let (mut acknowledged, mut waiting, mut body) = (0, Vec::new(), Vec::new());
+        while let Ok(incoming) = read_frame(&mut connection) {
+            match (incoming.kind, incoming.flags & ACK) {
+                (SETTINGS, ACK) => acknowledged += 1,
+                (HEADERS | DATA, ends_stream) => {
+                    if incoming.kind == DATA {
+                        body.extend_from_slice(&incoming.payload);
+                    }
+                    if ends_stream != 0 {
+                        waiting.push((incoming.stream, std::mem::take(&mut body)));
+                    }
+                }
+                _ => {}
+            }
+            if acknowledged == 2 && !waiting.drain(..).all(|(stream, body)| serve(&mut connection, stream, &body)) {
+                return;
+            }
+        }
+    })
+}
+
+/// Answers 200 with this body.
+fn ok(connection: &mut PodConnection, stream: u32, body: &[u8]) -> bool {
+    let head = frame(HEADERS, END_HEADERS, stream, &[0x88]);
+    connection.try_send([head, frame(DATA, END_STREAM, stream, body)].concat()).is_ok()
+}
+
+#[test]
+fn f18_a_request_is_sent_again_as_often_as_connections_of_a_pod_go_away() {
+    for method in ["GET", "POST"] {
+        let pod = one_at_a_time(|connection, stream, body| {
+            if connection.index < 5 {
+                connection.send(goaway(0));
+                return true;
+            }
+            ok(connection, stream, body)
+        });
+        let server = Tidegate::serve(&Manifests::everything_to_h2c(&[pod.address]));
+        let answer = server.ask(format!("{method} / HTTP/1.1\r\nHost: a.example\r\nContent-Length: 2\r\n\r\nhi"));
+        assert_eq!((method, answer.status(), answer.text().as_str()), (method, 200, "hi"));
+        assert_eq!(pod.connections(), 6);
+    }
+}
+
+#[test]
+fn f18_a_pod_that_lets_all_of_its_connections_go_at_once_costs_no_request() {
+    let (arrived, seen) = mpsc::channel();
+    let arrived = Mutex::new(arrived);
+    let both_open = Barrier::new(2);
+    let pod = one_at_a_time(move |connection, stream, body| {
+        match (connection.index, stream) {
+            // Each of two connections serves one request, at the same time, so that there are two.
+            (0 | 1, 1) => {
+                arrived.lock().unwrap().send(()).unwrap();
+                both_open.wait();
+                ok(connection, stream, body)
+            }
+            // Graceful, as servers do it: first the highest id there can be, then that of the last request served.
+            (0 | 1, _) => {
+                connection.send([goaway(0x7fff_ffff), goaway(1)].concat());
+                true
+            }
+            _ => ok(connection, stream, body),
+        }
+    });
+    let server = Tidegate::serve(&Manifests::everything_to_h2c(&[pod.address]));
+    let (mut one, mut other) = (server.connect(), server.connect());
+    one.send(get("a.example", "/"));
+    seen.recv_timeout(DEADLINE).unwrap();
+    other.send(get("a.example", "/"));
+    assert_eq!((one.answer().status(), other.answer().status()), (200, 200));
+    assert_eq!(pod.connections(), 2);
+    let answer = one.ask("POST / HTTP/1.1\r\nHost: a.example\r\nContent-Length: 2\r\n\r\nhi");
+    assert_eq!((answer.status(), answer.text().as_str()), (200, "hi"));
+    assert_eq!(other.ask(get("a.example", "/")).status(), 200);
+}
+
+#[test]
+fn f18_a_call_whose_message_was_sent_already_is_sent_again_when_it_was_not_processed() {
+    for answer in [frame(RST_STREAM, 0, 1, &REFUSED_STREAM.to_be_bytes()), goaway(0)] {
+        let refused = AtomicBool::new(false);
+        let pod = one_at_a_time(move |connection, stream, body| {
+            if !refused.swap(true, Ordering::SeqCst) {
+                assert_eq!(body, b"\0\0\0\0\0");
+                connection.send(&answer);
+                return true;
+            }
+            ok(connection, stream, body)
+        });
+        let server = Tidegate::serve(&Manifests::everything_to_h2c(&[pod.address]));
+        run(async move {
+            let client = H2Client::plain(&server).await;
+            let call = client.request("POST", "a.example", "/a.B/C").header("te", "trailers");
+            let answer = client.ask(call.header("content-type", "application/grpc"), b"\0\0\0\0\0").await;
+            assert_eq!((answer.status, answer.body.as_slice()), (200, b"\0\0\0\0\0".as_slice()));
+            drop(pod);
+        });
+    }
+}
+
+#[test]
+fn f18_a_body_of_which_too_much_was_sent_is_not_sent_again() {
+    let pod = H2Pod::scripted(|mut call| async move {
+        let mut seen = 0;
+        while seen < 66_000 {
+            let data = call.request.body_mut().data().await.unwrap().unwrap();
+            seen += data.len();
+            call.request.body_mut().flow_control().release_capacity(data.len()).unwrap();
+        }
+        call.respond.send_reset(Reason::REFUSED_STREAM);
+    });
+    let server = to(&pod);
+    let mut client = server.connect();
+    client.send(format!("POST / HTTP/1.1\r\nHost: a.example\r\nContent-Length: 90000\r\n\r\n{}", "x".repeat(70_000)));
+    assert_eq!(client.answer_to("POST").status(), 502);
+    assert_eq!(pod.calls(), 1);
+}
+
+#[test]
+fn f18_a_pod_that_only_sends_requests_away_is_not_asked_for_ever() {
+    let pod = one_at_a_time(|connection, _, _| {
+        connection.send(goaway(0));
+        true
+    });
+    let server = Tidegate::serve(&Manifests::everything_to_h2c(&[pod.address]));
+    assert_eq!(server.ask(get("a.example", "/")).status(), 502);
+    assert!(pod.connections() < 20, "{}", pod.connections());
+    let pod = H2Pod::scripted(|mut call| async move { call.respond.send_reset(Reason::REFUSED_STREAM) });
+    let server = to(&pod);
+    assert_eq!(server.ask(get("a.example", "/")).status(), 502);
+    assert_eq!(pod.calls(), 3);
 }

@@ -261,7 +261,10 @@ impl BodySource for H2Source<'_> {
         if inbox.state == Arrival::Failed {
             return Err(self.opposite.broken_off());
         }
-        self.trailers = std::mem::take(&mut inbox.trailers);
+        // The end may be asked for again: the trailers stay.
+        if !inbox.trailers.is_empty() {
+            self.trailers = std::mem::take(&mut inbox.trailers);
+        }
         Ok(None)
     }
 

@@ -6,6 +6,7 @@ use std::future::poll_fn;
 use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use h2::client::{Builder, Connection, SendRequest};
@@ -62,12 +63,15 @@ pub(super) struct Session {
     streams: Cell<usize>,
     is_over: Cell<bool>,
     has_served: Cell<bool>,
+    made: Instant,
     used: Cell<Instant>,
 }
 
 /// The use of a connection for one request.
 pub(super) struct Lease {
     session: Rc<Session>,
+    /// To send the request with.
+    pub(super) sender: SendRequest<Piece>,
     /// Whether it had served others before.
     pub(super) is_reused: bool,
 }
@@ -86,17 +90,19 @@ impl Session {
     pub(super) fn give_up(&self) {
         self.is_over.set(true);
     }
-
-    /// To send a request with.
-    pub(super) fn sender(&self) -> SendRequest<Piece> {
-        self.sender.clone()
-    }
 }
 
 impl Lease {
     fn new(session: &Rc<Session>) -> Self {
         session.streams.set(session.streams.get() + 1);
-        Self { is_reused: session.has_served.replace(true), session: Rc::clone(session) }
+        let (session, sender) = (Rc::clone(session), session.sender.clone());
+        Self { is_reused: session.has_served.replace(true), session, sender }
+    }
+
+    /// Whether the connection still takes requests. After the pod's GOAWAY it takes none, also where the last stream
+    /// that the frame names is the highest there can be (RFC 9113 §6.8).
+    fn takes_requests(&mut self) -> bool {
+        !matches!(self.sender.poll_ready(&mut Context::from_waker(Waker::noop())), Poll::Ready(Err(_)))
     }
 }
 
@@ -126,11 +132,12 @@ impl Sessions {
         });
     }
 
-    /// The connection with the fewest streams that has room for one more.
-    fn choose(&self, id: u64) -> Choice {
+    /// The connection with the fewest streams that has room for one more. Connections made before `afresh` do not count.
+    fn choose(&self, id: u64, afresh: Option<Instant>) -> Choice {
         let entries = self.0.borrow();
         let Some(entry) = entries.get(&id) else { return Choice::Dial };
-        let usable = || entry.sessions.iter().filter(|session| session.is_usable());
+        let is_new = |session: &Session| afresh.is_none_or(|since| session.made >= since);
+        let usable = || entry.sessions.iter().filter(|session| session.is_usable() && is_new(session));
         if let Some(session) = usable().filter(|session| session.has_room()).min_by_key(|session| session.streams.get())
         {
             return Choice::Use(Lease::new(session));
@@ -152,12 +159,22 @@ enum Choice {
     Dial,
 }
 
-/// A connection to the endpoint with room for a request.
-pub(super) async fn obtain(shard: &Rc<Shard>, endpoint: &InFlight, metrics: &UpstreamMetrics) -> Result<Lease, Failed> {
+/// A connection to the endpoint with room for a request; one that was not made before `afresh`.
+pub(super) async fn obtain(
+    shard: &Rc<Shard>,
+    endpoint: &InFlight,
+    metrics: &UpstreamMetrics,
+    afresh: Option<Instant>,
+) -> Result<Lease, Failed> {
     let id = endpoint.endpoint().id();
     loop {
-        match shard.sessions.choose(id) {
-            Choice::Use(lease) => return Ok(lease),
+        match shard.sessions.choose(id, afresh) {
+            Choice::Use(mut lease) => {
+                if lease.takes_requests() {
+                    return Ok(lease);
+                }
+                lease.give_up();
+            }
             Choice::Wait(mut outcome) => {
                 // An end without a word means that whoever was at it has left: the next one tries.
                 if outcome.changed().await.is_ok()
@@ -225,6 +242,7 @@ async fn connect(shard: &Rc<Shard>, endpoint: &InFlight, metrics: &UpstreamMetri
         streams: Cell::new(0),
         is_over: Cell::new(false),
         has_served: Cell::new(false),
+        made: Instant::now(),
         used: Cell::new(Instant::now()),
     });
     tokio::task::spawn_local(run(connection, meter, Rc::downgrade(&session)));

@@ -1,6 +1,6 @@
 //! Endpoints that speak HTTP/2 in clear with prior knowledge (`appProtocol: kubernetes.io/h2c`): gRPC above all.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::rc::Rc;
@@ -14,101 +14,91 @@ use tokio::time::Instant;
 use super::body::{H2Sink, H2Source, Inbox, reading};
 use super::convert;
 use super::piece::Piece;
-use super::sessions::{self, Session};
+use super::sessions::{self, Lease, Session};
 use crate::http1::{MAX_INTERIM, Progress, RequestContext, ResponseHead};
 use crate::observe::UpstreamMetrics;
-use crate::proxy::body::{BodySink, copy};
+use crate::proxy::body::{BodySink, Keeping, copy};
 use crate::proxy::client::{Answer, ClientSink, ClientSource};
 use crate::proxy::error::{ProxyError, Side};
 use crate::proxy::exchange::Walk;
-use crate::proxy::forward::{Again, Failed, both, context, expect};
+use crate::proxy::forward::{Again, Failed, WHOLE_BODY, both, context, expect};
 use crate::proxy::h1_body::Patience;
 use crate::proxy::record::Record;
 use crate::proxy::scratch::Work;
 use crate::proxy::shard::Shard;
 use crate::upstream::InFlight;
 
-/// One attempt.
+/// One attempt. Connections made before `afresh` do not serve.
 pub(crate) async fn attempt<S: ClientSource, K: ClientSink>(
     walk: &mut Walk<'_>,
     endpoint: &InFlight,
     metrics: &UpstreamMetrics,
     is_whole: bool,
+    afresh: Option<Instant>,
     source: &mut S,
     sink: &mut K,
 ) -> Result<(), Failed> {
     let shard = walk.shard;
-    let session = sessions::obtain(shard, endpoint, metrics).await?;
+    let mut session = sessions::obtain(shard, endpoint, metrics, afresh).await?;
     let never = |error| Failed { error, again: Again::Never };
-    let afresh = |may: bool| if may { Again::Afresh } else { Again::Never };
     expect(walk, source, sink).await.map_err(never)?;
     let asked = context(walk.work);
-    let is_idempotent = walk.work.request.method.is_idempotent();
+    let may_be_repeated = is_whole && afresh.is_none() && walk.work.request.method.is_idempotent();
     let Work { out, response, .. } = &mut *walk.work;
     let head = memchr::memmem::find(out, b"\r\n\r\n").map_or(out.len(), |end| end + 4);
     let record = &walk.record;
     let request = convert::request(&out[..head]).ok_or_else(|| never(ProxyError::PathInvalid))?;
-    let body = &out[head..];
-    let is_bodiless = is_whole && body.is_empty();
-    let (answer, stream) = open(shard, &session, request, is_bodiless).await?;
-    let mut to_pod = H2Sink::new(stream, &session.outlet, Side::Upstream, shard.config.timeouts.response);
-    let download = download(shard, &session, answer, response, asked, record, sink);
-    if is_bodiless {
-        return download.await.map_err(|fault| {
-            let may = fault.is_unseen || (fault.is_lost && session.is_reused && is_idempotent);
-            Failed { error: fault.error, again: afresh(may) }
-        });
-    }
-    if is_whole {
+    let is_bodiless = is_whole && out.len() == head;
+    let (answer, stream) = open(&mut session, request, is_bodiless)?;
+    let has_answered = Cell::new(false);
+    let download = download(shard, &session, answer, response, asked, record, &has_answered, sink);
+    let (uploaded, answered) = if is_bodiless {
+        (None, Some(download.await))
+    } else {
+        let mut to_pod = H2Sink::new(stream, &session.outlet, Side::Upstream, shard.config.timeouts.response);
+        let limit = shard.config.limits.body_bytes;
+        let mut rest = Keeping { source, kept: out, start: head, most: WHOLE_BODY, is_over: &has_answered };
         let upload = async {
-            to_pod.data(body).await?;
-            to_pod.end(&[]).await
+            // What came before this attempt, if it is not the first.
+            to_pod.data(&rest.kept[head..]).await?;
+            copy(&mut rest, &mut to_pod, &record.received, limit).await
         };
-        return match both(upload, download).await {
-            (_, Some(Ok(()))) => Ok(()),
-            (_, Some(Err(fault))) => {
-                let may = fault.is_unseen || (fault.is_lost && session.is_reused && is_idempotent);
-                Err(Failed { error: fault.error, again: afresh(may) })
-            }
-            (_, None) => Err(never(ProxyError::UpstreamStream)),
-        };
-    }
-    let upload = copy(source, &mut to_pod, &record.received, shard.config.limits.body_bytes);
-    match both(upload, download).await {
-        (_, Some(Ok(()))) => Ok(()),
-        (_, Some(Err(fault))) => {
-            let may = fault.is_unseen && record.received.get() == 0;
-            Err(Failed { error: fault.error, again: afresh(may) })
-        }
-        (uploaded, None) => Err(never(uploaded.and_then(Result::err).unwrap_or(ProxyError::ClientClosed))),
-    }
+        both(upload, download).await
+    };
+    let Fault { error, is_unprocessed, is_refused, is_lost } = match answered {
+        Some(Ok(())) => return Ok(()),
+        Some(Err(fault)) => fault,
+        None => return Err(never(uploaded.and_then(Result::err).unwrap_or(ProxyError::ClientClosed))),
+    };
+    // All of the body that has come, or nothing.
+    let is_at_hand = out.len().checked_sub(head).is_some_and(|kept| kept as u64 == record.received.get());
+    let again = match (is_unprocessed && is_at_hand, is_lost && session.is_reused && may_be_repeated) {
+        (true, _) if is_refused => Again::Anywhere,
+        (true, _) | (false, true) => Again::Afresh,
+        (false, false) => Again::Never,
+    };
+    Err(Failed { error, again })
 }
 
 type Opened = (Pending, Rc<RefCell<SendStream<Piece>>>);
 
-/// Opens a stream with the request's head. Whatever fails here, the pod has not seen the request.
-async fn open(
-    shard: &Shard,
-    session: &Session,
-    request: http::Request<()>,
-    is_bodiless: bool,
-) -> Result<Opened, Failed> {
-    let closed = |_| {
+/// Opens a stream with the request's head. If the connection has ended meanwhile, the pod has not seen the request.
+fn open(session: &mut Lease, request: http::Request<()>, is_bodiless: bool) -> Result<Opened, Failed> {
+    let (answer, stream) = session.sender.send_request(request, is_bodiless).map_err(|error| {
         session.give_up();
-        Failed { error: ProxyError::UpstreamClosed, again: Again::Afresh }
-    };
-    let ready = tokio::time::timeout(shard.config.timeouts.response, session.sender().ready()).await;
-    // All streams that the pod allows are in use.
-    let ready = ready.map_err(|_| Failed { error: ProxyError::ResponseTimeout, again: Again::Never })?;
-    let mut sender = ready.map_err(closed)?;
-    let (answer, stream) = sender.send_request(request, is_bodiless).map_err(closed)?;
+        let has_ended = error.is_go_away() || error.is_io();
+        let again = if has_ended { Again::Afresh } else { Again::Never };
+        Failed { error: ProxyError::UpstreamClosed, again }
+    })?;
     Ok((Pending(answer), Rc::new(RefCell::new(stream))))
 }
 
 struct Fault {
     error: ProxyError,
-    /// The pod has certainly not looked at the request.
-    is_unseen: bool,
+    /// The pod has certainly not processed the request.
+    is_unprocessed: bool,
+    /// It refused the stream, and the connection goes on.
+    is_refused: bool,
     /// The connection ended before there was anything of an answer.
     is_lost: bool,
 }
@@ -116,17 +106,17 @@ struct Fault {
 impl Fault {
     /// What may not be tried again.
     fn of(error: ProxyError) -> Self {
-        Self { error, is_unseen: false, is_lost: false }
+        Self { error, is_unprocessed: false, is_refused: false, is_lost: false }
     }
 
-    /// A stream or a connection that failed before the final head. What was refused, or came behind the last stream of
-    /// a GOAWAY, was not looked at (RFC 9113 §8.7).
+    /// A stream or a connection that failed before the final head. The pod has not processed what it refused, and what
+    /// came behind the last stream of a GOAWAY (RFC 9113 §8.7).
     fn of_stream(error: &h2::Error, had_bytes: bool) -> Self {
-        let is_refused = error.is_reset() && error.reason() == Some(Reason::REFUSED_STREAM);
-        let is_unseen = error.is_remote() && (error.is_go_away() || is_refused);
-        let is_lost = !is_unseen && !error.is_reset() && !had_bytes;
-        let error = if is_unseen || is_lost { ProxyError::UpstreamClosed } else { ProxyError::UpstreamStream };
-        Self { error, is_unseen, is_lost }
+        let is_refused = error.is_remote() && error.is_reset() && error.reason() == Some(Reason::REFUSED_STREAM);
+        let is_unprocessed = is_refused || (error.is_remote() && error.is_go_away());
+        let is_lost = !is_unprocessed && !error.is_reset() && !had_bytes;
+        let error = if is_unprocessed || is_lost { ProxyError::UpstreamClosed } else { ProxyError::UpstreamStream };
+        Self { error, is_unprocessed, is_refused, is_lost }
     }
 }
 
@@ -148,6 +138,7 @@ impl Pending {
     }
 }
 
+#[expect(clippy::too_many_arguments, reason = "the parts of an exchange, each borrowed differently")]
 async fn download<K: ClientSink>(
     shard: &Rc<Shard>,
     session: &Session,
@@ -155,11 +146,13 @@ async fn download<K: ClientSink>(
     response: &mut ResponseHead,
     asked: RequestContext,
     record: &Record,
+    has_answered: &Cell<bool>,
     sink: &mut K,
 ) -> Result<(), Fault> {
     let started = Instant::now();
     let mut head = Vec::with_capacity(512);
     let body = head_of(shard, session, &mut pending, response, asked, record, sink, &mut head).await?;
+    has_answered.set(true);
     record.head_after.set(Some(started.elapsed()));
     record.status.set(response.status);
     sink.respond(&Answer::of_pod(response, &head, asked, &record.explanation(), &shard.clock));
