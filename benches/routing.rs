@@ -10,7 +10,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tidegate::model::{
-    Action, HostPattern, HostSpec, HttpsRedirect, ObjectName, PathMatch, Reply, RouteSpec, Snapshot,
+    Action, HostPattern, HostSpec, HttpsRedirect, ObjectName, Origin, PathMatch, Place, Reply, RouteMatch, RouteSpec,
+    Snapshot,
 };
 use tidegate::routing::{RouteTable, TableCell};
 
@@ -151,17 +152,17 @@ fn target(_: &RouteSpec) -> Target {
 fn snapshot(hosts: usize, paths: usize, kind: Kind) -> Snapshot {
     let ingress = ObjectName::new("shop", "web");
     let route = |path: String| RouteSpec {
-        path: match kind {
+        matches: RouteMatch::path(match kind {
             Kind::Exact => PathMatch::Exact(path.into()),
             Kind::Prefix => PathMatch::Prefix(path.into()),
-        },
+        }),
         action: Action::Reply(Reply::NotFound),
         https_redirect: HttpsRedirect::WithTls,
-        ingress: ingress.clone(),
+        origin: Origin::ingress(ingress.clone(), Place::Unknown),
     };
     let unit = |host: usize| {
         let pattern = HostPattern::parse(&host_name(host)).expect("the names are valid");
-        let routes = (0..paths).map(|path| route(path_name(path))).collect();
+        let routes = (0..paths).map(|path| Arc::new(route(path_name(path)))).collect();
         (pattern.clone(), Arc::new(HostSpec { routes, ..HostSpec::empty(pattern) }))
     };
     Snapshot { hosts: (0..hosts).map(unit).collect(), default_certificate: None }

@@ -153,7 +153,7 @@ proptest::proptest! {
         let found = table.find(name, path.split('?').next().expect("a path"), &mut scratch);
         let route = found.as_ref().ok().and_then(|found| found.route);
         if explanation.status != Some(400) {
-            proptest::prop_assert_eq!(explanation.facts.ingress.as_ref(), route.map(|route| &route.ingress));
+            proptest::prop_assert_eq!(explanation.facts.origin.as_ref(), route.map(|route| &route.spec.origin));
             proptest::prop_assert_eq!(explanation.facts.field.is_some(), route.is_some());
         }
     }

@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
-use tidegate::model::{Action, Certificate, HostSpec, ObjectName, PathMatch, PortRef, Protocol, Reply, RouteSpec};
+use tidegate::model::{Action, Certificate, HostSpec, ObjectName, PortRef, Protocol, Reply, RouteSpec};
 use tidegate::model::{Balance, HttpsRedirect};
 use tidegate::source::manifests;
 use tidegate::translate::{self, Input, Settings};
@@ -154,17 +154,15 @@ fn host(input: &Input, spec: &HostSpec) -> Host {
 }
 
 fn route(input: &Input, spec: &RouteSpec) -> Route {
-    let RouteSpec { path, action, https_redirect, ingress } = spec;
-    let path = match path {
-        PathMatch::Exact(path) => format!("Exact {path}"),
-        PathMatch::Prefix(path) => format!("Prefix {path}"),
-    };
+    let RouteSpec { matches, action, https_redirect, origin } = spec;
+    assert_eq!(matches.predicates, None, "the output does not show them");
+    let path = format!("{} {}", matches.path.kind(), matches.path.path());
     let https_redirect = match https_redirect {
         HttpsRedirect::WithTls => None,
         HttpsRedirect::Off => Some("off"),
         HttpsRedirect::Always => Some("always"),
     };
-    let ingress = ingress.to_string();
+    let ingress = origin.to_string();
     let upstream = match action {
         Action::Forward(upstream) => upstream,
         Action::Reply(reply) => {

@@ -104,13 +104,13 @@ impl World {
             let host = normalize_host(text.as_bytes(), &mut lowered);
             assert!(host.is_some_and(|host| host == text), "{text}");
             table.certificates(host);
-            for route in spec.routes.iter().chain(spec.fallback.as_deref()) {
+            for route in spec.routes.iter().chain(&spec.fallback) {
                 if let Action::Forward(upstream) = &route.action {
                     translate::endpoints(self.input.objects(), upstream, self.input.settings());
                 }
                 // A rule's own path leads to a rule, or is refused; never to nothing.
-                if let Ok(found) = table.find(host, route.path.path(), &mut scratch) {
-                    assert!(found.route.is_some(), "{text} {:?}", route.path);
+                if let Ok(found) = table.find(host, route.matches.path.path(), &mut scratch) {
+                    assert!(found.route.is_some(), "{text} {:?}", route.matches);
                 }
             }
         }
@@ -118,14 +118,14 @@ impl World {
 }
 
 fn resolve(spec: &RouteSpec) -> String {
-    format!("{} {:?} {:?}", spec.ingress, spec.action, spec.https_redirect)
+    format!("{} {:?} {:?}", spec.origin, spec.action, spec.https_redirect)
 }
 
 fn dump(table: &RouteTable<String>) -> Vec<String> {
     let mut lines: Vec<_> = table
         .hosts()
         .map(|unit| {
-            let routes: Vec<_> = unit.routes().iter().map(|route| (&route.path, &route.target)).collect();
+            let routes: Vec<_> = unit.routes().iter().map(|route| (&route.spec.matches, &route.target)).collect();
             format!("{} {routes:?} {:?} {:?}", unit.pattern(), unit.fallback().map(|route| &route.target), unit.tls())
         })
         .collect();

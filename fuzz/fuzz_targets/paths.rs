@@ -5,9 +5,12 @@
 
 #![no_main]
 
+use std::sync::Arc;
+
 use libfuzzer_sys::fuzz_target;
 use tidegate::model::{
-    Action, HostPattern, HostSpec, HttpsRedirect, ObjectName, PathMatch, Reply, RouteSpec, Snapshot,
+    Action, HostPattern, HostSpec, HttpsRedirect, ObjectName, Origin, PathMatch, Place, Reply, RouteMatch, RouteSpec,
+    Snapshot,
 };
 use tidegate::routing::{PathRefusal, RouteTable};
 
@@ -34,9 +37,9 @@ fuzz_target!(|text: &str| {
     if !path.starts_with('/') || !path.bytes().all(|byte| byte.is_ascii_graphic() && !b"\\#?".contains(&byte)) {
         return;
     }
-    let mut routes: Vec<RouteSpec> = Vec::new();
+    let mut routes: Vec<Arc<RouteSpec>> = Vec::new();
     for route in plain {
-        if routes.iter().all(|other| !is_same_rule(&other.path, &route.path)) {
+        if routes.iter().all(|other| !is_same_rule(&other.matches.path, &route.matches.path)) {
             routes.push(route);
         }
     }
@@ -47,24 +50,24 @@ fuzz_target!(|text: &str| {
     assert_eq!(found.map(|found| found.route.map(|route| route.target.clone())), expected, "{path}");
 });
 
-fn table(routes: impl Iterator<Item = RouteSpec>) -> RouteTable<String> {
+fn table(routes: impl Iterator<Item = Arc<RouteSpec>>) -> RouteTable<String> {
     let pattern = HostPattern::parse("a.test").expect("a host");
     let unit = HostSpec { routes: routes.collect(), ..HostSpec::empty(pattern.clone()) };
     let snapshot = Snapshot { hosts: [(pattern, unit.into())].into_iter().collect(), default_certificate: None };
-    RouteTable::compile(&snapshot, &mut |spec| spec.ingress.name.to_string())
+    RouteTable::compile(&snapshot, &mut |spec| spec.origin.label().name.to_string())
 }
 
-fn route(rule: &str) -> RouteSpec {
+fn route(rule: &str) -> Arc<RouteSpec> {
     let path = match rule.strip_prefix('=') {
         Some(path) => PathMatch::Exact(path.into()),
         None => PathMatch::Prefix(rule.into()),
     };
-    RouteSpec {
-        path,
+    Arc::new(RouteSpec {
+        matches: RouteMatch::path(path),
         action: Action::Reply(Reply::NotFound),
         https_redirect: HttpsRedirect::Off,
-        ingress: ObjectName::new("test", rule),
-    }
+        origin: Origin::ingress(ObjectName::new("test", rule), Place::Unknown),
+    })
 }
 
 /// Whether the reference can compare it as text.

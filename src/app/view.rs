@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::model::{PathMatch, Reply};
+use crate::model::{Reply, RouteSpec};
 use crate::routing::{CompiledHost, Route, RouteTable};
 use crate::upstream::{Destination, Target};
 
@@ -31,15 +31,12 @@ fn host(host: &CompiledHost<Target>) -> Value {
 }
 
 fn route(route: &Route<Target>) -> Value {
-    let kind = match route.path {
-        PathMatch::Exact(_) => "Exact",
-        PathMatch::Prefix(_) => "Prefix",
-    };
+    let RouteSpec { matches, action: _, https_redirect, origin } = &*route.spec;
     let mut view = json!({
-        "path": route.path.path(),
-        "pathType": kind,
-        "ingress": route.ingress.to_string(),
-        "httpsRedirect": format!("{:?}", route.https_redirect),
+        "path": matches.path.path(),
+        "pathType": matches.path.kind(),
+        "ingress": origin.to_string(),
+        "httpsRedirect": format!("{https_redirect:?}"),
     });
     match &route.target.destination {
         Destination::Forward(upstream) => {

@@ -45,7 +45,7 @@ pub(super) fn empty(upstreams: Vec<Weak<Upstream>>) -> BTreeSet<ObjectName> {
 pub(super) fn resolve(input: &Input, registry: &Registry, metrics: &Metrics, spec: &RouteSpec) -> Target {
     match &spec.action {
         Action::Forward(upstream) => {
-            let metrics = metrics.route(&spec.ingress, Arc::clone(&upstream.service.name));
+            let metrics = metrics.route(spec.origin.label(), Arc::clone(&upstream.service.name));
             let (upstream, is_new) = registry.get_or_create(upstream);
             if is_new {
                 upstream.set_endpoints(translate::endpoints(input.objects(), upstream.spec(), input.settings()));
@@ -53,7 +53,7 @@ pub(super) fn resolve(input: &Input, registry: &Registry, metrics: &Metrics, spe
             Target { destination: Destination::Forward(upstream), metrics }
         }
         Action::Reply(reply) => {
-            Target { destination: Destination::Reply(*reply), metrics: metrics.route(&spec.ingress, "") }
+            Target { destination: Destination::Reply(*reply), metrics: metrics.route(spec.origin.label(), "") }
         }
     }
 }

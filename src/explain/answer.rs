@@ -4,7 +4,9 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use crate::http1::{FieldKind, RequestError};
-use crate::model::{Action, HostPattern, HttpsRedirect, ObjectKind, ObjectName, ObjectRef, Problem, Reply, UnitKey};
+use crate::model::{
+    Action, HostPattern, HttpsRedirect, ObjectKind, ObjectName, ObjectRef, Origin, Problem, Reply, UnitKey,
+};
 use crate::routing::{self, Arrival, Found, PathRefusal, Route, Unredirected, normalize_host, unredirected};
 use crate::translate;
 
@@ -47,8 +49,8 @@ pub fn explain<T>(question: &Question, view: &View<'_, T>) -> Explanation {
     let problems = problems_of_unit(view, owner.as_ref());
     let route = found.as_ref().ok().and_then(|found| found.route);
     let winner = route.map(|route| Winner {
-        ingress: &route.ingress,
-        path: &route.path,
+        origin: &route.spec.origin,
+        path: &route.spec.matches.path,
         is_fallback: is_fallback(view, owner.as_ref(), route),
     });
     let mut around = Around {
@@ -59,14 +61,14 @@ pub fn explain<T>(question: &Question, view: &View<'_, T>) -> Explanation {
         winner: None,
         problems: &problems,
     };
-    let field = winner.as_ref().and_then(|winner| near::field_of(&around, winner));
+    let field = winner.as_ref().and_then(|winner| winner.origin.field());
     if let Some(winner) = &winner {
         explanation.say(Subject::Rule, [near::taken(winner, field.as_deref())]);
     }
     around.winner = winner;
 
-    let mut concerned = Concerned { ingress: route.map(|route| route.ingress.clone()), service: None, field };
-    explanation.facts.ingress.clone_from(&concerned.ingress);
+    let mut concerned = Concerned { origin: route.map(|route| route.spec.origin.clone()), service: None, field };
+    explanation.facts.origin.clone_from(&concerned.origin);
     explanation.facts.field.clone_from(&concerned.field);
     match &found {
         Ok(found) => decide(question, view, &asked, &path, found, &mut concerned, &mut explanation),
@@ -80,7 +82,7 @@ pub fn explain<T>(question: &Question, view: &View<'_, T>) -> Explanation {
 
 /// The objects a request has to do with.
 struct Concerned {
-    ingress: Option<ObjectName>,
+    origin: Option<Origin>,
     service: Option<ObjectName>,
     field: Option<String>,
 }
@@ -91,7 +93,7 @@ impl Concerned {
     fn may_be(&self, problem: &Problem) -> bool {
         match problem.object.kind {
             ObjectKind::File => true,
-            ObjectKind::Ingress => self.ingress.as_ref().is_none_or(|ingress| *ingress == problem.object.name),
+            ObjectKind::Ingress => self.origin.as_ref().is_none_or(|origin| origin.is_object(&problem.object)),
             ObjectKind::Service => self.service.as_ref() == Some(&problem.object.name),
             ObjectKind::EndpointSlice | ObjectKind::Secret => {
                 self.service.as_ref().is_some_and(|service| service.namespace == problem.object.name.namespace)
@@ -155,7 +157,7 @@ fn decide<T>(
         .field(FieldKind::XForwardedProto)
         .is_some_and(|field| field.value.of(&asked.head).eq_ignore_ascii_case(b"https"));
     // Who asks is not known: as for a client that nobody trusts.
-    let unredirected = unredirected(route.https_redirect, found.has_tls, arrival, || false);
+    let unredirected = unredirected(route.spec.https_redirect, found.has_tls, arrival, || false);
     let mut answer = misdirected(question, view, asked);
     let (outcome, status) = match &action {
         Action::Forward(spec) => {
@@ -202,8 +204,8 @@ fn redirect<T>(
     let host = request.host_name.map_or_else(|| request.authority.of(head), |name| name.of(head));
     let host = String::from_utf8_lossy(host);
     let port = if view.https_port == 443 { String::new() } else { format!(":{}", view.https_port) };
-    let why = match route.https_redirect {
-        HttpsRedirect::Always => format!("{} forces it (force-ssl-redirect)", named(&route.ingress)),
+    let why = match route.spec.https_redirect {
+        HttpsRedirect::Always => format!("{} forces it (force-ssl-redirect)", named(&route.spec.origin)),
         HttpsRedirect::WithTls | HttpsRedirect::Off => "a TLS entry covers the host (ssl-redirect)".into(),
     };
     let mut lines = vec![format!("308 to https://{host}{port}{} because {why}", question.target)];
@@ -251,7 +253,10 @@ fn refuse_path<T>(
         PathRefusal::Invalid => {}
         PathRefusal::Ambiguous => {
             let told = |route: Option<&std::sync::Arc<Route<T>>>| {
-                route.map_or_else(|| "no route".to_owned(), |r| format!("{} {}", named(&r.ingress), r.path.path()))
+                route.map_or_else(
+                    || "no route".to_owned(),
+                    |r| format!("{} {}", named(&r.spec.origin), r.spec.matches.path.path()),
+                )
             };
             let canonical = routing::canonical_path(path).unwrap_or_default();
             let as_canonical = view.table.find(host, &canonical, &mut String::new()).ok().and_then(|found| found.route);
@@ -294,12 +299,10 @@ fn problems_of_unit<T>(view: &View<'_, T>, owner: Option<&HostPattern>) -> Vec<P
 
 /// Why a route's backend is not used.
 fn backend_fault<T>(view: &View<'_, T>, concerned: &Concerned, owner: Option<&HostPattern>) -> Option<Problem> {
-    let ingress = concerned.ingress.as_ref()?;
-    if ingress.namespace.is_empty() {
+    let Some(object) = concerned.origin.as_ref()?.object() else {
         let problems = problems_of_unit(view, Some(&HostPattern::Any));
         return problems.into_iter().find(|problem| problem.field == "--default-backend");
-    }
-    let object = ObjectRef { kind: ObjectKind::Ingress, name: ingress.clone() };
+    };
     let mut of_ingress = problems_of_unit(view, owner);
     of_ingress.extend(translate::unit(view.input, &UnitKey::Object(object.clone())).problems);
     let field = concerned.field.as_deref()?;
@@ -321,8 +324,8 @@ fn problems_concerned<T>(
     let object = |kind, name: &ObjectName| UnitKey::Object(ObjectRef { kind, name: name.clone() });
     let mut problems = Vec::new();
     let mut add = |key: UnitKey| problems.extend(translate::unit(view.input, &key).problems);
-    if let Some(ingress) = &concerned.ingress {
-        add(object(ObjectKind::Ingress, ingress));
+    if let Some(origin) = concerned.origin.as_ref().and_then(Origin::object) {
+        add(UnitKey::Object(origin));
     }
     for slice in concerned.service.iter().flat_map(|service| view.input.objects().slices_of(service)) {
         add(object(ObjectKind::EndpointSlice, &slice.name));
@@ -333,8 +336,7 @@ fn problems_concerned<T>(
         add(object(ObjectKind::Ingress, &claimant.ingress.name));
     }
     // Those of others stand among the near misses, unless there is no other place for them.
-    let is_own =
-        |problem: &Problem| concerned.ingress.is_none() || Some(&problem.object.name) == concerned.ingress.as_ref();
+    let is_own = |problem: &Problem| concerned.origin.as_ref().is_none_or(|origin| origin.is_object(&problem.object));
     let own = of_host.into_iter().filter(is_own);
     let mut all: Vec<Cow<'_, Problem>> = own.chain(problems).map(Cow::Owned).collect();
     all.extend(view.source_problems.iter().filter(|problem| concerned.may_be(problem)).map(Cow::Borrowed));

@@ -13,7 +13,7 @@ mod text;
 
 use std::net::SocketAddr;
 
-use crate::model::{Action, HostPattern, ObjectName, Problem};
+use crate::model::{Action, HostPattern, ObjectName, Origin, Problem};
 use crate::routing::RouteTable;
 use crate::translate::Input;
 
@@ -86,9 +86,9 @@ pub struct Explanation {
 pub struct Facts {
     /// The pattern whose rules apply.
     pub host: Option<HostPattern>,
-    /// The Ingress of the route; without a namespace that of `--default-backend`.
-    pub ingress: Option<ObjectName>,
-    /// The field of the Ingress that the route comes from.
+    /// Where the route comes from.
+    pub origin: Option<Origin>,
+    /// The field of the object that the route comes from.
     pub field: Option<String>,
     /// The Service.
     pub service: Option<ObjectName>,
@@ -142,7 +142,7 @@ fn shown(mut lines: Vec<String>) -> Vec<String> {
     lines
 }
 
-/// An Ingress in words: `--default-backend` is one to routing.
-fn named(ingress: &ObjectName) -> String {
-    if ingress.namespace.is_empty() { "--default-backend".into() } else { format!("Ingress {ingress}") }
+/// The origin of a route in words.
+fn named(origin: &Origin) -> String {
+    origin.object().map_or_else(|| "--default-backend".into(), |object| object.to_string())
 }

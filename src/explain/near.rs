@@ -1,6 +1,6 @@
 //! Near misses: what names the host or could match the path and does not take the request, and why.
 
-use crate::model::{HostPattern, Hostname, ObjectKind, ObjectName, PathMatch, Problem};
+use crate::model::{HostPattern, Hostname, ObjectKind, ObjectName, Origin, PathMatch, Problem};
 use crate::routing::{self, RouteTable};
 use crate::source::objects::Path;
 use crate::translate::{self, Claimant, Input};
@@ -9,7 +9,7 @@ use super::{named, shown};
 
 /// The route that takes the request.
 pub(super) struct Winner<'a> {
-    pub(super) ingress: &'a ObjectName,
+    pub(super) origin: &'a Origin,
     pub(super) path: &'a PathMatch,
     /// Whether it takes what no path takes.
     pub(super) is_fallback: bool,
@@ -108,7 +108,7 @@ fn of_owner(around: &Around<'_>, claimants: &[Claimant], misses: &mut Vec<Miss>)
                 continue;
             }
             let is_winner = around.winner.as_ref().is_some_and(|winner| {
-                !winner.is_fallback && winner.ingress == ingress && matched.as_ref() == Some(winner.path)
+                !winner.is_fallback && winner.origin.label() == ingress && matched.as_ref() == Some(winner.path)
             });
             if is_winner && !has_met_winner {
                 has_met_winner = true;
@@ -241,24 +241,7 @@ pub(super) fn taken(winner: &Winner<'_>, field: Option<&str>) -> String {
         PathMatch::Prefix(path) => format!("Prefix {path}"),
     };
     match field {
-        Some(field) => format!("{}  {field}  {path}", named(winner.ingress)),
-        None => format!("{}  {path}", named(winner.ingress)),
+        Some(field) => format!("{}  {field}  {path}", named(winner.origin)),
+        None => format!("{}  {path}", named(winner.origin)),
     }
-}
-
-/// The field of the Ingress that a route comes from.
-pub(super) fn field_of(around: &Around<'_>, winner: &Winner<'_>) -> Option<String> {
-    if winner.ingress.namespace.is_empty() {
-        return None;
-    }
-    if winner.is_fallback {
-        return Some("spec.defaultBackend".into());
-    }
-    let claimants = translate::claimants(around.input, around.owner?);
-    let claimant = claimants.iter().find(|claimant| claimant.ingress.name == *winner.ingress)?;
-    let mut fields = claimant.paths().filter(|(field, entry)| {
-        translate::path_match(entry).as_ref() == Some(winner.path)
-            && finding(around.problems, winner.ingress, field).is_none()
-    });
-    fields.next().map(|(field, _)| field)
 }

@@ -69,7 +69,7 @@ impl Explanation {
     /// One JSON object: the outcome, the names in it, what is said by subject, and the whole text.
     pub fn to_json(&self) -> String {
         let Self { outcome, status, facts, sections } = self;
-        let Facts { host, ingress, field, service, port, endpoints, secret } = facts;
+        let Facts { host, origin, field, service, port, endpoints, secret } = facts;
         let text = |name: &Option<_>| name.as_ref().map(ToString::to_string);
         let said: Map<String, Value> =
             sections.iter().map(|(subject, lines)| (subject.as_key().to_owned(), json!(lines))).collect();
@@ -78,7 +78,7 @@ impl Explanation {
             "outcome": outcome.as_str(),
             "status": status,
             "host": host.as_ref().map(ToString::to_string),
-            "ingress": text(ingress),
+            "ingress": origin.as_ref().map(ToString::to_string),
             "field": field,
             "service": text(service),
             "port": port,

@@ -58,7 +58,8 @@ pub(crate) fn admit(shard: &Shard, peer: &Peer, work: &mut Work) -> Result<Admis
     })?;
     let route = Arc::clone(found.route.ok_or(ProxyError::NoRoute)?);
     let arrival = Arrival { is_https: peer.tls.is_some(), names_host: !request.authority.is_empty(), path };
-    if unredirected(route.https_redirect, found.has_tls, arrival, || came_by_https(peer, request, head)).is_none() {
+    if unredirected(route.spec.https_redirect, found.has_tls, arrival, || came_by_https(peer, request, head)).is_none()
+    {
         return Ok(Admission::RedirectToHttps(route));
     }
     Ok(Admission::Route(route))

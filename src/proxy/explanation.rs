@@ -10,7 +10,6 @@ use super::peer::Peer;
 use super::record::Record;
 use super::scratch::Work;
 use crate::http1::{FieldKind, RequestHead};
-use crate::model::PathMatch;
 use crate::upstream::Destination;
 
 /// The field that asks, in lower case.
@@ -65,12 +64,15 @@ impl Record {
         let mut line = String::with_capacity(256);
         line.push_str("tidegate-explanation: ");
         if let Some(route) = &self.route {
-            let (kind, path) = match &route.path {
-                PathMatch::Exact(path) => ("Exact", path),
-                PathMatch::Prefix(path) => ("Prefix", path),
-            };
+            let (path, origin) = (&route.spec.matches.path, &route.spec.origin);
             // Writing to a String cannot fail.
-            let _ = write!(line, "ingress={}; rule=\"{kind} {}\"; ", plain(&route.ingress.to_string()), plain(path));
+            let _ = write!(
+                line,
+                "ingress={}; rule=\"{} {}\"; ",
+                plain(&origin.to_string()),
+                path.kind(),
+                plain(path.path())
+            );
             if let Destination::Forward(upstream) = &route.target.destination {
                 let spec = upstream.spec();
                 let _ =

@@ -109,8 +109,8 @@ impl Record {
                 attempts: self.attempts.get(),
             }),
             route: self.route.as_ref().map(|route| RoutePart {
-                namespace: &route.ingress.namespace,
-                ingress: &route.ingress.name,
+                namespace: &route.spec.origin.label().namespace,
+                ingress: &route.spec.origin.label().name,
                 service: match &route.target.destination {
                     Destination::Forward(upstream) => &upstream.spec().service.name,
                     Destination::Reply(_) => "",

@@ -3,19 +3,15 @@
 use std::sync::Arc;
 
 use super::path_index::PathIndex;
-use crate::model::{HostPattern, HostSpec, HttpsRedirect, ObjectName, PathMatch, RouteSpec, TlsSpec};
+use crate::model::{HostPattern, HostSpec, RouteSpec, TlsSpec};
 
 /// What a request is sent to. `T` is what the data plane executes.
 #[derive(Clone, Debug)]
 pub struct Route<T> {
     /// What to do.
     pub target: T,
-    /// Whether plain HTTP is sent to https first.
-    pub https_redirect: HttpsRedirect,
-    /// The Ingress it comes from.
-    pub ingress: ObjectName,
-    /// The rule's path, as the rule gives it.
-    pub path: PathMatch,
+    /// What it was compiled from.
+    pub spec: Arc<RouteSpec>,
 }
 
 /// All that is served for one host pattern.
@@ -33,17 +29,13 @@ impl<T> CompiledHost<T> {
     /// Compiles a unit; `resolve` makes the target of each of its routes.
     pub(super) fn compile(spec: &HostSpec, resolve: &mut dyn FnMut(&RouteSpec) -> T) -> Self {
         let HostSpec { pattern, has_rules, routes, fallback, tls } = spec;
-        let mut compile = |spec: &RouteSpec| {
-            let RouteSpec { path, action: _, https_redirect, ingress } = spec;
-            let target = resolve(spec);
-            Arc::new(Route { target, https_redirect: *https_redirect, ingress: ingress.clone(), path: path.clone() })
-        };
+        let mut compile = |spec: &Arc<RouteSpec>| Arc::new(Route { target: resolve(spec), spec: Arc::clone(spec) });
         Self {
             pattern: pattern.clone(),
             has_rules: *has_rules || !routes.is_empty() || fallback.is_some(),
-            index: PathIndex::build(routes.iter().map(|route| &route.path)),
+            index: PathIndex::build(routes.iter().map(|route| &route.matches.path)),
             routes: routes.iter().map(&mut compile).collect(),
-            fallback: fallback.as_deref().map(compile),
+            fallback: fallback.as_ref().map(compile),
             tls: tls.clone(),
         }
     }

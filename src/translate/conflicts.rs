@@ -30,11 +30,7 @@ pub(crate) fn over_path(
     loser: Bid<'_>,
     winner: Bid<'_>,
 ) -> Problem {
-    let kind = match path {
-        PathMatch::Exact(_) => "Exact",
-        PathMatch::Prefix(_) => "Prefix",
-    };
-    let what = format!("{kind} path {} of {}", quoted(path.path()), described(host));
+    let what = format!("{} path {} of {}", path.kind(), quoted(path.path()), described(host));
     let message = if loser.ingress.name == winner.ingress.name {
         format!("{what} stands in this Ingress more than once, so only the first entry is served")
     } else {

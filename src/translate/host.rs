@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use foldhash::HashMap;
 
-use crate::model::{Action, HostPattern, HostSpec, HttpsRedirect, ObjectKind, ObjectName, ObjectRef};
-use crate::model::{PathMatch, Problem, ProblemCode, RouteSpec, Severity};
+use crate::model::{Action, HostPattern, HostSpec, HttpsRedirect, ObjectKind, ObjectRef, Origin, PathMatch, Place};
+use crate::model::{Problem, ProblemCode, RouteMatch, RouteSpec, Severity};
 use crate::source::objects::{Backend, Path};
 
 use super::annotations::{self, Options};
@@ -18,9 +18,6 @@ use super::service::{self, BackendFault};
 use super::settings::Settings;
 use super::{classes, tls};
 
-/// Name that stands for the Ingress in the route of `--default-backend`.
-pub const DEFAULT_BACKEND: &str = "default-backend";
-
 /// Translates the unit of a host. `None`: nothing is served for it.
 pub(crate) fn translate(input: &Input, host: &HostPattern) -> (Option<Arc<HostSpec>>, Vec<Problem>) {
     let is_ours = |claim: &&Claim| classes::is_ours(&claim.ingress, input.objects(), input.settings());
@@ -29,17 +26,17 @@ pub(crate) fn translate(input: &Input, host: &HostPattern) -> (Option<Arc<HostSp
     let mut spec = HostSpec::empty(host.clone());
     spec.has_rules = claims.iter().any(|claim| !claim.rules.is_empty());
     spec.routes = routes(input, host, &claims, &mut problems);
-    spec.fallback = fallback(input, host, &claims, &mut problems).map(Box::new);
+    spec.fallback = fallback(input, host, &claims, &mut problems).map(Arc::new);
     spec.tls = tls::choose(input, host, &claims, &mut problems);
     if *host == HostPattern::Any && spec.fallback.is_none() {
-        spec.fallback = default_backend(input, &mut problems).map(Box::new);
+        spec.fallback = default_backend(input, &mut problems).map(Arc::new);
     }
     let spec = if spec.is_empty() { None } else { Some(Arc::new(spec)) };
     (spec, problems)
 }
 
 /// One route for each distinct match: the oldest Ingress keeps it, within an Ingress the first entry.
-fn routes(input: &Input, host: &HostPattern, claims: &[&Claim], problems: &mut Vec<Problem>) -> Box<[RouteSpec]> {
+fn routes(input: &Input, host: &HostPattern, claims: &[&Claim], problems: &mut Vec<Problem>) -> Box<[Arc<RouteSpec>]> {
     let mut routes = Vec::new();
     let mut taken: HashMap<PathMatch, Bid<'_>> = HashMap::default();
     for claim in claims {
@@ -62,13 +59,13 @@ fn routes(input: &Input, host: &HostPattern, claims: &[&Claim], problems: &mut V
                 continue;
             }
             taken.insert(key.clone(), bid);
-            let (route, fault) = route(input, matched, bid, &options);
+            let (route, fault) = route(input, matched, bid, &options, Place::rule(rule, at));
             routes.push((key, route));
             problems.extend(fault.map(|fault| on_backend(bid, &format!("{}.backend", field()), fault)));
         }
     }
     routes.sort_unstable_by(|(a, _), (b, _)| precedence(a).cmp(&precedence(b)));
-    routes.into_iter().map(|(_, route)| route).collect()
+    routes.into_iter().map(|(_, route)| Arc::new(route)).collect()
 }
 
 /// The path entries of a claim, with the positions of rule and entry.
@@ -100,17 +97,24 @@ fn fallback(input: &Input, host: &HostPattern, claims: &[&Claim], problems: &mut
     problems.extend(bids.map(|loser| conflicts::over_fallback(host, loser, winner)));
     let (options, _) = annotations::read(winner.ingress);
     // What is wrong with the backend is said once, by the unit of the Ingress.
-    let (route, _) = route(input, everything(), winner, &options);
+    let (route, _) = route(input, everything(), winner, &options, Place::DefaultBackend);
     Some(route)
 }
 
-fn route(input: &Input, path: PathMatch, bid: Bid<'_>, options: &Options) -> (RouteSpec, Option<BackendFault>) {
+fn route(
+    input: &Input,
+    path: PathMatch,
+    bid: Bid<'_>,
+    options: &Options,
+    place: Place,
+) -> (RouteSpec, Option<BackendFault>) {
     let settings = input.settings();
     let Bid { ingress, backend } = bid;
     let balance = options.balance.unwrap_or(settings.balance);
     let (action, fault) = service::action(service::resolve(input.objects(), &ingress.name.namespace, backend, balance));
     let https_redirect = https_redirect(options, settings);
-    (RouteSpec { path, action, https_redirect, ingress: ingress.name.clone() }, fault)
+    let origin = Origin::ingress(ingress.name.clone(), place);
+    (RouteSpec { matches: RouteMatch::path(path), action, https_redirect, origin }, fault)
 }
 
 fn https_redirect(options: &Options, settings: &Settings) -> HttpsRedirect {
@@ -134,9 +138,9 @@ fn default_backend(input: &Input, problems: &mut Vec<Problem>) -> Option<RouteSp
         let object = ObjectRef { kind: ObjectKind::Service, name: service };
         Problem { object, field: "--default-backend".into(), code, severity: BackendFault::SEVERITY, message, remedy }
     }));
-    let ingress = ObjectName::new("", DEFAULT_BACKEND);
     let https_redirect = https_redirect(&Options::default(), settings);
-    Some(RouteSpec { path: everything(), action, https_redirect, ingress })
+    let (matches, origin) = (RouteMatch::path(everything()), Origin::DefaultBackend);
+    Some(RouteSpec { matches, action, https_redirect, origin })
 }
 
 /// The problem of a backend at this field.

@@ -33,7 +33,6 @@ use crate::source::objects::Ingress;
 pub use backing::{Backing, backing};
 pub use claims::{Claimant, claimants, path_match, secret_of};
 pub use endpoints::{Condition, Survey, endpoints, survey};
-pub use host::DEFAULT_BACKEND;
 pub use input::{Input, Touched};
 pub use secret::certificates;
 pub use settings::{Settings, VisibleSecrets};

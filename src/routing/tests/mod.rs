@@ -9,8 +9,8 @@ use std::sync::{Arc, OnceLock};
 
 use super::*;
 use crate::model::{
-    Action, Certificate, HostPattern, HostSpec, HttpsRedirect, ObjectName, PathMatch, Reply, RouteSpec, Snapshot,
-    TlsSpec,
+    Action, Certificate, HostPattern, HostSpec, HttpsRedirect, ObjectName, Origin, PathMatch, Place, Reply, RouteMatch,
+    RouteSpec, Snapshot, TlsSpec,
 };
 
 /// Targets are the names of the Ingresses.
@@ -26,19 +26,22 @@ fn prefix(path: &str, name: &str) -> RouteSpec {
 
 fn route(path: PathMatch, name: &str) -> RouteSpec {
     RouteSpec {
-        path,
+        matches: RouteMatch::path(path),
         action: Action::Reply(Reply::NotFound),
         https_redirect: HttpsRedirect::WithTls,
-        ingress: ObjectName::new("test", name),
+        origin: Origin::ingress(ObjectName::new("test", name), Place::Unknown),
     }
 }
 
 fn host(pattern: &str, routes: Vec<RouteSpec>) -> HostSpec {
-    HostSpec { routes: routes.into(), ..HostSpec::empty(HostPattern::parse(pattern).unwrap()) }
+    HostSpec {
+        routes: routes.into_iter().map(Arc::new).collect(),
+        ..HostSpec::empty(HostPattern::parse(pattern).unwrap())
+    }
 }
 
 fn with_fallback(unit: HostSpec, name: &str) -> HostSpec {
-    HostSpec { fallback: Some(Box::new(prefix("/", name))), ..unit }
+    HostSpec { fallback: Some(Arc::new(prefix("/", name))), ..unit }
 }
 
 fn with_tls(unit: HostSpec, certificates: &[&Arc<Certificate>]) -> HostSpec {
@@ -63,7 +66,7 @@ fn snapshot(units: impl IntoIterator<Item = HostSpec>) -> Snapshot {
 }
 
 fn resolve(spec: &RouteSpec) -> String {
-    spec.ingress.name.to_string()
+    spec.origin.label().name.to_string()
 }
 
 fn table(units: impl IntoIterator<Item = HostSpec>) -> Table {
@@ -86,7 +89,7 @@ fn dump(table: &Table) -> Vec<String> {
     let mut lines: Vec<_> = table
         .hosts()
         .map(|unit| {
-            let routes: Vec<_> = unit.routes().iter().map(|route| (&route.path, &route.target)).collect();
+            let routes: Vec<_> = unit.routes().iter().map(|route| (&route.spec.matches, &route.target)).collect();
             let fallback = unit.fallback().map(|route| &route.target);
             format!("{} {routes:?} {fallback:?} {:?}", unit.pattern(), unit.tls())
         })
@@ -95,4 +98,14 @@ fn dump(table: &Table) -> Vec<String> {
     let (hosts, routes) = (table.host_count(), table.route_count());
     lines.push(format!("{hosts} hosts, {routes} routes, {:?}", table.default_certificate()));
     lines
+}
+
+/// Memory of ten thousand Ingresses is what these cost. A target is three words: where requests go, and their counters.
+#[test]
+fn routes_and_hosts_do_not_grow() {
+    // A route's spec lies in an allocation of its own, with two counters, and the list of the host points to it.
+    let route = size_of::<RouteSpec>() + 3 * size_of::<usize>() + size_of::<Route<[usize; 3]>>();
+    assert!(route <= 168, "a route costs {route} bytes");
+    let host = size_of::<HostSpec>() + size_of::<CompiledHost<[usize; 3]>>();
+    assert!(host <= 272, "a host costs {host} bytes");
 }

@@ -10,7 +10,7 @@ pub(super) fn find(units: &[HostSpec], host: &str, path: &str) -> Result<Option<
         let catch_all =
             units.iter().find(|unit| unit.pattern == HostPattern::Any).and_then(|any| any.fallback.as_deref());
         let route = best(&unit.routes, path).or(unit.fallback.as_deref()).or(catch_all);
-        route.map(|route| route.ingress.name.to_string())
+        route.map(|route| route.origin.label().name.to_string())
     };
     let segments = decode(path)?;
     let first = of_spelling(&resolve_dots(segments.iter().filter(|s| !is_empty(s)), ends_in_slash(&segments))?);
@@ -43,17 +43,17 @@ fn matches(pattern: &HostPattern, host: &str) -> bool {
     }
 }
 
-fn best<'a>(routes: &'a [RouteSpec], path: &str) -> Option<&'a RouteSpec> {
-    let is_exact = |route: &&RouteSpec| matches!(&route.path, PathMatch::Exact(rule) if **rule == *path);
-    let is_prefix = |route: &&RouteSpec| match &route.path {
+fn best<'a>(routes: &'a [Arc<RouteSpec>], path: &str) -> Option<&'a RouteSpec> {
+    let is_exact = |route: &&Arc<RouteSpec>| matches!(&route.matches.path, PathMatch::Exact(rule) if **rule == *path);
+    let is_prefix = |route: &&Arc<RouteSpec>| match &route.matches.path {
         PathMatch::Exact(_) => false,
         PathMatch::Prefix(rule) => {
             let rule: Vec<_> = rule.strip_suffix('/').unwrap_or(rule).split('/').collect();
             path.split('/').collect::<Vec<_>>().starts_with(&rule)
         }
     };
-    let longest = || routes.iter().filter(is_prefix).max_by_key(|route| route.path.path().len());
-    routes.iter().find(is_exact).or_else(longest)
+    let longest = || routes.iter().filter(is_prefix).max_by_key(|route| route.matches.path.path().len());
+    routes.iter().find(is_exact).or_else(longest).map(Arc::as_ref)
 }
 
 fn decode(path: &str) -> Result<Vec<String>, PathRefusal> {

@@ -225,7 +225,10 @@ impl World {
     /// The routes of a host in short, in order: `= /a → shop/a:80`, `/b → 503`.
     pub(super) fn routes(&self, host: &str) -> Vec<String> {
         let spec = self.host(host);
-        spec.routes.iter().map(|route| format!("{} → {}", in_short(&route.path), target(&route.action))).collect()
+        spec.routes
+            .iter()
+            .map(|route| format!("{} → {}", in_short(&route.matches.path), target(&route.action)))
+            .collect()
     }
 
     /// Where what no route takes goes.
@@ -255,7 +258,7 @@ impl World {
     /// The endpoints of the upstream that a host's first route or its fallback has.
     pub(super) fn endpoints(&self, host: &str) -> Vec<SocketAddr> {
         let spec = self.host(host);
-        let route = spec.routes.first().or(spec.fallback.as_deref()).unwrap();
+        let route = spec.routes.first().or(spec.fallback.as_ref()).unwrap();
         match &route.action {
             Action::Forward(upstream) => {
                 crate::translate::endpoints(self.input.objects(), upstream, self.input.settings())

@@ -1,8 +1,9 @@
 //! Hosts and default backends (semantics 4.2 and 4.3).
 
 use super::builders::*;
+use crate::model::Origin;
 use crate::model::{HostPattern, PortRef, ProblemCode, Severity};
-use crate::translate::{DEFAULT_BACKEND, Settings};
+use crate::translate::Settings;
 
 #[test]
 fn rule_11_a_rule_without_http_sends_its_host_to_the_default_backend_of_its_ingress() {
@@ -137,7 +138,7 @@ fn rule_26_the_default_backend_of_the_settings_serves_unless_an_ingress_claims_a
     let settings = Settings { default_backend: Some((name("a"), PortRef::Name("http".into()))), ..Settings::default() };
     let alone = world_with(settings.clone(), []);
     assert_eq!(alone.fallback("").as_deref(), Some("shop/a:http"));
-    assert_eq!(&*alone.host("").fallback.as_ref().unwrap().ingress.name, DEFAULT_BACKEND);
+    assert_eq!(alone.host("").fallback.as_ref().unwrap().origin, Origin::DefaultBackend);
     let claimed = world_with(settings, [ingress("web").default_backend(backend("b", 80)).change()]);
     assert_eq!(claimed.fallback("").as_deref(), Some("shop/b:80"));
     assert_eq!(claimed.problems(), [""; 0]);

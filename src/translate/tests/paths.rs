@@ -134,7 +134,7 @@ fn rule_13_the_oldest_ingress_keeps_a_path_and_the_others_are_told() {
 fn rule_13_of_the_same_age_the_first_by_namespace_and_name_wins() {
     let at = |text: &str| ingress(text).rule("a.example", &[prefix("/x", "a")]).change();
     let world = world([at("shop/b"), at("shop/a"), at("zoo/a")]);
-    assert_eq!(world.host("a.example").routes[0].ingress, name("shop/a"));
+    assert_eq!(world.host("a.example").routes[0].origin.label(), &name("shop/a"));
     // The same backend in the same namespace: nothing is lost.
     let severities: Vec<_> = world.problems.iter().map(|problem| problem.severity).collect();
     assert_eq!(severities, [Severity::Warning, Severity::Error]);

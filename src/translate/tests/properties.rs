@@ -168,7 +168,7 @@ fn settings() -> impl Strategy<Value = Settings> {
 
 /// The endpoints of all upstreams of a snapshot.
 fn endpoints(input: &Input, snapshot: &Snapshot) -> BTreeMap<crate::model::UpstreamSpec, Vec<std::net::SocketAddr>> {
-    let routes = snapshot.hosts.values().flat_map(|host| host.routes.iter().chain(host.fallback.as_deref()));
+    let routes = snapshot.hosts.values().flat_map(|host| host.routes.iter().chain(&host.fallback));
     let upstreams = routes.filter_map(|route| match &route.action {
         crate::model::Action::Forward(upstream) => Some(upstream),
         crate::model::Action::Reply(_) => None,

@@ -1,0 +1,49 @@
+//! A route: which requests it takes and what happens to them.
+
+use std::sync::Arc;
+
+use super::origin::Origin;
+use super::route_match::RouteMatch;
+use super::upstream::UpstreamSpec;
+
+/// A match and what happens to the requests it takes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RouteSpec {
+    /// Which requests of the host.
+    pub matches: RouteMatch,
+    /// What to do.
+    pub action: Action,
+    /// Whether plain HTTP is sent to https first.
+    pub https_redirect: HttpsRedirect,
+    /// Where it comes from: a metric label, and shown in logs and the debug view.
+    pub origin: Origin,
+}
+
+/// What a route does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Forward to an endpoint of this upstream.
+    Forward(Arc<UpstreamSpec>),
+    /// Answer ourselves: the route's backend cannot be used.
+    Reply(Reply),
+}
+
+/// Why a route answers by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Reply {
+    /// The Service, its port or its kind cannot be used: 503.
+    BackendUnavailable,
+    /// A backend of a kind that is not served: 404.
+    NotFound,
+}
+
+/// When plain HTTP is answered with 308 to https (annotations `ssl-redirect` and `force-ssl-redirect`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum HttpsRedirect {
+    /// Never.
+    Off,
+    /// When a TLS entry covers the host.
+    WithTls,
+    /// Always, also where TLS ends at the load balancer.
+    Always,
+}

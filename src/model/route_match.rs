@@ -1,0 +1,86 @@
+//! Which requests of a host a route takes: those with a path and, where the author asks for more, with a method,
+//! header fields or query parameters.
+//!
+//! Regular expressions, once a front end asks for them, are a third variant of `PathMatch` and a second one of
+//! `ValueMatch`. They must be matched in time linear in the path (the `regex` crate does so).
+
+use std::sync::Arc;
+
+/// What a request must have for a route to take it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct RouteMatch {
+    /// Which paths.
+    pub path: PathMatch,
+    /// What else is asked for. `None`, which is the usual case, costs one pointer: the path alone decides.
+    pub predicates: Option<Box<Predicates>>,
+}
+
+/// A path match (Ingress `pathType`, Gateway API `HTTPPathMatch`). Matching is case-sensitive, on canonical paths.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum PathMatch {
+    /// The whole path.
+    Exact(Arc<str>),
+    /// The path itself or anything below it, element by element; a trailing slash in the rule is ignored for
+    /// matching and only counts as length.
+    Prefix(Arc<str>),
+}
+
+/// What a request must have besides its path: all of it (Gateway API `HTTPRouteMatch`).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Predicates {
+    /// The method, case-sensitive (RFC 9110 §9.1). `None`: any.
+    pub method: Option<Arc<str>>,
+    /// Header fields, all of which must match. No name stands in it twice.
+    pub headers: Box<[HeaderMatch]>,
+    /// Query parameters, all of which must match. No name stands in it twice.
+    pub query: Box<[QueryMatch]>,
+}
+
+/// A header field that a request must have.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct HeaderMatch {
+    /// Name in lower case. Matching ignores case (RFC 9110 §5.1).
+    pub name: Arc<str>,
+    /// Its value.
+    pub value: ValueMatch,
+}
+
+/// A query parameter that a request must have. The first one of its name counts (Gateway API `HTTPQueryParamMatch`).
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct QueryMatch {
+    /// Name, case-sensitive.
+    pub name: Arc<str>,
+    /// Its value.
+    pub value: ValueMatch,
+}
+
+/// How a value is compared.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum ValueMatch {
+    /// All of it, case-sensitive.
+    Exact(Arc<str>),
+}
+
+impl RouteMatch {
+    /// The path alone decides.
+    pub fn path(path: PathMatch) -> Self {
+        Self { path, predicates: None }
+    }
+}
+
+impl PathMatch {
+    /// The path as the rule gives it.
+    pub fn path(&self) -> &str {
+        match self {
+            Self::Exact(path) | Self::Prefix(path) => path,
+        }
+    }
+
+    /// The type of match as an Ingress names it.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Exact(_) => "Exact",
+            Self::Prefix(_) => "Prefix",
+        }
+    }
+}
