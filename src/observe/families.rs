@@ -63,9 +63,9 @@ pub(crate) const REQUEST_DURATION: Family = histogram(
     "Time from the first byte of a request's head to the last byte of its answer",
 );
 pub(crate) const REQUEST_BYTES: Family =
-    counter("tidegate_request_bytes_total", ROUTE, "Bytes of requests received, heads and bodies");
+    counter("tidegate_request_bytes_total", ROUTE, "Bytes of requests received: heads that could be read, and bodies");
 pub(crate) const RESPONSE_BYTES: Family =
-    counter("tidegate_response_bytes_total", ROUTE, "Bytes of answers sent, heads and bodies");
+    counter("tidegate_response_bytes_total", ROUTE, "Bytes of answers sent: bodies, without heads and framing");
 pub(crate) const REQUESTS_REFUSED: Family =
     counter("tidegate_requests_refused_total", &["reason"], "Requests refused before a route was looked up");
 
@@ -90,8 +90,11 @@ pub(crate) const UPSTREAM_HEAD: Family = histogram(
 );
 pub(crate) const UPSTREAM_ENDPOINTS: Family =
     gauge("tidegate_upstream_endpoints", UPSTREAM, "Endpoints that requests can go to now");
-pub(crate) const UPSTREAM_IDLE: Family =
-    gauge("tidegate_upstream_idle_connections", &[], "Connections to endpoints kept open for the next request");
+pub(crate) const UPSTREAM_IDLE: Family = gauge(
+    "tidegate_upstream_idle_connections",
+    &[],
+    "HTTP/1 connections to endpoints kept open for the next request, as counted once a second",
+);
 
 pub(crate) const CONNECTIONS_OPEN: Family =
     gauge("tidegate_connections_open", &["listener"], "Client connections open now");

@@ -62,6 +62,8 @@ async fn close_idle(shard: Rc<Shard>) {
 /// Closes connections to pods that have left or that nobody used for too long.
 async fn housekeeping(shard: Rc<Shard>, mut retirements: RetirementWatch) {
     let mut next = Instant::now() + SWEEP;
+    let idle = shard.metrics.idle_upstream_connections();
+    let mut counted = 0;
     loop {
         tokio::select! {
             retired = retirements.next() => {
@@ -70,6 +72,10 @@ async fn housekeeping(shard: Rc<Shard>, mut retirements: RetirementWatch) {
             () = tokio::time::sleep_until(next) => {
                 next = Instant::now() + SWEEP;
                 shard.pool.sweep(Instant::now());
+                // Once a second is enough for a gauge; counting with each request would cost each request.
+                let now = i64::try_from(shard.pool.len()).unwrap_or(i64::MAX);
+                idle.add(now - counted);
+                counted = now;
             }
         }
         shard.sessions.sweep();

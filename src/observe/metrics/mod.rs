@@ -210,7 +210,7 @@ impl Metrics {
         }
     }
 
-    /// Idle connections to endpoints, of all shards' pools together: pools add and subtract.
+    /// Idle connections to endpoints, of all shards' pools together: each shard adds what has changed of its own.
     pub fn idle_upstream_connections(&self) -> &IntGauge {
         &self.idle_upstream_connections
     }

@@ -1,0 +1,341 @@
+//! What /metrics says against what was sent: every series of the data plane that moved, and by how much.
+//!
+//! Sums and buckets of histograms hold times, which no test knows; their counts are compared.
+
+use std::collections::BTreeMap;
+
+use tidegate::observe::GROUPS;
+
+use crate::support::h2::{H2Client, H2Pod, run};
+use crate::support::tls::{Hello, TlsClient};
+use crate::support::{DEADLINE, Manifests, Pod, PodConnection, Tidegate, eventually, get, refusing};
+
+/// The families that these tests compare, without the prefix.
+const DATA_PLANE: [&str; 17] = [
+    "requests_total",
+    "request_duration_seconds",
+    "request_bytes_total",
+    "response_bytes_total",
+    "requests_refused_total",
+    "upstream_attempts_total",
+    "upstream_failures_total",
+    "upstream_retries_total",
+    "upstream_connections_total",
+    "upstream_response_head_seconds",
+    "upstream_endpoints",
+    "upstream_idle_connections",
+    "connections_open",
+    "connections_total",
+    "proxy_protocol_total",
+    "tls_handshakes_total",
+    "tls_handshake_duration_seconds",
+];
+
+#[test]
+fn every_family_of_the_data_plane_is_compared_with_traffic() {
+    let groups = GROUPS.iter().filter(|group| ["Requests", "Upstreams", "Connections and TLS"].contains(&group.title));
+    let names: Vec<_> =
+        groups.flat_map(|group| group.families).map(|family| &family.name["tidegate_".len()..]).collect();
+    assert_eq!(names, DATA_PLANE);
+    let text = include_str!("metrics.rs");
+    for family in DATA_PLANE {
+        assert!(text.matches(family).count() > 1, "{family} is in no expectation");
+    }
+}
+
+/// Series by name and labels, without those of the namespace that all of it is in.
+type Series = BTreeMap<String, f64>;
+
+fn scrape(server: &Tidegate) -> Series {
+    let text = server.admin("/metrics").text();
+    let samples = text.lines().filter(|line| !line.starts_with('#')).filter_map(|line| line.rsplit_once(' '));
+    let named = samples.filter_map(|(series, value)| {
+        let series = series.strip_prefix("tidegate_")?;
+        let name = series.split('{').next()?;
+        let is_time = name.ends_with("_seconds_sum") || name.ends_with("_seconds_bucket");
+        let family = name.strip_suffix("_count").unwrap_or(name);
+        (DATA_PLANE.contains(&family) && !is_time).then(|| (series, value.parse().unwrap()))
+    });
+    named.map(|(series, value)| (series.replace("namespace=\"test\",", ""), value)).collect()
+}
+
+/// What moved since `before`, once it is what is expected.
+#[track_caller]
+fn expect(server: &Tidegate, before: &Series, expected: &[(&str, f64)]) {
+    let expected = expected.iter().filter(|(_, by)| *by != 0.0);
+    let expected: Series = expected.map(|(series, by)| ((*series).to_owned(), *by)).collect();
+    let deadline = tokio::time::Instant::now() + DEADLINE;
+    loop {
+        let now = scrape(server);
+        let moved = now.iter().map(|(series, value)| (series, value - before.get(series).unwrap_or(&0.0)));
+        let moved: Series = moved.filter(|(_, by)| *by != 0.0).map(|(series, by)| (series.clone(), by)).collect();
+        if moved == expected {
+            return;
+        }
+        // A request is counted when it is over, which its client may see first.
+        assert!(tokio::time::Instant::now() < deadline, "moved {moved:#?}\nexpected {expected:#?}");
+        std::thread::park_timeout(std::time::Duration::from_millis(5));
+    }
+}
+
+const REQUESTS_200: &str = r#"requests_total{ingress="all",service="web",code="200"}"#;
+const DURATIONS: &str = r#"request_duration_seconds_count{ingress="all",service="web"}"#;
+const REQUEST_BYTES: &str = r#"request_bytes_total{ingress="all",service="web"}"#;
+const RESPONSE_BYTES: &str = r#"response_bytes_total{ingress="all",service="web"}"#;
+const ATTEMPTS: &str = r#"upstream_attempts_total{service="web",port="80"}"#;
+const RETRIES: &str = r#"upstream_retries_total{service="web",port="80"}"#;
+const CONNECTS: &str = r#"upstream_connections_total{service="web",port="80"}"#;
+const HEADS: &str = r#"upstream_response_head_seconds_count{service="web",port="80"}"#;
+const ENDPOINTS: &str = r#"upstream_endpoints{service="web",port="80"}"#;
+const IDLE: &str = "upstream_idle_connections";
+const OPEN: &str = r#"connections_open{listener="http"}"#;
+const ACCEPTED: &str = r#"connections_total{listener="http"}"#;
+const OPEN_TLS: &str = r#"connections_open{listener="https"}"#;
+const ACCEPTED_TLS: &str = r#"connections_total{listener="https"}"#;
+
+#[test]
+fn requests_over_http1_are_counted_once_with_their_bytes() {
+    let pod = Pod::named("web");
+    let server = Tidegate::serve(&Manifests::everything_to(&[pod.address]));
+    let before = scrape(&server);
+    assert_eq!(before[ENDPOINTS], 1.0);
+    let mut client = server.connect();
+    let (first, second) = (get("a.example", "/"), "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello");
+    assert_eq!(client.ask(&first).status(), 200);
+    assert_eq!(client.ask(second).status(), 200);
+    let moved = [
+        (REQUESTS_200, 2.0),
+        (DURATIONS, 2.0),
+        (REQUEST_BYTES, (first.len() + second.len()) as f64),
+        // The bodies: `web` twice.
+        (RESPONSE_BYTES, 6.0),
+        (ATTEMPTS, 2.0),
+        (CONNECTS, 1.0),
+        (HEADS, 2.0),
+        (IDLE, 1.0),
+        (OPEN, 1.0),
+        (ACCEPTED, 1.0),
+    ];
+    expect(&server, &before, &moved);
+    drop(client);
+    expect(&server, &before, &moved.into_iter().filter(|(series, _)| *series != OPEN).collect::<Vec<_>>());
+}
+
+#[test]
+fn connections_to_pods_that_are_closed_are_no_longer_idle() {
+    let pod = Pod::named("web");
+    let server = Tidegate::serve_with(&Manifests::everything_to(&[pod.address]), &["--upstream-idle-timeout", "100ms"]);
+    let before = scrape(&server);
+    assert_eq!(server.ask(get("a.example", "/")).status(), 200);
+    let last = [(REQUESTS_200, 1.0), (DURATIONS, 1.0), (REQUEST_BYTES, 35.0), (RESPONSE_BYTES, 3.0), (ATTEMPTS, 1.0)];
+    expect(&server, &before, &[&last[..], &[(CONNECTS, 1.0), (HEADS, 1.0), (ACCEPTED, 1.0)]].concat());
+}
+
+#[test]
+fn requests_over_http2_and_tls_are_counted_once() {
+    let pod = H2Pod::named("web");
+    let server = Tidegate::serve(&Manifests::everything_to_h2c(&[pod.address]));
+    let before = scrape(&server);
+    run(async move {
+        let client = H2Client::tls(&server, "a.example").await;
+        for _ in 0..3 {
+            assert_eq!(client.get("a.example", "/").await.status, 200);
+        }
+        let bytes = server.metric("tidegate_request_bytes_total", "service=\"web\"");
+        assert!(bytes > 3.0 * 10.0, "heads count with what they would have in HTTP/1: {bytes}");
+        let moved = [
+            (REQUESTS_200, 3.0),
+            (DURATIONS, 3.0),
+            (REQUEST_BYTES, bytes),
+            (RESPONSE_BYTES, 9.0),
+            (ATTEMPTS, 3.0),
+            (CONNECTS, 1.0),
+            (HEADS, 3.0),
+            (OPEN_TLS, 1.0),
+            (ACCEPTED_TLS, 1.0),
+            (r#"tls_handshakes_total{result="ok",version="1.3"}"#, 1.0),
+            ("tls_handshake_duration_seconds_count", 1.0),
+        ];
+        expect(&server, &before, &moved);
+    });
+}
+
+#[test]
+fn a_handshake_that_fails_is_no_request() {
+    let server = Tidegate::serve(&Manifests::new());
+    let before = scrape(&server);
+    run(async move {
+        assert!(TlsClient::connect(server.https, "a.example", &Hello::of("no-such-protocol")).await.is_err());
+        let moved = [(ACCEPTED_TLS, 1.0), (r#"tls_handshakes_total{result="failed",version="none"}"#, 1.0)];
+        expect(&server, &before, &moved);
+    });
+}
+
+const NONE: &str = r#"namespace="_none",ingress="_none",service="_none""#;
+
+#[test]
+fn requests_without_a_route_and_requests_refused_are_told_apart() {
+    let server = Tidegate::serve(&Manifests::new());
+    let before = scrape(&server);
+    let (unrouted, refused) = (get("a.example", "/"), "GET / HTTP/1.1\r\n\r\n");
+    assert_eq!(server.ask(&unrouted).status(), 404);
+    assert_eq!(server.ask(refused).status(), 400);
+    let of = |name: &str| format!("{name}{{{NONE}}}");
+    let answers = server.metric("tidegate_response_bytes_total", "_none");
+    expect(
+        &server,
+        &before,
+        &[
+            (&format!("requests_total{{{NONE},code=\"404\"}}"), 1.0),
+            (&format!("requests_total{{{NONE},code=\"400\"}}"), 1.0),
+            (&of("request_duration_seconds_count"), 2.0),
+            // A head that makes no sense has no length.
+            (&of("request_bytes_total"), unrouted.len() as f64),
+            (&of("response_bytes_total"), answers),
+            (r#"requests_refused_total{reason="host"}"#, 1.0),
+            (ACCEPTED, 2.0),
+        ],
+    );
+}
+
+/// What one request of a client comes to, beside its bytes, when its pods do as they are told.
+#[track_caller]
+fn expect_of_one(manifests: &Manifests, options: &[&str], status: u16, moved: &[(&str, f64)]) {
+    let server = Tidegate::serve_with(manifests, options);
+    let before = scrape(&server);
+    let request = get("a.example", "/");
+    let answer = server.ask(&request);
+    assert_eq!(answer.status(), status);
+    let requests = format!(r#"requests_total{{ingress="all",service="web",code="{status}"}}"#);
+    let counted = [(requests.as_str(), 1.0), (DURATIONS, 1.0), (ACCEPTED, 1.0), (REQUEST_BYTES, request.len() as f64)];
+    let body = [(RESPONSE_BYTES, answer.body.len() as f64)];
+    expect(&server, &before, &[&counted, &body[..], moved].concat());
+}
+
+fn failure(reason: &str) -> String {
+    format!(r#"upstream_failures_total{{service="web",port="80",reason="{reason}"}}"#)
+}
+
+#[test]
+fn each_way_to_fail_has_its_reason() {
+    let (refused, _held) = refusing();
+    let moved = [(ATTEMPTS, 1.0), (&failure("connect_refused"), 1.0)];
+    expect_of_one(&Manifests::everything_to(&[refused]), &[], 502, &moved);
+    expect_of_one(&Manifests::everything_to(&[]), &[], 503, &[(&failure("no_endpoint"), 1.0)]);
+    let scripts: [(&str, u16, fn(PodConnection)); 4] = [
+        ("closed", 502, |mut connection| drop(connection.request())),
+        ("bad_response", 502, |mut connection| {
+            connection.request();
+            connection.send("this is no HTTP\r\n\r\n");
+        }),
+        ("timeout", 504, |mut connection| while connection.request().is_some() {}),
+        ("body_timeout", 200, |mut connection| {
+            connection.request();
+            connection.send("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf");
+            connection.request();
+        }),
+    ];
+    for (reason, status, script) in scripts {
+        let pod = Pod::scripted(script);
+        let moved = [(ATTEMPTS, 1.0), (CONNECTS, 1.0), (&failure(reason), 1.0)];
+        expect_of_one(&Manifests::everything_to(&[pod.address]), &["--response-timeout", "150ms"], status, &moved);
+    }
+}
+
+#[test]
+fn a_retry_is_an_attempt_and_a_retry() {
+    // Closes when it has read the second request: the connection was kept, so it is asked again on another.
+    let pod = Pod::scripted(|mut connection| {
+        let is_first = connection.index == 0;
+        for count in 1.. {
+            if connection.request().is_none() || is_first && count == 2 {
+                return;
+            }
+            connection.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+        }
+    });
+    let server = Tidegate::serve(&Manifests::everything_to(&[pod.address]));
+    let mut client = server.connect();
+    assert_eq!(client.ask(get("a", "/")).status(), 200);
+    let warm = |server: &Tidegate| server.metric("tidegate_upstream_idle_connections", "") == 1.0;
+    eventually("an idle connection", || warm(&server).then_some(()));
+    let before = scrape(&server);
+    assert_eq!(client.ask(get("a", "/")).status(), 200);
+    let moved = [
+        (REQUESTS_200, 1.0),
+        (DURATIONS, 1.0),
+        (REQUEST_BYTES, get("a", "/").len() as f64),
+        (RESPONSE_BYTES, 2.0),
+        (ATTEMPTS, 2.0),
+        (RETRIES, 1.0),
+        (CONNECTS, 1.0),
+        (HEADS, 1.0),
+        (&failure("closed"), 1.0),
+    ];
+    expect(&server, &before, &moved);
+}
+
+#[test]
+fn a_client_that_leaves_is_a_499_and_no_failure_of_the_pod() {
+    let (arrived, seen) = std::sync::mpsc::channel();
+    let pod = Pod::scripted(move |mut connection| {
+        connection.request();
+        arrived.send(()).unwrap();
+        let _ = connection.rest();
+    });
+    let server = Tidegate::serve(&Manifests::everything_to(&[pod.address]));
+    let before = scrape(&server);
+    run(async move {
+        let client = H2Client::plain(&server).await;
+        let (_answer, mut stream) = client.open(client.request("GET", "a.example", "/"), true).await;
+        seen.recv_timeout(DEADLINE).unwrap();
+        stream.send_reset(h2::Reason::CANCEL);
+        let (requests, bytes) =
+            (r#"requests_total{ingress="all",service="web",code="499"}"#, "tidegate_request_bytes_total");
+        eventually("the end of the request", || (server.metric(bytes, "web") > 0.0).then_some(()));
+        let bytes = server.metric(bytes, "web");
+        let moved = [(requests, 1.0), (DURATIONS, 1.0), (REQUEST_BYTES, bytes), (ATTEMPTS, 1.0), (CONNECTS, 1.0)];
+        expect(&server, &before, &[&moved[..], &[(OPEN, 1.0), (ACCEPTED, 1.0)]].concat());
+    });
+}
+
+#[test]
+fn a_tunnel_is_one_request_with_all_its_bytes() {
+    let pod = Pod::scripted(|mut connection| {
+        connection.head().unwrap();
+        connection.send("HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n");
+        let said = connection.exactly(5).unwrap();
+        connection.send([&said[..], b" back"].concat());
+    });
+    let server = Tidegate::serve(&Manifests::everything_to(&[pod.address]));
+    let before = scrape(&server);
+    let request = "GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\
+                   Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+    let mut client = server.connect();
+    assert_eq!(client.ask(request).status(), 101);
+    client.send("hello");
+    assert_eq!(client.rest().0, b"hello back");
+    drop(client);
+    let moved = [
+        (r#"requests_total{ingress="all",service="web",code="101"}"#, 1.0),
+        (DURATIONS, 1.0),
+        (REQUEST_BYTES, (request.len() + 5) as f64),
+        (RESPONSE_BYTES, 10.0),
+        (ATTEMPTS, 1.0),
+        (CONNECTS, 1.0),
+        (HEADS, 1.0),
+        (ACCEPTED, 1.0),
+    ];
+    expect(&server, &before, &moved);
+}
+
+#[test]
+fn a_proxy_header_is_counted_beside_its_connection() {
+    let options = ["--proxy-protocol", "require", "--trusted-proxies", "127.0.0.1/32"];
+    let server = Tidegate::serve_with(&Manifests::new(), &options);
+    let before = scrape(&server);
+    let mut client = server.connect();
+    client.send("PROXY TCP4 203.0.113.7 127.0.0.1 4000 80\r\n");
+    let moved = [(r#"proxy_protocol_total{listener="http",result="v1"}"#, 1.0), (OPEN, 1.0), (ACCEPTED, 1.0)];
+    expect(&server, &before, &moved);
+}
