@@ -26,7 +26,7 @@ use crate::args::ServeArgs;
 use crate::controller::{Controller, Inquirer, Problems};
 use crate::lifecycle::{Drain, DrainTimes, Drained, Phase, Readiness};
 use crate::observe::{AccessLog, Metrics, panics};
-use crate::proxy::listener::{self, Speaks};
+use crate::proxy::listener::{self, ListenerProtocol};
 use crate::proxy::tls::{Http2, SniResolver, fallback_certificate, server_config, tickets};
 use crate::proxy::{self, Connections, Shared};
 use crate::routing::TableCell;
@@ -127,8 +127,9 @@ pub fn bind(args: &ServeArgs) -> anyhow::Result<Bound> {
     let health_socket = args.listen.health.map(|address| bind_one(address, "--health")).transpose()?;
     let (http, https) = (plain[0].local_addr()?, encrypted[0].local_addr()?);
     let shards = plain.into_iter().zip(encrypted);
-    let shards =
-        shards.map(|(plain, encrypted)| vec![(plain, Speaks::Http), (encrypted, Speaks::Https(Arc::clone(&tls)))]);
+    let shards = shards.map(|(plain, encrypted)| {
+        vec![(plain, ListenerProtocol::Http), (encrypted, ListenerProtocol::Https(Arc::clone(&tls)))]
+    });
     Ok(Bound {
         http,
         https,

@@ -3,21 +3,21 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use super::client::Answer;
-use super::clock::Clock;
-use super::config::{Forwarding, ProxyConfig};
-use super::filters;
-use super::h1_answer::{Asked, write_head};
-use super::h1_body::Frame;
-use super::peer::{Peer, Scheme};
-use super::scratch::Work;
 use crate::http1::{Framing, Method, Progress, RequestContext, RequestHead, ResponseHead, Version};
+use crate::proxy::client::h1::head::{Asked, write_head};
+use crate::proxy::config::{Forwarding, ProxyConfig};
+use crate::proxy::exchange::request_head;
+use crate::proxy::shard::clock::Clock;
+use crate::proxy::shard::scratch::ExchangeBuffers;
+use crate::proxy::walk::client_io::Answer;
+use crate::proxy::walk::peer::{Peer, Scheme};
+use crate::proxy::wire::h1_body::Frame;
 
 /// The request head that `bytes` begin with, and the head that a pod gets for it when `client` sends it in clear.
 /// `None` when it is refused or not complete.
 pub fn compose_for_pod(bytes: &[u8], client: IpAddr, forwarding: &Forwarding) -> Option<(RequestHead, Vec<u8>)> {
     let limits = ProxyConfig::default().limits.request_head();
-    let mut work = Work::default();
+    let mut work = ExchangeBuffers::default();
     if work.request.parse(bytes, &limits) != Ok(Progress::Complete) {
         return None;
     }
@@ -32,8 +32,8 @@ pub fn compose_for_pod(bytes: &[u8], client: IpAddr, forwarding: &Forwarding) ->
         is_http2: false,
         tls: None,
     };
-    filters::identify(&mut work, 0);
-    filters::compose(&mut work, &peer, forwarding);
+    request_head::identify(&mut work, 0);
+    request_head::compose(&mut work, &peer, forwarding);
     Some((work.request, work.out))
 }
 

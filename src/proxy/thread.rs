@@ -8,10 +8,11 @@ use std::time::Duration;
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::time::Instant;
 
-use super::listener::{self, Speaks};
-use super::shard::{Shard, Shared};
 use crate::lifecycle::Phase;
 use crate::observe::ShardLog;
+use crate::proxy::client::listener::{self, ListenerProtocol};
+use crate::proxy::client::serving::Serving;
+use crate::proxy::shard::{Shard, Shared};
 use crate::upstream::RetirementWatch;
 
 /// How often idle connections to pods are looked through.
@@ -23,7 +24,7 @@ const CLOSE_STEPS: u32 = 50;
 const CLOSE_AT_ONCE: usize = 100;
 
 /// The sockets of one shard.
-pub type Listeners = Vec<(TcpListener, Speaks)>;
+pub type Listeners = Vec<(TcpListener, ListenerProtocol)>;
 
 /// Runs a shard on the calling thread until the drain is over.
 pub fn run(shared: Shared, log: ShardLog, listeners: Listeners, retirements: RetirementWatch) -> io::Result<()> {
@@ -31,10 +32,11 @@ pub fn run(shared: Shared, log: ShardLog, listeners: Listeners, retirements: Ret
     runtime.block_on(async move {
         let shard = Shard::new(shared, log);
         tokio::task::spawn_local(housekeeping(Rc::clone(&shard), retirements));
-        for (socket, speaks) in listeners {
-            let shard = Rc::clone(&shard);
+        let serving = Rc::<Serving>::default();
+        for (socket, protocol) in listeners {
+            let (shard, serving) = (Rc::clone(&shard), Rc::clone(&serving));
             tokio::task::spawn_local(async move {
-                if let Err(error) = listener::run(shard, socket, speaks).await {
+                if let Err(error) = listener::run(shard, serving, socket, protocol).await {
                     tracing::error!(%error, "a listener failed");
                 }
             });
@@ -49,10 +51,10 @@ pub fn run(shared: Shared, log: ShardLog, listeners: Listeners, retirements: Ret
 
 /// Wakes the idle connections, which then close: not all at once, lest their clients come back all at once.
 async fn close_idle(shard: Rc<Shard>) {
-    let bound = shard.sleepers.bound();
+    let bound = shard.idle_tasks.bound();
     let step = bound.div_ceil(CLOSE_STEPS as usize).max(1);
     for start in (0..bound).step_by(step) {
-        shard.sleepers.wake(start..start + step);
+        shard.idle_tasks.wake(start..start + step);
         if bound > CLOSE_AT_ONCE {
             tokio::time::sleep(CLOSE_SPREAD / CLOSE_STEPS).await;
         }

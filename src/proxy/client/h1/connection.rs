@@ -1,0 +1,232 @@
+//! A client connection that speaks HTTP/1: one request after the other.
+
+use std::future::poll_fn;
+use std::rc::Rc;
+use std::task::Poll;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::head::Asked;
+use super::sink::H1ClientSink;
+use crate::http1::{Method, Progress, RequestError, SyntaxError};
+use crate::lifecycle::Phase;
+use crate::proxy::client::first_bytes::FirstBytes;
+use crate::proxy::error::{ProxyError, Side};
+use crate::proxy::exchange::{DRAINED_BYTES, exchange, refuse};
+use crate::proxy::shard::scratch::{ExchangeBuffers, Scratch};
+use crate::proxy::shard::timer::LazyTimer;
+use crate::proxy::shard::{Shard, workers};
+use crate::proxy::walk::Walk;
+use crate::proxy::walk::peer::Peer;
+use crate::proxy::wire::body::BodySource;
+use crate::proxy::wire::buffers::Buffer;
+use crate::proxy::wire::h1_body::{Frame, H1Sink, H1Source, Patience};
+use crate::proxy::wire::socket::{Reader, Socket, until};
+
+/// How long it is read for that, or to let the client read our answer before the end.
+const LINGER: Duration = Duration::from_secs(1);
+
+const EMPTY_LINE: &[u8] = b"\r\n";
+
+/// Serves the connection until either side has enough.
+pub(crate) async fn serve(
+    shard: Rc<Shard>,
+    workers: &Workers,
+    socket: Socket,
+    peer: Rc<Peer>,
+    first: Option<Box<FirstBytes>>,
+) {
+    let _idle_task = poll_fn(|cx| Poll::Ready(shard.idle_tasks.register(cx.waker()))).await;
+    let (leftover, since) = first.map(|first| (first.bytes, first.since)).unzip();
+    let mut job = Job { shard, socket, peer, leftover, since, served: 0 };
+    let mut timer = LazyTimer::default();
+    loop {
+        if job.leftover.is_none() && !wait_for_request(&job.shard, &job.socket, job.served == 0, &mut timer).await {
+            return job.socket.close().await;
+        }
+        match workers.run(job, requests).await {
+            Some(next) => job = next,
+            None => return,
+        }
+    }
+}
+
+/// The futures that serve the requests of connections.
+pub(crate) type Workers = workers::Workers<Job, Option<Job>>;
+
+/// A connection on which a request is arriving.
+pub(crate) struct Job {
+    shard: Rc<Shard>,
+    socket: Socket,
+    peer: Rc<Peer>,
+    /// Bytes of the request that were read already.
+    leftover: Option<Buffer>,
+    /// When the first of these came, if that is a while ago.
+    since: Option<Instant>,
+    /// Requests so far.
+    served: u64,
+}
+
+/// Serves requests until none is waiting. Gives the connection back, or `None` when it was closed.
+async fn requests(mut job: Job) -> Option<Job> {
+    let shard = Rc::clone(&job.shard);
+    let mut scratch = shard.scratches.take();
+    loop {
+        job.served += 1;
+        let is_last = job.served >= shard.config.limits.requests_per_connection;
+        let started = job.since.take().unwrap_or_else(Instant::now);
+        let bytes = job.leftover.take();
+        match request(&shard, &mut job.socket, &job.peer, &mut scratch, (bytes, started), is_last).await {
+            After::Next(None) => return Some(job),
+            After::Next(rest) => job.leftover = rest,
+            After::Close => {
+                job.socket.close().await;
+                return None;
+            }
+            After::Cut => {
+                job.socket.cut();
+                return None;
+            }
+            After::Linger => {
+                drop(scratch);
+                linger(&shard, &mut job.socket).await;
+                return None;
+            }
+        }
+    }
+}
+
+/// What becomes of the connection after a request.
+enum After {
+    /// The next one, of which some bytes may be there.
+    Next(Option<Buffer>),
+    /// Close.
+    Close,
+    /// Close so that the client notices: its answer was to end with the connection and is not complete.
+    Cut,
+    /// The client may still be sending: let it read the answer before the end.
+    Linger,
+}
+
+/// Waits for the first byte, holding nothing. False when the connection is to be closed.
+async fn wait_for_request(shard: &Shard, socket: &Socket, is_new: bool, timer: &mut LazyTimer) -> bool {
+    let limit = if is_new { shard.config.timeouts.head } else { shard.config.timeouts.idle };
+    let ready = timer.until(Instant::now() + limit, |cx| match socket.poll_readable(cx) {
+        Poll::Ready(ready) => Poll::Ready(ready.is_ok()),
+        // Whoever has only just come is still to ask.
+        Poll::Pending if !is_new && shard.drain.phase() >= Phase::Closing => Poll::Ready(false),
+        Poll::Pending => Poll::Pending,
+    });
+    ready.await.unwrap_or(false)
+}
+
+async fn request(
+    shard: &Rc<Shard>,
+    socket: &mut Socket,
+    peer: &Peer,
+    scratch: &mut Scratch,
+    (buffer, started): (Option<Buffer>, Instant),
+    is_last: bool,
+) -> After {
+    let (mut reader, writer) = socket.split();
+    let Scratch { staged, work } = scratch;
+    let read = read_head(shard, &mut reader, work, buffer, started).await;
+    let sink = H1Sink::new(writer, staged, Frame::Absent, Side::Client, shard.config.timeouts.write);
+    let buffer = match read {
+        Ok(Some(buffer)) => buffer,
+        Ok(None) => return After::Close,
+        Err(error) => {
+            let mut sink = H1ClientSink::new(sink, &shard.drain, None, true);
+            refuse(shard, peer, work, started, error, &mut sink).await;
+            return After::Linger;
+        }
+    };
+    let head = &work.request;
+    let (framing, asked) = (head.framing, Asked { version: head.version, is_head: head.method == Method::Head });
+    let accepts_trailers = head.accepts_trailers;
+    let close = is_last || !head.keep_alive;
+    let patience = Patience { gap: shard.config.timeouts.body_gap, rate: shard.config.timeouts.body_rate };
+    let mut source = H1Source::new(reader, &shard.buffers, Some(buffer), framing, Side::Client, patience);
+    let mut sink = H1ClientSink::new(sink, &shard.drain, Some(asked), close);
+    sink.accepts_trailers = accepts_trailers;
+    let walk = Walk::new(shard, peer, work, started);
+    let outcome = exchange(walk, &mut source, &mut sink).await;
+    if sink.was_tunnel {
+        return After::Close;
+    }
+    if outcome.is_err() {
+        return if sink.ends_with_connection { After::Cut } else { After::Close };
+    }
+    if !source.is_done() && (sink.close || !drain_body(&mut source).await) {
+        return After::Linger;
+    }
+    if sink.close {
+        // A client that sent more must still be able to read this answer.
+        return if source.has_more().await { After::Linger } else { After::Close };
+    }
+    // Old clients send an empty line behind a body (RFC 9112 §2.2): that is not the beginning of a request.
+    After::Next(source.into_leftover().filter(|rest| rest.data() != EMPTY_LINE))
+}
+
+/// Reads and understands a head, leaving its bytes in `work.head`. Gives back the buffer with what follows; `None` at
+/// a silent end.
+async fn read_head(
+    shard: &Shard,
+    reader: &mut Reader<'_>,
+    work: &mut ExchangeBuffers,
+    buffer: Option<Buffer>,
+    started: Instant,
+) -> Result<Option<Buffer>, ProxyError> {
+    let limits = shard.config.limits.request_head();
+    let mut buffer = buffer.unwrap_or_else(|| shard.buffers.take());
+    work.request.reset();
+    work.head.clear();
+    loop {
+        if !buffer.is_empty() && work.request.parse(buffer.data(), &limits)? == Progress::Complete {
+            let length = work.request.len;
+            work.head.extend_from_slice(&buffer.data()[..length]);
+            buffer.consume(length);
+            return Ok(Some(buffer));
+        }
+        buffer.make_room();
+        if buffer.space().is_empty() && !buffer.grow() {
+            return Err(RequestError::Syntax(SyntaxError::TooLarge).into());
+        }
+        let deadline = started + shard.config.timeouts.head;
+        let read = until(deadline, |cx| reader.poll_read(cx, buffer.space())).await;
+        match read {
+            None if buffer.is_empty() || buffer.data() == EMPTY_LINE => return Ok(None),
+            None => return Err(ProxyError::HeadTimeout),
+            Some(Ok(0) | Err(_)) => return Ok(None),
+            Some(Ok(count)) => buffer.fill(count),
+        }
+    }
+}
+
+/// Reads the rest of a body nobody took. False when it is too long or too slow for that.
+async fn drain_body(source: &mut H1Source<'_>) -> bool {
+    let drained = async {
+        let mut total = 0;
+        while let Ok(Some(data)) = source.chunk().await.map(|data| data.map(<[u8]>::len)) {
+            total += data as u64;
+            if total > DRAINED_BYTES {
+                return false;
+            }
+        }
+        source.is_done()
+    };
+    tokio::time::timeout(LINGER, drained).await.unwrap_or(false)
+}
+
+/// Ends our direction and reads on for a moment: closing at once with unread bytes would reset the connection and
+/// take our answer with it.
+async fn linger(shard: &Shard, socket: &mut Socket) {
+    let (mut reader, mut writer) = socket.split();
+    writer.shutdown().await;
+    let rest = async {
+        let mut sink = shard.buffers.take();
+        while let Ok(1..) = poll_fn(|cx| reader.poll_read(cx, sink.space())).await {}
+    };
+    let _ = tokio::time::timeout(LINGER, rest).await;
+}

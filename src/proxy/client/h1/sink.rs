@@ -1,0 +1,102 @@
+//! Both directions of an exchange with a client over HTTP/1, as the walk sees them.
+
+use super::head::{Asked, travels, write_head};
+use crate::http1::{Field, Version, writer};
+use crate::lifecycle::DrainWatch;
+use crate::proxy::error::ProxyError;
+use crate::proxy::walk::client_io::{Answer, ClientSink, ClientSource};
+use crate::proxy::wire::body::BodySink;
+use crate::proxy::wire::h1_body::{H1Sink, H1Source};
+
+impl ClientSource for H1Source<'_> {
+    fn whole(&self) -> Option<&[u8]> {
+        Self::whole(self)
+    }
+
+    fn skip_whole(&mut self) {
+        Self::skip_whole(self);
+    }
+
+    fn become_tunnel(&mut self) -> bool {
+        Self::become_tunnel(self);
+        true
+    }
+}
+
+/// The way back over HTTP/1.
+pub(crate) struct H1ClientSink<'a> {
+    sink: H1Sink<'a>,
+    drain: &'a DrainWatch,
+    /// The request; `None` when it could not be understood.
+    asked: Option<Asked>,
+    /// Whether the connection closes after this answer.
+    pub(super) close: bool,
+    /// Whether trailers are passed on (`TE: trailers`).
+    pub(super) accepts_trailers: bool,
+    /// Whether the answer has neither length nor chunks.
+    pub(super) ends_with_connection: bool,
+    responded: bool,
+    pub(super) was_tunnel: bool,
+}
+
+impl<'a> H1ClientSink<'a> {
+    pub(super) fn new(sink: H1Sink<'a>, drain: &'a DrainWatch, asked: Option<Asked>, close: bool) -> Self {
+        Self {
+            sink,
+            drain,
+            asked,
+            close,
+            accepts_trailers: false,
+            ends_with_connection: false,
+            responded: false,
+            was_tunnel: false,
+        }
+    }
+}
+
+impl ClientSink for H1ClientSink<'_> {
+    fn respond(&mut self, answer: &Answer<'_>) {
+        self.responded = true;
+        // Asked now and not when the request came: a drain may have begun since.
+        self.close |= self.drain.is_draining();
+        self.sink.begin();
+        let written = write_head(self.sink.staged(), answer, self.asked.unwrap_or_default(), self.close);
+        self.close = written.close;
+        self.ends_with_connection = written.ends_with_connection;
+        self.sink.set_frame(written.frame);
+    }
+
+    async fn interim(&mut self, status: u16, bytes: &[u8], fields: &[Field]) -> Result<(), ProxyError> {
+        if self.asked.is_none_or(|asked| asked.version == Version::Http10) {
+            return Ok(());
+        }
+        let out = self.sink.staged();
+        writer::status_line(out, status, writer::reason(status).as_bytes());
+        writer::copy_fields(out, bytes, fields, travels);
+        out.extend_from_slice(writer::HEAD_END);
+        self.sink.flush().await
+    }
+
+    fn has_responded(&self) -> bool {
+        self.responded && self.sink.has_written()
+    }
+
+    fn become_tunnel(&mut self) {
+        self.was_tunnel = true;
+        self.sink.become_tunnel();
+    }
+}
+
+impl BodySink for H1ClientSink<'_> {
+    async fn data(&mut self, data: &[u8]) -> Result<(), ProxyError> {
+        self.sink.data(data).await
+    }
+
+    async fn flush(&mut self) -> Result<(), ProxyError> {
+        self.sink.flush().await
+    }
+
+    async fn end(&mut self, trailers: &[u8]) -> Result<(), ProxyError> {
+        self.sink.end(if self.accepts_trailers { trailers } else { &[] }).await
+    }
+}

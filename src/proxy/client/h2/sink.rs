@@ -1,0 +1,155 @@
+//! Both directions of an exchange with a client over HTTP/2, as the walk sees them.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::time::Duration;
+
+use http::header::{HeaderMap, HeaderName, HeaderValue};
+use http::{Response, StatusCode};
+
+use crate::http1::{Field, Framing};
+use crate::proxy::client::h1::head::travels;
+use crate::proxy::error::{ProxyError, Side};
+use crate::proxy::walk::client_io::{Answer, ClientSink, ClientSource};
+use crate::proxy::wire::body::BodySink;
+use crate::proxy::wire::h2::body::{H2Sink, H2Source, Outlet};
+use crate::proxy::wire::h2::convert;
+use crate::proxy::wire::h2::reply::Reply;
+
+impl ClientSource for H2Source<'_> {
+    fn whole(&self) -> Option<&[u8]> {
+        Self::whole(self)
+    }
+
+    fn skip_whole(&mut self) {
+        Self::skip_whole(self);
+    }
+
+    fn become_tunnel(&mut self) -> bool {
+        false
+    }
+}
+
+/// The way back over HTTP/2.
+pub(super) struct H2ClientSink {
+    reply: Rc<RefCell<Reply>>,
+    outlet: Outlet,
+    head: Option<Response<()>>,
+    body: Option<H2Sink>,
+    has_responded: bool,
+    is_head: bool,
+    /// Whether the answer has no body, whatever comes.
+    is_absent: bool,
+    stall: Duration,
+}
+
+impl H2ClientSink {
+    pub(super) fn new(reply: &Rc<RefCell<Reply>>, outlet: &Outlet, is_head: bool, stall: Duration) -> Self {
+        let (reply, outlet) = (Rc::clone(reply), outlet.clone());
+        Self { reply, outlet, head: None, body: None, has_responded: false, is_head, is_absent: false, stall }
+    }
+
+    /// Hands the head over if that was not done.
+    fn begin(&mut self, has_body: bool) -> Result<(), ProxyError> {
+        let Some(head) = self.head.take() else { return Ok(()) };
+        let reply = &mut *self.reply.borrow_mut();
+        let Reply::Waiting(respond) = reply else { return Ok(()) };
+        let stream = respond.send_response(head, !has_body).map_err(|_| ProxyError::ClientClosed)?;
+        *reply = if has_body {
+            let stream = Rc::new(RefCell::new(stream));
+            self.body = Some(H2Sink::new(Rc::clone(&stream), &self.outlet, Side::Client, self.stall));
+            Reply::Sending(stream)
+        } else {
+            Reply::Over
+        };
+        Ok(())
+    }
+}
+
+impl ClientSink for H2ClientSink {
+    fn respond(&mut self, answer: &Answer<'_>) {
+        self.has_responded = true;
+        let mut head = Response::new(());
+        *head.status_mut() = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::BAD_GATEWAY);
+        let headers = head.headers_mut();
+        headers.reserve(answer.fields.len() + 4);
+        copy_fields(headers, answer.bytes, answer.fields);
+        for (name, value) in convert::lines(answer.lines).filter_map(convert::split) {
+            add(headers, name, value);
+        }
+        if !headers.contains_key(http::header::SERVER) {
+            add(headers, b"server", b"tidegate");
+        }
+        if !headers.contains_key(http::header::DATE) {
+            add(headers, b"date", answer.clock.date().as_bytes());
+        }
+        let length = match answer.framing {
+            Framing::Length(length) => Some(length),
+            Framing::None if answer.status != 204 => answer.told_length,
+            Framing::None | Framing::Chunked | Framing::UntilClose => None,
+        };
+        if let Some(length) = length {
+            add(headers, b"content-length", itoa::Buffer::new().format(length).as_bytes());
+        }
+        self.is_absent = self.is_head || answer.framing == Framing::None;
+        self.head = Some(head);
+    }
+
+    async fn interim(&mut self, status: u16, bytes: &[u8], fields: &[Field]) -> Result<(), ProxyError> {
+        let mut head = Response::new(());
+        *head.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::PROCESSING);
+        copy_fields(head.headers_mut(), bytes, fields);
+        match &mut *self.reply.borrow_mut() {
+            Reply::Waiting(respond) => respond.send_informational(head).map_err(|_| ProxyError::ClientClosed),
+            Reply::Sending(_) | Reply::Over => Ok(()),
+        }
+    }
+
+    fn has_responded(&self) -> bool {
+        self.has_responded
+    }
+
+    fn become_tunnel(&mut self) {}
+}
+
+fn copy_fields(headers: &mut HeaderMap, bytes: &[u8], fields: &[Field]) {
+    for field in fields.iter().filter(|field| travels(field)) {
+        add(headers, field.name.of(bytes), field.value.of(bytes));
+    }
+}
+
+fn add(headers: &mut HeaderMap, name: &[u8], value: &[u8]) {
+    if let (Ok(name), Ok(value)) = (HeaderName::from_bytes(name), HeaderValue::from_bytes(value)) {
+        headers.append(name, value);
+    }
+}
+
+impl BodySink for H2ClientSink {
+    async fn data(&mut self, data: &[u8]) -> Result<(), ProxyError> {
+        if self.is_absent {
+            return Ok(());
+        }
+        self.begin(true)?;
+        match &mut self.body {
+            Some(body) => body.data(data).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn flush(&mut self) -> Result<(), ProxyError> {
+        self.begin(!self.is_absent)?;
+        match &mut self.body {
+            Some(body) => body.flush().await,
+            None => Ok(()),
+        }
+    }
+
+    async fn end(&mut self, trailers: &[u8]) -> Result<(), ProxyError> {
+        self.begin(!trailers.is_empty())?;
+        if let Some(body) = &mut self.body {
+            body.end(trailers).await?;
+        }
+        *self.reply.borrow_mut() = Reply::Over;
+        Ok(())
+    }
+}

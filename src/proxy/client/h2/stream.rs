@@ -1,0 +1,114 @@
+//! One request of an HTTP/2 client, from its head to the end of its answer: a task of its own.
+
+use std::cell::RefCell;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::rc::Rc;
+use std::task::Poll;
+
+use h2::server::SendResponse;
+use h2::{Reason, RecvStream};
+use http::Request;
+use tokio::time::Instant;
+
+use super::activity::OpenStream;
+use super::sink::H2ClientSink;
+use crate::http1::{Framing, Limits, Progress};
+use crate::proxy::error::ProxyError;
+use crate::proxy::exchange::{exchange, refuse};
+use crate::proxy::shard::scratch::Scratch;
+use crate::proxy::shard::{Shard, workers};
+use crate::proxy::walk::Walk;
+use crate::proxy::walk::peer::Peer;
+use crate::proxy::wire::h1_body::Patience;
+use crate::proxy::wire::h2::body::{H2Source, Inbox, Outlet};
+use crate::proxy::wire::h2::convert;
+use crate::proxy::wire::h2::piece::Piece;
+use crate::proxy::wire::h2::reply::Reply;
+
+/// The futures that serve streams.
+pub(crate) type Workers = workers::Workers<Stream, ()>;
+
+/// A stream on which a request has come.
+pub(crate) struct Stream {
+    pub(super) shard: Rc<Shard>,
+    pub(super) peer: Rc<Peer>,
+    pub(super) outlet: Outlet,
+    pub(super) request: Request<RecvStream>,
+    pub(super) respond: SendResponse<Piece>,
+    pub(super) open: OpenStream,
+}
+
+/// Serves one stream.
+pub(super) async fn serve(stream: Stream) {
+    let Stream { shard, peer, outlet, request, respond, open } = stream;
+    let (parts, body) = request.into_parts();
+    let inbox = Inbox::new(body);
+    let reply = Rc::new(RefCell::new(Reply::Waiting(respond)));
+    let mut exchanging = pin!(exchange_of(&shard, &peer, &outlet, &open, parts, &inbox, &reply));
+    let outcome = poll_fn(|cx| {
+        if let Poll::Ready(outcome) = exchanging.as_mut().poll(cx) {
+            return Poll::Ready(Some(outcome));
+        }
+        inbox.borrow_mut().read_ahead(cx);
+        reply.borrow_mut().poll_reset(cx).map(|()| None)
+    })
+    .await;
+    let mut reply = reply.borrow_mut();
+    match outcome {
+        // Leaving it ends the exchange, and with it the request to the pod.
+        None if matches!(*reply, Reply::Waiting(_)) => open.was_reset_early(),
+        None | Some(Ok(())) => {}
+        Some(Err(ProxyError::ClientStalled | ProxyError::ClientClosed)) => reply.reset(Reason::CANCEL),
+        // What is cut short must never look complete.
+        Some(Err(_)) => reply.reset(Reason::INTERNAL_ERROR),
+    }
+}
+
+async fn exchange_of(
+    shard: &Rc<Shard>,
+    peer: &Peer,
+    outlet: &Outlet,
+    open: &OpenStream,
+    parts: http::request::Parts,
+    inbox: &Rc<RefCell<Inbox>>,
+    reply: &Rc<RefCell<Reply>>,
+) -> Result<(), ProxyError> {
+    let started = Instant::now();
+    let mut scratch = shard.scratches.take();
+    let Scratch { work, .. } = &mut *scratch;
+    let is_head = parts.method == http::Method::HEAD;
+    let mut sink = H2ClientSink::new(reply, outlet, is_head, shard.config.timeouts.write);
+    let limits = limits(shard);
+    work.request.reset();
+    let has_body = !inbox.borrow().is_over();
+    let written = convert::request_head(&parts, has_body, shard.config.limits.fields, &mut work.head);
+    // What the client sent is not needed twice for as long as the exchange takes.
+    drop(parts);
+    match written.and_then(|()| Ok(work.request.parse(&work.head, &limits)?)) {
+        Ok(Progress::Complete) => {}
+        // A head that we wrote ourselves is complete.
+        Ok(Progress::Partial) => return Err(ProxyError::ClientClosed),
+        Err(error) => {
+            refuse(shard, peer, work, started, error, &mut sink).await;
+            return Ok(());
+        }
+    }
+    open.holds(work.head.len());
+    // HTTP/2 has trailers for whoever sends them.
+    work.request.accepts_trailers |= matches!(work.request.framing, Framing::Chunked);
+    // Slowness is judged where the end is known: a stream of messages goes as slowly as they happen.
+    let has_length = matches!(work.request.framing, Framing::Length(_));
+    let rate = if has_length { shard.config.timeouts.body_rate } else { 0 };
+    let patience = Patience { gap: shard.config.timeouts.body_gap, rate };
+    let mut source = H2Source::of_request(inbox, reply, patience);
+    exchange(Walk::new(shard, peer, work, started), &mut source, &mut sink).await
+}
+
+/// The limits of a head that was checked by the `h2` crate and written by us, with a Host and a framing field more.
+fn limits(shard: &Shard) -> Limits {
+    let mut limits = shard.config.limits.request_head();
+    limits.fields += 2;
+    limits.head_bytes = limits.head_bytes.max(2 * shard.config.http2.head_bytes as usize);
+    limits
+}

@@ -1,0 +1,266 @@
+//! Sockets that take connections, and what happens to a connection before its first request.
+
+use std::future::poll_fn;
+use std::io;
+use std::net::{IpAddr, SocketAddr, TcpListener as StdListener};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use rustls::ServerConfig;
+use socket2::{Domain, Protocol, Socket as RawSocket, TcpKeepalive, Type};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::Instant;
+
+use super::first_bytes::{FirstBytes, first_bytes};
+use super::proxy_header::{self, Introduced};
+use super::serving::Serving;
+use super::tls::{self, TlsError};
+use super::{h1, h2};
+use crate::lifecycle::{Busy, Phase};
+use crate::observe::{Handshake, Listener};
+use crate::proxy::config::{Plain, ProxyProtocol};
+use crate::proxy::shard::Shard;
+use crate::proxy::walk::peer::{Peer, Scheme, TlsPeer};
+use crate::proxy::wire::buffers::Buffer;
+use crate::proxy::wire::socket::Socket;
+use crate::proxy::wire::tls::stream::{Alpn, TlsStream, TlsVersion};
+
+/// Connections the kernel holds for us until we take them.
+const BACKLOG: i32 = 4096;
+/// Rest after the system refused us a connection (no file descriptors left): trying at once would only spin.
+const REST: Duration = Duration::from_millis(50);
+/// How often that is said while it lasts.
+const REMINDER: Duration = Duration::from_secs(60);
+/// What a listener speaks.
+#[derive(Clone)]
+pub enum ListenerProtocol {
+    /// HTTP in clear.
+    Http,
+    /// HTTP over TLS.
+    Https(Arc<ServerConfig>),
+}
+
+/// Binds one socket for each shard to the same address, among which the kernel spreads connections.
+///
+/// Port 0 takes any free port, the same for all. An address that another process listens on is an error, although
+/// SO_REUSEPORT would let us join it.
+///
+/// `keepalive`: idle time after which the kernel probes whether a client is still there, at least a second.
+pub fn bind(address: SocketAddr, shards: usize, keepalive: Duration) -> io::Result<Vec<StdListener>> {
+    drop(bind_one(address, false, keepalive)?);
+    let first = bind_one(address, true, keepalive)?;
+    let address = first.local_addr()?;
+    let mut listeners = vec![first];
+    for _ in 1..shards {
+        listeners.push(bind_one(address, true, keepalive)?);
+    }
+    Ok(listeners)
+}
+
+fn bind_one(address: SocketAddr, is_shared: bool, keepalive: Duration) -> io::Result<StdListener> {
+    let socket = RawSocket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_reuse_address(true)?;
+    socket.set_reuse_port(is_shared)?;
+    if address.is_ipv6() {
+        // [::] takes IPv4 clients too, also where the system's default says otherwise.
+        socket.set_only_v6(false)?;
+    }
+    // Linux hands these on to accepted sockets, which saves two system calls for each.
+    socket.set_tcp_nodelay(true)?;
+    let interval = (keepalive / 4).max(Duration::from_secs(1));
+    socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(keepalive).with_interval(interval))?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    if is_shared {
+        socket.listen(BACKLOG)?;
+    }
+    Ok(socket.into())
+}
+
+/// Takes connections until the listeners are to be closed.
+pub(crate) async fn run(
+    shard: Rc<Shard>,
+    serving: Rc<Serving>,
+    listener: StdListener,
+    protocol: ListenerProtocol,
+) -> io::Result<()> {
+    let _busy = shard.drain.busy();
+    let listener = TcpListener::from_std(listener)?;
+    let serve = |tcp, address| {
+        let connection =
+            connection(Rc::clone(&shard), Rc::clone(&serving), tcp, address, protocol.clone(), shard.drain.busy());
+        tokio::task::spawn_local(connection);
+    };
+    let mut closing = std::pin::pin!(shard.drain.reached(Phase::Closing));
+    let mut said = None;
+    loop {
+        if shard.connections.open() >= shard.config.limits.connections {
+            tokio::select! {
+                () = closing.as_mut() => break,
+                () = tokio::time::sleep(REST) => continue,
+            }
+        }
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = closing.as_mut() => break,
+        };
+        match accepted {
+            Ok((tcp, address)) => serve(tcp, address),
+            // The client has gone already.
+            Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
+            Err(error) => {
+                if said.is_none_or(|said: Instant| said.elapsed() >= REMINDER) {
+                    said = Some(Instant::now());
+                    tracing::warn!(%error, "cannot accept connections; trying on");
+                }
+                tokio::time::sleep(REST).await;
+            }
+        }
+    }
+    // Connections that wait in the kernel's queue would be reset with the socket.
+    tokio::task::yield_now().await;
+    for _ in 0..BACKLOG {
+        match poll_fn(|cx| Poll::Ready(listener.poll_accept(cx))).await {
+            Poll::Ready(Ok((tcp, address))) => serve(tcp, address),
+            Poll::Ready(Err(_)) | Poll::Pending => break,
+        }
+    }
+    Ok(())
+}
+
+/// One client connection. What sets it up is boxed: that memory is not needed while the connection lives.
+async fn connection(
+    shard: Rc<Shard>,
+    serving: Rc<Serving>,
+    tcp: TcpStream,
+    address: SocketAddr,
+    protocol: ListenerProtocol,
+    busy: Busy,
+) {
+    let _busy = busy;
+    let _counted = shard.connections.count();
+    let listener = match &protocol {
+        ListenerProtocol::Http => Listener::Http,
+        ListenerProtocol::Https(_) => Listener::Https,
+    };
+    let _open = shard.metrics.listener(listener).accepted();
+    let opening = Box::pin(read_proxy_header(&shard, tcp, address, listener, protocol));
+    let Some(Opened { socket, peer, first }) = opening.await else { return };
+    if peer.is_http2 {
+        Box::pin(h2::connection::serve(
+            shard,
+            Rc::clone(&serving.h2),
+            socket,
+            peer,
+            first.map(|first| Box::new(first.bytes)),
+        ))
+        .await;
+    } else {
+        h1::connection::serve(shard, &serving.h1, socket, peer, first).await;
+    }
+}
+
+/// A connection whose protocol is known.
+struct Opened {
+    socket: Socket,
+    peer: Rc<Peer>,
+    /// Read already.
+    first: Option<Box<FirstBytes>>,
+}
+
+async fn read_proxy_header(
+    shard: &Rc<Shard>,
+    mut tcp: TcpStream,
+    address: SocketAddr,
+    listener: Listener,
+    protocol: ListenerProtocol,
+) -> Option<Opened> {
+    if shard.config.forwarding.proxy_protocol == ProxyProtocol::Off {
+        return open(shard, tcp, (address, address.ip()), protocol, None).await;
+    }
+    let sender = address.ip();
+    let Introduced { address, received, deadline } = proxy_header::receive(shard, &mut tcp, listener, address).await?;
+    open(shard, tcp, (address, sender), protocol, Some((received, deadline))).await
+}
+
+/// Finds out which version of HTTP the client at `address` uses, whose bytes come from `sender`. `before`: bytes of it
+/// that were read already, and when its handshake must be done.
+async fn open(
+    shard: &Rc<Shard>,
+    tcp: TcpStream,
+    (address, sender): (SocketAddr, IpAddr),
+    protocol: ListenerProtocol,
+    before: Option<(Option<Buffer>, Instant)>,
+) -> Option<Opened> {
+    let forwarding = &shard.config.forwarding;
+    let ip = address.ip().to_canonical();
+    let (scheme, port) = match forwarding.plain {
+        Plain::Http => (Scheme::Http, forwarding.http_port),
+        Plain::Https => (Scheme::Https, forwarding.https_port),
+    };
+    let mut peer = Peer {
+        address: SocketAddr::new(ip, address.port()),
+        sender: sender.to_canonical(),
+        address_text: ip.to_string(),
+        scheme,
+        port,
+        is_trusted: forwarding.is_trusted(ip),
+        is_http2: false,
+        tls: None,
+    };
+    let (received, deadline) = before.unzip();
+    let received = received.flatten();
+    let config = match protocol {
+        ListenerProtocol::Http => {
+            let mut socket = Socket::Tcp(tcp);
+            let first = first_bytes(shard, &mut socket, received).await?;
+            peer.is_http2 = first.is_http2();
+            return Some(Opened { socket, peer: Rc::new(peer), first: Some(Box::new(first)) });
+        }
+        ListenerProtocol::Https(config) => config,
+    };
+    let stream = handshake(shard, tcp, (received, deadline), &peer, config).await?;
+    peer.scheme = Scheme::Https;
+    peer.port = forwarding.https_port;
+    peer.tls =
+        Some(TlsPeer { server_name: stream.server_name().map(str::to_owned), version: stream.version().as_str() });
+    peer.is_http2 = stream.alpn() == Alpn::Http2;
+    Some(Opened { socket: Socket::Tls(Box::new(stream)), peer: Rc::new(peer), first: None })
+}
+
+async fn handshake(
+    shard: &Shard,
+    tcp: TcpStream,
+    (received, deadline): (Option<Buffer>, Option<Instant>),
+    peer: &Peer,
+    config: Arc<ServerConfig>,
+) -> Option<TlsStream> {
+    let started = Instant::now();
+    let deadline = deadline.unwrap_or(started + shard.config.timeouts.handshake);
+    let buffers = Rc::clone(&shard.buffers);
+    let accepted = match received {
+        None => tls::accept(tcp, config, buffers, deadline).await,
+        Some(received) => tls::accept_after(tcp, received, config, buffers, deadline).await,
+    };
+    match accepted {
+        Ok(stream) => {
+            let result = match stream.version() {
+                TlsVersion::Tls12 => Handshake::Tls12,
+                TlsVersion::Tls13 => Handshake::Tls13,
+            };
+            shard.metrics.handshake(result, started.elapsed());
+            Some(stream)
+        }
+        Err(error) => {
+            let result = match error {
+                TlsError::Deadline => Handshake::TimedOut,
+                TlsError::PlainHttp | TlsError::Closed | TlsError::Tls(_) | TlsError::Io(_) => Handshake::Failed,
+            };
+            shard.metrics.handshake(result, started.elapsed());
+            tracing::debug!(client = %peer.address, %error, "no TLS connection");
+            None
+        }
+    }
+}

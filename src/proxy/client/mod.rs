@@ -1,0 +1,9 @@
+//! Towards clients: sockets, what comes before the first request, TLS, and the two protocols.
+
+mod first_bytes;
+pub(crate) mod h1;
+pub(crate) mod h2;
+pub mod listener;
+mod proxy_header;
+pub(crate) mod serving;
+pub mod tls;

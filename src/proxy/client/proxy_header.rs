@@ -1,0 +1,140 @@
+//! Who a connection's client is, where load balancers in front may say so by the PROXY protocol.
+//!
+//! Only peers in the trusted ranges are listened to (class E10): what anybody else sends is never read as a header, so
+//! that nobody who reaches the listener past the load balancer can choose an address. A header names the client and
+//! nothing more: `X-Forwarded-*` of that client are believed only if its own address is in the trusted ranges too.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use tokio::net::TcpStream;
+use tokio::time::Instant;
+
+use crate::observe::{Listener, ProxyHeader};
+use crate::proxy::config::ProxyProtocol;
+use crate::proxy::shard::Shard;
+use crate::proxy::wire::buffers::Buffer;
+use crate::proxy::wire::socket::{Reader, until};
+use crate::proxy_protocol::{Client, Fault, Header, Start, Version, parse};
+
+/// From the first byte of a header to its last. The first byte may take as long as that of any client, because some
+/// load balancers (AWS NLB) send it together with what the client sends first.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// A connection whose client is known.
+pub(crate) struct Introduced {
+    /// The client.
+    pub address: SocketAddr,
+    /// What was read behind the header, or instead of one.
+    pub received: Option<Buffer>,
+    /// When the first byte of a header had to be there, and the handshake behind it has to be done.
+    pub deadline: Instant,
+}
+
+/// Why a connection is closed before it was served.
+#[derive(Debug, thiserror::Error)]
+enum Refused {
+    /// It comes from elsewhere than the load balancers.
+    #[error("its peer is not trusted to send one")]
+    Untrusted,
+    /// It begins with something else.
+    #[error("it has none")]
+    Missing,
+    /// It begins like a header.
+    #[error(transparent)]
+    Invalid(Fault),
+    /// It did not send one in time.
+    #[error("it did not come in time")]
+    TimedOut,
+    /// It sent nothing, or not all of one: a health check of TCP, most often.
+    #[error("it was closed before")]
+    Closed,
+}
+
+/// Reads the header in front of a connection from `peer`, if one may or must be there. `None`: to be closed, which was
+/// counted. Not to be asked when the protocol is off.
+pub(crate) async fn receive(
+    shard: &Shard,
+    tcp: &mut TcpStream,
+    listener: Listener,
+    peer: SocketAddr,
+) -> Option<Introduced> {
+    let limit = match listener {
+        Listener::Http => shard.config.timeouts.head,
+        Listener::Https => shard.config.timeouts.handshake,
+    };
+    let deadline = Instant::now() + limit;
+    let count = |result| shard.metrics.proxy_header(listener, result);
+    let is_trusted = shard.config.forwarding.is_trusted(peer.ip());
+    let read = match (shard.config.forwarding.proxy_protocol, is_trusted) {
+        (ProxyProtocol::Off, _) | (ProxyProtocol::Auto, false) => {
+            return Some(Introduced { address: peer, received: None, deadline });
+        }
+        (ProxyProtocol::Require, false) => Err(Refused::Untrusted),
+        (ProxyProtocol::Auto | ProxyProtocol::Require, true) => read(shard, tcp, deadline).await,
+    };
+    let is_required = shard.config.forwarding.proxy_protocol == ProxyProtocol::Require;
+    let refused = match read {
+        Ok((Some(header), received)) => {
+            let (address, result) = match (header.client, header.version) {
+                (Client::At(address), Version::V1) => (address, ProxyHeader::V1),
+                (Client::At(address), Version::V2) => (address, ProxyHeader::V2),
+                (Client::Sender, _) => (peer, ProxyHeader::Local),
+            };
+            count(result);
+            return Some(Introduced { address, received, deadline });
+        }
+        Ok((None, received)) if !is_required => {
+            count(ProxyHeader::Absent);
+            return Some(Introduced { address: peer, received, deadline });
+        }
+        Ok((None, _)) => Refused::Missing,
+        Err(refused) => refused,
+    };
+    count(match refused {
+        Refused::Untrusted => ProxyHeader::Untrusted,
+        Refused::Missing => ProxyHeader::Missing,
+        Refused::Invalid(_) => ProxyHeader::Invalid,
+        Refused::TimedOut => ProxyHeader::TimedOut,
+        Refused::Closed => ProxyHeader::Closed,
+    });
+    tracing::debug!(%peer, reason = %refused, "closed for its PROXY protocol header");
+    None
+}
+
+/// The header if the connection begins with one, and what was read beside it.
+async fn read(
+    shard: &Shard,
+    tcp: &mut TcpStream,
+    mut deadline: Instant,
+) -> Result<(Option<Header>, Option<Buffer>), Refused> {
+    // Only connections with data hold a buffer.
+    let mut buffer: Option<Buffer> = None;
+    loop {
+        match until(deadline, |cx| tcp.poll_read_ready(cx)).await {
+            Some(Ok(())) => {}
+            Some(Err(_)) => return Err(Refused::Closed),
+            None => return Err(Refused::TimedOut),
+        }
+        // The smallest has room for more than the longest header.
+        let bytes = buffer.get_or_insert_with(|| {
+            deadline = deadline.min(Instant::now() + PATIENCE);
+            shard.buffers.take()
+        });
+        // As everywhere: through AsyncRead, for which a short read ends the readiness.
+        let mut reader = Reader::Tcp(tcp.split().0);
+        match until(deadline, |cx| reader.poll_read(cx, bytes.space())).await {
+            Some(Ok(count @ 1..)) => bytes.fill(count),
+            Some(Ok(0) | Err(_)) => return Err(Refused::Closed),
+            None => return Err(Refused::TimedOut),
+        }
+        match parse(bytes.data()).map_err(Refused::Invalid)? {
+            Start::Partial => {}
+            Start::Other => return Ok((None, buffer)),
+            Start::Header(header) => {
+                bytes.consume(header.len);
+                return Ok((Some(header), buffer.filter(|rest| !rest.is_empty())));
+            }
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! Second phase of the walk: the request's head as the pod gets it.
+//!
+//! Lines travel as they came, in runs; what belongs to one connection stays behind, and what says who the client is
+//! comes from us (RFC 9110 §7.6; ingress-nginx's headers to backends).
+
+use std::net::{IpAddr, SocketAddr};
+
+use crate::http1::{Field, FieldKind, RequestHead, TargetForm, writer};
+use crate::proxy::config::Forwarding;
+use crate::proxy::shard::scratch::ExchangeBuffers;
+use crate::proxy::walk::peer::Peer;
+
+/// Writes the head into `work.out`: everything but the body.
+pub(crate) fn compose(work: &mut ExchangeBuffers, peer: &Peer, forwarding: &Forwarding) {
+    let ExchangeBuffers { head, request, out, request_id, .. } = work;
+    out.clear();
+    writer::request_line(out, head, request);
+    let host_anew = request.form == TargetForm::Absolute || request.field(FieldKind::Host).is_none();
+    if host_anew {
+        writer::field(out, b"host", request.authority.of(head));
+    }
+    let trusted = peer.is_trusted;
+    writer::copy_fields(out, head, &request.fields, |field| match field.kind {
+        FieldKind::Host => !host_anew,
+        _ => !field.hop && travels(field.kind, trusted),
+    });
+    forwarded(out, head, request, peer, forwarding);
+    writer::field(out, b"x-request-id", request_id.as_bytes());
+    // RFC 9110 §10.1.4: who sends TE names it as an option of the connection.
+    out.extend_from_slice(match (request.upgrade, request.accepts_trailers) {
+        (Some(_), true) => b"te: trailers\r\nconnection: te, upgrade\r\nupgrade: websocket\r\n",
+        (Some(_), false) => b"connection: upgrade\r\nupgrade: websocket\r\n",
+        (None, true) => b"te: trailers\r\nconnection: te\r\n",
+        (None, false) => &b""[..],
+    });
+    if request.upgrade.is_none() {
+        writer::framing_field(out, request.framing);
+    }
+    out.extend_from_slice(writer::HEAD_END);
+}
+
+/// Whether a request field travels on as it came. What a client says of itself does only from trusted peers.
+fn travels(kind: FieldKind, trusted: bool) -> bool {
+    match kind {
+        FieldKind::Connection
+        | FieldKind::KeepAlive
+        | FieldKind::ProxyConnection
+        | FieldKind::Te
+        | FieldKind::Trailer
+        | FieldKind::TransferEncoding
+        | FieldKind::ContentLength
+        | FieldKind::Upgrade
+        | FieldKind::Http2Settings
+        | FieldKind::Expect
+        | FieldKind::ProxyAuthorization
+        | FieldKind::ProxyAuthenticate
+        | FieldKind::XForwardedFor
+        | FieldKind::XRequestId
+        | FieldKind::Proxy
+        | FieldKind::Twin => false,
+        FieldKind::XForwardedHost
+        | FieldKind::XForwardedProto
+        | FieldKind::XForwardedPort
+        | FieldKind::XForwardedOther
+        | FieldKind::XScheme
+        | FieldKind::XRealIp
+        | FieldKind::Forwarded
+        | FieldKind::XOriginal
+        | FieldKind::XRewrite => trusted,
+        FieldKind::Host
+        | FieldKind::Authorization
+        | FieldKind::Cookie
+        | FieldKind::Server
+        | FieldKind::Date
+        | FieldKind::UserAgent
+        | FieldKind::Referer
+        | FieldKind::Other => true,
+    }
+}
+
+/// Says who the client is and how it reached us, where no trusted peer has said so.
+fn forwarded(out: &mut Vec<u8>, head: &[u8], request: &RequestHead, peer: &Peer, forwarding: &Forwarding) {
+    let fields = &request.fields;
+    let told = |kind| peer.is_trusted && fields.iter().any(|field| field.kind == kind && !field.hop);
+    out.extend_from_slice(b"x-forwarded-for: ");
+    if peer.is_trusted {
+        for field in fields.iter().filter(|field| field.kind == FieldKind::XForwardedFor && !field.value.is_empty()) {
+            out.extend_from_slice(field.value.of(head));
+            out.extend_from_slice(b", ");
+        }
+    }
+    out.extend_from_slice(peer.address_text.as_bytes());
+    out.extend_from_slice(b"\r\n");
+    if !told(FieldKind::XForwardedHost) && !request.authority.is_empty() {
+        writer::field(out, b"x-forwarded-host", request.authority.of(head));
+    }
+    if !told(FieldKind::XForwardedProto) {
+        writer::field(out, b"x-forwarded-proto", peer.scheme.as_str().as_bytes());
+    }
+    if !told(FieldKind::XForwardedPort) {
+        writer::field(out, b"x-forwarded-port", itoa::Buffer::new().format(peer.port).as_bytes());
+    }
+    if !told(FieldKind::XRealIp) {
+        match client_of(head, fields, peer, forwarding) {
+            Some(client) => {
+                use std::io::Write as _;
+                let _ = write!(out, "x-real-ip: {client}\r\n");
+            }
+            None => writer::field(out, b"x-real-ip", peer.address_text.as_bytes()),
+        }
+    }
+}
+
+/// The client that trusted peers speak for: the last address of `X-Forwarded-For` that is not itself trusted, or the
+/// first if all are (nginx `real_ip_recursive`). What is not an address ends the search.
+fn client_of(head: &[u8], fields: &[Field], peer: &Peer, forwarding: &Forwarding) -> Option<IpAddr> {
+    if !peer.is_trusted {
+        return None;
+    }
+    let values = fields.iter().rev().filter(|field| field.kind == FieldKind::XForwardedFor);
+    let members = values.flat_map(|field| field.value.of(head).rsplit(|&byte| byte == b','));
+    let mut client = None;
+    for address in members.map_while(forwarded_address) {
+        client = Some(address);
+        if !forwarding.is_trusted(address) {
+            break;
+        }
+    }
+    client
+}
+
+/// An address as load balancers write it, some of them with a port.
+fn forwarded_address(text: &[u8]) -> Option<IpAddr> {
+    let text = std::str::from_utf8(text).ok()?.trim();
+    let address = text.parse().or_else(|_| text.parse().map(|socket: SocketAddr| socket.ip())).ok()?;
+    Some(address.to_canonical())
+}
+
+/// Takes over the client's request id, or makes one.
+pub(crate) fn identify(work: &mut ExchangeBuffers, random: u128) {
+    let ExchangeBuffers { head, request, request_id, .. } = work;
+    request_id.clear();
+    if let Some(field) = request.field(FieldKind::XRequestId) {
+        let value = field.value.of(head);
+        let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.:/+=".contains(byte);
+        if (1..=128).contains(&value.len()) && value.iter().all(is_plain) {
+            request_id.extend(value.iter().map(|&byte| char::from(byte)));
+            return;
+        }
+    }
+    generate_id(work, random);
+}
+
+/// Makes a request id: 32 hexadecimal digits, as ingress-nginx does.
+pub(crate) fn generate_id(work: &mut ExchangeBuffers, random: u128) {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let mut text = [0; 32];
+    for (pair, byte) in text.chunks_exact_mut(2).zip(random.to_be_bytes()) {
+        pair[0] = DIGITS[usize::from(byte >> 4)];
+        pair[1] = DIGITS[usize::from(byte & 15)];
+    }
+    work.request_id.clear();
+    work.request_id.push_str(std::str::from_utf8(&text).unwrap_or_default());
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,114 @@
+//! An HTTP/2 connection to an endpoint with room for a request: one there is, or a new one.
+
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::rc::{Rc, Weak};
+
+use h2::client::{Builder, Connection};
+use tokio::time::{Instant, timeout};
+
+use super::attempt::{Again, Failed};
+use super::connect::dial;
+use crate::observe::UpstreamMetrics;
+use crate::proxy::error::ProxyError;
+use crate::proxy::shard::Shard;
+use crate::proxy::shard::sessions::{Choice, Lease, Session};
+use crate::proxy::wire::h2::body::Outlet;
+use crate::proxy::wire::h2::io::{H2Io, Patience};
+use crate::proxy::wire::h2::meter::Meter;
+use crate::proxy::wire::h2::piece::Piece;
+use crate::proxy::wire::socket::Socket;
+use crate::upstream::InFlight;
+
+/// Answer bytes that a stream may bring before the client has taken any.
+const STREAM_WINDOW: u32 = 256 * 1024;
+/// The same for a connection.
+const CONNECTION_WINDOW: u32 = 4 * 1024 * 1024;
+/// Longest head of an answer, each field counted with 32 bytes more.
+const HEAD_BYTES: u32 = 64 * 1024;
+/// Request bytes that wait in the connection for each stream.
+const SEND_BUFFER: usize = 64 * 1024;
+/// As towards clients.
+const SMALL_FRAMES: usize = 2 * 1024 * 1024;
+/// Streams of a connection until the pod has said how many it takes.
+const STREAMS: usize = 100;
+/// A connection to the endpoint with room for a request; one that was not made before `afresh`.
+pub(super) async fn obtain(
+    shard: &Rc<Shard>,
+    endpoint: &InFlight,
+    metrics: &UpstreamMetrics,
+    afresh: Option<Instant>,
+) -> Result<Lease, Failed> {
+    let id = endpoint.endpoint().id();
+    loop {
+        match shard.sessions.choose(id, afresh) {
+            Choice::Use(mut lease) => {
+                if lease.takes_requests() {
+                    return Ok(lease);
+                }
+                lease.give_up();
+            }
+            Choice::Wait(mut outcome) => {
+                // An end without a word means that whoever was at it has left: the next one tries.
+                if outcome.changed().await.is_ok()
+                    && let Some(error) = outcome.borrow().clone()
+                {
+                    return Err(Failed { error, again: Again::Elsewhere });
+                }
+            }
+            Choice::Dial => {
+                let dialing = shard.sessions.dial(id);
+                match connect(shard, endpoint, metrics).await {
+                    Ok(session) => {
+                        let lease = Lease::new(&session);
+                        dialing.succeeded(session);
+                        return Ok(lease);
+                    }
+                    Err(failed) => {
+                        dialing.failed(&failed.error);
+                        return Err(failed);
+                    }
+                }
+            }
+        }
+    }
+}
+
+async fn connect(shard: &Rc<Shard>, endpoint: &InFlight, metrics: &UpstreamMetrics) -> Result<Rc<Session>, Failed> {
+    let tcp = dial(shard, endpoint, metrics).await?;
+    let meter = Rc::new(Meter::for_pod());
+    let patience = Patience { write: shard.config.timeouts.response, head: shard.config.timeouts.response };
+    let io = H2Io::new(Socket::Tcp(tcp), None, &shard.buffers, Rc::clone(&meter), patience);
+    let mut builder = Builder::new();
+    builder
+        .enable_push(false)
+        .initial_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .max_header_list_size(HEAD_BYTES)
+        .max_send_buffer_size(SEND_BUFFER)
+        .initial_max_send_streams(STREAMS)
+        .data_frame_budget(SMALL_FRAMES);
+    let elsewhere = |error| Failed { error, again: Again::Elsewhere };
+    let (sender, connection) = match timeout(shard.config.upstream.connect, builder.handshake(io)).await {
+        Ok(Ok(made)) => made,
+        Ok(Err(_)) => return Err(elsewhere(ProxyError::UpstreamStream)),
+        Err(_) => return Err(elsewhere(ProxyError::ConnectTimeout)),
+    };
+    let outlet = Outlet { meter: Rc::clone(&meter), held: Rc::default() };
+    let session = Session::new(sender, endpoint.endpoint(), outlet);
+    tokio::task::spawn_local(run(connection, meter, Rc::downgrade(&session)));
+    Ok(session)
+}
+
+/// Runs the connection to its end, of which its requests learn by themselves.
+async fn run(connection: Connection<H2Io, Piece>, meter: Rc<Meter>, session: Weak<Session>) {
+    let mut connection = pin!(connection);
+    let _ = poll_fn(|cx| {
+        meter.begin_turn();
+        connection.as_mut().poll(cx)
+    })
+    .await;
+    if let Some(session) = session.upgrade() {
+        session.give_up();
+    }
+}

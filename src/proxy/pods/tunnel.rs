@@ -1,0 +1,56 @@
+//! A connection that has switched to another protocol (WebSocket): bytes both ways.
+
+use tokio::sync::Notify;
+
+use crate::proxy::shard::Shard;
+use crate::proxy::walk::client_io::{ClientSink, ClientSource};
+use crate::proxy::walk::record::Record;
+use crate::proxy::wire::body::copy;
+use crate::proxy::wire::h1_body::{H1Sink, H1Source};
+
+/// Passes bytes both ways until both directions have ended, one has failed, or nothing has moved for too long.
+pub(super) async fn tunnel<S: ClientSource, K: ClientSink>(
+    shard: &Shard,
+    record: &Record,
+    source: &mut S,
+    sink: &mut K,
+    mut from_pod: H1Source<'_>,
+    mut to_pod: H1Sink<'_>,
+) {
+    if !source.become_tunnel() {
+        return;
+    }
+    to_pod.staged().clear();
+    sink.become_tunnel();
+    from_pod.become_tunnel();
+    to_pod.become_tunnel();
+    let (received, sent) = (&record.received, &record.sent);
+    let half_closed = Notify::new();
+    let upward = async { copy(source, &mut to_pod, received, None).await.map(|()| half_closed.notify_one()) };
+    let downward = async { copy(&mut from_pod, sink, sent, None).await.map(|()| half_closed.notify_one()) };
+    let ways = async { tokio::try_join!(upward, downward) };
+    let watch = async {
+        let mut patience = shard.config.timeouts.tunnel_idle;
+        let mut before = (received.get(), sent.get());
+        loop {
+            tokio::select! {
+                () = tokio::time::sleep(patience) => {}
+                // Who has nobody to answer need not be waited for as long as who is merely silent.
+                () = half_closed.notified() => {
+                    patience = patience.min(shard.config.timeouts.write);
+                    before = (received.get(), sent.get());
+                    continue;
+                }
+            }
+            let now = (received.get(), sent.get());
+            if now == before {
+                return;
+            }
+            before = now;
+        }
+    };
+    tokio::select! {
+        _ = ways => {}
+        () = watch => {}
+    }
+}

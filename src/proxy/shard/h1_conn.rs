@@ -1,0 +1,66 @@
+//! An HTTP/1 connection to an endpoint, between two requests.
+
+use std::io::ErrorKind;
+use std::mem::MaybeUninit;
+
+use socket2::SockRef;
+
+use crate::proxy::wire::socket::Socket;
+
+/// An HTTP/1 connection to an endpoint, between two requests.
+pub(crate) struct H1Conn {
+    /// The connection.
+    pub socket: Socket,
+}
+
+impl H1Conn {
+    /// Whether nothing has arrived since the last answer: neither an end nor bytes nobody asked for, which would be
+    /// taken for the answer to the next request.
+    ///
+    /// The system is asked, because what the runtime knows is as old as its last look at all sockets: one call for each
+    /// request on a kept connection.
+    pub(crate) fn is_quiet(&self) -> bool {
+        match &self.socket {
+            Socket::Tcp(tcp) => {
+                let peeked = SockRef::from(tcp).peek(&mut [MaybeUninit::uninit()]);
+                peeked.is_err_and(|error| error.kind() == ErrorKind::WouldBlock)
+            }
+            Socket::Tls(_) => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::net::{TcpListener, TcpStream as StdStream};
+
+    use tokio::net::TcpStream;
+
+    use super::*;
+
+    /// Both ends of a connection: ours, whose readiness is known to be none, and the pod's.
+    async fn waiting() -> (H1Conn, StdStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let ours = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (mut pod, _) = listener.accept().unwrap();
+        pod.set_nodelay(true).unwrap();
+        pod.write_all(b"HTTP/1.1 200 OK\r\n\r\n").unwrap();
+        // The runtime learns of readiness by waiting, and of its end by a read that finds nothing more.
+        ours.readable().await.unwrap();
+        while ours.try_read(&mut [0; 64]).is_ok() {}
+        (H1Conn { socket: Socket::Tcp(ours) }, pod)
+    }
+
+    #[tokio::test]
+    async fn b20_what_a_pod_sent_since_the_runtime_last_looked_spoils_its_connection() {
+        let (conn, mut pod) = waiting().await;
+        assert!(conn.is_quiet());
+        // On the loopback these have arrived when the call returns, and nothing here waits in between.
+        pod.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil").unwrap();
+        assert!(!conn.is_quiet());
+        let (conn, pod) = waiting().await;
+        drop(pod);
+        assert!(!conn.is_quiet());
+    }
+}

@@ -1,0 +1,115 @@
+//! A shard: one thread with a runtime, listeners and pools of its own. Nothing in it is shared but the table cell,
+//! the living upstreams and the counters.
+
+pub(crate) mod clock;
+pub(crate) mod connections;
+pub(crate) mod h1_conn;
+pub(crate) mod idle_tasks;
+pub(crate) mod scratch;
+pub(crate) mod sessions;
+pub(crate) mod timer;
+pub(crate) mod workers;
+
+use std::cell::Cell;
+use std::hash::{BuildHasher, Hasher};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::lifecycle::DrainWatch;
+use crate::observe::{Metrics, ShardLog};
+use crate::proxy::config::ProxyConfig;
+use crate::proxy::wire::buffers::BufferPool;
+use crate::routing::TableCell;
+use crate::upstream::{InFlight, Pool, PoolConfig, Target};
+use clock::Clock;
+use connections::Connections;
+use h1_conn::H1Conn;
+use idle_tasks::IdleTasks;
+use scratch::ScratchPool;
+use sessions::Sessions;
+
+/// What all shards are given.
+#[derive(Clone)]
+pub struct Shared {
+    /// What the data plane was told.
+    pub config: Arc<ProxyConfig>,
+    /// The table.
+    pub table: Arc<TableCell<Target>>,
+    /// The counters.
+    pub metrics: Arc<Metrics>,
+    /// The end, when it comes.
+    pub drain: DrainWatch,
+    /// Client connections of all shards.
+    pub connections: Connections,
+}
+
+/// One shard's belongings.
+pub(crate) struct Shard {
+    pub config: Arc<ProxyConfig>,
+    pub table: Arc<TableCell<Target>>,
+    pub metrics: Arc<Metrics>,
+    pub drain: DrainWatch,
+    pub connections: Connections,
+    pub access_log: ShardLog,
+    pub buffers: Rc<BufferPool>,
+    pub scratches: Rc<ScratchPool>,
+    pub idle_tasks: Rc<IdleTasks>,
+    pub clock: Clock,
+    /// Idle HTTP/1 connections to endpoints.
+    pub pool: Pool<H1Conn>,
+    /// HTTP/2 connections to endpoints.
+    pub sessions: Sessions,
+    random: Cell<u128>,
+}
+
+impl Shard {
+    /// A shard without connections.
+    pub(crate) fn new(shared: Shared, access_log: ShardLog) -> Rc<Self> {
+        let Shared { config, table, metrics, drain, connections } = shared;
+        let pool = Pool::new(PoolConfig {
+            idle: config.upstream.idle,
+            post_idle: config.upstream.idle_unsafe,
+            ..PoolConfig::default()
+        });
+        Rc::new(Self {
+            config,
+            table,
+            metrics,
+            drain,
+            connections,
+            access_log,
+            buffers: BufferPool::new(),
+            scratches: Rc::new(ScratchPool::default()),
+            idle_tasks: Rc::default(),
+            clock: Clock::default(),
+            pool,
+            sessions: Sessions::default(),
+            random: Cell::new(seed()),
+        })
+    }
+
+    /// A number for request ids: not to be guessed from afar, not secret either. A linear congruential generator over
+    /// 128 bits with a mixed output, seeded by the system.
+    pub(crate) fn random(&self) -> u128 {
+        let next = self.random.get().wrapping_mul(0x2360_ed05_1fc6_5da4_4385_df64_9fcc_f645).wrapping_add(1);
+        self.random.set(next);
+        let mixed = next ^ (next >> 64);
+        mixed.wrapping_mul(0xda94_2042_e4dd_58b5_9e37_79b9_7f4a_7c15)
+    }
+
+    /// Keeps a connection for another request, for as long as its pod is believed to.
+    pub(crate) fn keep(&self, endpoint: &InFlight, conn: H1Conn, advertised: Option<Duration>) {
+        let idle = self.pool.config().idle_timeout(advertised);
+        // What the pool refuses is closed, which is what it is for.
+        let _ = self.pool.put(endpoint.endpoint(), conn, Instant::now(), idle);
+    }
+}
+
+/// The standard library's per-process random keys are the one source of randomness at hand.
+fn seed() -> u128 {
+    let part = || u128::from(std::hash::RandomState::new().build_hasher().finish());
+    part() << 64 | part()
+}

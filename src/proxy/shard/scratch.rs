@@ -1,0 +1,116 @@
+//! What one exchange needs besides its connections, kept by the shard and lent out: after the first few requests
+//! nothing here allocates any more.
+
+use std::cell::RefCell;
+use std::ops::{Deref, DerefMut};
+use std::rc::Rc;
+
+use super::timer::LazyTimer;
+use crate::http1::{RequestHead, ResponseHead};
+
+/// Scratch memory of one exchange.
+#[derive(Default)]
+pub(crate) struct Scratch {
+    /// What goes to the client next: the head of the answer, and small bodies with it.
+    pub staged: Vec<u8>,
+    /// The rest, which the walk works with.
+    pub work: ExchangeBuffers,
+}
+
+/// The walk's own memory.
+#[derive(Default)]
+pub(crate) struct ExchangeBuffers {
+    /// The request's head as bytes, in HTTP/1 form whatever it came in.
+    pub head: Vec<u8>,
+    /// The same, understood.
+    pub request: RequestHead,
+    /// The answer's head, understood.
+    pub response: ResponseHead,
+    /// The request's head as the pod gets it, and behind it the body if all of it is there.
+    pub out: Vec<u8>,
+    /// For lower-casing hosts.
+    pub host: String,
+    /// For normalising paths.
+    pub path: String,
+    /// The request's id: the client's, or ours.
+    pub request_id: String,
+    /// Text of an answer of our own.
+    pub reply: Vec<u8>,
+    /// For waiting.
+    pub timer: LazyTimer,
+}
+
+/// The scratches of a shard that are not in use, last used first.
+#[derive(Default)]
+#[expect(
+    clippy::vec_box,
+    reason = "the box is what is lent out: an exchange's future holds a pointer, not half a kilobyte"
+)]
+pub(crate) struct ScratchPool(RefCell<Vec<Box<Scratch>>>);
+
+/// Scratches kept for reuse; more are freed.
+const KEPT: usize = 256;
+/// Longest memory that stays with a scratch, bytes: what a few long messages needed is not kept for all to come.
+const KEPT_BYTES: usize = 32 * 1024;
+
+impl ScratchPool {
+    /// Lends one out.
+    pub(crate) fn take(self: &Rc<Self>) -> Lent {
+        let scratch = self.0.borrow_mut().pop().unwrap_or_default();
+        Lent { scratch: Some(scratch), pool: Rc::clone(self) }
+    }
+}
+
+/// A scratch on loan; goes back when dropped.
+pub(crate) struct Lent {
+    scratch: Option<Box<Scratch>>,
+    pool: Rc<ScratchPool>,
+}
+
+impl Deref for Lent {
+    type Target = Scratch;
+
+    fn deref(&self) -> &Scratch {
+        self.scratch.as_ref().expect("present until dropped")
+    }
+}
+
+impl DerefMut for Lent {
+    fn deref_mut(&mut self) -> &mut Scratch {
+        self.scratch.as_mut().expect("present until dropped")
+    }
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        let Some(mut scratch) = self.scratch.take() else { return };
+        scratch.staged.clear();
+        scratch.work.out.clear();
+        let mut kept = self.pool.0.borrow_mut();
+        if kept.len() < KEPT {
+            for memory in [&mut scratch.staged, &mut scratch.work.out, &mut scratch.work.head] {
+                if memory.capacity() > KEPT_BYTES {
+                    *memory = Vec::new();
+                }
+            }
+            kept.push(scratch);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_memory_does_not_stay_and_short_memory_does() {
+        let pool = Rc::<ScratchPool>::default();
+        let mut lent = pool.take();
+        lent.work.out.reserve(KEPT_BYTES + 1);
+        lent.work.head.reserve_exact(1000);
+        drop(lent);
+        let lent = pool.take();
+        assert_eq!(lent.work.out.capacity(), 0);
+        assert!(lent.work.head.capacity() >= 1000);
+    }
+}

@@ -1,0 +1,112 @@
+//! The header that tells clients we trust which route, Service and endpoint answered them: `Tidegate-Explanation`.
+//!
+//! Only for clients in `--explain-to`, and only on request (`Tidegate-Explain: 1`): names of objects and addresses
+//! of pods are nobody else's business. Without that option a request costs one comparison more.
+
+use std::fmt::Write as _;
+
+use super::peer::Peer;
+use super::record::Record;
+use crate::http1::{FieldKind, RequestHead};
+use crate::proxy::config::{ProxyConfig, ProxyProtocol};
+use crate::proxy::shard::scratch::ExchangeBuffers;
+use crate::upstream::Destination;
+
+/// The field that asks, in lower case.
+const ASKS: &[u8] = b"tidegate-explain";
+/// Longest name or path that is told. Characters.
+const LONGEST: usize = 256;
+
+/// Whether this client asks for an explanation and may have one. Then the question stays here: pods do not see it. It
+/// travels on where it is not honoured, like any field we know nothing of.
+pub(crate) fn is_asked(config: &ProxyConfig, peer: &Peer, work: &mut ExchangeBuffers) -> bool {
+    if config.explain_to.is_empty() {
+        return false;
+    }
+    let ExchangeBuffers { head, request, .. } = work;
+    // There may be no request behind the bytes of one that was refused.
+    if head.is_empty() || !asks(request, head) {
+        return false;
+    }
+    if !may_ask(config, peer) {
+        return false;
+    }
+    for field in &mut request.fields {
+        // What belongs to one connection stays behind.
+        field.hop |= field.name.of(head).eq_ignore_ascii_case(ASKS);
+    }
+    true
+}
+
+/// Whether the client is in the ranges. Where a PROXY protocol header is not required, whoever comes through a trusted
+/// peer that sends none can write one and name any address: there the connection's other end must be in them too.
+fn may_ask(config: &ProxyConfig, peer: &Peer) -> bool {
+    let is_in = |address| config.explain_to.iter().any(|net| net.contains(&address));
+    let client = peer.address.ip().to_canonical();
+    match config.forwarding.proxy_protocol {
+        ProxyProtocol::Off | ProxyProtocol::Require => is_in(client),
+        ProxyProtocol::Auto => is_in(client) && is_in(peer.sender),
+    }
+}
+
+fn asks(request: &RequestHead, head: &[u8]) -> bool {
+    request.fields.iter().any(|field| {
+        field.kind == FieldKind::Other && field.name.of(head).eq_ignore_ascii_case(ASKS) && field.value.of(head) == b"1"
+    })
+}
+
+impl Record {
+    /// The header line with what is known so far; empty, and not allocated, where nobody asked.
+    pub(crate) fn explanation(&self) -> String {
+        if !self.is_explained {
+            return String::new();
+        }
+        let mut line = String::with_capacity(256);
+        line.push_str("tidegate-explanation: ");
+        if let Some(route) = &self.route {
+            let (path, origin) = (&route.spec.matches.path, &route.spec.origin);
+            // Writing to a String cannot fail.
+            let _ = write!(
+                line,
+                "ingress={}; rule=\"{} {}\"; ",
+                plain(&origin.to_string()),
+                path.kind(),
+                plain(path.path())
+            );
+            if let Destination::Forward(upstream) = &route.target.destination {
+                let spec = upstream.spec();
+                let _ =
+                    write!(line, "service={}:{}; ", plain(&spec.service.to_string()), plain(&spec.port.to_string()));
+            }
+        }
+        if let Some(endpoint) = self.endpoint.get() {
+            let _ = write!(line, "endpoint={endpoint}; ");
+        }
+        match (self.error.get(), self.endpoint.get()) {
+            (Some(reason), _) => {
+                let _ = write!(line, "answer={reason}; ");
+            }
+            (None, None) => line.push_str("answer=redirect; "),
+            (None, Some(_)) => {}
+        }
+        let _ = write!(line, "attempts={}\r\n", self.attempts.get());
+        line
+    }
+}
+
+/// Authors choose names and paths: what a value cannot hold becomes a question mark.
+fn plain(text: &str) -> String {
+    let is_plain = |c: &char| c.is_ascii_graphic() && !matches!(c, '"' | '\\' | ';' | ',');
+    text.chars().take(LONGEST).map(|c| if is_plain(&c) { c } else { '?' }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_bounded_and_hold_nothing_that_ends_them() {
+        assert_eq!(plain("/a\r\nb\"c;d, ä\\e%20~"), "/a??b?c?d????e%20~");
+        assert_eq!(plain(&"x".repeat(1000)).len(), LONGEST);
+    }
+}

@@ -1,0 +1,48 @@
+//! An exchange under way: what its phases share, and that it is counted and logged however it ends.
+
+pub(crate) mod client_io;
+pub(crate) mod explanation;
+pub(crate) mod peer;
+pub(crate) mod record;
+
+use std::rc::Rc;
+
+use tokio::time::Instant;
+
+use crate::proxy::error::ProxyError;
+use crate::proxy::shard::Shard;
+use crate::proxy::shard::scratch::ExchangeBuffers;
+use peer::Peer;
+use record::Record;
+
+/// An exchange under way: what its phases share. Dropping it, at the end or when the client leaves, counts and logs.
+pub(crate) struct Walk<'a> {
+    /// Where it happens.
+    pub shard: &'a Rc<Shard>,
+    /// Who asks.
+    pub peer: &'a Peer,
+    /// Memory to work with; the request's head is in it.
+    pub work: &'a mut ExchangeBuffers,
+    /// What is known so far.
+    pub record: Record,
+    /// Whether a client that waits for `100 Continue` got it.
+    pub was_told_to_go_on: bool,
+    /// Whether it has come to its end: if not when dropped, the client has left.
+    pub is_over: bool,
+}
+
+impl<'a> Walk<'a> {
+    /// A walk for the request whose head is in `work`.
+    pub(crate) fn new(shard: &'a Rc<Shard>, peer: &'a Peer, work: &'a mut ExchangeBuffers, started: Instant) -> Self {
+        Self { shard, peer, work, record: Record::new(started), was_told_to_go_on: false, is_over: false }
+    }
+}
+
+impl Drop for Walk<'_> {
+    fn drop(&mut self) {
+        if !self.is_over {
+            self.record.failed(self.shard, &ProxyError::ClientClosed);
+        }
+        self.record.finish(self.shard, self.peer, self.work);
+    }
+}

@@ -1,0 +1,176 @@
+//! What is known about an exchange when it ends: counted and logged once, however it ends.
+
+use std::cell::Cell;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use tokio::time::Instant;
+
+use super::peer::{Peer, Scheme};
+use crate::http1::{FieldKind, RequestError, Version};
+use crate::observe::{Entry, Refusal, RoutePart, TlsPart, UpstreamPart};
+use crate::proxy::error::{ProxyError, Side};
+use crate::proxy::shard::Shard;
+use crate::proxy::shard::scratch::ExchangeBuffers;
+use crate::routing::Route;
+use crate::upstream::{Destination, Target};
+
+/// The facts of one exchange, filled in on the way.
+pub(crate) struct Record {
+    started: Instant,
+    /// The route that took it.
+    pub route: Option<Arc<Route<Target>>>,
+    /// Status of the final answer; 0 before there is one.
+    pub status: Cell<u16>,
+    /// Bytes of the request's body.
+    pub received: Cell<u64>,
+    /// Bytes of the answer's body.
+    pub sent: Cell<u64>,
+    /// The endpoint asked last.
+    pub endpoint: Cell<Option<SocketAddr>>,
+    /// From the start of the last attempt to its head.
+    pub head_after: Cell<Option<Duration>>,
+    /// Attempts.
+    pub attempts: Cell<u8>,
+    /// Whether the client is told how it was answered.
+    pub is_explained: bool,
+    /// Why it went wrong.
+    pub error: Cell<Option<&'static str>>,
+}
+
+impl Record {
+    /// An exchange whose first byte came at `started`.
+    pub(crate) fn new(started: Instant) -> Self {
+        Self {
+            started,
+            route: None,
+            status: Cell::new(0),
+            received: Cell::new(0),
+            sent: Cell::new(0),
+            endpoint: Cell::new(None),
+            head_after: Cell::new(None),
+            attempts: Cell::new(0),
+            is_explained: false,
+            error: Cell::new(None),
+        }
+    }
+
+    /// When its first byte came.
+    pub(crate) fn started(&self) -> Instant {
+        self.started
+    }
+
+    /// Notes what went wrong.
+    pub(crate) fn failed(&self, shard: &Shard, error: &ProxyError) {
+        self.error.set(Some(error.reason()));
+        if self.route.is_none()
+            && let Some(refusal) = refusal(error)
+        {
+            shard.metrics.refused(refusal);
+        }
+        if error.side() == Side::Client && matches!(error, ProxyError::ClientClosed | ProxyError::ClientStalled) {
+            self.status.set(error.status());
+        }
+    }
+
+    /// Counts and logs.
+    pub(crate) fn finish(&self, shard: &Shard, peer: &Peer, work: &ExchangeBuffers) {
+        let duration = self.started.elapsed();
+        let status = self.status.get();
+        let request_bytes = work.head.len() as u64 + self.received.get();
+        let metrics = self.route.as_ref().map_or_else(|| shard.metrics.unrouted(), |route| &route.target.metrics);
+        metrics.record(status, duration, request_bytes, self.sent.get());
+        if !shard.access_log.is_on() {
+            return;
+        }
+        let request = &work.request;
+        let is_known = !work.head.is_empty();
+        let of = |kind| request.field(kind).map(|field| field.value.of(&work.head));
+        let entry = Entry {
+            time: SystemTime::now().checked_sub(duration).unwrap_or(SystemTime::UNIX_EPOCH),
+            client: client(peer),
+            scheme: peer.scheme.as_str(),
+            method: if is_known { request.method_text.of(&work.head) } else { b"" },
+            host: if is_known { request.authority.of(&work.head) } else { b"" },
+            target: if is_known { request.target.of(&work.head) } else { b"" },
+            protocol: match (peer.is_http2, request.version) {
+                (true, _) => "HTTP/2.0",
+                (false, Version::Http11) => "HTTP/1.1",
+                (false, Version::Http10) => "HTTP/1.0",
+            },
+            status,
+            request_bytes,
+            response_bytes: self.sent.get(),
+            duration,
+            upstream: self.endpoint.get().map(|address| UpstreamPart {
+                address,
+                head: self.head_after.get(),
+                attempts: self.attempts.get(),
+            }),
+            route: self.route.as_ref().map(|route| RoutePart {
+                namespace: &route.spec.origin.label().namespace,
+                ingress: &route.spec.origin.label().name,
+                service: match &route.target.destination {
+                    Destination::Forward(upstream) => &upstream.spec().service.name,
+                    Destination::Reply(_) => "",
+                },
+            }),
+            request_id: work.request_id.as_bytes(),
+            user_agent: if is_known { of(FieldKind::UserAgent) } else { None },
+            referer: if is_known { of(FieldKind::Referer) } else { None },
+            tls: peer.tls.as_ref().map(|tls| TlsPart { version: tls.version, sni: tls.server_name.as_deref() }),
+            error: self.error.get(),
+        };
+        shard.access_log.log(&entry);
+    }
+}
+
+fn client(peer: &Peer) -> IpAddr {
+    debug_assert!(peer.scheme == Scheme::Https || peer.tls.is_none(), "TLS is spoken on its listener only");
+    peer.address.ip().to_canonical()
+}
+
+/// The counter for requests that never reached a route.
+fn refusal(error: &ProxyError) -> Option<Refusal> {
+    match error {
+        ProxyError::Request(error) => Some(match (error, error.status()) {
+            (_, 414) => Refusal::TargetTooLong,
+            (_, 431) => Refusal::HeadTooLarge,
+            (_, 417) => Refusal::Expectation,
+            (_, 405 | 501) => Refusal::Unsupported,
+            (_, 505) => Refusal::Version,
+            (
+                RequestError::Authority(_)
+                | RequestError::HostMissing
+                | RequestError::HostRepeated
+                | RequestError::HostDiffers,
+                _,
+            ) => Refusal::Host,
+            _ => Refusal::Malformed,
+        }),
+        ProxyError::HeadTimeout => Some(Refusal::Timeout),
+        ProxyError::PathInvalid | ProxyError::PathAmbiguous => Some(Refusal::Path),
+        ProxyError::Misdirected => Some(Refusal::Misdirected),
+        ProxyError::MethodNotAllowed => Some(Refusal::Unsupported),
+        ProxyError::BodyTooLarge
+        | ProxyError::RequestBody(_)
+        | ProxyError::BodyTimeout
+        | ProxyError::ClientClosed
+        | ProxyError::ClientStalled
+        | ProxyError::NoRoute
+        | ProxyError::BackendUnavailable
+        | ProxyError::NoEndpoints
+        | ProxyError::ConnectRefused
+        | ProxyError::ConnectTimeout
+        | ProxyError::UpstreamClosed
+        | ProxyError::UpstreamTruncated
+        | ProxyError::Response(_)
+        | ProxyError::ResponseBody(_)
+        | ProxyError::InterimFlood
+        | ProxyError::UpstreamStream
+        | ProxyError::ResponseTimeout
+        | ProxyError::ResponseStalled
+        | ProxyError::UpstreamStalled => None,
+    }
+}

@@ -1,0 +1,95 @@
+//! Bodies in motion: where pieces come from, where they go, and the one loop between.
+//!
+//! Two sources (HTTP/1 framing on a socket, an HTTP/2 stream) and two sinks (the same) make all four ways through the
+//! proxy. A source hands out what has arrived; a sink gathers small pieces and writes when the source would wait.
+
+use std::cell::Cell;
+
+use crate::proxy::error::ProxyError;
+
+/// Where a body comes from.
+pub(crate) trait BodySource {
+    /// The next piece, or `None` at the end. The piece is consumed by the following call.
+    async fn chunk(&mut self) -> Result<Option<&[u8]>, ProxyError>;
+
+    /// Whether `chunk` returns without waiting.
+    fn is_buffered(&mut self) -> bool;
+
+    /// After the end: the trailer section as field lines, each with CRLF; empty when there is none.
+    fn trailers(&self) -> &[u8];
+}
+
+/// Where a body goes.
+pub(crate) trait BodySink {
+    /// Takes a piece, now or with the next flush.
+    async fn data(&mut self, data: &[u8]) -> Result<(), ProxyError>;
+
+    /// Sends all that was taken.
+    async fn flush(&mut self) -> Result<(), ProxyError>;
+
+    /// Ends the body and sends all that was taken.
+    async fn end(&mut self, trailers: &[u8]) -> Result<(), ProxyError>;
+}
+
+/// Moves a whole body, counting its bytes in `moved`; more than `limit` bytes are an error.
+pub(crate) async fn copy(
+    source: &mut impl BodySource,
+    sink: &mut impl BodySink,
+    moved: &Cell<u64>,
+    limit: Option<u64>,
+) -> Result<(), ProxyError> {
+    loop {
+        if !source.is_buffered() {
+            sink.flush().await?;
+        }
+        match source.chunk().await? {
+            Some(data) => {
+                moved.set(moved.get() + data.len() as u64);
+                if limit.is_some_and(|limit| moved.get() > limit) {
+                    return Err(ProxyError::BodyTooLarge);
+                }
+                sink.data(data).await?;
+            }
+            None => return sink.end(source.trailers()).await,
+        }
+    }
+}
+
+/// A source that keeps what it hands out, so that it can be sent once more: all of it or nothing.
+pub(crate) struct Keeping<'a, S> {
+    /// Where the body comes from.
+    pub source: &'a mut S,
+    /// What came so far, behind `start` bytes of something else.
+    pub kept: &'a mut Vec<u8>,
+    /// Where the body begins.
+    pub start: usize,
+    /// Most bytes that are kept.
+    pub most: usize,
+    /// Whether nothing needs to be kept any more.
+    pub is_over: &'a Cell<bool>,
+}
+
+impl<S: BodySource> BodySource for Keeping<'_, S> {
+    async fn chunk(&mut self) -> Result<Option<&[u8]>, ProxyError> {
+        let data = self.source.chunk().await?;
+        if let Some(data) = data {
+            if self.is_over.get() {
+                *self.kept = Vec::new();
+            } else if self.most >= self.kept.len() - self.start + data.len() {
+                self.kept.extend_from_slice(data);
+            } else {
+                self.is_over.set(true);
+                self.kept.truncate(self.start);
+            }
+        }
+        Ok(data)
+    }
+
+    fn is_buffered(&mut self) -> bool {
+        self.source.is_buffered()
+    }
+
+    fn trailers(&self) -> &[u8] {
+        self.source.trailers()
+    }
+}

@@ -1,0 +1,204 @@
+//! A connection as bytes: plain TCP or TLS, split into a reading and a writing side for one exchange at a time.
+
+use std::future::poll_fn;
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::net::tcp::{ReadHalf, WriteHalf};
+use tokio::time::Instant;
+
+use super::tls::stream::TlsStream;
+
+/// An open connection, to a client or to a pod.
+pub(crate) enum Socket {
+    /// In clear.
+    Tcp(TcpStream),
+    /// Through TLS.
+    Tls(Box<TlsStream>),
+}
+
+impl Socket {
+    /// The two directions, to be used at the same time within one task.
+    pub(crate) fn split(&mut self) -> (Reader<'_>, Writer<'_>) {
+        match self {
+            Self::Tcp(tcp) => {
+                let (read, write) = tcp.split();
+                (Reader::Tcp(read), Writer::Tcp(write))
+            }
+            Self::Tls(tls) => (Reader::Tls(tls), Writer::Tls(tls)),
+        }
+    }
+
+    /// Waits until there is something to read, without needing a buffer.
+    pub(crate) fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self {
+            Self::Tcp(tcp) => tcp.poll_read_ready(cx),
+            Self::Tls(tls) => tls.poll_read_ready(cx),
+        }
+    }
+
+    /// Makes the end of the connection look like the accident it is: a reset, or a TLS stream without close_notify.
+    pub(crate) fn cut(&self) {
+        match self {
+            // Fails only where the connection is gone already.
+            Self::Tcp(tcp) => drop(tcp.set_zero_linger()),
+            Self::Tls(_) => {}
+        }
+    }
+
+    /// Says goodbye (close_notify, FIN) as far as that needs no waiting.
+    pub(crate) async fn close(&mut self) {
+        self.split().1.shutdown().await;
+    }
+}
+
+/// The reading side.
+pub(crate) enum Reader<'a> {
+    /// In clear.
+    Tcp(ReadHalf<'a>),
+    /// Through TLS.
+    Tls(&'a TlsStream),
+}
+
+impl Reader<'_> {
+    /// Reads what is there; 0 is the end.
+    pub(crate) fn poll_read(&mut self, cx: &mut Context<'_>, into: &mut [u8]) -> Poll<io::Result<usize>> {
+        match self {
+            Self::Tcp(half) => {
+                // Through AsyncRead, because it takes a short read as "no more", which saves a system call.
+                let mut buf = ReadBuf::new(into);
+                ready!(Pin::new(half).poll_read(cx, &mut buf))?;
+                Poll::Ready(Ok(buf.filled().len()))
+            }
+            Self::Tls(tls) => tls.poll_read(cx, into),
+        }
+    }
+
+    /// Waits until there is something to read, without needing a buffer.
+    pub(crate) fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self {
+            Self::Tcp(half) => half.as_ref().poll_read_ready(cx),
+            Self::Tls(tls) => tls.poll_read_ready(cx),
+        }
+    }
+}
+
+/// The writing side.
+pub(crate) enum Writer<'a> {
+    /// In clear.
+    Tcp(WriteHalf<'a>),
+    /// Through TLS.
+    Tls(&'a TlsStream),
+}
+
+impl Writer<'_> {
+    /// Writes what the socket takes.
+    pub(crate) fn poll_write(&mut self, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
+        match self {
+            Self::Tcp(half) => Pin::new(half).poll_write(cx, data),
+            Self::Tls(tls) => tls.poll_write(cx, data),
+        }
+    }
+
+    /// Writes what the socket takes of several slices.
+    pub(crate) fn poll_write_vectored(
+        &mut self,
+        cx: &mut Context<'_>,
+        data: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        match self {
+            Self::Tcp(half) => Pin::new(half).poll_write_vectored(cx, data),
+            Self::Tls(tls) => {
+                tls.poll_write(cx, data.iter().find(|slice| !slice.is_empty()).map_or(&[], |slice| slice))
+            }
+        }
+    }
+
+    fn poll_write_both(&mut self, cx: &mut Context<'_>, first: &[u8], second: &[u8]) -> Poll<io::Result<usize>> {
+        match self {
+            Self::Tcp(half) if !first.is_empty() && !second.is_empty() => {
+                Pin::new(half).poll_write_vectored(cx, &[IoSlice::new(first), IoSlice::new(second)])
+            }
+            Self::Tcp(_) | Self::Tls(_) => self.poll_write(cx, if first.is_empty() { second } else { first }),
+        }
+    }
+
+    /// Waits until the socket has taken all that was written.
+    pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self {
+            Self::Tcp(_) => Poll::Ready(Ok(())),
+            Self::Tls(tls) => tls.poll_flush(cx),
+        }
+    }
+
+    /// Writes both slices whole; each stretch in which nothing moves may last `stall`.
+    pub(crate) async fn write_all(&mut self, first: &[u8], second: &[u8], stall: Duration) -> Result<(), WriteFault> {
+        let (mut first, mut second) = (first, second);
+        let mut written = false;
+        let fault = |error: io::Error, written: bool| WriteFault { timed_out: false, written, kind: error.kind() };
+        while !(first.is_empty() && second.is_empty()) {
+            let step = within(stall, |cx| self.poll_write_both(cx, first, second)).await;
+            let count = match step {
+                None => return Err(WriteFault { timed_out: true, written, kind: io::ErrorKind::TimedOut }),
+                Some(Ok(0)) => return Err(fault(io::ErrorKind::WriteZero.into(), written)),
+                Some(Ok(count)) => count,
+                Some(Err(error)) => return Err(fault(error, written)),
+            };
+            written = true;
+            let of_first = count.min(first.len());
+            first = &first[of_first..];
+            second = &second[(count - of_first).min(second.len())..];
+        }
+        match within(stall, |cx| self.poll_flush(cx)).await {
+            None => Err(WriteFault { timed_out: true, written, kind: io::ErrorKind::TimedOut }),
+            Some(Ok(())) => Ok(()),
+            Some(Err(error)) => Err(fault(error, written)),
+        }
+    }
+
+    /// Ends this direction (FIN, close_notify) and leaves the other open.
+    pub(crate) fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self {
+            Self::Tcp(half) => Pin::new(half).poll_shutdown(cx),
+            Self::Tls(tls) => tls.poll_shutdown(cx),
+        }
+    }
+
+    /// The same, for at most a second.
+    pub(crate) async fn shutdown(&mut self) {
+        let _ = tokio::time::timeout(Duration::from_secs(1), poll_fn(|cx| self.poll_shutdown(cx))).await;
+    }
+}
+
+/// A write that did not succeed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct WriteFault {
+    /// The other side took nothing for too long.
+    pub timed_out: bool,
+    /// Whether any byte had been accepted before.
+    pub written: bool,
+    /// What the system said.
+    pub kind: io::ErrorKind,
+}
+
+/// Polls until ready or until `limit` has passed (`None`). Sets up a timer only when the first poll is not ready.
+pub(crate) async fn within<T>(limit: Duration, mut poll: impl FnMut(&mut Context<'_>) -> Poll<T>) -> Option<T> {
+    let first = poll_fn(|cx| Poll::Ready(poll(cx))).await;
+    match first {
+        Poll::Ready(value) => Some(value),
+        Poll::Pending => tokio::time::timeout(limit, poll_fn(poll)).await.ok(),
+    }
+}
+
+/// The same with a moment instead of a time.
+pub(crate) async fn until<T>(deadline: Instant, mut poll: impl FnMut(&mut Context<'_>) -> Poll<T>) -> Option<T> {
+    let first = poll_fn(|cx| Poll::Ready(poll(cx))).await;
+    match first {
+        Poll::Ready(value) => Some(value),
+        Poll::Pending => tokio::time::timeout_at(deadline, poll_fn(poll)).await.ok(),
+    }
+}
