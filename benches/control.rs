@@ -226,15 +226,12 @@ impl Kind {
 }
 
 fn everything(count: usize) -> Vec<Event> {
-    let class = Change::IngressClass(
-        "tidegate".into(),
-        Some(Arc::new(IngressClass {
-            name: "tidegate".into(),
-            controller: "tidegate.dev/ingress-controller".into(),
-            parameters: None,
-            is_default: false,
-        })),
-    );
+    let class = Change::arrival(IngressClass {
+        name: "tidegate".into(),
+        controller: "tidegate.dev/ingress-controller".into(),
+        parameters: None,
+        is_default: false,
+    });
     let of_app = |app| {
         let secret = (app % TLS_EVERY == 0).then(|| secret(app, certificate(&host(app))));
         [ingress(app, "/api"), service(app, 8080), slice(app, 0)].into_iter().chain(secret)
@@ -268,14 +265,14 @@ fn ingress(app: usize, second_path: &str) -> Change {
         addresses: Box::default(),
         is_status_ours: false,
     };
-    Change::Ingress(ingress.name.clone(), Some(Arc::new(ingress)))
+    Change::arrival(ingress)
 }
 
 fn service(app: usize, target: u16) -> Change {
     let port = ServicePort { name: "http".into(), port: 80, target: Some(target), is_tcp: true, app_protocol: None };
     let service =
         Service { name: name(app, ""), kind: ServiceKind::Cluster, ports: [port].into(), prefers_ipv6: false };
-    Change::Service(service.name.clone(), Some(Arc::new(service)))
+    Change::arrival(service)
 }
 
 /// `last` is of the address of the one endpoint that changes.
@@ -299,12 +296,12 @@ fn slice(app: usize, last: u8) -> Change {
         endpoints: (0..ENDPOINTS).map(endpoint).collect(),
         unreadable: Box::default(),
     };
-    Change::EndpointSlice(slice.name.clone(), Some(Arc::new(slice)))
+    Change::arrival(slice)
 }
 
 fn secret(app: usize, certificate: Arc<Certificate>) -> Change {
     let secret = Secret { name: name(app, "-tls"), certificate: Ok(certificate), last_good: None };
-    Change::Secret(secret.name.clone(), Some(Arc::new(secret)))
+    Change::arrival(secret)
 }
 
 fn certificate(host: &str) -> Arc<Certificate> {

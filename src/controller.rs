@@ -20,7 +20,7 @@ use tokio::time::Instant;
 
 use crate::lifecycle::ReadinessGuard;
 use crate::model::{ObjectKind, ObjectName, ObjectRef, Problem, Severity, Snapshot, UnitKey};
-use crate::observe::{FollowedKind, Metrics, Scope, TableSize};
+use crate::observe::{Metrics, Scope, TableSize};
 use crate::report::{Inbox, Standing};
 use crate::routing::{RouteTable, TableCell};
 use crate::source::objects::Change;
@@ -118,9 +118,9 @@ impl Controller {
         let started = Instant::now();
         let Saved { mut changes, at, left_out, bytes } = saved;
         // The list may have become shorter since.
-        changes.retain(|change| match change {
-            Change::Secret(name, _) => self.input.may_see(name),
-            Change::Ingress(..) | Change::IngressClass(..) | Change::Service(..) | Change::EndpointSlice(..) => true,
+        changes.retain(|change| {
+            let ObjectRef { kind, name } = change.object();
+            *kind != ObjectKind::Secret || self.input.may_see(name)
         });
         self.metrics.configuration().snapshot_read(bytes);
         self.metrics.configuration().currency().set_snapshot(at);
@@ -171,11 +171,11 @@ impl Controller {
         for event in events {
             match event {
                 Event::Change(change, seen) => {
-                    let object = change.object();
+                    let object = change.object().clone();
                     let Some(change) = self.restored.keep(change, self.input.objects()) else { continue };
                     self.restored.confirm(&object);
                     let concerned = self.apply(change);
-                    FollowedKind::of(object.kind).inspect(|kind| self.metrics.configuration().changed(*kind));
+                    self.metrics.configuration().changed(object.kind);
                     if self.is_synced {
                         propagation.begin(object.kind, seen, &concerned);
                     }
@@ -263,7 +263,7 @@ impl Controller {
     fn release(&mut self) -> Touched {
         let mut touched = Touched::default();
         for change in self.restored.release() {
-            self.restored.confirm(&change.object());
+            self.restored.confirm(change.object());
             touched.extend(self.apply(change));
         }
         touched

@@ -135,11 +135,5 @@ fn dump(table: &RouteTable<String>) -> Vec<String> {
 }
 
 fn without(change: &Change) -> Change {
-    match change {
-        Change::Ingress(name, _) => Change::Ingress(name.clone(), None),
-        Change::IngressClass(name, _) => Change::IngressClass(name.clone(), None),
-        Change::Service(name, _) => Change::Service(name.clone(), None),
-        Change::EndpointSlice(name, _) => Change::EndpointSlice(name.clone(), None),
-        Change::Secret(name, _) => Change::Secret(name.clone(), None),
-    }
+    Change::removal(change.object().clone())
 }

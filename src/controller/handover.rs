@@ -12,8 +12,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::model::ObjectName;
-use crate::source::objects::{Backend, Change, Ingress, Path};
+use crate::model::{ObjectKind, ObjectName, ObjectRef};
+use crate::source::objects::{Backend, Change, Ingress, Object, Path};
 use crate::translate::{self, Backing, Input};
 
 /// How long an Ingress may differ from what its author wants.
@@ -36,15 +36,15 @@ struct Handover {
 impl Handovers {
     /// What is to be taken in instead of this change: of the Ingress as it stands, the paths that change hands.
     pub(super) fn soften(&mut self, input: &Input, change: Change) -> Change {
-        let Change::Ingress(name, wanted) = change else { return change };
-        let since = self.0.remove(&name).map_or_else(Instant::now, |handover| handover.since);
-        let wanted = match wanted {
-            Some(wanted) if since.elapsed() < PATIENCE => wanted,
-            Some(_) | None => return Change::Ingress(name, wanted),
-        };
-        let Some((between, services)) = between(input, &wanted) else { return Change::Ingress(name, Some(wanted)) };
-        self.0.insert(name.clone(), Handover { wanted, since, services });
-        Change::Ingress(name, Some(Arc::new(between)))
+        let ObjectRef { kind: ObjectKind::Ingress, name } = change.object() else { return change };
+        let since = self.0.remove(name).map_or_else(Instant::now, |handover| handover.since);
+        let Some(Object::Ingress(wanted)) = change.current() else { return change };
+        if since.elapsed() >= PATIENCE {
+            return change;
+        }
+        let Some((between, services)) = between(input, wanted) else { return change };
+        self.0.insert(name.clone(), Handover { wanted: Arc::clone(wanted), since, services });
+        Change::arrival(between)
     }
 
     /// The Ingresses to take in again, each with the time since when it waits: those that have waited long enough, and
@@ -54,7 +54,7 @@ impl Handovers {
             handover.since.elapsed() >= PATIENCE || handover.services.iter().any(|service| changed.contains(service))
         };
         let due = self.0.iter().filter(|(_, handover)| is_due(handover));
-        due.map(|(name, of)| (Change::Ingress(name.clone(), Some(Arc::clone(&of.wanted))), of.since)).collect()
+        due.map(|(_, of)| (Change::arrival(Object::Ingress(Arc::clone(&of.wanted))), of.since)).collect()
     }
 
     /// Waits until the first of them has waited long enough; for ever when there is none.

@@ -5,34 +5,32 @@ use std::collections::{BTreeMap, BTreeSet};
 use tokio::time::Instant;
 
 use crate::model::{ObjectKind, ObjectName, UnitKey};
-use crate::observe::{FollowedKind, Metrics};
+use crate::observe::Metrics;
 use crate::translate::Touched;
 
 /// The changes of one batch, until it is known which of them had an effect.
 #[derive(Default)]
 pub(super) struct Propagation {
-    changes: Vec<(FollowedKind, Instant, Touched)>,
+    changes: Vec<(ObjectKind, Instant, Touched)>,
     filled: BTreeMap<ObjectName, Instant>,
 }
 
 impl Propagation {
     /// Takes a change of the batch in: when the source saw it, and what it concerns.
     pub(super) fn begin(&mut self, kind: ObjectKind, seen: Instant, touched: &Touched) {
-        if let Some(kind) = FollowedKind::of(kind)
-            && !touched.is_empty()
-        {
+        if !touched.is_empty() {
             self.changes.push((kind, seen, touched.clone()));
         }
     }
 
-    /// The endpoint sets of upstreams of these Services are others from now on.
+    /// The endpoint sets of upstreams of these Services have just changed.
     pub(super) fn filled(&mut self, services: BTreeSet<ObjectName>) {
         let now = Instant::now();
         self.filled.extend(services.into_iter().map(|service| (service, now)));
     }
 
-    /// The batch is done, and with it these units are others. A change that neither made another unit nor filled an
-    /// endpoint set had no effect: traffic was as it wants before.
+    /// The batch is done, and these units have changed. A change that neither changed a unit nor filled an endpoint set had
+    /// no effect: traffic followed it before.
     pub(super) fn end(self, units: &BTreeSet<UnitKey>, metrics: &Metrics) {
         let now = Instant::now();
         for (kind, seen, touched) in self.changes {

@@ -31,7 +31,10 @@ struct Waiting {
 impl Restored {
     /// All of these.
     pub(super) fn new<'a>(changes: impl IntoIterator<Item = &'a Change>) -> Self {
-        Self { objects: changes.into_iter().map(Change::object).collect(), waiting: Some(Waiting::default()) }
+        Self {
+            objects: changes.into_iter().map(|change| change.object().clone()).collect(),
+            waiting: Some(Waiting::default()),
+        }
     }
 
     /// Keeps a change that must wait; gives it back when it need not. One that is in force already only confirms that:
@@ -39,12 +42,11 @@ impl Restored {
     pub(super) fn keep(&mut self, change: Change, in_force: &Objects) -> Option<Change> {
         let Some(waiting) = &mut self.waiting else { return Some(change) };
         waiting.since.get_or_insert_with(Instant::now);
-        let object = change.object();
         if in_force.agree_with(&change) {
-            waiting.changes.remove(&object);
-            self.objects.remove(&object);
+            waiting.changes.remove(change.object());
+            self.objects.remove(change.object());
         } else {
-            waiting.changes.insert(object, change);
+            waiting.changes.insert(change.object().clone(), change);
         }
         None
     }
@@ -90,31 +92,21 @@ impl Restored {
 }
 
 fn gone(objects: BTreeSet<ObjectRef>) -> Vec<Change> {
-    let change = |object: ObjectRef| {
-        let ObjectRef { kind, name } = object;
-        match kind {
-            ObjectKind::Ingress => Some(Change::Ingress(name, None)),
-            ObjectKind::IngressClass => Some(Change::IngressClass(name.name, None)),
-            ObjectKind::Service => Some(Change::Service(name, None)),
-            ObjectKind::EndpointSlice => Some(Change::EndpointSlice(name, None)),
-            ObjectKind::Secret => Some(Change::Secret(name, None)),
-            ObjectKind::File => None,
-        }
-    };
-    objects.into_iter().filter_map(change).collect()
+    objects.into_iter().map(Change::removal).collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
     use crate::source::objects::IngressClass;
 
     fn class(name: &str, controller: &str) -> Change {
-        let class =
-            IngressClass { name: name.into(), controller: controller.into(), parameters: None, is_default: false };
-        Change::IngressClass(name.into(), Some(Arc::new(class)))
+        Change::arrival(IngressClass {
+            name: name.into(),
+            controller: controller.into(),
+            parameters: None,
+            is_default: false,
+        })
     }
 
     #[tokio::test]
@@ -124,12 +116,14 @@ mod tests {
         saved.iter().cloned().for_each(|change| drop(in_force.apply(change)));
         let mut restored = Restored::new(&saved);
         // The second changes and changes back, the third is not told of, a fourth comes and goes.
+        let gone =
+            |name: &str| Change::removal(ObjectRef { kind: ObjectKind::IngressClass, name: ObjectName::new("", name) });
         let told = [class("a", "x"), class("b", "y"), class("b", "x"), class("d", "x")];
-        for change in told.into_iter().chain([Change::IngressClass("d".into(), None)]) {
+        for change in told.into_iter().chain([gone("d")]) {
             assert_eq!(restored.keep(change, &in_force), None);
         }
         assert_eq!(restored.release().count(), 0);
-        assert_eq!(restored.unlisted(), [Change::IngressClass("c".into(), None)]);
+        assert_eq!(restored.unlisted(), [gone("c")]);
         assert_eq!(restored.keep(class("a", "x"), &in_force), Some(class("a", "x")), "nothing waits any more");
     }
 }

@@ -5,8 +5,8 @@ use super::*;
 use crate::lifecycle::{Drain, Readiness};
 use crate::model::{HostPattern, ObjectKind, ObjectName};
 use crate::source::objects::{
-    AddressKind, Backend, EndpointSlice, Ingress, IngressClass, Objects, Path, PathKind, PortValue, Rule, Secret,
-    SecretFault, Service, ServiceKind, ServicePort, SliceEndpoint, SlicePort, TlsEntry,
+    AddressKind, Backend, EndpointSlice, Ingress, IngressClass, Object, Objects, Path, PathKind, PortValue, Rule,
+    Secret, SecretFault, Service, ServiceKind, ServicePort, SliceEndpoint, SlicePort, TlsEntry,
 };
 use crate::source::saved;
 use crate::upstream::Destination;
@@ -68,7 +68,7 @@ fn class() -> Change {
         parameters: None,
         is_default: false,
     };
-    Change::IngressClass("tidegate".into(), Some(Arc::new(class)))
+    Change::arrival(class)
 }
 
 fn ingress(of: &str, path: &str) -> Change {
@@ -89,25 +89,25 @@ fn ingress_to(of: &str, path: &str, service: &str) -> Change {
         addresses: Box::default(),
         is_status_ours: false,
     };
-    Change::Ingress(name(of), Some(Arc::new(ingress)))
+    Change::arrival(ingress)
 }
 
 fn with_tls(of: &str, secrets: &[&str]) -> Change {
-    let Change::Ingress(name, Some(ingress)) = ingress(of, "/") else { unreachable!("it is one") };
+    let ingress = ingress(of, "/").current().cloned().and_then(Object::into_ingress).unwrap();
     let entry = |secret: &&str| TlsEntry { hosts: Box::default(), secret: Some((*secret).into()) };
     let ingress = Ingress { tls: secrets.iter().map(entry).collect(), ..Ingress::clone(&ingress) };
-    Change::Ingress(name, Some(Arc::new(ingress)))
+    Change::arrival(ingress)
 }
 
 fn secret(of: &str) -> Change {
     let secret = Secret { name: name(of), certificate: Err(SecretFault::Missing("tls.crt")), last_good: None };
-    Change::Secret(name(of), Some(Arc::new(secret)))
+    Change::arrival(secret)
 }
 
 fn service(of: &str) -> Change {
     let port = ServicePort { name: "http".into(), port: 80, target: Some(8080), is_tcp: true, app_protocol: None };
     let service = Service { name: name(of), kind: ServiceKind::Cluster, ports: [port].into(), prefers_ipv6: false };
-    Change::Service(name(of), Some(Arc::new(service)))
+    Change::arrival(service)
 }
 
 fn slice(of: &str, endpoints: u8) -> Change {
@@ -125,7 +125,7 @@ fn slice(of: &str, endpoints: u8) -> Change {
         endpoints: (1..=endpoints).map(endpoint).collect(),
         unreadable: Box::default(),
     };
-    Change::EndpointSlice(slice.name.clone(), Some(Arc::new(slice)))
+    Change::arrival(slice)
 }
 
 fn app(of: &str) -> [Change; 3] {
@@ -182,7 +182,7 @@ async fn f03_a_snapshot_serves_and_what_has_gone_meanwhile_goes_when_everything_
 async fn f03_a_kind_that_cannot_be_listed_holds_up_the_others_for_ten_seconds_at_the_most() {
     let (plane, mut controller) = Plane::new();
     controller.restore(snapshot_of(&["a", "b"]));
-    controller.take(events([Change::Ingress(name("a"), None), slice("b", 3)]));
+    controller.take(events([Change::removal(ObjectRef::new(ObjectKind::Ingress, name("a"))), slice("b", 3)]));
     controller.tick();
     assert_eq!((plane.hosts(), plane.endpoints("b")), (vec!["a.example".into(), "b.example".into()], 2));
     tokio::time::advance(Duration::from_secs(10)).await;
@@ -228,11 +228,11 @@ async fn f03_by_name_a_secret_that_may_not_be_read_keeps_itself_in_force_and_no_
     controller.take([Event::Listed]);
     assert_eq!(*controller.wanted_secrets().borrow(), ["refused", "gone", "unlisted"].map(name).into());
     // The source tells of each by itself, whatever becomes of the others.
-    controller.take(events([Change::Secret(name("gone"), None)]));
+    controller.take(events([Change::removal(ObjectRef::new(ObjectKind::Secret, name("gone")))]));
     assert_eq!(known(&controller), ["refused", "unwanted"].map(str::to_owned).into());
     controller.take([Event::Synced, Event::Connected(ObjectKind::Secret, Connection::Up)]);
     assert_eq!(known(&controller), ["refused".to_owned()].into());
-    controller.take(events([Change::Secret(name("refused"), None)]));
+    controller.take(events([Change::removal(ObjectRef::new(ObjectKind::Secret, name("refused")))]));
     assert!(known(&controller).is_empty());
 }
 
@@ -340,8 +340,10 @@ async fn a_route_that_moves_between_services_in_one_batch_never_leads_to_an_empt
     for round in 0..2000 {
         let (to, from) = (services[(round + 1) % 2], services[round % 2]);
         // As lists bring it that were read after all of it had happened.
-        let slices = [slice(to, 2), Change::EndpointSlice(name(&format!("{from}-1")), None)];
-        let changes = [Change::Service(name(from), None), service(to), ingress_to("a", "/", to)];
+        let slices =
+            [slice(to, 2), Change::removal(ObjectRef::new(ObjectKind::EndpointSlice, name(&format!("{from}-1"))))];
+        let changes =
+            [Change::removal(ObjectRef::new(ObjectKind::Service, name(from))), service(to), ingress_to("a", "/", to)];
         controller.take(events(slices.into_iter().chain(changes)));
     }
     is_over.store(true, Relaxed);

@@ -6,6 +6,7 @@
 mod buckets;
 mod certificate;
 mod host;
+mod kind;
 mod names;
 mod origin;
 mod problem;
@@ -17,7 +18,8 @@ mod upstream;
 pub use buckets::Buckets;
 pub use certificate::{Certificate, CertificateError, PrivateKey};
 pub use host::{HostSpec, TlsSpec};
-pub use names::{HostPattern, Hostname, HostnameError, ObjectKind, ObjectName, ObjectRef};
+pub use kind::{ObjectKind, Resource};
+pub use names::{HostPattern, Hostname, HostnameError, ObjectName, ObjectRef};
 pub use origin::{Origin, Place};
 pub use problem::{Problem, ProblemCode, Severity};
 pub use route::{Action, HttpsRedirect, Reply, RouteSpec};

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use super::kind::ObjectKind;
+
 /// A DNS host name in the form that is compared: lower case, no port, no trailing dot, A-labels (RFC 5890) as given.
 ///
 /// At most 253 bytes of labels of 1 to 63 bytes of `[a-z0-9_-]`, no label starting or ending with a hyphen,
@@ -162,33 +164,6 @@ impl fmt::Debug for ObjectName {
     }
 }
 
-/// The kinds of objects Tidegate reads, and `File` for a manifest that yields none.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[expect(missing_docs, reason = "the variants are the Kubernetes kinds of the same names")]
-pub enum ObjectKind {
-    Ingress,
-    IngressClass,
-    Service,
-    EndpointSlice,
-    Secret,
-    /// A manifest file or one of its documents, which could not be read as an object.
-    File,
-}
-
-impl ObjectKind {
-    /// The kind as Kubernetes writes it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Ingress => "Ingress",
-            Self::IngressClass => "IngressClass",
-            Self::Service => "Service",
-            Self::EndpointSlice => "EndpointSlice",
-            Self::Secret => "Secret",
-            Self::File => "File",
-        }
-    }
-}
-
 /// One object: its kind and name. Prints as `Ingress shop/web`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ObjectRef {
@@ -196,6 +171,13 @@ pub struct ObjectRef {
     pub kind: ObjectKind,
     /// Which one it is; for `File` the path, with an empty namespace.
     pub name: ObjectName,
+}
+
+impl ObjectRef {
+    /// The object of this kind and name.
+    pub fn new(kind: ObjectKind, name: ObjectName) -> Self {
+        Self { kind, name }
+    }
 }
 
 impl fmt::Display for ObjectRef {

@@ -3,7 +3,8 @@
 use std::fmt;
 use std::sync::LazyLock;
 
-use super::names::{ObjectKind, ObjectName, ObjectRef};
+use super::kind::ObjectKind;
+use super::names::{ObjectName, ObjectRef};
 
 /// The object, and the place in it, that asks for a route.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -1,13 +1,14 @@
 //! How the configuration follows the cluster: propagation, age, and the snapshot file.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
 use prometheus::{Gauge, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Registry};
 
 use super::currency::Currency;
 use super::families;
-use super::labels::FollowedKind;
 use super::register::{opts, register, unix_seconds};
+use crate::model::ObjectKind;
 
 /// Upper bounds of propagation: peers need seconds, we need less than a millisecond. Seconds.
 const PROPAGATION_BOUNDS: [f64; 17] =
@@ -16,8 +17,9 @@ const PROPAGATION_BOUNDS: [f64; 17] =
 /// What the controller, the source and the writer of snapshots count. Nothing here is touched by requests.
 pub struct ConfigMetrics {
     currency: Currency,
-    changes: [IntCounter; FollowedKind::ALL.len()],
-    propagation: [Histogram; FollowedKind::ALL.len()],
+    /// Of each kind that Kubernetes has.
+    changes: BTreeMap<ObjectKind, IntCounter>,
+    propagation: BTreeMap<ObjectKind, Histogram>,
     age: Gauge,
     snapshot_in_use: IntGauge,
     snapshot_written: IntGauge,
@@ -36,8 +38,8 @@ impl ConfigMetrics {
         let rejected = &families::SNAPSHOT_REJECTED;
         Self {
             currency: Currency::default(),
-            changes: FollowedKind::ALL.map(|kind| changes.with_label_values(&[kind.as_str()])),
-            propagation: FollowedKind::ALL.map(|kind| propagation.with_label_values(&[kind.as_str()])),
+            changes: by_kind(|kind| changes.with_label_values(&[kind])),
+            propagation: by_kind(|kind| propagation.with_label_values(&[kind])),
             age: register(registry, Gauge::with_opts(opts(&families::CONFIG_AGE))),
             snapshot_in_use: gauge(&families::SNAPSHOT_IN_USE),
             snapshot_written: gauge(&families::SNAPSHOT_WRITTEN),
@@ -53,13 +55,17 @@ impl ConfigMetrics {
     }
 
     /// Counts an object that arrived, changed or went.
-    pub fn changed(&self, kind: FollowedKind) {
-        self.changes[kind as usize].inc();
+    pub fn changed(&self, kind: ObjectKind) {
+        if let Some(count) = self.changes.get(&kind) {
+            count.inc();
+        }
     }
 
     /// Records how long it took until all traffic followed a change.
-    pub fn propagated(&self, kind: FollowedKind, took: Duration) {
-        self.propagation[kind as usize].observe(took.as_secs_f64());
+    pub fn propagated(&self, kind: ObjectKind, took: Duration) {
+        if let Some(times) = self.propagation.get(&kind) {
+            times.observe(took.as_secs_f64());
+        }
     }
 
     /// The snapshot file was read at the start. Size in bytes.
@@ -88,4 +94,8 @@ impl ConfigMetrics {
         self.age.set(self.currency.age().as_secs_f64());
         self.snapshot_in_use.set(i64::from(self.currency.snapshot_age().is_some()));
     }
+}
+
+fn by_kind<T>(metric: impl Fn(&'static str) -> T) -> BTreeMap<ObjectKind, T> {
+    ObjectKind::OF_KUBERNETES.into_iter().map(|kind| (kind, metric(kind.as_str()))).collect()
 }

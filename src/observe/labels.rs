@@ -1,7 +1,5 @@
 //! The closed sets that labels take their values from.
 
-use crate::model::ObjectKind;
-
 /// A listener of the data plane.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Listener {
@@ -183,45 +181,6 @@ impl Scope {
     }
 }
 
-/// A kind of object that is followed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[expect(missing_docs, reason = "the variants are the Kubernetes kinds of the same names")]
-pub enum FollowedKind {
-    Ingress,
-    IngressClass,
-    Service,
-    EndpointSlice,
-    Secret,
-}
-
-impl FollowedKind {
-    pub(crate) const ALL: [Self; 5] =
-        [Self::Ingress, Self::IngressClass, Self::Service, Self::EndpointSlice, Self::Secret];
-
-    /// The value of the label `kind`.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Ingress => "Ingress",
-            Self::IngressClass => "IngressClass",
-            Self::Service => "Service",
-            Self::EndpointSlice => "EndpointSlice",
-            Self::Secret => "Secret",
-        }
-    }
-
-    /// The kind as objects name it; a file is none.
-    pub fn of(kind: ObjectKind) -> Option<Self> {
-        match kind {
-            ObjectKind::Ingress => Some(Self::Ingress),
-            ObjectKind::IngressClass => Some(Self::IngressClass),
-            ObjectKind::Service => Some(Self::Service),
-            ObjectKind::EndpointSlice => Some(Self::EndpointSlice),
-            ObjectKind::Secret => Some(Self::Secret),
-            ObjectKind::File => None,
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -232,7 +191,6 @@ mod tests {
         assert!(Handshake::ALL.iter().enumerate().all(|(index, member)| *member as usize == index));
         assert!(Refusal::ALL.iter().enumerate().all(|(index, member)| *member as usize == index));
         assert!(ProxyHeader::ALL.iter().enumerate().all(|(index, member)| *member as usize == index));
-        assert!(FollowedKind::ALL.iter().enumerate().all(|(index, member)| *member as usize == index));
         assert!(Scope::ALL.iter().enumerate().all(|(index, member)| *member as usize == index));
     }
 }

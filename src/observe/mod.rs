@@ -26,7 +26,7 @@ pub use config_metrics::ConfigMetrics;
 pub use currency::Currency;
 pub use document::document;
 pub use families::{Family, FamilyKind, GROUPS, Group};
-pub use labels::{FollowedKind, Handshake, Listener, ProxyHeader, Refusal, Scope};
+pub use labels::{Handshake, Listener, ProxyHeader, Refusal, Scope};
 pub use metrics::{ListenerMetrics, Metrics, OpenConnection, TableSize};
 pub use report_metrics::{EventWrite, ReportMetrics, StatusWrite};
 pub use route_metrics::RouteMetrics;

@@ -2,7 +2,7 @@
 
 pub mod api;
 mod changes;
-pub mod convert;
+mod kinds;
 pub mod manifests;
 pub mod objects;
 pub mod saved;

@@ -1,10 +1,9 @@
 //! What translation reads, kept up to date one change at a time.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 use crate::model::{HostPattern, ObjectKind, ObjectName, ObjectRef, UnitKey};
-use crate::source::objects::{Change, EndpointSlice, Ingress, IngressClass, Objects, Secret, Service};
+use crate::source::objects::{Change, Ingress, Object, Objects};
 
 use super::index::{self, Index};
 use super::settings::{Settings, VisibleSecrets};
@@ -81,12 +80,26 @@ impl Input {
     ///
     /// Costs what the object touches, not what is loaded; only a class may touch everything.
     pub fn apply(&mut self, change: Change) -> Touched {
-        match change {
-            Change::Ingress(name, new) => self.apply_ingress(name, new),
-            Change::IngressClass(name, new) => self.apply_class(name, new),
-            Change::Service(name, new) => self.apply_service(name, new),
-            Change::EndpointSlice(name, new) => self.apply_slice(name, new),
-            Change::Secret(name, new) => self.apply_secret(name, new),
+        if self.objects.agree_with(&change) {
+            return Touched::default();
+        }
+        let object = change.object().clone();
+        let old = self.objects.apply(change);
+        if self.objects.get(&object) == old {
+            return Touched::default();
+        }
+        let ObjectRef { kind, name } = object;
+        match kind {
+            ObjectKind::Ingress => self.ingress_changed(name, old),
+            ObjectKind::IngressClass => self.class_changed(name),
+            ObjectKind::Service => self.service_changed(name),
+            ObjectKind::EndpointSlice => self.slice_changed(name, old),
+            ObjectKind::Secret => {
+                let mut touched = Touched::default();
+                self.touch_secret(&name, &mut touched);
+                touched
+            }
+            ObjectKind::File => Touched::default(),
         }
     }
 
@@ -144,13 +157,10 @@ impl Input {
         hosts.chain([UnitKey::DefaultCertificate]).chain(ingresses).chain(classes).chain(slices)
     }
 
-    fn apply_ingress(&mut self, name: ObjectName, new: Option<Arc<Ingress>>) -> Touched {
+    fn ingress_changed(&mut self, name: ObjectName, old: Option<Object>) -> Touched {
         let mut touched = Touched::default();
-        let old = self.objects.ingress(&name).cloned();
-        if old == new {
-            return touched;
-        }
-        self.objects.apply(Change::Ingress(name.clone(), new.clone()));
+        let old = old.and_then(Object::into_ingress);
+        let new = self.objects.ingress(&name).cloned();
         if let Some(old) = &old {
             self.index.remove(old);
         }
@@ -170,27 +180,19 @@ impl Input {
         touched
     }
 
-    fn apply_class(&mut self, name: Arc<str>, new: Option<Arc<IngressClass>>) -> Touched {
+    fn class_changed(&self, name: ObjectName) -> Touched {
         let mut touched = Touched::default();
-        if self.objects.class(&name) == new.as_ref() {
-            return touched;
-        }
-        self.objects.apply(Change::IngressClass(name.clone(), new));
         for ingress in self.objects.ingresses() {
-            if classes::depends_on(ingress, &name, &self.settings) {
+            if classes::depends_on(ingress, &name.name, &self.settings) {
                 self.touch_ingress(ingress, &mut touched);
             }
         }
-        touched.object(ObjectKind::IngressClass, ObjectName::new("", name));
+        touched.object(ObjectKind::IngressClass, name);
         touched
     }
 
-    fn apply_service(&mut self, name: ObjectName, new: Option<Arc<Service>>) -> Touched {
+    fn service_changed(&self, name: ObjectName) -> Touched {
         let mut touched = Touched::default();
-        if self.objects.service(&name) == new.as_ref() {
-            return touched;
-        }
-        self.objects.apply(Change::Service(name.clone(), new));
         for ingress in self.index.users_of_service(&name) {
             touched.hosts(index::hosts_with_service(ingress, &name));
             touched.object(ObjectKind::Ingress, ingress.name.clone());
@@ -202,13 +204,10 @@ impl Input {
         touched
     }
 
-    fn apply_slice(&mut self, name: ObjectName, new: Option<Arc<EndpointSlice>>) -> Touched {
+    fn slice_changed(&self, name: ObjectName, old: Option<Object>) -> Touched {
         let mut touched = Touched::default();
-        let old = self.objects.slice(&name).cloned();
-        if old == new {
-            return touched;
-        }
-        self.objects.apply(Change::EndpointSlice(name.clone(), new.clone()));
+        let old = old.and_then(Object::into_endpoint_slice);
+        let new = self.objects.slice(&name).cloned();
         // A slice that is in order, before and after, concerns no Ingress.
         let faulty = [&old, &new].into_iter().flatten().filter(|slice| endpoints::is_faulty(slice, &self.settings));
         for service in faulty.filter_map(|slice| slice.service.clone()) {
@@ -220,16 +219,6 @@ impl Input {
         let labels = [old, new].into_iter().flatten().filter_map(|slice| slice.service.clone());
         touched.services.extend(labels.map(|service| ObjectName::new(name.namespace.clone(), service)));
         touched.object(ObjectKind::EndpointSlice, name);
-        touched
-    }
-
-    fn apply_secret(&mut self, name: ObjectName, new: Option<Arc<Secret>>) -> Touched {
-        let mut touched = Touched::default();
-        let old = self.objects.secret(&name).cloned();
-        self.objects.apply(Change::Secret(name.clone(), new));
-        if self.objects.secret(&name) != old.as_ref() {
-            self.touch_secret(&name, &mut touched);
-        }
         touched
     }
 

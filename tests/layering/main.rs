@@ -44,8 +44,6 @@ const KNOWN_BOTH: &[&str] = &[
     "src/report/events/book.rs",
     "src/report/lease.rs",
     "src/report/status/book.rs",
-    "src/source/api/watch.rs",
-    "src/source/objects.rs",
 ];
 
 /// Lines a source file may have; tests in a file of their own do not count.

@@ -19,13 +19,13 @@ fn ingress_of(paths: &[(&str, &str)]) -> Ingress {
         kind: PathKind::Prefix,
         backend: Backend::Service { name: (*service).into(), port: Some(PortValue::Number(80)) },
     };
-    let Change::Ingress(_, Some(ingress)) = ingress("a", "/") else { panic!("an Ingress") };
+    let ingress = ingress("a", "/").current().cloned().and_then(Object::into_ingress).unwrap();
     let rule = Rule { host: "a.example".into(), paths: Some(paths.iter().map(path).collect()) };
     Ingress { rules: [rule].into(), ..Arc::unwrap_or_clone(ingress) }
 }
 
 fn changed(ingress: Ingress) -> [Event; 1] {
-    [Event::change(Change::Ingress(ingress.name.clone(), Some(Arc::new(ingress))))]
+    [Event::change(Change::arrival(ingress))]
 }
 
 fn switch(paths: &[(&str, &str)]) -> [Event; 1] {
@@ -33,7 +33,10 @@ fn switch(paths: &[(&str, &str)]) -> [Event; 1] {
 }
 
 fn gone(service: &str) -> Vec<Event> {
-    events([Change::Service(name(service), None), Change::EndpointSlice(name(&format!("{service}-1")), None)])
+    events([
+        Change::removal(ObjectRef::new(ObjectKind::Service, name(service))),
+        Change::removal(ObjectRef::new(ObjectKind::EndpointSlice, name(&format!("{service}-1")))),
+    ])
 }
 
 /// The Service that requests for this path get to; `None` when they get to none.
@@ -116,7 +119,7 @@ async fn the_last_version_counts_and_a_removal_comes_at_once() {
 
     controller.take(switch(&[("/other", "c")]));
     assert_eq!(answers(&plane, "/other").as_deref(), Some("b"));
-    controller.take([Event::change(Change::Ingress(name("a"), None))]);
+    controller.take([Event::change(Change::removal(ObjectRef::new(ObjectKind::Ingress, name("a"))))]);
     assert!(plane.hosts().is_empty());
     advance(2000).await;
     controller.take(events([service("c"), slice("c", 1)]));
@@ -145,7 +148,9 @@ async fn nothing_but_the_path_waits() {
 
 #[tokio::test(start_paused = true)]
 async fn a_path_is_let_go_with_its_former_service() {
-    for gone in [gone("a"), events([slice("a", 0)]), events([Change::Service(name("a"), None)])] {
+    for gone in
+        [gone("a"), events([slice("a", 0)]), events([Change::removal(ObjectRef::new(ObjectKind::Service, name("a")))])]
+    {
         let (plane, mut controller) = serving();
         controller.take(switch(&[("/", "b")]));
         assert_eq!(answers(&plane, "/").as_deref(), Some("a"));
@@ -164,7 +169,7 @@ async fn what_can_never_have_endpoints_is_not_waited_for() {
         prefers_ipv6: false,
     };
     let (plane, mut controller) = serving();
-    controller.take(events([Change::Service(name("b"), Some(Arc::new(external)))]));
+    controller.take(events([Change::arrival(external)]));
     controller.take(switch(&[("/", "b")]));
     assert_eq!(answers(&plane, "/"), None);
     controller.take(switch(&[("/", "a")]));
@@ -187,10 +192,10 @@ async fn a_default_backend_and_another_port_change_hands_too() {
     // Ingress and Service are both given another port: whichever comes first.
     controller.take(changed(with_default(of("b", 81))));
     assert_eq!(answers(&plane, "/").as_deref(), Some("b"));
-    let Change::Service(_, Some(next)) = service("b") else { panic!("a Service") };
+    let Some(Object::Service(next)) = service("b").into_parts().1 else { panic!("a Service") };
     let mut next = Arc::unwrap_or_clone(next);
     next.ports[0].port = 81;
-    controller.take(events([Change::Service(name("b"), Some(Arc::new(next)))]));
+    controller.take(events([Change::arrival(next)]));
     assert_eq!(answers(&plane, "/").as_deref(), Some("b"));
 }
 
@@ -231,7 +236,7 @@ async fn the_snapshot_file_has_what_the_author_wants() {
     assert_eq!(answers(&plane, "/").as_deref(), Some("a"));
     writer.finish();
     let saved = saved::read(&path).unwrap().unwrap();
-    let [Change::Ingress(_, Some(ingress))] = &saved.changes[..] else { panic!("{saved:?}") };
+    let Some(Object::Ingress(ingress)) = saved.changes[0].current() else { panic!("{saved:?}") };
     assert_eq!(**ingress, ingress_of(&[("/", "b")]));
 }
 
@@ -272,11 +277,11 @@ proptest! {
                 let change = match step {
                     Step::Switch(paths) => {
                         let paths: Vec<_> = paths.iter().map(|(path, to)| (PATHS[*path], SERVICES[*to])).collect();
-                        Change::Ingress(name("a"), Some(Arc::new(ingress_of(&paths))))
+                        Change::arrival(ingress_of(&paths))
                     }
-                    Step::Delete => Change::Ingress(name("a"), None),
+                    Step::Delete => Change::removal(ObjectRef::new(ObjectKind::Ingress, name("a"))),
                     Step::Service(of, true) => service(SERVICES[of]),
-                    Step::Service(of, false) => Change::Service(name(SERVICES[of]), None),
+                    Step::Service(of, false) => Change::removal(ObjectRef::new(ObjectKind::Service, name(SERVICES[of]))),
                     Step::Slice(of, endpoints) => slice(SERVICES[of], endpoints),
                     Step::Pass(milliseconds) => {
                         advance(milliseconds).await;

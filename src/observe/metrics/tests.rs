@@ -3,7 +3,7 @@ use std::time::UNIX_EPOCH;
 
 use super::*;
 use crate::model::{ObjectKind, ObjectRef};
-use crate::observe::{FamilyKind, FollowedKind, GROUPS, UpstreamFailure};
+use crate::observe::{FamilyKind, GROUPS, UpstreamFailure};
 
 /// Reads the text format strictly: every line a HELP, a TYPE or a sample of the family announced last.
 /// Returns the samples as `name{labels}` with their values, and the families with their types.
@@ -110,8 +110,8 @@ fn busy() -> (Metrics, Arc<RouteMetrics>, Arc<UpstreamMetrics>) {
     metrics.problems_changed(&gone[1..], &come);
     metrics.set_certificates([(ObjectName::new("shop", "web-tls"), at)]);
     let configuration = metrics.configuration();
-    configuration.changed(FollowedKind::Secret);
-    configuration.propagated(FollowedKind::EndpointSlice, Duration::from_micros(70));
+    configuration.changed(ObjectKind::Secret);
+    configuration.propagated(ObjectKind::EndpointSlice, Duration::from_micros(70));
     configuration.snapshot_written(at, 1234);
     configuration.snapshot_rejected("corrupt");
     configuration.currency().set_snapshot(SystemTime::now());

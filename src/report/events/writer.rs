@@ -173,23 +173,15 @@ fn cut(text: &str, most: usize) -> usize {
     (0..=most.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0)
 }
 
-/// How the API calls this kind; `None` for what is no object.
+/// What the API calls this kind; `None` for what is not an object.
 fn resource(kind: ObjectKind) -> Option<ApiResource> {
-    let (group, plural) = match kind {
-        ObjectKind::Ingress => ("networking.k8s.io", "ingresses"),
-        ObjectKind::IngressClass => ("networking.k8s.io", "ingressclasses"),
-        ObjectKind::Service => ("", "services"),
-        ObjectKind::EndpointSlice => ("discovery.k8s.io", "endpointslices"),
-        ObjectKind::Secret => ("", "secrets"),
-        ObjectKind::File => return None,
-    };
-    let api_version = if group.is_empty() { "v1".to_owned() } else { format!("{group}/v1") };
+    let resource = kind.resource()?;
     Some(ApiResource {
-        group: group.to_owned(),
-        version: "v1".to_owned(),
-        api_version,
+        group: resource.group().to_owned(),
+        version: resource.version().to_owned(),
+        api_version: resource.api_version.to_owned(),
         kind: kind.as_str().to_owned(),
-        plural: plural.to_owned(),
+        plural: resource.plural.to_owned(),
     })
 }
 

@@ -26,6 +26,7 @@ use crate::model::{ObjectKind, ObjectName, ObjectRef, Problem};
 use crate::observe::Metrics;
 
 use super::changes::{Connection, Event};
+use super::kinds::{self, Kind, Watched};
 use super::objects::Signature;
 use named::Named;
 use scope::Scope;
@@ -174,27 +175,26 @@ struct Unheard;
 /// What is watched from the start.
 fn scopes(settings: &Settings) -> Vec<Scope> {
     let Settings { namespaces, classes, secrets, signature: _ } = settings;
-    let in_namespaces = |kind, namespaces: &[Arc<str>]| -> Vec<Scope> {
+    let in_namespaces = |kind: &'static Kind, namespaces: &[Arc<str>]| -> Vec<Scope> {
         if namespaces.is_empty() {
             return vec![Scope { kind, namespace: None, name: None }];
         }
         namespaces.iter().map(|namespace| Scope { kind, namespace: Some(namespace.clone()), name: None }).collect()
     };
-    let mut scopes = Vec::new();
-    for kind in [ObjectKind::Ingress, ObjectKind::Service, ObjectKind::EndpointSlice] {
-        scopes.extend(in_namespaces(kind, namespaces));
-    }
-    match classes {
-        ClassAccess::Listed => scopes.push(Scope { kind: ObjectKind::IngressClass, namespace: None, name: None }),
-        ClassAccess::None => {}
-    }
-    match secrets {
-        SecretAccess::Cluster => scopes.push(Scope { kind: ObjectKind::Secret, namespace: None, name: None }),
-        SecretAccess::Namespaces(namespaces) if namespaces.is_empty() => {}
-        SecretAccess::Namespaces(namespaces) => scopes.extend(in_namespaces(ObjectKind::Secret, namespaces)),
-        SecretAccess::Names(_) => {}
-    }
-    scopes
+    let scopes_of = |kind: &'static Kind| match kind.watched {
+        Watched::Namespaces => in_namespaces(kind, namespaces),
+        Watched::Classes => match classes {
+            ClassAccess::Listed => in_namespaces(kind, &[]),
+            ClassAccess::None => Vec::new(),
+        },
+        Watched::Secrets => match secrets {
+            SecretAccess::Cluster => in_namespaces(kind, &[]),
+            SecretAccess::Namespaces(namespaces) if namespaces.is_empty() => Vec::new(),
+            SecretAccess::Namespaces(namespaces) => in_namespaces(kind, namespaces),
+            SecretAccess::Names(_) => Vec::new(),
+        },
+    };
+    kinds::ALL.into_iter().flat_map(scopes_of).collect()
 }
 
 /// All watches and what is known of them.
@@ -218,7 +218,7 @@ struct Follower {
 }
 
 struct Running {
-    kind: ObjectKind,
+    kind: &'static Kind,
     /// `None` before it was up for the first time.
     connection: Option<Connection>,
     stop: Option<oneshot::Sender<()>>,
@@ -241,13 +241,14 @@ impl Follower {
         let id = self.next_id;
         self.next_id += 1;
         let (stop, stopped) = oneshot::channel();
+        let kind = scope.kind;
         let object = scope.name.clone().map(|name| {
             let namespace = scope.namespace.clone().unwrap_or_default();
-            ObjectRef { kind: scope.kind, name: ObjectName { namespace, name } }
+            scope.object(ObjectName { namespace, name })
         });
-        self.watches.insert(id, Running { kind: scope.kind, connection: None, stop: Some(stop), refusals: 0, object });
+        self.watches.insert(id, Running { kind, connection: None, stop: Some(stop), refusals: 0, object });
         self.pending.insert(id);
-        self.metrics.watch_connected(scope.kind.as_str(), self.connected.contains(&scope.kind));
+        self.metrics.watch_connected(scope.kind_name(), self.connected.contains(&kind.object));
         let watch = Watch {
             id,
             scope,
@@ -292,7 +293,7 @@ impl Follower {
                 Report::Ended => {
                     self.pending.remove(&id);
                     self.accepted(id);
-                    let kind = self.watches.remove(&id).map(|running| running.kind);
+                    let kind = self.watches.remove(&id).map(|running| running.kind.object);
                     named.ended(id, self);
                     if let Some(kind) = kind {
                         self.tell_connection(kind).await?;
@@ -309,11 +310,11 @@ impl Follower {
     /// A watch may not read. Without Secrets the rest goes on; without anything else it would go wrong. An API server that
     /// has just come refuses everything for a moment: what counts is refused again when the rest was not.
     async fn refused(&mut self, id: u64) -> Result<(), Unheard> {
-        let is_secret = |id: &u64| self.watches.get(id).is_some_and(|running| running.kind == ObjectKind::Secret);
-        if !self.pending.iter().all(is_secret) {
+        let is_optional = |id: &u64| self.watches.get(id).is_some_and(|running| running.kind.is_optional);
+        if !self.pending.iter().all(is_optional) {
             return Ok(());
         }
-        let Some(running) = self.watches.get_mut(&id).filter(|running| running.kind == ObjectKind::Secret) else {
+        let Some(running) = self.watches.get_mut(&id).filter(|running| running.kind.is_optional) else {
             return Ok(());
         };
         running.refusals = running.refusals.saturating_add(1);
@@ -326,7 +327,7 @@ impl Follower {
             Some(object) if *refusals == REFUSALS => {
                 self.has_new_problems = true;
                 self.problems.insert(object.clone(), forbidden(object.clone()));
-                let kind = *kind;
+                let kind = kind.object;
                 self.tell_connection(kind).await
             }
             Some(_) | None => Ok(()),
@@ -345,7 +346,7 @@ impl Follower {
     async fn set_connection(&mut self, id: u64, connection: Connection) -> Result<(), Unheard> {
         let Some(running) = self.watches.get_mut(&id) else { return Ok(()) };
         running.connection = Some(connection);
-        let kind = running.kind;
+        let kind = running.kind.object;
         self.tell_connection(kind).await
     }
 
@@ -353,7 +354,7 @@ impl Follower {
     /// single object that is refused does not count at all.
     async fn tell_connection(&mut self, kind: ObjectKind) -> Result<(), Unheard> {
         let at_first = if self.connected.contains(&kind) { Connection::Up } else { Connection::Down(Instant::now()) };
-        let watches = self.watches.values().filter(|running| running.kind == kind && !running.is_refused());
+        let watches = self.watches.values().filter(|running| running.kind.object == kind && !running.is_refused());
         let down = watches.filter_map(|running| match running.connection.unwrap_or(at_first) {
             Connection::Up => None,
             Connection::Down(since) => Some(since),

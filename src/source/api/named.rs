@@ -4,7 +4,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::model::{ObjectKind, ObjectName};
+use crate::model::ObjectName;
+use crate::source::kinds;
 
 use super::Follower;
 use super::scope::Scope;
@@ -62,6 +63,6 @@ impl Named {
 
 fn start(name: &ObjectName, follower: &mut Follower) -> Single {
     let ObjectName { namespace, name } = name.clone();
-    let id = follower.start(Scope { kind: ObjectKind::Secret, namespace: Some(namespace), name: Some(name) });
+    let id = follower.start(Scope { kind: &kinds::SECRET, namespace: Some(namespace), name: Some(name) });
     Single { id, is_ending: false }
 }

@@ -6,7 +6,8 @@ use kube::api::{GetParams, ListParams, WatchParams};
 use kube::core::Request;
 
 use super::failure::{Failure, Reason};
-use crate::model::ObjectKind;
+use crate::model::{ObjectName, ObjectRef};
+use crate::source::kinds::Kind;
 
 /// Objects on a page of a list.
 const PAGE: u32 = 500;
@@ -17,14 +18,14 @@ pub(super) enum Portion {
     /// Page by page, which spares both sides memory.
     #[default]
     Pages,
-    /// All at once: pages expire on the server after five minutes, so one that is very slow never gets to the last.
+    /// All at once: pages expire on the server after five minutes, so a very slow list never gets to the last page.
     Whole,
 }
 
 /// What is watched.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone)]
 pub(super) struct Scope {
-    pub(super) kind: ObjectKind,
+    pub(super) kind: &'static Kind,
     /// `None`: all namespaces, or a kind that has none.
     pub(super) namespace: Option<Arc<str>>,
     /// One object only.
@@ -33,40 +34,37 @@ pub(super) struct Scope {
 
 impl Scope {
     fn path(&self) -> String {
-        let (group, plural) = match self.kind {
-            ObjectKind::Ingress => ("apis/networking.k8s.io/v1", "ingresses"),
-            ObjectKind::IngressClass => ("apis/networking.k8s.io/v1", "ingressclasses"),
-            ObjectKind::Service => ("api/v1", "services"),
-            ObjectKind::EndpointSlice => ("apis/discovery.k8s.io/v1", "endpointslices"),
-            ObjectKind::Secret => ("api/v1", "secrets"),
-            ObjectKind::File => ("", ""),
-        };
-        match &self.namespace {
-            Some(namespace) => format!("/{group}/namespaces/{namespace}/{plural}"),
-            None => format!("/{group}/{plural}"),
-        }
+        self.kind.resource.path(self.namespace.as_deref())
     }
 
     fn fields(&self) -> Option<String> {
-        match (&self.name, self.kind) {
-            (Some(name), _) => Some(format!("metadata.name={name}")),
-            (None, ObjectKind::Secret) => Some("type=kubernetes.io/tls".into()),
-            (None, _) => None,
+        match &self.name {
+            Some(name) => Some(format!("metadata.name={name}")),
+            None => self.kind.field_selector.map(str::to_owned),
         }
     }
 
     fn labels(&self) -> Option<String> {
-        // Slices of no Service concern nobody.
-        (self.kind == ObjectKind::EndpointSlice).then(|| "kubernetes.io/service-name".into())
+        self.kind.label_selector.map(str::to_owned)
     }
 
-    /// The object of this name.
+    /// The object of this kind with this name.
+    pub(super) fn object(&self, name: ObjectName) -> ObjectRef {
+        ObjectRef { kind: self.kind.object, name }
+    }
+
+    /// The kind as Kubernetes writes it.
+    pub(super) fn kind_name(&self) -> &'static str {
+        self.kind.object.as_str()
+    }
+
+    /// A request for the object of this name.
     pub(super) fn get(&self, name: &str) -> Result<http::Request<Vec<u8>>, Failure> {
         let request = Request::new(self.path()).get(name, &GetParams::default());
         request.map_err(|error| Failure::new(Reason::Refused, error.to_string()))
     }
 
-    /// A list, or what follows a page of it.
+    /// A request for a list, or for what follows a page of it.
     pub(super) fn list(&self, portion: Portion, next: Option<String>) -> Result<http::Request<Vec<u8>>, Failure> {
         let params = ListParams {
             field_selector: self.fields(),
@@ -81,7 +79,7 @@ impl Scope {
         Request::new(self.path()).list(&params).map_err(|error| Failure::new(Reason::Refused, error.to_string()))
     }
 
-    /// A watch of what comes after this version.
+    /// A request for a watch of what comes after this version.
     pub(super) fn watch(&self, version: &str, seconds: u32) -> Result<http::Request<Vec<u8>>, Failure> {
         let params = WatchParams {
             field_selector: self.fields(),

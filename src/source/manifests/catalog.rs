@@ -99,7 +99,7 @@ impl Catalog {
             let known = before.documents.get(&hash).or_else(|| held.documents.get(&hash)).cloned();
             let content = known.unwrap_or_else(|| Arc::new(document::read(document.bytes, format)));
             for item in &content.objects {
-                let object = item.change.object();
+                let object = item.change.object().clone();
                 let place = position(index, document.line, &item.place);
                 if let Some(first) = present.get(&object) {
                     held.problems.push(duplicate(&object, &format!("{}, {place}", file.display()), first));
@@ -158,7 +158,7 @@ impl Catalog {
         match (before, after) {
             (before, after) if before == after => None,
             (_, Some(after)) => Some(after),
-            (before, None) => before.map(departure),
+            (_, None) => Some(Change::removal(object.clone())),
         }
     }
 }
@@ -216,15 +216,5 @@ fn duplicate(object: &ObjectRef, second: &str, first: &str) -> Problem {
         severity: Severity::Warning,
         message: format!("it is in {second} once more; only the one in {first} counts"),
         remedy: "Remove one of the two, or rename it".to_owned(),
-    }
-}
-
-fn departure(change: Change) -> Change {
-    match change {
-        Change::Ingress(name, _) => Change::Ingress(name, None),
-        Change::IngressClass(name, _) => Change::IngressClass(name, None),
-        Change::Service(name, _) => Change::Service(name, None),
-        Change::EndpointSlice(name, _) => Change::EndpointSlice(name, None),
-        Change::Secret(name, _) => Change::Secret(name, None),
     }
 }

@@ -6,7 +6,7 @@ use tempfile::TempDir;
 
 use super::{Loaded, load};
 use crate::model::Severity;
-use crate::source::objects::{Change, Objects, SecretFault};
+use crate::source::objects::{Object, Objects, SecretFault};
 
 fn directory(files: &[(&str, &str)]) -> TempDir {
     let directory = tempfile::tempdir().unwrap();
@@ -191,7 +191,8 @@ fn the_first_of_several_with_one_name_counts() {
         ("a.yaml", &format!("{}---\n{}", ingress("x", "first.example"), ingress("x", "second.example"))),
         ("b.yaml", &ingress("x", "third.example")),
     ]);
-    let [Change::Ingress(_, Some(ingress))] = loaded.changes.as_slice() else { panic!("{:?}", loaded.changes) };
+    let [change] = loaded.changes.as_slice() else { panic!("{:?}", loaded.changes) };
+    let Some(Object::Ingress(ingress)) = change.current() else { panic!("{change:?}") };
     assert_eq!(&*ingress.rules[0].host, "first.example");
     assert_eq!(
         problems(&loaded),
@@ -233,7 +234,7 @@ fn ports_beyond_the_range_are_reported() {
         "a.yaml",
         "apiVersion: v1\nkind: Service\nmetadata: {name: a}\nspec: {ports: [{port: 80}, {port: 70000, targetPort: -1}, {name: x}]}\n",
     )]);
-    let Change::Service(_, Some(service)) = &loaded.changes[0] else { panic!() };
+    let Some(Object::Service(service)) = loaded.changes[0].current() else { panic!() };
     assert_eq!(service.ports.len(), 1);
     let fields: Vec<_> = loaded.problems.iter().map(|p| p.field.as_str()).collect();
     assert_eq!(fields, ["spec.ports[1].port", "spec.ports[1].targetPort", "spec.ports[2].port"]);

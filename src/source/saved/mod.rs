@@ -4,12 +4,11 @@
 //! `Recorder` writes it on a thread of its own, `read` gives it back at start. It must not know what is done with the objects.
 //!
 //! The format is lines of text. The first is `tidegate-snapshot VERSION SECONDS` with the Unix time of writing, then one
-//! JSON object for each Kubernetes object, `{"Ingress": {…}}`, and last `end COUNT CRC`: how many objects there are, and
+//! JSON object for each Kubernetes object, `{"Ingress":{…}}`, and last `end COUNT CRC`: how many objects there are, and
 //! the CRC-64 of all bytes before that line. Readers pass over fields and kinds that they do not know, so that a file of a
 //! later minor version is of use to an earlier one; what they could misunderstand has another VERSION.
 
 mod checksum;
-mod line;
 mod read;
 mod recorder;
 mod write;

@@ -9,7 +9,7 @@ use proptest::sample::select;
 
 use super::checksum::Checksum;
 use super::*;
-use crate::model::{Certificate, CertificateError, ObjectName};
+use crate::model::{Certificate, CertificateError, ObjectKind, ObjectName, ObjectRef};
 use crate::observe::Metrics;
 use crate::source::objects::*;
 
@@ -92,7 +92,7 @@ fn ingress() -> impl Strategy<Value = Change> {
                     addresses,
                     is_status_ours,
                 };
-                Change::Ingress(name, Some(Arc::new(ingress)))
+                Change::arrival(ingress)
             },
         )
 }
@@ -100,7 +100,7 @@ fn ingress() -> impl Strategy<Value = Change> {
 fn class() -> impl Strategy<Value = Change> {
     (text(), text(), some(text()), any::<bool>()).prop_map(|(name, controller, parameters, is_default)| {
         let class = IngressClass { name: name.clone(), controller, parameters, is_default };
-        Change::IngressClass(name, Some(Arc::new(class)))
+        Change::arrival(class)
     })
 }
 
@@ -115,7 +115,7 @@ fn service() -> impl Strategy<Value = Change> {
     );
     (object_name(), kind, list(port), any::<bool>()).prop_map(|(name, kind, ports, prefers_ipv6)| {
         let service = Service { name: name.clone(), kind, ports, prefers_ipv6 };
-        Change::Service(name, Some(Arc::new(service)))
+        Change::arrival(service)
     })
 }
 
@@ -134,7 +134,7 @@ fn slice() -> impl Strategy<Value = Change> {
     (object_name(), some(text()), addresses, some(list(port)), list(endpoint), list(text())).prop_map(
         |(name, service, addresses, ports, endpoints, unreadable)| {
             let slice = EndpointSlice { name: name.clone(), service, addresses, ports, endpoints, unreadable };
-            Change::EndpointSlice(name, Some(Arc::new(slice)))
+            Change::arrival(slice)
         },
     )
 }
@@ -160,7 +160,7 @@ fn secret() -> impl Strategy<Value = Change> {
     ];
     (object_name(), content).prop_map(|(name, (certificate, last_good))| {
         let secret = Secret { name: name.clone(), certificate, last_good };
-        Change::Secret(name, Some(Arc::new(secret)))
+        Change::arrival(secret)
     })
 }
 
@@ -207,7 +207,7 @@ impl SavedKey {
     fn change(&self) -> Change {
         let name = ObjectName::new("shop", "cert");
         let secret = Secret { name: name.clone(), certificate: Ok(Arc::clone(&CERTIFICATES[self.0])), last_good: None };
-        Change::Secret(name, Some(Arc::new(secret)))
+        Change::arrival(secret)
     }
 }
 
@@ -290,7 +290,7 @@ fn f64_what_a_later_version_adds_is_passed_over() {
 fn f03_a_certificate_had_back_does_a_handshake() {
     for which in 0..CERTIFICATES.len() {
         let saved = parse(&file(&objects([SavedKey(which).change()]))[..]).unwrap();
-        let [Change::Secret(_, Some(secret))] = &saved.changes[..] else { panic!("one Secret") };
+        let Some(Object::Secret(secret)) = saved.changes[0].current() else { panic!("a Secret") };
         let certificate = secret.certificate.as_ref().unwrap();
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let resolver = Arc::new(rustls::sign::SingleCertAndKey::from(Arc::clone(certificate.key())));
@@ -353,11 +353,11 @@ fn f03_the_file_is_written_when_all_is_known_and_once_more_at_the_end() {
     eventually("the first writing", || read(&path).unwrap().is_some_and(|saved| saved.changes.len() == 1));
     let metadata = fs::metadata(&path).unwrap();
     assert_eq!(metadata.permissions().mode() & 0o777, 0o600);
-    recorder.note(Change::IngressClass("a".into(), Some(Arc::new(a_class()))));
-    recorder.note(Change::Secret(ObjectName::new("shop", "cert"), None));
+    recorder.note(Change::arrival(a_class()));
+    recorder.note(Change::removal(ObjectRef::new(ObjectKind::Secret, ObjectName::new("shop", "cert"))));
     writer.finish();
     let saved = read(&path).unwrap().unwrap();
-    assert!(matches!(&saved.changes[..], [Change::IngressClass(..)]), "{saved:?}");
+    assert!(saved.changes == [Change::arrival(a_class())], "{saved:?}");
     assert!(saved.at.elapsed().unwrap() < Duration::from_secs(60));
     assert_eq!(saved.bytes, fs::metadata(&path).unwrap().len());
     assert_ne!(metadata.ino(), fs::metadata(&path).unwrap().ino(), "renamed, not written over");

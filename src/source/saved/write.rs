@@ -4,8 +4,8 @@ use std::io::{self, BufWriter, Write};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::checksum::Summed;
-use super::line::{SavedSecret, Written};
 use super::{END, MAGIC, VERSION};
+use crate::source::kinds;
 use crate::source::objects::Objects;
 
 /// Writes all objects as they stand at the time given; returns how many bytes that takes. Holds no more than one object in
@@ -14,15 +14,11 @@ pub fn write(objects: &Objects, at: SystemTime, out: impl Write) -> io::Result<u
     let mut out = BufWriter::with_capacity(1 << 16, Summed::new(out));
     let seconds = at.duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO).as_secs();
     writeln!(out, "{MAGIC} {VERSION} {seconds}")?;
-    let classes = objects.classes().map(|object| Written::IngressClass(object));
-    let ingresses = objects.ingresses().map(|object| Written::Ingress(object));
-    let services = objects.services().map(|object| Written::Service(object));
-    let slices = objects.slices().map(|object| Written::EndpointSlice(object));
-    let secrets = objects.secrets().map(|object| Written::Secret(SavedSecret::new(object)));
     let mut count = 0_u64;
-    for object in classes.chain(ingresses).chain(services).chain(slices).chain(secrets) {
-        serde_json::to_writer(&mut out, &object)?;
-        out.write_all(b"\n")?;
+    for object in objects.iter() {
+        write!(out, "{{\"{}\":", object.reference().kind.as_str())?;
+        kinds::saved::write(&object, &mut out)?;
+        out.write_all(b"}\n")?;
         count += 1;
     }
     out.flush()?;

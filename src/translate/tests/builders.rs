@@ -78,7 +78,7 @@ impl IngressBuilder {
     }
 
     pub(super) fn change(self) -> Change {
-        Change::Ingress(self.0.name.clone(), Some(Arc::new(self.0)))
+        Change::arrival(self.0)
     }
 }
 
@@ -115,7 +115,7 @@ pub(super) fn our_class() -> IngressClass {
 }
 
 pub(super) fn of_class(class: IngressClass) -> Change {
-    Change::IngressClass(class.name.clone(), Some(Arc::new(class)))
+    Change::arrival(class)
 }
 
 /// A Service with the port 80, called http, to 8080 in the pods.
@@ -133,7 +133,7 @@ pub(super) fn port(name: &str, number: u16, target: u16) -> ServicePort {
 }
 
 pub(super) fn of_service(service: Service) -> Change {
-    Change::Service(service.name.clone(), Some(Arc::new(service)))
+    Change::arrival(service)
 }
 
 /// An IPv4 slice of a Service in the same namespace, with the port http at 8080.
@@ -153,7 +153,7 @@ pub(super) fn ready(address: &str) -> SliceEndpoint {
 }
 
 pub(super) fn of_slice(slice: EndpointSlice) -> Change {
-    Change::EndpointSlice(slice.name.clone(), Some(Arc::new(slice)))
+    Change::arrival(slice)
 }
 
 /// A certificate that is valid from 2020 to 2040. `NOW` lies between.
@@ -180,13 +180,13 @@ pub(super) const NOW: i64 = 1_790_000_000;
 
 pub(super) fn secret(text: &str, certificate: &Arc<Certificate>) -> Change {
     let secret = Secret { name: name(text), certificate: Ok(certificate.clone()), last_good: None };
-    Change::Secret(secret.name.clone(), Some(Arc::new(secret)))
+    Change::arrival(secret)
 }
 
 pub(super) fn broken_secret(text: &str) -> Change {
     let fault = SecretFault::Content(CertificateError::NoCertificate);
     let secret = Secret { name: name(text), certificate: Err(fault), last_good: None };
-    Change::Secret(secret.name.clone(), Some(Arc::new(secret)))
+    Change::arrival(secret)
 }
 
 /// Our class, the Services `a` to `d` in namespace `shop`, and these.

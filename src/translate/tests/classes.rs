@@ -1,7 +1,7 @@
 //! Classes: which Ingresses are ours (semantics 4.5).
 
 use super::builders::*;
-use crate::model::{ProblemCode, Severity};
+use crate::model::{ObjectKind, ObjectName, ObjectRef, ProblemCode, Severity};
 use crate::source::objects::{Change, IngressClass};
 use crate::translate::{Input, Settings};
 
@@ -103,14 +103,14 @@ fn rule_49_a_class_that_does_not_exist_is_not_served_and_may_come_and_go() {
 
     world.input.apply(of_class(class("later", "tidegate.dev/ingress-controller")));
     assert!(crate::translate::snapshot(&world.input).0.hosts.contains_key(&pattern("a.example")));
-    world.input.apply(Change::IngressClass("later".into(), None));
+    world.input.apply(Change::removal(ObjectRef::new(ObjectKind::IngressClass, ObjectName::new("", "later"))));
     assert!(crate::translate::snapshot(&world.input).0.hosts.is_empty());
 }
 
 #[test]
 fn rule_49_our_own_class_name_without_an_ingress_class_is_an_error() {
     let mut world = world([web().change()]);
-    world.input.apply(Change::IngressClass("tidegate".into(), None));
+    world.input.apply(Change::removal(ObjectRef::new(ObjectKind::IngressClass, ObjectName::new("", "tidegate"))));
     let (snapshot, findings) = crate::translate::snapshot(&world.input);
     assert!(snapshot.hosts.is_empty());
     let problems: Vec<_> = findings.into_values().flatten().collect();

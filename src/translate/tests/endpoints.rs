@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use super::builders::*;
-use crate::model::{ProblemCode, Severity};
+use crate::model::{ObjectKind, ObjectRef, ProblemCode, Severity};
 use crate::source::objects::{AddressKind, Change, EndpointSlice, Service, ServiceKind, SliceEndpoint, SlicePort};
 use crate::translate::Settings;
 
@@ -59,7 +59,7 @@ fn rule_34_slices_left_over_from_a_service_that_became_external_are_not_used() {
     let external = Service { kind: ServiceKind::ExternalName("x.example".into()), ..service("a") };
     world.input.apply(of_service(external));
     assert_eq!(texts(world.endpoints("")), [""; 0]);
-    world.input.apply(Change::Service(name("a"), None));
+    world.input.apply(Change::removal(ObjectRef::new(ObjectKind::Service, name("a"))));
     assert_eq!(texts(world.endpoints("")), [""; 0]);
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::builders::*;
-use crate::model::{ObjectKind, ObjectRef, UnitKey};
+use crate::model::{ObjectKind, ObjectName, ObjectRef, UnitKey};
 use crate::source::objects::{Change, Service};
 use crate::translate::{Input, Settings, Touched};
 
@@ -51,15 +51,15 @@ fn an_unchanged_object_touches_nothing() {
     let mut input = Input::new(Settings::default());
     let cert = certificate(&["*.example"]);
     for change in objects(1, &cert).into_iter().chain([of_class(our_class()), broken_secret("other")]) {
-        assert!(!input.apply(change.clone()).is_empty() || matches!(change, Change::Secret(..)));
+        assert!(!input.apply(change.clone()).is_empty() || change.object().kind == ObjectKind::Secret);
         assert!(input.apply(change).is_empty());
     }
     for gone in [
-        Change::Ingress(name("x"), None),
-        Change::IngressClass("x".into(), None),
-        Change::Service(name("x"), None),
-        Change::EndpointSlice(name("x"), None),
-        Change::Secret(name("x"), None),
+        Change::removal(ObjectRef::new(ObjectKind::Ingress, name("x"))),
+        Change::removal(ObjectRef::new(ObjectKind::IngressClass, ObjectName::new("", "x"))),
+        Change::removal(ObjectRef::new(ObjectKind::Service, name("x"))),
+        Change::removal(ObjectRef::new(ObjectKind::EndpointSlice, name("x"))),
+        Change::removal(ObjectRef::new(ObjectKind::Secret, name("x"))),
     ] {
         assert!(input.apply(gone).is_empty());
     }
@@ -116,13 +116,7 @@ fn rule_77_everything_deleted_leaves_nothing() {
     let cert = certificate(&["*.example"]);
     for n in 0..100 {
         for change in objects(n, &cert) {
-            let gone = match change {
-                Change::Ingress(name, _) => Change::Ingress(name, None),
-                Change::IngressClass(name, _) => Change::IngressClass(name, None),
-                Change::Service(name, _) => Change::Service(name, None),
-                Change::EndpointSlice(name, _) => Change::EndpointSlice(name, None),
-                Change::Secret(name, _) => Change::Secret(name, None),
-            };
+            let gone = Change::removal(change.object().clone());
             input.apply(gone);
         }
     }

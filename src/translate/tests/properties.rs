@@ -90,7 +90,7 @@ fn some_ingress() -> impl Strategy<Value = Change> {
             addresses: Box::default(),
             is_status_ours: false,
         };
-        Change::Ingress(name, Some(Arc::new(ingress)))
+        Change::arrival(ingress)
     })
 }
 
@@ -130,7 +130,7 @@ fn some_slice() -> impl Strategy<Value = Change> {
 fn some_secret() -> impl Strategy<Value = Change> {
     (object_name(SECRETS), 0..CERTIFICATES.len() + 1).prop_map(|(name, which)| {
         let certificate = CERTIFICATES.get(which).cloned().ok_or(SecretFault::Missing("tls.crt"));
-        Change::Secret(name.clone(), Some(Arc::new(Secret { name, certificate, last_good: None })))
+        Change::arrival(Secret { name, certificate, last_good: None })
     })
 }
 
@@ -143,13 +143,7 @@ fn some_change() -> impl Strategy<Value = Change> {
 }
 
 fn gone(change: Change) -> Change {
-    match change {
-        Change::Ingress(name, _) => Change::Ingress(name, None),
-        Change::IngressClass(name, _) => Change::IngressClass(name, None),
-        Change::Service(name, _) => Change::Service(name, None),
-        Change::EndpointSlice(name, _) => Change::EndpointSlice(name, None),
-        Change::Secret(name, _) => Change::Secret(name, None),
-    }
+    Change::removal(change.object().clone())
 }
 
 fn settings() -> impl Strategy<Value = Settings> {
@@ -212,7 +206,7 @@ proptest! {
         settings in settings(),
         (objects, shuffled) in prop::collection::vec(some_object(), 1..20).prop_flat_map(|objects| {
             // One version of each object: with several the last one would win, which is history.
-            let unique: BTreeMap<_, _> = objects.into_iter().map(|change| (change.object(), change)).collect();
+            let unique: BTreeMap<_, _> = objects.into_iter().map(|change| (change.object().clone(), change)).collect();
             let unique: Vec<_> = unique.into_values().collect();
             (Just(unique.clone()), Just(unique).prop_shuffle())
         })

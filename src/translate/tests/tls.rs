@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::builders::*;
-use crate::model::{Certificate, HttpsRedirect, ProblemCode, Severity};
+use crate::model::{Certificate, HttpsRedirect, ObjectKind, ObjectRef, ProblemCode, Severity};
 use crate::source::objects::Change;
 use crate::translate::{Settings, VisibleSecrets};
 
@@ -176,7 +176,7 @@ fn rule_55_the_last_good_version_of_a_secret_goes_on_serving_until_it_is_deleted
     assert_eq!(served(&world, "a.example"), [&good]);
     let problem = world.only_problem();
     assert_eq!((problem.code, problem.severity), (ProblemCode::InvalidSecret, Severity::Warning));
-    world.input.apply(Change::Secret(name("cert"), None));
+    world.input.apply(Change::removal(ObjectRef::new(ObjectKind::Secret, name("cert"))));
     world.input.apply(broken_secret("cert"));
     let (snapshot, _) = crate::translate::snapshot(&world.input);
     assert!(snapshot.hosts[&pattern("a.example")].tls.as_ref().unwrap().certificates.is_empty());

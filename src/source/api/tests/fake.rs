@@ -135,7 +135,7 @@ impl Followed {
         match event {
             Event::Change(change, _) => {
                 let name = change.object().to_string();
-                if is_removal(change) {
+                if change.current().is_none() {
                     let was_there = self.objects.remove(&name).is_some();
                     // Of one that is asked for by name it is told as well that it is not there.
                     assert!(was_there || name.starts_with("Secret "), "{name} went but was not there");
@@ -178,16 +178,6 @@ impl Followed {
     /// Replaces the file with the token.
     pub(super) fn rotate_token(&self, token: &str) {
         std::fs::write(self.folder.path().join("token"), token).unwrap();
-    }
-}
-
-fn is_removal(change: &Change) -> bool {
-    match change {
-        Change::Ingress(_, new) => new.is_none(),
-        Change::IngressClass(_, new) => new.is_none(),
-        Change::Service(_, new) => new.is_none(),
-        Change::EndpointSlice(_, new) => new.is_none(),
-        Change::Secret(_, new) => new.is_none(),
     }
 }
 

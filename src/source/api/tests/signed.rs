@@ -4,8 +4,9 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use super::super::lenient;
-use crate::model::{ObjectKind, ObjectName};
-use crate::source::objects::{Change, Signature};
+use crate::model::ObjectName;
+use crate::source::kinds::{self, Kind};
+use crate::source::objects::{Object, Signature};
 
 fn signature() -> Signature {
     Signature::of(&ObjectName::new("edge", "tidegate"))
@@ -37,22 +38,23 @@ fn spec_fields() -> Value {
     json!({"f:metadata": {"f:labels": {".": {}, "f:app": {}}}, "f:spec": {"f:ingressClassName": {}, "f:rules": {}, "f:tls": {}}})
 }
 
+fn ingress_kind() -> &'static Kind {
+    kinds::named("Ingress").unwrap()
+}
+
 fn raw(object: &Value) -> Box<RawValue> {
     RawValue::from_string(object.to_string()).unwrap()
 }
 
 fn read(object: &Value, signature: Option<&Signature>) -> Result<bool, String> {
-    let item = lenient::item(ObjectKind::Ingress, &raw(object), signature);
-    match item.content {
-        Ok(Change::Ingress(name, Some(ingress))) => {
-            assert_eq!(
-                (name, item.version.as_str(), ingress.addresses.len()),
-                (ObjectName::new("shop", "web"), "7", 1)
-            );
-            Ok(ingress.is_status_ours)
-        }
-        other => Err(format!("{:?}", other.err())),
-    }
+    let item = lenient::item(ingress_kind(), &raw(object), signature);
+    let change = item.content.map_err(|malformed| format!("{malformed:?}"))?;
+    let Some(Object::Ingress(ingress)) = change.current() else { panic!("{change:?}") };
+    assert_eq!(
+        (&ingress.name, item.version.as_str(), ingress.addresses.len()),
+        (&ObjectName::new("shop", "web"), "7", 1)
+    );
+    Ok(ingress.is_status_ours)
 }
 
 #[test]
@@ -89,6 +91,6 @@ fn rule_49_an_ingress_tells_whether_its_status_is_ours() {
 fn a_malformed_ingress_is_told_by_its_field_whoever_wrote_it() {
     let mut object = ingress(json!([entry(signature().as_str(), "Apply", "status", &json!({}))]));
     object["spec"]["rules"] = json!(7);
-    let malformed = lenient::item(ObjectKind::Ingress, &raw(&object), Some(&signature())).content.unwrap_err();
+    let malformed = lenient::item(ingress_kind(), &raw(&object), Some(&signature())).content.unwrap_err();
     assert!(format!("{malformed:?}").contains("spec.rules"), "{malformed:?}");
 }

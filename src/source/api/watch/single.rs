@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use super::super::failure::{Failure, Reason};
 use super::super::lenient;
-use super::{End, State, Watch, garbage, gone};
+use super::{End, State, Watch, garbage};
 use crate::model::{ObjectName, ObjectRef, Problem, ProblemCode, Severity};
 
 /// The version that stands for any: a watch from here begins with what is there.
@@ -44,7 +44,7 @@ impl Watch {
         let namespace = self.scope.namespace.clone().unwrap_or_default();
         let name = ObjectName { namespace, name: name.into() };
         if state.known.contains(&name) || !state.was_listed {
-            self.send(gone(self.scope.kind, name.clone())).await?;
+            self.send(self.gone(name.clone())).await?;
             state.known.remove(&name);
         }
         self.cured(state, name).await?;

@@ -12,9 +12,10 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use super::follow;
+use crate::model::ObjectKind;
 use crate::model::Problem;
 use crate::source::changes::Event;
-use crate::source::objects::Change;
+use crate::source::objects::Object;
 
 const DEADLINE: Duration = Duration::from_secs(20);
 
@@ -56,9 +57,10 @@ impl Followed {
         let event = timeout(DEADLINE, self.events.recv()).await;
         let event = event.unwrap_or_else(|_| panic!("no event: {:?} {:?}", self.hosts, self.problems)).unwrap();
         match &event {
-            Event::Change(Change::Ingress(name, ingress), _) => {
-                let name = name.name.to_string();
-                match ingress {
+            Event::Change(change, _) => {
+                assert_eq!(change.object().kind, ObjectKind::Ingress);
+                let name = change.object().name.name.to_string();
+                match change.current().cloned().and_then(Object::into_ingress) {
                     Some(ingress) => {
                         let host = ingress.rules[0].host.to_string();
                         self.log.push(format!("{name} {host}"));
@@ -70,7 +72,6 @@ impl Followed {
                     }
                 }
             }
-            Event::Change(other, _) => panic!("{other:?}"),
             Event::Problems(problems) => self.problems = problems.clone(),
             Event::Synced => {}
             Event::Listed | Event::Connected(..) => panic!("a directory does not send {event:?}"),
@@ -358,8 +359,8 @@ async fn a_storm_of_changes_ends_in_the_last_state() {
         .changes
         .iter()
         .map(|change| {
-            let Change::Ingress(name, Some(ingress)) = change else { panic!() };
-            (name.name.to_string(), ingress.rules[0].host.to_string())
+            let ingress = change.current().cloned().and_then(Object::into_ingress).unwrap();
+            (ingress.name.name.to_string(), ingress.rules[0].host.to_string())
         })
         .collect();
     while followed.hosts != expected {

@@ -1,25 +1,56 @@
-use k8s_openapi::api::core::v1 as core;
+use k8s_openapi::api::core::v1::{self as core, TypedLocalObjectReference};
 use k8s_openapi::api::discovery::v1 as discovery;
 use k8s_openapi::api::networking::v1 as networking;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::model::CertificateError;
+use crate::model::{CertificateError, ObjectKind, ObjectName};
+use crate::source::objects::*;
+
+#[test]
+fn every_kind_of_kubernetes_has_its_row() {
+    let kinds: Vec<_> = ALL.iter().map(|kind| kind.object).collect();
+    assert_eq!(kinds, ObjectKind::OF_KUBERNETES);
+    for kind in ALL {
+        assert_eq!(kind.object.resource(), Some(kind.resource));
+        assert!(std::ptr::eq(named(kind.object.as_str()).unwrap(), kind));
+    }
+    assert!(named("File").is_none());
+}
+
+#[test]
+fn every_kind_reads_what_it_has_saved_and_names_itself() {
+    for kind in ALL {
+        let name = kind.object.as_str();
+        let mut manifest = json!({"metadata": {"name": "a"}, "addressType": "IPv4", "endpoints": []});
+        let read = (kind.from_manifest)(&mut manifest, kind.namespace_or("default")).unwrap();
+        assert_eq!(read.object.reference().kind, kind.object);
+        let mut json = Vec::new();
+        saved::write(&read.object, &mut json).unwrap();
+        assert_eq!((kind.from_saved)(&json), Some(read.object.clone()), "{name}");
+        assert_eq!((kind.from_saved)(b"{}"), None, "{name}");
+        let text = r#"{"metadata":{"name":"a","namespace":"default","resourceVersion":"7"},"addressType":"IPv4","endpoints":[]}"#;
+        let wire::Sent { version, object } = (kind.from_api)(text, None).unwrap();
+        assert_eq!((version.as_str(), object), ("7", read.object), "{name}");
+    }
+}
 
 fn ingress_of(metadata: Value, spec: Value) -> Ingress {
-    ingress(serde_json::from_value::<networking::Ingress>(json!({"metadata": metadata, "spec": spec})).unwrap())
+    ingress::convert(
+        serde_json::from_value::<networking::Ingress>(json!({"metadata": metadata, "spec": spec})).unwrap(),
+    )
 }
 
 fn service_of(spec: Value) -> Service {
-    service(serde_json::from_value::<core::Service>(json!({"metadata": {"name": "s"}, "spec": spec})).unwrap())
+    service::convert(serde_json::from_value::<core::Service>(json!({"metadata": {"name": "s"}, "spec": spec})).unwrap())
 }
 
 fn slice_of(slice: Value) -> EndpointSlice {
-    endpoint_slice(serde_json::from_value::<discovery::EndpointSlice>(slice).unwrap())
+    endpoint_slice::convert(serde_json::from_value::<discovery::EndpointSlice>(slice).unwrap())
 }
 
 fn secret_of(secret_value: Value) -> Secret {
-    secret(serde_json::from_value::<core::Secret>(secret_value).unwrap())
+    secret::convert(serde_json::from_value::<core::Secret>(secret_value).unwrap())
 }
 
 #[test]
@@ -75,7 +106,7 @@ fn an_ingress_keeps_what_its_author_wrote() {
 
 #[test]
 fn an_ingress_of_nothing_is_the_newest_and_empty() {
-    let converted = ingress(networking::Ingress::default());
+    let converted = ingress::convert(networking::Ingress::default());
     assert_eq!(converted.created, i64::MAX);
     assert!(converted.rules.is_empty() && converted.tls.is_empty() && converted.default_backend.is_none());
 }
@@ -85,9 +116,9 @@ fn backends_are_a_service_or_a_resource() {
     let resource = || TypedLocalObjectReference { api_group: None, kind: "K".to_owned(), name: "n".to_owned() };
     let service = || networking::IngressServiceBackend { name: "s".to_owned(), port: None };
     let both = networking::IngressBackend { resource: Some(resource()), service: Some(service()) };
-    assert_eq!(backend(both), Backend::Invalid);
+    assert_eq!(ingress::backend(both), Backend::Invalid);
     let port = |name: Option<&str>, number| {
-        backend_port(networking::ServiceBackendPort { name: name.map(str::to_owned), number })
+        ingress::backend_port(networking::ServiceBackendPort { name: name.map(str::to_owned), number })
     };
     assert_eq!(port(Some("a"), None), Some(PortValue::Name("a".into())));
     assert_eq!(port(Some("a"), Some(0)), Some(PortValue::Name("a".into())));
@@ -121,7 +152,7 @@ fn annotations_that_cannot_concern_us_are_dropped() {
 fn classes_know_their_controller_and_whether_they_are_the_default() {
     let class = |metadata: Value| {
         let spec = json!({"controller": "x/y", "parameters": {"kind": "K", "name": "n"}});
-        ingress_class(serde_json::from_value(json!({"metadata": metadata, "spec": spec})).unwrap())
+        ingress_class::convert(serde_json::from_value(json!({"metadata": metadata, "spec": spec})).unwrap())
     };
     let key = "ingressclass.kubernetes.io/is-default-class";
     let converted = class(json!({"name": "c", "annotations": {key: "true"}}));

@@ -1,31 +1,87 @@
-//! One object as one line: the plain view by the names of its fields, and Secrets with their key as DER.
+//! Secret (core/v1). Its certificate is parsed when it arrives, and its values are dropped then.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use k8s_openapi::ByteString;
+use k8s_openapi::api::core::v1 as core;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
-use crate::model::{Certificate, CertificateError, ObjectName};
-use crate::source::objects::{Change, EndpointSlice, Ingress, IngressClass, Secret, SecretFault, Service};
+use super::fields::name_of;
+use super::manifest;
+use super::row::{Kind, OnMalformed, Watched};
+use super::wire::{Malformed, Meta, Sent, parse};
+use crate::model::{Certificate, CertificateError, ObjectKind, ObjectName, Resource};
+use crate::source::objects::{Secret, SecretFault};
 
-/// An object to be written.
-#[derive(Serialize)]
-pub(super) enum Written<'a> {
-    Ingress(&'a Ingress),
-    IngressClass(&'a IngressClass),
-    Service(&'a Service),
-    EndpointSlice(&'a EndpointSlice),
-    Secret(SavedSecret),
+/// The type of Secrets that hold a certificate.
+const TLS_TYPE: &str = "kubernetes.io/tls";
+/// The type of Secrets that state none.
+const DEFAULT_SECRET_TYPE: &str = "Opaque";
+
+pub(in crate::source) static KIND: Kind = Kind {
+    object: ObjectKind::Secret,
+    resource: Resource::SECRETS,
+    outdated: &[],
+    watched: Watched::Secrets,
+    field_selector: Some("type=kubernetes.io/tls"),
+    label_selector: None,
+    on_malformed: OnMalformed::KeepLast,
+    is_optional: true,
+    hides_values: true,
+    unlisted: "Secrets cannot be listed, the default certificate serves instead",
+    from_api: |text, _| {
+        // The texts of errors quote values.
+        let Wire { metadata, data, type_ } = parse(text)
+            .map_err(|malformed: Malformed| Malformed { text: "a value is not of its type".into(), ..malformed })?;
+        let (version, metadata) = metadata.split();
+        Ok(Sent { version, object: convert(core::Secret { metadata, data, type_, ..core::Secret::default() }).into() })
+    },
+    from_manifest: |value, namespace| {
+        unwrap_base64(value);
+        manifest::read(value, namespace, convert)
+    },
+    from_saved: |json| serde_json::from_slice::<SavedSecret>(json).ok()?.into_secret().map(Into::into),
+};
+
+/// The parts that an API server's Secret is read for.
+#[derive(Deserialize)]
+struct Wire<'a> {
+    #[serde(borrow)]
+    metadata: Meta<'a>,
+    data: Option<BTreeMap<String, ByteString>>,
+    #[serde(rename = "type")]
+    type_: Option<String>,
 }
 
-/// An object that was read. Holds keys, so there is no `Debug`.
-#[derive(Deserialize)]
-pub(super) enum Read {
-    Ingress(Ingress),
-    IngressClass(IngressClass),
-    Service(Service),
-    EndpointSlice(EndpointSlice),
-    Secret(SavedSecret),
+/// Parses the certificate and drops the values. `stringData`, which only manifests have, goes before `data`.
+pub(super) fn convert(object: core::Secret) -> Secret {
+    let core::Secret { data, immutable: _, metadata, string_data, type_ } = object;
+    let kind = type_.filter(|t| !t.is_empty()).unwrap_or_else(|| DEFAULT_SECRET_TYPE.to_owned());
+    let certificate = if kind == TLS_TYPE {
+        let (data, text) = (data.unwrap_or_default(), string_data.unwrap_or_default());
+        let value = |key: &'static str| {
+            let value = text.get(key).map(String::as_bytes);
+            value.or_else(|| data.get(key).map(|v| v.0.as_slice())).ok_or(SecretFault::Missing(key))
+        };
+        value("tls.crt").and_then(|chain| Ok(Certificate::parse(chain, value("tls.key")?)?)).map(Arc::new)
+    } else {
+        Err(SecretFault::Type(kind.into()))
+    };
+    Secret { name: name_of(&metadata), certificate, last_good: None }
+}
+
+/// Takes line breaks out of a Secret's base64, as the API server does.
+fn unwrap_base64(secret: &mut Value) {
+    let Some(Value::Object(data)) = secret.get_mut("data") else { return };
+    for value in data.values_mut() {
+        if let Value::String(text) = value
+            && text.contains(['\n', '\r'])
+        {
+            text.retain(|c| !matches!(c, '\n' | '\r'));
+        }
+    }
 }
 
 /// A Secret with what it takes to make its certificates again.
@@ -59,22 +115,6 @@ enum Fault {
     UnsupportedKey,
     KeyMismatch,
     Unreadable,
-}
-
-impl Read {
-    /// The object as it arrived once. `None` when its certificate is of no use here.
-    pub(super) fn into_change(self) -> Option<Change> {
-        Some(match self {
-            Self::Ingress(object) => Change::Ingress(object.name.clone(), Some(Arc::new(object))),
-            Self::IngressClass(object) => Change::IngressClass(object.name.clone(), Some(Arc::new(object))),
-            Self::Service(object) => Change::Service(object.name.clone(), Some(Arc::new(object))),
-            Self::EndpointSlice(object) => Change::EndpointSlice(object.name.clone(), Some(Arc::new(object))),
-            Self::Secret(object) => {
-                let secret = object.into_secret()?;
-                Change::Secret(secret.name.clone(), Some(Arc::new(secret)))
-            }
-        })
-    }
 }
 
 impl SavedSecret {

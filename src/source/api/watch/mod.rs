@@ -24,9 +24,10 @@ use super::failure::{Backoff, Failure, Reason, chance};
 use super::lenient::{self, Item, Line, Page};
 use super::lines::Lines;
 use super::scope::{Portion, Scope};
-use crate::model::{ObjectKind, ObjectName, ObjectRef, Problem};
+use crate::model::{ObjectName, ObjectRef, Problem};
 use crate::observe::Metrics;
 use crate::source::changes::Event;
+use crate::source::kinds::{OnMalformed, wire};
 use crate::source::objects::{Change, Signature};
 
 pub(super) use single::forbidden;
@@ -143,10 +144,10 @@ impl Watch {
 
     async fn take_back(&self, state: &mut State) -> Result<(), Unheard> {
         for name in std::mem::take(&mut state.known) {
-            self.send(gone(self.scope.kind, name)).await?;
+            self.send(self.gone(name)).await?;
         }
         for name in std::mem::take(&mut state.malformed) {
-            self.report(Report::Problem(ObjectRef { kind: self.scope.kind, name }, None)).await?;
+            self.report(Report::Problem(self.scope.object(name), None)).await?;
         }
         self.report(Report::Ended).await
     }
@@ -171,7 +172,7 @@ impl Watch {
             Some(version) => version,
             None => {
                 if state.was_listed {
-                    self.metrics.watch_relisted(self.scope.kind.as_str());
+                    self.metrics.watch_relisted(self.scope.kind_name());
                 }
                 let heard = state.heard.filter(|_| state.is_up);
                 let (listed, is_told) = self.told_if_slow(heard, self.read_all(state)).await;
@@ -207,7 +208,7 @@ impl Watch {
 
     /// Tells of a failure and draws conclusions from it.
     async fn failed(&self, state: &mut State, failure: &Failure) -> Result<(), Unheard> {
-        let (kind, reason) = (self.scope.kind.as_str(), failure.reason);
+        let (kind, reason) = (self.scope.kind_name(), failure.reason);
         self.metrics.watch_failed(kind, reason.as_str());
         let now = Instant::now();
         let is_quiet = state.was_listed && state.quiet_until.is_some_and(|until| now < until);
@@ -250,18 +251,10 @@ impl Watch {
     }
 
     fn consequence(&self, state: &State) -> &'static str {
-        match self.scope.kind {
+        match &self.scope.name {
             _ if state.was_listed => "objects cannot be followed, what was read stays in force",
-            ObjectKind::Secret if self.scope.name.is_some() => {
-                "a Secret cannot be read, the default certificate serves instead"
-            }
-            ObjectKind::Secret => "Secrets cannot be listed, the default certificate serves instead",
-            ObjectKind::IngressClass => {
-                "IngressClasses cannot be listed, nothing new is served until they are; without a cluster role use --ingress-class-lookup false"
-            }
-            ObjectKind::Ingress | ObjectKind::Service | ObjectKind::EndpointSlice | ObjectKind::File => {
-                "objects cannot be listed, nothing new is served until they are"
-            }
+            Some(_) => "a Secret cannot be read, the default certificate serves instead",
+            None => self.scope.kind.unlisted,
         }
     }
 
@@ -346,7 +339,7 @@ impl Watch {
             self.report(Report::Up).await?;
         }
         if let Some(reason) = state.told.take() {
-            tracing::info!(kind = self.scope.kind.as_str(), after = reason.as_str(), "objects are followed again");
+            tracing::info!(kind = self.scope.kind_name(), after = reason.as_str(), "objects are followed again");
         }
         let mut count = 0_u64;
         loop {
@@ -405,7 +398,7 @@ impl Watch {
                 item.version
             }
             "BOOKMARK" => {
-                let version = lenient::version(object);
+                let version = wire::version(object);
                 in_order(state, &version)?;
                 state.has_bookmarks = true;
                 version
@@ -432,10 +425,9 @@ impl Watch {
     }
 
     async fn take(&self, state: &mut State, item: Item) -> Result<(), Unheard> {
-        let kind = self.scope.kind;
         let Some(name) = item.name else {
-            self.metrics.watch_failed(kind.as_str(), Reason::Garbage.as_str());
-            tracing::warn!(kind = kind.as_str(), "an object without a name is left out");
+            self.metrics.watch_failed(self.scope.kind_name(), Reason::Garbage.as_str());
+            tracing::warn!(kind = self.scope.kind_name(), "an object without a name is left out");
             return Ok(());
         };
         match item.content {
@@ -446,12 +438,12 @@ impl Watch {
                 self.cured(state, name).await
             }
             Err(malformed) => {
-                // Routes follow the API; certificates keep their last good version.
-                if kind != ObjectKind::Secret {
-                    self.departed(state, name.clone()).await?;
+                match self.scope.kind.on_malformed {
+                    OnMalformed::Remove => self.departed(state, name.clone()).await?,
+                    OnMalformed::KeepLast => {}
                 }
                 state.malformed.insert(name.clone());
-                let object = ObjectRef { kind, name };
+                let object = self.scope.object(name);
                 self.report(Report::Problem(object.clone(), Some(malformed.problem(object)))).await
             }
         }
@@ -459,7 +451,7 @@ impl Watch {
 
     async fn departed(&self, state: &mut State, name: ObjectName) -> Result<(), Unheard> {
         if state.known.contains(&name) {
-            self.send(gone(self.scope.kind, name.clone())).await?;
+            self.send(self.gone(name.clone())).await?;
             state.known.remove(&name);
         }
         Ok(())
@@ -467,29 +459,22 @@ impl Watch {
 
     async fn cured(&self, state: &mut State, name: ObjectName) -> Result<(), Unheard> {
         if !state.malformed.is_empty() && state.malformed.remove(&name) {
-            return self.report(Report::Problem(ObjectRef { kind: self.scope.kind, name }, None)).await;
+            return self.report(Report::Problem(self.scope.object(name), None)).await;
         }
         Ok(())
     }
 
+    fn gone(&self, name: ObjectName) -> Change {
+        Change::removal(self.scope.object(name))
+    }
+
     async fn send(&self, change: Change) -> Result<(), Unheard> {
-        self.metrics.watch_event(self.scope.kind.as_str());
+        self.metrics.watch_event(self.scope.kind_name());
         self.events.send(Event::change(change)).await.map_err(|_| Unheard)
     }
 
     async fn report(&self, report: Report) -> Result<(), Unheard> {
         self.reports.send((self.id, report)).await.map_err(|_| Unheard)
-    }
-}
-
-fn gone(kind: ObjectKind, name: ObjectName) -> Change {
-    match kind {
-        ObjectKind::Ingress => Change::Ingress(name, None),
-        ObjectKind::IngressClass => Change::IngressClass(name.name, None),
-        ObjectKind::Service => Change::Service(name, None),
-        ObjectKind::EndpointSlice => Change::EndpointSlice(name, None),
-        // Files are never watched here.
-        ObjectKind::Secret | ObjectKind::File => Change::Secret(name, None),
     }
 }
 

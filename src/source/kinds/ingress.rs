@@ -1,0 +1,139 @@
+//! Ingress (networking.k8s.io/v1).
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::core::v1::TypedLocalObjectReference;
+use k8s_openapi::api::networking::v1 as networking;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::fields::{created, each, name_of};
+use super::row::{Kind, OnMalformed, Watched};
+use super::wire::{Meta, Sent, parse};
+use super::words::word;
+use super::{manifest, saved};
+use crate::model::{ObjectKind, Resource};
+use crate::source::objects::{Address, Annotations, Backend, Ingress, Path, PathKind, PortValue, Rule, TlsEntry};
+
+/// Annotations that can concern us: ours, and those of other controllers, of which the author is told.
+const ANNOTATION_PREFIXES: [&str; 6] = [
+    "tidegate.dev/",
+    "nginx.ingress.kubernetes.io/",
+    "haproxy.org/",
+    "haproxy-ingress.github.io/",
+    "ingress.kubernetes.io/",
+    "traefik.ingress.kubernetes.io/",
+];
+/// The class of an Ingress before there was `spec.ingressClassName`.
+const CLASS_ANNOTATION: &str = "kubernetes.io/ingress.class";
+
+pub(super) static KIND: Kind = Kind {
+    object: ObjectKind::Ingress,
+    resource: Resource::INGRESSES,
+    outdated: &["extensions/v1beta1", "networking.k8s.io/v1beta1"],
+    watched: Watched::Namespaces,
+    field_selector: None,
+    label_selector: None,
+    on_malformed: OnMalformed::Remove,
+    is_optional: false,
+    hides_values: false,
+    unlisted: "objects cannot be listed, nothing new is served until they are",
+    from_api: |text, signature| {
+        let Wire { metadata, spec, status } = parse(text)?;
+        let is_status_ours = signature.is_some_and(|signature| metadata.is_signed(signature));
+        let (version, metadata) = metadata.split();
+        let status = status.and_then(|status| serde_json::from_str(status.get()).ok());
+        let ingress = Ingress { is_status_ours, ..convert(networking::Ingress { metadata, spec, status }) };
+        Ok(Sent { version, object: ingress.into() })
+    },
+    from_manifest: |value, namespace| manifest::read(value, namespace, convert),
+    from_saved: saved::read::<Ingress>,
+};
+
+/// The parts that an API server's Ingress is read for.
+#[derive(Deserialize)]
+struct Wire<'a> {
+    #[serde(borrow)]
+    metadata: Meta<'a>,
+    spec: Option<networking::IngressSpec>,
+    /// A status that cannot be read counts as absent: it decides nothing about traffic.
+    #[serde(borrow)]
+    status: Option<&'a RawValue>,
+}
+
+pub(super) fn convert(object: networking::Ingress) -> Ingress {
+    let networking::Ingress { metadata, spec, status } = object;
+    let networking::IngressSpec { default_backend, ingress_class_name, rules, tls } = spec.unwrap_or_default();
+    Ingress {
+        name: name_of(&metadata),
+        created: created(&metadata),
+        class: ingress_class_name.as_deref().map(word),
+        annotations: annotations(metadata.annotations),
+        default_backend: default_backend.map(backend),
+        rules: each(rules, rule),
+        tls: each(tls, tls_entry),
+        addresses: status.and_then(|status| status.load_balancer).map(addresses).unwrap_or_default(),
+        is_status_ours: false,
+    }
+}
+
+fn addresses(status: networking::IngressLoadBalancerStatus) -> Box<[Address]> {
+    let entries = status.ingress.into_iter().flatten();
+    let of_entry = |entry: networking::IngressLoadBalancerIngress| {
+        let networking::IngressLoadBalancerIngress { hostname, ip, ports: _ } = entry;
+        let ip = ip
+            .filter(|ip| !ip.is_empty())
+            .map(|ip| ip.parse().map_or_else(|_| Address::Hostname(ip.into()), Address::Ip));
+        ip.into_iter().chain(hostname.filter(|name| !name.is_empty()).map(|name| Address::Hostname(name.into())))
+    };
+    entries.flat_map(of_entry).collect()
+}
+
+fn annotations(all: Option<BTreeMap<String, String>>) -> Annotations {
+    let concerns_us =
+        |key: &str| key == CLASS_ANNOTATION || ANNOTATION_PREFIXES.iter().any(|prefix| key.starts_with(prefix));
+    let kept = all.into_iter().flatten().filter(|(key, _)| concerns_us(key));
+    kept.map(|(key, value)| (word(&key), word(&value))).collect()
+}
+
+fn rule(rule: networking::IngressRule) -> Rule {
+    let networking::IngressRule { host, http } = rule;
+    let paths = http.map(|networking::HTTPIngressRuleValue { paths }| each(Some(paths), path));
+    Rule { host: word(&host.unwrap_or_default()), paths }
+}
+
+fn path(path: networking::HTTPIngressPath) -> Path {
+    let networking::HTTPIngressPath { backend: target, path, path_type } = path;
+    let kind = match path_type.as_str() {
+        "Exact" => PathKind::Exact,
+        "Prefix" => PathKind::Prefix,
+        "ImplementationSpecific" => PathKind::ImplementationSpecific,
+        _ => PathKind::Unknown(path_type.into()),
+    };
+    Path { path: word(&path.unwrap_or_default()), kind, backend: backend(target) }
+}
+
+pub(super) fn backend(backend: networking::IngressBackend) -> Backend {
+    let networking::IngressBackend { resource, service } = backend;
+    match (service, resource) {
+        (Some(networking::IngressServiceBackend { name, port }), None) => {
+            Backend::Service { name: word(&name), port: port.and_then(backend_port) }
+        }
+        (None, Some(TypedLocalObjectReference { api_group: _, kind, name })) => {
+            Backend::Resource(format!("{kind}/{name}").into())
+        }
+        (Some(_), Some(_)) | (None, None) => Backend::Invalid,
+    }
+}
+
+/// The API holds 0 and the empty name for "not given" and refuses both given; the number decides if they are.
+pub(super) fn backend_port(port: networking::ServiceBackendPort) -> Option<PortValue> {
+    let networking::ServiceBackendPort { name, number } = port;
+    let name = name.filter(|name| !name.is_empty()).map(|name| PortValue::Name(word(&name)));
+    number.filter(|number| *number != 0).map(PortValue::Number).or(name)
+}
+
+fn tls_entry(entry: networking::IngressTLS) -> TlsEntry {
+    let networking::IngressTLS { hosts, secret_name } = entry;
+    TlsEntry { hosts: each(hosts, |host| word(&host)), secret: secret_name.filter(|s| !s.is_empty()).map(|s| word(&s)) }
+}

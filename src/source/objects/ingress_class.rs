@@ -1,0 +1,18 @@
+//! The plain view of an IngressClass.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+/// An IngressClass (networking.k8s.io/v1). Cluster-scoped: the namespace of its name is empty.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IngressClass {
+    /// Name.
+    pub name: Arc<str>,
+    /// `spec.controller`.
+    pub controller: Arc<str>,
+    /// `spec.parameters`, as `kind/name`.
+    pub parameters: Option<Arc<str>>,
+    /// Annotation `ingressclass.kubernetes.io/is-default-class: "true"`.
+    pub is_default: bool,
+}

@@ -1,0 +1,30 @@
+//! The plain view of a Secret.
+
+use std::sync::Arc;
+
+use crate::model::{Certificate, CertificateError, ObjectName};
+
+/// A Secret (core/v1), reduced to what TLS needs. Values are parsed on arrival and never kept as text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Secret {
+    /// Namespace and name.
+    pub name: ObjectName,
+    /// The certificate and key, or why there is none.
+    pub certificate: Result<Arc<Certificate>, SecretFault>,
+    /// When the present content is unusable: the last usable certificate of this Secret, which goes on serving.
+    pub last_good: Option<Arc<Certificate>>,
+}
+
+/// Why a Secret has no usable certificate.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SecretFault {
+    /// Not of type `kubernetes.io/tls`.
+    #[error("its type is {0}, not kubernetes.io/tls")]
+    Type(Arc<str>),
+    /// A key of `data` is missing.
+    #[error("it has no {0}")]
+    Missing(&'static str),
+    /// The content is unusable.
+    #[error(transparent)]
+    Content(#[from] CertificateError),
+}

@@ -1,0 +1,46 @@
+//! The plain view of a Service.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::ObjectName;
+
+/// A Service (core/v1).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Service {
+    /// Namespace and name.
+    pub name: ObjectName,
+    /// `spec.type`, as far as it matters.
+    pub kind: ServiceKind,
+    /// `spec.ports`.
+    pub ports: Box<[ServicePort]>,
+    /// Whether the first of `spec.ipFamilies` is IPv6: which slices of a dual-stack Service are preferred.
+    pub prefers_ipv6: bool,
+}
+
+/// `spec.type`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ServiceKind {
+    /// ClusterIP, NodePort or LoadBalancer: routed to its endpoints all the same.
+    Cluster,
+    /// `clusterIP: None`.
+    Headless,
+    /// ExternalName, with `spec.externalName`.
+    ExternalName(Arc<str>),
+}
+
+/// An entry of a Service's `spec.ports`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServicePort {
+    /// `name`; empty when absent.
+    pub name: Arc<str>,
+    /// `port`.
+    pub port: u16,
+    /// `targetPort` when it is a number.
+    pub target: Option<u16>,
+    /// `protocol` is TCP (or absent).
+    pub is_tcp: bool,
+    /// `appProtocol`.
+    pub app_protocol: Option<Arc<str>>,
+}
