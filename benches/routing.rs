@@ -10,8 +10,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tidegate::model::{
-    Action, HostPattern, HostSpec, HttpsRedirect, ObjectName, Origin, PathMatch, Place, Reply, RouteMatch, RouteSpec,
-    Snapshot,
+    Action, Filter, Filters, HostPattern, HostSpec, HttpsRedirect, ObjectName, Origin, PathMatch, Place, Reply,
+    RouteMatch, RouteSpec, Snapshot,
 };
 use tidegate::routing::{RouteTable, TableCell};
 
@@ -151,13 +151,14 @@ fn target(_: &RouteSpec) -> Target {
 
 fn snapshot(hosts: usize, paths: usize, kind: Kind) -> Snapshot {
     let ingress = ObjectName::new("shop", "web");
+    let filters = Filters::new(vec![Filter::HttpsRedirect(HttpsRedirect::WithTls)]);
     let route = |path: String| RouteSpec {
         matches: RouteMatch::path(match kind {
             Kind::Exact => PathMatch::Exact(path.into()),
             Kind::Prefix => PathMatch::Prefix(path.into()),
         }),
         action: Action::Reply(Reply::NotFound),
-        https_redirect: HttpsRedirect::WithTls,
+        filters: filters.clone(),
         origin: Origin::ingress(ingress.clone(), Place::Unknown),
     };
     let unit = |host: usize| {

@@ -5,6 +5,7 @@ pub mod app;
 pub mod args;
 pub mod controller;
 pub mod explain;
+pub mod filter;
 pub mod http1;
 pub mod lifecycle;
 pub mod model;

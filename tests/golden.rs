@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use tidegate::model::{Action, Certificate, HostSpec, ObjectName, PortRef, Protocol, Reply, RouteSpec};
-use tidegate::model::{Balance, HttpsRedirect};
+use tidegate::model::{Balance, Filter, HttpsRedirect};
 use tidegate::source::manifests;
 use tidegate::translate::{self, Input, Settings};
 
@@ -154,13 +154,14 @@ fn host(input: &Input, spec: &HostSpec) -> Host {
 }
 
 fn route(input: &Input, spec: &RouteSpec) -> Route {
-    let RouteSpec { matches, action, https_redirect, origin } = spec;
+    let RouteSpec { matches, action, filters, origin } = spec;
     assert_eq!(matches.predicates, None, "the output does not show them");
     let path = format!("{} {}", matches.path.kind(), matches.path.path());
-    let https_redirect = match https_redirect {
-        HttpsRedirect::WithTls => None,
-        HttpsRedirect::Off => Some("off"),
-        HttpsRedirect::Always => Some("always"),
+    let https_redirect = match **filters {
+        [Filter::HttpsRedirect(HttpsRedirect::WithTls)] => None,
+        [Filter::HttpsRedirect(HttpsRedirect::Always)] => Some("always"),
+        [] => Some("off"),
+        [_, _, ..] => panic!("one redirect is enough: {filters:?}"),
     };
     let ingress = origin.to_string();
     let upstream = match action {

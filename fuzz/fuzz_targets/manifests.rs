@@ -118,7 +118,7 @@ impl World {
 }
 
 fn resolve(spec: &RouteSpec) -> String {
-    format!("{} {:?} {:?}", spec.origin, spec.action, spec.https_redirect)
+    format!("{} {:?} {:?}", spec.origin, spec.action, spec.filters)
 }
 
 fn dump(table: &RouteTable<String>) -> Vec<String> {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use libfuzzer_sys::fuzz_target;
 use tidegate::model::{
-    Action, HostPattern, HostSpec, HttpsRedirect, ObjectName, Origin, PathMatch, Place, Reply, RouteMatch, RouteSpec,
+    Action, Filters, HostPattern, HostSpec, ObjectName, Origin, PathMatch, Place, Reply, RouteMatch, RouteSpec,
     Snapshot,
 };
 use tidegate::routing::{PathRefusal, RouteTable};
@@ -65,7 +65,7 @@ fn route(rule: &str) -> Arc<RouteSpec> {
     Arc::new(RouteSpec {
         matches: RouteMatch::path(path),
         action: Action::Reply(Reply::NotFound),
-        https_redirect: HttpsRedirect::Off,
+        filters: Filters::default(),
         origin: Origin::ingress(ObjectName::new("test", rule), Place::Unknown),
     })
 }

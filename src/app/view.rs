@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::model::{Reply, RouteSpec};
+use crate::model::{Filter, HttpsRedirect, Reply, RouteSpec};
 use crate::routing::{CompiledHost, Route, RouteTable};
 use crate::upstream::{Destination, Target};
 
@@ -31,12 +31,12 @@ fn host(host: &CompiledHost<Target>) -> Value {
 }
 
 fn route(route: &Route<Target>) -> Value {
-    let RouteSpec { matches, action: _, https_redirect, origin } = &*route.spec;
+    let RouteSpec { matches, action: _, filters, origin } = &*route.spec;
     let mut view = json!({
         "path": matches.path.path(),
         "pathType": matches.path.kind(),
         "ingress": origin.to_string(),
-        "httpsRedirect": format!("{https_redirect:?}"),
+        "httpsRedirect": https_redirect(filters),
     });
     match &route.target.destination {
         Destination::Forward(upstream) => {
@@ -61,4 +61,12 @@ fn route(route: &Route<Target>) -> Value {
         Destination::Reply(Reply::NotFound) => view["answers"] = json!(404),
     }
     view
+}
+
+fn https_redirect(filters: &[Filter]) -> &'static str {
+    match filters.last() {
+        Some(Filter::HttpsRedirect(HttpsRedirect::Always)) => "Always",
+        Some(Filter::HttpsRedirect(HttpsRedirect::WithTls)) => "WithTls",
+        None => "Off",
+    }
 }

@@ -3,11 +3,12 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
-use crate::http1::{FieldKind, RequestError};
+use crate::filter::{self, NotRedirected, RequestView, Response, Verdict};
+use crate::http1::RequestError;
 use crate::model::{
-    Action, HostPattern, HttpsRedirect, ObjectKind, ObjectName, ObjectRef, Origin, Problem, Reply, UnitKey,
+    Action, Filter, HostPattern, HttpsRedirect, ObjectKind, ObjectName, ObjectRef, Origin, Problem, Reply, UnitKey,
 };
-use crate::routing::{self, Arrival, Found, PathRefusal, Route, Unredirected, normalize_host, unredirected};
+use crate::routing::{self, Found, PathRefusal, Route, normalize_host};
 use crate::translate;
 
 use super::near::{self, Around, Winner};
@@ -151,33 +152,24 @@ fn decide<T>(
         return conclude(explanation, Outcome::Refused, Some(404), vec![format!("404 because {why}")]);
     };
     let Seen { action, living } = (view.read)(&route.target);
-    let arrival = Arrival { is_https: question.is_https, names_host: !asked.request.authority.is_empty(), path };
-    let says_https = asked
-        .request
-        .field(FieldKind::XForwardedProto)
-        .is_some_and(|field| field.value.of(&asked.head).eq_ignore_ascii_case(b"https"));
-    // Who asks is not known: as for a client that nobody trusts.
-    let unredirected = unredirected(route.spec.https_redirect, found.has_tls, arrival, || false);
+    // The client is not known: it counts as one that nobody trusts.
+    let request = RequestView {
+        head: &asked.head,
+        request: &asked.request,
+        path,
+        is_tls: question.is_https,
+        is_https: question.is_https,
+        is_trusted: false,
+        has_tls: found.has_tls,
+        https_port: view.https_port,
+    };
     let mut answer = misdirected(question, view, asked);
-    let (outcome, status) = match &action {
+    let refusal = match &action {
         Action::Forward(spec) => {
             concerned.service = Some(spec.service.clone());
             let (lines, has_endpoint) = backing::describe(view.input, spec, living, &mut explanation.facts);
             explanation.say(Subject::Upstream, lines);
-            if unredirected.is_none() {
-                answer.extend(redirect(question, view, asked, route, says_https));
-                (Outcome::Redirected, Some(308))
-            } else if has_endpoint {
-                answer.push(format!("forwarded{}", stays(unredirected)));
-                (Outcome::Forwarded, None)
-            } else {
-                answer.push("503 because no endpoint can get it".into());
-                (Outcome::Refused, Some(503))
-            }
-        }
-        Action::Reply(_) if unredirected.is_none() => {
-            answer.extend(redirect(question, view, asked, route, says_https));
-            (Outcome::Redirected, Some(308))
+            (!has_endpoint).then(|| (503, "no endpoint can get it".to_owned()))
         }
         Action::Reply(reply) => {
             let status = match reply {
@@ -185,44 +177,62 @@ fn decide<T>(
                 Reply::NotFound => 404,
             };
             let fault = backend_fault(view, concerned, found.host);
-            let why = fault.map_or_else(|| "the backend of the route cannot be used".into(), |fault| fault.message);
+            Some((
+                status,
+                fault.map_or_else(|| "the backend of the route cannot be used".into(), |fault| fault.message),
+            ))
+        }
+    };
+    let (outcome, status) = match (filter::request(&route.spec.filters, &request), refusal) {
+        (Verdict::Respond(response), _) => {
+            answer.extend(answered(route, &request, &response));
+            (Outcome::Redirected, Some(response.status))
+        }
+        (Verdict::Continue, Some((status, why))) => {
             answer.push(format!("{status} because {why}"));
             (Outcome::Refused, Some(status))
+        }
+        (Verdict::Continue, None) => {
+            answer.push(format!("forwarded{}", exempt(&route.spec.filters, &request)));
+            (Outcome::Forwarded, None)
         }
     };
     conclude(explanation, outcome, status, answer);
 }
 
-fn redirect<T>(
-    question: &Question,
-    view: &View<'_, T>,
-    asked: &Asked,
-    route: &Route<T>,
-    says_https: bool,
-) -> Vec<String> {
-    let Asked { head, request } = asked;
-    let host = request.host_name.map_or_else(|| request.authority.of(head), |name| name.of(head));
-    let host = String::from_utf8_lossy(host);
-    let port = if view.https_port == 443 { String::new() } else { format!(":{}", view.https_port) };
-    let why = match route.spec.https_redirect {
-        HttpsRedirect::Always => format!("{} forces it (force-ssl-redirect)", named(&route.spec.origin)),
-        HttpsRedirect::WithTls | HttpsRedirect::Off => "a TLS entry covers the host (ssl-redirect)".into(),
+/// The answer of a filter in words.
+fn answered<T>(route: &Route<T>, request: &RequestView<'_>, response: &Response<'_>) -> Vec<String> {
+    let Response { by, status, fields: _, text: _ } = response;
+    let to = response.field("location").map(|location| format!(" to {location}")).unwrap_or_default();
+    let why = match by {
+        Filter::HttpsRedirect(HttpsRedirect::Always) => {
+            format!("{} forces it (force-ssl-redirect)", named(&route.spec.origin))
+        }
+        Filter::HttpsRedirect(HttpsRedirect::WithTls) => "a TLS entry covers the host (ssl-redirect)".into(),
     };
-    let mut lines = vec![format!("308 to https://{host}{port}{} because {why}", question.target)];
-    if says_https {
-        lines.push("forwarded instead if the client is one of --trusted-proxies: X-Forwarded-Proto says https".into());
+    let mut lines = vec![format!("{status}{to} because {why}")];
+    match filter::request(&route.spec.filters, &RequestView { is_trusted: true, ..*request }) {
+        Verdict::Continue => lines
+            .push("forwarded instead if the client is one of --trusted-proxies: X-Forwarded-Proto says https".into()),
+        Verdict::Respond(_) => {}
     }
     lines
 }
 
-fn stays(unredirected: Option<Unredirected>) -> &'static str {
-    match unredirected {
-        Some(Unredirected::AcmeChallenge) => {
-            ", without the redirect to https: challenges of certificate authorities have none"
-        }
-        Some(Unredirected::Off | Unredirected::WithoutTls | Unredirected::Https | Unredirected::WithoutHost)
-        | Some(Unredirected::ProxySaysHttps)
-        | None => "",
+/// What is special about a request that no filter answers.
+fn exempt(filters: &[Filter], request: &RequestView<'_>) -> &'static str {
+    let is_challenge = |filter: &Filter| match filter {
+        Filter::HttpsRedirect(when) => match filter::not_redirected(*when, request) {
+            Some(NotRedirected::AcmeChallenge) => true,
+            Some(NotRedirected::WithoutTls | NotRedirected::Tls | NotRedirected::WithoutHost)
+            | Some(NotRedirected::HttpsInFront)
+            | None => false,
+        },
+    };
+    if filters.iter().any(is_challenge) {
+        ", without the redirect to https: challenges of certificate authorities have none"
+    } else {
+        ""
     }
 }
 

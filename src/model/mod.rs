@@ -5,6 +5,7 @@
 
 mod buckets;
 mod certificate;
+mod filter;
 mod host;
 mod kind;
 mod names;
@@ -17,12 +18,13 @@ mod upstream;
 
 pub use buckets::Buckets;
 pub use certificate::{Certificate, CertificateError, PrivateKey};
+pub use filter::{Filter, Filters, HttpsRedirect};
 pub use host::{HostSpec, TlsSpec};
 pub use kind::{ObjectKind, Resource};
 pub use names::{HostPattern, Hostname, HostnameError, ObjectName, ObjectRef};
 pub use origin::{Origin, Place};
 pub use problem::{Problem, ProblemCode, Severity};
-pub use route::{Action, HttpsRedirect, Reply, RouteSpec};
+pub use route::{Action, Reply, RouteSpec};
 pub use route_match::{HeaderMatch, PathMatch, Predicates, QueryMatch, RouteMatch, ValueMatch};
 pub use snapshot::{Snapshot, UnitKey};
 pub use upstream::{Balance, EndpointPort, PortRef, Protocol, UpstreamSpec};

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::filter::Filters;
 use super::origin::Origin;
 use super::route_match::RouteMatch;
 use super::upstream::UpstreamSpec;
@@ -13,8 +14,8 @@ pub struct RouteSpec {
     pub matches: RouteMatch,
     /// What to do.
     pub action: Action,
-    /// Whether plain HTTP is sent to https first.
-    pub https_redirect: HttpsRedirect,
+    /// What is done with its requests and answers besides.
+    pub filters: Filters,
     /// Where it comes from: a metric label, and shown in logs and the debug view.
     pub origin: Origin,
 }
@@ -35,15 +36,4 @@ pub enum Reply {
     BackendUnavailable,
     /// A backend of a kind that is not served: 404.
     NotFound,
-}
-
-/// When plain HTTP is answered with 308 to https (annotations `ssl-redirect` and `force-ssl-redirect`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum HttpsRedirect {
-    /// Never.
-    Off,
-    /// When a TLS entry covers the host.
-    WithTls,
-    /// Always, also where TLS ends at the load balancer.
-    Always,
 }

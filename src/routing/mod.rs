@@ -10,7 +10,6 @@ mod host_index;
 mod path_index;
 mod publish;
 mod reading;
-mod redirect;
 mod table;
 
 #[cfg(test)]
@@ -21,5 +20,4 @@ pub use compiled::{CompiledHost, Route};
 pub use host_header::normalize_host;
 pub use publish::TableCell;
 pub use reading::{canonical_path, takes};
-pub use redirect::{Arrival, Unredirected, unredirected};
 pub use table::{CertificateSource, Certificates, Found, RouteTable};

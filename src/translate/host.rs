@@ -4,18 +4,18 @@ use std::sync::Arc;
 
 use foldhash::HashMap;
 
-use crate::model::{Action, HostPattern, HostSpec, HttpsRedirect, ObjectKind, ObjectRef, Origin, PathMatch, Place};
+use crate::model::{Action, HostPattern, HostSpec, ObjectKind, ObjectRef, Origin, PathMatch, Place};
 use crate::model::{Problem, ProblemCode, RouteMatch, RouteSpec, Severity};
 use crate::source::objects::{Backend, Path};
 
 use super::annotations::{self, Options};
 use super::conflicts::{self, Bid};
+use super::filters::filters;
 use super::index::Claim;
 use super::input::Input;
 use super::path::{self, Matched};
 use super::problems::on_ingress;
 use super::service::{self, BackendFault};
-use super::settings::Settings;
 use super::{classes, tls};
 
 /// Translates the unit of a host. `None`: nothing is served for it.
@@ -112,19 +112,9 @@ fn route(
     let Bid { ingress, backend } = bid;
     let balance = options.balance.unwrap_or(settings.balance);
     let (action, fault) = service::action(service::resolve(input.objects(), &ingress.name.namespace, backend, balance));
-    let https_redirect = https_redirect(options, settings);
+    let filters = filters(options, settings);
     let origin = Origin::ingress(ingress.name.clone(), place);
-    (RouteSpec { matches: RouteMatch::path(path), action, https_redirect, origin }, fault)
-}
-
-fn https_redirect(options: &Options, settings: &Settings) -> HttpsRedirect {
-    if options.force_ssl_redirect {
-        HttpsRedirect::Always
-    } else if options.ssl_redirect.unwrap_or(settings.ssl_redirect) {
-        HttpsRedirect::WithTls
-    } else {
-        HttpsRedirect::Off
-    }
+    (RouteSpec { matches: RouteMatch::path(path), action, filters, origin }, fault)
 }
 
 /// The route of `--default-backend`.
@@ -138,9 +128,9 @@ fn default_backend(input: &Input, problems: &mut Vec<Problem>) -> Option<RouteSp
         let object = ObjectRef { kind: ObjectKind::Service, name: service };
         Problem { object, field: "--default-backend".into(), code, severity: BackendFault::SEVERITY, message, remedy }
     }));
-    let https_redirect = https_redirect(&Options::default(), settings);
+    let filters = filters(&Options::default(), settings);
     let (matches, origin) = (RouteMatch::path(everything()), Origin::DefaultBackend);
-    Some(RouteSpec { matches, action, https_redirect, origin })
+    Some(RouteSpec { matches, action, filters, origin })
 }
 
 /// The problem of a backend at this field.

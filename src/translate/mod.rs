@@ -10,6 +10,7 @@ mod claims;
 mod classes;
 mod conflicts;
 mod endpoints;
+mod filters;
 mod host;
 mod index;
 mod ingress;

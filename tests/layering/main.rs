@@ -18,7 +18,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("lifecycle", &["model"]),
     ("routing", &["model"]),
     ("upstream", &["model", "observe", "lifecycle", "http1"]),
-    ("proxy", &["model", "http1", "proxy_protocol", "routing", "upstream", "observe", "lifecycle"]),
+    ("filter", &["model", "http1"]),
+    ("proxy", &["model", "http1", "filter", "proxy_protocol", "routing", "upstream", "observe", "lifecycle"]),
     ("source", &["model", "observe", "lifecycle"]),
     ("translate", &["model", "source::objects"]),
     ("report", &["model", "source::objects", "observe", "lifecycle"]),
@@ -26,7 +27,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         "controller",
         &["source", "translate", "routing", "upstream", "explain", "report", "model", "observe", "lifecycle"],
     ),
-    ("explain", &["model", "http1", "source::objects", "translate", "routing"]),
+    ("explain", &["model", "http1", "filter", "source::objects", "translate", "routing"]),
     ("admin", &["model", "proxy_protocol", "observe", "lifecycle"]),
 ];
 

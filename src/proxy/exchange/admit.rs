@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use crate::http1::{FieldKind, Framing, Method, RequestHead, TargetForm};
+use crate::filter::{self, RequestView, Verdict};
+use crate::http1::{Framing, Method, TargetForm};
 use crate::proxy::error::ProxyError;
 use crate::proxy::shard::Shard;
 use crate::proxy::shard::scratch::ExchangeBuffers;
 use crate::proxy::walk::peer::{Peer, Scheme};
-use crate::routing::{Arrival, PathRefusal, Route, normalize_host, unredirected};
+use crate::routing::{PathRefusal, Route, normalize_host};
 use crate::upstream::Target;
 
 /// What shall happen with a request.
@@ -57,17 +58,19 @@ pub(crate) fn admit(shard: &Shard, peer: &Peer, work: &mut ExchangeBuffers) -> R
         PathRefusal::Ambiguous => ProxyError::PathAmbiguous,
     })?;
     let route = Arc::clone(found.route.ok_or(ProxyError::NoRoute)?);
-    let arrival = Arrival { is_https: peer.tls.is_some(), names_host: !request.authority.is_empty(), path };
-    if unredirected(route.spec.https_redirect, found.has_tls, arrival, || came_by_https(peer, request, head)).is_none()
-    {
-        return Ok(Admission::RedirectToHttps(route));
-    }
-    Ok(Admission::Route(route))
-}
-
-/// Whether the client used https. On a plain connection a trusted proxy in front knows better, if it says either.
-fn came_by_https(peer: &Peer, request: &RequestHead, head: &[u8]) -> bool {
-    let told = if peer.is_trusted && peer.tls.is_none() { request.field(FieldKind::XForwardedProto) } else { None };
-    let told = told.map_or(&b""[..], |field| field.value.of(head));
-    told.eq_ignore_ascii_case(b"https") || (peer.scheme == Scheme::Https && !told.eq_ignore_ascii_case(b"http"))
+    let view = RequestView {
+        head,
+        request,
+        path,
+        is_tls: peer.tls.is_some(),
+        is_https: peer.scheme == Scheme::Https,
+        is_trusted: peer.is_trusted,
+        has_tls: found.has_tls,
+        https_port: shard.config.forwarding.https_port,
+    };
+    let is_answered = match filter::request(&route.spec.filters, &view) {
+        Verdict::Continue => false,
+        Verdict::Respond(_) => true,
+    };
+    Ok(if is_answered { Admission::RedirectToHttps(route) } else { Admission::Route(route) })
 }

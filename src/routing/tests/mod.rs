@@ -9,7 +9,7 @@ use std::sync::{Arc, OnceLock};
 
 use super::*;
 use crate::model::{
-    Action, Certificate, HostPattern, HostSpec, HttpsRedirect, ObjectName, Origin, PathMatch, Place, Reply, RouteMatch,
+    Action, Certificate, Filters, HostPattern, HostSpec, ObjectName, Origin, PathMatch, Place, Reply, RouteMatch,
     RouteSpec, Snapshot, TlsSpec,
 };
 
@@ -28,7 +28,7 @@ fn route(path: PathMatch, name: &str) -> RouteSpec {
     RouteSpec {
         matches: RouteMatch::path(path),
         action: Action::Reply(Reply::NotFound),
-        https_redirect: HttpsRedirect::WithTls,
+        filters: Filters::default(),
         origin: Origin::ingress(ObjectName::new("test", name), Place::Unknown),
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::builders::*;
-use crate::model::{Certificate, HttpsRedirect, ObjectKind, ObjectRef, ProblemCode, Severity};
+use crate::model::{Certificate, Filter, HttpsRedirect, ObjectKind, ObjectRef, ProblemCode, Severity};
 use crate::source::objects::Change;
 use crate::translate::{Settings, VisibleSecrets};
 
@@ -243,15 +243,16 @@ fn rule_58_the_default_certificate_is_a_unit_of_its_own() {
 #[test]
 fn a_redirect_to_https_is_a_matter_of_settings_and_annotations() {
     let redirect = |settings: Settings, web: IngressBuilder| {
-        world_with(settings, [web.change()]).host("a.example").routes[0].https_redirect
+        world_with(settings, [web.change()]).host("a.example").routes[0].filters.to_vec()
     };
     let off = || Settings { ssl_redirect: false, ..Settings::default() };
     let annotated = |key: &str, value: &str| web("web", 1).annotate(&format!("tidegate.dev/{key}"), value);
-    assert_eq!(redirect(Settings::default(), web("web", 1)), HttpsRedirect::WithTls);
-    assert_eq!(redirect(off(), web("web", 1)), HttpsRedirect::Off);
-    assert_eq!(redirect(Settings::default(), annotated("ssl-redirect", "false")), HttpsRedirect::Off);
-    assert_eq!(redirect(off(), annotated("ssl-redirect", "true")), HttpsRedirect::WithTls);
-    assert_eq!(redirect(off(), annotated("force-ssl-redirect", "true")), HttpsRedirect::Always);
+    let [with_tls, always] = [HttpsRedirect::WithTls, HttpsRedirect::Always].map(|when| [Filter::HttpsRedirect(when)]);
+    assert_eq!(redirect(Settings::default(), web("web", 1)), with_tls);
+    assert_eq!(redirect(off(), web("web", 1)), []);
+    assert_eq!(redirect(Settings::default(), annotated("ssl-redirect", "false")), []);
+    assert_eq!(redirect(off(), annotated("ssl-redirect", "true")), with_tls);
+    assert_eq!(redirect(off(), annotated("force-ssl-redirect", "true")), always);
     let both = annotated("ssl-redirect", "false").annotate("tidegate.dev/force-ssl-redirect", "true");
-    assert_eq!(redirect(Settings::default(), both), HttpsRedirect::Always);
+    assert_eq!(redirect(Settings::default(), both), always);
 }

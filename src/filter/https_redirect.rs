@@ -1,0 +1,179 @@
+//! The redirect to https: 308 with the same URL (nginx `http-redirect-code` 308).
+
+use super::verdict::{Response, Verdict};
+use super::view::RequestView;
+use crate::model::{Filter, HttpsRedirect};
+
+/// Where challenges of certificate authorities are answered (RFC 8555 §8.3): never redirected.
+const ACME: &str = "/.well-known/acme-challenge/";
+
+/// Why a request to a route with a redirect is not redirected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotRedirected {
+    /// The route redirects where there is TLS, and no TLS entry covers the host.
+    WithoutTls,
+    /// The request came over TLS.
+    Tls,
+    /// The request names no host (HTTP/1.0), so there is no URL to send the client to.
+    WithoutHost,
+    /// The request asks for a challenge of a certificate authority.
+    AcmeChallenge,
+    /// The client used https to reach the proxy in front of us.
+    HttpsInFront,
+}
+
+/// Why this request is not redirected; `None` if it is.
+pub fn not_redirected(when: HttpsRedirect, request: &RequestView<'_>) -> Option<NotRedirected> {
+    match when {
+        HttpsRedirect::WithTls if !request.has_tls => Some(NotRedirected::WithoutTls),
+        HttpsRedirect::WithTls | HttpsRedirect::Always if request.is_tls => Some(NotRedirected::Tls),
+        HttpsRedirect::WithTls | HttpsRedirect::Always if request.request.authority.is_empty() => {
+            Some(NotRedirected::WithoutHost)
+        }
+        HttpsRedirect::WithTls | HttpsRedirect::Always if request.path.starts_with(ACME) => {
+            Some(NotRedirected::AcmeChallenge)
+        }
+        HttpsRedirect::WithTls | HttpsRedirect::Always => {
+            request.came_by_https().then_some(NotRedirected::HttpsInFront)
+        }
+    }
+}
+
+pub(super) fn request<'f>(filter: &'f Filter, when: HttpsRedirect, request: &RequestView<'_>) -> Verdict<'f> {
+    if not_redirected(when, request).is_some() {
+        return Verdict::Continue;
+    }
+    Verdict::Respond(Response {
+        by: filter,
+        status: 308,
+        fields: vec![("location", location(request))],
+        text: "this host is served over https",
+    })
+}
+
+/// The URL of the request under https. The strict parser lets nothing but visible ASCII into authority and target.
+fn location(view: &RequestView<'_>) -> String {
+    let RequestView { head, request, https_port, .. } = view;
+    let host = request.host_name.map_or_else(
+        || {
+            let authority = request.authority.of(head);
+            match request.port {
+                Some(_) => authority.rsplitn(2, |&byte| byte == b':').last().unwrap_or_default(),
+                None => authority,
+            }
+        },
+        |name| name.of(head),
+    );
+    let mut location = String::from("https://");
+    let mut push = |bytes: &[u8]| location.extend(bytes.iter().map(|&byte| char::from(byte)));
+    push(host);
+    if *https_port != 443 {
+        push(format!(":{https_port}").as_bytes());
+    }
+    push(request.path(head));
+    if let Some(query) = request.query {
+        push(b"?");
+        push(query.of(head));
+    }
+    location
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http1::{Limits, Progress, RequestHead};
+
+    /// What `decide` makes of a request with this start line and these lines, in clear, to a host with TLS.
+    fn view_of<T>(lines: &[&str], decide: impl FnOnce(RequestView<'_>) -> T) -> T {
+        let head = format!("{}\r\n\r\n", lines.join("\r\n"));
+        let mut request = RequestHead::new();
+        assert_eq!(request.parse(head.as_bytes(), &Limits::REQUEST), Ok(Progress::Complete), "{head}");
+        let path = std::str::from_utf8(request.path(head.as_bytes())).unwrap();
+        decide(RequestView {
+            head: head.as_bytes(),
+            request: &request,
+            path,
+            is_tls: false,
+            is_https: false,
+            is_trusted: false,
+            has_tls: true,
+            https_port: 443,
+        })
+    }
+
+    fn location_of(start: &str, host: &str, https_port: u16) -> String {
+        view_of(&[start, &format!("Host: {host}")], |view| {
+            let when = HttpsRedirect::WithTls;
+            let filter = Filter::HttpsRedirect(when);
+            match super::request(&filter, when, &RequestView { https_port, ..view }) {
+                Verdict::Respond(response) => {
+                    assert_eq!((response.by, response.status), (&filter, 308));
+                    response.field("location").unwrap().to_owned()
+                }
+                Verdict::Continue => panic!("{start} {host} is not redirected"),
+            }
+        })
+    }
+
+    #[test]
+    fn a_redirect_keeps_the_url_but_for_scheme_and_port() {
+        for (start, host, expected) in [
+            ("GET /a/%7e;x?b=c&d HTTP/1.1", "A.test:8080", "https://A.test/a/%7e;x?b=c&d"),
+            ("GET / HTTP/1.1", "a.test.", "https://a.test/"),
+            ("GET /?http://evil.test/ HTTP/1.1", "a.test", "https://a.test/?http://evil.test/"),
+            ("GET //evil.test/ HTTP/1.1", "a.test", "https://a.test//evil.test/"),
+            ("GET http://a.test HTTP/1.1", "a.test", "https://a.test/"),
+            ("GET /x HTTP/1.1", "10.0.0.1:80", "https://10.0.0.1/x"),
+            ("GET /x HTTP/1.1", "[::1]:80", "https://[::1]/x"),
+            ("GET /x HTTP/1.1", "[::1]", "https://[::1]/x"),
+        ] {
+            assert_eq!(location_of(start, host, 443), expected);
+        }
+        assert_eq!(location_of("GET /x HTTP/1.1", "a.test:80", 8443), "https://a.test:8443/x");
+        assert_eq!(location_of("GET /x HTTP/1.1", "[::1]:80", 8443), "https://[::1]:8443/x");
+    }
+
+    #[test]
+    fn a_redirect_needs_tls_for_the_host_unless_it_is_forced() {
+        let of = |when, has_tls| {
+            view_of(&["GET / HTTP/1.1", "Host: a"], |view| not_redirected(when, &RequestView { has_tls, ..view }))
+        };
+        assert_eq!(of(HttpsRedirect::WithTls, true), None);
+        assert_eq!(of(HttpsRedirect::WithTls, false), Some(NotRedirected::WithoutTls));
+        assert_eq!(of(HttpsRedirect::Always, true), None);
+        assert_eq!(of(HttpsRedirect::Always, false), None);
+    }
+
+    #[test]
+    fn what_came_over_tls_names_no_host_or_asks_for_a_challenge_is_not_redirected() {
+        for when in [HttpsRedirect::WithTls, HttpsRedirect::Always] {
+            let of = |lines: &[&str], is_tls| {
+                view_of(lines, |view| not_redirected(when, &RequestView { is_tls, is_https: is_tls, ..view }))
+            };
+            let host = "Host: a";
+            assert_eq!(of(&["GET / HTTP/1.1", host], true), Some(NotRedirected::Tls));
+            assert_eq!(of(&["GET / HTTP/1.0"], false), Some(NotRedirected::WithoutHost));
+            let challenge = "GET /.well-known/acme-challenge/x HTTP/1.1";
+            assert_eq!(of(&[challenge, host], false), Some(NotRedirected::AcmeChallenge));
+            assert_eq!(of(&["GET /.well-known/acme-challenge HTTP/1.1", host], false), None);
+        }
+    }
+
+    #[test]
+    fn a_trusted_proxy_says_whether_its_client_used_https() {
+        for (is_trusted, is_https, told, expected) in [
+            (false, false, "https", None),
+            (false, true, "http", Some(NotRedirected::HttpsInFront)),
+            (true, false, "HTTPS", Some(NotRedirected::HttpsInFront)),
+            (true, false, "", None),
+            (true, true, "http", None),
+            (true, true, "", Some(NotRedirected::HttpsInFront)),
+        ] {
+            let lines = ["GET / HTTP/1.1", "Host: a", &format!("X-Forwarded-Proto: {told}")];
+            let found = view_of(&lines, |view| {
+                not_redirected(HttpsRedirect::Always, &RequestView { is_trusted, is_https, ..view })
+            });
+            assert_eq!(found, expected, "{is_trusted} {is_https} {told}");
+        }
+    }
+}

@@ -1,0 +1,29 @@
+//! What the filters of a route decide, by data alone: the proxy and `explain` call the same functions.
+//!
+//! A route holds its filters as data (`model::Filter`), in the order in which they apply. A decision sees a request
+//! through [`RequestView`] and says what follows through [`Verdict`]. Nothing here knows sockets, time, tables or
+//! upstreams. A route without filters costs one comparison.
+
+mod https_redirect;
+mod verdict;
+mod view;
+
+pub use https_redirect::{NotRedirected, not_redirected};
+pub use verdict::{Response, Verdict};
+pub use view::RequestView;
+
+use crate::model::Filter;
+
+/// Lets a request pass the filters of its route, one after the other, up to the first that does not let it continue.
+pub fn request<'f>(filters: &'f [Filter], request: &RequestView<'_>) -> Verdict<'f> {
+    for filter in filters {
+        let verdict = match filter {
+            Filter::HttpsRedirect(when) => https_redirect::request(filter, *when, request),
+        };
+        match verdict {
+            Verdict::Continue => {}
+            Verdict::Respond(_) => return verdict,
+        }
+    }
+    Verdict::Continue
+}

@@ -1,0 +1,35 @@
+//! What follows from a decision.
+
+use crate::model::Filter;
+
+/// What happens with a request next.
+///
+/// A filter that has to ask somebody first, as an external authentication has, will need a third verdict that names
+/// the request to send and is followed by a second decision with its answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict<'f> {
+    /// The next filter decides, and after the last one the request goes to the route's target.
+    Continue,
+    /// We answer, and nothing else sees the request.
+    Respond(Response<'f>),
+}
+
+/// An answer of a filter.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Response<'f> {
+    /// The filter that answers.
+    pub by: &'f Filter,
+    /// The status, 200 to 599.
+    pub status: u16,
+    /// Fields besides those that all answers of ours have. Names in lower case.
+    pub fields: Vec<(&'static str, String)>,
+    /// What the body says, for people.
+    pub text: &'static str,
+}
+
+impl Response<'_> {
+    /// The value of a field, by its name in lower case.
+    pub fn field(&self, name: &str) -> Option<&str> {
+        self.fields.iter().find(|(known, _)| *known == name).map(|(_, value)| value.as_str())
+    }
+}
