@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
-use crate::filter::{self, NotRedirected, RequestView, Response, Verdict};
+use crate::filter::{self, FieldName, NotRedirected, RequestView, Response, Verdict};
 use crate::http1::RequestError;
 use crate::model::{
     Action, Filter, HostPattern, HttpsRedirect, ObjectKind, ObjectName, ObjectRef, Origin, Problem, Reply, UnitKey,
@@ -203,7 +203,8 @@ fn decide<T>(
 /// The answer of a filter in words.
 fn answered<T>(route: &Route<T>, request: &RequestView<'_>, response: &Response<'_>) -> Vec<String> {
     let Response { by, status, fields: _, text: _ } = response;
-    let to = response.field("location").map(|location| format!(" to {location}")).unwrap_or_default();
+    let to = response.field(FieldName::LOCATION);
+    let to = to.map(|url| format!(" to {}", String::from_utf8_lossy(url))).unwrap_or_default();
     let why = match by {
         Filter::HttpsRedirect(HttpsRedirect::Always) => {
             format!("{} forces it (force-ssl-redirect)", named(&route.spec.origin))

@@ -1,5 +1,6 @@
 //! The redirect to https: 308 with the same URL (nginx `http-redirect-code` 308).
 
+use super::head_edit::FieldName;
 use super::verdict::{Response, Verdict};
 use super::view::RequestView;
 use crate::model::{Filter, HttpsRedirect};
@@ -46,13 +47,13 @@ pub(super) fn request<'f>(filter: &'f Filter, when: HttpsRedirect, request: &Req
     Verdict::Respond(Response {
         by: filter,
         status: 308,
-        fields: vec![("location", location(request))],
+        fields: vec![(FieldName::LOCATION, location(request))],
         text: "this host is served over https",
     })
 }
 
-/// The URL of the request under https. The strict parser lets nothing but visible ASCII into authority and target.
-fn location(view: &RequestView<'_>) -> String {
+/// The URL of the request under https. The parser lets nothing but visible ASCII into authority and target.
+fn location(view: &RequestView<'_>) -> Vec<u8> {
     let RequestView { head, request, https_port, .. } = view;
     let host = request.host_name.map_or_else(
         || {
@@ -64,16 +65,15 @@ fn location(view: &RequestView<'_>) -> String {
         },
         |name| name.of(head),
     );
-    let mut location = String::from("https://");
-    let mut push = |bytes: &[u8]| location.extend(bytes.iter().map(|&byte| char::from(byte)));
-    push(host);
+    let mut location = b"https://".to_vec();
+    location.extend_from_slice(host);
     if *https_port != 443 {
-        push(format!(":{https_port}").as_bytes());
+        location.extend_from_slice(format!(":{https_port}").as_bytes());
     }
-    push(request.path(head));
+    location.extend_from_slice(request.path(head));
     if let Some(query) = request.query {
-        push(b"?");
-        push(query.of(head));
+        location.push(b'?');
+        location.extend_from_slice(query.of(head));
     }
     location
 }
@@ -108,7 +108,7 @@ mod tests {
             match super::request(&filter, when, &RequestView { https_port, ..view }) {
                 Verdict::Respond(response) => {
                     assert_eq!((response.by, response.status), (&filter, 308));
-                    response.field("location").unwrap().to_owned()
+                    String::from_utf8(response.field(FieldName::LOCATION).unwrap().to_vec()).unwrap()
                 }
                 Verdict::Continue => panic!("{start} {host} is not redirected"),
             }

@@ -4,10 +4,12 @@
 //! through [`RequestView`] and says what follows through [`Verdict`]. Nothing here knows sockets, time, tables or
 //! upstreams. A route without filters costs one comparison.
 
+mod head_edit;
 mod https_redirect;
 mod verdict;
 mod view;
 
+pub use head_edit::{FieldName, Fields, HeadEdit};
 pub use https_redirect::{NotRedirected, not_redirected};
 pub use verdict::{Response, Verdict};
 pub use view::RequestView;

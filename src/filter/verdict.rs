@@ -1,5 +1,6 @@
 //! What follows from a decision.
 
+use super::head_edit::FieldName;
 use crate::model::Filter;
 
 /// What happens with a request next.
@@ -21,15 +22,15 @@ pub struct Response<'f> {
     pub by: &'f Filter,
     /// The status, 200 to 599.
     pub status: u16,
-    /// Fields besides those that all answers of ours have. Names in lower case.
-    pub fields: Vec<(&'static str, String)>,
+    /// Fields besides those that all answers of ours have.
+    pub fields: Vec<(FieldName<'f>, Vec<u8>)>,
     /// What the body says, for people.
     pub text: &'static str,
 }
 
 impl Response<'_> {
-    /// The value of a field, by its name in lower case.
-    pub fn field(&self, name: &str) -> Option<&str> {
-        self.fields.iter().find(|(known, _)| *known == name).map(|(_, value)| value.as_str())
+    /// The value of a field.
+    pub fn field(&self, name: FieldName<'_>) -> Option<&[u8]> {
+        self.fields.iter().find(|(known, _)| *known == name).map(|(_, value)| value.as_slice())
     }
 }

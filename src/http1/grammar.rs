@@ -50,12 +50,12 @@ fn all(bytes: &[u8], class: u8) -> bool {
 }
 
 /// Whether this is a token (RFC 9110 §5.6.2): at least one `tchar`.
-pub(super) fn is_token(bytes: &[u8]) -> bool {
+pub(crate) fn is_token(bytes: &[u8]) -> bool {
     !bytes.is_empty() && all(bytes, TOKEN)
 }
 
 /// Whether these bytes may stand in a field value: no control but HTAB; bytes from 0x80 on pass uninterpreted.
-pub(super) fn is_field_value(bytes: &[u8]) -> bool {
+pub(crate) fn is_field_value(bytes: &[u8]) -> bool {
     all(bytes, FIELD_VALUE)
 }
 

@@ -33,6 +33,7 @@ pub use chunked::{ChunkError, ChunkState, ChunkedDecoder, Decoded};
 pub use connection::{ConnectionError, MAX_CONNECTION_TOKENS};
 pub use field::{Field, FieldKind};
 pub use framing::{Framing, FramingError, MAX_LENGTH};
+pub(crate) use grammar::{is_field_value, is_token};
 pub use method::{MAX_METHOD_BYTES, Method, Version};
 pub use request::{RequestError, RequestHead, Upgrade};
 pub use response::{MAX_INTERIM, RequestContext, ResponseError, ResponseHead};
