@@ -106,7 +106,7 @@ pub(crate) async fn refuse<K: ClientSink>(
     sink: &mut K,
 ) {
     work.head.clear();
-    let mut walk = Walk::new(shard, peer, work, started);
+    let mut walk = Walk::new(shard, peer, work, started, started);
     request_head::generate_id(walk.work, shard.random());
     walk.record.failed(shard, &error);
     walk.record.status.set(error.status());

@@ -1,37 +1,33 @@
-//! What attempts over both protocols share: how they fail, and what they need of the request.
+//! One attempt to have a request answered: what both protocols are given, and what they need of the request.
+
+use tokio::time::Instant;
 
 use crate::http1::RequestContext;
+use crate::observe::UpstreamMetrics;
 use crate::proxy::error::ProxyError;
 use crate::proxy::shard::scratch::ExchangeBuffers;
 use crate::proxy::walk::Walk;
 use crate::proxy::walk::client_io::{ClientSink, ClientSource};
+use crate::upstream::InFlight;
 
-/// A request's body of at most this size that has arrived whole is sent in one write with the head, and is at hand
-/// for another attempt. Bytes.
-pub(crate) const WHOLE_BODY: usize = 64 * 1024;
-/// An attempt that failed.
-pub(crate) struct Failed {
-    /// What happened.
-    pub error: ProxyError,
-    /// What may be done about it.
-    pub again: Again,
-}
+/// A request's body of at most this size that has arrived whole is sent in one write with the head; and so much of a
+/// body is kept for another attempt. Bytes.
+pub(super) const WHOLE_BODY: usize = 64 * 1024;
 
-/// What may follow a failed attempt.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Again {
-    /// Nothing.
-    Never,
-    /// Another attempt on any connection: the pod refused the request unprocessed.
-    Anywhere,
-    /// Another endpoint.
-    Elsewhere,
-    /// Any endpoint, but on a new connection.
-    Afresh,
+/// An attempt.
+pub(super) struct Attempt<'a> {
+    /// Where it is made; counted as in flight meanwhile.
+    pub endpoint: InFlight,
+    /// The counters of the upstream.
+    pub metrics: &'a UpstreamMetrics,
+    /// When it began.
+    pub began: Instant,
+    /// Connections made before this moment are not used.
+    pub newer_than: Option<Instant>,
 }
 
 /// Tells a waiting client to go on (RFC 9110 §10.1.1): its request has a route and a connection.
-pub(crate) async fn expect<S: ClientSource, K: ClientSink>(
+pub(super) async fn expect<S: ClientSource, K: ClientSink>(
     walk: &mut Walk<'_>,
     source: &mut S,
     sink: &mut K,
@@ -44,6 +40,6 @@ pub(crate) async fn expect<S: ClientSource, K: ClientSink>(
 }
 
 /// What the answer's parser must know of the request.
-pub(crate) fn context(work: &ExchangeBuffers) -> RequestContext {
+pub(super) fn context(work: &ExchangeBuffers) -> RequestContext {
     RequestContext { method: work.request.method, asked_upgrade: work.request.upgrade.is_some() }
 }

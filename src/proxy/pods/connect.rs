@@ -7,67 +7,70 @@ use socket2::{SockRef, TcpKeepalive};
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 
-use super::attempt::{Again, Failed};
-use crate::observe::UpstreamMetrics;
+use super::attempt::Attempt;
+use super::retry::{Failure, Reached};
 use crate::proxy::error::ProxyError;
 use crate::proxy::shard::Shard;
 use crate::proxy::shard::h1_conn::H1Conn;
 use crate::proxy::wire::socket::Socket;
-use crate::upstream::InFlight;
 
 /// Probing of pods that are silent within a request.
 const KEEPALIVE: TcpKeepalive =
     TcpKeepalive::new().with_time(Duration::from_secs(60)).with_interval(Duration::from_secs(15));
 
-/// A connection, and whether it has served before. Requests that must not be sent twice get only those that were idle
+/// A connection for an attempt.
+pub(super) struct Obtained {
+    /// The connection.
+    pub conn: H1Conn,
+    /// Whether it has served other requests before.
+    pub is_reused: bool,
+    /// When it could be given the request.
+    pub since: Instant,
+}
+
+/// A connection from the pool, or a new one. Requests that must not be sent twice get only those that were idle
 /// for a moment: a pod closes idle connections at its own time, and may be doing so right now.
-pub(crate) async fn obtain(
-    shard: &Shard,
-    endpoint: &InFlight,
-    now: Instant,
-    metrics: &UpstreamMetrics,
-    is_idempotent: bool,
-    afresh: bool,
-) -> Result<(H1Conn, bool), Failed> {
-    if !afresh {
-        let max_idle = if is_idempotent { Duration::MAX } else { shard.pool.config().post_idle };
-        while let Some(conn) = shard.pool.take(endpoint.endpoint().id(), max_idle, now) {
+pub(super) async fn obtain(shard: &Shard, attempt: &Attempt<'_>, may_repeat: bool) -> Result<Obtained, Failure> {
+    if attempt.newer_than.is_none() {
+        let max_idle = if may_repeat { Duration::MAX } else { shard.pool.config().post_idle };
+        while let Some(conn) = shard.pool.take(attempt.endpoint.id(), max_idle, attempt.began) {
             if conn.is_quiet() {
-                return Ok((conn, true));
+                return Ok(Obtained { conn, is_reused: true, since: attempt.began });
             }
         }
     }
-    let tcp = dial(shard, endpoint, metrics).await?;
-    Ok((H1Conn { socket: Socket::Tcp(tcp) }, false))
+    let tcp = dial(shard, attempt).await?;
+    Ok(Obtained { conn: H1Conn { socket: Socket::Tcp(tcp) }, is_reused: false, since: Instant::now() })
 }
 
 /// A new connection. Failures make the endpoint suspect.
-pub(crate) async fn dial(shard: &Shard, endpoint: &InFlight, metrics: &UpstreamMetrics) -> Result<TcpStream, Failed> {
-    let address = endpoint.endpoint().address();
+pub(super) async fn dial(shard: &Shard, attempt: &Attempt<'_>) -> Result<TcpStream, Failure> {
+    let Attempt { endpoint, metrics, .. } = attempt;
+    let address = endpoint.address();
     let started = Instant::now();
     let error = match tokio::time::timeout(shard.config.upstream.connect, TcpStream::connect(address)).await {
         Ok(Ok(tcp)) => {
             let _ = tcp.set_nodelay(true);
             // A pod whose node has vanished says nothing: a tunnel to it would wait for an hour.
             let _ = SockRef::from(&tcp).set_tcp_keepalive(&KEEPALIVE);
-            endpoint.endpoint().connect_succeeded();
+            endpoint.connect_succeeded();
             metrics.connected();
             return Ok(tcp);
         }
         Ok(Err(error)) => {
             if is_of_the_pod(error.kind()) {
-                endpoint.endpoint().connect_failed(started);
+                endpoint.connect_failed(started);
             } else {
                 tracing::debug!(%address, %error, "no connection to a pod, for a reason of our own");
             }
             ProxyError::ConnectRefused
         }
         Err(_) => {
-            endpoint.endpoint().connect_failed(started);
+            endpoint.connect_failed(started);
             ProxyError::ConnectTimeout
         }
     };
-    Err(Failed { error, again: Again::Elsewhere })
+    Err(Failure::new(error, Reached::NotConnected))
 }
 
 /// Whether a failed connect says something about the pod. Being out of ports, descriptors or memory says nothing; to

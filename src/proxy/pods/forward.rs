@@ -1,14 +1,11 @@
 //! Third phase of the walk: an endpoint, a connection to it, the request there and the answer back.
-//!
-//! What may be tried again (RFC 9110 §9.2.2, RFC 9113 §8.7): anything that no pod has processed, while its body is at
-//! hand. What a pod may have processed is sent again only once, and only if it is idempotent, complete in memory, and
-//! was sent on a connection that had been waiting for it.
 
 use std::sync::Arc;
 
 use tokio::time::Instant;
 
-use super::attempt::{Again, WHOLE_BODY};
+use super::attempt::{Attempt, WHOLE_BODY};
+use super::retry::{Facts, History, retry};
 use super::{h1, h2};
 use crate::http1::Framing;
 use crate::model::Protocol;
@@ -17,11 +14,7 @@ use crate::proxy::error::{ProxyError, Side};
 use crate::proxy::shard::scratch::ExchangeBuffers;
 use crate::proxy::walk::Walk;
 use crate::proxy::walk::client_io::{ClientSink, ClientSource};
-use crate::upstream::{Tried, Upstream};
-
-/// How often connections that went away may make one request take a new one: a pod that lets go of all of its
-/// connections at once has at most so many HTTP/2 connections in a shard.
-const MOST_RENEWALS: usize = 16;
+use crate::upstream::Upstream;
 
 /// Forwards the request in `walk.work.out` and relays the answer.
 pub(crate) async fn forward<S: ClientSource, K: ClientSink>(
@@ -32,60 +25,51 @@ pub(crate) async fn forward<S: ClientSource, K: ClientSink>(
 ) -> Result<(), ProxyError> {
     let metrics = upstream.metrics();
     let is_whole = take_whole_body(walk, source);
-    let mut tried = Tried::new();
-    // Connections made before this moment are not used.
-    let mut afresh: Option<Instant> = None;
-    let (mut refusals, mut renewals) = (0, 0);
-    let most = walk.shard.config.upstream.attempts;
+    let is_idempotent = walk.work.request.method.is_idempotent();
+    let mut history = History::new(walk.shard.config.upstream.attempts);
+    let mut began = walk.ready_at;
     let mut error = ProxyError::NoEndpoints;
-    for attempt in 0_usize.. {
-        // The first attempt begins with the request: near enough, and one look at the clock less.
-        let now = if attempt == 0 { walk.record.started() } else { Instant::now() };
-        if attempt > 0 && !upstream.withdraw_retry(now) {
-            break;
+    for number in 0_usize.. {
+        if number > 0 {
+            began = Instant::now();
+            if !upstream.withdraw_retry(began) {
+                break;
+            }
         }
-        let Some(endpoint) = upstream.pick(&tried, now) else {
-            if attempt == 0 {
+        let Some(endpoint) = upstream.pick(&history.tried, began) else {
+            if number == 0 {
                 metrics.failure(UpstreamFailure::NoEndpoint);
             }
             break;
         };
         metrics.attempt();
-        if attempt > 0 {
+        if number > 0 {
             metrics.retry();
         }
         walk.record.attempts.set(walk.record.attempts.get().saturating_add(1));
-        walk.record.endpoint.set(Some(endpoint.endpoint().address()));
+        walk.record.endpoint.set(Some(endpoint.address()));
+        let attempt = Attempt { endpoint, metrics, began, newer_than: history.newer_than };
         let outcome = match (upstream.spec().protocol, is_whole) {
-            (Protocol::Http1, true) => h1::whole(walk, &endpoint, now, metrics, afresh, source, sink).await,
-            (Protocol::Http1, false) => {
-                Box::pin(h1::streaming(walk, &endpoint, now, metrics, afresh, source, sink)).await
-            }
-            (Protocol::H2c, _) => Box::pin(h2::attempt(walk, &endpoint, metrics, is_whole, afresh, source, sink)).await,
+            (Protocol::Http1, true) => h1::whole(walk, &attempt, source, sink).await,
+            (Protocol::Http1, false) => Box::pin(h1::streaming(walk, &attempt, source, sink)).await,
+            (Protocol::H2c, _) => Box::pin(h2::attempt(walk, &attempt, is_whole, source, sink)).await,
         };
-        let failed = match outcome {
+        let failure = match outcome {
             Ok(()) => {
                 if let Some(latency) = walk.record.head_after.get() {
                     metrics.response_head(latency);
                 }
                 return Ok(());
             }
-            Err(failed) => failed,
+            Err(failure) => failure,
         };
-        if failed.error.side() == Side::Upstream {
-            metrics.failure(reason(&failed.error));
+        if failure.error.side() == Side::Upstream {
+            metrics.failure(reason(&failure.error));
         }
-        error = failed.error;
-        match failed.again {
-            Again::Never => break,
-            Again::Anywhere => refusals += 1,
-            Again::Afresh => {
-                afresh = Some(Instant::now());
-                renewals += 1;
-            }
-            Again::Elsewhere => tried.add(endpoint.endpoint().id()),
-        }
-        if tried.len() >= most || refusals >= most || renewals > MOST_RENEWALS {
+        let facts = Facts { is_idempotent, is_whole, was_renewed: attempt.newer_than.is_some() };
+        let next = retry(&failure, facts);
+        error = failure.error;
+        if !history.allows(next, attempt.endpoint.id()) {
             break;
         }
     }

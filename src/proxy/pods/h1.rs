@@ -1,98 +1,180 @@
-//! Endpoints that speak HTTP/1.
+//! Attempts at endpoints that speak HTTP/1.
 
-use tokio::time::Instant;
+use std::cell::Cell;
+use std::pin::pin;
+use std::rc::Rc;
+use std::time::Duration;
 
-use super::answer::{AnswerFault, Answered, answer};
-use super::attempt::{Again, Failed, context, expect};
-use super::connect;
-use super::relay::both;
+use super::attempt::{Attempt, context, expect};
+use super::connect::{Obtained, obtain};
+use super::response::{HeadWait, Parts, Passed, PodResponse, pass_on};
+use super::retry::{Failure, Reached};
 use super::tunnel::tunnel;
-use crate::http1::Framing;
-use crate::observe::UpstreamMetrics;
+use super::upload::Upload;
+use crate::http1::{Framing, Limits, Progress, RequestContext, ResponseHead};
 use crate::proxy::error::{ProxyError, Side};
+use crate::proxy::shard::Shard;
 use crate::proxy::shard::scratch::ExchangeBuffers;
 use crate::proxy::walk::Walk;
 use crate::proxy::walk::client_io::{ClientSink, ClientSource};
-use crate::proxy::wire::body::copy;
-use crate::proxy::wire::h1_body::{Frame, H1Sink};
-use crate::upstream::InFlight;
+use crate::proxy::wire::body::{BodySink, copy};
+use crate::proxy::wire::buffers::Buffer;
+use crate::proxy::wire::h1_body::{Frame, H1Sink, H1Source, Patience};
+use crate::proxy::wire::socket::Reader;
 
 /// One attempt with a request that needs nothing more from the client.
 pub(super) async fn whole<S: ClientSource, K: ClientSink>(
     walk: &mut Walk<'_>,
-    endpoint: &InFlight,
-    now: Instant,
-    metrics: &UpstreamMetrics,
-    afresh: Option<Instant>,
+    attempt: &Attempt<'_>,
     source: &mut S,
     sink: &mut K,
-) -> Result<(), Failed> {
+) -> Result<(), Failure> {
     let shard = walk.shard;
-    let context = context(walk.work);
-    let is_idempotent = walk.work.request.method.is_idempotent();
-    let (mut conn, reused) = connect::obtain(shard, endpoint, now, metrics, is_idempotent, afresh.is_some()).await?;
+    let request = context(walk.work);
+    let Obtained { mut conn, is_reused, since } = obtain(shard, attempt, request.method.is_idempotent()).await?;
     let (reader, mut writer) = conn.socket.split();
     let ExchangeBuffers { out, response, timer, .. } = &mut *walk.work;
     if let Err(fault) = writer.write_all(out, &[], shard.config.timeouts.response).await {
-        let error = if fault.timed_out { ProxyError::UpstreamStalled } else { ProxyError::UpstreamClosed };
-        let may = (!fault.written && afresh.is_none()) || (is_idempotent && reused && !fault.timed_out);
-        return Err(Failed { error, again: if may { Again::Afresh } else { Again::Never } });
+        let (error, reached) = match (fault.written, fault.timed_out) {
+            (false, true) => (ProxyError::UpstreamStalled, Reached::NotSent),
+            (true, true) => (ProxyError::UpstreamStalled, Reached::Pod),
+            (false, false) => (ProxyError::UpstreamClosed, Reached::NotSent),
+            (true, false) => (ProxyError::UpstreamClosed, Reached::Unanswered),
+        };
+        return Err(Failure { was_reused: is_reused, ..Failure::new(error, reached) });
     }
-    let answered = answer(shard, reader, response, context, &walk.record, now, timer, sink).await;
-    match answered {
-        Ok(Answered::Whole { keep }) => {
-            if let Some(advertised) = keep {
-                shard.keep(endpoint, conn, advertised);
+    let pod = H1Response { reader, shard, buffer: None };
+    let parts = Parts { shard, record: &walk.record, request, response, timer, handed_over: since };
+    let passed = pass_on(parts, pod, &mut Upload::done(), &Cell::new(false), sink).await;
+    match passed.map_err(|failure| Failure { was_reused: is_reused, ..failure })? {
+        // Bytes behind the end of an answer are not an answer to anything.
+        Passed::Whole { body, rest } => {
+            if let (Keep::For(advertised), None) = (rest, body.into_leftover()) {
+                shard.keep(&attempt.endpoint, conn, advertised);
             }
-            Ok(())
         }
-        Ok(Answered::Tunnel(from_pod)) => {
+        Passed::Tunnel(from_pod) => {
             let to_pod = H1Sink::new(writer, out, Frame::Plain, Side::Upstream, shard.config.timeouts.response);
             Box::pin(tunnel(walk.shard, &walk.record, source, sink, *from_pod, to_pod)).await;
-            Ok(())
-        }
-        Err(AnswerFault { error, had_bytes }) => {
-            let may = error == ProxyError::UpstreamClosed && !had_bytes && reused && is_idempotent;
-            Err(Failed { error, again: if may { Again::Afresh } else { Again::Never } })
         }
     }
+    Ok(())
 }
 
 /// One attempt with a request whose body is still arriving: both directions at once.
 pub(super) async fn streaming<S: ClientSource, K: ClientSink>(
     walk: &mut Walk<'_>,
-    endpoint: &InFlight,
-    now: Instant,
-    metrics: &UpstreamMetrics,
-    afresh: Option<Instant>,
+    attempt: &Attempt<'_>,
     source: &mut S,
     sink: &mut K,
-) -> Result<(), Failed> {
+) -> Result<(), Failure> {
     let shard = walk.shard;
     let context = context(walk.work);
-    let (mut conn, _) = connect::obtain(shard, endpoint, now, metrics, false, afresh.is_some()).await?;
-    expect(walk, source, sink).await.map_err(|error| Failed { error, again: Again::Never })?;
+    let Obtained { mut conn, since, .. } = obtain(shard, attempt, false).await?;
+    expect(walk, source, sink).await?;
     let (reader, writer) = conn.socket.split();
     let ExchangeBuffers { out, response, request, timer, .. } = &mut *walk.work;
     let frame = if request.framing == Framing::Chunked { Frame::Chunked } else { Frame::Plain };
     let mut to_pod = H1Sink::new(writer, out, frame, Side::Upstream, shard.config.timeouts.response);
-    let limit = shard.config.limits.body_bytes;
-    let upload = copy(source, &mut to_pod, &walk.record.received, limit);
-    let download = answer(shard, reader, response, context, &walk.record, now, timer, sink);
-    let (uploaded, answered) = both(upload, download).await;
-    match (answered, uploaded) {
-        (Some(Ok(Answered::Whole { keep })), uploaded) => {
-            if let (Some(advertised), Some(Ok(()))) = (keep, uploaded) {
-                shard.keep(endpoint, conn, advertised);
+    let pod = H1Response { reader, shard, buffer: None };
+    let parts = Parts { shard, record: &walk.record, request: context, response, timer, handed_over: since };
+    let (passed, is_complete) = {
+        let sending = pin!(copy(source, &mut to_pod, &walk.record.received, shard.config.limits.body_bytes));
+        let mut upload = Upload::new(sending);
+        let passed = pass_on(parts, pod, &mut upload, &Cell::new(false), sink).await;
+        (passed, upload.is_complete())
+    };
+    // What was sent of the body is not kept.
+    match passed.map_err(|failure| Failure { is_body_at_hand: false, ..failure })? {
+        Passed::Whole { body, rest } => {
+            if let (Keep::For(advertised), None, true) = (rest, body.into_leftover(), is_complete) {
+                shard.keep(&attempt.endpoint, conn, advertised);
             }
             Ok(())
         }
-        // An upgrade has no body, so it is never streamed; a pod that switches all the same has lost its mind.
-        (Some(Ok(Answered::Tunnel(_))), _) => Err(Failed { error: ProxyError::UpstreamClosed, again: Again::Never }),
-        (Some(Err(AnswerFault { error, .. })), _) => Err(Failed { error, again: Again::Never }),
-        (None, uploaded) => {
-            let error = uploaded.and_then(Result::err).unwrap_or(ProxyError::ClientClosed);
-            Err(Failed { error, again: Again::Never })
+        // An upgrade has no body, so its request is never streamed.
+        Passed::Tunnel(_) => Err(ProxyError::UpstreamClosed.into()),
+    }
+}
+
+/// Whether a connection may be kept for another request.
+enum Keep {
+    /// No.
+    No,
+    /// For as long as the pod says, if it says so.
+    For(Option<Duration>),
+}
+
+/// An answer over HTTP/1.
+struct H1Response<'a> {
+    reader: Reader<'a>,
+    shard: &'a Rc<Shard>,
+    buffer: Option<Buffer>,
+}
+
+impl<'a> PodResponse for H1Response<'a> {
+    type Body = H1Source<'a>;
+    type Rest = Keep;
+
+    async fn next_head(
+        &mut self,
+        head: &mut ResponseHead,
+        request: RequestContext,
+        limits: &Limits,
+        wait: &mut HeadWait<'_>,
+    ) -> Result<(), Failure> {
+        let Self { reader, shard, buffer } = self;
+        loop {
+            if let Some(buffer) = buffer.as_ref().filter(|buffer| !buffer.is_empty())
+                && head.parse(buffer.data(), request, limits).map_err(ProxyError::from)? == Progress::Complete
+            {
+                return Ok(());
+            }
+            let closed = match buffer.as_ref().is_some_and(|buffer| !buffer.is_empty()) {
+                false => Failure::new(ProxyError::UpstreamClosed, Reached::Unanswered),
+                true => ProxyError::UpstreamClosed.into(),
+            };
+            // Wait without a buffer: only connections with data hold one.
+            if wait.ready(|cx| reader.poll_readable(cx)).await?.is_err() {
+                return Err(closed);
+            }
+            let buffer = buffer.get_or_insert_with(|| shard.buffers.take());
+            buffer.make_room();
+            if buffer.space().is_empty() {
+                buffer.grow();
+            }
+            match wait.ready(|cx| reader.poll_read(cx, buffer.space())).await? {
+                Ok(0) | Err(_) => return Err(closed),
+                Ok(count) => buffer.fill(count),
+            }
         }
+    }
+
+    fn bytes(&self) -> &[u8] {
+        self.buffer.as_ref().map_or(&[], Buffer::data)
+    }
+
+    fn skip_head(&mut self, head: &ResponseHead) {
+        if let Some(buffer) = &mut self.buffer {
+            buffer.consume(head.len);
+        }
+    }
+
+    fn into_body(mut self, head: &ResponseHead, request: RequestContext) -> Option<(H1Source<'a>, Keep)> {
+        // A connection is of no further use whose end ends the answer, or whose pod was asked to switch and did not.
+        let may_keep = head.keep_alive && head.framing != Framing::UntilClose && !request.asked_upgrade;
+        let keep = if may_keep {
+            Keep::For(head.idle_timeout(self.bytes()).map(|seconds| Duration::from_secs(u64::from(seconds))))
+        } else {
+            Keep::No
+        };
+        self.skip_head(head);
+        let Self { reader, shard, buffer } = self;
+        let patience = Patience { gap: shard.config.timeouts.response_gap, rate: 0 };
+        Some((H1Source::new(reader, &shard.buffers, buffer, head.framing, Side::Upstream, patience), keep))
+    }
+
+    async fn relay(body: &mut H1Source<'a>, sink: &mut impl BodySink, sent: &Cell<u64>) -> Result<(), ProxyError> {
+        copy(body, sink, sent, None).await
     }
 }

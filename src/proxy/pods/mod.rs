@@ -1,11 +1,12 @@
 //! Towards pods: endpoints, connections, attempts, and what may follow one that failed.
 
-mod answer;
 mod attempt;
 mod connect;
 pub(crate) mod forward;
 mod h1;
 mod h2;
 mod open_session;
-mod relay;
+mod response;
+mod retry;
 mod tunnel;
+mod upload;

@@ -5,11 +5,11 @@ use std::pin::pin;
 use std::rc::{Rc, Weak};
 
 use h2::client::{Builder, Connection};
-use tokio::time::{Instant, timeout};
+use tokio::time::timeout;
 
-use super::attempt::{Again, Failed};
+use super::attempt::Attempt;
 use super::connect::dial;
-use crate::observe::UpstreamMetrics;
+use super::retry::{Failure, Reached};
 use crate::proxy::error::ProxyError;
 use crate::proxy::shard::Shard;
 use crate::proxy::shard::sessions::{Choice, Lease, Session};
@@ -18,7 +18,6 @@ use crate::proxy::wire::h2::io::{H2Io, Patience};
 use crate::proxy::wire::h2::meter::Meter;
 use crate::proxy::wire::h2::piece::Piece;
 use crate::proxy::wire::socket::Socket;
-use crate::upstream::InFlight;
 
 /// Answer bytes that a stream may bring before the client has taken any.
 const STREAM_WINDOW: u32 = 256 * 1024;
@@ -32,16 +31,11 @@ const SEND_BUFFER: usize = 64 * 1024;
 const SMALL_FRAMES: usize = 2 * 1024 * 1024;
 /// Streams of a connection until the pod has said how many it takes.
 const STREAMS: usize = 100;
-/// A connection to the endpoint with room for a request; one that was not made before `afresh`.
-pub(super) async fn obtain(
-    shard: &Rc<Shard>,
-    endpoint: &InFlight,
-    metrics: &UpstreamMetrics,
-    afresh: Option<Instant>,
-) -> Result<Lease, Failed> {
-    let id = endpoint.endpoint().id();
+/// A connection to the endpoint with room for a request.
+pub(super) async fn obtain(shard: &Rc<Shard>, attempt: &Attempt<'_>) -> Result<Lease, Failure> {
+    let id = attempt.endpoint.id();
     loop {
-        match shard.sessions.choose(id, afresh) {
+        match shard.sessions.choose(id, attempt.newer_than) {
             Choice::Use(mut lease) => {
                 if lease.takes_requests() {
                     return Ok(lease);
@@ -53,20 +47,20 @@ pub(super) async fn obtain(
                 if outcome.changed().await.is_ok()
                     && let Some(error) = outcome.borrow().clone()
                 {
-                    return Err(Failed { error, again: Again::Elsewhere });
+                    return Err(Failure::new(error, Reached::NotConnected));
                 }
             }
             Choice::Dial => {
                 let dialing = shard.sessions.dial(id);
-                match connect(shard, endpoint, metrics).await {
+                match connect(shard, attempt).await {
                     Ok(session) => {
                         let lease = Lease::new(&session);
                         dialing.succeeded(session);
                         return Ok(lease);
                     }
-                    Err(failed) => {
-                        dialing.failed(&failed.error);
-                        return Err(failed);
+                    Err(failure) => {
+                        dialing.failed(&failure.error);
+                        return Err(failure);
                     }
                 }
             }
@@ -74,8 +68,8 @@ pub(super) async fn obtain(
     }
 }
 
-async fn connect(shard: &Rc<Shard>, endpoint: &InFlight, metrics: &UpstreamMetrics) -> Result<Rc<Session>, Failed> {
-    let tcp = dial(shard, endpoint, metrics).await?;
+async fn connect(shard: &Rc<Shard>, attempt: &Attempt<'_>) -> Result<Rc<Session>, Failure> {
+    let tcp = dial(shard, attempt).await?;
     let meter = Rc::new(Meter::for_pod());
     let patience = Patience { write: shard.config.timeouts.response, head: shard.config.timeouts.response };
     let io = H2Io::new(Socket::Tcp(tcp), None, &shard.buffers, Rc::clone(&meter), patience);
@@ -88,14 +82,14 @@ async fn connect(shard: &Rc<Shard>, endpoint: &InFlight, metrics: &UpstreamMetri
         .max_send_buffer_size(SEND_BUFFER)
         .initial_max_send_streams(STREAMS)
         .data_frame_budget(SMALL_FRAMES);
-    let elsewhere = |error| Failed { error, again: Again::Elsewhere };
+    let failed = |error| Failure::new(error, Reached::NotConnected);
     let (sender, connection) = match timeout(shard.config.upstream.connect, builder.handshake(io)).await {
         Ok(Ok(made)) => made,
-        Ok(Err(_)) => return Err(elsewhere(ProxyError::UpstreamStream)),
-        Err(_) => return Err(elsewhere(ProxyError::ConnectTimeout)),
+        Ok(Err(_)) => return Err(failed(ProxyError::UpstreamStream)),
+        Err(_) => return Err(failed(ProxyError::ConnectTimeout)),
     };
     let outlet = Outlet { meter: Rc::clone(&meter), held: Rc::default() };
-    let session = Session::new(sender, endpoint.endpoint(), outlet);
+    let session = Session::new(sender, attempt.endpoint.endpoint(), outlet);
     tokio::task::spawn_local(run(connection, meter, Rc::downgrade(&session)));
     Ok(session)
 }

@@ -132,11 +132,12 @@ impl Sessions {
         });
     }
 
-    /// The connection with the fewest streams that has room for one more. Connections made before `afresh` do not count.
-    pub(crate) fn choose(&self, id: u64, afresh: Option<Instant>) -> Choice {
+    /// The connection with the fewest streams that has room for one more. Connections made before `newer_than` do
+    /// not count.
+    pub(crate) fn choose(&self, id: u64, newer_than: Option<Instant>) -> Choice {
         let entries = self.0.borrow();
         let Some(entry) = entries.get(&id) else { return Choice::Dial };
-        let is_new = |session: &Session| afresh.is_none_or(|since| session.made >= since);
+        let is_new = |session: &Session| newer_than.is_none_or(|since| session.made >= since);
         let usable = || entry.sessions.iter().filter(|session| session.is_usable() && is_new(session));
         if let Some(session) = usable().filter(|session| session.has_room()).min_by_key(|session| session.streams.get())
         {

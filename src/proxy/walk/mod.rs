@@ -4,6 +4,7 @@ pub(crate) mod client_io;
 pub(crate) mod explanation;
 pub(crate) mod peer;
 pub(crate) mod record;
+pub(crate) mod respond;
 
 use std::rc::Rc;
 
@@ -23,6 +24,8 @@ pub(crate) struct Walk<'a> {
     pub peer: &'a Peer,
     /// Memory to work with; the request's head is in it.
     pub work: &'a mut ExchangeBuffers,
+    /// When the head was complete.
+    pub ready_at: Instant,
     /// What is known so far.
     pub record: Record,
     /// Whether a client that waits for `100 Continue` got it.
@@ -32,9 +35,15 @@ pub(crate) struct Walk<'a> {
 }
 
 impl<'a> Walk<'a> {
-    /// A walk for the request whose head is in `work`.
-    pub(crate) fn new(shard: &'a Rc<Shard>, peer: &'a Peer, work: &'a mut ExchangeBuffers, started: Instant) -> Self {
-        Self { shard, peer, work, record: Record::new(started), was_told_to_go_on: false, is_over: false }
+    /// A walk for the request whose head is in `work`: its first byte came at `started`, its last at `ready_at`.
+    pub(crate) fn new(
+        shard: &'a Rc<Shard>,
+        peer: &'a Peer,
+        work: &'a mut ExchangeBuffers,
+        started: Instant,
+        ready_at: Instant,
+    ) -> Self {
+        Self { shard, peer, work, ready_at, record: Record::new(started), was_told_to_go_on: false, is_over: false }
     }
 }
 

@@ -29,7 +29,7 @@ pub(crate) struct Record {
     pub sent: Cell<u64>,
     /// The endpoint asked last.
     pub endpoint: Cell<Option<SocketAddr>>,
-    /// From the start of the last attempt to its head.
+    /// From when the connection had the request of the last attempt to the head of its answer.
     pub head_after: Cell<Option<Duration>>,
     /// Attempts.
     pub attempts: Cell<u8>,
@@ -54,11 +54,6 @@ impl Record {
             is_explained: false,
             error: Cell::new(None),
         }
-    }
-
-    /// When its first byte came.
-    pub(crate) fn started(&self) -> Instant {
-        self.started
     }
 
     /// Notes what went wrong.

@@ -75,9 +75,9 @@ async fn requests(mut job: Job) -> Option<Job> {
     loop {
         job.served += 1;
         let is_last = job.served >= shard.config.limits.requests_per_connection;
-        let started = job.since.take().unwrap_or_else(Instant::now);
+        let since = job.since.take();
         let bytes = job.leftover.take();
-        match request(&shard, &mut job.socket, &job.peer, &mut scratch, (bytes, started), is_last).await {
+        match request(&shard, &mut job.socket, &job.peer, &mut scratch, (bytes, since), is_last).await {
             After::Next(None) => return Some(job),
             After::Next(rest) => job.leftover = rest,
             After::Close => {
@@ -126,15 +126,16 @@ async fn request(
     socket: &mut Socket,
     peer: &Peer,
     scratch: &mut Scratch,
-    (buffer, started): (Option<Buffer>, Instant),
+    (buffer, since): (Option<Buffer>, Option<Instant>),
     is_last: bool,
 ) -> After {
     let (mut reader, writer) = socket.split();
     let Scratch { staged, work } = scratch;
-    let read = read_head(shard, &mut reader, work, buffer, started).await;
+    let started = since.unwrap_or_else(Instant::now);
+    let read = read_head(shard, &mut reader, work, buffer, (started, since.is_none())).await;
     let sink = H1Sink::new(writer, staged, Frame::Absent, Side::Client, shard.config.timeouts.write);
-    let buffer = match read {
-        Ok(Some(buffer)) => buffer,
+    let (buffer, ready_at) = match read {
+        Ok(Some(complete)) => complete,
         Ok(None) => return After::Close,
         Err(error) => {
             let mut sink = H1ClientSink::new(sink, &shard.drain, None, true);
@@ -150,7 +151,7 @@ async fn request(
     let mut source = H1Source::new(reader, &shard.buffers, Some(buffer), framing, Side::Client, patience);
     let mut sink = H1ClientSink::new(sink, &shard.drain, Some(asked), close);
     sink.accepts_trailers = accepts_trailers;
-    let walk = Walk::new(shard, peer, work, started);
+    let walk = Walk::new(shard, peer, work, started, ready_at);
     let outcome = exchange(walk, &mut source, &mut sink).await;
     if sink.was_tunnel {
         return After::Close;
@@ -169,15 +170,15 @@ async fn request(
     After::Next(source.into_leftover().filter(|rest| rest.data() != EMPTY_LINE))
 }
 
-/// Reads and understands a head, leaving its bytes in `work.head`. Gives back the buffer with what follows; `None` at
-/// a silent end.
+/// Reads and understands a head, leaving its bytes in `work.head`. Gives back the buffer with what follows, and when the
+/// head was complete; `None` at a silent end. `is_new`: whether `started` is now.
 async fn read_head(
     shard: &Shard,
     reader: &mut Reader<'_>,
     work: &mut ExchangeBuffers,
     buffer: Option<Buffer>,
-    started: Instant,
-) -> Result<Option<Buffer>, ProxyError> {
+    (started, mut is_new): (Instant, bool),
+) -> Result<Option<(Buffer, Instant)>, ProxyError> {
     let limits = shard.config.limits.request_head();
     let mut buffer = buffer.unwrap_or_else(|| shard.buffers.take());
     work.request.reset();
@@ -187,14 +188,20 @@ async fn read_head(
             let length = work.request.len;
             work.head.extend_from_slice(&buffer.data()[..length]);
             buffer.consume(length);
-            return Ok(Some(buffer));
+            // A head that was all there costs no second look at the clock.
+            return Ok(Some((buffer, if is_new { started } else { Instant::now() })));
         }
         buffer.make_room();
         if buffer.space().is_empty() && !buffer.grow() {
             return Err(RequestError::Syntax(SyntaxError::TooLarge).into());
         }
         let deadline = started + shard.config.timeouts.head;
-        let read = until(deadline, |cx| reader.poll_read(cx, buffer.space())).await;
+        let read = until(deadline, |cx| {
+            let read = reader.poll_read(cx, buffer.space());
+            is_new &= read.is_ready();
+            read
+        });
+        let read = read.await;
         match read {
             None if buffer.is_empty() || buffer.data() == EMPTY_LINE => return Ok(None),
             None => return Err(ProxyError::HeadTimeout),

@@ -102,7 +102,7 @@ async fn exchange_of(
     let rate = if has_length { shard.config.timeouts.body_rate } else { 0 };
     let patience = Patience { gap: shard.config.timeouts.body_gap, rate };
     let mut source = H2Source::of_request(inbox, reply, patience);
-    exchange(Walk::new(shard, peer, work, started), &mut source, &mut sink).await
+    exchange(Walk::new(shard, peer, work, started, started), &mut source, &mut sink).await
 }
 
 /// The limits of a head that was checked by the `h2` crate and written by us, with a Host and a framing field more.

@@ -206,6 +206,11 @@ impl<'a> H2Source<'a> {
         }
     }
 
+    /// Where it arrives.
+    pub(crate) fn inbox(&self) -> Rc<RefCell<Inbox>> {
+        Rc::clone(&self.inbox)
+    }
+
     /// The whole rest of the body, when all of it has arrived.
     pub(crate) fn whole(&self) -> Option<&[u8]> {
         self.whole.as_deref()

@@ -1,0 +1,172 @@
+//! An attempt from the moment its request is with the connection: the head of the answer, what is decided about it, and
+//! its body on the way to the client. Written once; the protocols implement [`PodResponse`].
+
+use std::cell::Cell;
+use std::future::Future;
+use std::pin::pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::retry::{Failure, Reached};
+use super::upload::Upload;
+use crate::http1::{Limits, MAX_INTERIM, RequestContext, ResponseHead};
+use crate::proxy::error::ProxyError;
+use crate::proxy::shard::Shard;
+use crate::proxy::shard::timer::LazyTimer;
+use crate::proxy::walk::client_io::ClientSink;
+use crate::proxy::walk::record::Record;
+use crate::proxy::walk::respond::{Decision, respond};
+use crate::proxy::wire::body::{BodySink, BodySource};
+
+/// A pod's answer as it comes.
+pub(super) trait PodResponse {
+    /// Its body.
+    type Body: BodySource;
+    /// What is known about the connection once the body was read.
+    type Rest;
+
+    /// Waits for a head, interim or final, and parses it.
+    async fn next_head(
+        &mut self,
+        head: &mut ResponseHead,
+        request: RequestContext,
+        limits: &Limits,
+        wait: &mut HeadWait<'_>,
+    ) -> Result<(), Failure>;
+
+    /// The bytes that the parsed head points into.
+    fn bytes(&self) -> &[u8];
+
+    /// Drops an interim head.
+    fn skip_head(&mut self, head: &ResponseHead);
+
+    /// The body behind the final head, or `None` if it has not come.
+    fn into_body(self, head: &ResponseHead, request: RequestContext) -> Option<(Self::Body, Self::Rest)>;
+
+    /// Passes the whole body on.
+    async fn relay(body: &mut Self::Body, sink: &mut impl BodySink, sent: &Cell<u64>) -> Result<(), ProxyError>;
+}
+
+/// The parts of an exchange that an answer needs.
+pub(super) struct Parts<'a> {
+    pub shard: &'a Rc<Shard>,
+    pub record: &'a Record,
+    pub request: RequestContext,
+    /// For the answer's head.
+    pub response: &'a mut ResponseHead,
+    pub timer: &'a mut LazyTimer,
+    /// When the connection got the request.
+    pub handed_over: Instant,
+}
+
+/// How an answer ended.
+pub(super) enum Passed<B, R> {
+    /// All of it was passed on.
+    Whole { body: B, rest: R },
+    /// The connection has switched protocols: what follows is a tunnel.
+    Tunnel(Box<B>),
+}
+
+/// Waits for the final head, has it decided upon, and passes the answer on. The rest of the request is sent beside.
+pub(super) async fn pass_on<P: PodResponse, U: Future<Output = Result<(), ProxyError>>, K: ClientSink>(
+    parts: Parts<'_>,
+    mut pod: P,
+    upload: &mut Upload<'_, U>,
+    has_answered: &Cell<bool>,
+    sink: &mut K,
+) -> Result<Passed<P::Body, P::Rest>, Failure> {
+    let Parts { shard, record, request, response, timer, handed_over } = parts;
+    {
+        let patience = shard.config.timeouts.response;
+        let wait = HeadWait::new(patience, handed_over, &record.received, timer);
+        let limits = shard.config.limits.response_head();
+        let head = pin!(final_head(&mut pod, response, request, &limits, wait, sink));
+        upload.beside(head).await??;
+    }
+    has_answered.set(true);
+    record.head_after.set(Some(handed_over.elapsed()));
+    record.status.set(response.status);
+    let decision = respond(shard, record, request, response, pod.bytes(), sink);
+    let (mut body, rest) = pod.into_body(response, request).ok_or(ProxyError::UpstreamStream)?;
+    match decision {
+        Decision::Tunnel => Ok(Passed::Tunnel(Box::new(body))),
+        Decision::Relay => {
+            {
+                let relay = pin!(P::relay(&mut body, sink, &record.sent));
+                upload.beside(relay).await??;
+            }
+            Ok(Passed::Whole { body, rest })
+        }
+    }
+}
+
+/// Waits for the final head and passes interim ones on.
+async fn final_head<P: PodResponse, K: ClientSink>(
+    pod: &mut P,
+    response: &mut ResponseHead,
+    request: RequestContext,
+    limits: &Limits,
+    mut wait: HeadWait<'_>,
+    sink: &mut K,
+) -> Result<(), Failure> {
+    let mut interim = 0;
+    response.reset();
+    loop {
+        let head = pod.next_head(response, request, limits, &mut wait).await;
+        // A pod that has begun to answer has begun to process.
+        head.map_err(|failure| if interim == 0 { failure } else { Failure { reached: Reached::Pod, ..failure } })?;
+        if !response.is_interim() {
+            return Ok(());
+        }
+        interim += 1;
+        if interim > MAX_INTERIM {
+            return Err(ProxyError::InterimFlood.into());
+        }
+        if response.status != 100 {
+            sink.interim(response.status, pod.bytes(), &response.fields).await?;
+        }
+        pod.skip_head(response);
+        wait.begin();
+    }
+}
+
+/// How long a head is waited for. The time begins again with every whole head, and while the request's body is still
+/// moving; it does not begin again with every byte of a head.
+pub(super) struct HeadWait<'a> {
+    patience: Duration,
+    deadline: Instant,
+    /// Bytes of the request that have come, and how many had when the deadline was set.
+    received: &'a Cell<u64>,
+    before: u64,
+    timer: &'a mut LazyTimer,
+}
+
+impl<'a> HeadWait<'a> {
+    fn new(patience: Duration, since: Instant, received: &'a Cell<u64>, timer: &'a mut LazyTimer) -> Self {
+        Self { patience, deadline: since + patience, received, before: received.get(), timer }
+    }
+
+    fn begin(&mut self) {
+        self.deadline = Instant::now() + self.patience;
+        self.before = self.received.get();
+    }
+
+    /// Polls until ready or until the time is over.
+    pub(super) async fn ready<T>(
+        &mut self,
+        mut poll: impl FnMut(&mut Context<'_>) -> Poll<T>,
+    ) -> Result<T, ProxyError> {
+        loop {
+            if let Some(value) = self.timer.until(self.deadline, &mut poll).await {
+                return Ok(value);
+            }
+            if self.received.get() == self.before {
+                return Err(ProxyError::ResponseTimeout);
+            }
+            self.begin();
+        }
+    }
+}

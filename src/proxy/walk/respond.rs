@@ -1,0 +1,30 @@
+//! Fourth phase of the walk: a pod has answered, and nothing of that has gone to the client yet.
+//!
+//! Here is decided what becomes of the answer: whether it is passed on, and with which head.
+
+use super::client_io::{Answer, ClientSink};
+use super::record::Record;
+use crate::http1::{RequestContext, ResponseHead};
+use crate::proxy::shard::Shard;
+
+/// What becomes of a pod's answer behind its head.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Decision {
+    /// Its body is passed on.
+    Relay,
+    /// The connection has switched protocols: bytes pass both ways.
+    Tunnel,
+}
+
+/// Decides, and gives the client the head. `bytes` are those that `response` points into.
+pub(crate) fn respond<K: ClientSink>(
+    shard: &Shard,
+    record: &Record,
+    request: RequestContext,
+    response: &ResponseHead,
+    bytes: &[u8],
+    sink: &mut K,
+) -> Decision {
+    sink.respond(&Answer::of_pod(response, bytes, request, &record.explanation(), &shard.clock));
+    if response.upgrade.is_some() { Decision::Tunnel } else { Decision::Relay }
+}
