@@ -1,5 +1,5 @@
 //! Faults of the way to the API server that leave connections open, a store that hangs, and credentials that are
-//! replaced while Tidegate runs (F6, F7 and F15 of the fault list); with traffic, of which nothing may fail.
+//! replaced while Tidegate runs (F6, F7 and F15 of docs/hazards.md); with traffic, of which nothing may fail.
 
 use std::time::Duration;
 

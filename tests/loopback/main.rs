@@ -1,5 +1,5 @@
 //! Black box over loopback: Tidegate in process between raw clients and scripted pods. Test names carry the rule of
-//! the semantics notes, or the class of the reliability notes, that they show.
+//! docs/ingress.md, or the hazard of docs/hazards.md, that they show.
 
 #![allow(clippy::unwrap_used, clippy::large_futures, clippy::collapsible_match, reason = "they are tests")]
 

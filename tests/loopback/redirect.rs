@@ -36,7 +36,7 @@ fn a_host_with_tls_is_redirected_to_https_by_default() {
     assert_eq!((answer.status(), answer.field("connection")), (308, None));
     let answer = client.ask("HEAD / HTTP/1.1\r\nHost: shop.example\r\n\r\n");
     assert_eq!((answer.status(), answer.body.len()), (308, 0));
-    // N8: challenges are not.
+    // Challenges are not.
     assert_eq!(client.ask(get("shop.example", "/.well-known/acme-challenge/token")).text(), "web");
     assert_eq!(client.ask(get("plain.example", "/")).text(), "web");
 }

@@ -1,5 +1,5 @@
-//! Rules of routing by number (ingress-semantics 4.1 to 4.3 and 4.6, reliability B16 and B17), and the properties that
-//! tie the table to a naive reference.
+//! Rules of routing by number (docs/ingress.md), hazards (B16 and B17 of docs/hazards.md), and the properties that tie the
+//! table to a naive reference.
 
 mod properties;
 mod reference;
