@@ -1,7 +1,9 @@
-//! Once it is warm, passing a request over HTTP/1 asks the allocator for nothing.
+//! What passing a request asks of the allocator, once it is warm: nothing over HTTP/1, and over other protocols no more
+//! than `benches/baseline.toml` says.
 //!
-//! Tidegate runs in this process, between a client and a pod that allocate nothing themselves: what the process
-//! allocates while requests pass is what the requests cost.
+//! Tidegate runs in this process, with a pod that allocates nothing; what the process allocates while requests pass is
+//! what the requests cost. A client of HTTP/1 allocates nothing either. One of TLS or HTTP/2 does, so it is a process of
+//! its own: this test binary once more, which asks when it is told to.
 
 #![allow(clippy::unwrap_used, reason = "they are tests")]
 
@@ -11,9 +13,12 @@ mod support;
 use std::alloc::System;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::thread;
 
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
+use support::asker::{Asker, Protocol};
+use support::baseline::Baseline;
 use support::{Manifests, Tidegate};
 
 #[global_allocator]
@@ -73,21 +78,129 @@ const CASES: [Case; 5] = [
 ];
 
 #[test]
-fn a_request_that_passes_allocates_nothing() {
+fn a_request_that_passes_over_http1_allocates_nothing() {
     for Case { name, request, answer, end } in CASES {
         let server = Tidegate::serve(&Manifests::everything_to(&[pod(answer)]));
         let mut client = TcpStream::connect(server.http).unwrap();
         client.set_nodelay(true).unwrap();
-        let mut ask = |times: usize| (0..times).for_each(|_| exchange(&mut client, request, end));
-        let mut allocations_of = |times| {
-            let region = Region::new(ALLOCATOR);
-            ask(times);
-            let change = region.change();
-            change.allocations + change.reallocations
-        };
-        assert!(allocations_of(WARM) > 0, "{name}: connections cost something, so what is counted is counted");
-        let least = (0..ROUNDS).map(|_| allocations_of(COUNTED)).min().unwrap();
+        let least = allocations(name, |times| (0..times).for_each(|_| exchange(&mut client, request, end)));
         assert_eq!(least, 0, "{name}: allocations in {COUNTED} requests");
+    }
+}
+
+const LOG: &[&str] = &["--access-log", "json"];
+const ROWS: [(&str, Protocol, &[&str]); 4] = [
+    ("http1", Protocol::Http1, &[]),
+    ("http1-log", Protocol::Http1, LOG),
+    ("tls", Protocol::Tls, &[]),
+    ("h2", Protocol::H2, &[]),
+];
+
+#[test]
+fn a_request_over_each_protocol_allocates_no_more_than_it_did() {
+    let baseline = Baseline::read("allocations");
+    let directory = tempfile::tempdir().unwrap();
+    for (name, ..) in ROWS {
+        // In a process of its own, whose output nobody reads: an access log goes there.
+        let result = directory.path().join(name);
+        let mut measure = again("measures_what_it_is_told_to");
+        measure.env("ROW", name).env("RESULT", &result).stdout(Stdio::null());
+        assert!(measure.status().unwrap().success(), "{name}");
+        let allocations: f64 = std::fs::read_to_string(&result).unwrap().parse().unwrap();
+        match baseline.check(name, allocations / COUNTED as f64) {
+            Ok(line) => println!("{line}"),
+            Err(refused) => panic!("{refused}"),
+        }
+    }
+    assert_eq!(baseline.names().len(), ROWS.len());
+}
+
+#[test]
+#[ignore = "another test starts it, in a process of its own"]
+fn measures_what_it_is_told_to() {
+    let row = std::env::var("ROW").unwrap();
+    let (name, protocol, options) = ROWS.into_iter().find(|(name, ..)| *name == row).unwrap();
+    let objects = Manifests::everything_to(&[pod(CASES[0].answer)]).certificate("tls", &["a.example"]);
+    let server = Tidegate::serve_with(&objects, options);
+    let listener = if protocol == Protocol::Http1 { server.http } else { server.https };
+    let mut client = Client::start(protocol, listener);
+    let least = allocations(name, |times| client.ask(times));
+    std::fs::write(std::env::var_os("RESULT").unwrap(), least.to_string()).unwrap();
+}
+
+/// This binary once more, for one of its tests.
+fn again(test: &str) -> Command {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(["--exact", test, "--ignored", "--nocapture"]);
+    command
+}
+
+/// The fewest allocations that so many requests came to.
+fn allocations(name: &str, mut ask: impl FnMut(usize)) -> usize {
+    let mut of = |times| {
+        let region = Region::new(ALLOCATOR);
+        ask(times);
+        let change = region.change();
+        change.allocations + change.reallocations
+    };
+    assert!(of(WARM) > 0, "{name}: connections cost something, so what is counted is counted");
+    (0..ROUNDS).map(|_| of(COUNTED)).min().unwrap()
+}
+
+/// A client in a process of its own.
+struct Client {
+    process: Child,
+    tell: ChildStdin,
+    told: ChildStdout,
+}
+
+impl Client {
+    fn start(protocol: Protocol, address: SocketAddr) -> Self {
+        let mut process = again("asks_when_it_is_told_to")
+            .env("CLIENT", format!("{protocol:?} {address}"))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let (tell, told) = (process.stdin.take().unwrap(), process.stdout.take().unwrap());
+        Self { process, tell, told }
+    }
+
+    /// Has it ask so many times, and waits until it has done so.
+    fn ask(&mut self, times: usize) {
+        self.tell.write_all(&u64::try_from(times).unwrap().to_le_bytes()).unwrap();
+        // The test harness of that process prints too.
+        let mut byte = [!DONE];
+        while byte != [DONE] {
+            self.told.read_exact(&mut byte).expect("the client goes on");
+        }
+    }
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// What the client says when it has asked as often as it was told to.
+const DONE: u8 = 0;
+
+#[test]
+#[ignore = "it is the client of another test, which starts it"]
+fn asks_when_it_is_told_to() {
+    let told = std::env::var("CLIENT").unwrap();
+    let (protocol, address) = told.split_once(' ').unwrap();
+    let protocols = [Protocol::Http1, Protocol::Tls, Protocol::H2];
+    let protocol = protocols.into_iter().find(|known| format!("{known:?}") == protocol).unwrap();
+    let mut asker = Asker::connect(protocol, address.parse().unwrap(), "GET / HTTP/1.1\r\nHost: a.example\r\n\r\n");
+    let mut times = [0; 8];
+    while std::io::stdin().read_exact(&mut times).is_ok() {
+        (0..u64::from_le_bytes(times)).for_each(|_| asker.ask());
+        let mut out = std::io::stdout();
+        out.write_all(&[DONE]).unwrap();
+        out.flush().unwrap();
     }
 }
 

@@ -216,13 +216,15 @@ fn failure(reason: &str) -> String {
     format!(r#"upstream_failures_total{{service="web",port="80",reason="{reason}"}}"#)
 }
 
+type Script = fn(PodConnection);
+
 #[test]
 fn each_way_to_fail_has_its_reason() {
     let (refused, _held) = refusing();
     let moved = [(ATTEMPTS, 1.0), (&failure("connect_refused"), 1.0)];
     expect_of_one(&Manifests::everything_to(&[refused]), &[], 502, &moved);
     expect_of_one(&Manifests::everything_to(&[]), &[], 503, &[(&failure("no_endpoint"), 1.0)]);
-    let scripts: [(&str, u16, fn(PodConnection)); 4] = [
+    let scripts: [(&str, u16, Script); 4] = [
         ("closed", 502, |mut connection| drop(connection.request())),
         ("bad_response", 502, |mut connection| {
             connection.request();

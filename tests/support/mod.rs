@@ -4,6 +4,8 @@
 #![allow(clippy::unwrap_used, reason = "it is for tests")]
 #![allow(dead_code, unused_imports, unreachable_pub, missing_docs, reason = "each test binary uses a part of it")]
 
+pub mod asker;
+pub mod baseline;
 mod client;
 pub mod frames;
 pub mod h2;
