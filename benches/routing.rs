@@ -159,6 +159,7 @@ fn snapshot(hosts: usize, paths: usize, kind: Kind) -> Snapshot {
         }),
         action: Action::Reply(Reply::NotFound),
         filters: filters.clone(),
+        policy: Arc::default(),
         origin: Origin::ingress(ingress.clone(), Place::Unknown),
     };
     let unit = |host: usize| {

@@ -154,7 +154,7 @@ fn host(input: &Input, spec: &HostSpec) -> Host {
 }
 
 fn route(input: &Input, spec: &RouteSpec) -> Route {
-    let RouteSpec { matches, action, filters, origin } = spec;
+    let RouteSpec { matches, action, filters, policy, origin } = spec;
     assert_eq!(matches.predicates, None, "the output does not show them");
     let path = format!("{} {}", matches.path.kind(), matches.path.path());
     let https_redirect = match **filters {
@@ -178,13 +178,13 @@ fn route(input: &Input, spec: &RouteSpec) -> Route {
     Route {
         path,
         ingress,
-        target: format!("{}:{}", upstream.service, upstream.port),
-        endpoints: Some(translate::endpoints(input.objects(), upstream, input.settings())),
-        protocol: match upstream.protocol {
+        target: format!("{}:{}", upstream.key.service, upstream.port),
+        endpoints: Some(translate::endpoints(input.objects(), &upstream.key, input.settings())),
+        protocol: match upstream.key.protocol {
             Protocol::Http1 => None,
             Protocol::H2c => Some("h2c"),
         },
-        balance: match upstream.balance {
+        balance: match policy.balance {
             Balance::LeastInFlight => None,
             Balance::RoundRobin => Some("round-robin"),
         },

@@ -66,6 +66,7 @@ fn route(rule: &str) -> Arc<RouteSpec> {
         matches: RouteMatch::path(path),
         action: Action::Reply(Reply::NotFound),
         filters: Filters::default(),
+        policy: Default::default(),
         origin: Origin::ingress(ObjectName::new("test", rule), Place::Unknown),
     })
 }

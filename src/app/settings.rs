@@ -6,10 +6,10 @@ use std::time::SystemTime;
 
 use crate::admin::DebugViews;
 use crate::args::{
-    self, Auto, BalanceChoice, Container, DebugViewsChoice, Http2Args, LimitArgs, ListenArgs, ProxyProtocolMode,
-    RoutingArgs, ServeArgs, SourceArgs, TimeoutArgs, TlsArgs, UpstreamArgs,
+    self, Auto, Container, DebugViewsChoice, Http2Args, LimitArgs, ListenArgs, ProxyProtocolMode, RoutingArgs,
+    ServeArgs, SourceArgs, TimeoutArgs, TlsArgs, UpstreamArgs,
 };
-use crate::model::{Balance, ObjectName};
+use crate::model::{ObjectName, RoutePolicy};
 use crate::observe::AccessLogFormat;
 use crate::observe::logging::{self, LogFormat, LoggingError};
 use crate::proxy::config::{
@@ -104,13 +104,15 @@ pub(super) fn translation_of(routing: &RoutingArgs, tls: &TlsArgs, upstream: Opt
         default_certificate: tls.default_certificate.clone(),
         default_backend: routing.default_backend.clone().map(|backend| (backend.service, backend.port)),
         ssl_redirect: routing.ssl_redirect,
-        balance: match upstream.map(|upstream| upstream.balance) {
-            None | Some(BalanceChoice::LeastInFlight) => Balance::LeastInFlight,
-            Some(BalanceChoice::RoundRobin) => Balance::RoundRobin,
-        },
+        policy: Arc::new(upstream.map_or_else(RoutePolicy::default, policy)),
         allow_loopback: true,
         now: i64::try_from(now).unwrap_or(i64::MAX),
     }
+}
+
+/// The policy of routes whose Ingress says nothing else.
+fn policy(args: &UpstreamArgs) -> RoutePolicy {
+    RoutePolicy { balance: args.balance.into() }
 }
 
 /// What the data plane is told.

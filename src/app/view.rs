@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::model::{Filter, HttpsRedirect, Reply, RouteSpec};
 use crate::routing::{CompiledHost, Route, RouteTable};
-use crate::upstream::{Destination, Target};
+use crate::upstream::{Backend, Destination, Target};
 
 /// The whole table, hosts in order.
 pub(super) fn snapshot(table: &RouteTable<Target>) -> String {
@@ -31,7 +31,7 @@ fn host(host: &CompiledHost<Target>) -> Value {
 }
 
 fn route(route: &Route<Target>) -> Value {
-    let RouteSpec { matches, action: _, filters, origin } = &*route.spec;
+    let RouteSpec { matches, action: _, filters, policy: _, origin } = &*route.spec;
     let mut view = json!({
         "path": matches.path.path(),
         "pathType": matches.path.kind(),
@@ -39,11 +39,10 @@ fn route(route: &Route<Target>) -> Value {
         "httpsRedirect": https_redirect(filters),
     });
     match &route.target.destination {
-        Destination::Forward(upstream) => {
-            let spec = upstream.spec();
-            view["service"] = json!(spec.service.to_string());
+        Destination::Forward(Backend { upstream, spec, metrics: _ }) => {
+            view["service"] = json!(spec.key.service.to_string());
             view["port"] = json!(spec.port.to_string());
-            view["protocol"] = json!(spec.protocol.as_str());
+            view["protocol"] = json!(spec.key.protocol.as_str());
             view["endpoints"] = upstream
                 .endpoints()
                 .as_slice()

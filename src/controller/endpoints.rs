@@ -6,7 +6,7 @@ use std::sync::{Arc, Weak};
 use crate::model::{Action, ObjectName, RouteSpec};
 use crate::observe::Metrics;
 use crate::translate::{self, Input};
-use crate::upstream::{Destination, Registry, Target, Upstream};
+use crate::upstream::{Backend, Destination, Registry, Target, Upstream};
 
 /// What has become of endpoint cells.
 #[derive(Default)]
@@ -23,7 +23,7 @@ pub(super) fn refill(input: &Input, registry: &Registry, services: &BTreeSet<Obj
     let mut refilled = Refilled::default();
     for service in services {
         for upstream in registry.of_service(service) {
-            let endpoints = translate::endpoints(input.objects(), upstream.spec(), input.settings());
+            let endpoints = translate::endpoints(input.objects(), upstream.key(), input.settings());
             if endpoints.is_empty() {
                 refilled.to_empty.push(Arc::downgrade(&upstream));
             } else if upstream.set_endpoints(endpoints) {
@@ -38,19 +38,20 @@ pub(super) fn refill(input: &Input, registry: &Registry, services: &BTreeSet<Obj
 pub(super) fn empty(upstreams: Vec<Weak<Upstream>>) -> BTreeSet<ObjectName> {
     let living = upstreams.into_iter().filter_map(|upstream| upstream.upgrade());
     let emptied = living.filter(|upstream| upstream.set_endpoints(Vec::new()));
-    emptied.map(|upstream| upstream.spec().service.clone()).collect()
+    emptied.map(|upstream| upstream.key().service.clone()).collect()
 }
 
 /// The living side of a route, filled.
 pub(super) fn resolve(input: &Input, registry: &Registry, metrics: &Metrics, spec: &RouteSpec) -> Target {
     match &spec.action {
         Action::Forward(upstream) => {
-            let metrics = metrics.route(spec.origin.label(), Arc::clone(&upstream.service.name));
-            let (upstream, is_new) = registry.get_or_create(upstream);
+            let metrics = metrics.route(spec.origin.label(), Arc::clone(&upstream.key.service.name));
+            let (backend, is_new) = registry.get_or_create(upstream);
             if is_new {
-                upstream.set_endpoints(translate::endpoints(input.objects(), upstream.spec(), input.settings()));
+                let Backend { upstream, .. } = &backend;
+                upstream.set_endpoints(translate::endpoints(input.objects(), upstream.key(), input.settings()));
             }
-            Target { destination: Destination::Forward(upstream), metrics }
+            Target { destination: Destination::Forward(backend), metrics }
         }
         Action::Reply(reply) => {
             Target { destination: Destination::Reply(*reply), metrics: metrics.route(spec.origin.label(), "") }

@@ -1,5 +1,6 @@
 //! Questions to the controller: it alone has the objects, so it answers between two batches, without a lock anywhere.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
@@ -91,14 +92,14 @@ impl Controller {
 /// What a living target is.
 fn read(target: &Target) -> Seen {
     match &target.destination {
-        Destination::Forward(upstream) => {
-            let endpoints = upstream.endpoints();
+        Destination::Forward(backend) => {
+            let endpoints = backend.upstream.endpoints();
             let living = endpoints.as_slice().iter().map(|endpoint| LivingEndpoint {
                 address: endpoint.address(),
                 in_flight: endpoint.in_flight(),
                 is_suspect: endpoint.is_suspect(),
             });
-            Seen { action: Action::Forward(upstream.spec().clone()), living: Some(living.collect()) }
+            Seen { action: Action::Forward(Arc::clone(&backend.spec)), living: Some(living.collect()) }
         }
         Destination::Reply(reply) => Seen { action: Action::Reply(*reply), living: None },
     }

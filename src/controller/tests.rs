@@ -327,11 +327,11 @@ async fn a_route_that_moves_between_services_in_one_batch_never_leads_to_an_empt
         while !until.load(Relaxed) {
             let in_force = table.load();
             let found = in_force.find(Some("a.example"), "/", &mut String::new()).expect("a path");
-            let Destination::Forward(upstream) = &found.route.expect("a route").target.destination else {
+            let Destination::Forward(backend) = &found.route.expect("a route").target.destination else {
                 panic!("a Service");
             };
             // Another table may have come meanwhile: only what is in force counts.
-            failed += u64::from(upstream.endpoints().is_empty() && Arc::ptr_eq(&in_force, &table.load()));
+            failed += u64::from(backend.upstream.endpoints().is_empty() && Arc::ptr_eq(&in_force, &table.load()));
             count += 1;
         }
         (count, failed)

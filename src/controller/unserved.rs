@@ -1,12 +1,11 @@
 //! Services that are routed to and have no endpoint: told on the Ingresses that route to them, after a while.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::model::{ObjectKind, ObjectName, ObjectRef, Problem, ProblemCode, Severity, UpstreamSpec};
+use crate::model::{ObjectKind, ObjectName, ObjectRef, Problem, ProblemCode, Severity};
 use crate::translate::{self, Input};
 
 /// How long a Service may be without endpoints before that is told: pods that start take their time.
@@ -18,10 +17,9 @@ pub(super) struct Unserved(BTreeMap<ObjectName, Instant>);
 
 impl Unserved {
     /// The findings about those of `without` that were in it for long enough.
-    pub(super) fn problems(&mut self, input: &Input, without: &[Arc<UpstreamSpec>], now: Instant) -> Vec<Problem> {
-        let without: BTreeSet<_> = without.iter().map(|spec| &spec.service).collect();
+    pub(super) fn problems(&mut self, input: &Input, without: &BTreeSet<ObjectName>, now: Instant) -> Vec<Problem> {
         self.0.retain(|service, _| without.contains(service));
-        without.into_iter().for_each(|service| _ = self.0.entry(service.clone()).or_insert(now));
+        without.iter().for_each(|service| _ = self.0.entry(service.clone()).or_insert(now));
         let late = self.0.iter().filter(|(_, since)| now.saturating_duration_since(**since) >= PATIENCE);
         late.flat_map(|(service, _)| problems(input, service)).collect()
     }

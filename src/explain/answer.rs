@@ -166,8 +166,9 @@ fn decide<T>(
     let mut answer = misdirected(question, view, asked);
     let refusal = match &action {
         Action::Forward(spec) => {
-            concerned.service = Some(spec.service.clone());
-            let (lines, has_endpoint) = backing::describe(view.input, spec, living, &mut explanation.facts);
+            concerned.service = Some(spec.key.service.clone());
+            let (lines, has_endpoint) =
+                backing::describe(view.input, spec, &route.spec.policy, living, &mut explanation.facts);
             explanation.say(Subject::Upstream, lines);
             (!has_endpoint).then(|| (503, "no endpoint can get it".to_owned()))
         }

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use crate::model::{Balance, EndpointPort, PortRef, Protocol, UpstreamSpec};
+use crate::model::{Balance, EndpointPort, PortRef, Protocol, RoutePolicy, UpstreamKey, UpstreamSpec};
 use crate::translate::{self, Condition, Input};
 
 use super::{Facts, LivingEndpoint, SHOWN};
@@ -11,13 +11,14 @@ use super::{Facts, LivingEndpoint, SHOWN};
 pub(super) fn describe(
     input: &Input,
     spec: &UpstreamSpec,
+    policy: &RoutePolicy,
     living: Option<Vec<LivingEndpoint>>,
     facts: &mut Facts,
 ) -> (Vec<String>, bool) {
-    let survey = translate::survey(input.objects(), spec, input.settings());
+    let survey = translate::survey(input.objects(), &spec.key, input.settings());
     let used = match &living {
         Some(living) => living.iter().map(|endpoint| endpoint.address).collect(),
-        None => translate::endpoints(input.objects(), spec, input.settings()),
+        None => translate::endpoints(input.objects(), &spec.key, input.settings()),
     };
     let of = |wanted: fn(Condition) -> bool| -> Vec<SocketAddr> {
         survey.entries.iter().filter(|(_, condition)| wanted(*condition)).map(|(address, _)| *address).collect()
@@ -26,10 +27,10 @@ pub(super) fn describe(
     let draining = of(|condition| condition == Condition::Draining);
     let unready = of(|condition| condition == Condition::NotReady);
 
-    let mut lines = vec![service(spec)];
+    let mut lines = vec![service(spec, policy)];
     let is_fallback = ready.is_empty() && !used.is_empty() && used.iter().all(|address| draining.contains(address));
     lines.push(match used.len() {
-        0 => no_endpoint(spec, survey.slices, survey.without_port),
+        0 => no_endpoint(&spec.key, survey.slices, survey.without_port),
         _ if is_fallback => {
             format!(
                 "no endpoint is ready, so those that still serve while they terminate get requests: {}",
@@ -71,14 +72,15 @@ pub(super) fn describe(
         lines.push(format!("{requests} requests in flight"));
     }
     let has_endpoint = !used.is_empty();
-    facts.service = Some(spec.service.clone());
+    facts.service = Some(spec.key.service.clone());
     facts.port = Some(spec.port.to_string());
     facts.endpoints = used;
     (lines, has_endpoint)
 }
 
-fn service(spec: &UpstreamSpec) -> String {
-    let UpstreamSpec { service, port, endpoint_port, protocol, balance } = spec;
+fn service(spec: &UpstreamSpec, policy: &RoutePolicy) -> String {
+    let UpstreamSpec { key: UpstreamKey { service, endpoint_port, protocol, tls: _ }, port } = spec;
+    let RoutePolicy { balance } = policy;
     let named = match (port, endpoint_port) {
         (PortRef::Number(_), EndpointPort::Named { name, otherwise: _ }) if !name.is_empty() => format!(" ({name})"),
         (_, EndpointPort::Named { .. } | EndpointPort::Fixed(_)) => String::new(),
@@ -94,8 +96,8 @@ fn service(spec: &UpstreamSpec) -> String {
     format!("Service {service} port {port}{named}, {protocol}, {balance}")
 }
 
-fn no_endpoint(spec: &UpstreamSpec, slices: usize, without_port: usize) -> String {
-    match (slices, &spec.endpoint_port) {
+fn no_endpoint(key: &UpstreamKey, slices: usize, without_port: usize) -> String {
+    match (slices, &key.endpoint_port) {
         (0, _) => "no endpoint: the Service has no EndpointSlice".into(),
         (slices, EndpointPort::Named { name, otherwise: _ }) if slices == without_port && !name.is_empty() => {
             format!("no endpoint: none of the Service's EndpointSlices ({slices}) has a TCP port named {name}")

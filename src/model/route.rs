@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::filter::Filters;
 use super::origin::Origin;
+use super::policy::RoutePolicy;
 use super::route_match::RouteMatch;
 use super::upstream::UpstreamSpec;
 
@@ -16,6 +17,8 @@ pub struct RouteSpec {
     pub action: Action,
     /// What is done with its requests and answers besides.
     pub filters: Filters,
+    /// How requests are treated on their way. Most routes share one.
+    pub policy: Arc<RoutePolicy>,
     /// Where it comes from: a metric label, and shown in logs and the debug view.
     pub origin: Origin,
 }

@@ -1,5 +1,10 @@
 //! What a route forwards to: a port of a Service, and how to speak to its pods. Endpoints are not part of it:
 //! they change far more often than anything here and live in a cell of their own.
+//!
+//! Nor is the policy of routes part of it (see [`RoutePolicy`](super::RoutePolicy)): routes of different policy share one
+//! upstream with its endpoints, connections, suspicion and counts, and an edit of an annotation keeps them all. What will
+//! have to be one for all routes of an upstream (health checks, connections per pod, slow start) belongs in an
+//! `UpstreamPolicy` beside the key. The registry then replaces it in the living upstream and makes nothing anew.
 
 use std::fmt;
 use std::sync::Arc;
@@ -44,30 +49,32 @@ impl Protocol {
     }
 }
 
-/// How an endpoint is chosen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
-pub enum Balance {
-    /// The next endpoint in turn is compared with one other and the one with fewer requests in flight is taken, the
-    /// next in turn when equal: even on idle traffic, away from slow pods under load.
-    #[default]
-    LeastInFlight,
-    /// Strictly in turn.
-    RoundRobin,
-}
-
-/// An upstream as data. Two routes whose specs are equal share one living upstream.
+/// What tells upstreams apart. Routes whose keys are equal share one living upstream.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct UpstreamSpec {
+pub struct UpstreamKey {
     /// The Service.
     pub service: ObjectName,
-    /// The port as the Ingress names it: what metrics and the debug view show.
-    pub port: PortRef,
     /// Where the endpoints' ports are found in EndpointSlices.
     pub endpoint_port: EndpointPort,
     /// What is spoken to the pods.
     pub protocol: Protocol,
-    /// How an endpoint is chosen.
-    pub balance: Balance,
+    /// How connections to the pods are encrypted; `None` when they are in clear.
+    pub tls: Option<UpstreamTls>,
+}
+
+/// How connections to pods are encrypted: names, authorities and certificates to check and to show. Nothing can ask for it
+/// yet, so there is no value of this type; a connection made by one of its values must serve no other.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum UpstreamTls {}
+
+/// An upstream as a route names it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct UpstreamSpec {
+    /// Which upstream.
+    pub key: UpstreamKey,
+    /// The port as the Ingress names it: what metrics and the debug view show. A port that one Ingress names by number and
+    /// another by name is one upstream; each of the two names has metrics of its own.
+    pub port: PortRef,
 }
 
 /// Where an endpoint's port number comes from.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::model::{Balance, ProblemCode};
+use crate::model::ProblemCode;
 use crate::source::objects::Backend;
 
 use super::input::Input;
@@ -21,8 +21,8 @@ pub enum Backing {
 
 /// What stands behind this backend of an Ingress in this namespace.
 pub fn backing(input: &Input, namespace: &Arc<str>, backend: &Backend) -> Backing {
-    match service::resolve(input.objects(), namespace, backend, Balance::default()) {
-        Ok(upstream) if endpoints::endpoints(input.objects(), &upstream, input.settings()).is_empty() => {
+    match service::resolve(input.objects(), namespace, backend) {
+        Ok(upstream) if endpoints::endpoints(input.objects(), &upstream.key, input.settings()).is_empty() => {
             Backing::NotYet
         }
         Ok(_) => Backing::Endpoints,

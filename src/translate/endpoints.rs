@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
-use crate::model::{EndpointPort, ObjectKind, ObjectName, ObjectRef, Problem, ProblemCode, Severity, UpstreamSpec};
+use crate::model::{EndpointPort, ObjectKind, ObjectName, ObjectRef, Problem, ProblemCode, Severity, UpstreamKey};
 use crate::source::objects::{AddressKind, EndpointSlice, Objects, ServiceKind, SliceEndpoint};
 
 use super::classes;
@@ -14,7 +14,7 @@ use super::settings::Settings;
 
 /// The addresses an upstream has now, sorted. Those that are ready; when none is, those that still serve while they
 /// terminate. Of a dual-stack Service only its first family, or else the other, so that no pod counts twice.
-pub fn endpoints(objects: &Objects, upstream: &UpstreamSpec, settings: &Settings) -> Vec<SocketAddr> {
+pub fn endpoints(objects: &Objects, upstream: &UpstreamKey, settings: &Settings) -> Vec<SocketAddr> {
     let Some(service) = objects.service(&upstream.service) else { return Vec::new() };
     if matches!(service.kind, ServiceKind::ExternalName(_)) {
         // Slices that a Service kept when it became an ExternalName say nothing about it.
@@ -72,7 +72,7 @@ pub struct Survey {
 }
 
 /// Looks at all slices of an upstream's Service.
-pub fn survey(objects: &Objects, upstream: &UpstreamSpec, settings: &Settings) -> Survey {
+pub fn survey(objects: &Objects, upstream: &UpstreamKey, settings: &Settings) -> Survey {
     let mut survey = Survey::default();
     for slice in objects.slices_of(&upstream.service) {
         survey.slices += 1;

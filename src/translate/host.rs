@@ -110,27 +110,26 @@ fn route(
 ) -> (RouteSpec, Option<BackendFault>) {
     let settings = input.settings();
     let Bid { ingress, backend } = bid;
-    let balance = options.balance.unwrap_or(settings.balance);
-    let (action, fault) = service::action(service::resolve(input.objects(), &ingress.name.namespace, backend, balance));
-    let filters = filters(options, settings);
+    let (action, fault) = service::action(service::resolve(input.objects(), &ingress.name.namespace, backend));
+    let (filters, policy) = (filters(options, settings), options.policy(&settings.policy));
     let origin = Origin::ingress(ingress.name.clone(), place);
-    (RouteSpec { matches: RouteMatch::path(path), action, filters, origin }, fault)
+    (RouteSpec { matches: RouteMatch::path(path), action, filters, policy, origin }, fault)
 }
 
 /// The route of `--default-backend`.
 fn default_backend(input: &Input, problems: &mut Vec<Problem>) -> Option<RouteSpec> {
     let settings = input.settings();
     let (service, port) = settings.default_backend.clone()?;
-    let resolved = service::resolve_service(input.objects(), service.clone(), port, settings.balance);
+    let resolved = service::resolve_service(input.objects(), service.clone(), port);
     let (action, fault): (Action, _) = service::action(resolved);
     problems.extend(fault.map(|fault| {
         let BackendFault { reply: _, field: _, code, message, remedy } = fault;
         let object = ObjectRef { kind: ObjectKind::Service, name: service };
         Problem { object, field: "--default-backend".into(), code, severity: BackendFault::SEVERITY, message, remedy }
     }));
-    let filters = filters(&Options::default(), settings);
+    let (filters, policy) = (filters(&Options::default(), settings), Arc::clone(&settings.policy));
     let (matches, origin) = (RouteMatch::path(everything()), Origin::DefaultBackend);
-    Some(RouteSpec { matches, action, filters, origin })
+    Some(RouteSpec { matches, action, filters, policy, origin })
 }
 
 /// The problem of a backend at this field.
@@ -146,6 +145,6 @@ fn everything() -> PathMatch {
 /// What is wrong with the default backend of an Ingress.
 pub(crate) fn default_backend_problem(input: &Input, bid: Bid<'_>) -> Option<Problem> {
     let backend: &Backend = bid.backend;
-    let resolved = service::resolve(input.objects(), &bid.ingress.name.namespace, backend, input.settings().balance);
+    let resolved = service::resolve(input.objects(), &bid.ingress.name.namespace, backend);
     resolved.err().map(|fault| on_backend(bid, "spec.defaultBackend", fault))
 }

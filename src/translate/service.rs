@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::model::{
-    Action, Balance, EndpointPort, ObjectName, PortRef, ProblemCode, Protocol, Reply, Severity, UpstreamSpec,
+    Action, EndpointPort, ObjectName, PortRef, ProblemCode, Protocol, Reply, Severity, UpstreamKey, UpstreamSpec,
 };
 use crate::source::objects::{Backend, Objects, PortValue, Service, ServiceKind, ServicePort};
 
@@ -39,13 +39,12 @@ pub(crate) fn resolve(
     objects: &Objects,
     namespace: &Arc<str>,
     backend: &Backend,
-    balance: Balance,
 ) -> Result<UpstreamSpec, BackendFault> {
     match backend {
         Backend::Service { name, port } => {
             let service = ObjectName::new(namespace.clone(), name.clone());
             let port = port_ref(port.as_ref())?;
-            resolve_service(objects, service, port, balance)
+            resolve_service(objects, service, port)
         }
         Backend::Resource(resource) => Err(BackendFault {
             reply: Reply::NotFound,
@@ -71,7 +70,6 @@ pub(crate) fn resolve_service(
     objects: &Objects,
     name: ObjectName,
     port: PortRef,
-    balance: Balance,
 ) -> Result<UpstreamSpec, BackendFault> {
     let Some(service) = objects.service(&name) else {
         return Err(BackendFault::unavailable(
@@ -93,13 +91,14 @@ pub(crate) fn resolve_service(
         if let (ServiceKind::Headless, true, PortRef::Number(number)) = (&service.kind, service.ports.is_empty(), &port)
         {
             let endpoint_port = EndpointPort::Fixed(*number);
-            return Ok(UpstreamSpec { service: name, port, endpoint_port, protocol: Protocol::Http1, balance });
+            let key = UpstreamKey { service: name, endpoint_port, protocol: Protocol::Http1, tls: None };
+            return Ok(UpstreamSpec { key, port });
         }
         return Err(port_not_found(service, &port));
     };
     let protocol = protocol(service, found)?;
     let endpoint_port = EndpointPort::Named { name: found.name.clone(), otherwise: found.target.unwrap_or(found.port) };
-    Ok(UpstreamSpec { service: name, port, endpoint_port, protocol, balance })
+    Ok(UpstreamSpec { key: UpstreamKey { service: name, endpoint_port, protocol, tls: None }, port })
 }
 
 /// What a route does with a resolved backend.

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::model::{Balance, ObjectName, PortRef};
+use crate::model::{ObjectName, PortRef, RoutePolicy};
 
 /// Settings that hold for all objects. Constant while the process runs, except for the time.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,8 +28,8 @@ pub struct Settings {
     pub default_backend: Option<(ObjectName, PortRef)>,
     /// Whether plain HTTP is sent to https where the host has TLS. Default true; `--ssl-redirect`.
     pub ssl_redirect: bool,
-    /// How endpoints are chosen unless an Ingress says otherwise. Default least in flight; `--balance`.
-    pub balance: Balance,
+    /// The policy of routes whose Ingress says nothing else. `--balance`.
+    pub policy: Arc<RoutePolicy>,
     /// Whether endpoints may have loopback addresses. Default false; true with `--manifests`.
     pub allow_loopback: bool,
     /// The time at which certificates are judged, in seconds since the Unix epoch. Moved on by `Input::advance`.
@@ -59,7 +59,7 @@ impl Default for Settings {
             default_certificate: None,
             default_backend: None,
             ssl_redirect: true,
-            balance: Balance::default(),
+            policy: Arc::default(),
             allow_loopback: false,
             now: 0,
         }

@@ -2,63 +2,73 @@
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use arc_swap::ArcSwap;
 use tokio::time::Instant;
 
 use super::balance::{self, Tried};
 use super::budget::RetryBudget;
+use super::departures::Departures;
 use super::endpoint::{Endpoint, InFlight};
 use super::endpoint_set::EndpointSet;
-use super::registry::Departures;
-use super::retirement::RetirementSignal;
-use crate::model::UpstreamSpec;
+use crate::model::{Balance, PortRef, UpstreamKey, UpstreamSpec};
 use crate::observe::UpstreamMetrics;
 
-/// The runtime side of an [`UpstreamSpec`]: shared by all routes that forward to it, and by all shards.
+/// The runtime side of an [`UpstreamKey`]: shared by all routes that forward to it, whatever their policy, and by all
+/// shards.
 #[derive(Debug)]
 pub struct Upstream {
-    spec: Arc<UpstreamSpec>,
+    /// How the first route named it.
+    first: Arc<UpstreamSpec>,
+    /// What attempts of routes that name the port as the first one does are counted in.
+    metrics: Arc<UpstreamMetrics>,
     endpoints: ArcSwap<EndpointSet>,
     /// Attempts so far: whose turn it is, and the income of the retry budget.
     next: AtomicUsize,
     budget: RetryBudget,
-    metrics: Arc<UpstreamMetrics>,
-    /// Orders writers of `endpoints`; never taken by `pick`.
-    filling: Mutex<()>,
-    signal: RetirementSignal,
+    /// Also orders writers of `endpoints`; never taken by `pick`.
+    others: Mutex<OtherNames>,
     departures: Arc<Departures>,
 }
 
+/// The metrics of a port's other names. Few ports are named in two ways, so the list takes one word while it is empty.
+type OtherNames = Option<Box<Vec<Weak<UpstreamMetrics>>>>;
+
 impl Upstream {
     /// An upstream without endpoints.
-    pub(super) fn new(
-        spec: Arc<UpstreamSpec>,
-        metrics: Arc<UpstreamMetrics>,
-        signal: RetirementSignal,
-        departures: Arc<Departures>,
-    ) -> Self {
+    pub(super) fn new(first: Arc<UpstreamSpec>, metrics: Arc<UpstreamMetrics>, departures: Arc<Departures>) -> Self {
         Self {
-            spec,
+            first,
+            metrics,
             endpoints: ArcSwap::from_pointee(EndpointSet::default()),
             next: AtomicUsize::new(0),
             budget: RetryBudget::new(Instant::now()),
-            metrics,
-            filling: Mutex::new(()),
-            signal,
+            others: Mutex::default(),
             departures,
         }
     }
 
-    /// What it was made from.
-    pub fn spec(&self) -> &Arc<UpstreamSpec> {
-        &self.spec
+    /// Which upstream it is.
+    pub fn key(&self) -> &UpstreamKey {
+        &self.first.key
     }
 
-    /// Where attempts and their failures are counted. Specs that differ in more than the port share it.
-    pub fn metrics(&self) -> &UpstreamMetrics {
-        &self.metrics
+    /// What attempts of routes that name the port like this are counted in. `make` gives the metrics of another name than
+    /// the first one. They are told of the number of endpoints for as long as somebody holds them.
+    pub(super) fn metrics(&self, port: &PortRef, make: impl FnOnce() -> Arc<UpstreamMetrics>) -> Arc<UpstreamMetrics> {
+        if *port == self.first.port {
+            return Arc::clone(&self.metrics);
+        }
+        let metrics = make();
+        let mut others = self.lock();
+        let others = others.get_or_insert_default();
+        if !others.iter().any(|other| other.as_ptr() == Arc::as_ptr(&metrics)) {
+            others.retain(|other| other.strong_count() > 0);
+            others.push(Arc::downgrade(&metrics));
+            metrics.set_endpoints(self.endpoints.load().len());
+        }
+        metrics
     }
 
     /// The endpoints of this moment, for views and metrics; requests use [`pick`](Self::pick).
@@ -74,11 +84,13 @@ impl Upstream {
     /// Replaces the endpoints: those of addresses that stay live on with their load, pools and suspicion; those that
     /// leave are retired and announced. Order and repetition do not matter. Tells whether anything changed.
     pub fn set_endpoints(&self, addresses: Vec<SocketAddr>) -> bool {
-        let _one_at_a_time = self.filling.lock().unwrap_or_else(PoisonError::into_inner);
+        let others = self.lock();
         let Some((set, gone)) = self.endpoints.load().replaced_by(addresses, Instant::now()) else {
             return false;
         };
         self.metrics.set_endpoints(set.len());
+        let others = others.iter().flat_map(|others| others.iter()).filter_map(Weak::upgrade);
+        others.for_each(|metrics| metrics.set_endpoints(set.len()));
         self.endpoints.store(Arc::new(set));
         self.retire(&gone);
         true
@@ -86,10 +98,10 @@ impl Upstream {
 
     /// The endpoint for one attempt of a request, counted as in flight until the guard drops. `None` when there is no
     /// endpoint that was not tried. One load of the cell, no allocation.
-    pub fn pick(&self, tried: &Tried, now: Instant) -> Option<InFlight> {
+    pub fn pick(&self, balance: Balance, tried: &Tried, now: Instant) -> Option<InFlight> {
         let set = self.endpoints.load();
         let turn = self.next.fetch_add(1, Relaxed);
-        let chosen = balance::choose(self.spec.balance, set.as_slice(), turn, tried, now)?;
+        let chosen = balance::choose(balance, set.as_slice(), turn, tried, now)?;
         Some(InFlight::begin(Arc::clone(chosen)))
     }
 
@@ -101,13 +113,17 @@ impl Upstream {
     /// Marks first, announces then: whoever hears of it finds the mark.
     fn retire(&self, gone: &[Arc<Endpoint>]) {
         gone.iter().for_each(|endpoint| endpoint.retire());
-        gone.iter().for_each(|endpoint| self.signal.announce(endpoint.id()));
+        gone.iter().for_each(|endpoint| self.departures.endpoint(endpoint.id()));
+    }
+
+    fn lock(&self) -> MutexGuard<'_, OtherNames> {
+        self.others.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Drop for Upstream {
     fn drop(&mut self) {
         self.retire(self.endpoints.load().as_slice());
-        self.departures.note(&self.spec.service);
+        self.departures.upstream(&self.first.key.service);
     }
 }

@@ -1,12 +1,13 @@
 //! Living upstreams: endpoint sets, balancing, suspicion, retry budgets and connection pools.
 //!
-//! A snapshot names upstreams by [`UpstreamSpec`](crate::model::UpstreamSpec); the [`Registry`] keeps exactly one
-//! living [`Upstream`] for each equal spec, so that counters, pools and suspicion outlive table changes. The control
+//! A snapshot names upstreams by [`UpstreamKey`](crate::model::UpstreamKey); the [`Registry`] keeps exactly one living
+//! [`Upstream`] for each key, so that counters, pools and suspicion outlive table changes and edits of policy. The control
 //! thread fills endpoint sets; the shards pick endpoints and pool connections. Nothing here knows Kubernetes objects
 //! or opens sockets: what a pooled connection is, the proxy decides.
 
 mod balance;
 mod budget;
+mod departures;
 mod endpoint;
 mod endpoint_set;
 mod living;
@@ -25,4 +26,4 @@ pub use living::Upstream;
 pub use pool::{Pool, PoolConfig, Refusal, Swept};
 pub use registry::Registry;
 pub use retirement::{Retired, RetirementSignal, RetirementWatch};
-pub use target::{Destination, Target};
+pub use target::{Backend, Destination, Target};

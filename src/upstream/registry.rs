@@ -1,20 +1,22 @@
-//! All living upstreams: one for each equal spec, found by Service. Held weakly: the tables (and requests in flight)
-//! keep upstreams alive.
+//! All living upstreams: one for each key, found by Service. Held weakly: the tables (and requests in flight) keep
+//! upstreams alive.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 
 use dashmap::DashMap;
 
+use super::departures::Departures;
 use super::living::Upstream;
-use super::retirement::{RetirementSignal, RetirementWatch};
+use super::retirement::RetirementWatch;
+use super::target::Backend;
 use crate::model::{ObjectName, UpstreamSpec};
 use crate::observe::Metrics;
 
 /// The living upstreams of the process. Not touched per request.
 pub struct Registry {
     by_service: DashMap<ObjectName, Vec<Weak<Upstream>>, foldhash::fast::RandomState>,
-    signal: RetirementSignal,
     departures: Arc<Departures>,
     /// Upstreams made so far; what has not departed lives.
     made: AtomicUsize,
@@ -26,8 +28,7 @@ impl Registry {
     pub fn new(metrics: Arc<Metrics>) -> Self {
         Self {
             by_service: DashMap::default(),
-            signal: RetirementSignal::new(),
-            departures: Arc::default(),
+            departures: Arc::new(Departures::new()),
             made: AtomicUsize::new(0),
             metrics,
         }
@@ -35,7 +36,7 @@ impl Registry {
 
     /// How many upstreams live. Known without counting.
     pub fn len(&self) -> usize {
-        self.made.load(Relaxed).saturating_sub(self.departures.count.load(Relaxed))
+        self.made.load(Relaxed).saturating_sub(self.departures.upstreams())
     }
 
     /// Whether no upstream lives.
@@ -43,20 +44,24 @@ impl Registry {
         self.len() == 0
     }
 
-    /// The living upstream of a spec, and whether it was made just now (and so has no endpoints yet).
-    pub fn get_or_create(&self, spec: &Arc<UpstreamSpec>) -> (Arc<Upstream>, bool) {
+    /// The living upstream that a spec names, and whether it was made just now (and so has no endpoints yet).
+    pub fn get_or_create(&self, spec: &Arc<UpstreamSpec>) -> (Backend, bool) {
+        let UpstreamSpec { key, port } = &**spec;
+        let make_metrics = || self.metrics.upstream(&key.service, port.to_string());
         // Most Services have one upstream, and a list that grows by itself begins with four.
-        let mut entry = self.by_service.entry(spec.service.clone()).or_insert_with(|| Vec::with_capacity(1));
-        if let Some(upstream) = entry.iter().filter_map(Weak::upgrade).find(|u| u.spec() == spec) {
-            return (upstream, false);
-        }
-        let metrics = self.metrics.upstream(&spec.service, spec.port.to_string());
-        let upstream = Upstream::new(Arc::clone(spec), metrics, self.signal.clone(), Arc::clone(&self.departures));
-        let upstream = Arc::new(upstream);
-        self.made.fetch_add(1, Relaxed);
-        entry.retain(|weak| weak.strong_count() > 0);
-        entry.push(Arc::downgrade(&upstream));
-        (upstream, true)
+        let mut entry = self.by_service.entry(key.service.clone()).or_insert_with(|| Vec::with_capacity(1));
+        let living = entry.iter().filter_map(Weak::upgrade).find(|upstream| upstream.key() == key);
+        let is_new = living.is_none();
+        let upstream = living.unwrap_or_else(|| {
+            let upstream = Upstream::new(Arc::clone(spec), make_metrics(), Arc::clone(&self.departures));
+            let upstream = Arc::new(upstream);
+            self.made.fetch_add(1, Relaxed);
+            entry.retain(|weak| weak.strong_count() > 0);
+            entry.push(Arc::downgrade(&upstream));
+            upstream
+        });
+        let metrics = upstream.metrics(port, make_metrics);
+        (Backend { upstream, spec: Arc::clone(spec), metrics }, is_new)
     }
 
     /// The living upstreams of a Service: what is refilled when its EndpointSlices change.
@@ -64,61 +69,27 @@ impl Registry {
         self.by_service.get(service).map(|entry| entry.iter().filter_map(Weak::upgrade).collect()).unwrap_or_default()
     }
 
-    /// What living upstreams without endpoints were made from.
-    pub fn without_endpoints(&self) -> Vec<Arc<UpstreamSpec>> {
-        let of_service = |entry: &Vec<Weak<Upstream>>| {
-            let living = entry.iter().filter_map(Weak::upgrade);
-            living.filter(|u| u.endpoints().is_empty()).map(|u| Arc::clone(u.spec())).collect::<Vec<_>>()
-        };
-        self.by_service.iter().flat_map(|entry| of_service(&entry)).collect()
+    /// The Services that have a living upstream without endpoints.
+    pub fn without_endpoints(&self) -> BTreeSet<ObjectName> {
+        let is_empty = |weak: &Weak<Upstream>| weak.upgrade().is_some_and(|upstream| upstream.endpoints().is_empty());
+        let entries = self.by_service.iter().filter(|entry| entry.iter().any(is_empty));
+        entries.map(|entry| entry.key().clone()).collect()
     }
 
-    /// All living upstreams, sorted by spec, for views.
-    pub fn all(&self) -> Vec<Arc<Upstream>> {
-        let mut all: Vec<_> = self
-            .by_service
-            .iter()
-            .flat_map(|entry| entry.iter().filter_map(Weak::upgrade).collect::<Vec<_>>())
-            .collect();
-        all.sort_by(|a, b| a.spec().cmp(b.spec()));
-        all
-    }
-
-    /// Forgets the upstreams that have ended since the last call, and tells how many Services are left without any.
-    /// Costs what has ended, not what lives; to be called after a table was published.
-    pub fn prune(&self) -> usize {
-        let mut emptied = 0;
-        for service in self.departures.take() {
+    /// Forgets the upstreams that have ended since the last call. Costs what has ended, not what lives; to be called after
+    /// a table was published.
+    pub fn prune(&self) {
+        for service in self.departures.take_services() {
             if let Some(mut entry) = self.by_service.get_mut(&service) {
                 entry.retain(|weak| weak.strong_count() > 0);
             }
-            emptied += usize::from(self.by_service.remove_if(&service, |_, entry| entry.is_empty()).is_some());
+            self.by_service.remove_if(&service, |_, entry| entry.is_empty());
         }
-        emptied
     }
 
     /// Announces each endpoint that retires from now on: every shard holds one and sweeps its pool by it.
     pub fn retirements(&self) -> RetirementWatch {
-        self.signal.watch()
-    }
-}
-
-/// Services of upstreams that have ended, so that the registry need not search for them. An upstream cannot remove
-/// itself: it may end anywhere, also while its entry is locked.
-#[derive(Debug, Default)]
-pub(super) struct Departures {
-    services: Mutex<Vec<ObjectName>>,
-    count: AtomicUsize,
-}
-
-impl Departures {
-    pub(super) fn note(&self, service: &ObjectName) {
-        self.count.fetch_add(1, Relaxed);
-        self.services.lock().unwrap_or_else(PoisonError::into_inner).push(service.clone());
-    }
-
-    fn take(&self) -> Vec<ObjectName> {
-        std::mem::take(&mut self.services.lock().unwrap_or_else(PoisonError::into_inner))
+        self.departures.watch()
     }
 }
 
@@ -127,17 +98,25 @@ mod tests {
     use std::net::SocketAddr;
 
     use super::*;
-    use crate::model::{Balance, EndpointPort, PortRef, Protocol};
+    use crate::model::{EndpointPort, PortRef, Protocol, UpstreamKey};
     use crate::upstream::Retired;
 
-    fn spec(service: &str, port: u16) -> Arc<UpstreamSpec> {
-        Arc::new(UpstreamSpec {
+    fn key(service: &str, port: u16) -> UpstreamKey {
+        UpstreamKey {
             service: ObjectName::new("shop", service),
-            port: PortRef::Number(port),
             endpoint_port: EndpointPort::Fixed(port),
             protocol: Protocol::Http1,
-            balance: Balance::default(),
-        })
+            tls: None,
+        }
+    }
+
+    fn spec(service: &str, port: u16) -> Arc<UpstreamSpec> {
+        Arc::new(UpstreamSpec { key: key(service, port), port: PortRef::Number(port) })
+    }
+
+    fn get_or_create(registry: &Registry, service: &str, port: u16) -> (Arc<Upstream>, bool) {
+        let (Backend { upstream, .. }, is_new) = registry.get_or_create(&spec(service, port));
+        (upstream, is_new)
     }
 
     fn addresses(ports: &[u16]) -> Vec<SocketAddr> {
@@ -145,37 +124,59 @@ mod tests {
     }
 
     #[test]
-    fn equal_specs_share_one_living_upstream() {
+    fn equal_keys_share_one_living_upstream() {
         let registry = Registry::new(Arc::default());
-        let (one, is_new) = registry.get_or_create(&spec("web", 80));
+        let (one, is_new) = get_or_create(&registry, "web", 80);
         assert!(is_new);
-        let (two, is_new) = registry.get_or_create(&spec("web", 80));
+        let (two, is_new) = get_or_create(&registry, "web", 80);
         assert!(!is_new && Arc::ptr_eq(&one, &two));
-        let (other, is_new) = registry.get_or_create(&spec("web", 81));
+        let (other, is_new) = get_or_create(&registry, "web", 81);
         assert!(is_new && !Arc::ptr_eq(&one, &other));
         let service = ObjectName::new("shop", "web");
-        assert_eq!(registry.of_service(&service).len(), 2);
-        assert_eq!(registry.all().iter().map(|u| u.spec().port.to_string()).collect::<Vec<_>>(), ["80", "81"]);
+        assert_eq!((registry.of_service(&service).len(), registry.len()), (2, 2));
         assert!(registry.of_service(&ObjectName::new("shop", "api")).is_empty());
+    }
+
+    #[test]
+    fn two_names_of_a_port_are_one_upstream_with_metrics_for_each() {
+        let metrics = Arc::<Metrics>::default();
+        let registry = Registry::new(Arc::clone(&metrics));
+        let by = |port| Arc::new(UpstreamSpec { key: key("web", 80), port });
+        let (by_number, _) = registry.get_or_create(&by(PortRef::Number(80)));
+        by_number.upstream.set_endpoints(addresses(&[1, 2]));
+        let (by_name, is_new) = registry.get_or_create(&by(PortRef::Name("http".into())));
+        assert!(!is_new && Arc::ptr_eq(&by_number.upstream, &by_name.upstream));
+        by_name.metrics.attempt();
+        let shown = |series: &str| metrics.render().lines().any(|line| line == series);
+        let labels = |port| format!("{{namespace=\"shop\",service=\"web\",port=\"{port}\"}}");
+        for (port, attempts) in [("80", 0), ("http", 1)] {
+            assert!(shown(&format!("tidegate_upstream_endpoints{} 2", labels(port))), "{}", metrics.render());
+            assert!(shown(&format!("tidegate_upstream_attempts_total{} {attempts}", labels(port))));
+        }
+        by_name.upstream.set_endpoints(addresses(&[1]));
+        assert!(["80", "http"].iter().all(|port| shown(&format!("tidegate_upstream_endpoints{} 1", labels(port)))));
+        drop(by_name);
+        assert!(!shown(&format!("tidegate_upstream_endpoints{} 1", labels("http"))), "nobody uses this name");
     }
 
     #[test]
     fn an_ended_upstream_is_forgotten_and_made_anew() {
         let registry = Registry::new(Arc::default());
-        let (one, _) = registry.get_or_create(&spec("web", 80));
-        let (kept, _) = registry.get_or_create(&spec("api", 80));
-        let first = one.endpoints().len();
-        assert_eq!((registry.prune(), first), (0, 0));
+        let (one, _) = get_or_create(&registry, "web", 80);
+        let _kept = get_or_create(&registry, "api", 80);
+        registry.prune();
+        assert_eq!((registry.len(), registry.by_service.len()), (2, 2));
         drop(one);
-        assert_eq!((registry.all().len(), registry.by_service.len()), (1, 2));
-        assert_eq!((registry.prune(), registry.by_service.len()), (1, 1));
-        assert!(registry.get_or_create(&spec("web", 80)).1);
-        assert!(!registry.get_or_create(kept.spec()).1);
+        assert_eq!((registry.len(), registry.by_service.len()), (1, 2));
+        registry.prune();
+        assert_eq!((registry.len(), registry.by_service.len()), (1, 1));
+        assert!(get_or_create(&registry, "web", 80).1);
+        assert!(!get_or_create(&registry, "api", 80).1);
     }
 
     #[test]
     fn endpoints_live_on_while_their_address_stays() {
-        let (upstream, _) = Registry::new(Arc::default()).get_or_create(&spec("web", 80));
+        let (upstream, _) = get_or_create(&Registry::new(Arc::default()), "web", 80);
         assert!(upstream.set_endpoints(addresses(&[3, 1, 2, 2])));
         assert!(!upstream.set_endpoints(addresses(&[1, 2, 3])), "the same set is no change");
         let before = upstream.endpoints();
@@ -192,7 +193,7 @@ mod tests {
     async fn removed_endpoints_and_those_of_an_ended_upstream_are_announced() {
         let registry = Registry::new(Arc::default());
         let mut retirements = registry.retirements();
-        let (upstream, _) = registry.get_or_create(&spec("web", 80));
+        let (upstream, _) = get_or_create(&registry, "web", 80);
         upstream.set_endpoints(addresses(&[1, 2]));
         let endpoints = upstream.endpoints();
         let [one, two] = endpoints.as_slice() else { panic!("two endpoints") };

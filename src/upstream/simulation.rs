@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use tokio::time::{Duration, Instant};
 
 use super::{InFlight, Registry, Tried, Upstream};
-use crate::model::{Balance, EndpointPort, ObjectName, PortRef, Protocol, UpstreamSpec};
+use crate::model::{Balance, EndpointPort, ObjectName, PortRef, Protocol, UpstreamKey, UpstreamSpec};
 
 const SEEDS: [u64; 4] = [1, 7, 42, 20_260_801];
 
@@ -32,17 +32,17 @@ impl Chance {
     }
 }
 
-fn upstream(balance: Balance, count: u16) -> Arc<Upstream> {
-    let spec = UpstreamSpec {
+fn upstream(count: u16) -> Arc<Upstream> {
+    let key = UpstreamKey {
         service: ObjectName::new("shop", "web"),
-        port: PortRef::Number(80),
         endpoint_port: EndpointPort::Fixed(80),
         protocol: Protocol::Http1,
-        balance,
+        tls: None,
     };
-    let (upstream, _) = Registry::new(Arc::default()).get_or_create(&Arc::new(spec));
-    upstream.set_endpoints((0..count).map(address).collect());
-    upstream
+    let spec = UpstreamSpec { key, port: PortRef::Number(80) };
+    let (backend, _) = Registry::new(Arc::default()).get_or_create(&Arc::new(spec));
+    backend.upstream.set_endpoints((0..count).map(address).collect());
+    backend.upstream
 }
 
 fn address(place: u16) -> SocketAddr {
@@ -67,7 +67,7 @@ struct Outcome {
 /// and whether it can be connected to at a microsecond of the run is `is_up`. Connecting to one that is down fails
 /// at once, and the request tries up to two more.
 fn run(
-    upstream: &Upstream,
+    (upstream, balance): (&Upstream, Balance),
     seed: u64,
     requests: usize,
     gap: u64,
@@ -87,7 +87,9 @@ fn run(
         }
         let (now, mut tried) = (start + Duration::from_micros(clock), Tried::new());
         let connected = loop {
-            let Some(endpoint) = (tried.len() < 3).then(|| upstream.pick(&tried, now)).flatten() else { break None };
+            let Some(endpoint) = (tried.len() < 3).then(|| upstream.pick(balance, &tried, now)).flatten() else {
+                break None;
+            };
             if is_up(place(&endpoint), clock) {
                 endpoint.connect_succeeded();
                 break Some(endpoint);
@@ -115,7 +117,7 @@ fn equal_endpoints_get_equal_shares_under_load() {
         for count in [2, 3, 10] {
             // About 0.8 requests in flight per endpoint.
             let outcome = run(
-                &upstream(Balance::LeastInFlight, count),
+                (&upstream(count), Balance::LeastInFlight),
                 seed,
                 20_000,
                 8000 / u64::from(count),
@@ -136,8 +138,8 @@ fn a_slow_endpoint_gets_a_small_share_and_its_neighbours_no_larger_one_than_the_
         for count in [3, 5, 10] {
             // The fast ones answer in 5 ms, the first is thirty times slower.
             let micros = |place| if place == 0 { 150_000 } else { 5000 };
-            let upstream = upstream(Balance::LeastInFlight, count);
-            let outcome = run(&upstream, seed, 30_000, 5000 / u64::from(count), micros, |_, _| true);
+            let upstream = (&*upstream(count), Balance::LeastInFlight);
+            let outcome = run(upstream, seed, 30_000, 5000 / u64::from(count), micros, |_, _| true);
             let fair = 30_000 / usize::from(count);
             assert!(outcome.served[0] * 4 < fair, "seed {seed}, {count}: {:?}", outcome.served);
             let sound = outcome.served[1..].iter().sum::<usize>() / (outcome.served.len() - 1);
@@ -151,7 +153,7 @@ fn a_slow_endpoint_gets_a_small_share_and_its_neighbours_no_larger_one_than_the_
 #[test]
 fn round_robin_takes_no_notice_of_load() {
     let micros = |place| if place == 0 { 150_000 } else { 5000 };
-    let outcome = run(&upstream(Balance::RoundRobin, 5), 1, 10_000, 1000, micros, |_, _| true);
+    let outcome = run((&upstream(5), Balance::RoundRobin), 1, 10_000, 1000, micros, |_, _| true);
     assert_eq!(outcome.served, [2000; 5]);
 }
 
@@ -162,7 +164,7 @@ fn an_outage_costs_no_request_few_connects_and_no_balance_afterwards() {
         for balance in [Balance::LeastInFlight, Balance::RoundRobin] {
             // 500 requests a second for about a minute; the third is away from second 10 to second 20.
             let is_up = |place, clock| place != 2 || !(10 * SECOND..20 * SECOND).contains(&clock);
-            let outcome = run(&upstream(balance, 5), seed, 30_000, 2000, |_| 3000, is_up);
+            let outcome = run((&upstream(5), balance), seed, 30_000, 2000, |_| 3000, is_up);
             assert_eq!(outcome.lost, 0);
             // Seconds 10, 11, 13 and 17; the next probe, of second 25, finds it back.
             assert_eq!(outcome.failed, [0, 0, 4, 0, 0], "seed {seed}");
@@ -175,7 +177,7 @@ fn an_outage_costs_no_request_few_connects_and_no_balance_afterwards() {
 #[test]
 fn no_request_is_lost_while_two_of_three_are_away() {
     for seed in SEEDS {
-        let outcome = run(&upstream(Balance::LeastInFlight, 3), seed, 5000, 2000, |_| 3000, |place, _| place == 1);
+        let outcome = run((&upstream(3), Balance::LeastInFlight), seed, 5000, 2000, |_| 3000, |place, _| place == 1);
         assert_eq!((outcome.lost, outcome.served[1]), (0, 5000));
         let failed: usize = outcome.failed.iter().sum();
         assert!(failed <= 5000, "at most one failed connect for each request: {failed}");
@@ -184,7 +186,7 @@ fn no_request_is_lost_while_two_of_three_are_away() {
 
 #[test]
 fn threads_pick_while_the_set_changes_and_nothing_is_lost_or_left_counted() {
-    let upstream = upstream(Balance::LeastInFlight, 8);
+    let upstream = upstream(8);
     let is_over = AtomicBool::new(false);
     let mut seen = vec![upstream.endpoints()];
     std::thread::scope(|scope| {
@@ -193,10 +195,13 @@ fn threads_pick_while_the_set_changes_and_nothing_is_lost_or_left_counted() {
                 scope.spawn(|| {
                     let (now, mut picks) = (Instant::now(), 0u64);
                     while !is_over.load(Relaxed) || picks == 0 {
-                        let first = upstream.pick(&Tried::new(), now).expect("no set of this test is empty");
+                        let first = upstream
+                            .pick(Balance::LeastInFlight, &Tried::new(), now)
+                            .expect("no set of this test is empty");
                         let mut tried = Tried::new();
                         tried.add(first.id());
-                        let second = upstream.pick(&tried, now).expect("every set of this test has two");
+                        let second =
+                            upstream.pick(Balance::LeastInFlight, &tried, now).expect("every set of this test has two");
                         assert_ne!(first.id(), second.id());
                         picks += 2;
                     }

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::living::Upstream;
-use crate::model::Reply;
-use crate::observe::RouteMetrics;
+use crate::model::{Reply, UpstreamSpec};
+use crate::observe::{RouteMetrics, UpstreamMetrics};
 
 /// The target of a route, resolved when its table is built.
 #[derive(Clone, Debug)]
@@ -18,8 +18,19 @@ pub struct Target {
 /// Where a route's requests go.
 #[derive(Clone, Debug)]
 pub enum Destination {
-    /// To an endpoint of this upstream.
-    Forward(Arc<Upstream>),
+    /// To an endpoint of an upstream.
+    Forward(Backend),
     /// Nowhere: we answer.
     Reply(Reply),
+}
+
+/// An upstream as a route uses it. Routes that name its port in the same way share all of it.
+#[derive(Clone, Debug)]
+pub struct Backend {
+    /// Where requests go.
+    pub upstream: Arc<Upstream>,
+    /// How the route names it: for views.
+    pub spec: Arc<UpstreamSpec>,
+    /// What attempts are counted in.
+    pub metrics: Arc<UpstreamMetrics>,
 }

@@ -419,3 +419,60 @@ fn f55_when_every_pod_resets_retries_stay_within_their_budget() {
     }
     assert_eq!(pod.requests().len(), 50, "on new connections nothing is asked twice");
 }
+
+#[test]
+fn an_edit_of_the_balance_keeps_connections_suspicion_and_requests_in_flight() {
+    let (go, gone) = mpsc::channel::<()>();
+    let gone = Mutex::new(gone);
+    let pod = Pod::scripted(move |mut connection| {
+        while let Some(request) = connection.request() {
+            if request.target() == "/held" {
+                gone.lock().unwrap().recv_timeout(DEADLINE).unwrap();
+            }
+            connection.send("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+        }
+    });
+    let (refused, _held) = refusing();
+    let balances = |of_a: &str, of_b: &str| {
+        let ingress = |objects: Manifests, name: &str, balance: &str| {
+            let annotations = json!({"tidegate.dev/balance": balance});
+            objects.ingress_with(name, Some(name), &[("/", "Prefix", "web")], annotations, json!([]))
+        };
+        let objects = Manifests::new().service("web", &[pod.address, refused]);
+        ingress(ingress(objects, "a", of_a), "b", of_b)
+    };
+    let server =
+        Tidegate::serve_with(&balances("least-in-flight", "least-in-flight"), &["--upstream-idle-timeout", "60s"]);
+    // In flight and suspicion of each endpoint, as the route of a host has them.
+    let endpoints = |host: usize| {
+        let table: serde_json::Value = serde_json::from_str(&server.admin("/debug/snapshot").text()).unwrap();
+        let mut endpoints = table["hosts"][host]["routes"][0]["endpoints"].clone();
+        let of = |address: std::net::SocketAddr| {
+            let found = endpoints.as_array_mut().unwrap().iter_mut().find(|e| e["address"] == address.to_string());
+            let endpoint = found.expect("an endpoint").take();
+            (endpoint["inFlight"].as_u64().unwrap(), endpoint["suspect"].as_bool().unwrap())
+        };
+        [pod.address, refused].map(of)
+    };
+    let (mut held, mut client) = (server.connect(), server.connect());
+    held.send(get("a", "/held"));
+    pod.wait_for_connections(1);
+    for _ in 0..2 {
+        assert_eq!(client.ask(get("a", "/")).status(), 200);
+    }
+    let before = [(1, false), (0, true)];
+    assert_eq!((endpoints(0), pod.connections()), (before, 2));
+
+    // One of two Ingresses is edited: both still use one upstream.
+    let builds = || server.metric("tidegate_table_builds_total", "scope=\"units\"");
+    let built = builds();
+    server.replace(&balances("round-robin", "least-in-flight"));
+    eventually("another table", || (builds() > built).then_some(()));
+    assert_eq!((endpoints(0), endpoints(1)), (before, before));
+    for host in ["a", "b"] {
+        assert_eq!(client.ask(get(host, "/")).status(), 200);
+    }
+    assert_eq!(pod.connections(), 2, "the idle connection serves on");
+    go.send(()).unwrap();
+    assert_eq!(held.answer().status(), 200);
+}

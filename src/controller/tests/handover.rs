@@ -44,8 +44,8 @@ fn answers(plane: &Plane, path: &str) -> Option<String> {
     let table = plane.table.load();
     let found = table.find(Some("a.example"), path, &mut String::new()).expect("a path");
     match &found.route?.target.destination {
-        Destination::Forward(upstream) if upstream.endpoints().is_empty() => None,
-        Destination::Forward(upstream) => Some(upstream.spec().service.name.to_string()),
+        Destination::Forward(backend) if backend.upstream.endpoints().is_empty() => None,
+        Destination::Forward(backend) => Some(backend.spec.key.service.name.to_string()),
         Destination::Reply(_) => None,
     }
 }

@@ -77,13 +77,13 @@ async fn answer<S: ClientSource, K: ClientSink>(
         }
     };
     walk.record.route = Some(Arc::clone(&route));
-    let upstream = match &route.target.destination {
-        Destination::Forward(upstream) => upstream,
+    let backend = match &route.target.destination {
+        Destination::Forward(backend) => backend,
         Destination::Reply(Reply::BackendUnavailable) => return Err(ProxyError::BackendUnavailable),
         Destination::Reply(Reply::NotFound) => return Err(ProxyError::NoRoute),
     };
     request_head::compose(walk.work, walk.peer, &walk.shard.config.forwarding);
-    forward(walk, upstream, source, sink).await
+    forward(walk, backend, &route.spec.policy, source, sink).await
 }
 
 /// Whether a body stays that cannot be read and thrown away behind an answer of ours: it is too long or of unknown

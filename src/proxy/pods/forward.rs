@@ -1,29 +1,28 @@
 //! Third phase of the walk: an endpoint, a connection to it, the request there and the answer back.
 
-use std::sync::Arc;
-
 use tokio::time::Instant;
 
 use super::attempt::{Attempt, WHOLE_BODY};
 use super::retry::{Facts, History, retry};
 use super::{h1, h2};
 use crate::http1::Framing;
-use crate::model::Protocol;
+use crate::model::{Protocol, RoutePolicy};
 use crate::observe::UpstreamFailure;
 use crate::proxy::error::{ProxyError, Side};
 use crate::proxy::shard::scratch::ExchangeBuffers;
 use crate::proxy::walk::Walk;
 use crate::proxy::walk::client_io::{ClientSink, ClientSource};
-use crate::upstream::Upstream;
+use crate::upstream::Backend;
 
 /// Forwards the request in `walk.work.out` and relays the answer.
 pub(crate) async fn forward<S: ClientSource, K: ClientSink>(
     walk: &mut Walk<'_>,
-    upstream: &Arc<Upstream>,
+    backend: &Backend,
+    policy: &RoutePolicy,
     source: &mut S,
     sink: &mut K,
 ) -> Result<(), ProxyError> {
-    let metrics = upstream.metrics();
+    let Backend { upstream, spec, metrics } = backend;
     let is_whole = take_whole_body(walk, source);
     let is_idempotent = walk.work.request.method.is_idempotent();
     let mut history = History::new(walk.shard.config.upstream.attempts);
@@ -36,7 +35,7 @@ pub(crate) async fn forward<S: ClientSource, K: ClientSink>(
                 break;
             }
         }
-        let Some(endpoint) = upstream.pick(&history.tried, began) else {
+        let Some(endpoint) = upstream.pick(policy.balance, &history.tried, began) else {
             if number == 0 {
                 metrics.failure(UpstreamFailure::NoEndpoint);
             }
@@ -49,7 +48,7 @@ pub(crate) async fn forward<S: ClientSource, K: ClientSink>(
         walk.record.attempts.set(walk.record.attempts.get().saturating_add(1));
         walk.record.endpoint.set(Some(endpoint.address()));
         let attempt = Attempt { endpoint, metrics, began, newer_than: history.newer_than };
-        let outcome = match (upstream.spec().protocol, is_whole) {
+        let outcome = match (spec.key.protocol, is_whole) {
             (Protocol::Http1, true) => h1::whole(walk, &attempt, source, sink).await,
             (Protocol::Http1, false) => Box::pin(h1::streaming(walk, &attempt, source, sink)).await,
             (Protocol::H2c, _) => Box::pin(h2::attempt(walk, &attempt, is_whole, source, sink)).await,

@@ -10,7 +10,7 @@ use super::record::Record;
 use crate::http1::{FieldKind, RequestHead};
 use crate::proxy::config::{ProxyConfig, ProxyProtocol};
 use crate::proxy::shard::scratch::ExchangeBuffers;
-use crate::upstream::Destination;
+use crate::upstream::{Backend, Destination};
 
 /// The field that asks, in lower case.
 const ASKS: &[u8] = b"tidegate-explain";
@@ -73,10 +73,9 @@ impl Record {
                 path.kind(),
                 plain(path.path())
             );
-            if let Destination::Forward(upstream) = &route.target.destination {
-                let spec = upstream.spec();
-                let _ =
-                    write!(line, "service={}:{}; ", plain(&spec.service.to_string()), plain(&spec.port.to_string()));
+            if let Destination::Forward(Backend { spec, .. }) = &route.target.destination {
+                let (service, port) = (spec.key.service.to_string(), spec.port.to_string());
+                let _ = write!(line, "service={}:{}; ", plain(&service), plain(&port));
             }
         }
         if let Some(endpoint) = self.endpoint.get() {

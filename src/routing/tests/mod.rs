@@ -29,6 +29,7 @@ fn route(path: PathMatch, name: &str) -> RouteSpec {
         matches: RouteMatch::path(path),
         action: Action::Reply(Reply::NotFound),
         filters: Filters::default(),
+        policy: Arc::default(),
         origin: Origin::ingress(ObjectName::new("test", name), Place::Unknown),
     }
 }

@@ -9,7 +9,9 @@ mod suggest;
 
 use std::fmt::Write;
 
-use crate::model::{Balance, Problem, ProblemCode, Severity};
+use std::sync::Arc;
+
+use crate::model::{Balance, Problem, ProblemCode, RoutePolicy, Severity};
 use crate::source::objects::Ingress;
 
 use super::problems::{on_ingress, quoted};
@@ -23,6 +25,17 @@ pub(crate) struct Options {
     pub(crate) force_ssl_redirect: bool,
     /// How endpoints are chosen.
     pub(crate) balance: Option<Balance>,
+}
+
+impl Options {
+    /// The policy of the routes: `default` itself where nothing else is asked for, so that most routes share one.
+    pub(crate) fn policy(&self, default: &Arc<RoutePolicy>) -> Arc<RoutePolicy> {
+        let balance = self.balance.unwrap_or(default.balance);
+        if balance == default.balance {
+            return Arc::clone(default);
+        }
+        Arc::new(RoutePolicy { balance })
+    }
 }
 
 /// A family of annotations with one prefix.

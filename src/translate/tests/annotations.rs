@@ -1,7 +1,9 @@
 //! Annotations and what is said about those we do not know.
 
+use std::sync::Arc;
+
 use super::builders::*;
-use crate::model::{Action, Balance, ProblemCode, Severity};
+use crate::model::{Balance, ProblemCode, RoutePolicy, Severity};
 use crate::translate::Settings;
 
 fn with(key: &str, value: &str) -> World {
@@ -9,17 +11,15 @@ fn with(key: &str, value: &str) -> World {
 }
 
 fn balance(world: &World) -> Balance {
-    match &world.host("a.example").routes[0].action {
-        Action::Forward(upstream) => upstream.balance,
-        Action::Reply(reply) => panic!("{reply:?}"),
-    }
+    world.host("a.example").routes[0].policy.balance
 }
 
 #[test]
 fn balance_is_set_by_annotation_over_the_settings() {
     assert_eq!(balance(&with("tidegate.dev/balance", "round-robin")), Balance::RoundRobin);
     assert_eq!(balance(&with("tidegate.dev/balance", "least-in-flight")), Balance::LeastInFlight);
-    let settings = Settings { balance: Balance::RoundRobin, ..Settings::default() };
+    let policy = Arc::new(RoutePolicy { balance: Balance::RoundRobin });
+    let settings = Settings { policy, ..Settings::default() };
     let world = world_with(settings, [ingress("web").rule("a.example", &[prefix("/", "a")]).change()]);
     assert_eq!(balance(&world), Balance::RoundRobin);
 }

@@ -48,10 +48,10 @@ fn rule_29_ports_are_found_by_number_or_name_and_go_to_slices_by_name() {
     two.ports = [port("http", 80, 8080), port("admin", 81, 9090)].into();
     let endpoint_port = EndpointPort::Named { name: "admin".into(), otherwise: 9090 };
     let by_number = with_backend(backend("two", 81), [of_service(two.clone())]);
-    assert_eq!(upstream(&by_number).endpoint_port, endpoint_port);
+    assert_eq!(upstream(&by_number).key.endpoint_port, endpoint_port);
     assert_eq!(upstream(&by_number).port, PortRef::Number(81));
     let by_name = with_backend(backend_by_name("two", "admin"), [of_service(two)]);
-    assert_eq!(upstream(&by_name).endpoint_port, endpoint_port);
+    assert_eq!(upstream(&by_name).key.endpoint_port, endpoint_port);
     assert_eq!(upstream(&by_name).port, PortRef::Name("admin".into()));
 }
 
@@ -86,11 +86,11 @@ fn rule_31_what_is_no_port_is_503_for_its_path() {
 fn rule_32_headless_services_are_like_others_and_without_ports_the_number_is_used() {
     let mut headless = Service { kind: ServiceKind::Headless, ..service("headless") };
     let world = with_backend(backend("headless", 80), [of_service(headless.clone())]);
-    assert_eq!(upstream(&world).endpoint_port, EndpointPort::Named { name: "http".into(), otherwise: 8080 });
+    assert_eq!(upstream(&world).key.endpoint_port, EndpointPort::Named { name: "http".into(), otherwise: 8080 });
 
     headless.ports = Box::default();
     let world = with_backend(backend("headless", 9000), [of_service(headless.clone())]);
-    assert_eq!(upstream(&world).endpoint_port, EndpointPort::Fixed(9000));
+    assert_eq!(upstream(&world).key.endpoint_port, EndpointPort::Fixed(9000));
     let world = with_backend(backend_by_name("headless", "http"), [of_service(headless)]);
     assert_eq!(fault(&world), ("503".into(), ProblemCode::PortNotFound, ".service.port".into()));
 }
@@ -124,7 +124,7 @@ fn rule_42_app_protocol_decides_what_is_spoken() {
         let world = with_backend(backend("special", 80), [of_service(special)]);
         match expected {
             Some(protocol) => {
-                assert_eq!(upstream(&world).protocol, protocol, "{app_protocol:?}");
+                assert_eq!(upstream(&world).key.protocol, protocol, "{app_protocol:?}");
                 assert_eq!(world.problems(), [""; 0]);
             }
             None => {
@@ -144,7 +144,7 @@ fn rule_43_ports_other_than_tcp_are_503() {
 
     udp.ports = [udp.ports[0].clone(), port("tcp", 80, 8081)].into();
     let world = with_backend(backend("udp", 80), [of_service(udp)]);
-    assert_eq!(upstream(&world).endpoint_port, EndpointPort::Named { name: "tcp".into(), otherwise: 8081 });
+    assert_eq!(upstream(&world).key.endpoint_port, EndpointPort::Named { name: "tcp".into(), otherwise: 8081 });
 }
 
 #[test]

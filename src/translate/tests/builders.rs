@@ -261,7 +261,7 @@ impl World {
         let route = spec.routes.first().or(spec.fallback.as_ref()).unwrap();
         match &route.action {
             Action::Forward(upstream) => {
-                crate::translate::endpoints(self.input.objects(), upstream, self.input.settings())
+                crate::translate::endpoints(self.input.objects(), &upstream.key, self.input.settings())
             }
             Action::Reply(reply) => panic!("{host} does not forward: {reply:?}"),
         }
@@ -277,7 +277,7 @@ fn in_short(path: &PathMatch) -> String {
 
 pub(super) fn target(action: &Action) -> String {
     match action {
-        Action::Forward(upstream) => format!("{}:{}", upstream.service, upstream.port),
+        Action::Forward(upstream) => format!("{}:{}", upstream.key.service, upstream.port),
         Action::Reply(crate::model::Reply::BackendUnavailable) => "503".into(),
         Action::Reply(crate::model::Reply::NotFound) => "404".into(),
     }

@@ -161,15 +161,14 @@ fn settings() -> impl Strategy<Value = Settings> {
 }
 
 /// The endpoints of all upstreams of a snapshot.
-fn endpoints(input: &Input, snapshot: &Snapshot) -> BTreeMap<crate::model::UpstreamSpec, Vec<std::net::SocketAddr>> {
+fn endpoints(input: &Input, snapshot: &Snapshot) -> BTreeMap<crate::model::UpstreamKey, Vec<std::net::SocketAddr>> {
     let routes = snapshot.hosts.values().flat_map(|host| host.routes.iter().chain(&host.fallback));
     let upstreams = routes.filter_map(|route| match &route.action {
         crate::model::Action::Forward(upstream) => Some(upstream),
         crate::model::Action::Reply(_) => None,
     });
-    let filled =
-        |spec: &crate::model::UpstreamSpec| crate::translate::endpoints(input.objects(), spec, input.settings());
-    upstreams.map(|upstream| ((**upstream).clone(), filled(upstream))).collect()
+    let filled = |key: &crate::model::UpstreamKey| crate::translate::endpoints(input.objects(), key, input.settings());
+    upstreams.map(|upstream| (upstream.key.clone(), filled(&upstream.key))).collect()
 }
 
 proptest! {
