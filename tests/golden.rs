@@ -175,11 +175,12 @@ fn route(input: &Input, spec: &RouteSpec) -> Route {
             return Route { path, ingress, target, endpoints: None, protocol: None, balance: None, https_redirect };
         }
     };
+    let endpoints = translate::endpoints(input.objects(), &upstream.key, input.settings());
     Route {
         path,
         ingress,
         target: format!("{}:{}", upstream.key.service, upstream.port),
-        endpoints: Some(translate::endpoints(input.objects(), &upstream.key, input.settings())),
+        endpoints: Some(endpoints.into_iter().map(|endpoint| endpoint.address).collect()),
         protocol: match upstream.key.protocol {
             Protocol::Http1 => None,
             Protocol::H2c => Some("h2c"),

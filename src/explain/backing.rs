@@ -16,9 +16,12 @@ pub(super) fn describe(
     facts: &mut Facts,
 ) -> (Vec<String>, bool) {
     let survey = translate::survey(input.objects(), &spec.key, input.settings());
-    let used = match &living {
+    let used: Vec<_> = match &living {
         Some(living) => living.iter().map(|endpoint| endpoint.address).collect(),
-        None => translate::endpoints(input.objects(), &spec.key, input.settings()),
+        None => {
+            let endpoints = translate::endpoints(input.objects(), &spec.key, input.settings());
+            endpoints.into_iter().map(|endpoint| endpoint.address).collect()
+        }
     };
     let of = |wanted: fn(Condition) -> bool| -> Vec<SocketAddr> {
         survey.entries.iter().filter(|(_, condition)| wanted(*condition)).map(|(address, _)| *address).collect()

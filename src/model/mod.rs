@@ -29,4 +29,6 @@ pub use problem::{Problem, ProblemCode, Severity};
 pub use route::{Action, Reply, RouteSpec};
 pub use route_match::{HeaderMatch, PathMatch, Predicates, QueryMatch, RouteMatch, ValueMatch};
 pub use snapshot::{Snapshot, UnitKey};
-pub use upstream::{EndpointPort, PortRef, Protocol, UpstreamKey, UpstreamSpec, UpstreamTls};
+pub use upstream::{
+    EndpointPort, EndpointSpec, EndpointState, PortRef, Protocol, UpstreamKey, UpstreamSpec, UpstreamTls,
+};

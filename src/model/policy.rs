@@ -11,6 +11,11 @@ pub struct RoutePolicy {
     pub balance: Balance,
 }
 
+impl RoutePolicy {
+    /// The most endpoints that a policy may let a request try.
+    pub const MOST_ATTEMPTS: usize = 8;
+}
+
 /// How an endpoint is chosen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
 pub enum Balance {

@@ -1,10 +1,12 @@
-//! From EndpointSlices to the addresses of an upstream (semantics 29 and 32 to 45).
+//! From EndpointSlices to the endpoints of an upstream (semantics 29 and 32 to 45).
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
-use crate::model::{EndpointPort, ObjectKind, ObjectName, ObjectRef, Problem, ProblemCode, Severity, UpstreamKey};
+use crate::model::{
+    EndpointPort, EndpointSpec, ObjectKind, ObjectName, ObjectRef, Problem, ProblemCode, Severity, UpstreamKey,
+};
 use crate::source::objects::{AddressKind, EndpointSlice, Objects, ServiceKind, SliceEndpoint};
 
 use super::classes;
@@ -12,9 +14,9 @@ use super::input::Input;
 use super::problems::{quoted, some_of};
 use super::settings::Settings;
 
-/// The addresses an upstream has now, sorted. Those that are ready; when none is, those that still serve while they
+/// The endpoints an upstream has now, sorted. Those that are ready; when none is, those that still serve while they
 /// terminate. Of a dual-stack Service only its first family, or else the other, so that no pod counts twice.
-pub fn endpoints(objects: &Objects, upstream: &UpstreamKey, settings: &Settings) -> Vec<SocketAddr> {
+pub fn endpoints(objects: &Objects, upstream: &UpstreamKey, settings: &Settings) -> Vec<EndpointSpec> {
     let Some(service) = objects.service(&upstream.service) else { return Vec::new() };
     if matches!(service.kind, ServiceKind::ExternalName(_)) {
         // Slices that a Service kept when it became an ExternalName say nothing about it.
@@ -32,7 +34,8 @@ pub fn endpoints(objects: &Objects, upstream: &UpstreamKey, settings: &Settings)
             };
         }
     }
-    found.choose(service.prefers_ipv6)
+    // What an operator says about an endpoint at run time is to be looked up here, by Service and address.
+    found.choose(service.prefers_ipv6).into_iter().map(EndpointSpec::active).collect()
 }
 
 /// Whether an entry of a slice may get requests.

@@ -1,11 +1,11 @@
 //! The endpoints of an upstream at one moment: immutable, sorted by address, replaced as a whole.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use tokio::time::Instant;
 
 use super::endpoint::Endpoint;
+use crate::model::EndpointSpec;
 
 /// What one load of an upstream's cell gives.
 #[derive(Debug, Default)]
@@ -27,50 +27,57 @@ impl EndpointSet {
         self.0.is_empty()
     }
 
-    /// The set of these addresses (in any order, repeated or not), which keeps the endpoints of addresses that stay,
-    /// and the endpoints that leave. `None` if the addresses are those that it has.
-    pub(super) fn replaced_by(
-        &self,
-        mut addresses: Vec<SocketAddr>,
-        now: Instant,
-    ) -> Option<(Self, Vec<Arc<Endpoint>>)> {
-        addresses.sort_unstable();
-        addresses.dedup();
-        if addresses.iter().copied().eq(self.0.iter().map(|e| e.address())) {
+    /// Gives the endpoints of these addresses the states that are wanted, and tells whether one had another. `wanted` is
+    /// sorted by address.
+    pub(super) fn set_states(&self, wanted: &[EndpointSpec]) -> bool {
+        let found = |spec: &EndpointSpec| Some((self.0.get(self.find(spec)?)?, spec.state));
+        wanted.iter().filter_map(found).fold(false, |changed, (endpoint, state)| endpoint.set_state(state) | changed)
+    }
+
+    /// The set of these endpoints, sorted by address and no address twice. It keeps the endpoints of addresses that stay;
+    /// those that leave are given too. `None` if the addresses are those that it has.
+    pub(super) fn replaced_by(&self, wanted: &[EndpointSpec], now: Instant) -> Option<(Self, Vec<Arc<Endpoint>>)> {
+        if wanted.iter().map(|spec| spec.address).eq(self.0.iter().map(|endpoint| endpoint.address())) {
             return None;
         }
-        let stays =
-            |address| self.0.binary_search_by_key(address, |e| e.address()).ok().map(|at| Arc::clone(&self.0[at]));
-        let next = addresses.iter().map(|a| stays(a).unwrap_or_else(|| Endpoint::new(*a, now))).collect();
-        let leaves = |e: &&Arc<Endpoint>| addresses.binary_search(&e.address()).is_err();
+        let living = |spec: &EndpointSpec| self.find(spec).map(|at| Arc::clone(&self.0[at]));
+        let next = wanted.iter().map(|spec| living(spec).unwrap_or_else(|| Endpoint::new(*spec, now))).collect();
+        let leaves =
+            |endpoint: &&Arc<Endpoint>| wanted.binary_search_by_key(&endpoint.address(), |spec| spec.address).is_err();
         Some((Self(next), self.0.iter().filter(leaves).cloned().collect()))
+    }
+
+    fn find(&self, spec: &EndpointSpec) -> Option<usize> {
+        self.0.binary_search_by_key(&spec.address, |endpoint| endpoint.address()).ok()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
+    use std::net::SocketAddr;
 
     use proptest::prelude::*;
 
     use super::*;
 
-    fn addresses(ports: &[u16]) -> Vec<SocketAddr> {
-        ports.iter().map(|p| ([10, 0, 0, 1], *p).into()).collect()
+    fn endpoints(ports: BTreeSet<u16>) -> Vec<EndpointSpec> {
+        ports.iter().map(|p| EndpointSpec::active(([10, 0, 0, 1], *p).into())).collect()
     }
 
     proptest! {
         #[test]
         fn staying_addresses_keep_their_endpoints_and_only_those(
-            steps in prop::collection::vec(prop::collection::vec(0u16..12, 0..12), 1..8)
+            steps in prop::collection::vec(prop::collection::btree_set(0u16..12, 0..12), 1..8)
         ) {
             let now = Instant::now();
             let mut set = EndpointSet::default();
             let mut seen = BTreeSet::new();
             for ports in steps {
-                let wanted: BTreeSet<SocketAddr> = addresses(&ports).into_iter().collect();
+                let wanted_specs = endpoints(ports);
+                let wanted: BTreeSet<SocketAddr> = wanted_specs.iter().map(|spec| spec.address).collect();
                 let before: BTreeSet<SocketAddr> = set.as_slice().iter().map(|e| e.address()).collect();
-                let Some((next, gone)) = set.replaced_by(addresses(&ports), now) else {
+                let Some((next, gone)) = set.replaced_by(&wanted_specs, now) else {
                     prop_assert_eq!(wanted, before);
                     continue;
                 };

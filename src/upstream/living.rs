@@ -1,6 +1,5 @@
 //! An upstream that lives: one cell of endpoints, whose turn it is, and what retries it has left.
 
-use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
@@ -12,7 +11,7 @@ use super::budget::RetryBudget;
 use super::departures::Departures;
 use super::endpoint::{Endpoint, InFlight};
 use super::endpoint_set::EndpointSet;
-use crate::model::{Balance, PortRef, UpstreamKey, UpstreamSpec};
+use crate::model::{Balance, EndpointSpec, PortRef, UpstreamKey, UpstreamSpec};
 use crate::observe::UpstreamMetrics;
 
 /// The runtime side of an [`UpstreamKey`]: shared by all routes that forward to it, whatever their policy, and by all
@@ -82,11 +81,16 @@ impl Upstream {
     }
 
     /// Replaces the endpoints: those of addresses that stay live on with their load, pools and suspicion; those that
-    /// leave are retired and announced. Order and repetition do not matter. Tells whether anything changed.
-    pub fn set_endpoints(&self, addresses: Vec<SocketAddr>) -> bool {
+    /// leave are retired and announced. Order and repetition do not matter: of an address that is given twice the more
+    /// active state counts. Tells whether anything changed.
+    pub fn set_endpoints(&self, mut wanted: Vec<EndpointSpec>) -> bool {
+        wanted.sort_unstable();
+        wanted.dedup_by_key(|spec| spec.address);
         let others = self.lock();
-        let Some((set, gone)) = self.endpoints.load().replaced_by(addresses, Instant::now()) else {
-            return false;
+        let current = self.endpoints.load();
+        let has_new_state = current.set_states(&wanted);
+        let Some((set, gone)) = current.replaced_by(&wanted, Instant::now()) else {
+            return has_new_state;
         };
         self.metrics.set_endpoints(set.len());
         let others = others.iter().flat_map(|others| others.iter()).filter_map(Weak::upgrade);

@@ -23,7 +23,7 @@ pub use budget::RetryBudget;
 pub use endpoint::{Endpoint, InFlight};
 pub use endpoint_set::EndpointSet;
 pub use living::Upstream;
-pub use pool::{Pool, PoolConfig, Refusal, Swept};
+pub use pool::{Pool, PoolConfig};
 pub use registry::Registry;
 pub use retirement::{Retired, RetirementSignal, RetirementWatch};
 pub use target::{Backend, Destination, Target};

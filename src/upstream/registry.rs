@@ -95,11 +95,9 @@ impl Registry {
 
 #[cfg(test)]
 mod tests {
-    use std::net::SocketAddr;
-
     use super::*;
-    use crate::model::{EndpointPort, PortRef, Protocol, UpstreamKey};
-    use crate::upstream::Retired;
+    use crate::model::{Balance, EndpointPort, EndpointSpec, EndpointState, PortRef, Protocol, UpstreamKey};
+    use crate::upstream::{Retired, Tried};
 
     fn key(service: &str, port: u16) -> UpstreamKey {
         UpstreamKey {
@@ -119,8 +117,8 @@ mod tests {
         (upstream, is_new)
     }
 
-    fn addresses(ports: &[u16]) -> Vec<SocketAddr> {
-        ports.iter().map(|p| ([10, 0, 0, 1], *p).into()).collect()
+    fn endpoints(ports: &[u16]) -> Vec<EndpointSpec> {
+        ports.iter().map(|p| EndpointSpec::active(([10, 0, 0, 1], *p).into())).collect()
     }
 
     #[test]
@@ -143,7 +141,7 @@ mod tests {
         let registry = Registry::new(Arc::clone(&metrics));
         let by = |port| Arc::new(UpstreamSpec { key: key("web", 80), port });
         let (by_number, _) = registry.get_or_create(&by(PortRef::Number(80)));
-        by_number.upstream.set_endpoints(addresses(&[1, 2]));
+        by_number.upstream.set_endpoints(endpoints(&[1, 2]));
         let (by_name, is_new) = registry.get_or_create(&by(PortRef::Name("http".into())));
         assert!(!is_new && Arc::ptr_eq(&by_number.upstream, &by_name.upstream));
         by_name.metrics.attempt();
@@ -153,7 +151,7 @@ mod tests {
             assert!(shown(&format!("tidegate_upstream_endpoints{} 2", labels(port))), "{}", metrics.render());
             assert!(shown(&format!("tidegate_upstream_attempts_total{} {attempts}", labels(port))));
         }
-        by_name.upstream.set_endpoints(addresses(&[1]));
+        by_name.upstream.set_endpoints(endpoints(&[1]));
         assert!(["80", "http"].iter().all(|port| shown(&format!("tidegate_upstream_endpoints{} 1", labels(port)))));
         drop(by_name);
         assert!(!shown(&format!("tidegate_upstream_endpoints{} 1", labels("http"))), "nobody uses this name");
@@ -177,16 +175,38 @@ mod tests {
     #[test]
     fn endpoints_live_on_while_their_address_stays() {
         let (upstream, _) = get_or_create(&Registry::new(Arc::default()), "web", 80);
-        assert!(upstream.set_endpoints(addresses(&[3, 1, 2, 2])));
-        assert!(!upstream.set_endpoints(addresses(&[1, 2, 3])), "the same set is no change");
+        assert!(upstream.set_endpoints(endpoints(&[3, 1, 2, 2])));
+        assert!(!upstream.set_endpoints(endpoints(&[1, 2, 3])), "the same set is no change");
         let before = upstream.endpoints();
-        assert!(upstream.set_endpoints(addresses(&[2, 3, 4])));
+        assert!(upstream.set_endpoints(endpoints(&[2, 3, 4])));
         let after = upstream.endpoints();
         assert!(Arc::ptr_eq(&before.as_slice()[1], &after.as_slice()[0]));
         assert!(before.as_slice()[0].is_retired());
         assert!(after.as_slice().iter().all(|e| !e.is_retired()));
-        assert!(upstream.set_endpoints(addresses(&[1])));
+        assert!(upstream.set_endpoints(endpoints(&[1])));
         assert_ne!(upstream.endpoints().as_slice()[0].id(), before.as_slice()[0].id(), "a return is a new endpoint");
+    }
+
+    #[test]
+    fn a_draining_endpoint_keeps_what_it_has_and_gets_nothing_new() {
+        let (upstream, _) = get_or_create(&Registry::new(Arc::default()), "web", 80);
+        upstream.set_endpoints(endpoints(&[1, 2]));
+        let before = upstream.endpoints();
+        let pick = || upstream.pick(Balance::default(), &Tried::new(), tokio::time::Instant::now());
+        let in_flight = pick().unwrap();
+        let mut wanted = endpoints(&[1, 2]);
+        let at = usize::from(in_flight.address().port() - 1);
+        wanted[at].state = EndpointState::Draining;
+        assert!(upstream.set_endpoints(wanted.clone()));
+        assert!(!upstream.set_endpoints(wanted.clone()), "the same states are no change");
+        assert!(Arc::ptr_eq(&before, &upstream.endpoints()), "the set is the same");
+        assert_eq!(in_flight.in_flight(), 1);
+        assert!((0..10).all(|_| pick().unwrap().address() != in_flight.address()));
+        wanted[1 - at].state = EndpointState::Draining;
+        upstream.set_endpoints(wanted);
+        assert!(pick().is_none(), "not even when all drain");
+        assert!(upstream.set_endpoints(endpoints(&[1, 2])));
+        assert!(pick().is_some());
     }
 
     #[tokio::test]
@@ -194,10 +214,10 @@ mod tests {
         let registry = Registry::new(Arc::default());
         let mut retirements = registry.retirements();
         let (upstream, _) = get_or_create(&registry, "web", 80);
-        upstream.set_endpoints(addresses(&[1, 2]));
-        let endpoints = upstream.endpoints();
-        let [one, two] = endpoints.as_slice() else { panic!("two endpoints") };
-        upstream.set_endpoints(addresses(&[2]));
+        upstream.set_endpoints(endpoints(&[1, 2]));
+        let set = upstream.endpoints();
+        let [one, two] = set.as_slice() else { panic!("two endpoints") };
+        upstream.set_endpoints(endpoints(&[2]));
         assert_eq!(retirements.next().await, Retired::One(one.id()));
         assert!(one.is_retired() && !two.is_retired());
         drop(upstream);

@@ -3,14 +3,13 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use tokio::time::{Duration, Instant};
 
 use super::{InFlight, Registry, Tried, Upstream};
-use crate::model::{Balance, EndpointPort, ObjectName, PortRef, Protocol, UpstreamKey, UpstreamSpec};
+use crate::model::{Balance, EndpointPort, EndpointSpec, ObjectName, PortRef, Protocol, UpstreamKey, UpstreamSpec};
 
 const SEEDS: [u64; 4] = [1, 7, 42, 20_260_801];
 
@@ -41,12 +40,12 @@ fn upstream(count: u16) -> Arc<Upstream> {
     };
     let spec = UpstreamSpec { key, port: PortRef::Number(80) };
     let (backend, _) = Registry::new(Arc::default()).get_or_create(&Arc::new(spec));
-    backend.upstream.set_endpoints((0..count).map(address).collect());
+    backend.upstream.set_endpoints((0..count).map(endpoint).collect());
     backend.upstream
 }
 
-fn address(place: u16) -> SocketAddr {
-    ([10, 0, 0, 1], 1000 + place).into()
+fn endpoint(place: u16) -> EndpointSpec {
+    EndpointSpec::active(([10, 0, 0, 1], 1000 + place).into())
 }
 
 fn place(endpoint: &InFlight) -> usize {
@@ -212,7 +211,7 @@ fn threads_pick_while_the_set_changes_and_nothing_is_lost_or_left_counted() {
         let mut chance = Chance(3);
         for _ in 0..2000 {
             let from = (chance.next() % 8) as u16;
-            upstream.set_endpoints((from..from + 2 + (chance.next() % 6) as u16).map(address).collect());
+            upstream.set_endpoints((from..from + 2 + (chance.next() % 6) as u16).map(endpoint).collect());
             seen.push(upstream.endpoints());
         }
         is_over.store(true, Relaxed);

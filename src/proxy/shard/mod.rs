@@ -103,8 +103,7 @@ impl Shard {
     /// Keeps a connection for another request, for as long as its pod is believed to.
     pub(crate) fn keep(&self, endpoint: &InFlight, conn: H1Conn, advertised: Option<Duration>) {
         let idle = self.pool.config().idle_timeout(advertised);
-        // What the pool refuses is closed, which is what it is for.
-        let _ = self.pool.put(endpoint.endpoint(), conn, Instant::now(), idle);
+        self.pool.put(endpoint.endpoint(), conn, Instant::now(), idle);
     }
 }
 

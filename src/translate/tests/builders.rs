@@ -261,7 +261,9 @@ impl World {
         let route = spec.routes.first().or(spec.fallback.as_ref()).unwrap();
         match &route.action {
             Action::Forward(upstream) => {
-                crate::translate::endpoints(self.input.objects(), &upstream.key, self.input.settings())
+                let (objects, settings) = (self.input.objects(), self.input.settings());
+                let endpoints = crate::translate::endpoints(objects, &upstream.key, settings);
+                endpoints.into_iter().map(|endpoint| endpoint.address).collect()
             }
             Action::Reply(reply) => panic!("{host} does not forward: {reply:?}"),
         }

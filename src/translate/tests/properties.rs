@@ -161,7 +161,10 @@ fn settings() -> impl Strategy<Value = Settings> {
 }
 
 /// The endpoints of all upstreams of a snapshot.
-fn endpoints(input: &Input, snapshot: &Snapshot) -> BTreeMap<crate::model::UpstreamKey, Vec<std::net::SocketAddr>> {
+fn endpoints(
+    input: &Input,
+    snapshot: &Snapshot,
+) -> BTreeMap<crate::model::UpstreamKey, Vec<crate::model::EndpointSpec>> {
     let routes = snapshot.hosts.values().flat_map(|host| host.routes.iter().chain(&host.fallback));
     let upstreams = routes.filter_map(|route| match &route.action {
         crate::model::Action::Forward(upstream) => Some(upstream),

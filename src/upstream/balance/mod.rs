@@ -10,12 +10,15 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
-use crate::model::Balance;
+use crate::model::{Balance, RoutePolicy};
 use crate::upstream::endpoint::Endpoint;
 
-/// The endpoints that one request has tried: at most three (the first and two more, retry table of the docs).
+/// The endpoints that one request has tried: as many as any policy allows, without allocation.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Tried([u64; 3]);
+pub struct Tried {
+    ids: [u64; RoutePolicy::MOST_ATTEMPTS],
+    count: usize,
+}
 
 impl Tried {
     /// Nothing tried.
@@ -23,31 +26,33 @@ impl Tried {
         Self::default()
     }
 
-    /// Remembers an endpoint id. A fourth is not remembered.
+    /// Remembers an endpoint id. One more than any policy allows is not remembered.
     pub fn add(&mut self, id: u64) {
-        if let Some(free) = self.0.iter_mut().find(|slot| **slot == 0) {
+        if let Some(free) = self.ids.get_mut(self.count) {
             *free = id;
+            self.count += 1;
         }
     }
 
     /// Whether this endpoint was tried.
     pub fn contains(&self, id: u64) -> bool {
-        self.0.contains(&id)
+        self.ids.iter().take(self.count).any(|tried| *tried == id)
     }
 
     /// How many were tried.
     pub fn len(&self) -> usize {
-        self.0.iter().filter(|id| **id != 0).count()
+        self.count
     }
 
     /// Whether none was tried: this is the first attempt.
     pub fn is_empty(&self) -> bool {
-        self.0[0] == 0
+        self.count == 0
     }
 }
 
-/// The endpoint for this turn; `None` only if all were tried already (or there is none).
+/// The endpoint for this turn; `None` only if there is none, or all were tried already or do not take new requests.
 ///
+/// Draining endpoints are as if they were not there, whatever the others are: who drains the last one means it.
 /// Suspects are passed over, except: one whose time is over is probed by a first attempt in its own turn; when more
 /// than half of the set is suspect, first attempts take no notice (the cause is likelier ours, and the rest would be
 /// overrun); and when nothing else is left.
@@ -61,7 +66,7 @@ pub(super) fn choose<'a>(
     let is_first_attempt = tried.is_empty();
     if is_first_attempt {
         let own = endpoints.get(turn.checked_rem(endpoints.len())?)?;
-        if own.claim_probe(now) {
+        if own.is_suspect() && !own.is_draining() && own.claim_probe(now) {
             return Some(own);
         }
     }
@@ -69,18 +74,21 @@ pub(super) fn choose<'a>(
     let is_sound = |endpoint: &Endpoint| {
         let is_suspect = endpoint.is_suspect();
         met_suspect.set(met_suspect.get() | is_suspect);
-        !is_suspect && !tried.contains(endpoint.id())
+        !is_suspect && !endpoint.is_draining() && !tried.contains(endpoint.id())
     };
     let sound = best(balance, endpoints, turn, is_sound);
     if !met_suspect.get() {
         return sound;
     }
     let sound = sound.filter(|_| !is_first_attempt || !are_most_suspect(endpoints));
-    sound.or_else(|| best(balance, endpoints, turn, |endpoint| !tried.contains(endpoint.id())))
+    sound.or_else(|| {
+        best(balance, endpoints, turn, |endpoint| !endpoint.is_draining() && !tried.contains(endpoint.id()))
+    })
 }
 
 fn are_most_suspect(endpoints: &[Arc<Endpoint>]) -> bool {
-    endpoints.iter().filter(|e| e.is_suspect()).count() * 2 > endpoints.len()
+    let taking = || endpoints.iter().filter(|endpoint| !endpoint.is_draining());
+    taking().filter(|endpoint| endpoint.is_suspect()).count() * 2 > taking().count()
 }
 
 /// The first that may serve, or the first two compared.

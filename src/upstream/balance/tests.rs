@@ -4,12 +4,14 @@ use proptest::prelude::*;
 use tokio::time::Duration;
 
 use super::*;
+use crate::model::{EndpointSpec, EndpointState, RoutePolicy};
 use crate::upstream::endpoint::InFlight;
 
 const BOTH: [Balance; 2] = [Balance::LeastInFlight, Balance::RoundRobin];
 
 fn endpoints(count: usize, now: Instant) -> Vec<Arc<Endpoint>> {
-    (0..count).map(|i| Endpoint::new(([10, 0, (i / 256) as u8, i as u8], 80).into(), now)).collect()
+    let address = |i: usize| ([10, 0, (i / 256) as u8, i as u8], 80).into();
+    (0..count).map(|i| Endpoint::new(EndpointSpec::active(address(i)), now)).collect()
 }
 
 /// How many of `turns` sequential requests each endpoint gets, by its place.
@@ -110,13 +112,31 @@ fn the_last_one_is_used_however_suspect() {
 }
 
 #[test]
-fn tried_remembers_three() {
+fn a_draining_endpoint_is_never_chosen_nor_probed_nor_counted() {
+    let now = Instant::now();
+    for balance in BOTH {
+        let set = endpoints(4, now);
+        set[0].set_state(EndpointState::Draining);
+        assert_eq!(shares(balance, &set, 3000, now)[0], 0);
+        set[0].connect_failed(now);
+        assert_eq!(shares(balance, &set, 30, now + Duration::from_secs(60))[0], 0, "not probed");
+        // Two of three are suspect, which is most of those that may be chosen.
+        set[1].connect_failed(now);
+        set[2].connect_failed(now);
+        assert!(shares(balance, &set, 300, now)[1..].iter().all(|share| *share > 0));
+        assert!(choose(balance, &set[..1], 0, &Tried::new(), now).is_none());
+    }
+}
+
+#[test]
+fn tried_remembers_as_many_as_a_policy_allows() {
     let mut tried = Tried::new();
     assert!(tried.is_empty());
-    for id in 1..=4 {
+    let most = RoutePolicy::MOST_ATTEMPTS as u64;
+    for id in 1..=most + 1 {
         tried.add(id);
     }
-    assert_eq!((tried.len(), tried.contains(3), tried.contains(4)), (3, true, false));
+    assert_eq!((tried.len(), tried.contains(most), tried.contains(most + 1)), (most as usize, true, false));
 }
 
 proptest! {

@@ -58,26 +58,6 @@ impl PoolConfig {
     }
 }
 
-/// Why a connection was closed instead of kept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refusal {
-    /// Its endpoint has left its set.
-    Retired,
-    /// The stack of its endpoint, or the pool, is full.
-    Full,
-    /// It may be idle for no time at all.
-    NoTime,
-}
-
-/// What a sweep closed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Swept {
-    /// Connections that were idle for too long.
-    pub expired: usize,
-    /// Connections of retired endpoints.
-    pub retired: usize,
-}
-
 /// The idle connections of one shard. Dropping a `C` must not call back into the pool.
 #[derive(Debug)]
 pub struct Pool<C> {
@@ -124,11 +104,6 @@ impl<C> Pool<C> {
         self.inner.borrow().total
     }
 
-    /// Whether there is no idle connection.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
     /// The connection that became idle last, if it did so at most `max_idle` ago. Closes expired ones on the way.
     pub fn take(&self, endpoint_id: u64, max_idle: Duration, now: Instant) -> Option<C> {
         let mut inner = self.inner.borrow_mut();
@@ -149,24 +124,16 @@ impl<C> Pool<C> {
         None
     }
 
-    /// Keeps a connection for at most `idle_timeout`, or closes it and says why.
-    pub fn put(
-        &self,
-        endpoint: &Arc<Endpoint>,
-        connection: C,
-        now: Instant,
-        idle_timeout: Duration,
-    ) -> Result<(), Refusal> {
-        if endpoint.is_retired() {
-            return Err(Refusal::Retired);
-        }
-        if idle_timeout.is_zero() {
-            return Err(Refusal::NoTime);
+    /// Keeps a connection for at most `idle_timeout`. Closes it when that is no time, when its endpoint has left its set,
+    /// or when the stack of the endpoint or the pool is full.
+    pub fn put(&self, endpoint: &Arc<Endpoint>, connection: C, now: Instant, idle_timeout: Duration) {
+        if endpoint.is_retired() || idle_timeout.is_zero() {
+            return;
         }
         let mut inner = self.inner.borrow_mut();
         let Inner { stacks, total } = &mut *inner;
         if *total >= self.config.total || self.config.per_endpoint == 0 {
-            return Err(Refusal::Full);
+            return;
         }
         let stack = match stacks.entry(endpoint.id()) {
             Entry::Occupied(entry) => entry.into_mut(),
@@ -175,51 +142,38 @@ impl<C> Pool<C> {
             }
         };
         if stack.idle.len() >= self.config.per_endpoint {
-            return Err(Refusal::Full);
+            return;
         }
         stack.is_used = true;
         stack.idle.push(Idle { connection, since: now, expires: now + idle_timeout });
         *total += 1;
-        Ok(())
     }
 
     /// Closes expired connections and those of retired endpoints, and gives back the memory of stacks that were not
     /// used since the last sweep. To be called about once a second.
-    pub fn sweep(&self, now: Instant) -> Swept {
+    pub fn sweep(&self, now: Instant) {
         let mut inner = self.inner.borrow_mut();
-        let mut swept = Swept::default();
+        let mut left = 0;
         inner.stacks.retain(|_, stack| {
             if stack.endpoint.is_retired() {
-                swept.retired += stack.idle.len();
                 return false;
             }
-            let before = stack.idle.len();
             stack.idle.retain(|idle| idle.expires > now);
-            swept.expired += before - stack.idle.len();
+            left += stack.idle.len();
             std::mem::take(&mut stack.is_used) || !stack.idle.is_empty()
         });
-        inner.total -= swept.expired + swept.retired;
-        swept
+        inner.total = left;
     }
 
-    /// Closes the connections of retired endpoints, as announced; tells how many.
-    pub fn forget(&self, retired: Retired, now: Instant) -> usize {
+    /// Closes the connections of retired endpoints, as announced.
+    pub fn forget(&self, retired: Retired, now: Instant) {
         match retired {
             Retired::One(id) => {
                 let mut inner = self.inner.borrow_mut();
-                let closed = inner.stacks.remove(&id).map_or(0, |stack| stack.idle.len());
-                inner.total -= closed;
-                closed
+                inner.total -= inner.stacks.remove(&id).map_or(0, |stack| stack.idle.len());
             }
-            Retired::Many => self.sweep(now).retired,
+            Retired::Many => self.sweep(now),
         }
-    }
-
-    /// Closes everything, as at the end of a drain; tells how many.
-    pub fn clear(&self) -> usize {
-        let mut inner = self.inner.borrow_mut();
-        inner.stacks.clear();
-        std::mem::take(&mut inner.total)
     }
 }
 
