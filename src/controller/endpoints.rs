@@ -1,4 +1,5 @@
-//! What upstreams are filled with, and when: before the table that leads to them, and emptied after the one that does not.
+//! Endpoints of upstreams: an upstream is filled before the table that leads to it is published, and emptied after the table
+//! that does not.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Weak};
@@ -8,17 +9,19 @@ use crate::observe::Metrics;
 use crate::translate::{self, Input};
 use crate::upstream::{Backend, Destination, Registry, Target, Upstream};
 
-/// What has become of endpoint cells.
+/// What a refill has changed, and what is left to do.
 #[derive(Default)]
 pub(super) struct Refilled {
-    /// Services whose endpoints are others now.
+    /// Services whose endpoints have changed.
     pub(super) changed: BTreeSet<ObjectName>,
-    /// Upstreams that are to be emptied. Held weakly: those that the next table leaves out shall end with the former.
+    /// Upstreams that are to be emptied. The references are weak, so that an upstream that the next table leaves out ends
+    /// with the former table.
     pub(super) to_empty: Vec<Weak<Upstream>>,
 }
 
-/// Fills the cells of Services whose slices or ports have changed: no table is built for that. A cell that is to lose
-/// all it has keeps it for now: requests must not find it empty while the table that leads them elsewhere is built.
+/// Fills the upstreams of Services whose slices or ports have changed: no table is built for that. An upstream that has no
+/// endpoint any more keeps its endpoints for now: requests must not find it empty while the table that leads them elsewhere
+/// is built.
 pub(super) fn refill(input: &Input, registry: &Registry, services: &BTreeSet<ObjectName>) -> Refilled {
     let mut refilled = Refilled::default();
     for service in services {
@@ -34,14 +37,14 @@ pub(super) fn refill(input: &Input, registry: &Registry, services: &BTreeSet<Obj
     refilled
 }
 
-/// Takes their endpoints from those that still live. Returns the Services whose endpoints are others now.
+/// Empties the upstreams that still live. Returns the Services whose endpoints have changed.
 pub(super) fn empty(upstreams: Vec<Weak<Upstream>>) -> BTreeSet<ObjectName> {
     let living = upstreams.into_iter().filter_map(|upstream| upstream.upgrade());
     let emptied = living.filter(|upstream| upstream.set_endpoints(Vec::new()));
     emptied.map(|upstream| upstream.key().service.clone()).collect()
 }
 
-/// The living side of a route, filled.
+/// The target of a route, with its upstream filled.
 pub(super) fn resolve(input: &Input, registry: &Registry, metrics: &Metrics, spec: &RouteSpec) -> Target {
     match &spec.action {
         Action::Forward(upstream) => {

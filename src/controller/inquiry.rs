@@ -11,10 +11,10 @@ use crate::explain::{self, Explanation, LivingEndpoint, Question, Seen, View};
 use crate::model::Action;
 use crate::upstream::{Destination, Target};
 
-/// Questions that may wait; who asks more is told to come again.
+/// Questions that may wait. A further one is refused and can be asked again.
 const WAITING: usize = 8;
 /// Longest wait for an answer. Reading ten thousand Ingresses at start takes less.
-const PATIENCE: Duration = Duration::from_secs(5);
+const LONGEST_WAIT_FOR_ANSWER: Duration = Duration::from_secs(5);
 
 /// A question and where its answer goes.
 #[derive(Debug)]
@@ -43,7 +43,7 @@ impl Inquirer {
         let (answer, answered) = oneshot::channel();
         let inquiry = Inquiry { question, https_port: self.https_port, answer };
         self.questions.try_send(inquiry).map_err(|_| NoAnswer)?;
-        timeout(PATIENCE, answered).await.ok().and_then(Result::ok).ok_or(NoAnswer)
+        timeout(LONGEST_WAIT_FOR_ANSWER, answered).await.ok().and_then(Result::ok).ok_or(NoAnswer)
     }
 }
 
@@ -62,7 +62,7 @@ impl Default for Inquiries {
 }
 
 impl Inquiries {
-    /// The next question. Never ends: an end to ask at is always there.
+    /// The next question. There is always one: this holds a sender itself.
     pub(super) async fn next(&mut self) -> Option<Inquiry> {
         self.receiver.recv().await
     }
@@ -77,14 +77,14 @@ impl Controller {
     /// Answers by the objects and the table of this moment.
     pub(super) fn answer(&self, inquiry: Inquiry) {
         let Inquiry { question, https_port, answer } = inquiry;
-        if answer.is_closed() || self.waiting.is_some() {
-            // Nobody listens any more, or half of the objects are unknown: no answer is better than a wrong one.
+        if answer.is_closed() || !self.stage.has_table() {
+            // Nobody waits for the answer any more, or many objects are unknown: no answer is better than a wrong one.
             return;
         }
         let table = self.table.load();
         let problems = self.problems.of_others();
         let view = View { input: &self.input, table: &table, read: &read, source_problems: &problems, https_port };
-        // Who asked may have gone.
+        // The asker may not wait any more.
         let _ = answer.send(explain::explain(&question, &view));
     }
 }

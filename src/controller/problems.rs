@@ -9,7 +9,7 @@ use crate::translate::Findings;
 #[derive(Clone, Debug, Default)]
 pub struct Problems(Arc<Mutex<Found>>);
 
-/// By who finds them.
+/// By what finds them.
 #[derive(Debug, Default)]
 pub(super) struct Found {
     /// Translation, unit by unit.
@@ -17,20 +17,20 @@ pub(super) struct Found {
     /// The source: objects that cannot be read.
     pub(super) source: Vec<Problem>,
     /// Services that have had no endpoint for a while.
-    pub(super) unserved: Vec<Problem>,
+    pub(super) without_endpoints: Vec<Problem>,
 }
 
 impl Problems {
     /// All of them.
     pub fn all(&self) -> Vec<Problem> {
         let found = self.lock();
-        found.units.values().flatten().chain(&found.source).chain(&found.unserved).cloned().collect()
+        found.units.values().flatten().chain(&found.source).chain(&found.without_endpoints).cloned().collect()
     }
 
-    /// Those that are not of translation.
+    /// Those that translation did not find.
     pub(super) fn of_others(&self) -> Vec<Problem> {
         let found = self.lock();
-        found.source.iter().chain(&found.unserved).cloned().collect()
+        found.source.iter().chain(&found.without_endpoints).cloned().collect()
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, Found> {

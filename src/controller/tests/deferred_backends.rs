@@ -1,8 +1,9 @@
-//! Paths that change hands: `controller/handover.rs`.
+//! Paths that wait for their new Service: `controller/deferred_backends.rs`.
 
 use proptest::prelude::*;
 
 use super::*;
+use crate::translate;
 
 /// Serves Ingress `a` from Service `a`.
 fn serving() -> (Plane, Controller) {

@@ -9,9 +9,10 @@ use crate::source::objects::{
     Secret, SecretFault, Service, ServiceKind, ServicePort, SliceEndpoint, SlicePort, TlsEntry,
 };
 use crate::source::saved;
+use crate::translate::VisibleSecrets;
 use crate::upstream::Destination;
 
-mod handover;
+mod deferred_backends;
 
 /// A controller's surroundings.
 struct Plane {

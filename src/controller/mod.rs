@@ -1,0 +1,316 @@
+//! The control loop: waits for changes, translates the units they affect, compiles them, fills upstreams and publishes.
+//!
+//! No timer delays a change: the first one is taken at once, and those that arrive meanwhile are the next batch. There is
+//! one exception, bounded and for single paths, in `deferred_backends`.
+
+mod deferred_backends;
+mod endpoints;
+mod findings;
+mod inquiry;
+mod problems;
+mod propagation;
+mod publish;
+mod services_without_endpoints;
+mod stage;
+mod unconfirmed;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
+
+use crate::lifecycle::ReadinessGuard;
+use crate::model::{ObjectKind, ObjectName, ObjectRef, Snapshot};
+use crate::observe::Metrics;
+use crate::report::Inbox;
+use crate::routing::TableCell;
+use crate::source::objects::Change;
+use crate::source::saved::{Recorder, Saved};
+use crate::source::{Connection, Event};
+use crate::translate::{Input, Settings, Touched};
+use crate::upstream::{Registry, Target};
+
+use deferred_backends::DeferredBackends;
+use inquiry::Inquiries;
+pub use inquiry::{Inquirer, NoAnswer};
+pub use problems::Problems;
+use propagation::Propagation;
+use services_without_endpoints::ServicesWithoutEndpoints;
+use stage::{Listed, Stage};
+
+/// Changes taken into one batch at the most.
+const BATCH: usize = 4096;
+/// How often things that change slowly are checked: certificates that expire, gauges of what is served.
+const TICK: Duration = Duration::from_secs(10);
+
+/// The loop and what it works on.
+pub struct Controller {
+    stage: Stage,
+    input: Input,
+    snapshot: Snapshot,
+    table: Arc<TableCell<Target>>,
+    registry: Arc<Registry>,
+    metrics: Arc<Metrics>,
+    problems: Problems,
+    services_without_endpoints: ServicesWithoutEndpoints,
+    deferred_backends: DeferredBackends,
+    /// Whether the gauges of certificates are older than the table.
+    has_new_certificates: bool,
+    /// Secrets that certificates are wanted from, for a source that reads them by name.
+    wanted_secrets: watch::Sender<BTreeSet<ObjectName>>,
+    inquiries: Inquiries,
+    recorder: Option<Recorder>,
+    /// Where to leave what is to be written back; `None` when nothing is.
+    inbox: Option<Inbox>,
+}
+
+impl Controller {
+    /// A controller that has seen nothing yet.
+    pub fn new(
+        settings: Settings,
+        table: Arc<TableCell<Target>>,
+        registry: Arc<Registry>,
+        metrics: Arc<Metrics>,
+        guard: ReadinessGuard,
+    ) -> Self {
+        Self {
+            stage: Stage::new(guard),
+            input: Input::new(settings),
+            snapshot: Snapshot::default(),
+            table,
+            registry,
+            metrics,
+            problems: Problems::default(),
+            services_without_endpoints: ServicesWithoutEndpoints::default(),
+            deferred_backends: DeferredBackends::default(),
+            has_new_certificates: false,
+            wanted_secrets: watch::Sender::new(BTreeSet::new()),
+            inquiries: Inquiries::default(),
+            recorder: None,
+            inbox: None,
+        }
+    }
+
+    /// From now on reports to this inbox what is published and found.
+    pub fn report_to(&mut self, inbox: Inbox) {
+        self.inbox = Some(inbox);
+    }
+
+    /// From now on gives every change to the writer of saved objects.
+    pub fn record(&mut self, recorder: Recorder) {
+        self.recorder = Some(recorder);
+    }
+
+    /// Serves saved objects until the source has told what there is. Each object stays in force until the source tells of
+    /// it, or has listed everything without it.
+    pub fn restore(&mut self, saved: Saved) {
+        let started = Instant::now();
+        let Saved { mut changes, at, left_out, bytes } = saved;
+        // The Secrets that may be read can be fewer than when the objects were saved.
+        changes.retain(|change| {
+            let ObjectRef { kind, name } = change.object();
+            *kind != ObjectKind::Secret || self.input.may_see(name)
+        });
+        self.metrics.configuration().snapshot_read(bytes);
+        self.metrics.configuration().currency().set_snapshot(at);
+        let objects: Vec<_> = changes.iter().map(|change| change.object().clone()).collect();
+        let count = objects.len();
+        for change in changes {
+            self.apply(change);
+        }
+        self.publish_everything(started);
+        self.stage.serve_saved_objects(objects);
+        let age = SystemTime::now().duration_since(at).unwrap_or(Duration::ZERO);
+        tracing::warn!(objects = count, left_out, ?age, "serving saved objects until the API server is reached");
+    }
+
+    /// The findings, as they will stand at any time.
+    pub fn problems(&self) -> Problems {
+        self.problems.clone()
+    }
+
+    /// The Secrets that certificates are wanted from: set with `Event::Listed`, and whenever it changes later.
+    pub fn wanted_secrets(&self) -> watch::Receiver<BTreeSet<ObjectName>> {
+        self.wanted_secrets.subscribe()
+    }
+
+    /// Works until the source ends.
+    pub async fn run(mut self, mut events: mpsc::Receiver<Event>) {
+        let mut batch = Vec::new();
+        let mut tick = tokio::time::interval(TICK);
+        loop {
+            tokio::select! {
+                count = events.recv_many(&mut batch, BATCH) => {
+                    if count == 0 {
+                        return;
+                    }
+                    self.take(batch.drain(..));
+                }
+                _ = tick.tick() => self.tick(),
+                () = self.deferred_backends.first_overdue() => self.take([]),
+                Some(inquiry) = self.inquiries.next() => self.answer(inquiry),
+            }
+        }
+    }
+
+    /// Takes a batch in: what it affects is translated once and published with one swap.
+    pub fn take(&mut self, events: impl IntoIterator<Item = Event>) {
+        let started = Instant::now();
+        let mut touched = Touched::default();
+        let mut propagation = Propagation::default();
+        for event in events {
+            match event {
+                Event::Change(change, seen) => {
+                    let kind = change.object().kind;
+                    let Some(change) = self.stage.admit(change, self.input.objects()) else { continue };
+                    let concerned = self.apply(change);
+                    self.metrics.configuration().changed(kind);
+                    if self.stage.is_synced() {
+                        propagation.begin(kind, seen, &concerned);
+                    }
+                    if self.stage.has_table() {
+                        touched.extend(concerned);
+                    }
+                }
+                Event::Problems(problems) => self.set_source_problems(problems),
+                Event::Listed => touched.extend(self.listed()),
+                Event::Synced => {
+                    // A directory does not tell that it is listed.
+                    touched.extend(self.listed());
+                    touched.extend(self.remove_deleted_secrets());
+                    self.synced();
+                }
+                Event::Connected(kind, connection) => {
+                    self.connected(kind, connection);
+                    if kind == ObjectKind::Secret {
+                        touched.extend(self.remove_deleted_secrets());
+                    }
+                }
+            }
+        }
+        if self.stage.has_table() {
+            self.publish_touched(touched, propagation, started);
+        } else if self.stage.is_synced() {
+            self.publish_everything(started);
+            self.stage.serve();
+        }
+    }
+
+    fn apply(&mut self, change: Change) -> Touched {
+        if let Some(recorder) = &self.recorder {
+            recorder.note(change.clone());
+        }
+        self.take_in(change)
+    }
+
+    fn take_in(&mut self, change: Change) -> Touched {
+        // Before the first table there is no backend that could go on.
+        let change =
+            if self.stage.has_table() { self.deferred_backends.defer(&self.input, change) } else { change };
+        let concerned = self.input.apply(change);
+        if self.stage.has_listed() {
+            self.want(&concerned.secrets);
+        }
+        concerned
+    }
+
+    fn take_all_in(&mut self, changes: Vec<Change>) -> Touched {
+        let mut touched = Touched::default();
+        for change in changes {
+            touched.extend(self.apply(change));
+        }
+        touched
+    }
+
+    /// The source has listed everything but Secrets that are read by name.
+    fn listed(&mut self) -> Touched {
+        if self.stage.has_listed() {
+            return Touched::default();
+        }
+        let Listed { held, deleted } = self.stage.listed();
+        let mut touched = self.take_all_in(held);
+        touched.extend(self.remove(deleted));
+        self.wanted_secrets.send_replace(self.input.wanted_secrets());
+        touched
+    }
+
+    fn remove_deleted_secrets(&mut self) -> Touched {
+        let input = &self.input;
+        let deleted = self.stage.deleted_secrets(&input.settings().secrets, |name| input.wants(name));
+        self.remove(deleted)
+    }
+
+    /// Removes saved objects that were deleted since.
+    fn remove(&mut self, deleted: Vec<ObjectRef>) -> Touched {
+        if !deleted.is_empty() {
+            tracing::info!(objects = deleted.len(), "saved objects were deleted since and are removed");
+        }
+        self.take_all_in(deleted.into_iter().map(Change::removal).collect())
+    }
+
+    /// The source has told everything: from now on nothing is in force only because it was saved.
+    fn synced(&mut self) {
+        self.stage.synced();
+        if let Some(inbox) = &self.inbox {
+            // Not before: what was wrong with saved objects may have been corrected long ago.
+            inbox.problems([], &self.problems.all());
+        }
+        self.metrics.configuration().currency().end_snapshot();
+        if let Some(recorder) = &self.recorder {
+            recorder.set_complete();
+        }
+        self.record_freshness();
+    }
+
+    /// The source follows objects of this kind from now on, or does not.
+    fn connected(&mut self, kind: ObjectKind, connection: Connection) {
+        let currency = self.metrics.configuration().currency();
+        match connection {
+            Connection::Up => currency.found(kind),
+            Connection::Down(since) => currency.lost(kind, since),
+        }
+        self.record_freshness();
+        if kind == ObjectKind::Secret {
+            self.stage.set_secrets(connection);
+        }
+    }
+
+    fn record_freshness(&self) {
+        if let Some(recorder) = &self.recorder {
+            recorder.set_current(self.metrics.configuration().currency().is_current());
+        }
+    }
+
+    /// Checks again whether these Secrets are wanted.
+    fn want(&self, secrets: &BTreeSet<ObjectName>) {
+        for name in secrets {
+            let is_wanted = self.input.wants(name);
+            self.wanted_secrets
+                .send_if_modified(|wanted| if is_wanted { wanted.insert(name.clone()) } else { wanted.remove(name) });
+        }
+    }
+
+    /// Does what need not be done with every change.
+    fn tick(&mut self) {
+        if self.stage.has_table() {
+            let started = Instant::now();
+            if let Some(held) = self.stage.overdue() {
+                tracing::warn!("not everything can be listed: what has been read is served beside the saved objects");
+                let touched = self.take_all_in(held);
+                self.publish_touched(touched, Propagation::default(), started);
+            }
+            let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs());
+            let touched = self.input.advance(i64::try_from(now).unwrap_or(i64::MAX));
+            if !touched.is_empty() {
+                self.publish(&touched.units, started);
+            }
+            self.find_services_without_endpoints();
+        }
+        self.refresh_certificates();
+    }
+}
+
+#[cfg(test)]
+mod tests;
