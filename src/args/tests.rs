@@ -251,7 +251,7 @@ fn every_option_is_used() {
         include_str!("../app/settings.rs"),
         include_str!("../app/check.rs"),
         include_str!("../app/explain.rs"),
-        include_str!("../app/snapshot.rs"),
+        include_str!("../app/saved_objects.rs"),
         include_str!("../app/report.rs"),
     ];
     for option in options() {

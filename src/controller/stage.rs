@@ -16,7 +16,7 @@ pub(super) enum Stage {
     /// No table is published: the objects are being read for the first time.
     Reading {
         /// What readiness waits for. Dropped with the first table.
-        guard: ReadinessGuard,
+        _guard: ReadinessGuard,
         /// What the source has told so far.
         progress: Progress,
     },
@@ -68,7 +68,7 @@ pub(super) struct Listed {
 impl Stage {
     /// Nothing was read yet.
     pub(super) fn new(guard: ReadinessGuard) -> Self {
-        Self::Reading { guard, progress: Progress::Lists }
+        Self::Reading { _guard: guard, progress: Progress::Lists }
     }
 
     /// Whether a table is published.

@@ -1,0 +1,190 @@
+//! The server while it runs: starts all tasks and threads, and ends them in order.
+
+use std::io;
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::task::{JoinError, JoinHandle};
+
+use super::{explain, view};
+use crate::admin::{self, AdminState, DebugViews};
+use crate::controller::{Controller, Inquirer, Problems};
+use crate::lifecycle::{Drain, DrainTimes, Drained, Phase, Readiness};
+use crate::observe::AccessLog;
+use crate::proxy::{self, Shared};
+use crate::report::Reporter;
+use crate::source::Event;
+use crate::source::saved::Writer;
+use crate::upstream::Registry;
+
+/// How long the access log may take to write what is left, at the end.
+const LOG_WRITE_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Everything that serves, its sockets bound.
+pub(super) struct Server {
+    pub(super) admin_socket: TcpListener,
+    pub(super) debug_views: DebugViews,
+    pub(super) health_socket: Option<TcpListener>,
+    pub(super) shards: Vec<proxy::Listeners>,
+    pub(super) shared: Shared,
+    pub(super) drain: Drain,
+    pub(super) times: DrainTimes,
+    pub(super) readiness: Readiness,
+    pub(super) registry: Arc<Registry>,
+    pub(super) controller: Controller,
+    pub(super) problems: Problems,
+    pub(super) inquirer: Inquirer,
+    pub(super) access_log: AccessLog,
+    pub(super) saved_objects: Option<Writer>,
+}
+
+impl Server {
+    /// Serves what `source` sends as `events`, until `stop` yields. Then it drains, and another message of `stop` cuts the
+    /// drain short. A source or a controller that ends by itself is an error; it drains too if there can be traffic.
+    pub(super) async fn run(
+        self,
+        mut stop: mpsc::Receiver<()>,
+        events: mpsc::Receiver<Event>,
+        source: JoinHandle<anyhow::Result<()>>,
+        reporter: Option<Reporter>,
+    ) -> anyhow::Result<()> {
+        let Self {
+            admin_socket,
+            debug_views,
+            health_socket,
+            shards,
+            shared,
+            drain,
+            times,
+            readiness,
+            registry,
+            controller,
+            problems,
+            inquirer,
+            access_log,
+            saved_objects,
+        } = self;
+        let state = AdminState {
+            metrics: Arc::clone(&shared.metrics),
+            pending: {
+                let readiness = readiness.clone();
+                Arc::new(move || readiness.pending().into_iter().map(str::to_owned).collect())
+            },
+            debug_views,
+            snapshot: {
+                let table = Arc::clone(&shared.table);
+                Arc::new(move || view::snapshot(&table.load()))
+            },
+            problems: { Arc::new(move || problems.all()) },
+            explain: Arc::new(move |asked| explain::by_controller(inquirer.clone(), asked)),
+        };
+        let health = match health_socket {
+            Some(socket) => {
+                let socket = tokio::net::TcpListener::from_std(socket)?;
+                Some(tokio::spawn(admin::serve_health(socket, state.pending.clone())))
+            }
+            None => None,
+        };
+        let admin = tokio::spawn(admin::serve(tokio::net::TcpListener::from_std(admin_socket)?, state));
+        let threads = start_shards(shards, &shared, &access_log, &registry)?;
+        let mut controller = tokio::spawn(controller.run(events));
+        let ready = tokio::spawn({
+            let readiness = readiness.clone();
+            async move {
+                readiness.complete().await;
+                tracing::info!("ready");
+            }
+        });
+
+        // Of the ends that come together the cause is first.
+        let outcome = tokio::select! {
+            biased;
+            _ = stop.recv() => Ok(()),
+            ended = source => Err(end_of_source(ended)),
+            ended = &mut controller => Err(end_of_controller(ended)),
+        };
+        ready.abort();
+        // Before the drain, so that the next process that reports need not wait for its end.
+        let reporter = tokio::spawn(async move {
+            if let Some(reporter) = reporter {
+                reporter.stop().await;
+            }
+        });
+        match &outcome {
+            Ok(()) => drain_all(&drain, &times, &mut stop).await,
+            Err(error) if readiness.is_ready() => {
+                tracing::error!(%error, "what is served cannot follow the cluster any more");
+                drain_all(&drain, &times, &mut stop).await;
+            }
+            // There is no traffic before readiness.
+            Err(_) => {}
+        }
+        drain.advance(Phase::Aborting);
+        let joined = tokio::task::spawn_blocking(move || {
+            threads.into_iter().map(thread::JoinHandle::join).all(|ended| ended.is_ok())
+        });
+        if !joined.await.unwrap_or(false) {
+            tracing::error!("a data-plane thread ended with a panic");
+        }
+        controller.abort();
+        let _ = reporter.await;
+        if let Some(saved_objects) = saved_objects {
+            // A container that is started again in the same pod finds the file.
+            let _ = tokio::task::spawn_blocking(move || saved_objects.finish()).await;
+        }
+        admin.abort();
+        if let Some(health) = health {
+            health.abort();
+        }
+        access_log.stop(LOG_WRITE_TIMEOUT);
+        outcome
+    }
+}
+
+fn end_of_source(ended: Result<anyhow::Result<()>, JoinError>) -> anyhow::Error {
+    match ended {
+        Ok(Err(error)) => error,
+        Ok(Ok(())) => anyhow::anyhow!("the source of objects ended"),
+        Err(error) => anyhow::Error::new(error).context("the source of objects ended"),
+    }
+}
+
+fn end_of_controller(ended: Result<(), JoinError>) -> anyhow::Error {
+    match ended {
+        Ok(()) => anyhow::anyhow!("the controller ended"),
+        Err(error) => anyhow::Error::new(error).context("the controller ended"),
+    }
+}
+
+/// Walks through the drain. A message of `stop` cuts it short.
+async fn drain_all(drain: &Drain, times: &DrainTimes, stop: &mut mpsc::Receiver<()>) {
+    tracing::info!(delay = ?times.delay, timeout = ?times.timeout, "shutting down: not ready any more");
+    let drained = tokio::select! {
+        drained = drain.run(times) => drained,
+        () = async { let _ = stop.recv().await; drain.advance(Phase::Aborting); } => Drained::Aborted { left: drain.busy() },
+    };
+    match drained {
+        Drained::Complete => tracing::info!("drained"),
+        Drained::Aborted { left } => tracing::warn!(left, "drain cut short"),
+    }
+}
+
+fn start_shards(
+    shards: Vec<proxy::Listeners>,
+    shared: &Shared,
+    log: &AccessLog,
+    registry: &Registry,
+) -> io::Result<Vec<thread::JoinHandle<()>>> {
+    let start = |(index, listeners): (usize, proxy::Listeners)| {
+        let (shared, log, retirements) = (shared.clone(), log.shard(), registry.retirements());
+        thread::Builder::new().name(format!("shard-{index}")).spawn(move || {
+            if let Err(error) = proxy::run(shared, log, listeners, retirements) {
+                tracing::error!(%error, "a data-plane thread could not start");
+            }
+        })
+    };
+    shards.into_iter().enumerate().map(start).collect()
+}
