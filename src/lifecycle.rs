@@ -1,8 +1,8 @@
-//! Start, readiness and draining as ownership: who holds a guard is not done yet.
+//! Start, readiness and draining as ownership: the holder of a guard is not done yet.
 //!
-//! [`Readiness`] is a set of named guards, handed to those who must be done before traffic may come. [`Drain`] walks
-//! the process through its end, once and forwards only; everyone else holds a [`DrainWatch`], asks it for the phase
-//! (one atomic load) or waits for one, and holds a [`Busy`] token while there is something that must be let finish.
+//! [`Readiness`] is a set of named guards, one for each part that must be done before traffic may come. [`Drain`] walks the
+//! process through its end, once and forwards only. Everyone else holds a [`DrainWatch`], which tells the phase (one atomic
+//! load) or waits for one, and a [`Busy`] token while there is something that must be allowed to finish.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,12 +17,12 @@ use tokio::time::{Duration, sleep, timeout};
 pub enum Phase {
     /// Serving.
     Running,
-    /// Not ready any more but serving all the same, new connections too, while load balancers take notice. Responses
-    /// say `Connection: close`; idle connections stay open, for a request may be on its way.
+    /// Not ready any more, but still serving, also new connections, until load balancers have noticed. Responses say
+    /// `Connection: close`. Idle connections stay open, because a request may be on its way.
     Announcing,
-    /// Listeners are closed, idle connections go, requests in flight finish.
+    /// Listeners and idle connections are closed, requests in flight finish.
     Closing,
-    /// Out of time: whatever is left is cut.
+    /// Out of time: everything that is left is cut.
     Aborting,
 }
 
@@ -41,7 +41,7 @@ impl Phase {
 /// How long a drain may take.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DrainTimes {
-    /// How long to serve on after readiness was taken back, so that load balancers stop sending. Default 25 s.
+    /// How long the process still serves when it is not ready any more, so that load balancers stop sending. Default 25 s.
     pub delay: Duration,
     /// How long requests in flight may take after the listeners were closed. Default 120 s.
     pub timeout: Duration,
@@ -65,10 +65,10 @@ pub enum Drained {
     },
 }
 
-/// How long those that are told to abort may take to let go.
+/// How long the holders of tokens may take to end when they are aborted.
 const ABORT_GRACE: Duration = Duration::from_secs(1);
 
-/// The one who decides about the end of the process. Dropping it aborts: nothing outlives its owner.
+/// Decides about the end of the process. Dropping it aborts: nothing outlives its owner.
 #[derive(Debug)]
 pub struct Drain {
     shared: Arc<Shared>,
@@ -77,7 +77,7 @@ pub struct Drain {
 
 #[derive(Debug)]
 struct Shared {
-    /// The phase once more, for checks per request: reading a watch takes a lock.
+    /// A copy of the phase for checks per request: reading a watch takes a lock.
     phase: AtomicU8,
     busy: AtomicUsize,
     /// Woken when `busy` reaches zero.
@@ -103,7 +103,7 @@ impl Drain {
         DrainWatch { shared: Arc::clone(&self.shared), phase: self.phase.subscribe() }
     }
 
-    /// Goes to a phase unless it was reached already; tells whether it was this call that did.
+    /// Goes to a phase unless it was reached already. Returns whether this call did it.
     pub fn advance(&self, to: Phase) -> bool {
         self.phase.send_if_modified(|phase| {
             if *phase >= to {
@@ -112,7 +112,7 @@ impl Drain {
             *phase = to;
             self.shared.phase.store(to as u8, Ordering::Release);
             match (to, self.busy()) {
-                // Nothing is left that could be cut.
+                // There is nothing to cut.
                 (Phase::Aborting, 0) => {}
                 (phase, busy) => tracing::info!(phase = phase.as_str(), busy, "the drain advances"),
             }
@@ -125,7 +125,7 @@ impl Drain {
         self.shared.busy.load(Ordering::Acquire)
     }
 
-    /// Walks through all phases. Whoever advances it meanwhile (a second signal: to [`Phase::Aborting`]) cuts it short.
+    /// Walks through all phases. Advancing it meanwhile cuts it short, as a second signal does with [`Phase::Aborting`].
     pub async fn run(&self, times: &DrainTimes) -> Drained {
         let watch = self.watch();
         self.advance(Phase::Announcing);
@@ -142,7 +142,7 @@ impl Drain {
         }
         self.advance(Phase::Aborting);
         let left = self.busy();
-        // They are told; what does not listen within this time ends with the process.
+        // They know by now. What does not end within this time ends with the process.
         let _ = timeout(ABORT_GRACE, self.idle()).await;
         Drained::Aborted { left }
     }
@@ -151,7 +151,7 @@ impl Drain {
     async fn idle(&self) {
         loop {
             let mut idle = std::pin::pin!(self.shared.idle.notified());
-            // Listen first, look then: a token that is dropped in between is not missed.
+            // Subscribed before the check, so that a token that is dropped in between is not missed.
             idle.as_mut().enable();
             if self.busy() == 0 {
                 return;
@@ -190,8 +190,8 @@ impl DrainWatch {
         self.phase() > Phase::Running
     }
 
-    /// Waits until this phase or a later one is reached; cancel safe. The first poll takes a lock that all waiters
-    /// share, so a connection pins one of these for its life and not one for each request.
+    /// Waits until this phase or a later one is reached; cancel safe. The first poll takes a lock that all waiters share, so a
+    /// connection pins one of these for its life, not one for each request.
     pub async fn reached(&self, phase: Phase) {
         if self.phase() >= phase {
             return;
@@ -200,15 +200,15 @@ impl DrainWatch {
         let _ = self.phase.clone().wait_for(|now| *now >= phase).await;
     }
 
-    /// Says that there is something which a drain must let finish: a connection, or a listener that may still accept
-    /// one (so that there is no moment between two tokens in which nothing seems to be left).
+    /// Says that there is something that a drain must allow to finish: a connection, or a listener that may still accept one.
+    /// So there is no moment between two tokens in which nothing seems to be left.
     pub fn busy(&self) -> Busy {
         self.shared.busy.fetch_add(1, Ordering::AcqRel);
         Busy(Arc::clone(&self.shared))
     }
 }
 
-/// Held while something must be let finish.
+/// Held while something must be allowed to finish.
 #[derive(Debug)]
 pub struct Busy(Arc<Shared>);
 
@@ -229,7 +229,7 @@ pub struct Readiness {
     drain: DrainWatch,
 }
 
-/// What [`Readiness::pending`] says while a drain is on.
+/// What [`Readiness::pending`] says during a drain.
 const DRAINING: &str = "draining";
 
 impl Readiness {
@@ -238,8 +238,8 @@ impl Readiness {
         Self { pending: watch::Sender::new(BTreeMap::new()), drain }
     }
 
-    /// Registers something that must be done first. Dropping the guard says that it is: a task that fails instead
-    /// ends the process or keeps its guard.
+    /// Registers something that must be done first. Dropping the guard says that it is done. A task that fails ends the
+    /// process or keeps its guard.
     pub fn guard(&self, name: &'static str) -> ReadinessGuard {
         self.pending.send_modify(|pending| *pending.entry(name).or_default() += 1);
         ReadinessGuard { name, pending: self.pending.clone() }
@@ -250,7 +250,7 @@ impl Readiness {
         !self.drain.is_draining() && self.pending.borrow().is_empty()
     }
 
-    /// What is waited for, sorted, each name once; `draining` first while a drain is on. Empty when ready.
+    /// What readiness waits for, sorted, each name once; `draining` first during a drain. Empty when ready.
     pub fn pending(&self) -> Vec<&'static str> {
         let draining = self.drain.is_draining().then_some(DRAINING);
         draining.into_iter().chain(self.pending.borrow().keys().copied()).collect()

@@ -1,4 +1,4 @@
-//! The snapshot file, with a process that is killed while the API server is away.
+//! Saved objects, with a process that is killed while the API server is away.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -146,13 +146,13 @@ fn f03_a_killed_process_serves_from_the_snapshot_and_converges_without_a_failed_
     let tidegate = scene.start(&["--publish-address", "192.0.2.2"]);
     scene.is_served(&tidegate, "i0.shop.example");
     let took = begun.elapsed();
-    eprintln!("served from the snapshot {took:?} after the start");
+    eprintln!("served from saved objects {took:?} after the start");
     assert!(took <= SOON, "{took:?}");
     ["i1.shop.example", "i2.shop.example", "i19.shop.example"].iter().for_each(|host| scene.is_served(&tidegate, host));
     assert_eq!(tidegate.get("added.shop.example", "/").expect("an answer").0, 404);
     let (status, text) = tidegate.admin("/readyz").expect("an answer");
     assert_eq!(status, 200, "{text}");
-    assert!(text.starts_with("ready (from the snapshot of "), "{text}");
+    assert!(text.starts_with("ready (from objects saved "), "{text}");
     assert!(text.contains("the API server has not been reached yet"), "{text}");
     assert_eq!(tidegate.metric("tidegate_snapshot_in_use", ""), 1.0);
     assert_eq!(tidegate.metric("tidegate_watch_connected", ""), 0.0);
@@ -200,7 +200,10 @@ fn f04_a_corrupt_snapshot_is_ignored_and_f02_readiness_waits_for_the_api_server(
     fs::write(scene.file(), bytes).expect("the file");
     let corrupt = scene.start(&[]);
     let log = corrupt.log();
-    assert!(log.contains("the snapshot file is not used") && log.contains("does not fit its checksum"), "{log}");
+    assert!(
+        log.contains("the file of saved objects is not used") && log.contains("does not fit its checksum"),
+        "{log}"
+    );
     let without = scene.start_with(&scene.directory.join("absent"), &[]);
     for tidegate in [&corrupt, &without] {
         let (status, text) = eventually("the admin listener answers", || tidegate.admin("/readyz"));

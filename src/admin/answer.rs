@@ -46,7 +46,8 @@ pub(super) fn answer_health(request: &Request<Incoming>, pending: &Pending) -> R
     }
 }
 
-/// Answers a request of `peer`. Work beyond microseconds holds the one permit of `views`, on a thread for blocking work.
+/// Answers a request of `peer`. Work that takes more than microseconds holds the one permit of `views` and runs on a thread
+/// for blocking work.
 pub(super) async fn answer(
     request: &Request<Incoming>,
     peer: IpAddr,
@@ -64,7 +65,7 @@ pub(super) async fn answer(
     match request.uri().path() {
         "/" => respond(StatusCode::OK, TEXT, INDEX.to_owned()),
         "/healthz" => alive(),
-        "/readyz" => readiness(&(state.pending)(), state.metrics.configuration().currency().snapshot_age()),
+        "/readyz" => readiness(&(state.pending)(), state.metrics.configuration().freshness().saved_objects_age()),
         "/metrics" => {
             let metrics = state.metrics.clone();
             view(views, METRICS, move || metrics.render()).await
@@ -112,13 +113,13 @@ fn alive() -> Response<Full<Bytes>> {
     respond(StatusCode::OK, TEXT, "ok\n".to_owned())
 }
 
-fn readiness(pending: &[String], snapshot_age: Option<Duration>) -> Response<Full<Bytes>> {
+fn readiness(pending: &[String], saved_objects_age: Option<Duration>) -> Response<Full<Bytes>> {
     if pending.is_empty() {
-        let text = match snapshot_age {
+        let text = match saved_objects_age {
             None => "ready\n".to_owned(),
             Some(age) => {
                 let seconds = age.as_secs();
-                format!("ready (from the snapshot of {seconds}s ago; the API server has not been reached yet)\n")
+                format!("ready (from objects saved {seconds}s ago; the API server has not been reached yet)\n")
             }
         };
         return respond(StatusCode::OK, TEXT, text);
@@ -130,7 +131,7 @@ async fn view<F>(views: &Semaphore, content_type: &'static str, make: F) -> Resp
 where
     F: FnOnce() -> String + Send + 'static,
 {
-    // The semaphore is never closed; without a permit the view would only be less polite.
+    // The semaphore is never closed. A view without a permit would only take more CPU from requests.
     let _permit = views.acquire().await;
     match tokio::task::spawn_blocking(make).await {
         Ok(body) => respond(StatusCode::OK, content_type, body),

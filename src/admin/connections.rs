@@ -1,11 +1,11 @@
-//! Which connections the admin and health addresses take, and which give way.
+//! Which connections the admin and health addresses accept, and which they close when there are too many.
 //!
-//! A connection first *arrives*, until all of its request's head is there, and then is *answered*. Neither a flood of
-//! either kind nor connections that stand still keep out the probes of a kubelet or load balancer (class E11):
+//! A connection first *arrives*, until the head of its request is complete, and then is *answered*. Neither a flood of either
+//! kind nor connections that stand still keep out the probes of a kubelet or load balancer (class E11):
 //!
-//! - Of connections that arrive the oldest gives way: who sends a request at once is never the oldest for long.
-//! - Each gets its turn before the next one is accepted, and a probe is answered within one, so that it needs no place.
-//! - Of connections that take longer, such as scrapes, the oldest gives way once it is old, and else the newest.
+//! - Of connections that arrive the oldest is closed. A client that sends its request at once is never the oldest for long.
+//! - Each connection runs once before the next one is accepted. A probe is answered in that time, so it needs no place.
+//! - Of connections that take longer, such as scrapes, the oldest is closed if it is old, otherwise the newest.
 
 use std::collections::VecDeque;
 use std::future::Future;
@@ -19,13 +19,13 @@ use tokio::time::{Instant, timeout_at};
 
 use super::{FIELD_LIMIT, HEAD_LIMIT, prefix};
 
-/// Connections at a time whose request is not there yet. At 15,000 new ones in a second each has 17 ms.
+/// Most connections at a time whose request has not arrived. At 15,000 new connections a second each has 17 ms.
 pub(super) const ARRIVING: usize = 256;
 
-/// Connections at a time that are answered.
+/// Most connections at a time that are being answered.
 pub(super) const ANSWERED: usize = 64;
 
-/// Age from which an answered connection gives way to another one.
+/// Age from which a connection that is being answered is closed in favour of another one.
 const OLD: Duration = Duration::from_secs(1);
 
 /// Longest life of a connection, from accept to the last byte of the answer. Prometheus gives up a scrape after 10 s.
@@ -34,19 +34,19 @@ pub(super) const DEADLINE: Duration = Duration::from_secs(30);
 /// Wait after an accept that failed, as when descriptors are used up.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// A probe's head fits. Bytes.
+/// Enough for the head of a probe. Bytes.
 const USUAL: usize = 512;
 
-/// What may stand in front of a request.
+/// What may come before a request.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Front {
     /// Nothing.
     Nothing,
-    /// A PROXY protocol header, which is read and forgotten.
+    /// A PROXY protocol header, which is read and ignored.
     ProxyHeader,
 }
 
-/// A connection with the head of its request, or with as much of something else as is read of a head.
+/// A connection with the head of its request, or with as many bytes of something else as are read for a head.
 pub(super) struct Arrived {
     pub(super) socket: TcpStream,
     /// The other end.
@@ -67,7 +67,7 @@ where
         tokio::select! {
             biased;
             Some(arrived) = arriving.tasks.join_next() => {
-                // None: it left, gave way or took too long.
+                // None: it was closed by the client, to make room, or because it took too long.
                 if let Ok(Some(arrived)) = arrived {
                     let deadline = arrived.deadline;
                     answered.begin(finish(deadline, answer(arrived)));
@@ -81,7 +81,7 @@ where
                 }
             },
         }
-        // Lets what has just begun run first.
+        // Lets the new connection run first.
         tokio::task::yield_now().await;
         arriving.shrink(ARRIVING, Duration::ZERO);
         answered.shrink(ANSWERED, OLD);
@@ -89,7 +89,7 @@ where
     }
 }
 
-/// Reads a request's head; `None` if none comes.
+/// Reads the head of a request; `None` if there is none.
 async fn arrive(mut socket: TcpStream, peer: IpAddr, front: Front) -> Option<Arrived> {
     let deadline = Instant::now() + DEADLINE;
     let bytes = timeout_at(deadline, head(&mut socket, front)).await.ok().flatten()?;
@@ -108,7 +108,7 @@ async fn head(socket: &mut TcpStream, front: Front) -> Option<Vec<u8>> {
     Some(bytes)
 }
 
-/// Whether it takes more to be a request's head, or to be none.
+/// Whether more bytes are needed to tell whether this is the head of a request.
 fn is_partial(bytes: &[u8]) -> bool {
     let mut fields = [httparse::EMPTY_HEADER; FIELD_LIMIT];
     matches!(httparse::Request::new(&mut fields).parse(bytes), Ok(httparse::Status::Partial))
@@ -125,7 +125,7 @@ async fn finish(deadline: Instant, answer: impl Future<Output = hyper::Result<()
 /// Connections in the same state.
 struct Crowd<T> {
     tasks: JoinSet<T>,
-    /// The oldest first, with when they began. May hold some that have ended.
+    /// The oldest first, each with the time when it began. Some of them may have ended.
     order: VecDeque<(Instant, AbortHandle)>,
 }
 
@@ -141,7 +141,7 @@ impl<T: Send + 'static> Crowd<T> {
         self.order.push_back((Instant::now(), handle));
     }
 
-    /// Leaves at most `limit`: ends the oldest if it is `old`, else the newest.
+    /// Leaves at most `limit`: ends the oldest if it is `old`, otherwise the newest.
     fn shrink(&mut self, limit: usize, old: Duration) {
         if self.order.len() <= limit {
             return;

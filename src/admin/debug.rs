@@ -1,4 +1,4 @@
-//! Who may see the debug views: they show the hosts, Services, pod addresses and names of Secrets of all tenants.
+//! Who may see the debug views. They show the hosts, Services, pod addresses and names of Secrets of all tenants.
 
 use std::net::IpAddr;
 
@@ -9,7 +9,7 @@ pub enum DebugViews {
     /// connects from inside the pod's network. Default.
     #[default]
     Loopback,
-    /// Whoever reaches the admin address.
+    /// Everyone who reaches the admin address.
     All,
     /// Nobody.
     Off,

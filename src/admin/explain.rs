@@ -1,4 +1,4 @@
-//! `/debug/explain`: takes the question out of the query; what answers it is given from outside.
+//! `/debug/explain`: reads the question from the query. The function that answers it is given from outside.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -26,11 +26,11 @@ pub struct Explained {
 pub enum Unexplained {
     /// The question is wrong, and how.
     Wrong(String),
-    /// Nobody has time to answer, in words.
+    /// There is no time to answer; the text says so.
     Late(String),
 }
 
-/// An answer on its way. Whoever makes it sees to a deadline.
+/// An answer that is being made. Its maker must set a deadline.
 pub type Explaining = Pin<Box<dyn Future<Output = Result<Explained, Unexplained>> + Send>>;
 
 /// Reads `url=…&header=…&header=…`, form-encoded (WHATWG URL §5.1).

@@ -7,13 +7,13 @@ use std::task::{Context, Poll, ready};
 use hyper::rt::ReadBufCursor;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// Read at a time: a request to the admin server fits. Bytes, on the stack.
+/// Most that is read at once, which is enough for a request to the admin server. Bytes, on the stack.
 const CHUNK: usize = 2048;
 
-/// Adapts `S`. Reads are copied once, which spares the unsafe code of reading into hyper's buffer.
+/// Adapts `S`. Reads are copied once, so that no unsafe code is needed to read into hyper's buffer.
 pub(super) struct HyperIo<S> {
     stream: S,
-    /// What was read of it already.
+    /// What has been read of it.
     before: Vec<u8>,
 }
 

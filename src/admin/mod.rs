@@ -1,8 +1,8 @@
-//! Health, readiness, metrics and debug views over HTTP, on an address of their own; health and readiness also on
-//! another one, for those who may not see the rest.
+//! Health, readiness, metrics and debug views over HTTP, on an address of their own. Health and readiness are also on another
+//! address, for clients that may not see the rest.
 //!
-//! Nothing here changes anything. It must not know who gathers what it shows: state comes as functions. One request per
-//! connection, a deadline for each, and a bounded number of them.
+//! Nothing here changes anything. The state to show comes as functions, so this does not know where it comes from. There is one
+//! request per connection, a deadline for each, and a bounded number of them.
 
 mod answer;
 mod connections;
@@ -26,7 +26,7 @@ use connections::{Arrived, Front};
 pub use debug::DebugViews;
 pub use explain::{Asked, Explained, Explaining, Unexplained};
 
-/// Bytes of a request's head. The smallest that hyper takes for its buffer.
+/// Longest head of a request: the smallest buffer that hyper accepts. Bytes.
 const HEAD_LIMIT: usize = 8 << 10;
 
 /// Fields of a request's head.
@@ -44,9 +44,9 @@ pub struct AdminState {
     pub pending: Pending,
     /// Who may ask for `/debug/…`.
     pub debug_views: DebugViews,
-    /// For `/debug/snapshot`: JSON without secrets. May take its time: called on a thread for blocking work.
+    /// For `/debug/snapshot`: JSON without secrets. May be slow: called on a thread for blocking work.
     pub snapshot: Arc<dyn Fn() -> String + Send + Sync>,
-    /// For `/debug/problems`: the findings that stand. Called as `snapshot` is.
+    /// For `/debug/problems`: the findings that stand. Called like `snapshot`.
     pub problems: Arc<dyn Fn() -> Vec<Problem> + Send + Sync>,
     /// For `/debug/explain`: what would become of a request.
     pub explain: Arc<dyn Fn(Asked) -> Explaining + Send + Sync>,
@@ -54,13 +54,13 @@ pub struct AdminState {
 
 /// Serves `listener` until dropped, which ends its connections too.
 pub async fn serve(listener: TcpListener, state: AdminState) {
-    // Views of a large configuration are milliseconds of CPU that requests would miss: one at a time.
+    // A view of a large configuration takes milliseconds of CPU from requests, so there is one at a time.
     let views = Arc::new(Semaphore::new(1));
     connections::accept(listener, Front::Nothing, |arrived| answer(arrived, state.clone(), views.clone())).await;
 }
 
-/// Serves health and readiness only, behind a PROXY protocol header or without one: a load balancer that speaks the
-/// protocol to its targets speaks it in health checks too. Until dropped.
+/// Serves health and readiness only, until dropped. A request may have a PROXY protocol header: a load balancer that speaks
+/// the protocol to its targets speaks it in health checks too.
 pub async fn serve_health(listener: TcpListener, pending: Pending) {
     connections::accept(listener, Front::ProxyHeader, |arrived| answer_health(arrived, pending.clone())).await;
 }

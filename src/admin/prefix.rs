@@ -1,11 +1,11 @@
-//! A PROXY protocol header in front of a health check, which is read and forgotten.
+//! A PROXY protocol header before a health check. It is read and ignored.
 
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 
 use crate::proxy_protocol::{MAX_HEADER, Start, parse};
 
-/// What the connection sends behind its header, as far as it was read; `None` if it ends before, or breaks the rules.
+/// What was read of the connection after its header; `None` if the connection ends before that or the header is wrong.
 pub(super) async fn skip(socket: &mut TcpStream) -> Option<Vec<u8>> {
     let mut bytes = Vec::new();
     loop {

@@ -10,7 +10,7 @@ use crate::model::Severity;
 use crate::source::manifests;
 use crate::translate::{self, Input};
 
-/// Writes one line for each finding; tells whether one of them is an error.
+/// Writes one line for each finding. Returns whether one of them is an error.
 pub fn check(args: &CheckArgs, out: &mut impl Write) -> anyhow::Result<bool> {
     let path = &args.source.manifests;
     let loaded = manifests::load(path).with_context(|| format!("cannot read {}", path.display()))?;

@@ -1,4 +1,4 @@
-//! `tidegate explain`: what would become of a request, by a directory of manifests or by a running process.
+//! `tidegate explain`: what would happen to a request, according to a directory of manifests or a running process.
 
 use std::io::Write;
 
@@ -17,7 +17,7 @@ use crate::routing::RouteTable;
 use crate::source::manifests;
 use crate::translate::{self, Input};
 
-/// Writes the explanation; tells whether the request would be served, by a pod or by a redirect.
+/// Writes the explanation. Returns whether the request would be served, by a pod or by a redirect.
 pub fn explain(args: &ExplainArgs, out: &mut impl Write) -> anyhow::Result<bool> {
     let question = Question::parse(&args.url, &args.header)?;
     let Some(path) = &args.manifests else { return by_process(args, out) };
@@ -31,7 +31,7 @@ pub fn explain(args: &ExplainArgs, out: &mut impl Write) -> anyhow::Result<bool>
     Ok(explanation.is_served())
 }
 
-/// Explains with a table that is made for it.
+/// Explains with a table of its own.
 fn by_objects(question: &Question, input: &Input, source_problems: &[Problem]) -> Explanation {
     let (snapshot, _) = translate::snapshot(input);
     let table = RouteTable::compile(&snapshot, &mut |spec: &RouteSpec| spec.action.clone());
@@ -39,7 +39,7 @@ fn by_objects(question: &Question, input: &Input, source_problems: &[Problem]) -
     explain::explain(question, &View { input, table: &table, read: &read, source_problems, https_port: 443 })
 }
 
-/// The admin server's way to the controller.
+/// Asks the controller, for the admin server.
 pub(super) fn by_controller(inquirer: Inquirer, asked: Asked) -> Explaining {
     Box::pin(async move {
         let Asked { url, headers } = asked;

@@ -1,4 +1,4 @@
-//! One GET over HTTP/1.1 by the program itself: what `explain` asks a running process by, and `tidegate get`.
+//! One GET over HTTP/1.1 by the program itself: for `tidegate get`, and for `explain` when it asks a running process.
 
 use std::io::{Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, ToSocketAddrs};
@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use crate::args::GetArgs;
 
 /// Longest time from the connection to the end of the answer.
-const PATIENCE: Duration = Duration::from_secs(10);
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 /// Longest answer that is read. Bytes.
 const LONGEST: usize = 4 << 20;
 
@@ -23,7 +23,7 @@ pub(super) struct Answer {
     pub body: String,
 }
 
-/// Asks for a URL and writes what is answered; tells whether that is no error.
+/// Asks for a URL and writes the answer. Returns whether it is a success.
 pub fn get(args: &GetArgs, out: &mut impl Write) -> anyhow::Result<bool> {
     let url: Uri = args.url.parse().with_context(|| format!("{} is no URL", args.url))?;
     anyhow::ensure!(url.scheme_str() == Some("http"), "the URL must begin with http://");
@@ -43,10 +43,10 @@ fn has_port(address: &str) -> bool {
 
 /// Asks `address` (`HOST:PORT`) for `target` of `host`, with a deadline for all of it.
 pub(super) fn ask(address: &str, host: &str, target: &str) -> anyhow::Result<Answer> {
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + ANSWER_TIMEOUT;
     let left = || {
         let left = deadline.saturating_duration_since(Instant::now());
-        if left.is_zero() { Err(anyhow::anyhow!("no answer in {} s", PATIENCE.as_secs())) } else { Ok(left) }
+        if left.is_zero() { Err(anyhow::anyhow!("no answer in {} s", ANSWER_TIMEOUT.as_secs())) } else { Ok(left) }
     };
     let mut stream = Err(anyhow::anyhow!("the name has no address"));
     for address in address.to_socket_addrs()? {
@@ -85,7 +85,7 @@ fn is_whole(answer: &[u8]) -> bool {
     length.is_some_and(|length| answer.len() - end - 4 >= length)
 }
 
-/// What a process listens on where it listens on all addresses.
+/// The address to connect to when a process listens on all addresses.
 fn connectable(address: SocketAddr) -> SocketAddr {
     let ip = match address.ip() {
         ip if !ip.is_unspecified() => ip,

@@ -1,4 +1,4 @@
-//! The composition root: reads the settings apart, builds every part and ties them together.
+//! The composition root: builds every part from the settings and connects the parts.
 
 mod check;
 mod explain;
@@ -40,8 +40,8 @@ pub use settings::logging;
 
 /// Messages of the source that may wait for the controller.
 const QUEUE: usize = 1024;
-/// Connections that may wait to be accepted, at the admin and health addresses. std has 128, which a flood brings while
-/// a new table is compiled, and who finds no room tries again only after a second. More would only wait longer.
+/// Connections that may wait to be accepted, at the admin and health addresses. The 128 of std are used up when a flood comes
+/// while a table is compiled, and a client that finds no room tries again only after a second. More would only wait longer.
 const BACKLOG: i32 = 1024;
 
 /// A server whose sockets are bound: nothing is served before it runs.
@@ -62,13 +62,13 @@ pub struct Bound {
 #[cfg(test)]
 mod tests;
 
-/// Takes the open files that the system allows us at the most, where less is set at start: two for each connection.
+/// Raises the limit of open files to the highest value that the system allows. A connection needs two.
 pub fn raise_open_files() {
     use rustix::process::{Resource, getrlimit, setrlimit};
     let mut limit = getrlimit(Resource::Nofile);
     if limit.current != limit.maximum {
         limit.current = limit.maximum;
-        // Without it there are fewer connections, which the limit of connections then says.
+        // If that fails there are fewer connections, and the limit of connections says so.
         let _ = setrlimit(Resource::Nofile, limit);
     }
 }
@@ -158,7 +158,7 @@ fn bind_one(address: SocketAddr, flag: &str) -> anyhow::Result<std::net::TcpList
     Ok(socket)
 }
 
-/// TLS whose certificates come from the table of the moment.
+/// TLS with the certificates of the present table.
 fn tls_config(table: &Arc<TableCell<Target>>) -> anyhow::Result<Arc<rustls::ServerConfig>> {
     let fallback = Arc::new(fallback_certificate(SystemTime::now())?);
     let table = Arc::clone(table);

@@ -1,4 +1,4 @@
-//! Where objects come from: found at once, opened when the server runs, then followed.
+//! Where objects come from: determined at once, opened when the server runs, then followed.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -23,7 +23,7 @@ pub(super) enum Origin {
     Api(api::Settings, Option<PathBuf>),
 }
 
-/// An origin with the way to it.
+/// An origin that is open.
 pub(super) enum Source {
     /// A directory.
     Manifests(PathBuf),
@@ -32,7 +32,7 @@ pub(super) enum Source {
 }
 
 impl Origin {
-    /// By the command line and the environment. An error says what is missing.
+    /// The origin that the command line and the environment name. An error says what is missing.
     pub(super) fn of(args: &ServeArgs) -> anyhow::Result<Self> {
         let kubeconfig = &args.source.kubeconfig;
         match &args.source.manifests {
@@ -44,7 +44,7 @@ impl Origin {
         }
     }
 
-    /// Finds the way. To be called where the control runtime runs.
+    /// Opens it. Must be called within the control runtime.
     pub(super) fn open(self) -> anyhow::Result<Source> {
         Ok(match self {
             Self::Manifests(path) => Source::Manifests(path),
@@ -54,7 +54,7 @@ impl Origin {
 }
 
 impl Source {
-    /// The way to the API, where there is one.
+    /// The access to the API, if it is one.
     pub(super) fn access(&self) -> Option<Arc<api::Access>> {
         match self {
             Self::Manifests(_) => None,
@@ -62,7 +62,7 @@ impl Source {
         }
     }
 
-    /// From now on statuses with this signature are known as ours.
+    /// From now on statuses with this signature count as ours.
     pub(super) fn know(&mut self, signature: Signature) {
         match self {
             Self::Manifests(_) => {}
@@ -93,7 +93,7 @@ impl Source {
     }
 }
 
-/// In the words of the options, for operators.
+/// Logs the settings for operators, in the words of the options.
 fn log(settings: &api::Settings, server: &str) {
     let api::Settings { namespaces, classes, secrets, signature: _ } = settings;
     let namespaces = if namespaces.is_empty() { "all".to_owned() } else { namespaces.join(",") };

@@ -1,4 +1,4 @@
-//! From the command line to what the reporter is told.
+//! From the command line to the settings of the reporter.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use crate::report::{Identity, Inbox, Publish, Reporter, Settings, parse_address}
 use crate::source::api::Access;
 use crate::source::objects::{Address, Signature};
 
-/// What is told about reports, and where the news for them will be.
+/// The options about reports, and the inbox for their news.
 pub(super) struct Reports {
     args: ReportArgs,
     class: String,
@@ -28,12 +28,12 @@ impl Reports {
         })
     }
 
-    /// Where the controller is to leave its news.
+    /// Where the controller leaves its news.
     pub(super) fn inbox(&self) -> Inbox {
         self.inbox.clone()
     }
 
-    /// By what the statuses are known that are written here.
+    /// The signature of the statuses that are written here.
     pub(super) fn signature(&self, access: &Access) -> Signature {
         Signature::of(&self.lease(access))
     }
@@ -61,7 +61,7 @@ impl Reports {
     }
 }
 
-/// In the words of the options, for operators.
+/// Logs the settings for operators, in the words of the options.
 fn log(publish: &Publish, lease: &ObjectName, identity: &Identity) {
     let addresses = match publish {
         Publish::Nothing => "none: neither --publish-service nor --publish-address is given".to_owned(),
@@ -79,7 +79,7 @@ fn log(publish: &Publish, lease: &ObjectName, identity: &Identity) {
     tracing::info!(addresses, %lease, identity, "status and Events are written by the holder of the lease");
 }
 
-/// Only one container of a pod runs at a time, so the pod's name will do; a host's may be that of others too.
+/// Only one container of a pod runs at a time, so the name of the pod is enough. Several processes may run on a host.
 fn identity(pod: &Pod) -> Identity {
     match (&pod.name, &pod.namespace) {
         (Some(name), Some(namespace)) => Identity::Pod(format!("{namespace}/{name}")),
@@ -88,7 +88,7 @@ fn identity(pod: &Pod) -> Identity {
     }
 }
 
-/// `tidegate-` and the class, with what a name of an object may not hold replaced.
+/// `tidegate-` and the class. Characters that a name of an object may not have are replaced.
 fn lease_name(class: &str) -> String {
     let plain = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' };
     let class: String = class.chars().map(plain).take(200).collect();

@@ -1,4 +1,4 @@
-//! The snapshot file at start and while serving.
+//! Saved objects at the start and while serving.
 
 use std::sync::Arc;
 
@@ -9,8 +9,8 @@ use crate::controller::Controller;
 use crate::observe::Metrics;
 use crate::source::saved::{self, Writer};
 
-/// Has the controller serve what the snapshot file holds, if there is one that can be used, and starts to keep it up to
-/// date. `None` without the option.
+/// Makes the controller serve saved objects if there is a usable file of them, and starts to keep that file up to date. `None`
+/// without the option.
 pub(super) fn take_up(
     args: &LifecycleArgs,
     controller: &mut Controller,
@@ -18,14 +18,14 @@ pub(super) fn take_up(
 ) -> anyhow::Result<Option<Writer>> {
     let Some(path) = &args.snapshot_file else { return Ok(None) };
     let writer =
-        Writer::start(path.clone(), Arc::clone(metrics)).context("cannot start the writer of the snapshot file")?;
+        Writer::start(path.clone(), Arc::clone(metrics)).context("cannot start the writer of saved objects")?;
     controller.record(writer.recorder());
     match saved::read(path) {
         Ok(Some(saved)) => controller.restore(saved),
-        Ok(None) => tracing::info!(path = %path.display(), "there is no snapshot file yet"),
+        Ok(None) => tracing::info!(path = %path.display(), "there are no saved objects yet"),
         Err(rejection) => {
-            metrics.configuration().snapshot_rejected(rejection.as_str());
-            tracing::warn!(path = %path.display(), %rejection, "the snapshot file is not used");
+            metrics.configuration().saved_objects_rejected(rejection.as_str());
+            tracing::warn!(path = %path.display(), %rejection, "the file of saved objects is not used");
         }
     }
     Ok(Some(writer))

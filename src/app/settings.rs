@@ -1,4 +1,4 @@
-//! From the command line to what each part is told.
+//! From the command line to the settings of each part.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -49,12 +49,12 @@ pub(super) fn debug_views(args: &ServeArgs) -> DebugViews {
     }
 }
 
-/// What translation is told by `serve`.
+/// The settings of translation for `serve`.
 pub(super) fn translation(args: &ServeArgs) -> Settings {
     let settings = translation_of(&args.routing, &args.tls, Some(&args.upstream));
     match args.source.manifests {
         Some(_) => settings,
-        // The API server applies the default class when an Ingress is made.
+        // The API server applies the default class when an Ingress is created.
         None => Settings {
             default_class_applies: false,
             class_lookup: args.source.ingress_class_lookup,
@@ -68,7 +68,7 @@ pub(super) fn translation(args: &ServeArgs) -> Settings {
     }
 }
 
-/// What the source is told that reads a Kubernetes API.
+/// The settings of the source that reads a Kubernetes API.
 pub(super) fn api(args: &SourceArgs, tls: &TlsArgs) -> api::Settings {
     api::Settings {
         signature: None,
@@ -90,7 +90,7 @@ fn secret_names(args: &SourceArgs, tls: &TlsArgs) -> BTreeSet<ObjectName> {
     args.secret_names.iter().chain(&tls.default_certificate).cloned().collect()
 }
 
-/// What translation is told about a directory, with the default balance when no upstream options are there.
+/// The settings of translation for a directory. Without upstream options they have the default balance.
 pub(super) fn translation_of(routing: &RoutingArgs, tls: &TlsArgs, upstream: Option<&UpstreamArgs>) -> Settings {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs());
     Settings {
@@ -115,7 +115,7 @@ fn policy(args: &UpstreamArgs) -> RoutePolicy {
     RoutePolicy { balance: args.balance.into() }
 }
 
-/// What the data plane is told.
+/// The settings of the data plane.
 pub(super) fn proxy(args: &ServeArgs) -> ProxyConfig {
     ProxyConfig {
         limits: limits(&args.limits),

@@ -1,4 +1,4 @@
-//! `/debug/snapshot`: the table that serves now, as JSON. Certificates show their names, never their keys.
+//! `/debug/snapshot`: the present table as JSON. Certificates show their names, never their keys.
 
 use serde_json::{Value, json};
 

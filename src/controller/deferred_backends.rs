@@ -51,7 +51,8 @@ impl DeferredBackends {
     /// those for which these Services matter. The latter may be deferred once more.
     pub(super) fn due(&self, changed: &BTreeSet<ObjectName>) -> Vec<(Change, Instant)> {
         let is_due = |deferred: &Deferred| {
-            deferred.since.elapsed() >= LONGEST_DEFERRAL || deferred.services.iter().any(|service| changed.contains(service))
+            deferred.since.elapsed() >= LONGEST_DEFERRAL
+                || deferred.services.iter().any(|service| changed.contains(service))
         };
         let due = self.0.iter().filter(|(_, deferred)| is_due(deferred));
         due.map(|(_, of)| (Change::arrival(Object::Ingress(Arc::clone(&of.wanted))), of.since)).collect()

@@ -113,8 +113,8 @@ impl Controller {
             let ObjectRef { kind, name } = change.object();
             *kind != ObjectKind::Secret || self.input.may_see(name)
         });
-        self.metrics.configuration().snapshot_read(bytes);
-        self.metrics.configuration().currency().set_snapshot(at);
+        self.metrics.configuration().saved_objects_read(bytes);
+        self.metrics.configuration().freshness().serve_saved_objects(at);
         let objects: Vec<_> = changes.iter().map(|change| change.object().clone()).collect();
         let count = objects.len();
         for change in changes {
@@ -207,8 +207,7 @@ impl Controller {
 
     fn take_in(&mut self, change: Change) -> Touched {
         // Before the first table there is no backend that could go on.
-        let change =
-            if self.stage.has_table() { self.deferred_backends.defer(&self.input, change) } else { change };
+        let change = if self.stage.has_table() { self.deferred_backends.defer(&self.input, change) } else { change };
         let concerned = self.input.apply(change);
         if self.stage.has_listed() {
             self.want(&concerned.secrets);
@@ -257,7 +256,7 @@ impl Controller {
             // Not before: what was wrong with saved objects may have been corrected long ago.
             inbox.problems([], &self.problems.all());
         }
-        self.metrics.configuration().currency().end_snapshot();
+        self.metrics.configuration().freshness().end_saved_objects();
         if let Some(recorder) = &self.recorder {
             recorder.set_complete();
         }
@@ -266,10 +265,10 @@ impl Controller {
 
     /// The source follows objects of this kind from now on, or does not.
     fn connected(&mut self, kind: ObjectKind, connection: Connection) {
-        let currency = self.metrics.configuration().currency();
+        let freshness = self.metrics.configuration().freshness();
         match connection {
-            Connection::Up => currency.found(kind),
-            Connection::Down(since) => currency.lost(kind, since),
+            Connection::Up => freshness.found(kind),
+            Connection::Down(since) => freshness.lost(kind, since),
         }
         self.record_freshness();
         if kind == ObjectKind::Secret {
@@ -279,7 +278,7 @@ impl Controller {
 
     fn record_freshness(&self) {
         if let Some(recorder) = &self.recorder {
-            recorder.set_current(self.metrics.configuration().currency().is_current());
+            recorder.set_current(self.metrics.configuration().freshness().is_current());
         }
     }
 

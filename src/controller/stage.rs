@@ -185,7 +185,9 @@ impl Stage {
         is_wanted: impl Fn(&ObjectName) -> bool,
     ) -> Vec<ObjectRef> {
         let unconfirmed = match self {
-            Self::FromSavedObjects { unconfirmed, lists: Lists::Complete } | Self::Serving { unconfirmed } => unconfirmed,
+            Self::FromSavedObjects { unconfirmed, lists: Lists::Complete } | Self::Serving { unconfirmed } => {
+                unconfirmed
+            }
             Self::FromSavedObjects { lists: Lists::Incomplete(_) | Lists::Overdue, .. } | Self::Reading { .. } => {
                 return Vec::new();
             }

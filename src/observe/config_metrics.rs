@@ -1,12 +1,12 @@
-//! How the configuration follows the cluster: propagation, age, and the snapshot file.
+//! How the configuration follows the cluster: propagation, age, and the file of saved objects.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
 use prometheus::{Gauge, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Registry};
 
-use super::currency::Currency;
 use super::families;
+use super::freshness::Freshness;
 use super::register::{opts, register, unix_seconds};
 use crate::model::ObjectKind;
 
@@ -14,18 +14,18 @@ use crate::model::ObjectKind;
 const PROPAGATION_BOUNDS: [f64; 17] =
     [5e-5, 1e-4, 2e-4, 3e-4, 5e-4, 1e-3, 2e-3, 3e-3, 5e-3, 1e-2, 2.5e-2, 0.05, 0.1, 0.25, 1.0, 2.5, 10.0];
 
-/// What the controller, the source and the writer of snapshots count. Nothing here is touched by requests.
+/// What the controller, the source and the writer of saved objects count. Requests touch nothing of it.
 pub struct ConfigMetrics {
-    currency: Currency,
+    freshness: Freshness,
     /// Of each kind that Kubernetes has.
     changes: BTreeMap<ObjectKind, IntCounter>,
     propagation: BTreeMap<ObjectKind, Histogram>,
     age: Gauge,
-    snapshot_in_use: IntGauge,
-    snapshot_written: IntGauge,
-    snapshot_bytes: IntGauge,
-    snapshot_errors: IntCounter,
-    snapshot_rejected: IntCounterVec,
+    saved_objects_in_use: IntGauge,
+    saved_objects_written: IntGauge,
+    saved_objects_bytes: IntGauge,
+    saved_objects_errors: IntCounter,
+    saved_objects_rejected: IntCounterVec,
 }
 
 impl ConfigMetrics {
@@ -37,21 +37,21 @@ impl ConfigMetrics {
         let propagation = register(registry, HistogramVec::new(propagation, family.labels));
         let rejected = &families::SNAPSHOT_REJECTED;
         Self {
-            currency: Currency::default(),
+            freshness: Freshness::default(),
             changes: by_kind(|kind| changes.with_label_values(&[kind])),
             propagation: by_kind(|kind| propagation.with_label_values(&[kind])),
             age: register(registry, Gauge::with_opts(opts(&families::CONFIG_AGE))),
-            snapshot_in_use: gauge(&families::SNAPSHOT_IN_USE),
-            snapshot_written: gauge(&families::SNAPSHOT_WRITTEN),
-            snapshot_bytes: gauge(&families::SNAPSHOT_BYTES),
-            snapshot_errors: register(registry, IntCounter::with_opts(opts(&families::SNAPSHOT_ERRORS))),
-            snapshot_rejected: register(registry, IntCounterVec::new(opts(rejected), rejected.labels)),
+            saved_objects_in_use: gauge(&families::SNAPSHOT_IN_USE),
+            saved_objects_written: gauge(&families::SNAPSHOT_WRITTEN),
+            saved_objects_bytes: gauge(&families::SNAPSHOT_BYTES),
+            saved_objects_errors: register(registry, IntCounter::with_opts(opts(&families::SNAPSHOT_ERRORS))),
+            saved_objects_rejected: register(registry, IntCounterVec::new(opts(rejected), rejected.labels)),
         }
     }
 
     /// Whether what is served is current.
-    pub fn currency(&self) -> &Currency {
-        &self.currency
+    pub fn freshness(&self) -> &Freshness {
+        &self.freshness
     }
 
     /// Counts an object that arrived, changed or went.
@@ -68,31 +68,31 @@ impl ConfigMetrics {
         }
     }
 
-    /// The snapshot file was read at the start. Size in bytes.
-    pub fn snapshot_read(&self, bytes: u64) {
-        self.snapshot_bytes.set(i64::try_from(bytes).unwrap_or(i64::MAX));
+    /// The file of saved objects was read at the start. Size in bytes.
+    pub fn saved_objects_read(&self, bytes: u64) {
+        self.saved_objects_bytes.set(i64::try_from(bytes).unwrap_or(i64::MAX));
     }
 
-    /// The snapshot file was written. Size in bytes.
-    pub fn snapshot_written(&self, at: SystemTime, bytes: u64) {
-        self.snapshot_read(bytes);
-        self.snapshot_written.set(i64::try_from(unix_seconds(at)).unwrap_or(i64::MAX));
+    /// The file of saved objects was written. Size in bytes.
+    pub fn saved_objects_written(&self, at: SystemTime, bytes: u64) {
+        self.saved_objects_read(bytes);
+        self.saved_objects_written.set(i64::try_from(unix_seconds(at)).unwrap_or(i64::MAX));
     }
 
-    /// The snapshot file could not be written.
-    pub fn snapshot_failed(&self) {
-        self.snapshot_errors.inc();
+    /// The file of saved objects could not be written.
+    pub fn saved_objects_failed(&self) {
+        self.saved_objects_errors.inc();
     }
 
-    /// The snapshot file that was there at the start is not used. The reason is one of a closed set.
-    pub fn snapshot_rejected(&self, reason: &'static str) {
-        self.snapshot_rejected.with_label_values(&[reason]).inc();
+    /// The file of saved objects that was there at the start is not used. The reason is one of a closed set.
+    pub fn saved_objects_rejected(&self, reason: &'static str) {
+        self.saved_objects_rejected.with_label_values(&[reason]).inc();
     }
 
     /// Sets what is computed from the time, before a scrape.
     pub(super) fn refresh(&self) {
-        self.age.set(self.currency.age().as_secs_f64());
-        self.snapshot_in_use.set(i64::from(self.currency.snapshot_age().is_some()));
+        self.age.set(self.freshness.age().as_secs_f64());
+        self.saved_objects_in_use.set(i64::from(self.freshness.saved_objects_age().is_some()));
     }
 }
 

@@ -144,26 +144,26 @@ pub(crate) const CONFIG_AGE: Family = gauge(
     "tidegate_config_age_seconds",
     &[],
     "Time since the configuration was last known to be current: 0 while all kinds of objects are followed, else since \
-     the first of them was last heard of; with a snapshot in use, since its objects were current",
+     the first of them was last heard of; with saved objects in use, since these were current",
 );
 pub(crate) const SNAPSHOT_IN_USE: Family = gauge(
     "tidegate_snapshot_in_use",
     &[],
-    "1 while objects from the snapshot file are served because not all of them were read anew yet",
+    "1 while saved objects are served because not everything was read from the API server yet",
 );
 pub(crate) const SNAPSHOT_WRITTEN: Family = gauge(
     "tidegate_snapshot_written_timestamp_seconds",
     &[],
-    "Unix time at which this process last wrote the snapshot file; 0 before the first",
+    "Unix time at which this process last saved its objects; 0 before the first",
 );
 pub(crate) const SNAPSHOT_BYTES: Family =
-    gauge("tidegate_snapshot_bytes", &[], "Size of the snapshot file as last written or read");
+    gauge("tidegate_snapshot_bytes", &[], "Size of the file of saved objects as last written or read");
 pub(crate) const SNAPSHOT_ERRORS: Family =
-    counter("tidegate_snapshot_write_errors_total", &[], "Attempts to write the snapshot file that failed");
+    counter("tidegate_snapshot_write_errors_total", &[], "Attempts to save the objects that failed");
 pub(crate) const SNAPSHOT_REJECTED: Family = counter(
     "tidegate_snapshot_rejected_total",
     &["reason"],
-    "Snapshot files found at the start that were not used; a reason appears with its first file",
+    "Files of saved objects found at the start that were not used; a reason appears with its first file",
 );
 pub(crate) const PROBLEMS: Family =
     gauge("tidegate_problems", &["code", "severity"], "Findings about configured objects that stand now");

@@ -5,11 +5,11 @@
 
 mod access_log;
 mod config_metrics;
-mod currency;
 mod document;
 mod durations;
 mod exposition;
 mod families;
+mod freshness;
 mod labels;
 mod live;
 pub mod logging;
@@ -23,9 +23,9 @@ mod upstream_metrics;
 
 pub use access_log::{AccessLog, AccessLogFormat, Entry, RoutePart, ShardLog, TlsPart, UpstreamPart};
 pub use config_metrics::ConfigMetrics;
-pub use currency::Currency;
 pub use document::document;
 pub use families::{Family, FamilyKind, GROUPS, Group};
+pub use freshness::Freshness;
 pub use labels::{Handshake, Listener, ProxyHeader, Refusal, Scope};
 pub use metrics::{ListenerMetrics, Metrics, OpenConnection, TableSize};
 pub use report_metrics::{EventWrite, ReportMetrics, StatusWrite};

@@ -27,14 +27,14 @@ pub enum Publish {
     Nothing,
     /// These, always (`--publish-address`).
     Fixed(Vec<Address>),
-    /// Those of this Service, whatever they are at the time (`--publish-service`).
+    /// Those that this Service has at the time (`--publish-service`).
     Service(ObjectName),
 }
 
 /// The addresses to publish, sorted; `None` while they are not known, which leaves every status as it is.
 pub(super) type Addresses = Option<Arc<[Address]>>;
 
-/// In the order in which they are written, each once: the same on every replica.
+/// In the order in which they are written, each once. Every replica has the same order.
 pub(super) fn sorted(mut addresses: Vec<Address>) -> Arc<[Address]> {
     addresses.sort_unstable();
     addresses.dedup();
@@ -46,8 +46,8 @@ pub fn parse(text: &str) -> Address {
     text.parse().map_or_else(|_| Address::Hostname(text.into()), Address::Ip)
 }
 
-/// The addresses at which a Service is reached from outside. Of a LoadBalancer that has none yet there are none: its
-/// cluster address would be wrong a moment later.
+/// The addresses at which a Service is reached from outside. A LoadBalancer without addresses has none yet: its cluster
+/// address would be wrong a moment later.
 pub(super) fn of_service(service: &core::Service) -> Vec<Address> {
     let Some(spec) = &service.spec else { return Vec::new() };
     let kind = spec.type_.as_deref().unwrap_or("ClusterIP");
@@ -71,7 +71,7 @@ pub(super) fn of_service(service: &core::Service) -> Vec<Address> {
     all.filter(|ip| !ip.is_empty() && *ip != "None").map(|ip| parse(ip)).collect()
 }
 
-/// Keeps the addresses up to date: for ever, when they are those of a Service.
+/// Keeps the addresses up to date. Never ends when they are those of a Service.
 pub(super) async fn follow(publish: Publish, clients: Clients, addresses: watch::Sender<Addresses>) {
     let name = match publish {
         Publish::Nothing => return,
@@ -79,10 +79,10 @@ pub(super) async fn follow(publish: Publish, clients: Clients, addresses: watch:
         Publish::Service(name) => name,
     };
     let mut pause = FIRST_PAUSE;
-    // The failure that the log tells of, until the Service is read again.
+    // The failure that was logged, until the Service is read again.
     let mut told = None;
     loop {
-        // A new watch has the credentials of the moment.
+        // A new watch uses the present credentials.
         let api: Api<core::Service> = Api::namespaced(clients(), &name.namespace);
         let mut states = std::pin::pin!(watch_object(api, &name.name));
         while let Some(state) = states.next().await {
@@ -91,7 +91,7 @@ pub(super) async fn follow(publish: Publish, clients: Clients, addresses: watch:
                     told = None;
                     note(&name, &service, &addresses);
                 }
-                // A Service that is deleted and made again must not empty every status in between.
+                // A Service that is deleted and created again must not empty all statuses in between.
                 Ok(None) => {
                     tracing::warn!(service = %name, "the Service to publish does not exist: status stays as it is");
                 }

@@ -1,11 +1,11 @@
-//! What a failed call to the API comes down to, in the server's own words.
+//! The cause of a failed call to the API, in the server's words.
 
 use std::error::Error;
 use std::iter::successors;
 
 use kube::core::Status;
 
-/// The message of the API server, where it has sent one; otherwise what the client says. kube's own text of such an
+/// The message of the API server if it sent one, otherwise that of the client. kube's own text of such an
 /// error repeats it as a dump of the whole answer.
 pub(super) fn told(error: &(dyn Error + 'static)) -> String {
     let mut chain = successors(Some(error), |&error| error.source());

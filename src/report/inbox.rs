@@ -1,4 +1,5 @@
-//! What the controller tells the reporter: never waits, and never holds more than there are objects and problems.
+//! What the controller leaves for the reporter. Leaving something never waits, and the inbox never holds more than there are
+//! objects and problems.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,7 +9,7 @@ use tokio::sync::Notify;
 use crate::model::{ObjectName, Problem};
 use crate::source::objects::Ingress;
 
-/// How an Ingress stands, told after the table that carries it was published.
+/// How an Ingress stands, reported after the table with it was published.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Standing {
     /// It is served by us.
@@ -19,7 +20,7 @@ pub enum Standing {
     Gone,
 }
 
-/// The inbox: written by the controller, emptied by the reporter. What is told twice is kept once, in its latest state.
+/// The inbox: written by the controller, emptied by the reporter. It keeps the latest state of each object.
 #[derive(Clone, Debug, Default)]
 pub struct Inbox(Arc<Boxes>);
 
@@ -48,7 +49,7 @@ impl<T: Default> Mailbox<T> {
 }
 
 impl Inbox {
-    /// Tells how Ingresses stand.
+    /// Leaves how Ingresses stand.
     pub fn ingresses(&self, standings: impl Iterator<Item = (ObjectName, Standing)>) {
         let mut letters = self.0.ingresses.open();
         letters.extend(standings);
@@ -59,7 +60,7 @@ impl Inbox {
         }
     }
 
-    /// Tells that problems have gone and others have come. One that does both has not changed.
+    /// Leaves the problems that have gone and those that have come. A problem that does both has not changed.
     pub fn problems<'a>(
         &self,
         gone: impl IntoIterator<Item = &'a Problem>,

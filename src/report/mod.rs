@@ -1,8 +1,8 @@
 //! What is written back to the Kubernetes API: addresses in the status of our Ingresses, Events about problems, and the
 //! Lease that decides which replica writes them. See `docs/status-and-events.md`.
 //!
-//! Nothing here is ever waited for by the controller: it leaves its news in the `Inbox` and goes on. Without an API
-//! server reports are late and traffic does not notice.
+//! The controller never waits for anything here: it leaves its news in the `Inbox` and goes on. Without an API server reports
+//! are late, and traffic is not affected.
 
 mod address;
 mod bucket;
@@ -27,32 +27,33 @@ use crate::source::objects::Signature;
 pub use address::{Publish, parse as parse_address};
 pub use inbox::{Inbox, Standing};
 
-/// Longest time a write may take, all of it: less than what lies between the end of a term and the next holder's.
-const WRITE_PATIENCE: Duration = Duration::from_secs(4);
+/// Longest time a write may take, with its retries: shorter than the time from the end of a term to the start of the next
+/// holder's.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(4);
 
-/// Gives the client of the moment: credentials rotate, so none is kept for long.
+/// Gives the present client: credentials rotate, so no client is kept for long.
 pub type Clients = Arc<dyn Fn() -> Client + Send + Sync>;
 
 /// Who a process is among its replicas.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Identity {
-    /// The one pod of this name: a container that is started again in it has the Lease of its former self at once.
+    /// The one pod of this name. A container that is started again in it holds the Lease of the former container at once.
     Pod(String),
-    /// One of those on a host of this name. A random part is added, so that nobody is taken for its former self, or for
-    /// another.
+    /// One of the processes on a host of this name. A random part is added, so that no process is taken for another or for a
+    /// former one.
     Host(String),
 }
 
-/// What the reporter is told.
+/// The settings of the reporter.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// Which addresses our Ingresses get.
     pub publish: Publish,
     /// The Lease that replicas share. Statuses are signed with it.
     pub lease: ObjectName,
-    /// Who we are among them.
+    /// Which of the replicas this is.
     pub identity: Identity,
-    /// Name of the controller (`--controller-name`): who Events say they are from.
+    /// Name of the controller (`--controller-name`): the source that Events name.
     pub controller: String,
 }
 
@@ -71,8 +72,7 @@ impl Reporter {
         Self { stop, work }
     }
 
-    /// Finishes the writes that are under way and gives the Lease back. Takes a moment, eight seconds at the most.
-    /// What was written stays.
+    /// Finishes the writes that are under way and gives the Lease back. Takes eight seconds at most. What was written stays.
     pub async fn stop(self) {
         self.stop.send_replace(true);
         if self.work.await.is_err() {

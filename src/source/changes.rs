@@ -9,25 +9,25 @@ use super::objects::Change;
 /// One message of a source. Sources send over bounded channels: a slow controller slows the source, nothing is lost.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// An object has arrived, changed, or gone, and when the source saw it: propagation is measured from then.
+    /// An object was created, changed or deleted, and when the source saw it: propagation is measured from then.
     Change(Change, Instant),
     /// All findings of the source itself, replacing those it sent before.
     Problems(Vec<Problem>),
-    /// Everything has been sent but Secrets that are read by name: it is known now which are wanted. Comes once, before
-    /// `Synced`.
+    /// Everything has been sent but Secrets that are read by name, so it is known now which of them are wanted. Comes once,
+    /// before `Synced`; a directory does not send it.
     Listed,
     /// Everything that was there at the start has been sent. Comes once.
     Synced,
-    /// Whether objects of this kind are followed at present. Comes when it changes; a directory never sends it.
+    /// Whether objects of this kind are followed at present. Comes when that changes; a directory does not send it.
     Connected(ObjectKind, Connection),
 }
 
-/// Whether a source is in touch with where its objects come from.
+/// Whether a source follows its objects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Connection {
     /// Changes arrive.
     Up,
-    /// Changes that came after this are missed until it is up again; what was sent stays in force.
+    /// Changes that came after this are missed until it is up again. What was sent stays in force.
     Down(Instant),
 }
 

@@ -1,4 +1,4 @@
-//! Where objects come from. Whatever the source, it delivers the plain view of `objects`, one change at a time.
+//! Where objects come from. Every source sends the plain view of `objects`, one change at a time.
 
 pub mod api;
 mod changes;

@@ -37,14 +37,6 @@ const ROOTS: &[&str] = &["main", "lib", "app", "args"];
 /// Folders that have a cycle today. The list only ever gets shorter.
 const KNOWN_CYCLES: &[&str] = &["src/translate"];
 
-/// Modules that are a file and a folder today. The list only ever gets shorter.
-const KNOWN_BOTH: &[&str] = &[
-    "src/admin/tests.rs",
-    "src/report/events/book.rs",
-    "src/report/lease.rs",
-    "src/report/status/book.rs",
-];
-
 /// Lines a source file may have; tests in a file of their own do not count.
 const MAX_LINES: usize = 600;
 
@@ -103,11 +95,7 @@ fn nobody_in_a_folder_comes_back_to_where_they_started() {
 fn a_module_with_children_is_a_folder_and_nothing_else() {
     let files: Vec<_> = sources("src").into_iter().map(|(file, _)| file).collect();
     let found = both(&files);
-    let known: BTreeSet<_> = KNOWN_BOTH.iter().map(PathBuf::from).collect();
-    let new: Vec<_> = found.difference(&known).collect();
-    assert!(new.is_empty(), "a file beside a folder of the same name, move it to mod.rs: {new:?}");
-    let open: Vec<_> = known.difference(&found).collect();
-    assert!(open.is_empty(), "gone: remove from KNOWN_BOTH in tests/layering/main.rs: {open:?}");
+    assert!(found.is_empty(), "a file beside a folder of the same name, move it to mod.rs: {found:?}");
 }
 
 /// The files that have a folder of the same name beside them.

@@ -37,7 +37,7 @@ fn start_both() -> [SocketAddr; 2] {
 
 fn probe(address: SocketAddr) -> std::io::Result<String> {
     let mut socket = StdStream::connect(address)?;
-    socket.set_read_timeout(Some(PATIENCE))?;
+    socket.set_read_timeout(Some(TEST_DEADLINE))?;
     socket.write_all(PROBE.as_bytes())?;
     let mut answer = String::new();
     socket.read_to_string(&mut answer)?;
@@ -65,7 +65,7 @@ async fn e11_a_burst_behind_a_probe_does_not_cost_it_its_turn() {
             tokio::spawn(serve(listener, state(DebugViews::All, Arc::default())))
         };
         let mut answer = String::new();
-        let read = tokio::time::timeout(PATIENCE, probe.read_to_string(&mut answer)).await.expect("an end");
+        let read = tokio::time::timeout(TEST_DEADLINE, probe.read_to_string(&mut answer)).await.expect("an end");
         assert!(read.is_ok() && answer.starts_with("HTTP/1.1 200"), "health {is_health}: {read:?}, {answer:?}");
         server.abort();
     }
@@ -85,7 +85,7 @@ async fn e11_connections_that_stand_still_do_not_keep_probes_out() {
     }
     assert_eq!(get(&server, "/healthz").await.0, 200);
     let mut byte = [0];
-    let oldest = tokio::time::timeout(PATIENCE, idle[0].read(&mut byte)).await.expect("the oldest gave way");
+    let oldest = tokio::time::timeout(TEST_DEADLINE, idle[0].read(&mut byte)).await.expect("the oldest gave way");
     assert!(matches!(oldest, Ok(0) | Err(_)));
 }
 
@@ -100,11 +100,11 @@ async fn e11_answers_that_do_not_end_are_bounded_and_do_not_keep_probes_out() {
         asked.spawn(async move { socket.read_to_end(&mut Vec::new()).await });
     }
     for _ in 0..surplus {
-        tokio::time::timeout(PATIENCE, asked.join_next()).await.expect("it gave way");
+        tokio::time::timeout(TEST_DEADLINE, asked.join_next()).await.expect("it gave way");
     }
     for path in ["/readyz", "/healthz", "/debug/problems"] {
         // The last of them needs a place, which it gets when one of the others is old.
-        let deadline = tokio::time::Instant::now() + PATIENCE;
+        let deadline = tokio::time::Instant::now() + TEST_DEADLINE;
         while !exchange_or_end(server.address, path).await {
             assert!(tokio::time::Instant::now() < deadline, "{path} is answered");
         }

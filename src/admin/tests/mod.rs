@@ -11,7 +11,7 @@ use crate::model::{ObjectKind, ObjectName, ObjectRef, ProblemCode, Severity};
 
 mod flood;
 
-const PATIENCE: Duration = Duration::from_secs(20);
+const TEST_DEADLINE: Duration = Duration::from_secs(20);
 
 struct Server {
     address: SocketAddr,
@@ -71,7 +71,7 @@ async fn exchange(address: SocketAddr, request: &str) -> (String, String) {
     let mut socket = TcpStream::connect(address).await.unwrap();
     socket.write_all(request.as_bytes()).await.unwrap();
     let mut bytes = Vec::new();
-    tokio::time::timeout(PATIENCE, socket.read_to_end(&mut bytes)).await.expect("the answer ends").unwrap();
+    tokio::time::timeout(TEST_DEADLINE, socket.read_to_end(&mut bytes)).await.expect("the answer ends").unwrap();
     let text = String::from_utf8(bytes).unwrap();
     let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
     (head.to_owned(), body.to_owned())

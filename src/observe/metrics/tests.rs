@@ -112,9 +112,9 @@ fn busy() -> (Metrics, Arc<RouteMetrics>, Arc<UpstreamMetrics>) {
     let configuration = metrics.configuration();
     configuration.changed(ObjectKind::Secret);
     configuration.propagated(ObjectKind::EndpointSlice, Duration::from_micros(70));
-    configuration.snapshot_written(at, 1234);
-    configuration.snapshot_rejected("corrupt");
-    configuration.currency().set_snapshot(SystemTime::now());
+    configuration.saved_objects_written(at, 1234);
+    configuration.saved_objects_rejected("corrupt");
+    configuration.freshness().serve_saved_objects(SystemTime::now());
     metrics.access_log().0.inc();
     metrics.watch_connected("Ingress", true);
     metrics.watch_event("Ingress");

@@ -21,10 +21,10 @@ pub(super) use writer::{Author, Writer};
 const BURST: u32 = 100;
 /// See `BURST`.
 const PACE: Duration = Duration::from_millis(50);
-/// How often what is over is forgotten.
+/// How often problems that are over are forgotten.
 const TIDY: Duration = Duration::from_secs(60);
 
-/// Tells problems until told to stop; then what is being written is finished.
+/// Writes Events about problems until `stop`; then the one that is being written is finished.
 pub(super) async fn run(writer: Writer, inbox: Inbox, metrics: ReportMetrics, mut stop: watch::Receiver<bool>) {
     let mut term = writer.term();
     let mut book = Book::default();
@@ -67,7 +67,7 @@ pub(super) async fn run(writer: Writer, inbox: Inbox, metrics: ReportMetrics, mu
 }
 
 async fn told(stop: &mut watch::Receiver<bool>) {
-    // An error says that nobody is left to tell.
+    // An error says that nobody will stop it any more.
     let _ = stop.wait_for(|stop| *stop).await;
 }
 

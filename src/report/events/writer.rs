@@ -1,7 +1,7 @@
 //! One Event (events.k8s.io/v1).
 //!
-//! Its name follows from the object and the problem: whoever tells the problem again, now or after a restart, finds the
-//! Event that is there and lets it count.
+//! Its name follows from the object and the problem. A problem that is reported again, even after a restart, finds the Event
+//! that exists and adds to its count.
 
 use k8s_openapi::api::core::v1::ObjectReference;
 use k8s_openapi::api::events::v1::{Event, EventSeries};
@@ -14,17 +14,17 @@ use serde_json::json;
 use crate::model::{ObjectKind, ObjectRef, Problem};
 use crate::observe::EventWrite;
 use crate::report::lease::Term;
-use crate::report::{Clients, WRITE_PATIENCE};
+use crate::report::{Clients, WRITE_TIMEOUT};
 
 use super::book::REPEAT;
 
-/// Bytes of a note that the API takes.
+/// Longest note that the API accepts. Bytes.
 const LONGEST_NOTE: usize = 1024;
-/// Bytes of an object's name that the name of its Event begins with: with the hash it stays below 253.
+/// Longest part of an object's name at the start of the name of its Event: with the hash it stays below 253. Bytes.
 const LONGEST_PREFIX: usize = 230;
-/// Where Events about objects without a namespace go.
+/// The namespace of Events about objects without one.
 const CLUSTER_NAMESPACE: &str = "default";
-/// Bytes of the reporting instance that the API takes.
+/// Longest reporting instance that the API accepts. Bytes.
 const LONGEST_INSTANCE: usize = 128;
 
 /// Who Events are from.
@@ -54,12 +54,12 @@ impl Writer {
         self.term.clone()
     }
 
-    /// Tells a problem.
+    /// Writes an Event about a problem.
     pub(super) async fn write(&self, problem: &Problem) -> EventWrite {
         if !self.term.is_held() {
             return EventWrite::Failed;
         }
-        match tokio::time::timeout(WRITE_PATIENCE, self.tell(problem)).await {
+        match tokio::time::timeout(WRITE_TIMEOUT, self.tell(problem)).await {
             Ok(Ok(result)) => result,
             Ok(Err(error)) => {
                 tracing::debug!(object = %problem.object, %error, "an Event was not taken");
@@ -79,13 +79,13 @@ impl Writer {
         match api.create(&PostParams::default(), &event).await {
             Ok(_) => Ok(EventWrite::Written),
             Err(kube::Error::Api(status)) if status.code == 409 => repeat(&api, &name).await,
-            // A namespace that is being deleted takes no new objects.
+            // A namespace that is being deleted accepts no new objects.
             Err(kube::Error::Api(status)) if status.code == 404 => Ok(EventWrite::Skipped),
             Err(error) => Err(error),
         }
     }
 
-    /// The object's uid; `None` when it is gone. Only metadata is asked for: of a Secret nothing else would be wanted.
+    /// The object's uid; `None` when it was deleted. Only metadata is read, because the content of a Secret is not needed.
     async fn uid(&self, object: &ObjectRef, resource: &ApiResource) -> kube::Result<Option<String>> {
         let name = &object.name;
         let api: Api<DynamicObject> = match &*name.namespace {
@@ -96,8 +96,8 @@ impl Writer {
     }
 }
 
-/// Lets the Event that is there count one more, unless it did a short while ago. A patch of nothing reads it, so that no
-/// more than create and patch must be allowed.
+/// Adds one to the count of the Event that exists, unless that was done a short while ago. An empty patch reads the Event, so
+/// that a role needs create and patch only.
 async fn repeat(api: &Api<Event>, name: &str) -> kube::Result<EventWrite> {
     let params = PatchParams::default();
     let known = api.patch(name, &params, &Patch::Merge(json!({}))).await?;
@@ -107,7 +107,7 @@ async fn repeat(api: &Api<Event>, name: &str) -> kube::Result<EventWrite> {
         None => (1, known.event_time.as_ref()),
     };
     let age = last.map_or(i64::MAX, |last| now.as_second().saturating_sub(last.0.as_second()));
-    // A minute less, for clocks and pauses that are not exact. A time to come is somebody's wrong clock.
+    // A minute less, because clocks and pauses are not exact. A time in the future comes from a wrong clock.
     if (0..i64::try_from(REPEAT.as_secs()).unwrap_or(i64::MAX) - 60).contains(&age) {
         return Ok(EventWrite::Unchanged);
     }
@@ -155,7 +155,7 @@ fn note(problem: &Problem) -> String {
     note
 }
 
-/// The object's name and a hash of what tells this problem from others (FNV-1a: the same in every version).
+/// The object's name and a hash of what distinguishes this problem from others (FNV-1a: the same in every version).
 fn event_name(problem: &Problem, uid: &str) -> String {
     let mut hash = 0xcbf2_9ce4_8422_2325_u64;
     for part in [uid, problem.code.as_str(), &problem.field, &problem.message] {
@@ -168,7 +168,7 @@ fn event_name(problem: &Problem, uid: &str) -> String {
     format!("{prefix}.{hash:016x}")
 }
 
-/// The last boundary of characters that is not above this.
+/// The last character boundary at or below this.
 fn cut(text: &str, most: usize) -> usize {
     (0..=most.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0)
 }

@@ -1,4 +1,4 @@
-//! Who reports: the holder of a Lease (coordination.k8s.io/v1), one among the replicas of an installation.
+//! The holder of a Lease (coordination.k8s.io/v1) reports: one replica of an installation.
 //!
 //! A term ends ten seconds after the request that last renewed it was sent; others take over no earlier than fifteen
 //! seconds after they saw a Lease that has not changed since. Both are measured on one's own monotonic clock: clocks of
@@ -19,18 +19,18 @@ use crate::observe::ReportMetrics;
 
 use super::{Clients, cause, jitter};
 
-/// How long a holder is left in peace that renews no more.
+/// How long the Lease of a holder that does not renew it is left alone.
 const DURATION: Duration = Duration::from_secs(15);
-/// How long one may count on having it since it was last renewed.
+/// How long a holder may rely on the Lease after it sent the last renewal.
 const RENEW_DEADLINE: Duration = Duration::from_secs(10);
 /// Time between attempts to renew or take it.
 const RETRY: Duration = Duration::from_secs(2);
 /// Longest wait for an answer of the API.
-const PATIENCE: Duration = Duration::from_secs(4);
-/// How often a refusal of the API is told in the log.
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(4);
+/// How often a refusal of the API is logged.
 const QUIET: Duration = Duration::from_secs(300);
 
-/// Whether reports are ours to write. Cloned to everyone who writes.
+/// Whether this process may write reports. Every writer has a clone.
 #[derive(Clone, Debug)]
 pub(super) struct Term(watch::Receiver<Option<Instant>>);
 
@@ -40,7 +40,7 @@ impl Term {
         self.0.borrow().is_some_and(|until| Instant::now() < until)
     }
 
-    /// Waits until it is held. Pends for ever when nobody tries to get it any more.
+    /// Waits until it is held. Never ends when nobody tries to get it any more.
     pub(super) async fn begins(&mut self) {
         if self.0.wait_for(|until| until.is_some_and(|until| Instant::now() < until)).await.is_err() {
             std::future::pending::<()>().await;
@@ -53,13 +53,13 @@ impl Term {
 enum Move {
     /// It is ours: renew it.
     Renew,
-    /// Nobody has it, or its holder is silent for too long: take it.
+    /// Nobody has it, or its holder has been silent for too long: take it.
     Take,
     /// Another has it.
     Wait,
 }
 
-/// The part of a Lease that changes when its holder is alive.
+/// The part of a Lease that changes while its holder is alive.
 #[derive(Clone, Debug, PartialEq)]
 struct Pulse {
     holder: String,
@@ -67,11 +67,11 @@ struct Pulse {
     transitions: Option<i32>,
 }
 
-/// One who wants to hold the Lease.
+/// A process that wants to hold the Lease.
 #[derive(Debug)]
 struct Candidate {
     identity: String,
-    /// The pulse last seen, and when it was first seen so.
+    /// The pulse last seen, and when it was first seen.
     seen: Option<(Pulse, Instant)>,
 }
 
@@ -96,7 +96,7 @@ impl Candidate {
                 now
             }
         };
-        // Never shorter than our own, whatever the holder wrote.
+        // Never shorter than our own duration, even if the holder wrote so.
         let theirs = u64::try_from(lease.lease_duration_seconds.unwrap_or(0)).unwrap_or(0).min(300);
         if now.duration_since(since) > DURATION.max(Duration::from_secs(theirs)) { Move::Take } else { Move::Wait }
     }
@@ -123,7 +123,7 @@ impl Candidate {
     }
 }
 
-/// The Lease in the API, and how it stood after we last wrote it.
+/// The Lease in the API, and its state after we last wrote it.
 pub(super) struct Election {
     clients: Clients,
     name: ObjectName,
@@ -133,23 +133,23 @@ pub(super) struct Election {
 }
 
 impl Election {
-    /// Nobody's yet.
+    /// Not held yet.
     pub(super) fn new(clients: Clients, name: ObjectName, identity: String) -> (Self, Term) {
         let (term, receiver) = watch::channel(None);
         let candidate = Candidate::new(identity);
         (Self { clients, name, candidate, held: None, term }, Term(receiver))
     }
 
-    /// Takes and renews the Lease until `stop` is told.
+    /// Takes and renews the Lease until `stop`.
     pub(super) async fn run(mut self, metrics: ReportMetrics, mut stop: watch::Receiver<bool>) -> Self {
         let mut quiet_until = Instant::now();
         loop {
             let sent = Instant::now();
-            let outcome = tokio::time::timeout(PATIENCE, self.attempt(sent)).await;
+            let outcome = tokio::time::timeout(ATTEMPT_TIMEOUT, self.attempt(sent)).await;
             match outcome {
                 Ok(Ok(true)) => self.set(Some(sent + RENEW_DEADLINE)),
                 Ok(Ok(false)) => self.set(None),
-                // Nothing is reported until somebody puts this right: a missing permission, or a missing namespace.
+                // Nothing is reported until somebody corrects this: a missing permission, or a missing namespace.
                 Ok(Err(error @ kube::Error::Api(_))) if quiet_until <= sent => {
                     self.held = None;
                     quiet_until = sent + QUIET;
@@ -171,7 +171,7 @@ impl Election {
             }
             metrics.leader().set(self.term.borrow().is_some().into());
             let next = jitter::around(RETRY);
-            // A term that runs out in between is over for `Term` at once; here it is only shown.
+            // `Term` ends by itself when its time is over; here that is only shown.
             tokio::select! {
                 () = tokio::time::sleep(next) => {}
                 _ = stop.wait_for(|stop| *stop) => break,
@@ -182,7 +182,7 @@ impl Election {
         self
     }
 
-    /// Gives the Lease back, so that another may take it at once. To be called when nothing is being written any more.
+    /// Gives the Lease back, so that another process may take it at once. Must be called when no write is under way.
     pub(super) async fn release(self) {
         let api = self.api();
         let Some(mut lease) = self.held else { return };
@@ -195,7 +195,7 @@ impl Election {
         });
         let params = PostParams::default();
         let write = api.replace(&self.name.name, &params, &lease);
-        match tokio::time::timeout(PATIENCE, write).await {
+        match tokio::time::timeout(ATTEMPT_TIMEOUT, write).await {
             Ok(Ok(_)) => tracing::info!(lease = %self.name, "the lease is given back"),
             Ok(Err(error)) => tracing::debug!(lease = %self.name, %error, "the lease could not be given back"),
             Err(_) => tracing::debug!(lease = %self.name, "the lease could not be given back in time"),
@@ -216,7 +216,7 @@ impl Election {
         }
     }
 
-    /// Renews the Lease or takes it if it may be taken. Whether it is ours now.
+    /// Renews the Lease, or takes it if it may be taken. Returns whether it is ours now.
     async fn attempt(&mut self, now: Instant) -> kube::Result<bool> {
         let api = self.api();
         if let Some(mut lease) = self.held.take() {
@@ -226,7 +226,7 @@ impl Election {
                     self.held = Some(lease);
                     return Ok(true);
                 }
-                // Somebody else wrote it, or it is gone: look.
+                // Another process wrote it, or it was deleted: read it again.
                 Err(kube::Error::Api(status)) if matches!(status.code, 404 | 409) => {}
                 Err(error) => return Err(error),
             }
@@ -252,7 +252,7 @@ impl Election {
                 self.held = Some(lease);
                 Ok(true)
             }
-            // Another was faster.
+            // Another process was faster.
             Err(kube::Error::Api(status)) if status.code == 409 => Ok(false),
             Err(error) => Err(error),
         }

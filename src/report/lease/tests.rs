@@ -36,7 +36,7 @@ fn a_lease_of_nobody_is_taken_and_ones_own_renewed() {
 
 #[test]
 fn f16_writes_of_a_lost_term_end_before_another_begins() {
-    assert!(RENEW_DEADLINE + crate::report::WRITE_PATIENCE < DURATION);
+    assert!(RENEW_DEADLINE + crate::report::WRITE_TIMEOUT < DURATION);
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,7 +1,7 @@
 //! The status of Ingresses: `status.loadBalancer.ingress`.
 //!
-//! It is written by server-side apply with a field manager of this installation's own. So the API server knows which
-//! addresses are ours, and taking them out of an Ingress that left us can never take out anybody else's.
+//! It is written by server-side apply with a field manager of this installation. So the API server knows which addresses are
+//! ours, and removing ours from an Ingress that left the class never removes those of another controller.
 
 mod book;
 mod writer;
@@ -29,10 +29,10 @@ const AT_ONCE: usize = 8;
 const BURST: u32 = 100;
 /// See `BURST`.
 const PACE: Duration = Duration::from_millis(4);
-/// How often a failure is told in the log.
+/// How often a failure is logged.
 const QUIET: Duration = Duration::from_secs(60);
 
-/// Keeps statuses as they should be, until told to stop; then what is under way is finished.
+/// Keeps statuses as they should be until `stop`; then the writes under way are finished.
 pub(super) async fn run(
     writer: Writer,
     inbox: Inbox,
@@ -82,7 +82,7 @@ enum Wait {
     Until(Instant),
 }
 
-/// Starts the writes that are due, as far as they may be. `Wait` is for what holds the next one up.
+/// Starts the writes that are due and allowed. `Wait` says what delays the next one.
 fn start(
     book: &mut Book,
     bucket: &mut Bucket,

@@ -12,14 +12,14 @@ use crate::observe::StatusWrite;
 use crate::report::address::sorted;
 use crate::report::jitter;
 use crate::report::lease::Term;
-use crate::report::{Clients, WRITE_PATIENCE};
+use crate::report::{Clients, WRITE_TIMEOUT};
 use crate::source::objects::{Address, Ingress, Signature};
 
 use super::book::Work;
 
-/// Attempts of one write when the Ingress changes under each.
+/// Attempts of one write when the Ingress changes during each.
 const ATTEMPTS: u32 = 5;
-/// Pause after the first conflict, doubled with each.
+/// Pause after the first conflict, doubled after each.
 const PAUSE: Duration = Duration::from_millis(50);
 /// The annotation that may name the class.
 const CLASS_ANNOTATION: &str = "kubernetes.io/ingress.class";
@@ -44,9 +44,9 @@ impl Writer {
         self.term.clone()
     }
 
-    /// Writes, several times if need be.
+    /// Writes, more than once if needed.
     pub(super) async fn write(&self, name: &ObjectName, work: &Work) -> StatusWrite {
-        match tokio::time::timeout(WRITE_PATIENCE, self.attempts(name, work)).await {
+        match tokio::time::timeout(WRITE_TIMEOUT, self.attempts(name, work)).await {
             Ok(Ok(result)) => result,
             Ok(Err(error)) => {
                 tracing::debug!(ingress = %name, %error, "a status was not taken");
@@ -82,14 +82,14 @@ impl Writer {
         let is_signed = is_signed(&now, &self.signature);
         let (status, result) = match work {
             Work::Clear(_) if !is_signed => return Ok(StatusWrite::Skipped),
-            // Takes out what this manager put in, and nothing else.
+            // Removes what this manager wrote, and nothing else.
             Work::Clear(_) => (json!({}), StatusWrite::Cleared),
             Work::Write(_, addresses) if is_signed && holds(&now, addresses) => return Ok(StatusWrite::Unchanged),
             Work::Write(_, addresses) => {
                 (json!({"loadBalancer": {"ingress": entries(addresses)}}), StatusWrite::Written)
             }
         };
-        // The version is a condition: an Ingress that leaves us or comes to us at this moment is not written to.
+        // The version is a condition: nothing is written to an Ingress that leaves or enters the class at this moment.
         let body = body(name, now.metadata.resource_version.as_deref(), status);
         api.patch_status(&name.name, &self.params, &Patch::Apply(body)).await?;
         Ok(result)
@@ -125,7 +125,7 @@ fn is_signed(ingress: &networking::Ingress, signature: &Signature) -> bool {
     })
 }
 
-/// Whether exactly these addresses stand in the status, in any order.
+/// Whether the status has exactly these addresses, in any order.
 fn holds(ingress: &networking::Ingress, addresses: &[Address]) -> bool {
     let balancer = ingress.status.as_ref().and_then(|status| status.load_balancer.as_ref());
     let entries = balancer.and_then(|balancer| balancer.ingress.as_ref()).into_iter().flatten();

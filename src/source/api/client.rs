@@ -1,7 +1,7 @@
-//! The way to the API server: where it is, who we are, and one request at a time.
+//! Access to the API server: its address, our credentials, and single requests.
 //!
-//! Credentials are files that rotate. A token is read again by the client every minute, and a client that is refused or
-//! keeps failing is made anew: that reads token, authorities and client certificate.
+//! Credentials are files that rotate. The client reads its token again every minute. A client that is refused or keeps failing
+//! is replaced by a new one, which reads token, authorities and client certificate.
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -22,9 +22,9 @@ use super::failure::{Failure, Reason};
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
 /// How long the rest of a list's page may take.
 const BODY_TIMEOUT: Duration = Duration::from_secs(60);
-/// Bytes of a page at the most: 500 objects of the largest size etcd takes would be more, but no server sends that.
+/// Longest page. 500 objects of the largest size that etcd stores would be longer, but no server sends that. Bytes.
 const PAGE_BYTES: usize = 512 << 20;
-/// Bytes of an error's text at the most.
+/// Longest text of an error that is read. Bytes.
 const ERROR_BYTES: usize = 64 << 10;
 /// Age from which a client that fails is replaced.
 const STALE: Duration = Duration::from_secs(20);
@@ -37,7 +37,7 @@ pub enum AccessError {
     /// The kubeconfig does not lead to a server.
     #[error("the kubeconfig is unusable: {0}")]
     Kubeconfig(#[from] kube::config::KubeconfigError),
-    /// We run in a pod, whose service account is unusable.
+    /// We run in a pod whose service account is unusable.
     #[error("the pod's service account is unusable: {0}")]
     InCluster(#[from] kube::config::InClusterError),
     /// Neither in a pod nor with a kubeconfig.
@@ -54,13 +54,13 @@ pub struct Access {
     server: String,
     namespace: String,
     current: Mutex<(kube::Client, Instant)>,
-    /// The server has answered 401 since the credentials were read, to whomever of us.
+    /// The server has answered 401 to a request since the credentials were read.
     is_refused: Arc<AtomicBool>,
 }
 
 impl Access {
-    /// Finds the API server: by this kubeconfig, by the pod we run in, or by the kubeconfig of the user, in this order.
-    /// Connects to nothing yet. Needs a runtime.
+    /// Finds the API server by this kubeconfig, the pod we run in, or the kubeconfig of the user, in this order. Does not
+    /// connect yet. Needs a runtime.
     pub fn find(kubeconfig: Option<PathBuf>) -> Result<Arc<Self>, AccessError> {
         let config = configuration(kubeconfig.as_ref())?;
         let server = config.cluster_url.to_string();
@@ -85,7 +85,7 @@ impl Access {
         &self.namespace
     }
 
-    /// The client of the moment. Not to be kept for long: credentials rotate.
+    /// The present client. It must not be kept for long, because credentials rotate.
     pub fn client(&self) -> kube::Client {
         if self.is_refused.load(Ordering::Relaxed) {
             self.renew_from(STALE_IF_REFUSED);
@@ -93,7 +93,7 @@ impl Access {
         self.current.lock().unwrap_or_else(PoisonError::into_inner).0.clone()
     }
 
-    /// Reads the credentials again, and leaves the connections there are, unless that was done just now.
+    /// Reads the credentials again and leaves the present connections, unless that was done just now.
     pub(super) fn renew(&self) {
         self.renew_from(STALE);
     }
@@ -114,7 +114,7 @@ impl Access {
         }
     }
 
-    /// Asks for something that is answered in one piece.
+    /// Sends a request whose answer is read as a whole.
     pub(super) async fn get(&self, request: http::Request<Vec<u8>>) -> Result<Bytes, Failure> {
         let body = Limited::new(self.open(request).await?, PAGE_BYTES);
         match timeout(BODY_TIMEOUT, body.collect()).await {
@@ -124,7 +124,7 @@ impl Access {
         }
     }
 
-    /// Asks for something and gives the body of the answer, if it is a good one.
+    /// Sends a request and returns the body of the answer if it is a success.
     pub(super) async fn open(&self, mut request: http::Request<Vec<u8>>) -> Result<Body, Failure> {
         request.headers_mut().insert(ACCEPT, HeaderValue::from_static("application/json"));
         request.headers_mut().insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
@@ -144,7 +144,7 @@ impl Access {
     }
 }
 
-/// The server's wish for the time of the next try, in seconds; a date is not understood.
+/// The server's wish for the time of the next try, in seconds. A date is ignored.
 fn retry_after(headers: &http::HeaderMap) -> Option<Duration> {
     let seconds = headers.get(RETRY_AFTER)?.to_str().ok()?.parse().ok()?;
     Some(Duration::from_secs(seconds))

@@ -1,9 +1,8 @@
 //! The client of the API server and its connections.
 //!
-//! kube builds a client too, but without probes: over a connection whose peer has vanished without a word (a machine that
-//! lost its power, a firewall that forgot the connection) a watch would be silent until its own end, minutes later. The
-//! kernel asks for a sign of life instead. That costs the API server a packet without content four times a minute for each
-//! connection, and only while nothing else is sent.
+//! kube builds a client too, but without probes. When a peer vanishes silently (a machine that lost its power, a firewall that
+//! dropped the connection), a watch would be silent until its own end, minutes later. So the kernel probes the peer. That costs
+//! the API server a packet without content four times a minute for each connection, and only while nothing else is sent.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -20,23 +19,23 @@ use kube::client::{Body, ClientBuilder, ConfigExt};
 use kube::config::Config;
 use tower::{BoxError, ServiceBuilder};
 
-/// How long a connection may take to come about, with TLS.
+/// How long it may take to set up a connection, with TLS.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// Silence of a connection after which the kernel asks for a sign of life; client-go has 15 s too (Go's default).
+/// Silence of a connection after which the kernel probes the peer; client-go has 15 s too (Go's default).
 pub(super) const PROBE_AFTER: Duration = Duration::from_secs(15);
-/// Time between two such questions.
+/// Time between two probes.
 const PROBE_EVERY: Duration = Duration::from_secs(5);
-/// Questions without an answer that end a connection.
+/// Probes without an answer after which a connection ends.
 const PROBES: u32 = 3;
 /// Time without a sign of life that ends a connection, also when what was sent is not acknowledged (TCP_USER_TIMEOUT).
 pub(super) const PEER_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long a connection without a request is kept.
 const IDLE: Duration = Duration::from_secs(60);
 
-/// Makes a client; `is_refused` is set when the server does not accept who we are.
+/// Makes a client; `is_refused` is set when the server does not accept our credentials.
 pub(super) fn client(config: Config, is_refused: &Arc<AtomicBool>) -> Result<Client, kube::Error> {
     if config.proxy_url.is_some() {
-        // It says what is missing for that.
+        // Its error says what is missing.
         return Client::try_from(config);
     }
     let mut tcp = HttpConnector::new();
@@ -47,7 +46,7 @@ pub(super) fn client(config: Config, is_refused: &Arc<AtomicBool>) -> Result<Cli
     tcp.set_tcp_user_timeout(Some(PEER_TIMEOUT));
     let mut connector = TimeoutConnector::new(config.rustls_https_connector_with_connector(tcp)?);
     connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
-    // HTTP/1: a connection for each watch. One for all would carry a hundred streams at the most, too few for Secrets
+    // HTTP/1, so each watch has a connection. A shared connection would have at most a hundred streams, too few for Secrets
     // that are watched one by one.
     let connections: legacy::Client<_, Body> = legacy::Builder::new(TokioExecutor::new())
         .pool_timer(TokioTimer::new())

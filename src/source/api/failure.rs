@@ -15,7 +15,7 @@ pub(super) enum Reason {
     Unauthorized,
     /// 403: our role does not allow it.
     Forbidden,
-    /// 410: the server has forgotten where we were. Everything is listed anew.
+    /// 410: the server does not know our version any more. Everything is listed again.
     Gone,
     /// 429.
     Throttled,
@@ -25,11 +25,11 @@ pub(super) enum Reason {
     Refused,
     /// There is no connection, or it broke.
     Connection,
-    /// The server's certificate is not one of an authority that we know, or not for this server.
+    /// The server's certificate is not from an authority that we trust, or not for this server.
     Untrusted,
-    /// Nothing came for too long.
+    /// Nothing arrived for too long.
     Timeout,
-    /// What came cannot be read.
+    /// What arrived cannot be read.
     Garbage,
     /// The server ends watches as soon as they have begun.
     Closed,
@@ -68,15 +68,15 @@ impl Reason {
 #[derive(Debug)]
 pub(super) struct Failure {
     pub(super) reason: Reason,
-    /// For people; holds nothing of objects.
+    /// For people. Has no content of objects.
     text: String,
     /// The server's wish for the time of the next try.
     after: Option<Duration>,
-    /// The object of which the server says that it is not there.
+    /// The object that the server says does not exist.
     absent: Option<String>,
 }
 
-/// Characters of a server's message that are told.
+/// Longest part of a server's message that is shown. Characters.
 const TOLD: usize = 300;
 
 impl Failure {
@@ -84,7 +84,7 @@ impl Failure {
         Self { reason, text: text.into(), after: None, absent: None }
     }
 
-    /// From an answer that is no success.
+    /// From an answer that is not a success.
     pub(super) fn of_answer(status: u16, body: &[u8]) -> Self {
         let told = serde_json::from_slice::<Status>(body).unwrap_or_default();
         let said = match told.message {
@@ -95,7 +95,7 @@ impl Failure {
         Self { absent: details.map(|details| details.name), ..Self::of_status(status, &said) }
     }
 
-    /// From a status, as watches tell it as well.
+    /// From a status, which watches can send too.
     pub(super) fn of_status(status: u16, said: &str) -> Self {
         let said: String = said.chars().filter(|c| !c.is_control()).take(TOLD).collect();
         Self::new(Reason::of_status(status), format!("status {status}: {said}"))
@@ -103,7 +103,7 @@ impl Failure {
 
     /// From the client.
     pub(super) fn of_client(error: &kube::Error) -> Self {
-        // Every layer repeats the next one's text, or says nothing: the innermost is what there is to know.
+        // Every layer repeats the text of the next one or says nothing, so only the innermost counts.
         let text = causes(error).last().map(ToString::to_string).unwrap_or_default();
         let reason = match error {
             kube::Error::Auth(_) => Reason::Unauthorized,
@@ -113,7 +113,7 @@ impl Failure {
         Self::new(reason, text)
     }
 
-    /// Whether the API itself says that it has no object of this name. Anybody in between can answer 404.
+    /// Whether the API itself says that it has no object of this name. A proxy in between can answer 404 too.
     pub(super) fn says_absent(&self, name: &str) -> bool {
         self.absent.as_deref() == Some(name)
     }
@@ -124,7 +124,7 @@ impl Failure {
     }
 }
 
-/// An error and what it comes from. What an I/O error was made of is not among its sources, and is often one itself.
+/// An error and its causes. The inner error of an I/O error is not among its sources, and is often an I/O error itself.
 pub(super) fn causes<'a>(
     error: &'a (dyn std::error::Error + 'static),
 ) -> impl Iterator<Item = &'a (dyn std::error::Error + 'static)> {
@@ -148,7 +148,7 @@ impl fmt::Display for Failure {
 
 /// Longest pause before objects of a kind have been listed once: readiness waits for it.
 const LONGEST_AT_START: Duration = Duration::from_millis(1500);
-/// Longest pause while there is no connection: a refused connection costs nobody anything.
+/// Longest pause while there is no connection: a refused connection costs nothing.
 const LONGEST_WITHOUT_CONNECTION: Duration = Duration::from_secs(5);
 /// Longest pause otherwise.
 const LONGEST: Duration = Duration::from_secs(20);
@@ -156,12 +156,12 @@ const LONGEST: Duration = Duration::from_secs(20);
 const LONGEST_FOR_ONE: Duration = Duration::from_secs(60);
 /// First pause.
 const SHORTEST: Duration = Duration::from_millis(250);
-/// Longest wish of a server that is granted.
+/// Longest wait that a server may ask for.
 const LONGEST_WISH: Duration = Duration::from_secs(60);
 /// Time without failures after which they are forgotten.
 const FORGET: Duration = Duration::from_secs(90);
 
-/// Pauses that double with every failure, each half chance, so that many who failed together do not come back together.
+/// Pauses that double with every failure. Half of each is random, so that clients that failed together do not retry together.
 #[derive(Debug)]
 pub(super) struct Backoff {
     next: Duration,
@@ -179,7 +179,7 @@ impl Default for Backoff {
 }
 
 impl Backoff {
-    /// For what may be one of many.
+    /// For one of many watches of single objects.
     pub(super) fn for_one_object() -> Self {
         Self { longest_if_refused: LONGEST_FOR_ONE, ..Self::default() }
     }
@@ -191,8 +191,8 @@ impl Backoff {
             self.next = SHORTEST;
         }
         self.last = Some(now);
-        // A server that is back has forgotten where we were (410), or is busy for a moment (429): that is a new failure,
-        // not the last of those for which there was nobody.
+        // A server that is back does not know our version (410) or is busy for a moment (429). That is a new failure, not
+        // one more of those without a server.
         let is_alone = matches!(failure.reason, Reason::Connection | Reason::Untrusted | Reason::Timeout);
         if std::mem::replace(&mut self.was_alone, is_alone) && !is_alone {
             self.next = SHORTEST;
@@ -233,7 +233,7 @@ mod tests {
             let busy = Failure::new(Reason::Throttled, "").after(Some(Duration::from_secs(1)));
             let pauses: Vec<_> = (0..8).map(|_| backoff.pause(&busy, is_start)).collect();
             assert!(pauses[..3].iter().all(|pause| *pause <= Duration::from_secs(1)), "{pauses:?}");
-            // One that goes on refusing is left alone for longer and longer.
+            // The pauses grow while it keeps refusing.
             assert!(pauses[7] >= LONGEST / 2, "{pauses:?}");
         }
     }

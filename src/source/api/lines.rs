@@ -21,7 +21,7 @@ impl Lines {
         Self { body, buffer: BytesMut::new(), searched: 0 }
     }
 
-    /// The next line; `None` at the end. A last line without its end is none. May be dropped at any time.
+    /// The next line; `None` at the end. A last line without a line break does not count. Cancel safe.
     pub(super) async fn next(&mut self) -> Result<Option<BytesMut>, Failure> {
         loop {
             if let Some(at) = memchr::memchr(b'\n', &self.buffer[self.searched..]) {
@@ -34,7 +34,7 @@ impl Lines {
             }
             self.searched = self.buffer.len();
             if self.buffer.is_empty() {
-                // A long event leaves no memory behind.
+                // A long event must not keep its memory.
                 self.buffer = BytesMut::new();
             }
             match self.body.frame().await {
@@ -50,7 +50,7 @@ impl Lines {
     }
 }
 
-/// The kernel ends a connection whose peer gives no sign of life: that is silence. All else is the peer's doing.
+/// The kernel ends a connection whose peer does not answer probes: that is silence. Everything else was done by the peer.
 fn broken(error: &(dyn std::error::Error + 'static)) -> Failure {
     let innermost = causes(error).last().unwrap_or(error);
     let is_silence = causes(error).filter_map(|cause| cause.downcast_ref()).any(|cause: &io::Error| {

@@ -1,7 +1,7 @@
 //! Objects from a Kubernetes API: one list and watch for each kind, namespace, or Secret that is wanted by name.
 //!
-//! Nothing of the API's state is kept here but names. What is read stays in force while the API is away, because
-//! nothing is ever sent for its being away but `Connected`. Objects are parsed to the plain view on arrival.
+//! Only names are kept of the API's state. What was read stays in force while the API is away, because then only `Connected` is
+//! sent. Objects are parsed to the plain view when they arrive.
 
 mod client;
 mod connect;
@@ -37,10 +37,10 @@ pub use client::{Access, AccessError};
 /// Reports of watches that may wait.
 const REPORTS: usize = 256;
 
-/// Refusals after which Secrets are taken for forbidden: the next comes within half a second.
+/// Refusals after which Secrets count as forbidden. The second one comes within half a second.
 const REFUSALS: u32 = 2;
 
-/// Single objects that are read at once at the most; each is watched over a connection of its own.
+/// Most single objects that are read at once. Each is watched over a connection of its own.
 const TURNS: usize = 16;
 
 /// What is read.
@@ -52,7 +52,7 @@ pub struct Settings {
     pub classes: ClassAccess,
     /// How Secrets are read. `--secret-access`.
     pub secrets: SecretAccess,
-    /// By what the statuses are known that this installation has written; `None` when it writes none.
+    /// The signature of the statuses that this installation writes; `None` when it writes none.
     pub signature: Option<Signature>,
 }
 
@@ -61,7 +61,7 @@ pub struct Settings {
 pub enum ClassAccess {
     /// They are listed and watched.
     Listed,
-    /// They are not: a namespaced role cannot grant it.
+    /// They are not, because a namespaced role cannot grant it.
     None,
 }
 
@@ -72,14 +72,14 @@ pub enum SecretAccess {
     Cluster,
     /// Those of type `kubernetes.io/tls` of these namespaces.
     Namespaces(Vec<Arc<str>>),
-    /// Those of these that are wanted, one by one, without any list of them.
+    /// Those of these that are wanted, one by one, without a list.
     Names(BTreeSet<ObjectName>),
 }
 
-/// Sends what the API holds, then every change of it, until the receiver is gone.
+/// Sends what the API holds, then every change of it, until the receiver is dropped.
 ///
 /// `wanted` are the Secrets to read when they are read by name: it must be set after `Event::Listed`, and whenever it
-/// changes. The API server's absence never ends this, so `Event::Synced` may never come.
+/// changes. The absence of the API server never ends this, so `Event::Synced` may never come.
 pub async fn follow(
     settings: Settings,
     access: Arc<Access>,
@@ -156,7 +156,7 @@ enum Step {
     Nothing,
 }
 
-/// How far the start is.
+/// How far the start has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Progress {
     /// Lists are under way.
@@ -169,7 +169,7 @@ enum Progress {
     Synced,
 }
 
-/// Nobody listens any more.
+/// The receiver was dropped.
 struct Unheard;
 
 /// What is watched from the start.
@@ -210,7 +210,7 @@ struct Follower {
     next_id: u64,
     /// Watches that have not listed yet.
     pending: HashSet<u64>,
-    /// Kinds that are told to be connected.
+    /// Kinds that were last reported as connected.
     connected: BTreeSet<ObjectKind>,
     problems: BTreeMap<ObjectRef, Problem>,
     has_new_problems: bool,
@@ -222,14 +222,14 @@ struct Running {
     /// `None` before it was up for the first time.
     connection: Option<Connection>,
     stop: Option<oneshot::Sender<()>>,
-    /// How often it was refused since everything but Secrets was listed, or since it was up.
+    /// How often it was refused since everything but Secrets was listed, or since it was last up.
     refusals: u32,
     /// What it watches, if it is one object.
     object: Option<ObjectRef>,
 }
 
 impl Running {
-    /// Whether it watches one object, which our role does not allow: that is a problem with this object, and all others of
+    /// Whether it watches one object and our role does not allow it. That is a problem with this object only: the others of
     /// its kind are followed.
     fn is_refused(&self) -> bool {
         self.object.is_some() && self.refusals >= REFUSALS
@@ -263,10 +263,10 @@ impl Follower {
         id
     }
 
-    /// Stops a watch; it tells when it has taken back what it sent.
+    /// Stops a watch. It reports when it has taken back what it sent.
     fn stop(&mut self, id: u64) {
         if let Some(stop) = self.watches.get_mut(&id).and_then(|running| running.stop.take()) {
-            // It has ended by itself only when nobody listens.
+            // A watch ends by itself only when the receiver was dropped.
             let _ = stop.send(());
         }
     }
@@ -307,8 +307,8 @@ impl Follower {
         Ok(())
     }
 
-    /// A watch may not read. Without Secrets the rest goes on; without anything else it would go wrong. An API server that
-    /// has just come refuses everything for a moment: what counts is refused again when the rest was not.
+    /// A watch may not read. The start can go on without Secrets, but without no other kind. An API server that has just
+    /// started refuses everything for a moment, so a refusal counts only when everything else was listed.
     async fn refused(&mut self, id: u64) -> Result<(), Unheard> {
         let is_optional = |id: &u64| self.watches.get(id).is_some_and(|running| running.kind.is_optional);
         if !self.pending.iter().all(is_optional) {
@@ -334,7 +334,7 @@ impl Follower {
         }
     }
 
-    /// A watch may read (again), or need not any more.
+    /// A watch may read (again), or has ended.
     fn accepted(&mut self, id: u64) {
         let Some(running) = self.watches.get_mut(&id) else { return };
         if running.is_refused() {
@@ -350,8 +350,8 @@ impl Follower {
         self.tell_connection(kind).await
     }
 
-    /// A kind is connected when all of its watches are. One that has just begun does not count while it begins, and one of a
-    /// single object that is refused does not count at all.
+    /// A kind is connected when all of its watches are. A watch that has just begun does not count yet. A watch of a single
+    /// object that is refused does not count at all.
     async fn tell_connection(&mut self, kind: ObjectKind) -> Result<(), Unheard> {
         let at_first = if self.connected.contains(&kind) { Connection::Up } else { Connection::Down(Instant::now()) };
         let watches = self.watches.values().filter(|running| running.kind.object == kind && !running.is_refused());
@@ -369,7 +369,7 @@ impl Follower {
         self.send(Event::Connected(kind, connection)).await
     }
 
-    /// Tells how far the start is. Reports come after the changes they are about, so what is told here holds.
+    /// Sends how far the start has come. Reports come after the changes that they are about, so that is true when it is sent.
     async fn advance(&mut self, progress: &mut Progress, by_name: bool) -> Result<(), Unheard> {
         if *progress == Progress::Listing && self.pending.is_empty() {
             self.send(Event::Listed).await?;

@@ -1,6 +1,6 @@
 //! Secrets one by one: a watch for each that is both wanted and listed by the operator.
 //!
-//! Authors of Ingresses write names freely, so that what they want bounds nothing: the list does.
+//! Authors of Ingresses can write any name, so the list of the operator is what bounds the number of watches.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -22,12 +22,12 @@ pub(super) struct Named {
 #[derive(Debug)]
 struct Single {
     id: u64,
-    /// It was told to stop and is taking back what it sent. One that is wanted again must wait for that.
+    /// It was stopped and is taking back what it sent. If it is wanted again, that must end first.
     is_ending: bool,
 }
 
 impl Named {
-    /// Nothing is wanted yet; only these will ever be asked for.
+    /// Nothing is wanted yet. Only these will ever be watched.
     pub(super) fn new(listed: BTreeSet<ObjectName>) -> Self {
         Self { listed, wanted: BTreeSet::new(), running: BTreeMap::new() }
     }

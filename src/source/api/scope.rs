@@ -1,4 +1,4 @@
-//! What is watched, and how it is asked for.
+//! What is watched, and the requests for it.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ const PAGE: u32 = 500;
 /// In what portions a list is taken.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Portion {
-    /// Page by page, which spares both sides memory.
+    /// Page by page, which saves memory on both sides.
     #[default]
     Pages,
     /// All at once: pages expire on the server after five minutes, so a very slow list never gets to the last page.

@@ -12,14 +12,14 @@ use super::document::{self, Content, Finding, Refused};
 use super::scan::{ReadError, file_problem};
 use super::text::{self, Document, Format};
 
-/// Objects that a message names at most.
+/// Most objects that a message names.
 const MAX_NAMED: usize = 5;
 
 /// The state of all manifest files.
 #[derive(Debug, Default)]
 pub(super) struct Catalog {
     files: BTreeMap<Arc<Path>, Held>,
-    /// For each object the files that hold it: the first in path order is the one that counts.
+    /// The files that hold each object. The first in path order counts.
     holders: HashMap<ObjectRef, BTreeMap<Arc<Path>, Change>>,
     /// Objects that more than one file holds.
     contested: BTreeSet<ObjectRef>,
@@ -47,10 +47,10 @@ impl Catalog {
         self.files.contains_key(file)
     }
 
-    /// Takes in the present content of a file and tells which objects differ now.
+    /// Takes in the present content of a file and returns what has changed.
     ///
-    /// What a document may have meant but cannot be read from it any more stays as it was, as the API keeps an object
-    /// whose update it refuses: nothing that was accepted is lost to a slip or to a half-written file.
+    /// Objects that a document may mean but that cannot be read from it stay as they were, as the API keeps an object whose
+    /// update it refuses. So nothing that was accepted is lost because of a typing error or a half-written file.
     pub(super) fn put(&mut self, file: &Arc<Path>, bytes: Result<Vec<u8>, ReadError>) -> Vec<Change> {
         let before = self.files.remove(file).unwrap_or_default();
         let held = match bytes {
@@ -70,7 +70,7 @@ impl Catalog {
         changes
     }
 
-    /// Forgets a file and tells which objects differ now.
+    /// Forgets a file and returns what has changed.
     pub(super) fn remove(&mut self, file: &Arc<Path>) -> Vec<Change> {
         let before = self.files.remove(file).unwrap_or_default();
         self.exchange(file, &before, &Held::default())
@@ -164,7 +164,7 @@ impl Catalog {
 }
 
 impl Held {
-    /// Takes over what is to stay of the version before, and says so.
+    /// Keeps objects of the version before, with a finding that says so.
     fn keep(&mut self, file: &Path, before: &Held, stays: impl Fn(&ObjectRef) -> bool) {
         let kept: Vec<_> = before.objects.iter().filter(|(object, _)| stays(object)).cloned().collect();
         if kept.is_empty() {

@@ -11,19 +11,19 @@ use crate::source::objects::Change;
 use super::text::{self, Format};
 use super::unknown::unknown_fields;
 
-/// The namespace of objects that state none, as kubectl has it.
+/// The namespace of objects that name none, as in kubectl.
 const DEFAULT_NAMESPACE: &str = "default";
 /// Levels of lists within lists.
 const MAX_LISTS: usize = 4;
 
-/// What a document holds. Knows nothing of its place in the file, so that it outlives changes around it.
+/// What a document holds. It does not know its place in the file, so it stays valid when other parts of the file change.
 #[derive(Debug, Default)]
 pub(super) struct Content {
     /// The objects, as arrivals, in order.
     pub objects: Vec<Item>,
     /// What is wrong.
     pub findings: Vec<Finding>,
-    /// What may have been meant but is not in `objects`.
+    /// Which objects the document may mean that are not in `objects`.
     pub refused: Refused,
 }
 
@@ -36,15 +36,15 @@ pub(super) struct Item {
     pub place: String,
 }
 
-/// Which objects a document may have meant that could not be read from it: what stood there before goes on.
+/// Which objects a document may mean that could not be read from it. They stay as they were before.
 #[derive(Debug, Default)]
 pub(super) enum Refused {
-    /// All was read.
+    /// None: everything was read.
     #[default]
     Nothing,
     /// These.
     Objects(Vec<ObjectRef>),
-    /// No telling which.
+    /// It is unknown which.
     Anything,
 }
 
@@ -72,7 +72,7 @@ pub(super) fn read(bytes: &[u8], format: Format) -> Content {
     let mut content = Content::default();
     let (values, error) = text::values(bytes, format);
     for value in values {
-        // A document of nothing (`---` and a comment, or `null`) is no fault.
+        // An empty document (`---` and a comment, or `null`) is not a fault.
         if !value.is_null() {
             content.value(value, None, String::new(), 0);
         }
@@ -99,7 +99,7 @@ enum Meaning {
     Outdated(&'static Kind),
     /// A list whose items say what they are.
     List,
-    /// A list of one kind, whose items need not say it.
+    /// A list of one kind, whose items need not name it.
     ListOf(String),
     Foreign,
 }
@@ -173,7 +173,7 @@ impl Content {
         let read = match (kind.from_manifest)(&mut value, kind.namespace_or(DEFAULT_NAMESPACE)) {
             Ok(read) => read,
             Err(Malformed { field, text }) => {
-                // The reader's own words quote the value.
+                // The text of the error quotes the value.
                 let message = if kind.hides_values {
                     format!("{field} does not fit the kind (data holds base64, stringData text)")
                 } else {
@@ -239,7 +239,7 @@ impl Content {
     }
 }
 
-/// Which object a value claims to be, whatever else is wrong with it.
+/// Which object a value claims to be, even if other parts of it are wrong.
 fn identity(kind: &Kind, value: &Value) -> Option<ObjectRef> {
     let text = |field: &str| value.pointer(field).and_then(Value::as_str).filter(|text| is_name(text));
     let name = text("/metadata/name")?;

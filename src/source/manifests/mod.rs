@@ -38,9 +38,9 @@ pub struct Loaded {
 }
 
 /// Reads every `*.yaml`, `*.yml` and `*.json` under a directory, or the one file that `path` is. Hidden entries
-/// (whose names start with a dot) are passed over, so that a mounted ConfigMap is read once.
+/// (whose names start with a dot) are ignored, so that a mounted ConfigMap is read once.
 ///
-/// An `Err` means that `path` itself cannot be read; everything below it that cannot is a Problem.
+/// An `Err` means that `path` itself cannot be read. Everything below it that cannot be read is a Problem.
 pub fn load(path: &Path) -> io::Result<Loaded> {
     let scan = Scan::of(path, &mut |_| {})?;
     let mut catalog = Catalog::default();

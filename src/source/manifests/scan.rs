@@ -1,4 +1,4 @@
-//! Which files there are, and what tells one version of a file from the next.
+//! Which files there are, and how versions of a file are told apart.
 
 use std::collections::{BTreeMap, HashSet};
 use std::ffi::OsStr;
@@ -10,9 +10,9 @@ use std::sync::Arc;
 
 use crate::model::{ObjectKind, ObjectName, ObjectRef, Problem, ProblemCode, Severity};
 
-/// Bytes a file may have.
+/// Largest file that is read. Bytes.
 const MAX_FILE: u64 = 64 * 1024 * 1024;
-/// Folders within folders.
+/// Deepest nesting of folders.
 const MAX_DEPTH: usize = 32;
 
 /// What a walk over the manifests found.
@@ -53,20 +53,20 @@ pub(super) enum ReadError {
     /// There is none.
     #[error("it does not exist")]
     Gone,
-    /// It is no regular file.
+    /// It is not a regular file.
     #[error("it is not a regular file")]
     NotAFile,
     /// Over the limit.
     #[error("it is larger than {} MiB", MAX_FILE >> 20)]
     TooLarge,
-    /// Anything the system says.
+    /// Another error of the system.
     #[error("it cannot be read: {0}")]
     Io(io::Error),
 }
 
 impl Scan {
     /// Walks over a directory, or takes the one file that `root` is. `enter` is called with each folder before it is
-    /// listed: who watches it from then on misses nothing.
+    /// listed, so that a watch that begins then misses nothing.
     pub(super) fn of(root: &Path, enter: &mut dyn FnMut(&Path)) -> io::Result<Self> {
         let mut scan = Self::default();
         let metadata = fs::metadata(root)?;
@@ -164,7 +164,7 @@ pub(super) fn read(path: &Path) -> Result<Vec<u8>, ReadError> {
     if bytes.len() as u64 > MAX_FILE { Err(ReadError::TooLarge) } else { Ok(bytes) }
 }
 
-/// Whether an entry is passed over: `..data` of mounted ConfigMaps, editors' locks and swap files, `.git`.
+/// Whether an entry is ignored: `..data` of mounted ConfigMaps, editors' locks and swap files, `.git`.
 pub(super) fn is_hidden(name: &OsStr) -> bool {
     name.as_encoded_bytes().starts_with(b".")
 }

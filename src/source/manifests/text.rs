@@ -2,11 +2,11 @@
 
 use serde_json::Value;
 
-/// Scalars, lists and maps a document may have: 20,000 Ingresses in one List have a million.
+/// Most scalars, lists and maps of a document: 20,000 Ingresses in one List have a million.
 const MAX_NODES: usize = 4_000_000;
-/// Levels of nesting; the deepest of our objects has 12, and lists of lists add two each.
+/// Deepest nesting. The deepest of our objects has 12 levels, and each list of lists adds two.
 const MAX_DEPTH: usize = 64;
-/// Bytes of text in a document once aliases are expanded.
+/// Longest text of a document with its aliases expanded. Bytes.
 const MAX_TEXT: usize = 64 * 1024 * 1024;
 
 /// How a file is written.
@@ -38,10 +38,10 @@ pub(super) struct SyntaxError {
     pub message: String,
 }
 
-/// Cuts a file at lines that start with `---` or `...` and leaves out what holds nothing but comments and directives.
+/// Cuts a file at lines that start with `---` or `...`. Leaves out parts that have only comments and directives.
 ///
 /// Such lines end a document wherever they stand, even within quotes (YAML 1.2.2, rule c-forbidden), and neither
-/// anchors nor tags reach beyond them: hence cutting comes before reading, and one broken document breaks no other.
+/// anchors nor tags reach beyond them. So the file is cut before it is read, and a broken document breaks no other.
 pub(super) fn documents(file: &[u8]) -> Vec<Document<'_>> {
     let file = file.strip_prefix(b"\xef\xbb\xbf").unwrap_or(file);
     let mut documents = Vec::new();
@@ -127,7 +127,7 @@ fn without_place(message: &str) -> &str {
 }
 
 fn json(text: &str) -> (Vec<Value>, Option<SyntaxError>) {
-    // A file of several may be cut like YAML: then the first line is the marker.
+    // A file of several values may be cut like YAML. Then the first line is the marker.
     let skipped = if is_marker(text.as_bytes(), b"---") { 3 } else { 0 };
     let mut values = Vec::new();
     for value in serde_json::Deserializer::from_str(&text[skipped..]).into_iter::<Value>() {

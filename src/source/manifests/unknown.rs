@@ -1,17 +1,17 @@
-//! Fields that nobody reads: misspelt, misplaced, or newer than the API we know.
+//! Fields that are not read: misspelt, misplaced, or newer than the API we know.
 //!
-//! The API's types drop such fields in silence. What a type has kept shows when it is written back, and everything of
-//! the input that is missing there was dropped.
+//! The API's types silently drop such fields. Writing the type back shows what it has kept, and everything else of the input was
+//! dropped.
 
 use serde_json::Value;
 
-/// Findings per object; a document of nonsense needs no more.
+/// Most findings per object.
 const MAX_FINDINGS: usize = 20;
 /// Characters of a field's name that are shown.
 const MAX_NAME: usize = 64;
 
-/// Paths of the fields of `input` that are not in `kept`. Fields that are null count as absent, and an object's status
-/// is nobody's to write in a manifest.
+/// Paths of the fields of `input` that are not in `kept`. Fields that are null count as absent. The status of an object is
+/// ignored, because a manifest cannot set it.
 pub(super) fn unknown_fields(input: &Value, kept: &Value) -> Vec<String> {
     let mut found = Vec::new();
     compare(input, kept, &mut String::new(), &mut found);

@@ -1,4 +1,4 @@
-//! The annotations of an object: few, read often, changed never.
+//! The annotations of an object: few, often read, never changed.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -35,7 +35,7 @@ impl From<BTreeMap<Arc<str>, Arc<str>>> for Annotations {
 }
 
 impl FromIterator<(Arc<str>, Arc<str>)> for Annotations {
-    /// Of a key that comes twice the last value stands.
+    /// The last value of a key counts.
     fn from_iter<I: IntoIterator<Item = (Arc<str>, Arc<str>)>>(pairs: I) -> Self {
         pairs.into_iter().collect::<BTreeMap<_, _>>().into()
     }

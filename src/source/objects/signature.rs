@@ -1,4 +1,4 @@
-//! By what the statuses that we have written are known.
+//! The mark of the statuses that we have written.
 
 use std::sync::Arc;
 
@@ -6,13 +6,13 @@ use serde_json::Value;
 
 use crate::model::ObjectName;
 
-/// Bytes of a field manager's name that the API takes.
+/// Longest name of a field manager that the API accepts. Bytes.
 const LONGEST: usize = 128;
 
 /// The field manager under which an installation writes statuses: the API server notes it in `metadata.managedFields`.
 ///
-/// It follows from the Lease, which is what makes processes one installation: all that may ever write for it have it in
-/// common, whatever their version and class, and no two installations that both write have the same.
+/// It follows from the Lease, which all replicas of an installation share. So all processes that may ever write for an
+/// installation have the same signature, whatever their version and class, and two installations that both write never do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Signature(Arc<str>);
 

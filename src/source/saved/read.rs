@@ -1,4 +1,4 @@
-//! Reading a snapshot file, all of it or none: nothing is used before the checksum at its end was seen to be right.
+//! Reading the file of saved objects, all of it or nothing: no object is used before the checksum at its end was verified.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read as _};
@@ -15,7 +15,7 @@ const MAX_FILE: u64 = 512 << 20;
 /// Bytes a line may have: an object of the API has at most 1.5 MiB.
 const MAX_LINE: u64 = 16 << 20;
 
-/// What a snapshot file held.
+/// What a file of saved objects held.
 #[derive(Clone, Debug)]
 pub struct Saved {
     /// All objects, each once, as arrivals.
@@ -28,7 +28,7 @@ pub struct Saved {
     pub bytes: u64,
 }
 
-/// Why a snapshot file is not used.
+/// Why a file of saved objects is not used.
 #[derive(Debug, thiserror::Error)]
 pub enum Rejection {
     /// It cannot be read at all.
@@ -37,8 +37,8 @@ pub enum Rejection {
     /// Larger than any that was written.
     #[error("it has more than {MAX_FILE} bytes")]
     TooLarge,
-    /// Something else than a snapshot file.
-    #[error("it is no snapshot file")]
+    /// Not a file of saved objects.
+    #[error("it is not a file of saved objects")]
     NotOne,
     /// Of another version of the format.
     #[error("its format has version {0}, and this is {VERSION}")]
@@ -46,7 +46,7 @@ pub enum Rejection {
     /// The end is missing.
     #[error("it is cut off")]
     Truncated,
-    /// The checksum or the count at its end is of other content.
+    /// The checksum or the count at its end is not that of its content.
     #[error("its content does not fit its checksum")]
     Corrupt,
 }

@@ -1,4 +1,5 @@
-//! The thread that keeps the snapshot file up to date, with objects of its own: the controller never waits for it.
+//! The thread that keeps the file of saved objects up to date. It has objects of its own, so the controller never waits for
+//! it.
 
 use std::fs::{self, OpenOptions};
 use std::io;
@@ -20,10 +21,10 @@ use crate::source::objects::{Change, Objects};
 const PAUSE: Duration = Duration::from_secs(2);
 /// The pause is this many times what the writing took, if that is longer: at most 2 % of a CPU.
 const PAUSE_FACTOR: u32 = 50;
-/// How often a file that needs no writing is told to be current still.
+/// How often the modification time of a file that needs no writing is set: it says that the file is still current.
 const CONFIRM: Duration = Duration::from_secs(10);
 
-/// Takes the changes for the thread. Cheap: a lock that is never held for longer than it takes to insert or to swap.
+/// Takes the changes for the thread. Cheap: its lock is only held to insert or to swap.
 #[derive(Clone)]
 pub struct Recorder(Arc<Shared>);
 
@@ -34,27 +35,27 @@ struct Shared {
 
 #[derive(Default)]
 struct Inbox {
-    /// The last change of each object since the thread looked: bounded by the objects there are.
+    /// The last change of each object since the thread last took them: bounded by the number of objects.
     changes: HashMap<ObjectRef, Change>,
-    /// Whether the objects are all that the API server has: nothing is written before.
+    /// Whether everything that the API server has was noted. Nothing is written before.
     is_complete: bool,
-    /// Whether they are known to be current at this moment.
+    /// Whether the objects are known to be current at this moment.
     is_current: bool,
     is_closed: bool,
 }
 
 impl Recorder {
-    /// Notes an object that has arrived, changed or gone.
+    /// Notes an object that was created, changed or deleted.
     pub fn note(&self, change: Change) {
         let mut inbox = self.lock();
         inbox.changes.insert(change.object().clone(), change);
-        // Without a first writing to come there is nothing to wake up for.
+        // Before everything is complete nothing is written, so the thread need not wake up.
         if inbox.is_complete && inbox.changes.len() == 1 {
             self.0.news.notify_one();
         }
     }
 
-    /// All that the API server has was noted: from now on the file is written.
+    /// Everything that the API server has was noted. From now on the file is written.
     pub fn set_complete(&self) {
         self.lock().is_complete = true;
         self.0.news.notify_one();
@@ -81,7 +82,7 @@ impl Writer {
     pub fn start(path: PathBuf, metrics: Arc<Metrics>) -> io::Result<Self> {
         let inbox = Inbox { is_current: true, ..Inbox::default() };
         let recorder = Recorder(Arc::new(Shared { inbox: Mutex::new(inbox), news: Condvar::new() }));
-        let thread = std::thread::Builder::new().name("snapshot".into()).spawn({
+        let thread = std::thread::Builder::new().name("saved-objects".into()).spawn({
             let recorder = recorder.clone();
             move || work(&recorder, &path, &metrics)
         })?;
@@ -98,7 +99,7 @@ impl Writer {
         self.recorder.lock().is_closed = true;
         self.recorder.0.news.notify_one();
         if self.thread.join().is_err() {
-            tracing::error!("the thread of the snapshot file ended with a panic");
+            tracing::error!("the thread that saves objects ended with a panic");
         }
     }
 }
@@ -117,14 +118,14 @@ fn work(recorder: &Recorder, path: &Path, metrics: &Metrics) {
                 Ok(bytes) => {
                     let took = start.elapsed();
                     pause = PAUSE.max(took * PAUSE_FACTOR);
-                    metrics.configuration().snapshot_written(SystemTime::now(), bytes);
-                    tracing::debug!(bytes, ?took, "the snapshot file is written");
+                    metrics.configuration().saved_objects_written(SystemTime::now(), bytes);
+                    tracing::debug!(bytes, ?took, "the objects are saved");
                     (is_written, was_failing) = (true, false);
                 }
                 Err(error) => {
-                    metrics.configuration().snapshot_failed();
+                    metrics.configuration().saved_objects_failed();
                     if !was_failing {
-                        tracing::warn!(path = %path.display(), %error, "the snapshot file cannot be written");
+                        tracing::warn!(path = %path.display(), %error, "the objects cannot be saved");
                     }
                     was_failing = true;
                 }
@@ -138,8 +139,8 @@ fn work(recorder: &Recorder, path: &Path, metrics: &Metrics) {
     }
 }
 
-/// Takes changes in; whether any of them makes a difference. An object that is as before is left alone: the controller
-/// keeps the one it has, and both are to share it.
+/// Applies changes. Returns whether any of them makes a difference. An object that is as before is not replaced: the
+/// controller does not replace it either, and both share it.
 fn take_in(objects: &mut Objects, changes: impl Iterator<Item = Change>) -> bool {
     let mut differs = false;
     for change in changes {
@@ -151,7 +152,7 @@ fn take_in(objects: &mut Objects, changes: impl Iterator<Item = Change>) -> bool
     differs
 }
 
-/// Waits out the pause, then for something to do, and takes it. The end cuts every wait short.
+/// Waits for the pause to end and then for something to do, and takes it. The end cuts every wait short.
 fn wait(recorder: &Recorder, pause: Duration, is_due: bool) -> Inbox {
     let inbox = recorder.lock();
     let news = &recorder.0.news;
@@ -164,14 +165,14 @@ fn wait(recorder: &Recorder, pause: Duration, is_due: bool) -> Inbox {
     Inbox { changes, is_complete, is_current, is_closed }
 }
 
-/// Writes beside the file and renames: who reads finds the old one or the new one, whole.
+/// Writes a new file and renames it, so that readers find either the old or the new one as a whole.
 fn replace(objects: &Objects, path: &Path) -> io::Result<u64> {
     let name = path.file_name().ok_or_else(|| io::Error::other("the path has no file name"))?;
     let mut temporary = std::ffi::OsString::from(".");
     temporary.push(name);
     temporary.push(".new");
     let temporary = path.with_file_name(temporary);
-    // One that was left behind by a crash; and what stands there is never written through, as a link would be.
+    // A crash may have left one behind. It is removed and not opened, because it may be a link to another file.
     match fs::remove_file(&temporary) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         Ok(()) | Err(_) => {}
@@ -187,11 +188,11 @@ fn replace(objects: &Objects, path: &Path) -> io::Result<u64> {
     written
 }
 
-/// Says of a file that needs no writing that it is current: by its time of modification.
+/// Says that a file that needs no writing is current, by its modification time.
 fn confirm(path: &Path) {
     let touched = OpenOptions::new().write(true).open(path).and_then(|file| file.set_modified(SystemTime::now()));
     if let Err(error) = touched {
-        tracing::debug!(path = %path.display(), %error, "the snapshot file cannot be told to be current");
+        tracing::debug!(path = %path.display(), %error, "the time of the saved objects cannot be set");
     }
 }
 

@@ -1,4 +1,4 @@
-//! Writing a snapshot file as a whole.
+//! Writing the file of saved objects as a whole.
 
 use std::io::{self, BufWriter, Write};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -8,8 +8,8 @@ use super::{END, MAGIC, VERSION};
 use crate::source::kinds;
 use crate::source::objects::Objects;
 
-/// Writes all objects as they stand at the time given; returns how many bytes that takes. Holds no more than one object in
-/// memory at a time.
+/// Writes all objects as they are at this time. Returns how many bytes were written. Holds at most one object in memory in its
+/// written form.
 pub fn write(objects: &Objects, at: SystemTime, out: impl Write) -> io::Result<u64> {
     let mut out = BufWriter::with_capacity(1 << 16, Summed::new(out));
     let seconds = at.duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO).as_secs();

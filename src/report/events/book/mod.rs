@@ -1,4 +1,4 @@
-//! Which problems are to be told as Events, and when: plain state, without a clock or an API.
+//! Which problems become Events, and when: plain state, without a clock or an API.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -9,17 +9,17 @@ use tokio::time::Instant;
 use crate::model::{ObjectKind, ObjectRef, Problem, ProblemCode, Severity};
 use crate::report::bucket::Bucket;
 
-/// How often a problem that stands is told again: Events are kept for an hour unless the API server is told otherwise.
+/// How often the Event of a problem that stands is repeated: API servers keep Events for an hour by default.
 pub(super) const REPEAT: Duration = Duration::from_secs(30 * 60);
-/// Least time between two tellings of a problem that comes and goes.
+/// Shortest time between two Events of a problem that comes and goes.
 pub(super) const GAP: Duration = Duration::from_secs(5 * 60);
 /// Events of one object at once, then one each `OBJECT_PACE` (as client-go's spam filter).
 const OBJECT_BURST: u32 = 25;
 /// See `OBJECT_BURST`.
 const OBJECT_PACE: Duration = Duration::from_secs(5 * 60);
-/// Problems that are kept track of.
+/// Most problems that are tracked.
 const MOST: usize = 10_000;
-/// Pause after the first failure, doubled with each.
+/// Pause after the first failure, doubled after each.
 const PAUSE: Duration = Duration::from_secs(5);
 
 /// The problems that stand.
@@ -27,7 +27,7 @@ const PAUSE: Duration = Duration::from_secs(5);
 pub(super) struct Book {
     standing: HashMap<Arc<Problem>, Standing>,
     due: BTreeSet<(Instant, Arc<Problem>)>,
-    /// When problems that stand no more were told last, for `GAP`.
+    /// When an Event of a problem that has gone was last written, for `GAP`.
     told: HashMap<Arc<Problem>, Instant>,
     objects: HashMap<ObjectRef, Bucket>,
     dropped: u64,
@@ -35,7 +35,7 @@ pub(super) struct Book {
 
 #[derive(Debug)]
 struct Standing {
-    /// Units that find it.
+    /// How many units find it.
     count: i64,
     due: Instant,
     told: Option<Instant>,
@@ -43,7 +43,7 @@ struct Standing {
 }
 
 impl Book {
-    /// So many more units find this problem, or fewer.
+    /// The number of units that find this problem has changed by this much.
     pub(super) fn note(&mut self, problem: Problem, change: i64, now: Instant) {
         if !is_told(&problem) {
             return;
@@ -69,7 +69,7 @@ impl Book {
         self.due.insert((due, problem));
     }
 
-    /// A problem to tell now, if there is one. Those beyond the limit of their object wait for the next time.
+    /// A problem to report now, if there is one. Problems beyond the limit of their object wait.
     pub(super) fn next(&mut self, now: Instant) -> Option<Arc<Problem>> {
         while self.next_due().is_some_and(|due| due <= now) {
             let (_, problem) = self.due.pop_first()?;
@@ -78,7 +78,7 @@ impl Book {
                 .entry(problem.object.clone())
                 .or_insert_with(|| Bucket::new(OBJECT_BURST, OBJECT_PACE, now));
             let may = bucket.take(now).is_ok();
-            // Comes again by itself unless it is told.
+            // It is due again later unless it is reported.
             self.schedule(&problem, now + REPEAT);
             if may {
                 return Some(problem);
@@ -88,12 +88,12 @@ impl Book {
         None
     }
 
-    /// When there is something to tell next.
+    /// When the next problem is due.
     pub(super) fn next_due(&self) -> Option<Instant> {
         self.due.first().map(|(due, _)| *due)
     }
 
-    /// It stands in an Event now.
+    /// Its Event was written.
     pub(super) fn told(&mut self, problem: &Arc<Problem>, now: Instant) {
         if let Some(standing) = self.standing.get_mut(problem) {
             standing.told = Some(now);
@@ -103,7 +103,7 @@ impl Book {
         }
     }
 
-    /// It could not be told.
+    /// Its Event could not be written.
     pub(super) fn failed(&mut self, problem: &Arc<Problem>, now: Instant) {
         if let Some(standing) = self.standing.get_mut(problem) {
             let pause = PAUSE.saturating_mul(1 << standing.failures.min(16)).min(REPEAT);
@@ -112,12 +112,12 @@ impl Book {
         }
     }
 
-    /// How many were passed over since this was asked last.
+    /// How many problems were not tracked since the last call.
     pub(super) fn take_dropped(&mut self) -> u64 {
         std::mem::take(&mut self.dropped)
     }
 
-    /// Forgets what matters no more.
+    /// Forgets what does not matter any more.
     pub(super) fn tidy(&mut self, now: Instant) {
         self.told.retain(|_, told| *told + GAP > now);
         self.objects.retain(|_, bucket| !bucket.is_full(now));
@@ -140,8 +140,9 @@ impl Book {
     }
 }
 
-/// Files are no objects, and an Event cannot be about a Secret that we may not read: it takes the uid. And an Ingress that asks for a class which does not exist may be served all the same, by a
-/// controller that goes by names: unless it asks for ours by name, it is not ours to comment on.
+/// Files are not objects. An Event about a Secret that we may not read is impossible, because it needs the uid. An Ingress of
+/// a class that does not exist may be served by another controller, one that goes by names: we report on it only if it names
+/// our class.
 fn is_told(problem: &Problem) -> bool {
     problem.object.kind != ObjectKind::File
         && problem.code != ProblemCode::SecretForbidden

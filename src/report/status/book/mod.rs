@@ -11,7 +11,7 @@ use crate::report::Standing;
 use crate::report::address::{Addresses, sorted};
 use crate::source::objects::{Address, Ingress};
 
-/// First pause after a write that did not hold, doubled each time.
+/// First pause after a write that another writer changed back, doubled each time.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 /// Longest pause between two writes of one status.
 const LONGEST_PAUSE: Duration = Duration::from_secs(300);
@@ -21,20 +21,20 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(300);
 pub(super) enum Work {
     /// These addresses, if it still asks for the class that this Ingress asks for.
     Write(Arc<Ingress>, Arc<[Address]>),
-    /// Nothing any more: it has left us, as this version of it says.
+    /// No addresses any more: this version of it has left the class.
     Clear(Arc<Ingress>),
 }
 
 /// How it ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Done {
-    /// It stands there.
+    /// The status is written.
     Good,
-    /// To be tried again, later and later.
+    /// It must be tried again, after growing pauses.
     Bad,
 }
 
-/// Every Ingress of ours, and those that have left and still have addresses of ours.
+/// Every Ingress of ours, and those that have left the class and still have addresses of ours.
 #[derive(Debug, Default)]
 pub(super) struct Book {
     entries: HashMap<ObjectName, Entry>,
@@ -45,9 +45,9 @@ pub(super) struct Book {
 #[derive(Debug)]
 struct Entry {
     side: Side,
-    /// The addresses it has: as last told, or as last written.
+    /// The addresses it has: as last reported, or as last written.
     known: Arc<[Address]>,
-    /// Whether it was this installation that wrote them, maybe as one of several.
+    /// Whether this installation wrote them, perhaps as one of several writers.
     is_signed: bool,
     is_busy: bool,
     due: Option<Instant>,
@@ -67,13 +67,13 @@ impl Book {
     pub(super) fn note(&mut self, name: ObjectName, standing: Standing, now: Instant) {
         let (side, ingress) = match standing {
             Standing::Ours(ingress) => (Side::Ours(Arc::clone(&ingress)), ingress),
-            // The Ingress itself says whether there is anything of ours, whoever of us wrote it and when. What is under way
-            // to it at this moment will be told by its next version.
+            // The Ingress itself says whether it has addresses of ours, whichever replica wrote them and when. A write that
+            // is under way at this moment will show in its next version.
             Standing::NotOurs(ingress) if ingress.is_status_ours => (Side::Leaving(Arc::clone(&ingress)), ingress),
             Standing::NotOurs(_) | Standing::Gone => return self.forget(&name),
         };
         let known = sorted(ingress.addresses.to_vec());
-        // One list for all, once they are as they should be.
+        // All Ingresses share one list when they are as they should be.
         let known = self.addresses.clone().filter(|wanted| *wanted == known).unwrap_or(known);
         let is_signed = ingress.is_status_ours;
         match self.entries.get_mut(&name) {
@@ -92,7 +92,7 @@ impl Book {
         self.reconsider(&name, now);
     }
 
-    /// The addresses to publish are others now.
+    /// The addresses to publish have changed.
     pub(super) fn publish(&mut self, addresses: Addresses, now: Instant) {
         self.addresses = addresses;
         let names: Vec<_> = self.entries.keys().cloned().collect();
@@ -105,7 +105,7 @@ impl Book {
         }
     }
 
-    /// What is to be written now. It is under way until `done` is told.
+    /// What to write now. It is under way until `done`.
     pub(super) fn next(&mut self, now: Instant) -> Option<(ObjectName, Work)> {
         while self.next_due().is_some_and(|at| at <= now) {
             let (_, name) = self.due.pop_first()?;
@@ -127,16 +127,16 @@ impl Book {
         self.due.first().map(|(at, _)| *at)
     }
 
-    /// What became of it.
+    /// How a write ended.
     pub(super) fn done(&mut self, name: &ObjectName, work: &Work, done: Done, now: Instant) {
         let Some(entry) = self.entries.get_mut(name) else { return };
         entry.is_busy = false;
-        // A status that others change back must not become a race of writes.
+        // A status that another writer changes back must not lead to a race of writes.
         entry.not_before = now + FIRST_PAUSE.saturating_mul(1 << entry.writes.min(16)).min(LONGEST_PAUSE);
         entry.writes = entry.writes.saturating_add(1);
         match (done, work) {
             (Done::Bad, _) => {}
-            // News that came meanwhile knows better: it may be of an Ingress that was made anew under the same name.
+            // News that came meanwhile is more recent: the Ingress may have been created again under the same name.
             (Done::Good, Work::Write(written, addresses)) => match &entry.side {
                 Side::Ours(ingress) if Arc::ptr_eq(ingress, written) => {
                     entry.known = Arc::clone(addresses);
@@ -163,7 +163,7 @@ impl Book {
         let Some(entry) = self.entries.get_mut(name) else { return };
         let is_wanted = !entry.is_busy
             && match (&entry.side, &self.addresses) {
-                // Addresses that another wrote are written as well where they are right: so he may take out his.
+                // Addresses that another writer wrote are written as well if they are right, so that it may remove its own.
                 (Side::Ours(_), Some(addresses)) => {
                     entry.known != *addresses || !entry.is_signed && !addresses.is_empty()
                 }

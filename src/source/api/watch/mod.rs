@@ -1,11 +1,10 @@
 //! One list and the watch that follows it, over and over.
 //!
-//! A list is taken in as it comes: objects that are as before cost nothing further on. What it does not name any more
-//! is taken out when it is complete, never before, so that a list that breaks off takes nothing away. What is kept
-//! here are names only.
+//! The objects of a list are sent as they come. An object that the list does not have any more is removed when the list is
+//! complete, never before, so that a list that breaks off removes nothing. Only names are kept here.
 //!
-//! This is not `kube_runtime::watcher`, which tells neither that a broken watch is back nor that a line could not be
-//! read, so that its user cannot know what he is missing.
+//! This is not `kube_runtime::watcher`: that one reports neither that a broken watch is back nor that a line could not be read,
+//! so its user cannot know which changes are missed.
 
 mod single;
 
@@ -32,35 +31,34 @@ use crate::source::objects::{Change, Signature};
 
 pub(super) use single::forbidden;
 
-/// How long a watch may last, seconds: from here to 50 more, so that they do not end together.
+/// Shortest time that a watch is asked to last. Up to 50 s are added at random, so that watches do not end together. Seconds.
 const WATCH_SECONDS: u32 = 240;
-/// How much longer than that a watch may be silent before it is taken for dead.
+/// How much longer than that a watch may be silent before it counts as dead.
 const SILENCE: Duration = Duration::from_secs(15);
-/// The same for a watch that has got a bookmark: more of them come every minute, at the latest after 63 s (Kubernetes 1.34,
-/// `defaultBookmarkFrequency`). Before the first one silence means nothing: there is none as long as all kinds of objects
-/// stand still.
+/// Longest silence of a watch that has received a bookmark: bookmarks come every minute, at the latest after 63 s (Kubernetes
+/// 1.34, `defaultBookmarkFrequency`). Before the first one silence means nothing: there is none while no object changes.
 const PACE: Duration = Duration::from_secs(90);
-/// Time between two watches, with a list perhaps, after which changes are said to be missed.
+/// Time between two watches after which changes are reported as missed. There may be a list in between.
 const SLOW: Duration = Duration::from_secs(5);
-/// A watch that ends sooner than this has failed, if it told nothing or if the one before did so too.
+/// A watch that ends sooner than this has failed if it sent nothing, or if the watch before it ended as soon.
 const SHORT: Duration = Duration::from_secs(1);
-/// Time between two lines of log about the same failure of a watch.
+/// Shortest time between two log lines about failures of a watch.
 const QUIET: Duration = Duration::from_secs(60);
 
-/// What a watch tells its owner, beside the changes.
+/// What a watch reports to its owner, besides the changes.
 #[derive(Debug)]
 pub(super) enum Report {
     /// A list was complete for the first time, or the one object was read.
     Listed,
-    /// Listing is not allowed to us, or following the one object.
+    /// Our role does not allow to list, or to follow the one object.
     Forbidden,
     /// Changes arrive.
     Up,
-    /// Changes are missed that came after this.
+    /// Changes that came after this are missed.
     Down(Instant),
     /// What is wrong with an object now.
     Problem(ObjectRef, Option<Problem>),
-    /// It was stopped, and all it had sent was taken back.
+    /// It was stopped, and everything it had sent was taken back.
     Ended,
 }
 
@@ -68,7 +66,7 @@ pub(super) enum Report {
 pub(super) struct Watch {
     pub(super) id: u64,
     pub(super) scope: Scope,
-    /// By what statuses of ours are known; `None` when none are written.
+    /// The signature of our statuses; `None` when none are written.
     pub(super) signature: Option<Signature>,
     pub(super) access: Arc<Access>,
     pub(super) events: mpsc::Sender<Event>,
@@ -78,39 +76,39 @@ pub(super) struct Watch {
     pub(super) turns: Arc<Semaphore>,
 }
 
-/// Where a watch stands.
+/// The state of a watch.
 #[derive(Default)]
 struct State {
-    /// From where to go on; `None`: everything must be listed.
+    /// The version to go on from; `None`: everything must be listed.
     version: Option<String>,
     /// What was sent and not taken back.
     known: HashSet<ObjectName>,
     malformed: HashSet<ObjectName>,
-    /// What a watch of a single object tells of this version and older ones is known, and was overtaken perhaps.
+    /// For a watch of a single object: this version and older ones are known and are ignored.
     overtaken: Option<String>,
     was_listed: bool,
     is_up: bool,
-    /// Until when nothing can have been missed, once something was listed.
+    /// Until when no change can have been missed; `None` before the first list.
     heard: Option<Instant>,
-    /// The watch of the moment has got bookmarks.
+    /// The present watch has received bookmarks.
     has_bookmarks: bool,
     /// The last watch ended as soon as it had begun.
     was_short: bool,
     /// How to list next time.
     portion: Portion,
     backoff: Backoff,
-    /// The failure that the log tells of, until objects are followed again.
+    /// The failure that was logged, until objects are followed again.
     told: Option<Reason>,
-    /// Another one is not told before.
+    /// No other failure is logged before this time.
     quiet_until: Option<Instant>,
 }
 
-/// Nobody listens any more.
+/// The receiver was dropped.
 struct Unheard;
 
 /// What ends a round.
 enum End {
-    /// Nobody listens any more.
+    /// The receiver was dropped.
     Unheard,
     /// It failed.
     Failed(Failure),
@@ -129,7 +127,7 @@ impl From<Failure> for End {
 }
 
 impl Watch {
-    /// Works until nobody listens, or until `stop`: then everything it sent is taken back.
+    /// Works until the receiver is dropped, or until `stop`: then everything it sent is taken back.
     pub(super) async fn run(self, stop: oneshot::Receiver<()>) {
         let mut state = State::default();
         if self.scope.name.is_some() {
@@ -188,8 +186,8 @@ impl Watch {
         self.watch(state, &version).await
     }
 
-    /// Does something between two watches. If it takes long, it is told that changes have been missed since `heard`, if
-    /// they were not before; whether it was told comes with the outcome.
+    /// Does something between two watches. If that takes long, reports that changes have been missed since `heard`, unless they
+    /// were missed before. Returns whether it was reported along with the outcome.
     async fn told_if_slow<T>(
         &self,
         heard: Option<Instant>,
@@ -206,13 +204,13 @@ impl Watch {
         }
     }
 
-    /// Tells of a failure and draws conclusions from it.
+    /// Counts and logs a failure, and decides what follows from it.
     async fn failed(&self, state: &mut State, failure: &Failure) -> Result<(), Unheard> {
         let (kind, reason) = (self.scope.kind_name(), failure.reason);
         self.metrics.watch_failed(kind, reason.as_str());
         let now = Instant::now();
         let is_quiet = state.was_listed && state.quiet_until.is_some_and(|until| now < until);
-        // Of a single object that we may not read a problem tells.
+        // A single object that we may not read is a problem and need not be logged.
         let is_told = reason == Reason::Forbidden && self.scope.name.is_some();
         if state.told != Some(reason) && !is_quiet && !is_told {
             state.told = Some(reason);
@@ -223,24 +221,24 @@ impl Watch {
             tracing::warn!(kind, namespace, name, reason = reason.as_str(), error = %failure, "{consequence}");
         }
         match reason {
-            // The server is there, and has only forgotten where we were. After garbage an event may be missing.
+            // The server is there but does not know our version any more. After garbage an event may be missing.
             Reason::Gone | Reason::Garbage if state.version.is_some() => {
                 state.version = None;
                 return Ok(());
             }
-            // The credentials may have been replaced, or the connections that are left may lead nowhere.
+            // The credentials may have been replaced, or the present connections may be dead.
             Reason::Connection | Reason::Untrusted | Reason::Timeout => self.access.renew(),
             Reason::Forbidden if !state.was_listed || self.scope.name.is_some() => {
                 self.report(Report::Forbidden).await?
             }
-            // Whoever asks next reads the credentials again.
+            // The next request reads the credentials again.
             Reason::Unauthorized
             | Reason::Forbidden
             | Reason::Throttled
             | Reason::Server
             | Reason::Refused
             | Reason::Closed
-            // A list that cannot be read tells nothing, however often it is sent.
+            // A list that cannot be read does not become readable by listing again at once.
             | Reason::Gone
             | Reason::Garbage => {}
         }
@@ -258,7 +256,7 @@ impl Watch {
         }
     }
 
-    /// Reads what is there. Returns from where to watch.
+    /// Reads what is there. Returns the version to watch from.
     async fn read_all(&self, state: &mut State) -> Result<String, End> {
         match &self.scope.name {
             Some(name) => self.read(state, name).await,
@@ -305,7 +303,7 @@ impl Watch {
         }
     }
 
-    /// Takes out what a complete list does not name.
+    /// Removes what a complete list does not have.
     async fn listed(
         &self,
         state: &mut State,
@@ -343,20 +341,22 @@ impl Watch {
         }
         let mut count = 0_u64;
         loop {
-            let patience = if state.has_bookmarks { PACE } else { whole };
-            let line = match timeout(patience, lines.next()).await {
+            let longest_silence = if state.has_bookmarks { PACE } else { whole };
+            let line = match timeout(longest_silence, lines.next()).await {
                 Ok(Ok(line)) => line,
                 Ok(Err(failure)) => {
-                    // One that was broken by the other side was up until now; one that fell silent may not have been.
+                    // A watch that the other side broke was up until now. A silent one may not have been.
                     if failure.reason != Reason::Timeout {
                         state.heard = Some(Instant::now());
                     }
                     return Err(failure.into());
                 }
                 Err(_) => {
-                    // Whatever made the server forget this watch: what it has to tell now is in a list.
+                    // The server may have lost this watch. Only a list says what is true now.
                     state.version = None;
-                    return Err(Failure::new(Reason::Timeout, format!("a watch was silent for {patience:?}")).into());
+                    return Err(
+                        Failure::new(Reason::Timeout, format!("a watch was silent for {longest_silence:?}")).into()
+                    );
                 }
             };
             state.heard = Some(Instant::now());
@@ -432,7 +432,7 @@ impl Watch {
         };
         match item.content {
             Ok(change) => {
-                // Before it is sent: whoever stops us in between takes back too much, never too little.
+                // Before it is sent, so that a stop in between takes back too much and never too little.
                 state.known.insert(name.clone());
                 self.send(change).await?;
                 self.cured(state, name).await
@@ -478,8 +478,8 @@ impl Watch {
     }
 }
 
-/// Versions of what a watch tells only grow. One that goes back tells of what was overtaken long ago, or of a server that
-/// was given an old state to hold: either way only a list says what is true now. Versions that are no numbers have no order.
+/// The versions of events only grow. A version that goes back is that of an old event, or the server was restored from an old
+/// state: either way only a list says what is true now. Versions that are not numbers have no order.
 fn in_order(state: &State, version: &str) -> Result<(), Failure> {
     let former = state.version.as_deref().and_then(|former| former.parse::<u64>().ok());
     match (former, version.parse::<u64>()) {
@@ -490,7 +490,7 @@ fn in_order(state: &State, version: &str) -> Result<(), Failure> {
     }
 }
 
-/// Names the place only: what stands there may be a secret.
+/// Names the place only, because the content may be a secret.
 fn garbage(what: &str, error: &serde_json::Error) -> Failure {
     let (line, column) = (error.line(), error.column());
     Failure::new(Reason::Garbage, format!("a {what} that is not what the API sends, at line {line} column {column}"))

@@ -1,9 +1,9 @@
-//! One object by its name, without a list: it is asked for, then a watch of it alone tells of its changes. A role can grant
-//! both for a single object, `get` and `watch` with `resourceNames`; a `list` would have to be granted beside them.
+//! One object by its name, without a list: it is read, then a watch of it alone sends its changes. A role can grant both for a
+//! single object, `get` and `watch` with `resourceNames`. A `list` would need another grant.
 //!
-//! The version of an object is that of its last change, which the server has often forgotten, and an answer that there is
-//! no such object tells none at all. So the watch begins at any version: the server tells the object as it knows it, which
-//! may be older than what was read just now, then what comes. What was overtaken is passed over.
+//! The version of an object is that of its last change, which the server often does not know any more, and an answer that there
+//! is no such object has none. So the watch begins at any version: the server sends the object as it knows it, which may be older
+//! than what was just read, and then its changes. Older versions are ignored.
 
 use serde_json::value::RawValue;
 use tokio::time::Instant;
@@ -17,7 +17,7 @@ use crate::model::{ObjectName, ObjectRef, Problem, ProblemCode, Severity};
 pub(super) const ANY: &str = "0";
 
 impl Watch {
-    /// Reads the object of this name. Returns from where to watch.
+    /// Reads the object of this name. Returns the version to watch from.
     pub(super) async fn read(&self, state: &mut State, name: &str) -> Result<String, End> {
         let started = Instant::now();
         // It is never closed.
@@ -39,7 +39,7 @@ impl Watch {
         Ok(ANY.to_owned())
     }
 
-    /// There is no such object. That is told the first time as well: a snapshot may have it.
+    /// There is no such object. That is sent the first time as well, because saved objects may have it.
     async fn absent(&self, state: &mut State, name: &str) -> Result<(), End> {
         let namespace = self.scope.namespace.clone().unwrap_or_default();
         let name = ObjectName { namespace, name: name.into() };
@@ -53,18 +53,18 @@ impl Watch {
 }
 
 impl State {
-    /// Whether an object of this version was overtaken by what was read or told later.
+    /// Whether this version is not newer than what was read or received before.
     pub(super) fn is_overtaken(&self, version: &str) -> bool {
         let Some(last) = &self.overtaken else { return false };
         match (version.parse::<u64>(), last.parse::<u64>()) {
             (Ok(version), Ok(last)) => version <= last,
-            // Versions that are no numbers have no order.
+            // Versions that are not numbers have no order.
             (Ok(_) | Err(_), Ok(_) | Err(_)) => version == last,
         }
     }
 }
 
-/// The finding about an object that may be read by the settings, but not by our role.
+/// The finding about an object that the settings allow to read and our role does not.
 pub(in super::super) fn forbidden(object: ObjectRef) -> Problem {
     Problem {
         field: String::new(),

@@ -1,12 +1,12 @@
 //! Keeps up with manifests that change: by edits in place, replacement by rename, new folders, a directory that
 //! vanishes and comes back, and the exchanged links of mounted ConfigMaps.
 //!
-//! The system's notices say where to look, never what to believe: a file that is named is read again, anything else
-//! that happens brings a walk over all files, which compares their versions and reads those that differ. Folders are
-//! watched one by one, each before it is listed, so that nothing falls between the two.
+//! The notices of the system only say where to look: a file that is named is read again. Any other notice leads to a walk over
+//! all files, which compares their versions and reads those that differ. Folders are watched one by one, each before it is
+//! listed, so that nothing is missed in between.
 //!
-//! Reading is done inline: it holds the control runtime for some milliseconds per megabyte, and nothing else of it
-//! could do without the outcome. The data plane does not notice.
+//! Files are read on the control runtime, which takes some milliseconds per megabyte. Nothing else there could go on without
+//! the outcome, and the data plane is not affected.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fs;
@@ -30,16 +30,16 @@ use super::scan::{self, Scan, Stamp, file_problem};
 #[cfg(test)]
 mod tests;
 
-/// Paths that are remembered between two readings; beyond them everything is compared.
+/// Most paths that are remembered between two readings. With more of them all files are compared.
 const MAX_TOUCHED: usize = 1024;
 /// How often files are compared when the system gives no notice of changes.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Sends what the manifests hold, then every change of it, until the receiver is gone.
+/// Sends what the manifests hold, then every change of it, until the receiver is dropped.
 ///
 /// First come all objects, the Problems (even if there are none) and `Synced`; then for each change of files the
 /// objects that differ, and all Problems if any differ. An `Err` means that `path` could not be read at the start.
-/// When it vanishes later on, what was last read goes on and a Problem says so.
+/// When it vanishes later, what was last read stays in force and a Problem says so.
 pub async fn follow(path: PathBuf, events: mpsc::Sender<Event>) -> io::Result<()> {
     let root = std::path::absolute(path)?;
     let touched = Arc::new(Touched::default());
@@ -72,7 +72,7 @@ pub async fn follow(path: PathBuf, events: mpsc::Sender<Event>) -> io::Result<()
     }
 }
 
-/// What the system gave notice of since it was last taken. Notices that wait for their reading merge into one.
+/// The notices of the system since they were last taken, merged into one.
 #[derive(Debug, Default)]
 struct Touched {
     paths: Mutex<Paths>,
@@ -81,14 +81,14 @@ struct Touched {
 
 #[derive(Debug, Default)]
 struct Paths {
-    /// Entries that may have come, gone or been written to.
+    /// Entries that may have been created, deleted or written to.
     listed: BTreeSet<PathBuf>,
-    /// There is more than is listed.
+    /// Other entries may have changed too.
     is_partial: bool,
 }
 
 impl Touched {
-    /// Takes in a notice. Called by the watcher's thread.
+    /// Notes a notice. Called by the watcher's thread.
     fn note(&self, notice: notify::Result<notify::Event>) {
         let Ok(event) = notice else { return self.everything() };
         if event.need_rescan() {
@@ -96,9 +96,9 @@ impl Touched {
         }
         let concerns_us = match event.kind {
             EventKind::Access(access) => access == AccessKind::Close(AccessMode::Write),
-            // Where the end of writing is told, its steps are not of interest: they show half-written files.
+            // Where there is a notice of the end of writing, its steps are ignored: they show half-written files.
             EventKind::Modify(ModifyKind::Data(_)) => !cfg!(target_os = "linux"),
-            // Likewise a file that was opened will be closed, while a link is complete at once.
+            // A file that was opened will be closed, but a link is complete at once.
             EventKind::Create(CreateKind::File) => !cfg!(target_os = "linux") || event.paths.iter().any(is_link),
             EventKind::Any
             | EventKind::Create(_)
@@ -134,12 +134,12 @@ fn is_link(path: &PathBuf) -> bool {
     fs::symlink_metadata(path).is_ok_and(|found| found.is_symlink() || found.nlink() > 1)
 }
 
-/// What it means for the manifests that a path was touched.
+/// What a notice about a path means for the manifests.
 enum Meaning {
     Nothing,
     /// A manifest is there, new or changed.
     File(Arc<Path>),
-    /// A manifest is there no more.
+    /// A manifest was deleted.
     Gone(Arc<Path>),
     /// Folders or links are involved: only a walk can tell.
     Anything,
@@ -148,7 +148,7 @@ enum Meaning {
 /// The state of following.
 struct Follower {
     root: PathBuf,
-    /// `None` when the system has no watches left.
+    /// `None` when the system has no more watches.
     watcher: Option<RecommendedWatcher>,
     /// Whether some folder is not watched.
     must_poll: bool,
