@@ -86,7 +86,7 @@ pub(crate) const UPSTREAM_CONNECTS: Family =
 pub(crate) const UPSTREAM_HEAD: Family = histogram(
     "tidegate_upstream_response_head_seconds",
     UPSTREAM,
-    "Time from the start of an attempt to the complete response head",
+    "Time from when a connection had the request to the complete response head",
 );
 pub(crate) const UPSTREAM_ENDPOINTS: Family =
     gauge("tidegate_upstream_endpoints", UPSTREAM, "Endpoints that requests can go to now");

@@ -63,6 +63,9 @@ pub(crate) enum ProxyError {
     /// No endpoint accepted a connection.
     #[error("the backend does not accept connections")]
     ConnectRefused,
+    /// No connection could be opened, for a reason of our own: descriptors, ports or memory are used up.
+    #[error("no connection to the backend could be opened from here")]
+    ConnectOther,
     /// No endpoint answered a connection attempt in time.
     #[error("the backend does not answer connection attempts")]
     ConnectTimeout,
@@ -110,7 +113,7 @@ impl ProxyError {
             | Self::ClientClosed
             | Self::ClientStalled
             | Self::MethodNotAllowed => Side::Client,
-            Self::NoRoute | Self::BackendUnavailable | Self::NoEndpoints => Side::Internal,
+            Self::NoRoute | Self::BackendUnavailable | Self::NoEndpoints | Self::ConnectOther => Side::Internal,
             Self::ConnectRefused
             | Self::ConnectTimeout
             | Self::UpstreamClosed
@@ -136,7 +139,7 @@ impl ProxyError {
             Self::ClientClosed | Self::ClientStalled => 499,
             Self::MethodNotAllowed => 405,
             Self::NoRoute => 404,
-            Self::BackendUnavailable | Self::NoEndpoints => 503,
+            Self::BackendUnavailable | Self::NoEndpoints | Self::ConnectOther => 503,
             Self::ConnectTimeout | Self::ResponseTimeout | Self::ResponseStalled => 504,
             Self::ConnectRefused
             | Self::UpstreamClosed
@@ -167,6 +170,7 @@ impl ProxyError {
             Self::BackendUnavailable => "backend_unavailable",
             Self::NoEndpoints => "no_endpoints",
             Self::ConnectRefused => "connect_refused",
+            Self::ConnectOther => "connect_other",
             Self::ConnectTimeout => "connect_timeout",
             Self::UpstreamClosed => "closed",
             Self::UpstreamTruncated => "truncated",
@@ -211,6 +215,7 @@ mod tests {
             BackendUnavailable,
             NoEndpoints,
             ConnectRefused,
+            ConnectOther,
             ConnectTimeout,
             UpstreamClosed,
             UpstreamTruncated,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::support::{BodyEnd, Client, DEADLINE, Manifests, Pod, Tidegate, get};
+use crate::support::{BodyEnd, Client, DEADLINE, Manifests, Pod, Tidegate, eventually, get};
 
 fn served_with(options: &[&str]) -> (Pod, Tidegate) {
     let pod = Pod::named("web");
@@ -191,4 +191,21 @@ fn e1_a_client_that_reads_nothing_is_cut() {
     assert!(told.recv_timeout(DEADLINE).unwrap(), "the pod learns that nobody reads");
     let (rest, end) = client.rest();
     assert!(rest.len() < 100_000_000, "{} bytes, {end:?}", rest.len());
+}
+
+#[test]
+fn e1_a_slow_head_makes_no_idle_connection_younger_and_no_pod_slower() {
+    let (pod, server) = served_with(&[]);
+    let mut client = server.connect();
+    assert_eq!(client.ask(get("a", "/")).status(), 200);
+    let before = server.metric("tidegate_upstream_response_head_seconds_sum", "");
+    let begun = Instant::now();
+    client.send("POST / HTTP/1.1\r\nHost: a\r\n");
+    // Requests that must not be sent twice get no connection that was idle for a second.
+    eventually("a second", || (begun.elapsed() > Duration::from_millis(1100)).then_some(()));
+    let answer = client.ask("Content-Length: 2\r\n\r\nhi");
+    assert_eq!(answer.status(), 200);
+    assert_eq!(pod.connections(), 2);
+    let waited = server.metric("tidegate_upstream_response_head_seconds_sum", "") - before;
+    assert!(waited < 1.0, "the pod answered at once, not after {waited} s");
 }

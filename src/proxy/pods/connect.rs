@@ -58,12 +58,13 @@ pub(super) async fn dial(shard: &Shard, attempt: &Attempt<'_>) -> Result<TcpStre
             return Ok(tcp);
         }
         Ok(Err(error)) => {
-            if is_of_the_pod(error.kind()) {
+            let reason = reason(error.kind());
+            if reason == ProxyError::ConnectRefused {
                 endpoint.connect_failed(started);
             } else {
                 tracing::debug!(%address, %error, "no connection to a pod, for a reason of our own");
             }
-            ProxyError::ConnectRefused
+            reason
         }
         Err(_) => {
             endpoint.connect_failed(started);
@@ -73,16 +74,35 @@ pub(super) async fn dial(shard: &Shard, attempt: &Attempt<'_>) -> Result<TcpStre
     Err(Failure::new(error, Reached::NotConnected))
 }
 
-/// Whether a failed connect says something about the pod. Being out of ports, descriptors or memory says nothing; to
-/// hold it against pods would take away all of them.
-fn is_of_the_pod(kind: ErrorKind) -> bool {
-    matches!(
-        kind,
+/// What a failed connect says. Being out of ports, descriptors or memory says nothing about the pod; to hold it against
+/// pods would take away all of them.
+fn reason(kind: ErrorKind) -> ProxyError {
+    match kind {
         ErrorKind::ConnectionRefused
-            | ErrorKind::ConnectionReset
-            | ErrorKind::ConnectionAborted
-            | ErrorKind::HostUnreachable
-            | ErrorKind::NetworkUnreachable
-            | ErrorKind::TimedOut
-    )
+        | ErrorKind::ConnectionReset
+        | ErrorKind::ConnectionAborted
+        | ErrorKind::HostUnreachable
+        | ErrorKind::NetworkUnreachable
+        | ErrorKind::TimedOut => ProxyError::ConnectRefused,
+        _ => ProxyError::ConnectOther,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+
+    #[test]
+    fn what_this_machine_lacks_is_not_told_as_the_fault_of_a_pod() {
+        // ECONNREFUSED, ECONNRESET, EHOSTUNREACH, ENETUNREACH, ETIMEDOUT.
+        for code in [111, 104, 113, 101, 110] {
+            assert_eq!(reason(io::Error::from_raw_os_error(code).kind()), ProxyError::ConnectRefused, "{code}");
+        }
+        // EMFILE, ENFILE, EADDRNOTAVAIL, ENOMEM, ENOBUFS, EACCES.
+        for code in [24, 23, 99, 12, 105, 13] {
+            assert_eq!(reason(io::Error::from_raw_os_error(code).kind()), ProxyError::ConnectOther, "{code}");
+        }
+    }
 }

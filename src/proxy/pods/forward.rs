@@ -8,7 +8,7 @@ use super::{h1, h2};
 use crate::http1::Framing;
 use crate::model::{Protocol, RoutePolicy};
 use crate::observe::UpstreamFailure;
-use crate::proxy::error::{ProxyError, Side};
+use crate::proxy::error::ProxyError;
 use crate::proxy::shard::scratch::ExchangeBuffers;
 use crate::proxy::walk::Walk;
 use crate::proxy::walk::client_io::{ClientSink, ClientSource};
@@ -62,8 +62,8 @@ pub(crate) async fn forward<S: ClientSource, K: ClientSink>(
             }
             Err(failure) => failure,
         };
-        if failure.error.side() == Side::Upstream {
-            metrics.failure(reason(&failure.error));
+        if let Some(reason) = reason(&failure.error) {
+            metrics.failure(reason);
         }
         let facts = Facts { is_idempotent, is_whole, was_renewed: attempt.newer_than.is_some() };
         let next = retry(&failure, facts);
@@ -90,10 +90,12 @@ fn take_whole_body<S: ClientSource>(walk: &mut Walk<'_>, source: &mut S) -> bool
     true
 }
 
-fn reason(error: &ProxyError) -> UpstreamFailure {
-    match error {
+/// What is counted for a failed attempt; `None` where it was not the pod that failed, nor the way to it.
+fn reason(error: &ProxyError) -> Option<UpstreamFailure> {
+    Some(match error {
         ProxyError::ConnectRefused => UpstreamFailure::ConnectRefused,
         ProxyError::ConnectTimeout => UpstreamFailure::ConnectTimeout,
+        ProxyError::ConnectOther => UpstreamFailure::ConnectOther,
         ProxyError::ResponseTimeout => UpstreamFailure::HeadTimeout,
         ProxyError::ResponseStalled => UpstreamFailure::BodyTimeout,
         ProxyError::UpstreamStalled => UpstreamFailure::Write,
@@ -101,6 +103,20 @@ fn reason(error: &ProxyError) -> UpstreamFailure {
             UpstreamFailure::BadResponse
         }
         ProxyError::UpstreamStream => UpstreamFailure::Reset,
-        _ => UpstreamFailure::Closed,
-    }
+        ProxyError::UpstreamClosed | ProxyError::UpstreamTruncated => UpstreamFailure::Closed,
+        ProxyError::Request(_)
+        | ProxyError::HeadTimeout
+        | ProxyError::PathInvalid
+        | ProxyError::PathAmbiguous
+        | ProxyError::Misdirected
+        | ProxyError::BodyTooLarge
+        | ProxyError::RequestBody(_)
+        | ProxyError::BodyTimeout
+        | ProxyError::ClientClosed
+        | ProxyError::ClientStalled
+        | ProxyError::MethodNotAllowed
+        | ProxyError::NoRoute
+        | ProxyError::BackendUnavailable
+        | ProxyError::NoEndpoints => return None,
+    })
 }

@@ -19,7 +19,8 @@ use crate::proxy::walk::Walk;
 use crate::proxy::walk::client_io::{ClientSink, ClientSource};
 use crate::proxy::wire::body::{BodySink, copy};
 use crate::proxy::wire::buffers::Buffer;
-use crate::proxy::wire::h1_body::{Frame, H1Sink, H1Source, Patience};
+use crate::proxy::wire::h1_body::{Frame, H1Sink, H1Source};
+use crate::proxy::wire::pace::Pace;
 use crate::proxy::wire::socket::Reader;
 
 /// One attempt with a request that needs nothing more from the client.
@@ -170,8 +171,8 @@ impl<'a> PodResponse for H1Response<'a> {
         };
         self.skip_head(head);
         let Self { reader, shard, buffer } = self;
-        let patience = Patience { gap: shard.config.timeouts.response_gap, rate: 0 };
-        Some((H1Source::new(reader, &shard.buffers, buffer, head.framing, Side::Upstream, patience), keep))
+        let pace = Pace { gap: shard.config.timeouts.response_gap, rate: 0 };
+        Some((H1Source::new(reader, &shard.buffers, buffer, head.framing, Side::Upstream, pace), keep))
     }
 
     async fn relay(body: &mut H1Source<'a>, sink: &mut impl BodySink, sent: &Cell<u64>) -> Result<(), ProxyError> {

@@ -25,10 +25,10 @@ use crate::proxy::shard::sessions::{Lease, Session};
 use crate::proxy::walk::Walk;
 use crate::proxy::walk::client_io::{ClientSink, ClientSource};
 use crate::proxy::wire::body::{BodySink, Keeping, copy};
-use crate::proxy::wire::h1_body::Patience;
 use crate::proxy::wire::h2::body::{H2Sink, H2Source, Inbox, reading};
 use crate::proxy::wire::h2::convert;
 use crate::proxy::wire::h2::piece::Piece;
+use crate::proxy::wire::pace::Pace;
 
 /// One attempt.
 pub(super) async fn attempt<S: ClientSource, K: ClientSink>(
@@ -176,9 +176,9 @@ impl<'a> PodResponse for H2Response<'a> {
     fn skip_head(&mut self, _: &ResponseHead) {}
 
     fn into_body(self, _: &ResponseHead, _: RequestContext) -> Option<(H2Source<'a>, ())> {
-        let patience = Patience { gap: self.shard.config.timeouts.response_gap, rate: 0 };
+        let pace = Pace { gap: self.shard.config.timeouts.response_gap, rate: 0 };
         let inbox = Inbox::new(self.body?);
-        Some((H2Source::of_answer(&inbox, self.received, patience), ()))
+        Some((H2Source::of_answer(&inbox, self.received, pace), ()))
     }
 
     async fn relay(body: &mut H2Source<'a>, sink: &mut impl BodySink, sent: &Cell<u64>) -> Result<(), ProxyError> {

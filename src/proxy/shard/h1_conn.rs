@@ -1,10 +1,5 @@
 //! An HTTP/1 connection to an endpoint, between two requests.
 
-use std::io::ErrorKind;
-use std::mem::MaybeUninit;
-
-use socket2::SockRef;
-
 use crate::proxy::wire::socket::Socket;
 
 /// An HTTP/1 connection to an endpoint, between two requests.
@@ -16,17 +11,8 @@ pub(crate) struct H1Conn {
 impl H1Conn {
     /// Whether nothing has arrived since the last answer: neither an end nor bytes nobody asked for, which would be
     /// taken for the answer to the next request.
-    ///
-    /// The system is asked, because what the runtime knows is as old as its last look at all sockets: one call for each
-    /// request on a kept connection.
     pub(crate) fn is_quiet(&self) -> bool {
-        match &self.socket {
-            Socket::Tcp(tcp) => {
-                let peeked = SockRef::from(tcp).peek(&mut [MaybeUninit::uninit()]);
-                peeked.is_err_and(|error| error.kind() == ErrorKind::WouldBlock)
-            }
-            Socket::Tls(_) => false,
-        }
+        self.socket.is_quiet()
     }
 }
 

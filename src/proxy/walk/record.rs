@@ -157,6 +157,7 @@ fn refusal(error: &ProxyError) -> Option<Refusal> {
         | ProxyError::BackendUnavailable
         | ProxyError::NoEndpoints
         | ProxyError::ConnectRefused
+        | ProxyError::ConnectOther
         | ProxyError::ConnectTimeout
         | ProxyError::UpstreamClosed
         | ProxyError::UpstreamTruncated

@@ -1,5 +1,5 @@
 //! HTTP/1 bodies on a socket: the source that takes framing off and the sink that puts it on. Used towards clients
-//! and towards pods; only the errors and the patience differ.
+//! and towards pods; only the errors and the deadlines differ.
 
 use std::future::poll_fn;
 use std::io::ErrorKind;
@@ -7,28 +7,15 @@ use std::rc::Rc;
 use std::task::Poll;
 use std::time::Duration;
 
-use tokio::time::Instant;
-
 use super::body::{BodySink, BodySource};
 use super::buffers::{Buffer, BufferPool};
+use super::pace::{Pace, Progress};
 use super::socket::{Reader, WriteFault, Writer, within};
 use crate::http1::{ChunkState, ChunkedDecoder, Framing, writer};
 use crate::proxy::error::{ProxyError, Side};
 
 /// Bytes that a sink gathers before it writes.
 const GATHER: usize = 16 * 1024;
-/// A slow body is judged only after it was waited for this long.
-const RATE_GRACE: Duration = Duration::from_secs(10);
-
-/// How long a source waits.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Patience {
-    /// Between two reads.
-    pub gap: Duration,
-    /// Bytes per second that must arrive on average once ten seconds were spent waiting for them; zero is no minimum.
-    pub rate: u64,
-}
-
 enum Frames {
     Done,
     Length(u64),
@@ -50,10 +37,7 @@ pub(crate) struct H1Source<'a> {
     frames: Frames,
     trailers: Vec<u8>,
     side: Side,
-    patience: Patience,
-    /// Bytes that were waited for, and how long. What a slow pod takes its time for is not the client's fault.
-    arrived: u64,
-    waited: Duration,
+    progress: Progress,
 }
 
 impl<'a> H1Source<'a> {
@@ -64,7 +48,7 @@ impl<'a> H1Source<'a> {
         buffer: Option<Buffer>,
         framing: Framing,
         side: Side,
-        patience: Patience,
+        pace: Pace,
     ) -> Self {
         let frames = match framing {
             Framing::None | Framing::Length(0) => Frames::Done,
@@ -84,9 +68,7 @@ impl<'a> H1Source<'a> {
             frames,
             trailers,
             side,
-            patience,
-            arrived: 0,
-            waited: Duration::ZERO,
+            progress: Progress::new(pace),
         }
     }
 
@@ -114,7 +96,7 @@ impl<'a> H1Source<'a> {
     pub(crate) fn become_tunnel(&mut self) {
         self.release();
         self.frames = Frames::UntilClose;
-        self.patience = Patience { gap: Duration::from_secs(u64::from(u32::MAX)), rate: 0 };
+        self.progress = Progress::new(Pace { gap: Duration::from_secs(u64::from(u32::MAX)), rate: 0 });
     }
 
     /// What arrived beyond the end of the body.
@@ -186,19 +168,20 @@ impl<'a> H1Source<'a> {
     }
 
     async fn fill(&mut self) -> Result<(), ProxyError> {
-        let asked = (self.patience.rate > 0).then(Instant::now);
+        let begun = self.progress.begin();
+        let gap = self.progress.gap();
         let reader = &mut self.reader;
         if self.buffer.as_ref().is_none_or(Buffer::is_empty) {
             self.buffer = None;
             // Wait without a buffer: only connections with data hold one.
-            let ready = within(self.patience.gap, |cx| reader.poll_readable(cx)).await;
+            let ready = within(gap, |cx| reader.poll_readable(cx)).await;
             self.judge(ready.map(|ready| ready.map(|()| 1)))?;
         }
         let reader = &mut self.reader;
         let wanted = if self.pool.may_grow() { self.capacity } else { 0 };
         let buffer = self.buffer.get_or_insert_with(|| self.pool.take_for(wanted));
         buffer.make_room();
-        let read = within(self.patience.gap, |cx| reader.poll_read(cx, buffer.space())).await;
+        let read = within(gap, |cx| reader.poll_read(cx, buffer.space())).await;
         let count = match self.judge(read)? {
             0 => return self.end_of_stream(),
             count => count,
@@ -210,10 +193,7 @@ impl<'a> H1Source<'a> {
             // Of the next buffer: this one goes back to the pool once it is passed on.
             self.capacity = buffer.capacity() + 1;
         }
-        match asked {
-            Some(asked) => self.check_rate(count, asked.elapsed()),
-            None => Ok(()),
-        }
+        if self.progress.arrived(count, begun) { Ok(()) } else { Err(ProxyError::BodyTimeout) }
     }
 
     fn judge(&self, outcome: Option<std::io::Result<usize>>) -> Result<usize, ProxyError> {
@@ -237,15 +217,6 @@ impl<'a> H1Source<'a> {
                 Err(ProxyError::UpstreamTruncated)
             }
         }
-    }
-
-    fn check_rate(&mut self, count: usize, waited: Duration) -> Result<(), ProxyError> {
-        self.arrived += count as u64;
-        self.waited += waited;
-        if self.waited > RATE_GRACE && self.arrived / self.waited.as_secs().max(1) < self.patience.rate {
-            return Err(ProxyError::BodyTimeout);
-        }
-        Ok(())
     }
 }
 
@@ -401,33 +372,17 @@ mod tests {
     use crate::proxy::wire::socket::Socket;
 
     #[tokio::test]
-    async fn e01_a_client_is_judged_by_the_time_it_was_waited_for() {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let mut socket = Socket::Tcp(TcpStream::connect(listener.local_addr().unwrap()).await.unwrap());
-        let patience = Patience { gap: Duration::from_secs(30), rate: 1024 };
-        let pool = BufferPool::new();
-        let reader = socket.split().0;
-        let mut source = H1Source::new(reader, &pool, None, Framing::Chunked, Side::Client, patience);
-        // As from a client that is read slowly, and for as long: what it was asked for, it sent.
-        for _ in 0..10_000 {
-            assert_eq!(source.check_rate(100, Duration::from_micros(1)), Ok(()));
-        }
-        assert_eq!(source.check_rate(100, RATE_GRACE), Ok(()));
-        assert_eq!(source.check_rate(100, Duration::from_secs(1000)), Err(ProxyError::BodyTimeout));
-    }
-
-    #[tokio::test]
     async fn a_long_body_that_is_all_there_comes_in_ever_larger_pieces() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let mut socket = Socket::Tcp(TcpStream::connect(listener.local_addr().unwrap()).await.unwrap());
         let (mut peer, _) = listener.accept().await.unwrap();
         let length = 2 << 20;
         let sent = tokio::spawn(async move { peer.write_all(&vec![b'x'; length]).await.map(|()| peer) });
-        let patience = Patience { gap: Duration::from_secs(30), rate: 0 };
+        let pace = Pace { gap: Duration::from_secs(30), rate: 0 };
         let pool = BufferPool::new();
         let reader = socket.split().0;
         let framing = Framing::Length(length as u64);
-        let mut source = H1Source::new(reader, &pool, None, framing, Side::Upstream, patience);
+        let mut source = H1Source::new(reader, &pool, None, framing, Side::Upstream, pace);
         let (mut total, mut largest) = (0, 0);
         while let Some(piece) = source.chunk().await.unwrap() {
             total += piece.len();

@@ -4,5 +4,7 @@ pub(crate) mod body;
 pub mod buffers;
 pub(crate) mod h1_body;
 pub(crate) mod h2;
+pub(crate) mod pace;
+mod quiet;
 pub(crate) mod socket;
 pub(crate) mod tls;

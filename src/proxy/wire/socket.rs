@@ -11,6 +11,7 @@ use tokio::net::TcpStream;
 use tokio::net::tcp::{ReadHalf, WriteHalf};
 use tokio::time::Instant;
 
+use super::quiet::is_quiet;
 use super::tls::stream::TlsStream;
 
 /// An open connection, to a client or to a pod.
@@ -38,6 +39,14 @@ impl Socket {
         match self {
             Self::Tcp(tcp) => tcp.poll_read_ready(cx),
             Self::Tls(tls) => tls.poll_read_ready(cx),
+        }
+    }
+
+    /// Whether nothing has arrived that was not read: neither bytes nor the end of the connection. The system is asked.
+    pub(crate) fn is_quiet(&self) -> bool {
+        match self {
+            Self::Tcp(tcp) => is_quiet(tcp),
+            Self::Tls(tls) => tls.is_quiet(),
         }
     }
 

@@ -21,7 +21,8 @@ use crate::proxy::walk::Walk;
 use crate::proxy::walk::peer::Peer;
 use crate::proxy::wire::body::BodySource;
 use crate::proxy::wire::buffers::Buffer;
-use crate::proxy::wire::h1_body::{Frame, H1Sink, H1Source, Patience};
+use crate::proxy::wire::h1_body::{Frame, H1Sink, H1Source};
+use crate::proxy::wire::pace::Pace;
 use crate::proxy::wire::socket::{Reader, Socket, until};
 
 /// How long it is read for that, or to let the client read our answer before the end.
@@ -147,8 +148,8 @@ async fn request(
     let (framing, asked) = (head.framing, Asked { version: head.version, is_head: head.method == Method::Head });
     let accepts_trailers = head.accepts_trailers;
     let close = is_last || !head.keep_alive;
-    let patience = Patience { gap: shard.config.timeouts.body_gap, rate: shard.config.timeouts.body_rate };
-    let mut source = H1Source::new(reader, &shard.buffers, Some(buffer), framing, Side::Client, patience);
+    let pace = Pace { gap: shard.config.timeouts.body_gap, rate: shard.config.timeouts.body_rate };
+    let mut source = H1Source::new(reader, &shard.buffers, Some(buffer), framing, Side::Client, pace);
     let mut sink = H1ClientSink::new(sink, &shard.drain, Some(asked), close);
     sink.accepts_trailers = accepts_trailers;
     let walk = Walk::new(shard, peer, work, started, ready_at);

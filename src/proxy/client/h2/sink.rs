@@ -36,7 +36,6 @@ pub(super) struct H2ClientSink {
     outlet: Outlet,
     head: Option<Response<()>>,
     body: Option<H2Sink>,
-    has_responded: bool,
     is_head: bool,
     /// Whether the answer has no body, whatever comes.
     is_absent: bool,
@@ -46,7 +45,7 @@ pub(super) struct H2ClientSink {
 impl H2ClientSink {
     pub(super) fn new(reply: &Rc<RefCell<Reply>>, outlet: &Outlet, is_head: bool, stall: Duration) -> Self {
         let (reply, outlet) = (Rc::clone(reply), outlet.clone());
-        Self { reply, outlet, head: None, body: None, has_responded: false, is_head, is_absent: false, stall }
+        Self { reply, outlet, head: None, body: None, is_head, is_absent: false, stall }
     }
 
     /// Hands the head over if that was not done.
@@ -68,7 +67,6 @@ impl H2ClientSink {
 
 impl ClientSink for H2ClientSink {
     fn respond(&mut self, answer: &Answer<'_>) {
-        self.has_responded = true;
         let mut head = Response::new(());
         *head.status_mut() = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::BAD_GATEWAY);
         let headers = head.headers_mut();
@@ -106,7 +104,7 @@ impl ClientSink for H2ClientSink {
     }
 
     fn has_responded(&self) -> bool {
-        self.has_responded
+        !matches!(*self.reply.borrow(), Reply::Waiting(_))
     }
 
     fn become_tunnel(&mut self) {}

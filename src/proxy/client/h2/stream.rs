@@ -20,11 +20,11 @@ use crate::proxy::shard::scratch::Scratch;
 use crate::proxy::shard::{Shard, workers};
 use crate::proxy::walk::Walk;
 use crate::proxy::walk::peer::Peer;
-use crate::proxy::wire::h1_body::Patience;
 use crate::proxy::wire::h2::body::{H2Source, Inbox, Outlet};
 use crate::proxy::wire::h2::convert;
 use crate::proxy::wire::h2::piece::Piece;
 use crate::proxy::wire::h2::reply::Reply;
+use crate::proxy::wire::pace::Pace;
 
 /// The futures that serve streams.
 pub(crate) type Workers = workers::Workers<Stream, ()>;
@@ -100,8 +100,8 @@ async fn exchange_of(
     // Slowness is judged where the end is known: a stream of messages goes as slowly as they happen.
     let has_length = matches!(work.request.framing, Framing::Length(_));
     let rate = if has_length { shard.config.timeouts.body_rate } else { 0 };
-    let patience = Patience { gap: shard.config.timeouts.body_gap, rate };
-    let mut source = H2Source::of_request(inbox, reply, patience);
+    let pace = Pace { gap: shard.config.timeouts.body_gap, rate };
+    let mut source = H2Source::of_request(inbox, reply, pace);
     exchange(Walk::new(shard, peer, work, started, started), &mut source, &mut sink).await
 }
 

@@ -17,7 +17,7 @@ use super::piece::{Held, Piece};
 use super::reply::Reply;
 use crate::proxy::error::{ProxyError, Side};
 use crate::proxy::wire::body::{BodySink, BodySource};
-use crate::proxy::wire::h1_body::Patience;
+use crate::proxy::wire::pace::{Pace, Progress};
 use crate::proxy::wire::socket::within;
 
 /// Frames of at least this size are handed on as they are; smaller ones are gathered. A frame is a part of the
@@ -25,9 +25,6 @@ use crate::proxy::wire::socket::within;
 const LARGE: usize = 4 * 1024;
 /// Bytes gathered before a piece is sent: the largest frame every peer takes.
 const GATHER: usize = 16 * 1024;
-/// A slow body is judged only after so much waiting.
-const RATE_GRACE: Duration = Duration::from_secs(10);
-
 /// What has arrived of a body and was not taken yet.
 ///
 /// It is read as soon as it comes, also while nobody takes it, and small frames are joined: unread frames are what
@@ -165,16 +162,13 @@ pub(crate) struct H2Source<'a> {
     /// Handed out.
     current: Bytes,
     trailers: Vec<u8>,
-    patience: Patience,
-    /// Time spent waiting, and bytes that came.
-    waited: Duration,
-    arrived: u64,
+    progress: Progress,
 }
 
 impl<'a> H2Source<'a> {
     /// The body of a client's request.
-    pub(crate) fn of_request(inbox: &Rc<RefCell<Inbox>>, reply: &Rc<RefCell<Reply>>, patience: Patience) -> Self {
-        let mut source = Self::new(inbox, Opposite::Answer(Rc::clone(reply)), patience);
+    pub(crate) fn of_request(inbox: &Rc<RefCell<Inbox>>, reply: &Rc<RefCell<Reply>>, pace: Pace) -> Self {
+        let mut source = Self::new(inbox, Opposite::Answer(Rc::clone(reply)), pace);
         let mut inbox = inbox.borrow_mut();
         // Taken only if that is all: what was taken counts as read.
         if inbox.poll_all(&mut Context::from_waker(Waker::noop())).is_ready()
@@ -189,20 +183,18 @@ impl<'a> H2Source<'a> {
     }
 
     /// The body of a pod's answer to a request of which `received` bytes have come.
-    pub(crate) fn of_answer(inbox: &Rc<RefCell<Inbox>>, received: &'a Cell<u64>, patience: Patience) -> Self {
-        Self::new(inbox, Opposite::Request(received), patience)
+    pub(crate) fn of_answer(inbox: &Rc<RefCell<Inbox>>, received: &'a Cell<u64>, pace: Pace) -> Self {
+        Self::new(inbox, Opposite::Request(received), pace)
     }
 
-    fn new(inbox: &Rc<RefCell<Inbox>>, opposite: Opposite<'a>, patience: Patience) -> Self {
+    fn new(inbox: &Rc<RefCell<Inbox>>, opposite: Opposite<'a>, pace: Pace) -> Self {
         Self {
             inbox: Rc::clone(inbox),
             opposite,
             whole: None,
             current: Bytes::new(),
             trailers: Vec::new(),
-            patience,
-            waited: Duration::ZERO,
-            arrived: 0,
+            progress: Progress::new(pace),
         }
     }
 
@@ -222,28 +214,19 @@ impl<'a> H2Source<'a> {
         self.give_window_back();
     }
 
-    /// Waits for bytes or the end, and judges how long that takes.
-    async fn wait(&mut self) -> Result<(), ProxyError> {
+    /// Waits for bytes or the end. Gives back when the wait began, less the silence that was excused.
+    async fn wait(&mut self) -> Result<Option<Instant>, ProxyError> {
         loop {
-            let started = Instant::now();
+            let begun = self.progress.begin();
             let before = self.opposite.moved();
             let inbox = &self.inbox;
-            if within(self.patience.gap, |cx| inbox.borrow_mut().poll_some(cx)).await.is_some() {
-                self.waited += started.elapsed();
-                return Ok(());
+            if within(self.progress.gap(), |cx| inbox.borrow_mut().poll_some(cx)).await.is_some() {
+                return Ok(begun);
             }
             if !self.opposite.excuses(before) {
                 return Err(self.opposite.too_late());
             }
         }
-    }
-
-    /// Whether the other side sends slower than it may. Only its own time counts, not that in which nobody took
-    /// anything.
-    fn is_too_slow(&self) -> bool {
-        self.patience.rate > 0
-            && self.waited > RATE_GRACE
-            && self.arrived / self.waited.as_secs().max(1) < self.patience.rate
     }
 
     fn give_window_back(&mut self) {
@@ -262,12 +245,11 @@ impl BodySource for H2Source<'_> {
             self.current = whole;
             return Ok(Some(&self.current));
         }
-        self.wait().await?;
+        let begun = self.wait().await?;
         let mut inbox = self.inbox.borrow_mut();
         if let Some(next) = inbox.take() {
             drop(inbox);
-            self.arrived += next.len() as u64;
-            if self.is_too_slow() {
+            if !self.progress.arrived(next.len(), begun) {
                 return Err(self.opposite.too_late());
             }
             self.current = next;

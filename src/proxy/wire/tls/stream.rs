@@ -16,6 +16,7 @@ use tokio::net::TcpStream;
 
 use super::session::Session;
 use crate::model::Hostname;
+use crate::proxy::wire::quiet;
 
 /// Reads from the socket that one poll may do without finding plaintext: key updates and alerts must not keep the
 /// shard from its other connections.
@@ -158,6 +159,13 @@ impl TlsStream {
             link.try_receive()?;
         }
         Err(io::ErrorKind::WouldBlock.into())
+    }
+
+    /// Whether nothing has come that was not read: neither data nor an end. The system is asked.
+    pub(crate) fn is_quiet(&self) -> bool {
+        let link = &mut *self.link.borrow_mut();
+        let has_read_all = !link.is_ended() && !link.session.is_readable() && link.session.received().is_empty();
+        has_read_all && quiet::is_quiet(&link.tcp)
     }
 
     /// Encrypts from `data` and sends; tells how much was taken. What the socket does not take at once is held, a

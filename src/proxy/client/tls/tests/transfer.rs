@@ -327,3 +327,34 @@ fn a_client_that_does_not_read_stops_the_writer() {
     });
     assert_eq!(received, written);
 }
+
+#[test]
+fn a_connection_is_quiet_until_something_comes_that_was_not_read() {
+    let (told, heard) = std::sync::mpsc::channel();
+    let (go, may_go) = std::sync::mpsc::channel();
+    let talk = move |tcp: BlockingStream| {
+        let mut stream = connect(Client::default().config(), "a.example", tcp);
+        stream.write_all(b"a").unwrap();
+        may_go.recv().unwrap();
+        // On the loopback these have arrived when the call returns.
+        stream.write_all(b"b").unwrap();
+        told.send(()).unwrap();
+        may_go.recv().unwrap();
+        stream.sock.shutdown(Shutdown::Both).unwrap();
+        told.send(()).unwrap();
+    };
+    meet(showing(vec![ecdsa("a.example")]), talk, |stream| async {
+        let stream = stream.unwrap();
+        let mut byte = [0];
+        read_exact(&stream, &mut byte).await;
+        assert!(stream.is_quiet() && stream.is_quiet());
+        go.send(()).unwrap();
+        heard.recv().unwrap();
+        assert!(!stream.is_quiet());
+        read_exact(&stream, &mut byte).await;
+        assert!(stream.is_quiet());
+        go.send(()).unwrap();
+        heard.recv().unwrap();
+        assert!(!stream.is_quiet());
+    });
+}
