@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use tidegate::model::{
     Action, Filter, Filters, HostPattern, HostSpec, HttpsRedirect, ObjectName, Origin, PathMatch, Place, Reply,
-    RouteMatch, RouteSpec, Snapshot,
+    RouteMatch, RouteSpec, Snapshot, Unmatched,
 };
 use tidegate::routing::{RouteTable, TableCell};
 
@@ -126,7 +126,7 @@ fn measure_change(hosts: usize) {
     let mut one_change = || {
         let spec = specs[random.below(specs.len())];
         timed(|| {
-            let next = cell.load().with_host(&spec.pattern, Some(spec), &mut target);
+            let next = cell.load().with_host(&spec.key, Some(spec), &mut target);
             drop(cell.publish(Arc::new(next)));
         })
         .0
@@ -165,9 +165,10 @@ fn snapshot(hosts: usize, paths: usize, kind: Kind) -> Snapshot {
     let unit = |host: usize| {
         let pattern = HostPattern::parse(&host_name(host)).expect("the names are valid");
         let routes = (0..paths).map(|path| Arc::new(route(path_name(path)))).collect();
-        (pattern.clone(), Arc::new(HostSpec { routes, ..HostSpec::empty(pattern) }))
+        let unit = HostSpec { routes, unmatched: Unmatched::Keep(None), ..HostSpec::empty(pattern) };
+        (unit.key.clone(), Arc::new(unit))
     };
-    Snapshot { hosts: (0..hosts).map(unit).collect(), default_certificate: None }
+    Snapshot { hosts: (0..hosts).map(unit).collect(), ..Snapshot::default() }
 }
 
 fn host_name(number: usize) -> String {

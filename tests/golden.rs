@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use tidegate::model::{Action, Certificate, HostSpec, ObjectName, PortRef, Protocol, Reply, RouteSpec};
-use tidegate::model::{Balance, Filter, HttpsRedirect};
+use tidegate::model::{Balance, Filter, HttpsRedirect, ListenerSet, Unmatched};
 use tidegate::source::manifests;
 use tidegate::translate::{self, Input, Settings};
 
@@ -112,7 +112,7 @@ fn translated(case: &Path) -> String {
     let (snapshot, findings) = translate::snapshot(&input);
     let mut problems: Vec<_> = loaded.problems.into_iter().chain(findings.into_values().flatten()).collect();
     problems.sort();
-    let hosts = snapshot.hosts.iter().map(|(pattern, spec)| (pattern.to_string(), host(&input, spec)));
+    let hosts = snapshot.hosts.iter().map(|(key, spec)| (key.pattern.to_string(), host(&input, spec)));
     let output = Output {
         default_certificate: snapshot.default_certificate.as_ref().map(|c| names(c)),
         hosts: hosts.collect(),
@@ -144,11 +144,12 @@ fn object(text: &str) -> ObjectName {
 }
 
 fn host(input: &Input, spec: &HostSpec) -> Host {
-    let HostSpec { pattern: _, has_rules, routes, fallback, tls } = spec;
+    let HostSpec { key, routes, unmatched, tls } = spec;
+    assert_eq!(key.listeners, ListenerSet::Default, "the output does not show them");
     Host {
-        has_rules: (!has_rules && routes.is_empty() && fallback.is_none()).then_some(false),
+        has_rules: (*unmatched == Unmatched::FallThrough).then_some(false),
         routes: routes.iter().map(|spec| route(input, spec)).collect(),
-        fallback: fallback.as_ref().map(|spec| route(input, spec)),
+        fallback: spec.fallback().map(|spec| route(input, spec)),
         tls: tls.as_ref().map(|tls| tls.certificates.iter().map(|c| names(c)).collect()),
     }
 }

@@ -77,13 +77,13 @@ impl World {
                 continue;
             }
             match (key, value) {
-                (UnitKey::Host(pattern), Value::Host(spec)) => {
-                    self.table = self.table.with_host(pattern, spec.as_deref(), &mut resolve);
+                (UnitKey::Host(key), Value::Host(spec)) => {
+                    self.table = self.table.with_host(key, spec.as_ref(), &mut resolve);
                 }
                 (_, Value::DefaultCertificate(certificate)) => {
                     self.table = self.table.with_default_certificate(certificate);
                 }
-                (_, Value::Host(_) | Value::Nothing) => {}
+                (_, Value::Host(_) | Value::Stream(_) | Value::Nothing) => {}
             }
         }
     }
@@ -98,13 +98,13 @@ impl World {
             assert!(!finding.to_string().contains('\n'), "{finding}");
         }
         let mut scratch = String::new();
-        for (pattern, spec) in &snapshot.hosts {
-            let text = pattern.to_string().replace('*', "label");
+        for (key, spec) in &snapshot.hosts {
+            let text = key.pattern.to_string().replace('*', "label");
             let mut lowered = String::new();
             let host = normalize_host(text.as_bytes(), &mut lowered);
             assert!(host.is_some_and(|host| host == text), "{text}");
             table.certificates(host);
-            for route in spec.routes.iter().chain(&spec.fallback) {
+            for route in spec.routes.iter().chain(spec.fallback()) {
                 if let Action::Forward(upstream) = &route.action {
                     translate::endpoints(self.input.objects(), &upstream.key, self.input.settings());
                 }

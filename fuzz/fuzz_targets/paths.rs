@@ -9,8 +9,8 @@ use std::sync::Arc;
 
 use libfuzzer_sys::fuzz_target;
 use tidegate::model::{
-    Action, Filters, HostPattern, HostSpec, ObjectName, Origin, PathMatch, Place, Reply, RouteMatch, RouteSpec,
-    Snapshot,
+    Action, Filters, HostPattern, HostSpec, Hostname, Labels, ObjectName, Origin, PathMatch, Place, Reply, RouteMatch,
+    RouteSpec, Snapshot, Unmatched,
 };
 use tidegate::routing::{PathRefusal, RouteTable};
 
@@ -44,17 +44,21 @@ fuzz_target!(|text: &str| {
         }
     }
     let table = table(routes.iter().cloned());
-    let units = [HostSpec { routes: routes.into(), ..HostSpec::empty(HostPattern::parse("a.test").expect("a host")) }];
+    let units = [unit(routes.into())];
     let expected = reference::find(&units, "a.test", path);
     let found = table.find(Some("a.test"), path, &mut scratch);
     assert_eq!(found.map(|found| found.route.map(|route| route.target.clone())), expected, "{path}");
 });
 
 fn table(routes: impl Iterator<Item = Arc<RouteSpec>>) -> RouteTable<String> {
-    let pattern = HostPattern::parse("a.test").expect("a host");
-    let unit = HostSpec { routes: routes.collect(), ..HostSpec::empty(pattern.clone()) };
-    let snapshot = Snapshot { hosts: [(pattern, unit.into())].into_iter().collect(), default_certificate: None };
+    let unit = unit(routes.collect());
+    let snapshot = Snapshot { hosts: [(unit.key.clone(), unit.into())].into_iter().collect(), ..Snapshot::default() };
     RouteTable::compile(&snapshot, &mut |spec| spec.origin.label().name.to_string())
+}
+
+fn unit(routes: Box<[Arc<RouteSpec>]>) -> HostSpec {
+    let empty = HostSpec::empty(HostPattern::parse("a.test").expect("a host"));
+    HostSpec { routes, unmatched: Unmatched::Keep(None), ..empty }
 }
 
 fn route(rule: &str) -> Arc<RouteSpec> {

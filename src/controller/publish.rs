@@ -48,7 +48,7 @@ impl Controller {
         propagation.end(&units, &self.metrics);
         let ingresses = touched.units.iter().filter_map(|key| match key {
             UnitKey::Object(ObjectRef { kind: ObjectKind::Ingress, name }) => Some(name),
-            UnitKey::Object(_) | UnitKey::Host(_) | UnitKey::DefaultCertificate => None,
+            UnitKey::Object(_) | UnitKey::Host(_) | UnitKey::Stream(_) | UnitKey::DefaultCertificate => None,
         });
         self.report_ingresses(ingresses.chain(&touched.statuses));
     }
@@ -71,10 +71,10 @@ impl Controller {
             let table = self.table.load();
             let base = next.as_ref().unwrap_or(&table);
             next = match (key, value) {
-                (UnitKey::Host(pattern), Value::Host(spec)) => {
+                (UnitKey::Host(key), Value::Host(spec)) => {
                     self.has_new_certificates |= spec.as_ref().is_some_and(|spec| spec.tls.is_some())
-                        || base.host(pattern).is_some_and(|host| host.tls().is_some());
-                    Some(base.with_host(pattern, spec.as_deref(), &mut |spec| {
+                        || base.host(&key.pattern).is_some_and(|host| host.tls().is_some());
+                    Some(base.with_host(key, spec.as_ref(), &mut |spec| {
                         resolve(&self.input, &self.registry, &self.metrics, spec)
                     }))
                 }
@@ -82,7 +82,7 @@ impl Controller {
                     self.has_new_certificates = true;
                     Some(base.with_default_certificate(certificate))
                 }
-                (_, Value::Host(_) | Value::Nothing) => continue,
+                (_, Value::Host(_) | Value::Stream(_) | Value::Nothing) => continue,
             };
         }
         if let Some(table) = next {

@@ -119,7 +119,7 @@ fn host_line(host: Option<&str>, owner: Option<&HostPattern>) -> String {
     let host = host.unwrap_or("the host");
     match owner {
         Some(HostPattern::Exact(name)) => format!("{name}: exact host"),
-        Some(pattern @ HostPattern::Wildcard(_)) => format!("{pattern}: wildcard, as no rule names {host}"),
+        Some(pattern @ HostPattern::Wildcard { .. }) => format!("{pattern}: wildcard, as no rule names {host}"),
         Some(HostPattern::Any) => {
             format!("any: no rule names {host} or a wildcard for it, so what is for all hosts applies")
         }
@@ -306,7 +306,7 @@ fn tls<T>(question: &Question, view: &View<'_, T>, explanation: &mut Explanation
 
 /// The findings of the unit of a host.
 fn problems_of_unit<T>(view: &View<'_, T>, owner: Option<&HostPattern>) -> Vec<Problem> {
-    owner.map_or_else(Vec::new, |owner| translate::unit(view.input, &UnitKey::Host(owner.clone())).problems)
+    owner.map_or_else(Vec::new, |owner| translate::unit(view.input, &UnitKey::Host(owner.clone().into())).problems)
 }
 
 /// Why a route's backend is not used.

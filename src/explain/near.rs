@@ -50,7 +50,7 @@ type Miss = (Nearness, String);
 pub(super) fn patterns(host: Option<&str>) -> Vec<HostPattern> {
     let name = host.and_then(|host| Hostname::parse(host).ok());
     let parent = name.as_ref().and_then(Hostname::parent).and_then(|parent| Hostname::parse(parent).ok());
-    let wildcard = parent.map(HostPattern::Wildcard);
+    let wildcard = parent.map(HostPattern::wildcard);
     name.map(HostPattern::Exact).into_iter().chain(wildcard).chain([HostPattern::Any]).collect()
 }
 
@@ -176,7 +176,7 @@ fn of_other<T>(around: &Around<'_>, pattern: &HostPattern, table: &RouteTable<T>
     let unit = table.host(pattern)?;
     if unit.routes().is_empty() && unit.fallback().is_none() && unit.tls().is_some() {
         let why = match pattern {
-            HostPattern::Exact(_) | HostPattern::Wildcard(_) => format!("host {pattern}"),
+            HostPattern::Exact(_) | HostPattern::Wildcard { .. } => format!("host {pattern}"),
             HostPattern::Any => "no host".into(),
         };
         let takes_part = translate::claimants(around.input, pattern).iter().any(|c| c.is_ours && !c.rules.is_empty());
@@ -188,7 +188,9 @@ fn of_other<T>(around: &Around<'_>, pattern: &HostPattern, table: &RouteTable<T>
     let is_catch_all = around.winner.as_ref().is_some_and(|winner| winner.is_fallback);
     match pattern {
         HostPattern::Exact(_) => None,
-        HostPattern::Wildcard(_) => Some(format!("host {pattern}: the exact host {owner} has rules and comes first")),
+        HostPattern::Wildcard { .. } => {
+            Some(format!("host {pattern}: the exact host {owner} has rules and comes first"))
+        }
         HostPattern::Any if unit.routes().is_empty() => None,
         HostPattern::Any if is_catch_all => {
             Some("paths of rules without a host: a host that rules name keeps its requests".into())
@@ -201,7 +203,7 @@ fn of_other<T>(around: &Around<'_>, pattern: &HostPattern, table: &RouteTable<T>
 /// Wildcards that would cover the host if they stood for more than one label.
 fn farther_wildcards<T>(around: &Around<'_>, table: &RouteTable<T>) -> Vec<Miss> {
     let parents = std::iter::successors(around.host, |host| parent(host)).skip(2);
-    let wildcards = parents.filter_map(|parent| Hostname::parse(parent).ok()).map(HostPattern::Wildcard);
+    let wildcards = parents.filter_map(|parent| Hostname::parse(parent).ok()).map(HostPattern::wildcard);
     let served = wildcards.filter(|wildcard| table.host(wildcard).is_some());
     served
         .map(|wildcard| (Nearness::Pattern, format!("host {wildcard}: a wildcard stands for exactly one label")))
@@ -220,7 +222,7 @@ fn alike<T>(around: &Around<'_>, table: &RouteTable<T>) -> Vec<Miss> {
         .hosts()
         .filter_map(|unit| match unit.pattern() {
             HostPattern::Exact(name) if is_alike(name.as_str()) => Some(name.as_str()),
-            HostPattern::Exact(_) | HostPattern::Wildcard(_) | HostPattern::Any => None,
+            HostPattern::Exact(_) | HostPattern::Wildcard { .. } | HostPattern::Any => None,
         })
         .collect();
     names.sort_unstable();

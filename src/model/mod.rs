@@ -8,6 +8,7 @@ mod certificate;
 mod filter;
 mod host;
 mod kind;
+mod listener;
 mod names;
 mod origin;
 mod policy;
@@ -15,20 +16,23 @@ mod problem;
 mod route;
 mod route_match;
 mod snapshot;
+mod stream;
 mod upstream;
 
 pub use buckets::Buckets;
 pub use certificate::{Certificate, CertificateError, PrivateKey};
 pub use filter::{Filter, Filters, HttpsRedirect};
-pub use host::{HostSpec, TlsSpec};
+pub use host::{HostKey, HostSpec, TlsSpec, Unmatched};
 pub use kind::{ObjectKind, Resource};
-pub use names::{HostPattern, Hostname, HostnameError, ObjectName, ObjectRef};
+pub use listener::{Application, ListenerKey, ListenerSet, ListenerSpec, Transport};
+pub use names::{HostPattern, Hostname, HostnameError, Labels, ObjectName, ObjectRef};
 pub use origin::{Origin, Place};
 pub use policy::{Balance, RoutePolicy};
 pub use problem::{Problem, ProblemCode, Severity};
-pub use route::{Action, Reply, RouteSpec};
+pub use route::{Action, Reply, RouteSpec, WeightedBackend};
 pub use route_match::{HeaderMatch, PathMatch, Predicates, QueryMatch, RouteMatch, ValueMatch};
 pub use snapshot::{Snapshot, UnitKey};
+pub use stream::{StreamRoute, StreamSpec};
 pub use upstream::{
     EndpointPort, EndpointSpec, EndpointState, PortRef, Protocol, UpstreamKey, UpstreamSpec, UpstreamTls,
 };

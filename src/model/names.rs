@@ -86,13 +86,32 @@ impl fmt::Display for Hostname {
 pub enum HostPattern {
     /// One host.
     Exact(Hostname),
-    /// `*.` and the name held here: exactly one more label in front of it.
-    Wildcard(Hostname),
+    /// Names that end in `.` and the parent.
+    Wildcard {
+        /// What is behind the wildcard.
+        parent: Hostname,
+        /// How many labels the wildcard stands for.
+        labels: Labels,
+    },
     /// Every host that no other unit claims: rules without a host.
     Any,
 }
 
+/// How many labels of a host name a wildcard stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Labels {
+    /// Exactly one (Ingress).
+    One,
+    /// One or more (Gateway API `Hostname`).
+    OneOrMore,
+}
+
 impl HostPattern {
+    /// `*.` and the parent, as an Ingress has it: exactly one more label.
+    pub fn wildcard(parent: Hostname) -> Self {
+        Self::Wildcard { parent, labels: Labels::One }
+    }
+
     /// Parses the `host` of an Ingress rule or an entry of `tls.hosts`: empty is any host, `*.example.com` a wildcard.
     pub fn parse(text: &str) -> Result<Self, HostnameError> {
         if text.is_empty() {
@@ -100,7 +119,7 @@ impl HostPattern {
         }
         match text.strip_prefix("*.") {
             Some(rest) => match Hostname::parse(rest) {
-                Ok(name) => Ok(Self::Wildcard(name)),
+                Ok(name) => Ok(Self::wildcard(name)),
                 Err(HostnameError::Empty) => Err(HostnameError::Wildcard),
                 Err(_) if rest.contains('*') => Err(HostnameError::Wildcard),
                 Err(error) => Err(error),
@@ -114,7 +133,8 @@ impl HostPattern {
     pub fn is_covered_by(&self, certificate_name: &str) -> bool {
         let wanted = match self {
             Self::Exact(host) => host.as_str(),
-            Self::Wildcard(parent) => {
+            // A certificate's wildcard is one label: it covers as much of such a pattern as any certificate can.
+            Self::Wildcard { parent, labels: Labels::One | Labels::OneOrMore } => {
                 return certificate_name.strip_prefix("*.").is_some_and(|n| n.eq_ignore_ascii_case(parent.as_str()));
             }
             Self::Any => return true,
@@ -126,11 +146,13 @@ impl HostPattern {
     }
 }
 
+/// As an Ingress writes it; `**.` stands for one or more labels.
 impl fmt::Display for HostPattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Exact(host) => host.fmt(f),
-            Self::Wildcard(parent) => write!(f, "*.{parent}"),
+            Self::Wildcard { parent, labels: Labels::One } => write!(f, "*.{parent}"),
+            Self::Wildcard { parent, labels: Labels::OneOrMore } => write!(f, "**.{parent}"),
             Self::Any => f.write_str("*"),
         }
     }

@@ -32,6 +32,16 @@ pub enum Action {
     Reply(Reply),
 }
 
+/// One of several backends that share requests by weight (Gateway API `backendRefs`, canaries).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WeightedBackend {
+    /// Its share is this part of the sum of all weights. Zero: none.
+    pub weight: u32,
+    /// Where its share goes. A backend that cannot be used keeps its share and answers with an error, so that the
+    /// others do not get more than they were given.
+    pub upstream: Result<Arc<UpstreamSpec>, Reply>,
+}
+
 /// Why a route answers by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Reply {

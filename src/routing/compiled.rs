@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::path_index::PathIndex;
-use crate::model::{HostPattern, HostSpec, RouteSpec, TlsSpec};
+use crate::model::{HostKey, HostPattern, HostSpec, RouteSpec, TlsSpec, Unmatched};
 
 /// What a request is sent to. `T` is what the data plane executes.
 #[derive(Clone, Debug)]
@@ -17,32 +17,42 @@ pub struct Route<T> {
 /// All that is served for one host pattern.
 #[derive(Debug)]
 pub struct CompiledHost<T> {
-    pattern: HostPattern,
-    has_rules: bool,
+    spec: Arc<HostSpec>,
     index: PathIndex,
     routes: Box<[Arc<Route<T>>]>,
     fallback: Option<Arc<Route<T>>>,
-    tls: Option<TlsSpec>,
+    // Repeated from the spec, so that a look-up does not touch its memory.
+    keeps_unmatched: bool,
+    has_tls: bool,
 }
 
 impl<T> CompiledHost<T> {
     /// Compiles a unit; `resolve` makes the target of each of its routes.
-    pub(super) fn compile(spec: &HostSpec, resolve: &mut dyn FnMut(&RouteSpec) -> T) -> Self {
-        let HostSpec { pattern, has_rules, routes, fallback, tls } = spec;
+    pub(super) fn compile(spec: &Arc<HostSpec>, resolve: &mut dyn FnMut(&RouteSpec) -> T) -> Self {
+        let HostSpec { key: _, routes, unmatched, tls } = &**spec;
         let mut compile = |spec: &Arc<RouteSpec>| Arc::new(Route { target: resolve(spec), spec: Arc::clone(spec) });
+        let (keeps_unmatched, fallback) = match unmatched {
+            Unmatched::Keep(fallback) => (true, fallback.as_ref()),
+            Unmatched::FallThrough => (false, None),
+        };
         Self {
-            pattern: pattern.clone(),
-            has_rules: *has_rules || !routes.is_empty() || fallback.is_some(),
+            spec: Arc::clone(spec),
             index: PathIndex::build(routes.iter().map(|route| &route.matches.path)),
             routes: routes.iter().map(&mut compile).collect(),
-            fallback: fallback.as_ref().map(compile),
-            tls: tls.clone(),
+            fallback: fallback.map(compile),
+            keeps_unmatched,
+            has_tls: tls.is_some(),
         }
+    }
+
+    /// Which hosts, and on which listeners.
+    pub fn key(&self) -> &HostKey {
+        &self.spec.key
     }
 
     /// Which hosts.
     pub fn pattern(&self) -> &HostPattern {
-        &self.pattern
+        &self.spec.key.pattern
     }
 
     /// The routes with paths, in the order of the model, also those that others leave nothing to do.
@@ -57,12 +67,22 @@ impl<T> CompiledHost<T> {
 
     /// Present when a TLS entry names the host.
     pub fn tls(&self) -> Option<&TlsSpec> {
-        self.tls.as_ref()
+        self.spec.tls.as_ref()
     }
 
-    /// Whether the unit takes requests for its hosts. One that has a TLS entry alone leaves them to other rules.
-    pub(super) fn has_rules(&self) -> bool {
-        self.has_rules
+    /// Whether a TLS entry names the host.
+    pub(super) fn has_tls(&self) -> bool {
+        self.has_tls
+    }
+
+    /// Whether requests that no route takes belong to this unit.
+    pub(super) fn keeps_unmatched(&self) -> bool {
+        self.keeps_unmatched
+    }
+
+    /// Whether the unit is asked for a route. One that has a TLS entry alone is not.
+    pub(super) fn takes_requests(&self) -> bool {
+        self.keeps_unmatched || !self.routes.is_empty()
     }
 
     /// Routes with paths, and the fallback.

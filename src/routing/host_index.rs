@@ -1,16 +1,19 @@
-//! Finds the unit that answers for a host: exact name, else wildcard of one label, else the rules without a host.
+//! Finds the unit that answers for a host: exact name, else wildcard of one label, else wildcard of more labels with the
+//! longest parent, else the rules without a host.
 
 use std::sync::Arc;
 
 use super::compiled::CompiledHost;
-use crate::model::{Buckets, HostPattern, Hostname, TlsSpec};
+use crate::model::{Buckets, HostPattern, Hostname, Labels};
 
 /// Compiled units by host pattern. A clone shares all of them.
 #[derive(Debug)]
 pub(super) struct HostIndex<T> {
     exact: Buckets<Hostname, Arc<CompiledHost<T>>>,
-    /// By what follows `*.`.
-    wildcard: Buckets<Hostname, Arc<CompiledHost<T>>>,
+    /// Wildcards of one label, by their parent.
+    one_label: Buckets<Hostname, Arc<CompiledHost<T>>>,
+    /// Wildcards of one or more labels, by their parent.
+    more_labels: Buckets<Hostname, Arc<CompiledHost<T>>>,
     any: Option<Arc<CompiledHost<T>>>,
     /// Routes of all units, fallbacks included.
     routes: usize,
@@ -23,16 +26,17 @@ pub(super) struct HostIndex<T> {
 pub(super) struct Owner<'t, T> {
     /// The unit whose rules apply.
     pub(super) unit: Option<&'t CompiledHost<T>>,
-    /// Of the TLS entry that covers the host.
-    pub(super) tls: Option<&'t TlsSpec>,
+    /// The unit whose TLS entry covers the host.
+    pub(super) tls: Option<&'t CompiledHost<T>>,
 }
 
 impl<T> Clone for HostIndex<T> {
     fn clone(&self) -> Self {
-        let Self { exact, wildcard, any, routes, wildcards_with_tls } = self;
+        let Self { exact, one_label, more_labels, any, routes, wildcards_with_tls } = self;
         Self {
             exact: exact.clone(),
-            wildcard: wildcard.clone(),
+            one_label: one_label.clone(),
+            more_labels: more_labels.clone(),
             any: any.clone(),
             routes: *routes,
             wildcards_with_tls: *wildcards_with_tls,
@@ -42,7 +46,14 @@ impl<T> Clone for HostIndex<T> {
 
 impl<T> HostIndex<T> {
     pub(super) fn empty() -> Self {
-        Self { exact: Buckets::default(), wildcard: Buckets::default(), any: None, routes: 0, wildcards_with_tls: 0 }
+        Self {
+            exact: Buckets::default(),
+            one_label: Buckets::default(),
+            more_labels: Buckets::default(),
+            any: None,
+            routes: 0,
+            wildcards_with_tls: 0,
+        }
     }
 
     /// Sets or removes the unit of a pattern in place, copying what is shared.
@@ -60,9 +71,18 @@ impl<T> HostIndex<T> {
         match (pattern, unit) {
             (HostPattern::Exact(name), Some(unit)) => self.exact.insert(name.clone(), unit),
             (HostPattern::Exact(name), None) => self.exact.remove(name),
-            (HostPattern::Wildcard(parent), Some(unit)) => self.wildcard.insert(parent.clone(), unit),
-            (HostPattern::Wildcard(parent), None) => self.wildcard.remove(parent),
+            (HostPattern::Wildcard { parent, labels }, Some(unit)) => {
+                self.wildcards_of_mut(*labels).insert(parent.clone(), unit);
+            }
+            (HostPattern::Wildcard { parent, labels }, None) => self.wildcards_of_mut(*labels).remove(parent),
             (HostPattern::Any, unit) => self.any = unit,
+        }
+    }
+
+    fn wildcards_of_mut(&mut self, labels: Labels) -> &mut Buckets<Hostname, Arc<CompiledHost<T>>> {
+        match labels {
+            Labels::One => &mut self.one_label,
+            Labels::OneOrMore => &mut self.more_labels,
         }
     }
 
@@ -70,7 +90,10 @@ impl<T> HostIndex<T> {
     pub(super) fn get(&self, pattern: &HostPattern) -> Option<&CompiledHost<T>> {
         match pattern {
             HostPattern::Exact(name) => self.exact.get(name).map(Arc::as_ref),
-            HostPattern::Wildcard(parent) => self.wildcard.get(parent).map(Arc::as_ref),
+            HostPattern::Wildcard { parent, labels: Labels::One } => self.one_label.get(parent).map(Arc::as_ref),
+            HostPattern::Wildcard { parent, labels: Labels::OneOrMore } => {
+                self.more_labels.get(parent).map(Arc::as_ref)
+            }
             HostPattern::Any => self.any(),
         }
     }
@@ -83,28 +106,48 @@ impl<T> HostIndex<T> {
     /// Who answers for a host name in lower case. `None` is a host that only rules without a host can serve.
     pub(super) fn owner(&self, host: Option<&str>) -> Owner<'_, T> {
         let exact = host.and_then(|host| self.exact.get(host)).map(Arc::as_ref);
-        let exact_tls = exact.and_then(CompiledHost::tls);
-        let exact = exact.filter(|unit| unit.has_rules());
         if let Some(unit) = exact
-            && (exact_tls.is_some() || self.wildcards_with_tls == 0)
+            && unit.takes_requests()
+            && (unit.has_tls() || self.wildcards_with_tls == 0)
         {
-            return Owner { unit: Some(unit), tls: exact_tls };
+            return Owner { unit: exact, tls: exact.filter(|unit| unit.has_tls()) };
         }
-        let wildcard = host.and_then(parent).and_then(|parent| self.wildcard.get(parent)).map(Arc::as_ref);
-        let tls = exact_tls.or(wildcard.and_then(CompiledHost::tls));
-        match exact.or(wildcard.filter(|unit| unit.has_rules())) {
-            Some(unit) => Owner { unit: Some(unit), tls },
-            None => Owner { unit: self.any(), tls: tls.or(self.any().and_then(CompiledHost::tls)) },
+        let mut owner = Owner { unit: None, tls: None };
+        for unit in exact.into_iter().chain(self.wildcards(host)) {
+            owner.tls = owner.tls.or(Some(unit).filter(|unit| unit.has_tls()));
+            owner.unit = owner.unit.or(Some(unit).filter(|unit| unit.takes_requests()));
         }
+        if owner.unit.is_none() {
+            owner.unit = self.any();
+            owner.tls = owner.tls.or(self.any().filter(|unit| unit.has_tls()));
+        }
+        owner
+    }
+
+    /// The unit that is asked after `unit` for a route for this host.
+    pub(super) fn after(&self, host: Option<&str>, unit: &CompiledHost<T>) -> Option<&CompiledHost<T>> {
+        let exact = host.and_then(|host| self.exact.get(host)).map(Arc::as_ref);
+        let units = exact.into_iter().chain(self.wildcards(host)).chain(self.any());
+        units.skip_while(|other| !std::ptr::eq(*other, unit)).skip(1).find(|unit| unit.takes_requests())
+    }
+
+    /// The wildcard units for a host, the most specific first.
+    fn wildcards<'t>(&'t self, host: Option<&str>) -> impl Iterator<Item = &'t CompiledHost<T>> {
+        let closest = host.and_then(parent);
+        let one = closest.and_then(|parent| self.one_label.get(parent));
+        let farthest = if self.more_labels.is_empty() { None } else { closest };
+        let more = std::iter::successors(farthest, |name| parent(name)).filter_map(|name| self.more_labels.get(name));
+        one.into_iter().chain(more).map(Arc::as_ref)
     }
 
     /// All units: exact hosts, wildcards, and that of the rules without a host; else in no particular order.
     pub(super) fn units(&self) -> impl Iterator<Item = &CompiledHost<T>> {
-        self.exact.iter().chain(self.wildcard.iter()).map(|(_, unit)| unit).chain(&self.any).map(Arc::as_ref)
+        let named = self.exact.iter().chain(self.one_label.iter()).chain(self.more_labels.iter());
+        named.map(|(_, unit)| unit).chain(&self.any).map(Arc::as_ref)
     }
 
     pub(super) fn unit_count(&self) -> usize {
-        self.exact.len() + self.wildcard.len() + usize::from(self.any.is_some())
+        self.exact.len() + self.one_label.len() + self.more_labels.len() + usize::from(self.any.is_some())
     }
 
     pub(super) fn route_count(&self) -> usize {
@@ -112,13 +155,13 @@ impl<T> HostIndex<T> {
     }
 }
 
-/// What a one-label wildcard shares with the host.
+/// What is behind the first label of a host.
 fn parent(host: &str) -> Option<&str> {
     let dot = memchr::memchr(b'.', host.as_bytes())?;
     (dot > 0).then(|| &host[dot + 1..])
 }
 
 fn counts<T>(unit: &CompiledHost<T>) -> (usize, usize) {
-    let is_wildcard = matches!(unit.pattern(), HostPattern::Wildcard(_));
-    (unit.route_count(), usize::from(is_wildcard && unit.tls().is_some()))
+    let is_wildcard = matches!(unit.pattern(), HostPattern::Wildcard { .. });
+    (unit.route_count(), usize::from(is_wildcard && unit.has_tls()))
 }

@@ -2,25 +2,32 @@
 //!
 //! A table never changes. `with_host` makes the next one and shares every other host with this one.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::canonical::{Order, PathRefusal, Slashes, append_canonical, append_raw, checked, is_plain};
 use super::compiled::{CompiledHost, Route};
 use super::host_index::{HostIndex, Owner};
 use super::reading::written_path;
-use crate::model::{Certificate, HostPattern, HostSpec, RouteSpec, Snapshot};
+use crate::model::{
+    Certificate, HostKey, HostPattern, HostSpec, ListenerKey, ListenerSet, RouteSpec, Snapshot, TlsSpec,
+};
 
 /// Everything served at one moment. `T` is what a route's target is to the data plane.
 #[derive(Debug)]
 pub struct RouteTable<T> {
+    /// Of the default listeners.
     hosts: HostIndex<T>,
+    /// Of other listeners. A unit that several of them serve stands in the index of each.
+    others: BTreeMap<ListenerKey, HostIndex<T>>,
     default_certificate: Option<Arc<Certificate>>,
 }
 
 /// The answer for a request.
 #[derive(Debug)]
 pub struct Found<'t, T> {
-    /// The pattern whose rules apply, whether or not one of them matches. `None` when no rule is for this host.
+    /// The most specific pattern with rules for this host, whether or not one of them matches. `None` when no rule is
+    /// for this host.
     pub host: Option<&'t HostPattern>,
     /// The route; `None` is answered with 404. It may be the catch-all, which belongs to another pattern.
     pub route: Option<&'t Arc<Route<T>>>,
@@ -50,23 +57,24 @@ pub enum CertificateSource {
 
 impl<T> Clone for RouteTable<T> {
     fn clone(&self) -> Self {
-        let Self { hosts, default_certificate } = self;
-        Self { hosts: hosts.clone(), default_certificate: default_certificate.clone() }
+        let Self { hosts, others, default_certificate } = self;
+        Self { hosts: hosts.clone(), others: others.clone(), default_certificate: default_certificate.clone() }
     }
 }
 
 impl<T> RouteTable<T> {
     /// A table that serves nothing.
     pub fn empty() -> Self {
-        Self { hosts: HostIndex::empty(), default_certificate: None }
+        Self { hosts: HostIndex::empty(), others: BTreeMap::new(), default_certificate: None }
     }
 
     /// Compiles everything. `resolve` makes the target of each route.
     pub fn compile(snapshot: &Snapshot, resolve: &mut dyn FnMut(&RouteSpec) -> T) -> Self {
-        let Snapshot { hosts, default_certificate } = snapshot;
-        let mut table = Self { hosts: HostIndex::empty(), default_certificate: default_certificate.clone() };
-        for (pattern, spec) in hosts {
-            table.set_host(pattern, Some(spec), resolve);
+        // Listeners and streams are for those who open sockets: no request asks for them.
+        let Snapshot { hosts, default_certificate, listeners: _, streams: _ } = snapshot;
+        let mut table = Self { default_certificate: default_certificate.clone(), ..Self::empty() };
+        for (key, spec) in hosts {
+            table.set_host(key, Some(spec), resolve);
         }
         table
     }
@@ -75,24 +83,40 @@ impl<T> RouteTable<T> {
     #[must_use]
     pub fn with_host(
         &self,
-        pattern: &HostPattern,
-        spec: Option<&HostSpec>,
+        key: &HostKey,
+        spec: Option<&Arc<HostSpec>>,
         resolve: &mut dyn FnMut(&RouteSpec) -> T,
     ) -> Self {
         let mut next = self.clone();
-        next.set_host(pattern, spec, resolve);
+        next.set_host(key, spec, resolve);
         next
     }
 
     /// A table with another default certificate.
     #[must_use]
     pub fn with_default_certificate(&self, certificate: Option<Arc<Certificate>>) -> Self {
-        Self { hosts: self.hosts.clone(), default_certificate: certificate }
+        Self { default_certificate: certificate, ..self.clone() }
     }
 
-    fn set_host(&mut self, pattern: &HostPattern, spec: Option<&HostSpec>, resolve: &mut dyn FnMut(&RouteSpec) -> T) {
+    /// What a listener beside the default ones serves, as a table of its own that shares everything with this one.
+    /// `None`: no host is served there.
+    pub fn of_listener(&self, listener: &ListenerKey) -> Option<Self> {
+        let hosts = self.others.get(listener)?.clone();
+        Some(Self { hosts, others: BTreeMap::new(), default_certificate: self.default_certificate.clone() })
+    }
+
+    fn set_host(&mut self, key: &HostKey, spec: Option<&Arc<HostSpec>>, resolve: &mut dyn FnMut(&RouteSpec) -> T) {
+        let HostKey { listeners, pattern } = key;
         let unit = spec.filter(|spec| !spec.is_empty()).map(|spec| Arc::new(CompiledHost::compile(spec, resolve)));
-        self.hosts.set(pattern, unit);
+        match listeners {
+            ListenerSet::Default => self.hosts.set(pattern, unit),
+            ListenerSet::Of(listeners) => {
+                for listener in &**listeners {
+                    self.others.entry(*listener).or_insert_with(HostIndex::empty).set(pattern, unit.clone());
+                }
+                self.others.retain(|_, hosts| hosts.unit_count() > 0);
+            }
+        }
     }
 
     /// The route for a host, as `normalize_host` gives it, and a path, as the client sent it. A query takes no part.
@@ -101,20 +125,20 @@ impl<T> RouteTable<T> {
     pub fn find(&self, host: Option<&str>, raw_path: &str, scratch: &mut String) -> Result<Found<'_, T>, PathRefusal> {
         let Owner { unit, tls } = self.hosts.owner(host);
         let route = if is_plain(raw_path) {
-            self.route(unit, raw_path)
+            self.route(host, unit, raw_path)
         } else {
-            self.route_of_all_spellings(unit, checked(raw_path)?, scratch)?
+            self.route_of_all_spellings(host, unit, checked(raw_path)?, scratch)?
         };
         Ok(Found { host: unit.map(CompiledHost::pattern), route, has_tls: tls.is_some() })
     }
 
     /// The certificates for a server name, lower case and without a trailing dot.
     pub fn certificates(&self, server_name: Option<&str>) -> Certificates<'_> {
-        let entry = server_name.and_then(|name| self.hosts.owner(Some(name)).tls);
+        let entry = server_name.and_then(|name| self.hosts.owner(Some(name)).tls?.tls());
         let default = self.default_certificate.as_slice();
         match entry {
-            Some(tls) if !tls.certificates.is_empty() => {
-                Certificates { list: &tls.certificates, source: CertificateSource::Entry }
+            Some(TlsSpec { certificates }) if !certificates.is_empty() => {
+                Certificates { list: certificates, source: CertificateSource::Entry }
             }
             Some(_) => Certificates { list: default, source: CertificateSource::EntryByDefault },
             None => Certificates { list: default, source: CertificateSource::Default },
@@ -135,7 +159,7 @@ impl<T> RouteTable<T> {
     /// The route that the path has as it is written, whatever it means in canonical form: what explains a refusal as
     /// ambiguous.
     pub fn find_as_written(&self, host: Option<&str>, raw_path: &str) -> Result<Option<&Arc<Route<T>>>, PathRefusal> {
-        Ok(self.route(self.hosts.owner(host).unit, &written_path(raw_path)?))
+        Ok(self.route(host, self.hosts.owner(host).unit, &written_path(raw_path)?))
     }
 
     /// The default certificate, if one is configured.
@@ -143,12 +167,12 @@ impl<T> RouteTable<T> {
         self.default_certificate.as_ref()
     }
 
-    /// The unit of exactly this pattern.
+    /// The unit of exactly this pattern on the default listeners.
     pub fn host(&self, pattern: &HostPattern) -> Option<&CompiledHost<T>> {
         self.hosts.get(pattern)
     }
 
-    /// All units, in no particular order.
+    /// All units of the default listeners, in no particular order.
     pub fn hosts(&self) -> impl Iterator<Item = &CompiledHost<T>> {
         self.hosts.units()
     }
@@ -168,16 +192,30 @@ impl<T> RouteTable<T> {
         self.hosts.route_count()
     }
 
-    /// The route of one spelling of a path. A unit that owns the host keeps its unmatched paths: they go to its
-    /// fallback or the catch-all, never to the routes of another unit.
-    fn route<'t>(&'t self, unit: Option<&'t CompiledHost<T>>, path: &str) -> Option<&'t Arc<Route<T>>> {
-        let unit = unit?;
-        unit.find(path).or(unit.fallback()).or_else(|| self.hosts.any()?.fallback())
+    /// The route of one spelling of a path: the owner's, or where it does not keep what no route of it takes, that of
+    /// the next unit for the host.
+    fn route<'t>(
+        &'t self,
+        host: Option<&str>,
+        owner: Option<&'t CompiledHost<T>>,
+        path: &str,
+    ) -> Option<&'t Arc<Route<T>>> {
+        let mut unit = owner?;
+        loop {
+            let route = unit.find(path).or(unit.fallback());
+            if route.is_some() {
+                return route;
+            }
+            let next = if unit.keeps_unmatched() { None } else { self.hosts.after(host, unit) };
+            let Some(next) = next else { return self.hosts.any()?.fallback() };
+            unit = next;
+        }
     }
 
     fn route_of_all_spellings<'t>(
         &'t self,
-        unit: Option<&'t CompiledHost<T>>,
+        host: Option<&str>,
+        owner: Option<&'t CompiledHost<T>>,
         path: &str,
         scratch: &mut String,
     ) -> Result<Option<&'t Arc<Route<T>>>, PathRefusal> {
@@ -186,8 +224,8 @@ impl<T> RouteTable<T> {
         let end = scratch.len();
         let order = append_canonical(path, Slashes::First, scratch)?;
         let (raw, canonical) = scratch.split_at(end);
-        let route = self.route(unit, canonical);
-        let agrees = |spelling: &str| is_same(self.route(unit, spelling), route);
+        let route = self.route(host, owner, canonical);
+        let agrees = |spelling: &str| is_same(self.route(host, owner, spelling), route);
         if raw != canonical && !agrees(raw) {
             return Err(PathRefusal::Ambiguous);
         }

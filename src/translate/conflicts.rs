@@ -43,7 +43,7 @@ pub(crate) fn over_path(
 /// Two default backends for one host.
 pub(crate) fn over_fallback(host: &HostPattern, loser: Bid<'_>, winner: Bid<'_>) -> Problem {
     let of_host = match host {
-        HostPattern::Exact(_) | HostPattern::Wildcard(_) => format!(" for host {host}"),
+        HostPattern::Exact(_) | HostPattern::Wildcard { .. } => format!(" for host {host}"),
         HostPattern::Any => String::new(),
     };
     let winning = senior(winner.ingress, loser.ingress);
@@ -83,7 +83,7 @@ fn senior(winner: &Ingress, loser: &Ingress) -> String {
 /// The host in words.
 fn described(host: &HostPattern) -> String {
     match host {
-        HostPattern::Exact(_) | HostPattern::Wildcard(_) => format!("host {host}"),
+        HostPattern::Exact(_) | HostPattern::Wildcard { .. } => format!("host {host}"),
         HostPattern::Any => "all other hosts".into(),
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use foldhash::HashMap;
 
 use crate::model::{Action, HostPattern, HostSpec, ObjectKind, ObjectRef, Origin, PathMatch, Place};
-use crate::model::{Problem, ProblemCode, RouteMatch, RouteSpec, Severity};
+use crate::model::{Problem, ProblemCode, RouteMatch, RouteSpec, Severity, Unmatched};
 use crate::source::objects::{Backend, Path};
 
 use super::annotations::{self, Options};
@@ -24,12 +24,14 @@ pub(crate) fn translate(input: &Input, host: &HostPattern) -> (Option<Arc<HostSp
     let claims: Vec<&Claim> = input.index().claims(host).iter().filter(is_ours).collect();
     let mut problems = Vec::new();
     let mut spec = HostSpec::empty(host.clone());
-    spec.has_rules = claims.iter().any(|claim| !claim.rules.is_empty());
     spec.routes = routes(input, host, &claims, &mut problems);
-    spec.fallback = fallback(input, host, &claims, &mut problems).map(Arc::new);
+    let mut fallback = fallback(input, host, &claims, &mut problems);
     spec.tls = tls::choose(input, host, &claims, &mut problems);
-    if *host == HostPattern::Any && spec.fallback.is_none() {
-        spec.fallback = default_backend(input, &mut problems).map(Arc::new);
+    if *host == HostPattern::Any && fallback.is_none() {
+        fallback = default_backend(input, &mut problems);
+    }
+    if fallback.is_some() || claims.iter().any(|claim| !claim.rules.is_empty()) {
+        spec.unmatched = Unmatched::Keep(fallback.map(Arc::new));
     }
     let spec = if spec.is_empty() { None } else { Some(Arc::new(spec)) };
     (spec, problems)

@@ -52,7 +52,7 @@ impl Touched {
     }
 
     fn hosts(&mut self, hosts: impl IntoIterator<Item = HostPattern>) {
-        self.units.extend(hosts.into_iter().map(UnitKey::Host));
+        self.units.extend(hosts.into_iter().map(|host| UnitKey::Host(host.into())));
     }
 }
 
@@ -146,7 +146,7 @@ impl Input {
     pub fn units(&self) -> impl Iterator<Item = UnitKey> {
         let object = |kind, name| UnitKey::Object(ObjectRef { kind, name });
         let any = self.index.claims(&HostPattern::Any).is_empty().then_some(HostPattern::Any);
-        let hosts = self.index.hosts().cloned().chain(any).map(UnitKey::Host);
+        let hosts = self.index.hosts().cloned().chain(any).map(|host| UnitKey::Host(host.into()));
         let ingresses = self.objects.ingresses().map(move |ingress| object(ObjectKind::Ingress, ingress.name.clone()));
         let classes = self
             .objects

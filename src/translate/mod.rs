@@ -28,7 +28,9 @@ mod tests;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::model::{Certificate, HostSpec, ObjectKind, ObjectName, ObjectRef, Problem, Snapshot, UnitKey};
+use crate::model::{
+    Certificate, HostSpec, ListenerSet, ObjectKind, ObjectName, ObjectRef, Problem, Snapshot, StreamSpec, UnitKey,
+};
 use crate::source::objects::Ingress;
 
 pub use backing::{Backing, backing};
@@ -60,6 +62,8 @@ pub struct Translated {
 pub enum Value {
     /// Of `UnitKey::Host`; `None` when nothing is served for the host.
     Host(Option<Arc<HostSpec>>),
+    /// Of `UnitKey::Stream`; `None` when nothing is passed on there.
+    Stream(Option<Arc<StreamSpec>>),
     /// Of `UnitKey::DefaultCertificate`; `None` when there is none.
     DefaultCertificate(Option<Arc<Certificate>>),
     /// Of `UnitKey::Object`, which is there for its findings.
@@ -74,10 +78,16 @@ pub fn is_ours(input: &Input, ingress: &Ingress) -> bool {
 /// Translates one unit.
 pub fn unit(input: &Input, key: &UnitKey) -> Translated {
     let (value, mut problems) = match key {
-        UnitKey::Host(pattern) => {
-            let (spec, problems) = host::translate(input, pattern);
-            (Value::Host(spec), problems)
-        }
+        UnitKey::Host(key) => match key.listeners {
+            ListenerSet::Default => {
+                let (spec, problems) = host::translate(input, &key.pattern);
+                (Value::Host(spec), problems)
+            }
+            // Ingress is served on the default listeners only.
+            ListenerSet::Of(_) => (Value::Host(None), Vec::new()),
+        },
+        // No object that is read asks for one.
+        UnitKey::Stream(_) => (Value::Stream(None), Vec::new()),
         UnitKey::DefaultCertificate => {
             let (certificate, problems) = secret::default_certificate(input);
             (Value::DefaultCertificate(certificate), problems)
@@ -109,37 +119,50 @@ pub fn merge(snapshot: &mut Snapshot, findings: &mut Findings, key: &UnitKey, tr
         findings.insert(key.clone(), problems);
     }
     match (key, value) {
-        (UnitKey::Host(pattern), Value::Host(Some(spec))) => {
-            if snapshot.hosts.get(pattern) == Some(&spec) {
-                return false;
-            }
-            snapshot.hosts.insert(pattern.clone(), spec);
-            true
-        }
-        (UnitKey::Host(pattern), Value::Host(None)) => snapshot.hosts.remove(pattern).is_some(),
+        (UnitKey::Host(key), Value::Host(spec)) => replace(&mut snapshot.hosts, key, spec),
+        (UnitKey::Stream(key), Value::Stream(spec)) => replace(&mut snapshot.streams, key, spec),
         (UnitKey::DefaultCertificate, Value::DefaultCertificate(certificate)) => {
             let differs = snapshot.default_certificate != certificate;
             snapshot.default_certificate = certificate;
             differs
         }
-        (UnitKey::Host(_) | UnitKey::DefaultCertificate | UnitKey::Object(_), _) => false,
+        (UnitKey::Host(_) | UnitKey::Stream(_) | UnitKey::DefaultCertificate | UnitKey::Object(_), _) => false,
+    }
+}
+
+/// Whether the value under `key` is another now.
+fn replace<K: Ord + Clone, V: PartialEq>(map: &mut BTreeMap<K, Arc<V>>, key: &K, new: Option<Arc<V>>) -> bool {
+    match new {
+        Some(new) if map.get(key) == Some(&new) => false,
+        Some(new) => {
+            map.insert(key.clone(), new);
+            true
+        }
+        None => map.remove(key).is_some(),
     }
 }
 
 /// Translates everything. Comes to what `merge` comes to, unit by unit, but builds the maps in one go.
 pub fn snapshot(input: &Input) -> (Snapshot, Findings) {
-    let (mut hosts, mut findings) = (Vec::new(), Vec::new());
+    let (mut hosts, mut streams, mut findings) = (Vec::new(), Vec::new(), Vec::new());
     let mut default_certificate = None;
     for key in input.units() {
         let Translated { value, problems } = unit(input, &key);
         match value {
-            Value::Host(Some(spec)) => hosts.push((spec.pattern.clone(), spec)),
+            Value::Host(Some(spec)) => hosts.push((spec.key.clone(), spec)),
+            Value::Stream(Some(spec)) => streams.push((spec.listener, spec)),
             Value::DefaultCertificate(certificate) => default_certificate = certificate,
-            Value::Host(None) | Value::Nothing => {}
+            Value::Host(None) | Value::Stream(None) | Value::Nothing => {}
         }
         if !problems.is_empty() {
             findings.push((key, problems));
         }
     }
-    (Snapshot { hosts: hosts.into_iter().collect(), default_certificate }, findings.into_iter().collect())
+    let snapshot = Snapshot {
+        hosts: hosts.into_iter().collect(),
+        default_certificate,
+        listeners: BTreeMap::new(),
+        streams: streams.into_iter().collect(),
+    };
+    (snapshot, findings.into_iter().collect())
 }

@@ -9,8 +9,8 @@ use std::sync::{Arc, OnceLock};
 
 use super::*;
 use crate::model::{
-    Action, Certificate, Filters, HostPattern, HostSpec, ObjectName, Origin, PathMatch, Place, Reply, RouteMatch,
-    RouteSpec, Snapshot, TlsSpec,
+    Action, Certificate, Filters, HostKey, HostPattern, HostSpec, Hostname, Labels, ListenerKey, ListenerSet,
+    ObjectName, Origin, PathMatch, Place, Reply, RouteMatch, RouteSpec, Snapshot, TlsSpec, Transport, Unmatched,
 };
 
 /// Targets are the names of the Ingresses.
@@ -34,15 +34,22 @@ fn route(path: PathMatch, name: &str) -> RouteSpec {
     }
 }
 
-fn host(pattern: &str, routes: Vec<RouteSpec>) -> HostSpec {
-    HostSpec {
-        routes: routes.into_iter().map(Arc::new).collect(),
-        ..HostSpec::empty(HostPattern::parse(pattern).unwrap())
+/// `**.` is a wildcard of one or more labels.
+fn pattern(text: &str) -> HostPattern {
+    match text.strip_prefix("**.") {
+        Some(parent) => HostPattern::Wildcard { parent: Hostname::parse(parent).unwrap(), labels: Labels::OneOrMore },
+        None => HostPattern::parse(text).unwrap(),
     }
 }
 
+fn host(pattern: &str, routes: Vec<RouteSpec>) -> HostSpec {
+    let empty = HostSpec::empty(self::pattern(pattern));
+    let unmatched = if routes.is_empty() { Unmatched::FallThrough } else { Unmatched::Keep(None) };
+    HostSpec { routes: routes.into_iter().map(Arc::new).collect(), unmatched, ..empty }
+}
+
 fn with_fallback(unit: HostSpec, name: &str) -> HostSpec {
-    HostSpec { fallback: Some(Arc::new(prefix("/", name))), ..unit }
+    HostSpec { unmatched: Unmatched::Keep(Some(Arc::new(prefix("/", name)))), ..unit }
 }
 
 fn with_tls(unit: HostSpec, certificates: &[&Arc<Certificate>]) -> HostSpec {
@@ -61,8 +68,8 @@ fn certificate(number: usize) -> &'static Arc<Certificate> {
 
 fn snapshot(units: impl IntoIterator<Item = HostSpec>) -> Snapshot {
     Snapshot {
-        hosts: units.into_iter().map(|unit| (unit.pattern.clone(), Arc::new(unit))).collect(),
-        default_certificate: None,
+        hosts: units.into_iter().map(|unit| (unit.key.clone(), Arc::new(unit))).collect(),
+        ..Snapshot::default()
     }
 }
 

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 
-const PATTERNS: [&str; 9] = ["", "x.z", "a.x.z", "b.x.z", "a.y.z", "*.z", "*.x.z", "*.y.z", "*.a.x.z"];
+const PATTERNS: [&str; 12] =
+    ["", "x.z", "a.x.z", "b.x.z", "a.y.z", "*.z", "*.x.z", "*.y.z", "*.a.x.z", "**.z", "**.x.z", "**.a.x.z"];
 const HOSTS: [&str; 10] = ["x.z", "y.z", "z", "a.x.z", "b.x.z", "c.x.z", "a.y.z", "b.y.z", "b.a.x.z", "other.example"];
 
 /// Paths of rules: canonical, so that the reference can compare them as text.
@@ -24,7 +25,7 @@ fn odd_path() -> impl Strategy<Value = String> {
 /// The units of some patterns, each with so few or so many routes that either index is used.
 fn units() -> impl Strategy<Value = Vec<HostSpec>> {
     prop::collection::vec(unit(), 0..8).prop_map(|units| {
-        let by_pattern: BTreeMap<_, _> = units.into_iter().map(|unit| (unit.pattern.clone(), unit)).collect();
+        let by_pattern: BTreeMap<_, _> = units.into_iter().map(|unit| (unit.key.clone(), unit)).collect();
         by_pattern.into_values().collect()
     })
 }
@@ -32,14 +33,17 @@ fn units() -> impl Strategy<Value = Vec<HostSpec>> {
 fn unit() -> impl Strategy<Value = HostSpec> {
     let rules = |count| prop::collection::hash_set((any::<bool>(), rule_path()), count);
     let routes = prop_oneof![rules(0..6), rules(0..40)];
-    (select(&PATTERNS[..]), routes, any::<bool>(), any::<bool>()).prop_map(
-        |(pattern, routes, has_fallback, has_tls)| {
+    (select(&PATTERNS[..]), routes, any::<bool>(), any::<bool>(), any::<bool>()).prop_map(
+        |(pattern, routes, falls_through, has_fallback, has_tls)| {
             let name = |path: &str, kind: &str| format!("{pattern} {kind} {path}");
             let make = |(is_exact, path): (bool, String)| match is_exact {
                 true => exact(&path, &name(&path, "exact")),
                 false => prefix(&path, &name(&path, "prefix")),
             };
-            let unit = host(pattern, routes.into_iter().map(make).collect());
+            let mut unit = host(pattern, routes.into_iter().map(make).collect());
+            if falls_through {
+                unit.unmatched = Unmatched::FallThrough;
+            }
             let unit = if has_fallback { with_fallback(unit, &name("", "fallback")) } else { unit };
             if has_tls { with_tls(unit, &[certificate(0)]) } else { unit }
         },
@@ -97,21 +101,21 @@ proptest! {
         changes in prop::collection::vec((unit(), any::<Option<Index>>()), 1..12),
         path in plain_path(),
     ) {
-        let mut units: BTreeMap<_, _> = start.iter().map(|unit| (unit.pattern.clone(), unit.clone())).collect();
+        let mut units: BTreeMap<_, _> = start.iter().map(|unit| (unit.key.clone(), unit.clone())).collect();
         let mut incremental = table(start);
         for (unit, removal) in changes {
-            let pattern = match removal {
+            let key = match removal {
                 Some(index) if !units.is_empty() => index.get(&units.keys().cloned().collect::<Vec<_>>()).clone(),
-                Some(_) | None => unit.pattern.clone(),
+                Some(_) | None => unit.key.clone(),
             };
-            let spec = (pattern == unit.pattern && removal.is_none()).then_some(&unit);
+            let spec = (key == unit.key && removal.is_none()).then(|| Arc::new(unit));
             let before = dump(&incremental);
-            let next = incremental.with_host(&pattern, spec, &mut resolve);
+            let next = incremental.with_host(&key, spec.as_ref(), &mut resolve);
             prop_assert_eq!(before, dump(&incremental));
             incremental = next;
             match spec {
-                Some(unit) => units.insert(pattern, unit.clone()),
-                None => units.remove(&pattern),
+                Some(unit) => units.insert(key, HostSpec::clone(&unit)),
+                None => units.remove(&key),
             };
             let full = table(units.values().cloned());
             prop_assert_eq!(dump(&incremental), dump(&full));

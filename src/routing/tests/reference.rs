@@ -4,12 +4,16 @@ use super::*;
 
 /// The name of the route, by going through all units and rules.
 pub(super) fn find(units: &[HostSpec], host: &str, path: &str) -> Result<Option<String>, PathRefusal> {
-    let unit = owner(units, host);
     let of_spelling = |path: &str| {
-        let unit = unit?;
-        let catch_all =
-            units.iter().find(|unit| unit.pattern == HostPattern::Any).and_then(|any| any.fallback.as_deref());
-        let route = best(&unit.routes, path).or(unit.fallback.as_deref()).or(catch_all);
+        let mut route = None;
+        for unit in claimants(units, host) {
+            route = route.or(best(&unit.routes, path)).or(unit.fallback());
+            if matches!(unit.unmatched, Unmatched::Keep(_)) {
+                break;
+            }
+        }
+        let any = units.iter().find(|unit| unit.key.pattern == HostPattern::Any);
+        let route = route.or(any.and_then(HostSpec::fallback));
         route.map(|route| route.origin.label().name.to_string())
     };
     let segments = decode(path)?;
@@ -19,31 +23,43 @@ pub(super) fn find(units: &[HostSpec], host: &str, path: &str) -> Result<Option<
     if first == last && first == raw { Ok(first) } else { Err(PathRefusal::Ambiguous) }
 }
 
-/// Whether a TLS entry covers the host.
+/// Whether a TLS entry covers the host: one of any pattern that names it, or that of the units without a host where no
+/// pattern with rules names it.
 pub(super) fn has_tls(units: &[HostSpec], host: &str) -> bool {
-    let named = units.iter().filter(|unit| unit.pattern != HostPattern::Any);
-    named.filter(|unit| matches(&unit.pattern, host)).any(|unit| unit.tls.is_some())
-        || owner(units, host).is_some_and(|unit| unit.pattern == HostPattern::Any && unit.tls.is_some())
+    let is_any = |unit: &&HostSpec| unit.key.pattern == HostPattern::Any;
+    let mut covering = units.iter().filter(|unit| matches(&unit.key.pattern, host) && unit.tls.is_some());
+    let is_named = claimants(units, host).first().is_some_and(|unit| !is_any(unit));
+    covering.any(|unit| !is_named || !is_any(&unit))
 }
 
-fn owner<'a>(units: &'a [HostSpec], host: &str) -> Option<&'a HostSpec> {
-    let has_rules = |unit: &&HostSpec| !unit.routes.is_empty() || unit.fallback.is_some();
-    let claims = units.iter().filter(|unit| matches(&unit.pattern, host));
-    // Exact before wildcard before any: the order of the patterns.
-    let named = claims.clone().filter(|unit| unit.pattern != HostPattern::Any).filter(has_rules);
-    named.min_by_key(|unit| &unit.pattern).or_else(|| claims.clone().find(|unit| unit.pattern == HostPattern::Any))
+/// The units that are asked for a route, the most specific first.
+fn claimants<'a>(units: &'a [HostSpec], host: &str) -> Vec<&'a HostSpec> {
+    let has_rules = |unit: &&HostSpec| !unit.routes.is_empty() || matches!(unit.unmatched, Unmatched::Keep(_));
+    let mut claimants: Vec<_> =
+        units.iter().filter(|unit| matches(&unit.key.pattern, host)).filter(has_rules).collect();
+    claimants.sort_by_key(|unit| match &unit.key.pattern {
+        HostPattern::Exact(_) => (0, 0),
+        HostPattern::Wildcard { parent: _, labels: Labels::One } => (1, 0),
+        HostPattern::Wildcard { parent, labels: Labels::OneOrMore } => (2, usize::MAX - parent.as_str().len()),
+        HostPattern::Any => (3, 0),
+    });
+    claimants
 }
 
 fn matches(pattern: &HostPattern, host: &str) -> bool {
     let labels: Vec<_> = host.split('.').collect();
+    let behind = |parent: &Hostname| parent.as_str().split('.').map(str::to_owned).collect::<Vec<_>>();
     match pattern {
         HostPattern::Exact(name) => name.as_str() == host,
-        HostPattern::Wildcard(parent) => labels[1..] == parent.as_str().split('.').collect::<Vec<_>>(),
+        HostPattern::Wildcard { parent, labels: Labels::One } => labels[1..] == behind(parent),
+        HostPattern::Wildcard { parent, labels: Labels::OneOrMore } => {
+            (1..labels.len()).any(|first| labels[first..] == behind(parent))
+        }
         HostPattern::Any => true,
     }
 }
 
-fn best<'a>(routes: &'a [Arc<RouteSpec>], path: &str) -> Option<&'a RouteSpec> {
+fn best<'a>(routes: &'a [Arc<RouteSpec>], path: &str) -> Option<&'a Arc<RouteSpec>> {
     let is_exact = |route: &&Arc<RouteSpec>| matches!(&route.matches.path, PathMatch::Exact(rule) if **rule == *path);
     let is_prefix = |route: &&Arc<RouteSpec>| match &route.matches.path {
         PathMatch::Exact(_) => false,
@@ -53,7 +69,7 @@ fn best<'a>(routes: &'a [Arc<RouteSpec>], path: &str) -> Option<&'a RouteSpec> {
         }
     };
     let longest = || routes.iter().filter(is_prefix).max_by_key(|route| route.matches.path.path().len());
-    routes.iter().find(is_exact).or_else(longest).map(Arc::as_ref)
+    routes.iter().find(is_exact).or_else(longest)
 }
 
 fn decode(path: &str) -> Result<Vec<String>, PathRefusal> {

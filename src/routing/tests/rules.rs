@@ -273,6 +273,78 @@ fn rule_17_tls_entry_alone_claims_no_requests() {
 }
 
 #[test]
+fn a_wildcard_of_more_labels_takes_what_nothing_more_specific_takes() {
+    let units = [
+        host("a.x.z", vec![prefix("/", "exact")]),
+        host("*.x.z", vec![prefix("/", "one label")]),
+        host("**.x.z", vec![prefix("/", "more labels")]),
+        host("**.z", vec![prefix("/", "fewest in common")]),
+        host("", vec![prefix("/", "any")]),
+    ];
+    let all = table(units.clone());
+    for (name, expected) in [
+        ("a.x.z", "exact"),
+        ("b.x.z", "one label"),
+        ("b.a.x.z", "more labels"),
+        ("c.b.a.x.z", "more labels"),
+        ("x.z", "fewest in common"),
+        ("b.y.z", "fewest in common"),
+        ("z", "any"),
+        ("x.zz", "any"),
+    ] {
+        assert_eq!(found(&all, name, "/"), Some(expected), "{name}");
+    }
+    let [_, _, more, ..] = units;
+    let key = more.key.clone();
+    let without = all.with_host(&key, None, &mut resolve);
+    assert_eq!((found(&without, "b.a.x.z", "/"), without.host_count()), (Some("fewest in common"), 4));
+    let back = without.with_host(&key, Some(&Arc::new(more)), &mut resolve);
+    assert_eq!((found(&back, "b.a.x.z", "/"), dump(&back)), (Some("more labels"), dump(&all)));
+}
+
+#[test]
+fn what_a_unit_does_not_keep_goes_to_less_specific_ones() {
+    let falls_through = |unit: HostSpec| HostSpec { unmatched: Unmatched::FallThrough, ..unit };
+    let table = table([
+        falls_through(host("a.x.z", vec![prefix("/exact", "exact")])),
+        falls_through(host("*.x.z", vec![prefix("/one", "one label"), prefix("/exact", "not reached")])),
+        host("**.z", vec![prefix("/more", "more labels")]),
+        with_fallback(host("", vec![prefix("/any", "any")]), "catch-all"),
+    ]);
+    for (name, path, expected) in [
+        ("a.x.z", "/exact", "exact"),
+        ("a.x.z", "/one", "one label"),
+        ("a.x.z", "/more", "more labels"),
+        ("a.x.z", "/any", "catch-all"),
+        ("b.y.z", "/any", "catch-all"),
+        ("other", "/any", "any"),
+    ] {
+        assert_eq!(found(&table, name, path), Some(expected), "{name}{path}");
+    }
+}
+
+#[test]
+fn other_listeners_serve_their_own_hosts() {
+    let listener = |port| ListenerKey { port, transport: Transport::Tcp };
+    let on = |ports: &[u16], unit: HostSpec| {
+        let listeners = ListenerSet::Of(Arc::new(ports.iter().copied().map(listener).collect()));
+        HostSpec { key: HostKey { listeners, ..unit.key }, ..unit }
+    };
+    let default = host("a.com", vec![prefix("/", "default")]);
+    let one = on(&[81, 82], host("a.com", vec![prefix("/", "two listeners")]));
+    let other = on(&[83], host("a.com", vec![prefix("/", "one listener")]));
+    let all = table([default, one.clone(), other]);
+    let of = |table: &Table, port| found(&table.of_listener(&listener(port))?, "a.com", "/").map(str::to_owned);
+    assert_eq!((found(&all, "a.com", "/"), all.host_count()), (Some("default"), 1));
+    assert_eq!(
+        [81, 82, 83, 84].map(|port| of(&all, port)),
+        [Some("two listeners".into()), Some("two listeners".into()), Some("one listener".into()), None]
+    );
+    let without = all.with_host(&one.key, None, &mut resolve);
+    assert_eq!([81, 83].map(|port| of(&without, port)), [None, Some("one listener".into())]);
+}
+
+#[test]
 fn rule_18_rules_without_host_take_hosts_that_nobody_claims() {
     let table = table([host("", vec![prefix("/", "any")]), host("a.com", vec![prefix("/", "a")])]);
     assert_eq!((found(&table, "b.com", "/"), found(&table, "a.com", "/")), (Some("any"), Some("a")));
@@ -385,14 +457,15 @@ fn rule_58_no_server_name_gets_the_default_certificate() {
 fn a_change_of_one_host_shares_the_others() {
     let before = table([host("a.com", vec![prefix("/", "a")]), host("b.com", vec![prefix("/", "b")])]);
     let changed = host("a.com", vec![prefix("/", "new"), exact("/x", "x")]);
-    let after = before.with_host(&changed.pattern, Some(&changed), &mut resolve);
+    let changed = Arc::new(changed);
+    let after = before.with_host(&changed.key, Some(&changed), &mut resolve);
     let unit = |table: &Table, name| std::ptr::from_ref(table.host(&HostPattern::parse(name).unwrap()).unwrap());
     assert_eq!(unit(&before, "b.com"), unit(&after, "b.com"));
     assert_eq!((found(&before, "a.com", "/"), found(&after, "a.com", "/")), (Some("a"), Some("new")));
     assert_eq!((before.route_count(), after.route_count(), after.routes().count()), (2, 3, 3));
-    let empty = HostSpec::empty(changed.pattern.clone());
+    let empty = Arc::new(HostSpec::empty(changed.key.clone()));
     for spec in [None, Some(&empty)] {
-        let gone = after.with_host(&changed.pattern, spec, &mut resolve);
+        let gone = after.with_host(&changed.key, spec, &mut resolve);
         assert_eq!((gone.host_count(), gone.route_count(), found(&gone, "a.com", "/")), (1, 1, None));
     }
 }

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use crate::model::{
-    Action, Certificate, CertificateError, HostPattern, HostSpec, ObjectName, PathMatch, Problem, Snapshot,
+    Action, Certificate, CertificateError, HostKey, HostPattern, HostSpec, ObjectName, PathMatch, Problem, Snapshot,
 };
 use crate::source::objects::{
     AddressKind, Annotations, Backend, Change, EndpointSlice, Ingress, IngressClass, Path, PathKind, PortValue, Rule,
@@ -219,7 +219,7 @@ impl World {
     }
 
     pub(super) fn find(&self, host: &str) -> Option<&HostSpec> {
-        self.snapshot.hosts.get(&pattern(host)).map(Arc::as_ref)
+        self.snapshot.hosts.get(&HostKey::from(pattern(host))).map(Arc::as_ref)
     }
 
     /// The routes of a host in short, in order: `= /a → shop/a:80`, `/b → 503`.
@@ -233,7 +233,7 @@ impl World {
 
     /// Where what no route takes goes.
     pub(super) fn fallback(&self, host: &str) -> Option<String> {
-        self.host(host).fallback.as_ref().map(|route| target(&route.action))
+        self.host(host).fallback().map(|route| target(&route.action))
     }
 
     /// The findings in short: `Conflict Ingress shop/x spec.rules[0]`.
@@ -258,7 +258,7 @@ impl World {
     /// The endpoints of the upstream that a host's first route or its fallback has.
     pub(super) fn endpoints(&self, host: &str) -> Vec<SocketAddr> {
         let spec = self.host(host);
-        let route = spec.routes.first().or(spec.fallback.as_ref()).unwrap();
+        let route = spec.routes.first().or(spec.fallback()).unwrap();
         match &route.action {
             Action::Forward(upstream) => {
                 let (objects, settings) = (self.input.objects(), self.input.settings());

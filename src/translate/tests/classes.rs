@@ -102,7 +102,7 @@ fn rule_49_a_class_that_does_not_exist_is_not_served_and_may_come_and_go() {
     assert_eq!(problem.field, "spec.ingressClassName");
 
     world.input.apply(of_class(class("later", "tidegate.dev/ingress-controller")));
-    assert!(crate::translate::snapshot(&world.input).0.hosts.contains_key(&pattern("a.example")));
+    assert!(crate::translate::snapshot(&world.input).0.hosts.contains_key(&pattern("a.example").into()));
     world.input.apply(Change::removal(ObjectRef::new(ObjectKind::IngressClass, ObjectName::new("", "later"))));
     assert!(crate::translate::snapshot(&world.input).0.hosts.is_empty());
 }

@@ -9,7 +9,8 @@ use crate::translate::{Input, Settings, Touched};
 
 fn units(touched: &Touched) -> Vec<String> {
     let text = |key: &UnitKey| match key {
-        UnitKey::Host(pattern) => pattern.to_string(),
+        UnitKey::Host(key) => key.pattern.to_string(),
+        UnitKey::Stream(listener) => format!("{listener:?}"),
         UnitKey::DefaultCertificate => "default certificate".into(),
         UnitKey::Object(object) => object.to_string(),
     };

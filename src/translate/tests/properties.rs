@@ -165,7 +165,7 @@ fn endpoints(
     input: &Input,
     snapshot: &Snapshot,
 ) -> BTreeMap<crate::model::UpstreamKey, Vec<crate::model::EndpointSpec>> {
-    let routes = snapshot.hosts.values().flat_map(|host| host.routes.iter().chain(&host.fallback));
+    let routes = snapshot.hosts.values().flat_map(|host| host.routes.iter().chain(host.fallback()));
     let upstreams = routes.filter_map(|route| match &route.action {
         crate::model::Action::Forward(upstream) => Some(upstream),
         crate::model::Action::Reply(_) => None,

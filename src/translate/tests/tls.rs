@@ -179,7 +179,7 @@ fn rule_55_the_last_good_version_of_a_secret_goes_on_serving_until_it_is_deleted
     world.input.apply(Change::removal(ObjectRef::new(ObjectKind::Secret, name("cert"))));
     world.input.apply(broken_secret("cert"));
     let (snapshot, _) = crate::translate::snapshot(&world.input);
-    assert!(snapshot.hosts[&pattern("a.example")].tls.as_ref().unwrap().certificates.is_empty());
+    assert!(snapshot.hosts[&pattern("a.example").into()].tls.as_ref().unwrap().certificates.is_empty());
 }
 
 #[test]
