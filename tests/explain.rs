@@ -150,7 +150,7 @@ proptest::proptest! {
         let (mut lowered, mut scratch) = (String::new(), String::new());
         let name = tidegate::routing::normalize_host(host.as_bytes(), &mut lowered);
         let path = format!("/{path}");
-        let found = table.find(name, path.split('?').next().expect("a path"), &mut scratch);
+        let found = table.find(name, path.split('?').next().expect("a path"), &|_| true, &mut scratch);
         let route = found.as_ref().ok().and_then(|found| found.route);
         if explanation.status != Some(400) {
             proptest::prop_assert_eq!(explanation.facts.origin.as_ref(), route.map(|route| &route.spec.origin));

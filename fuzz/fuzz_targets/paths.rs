@@ -9,8 +9,8 @@ use std::sync::Arc;
 
 use libfuzzer_sys::fuzz_target;
 use tidegate::model::{
-    Action, Filters, HostPattern, HostSpec, Hostname, Labels, ObjectName, Origin, PathMatch, Place, Reply, RouteMatch,
-    RouteSpec, Snapshot, Unmatched,
+    Action, Filters, HostPattern, HostSpec, Hostname, Labels, ObjectName, Origin, PathMatch, Place, Predicates, Reply,
+    RouteMatch, RouteSpec, Snapshot, Unmatched,
 };
 use tidegate::routing::{PathRefusal, RouteTable};
 
@@ -25,12 +25,12 @@ fuzz_target!(|text: &str| {
     // Rules as they come, which the reference does not understand.
     let any = table(rules.iter().map(|rule| route(rule)));
     let found =
-        any.find(Some("a.test"), path, &mut String::new()).map(|found| found.route.map(|route| route.target.clone()));
+        any.find(Some("a.test"), path, &|_| true, &mut String::new()).map(|found| found.route.map(|route| route.target.clone()));
     // The scratch's former content takes no part.
     let mut scratch = String::from("/what/was/../there");
     assert_eq!(
         found,
-        any.find(Some("a.test"), path, &mut scratch).map(|found| found.route.map(|route| route.target.clone()))
+        any.find(Some("a.test"), path, &|_| true, &mut scratch).map(|found| found.route.map(|route| route.target.clone()))
     );
 
     let plain: Vec<_> = rules.iter().filter(|rule| is_plain_rule(rule)).map(|rule| route(rule)).collect();
@@ -45,8 +45,8 @@ fuzz_target!(|text: &str| {
     }
     let table = table(routes.iter().cloned());
     let units = [unit(routes.into())];
-    let expected = reference::find(&units, "a.test", path);
-    let found = table.find(Some("a.test"), path, &mut scratch);
+    let expected = reference::find(&units, "a.test", path, &[]);
+    let found = table.find(Some("a.test"), path, &|_| true, &mut scratch);
     assert_eq!(found.map(|found| found.route.map(|route| route.target.clone())), expected, "{path}");
 });
 

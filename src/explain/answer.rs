@@ -6,9 +6,10 @@ use std::collections::BTreeSet;
 use crate::filter::{self, FieldName, NotRedirected, RequestView, Response, Verdict};
 use crate::http1::RequestError;
 use crate::model::{
-    Action, Filter, HostPattern, HttpsRedirect, ObjectKind, ObjectName, ObjectRef, Origin, Problem, Reply, UnitKey,
+    Action, Filter, HostPattern, HttpsRedirect, ObjectKind, ObjectName, ObjectRef, Origin, Predicates, Problem, Reply,
+    UnitKey,
 };
-use crate::routing::{self, Found, PathRefusal, Route, normalize_host};
+use crate::routing::{self, Found, Holds, PathRefusal, Route, normalize_host};
 use crate::translate;
 
 use super::near::{self, Around, Winner};
@@ -39,11 +40,12 @@ pub fn explain<T>(question: &Question, view: &View<'_, T>) -> Explanation {
     }
 
     let mut scratch = String::new();
-    let found = view.table.find(host, &path, &mut scratch);
+    let holds = |predicates: &Predicates| filter::holds(predicates, &asked.request, &asked.head);
+    let found = view.table.find(host, &path, &holds, &mut scratch);
     let owner = match &found {
         Ok(found) => found.host.cloned(),
         // The host does not depend on the path.
-        Err(_) => view.table.find(host, "/", &mut String::new()).ok().and_then(|found| found.host.cloned()),
+        Err(_) => view.table.find(host, "/", &holds, &mut String::new()).ok().and_then(|found| found.host.cloned()),
     };
     explanation.facts.host.clone_from(&owner);
     explanation.say(Subject::Host, [host_line(host, owner.as_ref())]);
@@ -73,7 +75,7 @@ pub fn explain<T>(question: &Question, view: &View<'_, T>) -> Explanation {
     explanation.facts.field.clone_from(&concerned.field);
     match &found {
         Ok(found) => decide(question, view, &asked, &path, found, &mut concerned, &mut explanation),
-        Err(refusal) => refuse_path(view, host, &path, *refusal, &mut explanation),
+        Err(refusal) => refuse_path(view, host, &path, &holds, *refusal, &mut explanation),
     }
     explanation.say(Subject::NotTaken, near::misses(&around, view.table));
     tls(question, view, &mut explanation);
@@ -257,6 +259,7 @@ fn refuse_path<T>(
     view: &View<'_, T>,
     host: Option<&str>,
     path: &str,
+    holds: Holds<'_>,
     refusal: PathRefusal,
     explanation: &mut Explanation,
 ) {
@@ -271,8 +274,9 @@ fn refuse_path<T>(
                 )
             };
             let canonical = routing::canonical_path(path).unwrap_or_default();
-            let as_canonical = view.table.find(host, &canonical, &mut String::new()).ok().and_then(|found| found.route);
-            let as_written = view.table.find_as_written(host, path).ok().flatten();
+            let as_canonical =
+                view.table.find(host, &canonical, holds, &mut String::new()).ok().and_then(|found| found.route);
+            let as_written = view.table.find_as_written(host, path, holds).ok().flatten();
             lines.push(format!(
                 "as written it leads to {}, as {canonical} to {}",
                 told(as_written),

@@ -6,11 +6,13 @@
 
 mod head_edit;
 mod https_redirect;
+mod predicates;
 mod verdict;
 mod view;
 
 pub use head_edit::{FieldName, Fields, HeadEdit};
 pub use https_redirect::{NotRedirected, not_redirected};
+pub use predicates::holds;
 pub use verdict::{Response, Verdict};
 pub use view::RequestView;
 

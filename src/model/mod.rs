@@ -12,6 +12,7 @@ mod listener;
 mod names;
 mod origin;
 mod policy;
+mod precedence;
 mod problem;
 mod route;
 mod route_match;
@@ -28,6 +29,7 @@ pub use listener::{Application, ListenerKey, ListenerSet, ListenerSpec, Transpor
 pub use names::{HostPattern, Hostname, HostnameError, Labels, ObjectName, ObjectRef};
 pub use origin::{Origin, Place};
 pub use policy::{Balance, RoutePolicy};
+pub use precedence::Precedence;
 pub use problem::{Problem, ProblemCode, Severity};
 pub use route::{Action, Reply, RouteSpec, WeightedBackend};
 pub use route_match::{HeaderMatch, PathMatch, Predicates, QueryMatch, RouteMatch, ValueMatch};

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::path_index::PathIndex;
-use crate::model::{HostKey, HostPattern, HostSpec, RouteSpec, TlsSpec, Unmatched};
+use super::matcher::Matcher;
+use crate::model::{HostKey, HostPattern, HostSpec, Predicates, RouteSpec, TlsSpec, Unmatched};
 
 /// What a request is sent to. `T` is what the data plane executes.
 #[derive(Clone, Debug)]
@@ -14,11 +14,15 @@ pub struct Route<T> {
     pub spec: Arc<RouteSpec>,
 }
 
+/// Tells whether a request has what predicates ask for. Called for routes with predicates only: routing knows of a
+/// request no more than host and path.
+pub type Holds<'a> = &'a dyn Fn(&Predicates) -> bool;
+
 /// All that is served for one host pattern.
 #[derive(Debug)]
 pub struct CompiledHost<T> {
     spec: Arc<HostSpec>,
-    index: PathIndex,
+    matcher: Matcher,
     routes: Box<[Arc<Route<T>>]>,
     fallback: Option<Arc<Route<T>>>,
     // Repeated from the spec, so that a look-up does not touch its memory.
@@ -37,7 +41,7 @@ impl<T> CompiledHost<T> {
         };
         Self {
             spec: Arc::clone(spec),
-            index: PathIndex::build(routes.iter().map(|route| &route.matches.path)),
+            matcher: Matcher::build(routes.iter().map(|route| &route.matches)),
             routes: routes.iter().map(&mut compile).collect(),
             fallback: fallback.map(compile),
             keeps_unmatched,
@@ -90,8 +94,13 @@ impl<T> CompiledHost<T> {
         self.routes.len() + usize::from(self.fallback.is_some())
     }
 
-    /// The route for a path, without the fallback.
-    pub(super) fn find(&self, path: &str) -> Option<&Arc<Route<T>>> {
-        self.routes.get(self.index.find(path)? as usize)
+    /// The route for a request with this path, without the fallback.
+    pub(super) fn find(&self, path: &str, holds: Holds<'_>) -> Option<&Arc<Route<T>>> {
+        let holds = |route: u32| self.routes.get(route as usize).is_some_and(|route| has_what_is_asked(route, holds));
+        self.routes.get(self.matcher.find(path, holds)? as usize)
     }
+}
+
+fn has_what_is_asked<T>(route: &Route<T>, holds: Holds<'_>) -> bool {
+    route.spec.matches.predicates.as_deref().is_none_or(holds)
 }

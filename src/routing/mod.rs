@@ -7,6 +7,8 @@ mod canonical;
 mod compiled;
 mod host_header;
 mod host_index;
+mod keys;
+mod matcher;
 mod path_index;
 mod publish;
 mod reading;
@@ -16,7 +18,7 @@ mod table;
 mod tests;
 
 pub use canonical::PathRefusal;
-pub use compiled::{CompiledHost, Route};
+pub use compiled::{CompiledHost, Holds, Route};
 pub use host_header::normalize_host;
 pub use publish::TableCell;
 pub use reading::{canonical_path, takes};

@@ -1,14 +1,14 @@
-//! Finds a host's route for a path: Exact before Prefix, then the longest Prefix.
+//! Finds the routes of a host that a path can have: Exact before Prefix, then the longest Prefix.
 //!
-//! Regular expressions, once a dialect asks for them, are a third list beside the two kinds here.
+//! Regular expressions, once a front end asks for them, are a third list beside the two kinds here: all of them in one
+//! set (`regex::RegexSet`), asked after the Prefix keys.
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
 
 use foldhash::fast::RandomState;
 
-use super::canonical::RulePath;
-use crate::model::PathMatch;
+use super::keys::{Key, Keys};
 
 /// Keys up to which a list in order of precedence beats hashing: with 10,000 hosts of 10 paths by cache misses.
 const FEW: usize = 16;
@@ -23,15 +23,6 @@ pub(super) enum PathIndex {
     Few(List),
     /// By hash.
     Many(Box<Maps>),
-}
-
-/// What is looked for. A rule whose path is not in canonical form has two keys, so that a request that spells it as the
-/// rule does finds it in either form.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Key {
-    Exact(Box<str>),
-    /// Without trailing slashes; empty for the root.
-    Prefix(Box<str>),
 }
 
 /// A few keys, laid out so that going through them touches no allocation but the unit's own where that can be: with
@@ -73,87 +64,96 @@ pub(super) struct Maps {
 
 type PathMap = HashMap<Box<str>, u32, RandomState>;
 
+/// The routes that a path can have, in order of precedence: the first under each key that matches.
+pub(super) enum Candidates<'i, 'p> {
+    InList { list: &'i List, path: &'p str, from: Place },
+    InMaps { maps: &'i Maps, path: &'p str, from: Start },
+}
+
+/// Where the search in maps goes on.
+#[derive(Clone, Copy)]
+pub(super) enum Start {
+    Exact,
+    LongestPrefix,
+    /// At the prefixes that are shorter than this many bytes.
+    PrefixBelow(usize),
+    End,
+}
+
+/// A key of a list.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Place {
+    key: usize,
+    /// Where its path starts.
+    start: usize,
+}
+
 impl PathIndex {
-    /// Indexes paths that stand in order of precedence where the rules of this module do not decide. Paths that no
-    /// request can have are left out.
-    pub(super) fn build<'a>(paths: impl Iterator<Item = &'a PathMatch>) -> Self {
-        let mut keys = Vec::new();
-        let mut spellings = Vec::new();
-        for (path, route) in paths.zip(0..) {
-            let Some(RulePath { canonical, written }) = RulePath::parse(path.path()) else { continue };
-            let len = canonical.len();
-            let key = Key::new(path, canonical);
-            spellings.extend(written.map(|written| (Key::new(path, written), key.clone())));
-            keys.push((key, Reverse(len), route));
-        }
-        // Of `/foo` and `/foo/`, both Prefix, the longer one gets all that either matches; of equals the first.
-        keys.sort_unstable();
-        keys.dedup_by(|next, kept| next.0 == kept.0);
-        if !spellings.is_empty() {
-            let written: Vec<_> = spellings
-                .into_iter()
-                .filter_map(|(written, canonical)| {
-                    let winner = keys.binary_search_by(|(key, ..)| key.cmp(&canonical)).ok()?;
-                    Some((written, keys[winner].1, keys[winner].2))
-                })
-                .collect();
-            keys.extend(written);
-            keys.sort_by(|one, other| one.0.cmp(&other.0));
-            keys.dedup_by(|next, kept| next.0 == kept.0);
-        }
-        match List::try_new(&keys) {
+    /// Indexes the first route of each key.
+    pub(super) fn build(keys: Keys) -> Self {
+        let firsts = keys.into_firsts();
+        match List::try_new(&firsts) {
             Some(list) => Self::Few(list),
-            None => Self::Many(Box::new(Maps::new(keys.into_iter().map(|(key, _, route)| (key, route))))),
+            None => Self::Many(Box::new(Maps::new(firsts))),
         }
     }
 
-    /// The route for a path that starts with a slash.
+    /// The first candidate for a path that starts with a slash.
     pub(super) fn find(&self, path: &str) -> Option<u32> {
         match self {
-            Self::Few(list) => list.find(path),
-            Self::Many(maps) => maps.find_exact(path).or_else(|| maps.find_prefix(path)),
+            Self::Few(list) => Some(list.find(path, Place::default())?.0),
+            Self::Many(maps) => maps.find_exact(path).or_else(|| Some(maps.longest_prefix(path)?.0)),
+        }
+    }
+
+    /// All candidates for a path that starts with a slash.
+    pub(super) fn candidates<'i, 'p>(&'i self, path: &'p str) -> Candidates<'i, 'p> {
+        match self {
+            Self::Few(list) => Candidates::InList { list, path, from: Place::default() },
+            Self::Many(maps) => Candidates::InMaps { maps, path, from: Start::Exact },
         }
     }
 }
 
-impl Key {
-    fn new(rule: &PathMatch, mut path: String) -> Self {
-        match rule {
-            PathMatch::Exact(_) => Self::Exact(path.into()),
-            PathMatch::Prefix(_) => {
-                path.truncate(path.trim_end_matches('/').len());
-                Self::Prefix(path.into())
+impl Iterator for Candidates<'_, '_> {
+    type Item = u32;
+
+    fn next(&mut self) -> Option<u32> {
+        match self {
+            Self::InList { list, path, from } => {
+                let (route, next) = list.find(path, *from)?;
+                *from = next;
+                Some(route)
             }
-        }
-    }
-
-    fn path(&self) -> &str {
-        match self {
-            Self::Exact(path) | Self::Prefix(path) => path,
-        }
-    }
-
-    /// Prefix keys that match one path are prefixes of each other: the longer is the deeper.
-    fn precedence(&self) -> impl Ord {
-        (self.is_prefix(), Reverse(self.path().len()))
-    }
-
-    fn is_prefix(&self) -> bool {
-        match self {
-            Self::Exact(_) => false,
-            Self::Prefix(_) => true,
+            Self::InMaps { maps, path, from } => loop {
+                let prefix = match *from {
+                    Start::Exact => {
+                        *from = Start::LongestPrefix;
+                        match maps.find_exact(path) {
+                            Some(route) => return Some(route),
+                            None => continue,
+                        }
+                    }
+                    Start::LongestPrefix => maps.longest_prefix(path),
+                    Start::PrefixBelow(length) => maps.prefix_below(&path[..length]),
+                    Start::End => None,
+                };
+                *from = prefix.map_or(Start::End, |(_, length)| Start::PrefixBelow(length));
+                return prefix.map(|(route, _)| route);
+            },
         }
     }
 }
 
 impl List {
     /// `None` when the keys are too many or too long for it.
-    fn try_new<L>(keys: &[(Key, L, u32)]) -> Option<Self> {
+    fn try_new(keys: &[(Key, u32)]) -> Option<Self> {
         let mut in_order: Vec<_> = keys.iter().take(FEW + 1).collect();
-        in_order.sort_by_key(|(key, ..)| key.precedence());
+        // Prefix keys that match one path are prefixes of each other: the longer is the deeper.
+        in_order.sort_by_key(|(key, _)| (key.is_prefix(), Reverse(key.path().len())));
         let mut list = Self { paths: Text::Inline([0; INLINE]), len: 0, keys: [ListKey::default(); FEW] };
         let mut paths = String::new();
-        for (key, _, route) in in_order {
+        for (key, route) in in_order {
             paths.push_str(key.path());
             let end = paths.len().try_into().ok()?;
             let route = (*route).try_into().ok()?;
@@ -167,14 +167,17 @@ impl List {
         Some(list)
     }
 
-    fn find(&self, path: &str) -> Option<u32> {
+    /// The first key from `from` on that matches: its route, and the place behind it.
+    #[inline]
+    fn find(&self, path: &str, from: Place) -> Option<(u32, Place)> {
         let path = path.as_bytes();
         let paths = match &self.paths {
             Text::Inline(bytes) => &bytes[..],
             Text::Boxed(bytes) => bytes,
         };
-        let mut start = 0;
-        for key in self.keys.iter().take(self.len.into()) {
+        let mut start = from.start;
+        let keys = self.keys.get(from.key..self.len.into()).unwrap_or_default();
+        for (key, next) in keys.iter().zip(from.key + 1..) {
             let end = usize::from(key.end);
             let wanted = &paths[start..end];
             // The end decides most cases without a look at the text.
@@ -183,7 +186,7 @@ impl List {
                 Some(next) => key.is_prefix && *next == b'/',
             };
             if ends_here && path.starts_with(wanted) {
-                return Some(key.route.into());
+                return Some((key.route.into(), Place { key: next, start: end }));
             }
             start = end;
         }
@@ -192,7 +195,7 @@ impl List {
 }
 
 impl Maps {
-    fn new(keys: impl Iterator<Item = (Key, u32)>) -> Self {
+    fn new(keys: Vec<(Key, u32)>) -> Self {
         let mut maps =
             Self { exact: PathMap::default(), prefix: PathMap::default(), longest_exact: 0, depths: 0, deepest: 0 };
         for (key, at) in keys {
@@ -219,17 +222,23 @@ impl Maps {
         self.exact.get(path).copied()
     }
 
-    fn find_prefix(&self, path: &str) -> Option<u32> {
+    /// The route of the longest prefix of a path, and the length of that prefix.
+    fn longest_prefix(&self, path: &str) -> Option<(u32, usize)> {
         let ends = memchr::memchr_iter(b'/', path.as_bytes()).chain([path.len()]);
         let mut found = None;
         for (depth, end) in ends.take(self.deepest.saturating_add(1)).enumerate() {
             if self.depths & depth_bit(depth) != 0
                 && let Some(at) = self.prefix.get(&path[..end])
             {
-                found = Some(*at);
+                found = Some((*at, end));
             }
         }
         found
+    }
+
+    /// The same among the prefixes that are shorter than `path`, which is itself one.
+    fn prefix_below(&self, path: &str) -> Option<(u32, usize)> {
+        self.longest_prefix(&path[..memchr::memrchr(b'/', path.as_bytes())?])
     }
 }
 
@@ -240,9 +249,11 @@ fn depth_bit(depth: usize) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::{PathMatch, RouteMatch};
 
     fn index(paths: &[PathMatch]) -> PathIndex {
-        PathIndex::build(paths.iter())
+        let matches: Vec<_> = paths.iter().cloned().map(RouteMatch::path).collect();
+        PathIndex::build(Keys::of(matches.iter()))
     }
 
     fn exact(path: &str) -> PathMatch {
@@ -281,6 +292,27 @@ mod tests {
         }
         for index in both(&rules[1..]) {
             assert_eq!(index.find("/b"), None);
+        }
+    }
+
+    #[test]
+    fn candidates_come_in_order_of_precedence() {
+        let rules = [prefix("/a"), prefix("/"), exact("/a/b/c"), prefix("/a/b/c/"), prefix("/a/x"), exact("/a/b")];
+        for (path, expected) in [
+            ("/a/b/c", &[2, 3, 0, 1][..]),
+            ("/a/b/c/d", &[3, 0, 1]),
+            ("/a/b", &[5, 0, 1]),
+            ("/a/bx", &[0, 1]),
+            ("/a", &[0, 1]),
+            ("/a/x/", &[4, 0, 1]),
+            ("/", &[1]),
+        ] {
+            for index in both(&rules) {
+                assert_eq!(index.candidates(path).collect::<Vec<_>>(), expected, "{path} {index:?}");
+            }
+        }
+        for index in both(&rules[4..]) {
+            assert_eq!(index.candidates("/b").next(), None);
         }
     }
 

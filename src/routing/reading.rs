@@ -1,8 +1,8 @@
 //! How paths are read, for those who explain decisions. Requests are decided by `table`, with the same pieces.
 
 use super::canonical::{PathRefusal, Slashes, append_canonical, append_raw, checked};
-use super::path_index::PathIndex;
-use crate::model::PathMatch;
+use super::matcher::Matcher;
+use crate::model::{PathMatch, RouteMatch};
 
 /// A path in the form that is compared with rules.
 pub fn canonical_path(raw_path: &str) -> Result<String, PathRefusal> {
@@ -18,7 +18,7 @@ pub(super) fn written_path(raw_path: &str) -> Result<String, PathRefusal> {
     Ok(written)
 }
 
-/// Whether a rule would take a path, in canonical form, if there were no other rule.
+/// Whether a rule would take a path, in canonical form, if there were no other rule and its predicates held.
 pub fn takes(rule: &PathMatch, canonical: &str) -> bool {
-    PathIndex::build(std::iter::once(rule)).find(canonical).is_some()
+    Matcher::build(std::iter::once(&RouteMatch::path(rule.clone()))).find(canonical, |_| true).is_some()
 }

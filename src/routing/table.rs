@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::canonical::{Order, PathRefusal, Slashes, append_canonical, append_raw, checked, is_plain};
-use super::compiled::{CompiledHost, Route};
+use super::compiled::{CompiledHost, Holds, Route};
 use super::host_index::{HostIndex, Owner};
 use super::reading::written_path;
 use crate::model::{
@@ -119,15 +119,23 @@ impl<T> RouteTable<T> {
         }
     }
 
-    /// The route for a host, as `normalize_host` gives it, and a path, as the client sent it. A query takes no part.
+    /// The route for a host, as `normalize_host` gives it, and a path, as the client sent it. A query takes no part but
+    /// in predicates, which `holds` decides.
     ///
     /// Allocates only where a path has other spellings than its own and `scratch` is too small for them.
-    pub fn find(&self, host: Option<&str>, raw_path: &str, scratch: &mut String) -> Result<Found<'_, T>, PathRefusal> {
+    pub fn find(
+        &self,
+        host: Option<&str>,
+        raw_path: &str,
+        holds: Holds<'_>,
+        scratch: &mut String,
+    ) -> Result<Found<'_, T>, PathRefusal> {
         let Owner { unit, tls } = self.hosts.owner(host);
+        let route_of = |spelling: &str| self.route(host, unit, spelling, holds);
         let route = if is_plain(raw_path) {
-            self.route(host, unit, raw_path)
+            route_of(raw_path)
         } else {
-            self.route_of_all_spellings(host, unit, checked(raw_path)?, scratch)?
+            route_of_all_spellings(route_of, checked(raw_path)?, scratch)?
         };
         Ok(Found { host: unit.map(CompiledHost::pattern), route, has_tls: tls.is_some() })
     }
@@ -158,8 +166,13 @@ impl<T> RouteTable<T> {
 
     /// The route that the path has as it is written, whatever it means in canonical form: what explains a refusal as
     /// ambiguous.
-    pub fn find_as_written(&self, host: Option<&str>, raw_path: &str) -> Result<Option<&Arc<Route<T>>>, PathRefusal> {
-        Ok(self.route(host, self.hosts.owner(host).unit, &written_path(raw_path)?))
+    pub fn find_as_written(
+        &self,
+        host: Option<&str>,
+        raw_path: &str,
+        holds: Holds<'_>,
+    ) -> Result<Option<&Arc<Route<T>>>, PathRefusal> {
+        Ok(self.route(host, self.hosts.owner(host).unit, &written_path(raw_path)?, holds))
     }
 
     /// The default certificate, if one is configured.
@@ -199,10 +212,11 @@ impl<T> RouteTable<T> {
         host: Option<&str>,
         owner: Option<&'t CompiledHost<T>>,
         path: &str,
+        holds: Holds<'_>,
     ) -> Option<&'t Arc<Route<T>>> {
         let mut unit = owner?;
         loop {
-            let route = unit.find(path).or(unit.fallback());
+            let route = unit.find(path, holds).or(unit.fallback());
             if route.is_some() {
                 return route;
             }
@@ -211,33 +225,32 @@ impl<T> RouteTable<T> {
             unit = next;
         }
     }
+}
 
-    fn route_of_all_spellings<'t>(
-        &'t self,
-        host: Option<&str>,
-        owner: Option<&'t CompiledHost<T>>,
-        path: &str,
-        scratch: &mut String,
-    ) -> Result<Option<&'t Arc<Route<T>>>, PathRefusal> {
+/// The route that all spellings of a path have, for the same request. Refuses a path whose spellings have several.
+fn route_of_all_spellings<'t, T>(
+    route_of: impl Fn(&str) -> Option<&'t Arc<Route<T>>>,
+    path: &str,
+    scratch: &mut String,
+) -> Result<Option<&'t Arc<Route<T>>>, PathRefusal> {
+    scratch.clear();
+    append_raw(path, scratch);
+    let end = scratch.len();
+    let order = append_canonical(path, Slashes::First, scratch)?;
+    let (raw, canonical) = scratch.split_at(end);
+    let route = route_of(canonical);
+    let agrees = |spelling: &str| is_same(route_of(spelling), route);
+    if raw != canonical && !agrees(raw) {
+        return Err(PathRefusal::Ambiguous);
+    }
+    if order == Order::Matters {
         scratch.clear();
-        append_raw(path, scratch);
-        let end = scratch.len();
-        let order = append_canonical(path, Slashes::First, scratch)?;
-        let (raw, canonical) = scratch.split_at(end);
-        let route = self.route(host, owner, canonical);
-        let agrees = |spelling: &str| is_same(self.route(host, owner, spelling), route);
-        if raw != canonical && !agrees(raw) {
+        append_canonical(path, Slashes::Last, scratch)?;
+        if !agrees(scratch) {
             return Err(PathRefusal::Ambiguous);
         }
-        if order == Order::Matters {
-            scratch.clear();
-            append_canonical(path, Slashes::Last, scratch)?;
-            if !agrees(scratch) {
-                return Err(PathRefusal::Ambiguous);
-            }
-        }
-        Ok(route)
     }
+    Ok(route)
 }
 
 fn is_same<T>(one: Option<&Arc<Route<T>>>, other: Option<&Arc<Route<T>>>) -> bool {

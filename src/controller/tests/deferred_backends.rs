@@ -43,7 +43,7 @@ fn gone(service: &str) -> Vec<Event> {
 /// The Service that requests for this path get to; `None` when they get to none.
 fn answers(plane: &Plane, path: &str) -> Option<String> {
     let table = plane.table.load();
-    let found = table.find(Some("a.example"), path, &mut String::new()).expect("a path");
+    let found = table.find(Some("a.example"), path, &|_| true, &mut String::new()).expect("a path");
     match &found.route?.target.destination {
         Destination::Forward(backend) if backend.upstream.endpoints().is_empty() => None,
         Destination::Forward(backend) => Some(backend.spec.key.service.name.to_string()),

@@ -327,7 +327,7 @@ async fn a_route_that_moves_between_services_in_one_batch_never_leads_to_an_empt
         let (mut count, mut failed) = (0_u64, 0_u64);
         while !until.load(Relaxed) {
             let in_force = table.load();
-            let found = in_force.find(Some("a.example"), "/", &mut String::new()).expect("a path");
+            let found = in_force.find(Some("a.example"), "/", &|_| true, &mut String::new()).expect("a path");
             let Destination::Forward(backend) = &found.route.expect("a route").target.destination else {
                 panic!("a Service");
             };

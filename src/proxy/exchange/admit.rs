@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::filter::{self, RequestView, Verdict};
 use crate::http1::{Framing, Method, TargetForm};
+use crate::model::Predicates;
 use crate::proxy::error::ProxyError;
 use crate::proxy::shard::Shard;
 use crate::proxy::shard::scratch::ExchangeBuffers;
@@ -53,7 +54,8 @@ pub(crate) fn admit(shard: &Shard, peer: &Peer, work: &mut ExchangeBuffers) -> R
     {
         return Err(ProxyError::Misdirected);
     }
-    let found = table.find(host, path, scratch).map_err(|refusal| match refusal {
+    let holds = |predicates: &Predicates| filter::holds(predicates, request, head);
+    let found = table.find(host, path, &holds, scratch).map_err(|refusal| match refusal {
         PathRefusal::Invalid => ProxyError::PathInvalid,
         PathRefusal::Ambiguous => ProxyError::PathAmbiguous,
     })?;

@@ -9,8 +9,9 @@ use std::sync::{Arc, OnceLock};
 
 use super::*;
 use crate::model::{
-    Action, Certificate, Filters, HostKey, HostPattern, HostSpec, Hostname, Labels, ListenerKey, ListenerSet,
-    ObjectName, Origin, PathMatch, Place, Reply, RouteMatch, RouteSpec, Snapshot, TlsSpec, Transport, Unmatched,
+    Action, Certificate, Filters, HeaderMatch, HostKey, HostPattern, HostSpec, Hostname, Labels, ListenerKey,
+    ListenerSet, ObjectName, Origin, PathMatch, Place, Predicates, QueryMatch, Reply, RouteMatch, RouteSpec, Snapshot,
+    TlsSpec, Transport, Unmatched, ValueMatch,
 };
 
 /// Targets are the names of the Ingresses.
@@ -40,6 +41,22 @@ fn pattern(text: &str) -> HostPattern {
         Some(parent) => HostPattern::Wildcard { parent: Hostname::parse(parent).unwrap(), labels: Labels::OneOrMore },
         None => HostPattern::parse(text).unwrap(),
     }
+}
+
+/// The same route for requests that have all that is named here: `method A`, `header b`, `query c`.
+fn asking(mut route: RouteSpec, asked: &[&str]) -> RouteSpec {
+    let named = |kind: &str| -> Vec<Arc<str>> {
+        asked.iter().filter_map(|asked| asked.strip_prefix(kind)).map(|name| name.trim().into()).collect()
+    };
+    let value = || ValueMatch::Exact("".into());
+    route.matches.predicates = (!asked.is_empty()).then(|| {
+        Box::new(Predicates {
+            method: named("method").pop(),
+            headers: named("header").into_iter().map(|name| HeaderMatch { name, value: value() }).collect(),
+            query: named("query").into_iter().map(|name| QueryMatch { name, value: value() }).collect(),
+        })
+    });
+    route
 }
 
 fn host(pattern: &str, routes: Vec<RouteSpec>) -> HostSpec {
@@ -81,11 +98,17 @@ fn table(units: impl IntoIterator<Item = HostSpec>) -> Table {
     RouteTable::compile(&snapshot(units), &mut resolve)
 }
 
-/// The name of the route found.
-fn find<'t>(table: &'t Table, host: &str, path: &str) -> Result<Option<&'t str>, PathRefusal> {
+/// The name of the route found for a request that has what is named here (`reference::holds`).
+fn find_for<'t>(table: &'t Table, host: &str, path: &str, has: &[&str]) -> Result<Option<&'t str>, PathRefusal> {
     let host = normalize_host(host.as_bytes(), &mut String::new()).map(str::to_owned);
-    let found = table.find(host.as_deref(), path, &mut String::new())?;
+    let holds = |predicates: &Predicates| reference::holds(predicates, has);
+    let found = table.find(host.as_deref(), path, &holds, &mut String::new())?;
     Ok(found.route.map(|route| route.target.as_str()))
+}
+
+/// The name of the route found by host and path.
+fn find<'t>(table: &'t Table, host: &str, path: &str) -> Result<Option<&'t str>, PathRefusal> {
+    find_for(table, host, path, &[])
 }
 
 fn found<'t>(table: &'t Table, host: &str, path: &str) -> Option<&'t str> {

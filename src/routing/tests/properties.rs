@@ -9,6 +9,19 @@ const PATTERNS: [&str; 12] =
     ["", "x.z", "a.x.z", "b.x.z", "a.y.z", "*.z", "*.x.z", "*.y.z", "*.a.x.z", "**.z", "**.x.z", "**.a.x.z"];
 const HOSTS: [&str; 10] = ["x.z", "y.z", "z", "a.x.z", "b.x.z", "c.x.z", "a.y.z", "b.y.z", "b.a.x.z", "other.example"];
 
+/// What routes ask for besides their path.
+const ASKED: [&[&str]; 7] = [
+    &[],
+    &["method A"],
+    &["header b"],
+    &["query c"],
+    &["header b", "header d"],
+    &["method A", "query c"],
+    &["header b", "query c"],
+];
+/// What requests have.
+const HAVE: [&[&str]; 6] = [&[], &["A"], &["b"], &["c"], &["A", "b", "c"], &["b", "c", "d"]];
+
 /// Paths of rules: canonical, so that the reference can compare them as text.
 fn rule_path() -> impl Strategy<Value = String> {
     prop_oneof![3 => "(/(a|b|ab|%2F)){1,3}/?", 1 => Just("/".to_owned())]
@@ -31,16 +44,22 @@ fn units() -> impl Strategy<Value = Vec<HostSpec>> {
 }
 
 fn unit() -> impl Strategy<Value = HostSpec> {
-    let rules = |count| prop::collection::hash_set((any::<bool>(), rule_path()), count);
+    // A third of the units has routes that ask for more than a path.
+    let asked = prop_oneof![2 => Just(&ASKED[..1]), 1 => Just(&ASKED[..])];
+    let rules = |count: std::ops::Range<usize>| {
+        asked.clone().prop_flat_map(move |asked| {
+            prop::collection::vec((any::<bool>(), rule_path(), select(asked)), count.clone())
+        })
+    };
     let routes = prop_oneof![rules(0..6), rules(0..40)];
     (select(&PATTERNS[..]), routes, any::<bool>(), any::<bool>(), any::<bool>()).prop_map(
         |(pattern, routes, falls_through, has_fallback, has_tls)| {
             let name = |path: &str, kind: &str| format!("{pattern} {kind} {path}");
-            let make = |(is_exact, path): (bool, String)| match is_exact {
-                true => exact(&path, &name(&path, "exact")),
-                false => prefix(&path, &name(&path, "prefix")),
+            let make = |(number, (is_exact, path, asked)): (usize, (bool, String, &'static [&'static str]))| {
+                let name = format!("{} {asked:?} {number}", name(&path, if is_exact { "exact" } else { "prefix" }));
+                asking(if is_exact { exact(&path, &name) } else { prefix(&path, &name) }, asked)
             };
-            let mut unit = host(pattern, routes.into_iter().map(make).collect());
+            let mut unit = host(pattern, routes.into_iter().enumerate().map(make).collect());
             if falls_through {
                 unit.unmatched = Unmatched::FallThrough;
             }
@@ -55,9 +74,10 @@ proptest! {
     fn b17_lookups_equal_the_reference(units in units(), paths in prop::collection::vec(plain_path(), 8)) {
         let table = table(units.clone());
         for host in HOSTS {
-            for path in &paths {
-                let expected = reference::find(&units, host, path);
-                prop_assert_eq!(find(&table, host, path), expected.as_ref().map(Option::as_deref).map_err(|e| *e));
+            for (path, has) in paths.iter().zip(HAVE.iter().cycle()) {
+                let expected = reference::find(&units, host, path, has);
+                let found = find_for(&table, host, path, has);
+                prop_assert_eq!(found, expected.as_ref().map(Option::as_deref).map_err(|e| *e));
             }
             prop_assert_eq!(table.covers_with_tls(host), reference::has_tls(&units, host));
         }
@@ -70,9 +90,9 @@ proptest! {
     ) {
         let table = table(units.clone());
         for host in HOSTS {
-            for path in &paths {
-                let expected = reference::find(&units, host, path);
-                let found = find(&table, host, path);
+            for (path, has) in paths.iter().zip(HAVE.iter().cycle()) {
+                let expected = reference::find(&units, host, path, has);
+                let found = find_for(&table, host, path, has);
                 prop_assert_eq!(found, expected.as_ref().map(Option::as_deref).map_err(|e| *e), "{}{}", host, path);
             }
         }
@@ -120,7 +140,9 @@ proptest! {
             let full = table(units.values().cloned());
             prop_assert_eq!(dump(&incremental), dump(&full));
             for host in HOSTS {
-                prop_assert_eq!(find(&incremental, host, &path), find(&full, host, &path));
+                for has in HAVE {
+                    prop_assert_eq!(find_for(&incremental, host, &path, has), find_for(&full, host, &path, has));
+                }
                 prop_assert_eq!(incremental.certificates(Some(host)), full.certificates(Some(host)));
                 prop_assert_eq!(incremental.covers_with_tls(host), full.covers_with_tls(host));
             }

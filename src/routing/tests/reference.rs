@@ -3,11 +3,11 @@
 use super::*;
 
 /// The name of the route, by going through all units and rules.
-pub(super) fn find(units: &[HostSpec], host: &str, path: &str) -> Result<Option<String>, PathRefusal> {
+pub(super) fn find(units: &[HostSpec], host: &str, path: &str, has: &[&str]) -> Result<Option<String>, PathRefusal> {
     let of_spelling = |path: &str| {
         let mut route = None;
         for unit in claimants(units, host) {
-            route = route.or(best(&unit.routes, path)).or(unit.fallback());
+            route = route.or(best(&unit.routes, path, has)).or(unit.fallback());
             if matches!(unit.unmatched, Unmatched::Keep(_)) {
                 break;
             }
@@ -59,17 +59,51 @@ fn matches(pattern: &HostPattern, host: &str) -> bool {
     }
 }
 
-fn best<'a>(routes: &'a [Arc<RouteSpec>], path: &str) -> Option<&'a Arc<RouteSpec>> {
-    let is_exact = |route: &&Arc<RouteSpec>| matches!(&route.matches.path, PathMatch::Exact(rule) if **rule == *path);
-    let is_prefix = |route: &&Arc<RouteSpec>| match &route.matches.path {
-        PathMatch::Exact(_) => false,
+/// Whether a request has what is asked for. It has methods, fields and parameters by name alone.
+pub(super) fn holds(predicates: &Predicates, has: &[&str]) -> bool {
+    let Predicates { method, headers, query } = predicates;
+    method.as_ref().is_none_or(|method| has.contains(&&**method))
+        && headers.iter().all(|header| has.contains(&&*header.name))
+        && query.iter().all(|parameter| has.contains(&&*parameter.name))
+}
+
+fn best<'a>(routes: &'a [Arc<RouteSpec>], path: &str, has: &[&str]) -> Option<&'a Arc<RouteSpec>> {
+    let takes = |route: &&Arc<RouteSpec>| {
+        let predicates = route.matches.predicates.as_deref();
+        takes_path(&route.matches.path, path) && predicates.is_none_or(|predicates| holds(predicates, has))
+    };
+    routes.iter().filter(takes).reduce(|best, next| if beats(&next.matches, &best.matches) { next } else { best })
+}
+
+fn takes_path(rule: &PathMatch, path: &str) -> bool {
+    match rule {
+        PathMatch::Exact(rule) => **rule == *path,
         PathMatch::Prefix(rule) => {
             let rule: Vec<_> = rule.strip_suffix('/').unwrap_or(rule).split('/').collect();
             path.split('/').collect::<Vec<_>>().starts_with(&rule)
         }
-    };
-    let longest = || routes.iter().filter(is_prefix).max_by_key(|route| route.matches.path.path().len());
-    routes.iter().find(is_exact).or_else(longest)
+    }
+}
+
+/// Whether a match comes before one that stands before it in the list.
+fn beats(next: &RouteMatch, best: &RouteMatch) -> bool {
+    let is_exact = |rule: &RouteMatch| matches!(rule.path, PathMatch::Exact(_));
+    if is_exact(next) != is_exact(best) {
+        return is_exact(next);
+    }
+    let length = |rule: &RouteMatch| rule.path.path().len();
+    if length(next) != length(best) {
+        return length(next) > length(best);
+    }
+    let none = Predicates::default();
+    let (next, best) = (next.predicates.as_deref().unwrap_or(&none), best.predicates.as_deref().unwrap_or(&none));
+    if next.method.is_some() != best.method.is_some() {
+        return next.method.is_some();
+    }
+    if next.headers.len() != best.headers.len() {
+        return next.headers.len() > best.headers.len();
+    }
+    next.query.len() > best.query.len()
 }
 
 fn decode(path: &str) -> Result<Vec<String>, PathRefusal> {

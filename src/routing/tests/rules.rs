@@ -106,6 +106,68 @@ fn rule_07_any_exact_hit_beats_every_prefix() {
 }
 
 #[test]
+fn of_routes_with_one_path_the_first_whose_predicates_hold_takes_the_request() {
+    let routes = || {
+        vec![
+            prefix("/a", "no predicates"),
+            asking(prefix("/a", "query"), &["query c"]),
+            asking(prefix("/a", "header"), &["header b"]),
+            asking(prefix("/a", "two headers"), &["header b", "header d"]),
+            asking(prefix("/a", "method"), &["method A"]),
+            asking(prefix("/a", "younger method"), &["method A"]),
+            asking(prefix("/a/", "longer"), &["header e"]),
+            asking(exact("/a", "exact"), &["header e", "header f"]),
+            asking(prefix("/a/b", "deeper"), &["query g"]),
+            prefix("/", "root"),
+        ]
+    };
+    let others = (0..20).map(|n| exact(&format!("/other/{n}"), "other"));
+    for table in
+        [table([host("a.com", routes())]), table([host("a.com", routes().into_iter().chain(others).collect())])]
+    {
+        for (path, has, expected) in [
+            ("/a", &[][..], "no predicates"),
+            ("/a", &["c"], "query"),
+            ("/a", &["b", "c"], "header"),
+            ("/a", &["b", "d"], "two headers"),
+            ("/a/x", &["A", "b", "d"], "method"),
+            ("/a", &["A", "e"], "longer"),
+            ("/a", &["e", "f"], "exact"),
+            ("/a/b", &["g"], "deeper"),
+            ("/a/b", &["c"], "query"),
+            ("/a/b/c", &[], "no predicates"),
+            ("/x", &["A", "b"], "root"),
+        ] {
+            assert_eq!(find_for(&table, "a.com", path, has), Ok(Some(expected)), "{path} {has:?}");
+        }
+    }
+}
+
+#[test]
+fn where_no_predicates_hold_shorter_paths_and_the_fallback_follow() {
+    let routes = vec![asking(exact("/a", "exact"), &["header b"]), asking(prefix("/", "root"), &["header c"])];
+    let table = table([with_fallback(host("a.com", routes), "fallback"), host("", vec![prefix("/", "any")])]);
+    for (has, expected) in [(&["b", "c"][..], "exact"), (&["c"], "root"), (&[], "fallback")] {
+        assert_eq!(find_for(&table, "a.com", "/a", has), Ok(Some(expected)), "{has:?}");
+    }
+}
+
+#[test]
+fn spellings_of_a_path_are_compared_for_the_same_request() {
+    let routes = vec![asking(prefix("/admin", "admin"), &["header b"]), prefix("/", "root")];
+    let table = table([host("a.com", routes)]);
+    for (path, has, expected) in [
+        ("/%61dmin", &[][..], Ok(Some("root"))),
+        ("/%61dmin", &["b"], Err(PathRefusal::Ambiguous)),
+        ("/admin/./x", &["b"], Ok(Some("admin"))),
+        ("/public/../admin", &[], Ok(Some("root"))),
+        ("/public/../admin", &["b"], Err(PathRefusal::Ambiguous)),
+    ] {
+        assert_eq!(find_for(&table, "a.com", path, has), expected, "{path} {has:?}");
+    }
+}
+
+#[test]
 fn rule_08_paths_are_case_sensitive() {
     let table = paths(&["/Foo"], &["/foo"]);
     assert_eq!(found(&table, "a.com", "/Foo"), Some("=/Foo"));
@@ -268,7 +330,7 @@ fn rule_17_tls_entry_alone_claims_no_requests() {
     ]);
     assert_eq!((found(&table, "a.foo.com", "/"), found(&table, "b.com", "/")), (Some("wild"), Some("any")));
     assert!(table.covers_with_tls("a.foo.com"));
-    let found = table.find(Some("a.foo.com"), "/", &mut String::new()).unwrap();
+    let found = table.find(Some("a.foo.com"), "/", &|_| true, &mut String::new()).unwrap();
     assert_eq!((found.host.map(ToString::to_string).as_deref(), found.has_tls), (Some("*.foo.com"), true));
 }
 
@@ -397,9 +459,9 @@ fn rule_25_fallback_of_a_host_takes_its_unmatched_paths_alone() {
 #[test]
 fn rule_26_nothing_matches_without_default_backend() {
     let table = paths(&["/a"], &[]);
-    let found = table.find(Some("a.com"), "/x", &mut String::new()).unwrap();
+    let found = table.find(Some("a.com"), "/x", &|_| true, &mut String::new()).unwrap();
     assert_eq!((found.route.is_none(), found.host.is_some()), (true, true));
-    let found = table.find(Some("b.com"), "/x", &mut String::new()).unwrap();
+    let found = table.find(Some("b.com"), "/x", &|_| true, &mut String::new()).unwrap();
     assert_eq!((found.route.is_none(), found.host.is_none()), (true, true));
     assert_eq!(super::found(&Table::empty(), "a.com", "/"), None);
 }
@@ -428,7 +490,7 @@ fn rule_54_certificate_of_exact_name_then_wildcard_then_default() {
         let list = std::slice::from_ref(certificate);
         assert_eq!(table.certificates(Some(name)), Certificates { list, source }, "{name}");
         assert_eq!(table.covers_with_tls(name), covered, "{name}");
-        let found = table.find(Some(name), "/", &mut String::new()).unwrap();
+        let found = table.find(Some(name), "/", &|_| true, &mut String::new()).unwrap();
         assert_eq!(found.has_tls, covered, "{name}");
     }
     let bare = table.with_default_certificate(None);

@@ -1,0 +1,49 @@
+//! Which of a host's routes is asked first (Gateway API, precedence of `HTTPRouteRule`; Ingress, path precedence).
+
+use std::cmp::Reverse;
+
+use super::route_match::{PathMatch, Predicates};
+
+/// Orders the matches of one host: the lesser is asked first. Where two are equal, the older object comes first, then
+/// the one whose namespace and name come first, then the earlier rule: `HostSpec::routes` stands in that order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Precedence {
+    kind: Kind,
+    length: Reverse<usize>,
+    has_method: Reverse<bool>,
+    headers: Reverse<usize>,
+    query: Reverse<usize>,
+}
+
+/// Kinds of paths, in order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Kind {
+    Exact,
+    Prefix,
+}
+
+impl Precedence {
+    /// Of a match whose path is this long in canonical form.
+    pub fn new(path: &PathMatch, length: usize, predicates: Option<&Predicates>) -> Self {
+        let kind = match path {
+            PathMatch::Exact(_) => Kind::Exact,
+            PathMatch::Prefix(_) => Kind::Prefix,
+        };
+        let (has_method, headers, query) = match predicates {
+            Some(Predicates { method, headers, query }) => (method.is_some(), headers.len(), query.len()),
+            None => (false, 0, 0),
+        };
+        Self {
+            kind,
+            length: Reverse(length),
+            has_method: Reverse(has_method),
+            headers: Reverse(headers),
+            query: Reverse(query),
+        }
+    }
+
+    /// Whether more than the path decides.
+    pub fn has_predicates(&self) -> bool {
+        self.has_method.0 || self.headers.0 > 0 || self.query.0 > 0
+    }
+}

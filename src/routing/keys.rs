@@ -1,0 +1,96 @@
+//! What a path index looks for: the paths of a host's routes in the form that is compared, in order of precedence.
+
+use super::canonical::RulePath;
+use crate::model::{PathMatch, Precedence, RouteMatch};
+
+/// A path that is looked for.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Key {
+    Exact(Box<str>),
+    /// Without trailing slashes; empty for the root.
+    Prefix(Box<str>),
+}
+
+/// A route under its key. In order: by key, and of one key in order of precedence.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Entry {
+    pub(super) key: Key,
+    pub(super) precedence: Precedence,
+    /// Position in the host's list of routes.
+    pub(super) route: u32,
+}
+
+/// The keys of a host.
+#[derive(Debug)]
+pub(super) struct Keys {
+    /// All routes that a request can have, in order. Of `/foo` and `/foo/`, both Prefix, which have one key, the longer
+    /// comes first.
+    pub(super) entries: Vec<Entry>,
+    /// Other spellings of keys, each with the key it stands for. A rule whose path is not in canonical form has two, so
+    /// that a request that spells it as the rule does finds it in either form.
+    pub(super) spellings: Vec<(Key, Key)>,
+}
+
+impl Keys {
+    /// Of matches that stand in order of precedence where `Precedence` does not decide. Paths that no request can have
+    /// are left out.
+    pub(super) fn of<'a>(matches: impl Iterator<Item = &'a RouteMatch>) -> Self {
+        let (mut entries, mut spellings) = (Vec::with_capacity(matches.size_hint().0), Vec::new());
+        for (RouteMatch { path, predicates }, route) in matches.zip(0..) {
+            let Some(RulePath { canonical, written }) = RulePath::parse(path.path()) else { continue };
+            let precedence = Precedence::new(path, canonical.len(), predicates.as_deref());
+            let key = Key::new(path, canonical);
+            spellings.extend(written.map(|written| (Key::new(path, written), key.clone())));
+            entries.push(Entry { key, precedence, route });
+        }
+        entries.sort_unstable();
+        Self { entries, spellings }
+    }
+
+    /// The first route of each key and of each other spelling, in order of keys.
+    pub(super) fn into_firsts(self) -> Vec<(Key, u32)> {
+        let Self { entries, spellings } = self;
+        let mut firsts: Vec<_> = entries.into_iter().map(|entry| (entry.key, entry.route)).collect();
+        firsts.dedup_by(|next, kept| next.0 == kept.0);
+        if spellings.is_empty() {
+            return firsts;
+        }
+        let written: Vec<_> = spellings
+            .into_iter()
+            .filter_map(|(written, key)| {
+                let first = firsts.binary_search_by(|(other, _)| other.cmp(&key)).ok()?;
+                Some((written, firsts[first].1))
+            })
+            .collect();
+        firsts.extend(written);
+        // Stable: a key in canonical form comes before another's spelling.
+        firsts.sort_by(|one, other| one.0.cmp(&other.0));
+        firsts.dedup_by(|next, kept| next.0 == kept.0);
+        firsts
+    }
+}
+
+impl Key {
+    fn new(rule: &PathMatch, mut path: String) -> Self {
+        match rule {
+            PathMatch::Exact(_) => Self::Exact(path.into()),
+            PathMatch::Prefix(_) => {
+                path.truncate(path.trim_end_matches('/').len());
+                Self::Prefix(path.into())
+            }
+        }
+    }
+
+    pub(super) fn path(&self) -> &str {
+        match self {
+            Self::Exact(path) | Self::Prefix(path) => path,
+        }
+    }
+
+    pub(super) fn is_prefix(&self) -> bool {
+        match self {
+            Self::Exact(_) => false,
+            Self::Prefix(_) => true,
+        }
+    }
+}

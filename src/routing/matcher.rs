@@ -1,0 +1,69 @@
+//! Finds a host's route for a request: candidates by path in order of precedence, and of those with predicates the
+//! first whose predicates hold.
+//!
+//! Most hosts have no predicates. Then the path alone decides, and this costs one branch more than the path index.
+
+use super::keys::{Entry, Keys};
+use super::path_index::PathIndex;
+use crate::model::RouteMatch;
+
+/// Positions in a host's list of routes, by match.
+#[derive(Debug)]
+pub(super) struct Matcher {
+    paths: PathIndex,
+    /// Of each route. `None`: no route has predicates.
+    alternatives: Option<Box<[Alternative]>>,
+}
+
+/// What comes of a route whose path matches.
+#[derive(Clone, Copy, Debug)]
+enum Alternative {
+    /// It has no predicates: it takes the request.
+    Takes,
+    /// It takes the request if its predicates hold. If not, `otherwise` is the next route under the same key.
+    TakesIf { otherwise: Option<u32> },
+}
+
+impl Matcher {
+    /// Indexes matches that stand in order of precedence where `model::Precedence` does not decide.
+    pub(super) fn build<'a>(matches: impl ExactSizeIterator<Item = &'a RouteMatch>) -> Self {
+        let count = matches.len();
+        let keys = Keys::of(matches);
+        let alternatives = alternatives(&keys.entries, count);
+        Self { paths: PathIndex::build(keys), alternatives }
+    }
+
+    /// The route for a path that starts with a slash. `holds` tells whether the predicates of a route hold.
+    pub(super) fn find(&self, path: &str, holds: impl Fn(u32) -> bool) -> Option<u32> {
+        match &self.alternatives {
+            None => self.paths.find(path),
+            Some(alternatives) => {
+                self.paths.candidates(path).find_map(|first| first_that_takes(alternatives, first, &holds))
+            }
+        }
+    }
+}
+
+fn alternatives(entries: &[Entry], count: usize) -> Option<Box<[Alternative]>> {
+    if !entries.iter().any(|entry| entry.precedence.has_predicates()) {
+        return None;
+    }
+    let mut alternatives = vec![Alternative::Takes; count];
+    for (at, entry) in entries.iter().enumerate().filter(|(_, entry)| entry.precedence.has_predicates()) {
+        let next = entries.get(at + 1).filter(|next| next.key == entry.key);
+        alternatives[entry.route as usize] = Alternative::TakesIf { otherwise: next.map(|next| next.route) };
+    }
+    Some(alternatives.into())
+}
+
+/// Of the routes under one key, the first of which is given.
+fn first_that_takes(alternatives: &[Alternative], first: u32, holds: &impl Fn(u32) -> bool) -> Option<u32> {
+    let mut route = first;
+    loop {
+        match alternatives.get(route as usize)? {
+            Alternative::Takes => return Some(route),
+            Alternative::TakesIf { otherwise: _ } if holds(route) => return Some(route),
+            Alternative::TakesIf { otherwise } => route = (*otherwise)?,
+        }
+    }
+}
