@@ -1,4 +1,4 @@
-//! A certificate chain with its private key, checked once when it arrives so that nothing behind can fail on it.
+//! A certificate chain with its private key. It is checked once, when it arrives, so that no later step can fail on it.
 
 use std::fmt;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
 /// Certificates a chain may have; more is refused.
 const MAX_CHAIN: usize = 10;
 
-/// A usable chain and key. Equal when the chain is: the key is checked to belong to it.
+/// A usable chain and key. Two are equal when their chains are: each key was checked to belong to its chain.
 pub struct Certificate {
     key: Arc<CertifiedKey>,
     private: PrivateKey,
@@ -21,8 +21,8 @@ pub struct Certificate {
     not_after: i64,
 }
 
-/// A private key as DER (PKCS#1, PKCS#8 or SEC1), for the snapshot file. There is no way to print it (class A5): neither
-/// `Debug` nor `Display`, and so none for what derives them around it.
+/// A private key as DER (PKCS#1, PKCS#8 or SEC1), for the snapshot file. It cannot be printed: it has neither `Debug`
+/// nor `Display`, and so a type that holds one cannot derive them.
 pub struct PrivateKey(PrivateKeyDer<'static>);
 
 impl PrivateKey {
@@ -67,7 +67,7 @@ impl Certificate {
                 return Err(CertificateError::ChainTooLong);
             }
         }
-        // Whatever is wrong with the certificates is told before what is wrong with the key.
+        // Errors of the certificates are reported before errors of the key.
         let key = PrivateKeyDer::from_pem_slice(key_pem).map_err(|_| CertificateError::NoKey);
         Self::new(chain, key)
     }

@@ -3,7 +3,6 @@
 //! Plain immutable data: comparable, printable, free of Kubernetes types, sockets and async code. A snapshot is a
 //! set of *units*, one for each host; a change to the cluster replaces the units it touches and nothing else.
 
-mod buckets;
 mod certificate;
 mod filter;
 mod host;
@@ -11,6 +10,7 @@ mod kind;
 mod listener;
 mod names;
 mod origin;
+mod persistent_map;
 mod policy;
 mod precedence;
 mod problem;
@@ -20,7 +20,6 @@ mod snapshot;
 mod stream;
 mod upstream;
 
-pub use buckets::Buckets;
 pub use certificate::{Certificate, CertificateError, PrivateKey};
 pub use filter::{Filter, Filters, HttpsRedirect};
 pub use host::{HostKey, HostSpec, TlsSpec, Unmatched};
@@ -28,6 +27,7 @@ pub use kind::{ObjectKind, Resource};
 pub use listener::{Application, ListenerKey, ListenerSet, ListenerSpec, Transport};
 pub use names::{HostPattern, Hostname, HostnameError, Labels, ObjectName, ObjectRef};
 pub use origin::{Origin, Place};
+pub use persistent_map::PersistentMap;
 pub use policy::{Balance, RoutePolicy};
 pub use precedence::Precedence;
 pub use problem::{Problem, ProblemCode, Severity};

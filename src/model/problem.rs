@@ -28,17 +28,17 @@ impl Severity {
 pub enum ProblemCode {
     /// A manifest file or document cannot be read as YAML, JSON or an object of its kind.
     InvalidManifest,
-    /// An object lacks a field that it cannot do without, or holds a value outside its rules.
+    /// An object lacks a required field, or a value breaks the rules of its field.
     InvalidField,
     /// A rule's or TLS entry's host is not a DNS name or a one-label wildcard.
     InvalidHost,
-    /// A path is not absolute, holds what no request path can, or its type is unknown.
+    /// A path is not absolute, has characters that no request's path can have, or its type is unknown.
     InvalidPath,
     /// An annotation's value does not parse.
     InvalidAnnotation,
     /// An annotation with our prefix that we do not know.
     UnknownAnnotation,
-    /// Annotations of another controller, none of which is in force.
+    /// Annotations of another controller. None of them has an effect.
     UnsupportedAnnotation,
     /// An older Ingress already has the same host and path, host-wide setting or default backend.
     Conflict,
@@ -64,7 +64,7 @@ pub enum ProblemCode {
     SecretNotFound,
     /// A Secret that is not among those that this installation may read.
     SecretNotListed,
-    /// A Secret that is among them, but that our role does not allow reading.
+    /// A Secret that this installation wants to read, but that our role does not allow reading.
     SecretForbidden,
     /// A Secret that holds no usable certificate and key.
     InvalidSecret,

@@ -1,7 +1,7 @@
 //! Paths in the form that is compared.
 //!
 //! Routes are matched on a canonical path and the raw bytes are forwarded, so the two must not lead to different
-//! routes: whoever reads the path behind us may resolve `..` or decode `%61`, or may not. This module knows spellings,
+//! routes: the server that gets the path may or may not resolve `..` and decode `%61`. This module knows spellings,
 //! not routes; `table` compares.
 //!
 //! Canonical means: percent-encoded unreserved characters decoded, hex digits upper case (RFC 3986 §6.2.2), characters
@@ -20,13 +20,13 @@ pub enum PathRefusal {
     Ambiguous,
 }
 
-/// What comes first where `..` follows an empty segment: servers differ, and `/a//../b` is `/b` to one and `/a/b` to
-/// the other.
+/// The order of two steps, which matters where `..` follows an empty segment. Servers differ: `/a//../b` is `/b` to
+/// one and `/a/b` to another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Slashes {
     /// Empty segments are dropped, then dots resolved (nginx).
     First,
-    /// Dots are resolved, with empty segments as their equals (RFC 3986), then empty segments dropped.
+    /// Dots are resolved, with empty segments counted like others (RFC 3986), then empty segments are dropped.
     Last,
 }
 
@@ -37,7 +37,7 @@ pub(super) enum Order {
     Indifferent,
 }
 
-/// Whether a path needs no second look: absolute, and without anything that has another spelling.
+/// Whether a path has only one spelling: it is absolute and nothing in it can be written in another way.
 pub(super) fn is_plain(path: &str) -> bool {
     let [b'/', rest @ ..] = path.as_bytes() else { return false };
     let mut plain = true;
@@ -49,7 +49,7 @@ pub(super) fn is_plain(path: &str) -> bool {
     plain
 }
 
-/// A request's path without a query; empty is `/` (RFC 9110 §4.2.3). Refuses what cannot be a path whatever it means.
+/// A request's path without a query; empty is `/` (RFC 9110 §4.2.3). Refuses relative paths and forbidden characters.
 pub(super) fn checked(path: &str) -> Result<&str, PathRefusal> {
     let path = path.split_once('?').map_or(path, |(path, _)| path);
     let is_refused = |b: u8| b <= b' ' || b >= 0x7f || matches!(b, b'\\' | b'#');
@@ -60,7 +60,7 @@ pub(super) fn checked(path: &str) -> Result<&str, PathRefusal> {
     }
 }
 
-/// Appends the path as written, but for the case of hex digits, to which no server gives a meaning.
+/// Appends the path as written, with hex digits in upper case: their case means nothing to any server.
 pub(super) fn append_raw(path: &str, out: &mut String) {
     let mut pieces = path.split('%');
     out.push_str(pieces.next().unwrap_or_default());
@@ -124,7 +124,7 @@ pub(super) struct RulePath {
 }
 
 impl RulePath {
-    /// Reads the path of a rule; empty is `/`. `None` for what no request's path can be.
+    /// Reads the path of a rule; empty is `/`. `None` if no request can have this path.
     pub(super) fn parse(path: &str) -> Option<Self> {
         let path = if path.is_empty() { "/" } else { path };
         if is_plain(path) {
@@ -209,7 +209,7 @@ const fn is_path_character(byte: u8) -> bool {
         || matches!(byte, b'!' | b'$' | b'&' | b'\'' | b'(' | b')' | b'*' | b'+' | b',' | b';' | b'=' | b':' | b'@')
 }
 
-/// Bytes that mean the same wherever they stand, but for dots and slashes after a slash.
+/// Bytes that have one meaning and one spelling, except for a dot or slash behind a slash.
 static PLAIN: [bool; 256] = {
     let mut table = [false; 256];
     let mut byte = 0;

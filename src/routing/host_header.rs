@@ -3,8 +3,8 @@
 use std::net::Ipv4Addr;
 
 /// The host name in a Host field, an `:authority` or a server name: lower case, without port and without one trailing
-/// dot. `buf` is used only when there are capitals to lower. `None` for IP addresses and for what no rule's host can
-/// be: such requests belong to the rules without a host.
+/// dot. `buf` is used only when there are capitals to lower. `None` for IP addresses and for names that no rule can
+/// have: such requests belong to the rules without a host.
 pub fn normalize_host<'a>(raw: &'a [u8], buf: &'a mut String) -> Option<&'a str> {
     let name = match memchr::memchr(b':', raw) {
         Some(colon) if raw[colon + 1..].iter().all(u8::is_ascii_digit) => &raw[..colon],

@@ -4,20 +4,20 @@
 use std::sync::Arc;
 
 use super::compiled::CompiledHost;
-use crate::model::{Buckets, HostPattern, Hostname, Labels};
+use crate::model::{HostPattern, Hostname, Labels, PersistentMap};
 
 /// Compiled units by host pattern. A clone shares all of them.
 #[derive(Debug)]
 pub(super) struct HostIndex<T> {
-    exact: Buckets<Hostname, Arc<CompiledHost<T>>>,
+    exact: PersistentMap<Hostname, Arc<CompiledHost<T>>>,
     /// Wildcards of one label, by their parent.
-    one_label: Buckets<Hostname, Arc<CompiledHost<T>>>,
+    one_label: PersistentMap<Hostname, Arc<CompiledHost<T>>>,
     /// Wildcards of one or more labels, by their parent.
-    more_labels: Buckets<Hostname, Arc<CompiledHost<T>>>,
+    more_labels: PersistentMap<Hostname, Arc<CompiledHost<T>>>,
     any: Option<Arc<CompiledHost<T>>>,
     /// Routes of all units, fallbacks included.
     routes: usize,
-    /// Wildcard units with a TLS entry: while there are none, an exact host has no need to ask for its wildcard.
+    /// Wildcard units with a TLS entry. While there are none, the wildcard of an exact host is not looked up.
     wildcards_with_tls: usize,
 }
 
@@ -47,9 +47,9 @@ impl<T> Clone for HostIndex<T> {
 impl<T> HostIndex<T> {
     pub(super) fn empty() -> Self {
         Self {
-            exact: Buckets::default(),
-            one_label: Buckets::default(),
-            more_labels: Buckets::default(),
+            exact: PersistentMap::default(),
+            one_label: PersistentMap::default(),
+            more_labels: PersistentMap::default(),
             any: None,
             routes: 0,
             wildcards_with_tls: 0,
@@ -79,7 +79,7 @@ impl<T> HostIndex<T> {
         }
     }
 
-    fn wildcards_of_mut(&mut self, labels: Labels) -> &mut Buckets<Hostname, Arc<CompiledHost<T>>> {
+    fn wildcards_of_mut(&mut self, labels: Labels) -> &mut PersistentMap<Hostname, Arc<CompiledHost<T>>> {
         match labels {
             Labels::One => &mut self.one_label,
             Labels::OneOrMore => &mut self.more_labels,

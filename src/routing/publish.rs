@@ -21,14 +21,8 @@ impl<T> TableCell<T> {
         self.0.load()
     }
 
-    /// The current table, to be kept across awaits.
-    pub fn load_full(&self) -> Arc<RouteTable<T>> {
-        self.0.load_full()
-    }
-
-    /// Makes `next` the current table and gives back the former one. Whoever lets go of a table last frees what no
-    /// other version shares; after a full rebuild that is all of it, so the publisher may want to hold on to it until
-    /// the shards have let go.
+    /// Makes `next` the current table and returns the former one. The last owner of a table frees what no other version
+    /// shares; after a full rebuild that is all of it.
     pub fn publish(&self, next: Arc<RouteTable<T>>) -> Arc<RouteTable<T>> {
         self.0.swap(next)
     }
@@ -47,7 +41,7 @@ mod tests {
     #[test]
     fn what_is_published_is_loaded_and_the_former_table_comes_back() {
         let cell = TableCell::<()>::default();
-        let held = cell.load_full();
+        let held = Arc::clone(&cell.load());
         let next = Arc::new(RouteTable::empty());
         let former = cell.publish(Arc::clone(&next));
         assert!(Arc::ptr_eq(&held, &former));

@@ -1,4 +1,4 @@
-//! How paths are read, for those who explain decisions. Requests are decided by `table`, with the same pieces.
+//! How paths are read, for explanations. `table` decides requests with the same functions.
 
 use super::canonical::{PathRefusal, Slashes, append_canonical, append_raw, checked};
 use super::matcher::Matcher;

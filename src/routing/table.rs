@@ -38,7 +38,7 @@ pub struct Found<'t, T> {
 /// The certificates for a server name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Certificates<'t> {
-    /// In order of preference. Empty when the default is to serve and none is configured.
+    /// In order of preference. Empty when the default certificate serves and none is configured.
     pub list: &'t [Arc<Certificate>],
     /// Where they come from.
     pub source: CertificateSource,
@@ -70,7 +70,7 @@ impl<T> RouteTable<T> {
 
     /// Compiles everything. `resolve` makes the target of each route.
     pub fn compile(snapshot: &Snapshot, resolve: &mut dyn FnMut(&RouteSpec) -> T) -> Self {
-        // Listeners and streams are for those who open sockets: no request asks for them.
+        // Listeners and streams are opened, not looked up.
         let Snapshot { hosts, default_certificate, listeners: _, streams: _ } = snapshot;
         let mut table = Self { default_certificate: default_certificate.clone(), ..Self::empty() };
         for (key, spec) in hosts {
@@ -153,18 +153,13 @@ impl<T> RouteTable<T> {
         }
     }
 
-    /// Whether a TLS entry covers a host name, lower case and without a trailing dot.
-    pub fn covers_with_tls(&self, host: &str) -> bool {
-        self.hosts.owner(Some(host)).tls.is_some()
-    }
-
     /// Whether a connection made for the server name `sni` may not carry requests for `host` (RFC 9110 §15.5.20): the
     /// two are served with other certificates. Both in lower case.
     pub fn misdirects(&self, sni: &str, host: &str) -> bool {
         sni != host && self.certificates(Some(sni)).list != self.certificates(Some(host)).list
     }
 
-    /// The route that the path has as it is written, whatever it means in canonical form: what explains a refusal as
+    /// The route that the path has as it is written, without a look at its canonical form. It explains a refusal as
     /// ambiguous.
     pub fn find_as_written(
         &self,
@@ -205,8 +200,8 @@ impl<T> RouteTable<T> {
         self.hosts.route_count()
     }
 
-    /// The route of one spelling of a path: the owner's, or where it does not keep what no route of it takes, that of
-    /// the next unit for the host.
+    /// The route of one spelling of a path. If the owner has none and does not keep such requests, the next unit for the
+    /// host is asked.
     fn route<'t>(
         &'t self,
         host: Option<&str>,
@@ -227,7 +222,7 @@ impl<T> RouteTable<T> {
     }
 }
 
-/// The route that all spellings of a path have, for the same request. Refuses a path whose spellings have several.
+/// The route that all spellings of a path have for one request. If they have different routes, the path is refused.
 fn route_of_all_spellings<'t, T>(
     route_of: impl Fn(&str) -> Option<&'t Arc<Route<T>>>,
     path: &str,

@@ -115,6 +115,11 @@ fn found<'t>(table: &'t Table, host: &str, path: &str) -> Option<&'t str> {
     find(table, host, path).unwrap()
 }
 
+/// Whether a TLS entry covers a host.
+fn has_tls(table: &Table, host: &str) -> bool {
+    table.find(Some(host), "/", &|_| true, &mut String::new()).is_ok_and(|found| found.has_tls)
+}
+
 /// Everything a table holds, in order.
 fn dump(table: &Table) -> Vec<String> {
     let mut lines: Vec<_> = table

@@ -79,7 +79,7 @@ proptest! {
                 let found = find_for(&table, host, path, has);
                 prop_assert_eq!(found, expected.as_ref().map(Option::as_deref).map_err(|e| *e));
             }
-            prop_assert_eq!(table.covers_with_tls(host), reference::has_tls(&units, host));
+            prop_assert_eq!(has_tls(&table, host), reference::has_tls(&units, host));
         }
     }
 
@@ -144,7 +144,7 @@ proptest! {
                     prop_assert_eq!(find_for(&incremental, host, &path, has), find_for(&full, host, &path, has));
                 }
                 prop_assert_eq!(incremental.certificates(Some(host)), full.certificates(Some(host)));
-                prop_assert_eq!(incremental.covers_with_tls(host), full.covers_with_tls(host));
+                prop_assert_eq!(has_tls(&incremental, host), has_tls(&full, host));
             }
         }
     }

@@ -329,7 +329,7 @@ fn rule_17_tls_entry_alone_claims_no_requests() {
         host("", vec![prefix("/", "any")]),
     ]);
     assert_eq!((found(&table, "a.foo.com", "/"), found(&table, "b.com", "/")), (Some("wild"), Some("any")));
-    assert!(table.covers_with_tls("a.foo.com"));
+    assert!(has_tls(&table, "a.foo.com"));
     let found = table.find(Some("a.foo.com"), "/", &|_| true, &mut String::new()).unwrap();
     assert_eq!((found.host.map(ToString::to_string).as_deref(), found.has_tls), (Some("*.foo.com"), true));
 }
@@ -489,7 +489,7 @@ fn rule_54_certificate_of_exact_name_then_wildcard_then_default() {
     ] {
         let list = std::slice::from_ref(certificate);
         assert_eq!(table.certificates(Some(name)), Certificates { list, source }, "{name}");
-        assert_eq!(table.covers_with_tls(name), covered, "{name}");
+        assert_eq!(has_tls(&table, name), covered, "{name}");
         let found = table.find(Some(name), "/", &|_| true, &mut String::new()).unwrap();
         assert_eq!(found.has_tls, covered, "{name}");
     }
@@ -503,7 +503,7 @@ fn rule_53_tls_of_rules_without_host_covers_hosts_that_nobody_claims() {
     let any = with_tls(host("", vec![prefix("/", "any")]), &[certificate(0)]);
     let table = table([any, host("a.com", vec![prefix("/", "a")])]);
     assert_eq!(table.certificates(Some("b.com")).source, CertificateSource::Entry);
-    assert_eq!((table.covers_with_tls("b.com"), table.covers_with_tls("a.com")), (true, false));
+    assert_eq!((has_tls(&table, "b.com"), has_tls(&table, "a.com")), (true, false));
 }
 
 #[test]

@@ -15,19 +15,19 @@ const BITS: u32 = 5;
 /// Children of a node.
 const FAN: usize = 1 << BITS;
 
-/// Levels after which the hash has no bits left; what collides even there stays in one leaf.
+/// Levels after which the hash has no bits left. Keys that collide even there stay in one leaf.
 const LEVELS: u32 = u64::BITS / BITS;
 
-/// Entries of a leaf before it is split. 100,000 entries lie three levels deep, about three in a leaf: a change copies
-/// three nodes of 32 pointers, where a flat list of 1,024 buckets of 100 entries had to touch 1,200 reference counts.
+/// Entries of a leaf before it is split. 100,000 entries lie three levels deep, about three in a leaf. A change then
+/// copies three nodes of 32 pointers. A flat list of 1,024 buckets of 100 entries touched 1,200 reference counts.
 const LEAF: usize = 12;
 
 /// An immutable map from `K` to `V`. `with` and `without` cost a copy of one leaf and of the few nodes above it.
 #[derive(Clone, Debug)]
-pub struct Buckets<K, V> {
+pub struct PersistentMap<K, V> {
     root: Node<K, V>,
     len: usize,
-    /// Seeded at random: authors of objects choose what is stored and must not be able to choose collisions.
+    /// Seeded at random: authors of objects choose the keys and must not be able to choose collisions.
     hasher: RandomState,
 }
 
@@ -44,13 +44,13 @@ struct Entry<K, V> {
     value: V,
 }
 
-impl<K, V> Default for Buckets<K, V> {
+impl<K, V> Default for PersistentMap<K, V> {
     fn default() -> Self {
         Self { root: Node::Leaf(Arc::default()), len: 0, hasher: RandomState::default() }
     }
 }
 
-impl<K: Hash + Eq + Clone, V: Clone> Buckets<K, V> {
+impl<K: Hash + Eq + Clone, V: Clone> PersistentMap<K, V> {
     /// Number of entries.
     pub fn len(&self) -> usize {
         self.len
@@ -218,7 +218,7 @@ mod tests {
         #[test]
         fn behaves_like_a_hash_map_and_leaves_old_versions_alone(steps in prop::collection::vec((0u16..200, prop::option::of(0u32..9)), 0..400)) {
             let mut reference = HashMap::new();
-            let mut map: Buckets<u16, u32> = Buckets::default();
+            let mut map: PersistentMap<u16, u32> = PersistentMap::default();
             for (key, value) in steps {
                 let before = map.clone();
                 let old = reference.clone();
@@ -237,7 +237,7 @@ mod tests {
 
     #[test]
     fn keys_whose_hashes_are_equal_are_kept_apart() {
-        let mut map = Buckets::default();
+        let mut map = PersistentMap::default();
         for n in 0..40 {
             map.insert(Colliding(n % 2, n), n);
         }
@@ -252,7 +252,7 @@ mod tests {
 
     #[test]
     fn many_keys_are_found_and_removed() {
-        let mut map = Buckets::default();
+        let mut map = PersistentMap::default();
         for n in 0..20_000u32 {
             map.insert(n, n);
         }
