@@ -101,7 +101,11 @@ const RULES: &[Rule] = &[
     rule("68", 'M', "1xx pass, 204, 304 and HEAD have no body, trailers pass"),
     rule("69", 'M', "Host, method, path and query reach the pod byte for byte"),
     rule("70", 'M', "`OPTIONS *` and CONNECT are refused with 400, 405 or 501"),
-    rule("71", 'S', "a retry only where the pod received nothing, or the method is idempotent and the body can be repeated"),
+    rule(
+        "71",
+        'S',
+        "a retry only where no pod processed the request (nothing was sent, GOAWAY, REFUSED_STREAM), or the method is idempotent; in both cases the body must be at hand",
+    ),
     rule("71a", 'M', "a response without Server gets ours, a pod's own is kept"),
     rule("72", 'M', "the order in which objects arrive makes no difference"),
     rule("73", 'M', "a lost API server, a broken watch and a list that must be taken again leave the configuration in force"),

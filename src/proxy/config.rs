@@ -1,4 +1,4 @@
-//! What the data plane can be told, with the defaults that hold when it is told nothing.
+//! The settings of the data plane, with their defaults.
 
 use std::time::Duration;
 
@@ -6,18 +6,18 @@ use ipnet::IpNet;
 
 use crate::http1;
 
-/// Everything the data plane can be told. Immutable for the life of the process.
+/// All settings of the data plane. They do not change while the process runs.
 #[derive(Clone, Debug, Default)]
 pub struct ProxyConfig {
     /// Bounds on what clients and pods send.
     pub limits: Limits,
-    /// How long anything may take.
+    /// Deadlines.
     pub timeouts: Timeouts,
     /// What an HTTP/2 client may do.
     pub http2: Http2Config,
     /// How pods are reached.
     pub upstream: UpstreamConfig,
-    /// What is believed and told about clients.
+    /// What is believed about clients, and what pods are told.
     pub forwarding: Forwarding,
     /// Clients that are told how they were answered when they ask for it. Default none; `--explain-to`.
     pub explain_to: Vec<IpNet>,
@@ -26,7 +26,8 @@ pub struct ProxyConfig {
 /// Bounds. A request over one of them is answered with the status in parentheses.
 #[derive(Clone, Debug)]
 pub struct Limits {
-    /// Head of a request over HTTP/1 (431). Bytes, at most 256 KiB; default 32 KiB; nginx `large_client_header_buffers`.
+    /// Head of a request over HTTP/1 (431). Bytes, at most 256 KiB; default 32 KiB; nginx
+    /// `large_client_header_buffers`.
     pub head_bytes: usize,
     /// Fields of a request's head (431), at most 128. Default 100.
     pub fields: usize,
@@ -118,8 +119,8 @@ pub struct Http2Config {
     pub stream_window: u32,
     /// The same for a connection. Default 1 MiB.
     pub connection_window: u32,
-    /// Streams that a client has reset and that wait to be looked at, and half of those that it may reset before they
-    /// are answered, in a burst and again each second (CVE-2023-44487). Default 50.
+    /// Most streams that a client has reset and that wait to be removed. A client may also reset twice as many streams
+    /// before they are answered, in a burst and again each second (CVE-2023-44487). Default 50.
     pub pending_resets: usize,
     /// Streams a client may make us reset over the life of a connection (CVE-2025-8671). Default 128.
     pub local_resets: usize,
@@ -177,7 +178,7 @@ pub struct Forwarding {
     pub https_port: u16,
     /// Whether trusted peers begin their connections with a PROXY protocol header. Default off; HAProxy `accept-proxy`.
     pub proxy_protocol: ProxyProtocol,
-    /// What requests on the http listener count as. Default plain; what ends TLS may stand in front.
+    /// The scheme of requests on the http listener. Default http; https where something in front of us ends TLS.
     pub plain: Plain,
 }
 
@@ -198,23 +199,23 @@ impl Default for Forwarding {
 pub enum ProxyProtocol {
     /// Never.
     Off,
-    /// Those of trusted peers may; nobody else's are looked at.
+    /// Those of trusted peers may; headers of others are not read.
     Auto,
     /// All do, and only trusted peers connect: anything else is closed.
     Require,
 }
 
-/// What a request on the http listener counts as, where no trusted peer says.
+/// The scheme of requests on the http listener, where no trusted peer tells one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Plain {
-    /// What it is.
+    /// http.
     Http,
-    /// A request over https whose TLS ended in front of us.
+    /// https: TLS ended in front of us.
     Https,
 }
 
 impl Forwarding {
-    /// Whether this peer may speak for others.
+    /// Whether this peer's forwarding fields are believed.
     pub(crate) fn is_trusted(&self, peer: std::net::IpAddr) -> bool {
         let peer = peer.to_canonical();
         self.trusted.iter().any(|net| net.contains(&peer))

@@ -1,4 +1,4 @@
-//! What a client on a plain listener says first: it tells HTTP/2 from HTTP/1.
+//! The first bytes of a client on a plain listener, which tell HTTP/2 from HTTP/1.
 
 use tokio::time::Instant;
 
@@ -9,7 +9,7 @@ use crate::proxy::wire::socket::{Socket, within};
 /// What an HTTP/2 client begins with (RFC 9113 §3.4).
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
-/// The first bytes of a plain connection: enough of them to tell HTTP/2 from HTTP/1, or all that came in time.
+/// The first bytes of a plain connection: enough to tell HTTP/2 from HTTP/1, or all that came in time.
 pub(crate) struct FirstBytes {
     pub bytes: Buffer,
     /// When the first of them came.
@@ -23,7 +23,7 @@ impl FirstBytes {
     }
 }
 
-/// Reads them. `None`: the connection is to be closed.
+/// Reads them. `None` means that the connection is to be closed.
 pub(super) async fn first_bytes(shard: &Shard, socket: &mut Socket, received: Option<Buffer>) -> Option<FirstBytes> {
     let limit = shard.config.timeouts.head;
     if received.is_none() {
@@ -41,7 +41,7 @@ pub(super) async fn first_bytes(shard: &Shard, socket: &mut Socket, received: Op
         match within(left, |cx| reader.poll_read(cx, bytes.space())).await {
             Some(Ok(count @ 1..)) => bytes.fill(count),
             Some(Ok(0) | Err(_)) => return None,
-            // Whoever begins like HTTP/2 and goes no further is answered as one who speaks HTTP/1.
+            // A client that sent only the beginning of the preface is answered in HTTP/1.
             None => return Some(FirstBytes { bytes, since }),
         }
     }

@@ -1,4 +1,4 @@
-//! Sockets that take connections, and what happens to a connection before its first request.
+//! Sockets that accept connections, and what happens to a connection before its first request.
 
 use std::future::poll_fn;
 use std::io;
@@ -27,13 +27,13 @@ use crate::proxy::wire::buffers::Buffer;
 use crate::proxy::wire::socket::Socket;
 use crate::proxy::wire::tls::stream::{Alpn, TlsStream, TlsVersion};
 
-/// Connections the kernel holds for us until we take them.
+/// Connections that the kernel holds until we accept them.
 const BACKLOG: i32 = 4096;
-/// Rest after the system refused us a connection (no file descriptors left): trying at once would only spin.
+/// Pause after the system has refused us a connection (no file descriptors left): to try again at once would spin.
 const REST: Duration = Duration::from_millis(50);
-/// How often that is said while it lasts.
+/// How often this is logged while it lasts.
 const REMINDER: Duration = Duration::from_secs(60);
-/// What a listener speaks.
+/// The protocol of a listener.
 #[derive(Clone)]
 pub enum ListenerProtocol {
     /// HTTP in clear.
@@ -64,10 +64,10 @@ fn bind_one(address: SocketAddr, is_shared: bool, keepalive: Duration) -> io::Re
     socket.set_reuse_address(true)?;
     socket.set_reuse_port(is_shared)?;
     if address.is_ipv6() {
-        // [::] takes IPv4 clients too, also where the system's default says otherwise.
+        // [::] accepts IPv4 clients too, whatever the system's default is.
         socket.set_only_v6(false)?;
     }
-    // Linux hands these on to accepted sockets, which saves two system calls for each.
+    // On Linux accepted sockets inherit these, which saves two system calls for each.
     socket.set_tcp_nodelay(true)?;
     let interval = (keepalive / 4).max(Duration::from_secs(1));
     socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(keepalive).with_interval(interval))?;
@@ -79,7 +79,7 @@ fn bind_one(address: SocketAddr, is_shared: bool, keepalive: Duration) -> io::Re
     Ok(socket.into())
 }
 
-/// Takes connections until the listeners are to be closed.
+/// Accepts connections until the drain closes the listeners.
 pub(crate) async fn run(
     shard: Rc<Shard>,
     serving: Rc<Serving>,
@@ -108,7 +108,7 @@ pub(crate) async fn run(
         };
         match accepted {
             Ok((tcp, address)) => serve(tcp, address),
-            // The client has gone already.
+            // The client has left already.
             Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
             Err(error) => {
                 if said.is_none_or(|said: Instant| said.elapsed() >= REMINDER) {
@@ -166,7 +166,7 @@ async fn connection(
 struct Opened {
     socket: Socket,
     peer: Rc<Peer>,
-    /// Read already.
+    /// Bytes that were read already.
     first: Option<Box<FirstBytes>>,
 }
 

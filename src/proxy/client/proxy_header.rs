@@ -1,8 +1,8 @@
-//! Who a connection's client is, where load balancers in front may say so by the PROXY protocol.
+//! The PROXY protocol: load balancers in front tell who the client of a connection is.
 //!
-//! Only peers in the trusted ranges are listened to (class E10): what anybody else sends is never read as a header, so
-//! that nobody who reaches the listener past the load balancer can choose an address. A header names the client and
-//! nothing more: `X-Forwarded-*` of that client are believed only if its own address is in the trusted ranges too.
+//! Only peers in the trusted ranges may send a header (hazard E10). What others send is never read as one, so that a
+//! client that reaches the listener past the load balancer cannot choose an address. A header names the client and
+//! nothing more: the `X-Forwarded-*` fields of that client are believed only if its own address is trusted too.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -17,8 +17,8 @@ use crate::proxy::wire::buffers::Buffer;
 use crate::proxy::wire::socket::{Reader, until};
 use crate::proxy_protocol::{Client, Fault, Header, Start, Version, parse};
 
-/// From the first byte of a header to its last. The first byte may take as long as that of any client, because some
-/// load balancers (AWS NLB) send it together with what the client sends first.
+/// From the first byte of a header to its last. The first byte may take as long as for any client, because some load
+/// balancers (AWS NLB) send it together with the client's first bytes.
 const PATIENCE: Duration = Duration::from_secs(3);
 
 /// A connection whose client is known.
@@ -27,32 +27,32 @@ pub(crate) struct Introduced {
     pub address: SocketAddr,
     /// What was read behind the header, or instead of one.
     pub received: Option<Buffer>,
-    /// When the first byte of a header had to be there, and the handshake behind it has to be done.
+    /// Deadline for the first byte of a header, and for the handshake behind it.
     pub deadline: Instant,
 }
 
 /// Why a connection is closed before it was served.
 #[derive(Debug, thiserror::Error)]
 enum Refused {
-    /// It comes from elsewhere than the load balancers.
+    /// Its peer is not in the trusted ranges.
     #[error("its peer is not trusted to send one")]
     Untrusted,
-    /// It begins with something else.
+    /// It does not begin with a header.
     #[error("it has none")]
     Missing,
-    /// It begins like a header.
+    /// Its header is malformed.
     #[error(transparent)]
     Invalid(Fault),
-    /// It did not send one in time.
+    /// Its header did not come in time.
     #[error("it did not come in time")]
     TimedOut,
-    /// It sent nothing, or not all of one: a health check of TCP, most often.
+    /// It was closed before its header was complete: by a health check over TCP, most often.
     #[error("it was closed before")]
     Closed,
 }
 
-/// Reads the header in front of a connection from `peer`, if one may or must be there. `None`: to be closed, which was
-/// counted. Not to be asked when the protocol is off.
+/// Reads the header in front of a connection from `peer`, if there may or must be one. `None` means that the connection
+/// is to be closed; that was counted. Not called when the protocol is off.
 pub(crate) async fn receive(
     shard: &Shard,
     tcp: &mut TcpStream,
@@ -102,7 +102,7 @@ pub(crate) async fn receive(
     None
 }
 
-/// The header if the connection begins with one, and what was read beside it.
+/// The header, if there is one, and what was read behind it.
 async fn read(
     shard: &Shard,
     tcp: &mut TcpStream,
@@ -116,12 +116,12 @@ async fn read(
             Some(Err(_)) => return Err(Refused::Closed),
             None => return Err(Refused::TimedOut),
         }
-        // The smallest has room for more than the longest header.
+        // The smallest buffer is larger than the longest header.
         let bytes = buffer.get_or_insert_with(|| {
             deadline = deadline.min(Instant::now() + PATIENCE);
             shard.buffers.take()
         });
-        // As everywhere: through AsyncRead, for which a short read ends the readiness.
+        // Through AsyncRead, because it takes a short read as "no more".
         let mut reader = Reader::Tcp(tcp.split().0);
         match until(deadline, |cx| reader.poll_read(cx, bytes.space())).await {
             Some(Ok(count @ 1..)) => bytes.fill(count),

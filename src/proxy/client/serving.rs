@@ -8,8 +8,8 @@ use super::h2::stream::Workers as H2Workers;
 /// Futures that serve requests.
 #[derive(Default)]
 pub(crate) struct Serving {
-    /// Those of HTTP/1 connections.
+    /// For HTTP/1 connections.
     pub h1: H1Workers,
-    /// Those of HTTP/2 streams.
+    /// For HTTP/2 streams.
     pub h2: Rc<H2Workers>,
 }

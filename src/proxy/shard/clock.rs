@@ -1,4 +1,4 @@
-//! The date that answers carry, written once a second.
+//! The date in answers. It is written once a second.
 
 use std::cell::{Cell, RefCell};
 use std::fmt::Write as _;

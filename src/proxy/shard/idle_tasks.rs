@@ -1,4 +1,4 @@
-//! The tasks of idle connections, to be woken when they shall close.
+//! The tasks of idle client connections. A drain wakes them, so that they close.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -34,7 +34,7 @@ impl IdleTasks {
         self.wakers.borrow().len()
     }
 
-    /// Wakes those with an index in the range. Whoever is not idle finds nothing new.
+    /// Wakes the tasks with an index in the range. A task that is not idle finds nothing to do.
     pub(crate) fn wake(&self, range: std::ops::Range<usize>) {
         let wakers = self.wakers.borrow();
         let end = range.end.min(wakers.len());

@@ -1,5 +1,5 @@
-//! What one exchange needs besides its connections, kept by the shard and lent out: after the first few requests
-//! nothing here allocates any more.
+//! The memory that one exchange needs. The shard keeps it and lends it out, so that requests allocate nothing once the
+//! first few have passed.
 
 use std::cell::RefCell;
 use std::ops::{Deref, DerefMut};
@@ -20,13 +20,13 @@ pub(crate) struct Scratch {
 /// The walk's own memory.
 #[derive(Default)]
 pub(crate) struct ExchangeBuffers {
-    /// The request's head as bytes, in HTTP/1 form whatever it came in.
+    /// The request's head as bytes, in HTTP/1 form for both protocols.
     pub head: Vec<u8>,
-    /// The same, understood.
+    /// The parsed request head.
     pub request: RequestHead,
-    /// The answer's head, understood.
+    /// The parsed head of the answer.
     pub response: ResponseHead,
-    /// The request's head as the pod gets it, and behind it the body if all of it is there.
+    /// The request's head as the pod gets it. Behind it lies the body, as far as it is kept for another attempt.
     pub out: Vec<u8>,
     /// For lower-casing hosts.
     pub host: String,
@@ -50,7 +50,7 @@ pub(crate) struct ScratchPool(RefCell<Vec<Box<Scratch>>>);
 
 /// Scratches kept for reuse; more are freed.
 const KEPT: usize = 256;
-/// Longest memory that stays with a scratch, bytes: what a few long messages needed is not kept for all to come.
+/// Longest memory that stays with a scratch, in bytes: memory that a few long messages needed is freed.
 const KEPT_BYTES: usize = 32 * 1024;
 
 impl ScratchPool {

@@ -1,5 +1,5 @@
-//! A timer that is hardly ever set. Every wait has a deadline and hardly any is missed, so moving a timer for each
-//! wait is work for nothing: this one stays where it was while that is early enough, and looks again when it rings.
+//! A timer that is seldom set. Every wait has a deadline, and few deadlines are missed: to move a timer for each wait
+//! would be wasted work. This timer stays at an earlier deadline. When it fires too early, it is set again.
 
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
@@ -7,7 +7,7 @@ use std::task::{Context, Poll, ready};
 
 use tokio::time::{Instant, Sleep, sleep_until};
 
-/// A timer for one wait after the other.
+/// A timer for many waits, one at a time.
 #[derive(Default)]
 pub(crate) struct LazyTimer(Option<Pin<Box<Sleep>>>);
 

@@ -13,7 +13,7 @@ use std::task::Poll;
 /// Idle workers kept; more are freed. One is needed for each request in flight.
 const KEPT: usize = 1024;
 
-/// What passes between a worker and whoever has borrowed it.
+/// What passes between a worker and its borrower.
 enum Slot<J, O> {
     Empty,
     Job(J),
@@ -38,9 +38,9 @@ impl<J, O> Default for Workers<J, O> {
 }
 
 impl<J: 'static, O: 'static> Workers<J, O> {
-    /// Has a worker do `job`, as `serve` says. Dropping the returned future ends the job and its worker.
+    /// Lets a worker do `job` with `serve`. Dropping the returned future ends the job and its worker.
     ///
-    /// `serve` is a type of its own and no function pointer: so that the future is made where it runs, not copied there.
+    /// `serve` is a type of its own, not a function pointer: the future is then made where it runs, and is not copied.
     pub(crate) async fn run<S, F>(&self, job: J, serve: S) -> O
     where
         S: Fn(J) -> F + Copy + 'static,
@@ -53,7 +53,7 @@ impl<J: 'static, O: 'static> Workers<J, O> {
         });
         *worker.slot.borrow_mut() = Slot::Job(job);
         let outcome = poll_fn(|cx| {
-            // It never ends; what it has to say is in the slot.
+            // A worker never ends. Its result is in the slot.
             let _ = worker.run.as_mut().poll(cx);
             match worker.slot.replace(Slot::Empty) {
                 Slot::Outcome(outcome) => Poll::Ready(outcome),
@@ -71,7 +71,7 @@ impl<J: 'static, O: 'static> Workers<J, O> {
 
 async fn work<J, O, S: Fn(J) -> F, F: Future<Output = O>>(slot: Shared<J, O>, serve: S) {
     loop {
-        // Nobody is woken for a job: whoever leaves one polls.
+        // No waker is needed: who leaves a job polls the worker.
         let job = poll_fn(|_| match slot.replace(Slot::Empty) {
             Slot::Job(job) => Poll::Ready(job),
             Slot::Empty | Slot::Outcome(_) => Poll::Pending,

@@ -1,4 +1,4 @@
-//! An exchange under way: what its phases share, and that it is counted and logged however it ends.
+//! What the phases of one request share. However a request ends, it is counted and logged once.
 
 pub(crate) mod client_io;
 pub(crate) mod explanation;
@@ -16,11 +16,11 @@ use crate::proxy::shard::scratch::ExchangeBuffers;
 use peer::Peer;
 use record::Record;
 
-/// An exchange under way: what its phases share. Dropping it, at the end or when the client leaves, counts and logs.
+/// What the phases of one request share. Dropping it counts and logs the request, at its end or when the client leaves.
 pub(crate) struct Walk<'a> {
-    /// Where it happens.
+    /// The shard that serves it.
     pub shard: &'a Rc<Shard>,
-    /// Who asks.
+    /// The client.
     pub peer: &'a Peer,
     /// Memory to work with; the request's head is in it.
     pub work: &'a mut ExchangeBuffers,
@@ -30,7 +30,7 @@ pub(crate) struct Walk<'a> {
     pub record: Record,
     /// Whether a client that waits for `100 Continue` got it.
     pub was_told_to_go_on: bool,
-    /// Whether it has come to its end: if not when dropped, the client has left.
+    /// Whether it has ended. If it is dropped before, the client has left.
     pub is_over: bool,
 }
 

@@ -24,21 +24,21 @@ impl Scheme {
 /// The client at the other end of a connection.
 #[derive(Clone, Debug)]
 pub(crate) struct Peer {
-    /// Its address, as a PROXY protocol header told it if there was one.
+    /// Its address; that of the PROXY protocol header if there was one.
     pub address: SocketAddr,
-    /// The address of the connection's other end, whatever was told.
+    /// The address of the connection's other end, whatever a header said.
     pub sender: IpAddr,
     /// Its address as text, as forwarded.
     pub address_text: String,
-    /// How it came, as far as we know it ourselves.
+    /// The scheme of its connection.
     pub scheme: Scheme,
-    /// The port clients name to come so.
+    /// The port that clients use for this scheme.
     pub port: u16,
-    /// Whether it may speak for others.
+    /// Whether its forwarding fields are believed.
     pub is_trusted: bool,
     /// Whether the connection speaks HTTP/2.
     pub is_http2: bool,
-    /// What the handshake told.
+    /// What the TLS handshake told.
     pub tls: Option<TlsPeer>,
 }
 

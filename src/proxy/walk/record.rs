@@ -1,4 +1,4 @@
-//! What is known about an exchange when it ends: counted and logged once, however it ends.
+//! What is known about an exchange when it ends. It is counted and logged once, however the exchange ends.
 
 use std::cell::Cell;
 use std::net::{IpAddr, SocketAddr};
@@ -16,7 +16,7 @@ use crate::proxy::shard::scratch::ExchangeBuffers;
 use crate::routing::Route;
 use crate::upstream::{Destination, Target};
 
-/// The facts of one exchange, filled in on the way.
+/// The facts of one exchange. The phases fill them in.
 pub(crate) struct Record {
     started: Instant,
     /// The route that took it.
@@ -27,13 +27,13 @@ pub(crate) struct Record {
     pub received: Cell<u64>,
     /// Bytes of the answer's body.
     pub sent: Cell<u64>,
-    /// The endpoint asked last.
+    /// The endpoint of the last attempt.
     pub endpoint: Cell<Option<SocketAddr>>,
     /// From when the connection had the request of the last attempt to the head of its answer.
     pub head_after: Cell<Option<Duration>>,
     /// Attempts.
     pub attempts: Cell<u8>,
-    /// Whether the client is told how it was answered.
+    /// Whether the answer carries an explanation.
     pub is_explained: bool,
     /// Why it went wrong.
     pub error: Cell<Option<&'static str>>,

@@ -1,4 +1,4 @@
-//! Bodies in motion: where pieces come from, where they go, and the one loop between.
+//! Bodies on their way: sources that give pieces, sinks that take them, and the one loop that copies.
 //!
 //! Two sources (HTTP/1 framing on a socket, an HTTP/2 stream) and two sinks (the same) make all four ways through the
 //! proxy. A source hands out what has arrived; a sink gathers small pieces and writes when the source would wait.
@@ -55,17 +55,17 @@ pub(crate) async fn copy(
     }
 }
 
-/// A source that keeps what it hands out, so that it can be sent once more: all of it or nothing.
+/// A source that keeps a copy of what it hands out, for another attempt. It keeps all of it or nothing.
 pub(crate) struct Keeping<'a, S> {
     /// Where the body comes from.
     pub source: &'a mut S,
-    /// What came so far, behind `start` bytes of something else.
+    /// The copy. The first `start` bytes belong to the request's head.
     pub kept: &'a mut Vec<u8>,
     /// Where the body begins.
     pub start: usize,
     /// Most bytes that are kept.
     pub most: usize,
-    /// Whether nothing needs to be kept any more.
+    /// Set when no copy is needed any more.
     pub is_over: &'a Cell<bool>,
 }
 

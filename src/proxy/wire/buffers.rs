@@ -1,7 +1,7 @@
-//! Byte buffers of a shard: taken when a socket has something to say, given back when it is idle.
+//! Byte buffers of a shard. A connection takes one when its socket has data, and gives it back when it is idle.
 //!
-//! The pool hands out what came back last, so that a busy shard works in few, warm pages and an idle connection holds
-//! no buffer at all. It knows nothing of what is in the buffers. Not `Send`: each shard has its own.
+//! The pool hands out the buffer that came back last, so that a busy shard works in few, warm pages. The pool does not
+//! know what the buffers hold. It is not `Send`: each shard has its own.
 //!
 //! A buffer that comes out of the pool still holds what its last owner wrote, outside of [`Buffer::data`]: whoever
 //! calls [`Buffer::space`] may only write to it, and [`Buffer::fill`] must only count what was written.
@@ -11,15 +11,15 @@ use std::fmt;
 use std::mem;
 use std::rc::Rc;
 
-/// Capacities a buffer can have, bytes. Heads and short bodies fit the first; a body that keeps filling its buffer
+/// Capacities of buffers, in bytes. Heads and short bodies fit the first; a body that keeps filling its buffer
 /// grows into the others (16 KiB costs 1.7 times the CPU of 256 KiB on a body of 1 MB).
 pub const CAPACITIES: [usize; 3] = [16 * 1024, 64 * 1024, 256 * 1024];
 
 /// Buffers of each capacity that are kept for reuse; those above are freed. 8 + 4 + 4 MiB for each shard at most.
 const RETAINED: [usize; 3] = [512, 64, 16];
 
-/// Bytes of buffers above the first capacity that may be out of the pool before bodies stop growing theirs: clients
-/// that take nothing of long answers pin as much. 32 MiB for each shard.
+/// While more bytes than this are out of the pool in buffers above the first capacity, bodies do not grow theirs:
+/// clients that do not read long answers hold that much. 32 MiB for each shard.
 const GROWN: usize = 32 * 1024 * 1024;
 
 /// The buffers of one shard.

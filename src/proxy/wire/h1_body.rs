@@ -28,11 +28,11 @@ pub(crate) struct H1Source<'a> {
     reader: Reader<'a>,
     pool: Rc<BufferPool>,
     buffer: Option<Buffer>,
-    /// What the next buffer must hold: more, once one came full. Bytes.
+    /// Capacity of the next buffer, in bytes. It grows when a read has filled a buffer.
     capacity: usize,
-    /// Bytes at the start of the buffer that were handed out and go with the next call.
+    /// Bytes at the start of the buffer that were handed out. The next call drops them.
     handed: usize,
-    /// What was found to hand out but was not asked for yet; lies within `handed`.
+    /// A piece that was found but not handed out yet. It lies within `handed`.
     ready: Option<(usize, usize)>,
     frames: Frames,
     trailers: Vec<u8>,
@@ -105,7 +105,7 @@ impl<'a> H1Source<'a> {
         self.buffer.take()
     }
 
-    /// Whether anything has arrived beyond the end of the body, be it the end of the connection.
+    /// Whether anything has arrived beyond the end of the body: bytes, or the end of the connection.
     pub(crate) async fn has_more(mut self) -> bool {
         self.release();
         self.buffer.is_some() || poll_fn(|cx| Poll::Ready(self.reader.poll_readable(cx).is_ready())).await
@@ -120,7 +120,7 @@ impl<'a> H1Source<'a> {
         }
     }
 
-    /// The part of the buffer that can be handed out: its length and what goes before it, or `None` to read more.
+    /// The part of the buffer that can be handed out, from where to where; `None` if more must be read.
     fn frame(&mut self) -> Result<Option<(usize, usize)>, ProxyError> {
         loop {
             let Some(buffer) = &mut self.buffer else { return Ok(None) };
@@ -190,7 +190,7 @@ impl<'a> H1Source<'a> {
         let was_full = buffer.space().len() == count;
         buffer.fill(count);
         if was_full {
-            // Of the next buffer: this one goes back to the pool once it is passed on.
+            // This concerns the next buffer: this one goes back to the pool once it is passed on.
             self.capacity = buffer.capacity() + 1;
         }
         if self.progress.arrived(count, begun) { Ok(()) } else { Err(ProxyError::BodyTimeout) }
@@ -239,12 +239,12 @@ impl BodySource for H1Source<'_> {
     }
 
     fn is_buffered(&mut self) -> bool {
-        // Bytes of framing are nothing to hand out: only a look at them tells.
+        // Buffered bytes may be framing only. They must be decoded to know.
         if self.ready.is_none() && !self.is_done() {
             self.release();
             match self.frame() {
                 Ok(range) => self.ready = range,
-                // It comes again when the chunk is asked for.
+                // `chunk` meets the same error and returns it.
                 Err(_) => return true,
             }
         }

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// A slow body is judged only after it was waited for this long.
+/// A body is not judged before we have waited for it this long.
 const GRACE: Duration = Duration::from_secs(10);
 
-/// What is asked of a body that arrives.
+/// The rule for one body.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Pace {
     /// Longest time between two reads.
@@ -16,8 +16,8 @@ pub(crate) struct Pace {
     pub rate: u64,
 }
 
-/// How a body has arrived so far. Only the time that it was waited for counts: what the other side of the exchange takes
-/// its time for is not the sender's fault.
+/// How a body has arrived so far. Only time in which we waited for the sender counts. Time in which the other side of
+/// the exchange did not take the body is not the sender's fault.
 #[derive(Debug)]
 pub(crate) struct Progress {
     pace: Pace,
@@ -26,7 +26,7 @@ pub(crate) struct Progress {
 }
 
 impl Progress {
-    /// Of a body that has not begun.
+    /// Nothing has arrived.
     pub(crate) fn new(pace: Pace) -> Self {
         Self { pace, arrived: 0, waited: Duration::ZERO }
     }
@@ -60,7 +60,7 @@ mod tests {
     #[test]
     fn e01_a_client_is_judged_by_the_time_it_was_waited_for() {
         let mut progress = Progress::new(Pace { gap: Duration::from_secs(30), rate: 1024 });
-        // As from a client that is read slowly, and for as long: what it was asked for, it sent.
+        // We read slowly from this client, but it has sent whatever we asked for.
         for _ in 0..10_000 {
             assert!(progress.arrived_after(100, Duration::from_micros(1)));
         }

@@ -1,4 +1,4 @@
-//! Whether a socket is as it was left.
+//! Whether anything has arrived on an idle socket.
 
 use std::io::ErrorKind;
 use std::mem::MaybeUninit;
@@ -8,8 +8,8 @@ use tokio::net::TcpStream;
 
 /// Whether nothing has arrived: neither bytes nor the end of the connection.
 ///
-/// The system is asked, because what the runtime knows is as old as its last look at all sockets: one call for each
-/// request on a kept connection.
+/// This asks the system, because the runtime knows only what it saw when it last polled all sockets. It costs one
+/// system call for each request on a kept connection.
 pub(crate) fn is_quiet(tcp: &TcpStream) -> bool {
     let peeked = SockRef::from(tcp).peek(&mut [MaybeUninit::uninit()]);
     peeked.is_err_and(|error| error.kind() == ErrorKind::WouldBlock)

@@ -50,16 +50,16 @@ impl Socket {
         }
     }
 
-    /// Makes the end of the connection look like the accident it is: a reset, or a TLS stream without close_notify.
+    /// Ends the connection so that the other side sees an error: by a reset, or a TLS stream without close_notify.
     pub(crate) fn cut(&self) {
         match self {
-            // Fails only where the connection is gone already.
+            // This fails only if the connection has ended already.
             Self::Tcp(tcp) => drop(tcp.set_zero_linger()),
             Self::Tls(_) => {}
         }
     }
 
-    /// Says goodbye (close_notify, FIN) as far as that needs no waiting.
+    /// Ends the sending side (close_notify, FIN). It waits a second at most.
     pub(crate) async fn close(&mut self) {
         self.split().1.shutdown().await;
     }
@@ -144,7 +144,7 @@ impl Writer<'_> {
         }
     }
 
-    /// Writes both slices whole; each stretch in which nothing moves may last `stall`.
+    /// Writes both slices. The socket may take nothing for as long as `stall`.
     pub(crate) async fn write_all(&mut self, first: &[u8], second: &[u8], stall: Duration) -> Result<(), WriteFault> {
         let (mut first, mut second) = (first, second);
         let mut written = false;
@@ -203,7 +203,7 @@ pub(crate) async fn within<T>(limit: Duration, mut poll: impl FnMut(&mut Context
     }
 }
 
-/// The same with a moment instead of a time.
+/// The same until a deadline.
 pub(crate) async fn until<T>(deadline: Instant, mut poll: impl FnMut(&mut Context<'_>) -> Poll<T>) -> Option<T> {
     let first = poll_fn(|cx| Poll::Ready(poll(cx))).await;
     match first {

@@ -30,7 +30,7 @@ const LINGER: Duration = Duration::from_secs(1);
 
 const EMPTY_LINE: &[u8] = b"\r\n";
 
-/// Serves the connection until either side has enough.
+/// Serves the connection until one side ends it.
 pub(crate) async fn serve(
     shard: Rc<Shard>,
     workers: &Workers,
@@ -63,7 +63,7 @@ pub(crate) struct Job {
     peer: Rc<Peer>,
     /// Bytes of the request that were read already.
     leftover: Option<Buffer>,
-    /// When the first of these came, if that is a while ago.
+    /// When the first of these came, if they came before this job.
     since: Option<Instant>,
     /// Requests so far.
     served: u64,
@@ -100,22 +100,22 @@ async fn requests(mut job: Job) -> Option<Job> {
 
 /// What becomes of the connection after a request.
 enum After {
-    /// The next one, of which some bytes may be there.
+    /// Another request follows, of which some bytes may be there.
     Next(Option<Buffer>),
     /// Close.
     Close,
-    /// Close so that the client notices: its answer was to end with the connection and is not complete.
+    /// Close by a reset: the end of the connection would end the answer, and the answer is not complete.
     Cut,
     /// The client may still be sending: let it read the answer before the end.
     Linger,
 }
 
-/// Waits for the first byte, holding nothing. False when the connection is to be closed.
+/// Waits for the first byte without a buffer. False when the connection is to be closed.
 async fn wait_for_request(shard: &Shard, socket: &Socket, is_new: bool, timer: &mut LazyTimer) -> bool {
     let limit = if is_new { shard.config.timeouts.head } else { shard.config.timeouts.idle };
     let ready = timer.until(Instant::now() + limit, |cx| match socket.poll_readable(cx) {
         Poll::Ready(ready) => Poll::Ready(ready.is_ok()),
-        // Whoever has only just come is still to ask.
+        // A new client may still send its first request.
         Poll::Pending if !is_new && shard.drain.phase() >= Phase::Closing => Poll::Ready(false),
         Poll::Pending => Poll::Pending,
     });
@@ -167,12 +167,12 @@ async fn request(
         // A client that sent more must still be able to read this answer.
         return if source.has_more().await { After::Linger } else { After::Close };
     }
-    // Old clients send an empty line behind a body (RFC 9112 §2.2): that is not the beginning of a request.
+    // Old clients send an empty line behind a body (RFC 9112 §2.2). It does not begin a request.
     After::Next(source.into_leftover().filter(|rest| rest.data() != EMPTY_LINE))
 }
 
-/// Reads and understands a head, leaving its bytes in `work.head`. Gives back the buffer with what follows, and when the
-/// head was complete; `None` at a silent end. `is_new`: whether `started` is now.
+/// Reads and parses a head and leaves its bytes in `work.head`. Returns the buffer with what follows, and when the head
+/// was complete; `None` if the client left without a request. `is_new`: whether `started` is now.
 async fn read_head(
     shard: &Shard,
     reader: &mut Reader<'_>,
@@ -189,7 +189,7 @@ async fn read_head(
             let length = work.request.len;
             work.head.extend_from_slice(&buffer.data()[..length]);
             buffer.consume(length);
-            // A head that was all there costs no second look at the clock.
+            // No second look at the clock for a head that had arrived already.
             return Ok(Some((buffer, if is_new { started } else { Instant::now() })));
         }
         buffer.make_room();
@@ -212,7 +212,7 @@ async fn read_head(
     }
 }
 
-/// Reads the rest of a body nobody took. False when it is too long or too slow for that.
+/// Reads the rest of a body that nobody took. False when it is too long or too slow.
 async fn drain_body(source: &mut H1Source<'_>) -> bool {
     let drained = async {
         let mut total = 0;
@@ -227,8 +227,8 @@ async fn drain_body(source: &mut H1Source<'_>) -> bool {
     tokio::time::timeout(LINGER, drained).await.unwrap_or(false)
 }
 
-/// Ends our direction and reads on for a moment: closing at once with unread bytes would reset the connection and
-/// take our answer with it.
+/// Ends our direction and reads on for a moment. To close at once with unread bytes would reset the connection, and the
+/// client would lose our answer.
 async fn linger(shard: &Shard, socket: &mut Socket) {
     let (mut reader, mut writer) = socket.split();
     writer.shutdown().await;

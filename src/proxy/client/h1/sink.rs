@@ -27,7 +27,7 @@ impl ClientSource for H1Source<'_> {
 pub(crate) struct H1ClientSink<'a> {
     sink: H1Sink<'a>,
     drain: &'a DrainWatch,
-    /// The request; `None` when it could not be understood.
+    /// What the request asked for; `None` when it could not be parsed.
     asked: Option<Asked>,
     /// Whether the connection closes after this answer.
     pub(super) close: bool,
@@ -57,7 +57,7 @@ impl<'a> H1ClientSink<'a> {
 impl ClientSink for H1ClientSink<'_> {
     fn respond(&mut self, answer: &Answer<'_>) {
         self.responded = true;
-        // Asked now and not when the request came: a drain may have begun since.
+        // A drain may have begun since the request came.
         self.close |= self.drain.is_draining();
         self.sink.begin();
         let written = write_head(self.sink.staged(), answer, self.asked.unwrap_or_default(), self.close);

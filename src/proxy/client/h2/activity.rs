@@ -1,4 +1,4 @@
-//! What the streams of a client's HTTP/2 connection do, as far as the connection must know.
+//! What a client's HTTP/2 connection must know about its streams.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -11,15 +11,15 @@ use crate::proxy::wire::h2::piece::Held;
 pub(super) struct Activity {
     pub(super) open: Cell<usize>,
     pub(super) closed_at: Cell<Instant>,
-    /// What is still to be sent of those that are done.
+    /// Bytes that are still to be sent, also of streams that have ended.
     pub(super) held: Rc<Held>,
-    /// Head bytes of the open ones.
+    /// Bytes of the heads of open streams.
     pub(super) heads: Cell<usize>,
     pub(super) resets: EarlyResets,
 }
 
 impl Activity {
-    /// Of a new connection. `resets`: streams that the client may give up early, in a burst and again each second.
+    /// For a new connection. `resets`: streams that the client may reset early, in a burst and again each second.
     pub(super) fn new(held: &Rc<Held>, resets: usize) -> Rc<Self> {
         Rc::new(Self {
             open: Cell::new(0),
@@ -30,14 +30,14 @@ impl Activity {
         })
     }
 
-    /// Since when no stream is open and nothing is left to be sent; `None` while that is not so.
+    /// Since when no stream is open and nothing is left to be sent; `None` while there is a stream or anything to send.
     pub(super) fn idle_since(&self) -> Option<Instant> {
         let sent_at = self.held.nothing_since()?;
         (self.open.get() == 0).then(|| self.closed_at.get().max(sent_at))
     }
 }
 
-/// Streams that the client gave up before they were answered: so many in a burst, and again so many each second.
+/// Counts streams that the client reset before they were answered. A burst is allowed, and again as many each second.
 pub(super) struct EarlyResets {
     burst: f64,
     left: Cell<f64>,
@@ -80,7 +80,7 @@ impl OpenStream {
         self.activity.heads.set(self.activity.heads.get() - former + head);
     }
 
-    /// The client gave it up before it was answered.
+    /// The client reset the stream before it was answered.
     pub(super) fn was_reset_early(&self) {
         self.activity.resets.count();
     }

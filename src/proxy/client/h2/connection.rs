@@ -23,23 +23,24 @@ use crate::proxy::wire::h2::meter::Meter;
 use crate::proxy::wire::h2::piece::Piece;
 use crate::proxy::wire::socket::Socket;
 
-/// Most answer bytes that wait in the connection for each stream. They have window: only a socket that does not take
-/// them holds them up.
+/// Most answer bytes that wait in the connection for each stream. They have window: they wait only for a socket that is
+/// full.
 const SEND_BUFFER: usize = 64 * 1024;
 /// What the `h2` crate may be charged for small frames that its streams have not read (see [`Meter`] on turns). Bytes.
 const SMALL_FRAMES: usize = 2 * 1024 * 1024;
 /// Head bytes that the open streams of a connection may hold; more are refused (CVE-2026-49975 and its kin).
 const HEADS: usize = 1024 * 1024;
-/// How long a connection that was told to end, and has nothing open, may take to go; no longer than a send may.
+/// How long a client may take to close a connection that was told to end and has no open stream. The send timeout
+/// bounds it too.
 const GOODBYE: Duration = Duration::from_secs(5);
-/// How often a connection that is to end is looked at.
+/// How often a connection that is to end is checked.
 const TICK: Duration = Duration::from_secs(1);
-/// What the first bytes of every connection are: no frame.
+/// Length of the preface, which is not a frame.
 const PREFACE: usize = 24;
 
 type Client = Connection<H2Io, Piece>;
 
-/// Serves the connection until either side has enough.
+/// Serves the connection until one side ends it.
 pub(crate) async fn serve(
     shard: Rc<Shard>,
     workers: Rc<stream::Workers>,
@@ -144,18 +145,18 @@ async fn next(connection: &mut Client, meter: &Meter, activity: &Activity) -> Ev
     .await
 }
 
-/// Tells the client that it asks too much, and is gone.
+/// Tells the client ENHANCE_YOUR_CALM and closes.
 async fn close(connection: &mut Client) {
     connection.abrupt_shutdown(Reason::ENHANCE_YOUR_CALM);
     let _ = timeout(TICK, poll_fn(|cx| connection.poll_closed(cx))).await;
 }
 
-/// Where a connection is in its life.
+/// How old a connection is, and whether it is to end.
 struct ConnectionAge {
     age_end: Instant,
     served: u64,
     is_draining: bool,
-    /// Since when the client knows that no further requests are wanted.
+    /// When the client was told to send no further requests.
     ending_since: Option<Instant>,
 }
 
@@ -165,19 +166,19 @@ impl ConnectionAge {
         Self { age_end: activity.closed_at.get() + age, served: 0, is_draining: false, ending_since: None }
     }
 
-    /// Whether the client is to be told to make no further requests.
+    /// Whether the client must be told now to send no further requests.
     fn is_to_end(&self, shard: &Shard, activity: &Activity) -> bool {
         if self.ending_since.is_some() {
             return false;
         }
         let now = Instant::now();
         let is_idle = activity.idle_since().is_some_and(|since| now >= since + shard.config.timeouts.idle);
-        // A new connection may bring one request even in a drain: its client could not know, and would come back here.
+        // A new connection may bring one request even in a drain: its client could not know of it.
         let is_drained = self.is_draining && (self.served > 0 || shard.drain.phase() >= Phase::Closing);
         is_idle || is_drained || now >= self.age_end || self.served >= shard.config.limits.requests_per_connection
     }
 
-    /// Whether the client had its time to leave.
+    /// Whether the client had enough time to close.
     fn is_given_up(&self, shard: &Shard, activity: &Activity) -> bool {
         let since = self.ending_since.zip(activity.idle_since()).map(|(ending, idle)| ending.max(idle));
         since.is_some_and(|since| since.elapsed() >= goodbye(shard))
@@ -197,7 +198,7 @@ fn goodbye(shard: &Shard) -> Duration {
     shard.config.timeouts.write.min(GOODBYE)
 }
 
-/// An age, give or take a tenth, so that connections made together do not end together.
+/// An age that differs by up to a tenth, so that connections made together do not end together.
 fn spread(age: Duration, random: u128) -> Duration {
     let part = u32::try_from(random % 201).unwrap_or(0);
     age - age / 10 + age / 1000 * part

@@ -37,7 +37,7 @@ pub(super) struct H2ClientSink {
     head: Option<Response<()>>,
     body: Option<H2Sink>,
     is_head: bool,
-    /// Whether the answer has no body, whatever comes.
+    /// Whether the answer has no body, also when the pod sends one.
     is_absent: bool,
     stall: Duration,
 }
@@ -48,7 +48,7 @@ impl H2ClientSink {
         Self { reply, outlet, head: None, body: None, is_head, is_absent: false, stall }
     }
 
-    /// Hands the head over if that was not done.
+    /// Hands the head over, unless that was done before.
     fn begin(&mut self, has_body: bool) -> Result<(), ProxyError> {
         let Some(head) = self.head.take() else { return Ok(()) };
         let reply = &mut *self.reply.borrow_mut();

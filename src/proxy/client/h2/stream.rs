@@ -29,7 +29,7 @@ use crate::proxy::wire::pace::Pace;
 /// The futures that serve streams.
 pub(crate) type Workers = workers::Workers<Stream, ()>;
 
-/// A stream on which a request has come.
+/// A stream with a new request.
 pub(crate) struct Stream {
     pub(super) shard: Rc<Shard>,
     pub(super) peer: Rc<Peer>,
@@ -56,11 +56,11 @@ pub(super) async fn serve(stream: Stream) {
     .await;
     let mut reply = reply.borrow_mut();
     match outcome {
-        // Leaving it ends the exchange, and with it the request to the pod.
+        // Dropping the exchange ends the request to the pod too.
         None if matches!(*reply, Reply::Waiting(_)) => open.was_reset_early(),
         None | Some(Ok(())) => {}
         Some(Err(ProxyError::ClientStalled | ProxyError::ClientClosed)) => reply.reset(Reason::CANCEL),
-        // What is cut short must never look complete.
+        // An answer that is cut short must never look complete.
         Some(Err(_)) => reply.reset(Reason::INTERNAL_ERROR),
     }
 }
@@ -83,7 +83,7 @@ async fn exchange_of(
     work.request.reset();
     let has_body = !inbox.borrow().is_over();
     let written = convert::request_head(&parts, has_body, shard.config.limits.fields, &mut work.head);
-    // What the client sent is not needed twice for as long as the exchange takes.
+    // The exchange works with the converted head only.
     drop(parts);
     match written.and_then(|()| Ok(work.request.parse(&work.head, &limits)?)) {
         Ok(Progress::Complete) => {}
@@ -95,9 +95,9 @@ async fn exchange_of(
         }
     }
     open.holds(work.head.len());
-    // HTTP/2 has trailers for whoever sends them.
+    // HTTP/2 clients accept trailers without saying so.
     work.request.accepts_trailers |= matches!(work.request.framing, Framing::Chunked);
-    // Slowness is judged where the end is known: a stream of messages goes as slowly as they happen.
+    // A body without a length may be a stream of messages, which come as slowly as they happen: it has no minimum rate.
     let has_length = matches!(work.request.framing, Framing::Length(_));
     let rate = if has_length { shard.config.timeouts.body_rate } else { 0 };
     let pace = Pace { gap: shard.config.timeouts.body_gap, rate };
@@ -105,7 +105,7 @@ async fn exchange_of(
     exchange(Walk::new(shard, peer, work, started, started), &mut source, &mut sink).await
 }
 
-/// The limits of a head that was checked by the `h2` crate and written by us, with a Host and a framing field more.
+/// The limits of a head that the `h2` crate has checked and we have written, with Host and a framing field added.
 fn limits(shard: &Shard) -> Limits {
     let mut limits = shard.config.limits.request_head();
     limits.fields += 2;

@@ -17,12 +17,12 @@ use crate::proxy::wire::buffers::{Buffer, BufferPool};
 use crate::proxy::wire::tls::session::Session;
 use crate::proxy::wire::tls::stream::{Link, TlsStream};
 
-/// Longest wait for a client that was refused to read why and to close. Duration; the handshake's deadline holds too.
+/// Longest wait for a refused client to read our answer and to close. The handshake's deadline holds too.
 const LINGER: Duration = Duration::from_secs(1);
-/// Most bytes of such a client that are read and dropped, so that closing does not reset what it has to read.
+/// Most bytes of such a client that are read and dropped, so that closing does not reset our answer.
 const LINGER_BYTES: usize = 256 * 1024;
 
-/// What plain HTTP gets on the TLS port.
+/// The answer to plain HTTP on the TLS port.
 const PLAIN_HTTP_ANSWER: &[u8] = b"HTTP/1.1 400 Bad Request\r\n\
     Content-Type: text/plain; charset=utf-8\r\n\
     Content-Length: 42\r\n\
@@ -30,7 +30,7 @@ const PLAIN_HTTP_ANSWER: &[u8] = b"HTTP/1.1 400 Bad Request\r\n\
     \r\n\
     plain HTTP request sent to the HTTPS port\n";
 
-/// Why there is no TLS connection. All of it is the client's doing, except where the socket itself failed.
+/// Why there is no TLS connection. The client is the cause, except where the socket failed.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
     /// The handshake was not complete at the deadline.
@@ -85,7 +85,7 @@ async fn run(mut link: Link, deadline: Instant) -> Result<TlsStream, TlsError> {
             match error {
                 TlsError::PlainHttp => {
                     let deadline = deadline.min(Instant::now() + LINGER);
-                    // A client that does not take its answer goes without.
+                    // A client that does not read its answer gets none.
                     let _ = timeout_at(deadline, answer_plain_http(link.tcp())).await;
                 }
                 TlsError::Tls(_) => drain(link.tcp()),
@@ -117,7 +117,7 @@ async fn shake_hands(link: &mut Link, server_name: &mut Option<Hostname>) -> Res
                 Ok(true) => return Ok(()),
                 Ok(false) => poll_fn(|cx| link.poll_send(cx)).await?,
                 Err(error) => {
-                    // The alert; a client that does not take it goes without.
+                    // Sends the alert. A client that does not read it gets none.
                     let _ = poll_fn(|cx| link.poll_send(cx)).await;
                     return Err(error.into());
                 }
@@ -138,7 +138,7 @@ enum Opening {
     Undecided,
 }
 
-/// Tells a hello from an HTTP request. Anything that is not one of HTTP's methods is left to TLS to refuse.
+/// Tells a hello from an HTTP request. TLS refuses everything that is neither.
 fn opening(bytes: &[u8]) -> Opening {
     const METHODS: [&[u8]; 10] = [
         b"GET ",
@@ -166,7 +166,7 @@ async fn answer_plain_http(tcp: &mut TcpStream) -> io::Result<()> {
     tcp.write_all(PLAIN_HTTP_ANSWER).await?;
     tcp.shutdown().await?;
     let mut dropped = 0;
-    // Not an array: it would be part of every handshake's future.
+    // An array would be part of every handshake's future.
     let mut bytes = vec![0; 4096];
     while dropped < LINGER_BYTES {
         tcp.readable().await?;

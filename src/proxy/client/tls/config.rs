@@ -18,8 +18,8 @@ pub enum Http2 {
     Disabled,
 }
 
-/// Makes the keys that session tickets are sealed with: random, replaced every 6 hours, honoured for 12. To be made
-/// once and given to every configuration, so that a client resumes on whichever shard it reaches.
+/// Makes the keys that encrypt session tickets: random, replaced every 6 hours, valid for 12. All configurations share
+/// them, so that a client can resume on every shard.
 pub fn tickets() -> Result<Arc<dyn ProducesTickets>, rustls::Error> {
     aws_lc_rs::Ticketer::new()
 }
@@ -42,11 +42,12 @@ pub fn server_config(
         Http2::Disabled => vec![b"http/1.1".to_vec()],
     };
     config.ticketer = tickets;
-    // rustls's two cost 4 to 7 % of a handshake; clients that open one connection at a time need one.
+    // rustls sends two by default, which costs 4 to 7 % of a handshake. Clients that open one connection at a time need
+    // one.
     config.send_tls13_tickets = 1;
     config.max_early_data_size = 0;
     config.session_storage = Arc::new(NoServerSessionStorage {});
-    // Decompression before authentication has been a memory bomb.
+    // Decompression before authentication can be made to use much memory.
     config.cert_compressors = Vec::new();
     config.cert_decompressors = Vec::new();
     Ok(Arc::new(config))

@@ -1,5 +1,5 @@
-//! The certificate for names that have none: self-signed, made at start, so that a handshake never fails for the
-//! lack of a certificate and no tenant's certificate is shown for another's name.
+//! The certificate for names without one. It is self-signed and made at start. So a handshake never fails for lack of a
+//! certificate, and no tenant's certificate is shown for another tenant's name.
 
 use std::time::{Duration, SystemTime};
 
@@ -9,7 +9,7 @@ use crate::model::{Certificate, CertificateError};
 
 /// Validity. A pod that lives longer restarts with a new one; clients cannot trust it anyway.
 const VALIDITY: Duration = Duration::from_secs(2 * 365 * 24 * 3600);
-/// How far the start lies back, for clients whose clock is behind.
+/// How long before now the validity begins, for clients whose clock is behind.
 const BACKDATE: Duration = Duration::from_secs(24 * 3600);
 
 /// Why the fallback certificate could not be made.
@@ -18,7 +18,7 @@ pub enum FallbackError {
     /// Making the key or signing failed.
     #[error("cannot make the fallback certificate")]
     Generation(#[from] rcgen::Error),
-    /// What was made cannot be read back.
+    /// The new certificate cannot be parsed.
     #[error("cannot read the fallback certificate")]
     Certificate(#[from] CertificateError),
 }

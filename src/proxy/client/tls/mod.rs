@@ -1,8 +1,8 @@
 //! TLS towards clients: certificates by SNI, the handshake, and a stream that holds no buffer while it is idle.
 //!
-//! Sits between the listener and the protocols. It must not know of routes or hosts: which certificates a name has is
-//! asked of a closure ([`SniResolver`]), once for each handshake, so that a rotated certificate is in force at once
-//! for new connections and touches no existing one.
+//! It sits between the listener and the protocols and knows neither routes nor hosts. A closure ([`SniResolver`]) gives
+//! the certificates of a name once for each handshake. So a rotated certificate is used at once for new connections,
+//! and existing ones are not touched.
 
 mod accept;
 mod config;

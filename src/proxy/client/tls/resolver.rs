@@ -12,8 +12,8 @@ use crate::model::{Certificate, Hostname};
 
 thread_local! {
     /// The name of the hello that was resolved last on this thread. The unbuffered connection does not tell the SNI,
-    /// and a second parser of hellos is how names get lost or confused; resolution runs inside the call that
-    /// processes the hello, on the same thread, so this is how the name gets out.
+    /// and a second parser of hellos could read another name. Resolution runs inside the call that processes the hello,
+    /// on the same thread: so the name is left here.
     static OFFERED: Cell<Option<Hostname>> = const { Cell::new(None) };
 }
 

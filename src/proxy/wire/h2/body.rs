@@ -20,16 +20,16 @@ use crate::proxy::wire::body::{BodySink, BodySource};
 use crate::proxy::wire::pace::{Pace, Progress};
 use crate::proxy::wire::socket::within;
 
-/// Frames of at least this size are handed on as they are; smaller ones are gathered. A frame is a part of the
-/// connection's read buffer, which a small one would keep alive. Bytes.
+/// Frames of at least this size are passed on as they are; smaller ones are gathered. A frame is a part of the
+/// connection's read buffer and keeps all of it alive. Bytes.
 const LARGE: usize = 4 * 1024;
 /// Bytes gathered before a piece is sent: the largest frame every peer takes.
 const GATHER: usize = 16 * 1024;
 /// What has arrived of a body and was not taken yet.
 ///
-/// It is read as soon as it comes, also while nobody takes it, and small frames are joined: unread frames are what
-/// `h2` takes for an attack when they are small. The window is given back only when the bytes are taken, so it bounds
-/// what is held here.
+/// Frames are read as soon as they come, also while nobody takes them, and small frames are joined: `h2` takes many
+/// small unread frames for an attack. The window is given back only when the bytes are taken. So the window bounds what
+/// is held here.
 pub(crate) struct Inbox {
     body: RecvStream,
     large: Option<Bytes>,
@@ -52,7 +52,7 @@ impl Inbox {
         Rc::new(RefCell::new(Self { body, large: None, small: BytesMut::new(), trailers: Vec::new(), state }))
     }
 
-    /// Reads all that has come. Ready when there is no more to come.
+    /// Reads all that has come. Ready when nothing more will come.
     fn poll_all(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         loop {
             match self.state {
@@ -74,13 +74,13 @@ impl Inbox {
         }
     }
 
-    /// Waits until there is something to take, or no more to come.
+    /// Waits until there is something to take, or nothing more will come.
     fn poll_some(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let all = self.poll_all(cx);
         if self.is_empty() { all } else { Poll::Ready(()) }
     }
 
-    /// The same, to be done again when there is more.
+    /// Reads all that has come, and wakes the task when there is more.
     pub(crate) fn read_ahead(&mut self, cx: &mut Context<'_>) {
         let _ = self.poll_all(cx);
     }
@@ -100,7 +100,7 @@ impl Inbox {
     }
 }
 
-/// Runs something while the body is read as it comes, so that a stalled side does not leave frames unread.
+/// Runs a future and reads the body beside it, so that a stalled side does not leave frames unread.
 pub(crate) async fn reading<T>(inbox: &Rc<RefCell<Inbox>>, running: impl Future<Output = T>) -> T {
     let mut running = pin!(running);
     poll_fn(|cx| {
@@ -113,10 +113,10 @@ pub(crate) async fn reading<T>(inbox: &Rc<RefCell<Inbox>>, running: impl Future<
     .await
 }
 
-/// The other direction of an exchange. While that moves, this one may be silent: a call of gRPC is as often as not one
-/// that speaks one way only, for as long as it lives.
+/// The other direction of an exchange. While that one moves, this one may be silent: many gRPC calls send messages in
+/// one direction only, for as long as they live.
 enum Opposite<'a> {
-    /// The answer, seen from the request: once there is one, its deadlines are the ones that count.
+    /// The answer, seen from the request. Once there is an answer, only its deadlines count.
     Answer(Rc<RefCell<Reply>>),
     /// The bytes of the request so far, seen from the answer.
     Request(&'a Cell<u64>),
@@ -130,7 +130,7 @@ impl Opposite<'_> {
         }
     }
 
-    /// Whether silence is fine after a wait that began when so much had moved.
+    /// Whether silence is allowed. `before`: what had moved when the wait began.
     fn excuses(&self, before: u64) -> bool {
         match self {
             Self::Answer(reply) => reply.borrow().is_sending(),
@@ -170,7 +170,7 @@ impl<'a> H2Source<'a> {
     pub(crate) fn of_request(inbox: &Rc<RefCell<Inbox>>, reply: &Rc<RefCell<Reply>>, pace: Pace) -> Self {
         let mut source = Self::new(inbox, Opposite::Answer(Rc::clone(reply)), pace);
         let mut inbox = inbox.borrow_mut();
-        // Taken only if that is all: what was taken counts as read.
+        // Taken only if it is all of the body: bytes that are taken count as read.
         if inbox.poll_all(&mut Context::from_waker(Waker::noop())).is_ready()
             && inbox.state == Arrival::Over
             && inbox.trailers.is_empty()
@@ -214,7 +214,7 @@ impl<'a> H2Source<'a> {
         self.give_window_back();
     }
 
-    /// Waits for bytes or the end. Gives back when the wait began, less the silence that was excused.
+    /// Waits for bytes or the end. Returns when the wait began; silence that was allowed is not in it.
     async fn wait(&mut self) -> Result<Option<Instant>, ProxyError> {
         loop {
             let begun = self.progress.begin();
@@ -232,7 +232,7 @@ impl<'a> H2Source<'a> {
     fn give_window_back(&mut self) {
         let taken = std::mem::take(&mut self.current).len();
         if taken > 0 {
-            // It cannot be more than has come.
+            // This fails only for more bytes than have come.
             let _ = self.inbox.borrow_mut().body.flow_control().release_capacity(taken);
         }
     }
@@ -258,7 +258,7 @@ impl BodySource for H2Source<'_> {
         if inbox.state == Arrival::Failed {
             return Err(self.opposite.broken_off());
         }
-        // The end may be asked for again: the trailers stay.
+        // An attempt that is repeated reads the end again: keep the trailers.
         if !inbox.trailers.is_empty() {
             self.trailers = std::mem::take(&mut inbox.trailers);
         }
@@ -266,7 +266,7 @@ impl BodySource for H2Source<'_> {
     }
 
     fn is_buffered(&mut self) -> bool {
-        // What is asked without a waker is asked again with one before anybody waits.
+        // Polling without a waker is safe: `chunk` polls again with one before it waits.
         self.whole.is_some() || self.inbox.borrow_mut().poll_some(&mut Context::from_waker(Waker::noop())).is_ready()
     }
 
@@ -278,14 +278,14 @@ impl BodySource for H2Source<'_> {
 /// What the sinks of a connection share.
 #[derive(Clone)]
 pub(crate) struct Outlet {
-    /// Is told of each piece.
+    /// Counts each piece that is sent.
     pub(crate) meter: Rc<Meter>,
-    /// Counts what the connection holds.
+    /// Counts the bytes that the connection holds.
     pub(crate) held: Rc<Held>,
 }
 
-/// A body leaving on a stream. Only what the other side's window takes is handed to the connection; the rest waits
-/// here, in a piece of at most 16 KiB.
+/// A body leaving on a stream. The connection gets only what fits the other side's window. The rest waits here, in a
+/// piece of at most 16 KiB.
 pub(crate) struct H2Sink {
     stream: Rc<RefCell<SendStream<Piece>>>,
     outlet: Outlet,
@@ -348,7 +348,7 @@ impl H2Sink {
                     0 => {}
                     room => return Poll::Ready(Some(room)),
                 }
-                // It tells of growth only, which may be of nothing.
+                // This reports growth, which may be zero bytes.
                 match std::task::ready!(stream.poll_capacity(cx)) {
                     Some(Ok(_)) => {}
                     Some(Err(_)) | None => return Poll::Ready(None),

@@ -14,8 +14,8 @@ use super::meter::Meter;
 use crate::proxy::wire::buffers::{Buffer, BufferPool};
 use crate::proxy::wire::socket::Socket;
 
-/// A socket that takes nothing at times must take this much within the patience it is given: a reader of one byte a
-/// second is no reader. Bytes.
+/// A socket that was full must take this much before its deadline: a client that reads one byte a second does not keep
+/// its connection. Bytes.
 const PROGRESS: usize = 16 * 1024;
 
 /// How long the other side may take.
@@ -34,7 +34,7 @@ pub(crate) struct H2Io {
     pool: Rc<BufferPool>,
     meter: Rc<Meter>,
     patience: Patience,
-    /// Runs while the socket does not take what we send; and what it took since.
+    /// Runs while the socket is full, with the bytes that it has taken since.
     stall: Option<(Pin<Box<Sleep>>, usize)>,
     /// Runs while a header block is open.
     head: Option<Pin<Box<Sleep>>>,
@@ -65,7 +65,7 @@ impl H2Io {
             return Pin::new(tcp).poll_read(cx, into);
         }
         ready!(self.socket.poll_readable(cx))?;
-        // The target is uninitialised memory, which safe code reaches by copying only.
+        // Safe code cannot read into uninitialised memory: it has to copy.
         let mut buffer = self.pool.take();
         let space = buffer.space();
         let room = space.len().min(into.remaining());
@@ -74,7 +74,7 @@ impl H2Io {
         Poll::Ready(Ok(()))
     }
 
-    /// Judges a socket that takes nothing now.
+    /// The socket takes nothing now: waits, or fails after the deadline.
     fn stalled<T>(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<T>> {
         let limit = self.patience.write;
         let (sleep, _) = self.stall.get_or_insert_with(|| (Box::pin(tokio::time::sleep(limit)), 0));
@@ -107,7 +107,7 @@ impl AsyncRead for H2Io {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         if this.meter.is_flooded() {
-            // The connection is about to be ended: nothing more of it is looked at.
+            // The connection is about to be ended: nothing more is read.
             return Poll::Pending;
         }
         if this.meter.is_turn_over() {

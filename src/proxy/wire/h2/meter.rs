@@ -1,4 +1,4 @@
-//! What a peer costs us beyond flow control: frames that carry nothing, and how long it takes over a header block.
+//! What a peer costs us beyond flow control: frames without data, and header blocks that do not end.
 //!
 //! The `h2` crate bounds what it stores. What it does not bound is work: PING, SETTINGS, PRIORITY, WINDOW_UPDATE,
 //! RST_STREAM and frames of unknown type cost nothing to send. Here each of them costs a credit. Credits come with
@@ -16,9 +16,9 @@ const PER_SECOND: u32 = 1_000;
 const PER_REQUEST: u32 = 4;
 /// Credits that come with each piece we send: it may be answered with an update of both windows.
 const PER_PIECE: u32 = 2;
-/// Bytes read, give or take a read, before a connection lets others have a turn, its own streams above all. A stream that reads what has
-/// come gives back what small frames are charged by `h2`: without turns a fast sender of tiny messages is taken for
-/// an attacker (2,000 unread frames of 5 bytes end the connection).
+/// After so many bytes a connection stops reading and lets other tasks run, above all its own streams. A stream that
+/// reads its frames gives back what `h2` charges for small ones. Without turns `h2` would take a fast sender of tiny
+/// messages for an attacker (2,000 unread frames of 5 bytes end the connection).
 const TURN: usize = 16 * 1024;
 
 const DATA: u8 = 0;
@@ -48,7 +48,7 @@ struct Frames {
 }
 
 impl Meter {
-    /// A meter for a connection whose peer first sends `preface` bytes that are no frame.
+    /// A meter for a connection whose peer begins with `preface` bytes that are not a frame.
     pub(crate) fn new(preface: usize) -> Self {
         Self {
             frames: RefCell::new(Frames { skip: preface, ..Frames::default() }),
@@ -60,12 +60,12 @@ impl Meter {
         }
     }
 
-    /// A meter for a connection to a pod, which is let take turns and not judged.
+    /// A meter for a connection to a pod. It ends turns, and it never reports a flood.
     pub(crate) fn for_pod() -> Self {
         Self { is_judging: false, ..Self::new(0) }
     }
 
-    /// Whether the peer has sent more frames of no use than can be explained.
+    /// Whether the peer has sent too many frames without use.
     pub(crate) fn is_flooded(&self) -> bool {
         self.is_flooded.get()
     }
@@ -85,12 +85,12 @@ impl Meter {
         self.turn.get() == 0
     }
 
-    /// The connection is polled anew.
+    /// The connection is polled again.
     pub(crate) fn begin_turn(&self) {
         self.turn.set(TURN);
     }
 
-    /// Looks at bytes that were read.
+    /// Counts the frames in bytes that were read.
     pub(crate) fn read(&self, mut bytes: &[u8]) {
         self.turn.set(self.turn.get().saturating_sub(bytes.len()));
         if !self.is_judging {

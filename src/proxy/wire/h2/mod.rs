@@ -1,8 +1,8 @@
-//! HTTP/2 on both sides, by the `h2` crate. A request is turned into an HTTP/1 head once, so that routing, filters and
-//! forwarding exist once; bodies go through the same two traits as HTTP/1's.
+//! HTTP/2 on both sides, by the `h2` crate. A request's head is converted to HTTP/1 form, so that routing, filters and
+//! forwarding exist once. Bodies use the same two traits as those of HTTP/1.
 //!
-//! Not by hyper, which is `h2` with a service on top: a proxy must decide by itself when it gives window back, what it
-//! does about a side that does not read, how many small frames it takes, and with which code it resets a stream.
+//! We do not use hyper, which is `h2` with a service on top: a proxy must decide by itself when it gives window back,
+//! what it does when a side does not read, how many small frames it accepts, and with which code it resets a stream.
 
 pub(crate) mod body;
 pub(crate) mod convert;

@@ -1,7 +1,7 @@
-//! Bytes on their way out, counted for as long as the connection holds them.
+//! Bytes on their way out. They are counted while the connection holds them.
 //!
-//! The `h2` crate bounds them for each stream. A client with a hundred streams, all the window there is and a socket that
-//! it does not read would make that a hundred times as much.
+//! The `h2` crate bounds them for each stream only. A client that has a hundred streams with large windows, and does
+//! not read its socket, would make us hold a hundred times as much.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -16,7 +16,7 @@ const MOST: usize = 1024 * 1024;
 /// What a connection holds.
 pub(crate) struct Held {
     bytes: Cell<usize>,
-    /// When it last became nothing.
+    /// When it was last empty.
     nothing_since: Cell<Instant>,
     waiting: RefCell<Vec<Waker>>,
 }
@@ -40,7 +40,7 @@ impl Held {
         Poll::Pending
     }
 
-    /// Since when there is nothing to be taken; `None` while there is.
+    /// Since when the connection holds nothing; `None` while it holds something.
     pub(crate) fn nothing_since(&self) -> Option<Instant> {
         (self.bytes.get() == 0).then(|| self.nothing_since.get())
     }
@@ -104,10 +104,10 @@ mod tests {
         std::future::poll_fn(|cx| {
             polls += 1;
             if polls == 1 {
-                // Asking twice is waiting once.
+                // A task that asks twice waits once.
                 assert!(held.poll_room(cx).is_pending() && held.poll_room(cx).is_pending());
                 assert_eq!(held.waiting.borrow().len(), 1);
-                // Bytes that were written are held until their piece is.
+                // Bytes count until all of their piece was written.
                 pieces[0].advance(16 * 1024 - 1);
                 assert!(held.poll_room(cx).is_pending());
                 pieces.pop();

@@ -25,7 +25,7 @@ impl Reply {
         matches!(self, Self::Sending(_))
     }
 
-    /// Ready when the client does not want the answer any more, or is gone.
+    /// Ready when the client has reset the stream or has left.
     pub(crate) fn poll_reset(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         match self {
             Self::Waiting(respond) => respond.poll_reset(cx).map(|_| ()),
@@ -34,7 +34,7 @@ impl Reply {
         }
     }
 
-    /// Ends the stream without an end of the answer.
+    /// Resets the stream.
     pub(crate) fn reset(&mut self, reason: Reason) {
         match self {
             Self::Waiting(respond) => respond.send_reset(reason),

@@ -54,8 +54,8 @@ pub enum TlsVersion {
 pub enum Ending {
     /// With close_notify.
     Closed,
-    /// By closing the TCP connection only. Between requests that is as good; within a message whose length is not
-    /// told it may be the work of somebody in between.
+    /// By closing the TCP connection only. Between requests that is harmless. Within a message without a length it may
+    /// be an attack.
     Cut,
 }
 
@@ -111,7 +111,7 @@ impl TlsStream {
         self.resumed
     }
 
-    /// How the client ended, once a read has told 0.
+    /// How the client ended, once a read has returned 0.
     pub fn ending(&self) -> Option<Ending> {
         self.link.borrow().ending()
     }
@@ -121,8 +121,8 @@ impl TlsStream {
         self.link.borrow().session.outgoing().len()
     }
 
-    /// Reads what there is, up to the length of `into`. 0 is the end ([`Self::ending`] tells of which kind); a
-    /// violation of TLS is [`io::ErrorKind::InvalidData`], for ever, after its alert was sent.
+    /// Reads what there is, up to the length of `into`. 0 is the end ([`Self::ending`] tells which kind). After a
+    /// violation of TLS its alert is sent, and all calls return [`io::ErrorKind::InvalidData`].
     pub fn poll_read(&self, cx: &mut Context<'_>, into: &mut [u8]) -> Poll<io::Result<usize>> {
         let link = &mut *self.link.borrow_mut();
         for _ in 0..FRUITLESS_READS {
@@ -135,8 +135,8 @@ impl TlsStream {
         Poll::Pending
     }
 
-    /// Waits until [`Self::poll_read`] or [`Self::try_read`] would tell something, be it data, the end or an error.
-    /// Holds no buffer while it waits.
+    /// Waits until [`Self::poll_read`] or [`Self::try_read`] would return data, the end or an error. It holds no buffer
+    /// while it waits.
     pub fn poll_read_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let link = &mut *self.link.borrow_mut();
         for _ in 0..FRUITLESS_READS {
@@ -168,8 +168,8 @@ impl TlsStream {
         has_read_all && quiet::is_quiet(&link.tcp)
     }
 
-    /// Encrypts from `data` and sends; tells how much was taken. What the socket does not take at once is held, a
-    /// buffer at most, and stands in the way of the next write; [`Self::poll_flush`] waits for it.
+    /// Encrypts from `data` and sends; returns how much was taken. A buffer at most is held of what the socket does not
+    /// take at once. The next write waits for it, and so does [`Self::poll_flush`].
     pub fn poll_write(&self, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
         let link = &mut *self.link.borrow_mut();
         if link.session.is_congested() {
@@ -253,7 +253,7 @@ impl Link {
             Ok(0) => Ok(None),
             Ok(n) => Ok(Some(n)),
             Err(error) => {
-                // The alert; if it cannot be sent now, nobody waits for it.
+                // Sends the alert. If that is not possible now, nobody waits for it.
                 let _ = self.try_send();
                 Err(invalid(error))
             }

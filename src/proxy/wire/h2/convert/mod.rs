@@ -1,7 +1,7 @@
 //! Heads between HTTP/2 and the HTTP/1 form in which the walk works (RFC 9113 §8.3, §8.2.3).
 //!
-//! The `h2` crate has checked what RFC 9113 calls malformed; what is written here goes through the strict HTTP/1 parser, which
-//! refuses everything else that a pod could misread.
+//! The `h2` crate has checked what RFC 9113 calls malformed; what is written here goes through the strict HTTP/1
+//! parser, which refuses everything else that a pod could misread.
 
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::request::Parts;
@@ -28,7 +28,7 @@ pub(crate) fn request_head(
     out.extend_from_slice(parts.method.as_str().as_bytes());
     out.push(b' ');
     let target = parts.uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
-    // What begins otherwise would be another form of target in HTTP/1.
+    // Anything else would be another form of target in HTTP/1.
     if !target.starts_with('/') && target != "*" {
         return Err(RequestError::Target.into());
     }
@@ -50,7 +50,7 @@ pub(crate) fn request_head(
     Ok(())
 }
 
-/// Writes the one Host there may be: that of `:authority`, with which one in a field must agree.
+/// Writes the Host: that of `:authority`. A Host field must agree with it.
 fn host(parts: &Parts, out: &mut Vec<u8>) -> Result<(), ProxyError> {
     if parts.uri.scheme_str().is_some_and(|scheme| scheme != "http" && scheme != "https") {
         return Err(RequestError::Target.into());
@@ -136,8 +136,8 @@ pub(crate) fn split(line: &[u8]) -> Option<(&[u8], &[u8])> {
     Some((&line[..colon], line[colon + 1..].trim_ascii()))
 }
 
-/// Trailers as lines, of which those that must not come behind a body (framing, routing, identity) are left out. False
-/// when there are more of them than may be.
+/// Trailers as lines, without fields that must not be trailers (framing, routing, identity). False when there are too
+/// many.
 pub(crate) fn trailer_lines(trailers: &HeaderMap, out: &mut Vec<u8>) -> bool {
     for (name, value) in trailers {
         if may_trail(name.as_str().as_bytes()) {
