@@ -1,13 +1,11 @@
 //! Which Ingresses are ours (semantics 4.5).
 
 use crate::model::{ObjectKind, ObjectName, ObjectRef, Problem, ProblemCode, Severity};
+use crate::source::objects::annotations::CLASS_ANNOTATION;
 use crate::source::objects::{Ingress, IngressClass, Objects};
 
 use super::problems::{on_ingress, quoted};
 use super::settings::Settings;
-
-/// The annotation that named the class before `spec.ingressClassName` existed. Where both are given it decides (KEP-1453).
-const LEGACY_ANNOTATION: &str = "kubernetes.io/ingress.class";
 
 /// How an Ingress asks for its class.
 enum Asked<'a> {
@@ -19,8 +17,9 @@ enum Asked<'a> {
     Nothing,
 }
 
+/// Where both the annotation and the field are given the annotation decides (KEP-1453).
 fn asked(ingress: &Ingress) -> Asked<'_> {
-    if let Some(name) = ingress.annotations.get(LEGACY_ANNOTATION).filter(|name| !name.is_empty()) {
+    if let Some(name) = ingress.annotations.get(CLASS_ANNOTATION).filter(|name| !name.is_empty()) {
         return Asked::Annotation(name);
     }
     match ingress.class.as_deref() {

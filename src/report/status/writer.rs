@@ -13,6 +13,7 @@ use crate::report::address::sorted;
 use crate::report::jitter;
 use crate::report::lease::Term;
 use crate::report::{Clients, WRITE_TIMEOUT};
+use crate::source::objects::annotations::CLASS_ANNOTATION;
 use crate::source::objects::{Address, Ingress, Signature};
 
 use super::book::Work;
@@ -21,8 +22,6 @@ use super::book::Work;
 const ATTEMPTS: u32 = 5;
 /// Pause after the first conflict, doubled after each.
 const PAUSE: Duration = Duration::from_millis(50);
-/// The annotation that may name the class.
-const CLASS_ANNOTATION: &str = "kubernetes.io/ingress.class";
 
 /// Writes statuses while the term lasts.
 #[derive(Clone)]

@@ -15,18 +15,6 @@ use super::{manifest, saved};
 use crate::model::{ObjectKind, Resource};
 use crate::source::objects::{Address, Annotations, Backend, Ingress, Path, PathKind, PortValue, Rule, TlsEntry};
 
-/// Annotations that can concern us: ours, and those of other controllers, of which the author is told.
-const ANNOTATION_PREFIXES: [&str; 6] = [
-    "tidegate.dev/",
-    "nginx.ingress.kubernetes.io/",
-    "haproxy.org/",
-    "haproxy-ingress.github.io/",
-    "ingress.kubernetes.io/",
-    "traefik.ingress.kubernetes.io/",
-];
-/// The class of an Ingress before there was `spec.ingressClassName`.
-const CLASS_ANNOTATION: &str = "kubernetes.io/ingress.class";
-
 pub(super) static KIND: Kind = Kind {
     object: ObjectKind::Ingress,
     resource: Resource::INGRESSES,
@@ -90,9 +78,7 @@ fn addresses(status: networking::IngressLoadBalancerStatus) -> Box<[Address]> {
 }
 
 fn annotations(all: Option<BTreeMap<String, String>>) -> Annotations {
-    let concerns_us =
-        |key: &str| key == CLASS_ANNOTATION || ANNOTATION_PREFIXES.iter().any(|prefix| key.starts_with(prefix));
-    let kept = all.into_iter().flatten().filter(|(key, _)| concerns_us(key));
+    let kept = all.into_iter().flatten().filter(|(key, _)| Annotations::keeps(key));
     kept.map(|(key, value)| (word(&key), word(&value))).collect()
 }
 

@@ -5,12 +5,32 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize, Serializer};
 
+/// What the keys of our own annotations start with.
+pub const OWN_PREFIX: &str = "tidegate.dev/";
+/// What the keys of annotations that can matter to us start with: ours, and those of ingress-nginx, both HAProxy controllers
+/// and Traefik. Sources keep these and the class, and drop all others.
+pub const PREFIXES: [&str; 6] = [
+    OWN_PREFIX,
+    "haproxy-ingress.github.io/",
+    "haproxy.org/",
+    "ingress.kubernetes.io/",
+    "nginx.ingress.kubernetes.io/",
+    "traefik.ingress.kubernetes.io/",
+];
+/// The annotation that named the class of an Ingress before `spec.ingressClassName` existed.
+pub const CLASS_ANNOTATION: &str = "kubernetes.io/ingress.class";
+
 /// Keys and values, sorted by key, each key once. A `BTreeMap` of one entry takes as much memory as one of eleven.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(from = "BTreeMap<Arc<str>, Arc<str>>")]
 pub struct Annotations(Box<[(Arc<str>, Arc<str>)]>);
 
 impl Annotations {
+    /// Whether an annotation with this key can matter to us, so that it is kept.
+    pub fn keeps(key: &str) -> bool {
+        key == CLASS_ANNOTATION || PREFIXES.iter().any(|prefix| key.starts_with(prefix))
+    }
+
     /// The value of a key.
     pub fn get(&self, key: &str) -> Option<&Arc<str>> {
         self.0.binary_search_by(|(other, _)| (**other).cmp(key)).ok().map(|at| &self.0[at].1)

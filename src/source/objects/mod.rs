@@ -9,7 +9,7 @@
 //! The file of saved objects holds these types by the names of their fields (`saved`). A field that is added needs
 //! `#[serde(default)]` unless it is an `Option`, or files of the version before can no longer be read.
 
-mod annotations;
+pub mod annotations;
 mod endpoint_slice;
 mod ingress;
 mod ingress_class;

@@ -3,18 +3,10 @@
 
 use crate::model::{Problem, ProblemCode, Severity};
 use crate::source::objects::Ingress;
+use crate::source::objects::annotations::{OWN_PREFIX, PREFIXES};
 
 use super::super::problems::{on_ingress, quoted, some_of};
 use super::native;
-
-/// What their keys start with: ingress-nginx, both HAProxy controllers, Traefik.
-const PREFIXES: [&str; 5] = [
-    "haproxy-ingress.github.io/",
-    "haproxy.org/",
-    "ingress.kubernetes.io/",
-    "nginx.ingress.kubernetes.io/",
-    "traefik.ingress.kubernetes.io/",
-];
 
 /// Parts of keys that decide who may ask or what is let through.
 const RESTRICTING: [&str; 13] = [
@@ -55,7 +47,7 @@ pub(super) fn problems(ingress: &Ingress) -> impl Iterator<Item = Problem> {
 
 /// The key without the prefix, if the prefix is another controller's.
 fn short_of(key: &str) -> Option<&str> {
-    PREFIXES.iter().find_map(|prefix| key.strip_prefix(prefix))
+    PREFIXES.iter().filter(|prefix| **prefix != OWN_PREFIX).find_map(|prefix| key.strip_prefix(prefix))
 }
 
 fn restricts(short: &str) -> bool {

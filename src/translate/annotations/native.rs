@@ -1,13 +1,14 @@
 //! Our own annotations.
 
 use crate::model::Balance;
+use crate::source::objects::annotations::OWN_PREFIX;
 
 use super::{Annotation, Dialect, Scope};
 
 /// `tidegate.dev/…`.
 pub(super) const DIALECT: Dialect = Dialect {
     title: "Tidegate's own",
-    prefix: "tidegate.dev/",
+    prefix: OWN_PREFIX,
     annotations: &[
         Annotation {
             key: "balance",
