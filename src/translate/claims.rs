@@ -6,7 +6,7 @@ use crate::model::{Certificate, HostPattern, ObjectName, PathMatch};
 use crate::source::objects::{Ingress, Path};
 
 use super::input::Input;
-use super::{classes, path, secret};
+use super::{classes, path, validity};
 
 /// An Ingress that names a host.
 #[derive(Clone, Debug)]
@@ -50,7 +50,7 @@ pub fn path_match(path: &Path) -> Option<PathMatch> {
 
 /// The Secret of which an Ingress of ours for this host, or the default, gives this certificate.
 pub fn secret_of(input: &Input, hosts: &[HostPattern], certificate: &Arc<Certificate>) -> Option<ObjectName> {
-    let gives = |name: &ObjectName| input.objects().secret(name).and_then(secret::usable) == Some(certificate);
+    let gives = |name: &ObjectName| input.objects().secret(name).and_then(validity::usable) == Some(certificate);
     let claims = hosts.iter().flat_map(|host| input.index().claims(host));
     let ours = claims.filter(|claim| classes::is_ours(&claim.ingress, input.objects(), input.settings()));
     let named = ours.flat_map(|claim| {

@@ -1,7 +1,7 @@
 //! From EndpointSlices to the endpoints of an upstream (semantics 29 and 32 to 45).
 
 use std::collections::BTreeSet;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use crate::model::{
@@ -9,6 +9,7 @@ use crate::model::{
 };
 use crate::source::objects::{AddressKind, EndpointSlice, Objects, ServiceKind, SliceEndpoint};
 
+use super::address::{is_faulty, refusal};
 use super::classes;
 use super::input::Input;
 use super::problems::{quoted, some_of};
@@ -122,53 +123,6 @@ fn port_in(slice: &EndpointSlice, wanted: &EndpointPort) -> Option<u16> {
             }
         },
     }
-}
-
-/// Why an address is never connected to, whoever wrote it into a slice: nobody may reach the node's or our own loopback,
-/// or link-local services such as a cloud's metadata, by way of us.
-fn refusal(address: IpAddr, settings: &Settings) -> Option<&'static str> {
-    match address.to_canonical() {
-        address if address.is_loopback() && settings.allow_loopback => None,
-        IpAddr::V4(address) => refusal_v4(address),
-        IpAddr::V6(address) => refusal_v6(address),
-    }
-}
-
-fn refusal_v4(address: Ipv4Addr) -> Option<&'static str> {
-    if address.is_loopback() {
-        Some("loopback")
-    } else if address.is_link_local() {
-        Some("link-local")
-    } else if address.is_multicast() {
-        Some("multicast")
-    } else if address.octets()[0] == 0 {
-        Some("unspecified")
-    } else if address.is_broadcast() {
-        Some("broadcast")
-    } else {
-        None
-    }
-}
-
-fn refusal_v6(address: Ipv6Addr) -> Option<&'static str> {
-    if address.is_loopback() {
-        Some("loopback")
-    } else if address.is_unicast_link_local() {
-        Some("link-local")
-    } else if address.is_multicast() {
-        Some("multicast")
-    } else if address.is_unspecified() {
-        Some("unspecified")
-    } else {
-        None
-    }
-}
-
-/// Whether anything of the slice cannot be used.
-pub(crate) fn is_faulty(slice: &EndpointSlice, settings: &Settings) -> bool {
-    slice.addresses == AddressKind::Other
-        || !slice.unreadable.is_empty()
-        || slice.endpoints.iter().any(|endpoint| refusal(endpoint.address, settings).is_some())
 }
 
 /// Findings about a slice whose Service one of our Ingresses uses.

@@ -8,7 +8,7 @@ use super::host::default_backend_problem;
 use super::input::Input;
 use super::problems::{on_ingress, quoted, some_of};
 use super::secret::{self, SecretFinding};
-use super::{annotations, classes, endpoints, index};
+use super::{address, annotations, classes, index};
 
 /// The findings. Of an Ingress that is not ours: only that its class does not exist.
 pub(crate) fn problems(input: &Input, ingress: &Ingress) -> Vec<Problem> {
@@ -41,7 +41,7 @@ pub(crate) fn problems(input: &Input, ingress: &Ingress) -> Vec<Problem> {
 fn check_endpoints(input: &Input, ingress: &Ingress, problems: &mut Vec<Problem>) {
     for service in index::services_of(ingress) {
         let slices = input.objects().slices_of(&service);
-        let faulty: Vec<_> = slices.filter(|slice| endpoints::is_faulty(slice, input.settings())).collect();
+        let faulty: Vec<_> = slices.filter(|slice| address::is_faulty(slice, input.settings())).collect();
         if !faulty.is_empty() {
             let names: Vec<_> = faulty.iter().map(|slice| &slice.name.name).collect();
             let message =

@@ -7,7 +7,7 @@ use crate::source::objects::{Change, Ingress, Object, Objects};
 
 use super::index::{self, Index};
 use super::settings::{Settings, VisibleSecrets};
-use super::{classes, endpoints, secret};
+use super::{address, classes, validity};
 
 /// All objects, the index over them, and the settings. Changed only by `apply` and `advance`, which tell what must be
 /// translated again.
@@ -109,8 +109,8 @@ impl Input {
         let before = std::mem::replace(&mut self.settings.now, now);
         let mut touched = Touched::default();
         for name in self.used_secrets() {
-            let certificate = self.objects.secret(name).and_then(secret::usable);
-            if certificate.is_some_and(|c| secret::validity(c, before) != secret::validity(c, now)) {
+            let certificate = self.objects.secret(name).and_then(validity::usable);
+            if certificate.is_some_and(|c| validity::validity(c, before) != validity::validity(c, now)) {
                 self.touch_secret(name, &mut touched);
             }
         }
@@ -152,7 +152,7 @@ impl Input {
             .objects
             .classes()
             .map(move |class| object(ObjectKind::IngressClass, ObjectName::new("", class.name.clone())));
-        let faulty = self.objects.slices().filter(|slice| endpoints::is_faulty(slice, &self.settings));
+        let faulty = self.objects.slices().filter(|slice| address::is_faulty(slice, &self.settings));
         let slices = faulty.map(move |slice| object(ObjectKind::EndpointSlice, slice.name.clone()));
         hosts.chain([UnitKey::DefaultCertificate]).chain(ingresses).chain(classes).chain(slices)
     }
@@ -209,7 +209,7 @@ impl Input {
         let old = old.and_then(Object::into_endpoint_slice);
         let new = self.objects.slice(&name).cloned();
         // A slice that is in order, before and after, concerns no Ingress.
-        let faulty = [&old, &new].into_iter().flatten().filter(|slice| endpoints::is_faulty(slice, &self.settings));
+        let faulty = [&old, &new].into_iter().flatten().filter(|slice| address::is_faulty(slice, &self.settings));
         for service in faulty.filter_map(|slice| slice.service.clone()) {
             let service = ObjectName::new(name.namespace.clone(), service);
             for ingress in self.index.users_of_service(&service) {
@@ -229,7 +229,7 @@ impl Input {
         touched.secrets.extend(index::secrets_of(ingress));
         for service in index::services_of(ingress) {
             for slice in self.objects.slices_of(&service) {
-                if endpoints::is_faulty(slice, &self.settings) {
+                if address::is_faulty(slice, &self.settings) {
                     touched.object(ObjectKind::EndpointSlice, slice.name.clone());
                 }
             }

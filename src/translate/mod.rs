@@ -4,6 +4,7 @@
 //! all. Nothing here knows sockets, clocks or where objects come from. Every finding about an object is made by exactly
 //! one unit, so that units can be replaced one by one and the findings with them.
 
+mod address;
 pub mod annotations;
 mod backing;
 mod claims;
@@ -21,6 +22,7 @@ mod secret;
 mod service;
 mod settings;
 mod tls;
+mod validity;
 
 #[cfg(test)]
 mod tests;

@@ -8,7 +8,7 @@ use super::conflicts;
 use super::index::{Claim, TlsMention};
 use super::input::Input;
 use super::problems::{on_ingress, some_of};
-use super::secret::{self, Validity};
+use super::validity::{Validity, usable, validity};
 
 /// A certificate that an Ingress offers for the host and that covers it.
 struct Offer<'a> {
@@ -55,7 +55,7 @@ fn offers<'a>(input: &'a Input, host: &HostPattern, claim: &Claim, problems: &mu
     for mention in &claim.tls {
         let Some(secret) = &claim.ingress.tls[mention.entry].secret else { continue };
         let secret = ObjectName::new(claim.ingress.name.namespace.clone(), secret.clone());
-        let Some(certificate) = input.objects().secret(&secret).and_then(secret::usable) else { continue };
+        let Some(certificate) = input.objects().secret(&secret).and_then(usable) else { continue };
         if certificate.names().iter().any(|name| host.is_covered_by(name)) {
             offers.push(Offer { entry: mention.entry, certificate });
         } else {
@@ -68,7 +68,7 @@ fn offers<'a>(input: &'a Input, host: &HostPattern, claim: &Claim, problems: &mu
 /// The certificate a host serves and, when there is one with another kind of key, a second. Those within their time
 /// go first, otherwise the order is the author's.
 fn best(offers: &[Offer<'_>], now: i64) -> Vec<Arc<Certificate>> {
-    let is_valid = |offer: &&Offer<'_>| secret::validity(offer.certificate, now) == Validity::Valid;
+    let is_valid = |offer: &&Offer<'_>| validity(offer.certificate, now) == Validity::Valid;
     let (valid, rest): (Vec<_>, Vec<_>) = offers.iter().partition(is_valid);
     let mut chosen: Vec<Arc<Certificate>> = Vec::new();
     for offer in valid.into_iter().chain(rest) {
