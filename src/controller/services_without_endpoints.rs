@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::model::{ObjectKind, ObjectName, ObjectRef, Problem, ProblemCode, Severity};
+use crate::model::{ObjectName, Problem, ProblemCode, Severity};
 use crate::translate::{self, Input};
 
 /// How long a Service may be without endpoints before that is a finding: pods take time to start.
@@ -25,11 +25,11 @@ impl ServicesWithoutEndpoints {
     }
 }
 
-/// One finding for each Ingress of ours that routes to the Service.
+/// One finding for each object of ours that routes to the Service.
 fn problems(input: &Input, service: &ObjectName) -> impl Iterator<Item = Problem> {
     let users = translate::users_of_service(input, service);
-    users.map(move |ingress| Problem {
-        object: ObjectRef { kind: ObjectKind::Ingress, name: ingress.name.clone() },
+    users.map(move |object| Problem {
+        object,
         field: format!("service {}", service.name),
         code: ProblemCode::NoEndpoints,
         severity: Severity::Error,

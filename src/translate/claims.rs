@@ -6,6 +6,7 @@ use crate::model::{Certificate, HostPattern, ObjectName, PathMatch};
 use crate::source::objects::{Ingress, Path};
 
 use super::input::Input;
+use super::lower::{Claim, Field, Positions, RoutingObject};
 use super::{classes, path, validity};
 
 /// An Ingress that names a host.
@@ -18,27 +19,29 @@ pub struct Claimant {
     /// The class it asks for, by annotation or field.
     pub class: Option<Arc<str>>,
     /// Positions in `spec.rules` of the rules for the host.
-    pub rules: Box<[usize]>,
+    pub(crate) rules: Positions,
 }
 
 impl Claimant {
     /// The path entries for the host, each with its field.
     pub fn paths(&self) -> impl Iterator<Item = (String, &Path)> {
-        self.rules.iter().flat_map(|&rule| {
-            let paths = self.ingress.rules[rule].paths.iter().flatten();
-            paths.enumerate().map(move |(at, path)| (format!("spec.rules[{rule}].http.paths[{at}]"), path))
+        self.rules.as_slice().iter().flat_map(|&rule| {
+            let paths = self.ingress.rules[rule as usize].paths.iter().flatten();
+            (0..).zip(paths).map(move |(at, path)| (Field::Path { rule, at }.to_string(), path))
         })
     }
 }
 
 /// The Ingresses that name a host in rules or TLS entries, served or not, oldest first.
 pub fn claimants(input: &Input, host: &HostPattern) -> Vec<Claimant> {
-    let claims = input.index().claims(host).iter();
-    let claimants = claims.map(|claim| Claimant {
-        ingress: Arc::clone(&claim.ingress),
-        is_ours: classes::is_ours(&claim.ingress, input.objects(), input.settings()),
-        class: classes::asked_class(&claim.ingress).map(Arc::from),
-        rules: claim.rules.clone(),
+    let claimants = input.index().claims(host).iter().map(|Claim { by, rules, tls: _ }| {
+        let RoutingObject::Ingress(ingress) = by.object();
+        Claimant {
+            ingress: Arc::clone(ingress),
+            is_ours: by.is_ours(input.objects(), input.settings()),
+            class: classes::asked_class(ingress).map(Arc::from),
+            rules: rules.clone(),
+        }
     });
     claimants.collect()
 }
@@ -52,10 +55,7 @@ pub fn path_match(path: &Path) -> Option<PathMatch> {
 pub fn secret_of(input: &Input, hosts: &[HostPattern], certificate: &Arc<Certificate>) -> Option<ObjectName> {
     let gives = |name: &ObjectName| input.objects().secret(name).and_then(validity::usable) == Some(certificate);
     let claims = hosts.iter().flat_map(|host| input.index().claims(host));
-    let ours = claims.filter(|claim| classes::is_ours(&claim.ingress, input.objects(), input.settings()));
-    let named = ours.flat_map(|claim| {
-        let secrets = claim.tls.iter().filter_map(|mention| claim.ingress.tls[mention.entry].secret.clone());
-        secrets.map(|secret| ObjectName::new(claim.ingress.name.namespace.clone(), secret))
-    });
+    let ours = claims.filter(|claim| claim.by.is_ours(input.objects(), input.settings()));
+    let named = ours.flat_map(|claim| claim.certificates().map(|tls| tls.secret));
     named.chain(input.settings().default_certificate.clone()).find(|name| gives(name))
 }

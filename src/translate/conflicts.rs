@@ -1,43 +1,26 @@
-//! What the younger of two Ingresses is told that ask for the same thing (semantics 13, 24 and 54).
+//! What the younger of two objects is told that ask for the same thing (semantics 13, 24 and 54).
 
 use crate::model::{HostPattern, PathMatch, Problem, ProblemCode, Severity};
-use crate::source::objects::{Backend, Ingress};
 
-use super::problems::{on_ingress, quoted};
+use super::lower::{Bid, Field, Lowered};
+use super::problems::quoted;
 
-/// A claim on a path or on what no path takes: who makes it, for what backend.
-#[derive(Clone, Copy)]
-pub(crate) struct Bid<'a> {
-    /// The Ingress.
-    pub(crate) ingress: &'a Ingress,
-    /// The backend it asks for.
-    pub(crate) backend: &'a Backend,
-}
-
-impl Bid<'_> {
-    /// Nothing is lost when both ask for the same backend.
-    fn severity_against(&self, winner: &Bid<'_>) -> Severity {
-        let same = self.ingress.name.namespace == winner.ingress.name.namespace && self.backend == winner.backend;
-        if same { Severity::Warning } else { Severity::Error }
-    }
+/// Nothing is lost when both ask for the same backend.
+fn severity(loser: Bid<'_>, winner: Bid<'_>) -> Severity {
+    if loser.backend == winner.backend { Severity::Warning } else { Severity::Error }
 }
 
 /// Two entries with the same host, path and match type.
-pub(crate) fn over_path(
-    host: &HostPattern,
-    path: &PathMatch,
-    field: String,
-    loser: Bid<'_>,
-    winner: Bid<'_>,
-) -> Problem {
+pub(crate) fn over_path(host: &HostPattern, path: &PathMatch, loser: Bid<'_>, winner: Bid<'_>) -> Problem {
     let what = format!("{} path {} of {}", path.kind(), quoted(path.path()), described(host));
-    let message = if loser.ingress.name == winner.ingress.name {
-        format!("{what} stands in this Ingress more than once, so only the first entry is served")
+    let message = if loser.by.is_same(winner.by) {
+        let kind = loser.by.kind().as_str();
+        format!("{what} stands in this {kind} more than once, so only the first entry is served")
     } else {
-        format!("{what} belongs to {}, so this entry is not served", senior(winner.ingress, loser.ingress))
+        format!("{what} belongs to {}, so this entry is not served", senior(winner.by, loser.by))
     };
     let remedy = "Remove one of the two entries, or change its host or path";
-    on_ingress(loser.ingress, field, ProblemCode::Conflict, loser.severity_against(&winner), message, remedy)
+    loser.by.problem(loser.field.to_string(), ProblemCode::Conflict, severity(loser, winner), message, remedy)
 }
 
 /// Two default backends for one host.
@@ -46,37 +29,37 @@ pub(crate) fn over_fallback(host: &HostPattern, loser: Bid<'_>, winner: Bid<'_>)
         HostPattern::Exact(_) | HostPattern::Wildcard { .. } => format!(" for host {host}"),
         HostPattern::Any => String::new(),
     };
-    let winning = senior(winner.ingress, loser.ingress);
+    let winning = senior(winner.by, loser.by);
     let message = format!(
         "requests{of_host} that no rule takes go to the default backend of {winning}, so they do not come here"
     );
     let remedy = "Keep one of the two default backends";
-    let severity = loser.severity_against(&winner);
-    on_ingress(loser.ingress, "spec.defaultBackend", ProblemCode::Conflict, severity, message, remedy)
+    loser.by.problem(loser.field.to_string(), ProblemCode::Conflict, severity(loser, winner), message, remedy)
 }
 
 /// A certificate for a host that has one.
-pub(crate) fn over_certificate(host: &HostPattern, entry: usize, loser: &Ingress, winner: &Ingress) -> Problem {
-    let message = if loser.name == winner.name {
+pub(crate) fn over_certificate(host: &HostPattern, field: Field, loser: &Lowered, winner: &Lowered) -> Problem {
+    let message = if loser.is_same(winner) {
         format!(
-            "{} has another certificate of this Ingress with the same kind of key, so this one is not used there",
-            described(host)
+            "{} has another certificate of this {} with the same kind of key, so this one is not used there",
+            described(host),
+            loser.kind().as_str()
         )
     } else {
         let winning = senior(winner, loser);
         format!("{} has a certificate from {winning}, so this one is not used there", described(host))
     };
     let remedy = "Name the same Secret in both, or leave the host to one of them";
-    let field = format!("spec.tls[{entry}].secretName");
-    on_ingress(loser, field, ProblemCode::Conflict, Severity::Warning, message, remedy)
+    loser.problem(field.to_string(), ProblemCode::Conflict, Severity::Warning, message, remedy)
 }
 
-/// The winning Ingress, and why it wins.
-fn senior(winner: &Ingress, loser: &Ingress) -> String {
-    if winner.created < loser.created {
-        format!("the older Ingress {}", winner.name)
+/// The winning object, and why it wins.
+fn senior(winner: &Lowered, loser: &Lowered) -> String {
+    let (kind, name) = (winner.kind().as_str(), winner.name());
+    if winner.created() < loser.created() {
+        format!("the older {kind} {name}")
     } else {
-        format!("Ingress {}, which is as old and comes first by name", winner.name)
+        format!("{kind} {name}, which is as old and comes first by name")
     }
 }
 

@@ -10,7 +10,6 @@ use crate::model::{
 use crate::source::objects::{AddressKind, EndpointSlice, Objects, ServiceKind, SliceEndpoint};
 
 use super::address::{is_faulty, refusal};
-use super::classes;
 use super::input::Input;
 use super::problems::{quoted, some_of};
 use super::settings::Settings;
@@ -171,7 +170,6 @@ fn quoted_all(texts: &[Arc<str>]) -> Vec<String> {
 fn is_used(input: &Input, slice: &EndpointSlice) -> bool {
     let Some(service) = &slice.service else { return false };
     let service = ObjectName::new(slice.name.namespace.clone(), service.clone());
-    let users = input.index().users_of_service(&service);
-    input.is_default_backend(&service)
-        || users.iter().any(|ingress| classes::is_ours(ingress, input.objects(), input.settings()))
+    let users = input.index().users(ObjectKind::Service, &service);
+    input.is_default_backend(&service) || users.iter().any(|user| user.is_ours(input.objects(), input.settings()))
 }

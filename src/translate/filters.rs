@@ -11,9 +11,9 @@ use super::settings::Settings;
 pub(super) fn filters(options: &Options, settings: &Settings) -> Filters {
     static WITH_TLS: LazyLock<Filters> = LazyLock::new(|| https_redirect(HttpsRedirect::WithTls));
     static ALWAYS: LazyLock<Filters> = LazyLock::new(|| https_redirect(HttpsRedirect::Always));
-    if options.force_ssl_redirect {
+    if options.redirect.always {
         ALWAYS.clone()
-    } else if options.ssl_redirect.unwrap_or(settings.ssl_redirect) {
+    } else if options.redirect.with_tls.unwrap_or(settings.ssl_redirect) {
         WITH_TLS.clone()
     } else {
         Filters::default()

@@ -1,95 +1,83 @@
-//! Who is concerned by what: from hosts, Services and Secrets to the Ingresses that name them.
+//! From hosts and from other objects to the objects that name them.
 //!
-//! It holds every Ingress, served or not, so that a class that appears needs no other source. Keeping it costs what
-//! the changed Ingress holds, whatever else is loaded.
+//! It holds every object that claims hosts, served or not, so that a class that appears needs no other source. Keeping it up to
+//! date costs what the changed object holds, however many others are loaded.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::hash::Hash;
-use std::sync::Arc;
+use std::collections::BTreeMap;
 
 use foldhash::HashMap;
 
-use crate::model::{HostPattern, ObjectName};
-use crate::source::objects::{Backend, Ingress, TlsEntry};
+use crate::model::{HostPattern, ObjectKind, ObjectName, ObjectRef};
 
-/// That an Ingress names a host, and where.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Claim {
-    /// The Ingress.
-    pub(crate) ingress: Arc<Ingress>,
-    /// Positions in `spec.rules`. Empty on `HostPattern::Any` for an Ingress that only has a default backend.
-    pub(crate) rules: Box<[usize]>,
-    /// TLS entries that name the host.
-    pub(crate) tls: Box<[TlsMention]>,
-}
-
-/// Where a TLS entry names a host.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct TlsMention {
-    /// Position in `spec.tls`.
-    pub(crate) entry: usize,
-    /// Position in its `hosts`; `None` when the list is empty and the host is that of a rule.
-    pub(crate) host: Option<usize>,
-}
+use super::lower::{Claim, Lowered, RoutingObject};
 
 /// The index.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Index {
-    /// By host, oldest Ingress first.
+    /// By host, oldest object first.
     hosts: HashMap<HostPattern, Vec<Claim>>,
-    /// By Service, in no particular order.
-    services: HashMap<ObjectName, Vec<Arc<Ingress>>>,
-    /// By Secret, in no particular order.
-    secrets: HashMap<ObjectName, Vec<Arc<Ingress>>>,
+    /// The objects that refer to an object, by its kind and name.
+    users: BTreeMap<ObjectKind, HashMap<ObjectName, Users>>,
+}
+
+/// The objects that refer to one, in no particular order. Nearly always there is one, which takes no memory of its own.
+#[derive(Clone, Debug)]
+enum Users {
+    One(Lowered),
+    Many(Vec<Lowered>),
 }
 
 impl Index {
-    /// All hosts that an Ingress names, served or not.
+    /// All hosts that an object names, served or not.
     pub(crate) fn hosts(&self) -> impl Iterator<Item = &HostPattern> {
         self.hosts.keys()
     }
 
-    /// The Ingresses that name this host, oldest first.
+    /// What is claimed of this host, by the oldest object first.
     pub(crate) fn claims(&self, host: &HostPattern) -> &[Claim] {
         self.hosts.get(host).map_or(&[], Vec::as_slice)
     }
 
-    /// The Ingresses with a backend of this Service.
-    pub(crate) fn users_of_service(&self, service: &ObjectName) -> &[Arc<Ingress>] {
-        self.services.get(service).map_or(&[], Vec::as_slice)
+    /// The objects that refer to this one.
+    pub(crate) fn users(&self, kind: ObjectKind, name: &ObjectName) -> &[Lowered] {
+        self.users.get(&kind).and_then(|users| users.get(name)).map_or(&[], Users::as_slice)
     }
 
-    /// The Ingresses with a TLS entry of this Secret.
-    pub(crate) fn users_of_secret(&self, secret: &ObjectName) -> &[Arc<Ingress>] {
-        self.secrets.get(secret).map_or(&[], Vec::as_slice)
+    /// All objects of a kind that are referred to, whether or not they exist.
+    pub(crate) fn used(&self, kind: ObjectKind) -> impl Iterator<Item = &ObjectName> {
+        self.users.get(&kind).into_iter().flat_map(HashMap::keys)
     }
 
-    /// All Secrets that an Ingress names.
-    pub(crate) fn secrets(&self) -> impl Iterator<Item = &ObjectName> {
-        self.secrets.keys()
+    /// An object that was taken in, with its annotations as they were read then: any of its claims has them. Those of an object
+    /// whose fields claim no host, which serves next to nothing, are read again.
+    pub(crate) fn lowered(&self, object: RoutingObject) -> Lowered {
+        let host = object.first_host();
+        let claims = host.as_ref().and_then(|host| self.hosts.get(host));
+        match claims.and_then(|claims| claims.get(position(claims, &object).ok()?)) {
+            Some(claim) => claim.by.clone(),
+            None => object.lower(None),
+        }
     }
 
-    /// Takes an Ingress in. No Ingress of its name may be there.
-    pub(crate) fn insert(&mut self, ingress: &Arc<Ingress>) {
-        for (host, claim) in claims_of(ingress) {
-            let claims = self.hosts.entry(host).or_insert_with(of_one);
-            let at = claims.partition_point(|other| other.ingress.seniority() < ingress.seniority());
+    /// Takes an object in. No object of its kind and name may be there.
+    pub(crate) fn insert(&mut self, lowered: &Lowered) {
+        for (host, claim) in lowered.claims() {
+            // A list that grows by itself begins with four, and nearly every host is named by one object.
+            let claims = self.hosts.entry(host).or_insert_with(|| Vec::with_capacity(1));
+            let at = position(claims, lowered.object()).unwrap_or_else(|at| at);
             claims.insert(at, claim);
         }
-        for service in services_of(ingress) {
-            self.services.entry(service).or_insert_with(of_one).push(ingress.clone());
-        }
-        for secret in secrets_of(ingress) {
-            self.secrets.entry(secret).or_insert_with(of_one).push(ingress.clone());
+        for ObjectRef { kind, name } in lowered.references() {
+            let users = self.users.entry(kind).or_default();
+            users.entry(name).and_modify(|users| users.push(lowered)).or_insert_with(|| Users::One(lowered.clone()));
         }
     }
 
-    /// Takes an Ingress out: the very one that was inserted.
-    pub(crate) fn remove(&mut self, ingress: &Arc<Ingress>) {
-        for host in hosts_of(ingress) {
+    /// Takes an object out: the very one that was inserted.
+    pub(crate) fn remove(&mut self, lowered: &Lowered) {
+        for host in lowered.hosts() {
             if let Some(claims) = self.hosts.get_mut(&host) {
-                let at = claims.partition_point(|other| other.ingress.seniority() < ingress.seniority());
-                if claims.get(at).is_some_and(|claim| claim.ingress.name == ingress.name) {
+                if let Ok(at) = position(claims, lowered.object()) {
                     claims.remove(at);
                 }
                 if claims.is_empty() {
@@ -97,132 +85,64 @@ impl Index {
                 }
             }
         }
-        for service in services_of(ingress) {
-            forget(&mut self.services, &service, ingress);
-        }
-        for secret in secrets_of(ingress) {
-            forget(&mut self.secrets, &secret, ingress);
-        }
-    }
-}
-
-/// Nearly every host, Service and Secret is named by one Ingress, and a list that grows by itself begins with four.
-fn of_one<T>() -> Vec<T> {
-    Vec::with_capacity(1)
-}
-
-fn forget<K: Hash + Eq>(users: &mut HashMap<K, Vec<Arc<Ingress>>>, key: &K, ingress: &Arc<Ingress>) {
-    if let Some(list) = users.get_mut(key) {
-        if let Some(at) = list.iter().position(|other| Arc::ptr_eq(other, ingress)) {
-            list.swap_remove(at);
-        }
-        if list.is_empty() {
-            users.remove(key);
-        }
-    }
-}
-
-fn claims_of(ingress: &Arc<Ingress>) -> impl Iterator<Item = (HostPattern, Claim)> {
-    let mut found: BTreeMap<HostPattern, (Vec<usize>, Vec<TlsMention>)> = BTreeMap::new();
-    for (at, rule) in ingress.rules.iter().enumerate() {
-        if let Ok(host) = HostPattern::parse(&rule.host) {
-            found.entry(host).or_default().0.push(at);
-        }
-    }
-    for (entry, tls) in ingress.tls.iter().enumerate() {
-        if tls.hosts.is_empty() {
-            let of_rules = found.values_mut().filter(|(rules, _)| !rules.is_empty());
-            of_rules.for_each(|(_, mentions)| mentions.push(TlsMention { entry, host: None }));
-            continue;
-        }
-        for (at, host) in tls_hosts(tls) {
-            let mentions = &mut found.entry(host).or_default().1;
-            if mentions.last().is_none_or(|last| last.entry != entry) {
-                mentions.push(TlsMention { entry, host: Some(at) });
+        for ObjectRef { kind, name } in lowered.references() {
+            if let Some(users) = self.users.get_mut(&kind)
+                && let Some(of_one) = users.get_mut(&name)
+                && of_one.remove(lowered) == Left::None
+            {
+                users.remove(&name);
             }
         }
     }
-    if is_catch_all(ingress) {
-        found.entry(HostPattern::Any).or_default();
-    }
-    found
-        .into_iter()
-        .map(|(host, (rules, tls))| (host, Claim { ingress: ingress.clone(), rules: rules.into(), tls: tls.into() }))
 }
 
-/// Whether the Ingress is nothing but a default backend, and so takes all hosts.
-pub(crate) fn is_catch_all(ingress: &Ingress) -> bool {
-    ingress.rules.is_empty() && ingress.default_backend.is_some()
+/// Where the claim of an object stands among those of a host, or where it belongs.
+fn position(claims: &[Claim], object: &RoutingObject) -> Result<usize, usize> {
+    claims.binary_search_by(|claim| claim.by.object().seniority().cmp(&object.seniority()))
 }
 
-/// The valid hosts of a TLS entry with their positions. Unlike in rules, an empty one means nothing.
-fn tls_hosts(tls: &TlsEntry) -> impl Iterator<Item = (usize, HostPattern)> {
-    let named = tls.hosts.iter().enumerate().filter(|(_, host)| !host.is_empty());
-    named.filter_map(|(at, host)| HostPattern::parse(host).ok().map(|host| (at, host)))
+/// Whether there are users left.
+#[derive(PartialEq, Eq)]
+enum Left {
+    Some,
+    None,
 }
 
-/// All hosts that an Ingress names in rules and TLS entries.
-pub(crate) fn hosts_of(ingress: &Ingress) -> BTreeSet<HostPattern> {
-    let mut hosts: BTreeSet<_> = rule_hosts(ingress).collect();
-    hosts.extend(ingress.tls.iter().flat_map(tls_hosts).map(|(_, host)| host));
-    if is_catch_all(ingress) {
-        hosts.insert(HostPattern::Any);
-    }
-    hosts
-}
-
-/// The hosts whose unit depends on this Service by way of this Ingress.
-pub(crate) fn hosts_with_service(ingress: &Ingress, service: &ObjectName) -> BTreeSet<HostPattern> {
-    if ingress.default_backend.as_ref().is_some_and(|backend| names_service(backend, &service.name)) {
-        let mut hosts: BTreeSet<_> = rule_hosts(ingress).collect();
-        if is_catch_all(ingress) {
-            hosts.insert(HostPattern::Any);
-        }
-        return hosts;
-    }
-    let uses = ingress
-        .rules
-        .iter()
-        .filter(|rule| rule.paths.iter().flatten().any(|path| names_service(&path.backend, &service.name)));
-    uses.filter_map(|rule| HostPattern::parse(&rule.host).ok()).collect()
-}
-
-/// The hosts whose unit depends on this Secret by way of this Ingress.
-pub(crate) fn hosts_with_secret(ingress: &Ingress, secret: &ObjectName) -> BTreeSet<HostPattern> {
-    let mut hosts = BTreeSet::new();
-    for tls in ingress.tls.iter().filter(|tls| tls.secret.as_ref() == Some(&secret.name)) {
-        if tls.hosts.is_empty() {
-            hosts.extend(rule_hosts(ingress));
-        } else {
-            hosts.extend(tls_hosts(tls).map(|(_, host)| host));
+impl Users {
+    fn as_slice(&self) -> &[Lowered] {
+        match self {
+            Self::One(user) => std::slice::from_ref(user),
+            Self::Many(users) => users,
         }
     }
-    hosts
+
+    fn push(&mut self, user: &Lowered) {
+        match self {
+            Self::One(first) => *self = Self::Many(vec![first.clone(), user.clone()]),
+            Self::Many(users) => users.push(user.clone()),
+        }
+    }
+
+    fn remove(&mut self, user: &Lowered) -> Left {
+        match self {
+            Self::One(only) if only.is(user.object()) => Left::None,
+            Self::One(_) => Left::Some,
+            Self::Many(users) => {
+                if let Some(at) = users.iter().position(|other| other.is(user.object())) {
+                    users.swap_remove(at);
+                }
+                if users.is_empty() { Left::None } else { Left::Some }
+            }
+        }
+    }
 }
 
-/// The Services that an Ingress names.
-pub(crate) fn services_of(ingress: &Ingress) -> BTreeSet<ObjectName> {
-    let of_paths = ingress.rules.iter().flat_map(|rule| rule.paths.iter().flatten()).map(|path| &path.backend);
-    let names = of_paths.chain(&ingress.default_backend).filter_map(|backend| match backend {
-        Backend::Service { name, port: _ } => Some(name.clone()),
-        Backend::Resource(_) | Backend::Invalid => None,
-    });
-    names.map(|name| ObjectName::new(ingress.name.namespace.clone(), name)).collect()
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// The Secrets that an Ingress names.
-pub(crate) fn secrets_of(ingress: &Ingress) -> BTreeSet<ObjectName> {
-    let names = ingress.tls.iter().filter_map(|tls| tls.secret.clone());
-    names.map(|name| ObjectName::new(ingress.name.namespace.clone(), name)).collect()
-}
-
-fn rule_hosts(ingress: &Ingress) -> impl Iterator<Item = HostPattern> {
-    ingress.rules.iter().filter_map(|rule| HostPattern::parse(&rule.host).ok())
-}
-
-fn names_service(backend: &Backend, service: &str) -> bool {
-    match backend {
-        Backend::Service { name, port: _ } => &**name == service,
-        Backend::Resource(_) | Backend::Invalid => false,
+    #[test]
+    fn one_user_takes_no_memory_of_its_own() {
+        assert_eq!(size_of::<Users>(), size_of::<Vec<Lowered>>());
     }
 }

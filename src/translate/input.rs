@@ -1,59 +1,24 @@
 //! What translation reads, kept up to date one change at a time.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use crate::model::{HostPattern, ObjectKind, ObjectName, ObjectRef, UnitKey};
-use crate::source::objects::{Change, Ingress, Object, Objects};
+use crate::source::objects::{Change, EndpointSlice, Object, Objects};
 
-use super::index::{self, Index};
+use super::index::Index;
+use super::invalidated::Touched;
+use super::lower::{Lowered, RoutingObject};
 use super::settings::{Settings, VisibleSecrets};
 use super::{address, classes, validity};
 
-/// All objects, the index over them, and the settings. Changed only by `apply` and `advance`, which tell what must be
-/// translated again.
+/// All objects, the index over them, and the settings. Only `apply` and `advance` change them, and tell what must be translated
+/// again.
 #[derive(Clone, Debug, Default)]
 pub struct Input {
     objects: Objects,
     index: Index,
     settings: Settings,
-}
-
-/// What a change concerns.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Touched {
-    /// Units to translate again.
-    pub units: BTreeSet<UnitKey>,
-    /// Services whose living upstreams need their endpoints computed again. New upstreams are not among them: whoever
-    /// creates one fills it.
-    pub services: BTreeSet<ObjectName>,
-    /// Secrets that may be wanted now and were not, or the other way round (`Input::wants`).
-    pub secrets: BTreeSet<ObjectName>,
-    /// Ingresses that differ from before in their status only: nothing to translate, but those who write it are told.
-    pub statuses: BTreeSet<ObjectName>,
-}
-
-impl Touched {
-    /// Whether nothing is concerned.
-    pub fn is_empty(&self) -> bool {
-        self.units.is_empty() && self.services.is_empty() && self.statuses.is_empty()
-    }
-
-    /// Adds what another change concerns.
-    pub fn extend(&mut self, other: Touched) {
-        let Touched { units, services, secrets, statuses } = other;
-        self.units.extend(units);
-        self.services.extend(services);
-        self.secrets.extend(secrets);
-        self.statuses.extend(statuses);
-    }
-
-    fn object(&mut self, kind: ObjectKind, name: ObjectName) {
-        self.units.insert(UnitKey::Object(ObjectRef { kind, name }));
-    }
-
-    fn hosts(&mut self, hosts: impl IntoIterator<Item = HostPattern>) {
-        self.units.extend(hosts.into_iter().map(|host| UnitKey::Host(host.into())));
-    }
 }
 
 impl Input {
@@ -76,9 +41,9 @@ impl Input {
         &self.index
     }
 
-    /// Takes one change in and tells what it concerns. An object that is as before concerns nothing.
+    /// Takes one change in and tells what it invalidates. An object that is as before invalidates nothing.
     ///
-    /// Costs what the object touches, not what is loaded; only a class may touch everything.
+    /// The cost follows what the object is used by, not what is loaded. Only a class may invalidate everything.
     pub fn apply(&mut self, change: Change) -> Touched {
         if self.objects.agree_with(&change) {
             return Touched::default();
@@ -88,45 +53,44 @@ impl Input {
         if self.objects.get(&object) == old {
             return Touched::default();
         }
-        let ObjectRef { kind, name } = object;
-        match kind {
-            ObjectKind::Ingress => self.ingress_changed(name, old),
-            ObjectKind::IngressClass => self.class_changed(name),
-            ObjectKind::Service => self.service_changed(name),
-            ObjectKind::EndpointSlice => self.slice_changed(name, old),
+        match object.kind {
+            ObjectKind::Ingress => self.ingress_changed(object.name, old),
+            ObjectKind::IngressClass => self.class_changed(object),
+            ObjectKind::Service => self.service_changed(object),
+            ObjectKind::EndpointSlice => self.slice_changed(object, old),
             ObjectKind::Secret => {
-                let mut touched = Touched::default();
-                self.touch_secret(&name, &mut touched);
-                touched
+                let mut invalidated = Touched::default();
+                self.invalidate_secret(object, &mut invalidated);
+                invalidated
             }
             ObjectKind::File => Touched::default(),
         }
     }
 
-    /// Moves the time at which certificates are judged, and tells what that concerns. Looks at every Secret that is in
-    /// use: meant to be called every minute or less often.
+    /// Moves the time at which certificates are judged, and tells what that invalidates. Looks at every Secret that is in use,
+    /// so it is not meant to be called often.
     pub fn advance(&mut self, now: i64) -> Touched {
         let before = std::mem::replace(&mut self.settings.now, now);
-        let mut touched = Touched::default();
+        let mut invalidated = Touched::default();
         for name in self.used_secrets() {
             let certificate = self.objects.secret(name).and_then(validity::usable);
             if certificate.is_some_and(|c| validity::validity(c, before) != validity::validity(c, now)) {
-                self.touch_secret(name, &mut touched);
+                self.invalidate_secret(ObjectRef::new(ObjectKind::Secret, name.clone()), &mut invalidated);
             }
         }
-        touched
+        invalidated
     }
 
     /// The Secrets that Ingresses or the settings name.
     pub(crate) fn used_secrets(&self) -> BTreeSet<&ObjectName> {
-        self.index.secrets().chain(self.settings.default_certificate.as_ref()).collect()
+        self.index.used(ObjectKind::Secret).chain(self.settings.default_certificate.as_ref()).collect()
     }
 
     /// Whether a certificate is wanted from this Secret: an Ingress of ours or the settings name it.
     pub fn wants(&self, secret: &ObjectName) -> bool {
-        let mut users = self.index.users_of_secret(secret).iter();
+        let mut users = self.index.users(ObjectKind::Secret, secret).iter();
         self.settings.default_certificate.as_ref() == Some(secret)
-            || users.any(|ingress| classes::is_ours(ingress, &self.objects, &self.settings))
+            || users.any(|user| user.is_ours(&self.objects, &self.settings))
     }
 
     /// Whether this Secret can be known. One that cannot be may be wanted all the same.
@@ -158,91 +122,96 @@ impl Input {
     }
 
     fn ingress_changed(&mut self, name: ObjectName, old: Option<Object>) -> Touched {
-        let mut touched = Touched::default();
+        let mut invalidated = Touched::default();
         let old = old.and_then(Object::into_ingress);
         let new = self.objects.ingress(&name).cloned();
-        if let Some(old) = &old {
-            self.index.remove(old);
+        let differ_in_status = old.as_ref().zip(new.as_ref()).is_some_and(|(old, new)| old.asks_the_same_as(new));
+        let old = old.map(|old| self.index.lowered(RoutingObject::Ingress(old)));
+        let new = new.map(|new| RoutingObject::Ingress(new).lower(old.as_ref()));
+        old.iter().for_each(|old| self.index.remove(old));
+        new.iter().for_each(|new| self.index.insert(new));
+        if differ_in_status {
+            invalidated.statuses.insert(name);
+            return invalidated;
         }
-        if let Some(new) = &new {
-            self.index.insert(new);
+        for lowered in old.iter().chain(&new) {
+            self.invalidate_claims(lowered, &mut invalidated);
         }
-        if let (Some(old), Some(new)) = (&old, &new)
-            && old.asks_the_same_as(new)
-        {
-            touched.statuses.insert(name);
-            return touched;
-        }
-        touched.object(ObjectKind::Ingress, name);
-        for ingress in [&old, &new].into_iter().flatten() {
-            self.touch_ingress(ingress, &mut touched);
-        }
-        touched
+        invalidated
     }
 
-    fn class_changed(&self, name: ObjectName) -> Touched {
-        let mut touched = Touched::default();
+    fn class_changed(&self, class: ObjectRef) -> Touched {
+        let mut invalidated = Touched::default();
         for ingress in self.objects.ingresses() {
-            if classes::depends_on(ingress, &name.name, &self.settings) {
-                self.touch_ingress(ingress, &mut touched);
+            if classes::depends_on(ingress, &class.name.name, &self.settings) {
+                let lowered = self.index.lowered(RoutingObject::Ingress(ingress.clone()));
+                self.invalidate_claims(&lowered, &mut invalidated);
             }
         }
-        touched.object(ObjectKind::IngressClass, name);
-        touched
+        invalidated.object(class);
+        invalidated
     }
 
-    fn service_changed(&self, name: ObjectName) -> Touched {
-        let mut touched = Touched::default();
-        for ingress in self.index.users_of_service(&name) {
-            touched.hosts(index::hosts_with_service(ingress, &name));
-            touched.object(ObjectKind::Ingress, ingress.name.clone());
+    fn service_changed(&self, service: ObjectRef) -> Touched {
+        let mut invalidated = Touched::default();
+        self.invalidate_users(&service, &mut invalidated);
+        if self.is_default_backend(&service.name) {
+            invalidated.hosts([HostPattern::Any]);
         }
-        if self.is_default_backend(&name) {
-            touched.hosts([HostPattern::Any]);
-        }
-        touched.services.insert(name);
-        touched
+        invalidated.services.insert(service.name);
+        invalidated
     }
 
-    fn slice_changed(&self, name: ObjectName, old: Option<Object>) -> Touched {
-        let mut touched = Touched::default();
+    fn slice_changed(&self, slice: ObjectRef, old: Option<Object>) -> Touched {
+        let mut invalidated = Touched::default();
         let old = old.and_then(Object::into_endpoint_slice);
-        let new = self.objects.slice(&name).cloned();
-        // A slice that is in order, before and after, concerns no Ingress.
-        let faulty = [&old, &new].into_iter().flatten().filter(|slice| address::is_faulty(slice, &self.settings));
-        for service in faulty.filter_map(|slice| slice.service.clone()) {
-            let service = ObjectName::new(name.namespace.clone(), service);
-            for ingress in self.index.users_of_service(&service) {
-                touched.object(ObjectKind::Ingress, ingress.name.clone());
+        let versions = || old.iter().chain(self.objects.slice(&slice.name));
+        let service_of = |version: &EndpointSlice| {
+            version.service.clone().map(|service| ObjectName::new(slice.name.namespace.clone(), service))
+        };
+        // Only a slice with faults is told to those who route to its Service.
+        let faulty = versions().filter(|version| address::is_faulty(version, &self.settings));
+        for service in faulty.filter_map(|version| service_of(version)) {
+            for user in self.index.users(ObjectKind::Service, &service) {
+                invalidated.object(user.reference());
             }
         }
-        let labels = [old, new].into_iter().flatten().filter_map(|slice| slice.service.clone());
-        touched.services.extend(labels.map(|service| ObjectName::new(name.namespace.clone(), service)));
-        touched.object(ObjectKind::EndpointSlice, name);
-        touched
+        invalidated.services.extend(versions().filter_map(|version| service_of(version)));
+        invalidated.object(slice);
+        invalidated
     }
 
-    /// All that depends on whether and how an Ingress is served.
-    fn touch_ingress(&self, ingress: &Ingress, touched: &mut Touched) {
-        touched.hosts(index::hosts_of(ingress));
-        touched.object(ObjectKind::Ingress, ingress.name.clone());
-        touched.secrets.extend(index::secrets_of(ingress));
-        for service in index::services_of(ingress) {
-            for slice in self.objects.slices_of(&service) {
-                if address::is_faulty(slice, &self.settings) {
-                    touched.object(ObjectKind::EndpointSlice, slice.name.clone());
+    /// All that depends on whether and how an object that claims hosts is served.
+    fn invalidate_claims(&self, lowered: &Lowered, invalidated: &mut Touched) {
+        invalidated.hosts(lowered.hosts());
+        invalidated.object(lowered.reference());
+        for ObjectRef { kind, name } in lowered.references() {
+            match kind {
+                ObjectKind::Secret => _ = invalidated.secrets.insert(name),
+                ObjectKind::Service => {
+                    let faulty = |slice: &&Arc<EndpointSlice>| address::is_faulty(slice, &self.settings);
+                    for slice in self.objects.slices_of(&name).filter(faulty) {
+                        let slice = slice.name.clone();
+                        invalidated.object(ObjectRef { kind: ObjectKind::EndpointSlice, name: slice });
+                    }
                 }
+                ObjectKind::Ingress | ObjectKind::IngressClass | ObjectKind::EndpointSlice | ObjectKind::File => {}
             }
         }
     }
 
-    fn touch_secret(&self, name: &ObjectName, touched: &mut Touched) {
-        for ingress in self.index.users_of_secret(name) {
-            touched.hosts(index::hosts_with_secret(ingress, name));
-            touched.object(ObjectKind::Ingress, ingress.name.clone());
+    /// All that depends on an object by way of those that refer to it.
+    fn invalidate_users(&self, used: &ObjectRef, invalidated: &mut Touched) {
+        for user in self.index.users(used.kind, &used.name) {
+            invalidated.hosts(user.hosts_using(used));
+            invalidated.object(user.reference());
         }
-        if self.settings.default_certificate.as_ref() == Some(name) {
-            touched.units.insert(UnitKey::DefaultCertificate);
+    }
+
+    fn invalidate_secret(&self, secret: ObjectRef, invalidated: &mut Touched) {
+        self.invalidate_users(&secret, invalidated);
+        if self.settings.default_certificate.as_ref() == Some(&secret.name) {
+            invalidated.units.insert(UnitKey::DefaultCertificate);
         }
     }
 

@@ -1,6 +1,6 @@
 //! From objects to a snapshot: pure functions, one unit (host) at a time.
 //!
-//! `Input` takes changes in and tells which units they touch; `unit` translates one of them; `snapshot` is the fold over
+//! `Input` takes changes in and tells which units they invalidate; `unit` translates one of them; `snapshot` is the fold over
 //! all. Nothing here knows sockets, clocks or where objects come from. Every finding about an object is made by exactly
 //! one unit, so that units can be replaced one by one and the findings with them.
 
@@ -14,8 +14,10 @@ mod endpoints;
 mod filters;
 mod host;
 mod index;
-mod ingress;
 mod input;
+mod invalidated;
+mod lower;
+mod object;
 mod path;
 mod problems;
 mod secret;
@@ -38,16 +40,20 @@ use crate::source::objects::Ingress;
 pub use backing::{Backing, backing};
 pub use claims::{Claimant, claimants, path_match, secret_of};
 pub use endpoints::{Condition, Survey, endpoints, survey};
-pub use input::{Input, Touched};
+pub use input::Input;
+pub use invalidated::Touched;
 pub use secret::certificates;
 pub use settings::{Settings, VisibleSecrets};
+
+use lower::Lowered;
 
 /// The findings of all units that have any.
 pub type Findings = BTreeMap<UnitKey, Vec<Problem>>;
 
-/// The Ingresses of ours that route to a Service.
-pub fn users_of_service<'a>(input: &'a Input, service: &ObjectName) -> impl Iterator<Item = &'a Arc<Ingress>> {
-    input.index().users_of_service(service).iter().filter(|ingress| is_ours(input, ingress))
+/// The objects of ours that route to a Service.
+pub fn users_of_service(input: &Input, service: &ObjectName) -> impl Iterator<Item = ObjectRef> {
+    let users = input.index().users(ObjectKind::Service, service).iter();
+    users.filter(|user| user.is_ours(input.objects(), input.settings())).map(Lowered::reference)
 }
 
 /// What a unit comes to.
@@ -94,22 +100,10 @@ pub fn unit(input: &Input, key: &UnitKey) -> Translated {
             let (certificate, problems) = secret::default_certificate(input);
             (Value::DefaultCertificate(certificate), problems)
         }
-        UnitKey::Object(object) => (Value::Nothing, of_object(input, object)),
+        UnitKey::Object(object) => (Value::Nothing, object::problems(input, object)),
     };
     problems.sort_unstable();
     Translated { value, problems }
-}
-
-fn of_object(input: &Input, object: &ObjectRef) -> Vec<Problem> {
-    let (objects, name) = (input.objects(), &object.name);
-    match object.kind {
-        ObjectKind::Ingress => objects.ingress(name).map(|ingress| ingress::problems(input, ingress)),
-        ObjectKind::IngressClass => objects.class(&name.name).map(|class| classes::problems(class, input.settings())),
-        ObjectKind::EndpointSlice => objects.slice(name).map(|slice| endpoints::problems(input, slice)),
-        // What is wrong with these is said to those who use them.
-        ObjectKind::Service | ObjectKind::Secret | ObjectKind::File => None,
-    }
-    .unwrap_or_default()
 }
 
 /// Puts a translated unit in the place of its former self. Whether what is served is another now.

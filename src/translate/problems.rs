@@ -15,8 +15,21 @@ pub(crate) fn on_ingress(
     message: impl Into<String>,
     remedy: impl Into<String>,
 ) -> Problem {
+    let object = ObjectRef { kind: ObjectKind::Ingress, name: ingress.name.clone() };
+    on(&object, field, code, severity, message, remedy)
+}
+
+/// A finding about an object.
+pub(crate) fn on(
+    object: &ObjectRef,
+    field: impl Into<String>,
+    code: ProblemCode,
+    severity: Severity,
+    message: impl Into<String>,
+    remedy: impl Into<String>,
+) -> Problem {
     Problem {
-        object: ObjectRef { kind: ObjectKind::Ingress, name: ingress.name.clone() },
+        object: object.clone(),
         field: field.into(),
         code,
         severity,

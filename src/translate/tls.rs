@@ -2,21 +2,22 @@
 
 use std::sync::Arc;
 
-use crate::model::{Certificate, HostPattern, ObjectName, Problem, ProblemCode, Severity, TlsSpec};
+use crate::model::{Certificate, HostPattern, Problem, ProblemCode, Severity, TlsSpec};
 
 use super::conflicts;
-use super::index::{Claim, TlsMention};
 use super::input::Input;
-use super::problems::{on_ingress, some_of};
+use super::lower::{Claim, Field, TlsClaim};
+use super::problems::some_of;
 use super::validity::{Validity, usable, validity};
 
-/// A certificate that an Ingress offers for the host and that covers it.
+/// A certificate that an object offers for the host and that covers it.
 struct Offer<'a> {
-    entry: usize,
+    /// Where the object names its Secret.
+    field: Field,
     certificate: &'a Arc<Certificate>,
 }
 
-/// The TLS side of a host, from the Ingresses that are served, oldest first. The oldest one that offers a usable
+/// The TLS side of a host, from the objects that are served, oldest first. The oldest one that offers a usable
 /// certificate gives it: a broken Secret does not take TLS of a shared host down.
 pub(crate) fn choose(
     input: &Input,
@@ -39,9 +40,7 @@ pub(crate) fn choose(
             claim
         });
         let unused = offers.iter().filter(|offer| !certificates.contains(offer.certificate));
-        problems.extend(
-            unused.map(|offer| conflicts::over_certificate(host, offer.entry, &claim.ingress, &winner.ingress)),
-        );
+        problems.extend(unused.map(|offer| conflicts::over_certificate(host, offer.field, &claim.by, &winner.by)));
     }
     Some(TlsSpec { certificates })
 }
@@ -52,14 +51,12 @@ fn offers<'a>(input: &'a Input, host: &HostPattern, claim: &Claim, problems: &mu
         // No name, no certificate: unknown names get the default one and not some tenant's.
         return offers;
     }
-    for mention in &claim.tls {
-        let Some(secret) = &claim.ingress.tls[mention.entry].secret else { continue };
-        let secret = ObjectName::new(claim.ingress.name.namespace.clone(), secret.clone());
-        let Some(certificate) = input.objects().secret(&secret).and_then(usable) else { continue };
+    for tls in claim.certificates() {
+        let Some(certificate) = input.objects().secret(&tls.secret).and_then(usable) else { continue };
         if certificate.names().iter().any(|name| host.is_covered_by(name)) {
-            offers.push(Offer { entry: mention.entry, certificate });
+            offers.push(Offer { field: tls.field, certificate });
         } else {
-            problems.push(mismatch(host, claim, *mention, &secret, certificate));
+            problems.push(mismatch(host, claim, &tls, certificate));
         }
     }
     offers
@@ -79,17 +76,8 @@ fn best(offers: &[Offer<'_>], now: i64) -> Vec<Arc<Certificate>> {
     chosen
 }
 
-fn mismatch(
-    host: &HostPattern,
-    claim: &Claim,
-    mention: TlsMention,
-    secret: &ObjectName,
-    certificate: &Certificate,
-) -> Problem {
-    let field = match mention.host {
-        Some(at) => format!("spec.tls[{}].hosts[{at}]", mention.entry),
-        None => format!("spec.tls[{}].secretName", mention.entry),
-    };
+fn mismatch(host: &HostPattern, claim: &Claim, tls: &TlsClaim, certificate: &Certificate) -> Problem {
+    let TlsClaim { secret, field: _, of_host } = tls;
     let names = match certificate.names() {
         [] => "no names".into(),
         names => format!("only {}", some_of(names)),
@@ -98,5 +86,5 @@ fn mismatch(
         "the certificate in Secret {secret} covers {names}, so it is not used for host {host} and the default certificate serves unless another Ingress has one"
     );
     let remedy = format!("Issue a certificate that covers {host}, or remove the host from this entry");
-    on_ingress(&claim.ingress, field, ProblemCode::CertificateMismatch, Severity::Error, message, remedy)
+    claim.by.problem(of_host.to_string(), ProblemCode::CertificateMismatch, Severity::Error, message, remedy)
 }

@@ -1,12 +1,12 @@
-//! Annotations of other controllers. None of them is in force here, and whoever moves an Ingress must be told so, above
-//! all of those that keep somebody out.
+//! Annotations of other controllers. None of them is in force here. Who moves an Ingress to us must be told so, above all
+//! about those that restrict access.
 
-use crate::model::{Problem, ProblemCode, Severity};
-use crate::source::objects::Ingress;
-use crate::source::objects::annotations::{OWN_PREFIX, PREFIXES};
+use crate::model::{ObjectRef, Problem, ProblemCode, Severity};
+use crate::source::objects::Annotations;
+use crate::source::objects::annotations::PREFIXES;
 
-use super::super::problems::{on_ingress, quoted, some_of};
-use super::native;
+use super::super::problems::{on, quoted, some_of};
+use super::{DIALECTS, native};
 
 /// Parts of keys that decide who may ask or what is let through.
 const RESTRICTING: [&str; 13] = [
@@ -26,8 +26,8 @@ const RESTRICTING: [&str; 13] = [
 ];
 
 /// One finding for those that restrict access, and one for all others.
-pub(super) fn problems(ingress: &Ingress) -> impl Iterator<Item = Problem> {
-    let foreign = ingress.annotations.iter().filter_map(|(key, _)| Some((&**key, short_of(key)?)));
+pub(super) fn problems(object: &ObjectRef, annotations: &Annotations) -> impl Iterator<Item = Problem> {
+    let foreign = annotations.iter().filter_map(|(key, _)| Some((&**key, short_of(key)?)));
     let (restricting, others): (Vec<_>, Vec<_>) = foreign.partition(|(_, short)| restricts(short));
     let restricting = (!restricting.is_empty()).then(|| {
         let message = format!(
@@ -36,18 +36,19 @@ pub(super) fn problems(ingress: &Ingress) -> impl Iterator<Item = Problem> {
         );
         let remedy =
             "Do not serve what needs them through Tidegate, restrict access in the application, then remove them";
-        problem(ingress, Severity::Error, message, remedy.into())
+        problem(object, Severity::Error, message, remedy.into())
     });
     let others = (!others.is_empty()).then(|| {
         let message = format!("annotations of another controller have no effect: {}", some_of(&names(&others)));
-        problem(ingress, Severity::Warning, message, remedy(&others))
+        problem(object, Severity::Warning, message, remedy(&others))
     });
     restricting.into_iter().chain(others)
 }
 
-/// The key without the prefix, if the prefix is another controller's.
+/// The key without the prefix, if the prefix is that of a dialect that is not in force.
 fn short_of(key: &str) -> Option<&str> {
-    PREFIXES.iter().filter(|prefix| **prefix != OWN_PREFIX).find_map(|prefix| key.strip_prefix(prefix))
+    let is_foreign = |prefix: &&&str| DIALECTS.iter().all(|dialect| dialect.prefix != **prefix);
+    PREFIXES.iter().filter(is_foreign).find_map(|prefix| key.strip_prefix(prefix))
 }
 
 fn restricts(short: &str) -> bool {
@@ -66,6 +67,6 @@ fn remedy(others: &[(&str, &str)]) -> String {
     }
 }
 
-fn problem(ingress: &Ingress, severity: Severity, message: String, remedy: String) -> Problem {
-    on_ingress(ingress, "metadata.annotations", ProblemCode::UnsupportedAnnotation, severity, message, remedy)
+fn problem(object: &ObjectRef, severity: Severity, message: String, remedy: String) -> Problem {
+    on(object, "metadata.annotations", ProblemCode::UnsupportedAnnotation, severity, message, remedy)
 }

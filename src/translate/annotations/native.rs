@@ -3,7 +3,7 @@
 use crate::model::Balance;
 use crate::source::objects::annotations::OWN_PREFIX;
 
-use super::{Annotation, Dialect, Scope};
+use super::table::{Annotation, Dialect, Scope, Value};
 
 /// `tidegate.dev/…`.
 pub(super) const DIALECT: Dialect = Dialect {
@@ -12,53 +12,32 @@ pub(super) const DIALECT: Dialect = Dialect {
     annotations: &[
         Annotation {
             key: "balance",
-            values: "`least-in-flight` or `round-robin`",
+            value: Value::OneOf(&[
+                ("least-in-flight", |draft| draft.options.balance = Some(Balance::LeastInFlight)),
+                ("round-robin", |draft| draft.options.balance = Some(Balance::RoundRobin)),
+            ]),
             default: "`--balance` (`least-in-flight`)",
-            scope: Scope::Ingress,
+            scopes: &[Scope::Ingress],
             doc: "How the endpoint of a request is chosen. `least-in-flight` compares the next two endpoints in turn and takes the\n\
                   one with fewer requests in flight: even on idle traffic, away from slow pods under load. `round-robin` goes\n\
                   strictly in turn.",
-            set: |options, value| {
-                options.balance = Some(match value {
-                    "least-in-flight" => Balance::LeastInFlight,
-                    "round-robin" => Balance::RoundRobin,
-                    _ => return None,
-                });
-                Some(())
-            },
         },
         Annotation {
             key: "force-ssl-redirect",
-            values: "`true` or `false`",
+            value: Value::Boolean(|draft, is_set| draft.options.redirect.always = is_set),
             default: "`false`",
-            scope: Scope::Ingress,
+            scopes: &[Scope::Ingress],
             doc: "Answers plain HTTP with 308 to https even where no TLS entry covers the host, for TLS that ends at the load\n\
                   balancer. A request whose `X-Forwarded-Proto` says https and comes from a trusted proxy is served, and so is\n\
                   `/.well-known/acme-challenge/`. Wins over `ssl-redirect`.",
-            set: |options, value| {
-                options.force_ssl_redirect = boolean(value)?;
-                Some(())
-            },
         },
         Annotation {
             key: "ssl-redirect",
-            values: "`true` or `false`",
+            value: Value::Boolean(|draft, is_set| draft.options.redirect.with_tls = Some(is_set)),
             default: "`--ssl-redirect` (`true`)",
-            scope: Scope::Ingress,
+            scopes: &[Scope::Ingress],
             doc: "Answers plain HTTP with 308 to https where a TLS entry covers the host. A request whose `X-Forwarded-Proto` says\n\
                   https and comes from a trusted proxy is served, and so is `/.well-known/acme-challenge/`.",
-            set: |options, value| {
-                options.ssl_redirect = Some(boolean(value)?);
-                Some(())
-            },
         },
     ],
 };
-
-fn boolean(value: &str) -> Option<bool> {
-    match value {
-        "true" => Some(true),
-        "false" => Some(false),
-        _ => None,
-    }
-}

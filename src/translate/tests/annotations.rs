@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use super::builders::*;
-use crate::model::{Balance, ProblemCode, RoutePolicy, Severity};
+use crate::model::{Balance, ObjectKind, ObjectRef, ProblemCode, RoutePolicy, Severity};
 use crate::translate::Settings;
+use crate::translate::annotations::{self, Scope};
 
 fn with(key: &str, value: &str) -> World {
     world([ingress("web").annotate(key, value).rule("a.example", &[prefix("/", "a")]).change()])
@@ -43,6 +44,20 @@ fn an_unknown_annotation_is_reported_with_what_may_be_meant() {
     assert!(with("tidegate.dev/", "").only_problem().remedy.contains("docs/annotations.md"));
     assert_eq!(with("tidegate.deviant/x", "").problems(), [""; 0]);
     assert_eq!(with("example.com/x", "").problems(), [""; 0]);
+}
+
+#[test]
+fn an_annotation_that_another_kind_of_object_must_carry_is_reported() {
+    let world = with("test.tidegate.dev/of-service", "true");
+    assert_eq!(
+        world.only_problem().to_string(),
+        "warning: Ingress shop/web: metadata.annotations[\"test.tidegate.dev/of-service\"]: UnknownAnnotation: annotation \
+         \"test.tidegate.dev/of-service\" has no effect on an object of kind Ingress. Move it to an object of kind Service."
+    );
+    let of_service = [("test.tidegate.dev/of-service".into(), "true".into())].into_iter().collect();
+    let object = ObjectRef { kind: ObjectKind::Service, name: name("a") };
+    let parsed = annotations::read(Scope::Service, &object.name, &of_service);
+    assert_eq!(annotations::problems(&object, &of_service, &parsed), []);
 }
 
 #[test]

@@ -66,11 +66,11 @@ fn secrets_are_wanted_by_ingresses_of_ours_and_by_the_settings() {
     input.apply(with("other", "nginx", "two"));
     let wanted = |input: &Input| input.wanted_secrets().iter().map(ToString::to_string).collect::<Vec<_>>();
     assert_eq!(wanted(&input), ["edge/default"]);
-    let touched = input.apply(of_class(our_class()));
-    assert!(touched.secrets.contains(&name("one")), "a class that comes makes Secrets wanted");
+    let invalidated = input.apply(of_class(our_class()));
+    assert!(invalidated.secrets.contains(&name("one")), "a class that comes makes Secrets wanted");
     assert_eq!(wanted(&input).len(), 2);
-    let touched = input.apply(with("web", "tidegate", "three"));
-    assert_eq!(touched.secrets.iter().collect::<Vec<_>>(), [&name("one"), &name("three")]);
+    let invalidated = input.apply(with("web", "tidegate", "three"));
+    assert_eq!(invalidated.secrets.iter().collect::<Vec<_>>(), [&name("one"), &name("three")]);
     assert!(!input.wants(&name("one")) && input.wants(&name("three")) && !input.wants(&name("two")));
 }
 

@@ -1,24 +1,25 @@
-//! What a change touches: no less than it must, and no more than it need.
+//! What a change invalidates: no less than it must, and no more than it need.
 
 use std::sync::Arc;
 
 use super::builders::*;
+use super::dialect::reads;
 use crate::model::{ObjectKind, ObjectName, ObjectRef, UnitKey};
 use crate::source::objects::{Change, Service};
-use crate::translate::{Input, Settings, Touched};
+use crate::translate::{Input, Settings, Touched, unit};
 
-fn units(touched: &Touched) -> Vec<String> {
+fn units(invalidated: &Touched) -> Vec<String> {
     let text = |key: &UnitKey| match key {
         UnitKey::Host(key) => key.pattern.to_string(),
         UnitKey::Stream(listener) => format!("{listener:?}"),
         UnitKey::DefaultCertificate => "default certificate".into(),
         UnitKey::Object(object) => object.to_string(),
     };
-    touched.units.iter().map(text).collect()
+    invalidated.units.iter().map(text).collect()
 }
 
-fn services(touched: &Touched) -> Vec<String> {
-    touched.services.iter().map(ToString::to_string).collect()
+fn services(invalidated: &Touched) -> Vec<String> {
+    invalidated.services.iter().map(ToString::to_string).collect()
 }
 
 /// 100 Ingresses with a host, a Service, a slice and a Secret each, and one certificate for all.
@@ -70,9 +71,9 @@ fn an_unchanged_object_touches_nothing() {
 fn an_ingress_touches_the_hosts_it_names_and_named_and_itself() {
     let mut input = loaded();
     let moved = ingress("i7").rule("h8.example", &[prefix("/x", "s7")]).tls(&["new.example"], None).change();
-    let touched = input.apply(moved);
-    assert_eq!(units(&touched), ["h7.example", "h8.example", "new.example", "Ingress shop/i7"]);
-    assert_eq!(services(&touched), [""; 0]);
+    let invalidated = input.apply(moved);
+    assert_eq!(units(&invalidated), ["h7.example", "h8.example", "new.example", "Ingress shop/i7"]);
+    assert_eq!(services(&invalidated), [""; 0]);
 }
 
 #[test]
@@ -81,25 +82,25 @@ fn a_service_touches_the_hosts_that_forward_to_it_and_its_endpoints() {
     input.apply(
         ingress("two").rule("uses.example", &[prefix("/", "s7")]).rule("not.example", &[prefix("/", "s8")]).change(),
     );
-    let touched = input.apply(of_service(Service { prefers_ipv6: true, ..service("s7") }));
-    assert_eq!(units(&touched), ["h7.example", "uses.example", "Ingress shop/i7", "Ingress shop/two"]);
-    assert_eq!(services(&touched), ["shop/s7"]);
+    let invalidated = input.apply(of_service(Service { prefers_ipv6: true, ..service("s7") }));
+    assert_eq!(units(&invalidated), ["h7.example", "uses.example", "Ingress shop/i7", "Ingress shop/two"]);
+    assert_eq!(services(&invalidated), ["shop/s7"]);
 }
 
 #[test]
 fn rule_35_a_slice_touches_the_endpoints_of_its_old_and_its_new_service() {
     let mut input = loaded();
-    let touched = input.apply(of_slice(slice("slice7", "s8", &[ready("10.0.0.1")])));
-    assert_eq!(units(&touched), ["EndpointSlice shop/slice7"]);
-    assert_eq!(services(&touched), ["shop/s7", "shop/s8"]);
+    let invalidated = input.apply(of_slice(slice("slice7", "s8", &[ready("10.0.0.1")])));
+    assert_eq!(units(&invalidated), ["EndpointSlice shop/slice7"]);
+    assert_eq!(services(&invalidated), ["shop/s7", "shop/s8"]);
 }
 
 #[test]
 fn rule_57_a_secret_touches_the_hosts_it_serves() {
     let mut input = loaded();
-    let touched = input.apply(secret("cert7", &certificate(&["h7.example"])));
-    assert_eq!(units(&touched), ["h7.example", "Ingress shop/i7"]);
-    assert_eq!(services(&touched), [""; 0]);
+    let invalidated = input.apply(secret("cert7", &certificate(&["h7.example"])));
+    assert_eq!(units(&invalidated), ["h7.example", "Ingress shop/i7"]);
+    assert_eq!(services(&invalidated), [""; 0]);
     assert!(input.apply(secret("unused", &certificate(&["h7.example"]))).is_empty());
 }
 
@@ -107,8 +108,8 @@ fn rule_57_a_secret_touches_the_hosts_it_serves() {
 fn rule_49_a_class_touches_the_ingresses_that_ask_for_it() {
     let mut input = loaded();
     input.apply(ingress("later").class(Some("later")).rule("later.example", &[prefix("/", "s1")]).change());
-    let touched = input.apply(of_class(class("later", "tidegate.dev/ingress-controller")));
-    assert_eq!(units(&touched), ["later.example", "Ingress shop/later", "IngressClass later"]);
+    let invalidated = input.apply(of_class(class("later", "tidegate.dev/ingress-controller")));
+    assert_eq!(units(&invalidated), ["later.example", "Ingress shop/later", "IngressClass later"]);
 }
 
 #[test]
@@ -123,7 +124,7 @@ fn rule_77_everything_deleted_leaves_nothing() {
     }
     let (snapshot, findings) = crate::translate::snapshot(&input);
     assert!(snapshot.hosts.is_empty() && findings.is_empty());
-    assert_eq!(input.index().hosts().count() + input.index().secrets().count(), 0);
+    assert_eq!(input.index().hosts().count() + input.index().used(ObjectKind::Secret).count(), 0);
 }
 
 #[test]
@@ -132,7 +133,78 @@ fn a_faulty_slice_is_judged_again_when_an_ingress_comes_to_use_it() {
     input.apply(of_class(our_class()));
     input.apply(of_service(service("a")));
     input.apply(of_slice(slice("bad", "a", &[ready("127.0.0.1")])));
-    let touched = input.apply(ingress("web").default_backend(backend("a", 80)).change());
+    let invalidated = input.apply(ingress("web").default_backend(backend("a", 80)).change());
     let object = ObjectRef { kind: ObjectKind::EndpointSlice, name: name("bad") };
-    assert!(touched.units.contains(&UnitKey::Object(object)));
+    assert!(invalidated.units.contains(&UnitKey::Object(object)));
+}
+
+#[test]
+fn hosts_that_an_annotation_adds_are_served_and_follow_what_the_others_follow() {
+    let cert = certificate(&["*.example"]);
+    let web =
+        || ingress("web").rule("a.example", &[prefix("/", "a"), prefix("/b", "b")]).tls(&["a.example"], Some("cert"));
+    let with_alias = || web().annotate("test.tidegate.dev/alias", "www.example,*.a.example").change();
+    let mut world = world([secret("cert", &cert), with_alias()]);
+    for host in ["a.example", "www.example", "*.a.example"] {
+        assert_eq!(world.routes(host), ["/b → shop/b:80", "/ → shop/a:80"]);
+    }
+    assert_eq!(world.host("www.example").tls.as_ref().map(|tls| tls.certificates.clone()), Some(vec![cert.clone()]));
+    let mismatch = world.only_problem();
+    assert!(mismatch.message.contains("is not used for host *.a.example"), "{mismatch}");
+    assert_eq!(mismatch.field, "spec.tls[0].secretName");
+
+    let all = ["*.a.example", "a.example", "www.example", "Ingress shop/web"];
+    let sorted = |invalidated: &Touched| {
+        let mut units = units(invalidated);
+        units.sort_by_key(|unit| (unit.contains(' '), unit.clone()));
+        units
+    };
+    let input = &mut world.input;
+    assert_eq!(sorted(&input.apply(of_service(Service { prefers_ipv6: true, ..service("b") }))), all);
+    assert_eq!(sorted(&input.apply(secret("cert", &certificate(&["a.example"])))), all);
+    assert_eq!(sorted(&input.apply(web().change())), all);
+    assert_eq!(input.index().hosts().count(), 1);
+    assert_eq!(sorted(&input.apply(with_alias())), all);
+    input.apply(Change::removal(ObjectRef::new(ObjectKind::Ingress, name("web"))));
+    assert_eq!(input.index().hosts().count() + input.index().used(ObjectKind::Service).count(), 0);
+}
+
+#[test]
+fn an_object_that_an_annotation_names_invalidates_all_hosts_of_the_ingress() {
+    let mut input = Input::new(Settings::default());
+    input.apply(of_class(our_class()));
+    let web = || ingress("web").rule("a.example", &[prefix("/", "a")]).rule("b.example", &[prefix("/", "b")]);
+    let naming =
+        web().annotate("test.tidegate.dev/secret", "zoo/users").annotate("test.tidegate.dev/service", "errors");
+    let invalidated = input.apply(naming.change());
+    assert!(invalidated.secrets.contains(&name("zoo/users")) && input.wants(&name("zoo/users")));
+    let all = ["a.example", "b.example", "Ingress shop/web"];
+    assert_eq!(units(&input.apply(broken_secret("zoo/users"))), all);
+    assert!(input.apply(broken_secret("users")).is_empty(), "of another namespace");
+    assert_eq!(units(&input.apply(of_service(service("errors")))), all);
+    let invalidated = input.apply(web().change());
+    assert!(invalidated.secrets.contains(&name("zoo/users")) && !input.wants(&name("zoo/users")));
+    assert_eq!(units(&input.apply(Change::removal(ObjectRef::new(ObjectKind::Service, name("errors"))))), [""; 0]);
+    assert_eq!(units(&input.apply(Change::removal(ObjectRef::new(ObjectKind::Secret, name("zoo/users"))))), [""; 0]);
+}
+
+#[test]
+fn annotations_are_read_once_for_each_object() {
+    let mut input = Input::new(Settings::default());
+    input.apply(of_class(our_class()));
+    let web = |value: &str| {
+        let hosts = (0..100).map(|n| format!("h{n}.example"));
+        let web = ingress("web").annotate("test.tidegate.dev/counted", value);
+        hosts.fold(web, |web, host| web.rule(&host, &[prefix("/", "a")]))
+    };
+    let before = reads();
+    input.apply(web("true").change());
+    crate::translate::snapshot(&input);
+    assert_eq!(reads() - before, 1);
+    let units = input.apply(web("true").default_backend(backend("b", 80)).change()).units;
+    assert_eq!(units.len(), 101);
+    units.iter().for_each(|key| drop(unit(&input, key)));
+    assert_eq!(reads() - before, 1, "they are as before");
+    input.apply(web("false").change());
+    assert_eq!(reads() - before, 2);
 }

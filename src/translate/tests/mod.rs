@@ -4,9 +4,12 @@ mod annotations;
 mod backends;
 mod builders;
 mod classes;
+mod dialect;
 mod endpoints;
 mod hosts;
 mod incremental;
 mod paths;
 mod properties;
 mod tls;
+
+pub(crate) use dialect::DIALECT;

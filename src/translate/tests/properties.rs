@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use super::builders::*;
-use crate::model::{Certificate, PortRef, Snapshot};
+use crate::model::{Certificate, HostSpec, ObjectKind, ObjectName, ObjectRef, PortRef, Snapshot, UnitKey};
 use crate::source::objects::*;
 use crate::translate::{Findings, Input, Settings, merge, snapshot, unit};
 
@@ -63,6 +63,11 @@ fn some_ingress() -> impl Strategy<Value = Change> {
         ("tidegate.dev/balance", "round-robin"),
         ("tidegate.dev/ssl-redirect", "false"),
         ("tidegate.dev/ssl-redirekt", "false"),
+        ("test.tidegate.dev/alias", "b.example"),
+        ("test.tidegate.dev/alias", "c.example,a.example"),
+        ("test.tidegate.dev/secret", "c1"),
+        ("test.tidegate.dev/secret", "zoo/c2"),
+        ("test.tidegate.dev/service", "s1"),
         ("kubernetes.io/ingress.class", "tidegate"),
         ("kubernetes.io/ingress.class", "nginx"),
     ]);
@@ -70,7 +75,7 @@ fn some_ingress() -> impl Strategy<Value = Change> {
         object_name(["i1", "i2", "i3"]),
         0i64..3,
         prop::option::weighted(0.9, text(CLASSES)),
-        prop::collection::vec(annotation, 0..2),
+        prop::collection::vec(annotation, 0..3),
         prop::option::of(some_backend()),
         prop::collection::vec(rule, 0..3),
         prop::collection::vec(entry, 0..3),
@@ -174,6 +179,40 @@ fn endpoints(
     upstreams.map(|upstream| (upstream.key.clone(), filled(&upstream.key))).collect()
 }
 
+/// Whether a Service or a Secret is another one than before.
+fn differ(before: &Input, after: &Input, object: &ObjectRef) -> bool {
+    let of = |input: &Input| {
+        let (service, secret) = (input.objects().service(&object.name), input.objects().secret(&object.name));
+        match object.kind {
+            ObjectKind::Service => (service.cloned(), None),
+            ObjectKind::Secret => (None, secret.cloned()),
+            ObjectKind::Ingress | ObjectKind::IngressClass | ObjectKind::EndpointSlice | ObjectKind::File => {
+                (None, None)
+            }
+        }
+    };
+    of(before) != of(after)
+}
+
+/// The hosts at which Ingresses serve that name this object in an annotation, and these Ingresses.
+fn served_by_users(input: &Input, snapshot: &Snapshot, object: &ObjectRef) -> Vec<UnitKey> {
+    let key = format!("test.tidegate.dev/{}", object.kind.as_str().to_lowercase());
+    let names = |ingress: &&Arc<Ingress>| {
+        let value = ingress.annotations.get(&key).map(|value| &**value);
+        value == Some(&*object.name.to_string())
+            || value == Some(&*object.name.name) && ingress.name.namespace == object.name.namespace
+    };
+    let users: Vec<_> = input.objects().ingresses().filter(names).map(|ingress| &ingress.name).collect();
+    let serves = |host: &&Arc<HostSpec>| {
+        let mut routes = host.routes.iter().chain(host.fallback());
+        routes.any(|route| users.contains(&route.origin.label()))
+    };
+    let hosts = snapshot.hosts.values().filter(serves).map(|host| UnitKey::Host(host.key.clone()));
+    let of_object =
+        |name: &&ObjectName| UnitKey::Object(ObjectRef { kind: ObjectKind::Ingress, name: (*name).clone() });
+    hosts.chain(users.iter().map(of_object)).collect()
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
 
@@ -185,14 +224,20 @@ proptest! {
         let (mut kept, mut findings) = snapshot(&input);
         let mut filled = endpoints(&input, &kept);
         for (at, change) in changes.into_iter().enumerate() {
-            let touched = if at % 10 == 9 { input.advance(NOW + at as i64 * 40_000_000) } else { input.apply(change) };
-            for key in &touched.units {
+            let (object, before) = (change.object().clone(), input.clone());
+            let invalidated = if at % 10 == 9 { input.advance(NOW + at as i64 * 40_000_000) } else { input.apply(change) };
+            if differ(&before, &input, &object) {
+                for key in served_by_users(&input, &kept, &object) {
+                    prop_assert!(invalidated.units.contains(&key), "{key:?} uses {object}");
+                }
+            }
+            for key in &invalidated.units {
                 let before = kept.clone();
                 let differs = merge(&mut kept, &mut findings, key, unit(&input, key));
                 prop_assert_eq!(differs, before != kept);
             }
             let fresh = endpoints(&input, &kept);
-            filled.retain(|spec, _| fresh.contains_key(spec) && !touched.services.contains(&spec.service));
+            filled.retain(|spec, _| fresh.contains_key(spec) && !invalidated.services.contains(&spec.service));
             for (spec, addresses) in &fresh {
                 filled.entry(spec.clone()).or_insert_with(|| addresses.clone());
             }

@@ -208,8 +208,8 @@ fn rule_55_time_alone_makes_a_certificate_expire() {
     let mut world =
         world_with(settings, [web("web", 1).tls(&["a.example"], Some("cert")).change(), secret("cert", &short)]);
     let mut at = |now| {
-        let touched = world.input.advance(now);
-        (touched.units.len(), crate::translate::snapshot(&world.input).1.into_values().flatten().count())
+        let invalidated = world.input.advance(now);
+        (invalidated.units.len(), crate::translate::snapshot(&world.input).1.into_values().flatten().count())
     };
     assert_eq!(at(start - 1), (0, 2), "not valid yet");
     assert_eq!(at(start), (3, 0), "the host, the Ingress and the default certificate");

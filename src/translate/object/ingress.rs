@@ -1,23 +1,23 @@
 //! Findings that belong to an Ingress as a whole: each is made here once, however many hosts the Ingress has.
 
-use crate::model::{HostPattern, HostnameError, ObjectName, Problem, ProblemCode, Severity};
+use crate::model::{HostPattern, HostnameError, ObjectKind, ObjectName, Problem, ProblemCode, Severity};
 use crate::source::objects::Ingress;
 
-use super::conflicts::Bid;
-use super::host::default_backend_problem;
-use super::input::Input;
-use super::problems::{on_ingress, quoted, some_of};
-use super::secret::{self, SecretFinding};
-use super::{address, annotations, classes, index};
+use super::super::host::default_backend_problem;
+use super::super::input::Input;
+use super::super::lower::Lowered;
+use super::super::problems::{on_ingress, quoted, some_of};
+use super::super::secret::{self, SecretFinding};
+use super::super::{address, annotations, classes};
 
 /// The findings. Of an Ingress that is not ours: only that its class does not exist.
-pub(crate) fn problems(input: &Input, ingress: &Ingress) -> Vec<Problem> {
+pub(super) fn problems(input: &Input, ingress: &Ingress, lowered: &Lowered) -> Vec<Problem> {
     if !classes::is_ours(ingress, input.objects(), input.settings()) {
         return classes::missing(ingress, input.objects(), input.settings()).into_iter().collect();
     }
-    let (_, mut problems) = annotations::read(ingress);
-    match &ingress.default_backend {
-        Some(backend) => problems.extend(default_backend_problem(input, Bid { ingress, backend })),
+    let mut problems = annotations::problems(&lowered.reference(), &ingress.annotations, lowered.annotations());
+    match lowered.default_backend() {
+        Some(bid) => problems.extend(default_backend_problem(input, bid)),
         None if ingress.rules.is_empty() => problems.push(on_ingress(
             ingress,
             "spec",
@@ -33,14 +33,15 @@ pub(crate) fn problems(input: &Input, ingress: &Ingress) -> Vec<Problem> {
         check_tls_hosts(ingress, entry, &mut problems);
         check_secret(input, ingress, entry, &mut problems);
     }
-    check_endpoints(input, ingress, &mut problems);
+    check_endpoints(input, ingress, lowered, &mut problems);
     problems
 }
 
-/// What is wrong with slices stands on them in full; who wrote the Ingress looks here.
-fn check_endpoints(input: &Input, ingress: &Ingress, problems: &mut Vec<Problem>) {
-    for service in index::services_of(ingress) {
-        let slices = input.objects().slices_of(&service);
+/// What is wrong with a slice is told in full on the slice. The author of the Ingress looks here.
+fn check_endpoints(input: &Input, ingress: &Ingress, lowered: &Lowered, problems: &mut Vec<Problem>) {
+    let references = lowered.references();
+    for service in references.iter().filter(|object| object.kind == ObjectKind::Service).map(|object| &object.name) {
+        let slices = input.objects().slices_of(service);
         let faulty: Vec<_> = slices.filter(|slice| address::is_faulty(slice, input.settings())).collect();
         if !faulty.is_empty() {
             let names: Vec<_> = faulty.iter().map(|slice| &slice.name.name).collect();

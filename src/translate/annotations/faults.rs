@@ -1,0 +1,63 @@
+//! What is wrong with the annotations of an object.
+
+use std::sync::Arc;
+
+use crate::model::{ObjectRef, Problem, ProblemCode, Severity};
+
+use super::super::problems::{on, quoted};
+use super::suggest;
+use super::table::{Annotation, Dialect};
+
+/// A fault, kept in little memory until a finding is made of it.
+#[derive(Debug)]
+pub(super) enum Fault {
+    /// A value that cannot be read.
+    Invalid { key: Arc<str>, value: Arc<str>, annotation: &'static Annotation },
+    /// A key that the dialect does not have.
+    Unknown { key: Arc<str>, dialect: &'static Dialect },
+    /// An annotation that another kind of object must carry.
+    Misplaced { key: Arc<str>, annotation: &'static Annotation },
+}
+
+impl Fault {
+    /// The finding about the object that carries the annotation.
+    pub(super) fn problem(&self, object: &ObjectRef) -> Problem {
+        match self {
+            Self::Invalid { key, value, annotation } => {
+                let message = format!(
+                    "{} is not a value of this annotation, so the default applies: {}",
+                    quoted(value),
+                    annotation.default
+                );
+                let remedy = format!("Use {}", annotation.value.in_words());
+                on(object, field(key), ProblemCode::InvalidAnnotation, Severity::Error, message, remedy)
+            }
+            Self::Unknown { key, dialect } => {
+                let message = format!("annotation {} is not known, so it has no effect", quoted(key));
+                unknown(object, key, message, remedy(key, dialect))
+            }
+            Self::Misplaced { key, annotation } => {
+                let kind = object.kind.as_str();
+                let message = format!("annotation {} has no effect on an object of kind {kind}", quoted(key));
+                let kinds: Vec<_> = annotation.scopes.iter().map(|scope| scope.kind().as_str()).collect();
+                unknown(object, key, message, format!("Move it to an object of kind {}", kinds.join(" or ")))
+            }
+        }
+    }
+}
+
+fn unknown(object: &ObjectRef, key: &str, message: String, remedy: String) -> Problem {
+    on(object, field(key), ProblemCode::UnknownAnnotation, Severity::Warning, message, remedy)
+}
+
+fn remedy(key: &str, dialect: &Dialect) -> String {
+    let short = key.strip_prefix(dialect.prefix).unwrap_or(key);
+    match suggest::closest(short, dialect.annotations.iter().map(|annotation| annotation.key)) {
+        Some(meant) => format!("Use {}{meant} if that is what is meant", dialect.prefix),
+        None => "Remove it, or see docs/annotations.md for those that exist".into(),
+    }
+}
+
+fn field(key: &str) -> String {
+    format!("metadata.annotations[{}]", quoted(key))
+}

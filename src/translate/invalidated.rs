@@ -1,0 +1,43 @@
+//! What a change makes stale.
+
+use std::collections::BTreeSet;
+
+use crate::model::{HostPattern, ObjectName, ObjectRef, UnitKey};
+
+/// What a change invalidates.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Touched {
+    /// Units to translate again.
+    pub units: BTreeSet<UnitKey>,
+    /// Services whose living upstreams need their endpoints computed again. New upstreams are not among them: who creates an
+    /// upstream fills it.
+    pub services: BTreeSet<ObjectName>,
+    /// Secrets that may be wanted now and were not before, or the other way round (`Input::wants`).
+    pub secrets: BTreeSet<ObjectName>,
+    /// Ingresses of which only the status has changed: there is nothing to translate, but the writer of statuses must know.
+    pub statuses: BTreeSet<ObjectName>,
+}
+
+impl Touched {
+    /// Whether nothing is invalidated.
+    pub fn is_empty(&self) -> bool {
+        self.units.is_empty() && self.services.is_empty() && self.statuses.is_empty()
+    }
+
+    /// Adds what another change invalidates.
+    pub fn extend(&mut self, other: Touched) {
+        let Touched { units, services, secrets, statuses } = other;
+        self.units.extend(units);
+        self.services.extend(services);
+        self.secrets.extend(secrets);
+        self.statuses.extend(statuses);
+    }
+
+    pub(crate) fn object(&mut self, object: ObjectRef) {
+        self.units.insert(UnitKey::Object(object));
+    }
+
+    pub(crate) fn hosts(&mut self, hosts: impl IntoIterator<Item = HostPattern>) {
+        self.units.extend(hosts.into_iter().map(|host| UnitKey::Host(host.into())));
+    }
+}

@@ -1,0 +1,186 @@
+//! The front end of Ingresses.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::model::{HostPattern, ObjectKind, ObjectName, ObjectRef};
+use crate::source::objects::{Backend, Ingress, TlsEntry};
+
+use super::super::path;
+use super::Lowered;
+use super::claim::{BackendRef, Bid, Claim, Field, Parts, RouteClaim, TlsClaim, TlsMention};
+
+/// A position in a list of an Ingress. An object in a cluster has at most a few megabytes, so it fits.
+fn position(at: usize) -> u32 {
+    u32::try_from(at).unwrap_or(u32::MAX)
+}
+
+/// What the Ingress claims, by host. A host that an annotation adds takes all rules unless a rule names it, and all TLS entries
+/// unless one of them names it.
+pub(super) fn claims(ingress: &Ingress, added: &[HostPattern]) -> BTreeMap<HostPattern, Parts> {
+    let mut found: BTreeMap<HostPattern, Parts> = BTreeMap::new();
+    for (at, rule) in ingress.rules.iter().enumerate() {
+        if let Ok(host) = HostPattern::parse(&rule.host) {
+            found.entry(host).or_default().rules.push(position(at));
+        }
+    }
+    for (entry, tls) in ingress.tls.iter().enumerate() {
+        let entry = position(entry);
+        if tls.hosts.is_empty() {
+            let of_rules = found.values_mut().filter(|parts| !parts.rules.is_empty());
+            of_rules.for_each(|parts| parts.tls.push(TlsMention { entry, host: None }));
+            continue;
+        }
+        for (at, host) in tls_hosts(tls) {
+            let mentions = &mut found.entry(host).or_default().tls;
+            if mentions.last().is_none_or(|last| last.entry != entry) {
+                mentions.push(TlsMention { entry, host: Some(position(at)) });
+            }
+        }
+    }
+    if is_catch_all(ingress) {
+        found.entry(HostPattern::Any).or_default();
+    }
+    for host in added {
+        let parts = found.entry(host.clone()).or_default();
+        if parts.rules.is_empty() {
+            parts.rules = readable_rules(ingress).map(|(at, _)| position(at)).collect();
+        }
+        if parts.tls.is_empty() {
+            parts.tls = (0..ingress.tls.len()).map(|entry| TlsMention { entry: position(entry), host: None }).collect();
+        }
+    }
+    found
+}
+
+/// All hosts that the Ingress claims.
+pub(super) fn hosts(ingress: &Ingress, added: &[HostPattern]) -> BTreeSet<HostPattern> {
+    let mut hosts = hosts_of_rules(ingress, added);
+    hosts.extend(ingress.tls.iter().flat_map(tls_hosts).map(|(_, host)| host));
+    hosts
+}
+
+/// The first host that rules, the default backend or TLS entries claim.
+pub(super) fn first_host(ingress: &Ingress) -> Option<HostPattern> {
+    let of_rules = readable_rules(ingress).map(|(_, host)| host);
+    let catch_all = is_catch_all(ingress).then_some(HostPattern::Any);
+    of_rules.chain(catch_all).chain(ingress.tls.iter().flat_map(tls_hosts).map(|(_, host)| host)).next()
+}
+
+/// The hosts that are to be translated again when an object changes that rules, the default backend or TLS entries name.
+pub(super) fn hosts_using(ingress: &Ingress, added: &[HostPattern], used: &ObjectRef) -> BTreeSet<HostPattern> {
+    if used.name.namespace != ingress.name.namespace {
+        return BTreeSet::new();
+    }
+    match used.kind {
+        ObjectKind::Service => hosts_with_service(ingress, added, &used.name.name),
+        ObjectKind::Secret => hosts_with_secret(ingress, added, &used.name.name),
+        ObjectKind::Ingress | ObjectKind::IngressClass | ObjectKind::EndpointSlice | ObjectKind::File => {
+            BTreeSet::new()
+        }
+    }
+}
+
+fn hosts_with_service(ingress: &Ingress, added: &[HostPattern], service: &str) -> BTreeSet<HostPattern> {
+    if ingress.default_backend.as_ref().is_some_and(|backend| names_service(backend, service)) {
+        return hosts_of_rules(ingress, added);
+    }
+    let uses = |at: &usize| ingress.rules[*at].paths.iter().flatten().any(|path| names_service(&path.backend, service));
+    let mut hosts: BTreeSet<_> = readable_rules(ingress).filter(|(at, _)| uses(at)).map(|(_, host)| host).collect();
+    if !hosts.is_empty() {
+        hosts.extend(added.iter().cloned());
+    }
+    hosts
+}
+
+fn hosts_with_secret(ingress: &Ingress, added: &[HostPattern], secret: &str) -> BTreeSet<HostPattern> {
+    let mut hosts = BTreeSet::new();
+    for tls in ingress.tls.iter().filter(|tls| tls.secret.as_deref() == Some(secret)) {
+        hosts.extend(added.iter().cloned());
+        if tls.hosts.is_empty() {
+            hosts.extend(readable_rules(ingress).map(|(_, host)| host));
+        } else {
+            hosts.extend(tls_hosts(tls).map(|(_, host)| host));
+        }
+    }
+    hosts
+}
+
+/// The Services and Secrets that the Ingress names, all of its own namespace.
+pub(super) fn references(ingress: &Ingress) -> BTreeSet<ObjectRef> {
+    let of = |kind, name| ObjectRef { kind, name: ObjectName::new(ingress.name.namespace.clone(), name) };
+    let of_paths = ingress.rules.iter().flat_map(|rule| rule.paths.iter().flatten()).map(|path| &path.backend);
+    let services = of_paths.chain(&ingress.default_backend).filter_map(|backend| match backend {
+        Backend::Service { name, port: _ } => Some(of(ObjectKind::Service, name.clone())),
+        Backend::Resource(_) | Backend::Invalid => None,
+    });
+    let secrets = ingress.tls.iter().filter_map(|tls| tls.secret.clone()).map(|name| of(ObjectKind::Secret, name));
+    services.chain(secrets).collect()
+}
+
+/// The routes that the Ingress asks for at the host of a claim of its own.
+pub(super) fn each_route<'a>(ingress: &'a Ingress, claim: &'a Claim, each: &mut dyn FnMut(RouteClaim<'a>)) {
+    for &rule in claim.rules.as_slice() {
+        for (at, path) in (0..).zip(ingress.rules[rule as usize].paths.iter().flatten()) {
+            let bid = bid(ingress, &claim.by, &path.backend, Field::Path { rule, at });
+            each(RouteClaim { bid, matched: path::matched(path) });
+        }
+    }
+}
+
+/// The default backend of the Ingress.
+pub(super) fn default_backend<'a>(ingress: &'a Ingress, by: &'a Lowered) -> Option<Bid<'a>> {
+    ingress.default_backend.as_ref().map(|backend| bid(ingress, by, backend, Field::DefaultBackend))
+}
+
+/// The default backend has a say where the Ingress has rules for the host or, for all other hosts, where it has hostless rules
+/// or no rules at all.
+pub(super) fn has_say_in_fallback(claim: &Claim, host: &HostPattern) -> bool {
+    !claim.rules.is_empty() || *host == HostPattern::Any
+}
+
+/// The certificate of a TLS entry; `None` where the entry names no Secret.
+pub(super) fn certificate(ingress: &Ingress, mention: TlsMention) -> Option<TlsClaim> {
+    let TlsMention { entry, host } = mention;
+    let secret = ingress.tls[entry as usize].secret.clone()?;
+    let field = Field::TlsSecret { entry };
+    Some(TlsClaim {
+        secret: ObjectName::new(ingress.name.namespace.clone(), secret),
+        field,
+        of_host: host.map_or(field, |at| Field::TlsHost { entry, at }),
+    })
+}
+
+fn bid<'a>(ingress: &'a Ingress, by: &'a Lowered, backend: &'a Backend, field: Field) -> Bid<'a> {
+    Bid { by, backend: BackendRef { namespace: &ingress.name.namespace, backend }, field }
+}
+
+/// Whether the Ingress is nothing but a default backend, and so takes all hosts.
+fn is_catch_all(ingress: &Ingress) -> bool {
+    ingress.rules.is_empty() && ingress.default_backend.is_some()
+}
+
+/// The rules with a host that can be read, with their positions.
+fn readable_rules(ingress: &Ingress) -> impl Iterator<Item = (usize, HostPattern)> {
+    let rules = ingress.rules.iter().enumerate();
+    rules.filter_map(|(at, rule)| HostPattern::parse(&rule.host).ok().map(|host| (at, host)))
+}
+
+/// The hosts at which the Ingress has a say in what no route takes.
+fn hosts_of_rules(ingress: &Ingress, added: &[HostPattern]) -> BTreeSet<HostPattern> {
+    let of_rules = readable_rules(ingress).map(|(_, host)| host);
+    let catch_all = is_catch_all(ingress).then_some(HostPattern::Any);
+    of_rules.chain(catch_all).chain(added.iter().cloned()).collect()
+}
+
+/// The valid hosts of a TLS entry with their positions. Unlike in rules, an empty one means nothing.
+fn tls_hosts(tls: &TlsEntry) -> impl Iterator<Item = (usize, HostPattern)> {
+    let named = tls.hosts.iter().enumerate().filter(|(_, host)| !host.is_empty());
+    named.filter_map(|(at, host)| HostPattern::parse(host).ok().map(|host| (at, host)))
+}
+
+fn names_service(backend: &Backend, service: &str) -> bool {
+    match backend {
+        Backend::Service { name, port: _ } => &**name == service,
+        Backend::Resource(_) | Backend::Invalid => false,
+    }
+}

@@ -1,0 +1,24 @@
+//! The unit of an object: the findings that belong to it as a whole. It serves nothing.
+
+mod ingress;
+
+use crate::model::{ObjectKind, ObjectRef, Problem};
+
+use super::input::Input;
+use super::lower::RoutingObject;
+use super::{classes, endpoints};
+
+/// The findings about an object. What is wrong with a Service or a Secret is told to those who use it.
+pub(crate) fn problems(input: &Input, object: &ObjectRef) -> Vec<Problem> {
+    let (objects, name) = (input.objects(), &object.name);
+    match object.kind {
+        ObjectKind::Ingress => objects.ingress(name).map(|ingress| {
+            let lowered = input.index().lowered(RoutingObject::Ingress(ingress.clone()));
+            ingress::problems(input, ingress, &lowered)
+        }),
+        ObjectKind::IngressClass => objects.class(&name.name).map(|class| classes::problems(class, input.settings())),
+        ObjectKind::EndpointSlice => objects.slice(name).map(|slice| endpoints::problems(input, slice)),
+        ObjectKind::Service | ObjectKind::Secret | ObjectKind::File => None,
+    }
+    .unwrap_or_default()
+}
