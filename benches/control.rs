@@ -226,12 +226,7 @@ impl Kind {
 }
 
 fn everything(count: usize) -> Vec<Event> {
-    let class = Change::arrival(IngressClass {
-        name: "tidegate".into(),
-        controller: "tidegate.dev/ingress-controller".into(),
-        parameters: None,
-        is_default: false,
-    });
+    let class = Change::arrival(IngressClass::new("tidegate", "tidegate.dev/ingress-controller"));
     let of_app = |app| {
         let secret = (app % TLS_EVERY == 0).then(|| secret(app, certificate(&host(app))));
         [ingress(app, "/api"), service(app, 8080), slice(app, 0)].into_iter().chain(secret)
@@ -255,15 +250,12 @@ fn ingress(app: usize, second_path: &str) -> Change {
     };
     let tls = TlsEntry { hosts: [host(app).into()].into(), secret: Some(name(app, "-tls").name) };
     let ingress = Ingress {
-        name: name(app, ""),
         created: app as i64,
         class: Some("tidegate".into()),
         annotations: [("tidegate.dev/ssl-redirect".into(), "false".into())].into_iter().collect(),
-        default_backend: None,
         rules: [Rule { host: host(app).into(), paths: Some([path("/"), path(second_path)].into()) }].into(),
         tls: app.is_multiple_of(TLS_EVERY).then_some(tls).into_iter().collect(),
-        addresses: Box::default(),
-        is_status_ours: false,
+        ..Ingress::new(name(app, ""))
     };
     Change::arrival(ingress)
 }

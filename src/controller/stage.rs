@@ -231,12 +231,7 @@ mod tests {
     use crate::source::objects::IngressClass;
 
     fn class(name: &str, controller: &str) -> Change {
-        Change::arrival(IngressClass {
-            name: name.into(),
-            controller: controller.into(),
-            parameters: None,
-            is_default: false,
-        })
+        Change::arrival(IngressClass::new(name, controller))
     }
 
     fn reference(name: &str) -> ObjectRef {

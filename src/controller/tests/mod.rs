@@ -63,13 +63,7 @@ fn name(of: &str) -> ObjectName {
 }
 
 fn class() -> Change {
-    let class = IngressClass {
-        name: "tidegate".into(),
-        controller: "tidegate.dev/ingress-controller".into(),
-        parameters: None,
-        is_default: false,
-    };
-    Change::arrival(class)
+    Change::arrival(IngressClass::new("tidegate", "tidegate.dev/ingress-controller"))
 }
 
 fn ingress(of: &str, path: &str) -> Change {
@@ -79,18 +73,8 @@ fn ingress(of: &str, path: &str) -> Change {
 fn ingress_to(of: &str, path: &str, service: &str) -> Change {
     let backend = Backend::Service { name: service.into(), port: Some(PortValue::Number(80)) };
     let path = Path { path: path.into(), kind: PathKind::Prefix, backend };
-    let ingress = Ingress {
-        name: name(of),
-        created: 1,
-        class: Some("tidegate".into()),
-        annotations: Default::default(),
-        default_backend: None,
-        rules: [Rule { host: format!("{of}.example").into(), paths: Some([path].into()) }].into(),
-        tls: Box::default(),
-        addresses: Box::default(),
-        is_status_ours: false,
-    };
-    Change::arrival(ingress)
+    let rule = Rule { host: format!("{of}.example").into(), paths: Some([path].into()) };
+    Change::arrival(Ingress { class: Some("tidegate".into()), rules: [rule].into(), ..Ingress::new(name(of)) })
 }
 
 fn with_tls(of: &str, secrets: &[&str]) -> Change {

@@ -36,6 +36,21 @@ pub struct Ingress {
 }
 
 impl Ingress {
+    /// An Ingress that asks for nothing. Its other fields are set with `Ingress { …, ..Ingress::new(name) }`.
+    pub fn new(name: ObjectName) -> Self {
+        Self {
+            name,
+            created: i64::MAX,
+            class: None,
+            annotations: Annotations::default(),
+            default_backend: None,
+            rules: Box::default(),
+            tls: Box::default(),
+            addresses: Box::default(),
+            is_status_ours: false,
+        }
+    }
+
     /// Whether the two differ in their status at most: everything that translation reads is the same.
     pub fn asks_the_same_as(&self, other: &Self) -> bool {
         let Self { name, created, class, annotations, default_backend, rules, tls, addresses: _, is_status_ours: _ } =

@@ -16,3 +16,10 @@ pub struct IngressClass {
     /// Annotation `ingressclass.kubernetes.io/is-default-class: "true"`.
     pub is_default: bool,
 }
+
+impl IngressClass {
+    /// A class of this controller, without parameters and not the default.
+    pub fn new(name: impl Into<Arc<str>>, controller: impl Into<Arc<str>>) -> Self {
+        Self { name: name.into(), controller: controller.into(), parameters: None, is_default: false }
+    }
+}

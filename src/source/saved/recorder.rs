@@ -203,10 +203,7 @@ mod tests {
 
     #[test]
     fn an_object_that_arrives_again_is_not_kept_twice() {
-        let class = || {
-            let class = IngressClass { name: "a".into(), controller: "x".into(), parameters: None, is_default: false };
-            Arc::new(class)
-        };
+        let class = || Arc::new(IngressClass::new("a", "x"));
         let (first, again) = (class(), class());
         let mut objects = Objects::default();
         let change = |class: &Arc<IngressClass>| [Change::arrival(Object::IngressClass(Arc::clone(class)))].into_iter();

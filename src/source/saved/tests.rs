@@ -369,7 +369,7 @@ fn f03_the_file_is_written_when_all_is_known_and_once_more_at_the_end() {
 }
 
 fn a_class() -> IngressClass {
-    IngressClass { name: "a".into(), controller: "x".into(), parameters: None, is_default: false }
+    IngressClass::new("a", "x")
 }
 
 #[test]

@@ -7,8 +7,8 @@ use crate::model::{
     Action, Certificate, CertificateError, HostKey, HostPattern, HostSpec, ObjectName, PathMatch, Problem, Snapshot,
 };
 use crate::source::objects::{
-    AddressKind, Annotations, Backend, Change, EndpointSlice, Ingress, IngressClass, Path, PathKind, PortValue, Rule,
-    Secret, SecretFault, Service, ServiceKind, ServicePort, SliceEndpoint, SlicePort, TlsEntry,
+    AddressKind, Backend, Change, EndpointSlice, Ingress, IngressClass, Path, PathKind, PortValue, Rule, Secret,
+    SecretFault, Service, ServiceKind, ServicePort, SliceEndpoint, SlicePort, TlsEntry,
 };
 use crate::translate::{Input, Settings};
 
@@ -24,17 +24,7 @@ pub(super) fn pattern(text: &str) -> HostPattern {
 
 /// An Ingress of our class. Without `created` all are of the same age, and names decide.
 pub(super) fn ingress(text: &str) -> IngressBuilder {
-    IngressBuilder(Ingress {
-        name: name(text),
-        created: 1000,
-        class: Some("tidegate".into()),
-        annotations: Annotations::default(),
-        default_backend: None,
-        rules: Box::default(),
-        tls: Box::default(),
-        addresses: Box::default(),
-        is_status_ours: false,
-    })
+    IngressBuilder(Ingress { created: 1000, class: Some("tidegate".into()), ..Ingress::new(name(text)) })
 }
 
 pub(super) struct IngressBuilder(pub(super) Ingress);
@@ -107,7 +97,7 @@ pub(super) fn backend_by_name(service: &str, port: &str) -> Backend {
 }
 
 pub(super) fn class(text: &str, controller: &str) -> IngressClass {
-    IngressClass { name: text.into(), controller: controller.into(), parameters: None, is_default: false }
+    IngressClass::new(text, controller)
 }
 
 pub(super) fn our_class() -> IngressClass {

@@ -84,18 +84,7 @@ fn some_ingress() -> impl Strategy<Value = Change> {
         let annotations = annotations.into_iter().map(|(k, v)| (k.into(), v.into())).collect();
         let rules = rules.into_iter().map(|(host, paths)| Rule { host, paths: paths.map(Into::into) }).collect();
         let tls = tls.into_iter().map(|(hosts, secret)| TlsEntry { hosts: hosts.into(), secret }).collect();
-        let ingress = Ingress {
-            name: name.clone(),
-            created,
-            class,
-            annotations,
-            default_backend,
-            rules,
-            tls,
-            addresses: Box::default(),
-            is_status_ours: false,
-        };
-        Change::arrival(ingress)
+        Change::arrival(Ingress { created, class, annotations, default_backend, rules, tls, ..Ingress::new(name) })
     })
 }
 

@@ -1,7 +1,6 @@
 use super::*;
 use crate::report::address::sorted;
 use crate::report::parse_address;
-use crate::source::objects::Annotations;
 
 fn name(text: &str) -> ObjectName {
     ObjectName::new("shop", text)
@@ -22,17 +21,8 @@ fn signed(text: &str, addresses: &[&str]) -> Arc<Ingress> {
 }
 
 fn a(text: &str, addresses: &[&str]) -> Ingress {
-    Ingress {
-        name: name(text),
-        created: 0,
-        class: Some("tidegate".into()),
-        annotations: Annotations::default(),
-        default_backend: None,
-        rules: Box::default(),
-        tls: Box::default(),
-        addresses: list(addresses).iter().cloned().collect(),
-        is_status_ours: false,
-    }
+    let addresses = list(addresses).iter().cloned().collect();
+    Ingress { class: Some("tidegate".into()), addresses, ..Ingress::new(name(text)) }
 }
 
 fn book(addresses: &[&str], now: Instant) -> Book {
