@@ -74,21 +74,11 @@ impl Origin {
 
     /// The field that asks for the route, as a path into the object.
     pub fn field(&self) -> Option<String> {
-        let Self::Object { kind, name: _, place } = self else { return None };
-        match (kind, place) {
-            (ObjectKind::Ingress, Place::Rule { rule, entry }) => {
-                Some(format!("spec.rules[{rule}].http.paths[{entry}]"))
-            }
-            (ObjectKind::Ingress, Place::DefaultBackend) => Some("spec.defaultBackend".into()),
-            (ObjectKind::Ingress, Place::Unknown)
-            | (
-                ObjectKind::IngressClass
-                | ObjectKind::Service
-                | ObjectKind::EndpointSlice
-                | ObjectKind::Secret
-                | ObjectKind::File,
-                _,
-            ) => None,
+        let Self::Object { kind: ObjectKind::Ingress, name: _, place } = self else { return None };
+        match place {
+            Place::Rule { rule, entry } => Some(format!("spec.rules[{rule}].http.paths[{entry}]")),
+            Place::DefaultBackend => Some("spec.defaultBackend".into()),
+            Place::Unknown => None,
         }
     }
 }

@@ -6,10 +6,10 @@ use k8s_openapi::api::discovery::v1 as discovery;
 use serde::Deserialize;
 
 use super::fields::{each, is_tcp, name_of, port_number};
-use super::row::{Kind, OnMalformed, Watched};
+use super::manifest;
+use super::row::{Kind, OnMalformed, Watched, saved_as_it_is};
 use super::wire::{Meta, Sent, parse};
 use super::words::word;
-use super::{manifest, saved};
 use crate::model::{ObjectKind, Resource};
 use crate::source::objects::{AddressKind, EndpointSlice, SliceEndpoint, SlicePort};
 
@@ -38,7 +38,7 @@ pub(super) static KIND: Kind = Kind {
         })
     },
     from_manifest: |value, namespace| manifest::read(value, namespace, convert),
-    from_saved: saved::read::<EndpointSlice>,
+    from_saved: saved_as_it_is::<EndpointSlice>,
 };
 
 /// The parts that an API server's EndpointSlice is read for.

@@ -8,10 +8,10 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::fields::{created, each, name_of};
-use super::row::{Kind, OnMalformed, Watched};
+use super::manifest;
+use super::row::{Kind, OnMalformed, Watched, saved_as_it_is};
 use super::wire::{Meta, Sent, parse};
 use super::words::word;
-use super::{manifest, saved};
 use crate::model::{ObjectKind, Resource};
 use crate::source::objects::{Address, Annotations, Backend, Ingress, Path, PathKind, PortValue, Rule, TlsEntry};
 
@@ -35,7 +35,7 @@ pub(super) static KIND: Kind = Kind {
         Ok(Sent { version, object: ingress.into() })
     },
     from_manifest: |value, namespace| manifest::read(value, namespace, convert),
-    from_saved: saved::read::<Ingress>,
+    from_saved: saved_as_it_is::<Ingress>,
 };
 
 /// The parts that an API server's Ingress is read for.

@@ -2,9 +2,9 @@
 
 use k8s_openapi::api::networking::v1 as networking;
 
-use super::row::{Kind, OnMalformed, Watched};
+use super::manifest;
+use super::row::{Kind, OnMalformed, Watched, saved_as_it_is};
 use super::wire::{Sent, WithSpec, parse};
-use super::{manifest, saved};
 use crate::model::{ObjectKind, Resource};
 use crate::source::objects::IngressClass;
 
@@ -28,7 +28,7 @@ pub(super) static KIND: Kind = Kind {
         Ok(Sent { version, object: convert(networking::IngressClass { metadata, spec }).into() })
     },
     from_manifest: |value, namespace| manifest::read(value, namespace, convert),
-    from_saved: saved::read::<IngressClass>,
+    from_saved: saved_as_it_is::<IngressClass>,
 };
 
 pub(super) fn convert(object: networking::IngressClass) -> IngressClass {

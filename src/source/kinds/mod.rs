@@ -12,14 +12,18 @@ mod ingress;
 mod ingress_class;
 pub(super) mod manifest;
 mod row;
-pub(super) mod saved;
 mod secret;
 mod service;
 pub(super) mod wire;
 mod words;
 
+use std::io::Write;
+
+use super::objects::Object;
+
 pub(super) use row::{Kind, OnMalformed, Watched};
 pub(super) use secret::KIND as SECRET;
+use secret::SavedSecret;
 
 #[cfg(test)]
 mod tests;
@@ -31,4 +35,15 @@ pub(super) static ALL: [&Kind; 5] =
 /// The kind of this name, as Kubernetes writes it.
 pub(super) fn named(name: &str) -> Option<&'static Kind> {
     ALL.into_iter().find(|kind| kind.object.as_str() == name)
+}
+
+/// Writes an object as JSON on one line: the plain view by the names of its fields, and a Secret with its key as DER.
+pub(super) fn save(object: &Object, out: impl Write) -> serde_json::Result<()> {
+    match object {
+        Object::Ingress(object) => serde_json::to_writer(out, object),
+        Object::IngressClass(object) => serde_json::to_writer(out, object),
+        Object::Service(object) => serde_json::to_writer(out, object),
+        Object::EndpointSlice(object) => serde_json::to_writer(out, object),
+        Object::Secret(object) => serde_json::to_writer(out, &SavedSecret::new(object)),
+    }
 }

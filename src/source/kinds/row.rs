@@ -1,5 +1,6 @@
 //! What a kind is to the sources: a row of the table.
 
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::manifest::{Namespace, Read};
@@ -33,7 +34,7 @@ pub(in crate::source) struct Kind {
     pub(in crate::source) from_api: fn(&str, Option<&Signature>) -> Result<Sent, Malformed>,
     /// Reads an object of a manifest.
     pub(in crate::source) from_manifest: fn(&mut Value, Namespace) -> Result<Read, Malformed>,
-    /// Reads what `saved::write` wrote. `None` when it is of no use here.
+    /// Reads what `save` wrote. `None` when it is of no use here.
     pub(in crate::source) from_saved: fn(&[u8]) -> Option<Object>,
 }
 
@@ -55,6 +56,11 @@ pub(in crate::source) enum OnMalformed {
     Remove,
     /// Its last version stays in force, as that of a certificate does.
     KeepLast,
+}
+
+/// Reads an object of a kind that is saved as it is.
+pub(super) fn saved_as_it_is<T: DeserializeOwned + Into<Object>>(json: &[u8]) -> Option<Object> {
+    serde_json::from_slice::<T>(json).ok().map(Into::into)
 }
 
 impl Kind {

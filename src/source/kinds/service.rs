@@ -6,8 +6,7 @@ use serde_json::Value;
 
 use super::fields::{is_tcp, name_of, port_number};
 use super::manifest::{self, Fault};
-use super::row::{Kind, OnMalformed, Watched};
-use super::saved;
+use super::row::{Kind, OnMalformed, Watched, saved_as_it_is};
 use super::wire::{Sent, WithSpec, parse};
 use super::words::word;
 use crate::model::{ObjectKind, Resource};
@@ -34,7 +33,7 @@ pub(super) static KIND: Kind = Kind {
         read.faults = port_faults(value);
         Ok(read)
     },
-    from_saved: saved::read::<Service>,
+    from_saved: saved_as_it_is::<Service>,
 };
 
 /// Drops the status and what only other proxies use.

@@ -26,7 +26,7 @@ fn every_kind_reads_what_it_has_saved_and_names_itself() {
         let read = (kind.from_manifest)(&mut manifest, kind.namespace_or("default")).unwrap();
         assert_eq!(read.object.reference().kind, kind.object);
         let mut json = Vec::new();
-        saved::write(&read.object, &mut json).unwrap();
+        save(&read.object, &mut json).unwrap();
         assert_eq!((kind.from_saved)(&json), Some(read.object.clone()), "{name}");
         assert_eq!((kind.from_saved)(b"{}"), None, "{name}");
         let text = r#"{"metadata":{"name":"a","namespace":"default","resourceVersion":"7"},"addressType":"IPv4","endpoints":[]}"#;

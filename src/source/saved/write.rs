@@ -17,7 +17,7 @@ pub fn write(objects: &Objects, at: SystemTime, out: impl Write) -> io::Result<u
     let mut count = 0_u64;
     for object in objects.iter() {
         write!(out, "{{\"{}\":", object.reference().kind.as_str())?;
-        kinds::saved::write(&object, &mut out)?;
+        kinds::save(&object, &mut out)?;
         out.write_all(b"}\n")?;
         count += 1;
     }
