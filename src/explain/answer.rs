@@ -74,7 +74,7 @@ pub fn explain<T>(question: &Question, view: &View<'_, T>) -> Explanation {
     explanation.facts.origin.clone_from(&concerned.origin);
     explanation.facts.field.clone_from(&concerned.field);
     match &found {
-        Ok(found) => decide(question, view, &asked, &path, found, &mut concerned, &mut explanation),
+        Ok(found) => decide(question, view, &asked, found, &mut concerned, &mut explanation),
         Err(refusal) => refuse_path(view, host, &path, &holds, *refusal, &mut explanation),
     }
     explanation.say(Subject::NotTaken, near::misses(&around, view.table));
@@ -140,7 +140,6 @@ fn decide<T>(
     question: &Question,
     view: &View<'_, T>,
     asked: &Asked,
-    path: &str,
     found: &Found<'_, T>,
     concerned: &mut Concerned,
     explanation: &mut Explanation,
@@ -158,7 +157,6 @@ fn decide<T>(
     let request = RequestView {
         head: &asked.head,
         request: &asked.request,
-        path,
         is_tls: question.is_https,
         is_https: question.is_https,
         is_trusted: false,

@@ -6,7 +6,7 @@ use super::view::RequestView;
 use crate::model::{Filter, HttpsRedirect};
 
 /// Where challenges of certificate authorities are answered (RFC 8555 §8.3): never redirected.
-const ACME: &str = "/.well-known/acme-challenge/";
+const ACME: &[u8] = b"/.well-known/acme-challenge/";
 
 /// Why a request to a route with a redirect is not redirected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,7 +31,7 @@ pub fn not_redirected(when: HttpsRedirect, request: &RequestView<'_>) -> Option<
         HttpsRedirect::WithTls | HttpsRedirect::Always if request.request.authority.is_empty() => {
             Some(NotRedirected::WithoutHost)
         }
-        HttpsRedirect::WithTls | HttpsRedirect::Always if request.path.starts_with(ACME) => {
+        HttpsRedirect::WithTls | HttpsRedirect::Always if request.path().starts_with(ACME) => {
             Some(NotRedirected::AcmeChallenge)
         }
         HttpsRedirect::WithTls | HttpsRedirect::Always => {
@@ -70,7 +70,7 @@ fn location(view: &RequestView<'_>) -> Vec<u8> {
     if *https_port != 443 {
         location.extend_from_slice(format!(":{https_port}").as_bytes());
     }
-    location.extend_from_slice(request.path(head));
+    location.extend_from_slice(view.path());
     if let Some(query) = request.query {
         location.push(b'?');
         location.extend_from_slice(query.of(head));
@@ -88,11 +88,9 @@ mod tests {
         let head = format!("{}\r\n\r\n", lines.join("\r\n"));
         let mut request = RequestHead::new();
         assert_eq!(request.parse(head.as_bytes(), &Limits::REQUEST), Ok(Progress::Complete), "{head}");
-        let path = std::str::from_utf8(request.path(head.as_bytes())).unwrap();
         decide(RequestView {
             head: head.as_bytes(),
             request: &request,
-            path,
             is_tls: false,
             is_https: false,
             is_trusted: false,

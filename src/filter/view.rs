@@ -1,5 +1,6 @@
 //! What a decision may see.
 
+use super::head_edit::Fields;
 use crate::http1::{FieldKind, RequestHead};
 
 /// A request that has found its route.
@@ -9,8 +10,6 @@ pub struct RequestView<'a> {
     pub head: &'a [u8],
     /// The same, understood: method, host, target and fields as offsets into `head`.
     pub request: &'a RequestHead,
-    /// The path as the client sent it, without query.
-    pub path: &'a str,
     /// Whether it came over TLS that ended here.
     pub is_tls: bool,
     /// Whether the listener stands for https: TLS ended here or in front of us.
@@ -23,7 +22,12 @@ pub struct RequestView<'a> {
     pub https_port: u16,
 }
 
-impl RequestView<'_> {
+impl<'a> RequestView<'a> {
+    /// The path as the client sent it, without query.
+    pub fn path(&self) -> &'a [u8] {
+        self.request.path(self.head)
+    }
+
     /// Whether the client used https. On a plain connection a trusted proxy in front of us knows better than the
     /// listener, if it says either.
     pub fn came_by_https(&self) -> bool {
@@ -31,4 +35,13 @@ impl RequestView<'_> {
         let told = told.map_or(&b""[..], |field| field.value.of(self.head));
         told.eq_ignore_ascii_case(b"https") || (self.is_https && !told.eq_ignore_ascii_case(b"http"))
     }
+}
+
+/// An answer on its way to the client, a pod's or ours.
+#[derive(Clone, Copy, Debug)]
+pub struct ResponseView<'a> {
+    /// The status, 200 to 599, or 101.
+    pub status: u16,
+    /// The fields that the pod sent; none in an answer of ours.
+    pub fields: Fields<'a>,
 }

@@ -3,13 +3,14 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use crate::filter::HeadEdit;
 use crate::http1::{Framing, Method, Progress, RequestContext, RequestHead, ResponseHead, Version};
-use crate::proxy::client::h1::head::{Asked, write_head};
+use crate::proxy::client::h1::head::{AnswerForm, write_head};
 use crate::proxy::config::{Forwarding, ProxyConfig};
 use crate::proxy::exchange::request_head;
 use crate::proxy::shard::clock::Clock;
 use crate::proxy::shard::scratch::ExchangeBuffers;
-use crate::proxy::walk::client_io::Answer;
+use crate::proxy::walk::answer_head::AnswerHead;
 use crate::proxy::walk::peer::{Peer, Scheme};
 use crate::proxy::wire::h1_body::Frame;
 
@@ -58,10 +59,10 @@ pub fn compose_for_client(bytes: &[u8], request: RequestContext, version: Versio
     if answer.parse(bytes, request, &limits) != Ok(Progress::Complete) || answer.is_interim() {
         return None;
     }
-    let clock = Clock::default();
+    let (clock, edit) = (Clock::default(), HeadEdit::default());
     let mut head = Vec::new();
-    let asked = Asked { version, is_head: request.method == Method::Head };
-    let written = write_head(&mut head, &Answer::of_pod(&answer, bytes, request, "", &clock), asked, false);
+    let form = AnswerForm { version, is_head: request.method == Method::Head };
+    let written = write_head(&mut head, &AnswerHead::of_pod(&answer, bytes, request, &edit, &clock), form, false);
     let framing = match written.frame {
         Frame::Absent => Framing::None,
         Frame::Chunked => Framing::Chunked,

@@ -193,6 +193,30 @@ fn e2_the_body_has_a_limit_whichever_way_it_is_framed() {
 }
 
 #[test]
+fn e2_the_size_of_a_body_is_judged_for_its_route_and_before_its_redirect() {
+    let pod = Pod::named("web");
+    let manifests = Manifests::new().service("web", &[pod.address]).ingress_with(
+        "forced",
+        Some("shop.example"),
+        &[("/in", "Prefix", "web")],
+        serde_json::json!({"tidegate.dev/force-ssl-redirect": "true"}),
+        serde_json::json!([]),
+    );
+    let server = Tidegate::serve_with(&manifests, &["--max-body-bytes", "10"]);
+    let post = |path: &str, length: usize| {
+        let body = "x".repeat(length);
+        server.ask(format!("POST {path} HTTP/1.1\r\nHost: shop.example\r\nContent-Length: {length}\r\n\r\n{body}"))
+    };
+    assert_eq!(post("/in", 11).status(), 413);
+    assert_eq!(post("/in", 10).status(), 308);
+    assert_eq!(post("/out", 11).status(), 404);
+    let metrics = server.admin("/metrics").text();
+    let is_it = |line: &&str| line.starts_with("tidegate_requests_total") && line.contains("forced");
+    let of_route: Vec<_> = metrics.lines().filter(is_it).collect();
+    assert!(of_route.iter().any(|line| line.contains("code=\"4") && line.ends_with(" 1")), "{of_route:?}");
+}
+
+#[test]
 fn e2_413_reaches_a_client_that_sends_everything_first() {
     let (_pod, server) = served_with(&["--max-body-bytes", "1KiB"]);
     for framing in ["Content-Length: 4194304\r\n\r\n", "Transfer-Encoding: chunked\r\n\r\n400000\r\n"] {

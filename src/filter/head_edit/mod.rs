@@ -123,10 +123,15 @@ impl HeadEdit {
         Fields { bytes: &self.lines, list: &self.added }
     }
 
-    /// Appends the lines of the fields that go on: those of the head that `passes` wants, as they were sent, and the
-    /// added ones.
+    /// Whether a field of this kind is added.
+    pub fn adds(&self, kind: FieldKind) -> bool {
+        self.added.iter().any(|field| field.kind == kind)
+    }
+
+    /// Appends the lines of the fields that go on: those of the head, as they were sent, and the added ones. `passes`
+    /// has the last word on each field of the head that the edit keeps.
     pub fn write(&self, head: Fields<'_>, out: &mut Vec<u8>, mut passes: impl FnMut(&Field) -> bool) {
-        writer::copy_fields(out, head.bytes, head.list, |field| passes(field) && self.keeps(field));
+        writer::copy_fields(out, head.bytes, head.list, |field| self.keeps(field) && passes(field));
         if !self.added.is_empty() {
             writer::copy_fields(out, &self.lines, &self.added, |_| true);
         }
@@ -136,10 +141,10 @@ impl HeadEdit {
     pub fn fields<'a>(
         &'a self,
         head: Fields<'a>,
-        mut passes: impl FnMut(&Field) -> bool + 'a,
+        mut passes: impl FnMut(&Field) -> bool,
     ) -> impl Iterator<Item = (FieldKind, &'a [u8], &'a [u8])> {
         let of = |bytes: &'a [u8]| move |field: &Field| (field.kind, field.name.of(bytes), field.value.of(bytes));
-        let of_head = head.list.iter().filter(move |field| passes(field) && self.keeps(field)).map(of(head.bytes));
+        let of_head = head.list.iter().filter(move |field| self.keeps(field) && passes(field)).map(of(head.bytes));
         of_head.chain(self.added.iter().map(of(&self.lines)))
     }
 }

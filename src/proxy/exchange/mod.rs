@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
+use crate::filter::{self, RequestView, Response, Verdict};
 use crate::http1::{Framing, RequestHead};
 use crate::model::Reply;
 use crate::proxy::error::{ProxyError, Side};
@@ -16,9 +17,10 @@ use crate::proxy::pods::forward::forward;
 use crate::proxy::shard::Shard;
 use crate::proxy::shard::scratch::ExchangeBuffers;
 use crate::proxy::walk::client_io::{ClientSink, ClientSource};
-use crate::proxy::walk::peer::Peer;
+use crate::proxy::walk::peer::{Peer, Scheme};
 use crate::proxy::walk::{Walk, explanation};
-use crate::upstream::Destination;
+use crate::routing::Route;
+use crate::upstream::{Destination, Target};
 use admit::{Admission, admit};
 
 /// What is read and thrown away of a body nobody took, at most, to keep the connection. Bytes.
@@ -30,6 +32,7 @@ pub(crate) async fn exchange<S: ClientSource, K: ClientSink>(
     source: &mut S,
     sink: &mut K,
 ) -> Result<(), ProxyError> {
+    walk.work.request_edit.clear();
     request_head::identify(walk.work, walk.shard.random());
     walk.record.is_explained = explanation::is_asked(&walk.shard.config, walk.peer, walk.work);
     let outcome = walk_through(&mut walk, source, sink).await;
@@ -51,12 +54,8 @@ async fn walk_through<S: ClientSource, K: ClientSink>(
         return Err(error);
     }
     let must_close = leaves_unread(&walk.work.request, error.side());
-    walk.record.status.set(error.status());
-    let explanation = walk.record.explanation();
-    let ExchangeBuffers { reply, request_id, .. } = &mut *walk.work;
-    let sent = reply::error(walk.shard, reply, request_id, &explanation, &error, sink, must_close).await?;
-    walk.record.sent.set(sent);
-    Ok(())
+    walk.work.answer_edit.clear();
+    reply::send(walk, error.status(), &error, sink, must_close).await
 }
 
 async fn answer<S: ClientSource, K: ClientSink>(
@@ -64,19 +63,11 @@ async fn answer<S: ClientSource, K: ClientSink>(
     source: &mut S,
     sink: &mut K,
 ) -> Result<(), ProxyError> {
-    let route = match admit(walk.shard, walk.peer, walk.work)? {
-        Admission::Route(route) => route,
-        Admission::RedirectToHttps(route) => {
-            walk.record.route = Some(route);
-            walk.record.status.set(308);
-            let must_close = leaves_unread(&walk.work.request, Side::Internal);
-            let explanation = walk.record.explanation();
-            let sent = reply::to_https(walk.shard, walk.work, &explanation, sink, must_close).await?;
-            walk.record.sent.set(sent);
-            return Ok(());
-        }
-    };
+    let Admission { route, has_tls } = admit(walk.shard, walk.peer, walk.work)?;
     walk.record.route = Some(Arc::clone(&route));
+    if let Verdict::Respond(response) = pass_filters(walk, &route, has_tls)? {
+        return answer_of_filter(walk, &response, sink).await;
+    }
     let backend = match &route.target.destination {
         Destination::Forward(backend) => backend,
         Destination::Reply(Reply::BackendUnavailable) => return Err(ProxyError::BackendUnavailable),
@@ -84,6 +75,37 @@ async fn answer<S: ClientSource, K: ClientSink>(
     };
     request_head::compose(walk.work, walk.peer, &walk.shard.config.forwarding);
     forward(walk, backend, &route.spec.policy, source, sink).await
+}
+
+/// Lets the request pass the limit of its route and then the filters.
+fn pass_filters<'r>(walk: &Walk<'_>, route: &'r Route<Target>, has_tls: bool) -> Result<Verdict<'r>, ProxyError> {
+    let Walk { shard, peer, work, .. } = walk;
+    filter::body_size(shard.config.limits.body_bytes, &work.request).map_err(|_| ProxyError::BodyTooLarge)?;
+    let request = RequestView {
+        head: &work.head,
+        request: &work.request,
+        is_tls: peer.tls.is_some(),
+        is_https: peer.scheme == Scheme::Https,
+        is_trusted: peer.is_trusted,
+        has_tls,
+        https_port: shard.config.forwarding.https_port,
+    };
+    Ok(filter::request(&route.spec.filters, &request))
+}
+
+/// Answers what a filter answers.
+async fn answer_of_filter<K: ClientSink>(
+    walk: &mut Walk<'_>,
+    response: &Response<'_>,
+    sink: &mut K,
+) -> Result<(), ProxyError> {
+    let Response { by, status, fields, text } = response;
+    walk.record.answered_by = Some(by.as_str());
+    let must_close = leaves_unread(&walk.work.request, Side::Internal);
+    let edit = &mut walk.work.answer_edit;
+    edit.clear();
+    fields.iter().for_each(|(name, value)| edit.add(*name, value));
+    reply::send(walk, *status, text, sink, must_close).await
 }
 
 /// Whether a body stays that cannot be read and thrown away behind an answer of ours: it is too long or of unknown
@@ -109,10 +131,8 @@ pub(crate) async fn refuse<K: ClientSink>(
     let mut walk = Walk::new(shard, peer, work, started, started);
     request_head::generate_id(walk.work, shard.random());
     walk.record.failed(shard, &error);
-    walk.record.status.set(error.status());
-    let ExchangeBuffers { reply, request_id, .. } = &mut *walk.work;
-    if let Ok(sent) = reply::error(shard, reply, request_id, "", &error, sink, true).await {
-        walk.record.sent.set(sent);
-    }
+    walk.work.answer_edit.clear();
+    // The client may have gone.
+    let _ = reply::send(&mut walk, error.status(), &error, sink, true).await;
     walk.is_over = true;
 }

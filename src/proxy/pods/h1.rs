@@ -34,7 +34,7 @@ pub(super) async fn whole<S: ClientSource, K: ClientSink>(
     let request = context(walk.work);
     let Obtained { mut conn, is_reused, since } = obtain(shard, attempt, request.method.is_idempotent()).await?;
     let (reader, mut writer) = conn.socket.split();
-    let ExchangeBuffers { out, response, timer, .. } = &mut *walk.work;
+    let ExchangeBuffers { out, response, answer_edit, timer, .. } = &mut *walk.work;
     if let Err(fault) = writer.write_all(out, &[], shard.config.timeouts.response).await {
         let (error, reached) = match (fault.written, fault.timed_out) {
             (false, true) => (ProxyError::UpstreamStalled, Reached::NotSent),
@@ -45,7 +45,7 @@ pub(super) async fn whole<S: ClientSource, K: ClientSink>(
         return Err(Failure { was_reused: is_reused, ..Failure::new(error, reached) });
     }
     let pod = H1Response { reader, shard, buffer: None };
-    let parts = Parts { shard, record: &walk.record, request, response, timer, handed_over: since };
+    let parts = Parts { shard, record: &walk.record, request, response, answer_edit, timer, handed_over: since };
     let passed = pass_on(parts, pod, &mut Upload::done(), &Cell::new(false), sink).await;
     match passed.map_err(|failure| Failure { was_reused: is_reused, ..failure })? {
         // Bytes behind the end of an answer are not an answer to anything.
@@ -74,11 +74,12 @@ pub(super) async fn streaming<S: ClientSource, K: ClientSink>(
     let Obtained { mut conn, since, .. } = obtain(shard, attempt, false).await?;
     expect(walk, source, sink).await?;
     let (reader, writer) = conn.socket.split();
-    let ExchangeBuffers { out, response, request, timer, .. } = &mut *walk.work;
+    let ExchangeBuffers { out, response, answer_edit, request, timer, .. } = &mut *walk.work;
     let frame = if request.framing == Framing::Chunked { Frame::Chunked } else { Frame::Plain };
     let mut to_pod = H1Sink::new(writer, out, frame, Side::Upstream, shard.config.timeouts.response);
     let pod = H1Response { reader, shard, buffer: None };
-    let parts = Parts { shard, record: &walk.record, request: context, response, timer, handed_over: since };
+    let parts =
+        Parts { shard, record: &walk.record, request: context, response, answer_edit, timer, handed_over: since };
     let (passed, is_complete) = {
         let sending = pin!(copy(source, &mut to_pod, &walk.record.received, shard.config.limits.body_bytes));
         let mut upload = Upload::new(sending);

@@ -42,13 +42,13 @@ pub(super) async fn attempt<S: ClientSource, K: ClientSink>(
     let mut session = obtain(shard, attempt).await?;
     expect(walk, source, sink).await?;
     let context = context(walk.work);
-    let ExchangeBuffers { out, response, timer, .. } = &mut *walk.work;
+    let ExchangeBuffers { out, response, answer_edit, timer, .. } = &mut *walk.work;
     let head = memchr::memmem::find(out, b"\r\n\r\n").map_or(out.len(), |end| end + 4);
     let record = &walk.record;
     let request = convert::request(&out[..head]).ok_or(ProxyError::PathInvalid)?;
     let is_bodiless = is_whole && out.len() == head;
     let (pending, stream) = open(&mut session, request, is_bodiless)?;
-    let parts = Parts { shard, record, request: context, response, timer, handed_over: Instant::now() };
+    let parts = Parts { shard, record, request: context, response, answer_edit, timer, handed_over: Instant::now() };
     let pod =
         H2Response { shard, session: &session, received: &record.received, pending, head: Vec::new(), body: None };
     let has_answered = Cell::new(false);

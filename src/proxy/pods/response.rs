@@ -12,6 +12,7 @@ use tokio::time::Instant;
 
 use super::retry::{Failure, Reached};
 use super::upload::Upload;
+use crate::filter::HeadEdit;
 use crate::http1::{Limits, MAX_INTERIM, RequestContext, ResponseHead};
 use crate::proxy::error::ProxyError;
 use crate::proxy::shard::Shard;
@@ -57,6 +58,8 @@ pub(super) struct Parts<'a> {
     pub request: RequestContext,
     /// For the answer's head.
     pub response: &'a mut ResponseHead,
+    /// For what changes of it.
+    pub answer_edit: &'a mut HeadEdit,
     pub timer: &'a mut LazyTimer,
     /// When the connection got the request.
     pub handed_over: Instant,
@@ -78,7 +81,7 @@ pub(super) async fn pass_on<P: PodResponse, U: Future<Output = Result<(), ProxyE
     has_answered: &Cell<bool>,
     sink: &mut K,
 ) -> Result<Passed<P::Body, P::Rest>, Failure> {
-    let Parts { shard, record, request, response, timer, handed_over } = parts;
+    let Parts { shard, record, request, response, answer_edit, timer, handed_over } = parts;
     {
         let patience = shard.config.timeouts.response;
         let wait = HeadWait::new(patience, handed_over, &record.received, timer);
@@ -89,7 +92,7 @@ pub(super) async fn pass_on<P: PodResponse, U: Future<Output = Result<(), ProxyE
     has_answered.set(true);
     record.head_after.set(Some(handed_over.elapsed()));
     record.status.set(response.status);
-    let decision = respond(shard, record, request, response, pod.bytes(), sink);
+    let decision = respond(shard, record, request, response, pod.bytes(), answer_edit, sink);
     let (mut body, rest) = pod.into_body(response, request).ok_or(ProxyError::UpstreamStream)?;
     match decision {
         Decision::Tunnel => Ok(Passed::Tunnel(Box::new(body))),

@@ -6,6 +6,7 @@ use std::ops::{Deref, DerefMut};
 use std::rc::Rc;
 
 use super::timer::LazyTimer;
+use crate::filter::HeadEdit;
 use crate::http1::{RequestHead, ResponseHead};
 
 /// Scratch memory of one exchange.
@@ -24,8 +25,12 @@ pub(crate) struct ExchangeBuffers {
     pub head: Vec<u8>,
     /// The parsed request head.
     pub request: RequestHead,
+    /// What changes of the request on its way to the pod.
+    pub request_edit: HeadEdit,
     /// The parsed head of the answer.
     pub response: ResponseHead,
+    /// What changes of the answer on its way to the client.
+    pub answer_edit: HeadEdit,
     /// The request's head as the pod gets it. Behind it lies the body, as far as it is kept for another attempt.
     pub out: Vec<u8>,
     /// For lower-casing hosts.

@@ -7,13 +7,12 @@ use std::fmt::Write as _;
 
 use super::peer::Peer;
 use super::record::Record;
+use crate::filter::{FieldName, Fields, HeadEdit};
 use crate::http1::{FieldKind, RequestHead};
 use crate::proxy::config::{ProxyConfig, ProxyProtocol};
 use crate::proxy::shard::scratch::ExchangeBuffers;
 use crate::upstream::{Backend, Destination};
 
-/// The field that asks, in lower case.
-const ASKS: &[u8] = b"tidegate-explain";
 /// Longest name or path that is told. Characters.
 const LONGEST: usize = 256;
 
@@ -23,7 +22,7 @@ pub(crate) fn is_asked(config: &ProxyConfig, peer: &Peer, work: &mut ExchangeBuf
     if config.explain_to.is_empty() {
         return false;
     }
-    let ExchangeBuffers { head, request, .. } = work;
+    let ExchangeBuffers { head, request, request_edit, .. } = work;
     // There may be no request behind the bytes of one that was refused.
     if head.is_empty() || !asks(request, head) {
         return false;
@@ -31,10 +30,7 @@ pub(crate) fn is_asked(config: &ProxyConfig, peer: &Peer, work: &mut ExchangeBuf
     if !may_ask(config, peer) {
         return false;
     }
-    for field in &mut request.fields {
-        // What belongs to one connection stays behind.
-        field.hop |= field.name.of(head).eq_ignore_ascii_case(ASKS);
-    }
+    request_edit.remove(Fields { bytes: head, list: &request.fields }, FieldName::TIDEGATE_EXPLAIN);
     true
 }
 
@@ -51,18 +47,19 @@ fn may_ask(config: &ProxyConfig, peer: &Peer) -> bool {
 
 fn asks(request: &RequestHead, head: &[u8]) -> bool {
     request.fields.iter().any(|field| {
-        field.kind == FieldKind::Other && field.name.of(head).eq_ignore_ascii_case(ASKS) && field.value.of(head) == b"1"
+        field.kind == FieldKind::Other
+            && field.name.of(head).eq_ignore_ascii_case(FieldName::TIDEGATE_EXPLAIN.as_bytes())
+            && field.value.of(head) == b"1"
     })
 }
 
 impl Record {
-    /// The header line with what is known so far; empty, and not allocated, where nobody asked.
-    pub(crate) fn explanation(&self) -> String {
+    /// Adds the field with what is known so far where the client asked for it. Elsewhere nothing is allocated.
+    pub(crate) fn explain(&self, answer: &mut HeadEdit) {
         if !self.is_explained {
-            return String::new();
+            return;
         }
         let mut line = String::with_capacity(256);
-        line.push_str("tidegate-explanation: ");
         if let Some(route) = &self.route {
             let (path, origin) = (&route.spec.matches.path, &route.spec.origin);
             // Writing to a String cannot fail.
@@ -81,15 +78,11 @@ impl Record {
         if let Some(endpoint) = self.endpoint.get() {
             let _ = write!(line, "endpoint={endpoint}; ");
         }
-        match (self.error.get(), self.endpoint.get()) {
-            (Some(reason), _) => {
-                let _ = write!(line, "answer={reason}; ");
-            }
-            (None, None) => line.push_str("answer=redirect; "),
-            (None, Some(_)) => {}
+        if let Some(reason) = self.error.get().or(self.answered_by) {
+            let _ = write!(line, "answer={reason}; ");
         }
-        let _ = write!(line, "attempts={}\r\n", self.attempts.get());
-        line
+        let _ = write!(line, "attempts={}", self.attempts.get());
+        answer.add(FieldName::TIDEGATE_EXPLANATION, line.as_bytes());
     }
 }
 
@@ -107,5 +100,25 @@ mod tests {
     fn values_are_bounded_and_hold_nothing_that_ends_them() {
         assert_eq!(plain("/a\r\nb\"c;d, ä\\e%20~"), "/a??b?c?d????e%20~");
         assert_eq!(plain(&"x".repeat(1000)).len(), LONGEST);
+    }
+
+    /// What the field says.
+    fn explained(record: &Record) -> String {
+        let mut edit = HeadEdit::default();
+        record.explain(&mut edit);
+        let Fields { bytes, list } = edit.added();
+        list.iter().map(|field| String::from_utf8_lossy(field.value.of(bytes))).collect()
+    }
+
+    #[test]
+    fn an_answer_of_ours_names_the_filter_that_gave_it_and_nothing_else_is_a_redirect() {
+        let mut record = Record::new(tokio::time::Instant::now());
+        assert_eq!(explained(&record), "");
+        record.is_explained = true;
+        assert_eq!(explained(&record), "attempts=0");
+        record.answered_by = Some("redirect");
+        assert_eq!(explained(&record), "answer=redirect; attempts=0");
+        record.error.set(Some("no_route"));
+        assert_eq!(explained(&record), "answer=no_route; attempts=0");
     }
 }

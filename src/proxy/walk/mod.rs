@@ -1,5 +1,6 @@
 //! What the phases of one request share. However a request ends, it is counted and logged once.
 
+pub(crate) mod answer_head;
 pub(crate) mod client_io;
 pub(crate) mod explanation;
 pub(crate) mod peer;

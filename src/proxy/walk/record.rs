@@ -35,6 +35,8 @@ pub(crate) struct Record {
     pub attempts: Cell<u8>,
     /// Whether the answer carries an explanation.
     pub is_explained: bool,
+    /// The filter that answered.
+    pub answered_by: Option<&'static str>,
     /// Why it went wrong.
     pub error: Cell<Option<&'static str>>,
 }
@@ -52,6 +54,7 @@ impl Record {
             head_after: Cell::new(None),
             attempts: Cell::new(0),
             is_explained: false,
+            answered_by: None,
             error: Cell::new(None),
         }
     }

@@ -2,8 +2,10 @@
 //!
 //! Here is decided what becomes of the answer: whether it is passed on, and with which head.
 
-use super::client_io::{Answer, ClientSink};
+use super::answer_head::{self, AnswerHead};
+use super::client_io::ClientSink;
 use super::record::Record;
+use crate::filter::{Fields, HeadEdit};
 use crate::http1::{RequestContext, ResponseHead};
 use crate::proxy::shard::Shard;
 
@@ -16,15 +18,19 @@ pub(crate) enum Decision {
     Tunnel,
 }
 
-/// Decides, and gives the client the head. `bytes` are those that `response` points into.
+/// Decides, and gives the client the head. `bytes` are those that `response` points into; `edit` is memory for what
+/// changes of it.
 pub(crate) fn respond<K: ClientSink>(
     shard: &Shard,
     record: &Record,
     request: RequestContext,
     response: &ResponseHead,
     bytes: &[u8],
+    edit: &mut HeadEdit,
     sink: &mut K,
 ) -> Decision {
-    sink.respond(&Answer::of_pod(response, bytes, request, &record.explanation(), &shard.clock));
+    edit.clear();
+    answer_head::edit(record, response.status, Fields { bytes, list: &response.fields }, edit);
+    sink.respond(&AnswerHead::of_pod(response, bytes, request, edit, &shard.clock));
     if response.upgrade.is_some() { Decision::Tunnel } else { Decision::Relay }
 }

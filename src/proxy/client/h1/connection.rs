@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::head::Asked;
+use super::head::AnswerForm;
 use super::sink::H1ClientSink;
 use crate::http1::{Method, Progress, RequestError, SyntaxError};
 use crate::lifecycle::Phase;
@@ -145,12 +145,12 @@ async fn request(
         }
     };
     let head = &work.request;
-    let (framing, asked) = (head.framing, Asked { version: head.version, is_head: head.method == Method::Head });
+    let (framing, form) = (head.framing, AnswerForm { version: head.version, is_head: head.method == Method::Head });
     let accepts_trailers = head.accepts_trailers;
     let close = is_last || !head.keep_alive;
     let pace = Pace { gap: shard.config.timeouts.body_gap, rate: shard.config.timeouts.body_rate };
     let mut source = H1Source::new(reader, &shard.buffers, Some(buffer), framing, Side::Client, pace);
-    let mut sink = H1ClientSink::new(sink, &shard.drain, Some(asked), close);
+    let mut sink = H1ClientSink::new(sink, &shard.drain, Some(form), close);
     sink.accepts_trailers = accepts_trailers;
     let walk = Walk::new(shard, peer, work, started, ready_at);
     let outcome = exchange(walk, &mut source, &mut sink).await;

@@ -1,10 +1,11 @@
 //! Both directions of an exchange with a client over HTTP/1, as the walk sees them.
 
-use super::head::{Asked, travels, write_head};
+use super::head::{AnswerForm, write_head};
 use crate::http1::{Field, Version, writer};
 use crate::lifecycle::DrainWatch;
 use crate::proxy::error::ProxyError;
-use crate::proxy::walk::client_io::{Answer, ClientSink, ClientSource};
+use crate::proxy::walk::answer_head::{AnswerHead, travels};
+use crate::proxy::walk::client_io::{ClientSink, ClientSource};
 use crate::proxy::wire::body::BodySink;
 use crate::proxy::wire::h1_body::{H1Sink, H1Source};
 
@@ -27,8 +28,8 @@ impl ClientSource for H1Source<'_> {
 pub(crate) struct H1ClientSink<'a> {
     sink: H1Sink<'a>,
     drain: &'a DrainWatch,
-    /// What the request asked for; `None` when it could not be parsed.
-    asked: Option<Asked>,
+    /// The form of answers; `None` when the request could not be parsed.
+    form: Option<AnswerForm>,
     /// Whether the connection closes after this answer.
     pub(super) close: bool,
     /// Whether trailers are passed on (`TE: trailers`).
@@ -40,11 +41,11 @@ pub(crate) struct H1ClientSink<'a> {
 }
 
 impl<'a> H1ClientSink<'a> {
-    pub(super) fn new(sink: H1Sink<'a>, drain: &'a DrainWatch, asked: Option<Asked>, close: bool) -> Self {
+    pub(super) fn new(sink: H1Sink<'a>, drain: &'a DrainWatch, form: Option<AnswerForm>, close: bool) -> Self {
         Self {
             sink,
             drain,
-            asked,
+            form,
             close,
             accepts_trailers: false,
             ends_with_connection: false,
@@ -55,19 +56,19 @@ impl<'a> H1ClientSink<'a> {
 }
 
 impl ClientSink for H1ClientSink<'_> {
-    fn respond(&mut self, answer: &Answer<'_>) {
+    fn respond(&mut self, answer: &AnswerHead<'_>) {
         self.responded = true;
         // A drain may have begun since the request came.
         self.close |= self.drain.is_draining();
         self.sink.begin();
-        let written = write_head(self.sink.staged(), answer, self.asked.unwrap_or_default(), self.close);
+        let written = write_head(self.sink.staged(), answer, self.form.unwrap_or_default(), self.close);
         self.close = written.close;
         self.ends_with_connection = written.ends_with_connection;
         self.sink.set_frame(written.frame);
     }
 
     async fn interim(&mut self, status: u16, bytes: &[u8], fields: &[Field]) -> Result<(), ProxyError> {
-        if self.asked.is_none_or(|asked| asked.version == Version::Http10) {
+        if self.form.is_none_or(|form| form.version == Version::Http10) {
             return Ok(());
         }
         let out = self.sink.staged();

@@ -8,12 +8,11 @@ use http::header::{HeaderMap, HeaderName, HeaderValue};
 use http::{Response, StatusCode};
 
 use crate::http1::{Field, Framing};
-use crate::proxy::client::h1::head::travels;
 use crate::proxy::error::{ProxyError, Side};
-use crate::proxy::walk::client_io::{Answer, ClientSink, ClientSource};
+use crate::proxy::walk::answer_head::{AnswerHead, travels};
+use crate::proxy::walk::client_io::{ClientSink, ClientSource};
 use crate::proxy::wire::body::BodySink;
 use crate::proxy::wire::h2::body::{H2Sink, H2Source, Outlet};
-use crate::proxy::wire::h2::convert;
 use crate::proxy::wire::h2::reply::Reply;
 
 impl ClientSource for H2Source<'_> {
@@ -66,29 +65,12 @@ impl H2ClientSink {
 }
 
 impl ClientSink for H2ClientSink {
-    fn respond(&mut self, answer: &Answer<'_>) {
+    fn respond(&mut self, answer: &AnswerHead<'_>) {
         let mut head = Response::new(());
         *head.status_mut() = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::BAD_GATEWAY);
         let headers = head.headers_mut();
-        headers.reserve(answer.fields.len() + 4);
-        copy_fields(headers, answer.bytes, answer.fields);
-        for (name, value) in convert::lines(answer.lines).filter_map(convert::split) {
-            add(headers, name, value);
-        }
-        if !headers.contains_key(http::header::SERVER) {
-            add(headers, b"server", b"tidegate");
-        }
-        if !headers.contains_key(http::header::DATE) {
-            add(headers, b"date", answer.clock.date().as_bytes());
-        }
-        let length = match answer.framing {
-            Framing::Length(length) => Some(length),
-            Framing::None if answer.status != 204 => answer.told_length,
-            Framing::None | Framing::Chunked | Framing::UntilClose => None,
-        };
-        if let Some(length) = length {
-            add(headers, b"content-length", itoa::Buffer::new().format(length).as_bytes());
-        }
+        headers.reserve(answer.fields.list.len() + 4);
+        answer.for_each(|name, value| add(headers, name, value));
         self.is_absent = self.is_head || answer.framing == Framing::None;
         self.head = Some(head);
     }
@@ -96,7 +78,9 @@ impl ClientSink for H2ClientSink {
     async fn interim(&mut self, status: u16, bytes: &[u8], fields: &[Field]) -> Result<(), ProxyError> {
         let mut head = Response::new(());
         *head.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::PROCESSING);
-        copy_fields(head.headers_mut(), bytes, fields);
+        for field in fields.iter().filter(|field| travels(field)) {
+            add(head.headers_mut(), field.name.of(bytes), field.value.of(bytes));
+        }
         match &mut *self.reply.borrow_mut() {
             Reply::Waiting(respond) => respond.send_informational(head).map_err(|_| ProxyError::ClientClosed),
             Reply::Sending(_) | Reply::Over => Ok(()),
@@ -108,12 +92,6 @@ impl ClientSink for H2ClientSink {
     }
 
     fn become_tunnel(&mut self) {}
-}
-
-fn copy_fields(headers: &mut HeaderMap, bytes: &[u8], fields: &[Field]) {
-    for field in fields.iter().filter(|field| travels(field)) {
-        add(headers, field.name.of(bytes), field.value.of(bytes));
-    }
 }
 
 fn add(headers: &mut HeaderMap, name: &[u8], value: &[u8]) {

@@ -2,12 +2,14 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::*;
-use crate::http1::{Field, Limits, Progress, RequestError};
+use crate::http1::Field;
 use crate::lifecycle::Drain;
 use crate::observe::{AccessLog, AccessLogFormat, Metrics};
-use crate::proxy::config::{Forwarding, ProxyConfig};
-use crate::proxy::shard::Shared;
+use crate::proxy::config::ProxyConfig;
 use crate::proxy::shard::connections::Connections;
+use crate::proxy::shard::{Shard, Shared};
+use crate::proxy::walk::peer::{Peer, Scheme};
+use crate::proxy::wire::body::BodySink;
 use crate::routing::TableCell;
 
 /// What a client was told.
@@ -39,9 +41,14 @@ impl BodySink for Told {
 }
 
 impl ClientSink for Told {
-    fn respond(&mut self, answer: &Answer<'_>) {
+    fn respond(&mut self, answer: &AnswerHead<'_>) {
         self.status = answer.status;
-        self.lines = String::from_utf8(answer.lines.to_vec()).unwrap();
+        answer.for_each(|name, value| {
+            if !matches!(name, b"date" | b"content-length") {
+                let text = |bytes| std::str::from_utf8(bytes).unwrap();
+                self.lines.push_str(&format!("{}: {}\n", text(name), text(value)));
+            }
+        });
         self.framing = answer.framing;
         self.must_close = answer.must_close;
     }
@@ -57,12 +64,25 @@ impl ClientSink for Told {
     fn become_tunnel(&mut self) {}
 }
 
-fn shard(https_port: u16) -> Rc<Shard> {
+fn peer() -> Peer {
+    let address: std::net::SocketAddr = "192.0.2.7:40000".parse().unwrap();
+    Peer {
+        address,
+        sender: address.ip(),
+        address_text: address.ip().to_string(),
+        scheme: Scheme::Http,
+        port: 80,
+        is_trusted: false,
+        is_http2: false,
+        tls: None,
+    }
+}
+
+fn shard() -> Rc<Shard> {
     let metrics = Arc::new(Metrics::new());
     let log = AccessLog::start(AccessLogFormat::Off, Box::new(std::io::sink()), &metrics).unwrap();
-    let forwarding = Forwarding { https_port, ..Forwarding::default() };
     let shared = Shared {
-        config: Arc::new(ProxyConfig { forwarding, ..ProxyConfig::default() }),
+        config: Arc::new(ProxyConfig::default()),
         table: Arc::new(TableCell::default()),
         metrics,
         drain: Drain::new().watch(),
@@ -71,58 +91,40 @@ fn shard(https_port: u16) -> Rc<Shard> {
     Shard::new(shared, log.shard())
 }
 
-async fn told(error: &ProxyError) -> Told {
-    let (mut told, mut reply) = (Told::default(), b"what was there".to_vec());
-    let sent = super::error(&shard(443), &mut reply, "abc", "", error, &mut told, true).await.unwrap();
-    assert_eq!((sent, told.framing), (told.body.len() as u64, Framing::Length(sent)));
+/// What a client is told by an answer with this status and text and this field of its own.
+async fn told(status: u16, text: &str, special: Option<(FieldName<'_>, &[u8])>) -> Told {
+    let (shard, peer) = (shard(), peer());
+    let mut work =
+        ExchangeBuffers { request_id: "abc".to_owned(), reply: b"what was there".to_vec(), ..Default::default() };
+    if let Some((name, value)) = special {
+        work.answer_edit.add(name, value);
+    }
+    let now = tokio::time::Instant::now();
+    let mut walk = Walk::new(&shard, &peer, &mut work, now, now);
+    let mut told = Told::default();
+    send(&mut walk, status, text, &mut told, true).await.unwrap();
+    walk.is_over = true;
+    assert_eq!(walk.record.status.get(), status);
+    assert_eq!(told.framing, Framing::Length(walk.record.sent.get()));
+    assert_eq!(told.body.len() as u64, walk.record.sent.get());
     assert!(told.is_over && told.must_close);
     told
 }
 
 #[tokio::test]
-async fn an_error_is_told_in_a_line_that_names_the_request() {
-    let answer = told(&ProxyError::NoRoute).await;
+async fn an_answer_is_a_line_that_names_the_request() {
+    let answer = told(404, "no route for this host and path", None).await;
     assert_eq!(answer.status, 404);
-    assert_eq!(answer.lines, "content-type: text/plain; charset=utf-8\r\nx-request-id: abc\r\n");
+    assert_eq!(answer.lines, "content-type: text/plain; charset=utf-8\nx-request-id: abc\nserver: tidegate\n");
     let body = String::from_utf8(answer.body).unwrap();
     assert_eq!(body, "404 Not Found: no route for this host and path (request id abc)\n");
 }
 
 #[tokio::test]
-async fn some_errors_say_what_to_do() {
-    let allow = "allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n";
-    assert!(told(&ProxyError::MethodNotAllowed).await.lines.contains(allow));
-    assert!(told(&RequestError::MethodNotAllowed.into()).await.lines.contains(allow));
-    assert!(told(&ProxyError::NoEndpoints).await.lines.contains("retry-after: 1\r\n"));
-}
-
-/// The redirect of a request with this start line and Host.
-async fn location(start: &str, host: &str, https_port: u16) -> String {
-    let head = format!("{start}\r\nHost: {host}\r\n\r\n");
-    let mut work = ExchangeBuffers::default();
-    assert_eq!(work.request.parse(head.as_bytes(), &Limits::REQUEST), Ok(Progress::Complete));
-    work.head.extend_from_slice(head.as_bytes());
-    let mut told = Told::default();
-    to_https(&shard(https_port), &mut work, "", &mut told, false).await.unwrap();
-    assert_eq!((told.status, told.must_close), (308, false));
-    let line = told.lines.lines().find_map(|line| line.strip_prefix("location: ")).unwrap();
-    line.to_owned()
-}
-
-#[tokio::test]
-async fn a_redirect_keeps_the_url_but_for_scheme_and_port() {
-    for (start, host, expected) in [
-        ("GET /a/%7e;x?b=c&d HTTP/1.1", "A.test:8080", "https://A.test/a/%7e;x?b=c&d"),
-        ("GET / HTTP/1.1", "a.test.", "https://a.test/"),
-        ("GET /?http://evil.test/ HTTP/1.1", "a.test", "https://a.test/?http://evil.test/"),
-        ("GET //evil.test/ HTTP/1.1", "a.test", "https://a.test//evil.test/"),
-        ("GET http://a.test HTTP/1.1", "a.test", "https://a.test/"),
-        ("GET /x HTTP/1.1", "10.0.0.1:80", "https://10.0.0.1/x"),
-        ("GET /x HTTP/1.1", "[::1]:80", "https://[::1]/x"),
-        ("GET /x HTTP/1.1", "[::1]", "https://[::1]/x"),
-    ] {
-        assert_eq!(location(start, host, 443).await, expected);
-    }
-    assert_eq!(location("GET /x HTTP/1.1", "a.test:80", 8443).await, "https://a.test:8443/x");
-    assert_eq!(location("GET /x HTTP/1.1", "[::1]:80", 8443).await, "https://[::1]:8443/x");
+async fn some_answers_say_what_to_do() {
+    let allow = "allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\n";
+    assert!(told(405, "the method is not allowed", None).await.lines.contains(allow));
+    assert!(told(503, "no endpoint is ready", None).await.lines.contains("retry-after: 1\n"));
+    let location = Some((FieldName::LOCATION, &b"https://a.test/"[..]));
+    assert!(told(308, "this host is served over https", location).await.lines.contains("location: https://a.test/\n"));
 }

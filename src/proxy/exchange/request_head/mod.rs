@@ -5,6 +5,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use crate::filter::Fields;
 use crate::http1::{Field, FieldKind, RequestHead, TargetForm, writer};
 use crate::proxy::config::Forwarding;
 use crate::proxy::shard::scratch::ExchangeBuffers;
@@ -12,7 +13,7 @@ use crate::proxy::walk::peer::Peer;
 
 /// Writes the head into `work.out`: everything but the body.
 pub(crate) fn compose(work: &mut ExchangeBuffers, peer: &Peer, forwarding: &Forwarding) {
-    let ExchangeBuffers { head, request, out, request_id, .. } = work;
+    let ExchangeBuffers { head, request, request_edit, out, request_id, .. } = work;
     out.clear();
     writer::request_line(out, head, request);
     let host_anew = request.form == TargetForm::Absolute || request.field(FieldKind::Host).is_none();
@@ -20,7 +21,7 @@ pub(crate) fn compose(work: &mut ExchangeBuffers, peer: &Peer, forwarding: &Forw
         writer::field(out, b"host", request.authority.of(head));
     }
     let trusted = peer.is_trusted;
-    writer::copy_fields(out, head, &request.fields, |field| match field.kind {
+    request_edit.write(Fields { bytes: head, list: &request.fields }, out, |field| match field.kind {
         FieldKind::Host => !host_anew,
         _ => !field.hop && travels(field.kind, trusted),
     });

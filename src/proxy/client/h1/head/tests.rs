@@ -1,21 +1,27 @@
 use super::*;
+use crate::filter::HeadEdit;
 use crate::http1::{Limits, Method, Progress, RequestContext, ResponseHead};
 use crate::proxy::shard::clock::Clock;
 
-const HTTP_11: Asked = Asked { version: Version::Http11, is_head: false };
-const HTTP_10: Asked = Asked { version: Version::Http10, is_head: false };
-const HEAD: Asked = Asked { version: Version::Http11, is_head: true };
+const HTTP_11: AnswerForm = AnswerForm { version: Version::Http11, is_head: false };
+const HTTP_10: AnswerForm = AnswerForm { version: Version::Http10, is_head: false };
+const HEAD: AnswerForm = AnswerForm { version: Version::Http11, is_head: true };
 
 /// The lines that a client gets for these lines of a pod, and how the body comes.
-fn written(lines: &[&str], asked: Asked, asked_upgrade: bool) -> (Vec<String>, Written) {
+fn written(lines: &[&str], form: AnswerForm, asked_upgrade: bool) -> (Vec<String>, Written) {
     let bytes = format!("{}\r\n\r\n", lines.join("\r\n")).into_bytes();
-    let method = if asked.is_head { Method::Head } else { Method::Get };
+    let method = if form.is_head { Method::Head } else { Method::Get };
     let request = RequestContext { method, asked_upgrade };
     let mut response = ResponseHead::new();
     assert_eq!(response.parse(&bytes, request, &Limits::RESPONSE), Ok(Progress::Complete));
     let clock = Clock::default();
     let mut out = Vec::new();
-    let written = write_head(&mut out, &Answer::of_pod(&response, &bytes, request, "", &clock), asked, false);
+    let written = write_head(
+        &mut out,
+        &AnswerHead::of_pod(&response, &bytes, request, &HeadEdit::default(), &clock),
+        form,
+        false,
+    );
     let text = String::from_utf8(out).unwrap();
     let lines = text.strip_suffix("\r\n\r\n").expect("a head with its end").split("\r\n");
     (lines.filter(|line| !line.starts_with("date: ")).map(str::to_owned).collect(), written)
@@ -45,9 +51,21 @@ fn server_and_date_are_added_where_they_are_missing() {
     for (bytes, dates) in [(&bytes[..], 1), (b"HTTP/1.1 204 No\r\n\r\n", 1)] {
         let (mut response, mut out) = (ResponseHead::new(), Vec::new());
         response.parse(bytes, request, &Limits::RESPONSE).unwrap();
-        write_head(&mut out, &Answer::of_pod(&response, bytes, request, "", &clock), HTTP_11, false);
+        write_head(
+            &mut out,
+            &AnswerHead::of_pod(&response, bytes, request, &HeadEdit::default(), &clock),
+            HTTP_11,
+            false,
+        );
         assert_eq!(String::from_utf8(out).unwrap().to_lowercase().matches("\r\ndate: ").count(), dates);
     }
+}
+
+#[test]
+fn a_server_or_date_that_stays_behind_is_replaced() {
+    let pods = ["HTTP/1.1 204 No", "Connection: Server, Date", "Server: pod", "Date: yesterday"];
+    let (lines, _) = written(&pods, HTTP_11, false);
+    assert_eq!(lines, ["HTTP/1.1 204 No", "server: tidegate"]);
 }
 
 #[test]
@@ -82,16 +100,16 @@ fn b06_a_body_without_length_comes_in_chunks_or_ends_with_the_connection() {
 
 #[test]
 fn answers_without_a_body_tell_its_length_and_send_nothing() {
-    for (pods, asked) in
+    for (pods, form) in
         [(["HTTP/1.1 200 OK", "Content-Length: 7"], HEAD), (["HTTP/1.1 304 No", "Content-Length: 7"], HTTP_11)]
     {
-        let (lines, how) = written(&pods, asked, false);
+        let (lines, how) = written(&pods, form, false);
         assert_eq!((lines.last().unwrap().as_str(), how), ("content-length: 7", frame(Frame::Absent)));
     }
     // RFC 9110 §8.6: never in a 204.
     let (lines, how) = written(&["HTTP/1.1 204 No", "Content-Length: 0"], HTTP_11, false);
     assert_eq!((lines.last().unwrap().as_str(), how), ("server: tidegate", frame(Frame::Absent)));
-    let (_, how) = written(&["HTTP/1.1 200 OK"], Asked { version: Version::Http10, is_head: true }, false);
+    let (_, how) = written(&["HTTP/1.1 200 OK"], AnswerForm { version: Version::Http10, is_head: true }, false);
     assert_eq!(how, frame(Frame::Absent));
 }
 
