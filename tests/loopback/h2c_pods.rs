@@ -381,7 +381,7 @@ fn ok(connection: &mut PodConnection, stream: u32, body: &[u8]) -> bool {
 }
 
 #[test]
-fn f18_a_request_is_sent_again_as_often_as_connections_of_a_pod_go_away() {
+fn rule_71_a_request_is_sent_again_as_often_as_connections_of_a_pod_go_away() {
     for method in ["GET", "POST"] {
         let pod = one_at_a_time(|connection, stream, body| {
             if connection.index < 5 {
@@ -398,7 +398,7 @@ fn f18_a_request_is_sent_again_as_often_as_connections_of_a_pod_go_away() {
 }
 
 #[test]
-fn f18_a_pod_that_lets_all_of_its_connections_go_at_once_costs_no_request() {
+fn rule_71_a_pod_that_lets_all_of_its_connections_go_at_once_costs_no_request() {
     let (arrived, seen) = mpsc::channel();
     let arrived = Mutex::new(arrived);
     let both_open = Barrier::new(2);
@@ -431,7 +431,7 @@ fn f18_a_pod_that_lets_all_of_its_connections_go_at_once_costs_no_request() {
 }
 
 #[test]
-fn f18_a_call_whose_message_was_sent_already_is_sent_again_when_it_was_not_processed() {
+fn rule_71_a_call_whose_message_was_sent_already_is_sent_again_when_it_was_not_processed() {
     for answer in [frame(RST_STREAM, 0, 1, &REFUSED_STREAM.to_be_bytes()), goaway(0)] {
         let refused = AtomicBool::new(false);
         let pod = one_at_a_time(move |connection, stream, body| {
@@ -454,7 +454,7 @@ fn f18_a_call_whose_message_was_sent_already_is_sent_again_when_it_was_not_proce
 }
 
 #[test]
-fn f18_a_body_of_which_too_much_was_sent_is_not_sent_again() {
+fn rule_71_a_body_of_which_too_much_was_sent_is_not_sent_again() {
     let pod = H2Pod::scripted(|mut call| async move {
         let mut seen = 0;
         while seen < 66_000 {
@@ -472,7 +472,7 @@ fn f18_a_body_of_which_too_much_was_sent_is_not_sent_again() {
 }
 
 #[test]
-fn f18_a_pod_that_only_sends_requests_away_is_not_asked_for_ever() {
+fn rule_71_a_pod_that_only_sends_requests_away_is_not_asked_for_ever() {
     let pod = one_at_a_time(|connection, _, _| {
         connection.send(goaway(0));
         true
