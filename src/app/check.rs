@@ -6,7 +6,7 @@ use anyhow::Context as _;
 
 use super::settings;
 use crate::args::CheckArgs;
-use crate::model::Severity;
+use crate::model::{RoutePolicy, Severity};
 use crate::source::manifests;
 use crate::translate::{self, Input};
 
@@ -14,7 +14,7 @@ use crate::translate::{self, Input};
 pub fn check(args: &CheckArgs, out: &mut impl Write) -> anyhow::Result<bool> {
     let path = &args.source.manifests;
     let loaded = manifests::load(path).with_context(|| format!("cannot read {}", path.display()))?;
-    let mut input = Input::new(settings::translation_of(&args.routing, &args.tls, None));
+    let mut input = Input::new(settings::translation_of(&args.routing, &args.tls, RoutePolicy::default()));
     for change in loaded.changes {
         input.apply(change);
     }

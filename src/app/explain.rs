@@ -12,7 +12,7 @@ use crate::admin::{Asked, Explained, Explaining, Unexplained};
 use crate::args::ExplainArgs;
 use crate::controller::Inquirer;
 use crate::explain::{self, Explanation, Question, Seen, View};
-use crate::model::{Problem, RouteSpec};
+use crate::model::{Problem, RoutePolicy, RouteSpec};
 use crate::routing::RouteTable;
 use crate::source::manifests;
 use crate::translate::{self, Input};
@@ -22,7 +22,7 @@ pub fn explain(args: &ExplainArgs, out: &mut impl Write) -> anyhow::Result<bool>
     let question = Question::parse(&args.url, &args.header)?;
     let Some(path) = &args.manifests else { return by_process(args, out) };
     let loaded = manifests::load(path).with_context(|| format!("cannot read {}", path.display()))?;
-    let mut input = Input::new(settings::translation_of(&args.routing, &args.tls, None));
+    let mut input = Input::new(settings::translation_of(&args.routing, &args.tls, RoutePolicy::default()));
     for change in loaded.changes {
         input.apply(change);
     }

@@ -9,12 +9,10 @@ use crate::args::{
     self, Auto, Container, DebugViewsChoice, Http2Args, LimitArgs, ListenArgs, ProxyProtocolMode, RoutingArgs,
     ServeArgs, SourceArgs, TimeoutArgs, TlsArgs, UpstreamArgs,
 };
-use crate::model::{ObjectName, RoutePolicy};
+use crate::model::{ObjectName, RoutePolicy, RouteTimeouts};
 use crate::observe::AccessLogFormat;
 use crate::observe::logging::{self, LogFormat, LoggingError};
-use crate::proxy::config::{
-    Forwarding, Http2Config, Limits, Plain, ProxyConfig, ProxyProtocol, Timeouts, UpstreamConfig,
-};
+use crate::proxy::config::{Forwarding, Http2Config, Limits, Plain, PodConfig, ProxyConfig, ProxyProtocol, Timeouts};
 use crate::source::api::{self, ClassAccess, SecretAccess};
 use crate::translate::{Settings, VisibleSecrets};
 
@@ -51,7 +49,7 @@ pub(super) fn debug_views(args: &ServeArgs) -> DebugViews {
 
 /// The settings of translation for `serve`.
 pub(super) fn translation(args: &ServeArgs) -> Settings {
-    let settings = translation_of(&args.routing, &args.tls, Some(&args.upstream));
+    let settings = translation_of(&args.routing, &args.tls, policy(args));
     match args.source.manifests {
         Some(_) => settings,
         // The API server applies the default class when an Ingress is created.
@@ -90,8 +88,8 @@ fn secret_names(args: &SourceArgs, tls: &TlsArgs) -> BTreeSet<ObjectName> {
     args.secret_names.iter().chain(&tls.default_certificate).cloned().collect()
 }
 
-/// The settings of translation for a directory. Without upstream options they have the default balance.
-pub(super) fn translation_of(routing: &RoutingArgs, tls: &TlsArgs, upstream: Option<&UpstreamArgs>) -> Settings {
+/// The settings of translation for a directory. `policy` is that of routes whose Ingress asks for nothing else.
+pub(super) fn translation_of(routing: &RoutingArgs, tls: &TlsArgs, policy: RoutePolicy) -> Settings {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs());
     Settings {
         class: Arc::from(routing.ingress_class.as_str()),
@@ -104,24 +102,40 @@ pub(super) fn translation_of(routing: &RoutingArgs, tls: &TlsArgs, upstream: Opt
         default_certificate: tls.default_certificate.clone(),
         default_backend: routing.default_backend.clone().map(|backend| (backend.service, backend.port)),
         ssl_redirect: routing.ssl_redirect,
-        policy: Arc::new(upstream.map_or_else(RoutePolicy::default, policy)),
+        policy: Arc::new(policy),
         allow_loopback: true,
         now: i64::try_from(now).unwrap_or(i64::MAX),
     }
 }
 
 /// The policy of routes whose Ingress says nothing else.
-fn policy(args: &UpstreamArgs) -> RoutePolicy {
-    RoutePolicy { balance: args.balance.into() }
+fn policy(args: &ServeArgs) -> RoutePolicy {
+    let ServeArgs { limits, timeouts, upstream, .. } = args;
+    RoutePolicy {
+        balance: upstream.balance.into(),
+        attempts: usize::from(upstream.connect_attempts),
+        body_bytes: limits.max_body_bytes.map(|bytes| bytes.0),
+        timeouts: RouteTimeouts {
+            connect: upstream.connect_timeout,
+            response: upstream.response_timeout,
+            response_gap: upstream.response_timeout,
+            body_gap: timeouts.body_gap_timeout,
+            body_rate: timeouts.body_min_rate.0,
+            write: timeouts.send_timeout,
+            tunnel_idle: timeouts.tunnel_idle_timeout,
+            ..RouteTimeouts::default()
+        },
+        ..RoutePolicy::default()
+    }
 }
 
 /// The settings of the data plane.
 pub(super) fn proxy(args: &ServeArgs) -> ProxyConfig {
     ProxyConfig {
         limits: limits(&args.limits),
-        timeouts: timeouts(&args.timeouts, &args.upstream),
+        timeouts: timeouts(&args.timeouts),
         http2: http2(&args.http2),
-        upstream: upstream(&args.upstream),
+        pods: pods(&args.upstream),
         forwarding: forwarding(&args.listen),
         explain_to: args.observe.explain_to.clone(),
     }
@@ -136,14 +150,13 @@ fn limits(args: &LimitArgs) -> Limits {
         head_bytes: args.max_head_bytes.as_usize(),
         fields: usize::from(args.max_head_fields),
         target_bytes: args.max_target_bytes.as_usize(),
-        body_bytes: args.max_body_bytes.map(|bytes| bytes.0),
         requests_per_connection: u64::from(args.max_requests_per_connection.get()),
         connections: connections.get(),
         ..Limits::default()
     }
 }
 
-fn timeouts(args: &TimeoutArgs, upstream: &UpstreamArgs) -> Timeouts {
+fn timeouts(args: &TimeoutArgs) -> Timeouts {
     Timeouts {
         head: args.head_timeout,
         handshake: args.handshake_timeout,
@@ -151,9 +164,6 @@ fn timeouts(args: &TimeoutArgs, upstream: &UpstreamArgs) -> Timeouts {
         body_gap: args.body_gap_timeout,
         body_rate: args.body_min_rate.0,
         write: args.send_timeout,
-        response: upstream.response_timeout,
-        response_gap: upstream.response_timeout,
-        tunnel_idle: args.tunnel_idle_timeout,
     }
 }
 
@@ -170,13 +180,8 @@ fn http2(args: &Http2Args) -> Http2Config {
     }
 }
 
-fn upstream(args: &UpstreamArgs) -> UpstreamConfig {
-    UpstreamConfig {
-        connect: args.connect_timeout,
-        attempts: usize::from(args.connect_attempts),
-        idle: args.upstream_idle_timeout,
-        ..UpstreamConfig::default()
-    }
+fn pods(args: &UpstreamArgs) -> PodConfig {
+    PodConfig { idle: args.upstream_idle_timeout, stall: args.response_timeout }
 }
 
 fn forwarding(args: &ListenArgs) -> Forwarding {

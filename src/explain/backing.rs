@@ -83,7 +83,7 @@ pub(super) fn describe(
 
 fn service(spec: &UpstreamSpec, policy: &RoutePolicy) -> String {
     let UpstreamSpec { key: UpstreamKey { service, endpoint_port, protocol, tls: _ }, port } = spec;
-    let RoutePolicy { balance } = policy;
+    let RoutePolicy { balance, .. } = policy;
     let named = match (port, endpoint_port) {
         (PortRef::Number(_), EndpointPort::Named { name, otherwise: _ }) if !name.is_empty() => format!(" ({name})"),
         (_, EndpointPort::Named { .. } | EndpointPort::Fixed(_)) => String::new(),

@@ -28,7 +28,7 @@ pub use listener::{Application, ListenerKey, ListenerSet, ListenerSpec, Transpor
 pub use names::{HostPattern, Hostname, HostnameError, Labels, ObjectName, ObjectRef};
 pub use origin::{Origin, Place};
 pub use persistent_map::PersistentMap;
-pub use policy::{Balance, RoutePolicy};
+pub use policy::{Balance, RoutePolicy, RouteTimeouts};
 pub use precedence::Precedence;
 pub use problem::{Problem, ProblemCode, Severity};
 pub use route::{Action, Reply, RouteSpec, WeightedBackend};

@@ -4,16 +4,83 @@
 //! are translated: the defaults of the command line are one `RoutePolicy` that all routes share, and a route whose Ingress
 //! sets something has one of its own. So a request finds every value on its route and reads no configuration.
 
+use std::time::Duration;
+
 /// How requests of a route are treated.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct RoutePolicy {
     /// How an endpoint is chosen. Default least in flight; `--balance`, `tidegate.dev/balance`; HAProxy `balance`.
     pub balance: Balance,
+    /// Endpoints tried at the most for one request, the first one counted. From 1 to [`Self::MOST_ATTEMPTS`]; default 3;
+    /// `--connect-attempts`; nginx `proxy_next_upstream_tries`.
+    pub attempts: usize,
+    /// Longest body of a request (413). Bytes; default no limit; `--max-body-bytes`; nginx `client_max_body_size`.
+    pub body_bytes: Option<u64>,
+    /// Longest head of a response (502). Bytes; default 64 KiB; no option; nginx `proxy_buffer_size`.
+    pub response_head_bytes: usize,
+    /// How long requests, their pods and their clients may take.
+    pub timeouts: RouteTimeouts,
+}
+
+/// How long a request of a route, its pod and its client may take.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct RouteTimeouts {
+    /// Longest wait for a connection to a pod, for each attempt (504). Default 1 s; `--connect-timeout`; nginx
+    /// `proxy_connect_timeout`.
+    pub connect: Duration,
+    /// How long a kept connection may have been idle to be used for a request that must not be sent twice (POST, PATCH):
+    /// the pod may be closing it right now. Default 1 s, below the 2 s of gunicorn; no option.
+    pub reuse_unsafe: Duration,
+    /// Longest wait for the head of a response, for each attempt, and for a pod to take more of the request (504). Default
+    /// 60 s; `--response-timeout`; nginx `proxy_read_timeout`, `proxy_send_timeout`.
+    pub response: Duration,
+    /// Longest pause between two reads of a response's body (cut). Default 60 s; `--response-timeout`; nginx
+    /// `proxy_read_timeout`.
+    pub response_gap: Duration,
+    /// Longest pause between two reads of a request's body (408). Default 30 s; `--body-gap-timeout`; nginx
+    /// `client_body_timeout`.
+    pub body_gap: Duration,
+    /// Slowest body of a request, once it was waited for 10 s (408). Bytes per second; default 1 KiB, zero is no minimum;
+    /// `--body-min-rate`; Apache `RequestReadTimeout` MinRate.
+    pub body_rate: u64,
+    /// Longest wait for the client to take more of the response (cut). Default 30 s; `--send-timeout`; nginx
+    /// `send_timeout`.
+    pub write: Duration,
+    /// A tunnel (WebSocket) on which nothing moves is closed after this. Default 1 h; `--tunnel-idle-timeout`; HAProxy
+    /// `timeout tunnel`.
+    pub tunnel_idle: Duration,
 }
 
 impl RoutePolicy {
     /// The most endpoints that a policy may let a request try.
     pub const MOST_ATTEMPTS: usize = 8;
+}
+
+impl Default for RoutePolicy {
+    fn default() -> Self {
+        Self {
+            balance: Balance::default(),
+            attempts: 3,
+            body_bytes: None,
+            response_head_bytes: 64 * 1024,
+            timeouts: RouteTimeouts::default(),
+        }
+    }
+}
+
+impl Default for RouteTimeouts {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(1),
+            reuse_unsafe: Duration::from_secs(1),
+            response: Duration::from_secs(60),
+            response_gap: Duration::from_secs(60),
+            body_gap: Duration::from_secs(30),
+            body_rate: 1024,
+            write: Duration::from_secs(30),
+            tunnel_idle: Duration::from_secs(3600),
+        }
+    }
 }
 
 /// How an endpoint is chosen.

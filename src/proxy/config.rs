@@ -15,8 +15,8 @@ pub struct ProxyConfig {
     pub timeouts: Timeouts,
     /// What an HTTP/2 client may do.
     pub http2: Http2Config,
-    /// How pods are reached.
-    pub upstream: UpstreamConfig,
+    /// Connections to pods.
+    pub pods: PodConfig,
     /// What is believed about clients, and what pods are told.
     pub forwarding: Forwarding,
     /// Clients that are told how they were answered when they ask for it. Default none; `--explain-to`.
@@ -33,10 +33,6 @@ pub struct Limits {
     pub fields: usize,
     /// Request target (414). Bytes; default 8 KiB.
     pub target_bytes: usize,
-    /// Request body (413). Bytes; default none; nginx `client_max_body_size`.
-    pub body_bytes: Option<u64>,
-    /// Head of a response (502). Bytes; default 64 KiB; nginx `proxy_buffer_size`.
-    pub response_head_bytes: usize,
     /// Requests on one client connection, after which it is closed. Default 10,000; nginx `keepalive_requests`.
     pub requests_per_connection: u64,
     /// Client connections of the process; more wait in the kernel's queue. Default by memory limit.
@@ -49,8 +45,6 @@ impl Default for Limits {
             head_bytes: 32 * 1024,
             fields: 100,
             target_bytes: 8 * 1024,
-            body_bytes: None,
-            response_head_bytes: 64 * 1024,
             requests_per_connection: 10_000,
             connections: 20_000,
         }
@@ -61,11 +55,6 @@ impl Limits {
     /// The bounds of a request's head, as the codec takes them.
     pub(crate) fn request_head(&self) -> http1::Limits {
         http1::Limits { head_bytes: self.head_bytes, fields: self.fields, target_bytes: self.target_bytes }
-    }
-
-    /// The bounds of a response's head, as the codec takes them.
-    pub(crate) fn response_head(&self) -> http1::Limits {
-        http1::Limits { head_bytes: self.response_head_bytes, ..http1::Limits::RESPONSE }
     }
 }
 
@@ -84,12 +73,6 @@ pub struct Timeouts {
     pub body_rate: u64,
     /// Between two writes to a client that takes nothing. Default 30 s; nginx `send_timeout`.
     pub write: Duration,
-    /// Longest wait for a response's head, for each attempt (504). Default 60 s; nginx `proxy_read_timeout`.
-    pub response: Duration,
-    /// Between two reads of a response's body. Default 60 s; nginx `proxy_read_timeout`.
-    pub response_gap: Duration,
-    /// A tunnel (WebSocket) on which nothing moves. Default 1 h.
-    pub tunnel_idle: Duration,
 }
 
 impl Default for Timeouts {
@@ -101,9 +84,6 @@ impl Default for Timeouts {
             body_gap: Duration::from_secs(30),
             body_rate: 1024,
             write: Duration::from_secs(30),
-            response: Duration::from_secs(60),
-            response_gap: Duration::from_secs(60),
-            tunnel_idle: Duration::from_secs(3600),
         }
     }
 }
@@ -142,27 +122,20 @@ impl Default for Http2Config {
     }
 }
 
-/// How pods are reached.
+/// Connections to pods. Requests of several routes use the same ones, so no route's policy holds for them.
 #[derive(Clone, Debug)]
-pub struct UpstreamConfig {
-    /// Longest wait for a connection, for each attempt. Default 1 s; nginx `proxy_connect_timeout`.
-    pub connect: Duration,
-    /// Endpoints tried at the most for one request. Default 3; nginx `proxy_next_upstream_tries`.
-    pub attempts: usize,
-    /// Idle time after which a kept connection is not used again. Default 4 s, below the 5 s of Node.js.
+pub struct PodConfig {
+    /// How long a connection without a request is kept when the pod does not say. Default 4 s, below the 5 s of Node.js;
+    /// `--upstream-idle-timeout`; nginx `keepalive_timeout` of an upstream.
     pub idle: Duration,
-    /// The same for requests that must not be sent twice. Default 1 s.
-    pub idle_unsafe: Duration,
+    /// An HTTP/2 connection whose pod takes nothing, or does not finish a frame, is cut after this. Default 60 s;
+    /// `--response-timeout`.
+    pub stall: Duration,
 }
 
-impl Default for UpstreamConfig {
+impl Default for PodConfig {
     fn default() -> Self {
-        Self {
-            connect: Duration::from_secs(1),
-            attempts: 3,
-            idle: Duration::from_secs(4),
-            idle_unsafe: Duration::from_secs(1),
-        }
+        Self { idle: Duration::from_secs(4), stall: Duration::from_secs(60) }
     }
 }
 

@@ -4,7 +4,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use crate::filter::HeadEdit;
-use crate::http1::{Framing, Method, Progress, RequestContext, RequestHead, ResponseHead, Version};
+use crate::http1::{Framing, Limits, Method, Progress, RequestContext, RequestHead, ResponseHead, Version};
 use crate::proxy::client::h1::head::{AnswerForm, write_head};
 use crate::proxy::config::{Forwarding, ProxyConfig};
 use crate::proxy::exchange::request_head;
@@ -54,9 +54,8 @@ pub struct ComposedAnswer {
 /// The final answer's head that `bytes` begin with, and what a client that asked over HTTP/1 in this version gets for
 /// it. `None` when it is refused, not complete or an interim one.
 pub fn compose_for_client(bytes: &[u8], request: RequestContext, version: Version) -> Option<ComposedAnswer> {
-    let limits = ProxyConfig::default().limits.response_head();
     let mut answer = ResponseHead::new();
-    if answer.parse(bytes, request, &limits) != Ok(Progress::Complete) || answer.is_interim() {
+    if answer.parse(bytes, request, &Limits::RESPONSE) != Ok(Progress::Complete) || answer.is_interim() {
         return None;
     }
     let (clock, edit) = (Clock::default(), HeadEdit::default());

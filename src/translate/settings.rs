@@ -28,7 +28,7 @@ pub struct Settings {
     pub default_backend: Option<(ObjectName, PortRef)>,
     /// Whether plain HTTP is sent to https where the host has TLS. Default true; `--ssl-redirect`.
     pub ssl_redirect: bool,
-    /// The policy of routes whose Ingress says nothing else. `--balance`.
+    /// The policy of routes whose Ingress says nothing else. Made from the command line once, and shared by them.
     pub policy: Arc<RoutePolicy>,
     /// Whether endpoints may have loopback addresses. Default false; true with `--manifests`.
     pub allow_loopback: bool,

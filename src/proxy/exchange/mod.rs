@@ -80,7 +80,7 @@ async fn answer<S: ClientSource, K: ClientSink>(
 /// Lets the request pass the limit of its route and then the filters.
 fn pass_filters<'r>(walk: &Walk<'_>, route: &'r Route<Target>, has_tls: bool) -> Result<Verdict<'r>, ProxyError> {
     let Walk { shard, peer, work, .. } = walk;
-    filter::body_size(shard.config.limits.body_bytes, &work.request).map_err(|_| ProxyError::BodyTooLarge)?;
+    filter::body_size(route.spec.policy.body_bytes, &work.request).map_err(|_| ProxyError::BodyTooLarge)?;
     let request = RequestView {
         head: &work.head,
         request: &work.request,

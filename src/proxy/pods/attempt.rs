@@ -3,6 +3,7 @@
 use tokio::time::Instant;
 
 use crate::http1::RequestContext;
+use crate::model::RoutePolicy;
 use crate::observe::UpstreamMetrics;
 use crate::proxy::error::ProxyError;
 use crate::proxy::shard::scratch::ExchangeBuffers;
@@ -18,6 +19,8 @@ pub(super) const WHOLE_BODY: usize = 64 * 1024;
 pub(super) struct Attempt<'a> {
     /// Where it is made; counted as in flight meanwhile.
     pub endpoint: InFlight,
+    /// The policy of the request's route.
+    pub policy: &'a RoutePolicy,
     /// The counters of the upstream.
     pub metrics: &'a UpstreamMetrics,
     /// When it began.

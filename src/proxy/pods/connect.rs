@@ -32,23 +32,23 @@ pub(super) struct Obtained {
 /// for a moment: a pod closes idle connections at its own time, and may be doing so right now.
 pub(super) async fn obtain(shard: &Shard, attempt: &Attempt<'_>, may_repeat: bool) -> Result<Obtained, Failure> {
     if attempt.newer_than.is_none() {
-        let max_idle = if may_repeat { Duration::MAX } else { shard.pool.config().post_idle };
+        let max_idle = if may_repeat { Duration::MAX } else { attempt.policy.timeouts.reuse_unsafe };
         while let Some(conn) = shard.pool.take(attempt.endpoint.id(), max_idle, attempt.began) {
             if conn.is_quiet() {
                 return Ok(Obtained { conn, is_reused: true, since: attempt.began });
             }
         }
     }
-    let tcp = dial(shard, attempt).await?;
+    let tcp = dial(attempt).await?;
     Ok(Obtained { conn: H1Conn { socket: Socket::Tcp(tcp) }, is_reused: false, since: Instant::now() })
 }
 
 /// A new connection. Failures make the endpoint suspect.
-pub(super) async fn dial(shard: &Shard, attempt: &Attempt<'_>) -> Result<TcpStream, Failure> {
-    let Attempt { endpoint, metrics, .. } = attempt;
+pub(super) async fn dial(attempt: &Attempt<'_>) -> Result<TcpStream, Failure> {
+    let Attempt { endpoint, policy, metrics, .. } = attempt;
     let address = endpoint.address();
     let started = Instant::now();
-    let error = match tokio::time::timeout(shard.config.upstream.connect, TcpStream::connect(address)).await {
+    let error = match tokio::time::timeout(policy.timeouts.connect, TcpStream::connect(address)).await {
         Ok(Ok(tcp)) => {
             let _ = tcp.set_nodelay(true);
             // A pod whose node has vanished says nothing: a tunnel to it would wait for an hour.

@@ -25,7 +25,7 @@ pub(crate) async fn forward<S: ClientSource, K: ClientSink>(
     let Backend { upstream, spec, metrics } = backend;
     let is_whole = take_whole_body(walk, source);
     let is_idempotent = walk.work.request.method.is_idempotent();
-    let mut history = History::new(walk.shard.config.upstream.attempts);
+    let mut history = History::new(policy.attempts);
     let mut began = walk.ready_at;
     let mut error = ProxyError::NoEndpoints;
     for number in 0_usize.. {
@@ -47,7 +47,7 @@ pub(crate) async fn forward<S: ClientSource, K: ClientSink>(
         }
         walk.record.attempts.set(walk.record.attempts.get().saturating_add(1));
         walk.record.endpoint.set(Some(endpoint.address()));
-        let attempt = Attempt { endpoint, metrics, began, newer_than: history.newer_than };
+        let attempt = Attempt { endpoint, policy, metrics, began, newer_than: history.newer_than };
         let outcome = match (spec.key.protocol, is_whole) {
             (Protocol::Http1, true) => h1::whole(walk, &attempt, source, sink).await,
             (Protocol::Http1, false) => Box::pin(h1::streaming(walk, &attempt, source, sink)).await,

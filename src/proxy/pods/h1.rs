@@ -12,6 +12,7 @@ use super::retry::{Failure, Reached};
 use super::tunnel::tunnel;
 use super::upload::Upload;
 use crate::http1::{Framing, Limits, Progress, RequestContext, ResponseHead};
+use crate::model::RoutePolicy;
 use crate::proxy::error::{ProxyError, Side};
 use crate::proxy::shard::Shard;
 use crate::proxy::shard::scratch::ExchangeBuffers;
@@ -30,12 +31,12 @@ pub(super) async fn whole<S: ClientSource, K: ClientSink>(
     source: &mut S,
     sink: &mut K,
 ) -> Result<(), Failure> {
-    let shard = walk.shard;
+    let (shard, policy) = (walk.shard, attempt.policy);
     let request = context(walk.work);
     let Obtained { mut conn, is_reused, since } = obtain(shard, attempt, request.method.is_idempotent()).await?;
     let (reader, mut writer) = conn.socket.split();
     let ExchangeBuffers { out, response, answer_edit, timer, .. } = &mut *walk.work;
-    if let Err(fault) = writer.write_all(out, &[], shard.config.timeouts.response).await {
+    if let Err(fault) = writer.write_all(out, &[], policy.timeouts.response).await {
         let (error, reached) = match (fault.written, fault.timed_out) {
             (false, true) => (ProxyError::UpstreamStalled, Reached::NotSent),
             (true, true) => (ProxyError::UpstreamStalled, Reached::Pod),
@@ -44,8 +45,9 @@ pub(super) async fn whole<S: ClientSource, K: ClientSink>(
         };
         return Err(Failure { was_reused: is_reused, ..Failure::new(error, reached) });
     }
-    let pod = H1Response { reader, shard, buffer: None };
-    let parts = Parts { shard, record: &walk.record, request, response, answer_edit, timer, handed_over: since };
+    let pod = H1Response { reader, shard, policy, buffer: None };
+    let parts =
+        Parts { shard, policy, record: &walk.record, request, response, answer_edit, timer, handed_over: since };
     let passed = pass_on(parts, pod, &mut Upload::done(), &Cell::new(false), sink).await;
     match passed.map_err(|failure| Failure { was_reused: is_reused, ..failure })? {
         // Bytes behind the end of an answer are not an answer to anything.
@@ -55,8 +57,8 @@ pub(super) async fn whole<S: ClientSource, K: ClientSink>(
             }
         }
         Passed::Tunnel(from_pod) => {
-            let to_pod = H1Sink::new(writer, out, Frame::Plain, Side::Upstream, shard.config.timeouts.response);
-            Box::pin(tunnel(walk.shard, &walk.record, source, sink, *from_pod, to_pod)).await;
+            let to_pod = H1Sink::new(writer, out, Frame::Plain, Side::Upstream, policy.timeouts.response);
+            Box::pin(tunnel(policy, &walk.record, source, sink, *from_pod, to_pod)).await;
         }
     }
     Ok(())
@@ -69,19 +71,27 @@ pub(super) async fn streaming<S: ClientSource, K: ClientSink>(
     source: &mut S,
     sink: &mut K,
 ) -> Result<(), Failure> {
-    let shard = walk.shard;
+    let (shard, policy) = (walk.shard, attempt.policy);
     let context = context(walk.work);
     let Obtained { mut conn, since, .. } = obtain(shard, attempt, false).await?;
     expect(walk, source, sink).await?;
     let (reader, writer) = conn.socket.split();
     let ExchangeBuffers { out, response, answer_edit, request, timer, .. } = &mut *walk.work;
     let frame = if request.framing == Framing::Chunked { Frame::Chunked } else { Frame::Plain };
-    let mut to_pod = H1Sink::new(writer, out, frame, Side::Upstream, shard.config.timeouts.response);
-    let pod = H1Response { reader, shard, buffer: None };
-    let parts =
-        Parts { shard, record: &walk.record, request: context, response, answer_edit, timer, handed_over: since };
+    let mut to_pod = H1Sink::new(writer, out, frame, Side::Upstream, policy.timeouts.response);
+    let pod = H1Response { reader, shard, policy, buffer: None };
+    let parts = Parts {
+        shard,
+        policy,
+        record: &walk.record,
+        request: context,
+        response,
+        answer_edit,
+        timer,
+        handed_over: since,
+    };
     let (passed, is_complete) = {
-        let sending = pin!(copy(source, &mut to_pod, &walk.record.received, shard.config.limits.body_bytes));
+        let sending = pin!(copy(source, &mut to_pod, &walk.record.received, policy.body_bytes));
         let mut upload = Upload::new(sending);
         let passed = pass_on(parts, pod, &mut upload, &Cell::new(false), sink).await;
         (passed, upload.is_complete())
@@ -111,6 +121,7 @@ enum Keep {
 struct H1Response<'a> {
     reader: Reader<'a>,
     shard: &'a Rc<Shard>,
+    policy: &'a RoutePolicy,
     buffer: Option<Buffer>,
 }
 
@@ -125,7 +136,7 @@ impl<'a> PodResponse for H1Response<'a> {
         limits: &Limits,
         wait: &mut HeadWait<'_>,
     ) -> Result<(), Failure> {
-        let Self { reader, shard, buffer } = self;
+        let Self { reader, shard, buffer, .. } = self;
         loop {
             if let Some(buffer) = buffer.as_ref().filter(|buffer| !buffer.is_empty())
                 && head.parse(buffer.data(), request, limits).map_err(ProxyError::from)? == Progress::Complete
@@ -171,8 +182,8 @@ impl<'a> PodResponse for H1Response<'a> {
             Keep::No
         };
         self.skip_head(head);
-        let Self { reader, shard, buffer } = self;
-        let pace = Pace { gap: shard.config.timeouts.response_gap, rate: 0 };
+        let Self { reader, shard, policy, buffer } = self;
+        let pace = Pace { gap: policy.timeouts.response_gap, rate: 0 };
         Some((H1Source::new(reader, &shard.buffers, buffer, head.framing, Side::Upstream, pace), keep))
     }
 

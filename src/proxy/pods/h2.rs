@@ -18,8 +18,8 @@ use super::response::{HeadWait, Parts, PodResponse, pass_on};
 use super::retry::{Failure, Reached};
 use super::upload::Upload;
 use crate::http1::{Limits, Progress, RequestContext, ResponseHead};
+use crate::model::RoutePolicy;
 use crate::proxy::error::{ProxyError, Side};
-use crate::proxy::shard::Shard;
 use crate::proxy::shard::scratch::ExchangeBuffers;
 use crate::proxy::shard::sessions::{Lease, Session};
 use crate::proxy::walk::Walk;
@@ -38,7 +38,7 @@ pub(super) async fn attempt<S: ClientSource, K: ClientSink>(
     source: &mut S,
     sink: &mut K,
 ) -> Result<(), Failure> {
-    let shard = walk.shard;
+    let (shard, policy) = (walk.shard, attempt.policy);
     let mut session = obtain(shard, attempt).await?;
     expect(walk, source, sink).await?;
     let context = context(walk.work);
@@ -48,13 +48,14 @@ pub(super) async fn attempt<S: ClientSource, K: ClientSink>(
     let request = convert::request(&out[..head]).ok_or(ProxyError::PathInvalid)?;
     let is_bodiless = is_whole && out.len() == head;
     let (pending, stream) = open(&mut session, request, is_bodiless)?;
-    let parts = Parts { shard, record, request: context, response, answer_edit, timer, handed_over: Instant::now() };
+    let parts =
+        Parts { shard, policy, record, request: context, response, answer_edit, timer, handed_over: Instant::now() };
     let pod =
-        H2Response { shard, session: &session, received: &record.received, pending, head: Vec::new(), body: None };
+        H2Response { policy, session: &session, received: &record.received, pending, head: Vec::new(), body: None };
     let has_answered = Cell::new(false);
     let outcome = {
-        let mut to_pod = H2Sink::new(stream, &session.outlet, Side::Upstream, shard.config.timeouts.response);
-        let limit = shard.config.limits.body_bytes;
+        let mut to_pod = H2Sink::new(stream, &session.outlet, Side::Upstream, policy.timeouts.response);
+        let limit = policy.body_bytes;
         let mut rest = Keeping { source, kept: out, start: head, most: WHOLE_BODY, is_over: &has_answered };
         let sending = pin!(async {
             // What came before this attempt, if it is not the first.
@@ -116,7 +117,7 @@ impl Pending {
 
 /// An answer over HTTP/2.
 struct H2Response<'a> {
-    shard: &'a Rc<Shard>,
+    policy: &'a RoutePolicy,
     session: &'a Session,
     /// Bytes of the request's body so far.
     received: &'a Cell<u64>,
@@ -176,7 +177,7 @@ impl<'a> PodResponse for H2Response<'a> {
     fn skip_head(&mut self, _: &ResponseHead) {}
 
     fn into_body(self, _: &ResponseHead, _: RequestContext) -> Option<(H2Source<'a>, ())> {
-        let pace = Pace { gap: self.shard.config.timeouts.response_gap, rate: 0 };
+        let pace = Pace { gap: self.policy.timeouts.response_gap, rate: 0 };
         let inbox = Inbox::new(self.body?);
         Some((H2Source::of_answer(&inbox, self.received, pace), ()))
     }

@@ -69,9 +69,11 @@ pub(super) async fn obtain(shard: &Rc<Shard>, attempt: &Attempt<'_>) -> Result<L
 }
 
 async fn connect(shard: &Rc<Shard>, attempt: &Attempt<'_>) -> Result<Rc<Session>, Failure> {
-    let tcp = dial(shard, attempt).await?;
+    let tcp = dial(attempt).await?;
     let meter = Rc::new(Meter::for_pod());
-    let patience = Patience { write: shard.config.timeouts.response, head: shard.config.timeouts.response };
+    // Requests of several routes share the connection: none of their policies holds for it.
+    let stall = shard.sessions.stall();
+    let patience = Patience { write: stall, head: stall };
     let io = H2Io::new(Socket::Tcp(tcp), None, &shard.buffers, Rc::clone(&meter), patience);
     let mut builder = Builder::new();
     builder
@@ -83,7 +85,7 @@ async fn connect(shard: &Rc<Shard>, attempt: &Attempt<'_>) -> Result<Rc<Session>
         .initial_max_send_streams(STREAMS)
         .data_frame_budget(SMALL_FRAMES);
     let failed = |error| Failure::new(error, Reached::NotConnected);
-    let (sender, connection) = match timeout(shard.config.upstream.connect, builder.handshake(io)).await {
+    let (sender, connection) = match timeout(attempt.policy.timeouts.connect, builder.handshake(io)).await {
         Ok(Ok(made)) => made,
         Ok(Err(_)) => return Err(failed(ProxyError::UpstreamStream)),
         Err(_) => return Err(failed(ProxyError::ConnectTimeout)),

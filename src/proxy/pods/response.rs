@@ -14,6 +14,7 @@ use super::retry::{Failure, Reached};
 use super::upload::Upload;
 use crate::filter::HeadEdit;
 use crate::http1::{Limits, MAX_INTERIM, RequestContext, ResponseHead};
+use crate::model::RoutePolicy;
 use crate::proxy::error::ProxyError;
 use crate::proxy::shard::Shard;
 use crate::proxy::shard::timer::LazyTimer;
@@ -54,6 +55,7 @@ pub(super) trait PodResponse {
 /// The parts of an exchange that an answer needs.
 pub(super) struct Parts<'a> {
     pub shard: &'a Rc<Shard>,
+    pub policy: &'a RoutePolicy,
     pub record: &'a Record,
     pub request: RequestContext,
     /// For the answer's head.
@@ -81,11 +83,11 @@ pub(super) async fn pass_on<P: PodResponse, U: Future<Output = Result<(), ProxyE
     has_answered: &Cell<bool>,
     sink: &mut K,
 ) -> Result<Passed<P::Body, P::Rest>, Failure> {
-    let Parts { shard, record, request, response, answer_edit, timer, handed_over } = parts;
+    let Parts { shard, policy, record, request, response, answer_edit, timer, handed_over } = parts;
     {
-        let patience = shard.config.timeouts.response;
+        let patience = policy.timeouts.response;
         let wait = HeadWait::new(patience, handed_over, &record.received, timer);
-        let limits = shard.config.limits.response_head();
+        let limits = Limits { head_bytes: policy.response_head_bytes, ..Limits::RESPONSE };
         let head = pin!(final_head(&mut pod, response, request, &limits, wait, sink));
         upload.beside(head).await??;
     }

@@ -2,7 +2,7 @@
 
 use tokio::sync::Notify;
 
-use crate::proxy::shard::Shard;
+use crate::model::RoutePolicy;
 use crate::proxy::walk::client_io::{ClientSink, ClientSource};
 use crate::proxy::walk::record::Record;
 use crate::proxy::wire::body::copy;
@@ -10,7 +10,7 @@ use crate::proxy::wire::h1_body::{H1Sink, H1Source};
 
 /// Passes bytes both ways until both directions have ended, one has failed, or nothing has moved for too long.
 pub(super) async fn tunnel<S: ClientSource, K: ClientSink>(
-    shard: &Shard,
+    policy: &RoutePolicy,
     record: &Record,
     source: &mut S,
     sink: &mut K,
@@ -30,14 +30,14 @@ pub(super) async fn tunnel<S: ClientSource, K: ClientSink>(
     let downward = async { copy(&mut from_pod, sink, sent, None).await.map(|()| half_closed.notify_one()) };
     let ways = async { tokio::try_join!(upward, downward) };
     let watch = async {
-        let mut patience = shard.config.timeouts.tunnel_idle;
+        let mut patience = policy.timeouts.tunnel_idle;
         let mut before = (received.get(), sent.get());
         loop {
             tokio::select! {
                 () = tokio::time::sleep(patience) => {}
                 // Who has nobody to answer need not be waited for as long as who is merely silent.
                 () = half_closed.notified() => {
-                    patience = patience.min(shard.config.timeouts.write);
+                    patience = patience.min(policy.timeouts.write);
                     before = (received.get(), sent.get());
                     continue;
                 }

@@ -69,11 +69,8 @@ impl Shard {
     /// A shard without connections.
     pub(crate) fn new(shared: Shared, access_log: ShardLog) -> Rc<Self> {
         let Shared { config, table, metrics, drain, connections } = shared;
-        let pool = Pool::new(PoolConfig {
-            idle: config.upstream.idle,
-            post_idle: config.upstream.idle_unsafe,
-            ..PoolConfig::default()
-        });
+        let pool = Pool::new(PoolConfig { idle: config.pods.idle, ..PoolConfig::default() });
+        let sessions = Sessions::new(config.pods.stall);
         Rc::new(Self {
             config,
             table,
@@ -86,7 +83,7 @@ impl Shard {
             idle_tasks: Rc::default(),
             clock: Clock::default(),
             pool,
-            sessions: Sessions::default(),
+            sessions,
             random: Cell::new(seed()),
         })
     }

@@ -22,8 +22,10 @@ const MOST: usize = 16;
 const IDLE: Duration = Duration::from_secs(60);
 
 /// The connections of a shard.
-#[derive(Default)]
-pub(crate) struct Sessions(RefCell<HashMap<u64, Entry>>);
+pub(crate) struct Sessions {
+    entries: RefCell<HashMap<u64, Entry>>,
+    stall: Duration,
+}
 
 /// Those to one endpoint.
 #[derive(Default)]
@@ -115,16 +117,26 @@ impl Drop for Lease {
 }
 
 impl Sessions {
+    /// No connections. One whose pod takes nothing for as long as `stall` is cut.
+    pub(crate) fn new(stall: Duration) -> Self {
+        Self { entries: RefCell::default(), stall }
+    }
+
+    /// How long a pod may take nothing.
+    pub(crate) fn stall(&self) -> Duration {
+        self.stall
+    }
+
     /// Notes that a connection is being made, until what it gives is dropped.
     pub(crate) fn dial(&self, id: u64) -> Dialing<'_> {
         let (told, outcome) = watch::channel(None);
-        self.0.borrow_mut().entry(id).or_default().dialing = Some(outcome);
+        self.entries.borrow_mut().entry(id).or_default().dialing = Some(outcome);
         Dialing { sessions: self, id, told }
     }
 
     /// Lets go of connections that are of no use any more; their requests finish.
     pub(crate) fn sweep(&self) {
-        self.0.borrow_mut().retain(|_, entry| {
+        self.entries.borrow_mut().retain(|_, entry| {
             entry.sessions.retain(|session| {
                 session.is_usable() && (session.streams.get() > 0 || session.used.get().elapsed() < IDLE)
             });
@@ -135,7 +147,7 @@ impl Sessions {
     /// The connection with the fewest streams that has room for one more. Connections made before `newer_than` do
     /// not count.
     pub(crate) fn choose(&self, id: u64, newer_than: Option<Instant>) -> Choice {
-        let entries = self.0.borrow();
+        let entries = self.entries.borrow();
         let Some(entry) = entries.get(&id) else { return Choice::Dial };
         let is_new = |session: &Session| newer_than.is_none_or(|since| session.made >= since);
         let usable = || entry.sessions.iter().filter(|session| session.is_usable() && is_new(session));
@@ -172,7 +184,7 @@ impl Dialing<'_> {
     /// There is a connection.
     pub(crate) fn succeeded(self, session: Rc<Session>) {
         self.forget();
-        self.sessions.0.borrow_mut().entry(self.id).or_default().sessions.push(session);
+        self.sessions.entries.borrow_mut().entry(self.id).or_default().sessions.push(session);
         let _ = self.told.send(None);
     }
 
@@ -183,7 +195,7 @@ impl Dialing<'_> {
     }
 
     fn forget(&self) {
-        if let Some(entry) = self.sessions.0.borrow_mut().get_mut(&self.id) {
+        if let Some(entry) = self.sessions.entries.borrow_mut().get_mut(&self.id) {
             entry.dialing = None;
         }
     }

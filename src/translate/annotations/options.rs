@@ -32,7 +32,7 @@ impl Options {
         if balance == default.balance {
             return Arc::clone(default);
         }
-        Arc::new(RoutePolicy { balance })
+        Arc::new(RoutePolicy { balance, ..RoutePolicy::clone(default) })
     }
 
     /// Nothing is set.

@@ -19,7 +19,7 @@ fn balance(world: &World) -> Balance {
 fn balance_is_set_by_annotation_over_the_settings() {
     assert_eq!(balance(&with("tidegate.dev/balance", "round-robin")), Balance::RoundRobin);
     assert_eq!(balance(&with("tidegate.dev/balance", "least-in-flight")), Balance::LeastInFlight);
-    let policy = Arc::new(RoutePolicy { balance: Balance::RoundRobin });
+    let policy = Arc::new(RoutePolicy { balance: Balance::RoundRobin, ..RoutePolicy::default() });
     let settings = Settings { policy, ..Settings::default() };
     let world = world_with(settings, [ingress("web").rule("a.example", &[prefix("/", "a")]).change()]);
     assert_eq!(balance(&world), Balance::RoundRobin);

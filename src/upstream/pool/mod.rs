@@ -28,22 +28,13 @@ pub struct PoolConfig {
     /// How long an idle connection is kept when its endpoint does not say how long it keeps it. Default 4 s: Node
     /// and uvicorn close theirs after 5 s.
     pub idle: Duration,
-    /// How long a connection may have been idle to be used by a request that cannot be repeated (POST, PATCH).
-    /// Default 1 s: gunicorn closes after 2 s.
-    pub post_idle: Duration,
     /// The longest an idle connection is kept, whatever its endpoint says. Default 60 s.
     pub longest_idle: Duration,
 }
 
 impl Default for PoolConfig {
     fn default() -> Self {
-        Self {
-            per_endpoint: 1024,
-            total: 8192,
-            idle: Duration::from_secs(4),
-            post_idle: Duration::from_secs(1),
-            longest_idle: Duration::from_secs(60),
-        }
+        Self { per_endpoint: 1024, total: 8192, idle: Duration::from_secs(4), longest_idle: Duration::from_secs(60) }
     }
 }
 

@@ -26,7 +26,7 @@ fn one_idle_for_too_long_for_this_request_is_left_for_another() {
     let (pool, endpoint, now) = (Pool::new(PoolConfig::default()), endpoint(), Instant::now());
     pool.put(&endpoint, 1, now, IDLE);
     let later = now + Duration::from_millis(1001);
-    assert_eq!(pool.take(endpoint.id(), pool.config().post_idle, later), None);
+    assert_eq!(pool.take(endpoint.id(), Duration::from_secs(1), later), None);
     assert_eq!(pool.take(endpoint.id(), LONG, later), Some(1));
 }
 
