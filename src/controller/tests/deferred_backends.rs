@@ -226,7 +226,7 @@ async fn the_loop_lets_go_by_itself_and_other_changes_pass() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_snapshot_file_has_what_the_author_wants() {
+async fn the_saved_objects_are_what_the_author_wants() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("objects");
     let (plane, mut controller) = serving();

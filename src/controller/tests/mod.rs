@@ -122,7 +122,7 @@ fn events(changes: impl IntoIterator<Item = Change>) -> Vec<Event> {
 }
 
 /// What a process that served these apps left behind an hour ago.
-fn snapshot_of(apps: &[&str]) -> Saved {
+fn saved_objects_of(apps: &[&str]) -> Saved {
     let mut objects = Objects::default();
     for change in apps.iter().flat_map(|of| app(of)).chain([class()]) {
         objects.apply(change);
@@ -133,10 +133,10 @@ fn snapshot_of(apps: &[&str]) -> Saved {
 }
 
 #[tokio::test]
-async fn f03_a_snapshot_serves_and_what_has_gone_meanwhile_goes_when_everything_was_read() {
+async fn f03_saved_objects_serve_and_those_that_were_deleted_go_when_everything_was_read() {
     let (plane, mut controller) = Plane::new();
     assert!(!plane.readiness.is_ready());
-    controller.restore(snapshot_of(&["a", "b"]));
+    controller.restore(saved_objects_of(&["a", "b"]));
     // The source says nothing: the process serves all the same.
     assert!(plane.readiness.is_ready());
     assert_eq!((plane.hosts(), plane.endpoints("a")), (vec!["a.example".into(), "b.example".into()], 2));
@@ -166,7 +166,7 @@ async fn f03_a_snapshot_serves_and_what_has_gone_meanwhile_goes_when_everything_
 #[tokio::test(start_paused = true)]
 async fn f03_a_kind_that_cannot_be_listed_holds_up_the_others_for_ten_seconds_at_the_most() {
     let (plane, mut controller) = Plane::new();
-    controller.restore(snapshot_of(&["a", "b"]));
+    controller.restore(saved_objects_of(&["a", "b"]));
     controller.take(events([Change::removal(ObjectRef::new(ObjectKind::Ingress, name("a"))), slice("b", 3)]));
     controller.tick();
     assert_eq!((plane.hosts(), plane.endpoints("b")), (vec!["a.example".into(), "b.example".into()], 2));
@@ -181,9 +181,9 @@ async fn f03_a_kind_that_cannot_be_listed_holds_up_the_others_for_ten_seconds_at
 }
 
 #[tokio::test]
-async fn f03_secrets_of_the_snapshot_stay_when_they_cannot_be_read() {
+async fn f03_saved_secrets_stay_when_they_cannot_be_read() {
     let (_, mut controller) = Plane::new();
-    let mut saved = snapshot_of(&["a"]);
+    let mut saved = saved_objects_of(&["a"]);
     saved.changes.push(secret("cert"));
     controller.restore(saved);
     // Nothing is said of Secrets: they are forbidden.
@@ -199,7 +199,7 @@ async fn f03_by_name_a_secret_that_may_not_be_read_keeps_itself_in_force_and_no_
     let listed = ["refused", "gone", "unwanted"].map(name);
     let secrets = VisibleSecrets::Listed(Arc::new(listed.into()));
     let (_, mut controller) = Plane::with(Settings { secrets, ..Settings::default() });
-    let mut saved = snapshot_of(&[]);
+    let mut saved = saved_objects_of(&[]);
     saved.changes.push(with_tls("a", &["refused", "gone", "unlisted"]));
     saved.changes.extend(["refused", "gone", "unwanted", "unlisted"].map(secret));
     controller.restore(saved);
@@ -228,7 +228,7 @@ async fn f03_what_is_served_at_the_end_is_what_the_next_process_begins_with() {
     let (plane, mut controller) = Plane::new();
     let writer = saved::Writer::start(path.clone(), Arc::clone(&plane.metrics)).unwrap();
     controller.record(writer.recorder());
-    controller.restore(snapshot_of(&["a", "b"]));
+    controller.restore(saved_objects_of(&["a", "b"]));
     controller.take(events([class()].into_iter().chain(app("b")).chain(app("c"))));
     controller.take([Event::Synced]);
     controller.take(events([slice("c", 7)]));

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::model::{ObjectRef, Problem, ProblemCode, Severity};
-use crate::source::objects::Change;
+use crate::source::objects::{Change, Object};
 
 use super::document::{self, Content, Finding, Refused};
 use super::scan::{ReadError, file_problem};
@@ -20,7 +20,7 @@ const MAX_NAMED: usize = 5;
 pub(super) struct Catalog {
     files: BTreeMap<Arc<Path>, Held>,
     /// The files that hold each object. The first in path order counts.
-    holders: HashMap<ObjectRef, BTreeMap<Arc<Path>, Change>>,
+    holders: HashMap<ObjectRef, BTreeMap<Arc<Path>, Object>>,
     /// Objects that more than one file holds.
     contested: BTreeSet<ObjectRef>,
     hasher: foldhash::quality::RandomState,
@@ -30,7 +30,7 @@ pub(super) struct Catalog {
 #[derive(Debug, Default)]
 struct Held {
     /// Its objects in order, those kept from former versions last.
-    objects: Vec<(ObjectRef, Change)>,
+    objects: Vec<(ObjectRef, Object)>,
     problems: Vec<Problem>,
     /// The documents by hash of their text: what did not change is not read again.
     documents: HashMap<u64, Arc<Content>>,
@@ -99,14 +99,14 @@ impl Catalog {
             let known = before.documents.get(&hash).or_else(|| held.documents.get(&hash)).cloned();
             let content = known.unwrap_or_else(|| Arc::new(document::read(document.bytes, format)));
             for item in &content.objects {
-                let object = item.change.object().clone();
+                let object = item.object.reference();
                 let place = position(index, document.line, &item.place);
                 if let Some(first) = present.get(&object) {
                     held.problems.push(duplicate(&object, &format!("{}, {place}", file.display()), first));
                     continue;
                 }
                 present.insert(object.clone(), place);
-                held.objects.push((object, item.change.clone()));
+                held.objects.push((object, item.object.clone()));
             }
             let findings = content.findings.iter();
             held.problems.extend(findings.map(|finding| problem(finding, file, index, &document)));
@@ -126,10 +126,10 @@ impl Catalog {
     /// Replaces a file's objects among the holders.
     fn exchange(&mut self, file: &Arc<Path>, before: &Held, after: &Held) -> Vec<Change> {
         let mut changes = Vec::new();
-        let mut gone: HashMap<_, _> = before.objects.iter().map(|(object, change)| (object, change)).collect();
-        for (object, change) in &after.objects {
-            if gone.remove(object) != Some(change) {
-                changes.extend(self.set(object, file, Some(change.clone())));
+        let mut gone: HashMap<_, _> = before.objects.iter().map(|(object, content)| (object, content)).collect();
+        for (object, content) in &after.objects {
+            if gone.remove(object) != Some(content) {
+                changes.extend(self.set(object, file, Some(content.clone())));
             }
         }
         // In the order of the file, so that the outcome does not depend on hashing.
@@ -139,11 +139,11 @@ impl Catalog {
         changes
     }
 
-    fn set(&mut self, object: &ObjectRef, file: &Arc<Path>, change: Option<Change>) -> Option<Change> {
+    fn set(&mut self, object: &ObjectRef, file: &Arc<Path>, content: Option<Object>) -> Option<Change> {
         let holders = self.holders.entry(object.clone()).or_default();
         let before = holders.values().next().cloned();
-        match change {
-            Some(change) => holders.insert(file.clone(), change),
+        match content {
+            Some(content) => holders.insert(file.clone(), content),
             None => holders.remove(file),
         };
         let after = holders.values().next().cloned();
@@ -157,7 +157,7 @@ impl Catalog {
         }
         match (before, after) {
             (before, after) if before == after => None,
-            (_, Some(after)) => Some(after),
+            (_, Some(after)) => Some(Change::arrival(after)),
             (_, None) => Some(Change::removal(object.clone())),
         }
     }

@@ -6,7 +6,7 @@ use crate::model::{ObjectName, ObjectRef, ProblemCode, Severity};
 use crate::source::kinds::manifest::{Fault, Namespace};
 use crate::source::kinds::wire::Malformed;
 use crate::source::kinds::{self, Kind};
-use crate::source::objects::Change;
+use crate::source::objects::Object;
 
 use super::text::{self, Format};
 use super::unknown::unknown_fields;
@@ -19,7 +19,7 @@ const MAX_LISTS: usize = 4;
 /// What a document holds. It does not know its place in the file, so it stays valid when other parts of the file change.
 #[derive(Debug, Default)]
 pub(super) struct Content {
-    /// The objects, as arrivals, in order.
+    /// The objects, in order.
     pub objects: Vec<Item>,
     /// What is wrong.
     pub findings: Vec<Finding>,
@@ -30,8 +30,8 @@ pub(super) struct Content {
 /// An object of a document.
 #[derive(Debug)]
 pub(super) struct Item {
-    /// The object, as an arrival.
-    pub change: Change,
+    /// The object.
+    pub object: Object,
     /// Where within the document: empty, or `, items[3]`.
     pub place: String,
 }
@@ -183,8 +183,7 @@ impl Content {
                 return self.refuse(identity(kind, &value), place, message, remedy);
             }
         };
-        let change = Change::arrival(read.object);
-        let about = change.object().clone();
+        let about = read.object.reference();
         let ObjectName { namespace, name } = &about.name;
         if name.is_empty() {
             let message = format!("this {kind_name} has no metadata.name");
@@ -213,7 +212,7 @@ impl Content {
             remedy,
         });
         self.findings.extend(unknown.chain(faults));
-        self.objects.push(Item { change, place });
+        self.objects.push(Item { object: read.object, place });
     }
 
     fn refuse(&mut self, object: Option<ObjectRef>, place: String, message: String, remedy: &'static str) {

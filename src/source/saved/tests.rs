@@ -343,7 +343,7 @@ fn eventually(what: &str, mut probe: impl FnMut() -> bool) {
 #[test]
 fn f03_the_file_is_written_when_all_is_known_and_once_more_at_the_end() {
     let directory = tempfile::tempdir().unwrap();
-    let path = directory.path().join("objects.snapshot");
+    let path = directory.path().join("objects.saved");
     let metrics = Arc::new(Metrics::new());
     let writer = Writer::start(path.clone(), Arc::clone(&metrics)).unwrap();
     let recorder = writer.recorder();
@@ -375,7 +375,7 @@ fn a_class() -> IngressClass {
 #[test]
 fn f02_a_file_is_left_alone_until_everything_was_read() {
     let directory = tempfile::tempdir().unwrap();
-    let path = directory.path().join("objects.snapshot");
+    let path = directory.path().join("objects.saved");
     fs::write(&path, file(&one_of_each())).unwrap();
     let before = fs::read(&path).unwrap();
     let writer = Writer::start(path.clone(), Arc::default()).unwrap();
