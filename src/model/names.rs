@@ -38,6 +38,18 @@ pub enum HostnameError {
 impl Hostname {
     /// Parses a host name, lower-casing it and dropping one trailing dot.
     pub fn parse(text: &str) -> Result<Self, HostnameError> {
+        Self::checked(text).map(|text| Self(text.to_ascii_lowercase().into()))
+    }
+
+    /// As `parse`. A name that is written in the form that is compared shares the text.
+    fn parse_shared(text: &Arc<str>) -> Result<Self, HostnameError> {
+        let checked = Self::checked(text)?;
+        let is_in_form = checked.len() == text.len() && !text.bytes().any(|byte| byte.is_ascii_uppercase());
+        Ok(if is_in_form { Self(Arc::clone(text)) } else { Self(checked.to_ascii_lowercase().into()) })
+    }
+
+    /// The name without a trailing dot, if it is one.
+    fn checked(text: &str) -> Result<&str, HostnameError> {
         let text = text.strip_suffix('.').unwrap_or(text);
         if text.is_empty() {
             return Err(HostnameError::Empty);
@@ -55,7 +67,7 @@ impl Hostname {
         if text.parse::<std::net::Ipv4Addr>().is_ok() {
             return Err(HostnameError::Address);
         }
-        Ok(Self(text.to_ascii_lowercase().into()))
+        Ok(text)
     }
 
     /// The name as text.
@@ -127,6 +139,14 @@ impl HostPattern {
             None if text.contains('*') => Err(HostnameError::Wildcard),
             None => Hostname::parse(text).map(Self::Exact),
         }
+    }
+
+    /// As `parse`. An exact host that is written in the form that is compared shares the text: there may be ten thousand.
+    pub fn parse_shared(text: &Arc<str>) -> Result<Self, HostnameError> {
+        if text.is_empty() || text.contains('*') {
+            return Self::parse(text);
+        }
+        Hostname::parse_shared(text).map(Self::Exact)
     }
 
     /// Whether a certificate name (a DNS name, possibly `*.…`) covers this pattern.
@@ -237,6 +257,16 @@ mod tests {
         ] {
             assert_eq!(Hostname::parse(text), Err(expected), "{text}");
         }
+    }
+
+    #[test]
+    fn a_shared_text_is_read_as_any_other() {
+        for text in ["a.example", "A.example", "a.example.", "*.a.example", "", "a..b", "*", "10.0.0.1"] {
+            assert_eq!(HostPattern::parse_shared(&text.into()), HostPattern::parse(text), "{text}");
+        }
+        let text: Arc<str> = "a.example".into();
+        let Ok(HostPattern::Exact(Hostname(shared))) = HostPattern::parse_shared(&text) else { panic!("{text}") };
+        assert!(Arc::ptr_eq(&shared, &text));
     }
 
     #[test]

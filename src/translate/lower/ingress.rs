@@ -19,7 +19,7 @@ fn position(at: usize) -> u32 {
 pub(super) fn claims(ingress: &Ingress, added: &[HostPattern]) -> BTreeMap<HostPattern, Parts> {
     let mut found: BTreeMap<HostPattern, Parts> = BTreeMap::new();
     for (at, rule) in ingress.rules.iter().enumerate() {
-        if let Ok(host) = HostPattern::parse(&rule.host) {
+        if let Ok(host) = HostPattern::parse_shared(&rule.host) {
             found.entry(host).or_default().rules.push(position(at));
         }
     }
@@ -162,7 +162,7 @@ fn is_catch_all(ingress: &Ingress) -> bool {
 /// The rules with a host that can be read, with their positions.
 fn readable_rules(ingress: &Ingress) -> impl Iterator<Item = (usize, HostPattern)> {
     let rules = ingress.rules.iter().enumerate();
-    rules.filter_map(|(at, rule)| HostPattern::parse(&rule.host).ok().map(|host| (at, host)))
+    rules.filter_map(|(at, rule)| HostPattern::parse_shared(&rule.host).ok().map(|host| (at, host)))
 }
 
 /// The hosts at which the Ingress has a say in what no route takes.
@@ -175,7 +175,7 @@ fn hosts_of_rules(ingress: &Ingress, added: &[HostPattern]) -> BTreeSet<HostPatt
 /// The valid hosts of a TLS entry with their positions. Unlike in rules, an empty one means nothing.
 fn tls_hosts(tls: &TlsEntry) -> impl Iterator<Item = (usize, HostPattern)> {
     let named = tls.hosts.iter().enumerate().filter(|(_, host)| !host.is_empty());
-    named.filter_map(|(at, host)| HostPattern::parse(host).ok().map(|host| (at, host)))
+    named.filter_map(|(at, host)| HostPattern::parse_shared(host).ok().map(|host| (at, host)))
 }
 
 fn names_service(backend: &Backend, service: &str) -> bool {
