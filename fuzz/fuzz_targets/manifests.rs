@@ -69,8 +69,8 @@ impl World {
     }
 
     fn apply(&mut self, change: Change) {
-        let touched = self.input.apply(change);
-        for key in &touched.units {
+        let invalidated = self.input.apply(change);
+        for key in &invalidated.units {
             let translated = translate::unit(&self.input, key);
             let value = translated.value.clone();
             if !translate::merge(&mut self.snapshot, &mut self.findings, key, translated) {

@@ -14,7 +14,7 @@ use tokio::time::Instant;
 
 use crate::model::{ObjectKind, ObjectName, ObjectRef};
 use crate::source::objects::{Backend, Change, Ingress, Object, Path};
-use crate::translate::{self, Backing, Input};
+use crate::translate::{self, BackendReadiness, Input};
 
 /// How long a path may keep its former backend.
 const LONGEST_DEFERRAL: Duration = Duration::from_secs(1);
@@ -81,8 +81,9 @@ fn between(input: &Input, wanted: &Ingress) -> Option<(Ingress, BTreeSet<ObjectN
     let mut services = BTreeSet::new();
     let mut has_to_wait = |from: &Backend, to: &Backend| {
         let (Backend::Service { name: old, .. }, Backend::Service { name: new, .. }) = (from, to) else { return false };
-        let backing = |backend| translate::backing(input, &wanted.name.namespace, backend);
-        let waits = from != to && backing(to) == Backing::NotYet && backing(from) == Backing::Endpoints;
+        let readiness = |backend| translate::backend_readiness(input, &wanted.name.namespace, backend);
+        let waits =
+            from != to && readiness(to) == BackendReadiness::NotYet && readiness(from) == BackendReadiness::Ready;
         if waits {
             let service = |name: &Arc<str>| ObjectName::new(wanted.name.namespace.clone(), name.clone());
             services.extend([service(old), service(new)]);

@@ -29,7 +29,7 @@ use crate::routing::TableCell;
 use crate::source::objects::Change;
 use crate::source::saved::{Recorder, Saved};
 use crate::source::{Connection, Event};
-use crate::translate::{Input, Settings, Touched};
+use crate::translate::{Input, Invalidated, Settings};
 use crate::upstream::{Registry, Target};
 
 use deferred_backends::DeferredBackends;
@@ -158,91 +158,91 @@ impl Controller {
     /// Takes a batch in: what it affects is translated once and published with one swap.
     pub fn take(&mut self, events: impl IntoIterator<Item = Event>) {
         let started = Instant::now();
-        let mut touched = Touched::default();
+        let mut invalidated = Invalidated::default();
         let mut propagation = Propagation::default();
         for event in events {
             match event {
                 Event::Change(change, seen) => {
                     let kind = change.object().kind;
                     let Some(change) = self.stage.admit(change, self.input.objects()) else { continue };
-                    let concerned = self.apply(change);
+                    let of_change = self.apply(change);
                     self.metrics.configuration().changed(kind);
                     if self.stage.is_synced() {
-                        propagation.begin(kind, seen, &concerned);
+                        propagation.begin(kind, seen, &of_change);
                     }
                     if self.stage.has_table() {
-                        touched.extend(concerned);
+                        invalidated.extend(of_change);
                     }
                 }
                 Event::Problems(problems) => self.set_source_problems(problems),
-                Event::Listed => touched.extend(self.listed()),
+                Event::Listed => invalidated.extend(self.listed()),
                 Event::Synced => {
                     // A directory does not tell that it is listed.
-                    touched.extend(self.listed());
-                    touched.extend(self.remove_deleted_secrets());
+                    invalidated.extend(self.listed());
+                    invalidated.extend(self.remove_deleted_secrets());
                     self.synced();
                 }
                 Event::Connected(kind, connection) => {
                     self.connected(kind, connection);
                     if kind == ObjectKind::Secret {
-                        touched.extend(self.remove_deleted_secrets());
+                        invalidated.extend(self.remove_deleted_secrets());
                     }
                 }
             }
         }
         if self.stage.has_table() {
-            self.publish_touched(touched, propagation, started);
+            self.publish_invalidated(invalidated, propagation, started);
         } else if self.stage.is_synced() {
             self.publish_everything(started);
             self.stage.serve();
         }
     }
 
-    fn apply(&mut self, change: Change) -> Touched {
+    fn apply(&mut self, change: Change) -> Invalidated {
         if let Some(recorder) = &self.recorder {
             recorder.note(change.clone());
         }
         self.take_in(change)
     }
 
-    fn take_in(&mut self, change: Change) -> Touched {
+    fn take_in(&mut self, change: Change) -> Invalidated {
         // Before the first table there is no backend that could go on.
         let change = if self.stage.has_table() { self.deferred_backends.defer(&self.input, change) } else { change };
-        let concerned = self.input.apply(change);
+        let invalidated = self.input.apply(change);
         if self.stage.has_listed() {
-            self.want(&concerned.secrets);
+            self.want(&invalidated.secrets);
         }
-        concerned
+        invalidated
     }
 
-    fn take_all_in(&mut self, changes: Vec<Change>) -> Touched {
-        let mut touched = Touched::default();
+    fn take_all_in(&mut self, changes: Vec<Change>) -> Invalidated {
+        let mut invalidated = Invalidated::default();
         for change in changes {
-            touched.extend(self.apply(change));
+            invalidated.extend(self.apply(change));
         }
-        touched
+        invalidated
     }
 
     /// The source has listed everything but Secrets that are read by name.
-    fn listed(&mut self) -> Touched {
+    fn listed(&mut self) -> Invalidated {
         if self.stage.has_listed() {
-            return Touched::default();
+            return Invalidated::default();
         }
         let Listed { held, deleted } = self.stage.listed();
-        let mut touched = self.take_all_in(held);
-        touched.extend(self.remove(deleted));
+        let mut invalidated = self.take_all_in(held);
+        invalidated.extend(self.remove(deleted));
         self.wanted_secrets.send_replace(self.input.wanted_secrets());
-        touched
+        invalidated
     }
 
-    fn remove_deleted_secrets(&mut self) -> Touched {
+    fn remove_deleted_secrets(&mut self) -> Invalidated {
         let input = &self.input;
         let deleted = self.stage.deleted_secrets(&input.settings().secrets, |name| input.wants(name));
         self.remove(deleted)
     }
 
     /// Removes saved objects that were deleted since.
-    fn remove(&mut self, deleted: Vec<ObjectRef>) -> Touched {
+    fn remove(&mut self, deleted: Vec<ObjectRef>) -> Invalidated {
         if !deleted.is_empty() {
             tracing::info!(objects = deleted.len(), "saved objects were deleted since and are removed");
         }
@@ -297,13 +297,13 @@ impl Controller {
             let started = Instant::now();
             if let Some(held) = self.stage.overdue() {
                 tracing::warn!("not everything can be listed: what has been read is served beside the saved objects");
-                let touched = self.take_all_in(held);
-                self.publish_touched(touched, Propagation::default(), started);
+                let invalidated = self.take_all_in(held);
+                self.publish_invalidated(invalidated, Propagation::default(), started);
             }
             let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs());
-            let touched = self.input.advance(i64::try_from(now).unwrap_or(i64::MAX));
-            if !touched.is_empty() {
-                self.publish(&touched.units, started);
+            let invalidated = self.input.advance(i64::try_from(now).unwrap_or(i64::MAX));
+            if !invalidated.is_empty() {
+                self.publish(&invalidated.units, started);
             }
             self.find_services_without_endpoints();
         }

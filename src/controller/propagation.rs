@@ -6,20 +6,20 @@ use tokio::time::Instant;
 
 use crate::model::{ObjectKind, ObjectName, UnitKey};
 use crate::observe::Metrics;
-use crate::translate::Touched;
+use crate::translate::Invalidated;
 
 /// The changes of one batch, until it is known which of them had an effect.
 #[derive(Default)]
 pub(super) struct Propagation {
-    changes: Vec<(ObjectKind, Instant, Touched)>,
+    changes: Vec<(ObjectKind, Instant, Invalidated)>,
     filled: BTreeMap<ObjectName, Instant>,
 }
 
 impl Propagation {
-    /// Takes a change of the batch in: when the source saw it, and what it concerns.
-    pub(super) fn begin(&mut self, kind: ObjectKind, seen: Instant, touched: &Touched) {
-        if !touched.is_empty() {
-            self.changes.push((kind, seen, touched.clone()));
+    /// Takes a change of the batch in: when the source saw it, and what it invalidates.
+    pub(super) fn begin(&mut self, kind: ObjectKind, seen: Instant, invalidated: &Invalidated) {
+        if !invalidated.is_empty() {
+            self.changes.push((kind, seen, invalidated.clone()));
         }
     }
 
@@ -33,9 +33,9 @@ impl Propagation {
     /// no effect: traffic followed it before.
     pub(super) fn end(self, units: &BTreeSet<UnitKey>, metrics: &Metrics) {
         let now = Instant::now();
-        for (kind, seen, touched) in self.changes {
-            let filled = touched.services.iter().filter_map(|service| self.filled.get(service)).max();
-            let done = if units.is_disjoint(&touched.units) { filled.copied() } else { Some(now) };
+        for (kind, seen, invalidated) in self.changes {
+            let filled = invalidated.services.iter().filter_map(|service| self.filled.get(service)).max();
+            let done = if units.is_disjoint(&invalidated.units) { filled.copied() } else { Some(now) };
             if let Some(done) = done {
                 metrics.configuration().propagated(kind, done.saturating_duration_since(seen));
             }

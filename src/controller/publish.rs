@@ -11,7 +11,7 @@ use crate::model::{ObjectKind, ObjectName, ObjectRef, UnitKey};
 use crate::observe::{Scope, TableSize};
 use crate::report::Standing;
 use crate::routing::RouteTable;
-use crate::translate::{self, Touched, Value};
+use crate::translate::{self, Invalidated, Value};
 use crate::upstream::Target;
 
 use super::Controller;
@@ -33,24 +33,29 @@ impl Controller {
     }
 
     /// Publishes what these changes affect, and reports it.
-    pub(super) fn publish_touched(&mut self, mut touched: Touched, mut propagation: Propagation, started: Instant) {
-        for (change, since) in self.deferred_backends.due(&touched.services) {
-            let concerned = self.take_in(change);
+    pub(super) fn publish_invalidated(
+        &mut self,
+        mut invalidated: Invalidated,
+        mut propagation: Propagation,
+        started: Instant,
+    ) {
+        for (change, since) in self.deferred_backends.due(&invalidated.services) {
+            let of_change = self.take_in(change);
             if self.stage.is_synced() {
-                propagation.begin(ObjectKind::Ingress, since, &concerned);
+                propagation.begin(ObjectKind::Ingress, since, &of_change);
             }
-            touched.extend(concerned);
+            invalidated.extend(of_change);
         }
-        let Refilled { changed, to_empty } = refill(&self.input, &self.registry, &touched.services);
+        let Refilled { changed, to_empty } = refill(&self.input, &self.registry, &invalidated.services);
         propagation.filled(changed);
-        let units = self.publish(&touched.units, started);
+        let units = self.publish(&invalidated.units, started);
         propagation.filled(empty(to_empty));
         propagation.end(&units, &self.metrics);
-        let ingresses = touched.units.iter().filter_map(|key| match key {
+        let ingresses = invalidated.units.iter().filter_map(|key| match key {
             UnitKey::Object(ObjectRef { kind: ObjectKind::Ingress, name }) => Some(name),
             UnitKey::Object(_) | UnitKey::Host(_) | UnitKey::Stream(_) | UnitKey::DefaultCertificate => None,
         });
-        self.report_ingresses(ingresses.chain(&touched.statuses));
+        self.report_ingresses(ingresses.chain(&invalidated.statuses));
     }
 
     /// Translates and compiles these units, and swaps the table if any of them differs. Returns those that do.

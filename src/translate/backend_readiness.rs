@@ -1,4 +1,4 @@
-//! Whether a backend can take requests, for those who ask before it is translated.
+//! Whether a backend can take requests, before it is translated.
 
 use std::sync::Arc;
 
@@ -8,25 +8,27 @@ use crate::source::objects::Backend;
 use super::input::Input;
 use super::{endpoints, service};
 
-/// What stands behind a backend.
+/// Whether a backend can take requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Backing {
-    /// Endpoints that can be used.
-    Endpoints,
-    /// None so far: the Service, its port or its endpoints may be to come.
+pub enum BackendReadiness {
+    /// It has endpoints that can be used.
+    Ready,
+    /// It has none yet: its Service, port or endpoints may still be created.
     NotYet,
-    /// None, whatever comes, until the backend or the Service is changed to be of another kind.
+    /// It will have none until the backend or its Service is changed to another kind.
     Never,
 }
 
-/// What stands behind this backend of an Ingress in this namespace.
-pub fn backing(input: &Input, namespace: &Arc<str>, backend: &Backend) -> Backing {
+/// Whether this backend of an object in this namespace can take requests.
+pub fn backend_readiness(input: &Input, namespace: &Arc<str>, backend: &Backend) -> BackendReadiness {
     match service::resolve(input.objects(), namespace, backend) {
         Ok(upstream) if endpoints::endpoints(input.objects(), &upstream.key, input.settings()).is_empty() => {
-            Backing::NotYet
+            BackendReadiness::NotYet
         }
-        Ok(_) => Backing::Endpoints,
-        Err(fault) if matches!(fault.code, ProblemCode::ServiceNotFound | ProblemCode::PortNotFound) => Backing::NotYet,
-        Err(_) => Backing::Never,
+        Ok(_) => BackendReadiness::Ready,
+        Err(fault) if matches!(fault.code, ProblemCode::ServiceNotFound | ProblemCode::PortNotFound) => {
+            BackendReadiness::NotYet
+        }
+        Err(_) => BackendReadiness::Never,
     }
 }

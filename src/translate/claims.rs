@@ -1,4 +1,4 @@
-//! Who names a host, and what of it is theirs: for those who explain. What comes of it is for `host` to say.
+//! Which Ingresses name a host, with which paths and certificates. Explanations need this; `host` decides what is served.
 
 use std::sync::Arc;
 

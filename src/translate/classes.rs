@@ -50,7 +50,7 @@ pub(crate) fn is_ours(ingress: &Ingress, objects: &Objects, settings: &Settings)
     }
 }
 
-/// Whether it can matter to this Ingress that the class of this name changes.
+/// Whether a change of the class of this name can matter to this Ingress.
 pub(crate) fn depends_on(ingress: &Ingress, class: &str, settings: &Settings) -> bool {
     match asked(ingress) {
         Asked::Annotation(_) => false,
@@ -59,7 +59,7 @@ pub(crate) fn depends_on(ingress: &Ingress, class: &str, settings: &Settings) ->
     }
 }
 
-/// An Ingress that asks for a class that does not exist: nobody serves it.
+/// The finding about an Ingress that asks for a class that does not exist. Nobody serves it.
 pub(crate) fn missing(ingress: &Ingress, objects: &Objects, settings: &Settings) -> Option<Problem> {
     let Asked::Field(name) = asked(ingress) else { return None };
     if !settings.class_lookup || objects.class(name).is_some() {

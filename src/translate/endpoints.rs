@@ -47,7 +47,7 @@ pub enum Condition {
     Draining,
     /// It is not ready, or terminating and not serving any more.
     NotReady,
-    /// Never, for what its address is.
+    /// Never, because of its address.
     Refused(&'static str),
 }
 
@@ -63,14 +63,14 @@ fn condition(endpoint: &SliceEndpoint, settings: &Settings) -> Condition {
     }
 }
 
-/// What there is for an upstream, used or not: for those who explain. What is used is for `endpoints` to say.
+/// All endpoints of an upstream, used or not, for explanations. `endpoints` decides which are used.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Survey {
     /// Slices of the Service.
     pub slices: usize,
-    /// Those of them that have no such port, or no addresses that can be used.
+    /// Slices that have no such port, or no addresses that can be used.
     pub without_port: usize,
-    /// All entries of the others.
+    /// All entries of the other slices.
     pub entries: BTreeSet<(SocketAddr, Condition)>,
 }
 

@@ -7,7 +7,7 @@ use crate::model::{HostPattern, ObjectKind, ObjectName, ObjectRef, UnitKey};
 use crate::source::objects::{Change, EndpointSlice, Object, Objects};
 
 use super::index::Index;
-use super::invalidated::Touched;
+use super::invalidated::Invalidated;
 use super::lower::{Lowered, RoutingObject};
 use super::settings::{Settings, VisibleSecrets};
 use super::{address, classes, validity};
@@ -44,14 +44,14 @@ impl Input {
     /// Takes one change in and tells what it invalidates. An object that is as before invalidates nothing.
     ///
     /// The cost follows what the object is used by, not what is loaded. Only a class may invalidate everything.
-    pub fn apply(&mut self, change: Change) -> Touched {
+    pub fn apply(&mut self, change: Change) -> Invalidated {
         if self.objects.agree_with(&change) {
-            return Touched::default();
+            return Invalidated::default();
         }
         let object = change.object().clone();
         let old = self.objects.apply(change);
         if self.objects.get(&object) == old {
-            return Touched::default();
+            return Invalidated::default();
         }
         match object.kind {
             ObjectKind::Ingress => self.ingress_changed(object.name, old),
@@ -59,19 +59,19 @@ impl Input {
             ObjectKind::Service => self.service_changed(object),
             ObjectKind::EndpointSlice => self.slice_changed(object, old),
             ObjectKind::Secret => {
-                let mut invalidated = Touched::default();
+                let mut invalidated = Invalidated::default();
                 self.invalidate_secret(object, &mut invalidated);
                 invalidated
             }
-            ObjectKind::File => Touched::default(),
+            ObjectKind::File => Invalidated::default(),
         }
     }
 
     /// Moves the time at which certificates are judged, and tells what that invalidates. Looks at every Secret that is in use,
     /// so it is not meant to be called often.
-    pub fn advance(&mut self, now: i64) -> Touched {
+    pub fn advance(&mut self, now: i64) -> Invalidated {
         let before = std::mem::replace(&mut self.settings.now, now);
-        let mut invalidated = Touched::default();
+        let mut invalidated = Invalidated::default();
         for name in self.used_secrets() {
             let certificate = self.objects.secret(name).and_then(validity::usable);
             if certificate.is_some_and(|c| validity::validity(c, before) != validity::validity(c, now)) {
@@ -81,19 +81,19 @@ impl Input {
         invalidated
     }
 
-    /// The Secrets that Ingresses or the settings name.
+    /// The Secrets that objects or the settings name.
     pub(crate) fn used_secrets(&self) -> BTreeSet<&ObjectName> {
         self.index.used(ObjectKind::Secret).chain(self.settings.default_certificate.as_ref()).collect()
     }
 
-    /// Whether a certificate is wanted from this Secret: an Ingress of ours or the settings name it.
+    /// Whether this Secret is wanted: an object of ours or the settings name it.
     pub fn wants(&self, secret: &ObjectName) -> bool {
         let mut users = self.index.users(ObjectKind::Secret, secret).iter();
         self.settings.default_certificate.as_ref() == Some(secret)
             || users.any(|user| user.is_ours(&self.objects, &self.settings))
     }
 
-    /// Whether this Secret can be known. One that cannot be may be wanted all the same.
+    /// Whether we may read this Secret. A Secret that we may not read can be wanted nevertheless.
     pub fn may_see(&self, secret: &ObjectName) -> bool {
         match &self.settings.secrets {
             VisibleSecrets::All | VisibleSecrets::Allowed => true,
@@ -106,7 +106,7 @@ impl Input {
         self.used_secrets().into_iter().filter(|name| self.wants(name)).cloned().collect()
     }
 
-    /// Every unit that can come to anything, in no particular order.
+    /// Every unit that can serve something or have findings, in no particular order.
     pub fn units(&self) -> impl Iterator<Item = UnitKey> {
         let object = |kind, name| UnitKey::Object(ObjectRef { kind, name });
         let any = self.index.claims(&HostPattern::Any).is_empty().then_some(HostPattern::Any);
@@ -121,8 +121,8 @@ impl Input {
         hosts.chain([UnitKey::DefaultCertificate]).chain(ingresses).chain(classes).chain(slices)
     }
 
-    fn ingress_changed(&mut self, name: ObjectName, old: Option<Object>) -> Touched {
-        let mut invalidated = Touched::default();
+    fn ingress_changed(&mut self, name: ObjectName, old: Option<Object>) -> Invalidated {
+        let mut invalidated = Invalidated::default();
         let old = old.and_then(Object::into_ingress);
         let new = self.objects.ingress(&name).cloned();
         let differ_in_status = old.as_ref().zip(new.as_ref()).is_some_and(|(old, new)| old.asks_the_same_as(new));
@@ -140,8 +140,8 @@ impl Input {
         invalidated
     }
 
-    fn class_changed(&self, class: ObjectRef) -> Touched {
-        let mut invalidated = Touched::default();
+    fn class_changed(&self, class: ObjectRef) -> Invalidated {
+        let mut invalidated = Invalidated::default();
         for ingress in self.objects.ingresses() {
             if classes::depends_on(ingress, &class.name.name, &self.settings) {
                 let lowered = self.index.lowered(RoutingObject::Ingress(ingress.clone()));
@@ -152,8 +152,8 @@ impl Input {
         invalidated
     }
 
-    fn service_changed(&self, service: ObjectRef) -> Touched {
-        let mut invalidated = Touched::default();
+    fn service_changed(&self, service: ObjectRef) -> Invalidated {
+        let mut invalidated = Invalidated::default();
         self.invalidate_users(&service, &mut invalidated);
         if self.is_default_backend(&service.name) {
             invalidated.hosts([HostPattern::Any]);
@@ -162,14 +162,14 @@ impl Input {
         invalidated
     }
 
-    fn slice_changed(&self, slice: ObjectRef, old: Option<Object>) -> Touched {
-        let mut invalidated = Touched::default();
+    fn slice_changed(&self, slice: ObjectRef, old: Option<Object>) -> Invalidated {
+        let mut invalidated = Invalidated::default();
         let old = old.and_then(Object::into_endpoint_slice);
         let versions = || old.iter().chain(self.objects.slice(&slice.name));
         let service_of = |version: &EndpointSlice| {
             version.service.clone().map(|service| ObjectName::new(slice.name.namespace.clone(), service))
         };
-        // Only a slice with faults is told to those who route to its Service.
+        // Only a slice with faults is reported on the objects that route to its Service.
         let faulty = versions().filter(|version| address::is_faulty(version, &self.settings));
         for service in faulty.filter_map(|version| service_of(version)) {
             for user in self.index.users(ObjectKind::Service, &service) {
@@ -182,7 +182,7 @@ impl Input {
     }
 
     /// All that depends on whether and how an object that claims hosts is served.
-    fn invalidate_claims(&self, lowered: &Lowered, invalidated: &mut Touched) {
+    fn invalidate_claims(&self, lowered: &Lowered, invalidated: &mut Invalidated) {
         invalidated.hosts(lowered.hosts());
         invalidated.object(lowered.reference());
         for ObjectRef { kind, name } in lowered.references() {
@@ -200,15 +200,15 @@ impl Input {
         }
     }
 
-    /// All that depends on an object by way of those that refer to it.
-    fn invalidate_users(&self, used: &ObjectRef, invalidated: &mut Touched) {
+    /// All that depends on an object through those that refer to it.
+    fn invalidate_users(&self, used: &ObjectRef, invalidated: &mut Invalidated) {
         for user in self.index.users(used.kind, &used.name) {
             invalidated.hosts(user.hosts_using(used));
             invalidated.object(user.reference());
         }
     }
 
-    fn invalidate_secret(&self, secret: ObjectRef, invalidated: &mut Touched) {
+    fn invalidate_secret(&self, secret: ObjectRef, invalidated: &mut Invalidated) {
         self.invalidate_users(&secret, invalidated);
         if self.settings.default_certificate.as_ref() == Some(&secret.name) {
             invalidated.units.insert(UnitKey::DefaultCertificate);

@@ -6,7 +6,7 @@ use crate::model::{HostPattern, ObjectName, ObjectRef, UnitKey};
 
 /// What a change invalidates.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Touched {
+pub struct Invalidated {
     /// Units to translate again.
     pub units: BTreeSet<UnitKey>,
     /// Services whose living upstreams need their endpoints computed again. New upstreams are not among them: who creates an
@@ -18,15 +18,15 @@ pub struct Touched {
     pub statuses: BTreeSet<ObjectName>,
 }
 
-impl Touched {
+impl Invalidated {
     /// Whether nothing is invalidated.
     pub fn is_empty(&self) -> bool {
         self.units.is_empty() && self.services.is_empty() && self.statuses.is_empty()
     }
 
     /// Adds what another change invalidates.
-    pub fn extend(&mut self, other: Touched) {
-        let Touched { units, services, secrets, statuses } = other;
+    pub fn extend(&mut self, other: Invalidated) {
+        let Invalidated { units, services, secrets, statuses } = other;
         self.units.extend(units);
         self.services.extend(services);
         self.secrets.extend(secrets);

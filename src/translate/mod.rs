@@ -6,7 +6,7 @@
 
 mod address;
 pub mod annotations;
-mod backing;
+mod backend_readiness;
 mod claims;
 mod classes;
 mod conflicts;
@@ -37,11 +37,11 @@ use crate::model::{
 };
 use crate::source::objects::Ingress;
 
-pub use backing::{Backing, backing};
+pub use backend_readiness::{BackendReadiness, backend_readiness};
 pub use claims::{Claimant, claimants, path_match, secret_of};
 pub use endpoints::{Condition, Survey, endpoints, survey};
 pub use input::Input;
-pub use invalidated::Touched;
+pub use invalidated::Invalidated;
 pub use secret::certificates;
 pub use settings::{Settings, VisibleSecrets};
 
@@ -56,7 +56,7 @@ pub fn users_of_service(input: &Input, service: &ObjectName) -> impl Iterator<It
     users.filter(|user| user.is_ours(input.objects(), input.settings())).map(Lowered::reference)
 }
 
-/// What a unit comes to.
+/// A unit, translated.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Translated {
     /// What it serves.
@@ -106,7 +106,7 @@ pub fn unit(input: &Input, key: &UnitKey) -> Translated {
     Translated { value, problems }
 }
 
-/// Puts a translated unit in the place of its former self. Whether what is served is another now.
+/// Replaces a unit by its new translation. Returns whether what is served has changed.
 pub fn merge(snapshot: &mut Snapshot, findings: &mut Findings, key: &UnitKey, translated: Translated) -> bool {
     let Translated { value, problems } = translated;
     if problems.is_empty() {
@@ -126,7 +126,7 @@ pub fn merge(snapshot: &mut Snapshot, findings: &mut Findings, key: &UnitKey, tr
     }
 }
 
-/// Whether the value under `key` is another now.
+/// Replaces the value of a key. Returns whether it has changed.
 fn replace<K: Ord + Clone, V: PartialEq>(map: &mut BTreeMap<K, Arc<V>>, key: &K, new: Option<Arc<V>>) -> bool {
     match new {
         Some(new) if map.get(key) == Some(&new) => false,
@@ -138,7 +138,7 @@ fn replace<K: Ord + Clone, V: PartialEq>(map: &mut BTreeMap<K, Arc<V>>, key: &K,
     }
 }
 
-/// Translates everything. Comes to what `merge` comes to, unit by unit, but builds the maps in one go.
+/// Translates everything. The result is that of `merge` for each unit, but the maps are built in one go.
 pub fn snapshot(input: &Input) -> (Snapshot, Findings) {
     let (mut hosts, mut streams, mut findings) = (Vec::new(), Vec::new(), Vec::new());
     let mut default_certificate = None;

@@ -10,7 +10,7 @@ use crate::source::objects::{Path, PathKind};
 
 use super::problems::quoted;
 
-/// A match, and what tells it from others.
+/// A match, and the key by which it is compared.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Matched {
     /// As the rule gives it.
@@ -86,7 +86,7 @@ const ESCAPED_SLASH: Fault = Fault {
 };
 
 /// The canonical form (RFC 3986 §6.2.2): unreserved characters decoded, others that stand encoded in requests encoded,
-/// hex digits in upper case. Refused is what the API refuses, and what no request's canonical path can be.
+/// hex digits in upper case. A path is refused that the API refuses, or that no request can have in canonical form.
 fn canonical(path: &Arc<str>, kind: &PathKind) -> Result<Arc<str>, Fault> {
     if !path.starts_with('/') {
         return Err(RELATIVE);

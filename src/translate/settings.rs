@@ -17,10 +17,10 @@ pub struct Settings {
     /// Whether Ingresses without any class belong to an IngressClass of ours that is marked as default. An API server
     /// fills the class in at creation; for manifests nobody does. Default false; true with `--manifests`.
     pub default_class_applies: bool,
-    /// Whether IngressClass objects are known. If not, an Ingress is ours when it names `class`, by field or annotation.
+    /// Whether IngressClass objects are read. If not, an Ingress is ours when it names `class`, by field or annotation.
     /// Default true; `--ingress-class-lookup`.
     pub class_lookup: bool,
-    /// Which Secrets can be known. Default all; `--secret-access`.
+    /// Which Secrets we may read. Default all; `--secret-access`.
     pub secrets: VisibleSecrets,
     /// The Secret that serves TLS clients who name no host we have a certificate for. `--default-certificate`.
     pub default_certificate: Option<ObjectName>,
@@ -36,14 +36,15 @@ pub struct Settings {
     pub now: i64,
 }
 
-/// Which Secrets can be known. One that cannot be may exist all the same.
+/// Which Secrets we may read. Others may exist nevertheless.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum VisibleSecrets {
-    /// All there are: a directory.
+    /// All: from a directory.
     All,
-    /// Those of type `kubernetes.io/tls` where our role allows it: a Kubernetes API.
+    /// Those of type `kubernetes.io/tls` that our role may read: from a Kubernetes API.
     Allowed,
-    /// Of these those that our role allows: a Kubernetes API, by name. `--secret-names` and `--default-certificate`.
+    /// Of these names those that our role may read: from a Kubernetes API, by name. `--secret-names` and
+    /// `--default-certificate`.
     Listed(Arc<BTreeSet<ObjectName>>),
 }
 

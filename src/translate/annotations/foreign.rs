@@ -8,7 +8,7 @@ use crate::source::objects::annotations::PREFIXES;
 use super::super::problems::{on, quoted, some_of};
 use super::{DIALECTS, native};
 
-/// Parts of keys that decide who may ask or what is let through.
+/// Parts of the keys of annotations that restrict access.
 const RESTRICTING: [&str; 13] = [
     "auth",
     "allow-list",

@@ -10,7 +10,7 @@ use super::super::problems::{on_ingress, quoted, some_of};
 use super::super::secret::{self, SecretFinding};
 use super::super::{address, annotations, classes};
 
-/// The findings. Of an Ingress that is not ours: only that its class does not exist.
+/// The findings. About an Ingress that is not ours there is at most one: that its class does not exist.
 pub(super) fn problems(input: &Input, ingress: &Ingress, lowered: &Lowered) -> Vec<Problem> {
     if !classes::is_ours(ingress, input.objects(), input.settings()) {
         return classes::missing(ingress, input.objects(), input.settings()).into_iter().collect();
@@ -37,7 +37,8 @@ pub(super) fn problems(input: &Input, ingress: &Ingress, lowered: &Lowered) -> V
     problems
 }
 
-/// What is wrong with a slice is told in full on the slice. The author of the Ingress looks here.
+/// Faults of slices are reported in full on the slices. The author of the Ingress looks at the Ingress, so they are mentioned
+/// here.
 fn check_endpoints(input: &Input, ingress: &Ingress, lowered: &Lowered, problems: &mut Vec<Problem>) {
     let references = lowered.references();
     for service in references.iter().filter(|object| object.kind == ObjectKind::Service).map(|object| &object.name) {

@@ -8,7 +8,7 @@ use super::input::Input;
 use super::lower::RoutingObject;
 use super::{classes, endpoints};
 
-/// The findings about an object. What is wrong with a Service or a Secret is told to those who use it.
+/// The findings about an object. Faults of a Service or a Secret are reported on the objects that use it.
 pub(crate) fn problems(input: &Input, object: &ObjectRef) -> Vec<Problem> {
     let (objects, name) = (input.objects(), &object.name);
     match object.kind {

@@ -6,9 +6,9 @@ use super::builders::*;
 use super::dialect::reads;
 use crate::model::{ObjectKind, ObjectName, ObjectRef, UnitKey};
 use crate::source::objects::{Change, Service};
-use crate::translate::{Input, Settings, Touched, unit};
+use crate::translate::{Input, Invalidated, Settings, unit};
 
-fn units(invalidated: &Touched) -> Vec<String> {
+fn units(invalidated: &Invalidated) -> Vec<String> {
     let text = |key: &UnitKey| match key {
         UnitKey::Host(key) => key.pattern.to_string(),
         UnitKey::Stream(listener) => format!("{listener:?}"),
@@ -18,7 +18,7 @@ fn units(invalidated: &Touched) -> Vec<String> {
     invalidated.units.iter().map(text).collect()
 }
 
-fn services(invalidated: &Touched) -> Vec<String> {
+fn services(invalidated: &Invalidated) -> Vec<String> {
     invalidated.services.iter().map(ToString::to_string).collect()
 }
 
@@ -154,7 +154,7 @@ fn hosts_that_an_annotation_adds_are_served_and_follow_what_the_others_follow() 
     assert_eq!(mismatch.field, "spec.tls[0].secretName");
 
     let all = ["*.a.example", "a.example", "www.example", "Ingress shop/web"];
-    let sorted = |invalidated: &Touched| {
+    let sorted = |invalidated: &Invalidated| {
         let mut units = units(invalidated);
         units.sort_by_key(|unit| (unit.contains(' '), unit.clone()));
         units
