@@ -25,5 +25,5 @@ pub use client::{listener, tls};
 pub use config::ProxyConfig;
 pub use shard::Shared;
 pub use shard::connections::Connections;
-pub use thread::{Listeners, run};
+pub use thread::{Listeners, run, serve};
 pub use wire::buffers;

@@ -29,24 +29,27 @@ pub type Listeners = Vec<(TcpListener, ListenerProtocol)>;
 /// Runs a shard on the calling thread until the drain is over.
 pub fn run(shared: Shared, log: ShardLog, listeners: Listeners, retirements: RetirementWatch) -> io::Result<()> {
     let runtime = Builder::new_current_thread().enable_all().build_local(LocalOptions::default())?;
-    runtime.block_on(async move {
-        let shard = Shard::new(shared, log);
-        tokio::task::spawn_local(housekeeping(Rc::clone(&shard), retirements));
-        let serving = Rc::<Serving>::default();
-        for (socket, protocol) in listeners {
-            let (shard, serving) = (Rc::clone(&shard), Rc::clone(&serving));
-            tokio::task::spawn_local(async move {
-                if let Err(error) = listener::run(shard, serving, socket, protocol).await {
-                    tracing::error!(%error, "a listener failed");
-                }
-            });
-        }
-        shard.drain.reached(Phase::Closing).await;
-        tokio::task::spawn_local(close_idle(Rc::clone(&shard)));
-        // Everything has finished, or nothing more is waited for: what is left goes with the runtime.
-        shard.drain.reached(Phase::Aborting).await;
-    });
+    runtime.block_on(serve(shared, log, listeners, retirements));
     Ok(())
+}
+
+/// The same on a local runtime that is there already.
+pub async fn serve(shared: Shared, log: ShardLog, listeners: Listeners, retirements: RetirementWatch) {
+    let shard = Shard::new(shared, log);
+    tokio::task::spawn_local(housekeeping(Rc::clone(&shard), retirements));
+    let serving = Rc::<Serving>::default();
+    for (socket, protocol) in listeners {
+        let (shard, serving) = (Rc::clone(&shard), Rc::clone(&serving));
+        tokio::task::spawn_local(async move {
+            if let Err(error) = listener::run(shard, serving, socket, protocol).await {
+                tracing::error!(%error, "a listener failed");
+            }
+        });
+    }
+    shard.drain.reached(Phase::Closing).await;
+    tokio::task::spawn_local(close_idle(Rc::clone(&shard)));
+    // Everything has finished, or nothing more is waited for: what is left goes with the runtime.
+    shard.drain.reached(Phase::Aborting).await;
 }
 
 /// Wakes the idle connections, which then close: not all at once, lest their clients come back all at once.

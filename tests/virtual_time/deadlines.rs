@@ -1,0 +1,226 @@
+//! E1: every default deadline, just before and just after.
+
+use crate::stage::{Side, Stage, on_stage, seconds};
+
+const GET: &str = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+
+/// A request that was answered, on connections that stay open.
+async fn one_exchange(stage: &Stage) -> (Side, Side) {
+    let mut client = stage.connect().await;
+    client.send(GET).await;
+    let mut pod = stage.pod().await;
+    pod.head().await;
+    pod.send(OK).await;
+    assert!(client.head().await.starts_with("HTTP/1.1 200"));
+    assert_eq!(client.exactly(2).await, b"ok");
+    (client, pod)
+}
+
+#[track_caller]
+fn expect_status((bytes, is_closed): (Vec<u8>, bool), status: u16, should_be_closed: bool) {
+    let text = String::from_utf8_lossy(&bytes);
+    assert!(text.starts_with(&format!("HTTP/1.1 {status} ")), "{text:?}");
+    assert_eq!(is_closed, should_be_closed, "{text}");
+}
+
+#[test]
+fn e1_a_head_has_ten_seconds_from_its_first_byte_or_from_the_new_connection() {
+    on_stage(|stage| async move {
+        let mut client = stage.connect().await;
+        seconds(5.0).await;
+        client.send("GET / HTTP/1.1\r\n").await;
+        seconds(4.9).await;
+        client.expect_quiet().await;
+        seconds(0.2).await;
+        expect_status(client.arrived().await, 408, true);
+
+        let (mut client, _pod) = one_exchange(&stage).await;
+        seconds(5.0).await;
+        client.send("GET / HTTP/1.1\r\n").await;
+        seconds(9.9).await;
+        client.expect_quiet().await;
+        seconds(0.2).await;
+        expect_status(client.arrived().await, 408, true);
+    });
+}
+
+#[test]
+fn e1_a_head_that_drips_has_no_more_time() {
+    on_stage(|stage| async move {
+        let mut client = stage.connect().await;
+        for byte in "GET / HTTP/1.1\r\nHost: a\r\n".bytes().take(10) {
+            client.expect_quiet().await;
+            client.send([byte]).await;
+            seconds(1.0).await;
+        }
+        seconds(0.1).await;
+        expect_status(client.arrived().await, 408, true);
+    });
+}
+
+#[test]
+fn e1_an_idle_connection_is_kept_for_75_seconds() {
+    on_stage(|stage| async move {
+        let (mut client, _pod) = one_exchange(&stage).await;
+        seconds(74.0).await;
+        client.expect_quiet().await;
+        client.send(GET).await;
+        let mut pod = stage.pod().await;
+        pod.head().await;
+        pod.send(OK).await;
+        expect_status(client.arrived().await, 200, false);
+        seconds(74.0).await;
+        client.expect_quiet().await;
+        seconds(2.0).await;
+        client.expect_end().await;
+    });
+}
+
+#[test]
+fn e1_a_body_may_pause_for_thirty_seconds() {
+    on_stage(|stage| async move {
+        let mut client = stage.connect().await;
+        client.send(format!("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n{}", "x".repeat(60000))).await;
+        let mut pod = stage.pod().await;
+        pod.head().await;
+        seconds(29.5).await;
+        client.expect_quiet().await;
+        client.send("x".repeat(1000)).await;
+        seconds(29.5).await;
+        client.expect_quiet().await;
+        seconds(1.0).await;
+        expect_status(client.arrived().await, 408, true);
+        let (_, is_closed) = pod.arrived().await;
+        assert!(is_closed, "the pod must not wait for the rest");
+    });
+}
+
+#[test]
+fn e1_a_body_that_drips_is_408_and_a_slow_one_is_not() {
+    for (bytes_per_second, status) in [(300, 408), (1100, 200)] {
+        on_stage(|stage| async move {
+            let mut client = stage.connect().await;
+            client.send("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n").await;
+            let mut pod = stage.pod().await;
+            pod.head().await;
+            for _ in 0..120 {
+                let piece = "x".repeat(bytes_per_second);
+                if !client.try_send(format!("{bytes_per_second:x}\r\n{piece}\r\n")).await {
+                    break;
+                }
+                pod.arrived().await;
+                seconds(1.0).await;
+            }
+            if status == 200 {
+                client.send("0\r\n\r\n").await;
+                pod.send(OK).await;
+            }
+            expect_status(client.arrived().await, status, status != 200);
+        });
+    }
+}
+
+#[test]
+fn f21_a_pod_has_sixty_seconds_for_its_head_and_between_parts_of_its_body() {
+    on_stage(|stage| async move {
+        let mut client = stage.connect().await;
+        client.send(GET).await;
+        let mut pod = stage.pod().await;
+        pod.head().await;
+        seconds(59.5).await;
+        client.expect_quiet().await;
+        seconds(1.0).await;
+        expect_status(client.arrived().await, 504, false);
+        assert!(pod.arrived().await.1, "its connection is not used again");
+
+        client.send(GET).await;
+        let mut pod = stage.pod().await;
+        pod.head().await;
+        seconds(59.5).await;
+        pod.send("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n12345").await;
+        expect_status(client.arrived().await, 200, false);
+        seconds(59.5).await;
+        pod.send("67").await;
+        assert_eq!(client.arrived().await, (b"67".to_vec(), false));
+        seconds(61.0).await;
+        client.expect_end().await;
+        assert!(pod.arrived().await.1);
+    });
+}
+
+#[test]
+fn a_tunnel_lives_while_anything_moves_within_an_hour() {
+    on_stage(|stage| async move {
+        let mut client = stage.connect().await;
+        client
+            .send(
+                "GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+                 Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+            )
+            .await;
+        let mut pod = stage.pod().await;
+        pod.head().await;
+        pod.send("HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n").await;
+        expect_status(client.arrived().await, 101, false);
+        for _ in 0..3 {
+            seconds(3500.0).await;
+            client.send("there").await;
+            assert_eq!(pod.arrived().await, (b"there".to_vec(), false));
+            seconds(3500.0).await;
+            pod.send("back").await;
+            assert_eq!(client.arrived().await, (b"back".to_vec(), false));
+        }
+        seconds(3550.0).await;
+        client.expect_quiet().await;
+        // It is looked at once an hour.
+        seconds(3700.0).await;
+        assert!(client.arrived().await.1 && pod.arrived().await.1);
+    });
+}
+
+#[test]
+fn a_pods_connection_is_kept_for_four_seconds_and_for_one_where_nothing_can_be_repeated() {
+    on_stage(|stage| async move {
+        let (mut client, mut pod) = one_exchange(&stage).await;
+        seconds(3.5).await;
+        client.send(GET).await;
+        assert!(pod.head().await.starts_with("GET / "), "the same connection");
+        pod.send(OK).await;
+        expect_status(client.arrived().await, 200, false);
+        // A POST may not be sent twice, and the pod may be closing the connection by now.
+        seconds(1.5).await;
+        client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhi").await;
+        let mut other = stage.pod().await;
+        assert!(other.head().await.starts_with("POST / "));
+        other.send(OK).await;
+        expect_status(client.arrived().await, 200, false);
+        pod.expect_quiet().await;
+        // Both have been idle for too long, and the next sweep closes them.
+        seconds(6.0).await;
+        pod.arrived().await;
+        other.arrived().await;
+        client.send(GET).await;
+        assert!(stage.new_connection().await.is_some());
+    });
+}
+
+#[test]
+fn e1_a_client_that_reads_nothing_has_thirty_seconds() {
+    on_stage(|stage| async move {
+        let mut client = stage.connect().await;
+        client.send(GET).await;
+        let mut pod = stage.pod().await;
+        pod.head().await;
+        pod.send("HTTP/1.1 200 OK\r\nContent-Length: 1000000000\r\n\r\n").await;
+        let piece = vec![b'x'; 1 << 16];
+        // Until nobody takes any more.
+        while pod.sends_at_once(&piece).await {}
+        seconds(29.0).await;
+        assert!(!pod.is_closed().await);
+        seconds(2.0).await;
+        assert!(pod.is_closed().await);
+        let (bytes, is_closed) = client.arrived().await;
+        assert!(is_closed && bytes.len() < 100_000_000, "{}", bytes.len());
+    });
+}
