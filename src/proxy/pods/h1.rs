@@ -50,12 +50,8 @@ pub(super) async fn whole<S: ClientSource, K: ClientSink>(
         Parts { shard, policy, record: &walk.record, request, response, answer_edit, timer, handed_over: since };
     let passed = pass_on(parts, pod, &mut Upload::done(), &Cell::new(false), sink).await;
     match passed.map_err(|failure| Failure { was_reused: is_reused, ..failure })? {
-        // Bytes behind the end of an answer are not an answer to anything.
-        Passed::Whole { body, rest } => {
-            if let (Keep::For(advertised), None) = (rest, body.into_leftover()) {
-                shard.keep(&attempt.endpoint, conn, advertised);
-            }
-        }
+        Passed::Whole(Keep::For(advertised)) => shard.keep(&attempt.endpoint, conn, advertised),
+        Passed::Whole(Keep::No) => {}
         Passed::Tunnel(from_pod) => {
             let to_pod = H1Sink::new(writer, out, Frame::Plain, Side::Upstream, policy.timeouts.response);
             Box::pin(tunnel(policy, &walk.record, source, sink, *from_pod, to_pod)).await;
@@ -98,12 +94,11 @@ pub(super) async fn streaming<S: ClientSource, K: ClientSink>(
     };
     // What was sent of the body is not kept.
     match passed.map_err(|failure| Failure { is_body_at_hand: false, ..failure })? {
-        Passed::Whole { body, rest } => {
-            if let (Keep::For(advertised), None, true) = (rest, body.into_leftover(), is_complete) {
-                shard.keep(&attempt.endpoint, conn, advertised);
-            }
+        Passed::Whole(Keep::For(advertised)) if is_complete => {
+            shard.keep(&attempt.endpoint, conn, advertised);
             Ok(())
         }
+        Passed::Whole(Keep::For(_) | Keep::No) => Ok(()),
         // An upgrade has no body, so its request is never streamed.
         Passed::Tunnel(_) => Err(ProxyError::UpstreamClosed.into()),
     }
@@ -127,7 +122,7 @@ struct H1Response<'a> {
 
 impl<'a> PodResponse for H1Response<'a> {
     type Body = H1Source<'a>;
-    type Rest = Keep;
+    type Connection = Keep;
 
     async fn next_head(
         &mut self,
@@ -189,5 +184,10 @@ impl<'a> PodResponse for H1Response<'a> {
 
     async fn relay(body: &mut H1Source<'a>, sink: &mut impl BodySink, sent: &Cell<u64>) -> Result<(), ProxyError> {
         copy(body, sink, sent, None).await
+    }
+
+    fn finish(body: H1Source<'a>, keep: Keep) -> Keep {
+        // Bytes behind the end of an answer are not an answer to anything.
+        if body.into_leftover().is_none() { keep } else { Keep::No }
     }
 }

@@ -130,7 +130,7 @@ struct H2Response<'a> {
 
 impl<'a> PodResponse for H2Response<'a> {
     type Body = H2Source<'a>;
-    type Rest = ();
+    type Connection = ();
 
     async fn next_head(
         &mut self,
@@ -186,4 +186,6 @@ impl<'a> PodResponse for H2Response<'a> {
         let inbox = body.inbox();
         reading(&inbox, copy(body, sink, sent, None)).await
     }
+
+    fn finish(_: H2Source<'a>, (): ()) {}
 }

@@ -27,8 +27,8 @@ use crate::proxy::wire::body::{BodySink, BodySource};
 pub(super) trait PodResponse {
     /// Its body.
     type Body: BodySource;
-    /// What is known about the connection once the body was read.
-    type Rest;
+    /// What the owner of the connection has to know about it.
+    type Connection;
 
     /// Waits for a head, interim or final, and parses it.
     async fn next_head(
@@ -46,10 +46,13 @@ pub(super) trait PodResponse {
     fn skip_head(&mut self, head: &ResponseHead);
 
     /// The body behind the final head, or `None` if it has not come.
-    fn into_body(self, head: &ResponseHead, request: RequestContext) -> Option<(Self::Body, Self::Rest)>;
+    fn into_body(self, head: &ResponseHead, request: RequestContext) -> Option<(Self::Body, Self::Connection)>;
 
     /// Passes the whole body on.
     async fn relay(body: &mut Self::Body, sink: &mut impl BodySink, sent: &Cell<u64>) -> Result<(), ProxyError>;
+
+    /// What is known about the connection behind the end of the body.
+    fn finish(body: Self::Body, connection: Self::Connection) -> Self::Connection;
 }
 
 /// The parts of an exchange that an answer needs.
@@ -68,9 +71,9 @@ pub(super) struct Parts<'a> {
 }
 
 /// How an answer ended.
-pub(super) enum Passed<B, R> {
+pub(super) enum Passed<B, C> {
     /// All of it was passed on.
-    Whole { body: B, rest: R },
+    Whole(C),
     /// The connection has switched protocols: what follows is a tunnel.
     Tunnel(Box<B>),
 }
@@ -82,20 +85,20 @@ pub(super) async fn pass_on<P: PodResponse, U: Future<Output = Result<(), ProxyE
     upload: &mut Upload<'_, U>,
     has_answered: &Cell<bool>,
     sink: &mut K,
-) -> Result<Passed<P::Body, P::Rest>, Failure> {
+) -> Result<Passed<P::Body, P::Connection>, Failure> {
     let Parts { shard, policy, record, request, response, answer_edit, timer, handed_over } = parts;
     {
         let patience = policy.timeouts.response;
-        let wait = HeadWait::new(patience, handed_over, &record.received, timer);
+        let mut wait = HeadWait::new(patience, handed_over, &record.received, timer);
         let limits = Limits { head_bytes: policy.response_head_bytes, ..Limits::RESPONSE };
-        let head = pin!(final_head(&mut pod, response, request, &limits, wait, sink));
+        let head = pin!(final_head(&mut pod, response, request, &limits, &mut wait, sink));
         upload.beside(head).await??;
     }
     has_answered.set(true);
     record.head_after.set(Some(handed_over.elapsed()));
     record.status.set(response.status);
     let decision = respond(shard, record, request, response, pod.bytes(), answer_edit, sink);
-    let (mut body, rest) = pod.into_body(response, request).ok_or(ProxyError::UpstreamStream)?;
+    let (mut body, connection) = pod.into_body(response, request).ok_or(ProxyError::UpstreamStream)?;
     match decision {
         Decision::Tunnel => Ok(Passed::Tunnel(Box::new(body))),
         Decision::Relay => {
@@ -103,7 +106,7 @@ pub(super) async fn pass_on<P: PodResponse, U: Future<Output = Result<(), ProxyE
                 let relay = pin!(P::relay(&mut body, sink, &record.sent));
                 upload.beside(relay).await??;
             }
-            Ok(Passed::Whole { body, rest })
+            Ok(Passed::Whole(P::finish(body, connection)))
         }
     }
 }
@@ -114,13 +117,13 @@ async fn final_head<P: PodResponse, K: ClientSink>(
     response: &mut ResponseHead,
     request: RequestContext,
     limits: &Limits,
-    mut wait: HeadWait<'_>,
+    wait: &mut HeadWait<'_>,
     sink: &mut K,
 ) -> Result<(), Failure> {
     let mut interim = 0;
     response.reset();
     loop {
-        let head = pod.next_head(response, request, limits, &mut wait).await;
+        let head = pod.next_head(response, request, limits, wait).await;
         // A pod that has begun to answer has begun to process.
         head.map_err(|failure| if interim == 0 { failure } else { Failure { reached: Reached::Pod, ..failure } })?;
         if !response.is_interim() {
