@@ -86,7 +86,7 @@ fn measure_memory(count: usize) {
     );
 }
 
-/// The snapshot file: what a writing costs its thread, and a start from it the new process.
+/// Saved objects: what it costs to write them, and to start from them.
 fn measure_snapshot(count: usize) {
     let mut objects = Objects::default();
     let mut changes: Vec<_> = everything(count)
@@ -99,7 +99,7 @@ fn measure_snapshot(count: usize) {
         saved::write(&objects, SystemTime::now(), &mut file).expect("memory takes it");
     });
     println!(
-        "\nsnapshot file with {count} Ingresses: {:.1} MiB, written in {written} ms",
+        "\nsaved objects with {count} Ingresses: {:.1} MiB, written in {written} ms",
         file.len() as f64 / 1048576.0
     );
     let mut read = None;

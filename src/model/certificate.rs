@@ -21,7 +21,7 @@ pub struct Certificate {
     not_after: i64,
 }
 
-/// A private key as DER (PKCS#1, PKCS#8 or SEC1), for the snapshot file. It cannot be printed: it has neither `Debug`
+/// A private key as DER (PKCS#1, PKCS#8 or SEC1), for the file of saved objects. It cannot be printed: it has neither `Debug`
 /// nor `Display`, and so a type that holds one cannot derive them.
 pub struct PrivateKey(PrivateKeyDer<'static>);
 
@@ -109,7 +109,7 @@ impl Certificate {
         self.key.cert.iter().map(AsRef::as_ref)
     }
 
-    /// The private key, for the snapshot file only.
+    /// The private key, for the file of saved objects only.
     pub fn private_key(&self) -> &PrivateKey {
         &self.private
     }

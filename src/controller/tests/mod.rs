@@ -294,7 +294,7 @@ async fn a_service_without_endpoints_is_told_after_half_a_minute_until_it_has_on
     controller.take(events([slice("a", 1)]));
     controller.tick();
     assert_eq!(problems.all(), []);
-    // Whoever loses them again has another half a minute.
+    // A Service that loses them again has another half a minute.
     controller.take(events([slice("a", 0)]));
     controller.tick();
     assert_eq!(problems.all(), []);

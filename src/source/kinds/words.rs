@@ -6,20 +6,20 @@ use std::sync::Arc;
 
 use foldhash::fast::RandomState;
 
-/// Words that are remembered. Ten thousand Ingresses with their Services and slices repeat a few dozen, and each has
-/// three or four of its own, which pass through.
+/// How many words are remembered. Ten thousand Ingresses with their Services and slices repeat a few dozen words. Each has
+/// three or four words of its own, which do not stay.
 const REMEMBERED: usize = 1024;
 
 thread_local! {
     static WORDS: RefCell<Words> = RefCell::new(Words::default());
 }
 
-/// This text: shared with what it was given for before, if that is not long ago.
+/// This text, shared with the last object that has it if that was not long ago.
 pub(super) fn word(text: &str) -> Arc<str> {
     WORDS.with_borrow_mut(|words| words.share(text))
 }
 
-/// The last word of each slot. One that is pushed out costs a copy the next time, no more.
+/// The last word of each slot. A word that is pushed out only costs a copy the next time.
 struct Words {
     slots: Box<[Arc<str>]>,
     /// Seeded at random: authors of objects choose the words.

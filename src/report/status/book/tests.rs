@@ -117,7 +117,7 @@ async fn rule_49_what_a_former_process_wrote_is_cleared_and_rule_51_what_others_
         book.note(name("left"), Standing::NotOurs(signed("left", &["203.0.113.1"])), now);
         let (left, work) = book.next(now).unwrap();
         assert_eq!((&left, &work), (&name("left"), &Work::Clear(signed("left", &["203.0.113.1"]))));
-        // It is told once more before the answer, and then as it was left.
+        // It is reported once more before the answer, and then as it was left.
         book.note(left.clone(), Standing::NotOurs(signed("left", &["203.0.113.1"])), now);
         book.done(&left, &work, Done::Good, now);
         assert!(book.next_due().is_none() && book.entries.is_empty());

@@ -29,7 +29,7 @@ pub(super) struct Asked {
     pub(super) query: String,
     pub(super) is_watch: bool,
     pub(super) nth: usize,
-    /// Who asks.
+    /// The client that asks.
     pub(super) token: String,
 }
 
@@ -137,7 +137,7 @@ impl Followed {
                 let name = change.object().to_string();
                 if change.current().is_none() {
                     let was_there = self.objects.remove(&name).is_some();
-                    // Of one that is asked for by name it is told as well that it is not there.
+                    // A Secret that is read by name is also reported when it does not exist.
                     assert!(was_there || name.starts_with("Secret "), "{name} went but was not there");
                     self.standing.remove(&name);
                     self.removals.push(name);

@@ -1,4 +1,4 @@
-//! Faults of the API server or of the way to it that last: silence, slowness, disorder, and credentials that end. Time is
+//! Lasting faults of the API server or of the network to it: silence, slowness, disorder, and credentials that end. Time is
 //! the runtime's, which goes on by itself when nothing else is to be done.
 
 use std::collections::BTreeMap;
@@ -31,7 +31,7 @@ fn up(kind: ObjectKind) -> Event {
     Event::Connected(kind, Connection::Up)
 }
 
-/// Until this kind is told to be out of touch: since when.
+/// Waits until this kind is reported as not followed. Returns since when.
 async fn lost(followed: &mut Followed, kind: ObjectKind) -> Instant {
     loop {
         match followed.next().await {
@@ -164,7 +164,7 @@ async fn f07_lists_that_take_half_a_minute_are_waited_for_and_asked_once() {
     followed.until(|event, _| *event == up(ObjectKind::Ingress)).await;
     assert!(!followed.metrics.render().contains("tidegate_watch_errors_total{kind=\"Ingress\""));
 
-    // Again, while its objects are in force: they stay, and it is told that changes are missed.
+    // The same while its objects are in force: they stay, and missed changes are reported.
     ending.send(expired()).unwrap();
     drop(ending);
     let ended = Instant::now();
@@ -460,7 +460,7 @@ fn secure_server(authority: &rcgen::CertifiedIssuer<'static, rcgen::KeyPair>) ->
                 }
             }
             let body = list(&[], "1", "");
-            // Whoever does not trust us is gone.
+            // A client that does not trust us is gone.
             let _ =
                 write!(stream, "HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}", body.len());
         }

@@ -299,7 +299,7 @@ impl Follower {
         self.catalog.remove(relative)
     }
 
-    /// Watches a folder. Done anew on every walk, since the watch of a folder that was replaced is gone.
+    /// Watches a folder. Every walk does this again, because the watch of a folder that was replaced is gone.
     fn watch(&mut self, folder: &Path, watched: &mut HashSet<PathBuf>) {
         let Some(watcher) = &mut self.watcher else { return };
         match watcher.watch(folder, RecursiveMode::NonRecursive) {

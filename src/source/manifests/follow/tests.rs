@@ -195,7 +195,7 @@ async fn what_breaks_stays_until_it_is_repaired() {
     followed.until_problems(|problems| problems.len() == 2).await;
     let text = followed.problems.iter().map(ToString::to_string).collect::<String>();
     assert!(text.contains("document 2") && text.contains("go on as they were: Ingress default/b"), "{text}");
-    // It is repaired, and says no more what b was: now it goes.
+    // It is repaired and does not have b any more, so b goes.
     followed.write("x.yaml", &ingress("a", "a3"));
     followed.until(&[("a", "a3")]).await;
     followed.until_problems(<[_]>::is_empty).await;
