@@ -1,4 +1,4 @@
-//! Everything that can go wrong with a request, mapped once to what the client is told and what is counted.
+//! Everything that can go wrong with a request, with the answer to the client and the reason in logs and metrics.
 
 use crate::http1::{ChunkError, RequestError, ResponseError};
 
@@ -13,7 +13,7 @@ pub(crate) enum Side {
     Internal,
 }
 
-/// A request that was not answered by a pod, or not to the end.
+/// Why a request was not answered by a pod, or not completely.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum ProxyError {
     /// The head breaks a rule.
@@ -43,7 +43,7 @@ pub(crate) enum ProxyError {
     /// The client went away.
     #[error("the client closed the connection")]
     ClientClosed,
-    /// The client takes nothing of the answer.
+    /// The client does not read the answer.
     #[error("the client does not read the answer")]
     ClientStalled,
     /// A method that no route can serve.
@@ -78,7 +78,7 @@ pub(crate) enum ProxyError {
     /// The pod's answer breaks a rule.
     #[error("the backend's answer is malformed: {0}")]
     Response(#[from] ResponseError),
-    /// More interim answers than anybody needs.
+    /// Too many interim answers.
     #[error("the backend sends interim answers without end")]
     InterimFlood,
     /// The framing of the pod's answer is broken.
@@ -93,7 +93,7 @@ pub(crate) enum ProxyError {
     /// The answer stopped arriving.
     #[error("the backend's answer stopped arriving")]
     ResponseStalled,
-    /// The pod takes nothing of the request.
+    /// The pod does not read the request.
     #[error("the backend does not read the request")]
     UpstreamStalled,
 }
@@ -233,7 +233,7 @@ mod tests {
     fn every_error_has_a_status_that_says_whose_fault_it_is() {
         for error in all() {
             let is_right = match (error.side(), error.status()) {
-                // What HTTP has and we have not, RFC 9110 counts to the server's errors.
+                // RFC 9110 counts methods and versions that we do not have as errors of the server.
                 (Side::Client, status) => (400..500).contains(&status) || matches!(status, 501 | 505),
                 (Side::Upstream, status) => matches!(status, 502 | 504),
                 (Side::Internal, status) => matches!(status, 404 | 503),
@@ -255,7 +255,7 @@ mod tests {
         for error in all() {
             let (reason, text) = (error.reason(), error.to_string());
             assert!(!reason.is_empty() && reason.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'));
-            // It is put into a line of plain text.
+            // The text becomes part of a line.
             assert!(text.len() > 10 && text.bytes().all(|byte| (b' '..0x7f).contains(&byte)), "{text}");
             assert!(!text.ends_with('.') && text.starts_with(|first: char| first.is_ascii_alphabetic()), "{text}");
         }

@@ -1,5 +1,4 @@
-//! What becomes of heads on their way through, bytes to bytes: the same steps as in an exchange, without sockets.
-//! Fuzzing and tests use it, nothing else does.
+//! What an exchange does to heads, from bytes to bytes and without sockets. Only fuzzing and tests use it.
 
 use std::net::{IpAddr, SocketAddr};
 

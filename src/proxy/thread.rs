@@ -15,10 +15,10 @@ use crate::proxy::client::serving::Serving;
 use crate::proxy::shard::{Shard, Shared};
 use crate::upstream::RetirementWatch;
 
-/// How often idle connections to pods are looked through.
+/// How often idle connections to pods are checked.
 const SWEEP: Duration = Duration::from_secs(1);
 
-/// Over what time idle connections are closed at the end, in how many steps, and how many of them need no spreading.
+/// A drain closes idle client connections over this time, in so many steps. Up to so many are closed at once.
 const CLOSE_SPREAD: Duration = Duration::from_secs(5);
 const CLOSE_STEPS: u32 = 50;
 const CLOSE_AT_ONCE: usize = 100;
@@ -48,11 +48,12 @@ pub async fn serve(shared: Shared, log: ShardLog, listeners: Listeners, retireme
     }
     shard.drain.reached(Phase::Closing).await;
     tokio::task::spawn_local(close_idle(Rc::clone(&shard)));
-    // Everything has finished, or nothing more is waited for: what is left goes with the runtime.
+    // Everything has finished, or the drain's time is over: the runtime drops what is left.
     shard.drain.reached(Phase::Aborting).await;
 }
 
-/// Wakes the idle connections, which then close: not all at once, lest their clients come back all at once.
+/// Wakes the idle connections, which then close. It takes some time over it, so that their clients do not come back all
+/// at once.
 async fn close_idle(shard: Rc<Shard>) {
     let bound = shard.idle_tasks.bound();
     let step = bound.div_ceil(CLOSE_STEPS as usize).max(1);
@@ -64,7 +65,7 @@ async fn close_idle(shard: Rc<Shard>) {
     }
 }
 
-/// Closes connections to pods that have left or that nobody used for too long.
+/// Closes connections to pods that have left, and connections that were idle for too long.
 async fn housekeeping(shard: Rc<Shard>, mut retirements: RetirementWatch) {
     let mut next = Instant::now() + SWEEP;
     let idle = shard.metrics.idle_upstream_connections();

@@ -1,4 +1,4 @@
-//! One attempt to have a request answered: what both protocols are given, and what they need of the request.
+//! One attempt to get an answer from an endpoint: what both protocols are given, and what they need of the request.
 
 use tokio::time::Instant;
 
@@ -17,7 +17,7 @@ pub(super) const WHOLE_BODY: usize = 64 * 1024;
 
 /// An attempt.
 pub(super) struct Attempt<'a> {
-    /// Where it is made; counted as in flight meanwhile.
+    /// The endpoint. The attempt counts there as in flight.
     pub endpoint: InFlight,
     /// The policy of the request's route.
     pub policy: &'a RoutePolicy,

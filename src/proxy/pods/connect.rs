@@ -14,7 +14,7 @@ use crate::proxy::shard::Shard;
 use crate::proxy::shard::h1_conn::H1Conn;
 use crate::proxy::wire::socket::Socket;
 
-/// Probing of pods that are silent within a request.
+/// When the kernel probes pods that are silent within a request.
 const KEEPALIVE: TcpKeepalive =
     TcpKeepalive::new().with_time(Duration::from_secs(60)).with_interval(Duration::from_secs(15));
 
@@ -24,12 +24,12 @@ pub(super) struct Obtained {
     pub conn: H1Conn,
     /// Whether it has served other requests before.
     pub is_reused: bool,
-    /// When it could be given the request.
+    /// When it was ready for the request.
     pub since: Instant,
 }
 
-/// A connection from the pool, or a new one. Requests that must not be sent twice get only those that were idle
-/// for a moment: a pod closes idle connections at its own time, and may be doing so right now.
+/// A connection from the pool, or a new one. A request that must not be sent twice gets only a connection that was idle
+/// for a short time: a pod closes idle connections at its own time, and may be doing so now.
 pub(super) async fn obtain(shard: &Shard, attempt: &Attempt<'_>, may_repeat: bool) -> Result<Obtained, Failure> {
     if attempt.newer_than.is_none() {
         let max_idle = if may_repeat { Duration::MAX } else { attempt.policy.timeouts.reuse_unsafe };
@@ -51,7 +51,7 @@ pub(super) async fn dial(attempt: &Attempt<'_>) -> Result<TcpStream, Failure> {
     let error = match tokio::time::timeout(policy.timeouts.connect, TcpStream::connect(address)).await {
         Ok(Ok(tcp)) => {
             let _ = tcp.set_nodelay(true);
-            // A pod whose node has vanished says nothing: a tunnel to it would wait for an hour.
+            // A pod on a lost node sends nothing. Without probes a tunnel to it would wait for an hour.
             let _ = SockRef::from(&tcp).set_tcp_keepalive(&KEEPALIVE);
             endpoint.connect_succeeded();
             metrics.connected();
@@ -74,8 +74,8 @@ pub(super) async fn dial(attempt: &Attempt<'_>) -> Result<TcpStream, Failure> {
     Err(Failure::new(error, Reached::NotConnected))
 }
 
-/// What a failed connect says. Being out of ports, descriptors or memory says nothing about the pod; to hold it against
-/// pods would take away all of them.
+/// What a failed connect means. If this machine is out of ports, descriptors or memory, that says nothing about the
+/// pod: otherwise all pods would become suspect at once.
 fn reason(kind: ErrorKind) -> ProxyError {
     match kind {
         ErrorKind::ConnectionRefused

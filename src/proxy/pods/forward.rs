@@ -1,4 +1,4 @@
-//! Third phase of the walk: an endpoint, a connection to it, the request there and the answer back.
+//! Third phase of the walk: attempts, until one has an answer or no further one is allowed.
 
 use tokio::time::Instant;
 
@@ -90,7 +90,7 @@ fn take_whole_body<S: ClientSource>(walk: &mut Walk<'_>, source: &mut S) -> bool
     true
 }
 
-/// What is counted for a failed attempt; `None` where it was not the pod that failed, nor the way to it.
+/// What is counted for a failed attempt; `None` if neither the pod nor the way to it has failed.
 fn reason(error: &ProxyError) -> Option<UpstreamFailure> {
     Some(match error {
         ProxyError::ConnectRefused => UpstreamFailure::ConnectRefused,

@@ -92,7 +92,7 @@ pub(super) async fn streaming<S: ClientSource, K: ClientSink>(
         let passed = pass_on(parts, pod, &mut upload, &Cell::new(false), sink).await;
         (passed, upload.is_complete())
     };
-    // What was sent of the body is not kept.
+    // The part of the body that was sent is not kept.
     match passed.map_err(|failure| Failure { is_body_at_hand: false, ..failure })? {
         Passed::Whole(Keep::For(advertised)) if is_complete => {
             shard.keep(&attempt.endpoint, conn, advertised);
@@ -169,7 +169,8 @@ impl<'a> PodResponse for H1Response<'a> {
     }
 
     fn into_body(mut self, head: &ResponseHead, request: RequestContext) -> Option<(H1Source<'a>, Keep)> {
-        // A connection is of no further use whose end ends the answer, or whose pod was asked to switch and did not.
+        // A connection cannot be kept if its end ends the answer, or if its pod was asked to switch protocols and did
+        // not.
         let may_keep = head.keep_alive && head.framing != Framing::UntilClose && !request.asked_upgrade;
         let keep = if may_keep {
             Keep::For(head.idle_timeout(self.bytes()).map(|seconds| Duration::from_secs(u64::from(seconds))))
@@ -187,7 +188,7 @@ impl<'a> PodResponse for H1Response<'a> {
     }
 
     fn finish(body: H1Source<'a>, keep: Keep) -> Keep {
-        // Bytes behind the end of an answer are not an answer to anything.
+        // Bytes behind the end of an answer belong to no request.
         if body.into_leftover().is_none() { keep } else { Keep::No }
     }
 }

@@ -58,7 +58,7 @@ pub(super) async fn attempt<S: ClientSource, K: ClientSink>(
         let limit = policy.body_bytes;
         let mut rest = Keeping { source, kept: out, start: head, most: WHOLE_BODY, is_over: &has_answered };
         let sending = pin!(async {
-            // What came before this attempt, if it is not the first.
+            // What earlier attempts have received of the body.
             to_pod.data(&rest.kept[head..]).await?;
             copy(&mut rest, &mut to_pod, &record.received, limit).await
         });
@@ -66,7 +66,7 @@ pub(super) async fn attempt<S: ClientSource, K: ClientSink>(
     };
     outcome.map_err(|failure| Failure {
         was_reused: session.is_reused,
-        // All of the body that has come, or nothing.
+        // All bytes that have come are kept, or none.
         is_body_at_hand: out.len().checked_sub(head).is_some_and(|kept| kept as u64 == record.received.get()),
         ..failure
     })
@@ -84,8 +84,8 @@ fn open(session: &mut Lease, request: http::Request<()>, is_bodiless: bool) -> R
     Ok((Pending(answer), Rc::new(RefCell::new(stream))))
 }
 
-/// A stream or a connection that failed before the final head. The pod has not processed what it refused, and what came
-/// behind the last stream of a GOAWAY (RFC 9113 §8.7).
+/// A stream or a connection failed before the final head. A pod has not processed a stream that it refused, nor a
+/// stream behind the last one that its GOAWAY names (RFC 9113 §8.7).
 fn failure(error: &h2::Error) -> Failure {
     let is_refused = error.is_remote() && error.is_reset() && error.reason() == Some(Reason::REFUSED_STREAM);
     let reached = match (error.is_reset(), error.is_remote() && error.is_go_away()) {
@@ -97,7 +97,7 @@ fn failure(error: &h2::Error) -> Failure {
     Failure::new(ProxyError::UpstreamClosed, reached)
 }
 
-/// An answer that is waited for.
+/// The answer that is to come.
 struct Pending(ResponseFuture);
 
 /// What a pod says to a request.
@@ -124,7 +124,7 @@ struct H2Response<'a> {
     pending: Pending,
     /// The last head, in HTTP/1 form.
     head: Vec<u8>,
-    /// There with the final head.
+    /// Set with the final head.
     body: Option<RecvStream>,
 }
 
@@ -148,7 +148,7 @@ impl<'a> PodResponse for H2Response<'a> {
                 return Err(failure(&error));
             }
             Err(timeout) => {
-                // It may be the connection that leads nowhere; others must not wait for the same.
+                // Perhaps the connection is dead. Other requests must not wait for it too.
                 self.session.give_up();
                 return Err(timeout.into());
             }
@@ -163,7 +163,7 @@ impl<'a> PodResponse for H2Response<'a> {
         };
         convert::response_head(&parts, &mut self.head);
         match head.parse(&self.head, request, limits) {
-            // What is not interim comes with a body, and the other way round.
+            // A final head comes with a body stream, and an interim head does not.
             Ok(Progress::Complete) if head.is_interim() == self.body.is_none() => Ok(()),
             Ok(Progress::Complete | Progress::Partial) => Err(ProxyError::UpstreamStream.into()),
             Err(error) => Err(ProxyError::from(error).into()),

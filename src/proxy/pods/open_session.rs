@@ -1,4 +1,4 @@
-//! An HTTP/2 connection to an endpoint with room for a request: one there is, or a new one.
+//! An HTTP/2 connection to an endpoint with room for a request: an existing or a new one.
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;
@@ -27,7 +27,7 @@ const CONNECTION_WINDOW: u32 = 4 * 1024 * 1024;
 const HEAD_BYTES: u32 = 64 * 1024;
 /// Request bytes that wait in the connection for each stream.
 const SEND_BUFFER: usize = 64 * 1024;
-/// As towards clients.
+/// The same limit as for clients (`client/h2`).
 const SMALL_FRAMES: usize = 2 * 1024 * 1024;
 /// Streams of a connection until the pod has said how many it takes.
 const STREAMS: usize = 100;
@@ -43,7 +43,7 @@ pub(super) async fn obtain(shard: &Rc<Shard>, attempt: &Attempt<'_>) -> Result<L
                 lease.give_up();
             }
             Choice::Wait(mut outcome) => {
-                // An end without a word means that whoever was at it has left: the next one tries.
+                // The sender was dropped: the request that was connecting has ended. The next one tries.
                 if outcome.changed().await.is_ok()
                     && let Some(error) = outcome.borrow().clone()
                 {
@@ -96,7 +96,7 @@ async fn connect(shard: &Rc<Shard>, attempt: &Attempt<'_>) -> Result<Rc<Session>
     Ok(session)
 }
 
-/// Runs the connection to its end, of which its requests learn by themselves.
+/// Runs the connection to its end. Its requests notice the end by themselves.
 async fn run(connection: Connection<H2Io, Piece>, meter: Rc<Meter>, session: Weak<Session>) {
     let mut connection = pin!(connection);
     let _ = poll_fn(|cx| {

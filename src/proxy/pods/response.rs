@@ -1,5 +1,5 @@
-//! An attempt from the moment its request is with the connection: the head of the answer, what is decided about it, and
-//! its body on the way to the client. Written once; the protocols implement [`PodResponse`].
+//! An attempt after its request was handed to the connection: it waits for the head of the answer, lets
+//! `walk/respond` decide, and passes the body on. Both protocols implement [`PodResponse`].
 
 use std::cell::Cell;
 use std::future::Future;
@@ -27,7 +27,7 @@ use crate::proxy::wire::body::{BodySink, BodySource};
 pub(super) trait PodResponse {
     /// Its body.
     type Body: BodySource;
-    /// What the owner of the connection has to know about it.
+    /// What the owner of the connection must know for its next use.
     type Connection;
 
     /// Waits for a head, interim or final, and parses it.
@@ -63,7 +63,7 @@ pub(super) struct Parts<'a> {
     pub request: RequestContext,
     /// For the answer's head.
     pub response: &'a mut ResponseHead,
-    /// For what changes of it.
+    /// Memory for edits of the answer's head.
     pub answer_edit: &'a mut HeadEdit,
     pub timer: &'a mut LazyTimer,
     /// When the connection got the request.
@@ -78,7 +78,7 @@ pub(super) enum Passed<B, C> {
     Tunnel(Box<B>),
 }
 
-/// Waits for the final head, has it decided upon, and passes the answer on. The rest of the request is sent beside.
+/// Waits for the final head, lets `respond` decide, and passes the body on. The rest of the request is sent beside.
 pub(super) async fn pass_on<P: PodResponse, U: Future<Output = Result<(), ProxyError>>, K: ClientSink>(
     parts: Parts<'_>,
     mut pod: P,
@@ -141,8 +141,8 @@ async fn final_head<P: PodResponse, K: ClientSink>(
     }
 }
 
-/// How long a head is waited for. The time begins again with every whole head, and while the request's body is still
-/// moving; it does not begin again with every byte of a head.
+/// How long we wait for a head. The time begins again after each interim head, and while the request's body still
+/// moves. It does not begin again with each byte of a head.
 pub(super) struct HeadWait<'a> {
     patience: Duration,
     deadline: Instant,

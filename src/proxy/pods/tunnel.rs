@@ -35,7 +35,7 @@ pub(super) async fn tunnel<S: ClientSource, K: ClientSink>(
         loop {
             tokio::select! {
                 () = tokio::time::sleep(patience) => {}
-                // Who has nobody to answer need not be waited for as long as who is merely silent.
+                // One direction has ended: wait for the other only as long as for a send.
                 () = half_closed.notified() => {
                     patience = patience.min(policy.timeouts.write);
                     before = (received.get(), sent.get());

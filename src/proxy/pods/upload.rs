@@ -1,4 +1,4 @@
-//! The request's body on its way to the pod, beside everything that happens with the answer.
+//! The request's body on its way to the pod. It is sent beside everything that happens with the answer.
 
 use std::future::{Future, Ready, poll_fn};
 use std::pin::Pin;
@@ -20,7 +20,7 @@ impl Upload<'_, Ready<Result<(), ProxyError>>> {
 }
 
 impl<'a, U: Future<Output = Result<(), ProxyError>>> Upload<'a, U> {
-    /// The future sends it.
+    /// A body that `running` sends.
     pub(super) fn new(running: Pin<&'a mut U>) -> Self {
         Self { running: Some(running), outcome: None }
     }
@@ -30,8 +30,8 @@ impl<'a, U: Future<Output = Result<(), ProxyError>>> Upload<'a, U> {
         if has_body { Self::new(running) } else { Self { running: None, outcome: Some(Ok(())) } }
     }
 
-    /// Runs `work` to its end, or until the client fails, which leaves nobody to answer (`Err`). A pod that does not take
-    /// the body may still have an answer to give.
+    /// Runs `work` to its end, or until the client fails, which leaves nobody to answer (`Err`). A pod that does not
+    /// take the body may still have an answer to give.
     pub(super) async fn beside<T>(&mut self, mut work: Pin<&mut impl Future<Output = T>>) -> Result<T, ProxyError> {
         poll_fn(|cx| {
             if let Some(running) = &mut self.running

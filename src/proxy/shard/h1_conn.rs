@@ -9,8 +9,8 @@ pub(crate) struct H1Conn {
 }
 
 impl H1Conn {
-    /// Whether nothing has arrived since the last answer: neither an end nor bytes nobody asked for, which would be
-    /// taken for the answer to the next request.
+    /// Whether nothing has arrived since the last answer: neither an end nor bytes, which the next request would take
+    /// for its answer.
     pub(crate) fn is_quiet(&self) -> bool {
         self.socket.is_quiet()
     }

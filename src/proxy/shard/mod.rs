@@ -34,19 +34,19 @@ use sessions::Sessions;
 /// What all shards are given.
 #[derive(Clone)]
 pub struct Shared {
-    /// What the data plane was told.
+    /// The settings of the data plane.
     pub config: Arc<ProxyConfig>,
     /// The table.
     pub table: Arc<TableCell<Target>>,
     /// The counters.
     pub metrics: Arc<Metrics>,
-    /// The end, when it comes.
+    /// The phases of the drain.
     pub drain: DrainWatch,
     /// Client connections of all shards.
     pub connections: Connections,
 }
 
-/// One shard's belongings.
+/// What one shard owns.
 pub(crate) struct Shard {
     pub config: Arc<ProxyConfig>,
     pub table: Arc<TableCell<Target>>,
@@ -88,8 +88,8 @@ impl Shard {
         })
     }
 
-    /// A number for request ids: not to be guessed from afar, not secret either. A linear congruential generator over
-    /// 128 bits with a mixed output, seeded by the system.
+    /// A number for request ids. It is hard to guess, but not secret: a linear congruential generator over 128 bits
+    /// with a mixed output, seeded by the system.
     pub(crate) fn random(&self) -> u128 {
         let next = self.random.get().wrapping_mul(0x2360_ed05_1fc6_5da4_4385_df64_9fcc_f645).wrapping_add(1);
         self.random.set(next);
@@ -97,14 +97,14 @@ impl Shard {
         mixed.wrapping_mul(0xda94_2042_e4dd_58b5_9e37_79b9_7f4a_7c15)
     }
 
-    /// Keeps a connection for another request, for as long as its pod is believed to.
+    /// Keeps a connection for another request, for as long as its pod is expected to keep it.
     pub(crate) fn keep(&self, endpoint: &InFlight, conn: H1Conn, advertised: Option<Duration>) {
         let idle = self.pool.config().idle_timeout(advertised);
         self.pool.put(endpoint.endpoint(), conn, Instant::now(), idle);
     }
 }
 
-/// The standard library's per-process random keys are the one source of randomness at hand.
+/// From the random keys of the standard library's hasher: no other source of randomness is needed.
 fn seed() -> u128 {
     let part = || u128::from(std::hash::RandomState::new().build_hasher().finish());
     part() << 64 | part()

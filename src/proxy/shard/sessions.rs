@@ -1,4 +1,4 @@
-//! HTTP/2 connections to endpoints: shared by requests, as many as their number of streams asks for, usually one.
+//! HTTP/2 connections to endpoints. Requests share them; there are as many as the number of streams needs, usually one.
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -18,7 +18,7 @@ use crate::upstream::Endpoint;
 
 /// Connections to an endpoint; beyond them requests wait for a stream.
 const MOST: usize = 16;
-/// A connection that nobody uses is closed after this. Well below what forgets flows on the way.
+/// An unused connection is closed after this time. Firewalls and NAT forget flows much later.
 const IDLE: Duration = Duration::from_secs(60);
 
 /// The connections of a shard.
@@ -27,11 +27,11 @@ pub(crate) struct Sessions {
     stall: Duration,
 }
 
-/// Those to one endpoint.
+/// The connections to one endpoint.
 #[derive(Default)]
 struct Entry {
     sessions: Vec<Rc<Session>>,
-    /// A connection that is being made; tells how that went.
+    /// Set while a connection is being made; receives the outcome.
     dialing: Option<watch::Receiver<Option<ProxyError>>>,
 }
 
@@ -39,7 +39,7 @@ struct Entry {
 pub(crate) struct Session {
     sender: SendRequest<Piece>,
     endpoint: Arc<Endpoint>,
-    /// For what is sent.
+    /// Counts what is sent.
     pub(crate) outlet: Outlet,
     streams: Cell<usize>,
     is_over: Cell<bool>,
@@ -81,7 +81,7 @@ impl Session {
         self.streams.get() < self.sender.current_max_send_streams().max(1)
     }
 
-    /// From here on it gets no new requests; those it has go on.
+    /// Gives it no new requests from now on. Requests on it go on.
     pub(crate) fn give_up(&self) {
         self.is_over.set(true);
     }
@@ -94,8 +94,8 @@ impl Lease {
         Self { is_reused: session.has_served.replace(true), session, sender }
     }
 
-    /// Whether the connection still takes requests. After the pod's GOAWAY it takes none, also where the last stream
-    /// that the frame names is the highest there can be (RFC 9113 §6.8).
+    /// Whether the connection still takes requests. After a GOAWAY it takes none, also if the frame names the highest
+    /// possible stream (RFC 9113 §6.8).
     pub(crate) fn takes_requests(&mut self) -> bool {
         !matches!(self.sender.poll_ready(&mut Context::from_waker(Waker::noop())), Poll::Ready(Err(_)))
     }
@@ -134,7 +134,7 @@ impl Sessions {
         Dialing { sessions: self, id, told }
     }
 
-    /// Lets go of connections that are of no use any more; their requests finish.
+    /// Drops connections that are not usable any more or idle for too long. Their requests finish.
     pub(crate) fn sweep(&self) {
         self.entries.borrow_mut().retain(|_, entry| {
             entry.sessions.retain(|session| {
@@ -167,13 +167,13 @@ impl Sessions {
 
 pub(crate) enum Choice {
     Use(Lease),
-    /// Somebody else is making a connection.
+    /// Another request is making a connection.
     Wait(watch::Receiver<Option<ProxyError>>),
     Dial,
 }
 
-/// A connection that is being made. Those who wait for it learn how that went; when it is dropped without a word, the
-/// next of them tries.
+/// A connection that is being made. Requests that wait for it get the outcome. If this is dropped before, the next of
+/// them tries.
 pub(crate) struct Dialing<'a> {
     sessions: &'a Sessions,
     id: u64,

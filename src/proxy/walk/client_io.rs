@@ -1,4 +1,4 @@
-//! A client's side of an exchange, over HTTP/1 or HTTP/2: what the walk needs of it beyond moving bodies.
+//! A client's side of an exchange, over HTTP/1 or HTTP/2: what the walk needs beyond body sources and sinks.
 
 use super::answer_head::AnswerHead;
 use crate::http1::Field;

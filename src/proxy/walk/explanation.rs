@@ -1,7 +1,7 @@
 //! The header that tells clients we trust which route, Service and endpoint answered them: `Tidegate-Explanation`.
 //!
-//! Only for clients in `--explain-to`, and only on request (`Tidegate-Explain: 1`): names of objects and addresses
-//! of pods are nobody else's business. Without that option a request costs one comparison more.
+//! Only clients in `--explain-to` get it, and only on request (`Tidegate-Explain: 1`): others must not learn names of
+//! objects and addresses of pods. Without that option a request costs one comparison more.
 
 use std::fmt::Write as _;
 
@@ -34,8 +34,8 @@ pub(crate) fn is_asked(config: &ProxyConfig, peer: &Peer, work: &mut ExchangeBuf
     true
 }
 
-/// Whether the client is in the ranges. Where a PROXY protocol header is not required, whoever comes through a trusted
-/// peer that sends none can write one and name any address: there the connection's other end must be in them too.
+/// Whether the client is in the ranges. Where a PROXY protocol header is optional, a client behind a trusted peer that
+/// sends none can forge one with any address. So the connection's other end must be in the ranges too.
 fn may_ask(config: &ProxyConfig, peer: &Peer) -> bool {
     let is_in = |address| config.explain_to.iter().any(|net| net.contains(&address));
     let client = peer.address.ip().to_canonical();
@@ -86,7 +86,7 @@ impl Record {
     }
 }
 
-/// Authors choose names and paths: what a value cannot hold becomes a question mark.
+/// Users choose names and paths: a character that the value must not contain becomes a question mark.
 fn plain(text: &str) -> String {
     let is_plain = |c: &char| c.is_ascii_graphic() && !matches!(c, '"' | '\\' | ';' | ',');
     text.chars().take(LONGEST).map(|c| if is_plain(&c) { c } else { '?' }).collect()

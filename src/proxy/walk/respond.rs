@@ -1,6 +1,6 @@
-//! Fourth phase of the walk: a pod has answered, and nothing of that has gone to the client yet.
+//! Fourth phase of the walk: a pod has sent its head, and the client has received nothing of the answer yet.
 //!
-//! Here is decided what becomes of the answer: whether it is passed on, and with which head.
+//! This decides what becomes of the answer: whether it is passed on, and with which head.
 
 use super::answer_head::{self, AnswerHead};
 use super::client_io::ClientSink;

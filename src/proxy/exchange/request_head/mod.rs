@@ -1,7 +1,7 @@
 //! Second phase of the walk: the request's head as the pod gets it.
 //!
-//! Lines travel as they came, in runs; what belongs to one connection stays behind, and what says who the client is
-//! comes from us (RFC 9110 §7.6; ingress-nginx's headers to backends).
+//! Field lines are copied as they came, in runs. Fields of the client's connection are left out, and we write the
+//! fields that say who the client is (RFC 9110 §7.6; the same fields as ingress-nginx).
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -40,7 +40,7 @@ pub(crate) fn compose(work: &mut ExchangeBuffers, peer: &Peer, forwarding: &Forw
     out.extend_from_slice(writer::HEAD_END);
 }
 
-/// Whether a request field travels on as it came. What a client says of itself does only from trusted peers.
+/// Whether a request field goes on to the pod. Forwarding fields do so only from trusted peers.
 fn travels(kind: FieldKind, trusted: bool) -> bool {
     match kind {
         FieldKind::Connection
@@ -113,7 +113,7 @@ fn forwarded(out: &mut Vec<u8>, head: &[u8], request: &RequestHead, peer: &Peer,
 }
 
 /// The client that trusted peers speak for: the last address of `X-Forwarded-For` that is not itself trusted, or the
-/// first if all are (nginx `real_ip_recursive`). What is not an address ends the search.
+/// first if all are (nginx `real_ip_recursive`). The search ends at a member that is not an address.
 fn client_of(head: &[u8], fields: &[Field], peer: &Peer, forwarding: &Forwarding) -> Option<IpAddr> {
     if !peer.is_trusted {
         return None;
