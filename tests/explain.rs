@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use tidegate::explain::{self, Explanation, Outcome, Question, Seen, View};
-use tidegate::model::{Action, PortRef, RouteSpec};
+use tidegate::model::{Action, PortRef, RoutePolicy, RouteSpec};
 use tidegate::routing::RouteTable;
 use tidegate::source::manifests;
 use tidegate::translate::{self, Input, Settings};
@@ -50,6 +50,12 @@ fn the_documented_example_is_what_is_said() {
     assert!(read("docs/explain.md").contains(first.trim_end()), "docs/explain.md must show:\n{first}");
 }
 
+/// The limit of bodies that a case sets with `# --max-body-bytes`.
+fn body_bytes(text: &str) -> Option<u64> {
+    let value = text.lines().find_map(|line| line.strip_prefix("# --max-body-bytes "))?;
+    Some(value.parse().expect("a number of bytes"))
+}
+
 /// All explanations of a case, one after the other.
 fn answers(case: &Path) -> String {
     let text = std::fs::read_to_string(case).expect("the case is readable");
@@ -60,6 +66,7 @@ fn answers(case: &Path) -> String {
         default_backend: text
             .contains("# --default-backend")
             .then(|| (tidegate::model::ObjectName::new("edge", "fallback"), PortRef::Number(80))),
+        policy: RoutePolicy { body_bytes: body_bytes(&text), ..RoutePolicy::default() }.into(),
         ..Settings::default()
     });
     let loaded = manifests::load(case).expect("the case is readable");

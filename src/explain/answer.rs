@@ -3,8 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
-use crate::filter::{self, FieldName, NotRedirected, RequestView, Response, Verdict};
-use crate::http1::RequestError;
+use crate::filter::{self, BodyTooLarge, FieldName, NotRedirected, RequestView, Response, Verdict};
 use crate::model::{
     Action, Filter, HostPattern, HttpsRedirect, ObjectKind, ObjectName, ObjectRef, Origin, Predicates, Problem, Reply,
     UnitKey,
@@ -13,26 +12,30 @@ use crate::routing::{self, Found, Holds, PathRefusal, Route, normalize_host};
 use crate::translate;
 
 use super::near::{self, Around, Winner};
-use super::question::Asked;
+use super::question::QuestionHead;
 use super::{Explanation, Facts, Outcome, Question, Seen, Subject, View, backing, certificate, named, shown};
 
 /// Explains what would become of a request.
 pub fn explain<T>(question: &Question, view: &View<'_, T>) -> Explanation {
     let mut explanation =
         Explanation { outcome: Outcome::Refused, status: None, facts: Facts::default(), sections: Vec::new() };
-    let asked = match question.ask() {
-        Ok(asked) => asked,
+    let head = match question.head() {
+        Ok(head) => head,
         Err(error) => {
-            refuse_head(question, &error, &mut explanation);
+            refuse(question, error.status(), &error.to_string(), &mut explanation);
             return explanation;
         }
     };
+    if !filter::is_routable(&head.request) {
+        refuse(question, 405, "the method is not allowed", &mut explanation);
+        return explanation;
+    }
     let mut lowered = String::new();
-    let host = asked.request.host_name.and_then(|name| normalize_host(name.of(&asked.head), &mut lowered));
+    let host = head.request.host_name.and_then(|name| normalize_host(name.of(&head.bytes), &mut lowered));
     // The parser takes visible ASCII only.
-    let path = String::from_utf8_lossy(asked.request.path(&asked.head));
+    let path = String::from_utf8_lossy(head.request.path(&head.bytes));
     let canonical = routing::canonical_path(&path);
-    explanation.say(Subject::Request, [request(question, &asked, host)]);
+    explanation.say(Subject::Request, [request(question, &head, host)]);
     if let Ok(canonical) = &canonical
         && *canonical != path
     {
@@ -40,7 +43,7 @@ pub fn explain<T>(question: &Question, view: &View<'_, T>) -> Explanation {
     }
 
     let mut scratch = String::new();
-    let holds = |predicates: &Predicates| filter::holds(predicates, &asked.request, &asked.head);
+    let holds = |predicates: &Predicates| filter::holds(predicates, &head.request, &head.bytes);
     let found = view.table.find(host, &path, &holds, &mut scratch);
     let owner = match &found {
         Ok(found) => found.host.cloned(),
@@ -74,7 +77,7 @@ pub fn explain<T>(question: &Question, view: &View<'_, T>) -> Explanation {
     explanation.facts.origin.clone_from(&concerned.origin);
     explanation.facts.field.clone_from(&concerned.field);
     match &found {
-        Ok(found) => decide(question, view, &asked, found, &mut concerned, &mut explanation),
+        Ok(found) => decide(question, view, &head, found, &mut concerned, &mut explanation),
         Err(refusal) => refuse_path(view, host, &path, &holds, *refusal, &mut explanation),
     }
     explanation.say(Subject::NotTaken, near::misses(&around, view.table));
@@ -91,8 +94,8 @@ struct Concerned {
 }
 
 impl Concerned {
-    /// Whether a finding of the source may have to do with the request. An Ingress that cannot be read may be the one
-    /// that is missed; of a file nobody knows what it would have held.
+    /// Whether a problem of the source may have to do with the request. An Ingress that cannot be read may be the one
+    /// that the request needs, and so may anything in a file that cannot be read.
     fn may_be(&self, problem: &Problem) -> bool {
         match problem.object.kind {
             ObjectKind::File => true,
@@ -106,10 +109,10 @@ impl Concerned {
     }
 }
 
-fn request(question: &Question, asked: &Asked, host: Option<&str>) -> String {
+fn request(question: &Question, head: &QuestionHead, host: Option<&str>) -> String {
     let Question { is_https: _, authority, target, fields: _ } = question;
-    let named = String::from_utf8_lossy(asked.request.authority.of(&asked.head));
-    let path = String::from_utf8_lossy(asked.request.path(&asked.head));
+    let named = String::from_utf8_lossy(head.request.authority.of(&head.bytes));
+    let path = String::from_utf8_lossy(head.request.path(&head.bytes));
     let compared = match host {
         Some(host) => format!("host {host}"),
         None => format!("no host name: {named} is an address or no name a rule can have"),
@@ -135,11 +138,11 @@ fn is_fallback<T>(view: &View<'_, T>, owner: Option<&HostPattern>, route: &std::
     owner.and_then(of).is_some_and(is_it) || of(&HostPattern::Any).is_some_and(is_it)
 }
 
-/// What the route makes of the request.
+/// What the route does with the request.
 fn decide<T>(
     question: &Question,
     view: &View<'_, T>,
-    asked: &Asked,
+    head: &QuestionHead,
     found: &Found<'_, T>,
     concerned: &mut Concerned,
     explanation: &mut Explanation,
@@ -153,17 +156,18 @@ fn decide<T>(
         return conclude(explanation, Outcome::Refused, Some(404), vec![format!("404 because {why}")]);
     };
     let Seen { action, living } = (view.read)(&route.target);
-    // The client is not known: it counts as one that nobody trusts.
+    // The client is not known. It counts as one that is not trusted.
     let request = RequestView {
-        head: &asked.head,
-        request: &asked.request,
+        head: &head.bytes,
+        request: &head.request,
         is_tls: question.is_https,
         is_https: question.is_https,
         is_trusted: false,
         has_tls: found.has_tls,
         https_port: view.https_port,
     };
-    let mut answer = misdirected(question, view, asked);
+    let mut answer = misdirected(question, view, head);
+    let too_large = filter::body_size(route.spec.policy.body_bytes, &head.request).err();
     let refusal = match &action {
         Action::Forward(spec) => {
             concerned.service = Some(spec.key.service.clone());
@@ -184,25 +188,31 @@ fn decide<T>(
             ))
         }
     };
-    let (outcome, status) = match (filter::request(&route.spec.filters, &request), refusal) {
-        (Verdict::Respond(response), _) => {
-            answer.extend(answered(route, &request, &response));
-            (Outcome::Redirected, Some(response.status))
-        }
-        (Verdict::Continue, Some((status, why))) => {
-            answer.push(format!("{status} because {why}"));
-            (Outcome::Refused, Some(status))
-        }
-        (Verdict::Continue, None) => {
-            answer.push(format!("forwarded{}", exempt(&route.spec.filters, &request)));
-            (Outcome::Forwarded, None)
+    let (outcome, status) = if let Some(BodyTooLarge { length, limit }) = too_large {
+        answer.push(format!("413 because a body of {length} bytes is longer than {limit} bytes (--max-body-bytes)"));
+        (Outcome::Refused, Some(413))
+    } else {
+        match (filter::request(&route.spec.filters, &request), refusal) {
+            (Verdict::Respond(response), _) => {
+                answer.extend(of_filter(route, &request, &response));
+                let is_redirect = (300..400).contains(&response.status);
+                (if is_redirect { Outcome::Redirected } else { Outcome::Refused }, Some(response.status))
+            }
+            (Verdict::Continue, Some((status, why))) => {
+                answer.push(format!("{status} because {why}"));
+                (Outcome::Refused, Some(status))
+            }
+            (Verdict::Continue, None) => {
+                answer.push(format!("forwarded{}", exempt(&route.spec.filters, &request)));
+                (Outcome::Forwarded, None)
+            }
         }
     };
     conclude(explanation, outcome, status, answer);
 }
 
 /// The answer of a filter in words.
-fn answered<T>(route: &Route<T>, request: &RequestView<'_>, response: &Response<'_>) -> Vec<String> {
+fn of_filter<T>(route: &Route<T>, request: &RequestView<'_>, response: &Response<'_>) -> Vec<String> {
     let Response { by, status, fields: _, text: _ } = response;
     let to = response.field(FieldName::LOCATION);
     let to = to.map(|url| format!(" to {}", String::from_utf8_lossy(url))).unwrap_or_default();
@@ -238,11 +248,11 @@ fn exempt(filters: &[Filter], request: &RequestView<'_>) -> &'static str {
     }
 }
 
-/// What HTTP/2 makes of a Host that is not the one TLS was made for.
-fn misdirected<T>(question: &Question, view: &View<'_, T>, asked: &Asked) -> Vec<String> {
+/// What HTTP/2 answers when the Host is not the one that the TLS connection was made for.
+fn misdirected<T>(question: &Question, view: &View<'_, T>, head: &QuestionHead) -> Vec<String> {
     let (mut sni_buffer, mut host_buffer) = (String::new(), String::new());
     let sni = normalize_host(question.authority.as_bytes(), &mut sni_buffer);
-    let host = asked.request.host_name.and_then(|name| normalize_host(name.of(&asked.head), &mut host_buffer));
+    let host = head.request.host_name.and_then(|name| normalize_host(name.of(&head.bytes), &mut host_buffer));
     match (sni, host) {
         (Some(sni), Some(host)) if question.is_https && view.table.misdirects(sni, host) => {
             vec![format!(
@@ -285,11 +295,11 @@ fn refuse_path<T>(
     conclude(explanation, Outcome::Refused, Some(400), lines);
 }
 
-fn refuse_head(question: &Question, error: &RequestError, explanation: &mut Explanation) {
+/// What becomes of a request for which no route is looked for.
+fn refuse(question: &Question, status: u16, why: &str, explanation: &mut Explanation) {
     let Question { is_https: _, authority, target, fields: _ } = question;
     explanation.say(Subject::Request, [format!("GET {}://{authority}{target}", question.scheme())]);
-    let status = error.status();
-    conclude(explanation, Outcome::Refused, Some(status), vec![format!("{status} because {error}")]);
+    conclude(explanation, Outcome::Refused, Some(status), vec![format!("{status} because {why}")]);
 }
 
 fn conclude(explanation: &mut Explanation, outcome: Outcome, status: Option<u16>, lines: Vec<String>) {
@@ -306,7 +316,7 @@ fn tls<T>(question: &Question, view: &View<'_, T>, explanation: &mut Explanation
     explanation.say(Subject::Tls, lines);
 }
 
-/// The findings of the unit of a host.
+/// The problems of the unit of a host.
 fn problems_of_unit<T>(view: &View<'_, T>, owner: Option<&HostPattern>) -> Vec<Problem> {
     owner.map_or_else(Vec::new, |owner| translate::unit(view.input, &UnitKey::Host(owner.clone().into())).problems)
 }
@@ -328,7 +338,7 @@ fn backend_fault<T>(view: &View<'_, T>, concerned: &Concerned, owner: Option<&Ho
     of_ingress.into_iter().find(is_it)
 }
 
-/// What stands against the objects concerned: Ingress, slices, the files they come from.
+/// The problems of the objects that the request has to do with: Ingress, slices, and the files they come from.
 fn problems_concerned<T>(
     view: &View<'_, T>,
     of_host: Vec<Problem>,
@@ -349,7 +359,7 @@ fn problems_concerned<T>(
     for claimant in claimants.filter(|claimant| !claimant.is_ours) {
         add(object(ObjectKind::Ingress, &claimant.ingress.name));
     }
-    // Those of others stand among the near misses, unless there is no other place for them.
+    // The problems of other Ingresses are among the near misses. Without a route there are only those.
     let is_own = |problem: &Problem| concerned.origin.as_ref().is_none_or(|origin| origin.is_object(&problem.object));
     let own = of_host.into_iter().filter(is_own);
     let mut all: Vec<Cow<'_, Problem>> = own.chain(problems).map(Cow::Owned).collect();

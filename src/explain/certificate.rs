@@ -8,7 +8,7 @@ use crate::translate::{self, Input};
 
 use super::Facts;
 
-/// In words.
+/// The certificate in words, and why it is this one.
 pub(super) fn describe<T>(
     input: &Input,
     table: &RouteTable<T>,
@@ -49,9 +49,9 @@ pub(super) fn describe<T>(
     lines
 }
 
-/// Seconds since the Unix epoch as a date of HTTP, in its zone, UTC.
+/// Seconds since the Unix epoch as a date of HTTP, which is in UTC.
 fn date(seconds: i64) -> String {
-    // The last second of the year 9999 is the last that has this form.
+    // Dates of HTTP end with the year 9999.
     let seconds = u64::try_from(seconds).unwrap_or(0).min(253_402_300_799);
     httpdate::fmt_http_date(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds))
 }

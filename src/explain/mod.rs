@@ -1,8 +1,9 @@
 //! `tidegate explain`: what would become of a request, and why everything that comes close would not take it.
 //!
-//! What is decided is asked of the very functions that decide requests (`http1`, `routing`, `translate::endpoints`); the
-//! words around it come from the objects. It changes nothing, opens no sockets and must not know who asks: the command
-//! line with a directory of manifests, or the admin server with the controller's objects and the table that serves.
+//! The functions that decide requests decide here too (`http1`, `routing`, `filter`, `translate::endpoints`); the words
+//! around their decisions come from the objects. Nothing here changes anything or opens sockets, and nothing here knows
+//! who asks: the command line with a directory of manifests, or the admin server with the objects of the controller and
+//! the table that serves.
 
 mod answer;
 mod backing;
@@ -20,7 +21,7 @@ use crate::translate::Input;
 pub use answer::explain;
 pub use question::{Question, QuestionError};
 
-/// Items of a kind that are shown; of the rest the number.
+/// How many items of a kind are shown. Of the others only the number is.
 const SHOWN: usize = 10;
 
 /// What explanations are made from: objects, and the table that was made from them.
@@ -33,7 +34,7 @@ pub struct View<'a, T> {
     pub read: &'a dyn Fn(&T) -> Seen,
     /// Findings of the source of the objects.
     pub source_problems: &'a [Problem],
-    /// The port clients reach https by: what redirects name.
+    /// The port by which clients reach https. Redirects name it.
     pub https_port: u16,
 }
 
@@ -51,9 +52,9 @@ pub struct Seen {
 pub struct LivingEndpoint {
     /// Where it listens.
     pub address: SocketAddr,
-    /// Requests that it has and has not answered.
+    /// Requests that it has not answered yet.
     pub in_flight: usize,
-    /// Whether connections to it failed of late.
+    /// Whether connections to it failed recently.
     pub is_suspect: bool,
 }
 
@@ -62,7 +63,7 @@ pub struct LivingEndpoint {
 pub enum Outcome {
     /// A pod answers.
     Forwarded,
-    /// We answer 308, as configured.
+    /// We answer with a redirect, as configured.
     Redirected,
     /// We answer with an error.
     Refused,
@@ -123,7 +124,7 @@ impl Explanation {
         }
     }
 
-    /// Adds what is said about a subject. Nothing said is no section.
+    /// Adds the lines of a subject. Without lines there is no section.
     fn say(&mut self, subject: Subject, lines: impl IntoIterator<Item = String>) {
         let lines: Vec<_> = lines.into_iter().collect();
         if !lines.is_empty() {
@@ -132,7 +133,7 @@ impl Explanation {
     }
 }
 
-/// A few of many, and how many more there are.
+/// The first lines, and how many more there are.
 fn shown(mut lines: Vec<String>) -> Vec<String> {
     let more = lines.len().saturating_sub(SHOWN);
     if more > 1 {

@@ -11,11 +11,11 @@ use super::{named, shown};
 pub(super) struct Winner<'a> {
     pub(super) origin: &'a Origin,
     pub(super) path: &'a PathMatch,
-    /// Whether it takes what no path takes.
+    /// Whether it takes the requests that no path takes.
     pub(super) is_fallback: bool,
 }
 
-/// What near misses are looked for around.
+/// What is known about the request before near misses are looked for.
 pub(super) struct Around<'a> {
     pub(super) input: &'a Input,
     /// The host as it is compared.
@@ -25,11 +25,11 @@ pub(super) struct Around<'a> {
     /// The pattern whose rules apply.
     pub(super) owner: Option<&'a HostPattern>,
     pub(super) winner: Option<Winner<'a>>,
-    /// Findings of the owner's unit.
+    /// Problems of the owner's unit.
     pub(super) problems: &'a [Problem],
 }
 
-/// How near: the order in which they are told.
+/// How near a miss is. Misses are shown in this order.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Nearness {
     /// It would take the request.
@@ -54,7 +54,7 @@ pub(super) fn patterns(host: Option<&str>) -> Vec<HostPattern> {
     name.map(HostPattern::Exact).into_iter().chain(wildcard).chain([HostPattern::Any]).collect()
 }
 
-/// Tells them, nearest first.
+/// The near misses in words, nearest first.
 pub(super) fn misses<T>(around: &Around<'_>, table: &RouteTable<T>) -> Vec<String> {
     let mut misses = Vec::new();
     for pattern in patterns(around.host) {
@@ -123,7 +123,7 @@ fn of_owner(around: &Around<'_>, claimants: &[Claimant], misses: &mut Vec<Miss>)
     }
 }
 
-/// The finding for which an entry is not served. Those about its backend are none: such an entry keeps its path.
+/// The problem because of which an entry is not served. A problem of its backend is not one: such an entry keeps its path.
 fn finding<'a>(problems: &'a [Problem], ingress: &ObjectName, field: &str) -> Option<&'a Problem> {
     problems.iter().find(|problem| {
         let below = problem.field.strip_prefix(field);
@@ -171,7 +171,7 @@ fn described(path: &Path) -> String {
     format!("{kind} {}", path.path)
 }
 
-/// A pattern that covers the host and whose rules do not apply.
+/// Why the rules of a pattern that covers the host do not apply.
 fn of_other<T>(around: &Around<'_>, pattern: &HostPattern, table: &RouteTable<T>) -> Option<Miss> {
     let unit = table.host(pattern)?;
     if unit.routes().is_empty() && unit.fallback().is_none() && unit.tls().is_some() {
@@ -210,7 +210,7 @@ fn farther_wildcards<T>(around: &Around<'_>, table: &RouteTable<T>) -> Vec<Miss>
         .collect()
 }
 
-/// Hosts that are served and differ in one label, where no rule names the host that is asked for.
+/// Served hosts that differ from the host in one label.
 fn alike<T>(around: &Around<'_>, table: &RouteTable<T>) -> Vec<Miss> {
     let Some(host) = around.host else { return Vec::new() };
     let sibling_of = parent(host).filter(|parent| parent.contains('.'));
@@ -230,7 +230,7 @@ fn alike<T>(around: &Around<'_>, table: &RouteTable<T>) -> Vec<Miss> {
     names.into_iter().map(|name| (Nearness::Other, format!("host {name}: another host"))).collect()
 }
 
-/// What is behind the first dot.
+/// The part behind the first dot.
 fn parent(host: &str) -> Option<&str> {
     host.split_once('.').map(|(_, parent)| parent)
 }

@@ -1,5 +1,5 @@
-//! The request that is asked about: from a URL and header fields to the head that a client would send for it, read by
-//! the same parser that reads the clients'.
+//! The request of the question: from a URL and header fields to the head that a client would send for it. The parser that
+//! reads the heads of clients reads it too.
 
 use crate::http1::{FieldKind, Limits, Progress, RequestError, RequestHead};
 
@@ -33,15 +33,16 @@ pub enum QuestionError {
     TooLong,
 }
 
-/// The head, read.
-pub(super) struct Asked {
-    pub(super) head: Vec<u8>,
+/// The head of the request.
+pub(super) struct QuestionHead {
+    pub(super) bytes: Vec<u8>,
+    /// The same, parsed.
     pub(super) request: RequestHead,
 }
 
 impl Question {
-    /// Reads a URL, without scheme http, and headers in the form `Name: value`. A Host among them takes the place of the
-    /// URL's, as it does for curl.
+    /// Reads a URL and headers in the form `Name: value`. A URL without a scheme is http. A Host among the headers takes
+    /// the place of the URL's host, as it does for curl.
     pub fn parse(url: &str, headers: &[String]) -> Result<Self, QuestionError> {
         if url.bytes().any(|byte| byte.is_ascii_control() || byte == b' ') {
             return Err(QuestionError::Characters);
@@ -49,7 +50,7 @@ impl Question {
         let (is_https, rest) = match url.split_once("://") {
             Some((scheme, rest)) if scheme.eq_ignore_ascii_case("http") => (false, rest),
             Some((scheme, rest)) if scheme.eq_ignore_ascii_case("https") => (true, rest),
-            // A URL in the query of one that has no scheme is no scheme.
+            // The `://` belongs to a URL in the query.
             Some((scheme, _)) if !scheme.contains(['/', '?']) => return Err(QuestionError::Scheme(scheme.into())),
             Some(_) | None => (false, url),
         };
@@ -74,7 +75,7 @@ impl Question {
     }
 
     /// The head as a client sends it.
-    pub(super) fn ask(&self) -> Result<Asked, RequestError> {
+    pub(super) fn head(&self) -> Result<QuestionHead, RequestError> {
         let names_host = self.fields.iter().any(|(name, _)| FieldKind::of(name.as_bytes()) == FieldKind::Host);
         let mut head = format!("GET {} HTTP/1.1\r\n", self.target);
         let host = (!names_host).then_some(("Host", self.authority.as_str()));
@@ -85,8 +86,8 @@ impl Question {
         head.push_str("\r\n");
         let mut request = RequestHead::new();
         match request.parse(head.as_bytes(), &Limits::REQUEST)? {
-            Progress::Complete => Ok(Asked { head: head.into_bytes(), request }),
-            // It ends with an empty line.
+            Progress::Complete => Ok(QuestionHead { bytes: head.into_bytes(), request }),
+            // Not reached: the head ends with an empty line.
             Progress::Partial => Err(RequestError::Target),
         }
     }
@@ -137,7 +138,7 @@ mod tests {
     #[test]
     fn a_host_among_the_headers_takes_the_place_of_the_urls() {
         let question = Question::parse("http://a.example/", &["hOST: b.example".into()]).unwrap();
-        let asked = question.ask().unwrap();
-        assert_eq!(asked.request.authority.of(&asked.head), b"b.example");
+        let head = question.head().unwrap();
+        assert_eq!(head.request.authority.of(&head.bytes), b"b.example");
     }
 }

@@ -56,7 +56,7 @@ impl fmt::Display for Explanation {
             for (at, line) in lines.iter().enumerate() {
                 let title = if at == 0 { subject.as_str() } else { "" };
                 write!(f, "{title:<INDENT$}")?;
-                // Authors choose what stands in objects: no line may look like another or steer a terminal.
+                // Authors choose what is in objects. It must not break lines or control a terminal.
                 let safe = |c: char| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c };
                 writeln!(f, "{}", line.chars().map(safe).collect::<String>())?;
             }
@@ -66,7 +66,7 @@ impl fmt::Display for Explanation {
 }
 
 impl Explanation {
-    /// One JSON object: the outcome, the names in it, what is said by subject, and the whole text.
+    /// One JSON object: the outcome, the names, the lines by subject, and the whole text.
     pub fn to_json(&self) -> String {
         let Self { outcome, status, facts, sections } = self;
         let Facts { host, origin, field, service, port, endpoints, secret } = facts;
