@@ -3,7 +3,7 @@
 use crate::model::Balance;
 use crate::source::objects::annotations::OWN_PREFIX;
 
-use super::table::{Annotation, Dialect, Scope, Value};
+use super::table::{Annotation, Dialect, Scope, Value, Word};
 
 /// `tidegate.dev/…`.
 pub(super) const DIALECT: Dialect = Dialect {
@@ -13,8 +13,8 @@ pub(super) const DIALECT: Dialect = Dialect {
         Annotation {
             key: "balance",
             value: Value::OneOf(&[
-                ("least-in-flight", |draft| draft.options.balance = Some(Balance::LeastInFlight)),
-                ("round-robin", |draft| draft.options.balance = Some(Balance::RoundRobin)),
+                Word { text: "least-in-flight", set: |draft| draft.options.balance = Some(Balance::LeastInFlight) },
+                Word { text: "round-robin", set: |draft| draft.options.balance = Some(Balance::RoundRobin) },
             ]),
             default: "`--balance` (`least-in-flight`)",
             scopes: &[Scope::Ingress],

@@ -36,7 +36,7 @@ pub(crate) enum Value {
     /// `true` or `false`.
     Boolean(fn(&mut Draft, bool)),
     /// One of these words.
-    OneOf(&'static [(&'static str, fn(&mut Draft))]),
+    OneOf(&'static [Word]),
     /// A text with a parser of its own.
     #[cfg_attr(not(test), expect(dead_code, reason = "all annotations so far are booleans or a choice of words"))]
     Text {
@@ -45,6 +45,15 @@ pub(crate) enum Value {
         /// Reads a value of an annotation that the object of this name carries. `None`: it is not one of the values.
         read: fn(&mut Draft, &str, &ObjectName) -> Option<()>,
     },
+}
+
+/// A word that an annotation takes as its value.
+#[derive(Debug)]
+pub(crate) struct Word {
+    /// The word.
+    pub(crate) text: &'static str,
+    /// Sets what it stands for.
+    pub(crate) set: fn(&mut Draft),
 }
 
 impl Value {
@@ -56,7 +65,7 @@ impl Value {
                 "false" => set(draft, false),
                 _ => return None,
             },
-            Self::OneOf(words) => words.iter().find(|(word, _)| *word == text)?.1(draft),
+            Self::OneOf(words) => (words.iter().find(|word| word.text == text)?.set)(draft),
             Self::Text { values: _, read } => return read(draft, text, carrier),
         }
         Some(())
@@ -67,7 +76,7 @@ impl Value {
         match self {
             Self::Boolean(_) => "`true` or `false`".into(),
             Self::OneOf(words) => {
-                let words: Vec<_> = words.iter().map(|(word, _)| format!("`{word}`")).collect();
+                let words: Vec<_> = words.iter().map(|word| format!("`{}`", word.text)).collect();
                 words.join(" or ")
             }
             Self::Text { values, read: _ } => (*values).into(),
