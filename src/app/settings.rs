@@ -12,7 +12,9 @@ use crate::args::{
 use crate::model::{ObjectName, RoutePolicy, RouteTimeouts};
 use crate::observe::AccessLogFormat;
 use crate::observe::logging::{self, LogFormat, LoggingError};
-use crate::proxy::config::{Forwarding, Http2Config, Limits, Plain, PodConfig, ProxyConfig, ProxyProtocol, Timeouts};
+use crate::proxy::config::{
+    ClientLimits, ClientTimeouts, Forwarding, Http2Config, ListenerConfig, Plain, PodConfig, ProxyConfig, ProxyProtocol,
+};
 use crate::source::api::{self, ClassAccess, SecretAccess};
 use crate::translate::{Settings, VisibleSecrets};
 
@@ -131,33 +133,34 @@ fn policy(args: &ServeArgs) -> RoutePolicy {
 
 /// The settings of the data plane.
 pub(super) fn proxy(args: &ServeArgs) -> ProxyConfig {
-    ProxyConfig {
+    let connections = match args.limits.max_connections {
+        Auto::Auto => Container::read().connections(),
+        Auto::Count(count) => count,
+    };
+    ProxyConfig { connections: connections.get(), listener: listener(args), pods: pods(&args.upstream) }
+}
+
+fn listener(args: &ServeArgs) -> ListenerConfig {
+    ListenerConfig {
         limits: limits(&args.limits),
         timeouts: timeouts(&args.timeouts),
         http2: http2(&args.http2),
-        pods: pods(&args.upstream),
         forwarding: forwarding(&args.listen),
         explain_to: args.observe.explain_to.clone(),
     }
 }
 
-fn limits(args: &LimitArgs) -> Limits {
-    let connections = match args.max_connections {
-        Auto::Auto => Container::read().connections(),
-        Auto::Count(count) => count,
-    };
-    Limits {
+fn limits(args: &LimitArgs) -> ClientLimits {
+    ClientLimits {
         head_bytes: args.max_head_bytes.as_usize(),
         fields: usize::from(args.max_head_fields),
         target_bytes: args.max_target_bytes.as_usize(),
         requests_per_connection: u64::from(args.max_requests_per_connection.get()),
-        connections: connections.get(),
-        ..Limits::default()
     }
 }
 
-fn timeouts(args: &TimeoutArgs) -> Timeouts {
-    Timeouts {
+fn timeouts(args: &TimeoutArgs) -> ClientTimeouts {
+    ClientTimeouts {
         head: args.head_timeout,
         handshake: args.handshake_timeout,
         idle: args.idle_timeout,

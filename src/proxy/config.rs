@@ -6,17 +6,35 @@ use ipnet::IpNet;
 
 use crate::http1;
 
-/// All settings of the data plane. They do not change while the process runs.
-#[derive(Clone, Debug, Default)]
+/// All settings of the data plane. They do not change while the process runs. What may differ from route to route is in
+/// [`RoutePolicy`](crate::model::RoutePolicy).
+#[derive(Clone, Debug)]
 pub struct ProxyConfig {
-    /// Bounds on what clients and pods send.
-    pub limits: Limits,
-    /// Deadlines.
-    pub timeouts: Timeouts,
-    /// What an HTTP/2 client may do.
-    pub http2: Http2Config,
+    /// Client connections of the process; more wait in the kernel's queue. Default 20,000; `--max-connections`, which takes
+    /// it from the memory limit.
+    pub connections: usize,
+    /// Clients and their connections.
+    pub listener: ListenerConfig,
     /// Connections to pods.
     pub pods: PodConfig,
+}
+
+impl Default for ProxyConfig {
+    fn default() -> Self {
+        Self { connections: 20_000, listener: ListenerConfig::default(), pods: PodConfig::default() }
+    }
+}
+
+/// What holds for the clients of a listener and their connections, whatever routes their requests take. Both listeners
+/// have the same. An exchange is given that of its connection.
+#[derive(Clone, Debug, Default)]
+pub struct ListenerConfig {
+    /// Bounds on what clients send.
+    pub limits: ClientLimits,
+    /// Deadlines for clients.
+    pub timeouts: ClientTimeouts,
+    /// What an HTTP/2 client may do.
+    pub http2: Http2Config,
     /// What is believed about clients, and what pods are told.
     pub forwarding: Forwarding,
     /// Clients that are told how they were answered when they ask for it. Default none; `--explain-to`.
@@ -25,7 +43,7 @@ pub struct ProxyConfig {
 
 /// Bounds. A request over one of them is answered with the status in parentheses.
 #[derive(Clone, Debug)]
-pub struct Limits {
+pub struct ClientLimits {
     /// Head of a request over HTTP/1 (431). Bytes, at most 256 KiB; default 32 KiB; nginx
     /// `large_client_header_buffers`.
     pub head_bytes: usize,
@@ -35,47 +53,41 @@ pub struct Limits {
     pub target_bytes: usize,
     /// Requests on one client connection, after which it is closed. Default 10,000; nginx `keepalive_requests`.
     pub requests_per_connection: u64,
-    /// Client connections of the process; more wait in the kernel's queue. Default by memory limit.
-    pub connections: usize,
 }
 
-impl Default for Limits {
+impl Default for ClientLimits {
     fn default() -> Self {
-        Self {
-            head_bytes: 32 * 1024,
-            fields: 100,
-            target_bytes: 8 * 1024,
-            requests_per_connection: 10_000,
-            connections: 20_000,
-        }
+        Self { head_bytes: 32 * 1024, fields: 100, target_bytes: 8 * 1024, requests_per_connection: 10_000 }
     }
 }
 
-impl Limits {
+impl ClientLimits {
     /// The bounds of a request's head, as the codec takes them.
     pub(crate) fn request_head(&self) -> http1::Limits {
         http1::Limits { head_bytes: self.head_bytes, fields: self.fields, target_bytes: self.target_bytes }
     }
 }
 
-/// Deadlines. Every wait on the network has one of these.
+/// Deadlines for clients. Every wait for a client has one of these, or one of its request's route: where a route has the
+/// same deadline, its own holds as soon as the route is known.
 #[derive(Clone, Debug)]
-pub struct Timeouts {
+pub struct ClientTimeouts {
     /// From the first byte of a request (or the accepted connection) to the end of its head (408). Default 10 s.
     pub head: Duration,
     /// From the accepted connection to the end of the TLS handshake. Default 5 s.
     pub handshake: Duration,
     /// A client connection without a request. Default 75 s; nginx `keepalive_timeout`.
     pub idle: Duration,
-    /// Between two reads of a request's body (408). Default 30 s; nginx `client_body_timeout`.
+    /// Between two reads of a request's body (408), until the route is known. Default 30 s; nginx `client_body_timeout`.
     pub body_gap: Duration,
-    /// Slowest body: this many bytes per second, once 10 s have passed (408). Default 1 KiB/s; zero is no minimum.
+    /// Slowest body: this many bytes per second, once 10 s have passed (408), until the route is known. Default 1 KiB/s;
+    /// zero is no minimum.
     pub body_rate: u64,
-    /// Between two writes to a client that takes nothing. Default 30 s; nginx `send_timeout`.
+    /// Between two writes to a client that takes nothing, until the route is known. Default 30 s; nginx `send_timeout`.
     pub write: Duration,
 }
 
-impl Default for Timeouts {
+impl Default for ClientTimeouts {
     fn default() -> Self {
         Self {
             head: Duration::from_secs(10),

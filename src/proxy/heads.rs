@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use crate::filter::HeadEdit;
 use crate::http1::{Framing, Limits, Method, Progress, RequestContext, RequestHead, ResponseHead, Version};
 use crate::proxy::client::h1::head::{AnswerForm, write_head};
-use crate::proxy::config::{Forwarding, ProxyConfig};
+use crate::proxy::config::{ClientLimits, Forwarding};
 use crate::proxy::exchange::request_head;
 use crate::proxy::shard::clock::Clock;
 use crate::proxy::shard::scratch::ExchangeBuffers;
@@ -16,7 +16,7 @@ use crate::proxy::wire::h1_body::Frame;
 /// The request head that `bytes` begin with, and the head that a pod gets for it when `client` sends it in clear.
 /// `None` when it is refused or not complete.
 pub fn compose_for_pod(bytes: &[u8], client: IpAddr, forwarding: &Forwarding) -> Option<(RequestHead, Vec<u8>)> {
-    let limits = ProxyConfig::default().limits.request_head();
+    let limits = ClientLimits::default().request_head();
     let mut work = ExchangeBuffers::default();
     if work.request.parse(bytes, &limits) != Ok(Progress::Complete) {
         return None;

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use scan::{module_path, root, sources, uses};
+use scan::{code_only, module_path, root, sources, uses};
 
 /// Which modules a module may use. `docs/architecture.md` shows the same table; a test compares the two.
 const MAY_USE: &[(&str, &[&str])] = &[
@@ -82,6 +82,28 @@ fn nobody_in_a_folder_comes_back_to_where_they_started() {
     let found = cycles::Tree::new(&sources("src")).cycles();
     let found: Vec<_> = found.iter().map(|(folder, way)| format!("{folder} has a cycle: {way}")).collect();
     assert!(found.is_empty(), "\n{}\n", found.join("\n"));
+}
+
+#[test]
+fn an_exchange_reads_no_configuration_of_the_process() {
+    let findings: Vec<_> = sources("src").into_iter().filter(|(file, text)| reads_configuration(file, text)).collect();
+    let files: Vec<_> = findings.iter().map(|(file, _)| file.display().to_string()).collect();
+    assert!(files.is_empty(), "take it from the route's policy or the connection's listener: {}", files.join(", "));
+    for (file, text, expected) in [
+        ("src/proxy/pods/new.rs", "let x = walk.shard\n    .config.pods;", true),
+        ("src/proxy/exchange/new.rs", "use crate::proxy::config::{ListenerConfig, ProxyConfig};", true),
+        ("src/proxy/exchange/new.rs", "// shard.config\nlet x = walk.listener;", false),
+        ("src/proxy/client/new.rs", "shard.config.listener", false),
+    ] {
+        assert_eq!(reads_configuration(Path::new(file), text), expected, "{file} {text:?}");
+    }
+}
+
+/// Whether a file of an exchange reads what holds for the whole process.
+fn reads_configuration(file: &Path, text: &str) -> bool {
+    let is_within = ["exchange", "walk", "pods"].iter().any(|folder| file.starts_with(format!("src/proxy/{folder}")));
+    let code: String = code_only(text).split_whitespace().collect();
+    is_within && !file.ends_with("tests.rs") && (code.contains("shard.config") || code.contains("ProxyConfig"))
 }
 
 #[test]

@@ -216,7 +216,7 @@ fn tokens(text: &str) -> Vec<(usize, &str)> {
 }
 
 /// The text without comments and without what is in string and character literals, line by line.
-fn code_only(text: &str) -> String {
+pub(crate) fn code_only(text: &str) -> String {
     let mut kept = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(c) = rest.chars().next() {

@@ -25,7 +25,7 @@ impl FirstBytes {
 
 /// Reads them. `None` means that the connection is to be closed.
 pub(super) async fn first_bytes(shard: &Shard, socket: &mut Socket, received: Option<Buffer>) -> Option<FirstBytes> {
-    let limit = shard.config.timeouts.head;
+    let limit = shard.config.listener.timeouts.head;
     if received.is_none() {
         within(limit, |cx| socket.poll_readable(cx)).await?.ok()?;
     }

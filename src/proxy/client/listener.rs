@@ -96,7 +96,7 @@ pub(crate) async fn run(
     let mut closing = std::pin::pin!(shard.drain.reached(Phase::Closing));
     let mut said = None;
     loop {
-        if shard.connections.open() >= shard.config.limits.connections {
+        if shard.connections.open() >= shard.config.connections {
             tokio::select! {
                 () = closing.as_mut() => break,
                 () = tokio::time::sleep(REST) => continue,
@@ -177,7 +177,7 @@ async fn read_proxy_header(
     listener: Listener,
     protocol: ListenerProtocol,
 ) -> Option<Opened> {
-    if shard.config.forwarding.proxy_protocol == ProxyProtocol::Off {
+    if shard.config.listener.forwarding.proxy_protocol == ProxyProtocol::Off {
         return open(shard, tcp, (address, address.ip()), protocol, None).await;
     }
     let sender = address.ip();
@@ -194,7 +194,7 @@ async fn open(
     protocol: ListenerProtocol,
     before: Option<(Option<Buffer>, Instant)>,
 ) -> Option<Opened> {
-    let forwarding = &shard.config.forwarding;
+    let forwarding = &shard.config.listener.forwarding;
     let ip = address.ip().to_canonical();
     let (scheme, port) = match forwarding.plain {
         Plain::Http => (Scheme::Http, forwarding.http_port),
@@ -238,7 +238,7 @@ async fn handshake(
     config: Arc<ServerConfig>,
 ) -> Option<TlsStream> {
     let started = Instant::now();
-    let deadline = deadline.unwrap_or(started + shard.config.timeouts.handshake);
+    let deadline = deadline.unwrap_or(started + shard.config.listener.timeouts.handshake);
     let buffers = Rc::clone(&shard.buffers);
     let accepted = match received {
         None => tls::accept(tcp, config, buffers, deadline).await,

@@ -60,20 +60,20 @@ pub(crate) async fn receive(
     peer: SocketAddr,
 ) -> Option<Introduced> {
     let limit = match listener {
-        Listener::Http => shard.config.timeouts.head,
-        Listener::Https => shard.config.timeouts.handshake,
+        Listener::Http => shard.config.listener.timeouts.head,
+        Listener::Https => shard.config.listener.timeouts.handshake,
     };
     let deadline = Instant::now() + limit;
     let count = |result| shard.metrics.proxy_header(listener, result);
-    let is_trusted = shard.config.forwarding.is_trusted(peer.ip());
-    let read = match (shard.config.forwarding.proxy_protocol, is_trusted) {
+    let is_trusted = shard.config.listener.forwarding.is_trusted(peer.ip());
+    let read = match (shard.config.listener.forwarding.proxy_protocol, is_trusted) {
         (ProxyProtocol::Off, _) | (ProxyProtocol::Auto, false) => {
             return Some(Introduced { address: peer, received: None, deadline });
         }
         (ProxyProtocol::Require, false) => Err(Refused::Untrusted),
         (ProxyProtocol::Auto | ProxyProtocol::Require, true) => read(shard, tcp, deadline).await,
     };
-    let is_required = shard.config.forwarding.proxy_protocol == ProxyProtocol::Require;
+    let is_required = shard.config.listener.forwarding.proxy_protocol == ProxyProtocol::Require;
     let refused = match read {
         Ok((Some(header), received)) => {
             let (address, result) = match (header.client, header.version) {

@@ -4,20 +4,15 @@ mod admit;
 mod reply;
 pub(crate) mod request_head;
 
-use std::rc::Rc;
 use std::sync::Arc;
-
-use tokio::time::Instant;
 
 use crate::filter::{self, RequestView, Response, Verdict};
 use crate::http1::{Framing, RequestHead};
 use crate::model::Reply;
 use crate::proxy::error::{ProxyError, Side};
 use crate::proxy::pods::forward::forward;
-use crate::proxy::shard::Shard;
-use crate::proxy::shard::scratch::ExchangeBuffers;
 use crate::proxy::walk::client_io::{ClientSink, ClientSource};
-use crate::proxy::walk::peer::{Peer, Scheme};
+use crate::proxy::walk::peer::Scheme;
 use crate::proxy::walk::{Walk, explanation};
 use crate::routing::Route;
 use crate::upstream::{Destination, Target};
@@ -34,7 +29,7 @@ pub(crate) async fn exchange<S: ClientSource, K: ClientSink>(
 ) -> Result<(), ProxyError> {
     walk.work.request_edit.clear();
     request_head::identify(walk.work, walk.shard.random());
-    walk.record.is_explained = explanation::is_asked(&walk.shard.config, walk.peer, walk.work);
+    walk.record.is_explained = explanation::is_asked(walk.listener, walk.peer, walk.work);
     let outcome = walk_through(&mut walk, source, sink).await;
     walk.is_over = true;
     outcome
@@ -65,6 +60,9 @@ async fn answer<S: ClientSource, K: ClientSink>(
 ) -> Result<(), ProxyError> {
     let Admission { route, has_tls } = admit(walk.shard, walk.peer, walk.work)?;
     walk.record.route = Some(Arc::clone(&route));
+    let policy = &*route.spec.policy;
+    source.obey(&policy.timeouts);
+    sink.obey(&policy.timeouts);
     if let Verdict::Respond(response) = pass_filters(walk, &route, has_tls)? {
         return answer_of_filter(walk, &response, sink).await;
     }
@@ -73,13 +71,13 @@ async fn answer<S: ClientSource, K: ClientSink>(
         Destination::Reply(Reply::BackendUnavailable) => return Err(ProxyError::BackendUnavailable),
         Destination::Reply(Reply::NotFound) => return Err(ProxyError::NoRoute),
     };
-    request_head::compose(walk.work, walk.peer, &walk.shard.config.forwarding);
-    forward(walk, backend, &route.spec.policy, source, sink).await
+    request_head::compose(walk.work, walk.peer, &walk.listener.forwarding);
+    forward(walk, backend, policy, source, sink).await
 }
 
 /// Lets the request pass the limit of its route and then the filters.
 fn pass_filters<'r>(walk: &Walk<'_>, route: &'r Route<Target>, has_tls: bool) -> Result<Verdict<'r>, ProxyError> {
-    let Walk { shard, peer, work, .. } = walk;
+    let Walk { listener, peer, work, .. } = walk;
     filter::body_size(route.spec.policy.body_bytes, &work.request).map_err(|_| ProxyError::BodyTooLarge)?;
     let request = RequestView {
         head: &work.head,
@@ -88,7 +86,7 @@ fn pass_filters<'r>(walk: &Walk<'_>, route: &'r Route<Target>, has_tls: bool) ->
         is_https: peer.scheme == Scheme::Https,
         is_trusted: peer.is_trusted,
         has_tls,
-        https_port: shard.config.forwarding.https_port,
+        https_port: listener.forwarding.https_port,
     };
     Ok(filter::request(&route.spec.filters, &request))
 }
@@ -119,18 +117,10 @@ fn leaves_unread(request: &RequestHead, fault_of: Side) -> bool {
 }
 
 /// Answers a request whose head could not be read.
-pub(crate) async fn refuse<K: ClientSink>(
-    shard: &Rc<Shard>,
-    peer: &Peer,
-    work: &mut ExchangeBuffers,
-    started: Instant,
-    error: ProxyError,
-    sink: &mut K,
-) {
-    work.head.clear();
-    let mut walk = Walk::new(shard, peer, work, started, started);
-    request_head::generate_id(walk.work, shard.random());
-    walk.record.failed(shard, &error);
+pub(crate) async fn refuse<K: ClientSink>(mut walk: Walk<'_>, error: ProxyError, sink: &mut K) {
+    walk.work.head.clear();
+    request_head::generate_id(walk.work, walk.shard.random());
+    walk.record.failed(walk.shard, &error);
     walk.work.answer_edit.clear();
     // The client may have gone.
     let _ = reply::send(&mut walk, error.status(), &error, sink, true).await;

@@ -2,6 +2,7 @@
 
 use super::answer_head::AnswerHead;
 use crate::http1::Field;
+use crate::model::RouteTimeouts;
 use crate::proxy::error::ProxyError;
 use crate::proxy::wire::body::{BodySink, BodySource};
 
@@ -13,6 +14,9 @@ pub(crate) trait ClientSource: BodySource {
     /// Takes what `whole` gave as read.
     fn skip_whole(&mut self);
 
+    /// From here on the times of the request's route hold.
+    fn obey(&mut self, timeouts: &RouteTimeouts);
+
     /// From here on everything that arrives is passed on as it is. False when the protocol cannot.
     fn become_tunnel(&mut self) -> bool;
 }
@@ -22,6 +26,9 @@ pub(crate) trait ClientSink: BodySink {
     /// Takes the head of the final answer, to be sent with the first piece of its body. The body is then given to
     /// the sink as it comes; for answers without one the sink knows to leave it out.
     fn respond(&mut self, answer: &AnswerHead<'_>);
+
+    /// From here on the times of the request's route hold.
+    fn obey(&mut self, timeouts: &RouteTimeouts);
 
     /// Sends the head of an interim answer (1xx), if the client's protocol has them.
     async fn interim(&mut self, status: u16, bytes: &[u8], fields: &[Field]) -> Result<(), ProxyError>;

@@ -9,7 +9,7 @@ use super::peer::Peer;
 use super::record::Record;
 use crate::filter::{FieldName, Fields, HeadEdit};
 use crate::http1::{FieldKind, RequestHead};
-use crate::proxy::config::{ProxyConfig, ProxyProtocol};
+use crate::proxy::config::{ListenerConfig, ProxyProtocol};
 use crate::proxy::shard::scratch::ExchangeBuffers;
 use crate::upstream::{Backend, Destination};
 
@@ -18,8 +18,8 @@ const LONGEST: usize = 256;
 
 /// Whether this client asks for an explanation and may have one. Then the question stays here: pods do not see it. It
 /// travels on where it is not honoured, like any field we know nothing of.
-pub(crate) fn is_asked(config: &ProxyConfig, peer: &Peer, work: &mut ExchangeBuffers) -> bool {
-    if config.explain_to.is_empty() {
+pub(crate) fn is_asked(listener: &ListenerConfig, peer: &Peer, work: &mut ExchangeBuffers) -> bool {
+    if listener.explain_to.is_empty() {
         return false;
     }
     let ExchangeBuffers { head, request, request_edit, .. } = work;
@@ -27,7 +27,7 @@ pub(crate) fn is_asked(config: &ProxyConfig, peer: &Peer, work: &mut ExchangeBuf
     if head.is_empty() || !asks(request, head) {
         return false;
     }
-    if !may_ask(config, peer) {
+    if !may_ask(listener, peer) {
         return false;
     }
     request_edit.remove(Fields { bytes: head, list: &request.fields }, FieldName::TIDEGATE_EXPLAIN);
@@ -36,10 +36,10 @@ pub(crate) fn is_asked(config: &ProxyConfig, peer: &Peer, work: &mut ExchangeBuf
 
 /// Whether the client is in the ranges. Where a PROXY protocol header is optional, a client behind a trusted peer that
 /// sends none can forge one with any address. So the connection's other end must be in the ranges too.
-fn may_ask(config: &ProxyConfig, peer: &Peer) -> bool {
-    let is_in = |address| config.explain_to.iter().any(|net| net.contains(&address));
+fn may_ask(listener: &ListenerConfig, peer: &Peer) -> bool {
+    let is_in = |address| listener.explain_to.iter().any(|net| net.contains(&address));
     let client = peer.address.ip().to_canonical();
-    match config.forwarding.proxy_protocol {
+    match listener.forwarding.proxy_protocol {
         ProxyProtocol::Off | ProxyProtocol::Require => is_in(client),
         ProxyProtocol::Auto => is_in(client) && is_in(peer.sender),
     }

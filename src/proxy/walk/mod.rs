@@ -11,6 +11,7 @@ use std::rc::Rc;
 
 use tokio::time::Instant;
 
+use crate::proxy::config::ListenerConfig;
 use crate::proxy::error::ProxyError;
 use crate::proxy::shard::Shard;
 use crate::proxy::shard::scratch::ExchangeBuffers;
@@ -21,6 +22,8 @@ use record::Record;
 pub(crate) struct Walk<'a> {
     /// The shard that serves it.
     pub shard: &'a Rc<Shard>,
+    /// What holds for the client's connection.
+    pub listener: &'a ListenerConfig,
     /// The client.
     pub peer: &'a Peer,
     /// Memory to work with; the request's head is in it.
@@ -39,12 +42,14 @@ impl<'a> Walk<'a> {
     /// A walk for the request whose head is in `work`: its first byte came at `started`, its last at `ready_at`.
     pub(crate) fn new(
         shard: &'a Rc<Shard>,
+        listener: &'a ListenerConfig,
         peer: &'a Peer,
         work: &'a mut ExchangeBuffers,
         started: Instant,
         ready_at: Instant,
     ) -> Self {
-        Self { shard, peer, work, ready_at, record: Record::new(started), was_told_to_go_on: false, is_over: false }
+        let record = Record::new(started);
+        Self { shard, listener, peer, work, ready_at, record, was_told_to_go_on: false, is_over: false }
     }
 }
 

@@ -92,6 +92,11 @@ impl<'a> H1Source<'a> {
         }
     }
 
+    /// Another rule holds from here on.
+    pub(crate) fn set_pace(&mut self, pace: Pace) {
+        self.progress.set_pace(pace);
+    }
+
     /// From here on everything that arrives is passed on as it is.
     pub(crate) fn become_tunnel(&mut self) {
         self.release();
@@ -282,6 +287,11 @@ impl<'a> H1Sink<'a> {
     /// A sink that first sends what is in `staged`.
     pub(crate) fn new(writer: Writer<'a>, staged: &'a mut Vec<u8>, frame: Frame, side: Side, stall: Duration) -> Self {
         Self { writer, staged, frame, side, stall, ends_stream: false, has_written: false }
+    }
+
+    /// From here on the receiver must take something within this time.
+    pub(crate) fn set_stall(&mut self, stall: Duration) {
+        self.stall = stall;
     }
 
     /// The bytes that leave with the next flush: the head is written here.

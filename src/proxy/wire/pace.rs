@@ -31,6 +31,11 @@ impl Progress {
         Self { pace, arrived: 0, waited: Duration::ZERO }
     }
 
+    /// Another rule holds from here on.
+    pub(crate) fn set_pace(&mut self, pace: Pace) {
+        self.pace = pace;
+    }
+
     /// The longest time between two reads.
     pub(crate) fn gap(&self) -> Duration {
         self.pace.gap

@@ -75,7 +75,7 @@ async fn requests(mut job: Job) -> Option<Job> {
     let mut scratch = shard.scratches.take();
     loop {
         job.served += 1;
-        let is_last = job.served >= shard.config.limits.requests_per_connection;
+        let is_last = job.served >= shard.config.listener.limits.requests_per_connection;
         let since = job.since.take();
         let bytes = job.leftover.take();
         match request(&shard, &mut job.socket, &job.peer, &mut scratch, (bytes, since), is_last).await {
@@ -112,7 +112,7 @@ enum After {
 
 /// Waits for the first byte without a buffer. False when the connection is to be closed.
 async fn wait_for_request(shard: &Shard, socket: &Socket, is_new: bool, timer: &mut LazyTimer) -> bool {
-    let limit = if is_new { shard.config.timeouts.head } else { shard.config.timeouts.idle };
+    let limit = if is_new { shard.config.listener.timeouts.head } else { shard.config.listener.timeouts.idle };
     let ready = timer.until(Instant::now() + limit, |cx| match socket.poll_readable(cx) {
         Poll::Ready(ready) => Poll::Ready(ready.is_ok()),
         // A new client may still send its first request.
@@ -134,13 +134,14 @@ async fn request(
     let Scratch { staged, work } = scratch;
     let started = since.unwrap_or_else(Instant::now);
     let read = read_head(shard, &mut reader, work, buffer, (started, since.is_none())).await;
-    let sink = H1Sink::new(writer, staged, Frame::Absent, Side::Client, shard.config.timeouts.write);
+    let sink = H1Sink::new(writer, staged, Frame::Absent, Side::Client, shard.config.listener.timeouts.write);
     let (buffer, ready_at) = match read {
         Ok(Some(complete)) => complete,
         Ok(None) => return After::Close,
         Err(error) => {
             let mut sink = H1ClientSink::new(sink, &shard.drain, None, true);
-            refuse(shard, peer, work, started, error, &mut sink).await;
+            let walk = Walk::new(shard, &shard.config.listener, peer, work, started, started);
+            refuse(walk, error, &mut sink).await;
             return After::Linger;
         }
     };
@@ -148,11 +149,11 @@ async fn request(
     let (framing, form) = (head.framing, AnswerForm { version: head.version, is_head: head.method == Method::Head });
     let accepts_trailers = head.accepts_trailers;
     let close = is_last || !head.keep_alive;
-    let pace = Pace { gap: shard.config.timeouts.body_gap, rate: shard.config.timeouts.body_rate };
+    let pace = Pace { gap: shard.config.listener.timeouts.body_gap, rate: shard.config.listener.timeouts.body_rate };
     let mut source = H1Source::new(reader, &shard.buffers, Some(buffer), framing, Side::Client, pace);
     let mut sink = H1ClientSink::new(sink, &shard.drain, Some(form), close);
     sink.accepts_trailers = accepts_trailers;
-    let walk = Walk::new(shard, peer, work, started, ready_at);
+    let walk = Walk::new(shard, &shard.config.listener, peer, work, started, ready_at);
     let outcome = exchange(walk, &mut source, &mut sink).await;
     if sink.was_tunnel {
         return After::Close;
@@ -180,7 +181,7 @@ async fn read_head(
     buffer: Option<Buffer>,
     (started, mut is_new): (Instant, bool),
 ) -> Result<Option<(Buffer, Instant)>, ProxyError> {
-    let limits = shard.config.limits.request_head();
+    let limits = shard.config.listener.limits.request_head();
     let mut buffer = buffer.unwrap_or_else(|| shard.buffers.take());
     work.request.reset();
     work.head.clear();
@@ -196,7 +197,7 @@ async fn read_head(
         if buffer.space().is_empty() && !buffer.grow() {
             return Err(RequestError::Syntax(SyntaxError::TooLarge).into());
         }
-        let deadline = started + shard.config.timeouts.head;
+        let deadline = started + shard.config.listener.timeouts.head;
         let read = until(deadline, |cx| {
             let read = reader.poll_read(cx, buffer.space());
             is_new &= read.is_ready();

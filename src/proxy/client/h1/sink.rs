@@ -3,11 +3,13 @@
 use super::head::{AnswerForm, write_head};
 use crate::http1::{Field, Version, writer};
 use crate::lifecycle::DrainWatch;
+use crate::model::RouteTimeouts;
 use crate::proxy::error::ProxyError;
 use crate::proxy::walk::answer_head::{AnswerHead, travels};
 use crate::proxy::walk::client_io::{ClientSink, ClientSource};
 use crate::proxy::wire::body::BodySink;
 use crate::proxy::wire::h1_body::{H1Sink, H1Source};
+use crate::proxy::wire::pace::Pace;
 
 impl ClientSource for H1Source<'_> {
     fn whole(&self) -> Option<&[u8]> {
@@ -16,6 +18,10 @@ impl ClientSource for H1Source<'_> {
 
     fn skip_whole(&mut self) {
         Self::skip_whole(self);
+    }
+
+    fn obey(&mut self, timeouts: &RouteTimeouts) {
+        self.set_pace(Pace { gap: timeouts.body_gap, rate: timeouts.body_rate });
     }
 
     fn become_tunnel(&mut self) -> bool {
@@ -65,6 +71,10 @@ impl ClientSink for H1ClientSink<'_> {
         self.close = written.close;
         self.ends_with_connection = written.ends_with_connection;
         self.sink.set_frame(written.frame);
+    }
+
+    fn obey(&mut self, timeouts: &RouteTimeouts) {
+        self.sink.set_stall(timeouts.write);
     }
 
     async fn interim(&mut self, status: u16, bytes: &[u8], fields: &[Field]) -> Result<(), ProxyError> {

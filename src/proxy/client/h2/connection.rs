@@ -50,13 +50,13 @@ pub(crate) async fn serve(
 ) {
     let shard = &shard;
     let meter = Rc::new(Meter::new(PREFACE));
-    let timeouts = &shard.config.timeouts;
+    let timeouts = &shard.config.listener.timeouts;
     let patience = Patience { write: timeouts.write, head: timeouts.head };
     let io = H2Io::new(socket, first.map(|first| *first), &shard.buffers, Rc::clone(&meter), patience);
     let handshake = builder(shard).handshake(io);
     let Ok(Ok(mut connection)) = timeout(timeouts.head, handshake).await else { return };
     let outlet = Outlet { meter: Rc::clone(&meter), held: Rc::default() };
-    let activity = Activity::new(&outlet.held, 2 * shard.config.http2.pending_resets);
+    let activity = Activity::new(&outlet.held, 2 * shard.config.listener.http2.pending_resets);
     let mut age = ConnectionAge::new(shard, &activity);
     let mut timer = pin!(sleep_until(age.next_check(shard, &activity)));
     let mut draining = pin!(shard.drain.reached(Phase::Announcing));
@@ -106,7 +106,7 @@ fn reset(timer: std::pin::Pin<&mut Sleep>, at: Instant) {
 }
 
 fn builder(shard: &Shard) -> Builder {
-    let config = &shard.config.http2;
+    let config = &shard.config.listener.http2;
     let mut builder = Builder::new();
     builder
         .max_concurrent_streams(config.streams)
@@ -162,7 +162,7 @@ struct ConnectionAge {
 
 impl ConnectionAge {
     fn new(shard: &Shard, activity: &Activity) -> Self {
-        let age = spread(shard.config.http2.age, shard.random());
+        let age = spread(shard.config.listener.http2.age, shard.random());
         Self { age_end: activity.closed_at.get() + age, served: 0, is_draining: false, ending_since: None }
     }
 
@@ -172,10 +172,13 @@ impl ConnectionAge {
             return false;
         }
         let now = Instant::now();
-        let is_idle = activity.idle_since().is_some_and(|since| now >= since + shard.config.timeouts.idle);
+        let is_idle = activity.idle_since().is_some_and(|since| now >= since + shard.config.listener.timeouts.idle);
         // A new connection may bring one request even in a drain: its client could not know of it.
         let is_drained = self.is_draining && (self.served > 0 || shard.drain.phase() >= Phase::Closing);
-        is_idle || is_drained || now >= self.age_end || self.served >= shard.config.limits.requests_per_connection
+        is_idle
+            || is_drained
+            || now >= self.age_end
+            || self.served >= shard.config.listener.limits.requests_per_connection
     }
 
     /// Whether the client had enough time to close.
@@ -189,13 +192,13 @@ impl ConnectionAge {
         if self.is_draining || self.ending_since.is_some() {
             return now + goodbye(shard).min(TICK);
         }
-        let idle = shard.config.timeouts.idle;
+        let idle = shard.config.listener.timeouts.idle;
         self.age_end.min(activity.idle_since().unwrap_or(now) + idle)
     }
 }
 
 fn goodbye(shard: &Shard) -> Duration {
-    shard.config.timeouts.write.min(GOODBYE)
+    shard.config.listener.timeouts.write.min(GOODBYE)
 }
 
 /// An age that differs by up to a tenth, so that connections made together do not end together.

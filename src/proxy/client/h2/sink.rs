@@ -8,12 +8,14 @@ use http::header::{HeaderMap, HeaderName, HeaderValue};
 use http::{Response, StatusCode};
 
 use crate::http1::{Field, Framing};
+use crate::model::RouteTimeouts;
 use crate::proxy::error::{ProxyError, Side};
 use crate::proxy::walk::answer_head::{AnswerHead, travels};
 use crate::proxy::walk::client_io::{ClientSink, ClientSource};
 use crate::proxy::wire::body::BodySink;
 use crate::proxy::wire::h2::body::{H2Sink, H2Source, Outlet};
 use crate::proxy::wire::h2::reply::Reply;
+use crate::proxy::wire::pace::Pace;
 
 impl ClientSource for H2Source<'_> {
     fn whole(&self) -> Option<&[u8]> {
@@ -22,6 +24,10 @@ impl ClientSource for H2Source<'_> {
 
     fn skip_whole(&mut self) {
         Self::skip_whole(self);
+    }
+
+    fn obey(&mut self, timeouts: &RouteTimeouts) {
+        self.set_pace(Pace { gap: timeouts.body_gap, rate: timeouts.body_rate });
     }
 
     fn become_tunnel(&mut self) -> bool {
@@ -73,6 +79,10 @@ impl ClientSink for H2ClientSink {
         answer.for_each(|name, value| add(headers, name, value));
         self.is_absent = self.is_head || answer.framing == Framing::None;
         self.head = Some(head);
+    }
+
+    fn obey(&mut self, timeouts: &RouteTimeouts) {
+        self.stall = timeouts.write;
     }
 
     async fn interim(&mut self, status: u16, bytes: &[u8], fields: &[Field]) -> Result<(), ProxyError> {

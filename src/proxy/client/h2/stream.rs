@@ -14,6 +14,7 @@ use tokio::time::Instant;
 use super::activity::OpenStream;
 use super::sink::H2ClientSink;
 use crate::http1::{Framing, Limits, Progress};
+use crate::proxy::config::ListenerConfig;
 use crate::proxy::error::ProxyError;
 use crate::proxy::exchange::{exchange, refuse};
 use crate::proxy::shard::scratch::Scratch;
@@ -74,15 +75,15 @@ async fn exchange_of(
     inbox: &Rc<RefCell<Inbox>>,
     reply: &Rc<RefCell<Reply>>,
 ) -> Result<(), ProxyError> {
-    let started = Instant::now();
+    let (started, listener) = (Instant::now(), &shard.config.listener);
     let mut scratch = shard.scratches.take();
     let Scratch { work, .. } = &mut *scratch;
     let is_head = parts.method == http::Method::HEAD;
-    let mut sink = H2ClientSink::new(reply, outlet, is_head, shard.config.timeouts.write);
-    let limits = limits(shard);
+    let mut sink = H2ClientSink::new(reply, outlet, is_head, listener.timeouts.write);
+    let limits = limits(listener);
     work.request.reset();
     let has_body = !inbox.borrow().is_over();
-    let written = convert::request_head(&parts, has_body, shard.config.limits.fields, &mut work.head);
+    let written = convert::request_head(&parts, has_body, listener.limits.fields, &mut work.head);
     // The exchange works with the converted head only.
     drop(parts);
     match written.and_then(|()| Ok(work.request.parse(&work.head, &limits)?)) {
@@ -90,25 +91,24 @@ async fn exchange_of(
         // A head that we wrote ourselves is complete.
         Ok(Progress::Partial) => return Err(ProxyError::ClientClosed),
         Err(error) => {
-            refuse(shard, peer, work, started, error, &mut sink).await;
+            let walk = Walk::new(shard, listener, peer, work, started, started);
+            refuse(walk, error, &mut sink).await;
             return Ok(());
         }
     }
     open.holds(work.head.len());
     // HTTP/2 clients accept trailers without saying so.
     work.request.accepts_trailers |= matches!(work.request.framing, Framing::Chunked);
-    // A body without a length may be a stream of messages, which come as slowly as they happen: it has no minimum rate.
+    let pace = Pace { gap: listener.timeouts.body_gap, rate: listener.timeouts.body_rate };
     let has_length = matches!(work.request.framing, Framing::Length(_));
-    let rate = if has_length { shard.config.timeouts.body_rate } else { 0 };
-    let pace = Pace { gap: shard.config.timeouts.body_gap, rate };
-    let mut source = H2Source::of_request(inbox, reply, pace);
-    exchange(Walk::new(shard, peer, work, started, started), &mut source, &mut sink).await
+    let mut source = H2Source::of_request(inbox, reply, pace, has_length);
+    exchange(Walk::new(shard, listener, peer, work, started, started), &mut source, &mut sink).await
 }
 
 /// The limits of a head that the `h2` crate has checked and we have written, with Host and a framing field added.
-fn limits(shard: &Shard) -> Limits {
-    let mut limits = shard.config.limits.request_head();
+fn limits(listener: &ListenerConfig) -> Limits {
+    let mut limits = listener.limits.request_head();
     limits.fields += 2;
-    limits.head_bytes = limits.head_bytes.max(2 * shard.config.http2.head_bytes as usize);
+    limits.head_bytes = limits.head_bytes.max(2 * listener.http2.head_bytes as usize);
     limits
 }

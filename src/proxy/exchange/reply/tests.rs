@@ -4,6 +4,7 @@ use std::sync::Arc;
 use super::*;
 use crate::http1::Field;
 use crate::lifecycle::Drain;
+use crate::model::RouteTimeouts;
 use crate::observe::{AccessLog, AccessLogFormat, Metrics};
 use crate::proxy::config::ProxyConfig;
 use crate::proxy::shard::connections::Connections;
@@ -57,6 +58,8 @@ impl ClientSink for Told {
         unreachable!("answers of ours are final")
     }
 
+    fn obey(&mut self, _: &RouteTimeouts) {}
+
     fn has_responded(&self) -> bool {
         self.status != 0
     }
@@ -100,7 +103,7 @@ async fn told(status: u16, text: &str, special: Option<(FieldName<'_>, &[u8])>) 
         work.answer_edit.add(name, value);
     }
     let now = tokio::time::Instant::now();
-    let mut walk = Walk::new(&shard, &peer, &mut work, now, now);
+    let mut walk = Walk::new(&shard, &shard.config.listener, &peer, &mut work, now, now);
     let mut told = Told::default();
     send(&mut walk, status, text, &mut told, true).await.unwrap();
     walk.is_over = true;

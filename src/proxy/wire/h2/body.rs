@@ -162,13 +162,22 @@ pub(crate) struct H2Source<'a> {
     /// Handed out.
     current: Bytes,
     trailers: Vec<u8>,
+    /// Whether its rate is judged. A body without a length may be a stream of messages, which come as slowly as they happen.
+    has_rate: bool,
     progress: Progress,
 }
 
 impl<'a> H2Source<'a> {
     /// The body of a client's request.
-    pub(crate) fn of_request(inbox: &Rc<RefCell<Inbox>>, reply: &Rc<RefCell<Reply>>, pace: Pace) -> Self {
+    pub(crate) fn of_request(
+        inbox: &Rc<RefCell<Inbox>>,
+        reply: &Rc<RefCell<Reply>>,
+        pace: Pace,
+        has_length: bool,
+    ) -> Self {
         let mut source = Self::new(inbox, Opposite::Answer(Rc::clone(reply)), pace);
+        source.has_rate = has_length;
+        source.set_pace(pace);
         let mut inbox = inbox.borrow_mut();
         // Taken only if it is all of the body: bytes that are taken count as read.
         if inbox.poll_all(&mut Context::from_waker(Waker::noop())).is_ready()
@@ -194,8 +203,14 @@ impl<'a> H2Source<'a> {
             whole: None,
             current: Bytes::new(),
             trailers: Vec::new(),
+            has_rate: true,
             progress: Progress::new(pace),
         }
+    }
+
+    /// Another rule holds from here on.
+    pub(crate) fn set_pace(&mut self, pace: Pace) {
+        self.progress.set_pace(Pace { rate: if self.has_rate { pace.rate } else { 0 }, ..pace });
     }
 
     /// Where it arrives.
