@@ -94,7 +94,9 @@ pub struct Http2Args {
     )]
     pub h2_max_head_bytes: Bytes,
 
-    /// Bytes of one request body that may be under way unread, 64KiB to 16MiB. As Envoy initial_stream_window_size.
+    /// Bytes of one request body that a client may send before we read them, 64KiB to 16MiB.
+    ///
+    /// As Envoy initial_stream_window_size.
     #[arg(
         long,
         value_name = "SIZE",
@@ -104,7 +106,7 @@ pub struct Http2Args {
     )]
     pub h2_stream_window: Bytes,
 
-    /// Bytes of all request bodies of a connection that may be under way unread, 64KiB to 64MiB.
+    /// Bytes of all request bodies of a connection that a client may send before we read them, 64KiB to 64MiB.
     ///
     /// As Envoy initial_connection_window_size.
     #[arg(
@@ -116,9 +118,9 @@ pub struct Http2Args {
     )]
     pub h2_connection_window: Bytes,
 
-    /// Requests a client may take back before they are looked at, at a time; then the connection is closed.
+    /// Reset requests that may wait at a time before we have read them; then the connection is closed.
     ///
-    /// Of requests that are being answered it may take back twice as many in a burst, and as many again each second.
+    /// Of requests that are being answered a client may reset twice as many in a burst, and as many again each second.
     /// Protects against rapid reset (CVE-2023-44487).
     #[arg(long, value_name = "COUNT", env = "TIDEGATE_H2_MAX_PENDING_RESETS", default_value = "50")]
     pub h2_max_pending_resets: NonZeroU32,

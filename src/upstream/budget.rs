@@ -1,8 +1,8 @@
-//! How many retries an upstream is worth: a fifth of its requests, and ten a second beside.
+//! How many retries an upstream may make: a fifth of its requests, and ten a second in addition.
 //!
-//! A retry storm turns a hiccup into an outage; a budget lets the few retries through that hide a rollout. The bucket
-//! costs nothing per request: its income is computed from the count of requests and from time, both of which only
-//! grow, and the one word it keeps is what was spent.
+//! Unlimited retries turn a short fault into an outage. A budget allows the few retries that hide a rollout. It costs
+//! nothing per request: its income is computed from the number of requests and from time, which only grow. The one
+//! word that it keeps is what was spent.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 

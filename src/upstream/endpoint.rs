@@ -23,7 +23,7 @@ pub struct Endpoint {
     ip: IpAddr,
     port: u16,
     in_flight: AtomicU32,
-    /// One of the constants below: all that is read of it for each choice.
+    /// One of the constants below.
     standing: AtomicU8,
     suspicion: Suspicion,
 }
@@ -68,7 +68,7 @@ impl Endpoint {
         self.in_flight.load(Relaxed) as usize
     }
 
-    /// Whether it has left its set: requests in flight go on, connections to it must not be kept.
+    /// Whether it has left its set. Requests in flight go on; connections to it must not be kept.
     pub fn is_retired(&self) -> bool {
         self.standing.load(Relaxed) == RETIRED
     }
@@ -144,9 +144,9 @@ impl Drop for InFlight {
 
 /// Passive health: one word, zero when clear, else the end of the suspicion and how often it was doubled.
 ///
-/// When the time is over the endpoint stays suspect until one request, the probe, has connected. The probe extends
-/// the suspicion *before* it connects, as if it had failed: so nobody else tries meanwhile, and the many failures
-/// that one outage causes at once need no telling apart.
+/// When the time is over, the endpoint stays suspect until one request, the probe, has connected. The probe extends
+/// the suspicion *before* it connects, as if it had failed. So no other request tries meanwhile, and the many failures
+/// that one outage causes at once count as one.
 #[derive(Debug)]
 struct Suspicion {
     /// What the word counts from.
@@ -177,7 +177,7 @@ impl Suspicion {
     fn raise(&self, now: Instant) {
         let word = self.word.load(Relaxed);
         if word == 0 || self.is_over(word, now) {
-            // Losing the race means another failure of the same moment was noted.
+            // If another thread was faster, it has noted a failure of the same moment.
             let _ = self.word.compare_exchange(word, self.next(word, now), Relaxed, Relaxed);
         }
     }

@@ -75,7 +75,7 @@ impl Upstream {
         self.endpoints.load_full()
     }
 
-    /// Attempts that were given an endpoint or found none sound, since the upstream lives.
+    /// Attempts since the upstream was made, also those that found no endpoint.
     pub fn attempts(&self) -> u64 {
         self.next.load(Relaxed) as u64
     }
@@ -114,7 +114,7 @@ impl Upstream {
         self.budget.withdraw(self.attempts(), now)
     }
 
-    /// Marks first, announces then: whoever hears of it finds the mark.
+    /// Marks all before it announces any, so that a shard that hears of one finds the mark.
     fn retire(&self, gone: &[Arc<Endpoint>]) {
         gone.iter().for_each(|endpoint| endpoint.retire());
         gone.iter().for_each(|endpoint| self.departures.endpoint(endpoint.id()));

@@ -14,7 +14,7 @@ impl RetirementSignal {
         Self(broadcast::Sender::new(BACKLOG))
     }
 
-    /// Announces that the endpoint of this id is marked as retired. Nobody listening is fine.
+    /// Announces that the endpoint of this id is marked as retired. It is no error if no shard listens.
     pub(super) fn announce(&self, id: u64) {
         let _ = self.0.send(id);
     }
@@ -34,7 +34,7 @@ pub struct RetirementWatch(broadcast::Receiver<u64>);
 pub enum Retired {
     /// The endpoint of this id.
     One(u64),
-    /// More than were kept count of: look at all.
+    /// More than the backlog holds. Look at all endpoints.
     Many,
 }
 

@@ -1,5 +1,5 @@
 //! Seeded simulations: requests that take time, endpoints that are slow or gone, sets that change under load.
-//! Time is simulated, chance comes from a seed, so a failure is repeated by its seed.
+//! Time is simulated and chance comes from a seed, so the seed repeats a failure.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};

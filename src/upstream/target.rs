@@ -20,7 +20,7 @@ pub struct Target {
 pub enum Destination {
     /// To an endpoint of an upstream.
     Forward(Backend),
-    /// Nowhere: we answer.
+    /// To no pod. We answer.
     Reply(Reply),
 }
 

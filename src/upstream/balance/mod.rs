@@ -1,9 +1,9 @@
 //! Which endpoint of a set is next. Pure: the turn, the time and what was tried already are given.
 //!
-//! Every request takes a turn, a number that only grows, so `turn % n` walks the set in order and idle traffic is
-//! perfectly even. Where the one whose turn it is cannot serve, and where a second one is wanted to compare with, the
-//! other is found at a distance scattered by the turn: simulated with ten endpoints of which one is thirty times
-//! slower, always taking the next one gives its neighbours 20 % more than the sound ones' average, this under 5 %.
+//! Every request takes a turn, a number that only grows. So `turn % n` walks the set in order, and idle traffic is
+//! perfectly even. When that endpoint cannot serve, or a second one is needed for comparison, the other is found at a
+//! distance that the turn scatters. Simulated with ten endpoints of which one is thirty times slower, always taking the
+//! next one gives the slow one's neighbours 20 % more than the average of the sound ones; this gives them less than 5 %.
 
 use std::cell::Cell;
 use std::sync::Arc;
@@ -52,10 +52,10 @@ impl Tried {
 
 /// The endpoint for this turn; `None` only if there is none, or all were tried already or do not take new requests.
 ///
-/// Draining endpoints are as if they were not there, whatever the others are: who drains the last one means it.
-/// Suspects are passed over, except: one whose time is over is probed by a first attempt in its own turn; when more
-/// than half of the set is suspect, first attempts take no notice (the cause is likelier ours, and the rest would be
-/// overrun); and when nothing else is left.
+/// Draining endpoints are never chosen, even if no other is left: an operator who drains the last one wants that.
+/// Suspect endpoints are passed over, with three exceptions. A first attempt probes one in its own turn when its time is
+/// over. First attempts ignore suspicion when more than half of the set is suspect, because then the cause is probably
+/// ours and the other endpoints would be overrun. And a suspect endpoint is used when nothing else is left.
 pub(super) fn choose<'a>(
     balance: Balance,
     endpoints: &'a [Arc<Endpoint>],

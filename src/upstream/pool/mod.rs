@@ -1,8 +1,8 @@
 //! Idle connections of one shard: per endpoint a stack, last in first out.
 //!
-//! Last in first out keeps a few connections warm and lets the rest grow old and go. A pool belongs to one shard and
-//! is neither shared nor sent. What a connection is and whether its socket is still open, the proxy knows; what age
-//! is too old for which request, it says.
+//! Last in first out keeps a few connections in use and lets the others expire. A pool belongs to one shard and is
+//! neither shared nor sent. The proxy decides what a connection is, whether its socket is still open, and how long a
+//! connection may have been idle for a request.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -39,8 +39,8 @@ impl Default for PoolConfig {
 }
 
 impl PoolConfig {
-    /// How long to keep a connection whose endpoint said `Keep-Alive: timeout=` so much, or nothing: a second less
-    /// than it says, since its clock began before ours.
+    /// How long to keep a connection whose endpoint said `Keep-Alive: timeout=`, or nothing. A second less than it says,
+    /// because the endpoint's clock started before ours.
     pub fn idle_timeout(&self, advertised: Option<Duration>) -> Duration {
         match advertised {
             Some(timeout) => timeout.saturating_sub(Duration::from_secs(1)).min(self.longest_idle),
