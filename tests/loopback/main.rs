@@ -18,6 +18,7 @@ mod h2_hostile;
 mod h2c_pods;
 mod health;
 mod live;
+mod matrix;
 mod metrics;
 mod own_answers;
 mod paths;
