@@ -53,13 +53,12 @@ pub(crate) async fn forward<S: ClientSource, K: ClientSink>(
             (Protocol::Http1, false) => Box::pin(h1::streaming(walk, &attempt, source, sink)).await,
             (Protocol::H2c, _) => Box::pin(h2::attempt(walk, &attempt, is_whole, source, sink)).await,
         };
+        // Also of an answer whose body failed.
+        if let Some(latency) = walk.record.head_after.get() {
+            metrics.response_head(latency);
+        }
         let failure = match outcome {
-            Ok(()) => {
-                if let Some(latency) = walk.record.head_after.get() {
-                    metrics.response_head(latency);
-                }
-                return Ok(());
-            }
+            Ok(()) => return Ok(()),
             Err(failure) => failure,
         };
         if let Some(reason) = reason(&failure.error) {
