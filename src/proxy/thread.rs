@@ -79,7 +79,7 @@ async fn housekeeping(shard: Rc<Shard>, mut retirements: RetirementWatch) {
                 next = Instant::now() + SWEEP;
                 shard.pool.sweep(Instant::now());
                 // Once a second is enough for a gauge; counting with each request would cost each request.
-                let now = i64::try_from(shard.pool.len()).unwrap_or(i64::MAX);
+                let now = i64::try_from(shard.pool.idle_count()).unwrap_or(i64::MAX);
                 idle.add(now - counted);
                 counted = now;
             }

@@ -91,7 +91,7 @@ impl<C> Pool<C> {
     }
 
     /// How many idle connections there are.
-    pub fn len(&self) -> usize {
+    pub fn idle_count(&self) -> usize {
         self.inner.borrow().total
     }
 

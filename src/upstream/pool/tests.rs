@@ -17,7 +17,7 @@ fn the_last_one_in_is_the_first_out() {
         pool.put(&endpoint, connection, now, IDLE);
     }
     let taken: Vec<_> = std::iter::from_fn(|| pool.take(endpoint.id(), LONG, now)).collect();
-    assert_eq!((taken, pool.len()), (vec![3, 2, 1], 0));
+    assert_eq!((taken, pool.idle_count()), (vec![3, 2, 1], 0));
     assert_eq!(pool.take(endpoint.id() + 1, LONG, now), None);
 }
 
@@ -36,7 +36,7 @@ fn an_expired_one_is_closed_and_what_is_below_it_may_still_serve() {
     pool.put(&endpoint, 1, now, LONG);
     pool.put(&endpoint, 2, now, IDLE);
     assert_eq!(pool.take(endpoint.id(), LONG, now + IDLE), Some(1));
-    assert_eq!(pool.len(), 0);
+    assert_eq!(pool.idle_count(), 0);
 }
 
 #[test]
@@ -45,10 +45,10 @@ fn full_stacks_full_pools_retired_endpoints_and_no_time_are_refused() {
     let (pool, now) = (Pool::new(config), Instant::now());
     let [one, two, three] = [(); 3].map(|()| endpoint());
     let kept = |endpoint: &Arc<Endpoint>, idle: Duration| {
-        let (before, connection) = (pool.len(), Rc::new(()));
+        let (before, connection) = (pool.idle_count(), Rc::new(()));
         pool.put(endpoint, Rc::clone(&connection), now, idle);
-        assert_eq!(pool.len() - before, Rc::strong_count(&connection) - 1, "what is not kept is closed");
-        pool.len() > before
+        assert_eq!(pool.idle_count() - before, Rc::strong_count(&connection) - 1, "what is not kept is closed");
+        pool.idle_count() > before
     };
     assert!(!kept(&one, Duration::ZERO));
     assert_eq!([(); 3].map(|()| kept(&one, IDLE)), [true, true, false], "its stack is full");
@@ -72,7 +72,7 @@ fn retired_endpoints_lose_their_connections_one_by_one_or_all_at_once() {
         let retired = if retired == Retired::Many { retired } else { Retired::One(gone.id()) };
         for _ in 0..2 {
             pool.forget(retired, now);
-            assert_eq!(pool.len(), 3);
+            assert_eq!(pool.idle_count(), 3);
         }
     }
 }
@@ -84,11 +84,11 @@ fn dropped_connections_are_really_dropped() {
         pool.put(&endpoint, Rc::clone(&connection), now, timeout);
     }
     pool.sweep(now + IDLE);
-    assert_eq!(pool.len(), 1);
+    assert_eq!(pool.idle_count(), 1);
     assert_eq!(Rc::strong_count(&connection), 2);
     endpoint.retire();
     pool.sweep(now + IDLE);
-    assert_eq!(pool.len(), 0);
+    assert_eq!(pool.idle_count(), 0);
     assert_eq!(Rc::strong_count(&connection), 1);
 }
 
@@ -169,7 +169,7 @@ proptest! {
                     pool.sweep(now);
                 }
             }
-            prop_assert_eq!(pool.len(), naive.len());
+            prop_assert_eq!(pool.idle_count(), naive.len());
         }
     }
 }
