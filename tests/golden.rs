@@ -167,6 +167,7 @@ fn route(input: &Input, spec: &RouteSpec) -> Route {
     let ingress = origin.to_string();
     let upstream = match action {
         Action::Forward(upstream) => upstream,
+        Action::Split(split) => panic!("the output does not show {split:?}"),
         Action::Reply(reply) => {
             let target = match reply {
                 Reply::BackendUnavailable => "503",

@@ -24,13 +24,15 @@ fuzz_target!(|text: &str| {
     let rules: Vec<_> = lines.take(40).collect();
     // Rules as they come, which the reference does not understand.
     let any = table(rules.iter().map(|rule| route(rule)));
-    let found =
-        any.find(Some("a.test"), path, &|_| true, &mut String::new()).map(|found| found.route.map(|route| route.target.clone()));
+    let found = any
+        .find(Some("a.test"), path, &|_| true, &mut String::new())
+        .map(|found| found.route.map(|route| route.target.clone()));
     // The scratch's former content takes no part.
     let mut scratch = String::from("/what/was/../there");
     assert_eq!(
         found,
-        any.find(Some("a.test"), path, &|_| true, &mut scratch).map(|found| found.route.map(|route| route.target.clone()))
+        any.find(Some("a.test"), path, &|_| true, &mut scratch)
+            .map(|found| found.route.map(|route| route.target.clone()))
     );
 
     let plain: Vec<_> = rules.iter().filter(|rule| is_plain_rule(rule)).map(|rule| route(rule)).collect();

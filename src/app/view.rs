@@ -59,6 +59,10 @@ fn route(route: &Route<Target>) -> Value {
         Destination::Reply(Reply::BackendUnavailable) => view["answers"] = json!(503),
         Destination::Reply(Reply::NotFound) => view["answers"] = json!(404),
     }
+    let shares: Vec<_> = route.shares().map(|share| self::route(share)).collect();
+    if !shares.is_empty() {
+        view["shares"] = json!(shares);
+    }
     view
 }
 

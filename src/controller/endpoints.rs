@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, Weak};
 
-use crate::model::{Action, ObjectName, RouteSpec};
+use crate::model::{Action, ObjectName, Reply, RouteSpec};
 use crate::observe::Metrics;
 use crate::translate::{self, Input};
 use crate::upstream::{Backend, Destination, Registry, Target, Upstream};
@@ -56,6 +56,11 @@ pub(super) fn resolve(input: &Input, registry: &Registry, metrics: &Metrics, spe
             }
             Target { destination: Destination::Forward(backend), metrics }
         }
+        // Its shares are routes of their own. This answers where none of them has a weight.
+        Action::Split(_) => Target {
+            destination: Destination::Reply(Reply::BackendUnavailable),
+            metrics: metrics.route(spec.origin.label(), ""),
+        },
         Action::Reply(reply) => {
             Target { destination: Destination::Reply(*reply), metrics: metrics.route(spec.origin.label(), "") }
         }

@@ -155,6 +155,8 @@ fn decide<T>(
         };
         return conclude(explanation, Outcome::Refused, Some(404), vec![format!("404 because {why}")]);
     };
+    // Of a split, which shares its requests at random, the first backend stands for all.
+    let route = route.choose(|| 0);
     let Seen { action, living } = (view.read)(&route.target);
     // The client is not known. It counts as one that is not trusted.
     let request = RequestView {
@@ -176,6 +178,7 @@ fn decide<T>(
             explanation.say(Subject::Upstream, lines);
             (!has_endpoint).then(|| (503, "no endpoint can get it".to_owned()))
         }
+        Action::Split(_) => Some((503, "no backend has a weight".to_owned())),
         Action::Reply(reply) => {
             let status = match reply {
                 Reply::BackendUnavailable => 503,

@@ -28,8 +28,17 @@ pub struct RouteSpec {
 pub enum Action {
     /// Forward to an endpoint of this upstream.
     Forward(Arc<UpstreamSpec>),
+    /// Share requests among several backends. No front end asks for it yet.
+    Split(Arc<Split>),
     /// Answer ourselves: the route's backend cannot be used.
     Reply(Reply),
+}
+
+/// Backends that share the requests of a route.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Split {
+    /// One of them gets each request, by weight. Where no weight is above zero the answer is 503.
+    pub backends: Box<[WeightedBackend]>,
 }
 
 /// One of several backends that share requests by weight (Gateway API `backendRefs`, canaries).

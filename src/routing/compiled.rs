@@ -3,16 +3,8 @@
 use std::sync::Arc;
 
 use super::matcher::Matcher;
+use super::route::Route;
 use crate::model::{HostKey, HostPattern, HostSpec, Predicates, RouteSpec, TlsSpec, Unmatched};
-
-/// What a request is sent to. `T` is what the data plane executes.
-#[derive(Clone, Debug)]
-pub struct Route<T> {
-    /// What to do.
-    pub target: T,
-    /// What it was compiled from.
-    pub spec: Arc<RouteSpec>,
-}
 
 /// Tells whether a request has what predicates ask for. Called for routes with predicates only: routing knows of a
 /// request no more than host and path.
@@ -34,7 +26,7 @@ impl<T> CompiledHost<T> {
     /// Compiles a unit; `resolve` makes the target of each of its routes.
     pub(super) fn compile(spec: &Arc<HostSpec>, resolve: &mut dyn FnMut(&RouteSpec) -> T) -> Self {
         let HostSpec { key: _, routes, unmatched, tls } = &**spec;
-        let mut compile = |spec: &Arc<RouteSpec>| Arc::new(Route { target: resolve(spec), spec: Arc::clone(spec) });
+        let mut compile = |spec: &Arc<RouteSpec>| Arc::new(Route::compile(spec, resolve));
         let (keeps_unmatched, fallback) = match unmatched {
             Unmatched::Keep(fallback) => (true, fallback.as_ref()),
             Unmatched::FallThrough => (false, None),

@@ -12,14 +12,16 @@ mod matcher;
 mod path_index;
 mod publish;
 mod reading;
+mod route;
 mod table;
 
 #[cfg(test)]
 mod tests;
 
 pub use canonical::PathRefusal;
-pub use compiled::{CompiledHost, Holds, Route};
+pub use compiled::{CompiledHost, Holds};
 pub use host_header::normalize_host;
 pub use publish::TableCell;
 pub use reading::{canonical_path, takes};
+pub use route::Route;
 pub use table::{CertificateSource, Certificates, Found, RouteTable};

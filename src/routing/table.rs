@@ -6,9 +6,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::canonical::{Order, PathRefusal, Slashes, append_canonical, append_raw, checked, is_plain};
-use super::compiled::{CompiledHost, Holds, Route};
+use super::compiled::{CompiledHost, Holds};
 use super::host_index::{HostIndex, Owner};
 use super::reading::written_path;
+use super::route::Route;
 use crate::model::{
     Certificate, HostKey, HostPattern, HostSpec, ListenerKey, ListenerSet, RouteSpec, Snapshot, TlsSpec,
 };

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use foldhash::HashMap;
 
 use crate::model::{Action, HostPattern, HostSpec, ObjectKind, ObjectRef, Origin, PathMatch};
-use crate::model::{Problem, ProblemCode, RouteMatch, RouteSpec, Severity, Unmatched, UpstreamSpec};
+use crate::model::{Precedence, Problem, ProblemCode, RouteMatch, RouteSpec, Severity, Unmatched, UpstreamSpec};
 
 use super::annotations::Options;
 use super::filters::filters;
@@ -63,13 +63,9 @@ fn routes(input: &Input, host: &HostPattern, claims: &[&Claim], problems: &mut V
     routes.into_iter().map(|(_, route)| Arc::new(route)).collect()
 }
 
-/// Order of precedence: Exact first, then the longer path, then alphabetically to have an order at all.
-fn precedence(path: &PathMatch) -> (bool, std::cmp::Reverse<usize>, &str) {
-    let is_prefix = match path {
-        PathMatch::Exact(_) => false,
-        PathMatch::Prefix(_) => true,
-    };
-    (is_prefix, std::cmp::Reverse(path.path().len()), path.path())
+/// Order of precedence, then alphabetically to have an order at all.
+fn precedence(path: &PathMatch) -> (Precedence, &str) {
+    (Precedence::new(path, path.path().len(), None), path.path())
 }
 
 /// What takes the requests that no route takes: the default backend of the oldest object that has one and takes part.

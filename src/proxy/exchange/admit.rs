@@ -41,6 +41,7 @@ pub(crate) fn admit(shard: &Shard, peer: &Peer, work: &mut ExchangeBuffers) -> R
         PathRefusal::Invalid => ProxyError::PathInvalid,
         PathRefusal::Ambiguous => ProxyError::PathAmbiguous,
     })?;
-    let route = Arc::clone(found.route.ok_or(ProxyError::NoRoute)?);
+    let route = found.route.ok_or(ProxyError::NoRoute)?.choose(|| shard.random() as u64);
+    let route = Arc::clone(route);
     Ok(Admission { route, has_tls: found.has_tls })
 }

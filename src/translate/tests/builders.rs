@@ -255,7 +255,7 @@ impl World {
                 let endpoints = crate::translate::endpoints(objects, &upstream.key, settings);
                 endpoints.into_iter().map(|endpoint| endpoint.address).collect()
             }
-            Action::Reply(reply) => panic!("{host} does not forward: {reply:?}"),
+            action @ (Action::Split(_) | Action::Reply(_)) => panic!("{host} does not forward: {action:?}"),
         }
     }
 }
@@ -272,5 +272,6 @@ pub(super) fn target(action: &Action) -> String {
         Action::Forward(upstream) => format!("{}:{}", upstream.key.service, upstream.port),
         Action::Reply(crate::model::Reply::BackendUnavailable) => "503".into(),
         Action::Reply(crate::model::Reply::NotFound) => "404".into(),
+        Action::Split(split) => format!("{split:?}"),
     }
 }

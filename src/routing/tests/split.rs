@@ -1,0 +1,48 @@
+use super::*;
+use crate::model::{EndpointPort, PortRef, Protocol, Split, UpstreamKey, UpstreamSpec, WeightedBackend};
+
+#[test]
+fn a_split_shares_requests_by_weight_and_an_unusable_backend_keeps_its_share() {
+    let upstream = |number| {
+        let key = UpstreamKey {
+            service: ObjectName::new("test", "web"),
+            endpoint_port: EndpointPort::Fixed(number),
+            protocol: Protocol::Http1,
+            tls: None,
+        };
+        Arc::new(UpstreamSpec { key, port: PortRef::Number(number) })
+    };
+    let split = |weights: [u32; 4]| {
+        let [one, two, three, four] = weights;
+        let backends = [
+            WeightedBackend { weight: one, upstream: Ok(upstream(1)) },
+            WeightedBackend { weight: two, upstream: Err(Reply::BackendUnavailable) },
+            WeightedBackend { weight: three, upstream: Ok(upstream(3)) },
+            WeightedBackend { weight: four, upstream: Ok(upstream(4)) },
+        ];
+        RouteSpec { action: Action::Split(Arc::new(Split { backends: backends.into() })), ..prefix("/", "split") }
+    };
+    // Targets are the actions.
+    let table = |route| RouteTable::compile(&snapshot([host("a.com", vec![route])]), &mut |spec| spec.action.clone());
+    let counts = |table: &RouteTable<Action>| {
+        let found = table.find(Some("a.com"), "/", &|_| true, &mut String::new()).unwrap();
+        let mut counts = [0; 4];
+        for step in 0..1000_u64 {
+            match &found.route.unwrap().choose(|| step * (u64::MAX / 1000 + 1)).target {
+                Action::Forward(upstream) => {
+                    let PortRef::Number(number) = upstream.port else { panic!("{upstream:?}") };
+                    counts[usize::from(number) - 1] += 1;
+                }
+                Action::Reply(reply) => {
+                    assert_eq!(*reply, Reply::BackendUnavailable);
+                    counts[1] += 1;
+                }
+                Action::Split(_) => return None,
+            }
+        }
+        Some(counts)
+    };
+    assert_eq!(counts(&table(split([5, 3, 0, 2]))), Some([500, 300, 0, 200]));
+    assert_eq!(counts(&table(split([0, 0, u32::MAX, 0]))), Some([0, 0, 1000, 0]));
+    assert_eq!(counts(&table(split([0; 4]))), None, "nobody gets it");
+}
