@@ -6,13 +6,16 @@
 
 # step WHAT COMMAND...: runs a command that may take long. Says WHAT before it, and every half minute for how long.
 step() {
-  local what=$1 status=0
+  local what=$1 status=0 reminder
   shift
   echo "$self: $what" >&2
   # The reminder ends when descriptor 8 is closed, however this script ends; the command does not get it.
   exec 8> >(remind "$what" >&2)
+  reminder=$!
   "$@" 8>&- || status=$?
   exec 8>&-
+  # Its last line comes before whatever is said next.
+  wait "$reminder" || true
   return "$status"
 }
 
