@@ -168,27 +168,30 @@ impl<'a> PodResponse for H1Response<'a> {
         }
     }
 
-    fn into_body(mut self, head: &ResponseHead, request: RequestContext) -> Option<(H1Source<'a>, Keep)> {
+    fn connection(&self, head: &ResponseHead, request: RequestContext) -> Keep {
         // A connection cannot be kept if its end ends the answer, or if its pod was asked to switch protocols and did
         // not.
         let may_keep = head.keep_alive && head.framing != Framing::UntilClose && !request.asked_upgrade;
-        let keep = if may_keep {
+        if may_keep {
             Keep::For(head.idle_timeout(self.bytes()).map(|seconds| Duration::from_secs(u64::from(seconds))))
         } else {
             Keep::No
-        };
+        }
+    }
+
+    fn into_body(mut self, head: &ResponseHead) -> H1Source<'a> {
         self.skip_head(head);
         let Self { reader, shard, policy, buffer } = self;
         let pace = Pace { gap: policy.timeouts.response_gap, rate: 0 };
-        Some((H1Source::new(reader, &shard.buffers, buffer, head.framing, Side::Upstream, pace), keep))
+        H1Source::new(reader, &shard.buffers, buffer, head.framing, Side::Upstream, pace)
     }
 
     async fn relay(body: &mut H1Source<'a>, sink: &mut impl BodySink, sent: &Cell<u64>) -> Result<(), ProxyError> {
         copy(body, sink, sent, None).await
     }
 
-    fn finish(body: H1Source<'a>, keep: Keep) -> Keep {
+    fn finish(body: &mut H1Source<'a>, keep: Keep) -> Keep {
         // Bytes behind the end of an answer belong to no request.
-        if body.into_leftover().is_none() { keep } else { Keep::No }
+        if body.has_leftover() { Keep::No } else { keep }
     }
 }

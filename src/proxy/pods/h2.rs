@@ -176,10 +176,12 @@ impl<'a> PodResponse for H2Response<'a> {
 
     fn skip_head(&mut self, _: &ResponseHead) {}
 
-    fn into_body(self, _: &ResponseHead, _: RequestContext) -> Option<(H2Source<'a>, ())> {
+    fn connection(&self, _: &ResponseHead, _: RequestContext) {}
+
+    fn into_body(self, _: &ResponseHead) -> H2Source<'a> {
         let pace = Pace { gap: self.policy.timeouts.response_gap, rate: 0 };
-        let inbox = Inbox::new(self.body?);
-        Some((H2Source::of_answer(&inbox, self.received, pace), ()))
+        let inbox = Inbox::new(self.body.expect("next_head takes no final head without it"));
+        H2Source::of_answer(&inbox, self.received, pace)
     }
 
     async fn relay(body: &mut H2Source<'a>, sink: &mut impl BodySink, sent: &Cell<u64>) -> Result<(), ProxyError> {
@@ -187,5 +189,5 @@ impl<'a> PodResponse for H2Response<'a> {
         reading(&inbox, copy(body, sink, sent, None)).await
     }
 
-    fn finish(_: H2Source<'a>, (): ()) {}
+    fn finish(_: &mut H2Source<'a>, (): ()) {}
 }

@@ -45,14 +45,17 @@ pub(super) trait PodResponse {
     /// Drops an interim head.
     fn skip_head(&mut self, head: &ResponseHead);
 
-    /// The body behind the final head, or `None` if it has not come.
-    fn into_body(self, head: &ResponseHead, request: RequestContext) -> Option<(Self::Body, Self::Connection)>;
+    /// What the final head says about the connection.
+    fn connection(&self, head: &ResponseHead, request: RequestContext) -> Self::Connection;
+
+    /// The body behind the final head.
+    fn into_body(self, head: &ResponseHead) -> Self::Body;
 
     /// Passes the whole body on.
     async fn relay(body: &mut Self::Body, sink: &mut impl BodySink, sent: &Cell<u64>) -> Result<(), ProxyError>;
 
     /// What is known about the connection behind the end of the body.
-    fn finish(body: Self::Body, connection: Self::Connection) -> Self::Connection;
+    fn finish(body: &mut Self::Body, connection: Self::Connection) -> Self::Connection;
 }
 
 /// The parts of an exchange that an answer needs.
@@ -98,7 +101,9 @@ pub(super) async fn pass_on<P: PodResponse, U: Future<Output = Result<(), ProxyE
     record.head_after.set(Some(handed_over.elapsed()));
     record.status.set(response.status);
     let decision = respond(shard, record, request, response, pod.bytes(), answer_edit, sink);
-    let (mut body, connection) = pod.into_body(response, request).ok_or(ProxyError::UpstreamStream)?;
+    let connection = pod.connection(response, request);
+    // Made in place: a body's state is some hundred bytes.
+    let mut body = pod.into_body(response);
     match decision {
         Decision::Tunnel => Ok(Passed::Tunnel(Box::new(body))),
         Decision::Relay => {
@@ -106,7 +111,7 @@ pub(super) async fn pass_on<P: PodResponse, U: Future<Output = Result<(), ProxyE
                 let relay = pin!(P::relay(&mut body, sink, &record.sent));
                 upload.beside(relay).await??;
             }
-            Ok(Passed::Whole(P::finish(body, connection)))
+            Ok(Passed::Whole(P::finish(&mut body, connection)))
         }
     }
 }

@@ -65,27 +65,32 @@ impl<'a> AnswerHead<'a> {
     pub(crate) fn write(&self, out: &mut Vec<u8>) {
         let mut said = Said::by(self.edit);
         self.edit.write(self.fields, out, |field| said.passes(field));
-        self.complete(said, |name, value| writer::field(out, name, value));
+        if self.lacks(said.server) {
+            out.extend_from_slice(b"server: tidegate\r\n");
+        }
+        if self.lacks(said.date) {
+            writer::field(out, b"date", self.clock.date().as_bytes());
+        }
     }
 
     /// Gives the fields one by one, with the length.
     pub(crate) fn for_each(&self, mut give: impl FnMut(&[u8], &[u8])) {
         let mut said = Said::by(self.edit);
         self.edit.fields(self.fields, |field| said.passes(field)).for_each(|(_, name, value)| give(name, value));
-        self.complete(said, &mut give);
+        if self.lacks(said.server) {
+            give(b"server", b"tidegate");
+        }
+        if self.lacks(said.date) {
+            give(b"date", self.clock.date().as_bytes());
+        }
         if let Some(length) = self.content_length() {
             give(b"content-length", itoa::Buffer::new().format(length).as_bytes());
         }
     }
 
-    /// Gives what every answer says and this one has not said yet. A switch of protocols needs neither.
-    fn complete(&self, said: Said, mut give: impl FnMut(&[u8], &[u8])) {
-        if !said.server && !self.is_upgrade {
-            give(b"server", b"tidegate");
-        }
-        if !said.date && !self.is_upgrade {
-            give(b"date", self.clock.date().as_bytes());
-        }
+    /// Whether a field that every answer has is missing. A switch of protocols needs none.
+    fn lacks(&self, is_said: bool) -> bool {
+        !is_said && !self.is_upgrade
     }
 }
 

@@ -110,6 +110,12 @@ impl<'a> H1Source<'a> {
         self.buffer.take()
     }
 
+    /// Whether bytes have arrived beyond the end of the body.
+    pub(crate) fn has_leftover(&mut self) -> bool {
+        self.release();
+        self.buffer.is_some()
+    }
+
     /// Whether anything has arrived beyond the end of the body: bytes, or the end of the connection.
     pub(crate) async fn has_more(mut self) -> bool {
         self.release();
