@@ -366,7 +366,8 @@ fn many_calls_share_a_connection_and_more_than_it_takes_get_another() {
             calls
         };
         eventually("all calls at the pod", || (pod.calls() == 31).then_some(()));
-        assert_eq!(pod.connections(), 3);
+        // Until the pod's SETTINGS have come, a new connection may be given more calls than it will take later.
+        assert!((2..=3).contains(&pod.connections()), "{} connections", pod.connections());
         open.add_permits(30);
         for (answer, _) in calls {
             assert_eq!(soon("an answer", read(answer)).await.unwrap().status, 200);
