@@ -181,6 +181,9 @@ fn requests_without_a_route_and_requests_refused_are_told_apart() {
     assert_eq!(server.ask(&unrouted).status(), 404);
     assert_eq!(server.ask(refused).status(), 400);
     let of = |name: &str| format!("{name}{{{NONE}}}");
+    // A client has its answer a moment before the request is counted.
+    let counted = || server.metric("tidegate_request_duration_seconds_count", "_none");
+    eventually("both requests to be counted", || (counted() >= 2.0).then_some(()));
     let answers = server.metric("tidegate_response_bytes_total", "_none");
     expect(
         &server,
