@@ -7,6 +7,7 @@ pub mod controller;
 pub mod explain;
 pub mod filter;
 pub mod http1;
+pub mod http2;
 pub mod lifecycle;
 pub mod model;
 pub mod observe;

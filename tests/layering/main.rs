@@ -13,6 +13,7 @@ use scan::{code_only, module_path, root, sources, uses};
 const MAY_USE: &[(&str, &[&str])] = &[
     ("model", &[]),
     ("http1", &[]),
+    ("http2", &["http1"]),
     ("proxy_protocol", &[]),
     ("observe", &["model"]),
     ("lifecycle", &["model"]),

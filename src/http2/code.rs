@@ -1,0 +1,1 @@
+//! Error codes (RFC 9113 §7).

@@ -1,0 +1,1 @@
+//! One connection: frames in, events out (RFC 9113 §3–§6).

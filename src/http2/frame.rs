@@ -1,0 +1,1 @@
+//! Frame headers (RFC 9113 §4.1, §6).
