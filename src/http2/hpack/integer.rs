@@ -1,0 +1,1 @@
+//! Numbers with a prefix (RFC 7541 §5.1).

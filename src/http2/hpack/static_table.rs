@@ -1,0 +1,207 @@
+//! The static table (RFC 7541 Appendix A): fields that both sides know from the start.
+
+/// A name of the static table. Fields that refer to it by number come with it ([`super::FieldSink::known`]), so that what
+/// they mean need not be found out from their bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Known(u8);
+
+/// Number of entries, 1 to 61.
+pub(super) const ENTRIES: usize = 61;
+
+impl Known {
+    /// `:authority`.
+    pub const AUTHORITY: Self = Self(1);
+    /// `:method`.
+    pub const METHOD: Self = Self(2);
+    /// `:path`.
+    pub const PATH: Self = Self(4);
+    /// `:scheme`.
+    pub const SCHEME: Self = Self(6);
+    /// `:status`.
+    pub const STATUS: Self = Self(8);
+    /// `accept-charset`.
+    pub const ACCEPT_CHARSET: Self = Self(15);
+    /// `accept-encoding`.
+    pub const ACCEPT_ENCODING: Self = Self(16);
+    /// `accept-language`.
+    pub const ACCEPT_LANGUAGE: Self = Self(17);
+    /// `accept-ranges`.
+    pub const ACCEPT_RANGES: Self = Self(18);
+    /// `accept`.
+    pub const ACCEPT: Self = Self(19);
+    /// `access-control-allow-origin`.
+    pub const ACCESS_CONTROL_ALLOW_ORIGIN: Self = Self(20);
+    /// `age`.
+    pub const AGE: Self = Self(21);
+    /// `allow`.
+    pub const ALLOW: Self = Self(22);
+    /// `authorization`.
+    pub const AUTHORIZATION: Self = Self(23);
+    /// `cache-control`.
+    pub const CACHE_CONTROL: Self = Self(24);
+    /// `content-disposition`.
+    pub const CONTENT_DISPOSITION: Self = Self(25);
+    /// `content-encoding`.
+    pub const CONTENT_ENCODING: Self = Self(26);
+    /// `content-language`.
+    pub const CONTENT_LANGUAGE: Self = Self(27);
+    /// `content-length`.
+    pub const CONTENT_LENGTH: Self = Self(28);
+    /// `content-location`.
+    pub const CONTENT_LOCATION: Self = Self(29);
+    /// `content-range`.
+    pub const CONTENT_RANGE: Self = Self(30);
+    /// `content-type`.
+    pub const CONTENT_TYPE: Self = Self(31);
+    /// `cookie`.
+    pub const COOKIE: Self = Self(32);
+    /// `date`.
+    pub const DATE: Self = Self(33);
+    /// `etag`.
+    pub const ETAG: Self = Self(34);
+    /// `expect`.
+    pub const EXPECT: Self = Self(35);
+    /// `expires`.
+    pub const EXPIRES: Self = Self(36);
+    /// `from`.
+    pub const FROM: Self = Self(37);
+    /// `host`.
+    pub const HOST: Self = Self(38);
+    /// `if-match`.
+    pub const IF_MATCH: Self = Self(39);
+    /// `if-modified-since`.
+    pub const IF_MODIFIED_SINCE: Self = Self(40);
+    /// `if-none-match`.
+    pub const IF_NONE_MATCH: Self = Self(41);
+    /// `if-range`.
+    pub const IF_RANGE: Self = Self(42);
+    /// `if-unmodified-since`.
+    pub const IF_UNMODIFIED_SINCE: Self = Self(43);
+    /// `last-modified`.
+    pub const LAST_MODIFIED: Self = Self(44);
+    /// `link`.
+    pub const LINK: Self = Self(45);
+    /// `location`.
+    pub const LOCATION: Self = Self(46);
+    /// `max-forwards`.
+    pub const MAX_FORWARDS: Self = Self(47);
+    /// `proxy-authenticate`.
+    pub const PROXY_AUTHENTICATE: Self = Self(48);
+    /// `proxy-authorization`.
+    pub const PROXY_AUTHORIZATION: Self = Self(49);
+    /// `range`.
+    pub const RANGE: Self = Self(50);
+    /// `referer`.
+    pub const REFERER: Self = Self(51);
+    /// `refresh`.
+    pub const REFRESH: Self = Self(52);
+    /// `retry-after`.
+    pub const RETRY_AFTER: Self = Self(53);
+    /// `server`.
+    pub const SERVER: Self = Self(54);
+    /// `set-cookie`.
+    pub const SET_COOKIE: Self = Self(55);
+    /// `strict-transport-security`.
+    pub const STRICT_TRANSPORT_SECURITY: Self = Self(56);
+    /// `transfer-encoding`.
+    pub const TRANSFER_ENCODING: Self = Self(57);
+    /// `user-agent`.
+    pub const USER_AGENT: Self = Self(58);
+    /// `vary`.
+    pub const VARY: Self = Self(59);
+    /// `via`.
+    pub const VIA: Self = Self(60);
+    /// `www-authenticate`.
+    pub const WWW_AUTHENTICATE: Self = Self(61);
+
+    /// The least index that the name has in the static table, 1 to 61.
+    #[inline]
+    pub fn index(self) -> usize {
+        usize::from(self.0)
+    }
+
+    /// The name, in lower case.
+    #[inline]
+    pub fn as_str(self) -> &'static str {
+        STATIC[self.index() % STATIC.len()].0
+    }
+
+    /// The name, in lower case, as bytes.
+    #[inline]
+    pub fn as_bytes(self) -> &'static [u8] {
+        self.as_str().as_bytes()
+    }
+}
+
+/// The entry at `index`, 1 to 61.
+#[inline]
+pub(super) fn entry(index: usize) -> Option<(Known, &'static str)> {
+    let &(_, value, known) = STATIC.get(index)?;
+    (index > 0).then_some((known, value))
+}
+
+/// Name, value, and which name it is. Nothing has index 0.
+static STATIC: [(&str, &str, Known); ENTRIES + 1] = [
+    ("", "", Known(0)),
+    (":authority", "", Known::AUTHORITY),
+    (":method", "GET", Known::METHOD),
+    (":method", "POST", Known::METHOD),
+    (":path", "/", Known::PATH),
+    (":path", "/index.html", Known::PATH),
+    (":scheme", "http", Known::SCHEME),
+    (":scheme", "https", Known::SCHEME),
+    (":status", "200", Known::STATUS),
+    (":status", "204", Known::STATUS),
+    (":status", "206", Known::STATUS),
+    (":status", "304", Known::STATUS),
+    (":status", "400", Known::STATUS),
+    (":status", "404", Known::STATUS),
+    (":status", "500", Known::STATUS),
+    ("accept-charset", "", Known::ACCEPT_CHARSET),
+    ("accept-encoding", "gzip, deflate", Known::ACCEPT_ENCODING),
+    ("accept-language", "", Known::ACCEPT_LANGUAGE),
+    ("accept-ranges", "", Known::ACCEPT_RANGES),
+    ("accept", "", Known::ACCEPT),
+    ("access-control-allow-origin", "", Known::ACCESS_CONTROL_ALLOW_ORIGIN),
+    ("age", "", Known::AGE),
+    ("allow", "", Known::ALLOW),
+    ("authorization", "", Known::AUTHORIZATION),
+    ("cache-control", "", Known::CACHE_CONTROL),
+    ("content-disposition", "", Known::CONTENT_DISPOSITION),
+    ("content-encoding", "", Known::CONTENT_ENCODING),
+    ("content-language", "", Known::CONTENT_LANGUAGE),
+    ("content-length", "", Known::CONTENT_LENGTH),
+    ("content-location", "", Known::CONTENT_LOCATION),
+    ("content-range", "", Known::CONTENT_RANGE),
+    ("content-type", "", Known::CONTENT_TYPE),
+    ("cookie", "", Known::COOKIE),
+    ("date", "", Known::DATE),
+    ("etag", "", Known::ETAG),
+    ("expect", "", Known::EXPECT),
+    ("expires", "", Known::EXPIRES),
+    ("from", "", Known::FROM),
+    ("host", "", Known::HOST),
+    ("if-match", "", Known::IF_MATCH),
+    ("if-modified-since", "", Known::IF_MODIFIED_SINCE),
+    ("if-none-match", "", Known::IF_NONE_MATCH),
+    ("if-range", "", Known::IF_RANGE),
+    ("if-unmodified-since", "", Known::IF_UNMODIFIED_SINCE),
+    ("last-modified", "", Known::LAST_MODIFIED),
+    ("link", "", Known::LINK),
+    ("location", "", Known::LOCATION),
+    ("max-forwards", "", Known::MAX_FORWARDS),
+    ("proxy-authenticate", "", Known::PROXY_AUTHENTICATE),
+    ("proxy-authorization", "", Known::PROXY_AUTHORIZATION),
+    ("range", "", Known::RANGE),
+    ("referer", "", Known::REFERER),
+    ("refresh", "", Known::REFRESH),
+    ("retry-after", "", Known::RETRY_AFTER),
+    ("server", "", Known::SERVER),
+    ("set-cookie", "", Known::SET_COOKIE),
+    ("strict-transport-security", "", Known::STRICT_TRANSPORT_SECURITY),
+    ("transfer-encoding", "", Known::TRANSFER_ENCODING),
+    ("user-agent", "", Known::USER_AGENT),
+    ("vary", "", Known::VARY),
+    ("via", "", Known::VIA),
+    ("www-authenticate", "", Known::WWW_AUTHENTICATE),
+];
