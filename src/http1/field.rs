@@ -221,7 +221,7 @@ pub struct Field {
 
 /// How often a field that may come once came.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Sole {
+pub(crate) enum Sole {
     /// Not at all.
     #[default]
     Absent,
@@ -242,14 +242,30 @@ impl Sole {
 
 /// The fields that decide what a message is.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Marks {
-    pub(super) host: Sole,
-    pub(super) content_length: Sole,
+pub(crate) struct Marks {
+    pub(crate) host: Sole,
+    pub(crate) content_length: Sole,
     pub(super) transfer_encoding: Sole,
     pub(super) upgrade: Sole,
     pub(super) expect: Sole,
     pub(super) has_connection: bool,
-    pub(super) has_te: bool,
+    pub(crate) has_te: bool,
+}
+
+impl Marks {
+    /// Notes one more field.
+    pub(crate) fn note(&mut self, kind: FieldKind, value: Span) {
+        match kind {
+            FieldKind::Host => self.host.add(value),
+            FieldKind::ContentLength => self.content_length.add(value),
+            FieldKind::TransferEncoding => self.transfer_encoding.add(value),
+            FieldKind::Upgrade => self.upgrade.add(value),
+            FieldKind::Expect => self.expect.add(value),
+            FieldKind::Connection => self.has_connection = true,
+            FieldKind::Te => self.has_te = true,
+            _ => {}
+        }
+    }
 }
 
 /// Takes the fields httparse found in `buf`, whose head ends at `end`, over into `fields`.
@@ -262,20 +278,7 @@ pub(super) fn collect(buf: &[u8], headers: &[httparse::Header<'_>], end: usize, 
         let value = Span::within(buf, header.value);
         let next = headers.peek().map_or(end.saturating_sub(2), |next| Span::within(buf, next.name.as_bytes()).start());
         fields.push(Field { kind, name, value, line: Span::new(name.start(), next), hop: false });
-        mark(&mut marks, kind, value);
+        marks.note(kind, value);
     }
     marks
-}
-
-fn mark(marks: &mut Marks, kind: FieldKind, value: Span) {
-    match kind {
-        FieldKind::Host => marks.host.add(value),
-        FieldKind::ContentLength => marks.content_length.add(value),
-        FieldKind::TransferEncoding => marks.transfer_encoding.add(value),
-        FieldKind::Upgrade => marks.upgrade.add(value),
-        FieldKind::Expect => marks.expect.add(value),
-        FieldKind::Connection => marks.has_connection = true,
-        FieldKind::Te => marks.has_te = true,
-        _ => {}
-    }
 }

@@ -63,7 +63,7 @@ impl FramingError {
 }
 
 /// What the framing fields of a head declare: `None`, `Length` or `Chunked`.
-pub(super) fn declared(buf: &[u8], marks: &Marks, version: Version) -> Result<Framing, FramingError> {
+pub(crate) fn declared(buf: &[u8], marks: &Marks, version: Version) -> Result<Framing, FramingError> {
     match (marks.content_length, marks.transfer_encoding) {
         (Sole::Absent, Sole::Absent) => Ok(Framing::None),
         (Sole::Once(value), Sole::Absent) => length(value.of(buf)).map(Framing::Length).ok_or(FramingError::Length),

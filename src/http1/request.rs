@@ -10,7 +10,7 @@ use super::grammar::{is_token, members};
 use super::method::{MAX_METHOD_BYTES, Method, Version};
 use super::scan::{Limits, MAX_FIELDS, Outline, Progress, Scan, Side, SyntaxError, syntax_error};
 use super::span::Span;
-use super::target::{self, TargetForm};
+use super::target::{self, Target, TargetForm};
 
 /// A protocol that a connection may be switched to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -155,6 +155,13 @@ impl RequestHead {
         self.scan = Scan::default();
     }
 
+    /// Forgets everything but the memory.
+    pub(crate) fn clear(&mut self) {
+        let mut fields = std::mem::take(&mut self.fields);
+        fields.clear();
+        *self = Self { fields, ..Self::default() };
+    }
+
     /// The path to route by: `/` when an absolute target has none, `*` for [`TargetForm::Asterisk`].
     pub fn path<'a>(&self, buf: &'a [u8]) -> &'a [u8] {
         match self.form {
@@ -182,7 +189,7 @@ impl RequestHead {
             return Err(SyntaxError::StartLine.into());
         };
         self.method_text = Span::within(buf, method.as_bytes());
-        self.method = allowed_method(method.as_bytes())?;
+        self.fill_method(method.as_bytes())?;
         self.version = Version::of_minor(parsed.version);
         self.fields.clear();
         let marks = field::collect(buf, parsed.headers, outline.end, &mut self.fields);
@@ -190,7 +197,7 @@ impl RequestHead {
         self.framing = framing::declared(buf, &marks, self.version)?;
         let options = if marks.has_connection { connection::read(buf, &mut self.fields)? } else { Options::default() };
         self.keep_alive = !options.close && (self.version == Version::Http11 || options.keep_alive);
-        self.expects_continue = self.expects_continue(buf, &marks)?;
+        self.fill_expectation(buf, &marks)?;
         self.upgrade = self.asked_upgrade(buf, &marks, options);
         self.accepts_trailers = marks.has_te && self.asks_trailers(buf);
         self.len = outline.end;
@@ -203,11 +210,7 @@ impl RequestHead {
             return Err(RequestError::TargetTooLong);
         }
         let target = target::parse(text, self.method).ok_or(RequestError::Target)?;
-        self.target = Span::within(buf, text);
-        let start = self.target.start();
-        self.form = target.form;
-        self.path = target.path.shifted(start);
-        self.query = target.query.map(|query| query.shifted(start));
+        let start = self.place_target(target, Span::within(buf, text));
         let host = match marks.host {
             Sole::Once(host) => Some(host),
             Sole::Absent if self.version == Version::Http11 => return Err(RequestError::HostMissing),
@@ -223,27 +226,71 @@ impl RequestHead {
         self.authority = Span::EMPTY;
         self.host_name = None;
         self.port = None;
-        if let Some(authority) = named.or(host) {
-            let parsed = parse_authority(authority.of(buf))?;
-            self.authority = authority;
-            self.port = parsed.port;
-            self.host_name = match parsed.host {
-                Host::Name(name) => Some(Span::within(buf, name)),
-                Host::Ip(_) => None,
-            };
+        match named.or(host) {
+            Some(authority) => self.fill_authority(buf, authority),
+            None => Ok(()),
         }
+    }
+
+    /// Fills the parts of a target that lies at `whole`. Gives where it begins.
+    fn place_target(&mut self, target: Target, whole: Span) -> usize {
+        let start = whole.start();
+        self.target = whole;
+        self.form = target.form;
+        self.path = target.path.shifted(start);
+        self.query = target.query.map(|query| query.shifted(start));
+        start
+    }
+
+    /// Fills what a target says that must be in origin-form or `*`, as in HTTP/2.
+    pub(crate) fn fill_path(&mut self, buf: &[u8], whole: Span) -> Result<(), RequestError> {
+        let target = target::parse(whole.of(buf), self.method).filter(|target| target.authority.is_none());
+        self.place_target(target.ok_or(RequestError::Target)?, whole);
         Ok(())
     }
 
-    fn expects_continue(&self, buf: &[u8], marks: &Marks) -> Result<bool, RequestError> {
-        match marks.expect {
-            Sole::Absent => Ok(false),
+    /// Fills the method, if it is one that is served.
+    pub(crate) fn fill_method(&mut self, text: &[u8]) -> Result<(), RequestError> {
+        if text.len() > MAX_METHOD_BYTES {
+            return Err(RequestError::Method);
+        }
+        self.method = Method::of(text);
+        match self.method {
+            Method::Connect | Method::Trace => Err(RequestError::MethodNotAllowed),
+            Method::Get
+            | Method::Head
+            | Method::Post
+            | Method::Put
+            | Method::Delete
+            | Method::Options
+            | Method::Patch
+            | Method::Other => Ok(()),
+        }
+    }
+
+    /// Fills who the request is for.
+    pub(crate) fn fill_authority(&mut self, buf: &[u8], authority: Span) -> Result<(), RequestError> {
+        let parsed = parse_authority(authority.of(buf))?;
+        self.authority = authority;
+        self.port = parsed.port;
+        self.host_name = match parsed.host {
+            Host::Name(name) => Some(Span::within(buf, name)),
+            Host::Ip(_) => None,
+        };
+        Ok(())
+    }
+
+    /// Fills whether the client waits for 100 (Continue). The framing is there already.
+    pub(crate) fn fill_expectation(&mut self, buf: &[u8], marks: &Marks) -> Result<(), RequestError> {
+        self.expects_continue = match marks.expect {
+            Sole::Absent => false,
             Sole::Once(value) if value.of(buf).eq_ignore_ascii_case(b"100-continue") => {
                 // RFC 9110 §10.1.1: the expectation of an HTTP/1.0 request is ignored.
-                Ok(self.version == Version::Http11 && !matches!(self.framing, Framing::None | Framing::Length(0)))
+                self.version == Version::Http11 && !matches!(self.framing, Framing::None | Framing::Length(0))
             }
-            Sole::Once(_) | Sole::Repeated => Err(RequestError::Expectation),
-        }
+            Sole::Once(_) | Sole::Repeated => return Err(RequestError::Expectation),
+        };
+        Ok(())
     }
 
     /// Only what cannot hide a second request: a GET without body in HTTP/1.1 that asks for WebSocket alone.
@@ -262,23 +309,6 @@ impl RequestHead {
             .iter()
             .filter(|field| field.kind == FieldKind::Te)
             .any(|field| members(field.value.of(buf)).any(|member| member.eq_ignore_ascii_case(b"trailers")))
-    }
-}
-
-fn allowed_method(text: &[u8]) -> Result<Method, RequestError> {
-    if text.len() > MAX_METHOD_BYTES {
-        return Err(RequestError::Method);
-    }
-    match Method::of(text) {
-        Method::Connect | Method::Trace => Err(RequestError::MethodNotAllowed),
-        method @ (Method::Get
-        | Method::Head
-        | Method::Post
-        | Method::Put
-        | Method::Delete
-        | Method::Options
-        | Method::Patch
-        | Method::Other) => Ok(method),
     }
 }
 

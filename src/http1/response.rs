@@ -100,6 +100,13 @@ impl ResponseHead {
         self.scan = Scan::default();
     }
 
+    /// Forgets everything but the memory.
+    pub(crate) fn clear(&mut self) {
+        let mut fields = std::mem::take(&mut self.fields);
+        fields.clear();
+        *self = Self { fields, ..Self::default() };
+    }
+
     /// Whether another head follows for the same request: 1xx, but for 101.
     pub fn is_interim(&self) -> bool {
         (100..200).contains(&self.status) && self.status != 101
@@ -151,7 +158,12 @@ impl ResponseHead {
     }
 
     /// RFC 9112 §6.3. Leaves in `keep_alive` whether the end of the response is certain.
-    fn fill_framing(&mut self, buf: &[u8], marks: &Marks, request: RequestContext) -> Result<(), FramingError> {
+    pub(crate) fn fill_framing(
+        &mut self,
+        buf: &[u8],
+        marks: &Marks,
+        request: RequestContext,
+    ) -> Result<(), FramingError> {
         let declared = framing::declared(buf, marks, self.version)?;
         self.content_length = match declared {
             Framing::Length(length) => Some(length),

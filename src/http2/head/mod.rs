@@ -8,9 +8,15 @@
 //!
 //! Where it sits: between [`hpack`](crate::http2::hpack) and the connection, which hands whole heads to exchanges.
 
+mod cookies;
+pub mod encode;
 mod fault;
+mod lines;
 mod request;
 mod response;
+mod rules;
+#[cfg(test)]
+mod tests;
 mod trailers;
 
 pub use fault::{HeadFault, ResponseFault, TrailerFault};

@@ -1,32 +1,298 @@
 //! The head of a request (RFC 9113 §8.3.1).
 
 use super::fault::HeadFault;
-use crate::http1::{Limits, RequestHead};
+use super::{cookies, lines, rules};
+use crate::http1::{
+    FieldKind, Framing, Limits, MAX_FIELDS, MAX_METHOD_BYTES, Marks, Method, RequestError, RequestHead, Sole, Span,
+    SyntaxError, Version, declared, is_token,
+};
 use crate::http2::hpack::FieldSink;
 
+/// The name of the field that `:authority` becomes.
+const HOST: &[u8] = b"host";
+/// What a head of HTTP/1 has beside method, target and field lines: it counts, so that limits mean the same.
+const HEAD_REST: usize = "  HTTP/1.1\r\n\r\n".len();
+
+/// The pseudo-fields of a request.
+#[derive(Clone, Copy, Debug)]
+enum Pseudo {
+    Method = 1,
+    Scheme = 2,
+    Authority = 4,
+    Path = 8,
+}
+
 /// Takes the fields of one header block over into the head of a request.
+///
+/// Values of pseudo-fields lie in front; the field lines follow, Host first if it comes as `:authority`. A head that is
+/// refused says as much as is known of it: the method, the target, the authority.
+#[derive(Debug)]
 pub struct RequestReader<'a> {
     bytes: &'a mut Vec<u8>,
     head: &'a mut RequestHead,
     limits: &'a Limits,
+    /// How many bytes the head may still grow, counted as in HTTP/1.
+    room: usize,
+    /// Fields so far, all crumbs of Cookie being one; an `:authority` is none.
+    count: usize,
+    /// The pseudo-fields that came, a bit each.
+    seen: u8,
+    /// A regular field came.
+    in_fields: bool,
+    /// `:scheme` is one that is served.
+    is_known_scheme: bool,
+    /// Where Host is, or would be, and where length and expectation are.
+    marks: Marks,
+    /// There are Cookie fields that do not lie together.
+    is_crumbled: bool,
+    /// There is a Cookie field.
+    has_cookie: bool,
+    malformed: Option<&'static str>,
+    /// The first bound or rule that is broken. What follows is not looked at.
+    refused: Option<RequestError>,
 }
 
 impl<'a> RequestReader<'a> {
     /// Begins a head. What `bytes` and `head` held before is gone; their memory stays.
     pub fn new(bytes: &'a mut Vec<u8>, head: &'a mut RequestHead, limits: &'a Limits) -> Self {
         bytes.clear();
-        Self { bytes, head, limits }
+        head.clear();
+        head.keep_alive = true;
+        Self {
+            bytes,
+            head,
+            limits,
+            room: limits.head_bytes.saturating_sub(HEAD_REST),
+            count: 0,
+            seen: 0,
+            in_fields: false,
+            is_known_scheme: false,
+            marks: Marks::default(),
+            is_crumbled: false,
+            has_cookie: false,
+            malformed: None,
+            refused: None,
+        }
     }
 
     /// Ends the head. `is_end`: the stream ends with it (END_STREAM).
-    pub fn finish(self, is_end: bool) -> Result<(), HeadFault> {
-        let _ = (self.head, self.limits, is_end);
-        Err(HeadFault::Malformed("not written yet"))
+    pub fn finish(mut self, is_end: bool) -> Result<(), HeadFault> {
+        self.begin_fields();
+        if let Some(text) = self.malformed.or_else(|| self.missing()) {
+            return Err(HeadFault::Malformed(text));
+        }
+        let method = self.fill_method();
+        if let Some(error) = self.refused {
+            return Err(error.into());
+        }
+        method?;
+        if self.is_crumbled {
+            cookies::gather(self.bytes, &mut self.head.fields);
+        }
+        self.fill_target()?;
+        self.fill_framing(is_end)?;
+        self.head.fill_expectation(self.bytes, &self.marks)?;
+        self.head.accepts_trailers = self.marks.has_te || self.head.framing == Framing::Chunked;
+        self.head.len = self.bytes.len();
+        Ok(())
+    }
+
+    fn has(&self, pseudo: Pseudo) -> bool {
+        self.seen & pseudo as u8 != 0
+    }
+
+    fn pseudo(&mut self, name: &[u8], value: &[u8]) {
+        let pseudo = match name {
+            b":method" => Pseudo::Method,
+            b":scheme" => Pseudo::Scheme,
+            b":authority" => Pseudo::Authority,
+            b":path" => Pseudo::Path,
+            // `:protocol` too: extended CONNECT (RFC 8441) is not offered.
+            _ => return self.malformed = Some("a pseudo-field is unknown"),
+        };
+        if self.in_fields {
+            return self.malformed = Some("a pseudo-field is behind a regular field");
+        }
+        if self.has(pseudo) {
+            return self.malformed = Some("a pseudo-field is repeated");
+        }
+        if !rules::is_sound_value(value) {
+            return self.malformed = Some("a pseudo-field has a control character or whitespace around it");
+        }
+        self.seen |= pseudo as u8;
+        match pseudo {
+            Pseudo::Method if value.len() > MAX_METHOD_BYTES => self.refuse(RequestError::Method),
+            Pseudo::Method => self.head.method_text = self.keep(value, 0),
+            Pseudo::Scheme => {
+                self.is_known_scheme = value.eq_ignore_ascii_case(b"https") || value.eq_ignore_ascii_case(b"http");
+            }
+            Pseudo::Authority => self.head.authority = self.keep(value, HOST.len() + lines::LINE_REST),
+            Pseudo::Path if value.is_empty() => self.malformed = Some(":path is empty"),
+            Pseudo::Path if value.len() > self.limits.target_bytes => self.refuse(RequestError::TargetTooLong),
+            Pseudo::Path => self.head.target = self.keep(value, 0),
+        }
+    }
+
+    /// Keeps the value of a pseudo-field, which takes so many bytes `more` in a head of HTTP/1.
+    fn keep(&mut self, value: &[u8], more: usize) -> Span {
+        if self.takes(value.len() + more) { lines::keep(self.bytes, value) } else { Span::EMPTY }
+    }
+
+    /// Takes room, or refuses the head.
+    fn takes(&mut self, bytes: usize) -> bool {
+        let room = self.room.checked_sub(bytes);
+        match room {
+            Some(room) => self.room = room,
+            None => self.refuse(SyntaxError::TooLarge.into()),
+        }
+        room.is_some()
+    }
+
+    fn refuse(&mut self, error: RequestError) {
+        self.refused = self.refused.or(Some(error));
+    }
+
+    /// Writes the Host field that `:authority` stands for (RFC 9113 §8.3.1), as the first field of all.
+    fn begin_fields(&mut self) {
+        if self.in_fields {
+            return;
+        }
+        self.in_fields = true;
+        if self.has(Pseudo::Authority) {
+            let start = self.bytes.len();
+            self.bytes.extend_from_slice(b"host: ");
+            self.bytes.extend_from_within(self.head.authority.start()..self.head.authority.end());
+            self.bytes.extend_from_slice(b"\r\n");
+            let field = lines::place(FieldKind::Host, start, HOST.len(), self.bytes.len());
+            self.head.authority = field.value;
+            self.head.fields.push(field);
+        }
+    }
+
+    /// A Host beside `:authority` says the same and is not kept.
+    fn compare_host(&mut self, value: &[u8]) {
+        match self.marks.host {
+            Sole::Absent if value.eq_ignore_ascii_case(self.head.authority.of(self.bytes)) => {
+                self.marks.note(FieldKind::Host, self.head.authority);
+            }
+            Sole::Absent => self.refuse(RequestError::HostDiffers),
+            Sole::Once(_) | Sole::Repeated => self.refuse(RequestError::HostRepeated),
+        }
+    }
+
+    /// One more crumb. An empty one takes room as well, or there would be no end to them.
+    fn crumb(&mut self, name: &[u8], value: &[u8]) {
+        match self.head.fields.last_mut() {
+            Some(last) if last.kind == FieldKind::Cookie => match self.room.checked_sub("; ".len() + value.len()) {
+                Some(room) => {
+                    self.room = room;
+                    cookies::add_crumb(self.bytes, last, value);
+                }
+                None => self.refuse(SyntaxError::TooLarge.into()),
+            },
+            _ if value.is_empty() => _ = self.takes("; ".len()),
+            // A field as any other until the end, but for not counting.
+            _ => {
+                self.is_crumbled = true;
+                self.append(FieldKind::Cookie, name, value);
+            }
+        }
+    }
+
+    fn append(&mut self, kind: FieldKind, name: &[u8], value: &[u8]) {
+        if self.takes(name.len() + value.len() + lines::LINE_REST) {
+            lines::append(self.bytes, &mut self.head.fields, kind, name, value);
+        }
+    }
+
+    /// Says which pseudo-field is missing (RFC 9113 §8.3.1, §8.5).
+    fn missing(&self) -> Option<&'static str> {
+        if !self.has(Pseudo::Method) {
+            return Some(":method is missing");
+        }
+        if self.head.method_text.of(self.bytes) == b"CONNECT" {
+            let is_bare = !self.has(Pseudo::Scheme) && !self.has(Pseudo::Path) && self.has(Pseudo::Authority);
+            return (!is_bare).then_some("CONNECT has other pseudo-fields than :authority");
+        }
+        match (self.has(Pseudo::Scheme), self.has(Pseudo::Path)) {
+            (true, true) => None,
+            (false, _) => Some(":scheme is missing"),
+            (true, false) => Some(":path is missing"),
+        }
+    }
+
+    fn fill_method(&mut self) -> Result<(), RequestError> {
+        let text = self.head.method_text.of(self.bytes);
+        self.head.fill_method(text)?;
+        if self.head.method == Method::Other && !is_token(text) { Err(RequestError::Method) } else { Ok(()) }
+    }
+
+    fn fill_target(&mut self) -> Result<(), RequestError> {
+        if !self.is_known_scheme {
+            return Err(RequestError::Target);
+        }
+        self.head.fill_path(self.bytes, self.head.target)?;
+        let authority = if self.has(Pseudo::Authority) {
+            self.head.authority
+        } else {
+            match self.marks.host {
+                Sole::Once(host) => host,
+                Sole::Absent => return Err(RequestError::HostMissing),
+                Sole::Repeated => return Err(RequestError::HostRepeated),
+            }
+        };
+        self.head.fill_authority(self.bytes, authority)
+    }
+
+    /// A body has a length or is of unknown length, which exchanges call chunked.
+    fn fill_framing(&mut self, is_end: bool) -> Result<(), HeadFault> {
+        let declared = declared(self.bytes, &self.marks, Version::Http11).map_err(RequestError::from)?;
+        self.head.framing = match declared {
+            Framing::Length(1..) if is_end => {
+                return Err(HeadFault::Malformed("content-length announces a body that does not come"));
+            }
+            Framing::None if !is_end => Framing::Chunked,
+            // RFC 9110 §8.6: some servers ask for a length with these methods.
+            Framing::None if matches!(self.head.method, Method::Post | Method::Put | Method::Patch) => {
+                Framing::Length(0)
+            }
+            declared => declared,
+        };
+        Ok(())
     }
 }
 
 impl FieldSink for RequestReader<'_> {
-    fn field(&mut self, name: &[u8], _value: &[u8]) {
-        self.bytes.extend_from_slice(name);
+    fn field(&mut self, name: &[u8], value: &[u8]) {
+        if self.malformed.is_some() {
+            return;
+        }
+        if name.first() == Some(&b':') {
+            return self.pseudo(name, value);
+        }
+        if self.refused.is_some() {
+            return;
+        }
+        self.begin_fields();
+        let kind = FieldKind::of(name);
+        self.malformed = rules::fault_of(kind, name, value);
+        if self.malformed.is_some() {
+            return;
+        }
+        if kind == FieldKind::Cookie && self.has_cookie {
+            return self.crumb(name, value);
+        }
+        self.count += 1;
+        if self.count > self.limits.fields.min(MAX_FIELDS) {
+            return self.refuse(SyntaxError::TooManyFields.into());
+        }
+        match kind {
+            FieldKind::Host if self.has(Pseudo::Authority) => return self.compare_host(value),
+            FieldKind::Cookie => self.has_cookie = true,
+            _ => {}
+        }
+        let start = self.bytes.len() + name.len() + ": ".len();
+        self.marks.note(kind, Span::new(start, start + value.len()));
+        self.append(kind, name, value);
     }
 }
