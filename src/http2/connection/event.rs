@@ -1,6 +1,6 @@
 //! What a connection tells its owner, and how streams are named between them.
 
-use crate::http1::{Method, RequestError, RequestHead, ResponseError, ResponseHead};
+use crate::http1::{RequestError, RequestHead, ResponseError, ResponseHead};
 use crate::http2::code::ErrorCode;
 
 /// Names a stream. A key stays harmless when its stream is gone: what is done with it then does nothing.
@@ -122,19 +122,4 @@ pub enum NoStream {
     /// The connection has used all stream ids.
     #[error("the connection has no stream ids left")]
     Exhausted,
-}
-
-/// What a client asks, as pseudo-fields (RFC 9113 §8.3.1).
-#[derive(Clone, Copy, Debug)]
-pub struct Ask<'a> {
-    /// What the method means for the response.
-    pub method: Method,
-    /// `:method`, as it is sent.
-    pub method_text: &'a [u8],
-    /// `:scheme`.
-    pub scheme: &'a [u8],
-    /// `:authority`; left out if empty.
-    pub authority: &'a [u8],
-    /// `:path`, with query.
-    pub path: &'a [u8],
 }

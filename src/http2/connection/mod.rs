@@ -14,149 +14,230 @@
 //! **Life of a stream.** It begins with [`Event::Request`] or [`Connection::request`], and lasts until the owner calls
 //! [`Connection::release`], whatever ends it on the wire: the owner must release each stream, also one that was reset.
 
+mod bodies;
 mod config;
+mod credits;
 mod event;
+mod farewell;
+mod heads;
+pub mod limits;
+mod receive;
+mod send;
+mod settings;
+mod standing;
+mod stream;
+mod streams;
+#[cfg(test)]
+mod tests;
+mod window;
 
 pub use config::{Config, Returns, Role};
-pub use event::{Arrival, Ask, Ending, Event, Key, NoStream};
+pub use event::{Arrival, Ending, Event, Key, NoStream};
 
-use std::time::Duration;
+use credits::{Credits, EarlyResets};
+use farewell::Farewell;
+use heads::Block;
+use limits::{SLOTS, STREAMS_BEFORE_SETTINGS};
+use receive::{Expected, Partial, Stage};
+use standing::Remembered;
+use streams::Streams;
+use window::{INITIAL, LARGEST, ReceiveWindow, SendWindow};
 
-use super::code::ErrorCode;
+use super::frame::PREFACE;
+use super::hpack::{DEFAULT_TABLE_BYTES, Decoder, Encoder};
+use super::write;
 
 /// A connection.
 pub struct Connection {
+    role: Role,
+    config: Config,
+    /// Set when the connection is over.
+    ended: Option<Ending>,
+
+    stage: Stage,
+    expected: Expected,
+    partial: Partial,
+    block: Block,
+    decoder: Decoder,
+
+    streams: Streams,
+    remembered: Remembered,
+    /// The highest stream of the peer's that we took up or refused (servers).
+    highest: u32,
+    /// Whether the peer left out ids (servers).
+    has_skipped: bool,
+    /// The id of the next stream that we open (clients).
+    next: u32,
+    farewell: Farewell,
+
+    receive_window: ReceiveWindow,
+    send_window: SendWindow,
+    /// Windows that new streams have for sending.
+    initial_send_window: i32,
+    /// Windows that new streams have for receiving, at least 65,535 until the peer has acknowledged our settings.
+    initial_receive_window: u32,
+    is_acknowledged: bool,
+    /// Streams that the peer lets us open (clients).
+    peer_streams: u32,
+
+    /// Bytes of heads that the owner holds.
+    heads: u32,
+    credits: Credits,
+    early_resets: EarlyResets,
+    local_resets: u32,
+
+    encoder: Encoder,
     out: Vec<u8>,
+    /// Bytes at the start of `out` that were sent.
+    out_sent: usize,
+    /// Bytes in `out` that answer frames of the peer.
+    out_control: usize,
+    is_ping_open: bool,
 }
 
 impl Connection {
     /// Begins a connection: what we send first (RFC 9113 §3.4) is in the output.
-    pub fn new(_role: Role, _config: &Config) -> Self {
-        Self { out: Vec::new() }
-    }
-
-    /// Takes bytes from the peer up to the next event, and tells how many. All of `input` is taken when there is no
-    /// event; nothing of it is needed again. A head or trailers lie in `arrival` until the next call.
-    ///
-    /// `now` is the time since any fixed point.
-    pub fn receive<'i>(
-        &mut self,
-        input: &'i [u8],
-        _arrival: &mut Arrival,
-        _now: Duration,
-    ) -> Result<(usize, Option<Event<'i>>), Ending> {
-        Ok((input.len(), None))
+    pub fn new(role: Role, config: &Config) -> Self {
+        let mut config = *config;
+        config.streams = config.streams.min(SLOTS);
+        config.stream_window = config.stream_window.min(LARGEST.unsigned_abs());
+        config.connection_window = config.connection_window.clamp(INITIAL, LARGEST.unsigned_abs());
+        let mut out = Vec::new();
+        if role == Role::Client {
+            out.extend_from_slice(PREFACE);
+        }
+        settings::write_ours(&mut out, role, &config);
+        if config.connection_window > INITIAL {
+            write::window_update(&mut out, 0, config.connection_window - INITIAL);
+        }
+        Self {
+            role,
+            ended: None,
+            stage: if role == Role::Server { Stage::Preface } else { Stage::Header },
+            expected: Expected::Settings,
+            partial: Partial::default(),
+            block: Block::default(),
+            decoder: Decoder::new(DEFAULT_TABLE_BYTES),
+            streams: Streams::default(),
+            remembered: Remembered::default(),
+            highest: 0,
+            has_skipped: false,
+            next: 1,
+            farewell: Farewell::default(),
+            receive_window: ReceiveWindow::new(config.connection_window),
+            send_window: SendWindow::new(INITIAL as i32),
+            initial_send_window: INITIAL as i32,
+            initial_receive_window: config.stream_window.max(INITIAL),
+            is_acknowledged: false,
+            peer_streams: STREAMS_BEFORE_SETTINGS,
+            heads: 0,
+            credits: Credits::new(),
+            early_resets: EarlyResets::new(config.early_resets),
+            local_resets: 0,
+            encoder: Encoder::new(),
+            out,
+            out_sent: 0,
+            out_control: 0,
+            is_ping_open: false,
+            config,
+        }
     }
 
     /// What is to be sent to the peer.
+    #[inline]
     pub fn output(&self) -> &[u8] {
-        &self.out
+        &self.out[self.out_sent..]
     }
 
     /// So many bytes of the output were sent.
-    pub fn sent(&mut self, _bytes: usize) {}
+    pub fn sent(&mut self, bytes: usize) {
+        /// What was sent is moved out of the way when it is as much.
+        const MUCH: usize = 64 * 1024;
+        self.out_sent = (self.out_sent + bytes).min(self.out.len());
+        if self.out_sent == self.out.len() {
+            self.out.clear();
+            self.out_sent = 0;
+            self.out_control = 0;
+        } else if self.out_sent >= MUCH {
+            self.out.drain(..self.out_sent);
+            self.out_sent = 0;
+            self.out_control = self.out_control.min(self.out.len());
+        }
+    }
 
-    /// Gives memory for the output. What it holds is thrown away.
-    pub fn lend_output(&mut self, _memory: Vec<u8>) {}
+    /// Gives memory for the output; its contents are thrown away. What the output holds already is kept.
+    pub fn lend_output(&mut self, mut memory: Vec<u8>) {
+        memory.clear();
+        if self.out.is_empty() {
+            self.out = memory;
+        } else if memory.capacity() > self.out.capacity() {
+            memory.extend_from_slice(self.output());
+            self.out = memory;
+            self.out_sent = 0;
+        }
+    }
 
     /// Takes the memory of the output, and what is in it, so that a connection without anything to send holds none. What
     /// was reported as [`sent`](Self::sent) is not in it.
     pub fn take_output(&mut self) -> Vec<u8> {
-        std::mem::take(&mut self.out)
+        self.out_control = 0;
+        let sent = std::mem::take(&mut self.out_sent);
+        let mut out = std::mem::take(&mut self.out);
+        if sent > 0 {
+            out.drain(..sent);
+        }
+        out
     }
-
-    /// Sends a head: final, or interim if the status is 1xx, which never ends a stream.
-    pub fn respond(
-        &mut self,
-        _stream: Key,
-        _status: u16,
-        _is_end: bool,
-        _give: impl FnOnce(&mut dyn FnMut(&[u8], &[u8])),
-    ) {
-    }
-
-    /// Opens a stream with a request's head. Clients only.
-    pub fn request(
-        &mut self,
-        _ask: &Ask<'_>,
-        _is_end: bool,
-        _give: impl FnOnce(&mut dyn FnMut(&[u8], &[u8])),
-    ) -> Result<Key, NoStream> {
-        Err(NoStream::GoingAway)
-    }
-
-    /// How many bytes of a body both windows allow now. 0 for a stream that cannot send.
-    pub fn capacity(&self, _stream: Key) -> usize {
-        0
-    }
-
-    /// Sends bytes of a body, as many as the windows allow, and tells how many. The stream ends with the last of them if
-    /// `is_end` and if all were taken; then also an empty piece is a frame.
-    pub fn data(&mut self, _stream: Key, _bytes: &[u8], _is_end: bool) -> usize {
-        0
-    }
-
-    /// Ends a body with trailers, given as lines.
-    pub fn trailers(&mut self, _stream: Key, _lines: &[u8]) {}
-
-    /// Ends a stream at once, if it is not over. It still is to be released.
-    pub fn reset(&mut self, _stream: Key, _code: ErrorCode) {}
-
-    /// The owner has passed on so many bytes of bodies that came with [`Event::Data`]: the peer may send as many more.
-    pub fn consumed(&mut self, _stream: Key, _bytes: usize) {}
-
-    /// The owner is done with the stream. Resets it if it is not over: with NO_ERROR behind a complete answer (RFC 9113
-    /// §8.1), else with CANCEL.
-    pub fn release(&mut self, _stream: Key) {}
-
-    /// The owner no longer holds the bytes of the stream's head.
-    pub fn head_released(&mut self, _stream: Key) {}
-
-    /// Tells the peer to open no further streams. Those that cross the message are served still (RFC 9113 §6.8).
-    pub fn announce_goaway(&mut self) {}
-
-    /// Tells the peer which of its streams is the last. Later ones are ignored. With an error code the connection is over:
-    /// the owner sends the output and closes.
-    pub fn goaway(&mut self, _code: ErrorCode) {}
-
-    /// Asks the peer whether it is there: [`Event::Pong`] is the answer. Does nothing while an answer is awaited.
-    pub fn ping(&mut self) {}
 
     /// Whether the preface and the first settings of the peer have come.
     pub fn is_greeted(&self) -> bool {
-        false
+        self.expected != Expected::Settings
     }
 
     /// Whether a header block has begun and not ended.
     pub fn is_in_head(&self) -> bool {
-        false
+        self.expected == Expected::Continuation || matches!(self.stage, Stage::Block { .. })
     }
 
     /// Whether a frame has begun and not ended.
     pub fn is_in_frame(&self) -> bool {
-        false
+        !matches!(self.stage, Stage::Header) || !self.partial.is_empty()
     }
 
     /// Streams that are open on the wire.
     pub fn open_streams(&self) -> usize {
-        0
+        self.streams.open() as usize
     }
 
-    /// Streams of ours that may be opened now. Clients only.
+    /// Streams that were not released, whatever has become of them.
+    pub fn held_streams(&self) -> usize {
+        self.streams.len()
+    }
+
+    /// Streams that may be opened now. 0 for servers.
     pub fn free_streams(&self) -> usize {
-        0
+        match self.no_stream() {
+            Some(_) => 0,
+            None => (self.stream_limit() - self.streams.open()) as usize,
+        }
     }
 
-    /// The last stream that the peer opened and we took.
+    /// The last stream that the peer opened.
     pub fn last_stream(&self) -> u32 {
-        0
+        self.highest
     }
 
-    /// Whether no stream waits for its release and nothing is to be sent.
+    /// Whether no stream waits for its release, nothing is to be sent, and no frame has begun.
     pub fn is_idle(&self) -> bool {
-        true
+        self.streams.len() == 0 && self.output().is_empty() && !self.is_in_frame() && !self.is_in_head()
     }
 
-    /// Gives back the memory that streams leave for the next ones. For a connection that goes idle.
-    pub fn rest(&mut self) {}
+    /// Gives back the memory that streams and heads leave for the next ones. For a connection that goes idle.
+    pub fn rest(&mut self) {
+        self.streams.rest();
+        self.block.rest();
+        if self.out.is_empty() {
+            self.out = Vec::new();
+        }
+    }
 }

@@ -1,0 +1,493 @@
+//! From bytes to frames, and what frames without heads and bodies do (RFC 9113 §4, §6).
+
+use std::time::Duration;
+
+use super::event::{Arrival, Ending, Event, Key};
+use super::limits::{CONTROL_OUTPUT, PARAMETERS};
+use super::settings::{PARAMETER, Setting};
+use super::standing::Standing;
+use super::stream::Fate;
+use super::window::INITIAL;
+use super::{Connection, Role};
+use crate::http2::code::ErrorCode;
+use crate::http2::frame::{FrameHeader, HEADER, MAX_PAYLOAD, MAX_STREAM, PREFACE, flag, kind};
+use crate::http2::write;
+
+/// What comes of a step: at most one event.
+pub(super) type Step<'i> = Result<Option<Event<'i>>, Ending>;
+
+/// Where in the bytes of the peer we are.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Stage {
+    /// In what a client sends first.
+    Preface,
+    /// In a frame's header, or in front of one.
+    Header,
+    /// In front of the byte with the length of a DATA frame's padding.
+    Padding { header: FrameHeader },
+    /// In the bytes of a body. `left` is not 0.
+    Data { stream: Key, left: u32, padding: u8, is_end: bool },
+    /// In a fragment of a header block.
+    Block { left: u32 },
+    /// In a control frame of a few bytes.
+    Control { header: FrameHeader },
+    /// In SETTINGS. Of the windows they set only the last counts, once they have all come.
+    Settings { left: u32, window: Option<u32> },
+    /// In something nobody needs.
+    Skip { left: u32 },
+}
+
+/// Which frames may come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Expected {
+    /// SETTINGS, the first frame of all (RFC 9113 §3.4).
+    Settings,
+    /// Any.
+    Any,
+    /// CONTINUATION of the header block that has begun (RFC 9113 §6.10).
+    Continuation,
+}
+
+/// The beginning of something small of which the rest has not come.
+#[derive(Debug, Default)]
+pub(super) struct Partial {
+    bytes: [u8; PREFACE.len()],
+    length: u8,
+}
+
+impl Partial {
+    pub(super) fn is_empty(&self) -> bool {
+        self.length == 0
+    }
+
+    /// Takes `N` bytes from the input, or keeps what there is of them.
+    #[inline]
+    fn take<const N: usize>(&mut self, rest: &mut &[u8]) -> Option<[u8; N]> {
+        if self.length == 0
+            && let Some((bytes, tail)) = rest.split_first_chunk::<N>()
+        {
+            *rest = tail;
+            return Some(*bytes);
+        }
+        self.gather(rest)
+    }
+
+    #[cold]
+    fn gather<const N: usize>(&mut self, rest: &mut &[u8]) -> Option<[u8; N]> {
+        let have = usize::from(self.length);
+        let (bytes, tail) = rest.split_at(N.saturating_sub(have).min(rest.len()));
+        *rest = tail;
+        self.bytes[have..have + bytes.len()].copy_from_slice(bytes);
+        self.length += bytes.len() as u8;
+        let all = self.bytes.first_chunk::<N>().filter(|_| have + bytes.len() == N)?;
+        self.length = 0;
+        Some(*all)
+    }
+}
+
+fn wrong<T>(code: ErrorCode, reason: &'static str) -> Result<T, Ending> {
+    Err(Ending { code, reason })
+}
+
+impl Connection {
+    /// Takes bytes from the peer up to the next event, and tells how many. All of `input` is taken when there is no
+    /// event; nothing of it is needed again. A head or trailers lie in `arrival` until the next call.
+    ///
+    /// `now` is the time since any fixed point.
+    ///
+    /// # Errors
+    ///
+    /// When the connection is over by us, from then on.
+    pub fn receive<'i>(
+        &mut self,
+        input: &'i [u8],
+        arrival: &mut Arrival,
+        now: Duration,
+    ) -> Result<(usize, Option<Event<'i>>), Ending> {
+        if let Some(ending) = self.ended {
+            return Err(ending);
+        }
+        let mut rest = input;
+        match self.advance(&mut rest, arrival, now) {
+            Ok(event) => Ok((input.len() - rest.len(), event)),
+            Err(ending) => {
+                self.end(ending);
+                Err(ending)
+            }
+        }
+    }
+
+    fn advance<'i>(&mut self, rest: &mut &'i [u8], arrival: &mut Arrival, now: Duration) -> Step<'i> {
+        loop {
+            let event = match self.stage {
+                Stage::Header => {
+                    let Some(header) = self.partial.take::<HEADER>(rest) else { return Ok(None) };
+                    self.begin_frame(FrameHeader::parse(&header), rest, arrival, now)?
+                }
+                Stage::Data { stream, left, padding, is_end } => {
+                    let (bytes, tail) = rest.split_at((left as usize).min(rest.len()));
+                    if bytes.is_empty() {
+                        return Ok(None);
+                    }
+                    *rest = tail;
+                    self.piece(stream, bytes, left, padding, is_end)
+                }
+                Stage::Padding { header } => {
+                    let Some([padding]) = self.partial.take::<1>(rest) else { return Ok(None) };
+                    self.begin_data(header, Some(padding), now)?
+                }
+                Stage::Block { left } => {
+                    let (bytes, tail) = rest.split_at((left as usize).min(rest.len()));
+                    *rest = tail;
+                    let left = left - bytes.len() as u32;
+                    self.stage = Stage::Block { left };
+                    self.block.append(bytes)?;
+                    if left > 0 {
+                        return Ok(None);
+                    }
+                    self.stage = Stage::Header;
+                    self.end_fragment(arrival, now)?
+                }
+                Stage::Control { header } => match header.kind {
+                    kind::PRIORITY => {
+                        let Some(priority) = self.partial.take::<5>(rest) else { return Ok(None) };
+                        self.priority(header.stream, priority)?
+                    }
+                    kind::PING => {
+                        let Some(payload) = self.partial.take::<8>(rest) else { return Ok(None) };
+                        self.pinged(header, payload)?
+                    }
+                    kind::GOAWAY => {
+                        let Some(payload) = self.partial.take::<8>(rest) else { return Ok(None) };
+                        self.stage = Stage::Skip { left: header.length - 8 };
+                        self.told_goaway(payload)?
+                    }
+                    kind::RST_STREAM => {
+                        let Some(code) = self.partial.take::<4>(rest) else { return Ok(None) };
+                        self.told_reset(header.stream, ErrorCode(u32::from_be_bytes(code)), now)?
+                    }
+                    _ => {
+                        let Some(by) = self.partial.take::<4>(rest) else { return Ok(None) };
+                        self.widened(header.stream, u32::from_be_bytes(by) & MAX_STREAM)?
+                    }
+                },
+                Stage::Settings { left: 0, window } => {
+                    self.stage = Stage::Header;
+                    self.end_settings(window)?
+                }
+                Stage::Settings { left, window } => {
+                    let Some(parameter) = self.partial.take::<PARAMETER>(rest) else { return Ok(None) };
+                    let window = self.set(parameter)?.or(window);
+                    self.stage = Stage::Settings { left: left - PARAMETER as u32, window };
+                    None
+                }
+                Stage::Skip { left } => {
+                    let skipped = (left as usize).min(rest.len());
+                    *rest = &rest[skipped..];
+                    match left - skipped as u32 {
+                        0 => self.stage = Stage::Header,
+                        left => {
+                            self.stage = Stage::Skip { left };
+                            return Ok(None);
+                        }
+                    }
+                    None
+                }
+                Stage::Preface => {
+                    if !self.has_preface(rest)? {
+                        return Ok(None);
+                    }
+                    self.stage = Stage::Header;
+                    None
+                }
+            };
+            if event.is_some() {
+                return Ok(event);
+            }
+            // Goes on without input too: what comes next may need none.
+            if rest.is_empty() && matches!(self.stage, Stage::Header) {
+                return Ok(None);
+            }
+        }
+    }
+
+    /// Takes the preface, and compares as much of it as has come, so that another protocol is noticed at its first byte.
+    #[cold]
+    fn has_preface(&mut self, rest: &mut &[u8]) -> Result<bool, Ending> {
+        let have = usize::from(self.partial.length);
+        if !rest.iter().zip(&PREFACE[have..]).all(|(came, due)| came == due) {
+            return wrong(ErrorCode::PROTOCOL_ERROR, "no preface");
+        }
+        Ok(self.partial.take::<{ PREFACE.len() }>(rest).is_some())
+    }
+
+    /// A frame begins: checks what its header tells, and decides where its payload goes.
+    #[inline]
+    fn begin_frame<'i>(
+        &mut self,
+        header: FrameHeader,
+        rest: &mut &'i [u8],
+        arrival: &mut Arrival,
+        now: Duration,
+    ) -> Step<'i> {
+        if header.length as usize > MAX_PAYLOAD {
+            return wrong(ErrorCode::FRAME_SIZE_ERROR, "frame is too long");
+        }
+        if self.expected != Expected::Any {
+            self.check_expected(header)?;
+        }
+        match header.kind {
+            kind::DATA if header.has(flag::PADDED) => {
+                if header.length == 0 {
+                    return wrong(ErrorCode::FRAME_SIZE_ERROR, "padding is missing");
+                }
+                self.stage = Stage::Padding { header };
+                Ok(None)
+            }
+            kind::DATA => self.begin_data(header, None, now),
+            kind::HEADERS => self.begin_headers(header, rest, arrival, now),
+            kind::CONTINUATION => {
+                self.begin_continuation(header)?;
+                self.charge(1, now)?;
+                Ok(None)
+            }
+            kind::PUSH_PROMISE => wrong(ErrorCode::PROTOCOL_ERROR, "push is not enabled"),
+            kind::SETTINGS => {
+                self.charge(1 + header.length / (PARAMETER as u32 * PARAMETERS), now)?;
+                self.begin_settings(header)
+            }
+            kind::PRIORITY | kind::RST_STREAM | kind::PING | kind::GOAWAY | kind::WINDOW_UPDATE => {
+                self.charge(1, now)?;
+                self.begin_control(header)
+            }
+            // Kinds that nobody knows are ignored (RFC 9113 §5.5).
+            _ => {
+                self.charge(1, now)?;
+                self.stage = Stage::Skip { left: header.length };
+                Ok(None)
+            }
+        }
+    }
+
+    #[cold]
+    fn check_expected(&mut self, header: FrameHeader) -> Result<(), Ending> {
+        match self.expected {
+            Expected::Settings if header.kind == kind::SETTINGS && !header.has(flag::ACK) => Ok(()),
+            Expected::Settings => wrong(ErrorCode::PROTOCOL_ERROR, "the first frame is not SETTINGS"),
+            Expected::Continuation if header.kind == kind::CONTINUATION => Ok(()),
+            Expected::Continuation => wrong(ErrorCode::PROTOCOL_ERROR, "a header block is interrupted"),
+            Expected::Any => Ok(()),
+        }
+    }
+
+    /// Charges for a frame of no use.
+    #[inline]
+    pub(super) fn charge(&mut self, credits: u32, now: Duration) -> Result<(), Ending> {
+        if self.credits.charge(credits, now) {
+            return Ok(());
+        }
+        wrong(ErrorCode::ENHANCE_YOUR_CALM, "too many frames of no use")
+    }
+
+    /// Counts what answers the peer and waits to be sent.
+    pub(super) fn control(&mut self, bytes: usize) -> Result<(), Ending> {
+        self.out_control += bytes;
+        if self.out_control > CONTROL_OUTPUT {
+            return wrong(ErrorCode::ENHANCE_YOUR_CALM, "too many answers wait to be read");
+        }
+        Ok(())
+    }
+
+    fn begin_control(&mut self, header: FrameHeader) -> Step<'static> {
+        let is_of_stream = matches!(header.kind, kind::PRIORITY | kind::RST_STREAM);
+        if is_of_stream && header.stream == 0 {
+            return wrong(ErrorCode::PROTOCOL_ERROR, "frame of a stream without one");
+        }
+        if !is_of_stream && header.kind != kind::WINDOW_UPDATE && header.stream != 0 {
+            return wrong(ErrorCode::PROTOCOL_ERROR, "frame of the connection on a stream");
+        }
+        let fits = match header.kind {
+            kind::PRIORITY => header.length == 5,
+            kind::PING => header.length == 8,
+            kind::GOAWAY => header.length >= 8,
+            _ => header.length == 4,
+        };
+        if fits {
+            self.stage = Stage::Control { header };
+            return Ok(None);
+        }
+        const REASON: &str = "control frame has a wrong length";
+        match self.standing(header.stream) {
+            // RFC 9113 §6.3: only the stream ends.
+            Standing::Held(key) if header.kind == kind::PRIORITY => {
+                self.stage = Stage::Skip { left: header.length };
+                self.fault(key, ErrorCode::FRAME_SIZE_ERROR, REASON)
+            }
+            _ => wrong(ErrorCode::FRAME_SIZE_ERROR, REASON),
+        }
+    }
+
+    /// RFC 9113 §5.3: priorities are ignored, but for what RFC 7540 §5.3.1 forbids.
+    fn priority(&mut self, stream: u32, [a, b, c, d, _]: [u8; 5]) -> Step<'static> {
+        self.stage = Stage::Header;
+        if u32::from_be_bytes([a, b, c, d]) & MAX_STREAM != stream {
+            return Ok(None);
+        }
+        const REASON: &str = "a stream depends on itself";
+        match self.standing(stream) {
+            Standing::Held(key) => self.fault(key, ErrorCode::PROTOCOL_ERROR, REASON),
+            Standing::New | Standing::Idle | Standing::Ignored | Standing::Closed => {
+                wrong(ErrorCode::PROTOCOL_ERROR, REASON)
+            }
+        }
+    }
+
+    fn pinged(&mut self, header: FrameHeader, payload: [u8; 8]) -> Step<'static> {
+        self.stage = Stage::Header;
+        if !header.has(flag::ACK) {
+            write::ping(&mut self.out, true, payload);
+            self.control(HEADER + 8)?;
+            return Ok(None);
+        }
+        let is_ours = self.is_ping_open && payload == super::farewell::PING;
+        self.is_ping_open &= !is_ours;
+        Ok(is_ours.then_some(Event::Pong))
+    }
+
+    fn begin_settings(&mut self, header: FrameHeader) -> Step<'static> {
+        if header.stream != 0 {
+            return wrong(ErrorCode::PROTOCOL_ERROR, "SETTINGS on a stream");
+        }
+        if header.has(flag::ACK) {
+            if header.length != 0 {
+                return wrong(ErrorCode::FRAME_SIZE_ERROR, "acknowledgement with settings");
+            }
+            self.acknowledged();
+            return Ok(None);
+        }
+        if header.length as usize % PARAMETER != 0 {
+            return wrong(ErrorCode::FRAME_SIZE_ERROR, "SETTINGS of a wrong length");
+        }
+        self.stage = Stage::Settings { left: header.length, window: None };
+        Ok(None)
+    }
+
+    /// Applies one parameter. Windows are told, not applied: there is one change however many parameters there are.
+    fn set(&mut self, parameter: [u8; PARAMETER]) -> Result<Option<u32>, Ending> {
+        match Setting::parse(parameter, self.role)? {
+            Setting::HeaderTableSize(bytes) => self.encoder.set_table_bytes(bytes),
+            Setting::MaxConcurrentStreams(streams) => self.peer_streams = streams,
+            Setting::InitialWindowSize(size) => return Ok(Some(size)),
+            Setting::Other => {}
+        }
+        Ok(None)
+    }
+
+    fn end_settings(&mut self, window: Option<u32>) -> Step<'static> {
+        if self.expected == Expected::Settings {
+            self.expected = Expected::Any;
+        }
+        if let Some(size) = window.and_then(|size| i32::try_from(size).ok())
+            && size != self.initial_send_window
+        {
+            let by = i64::from(size) - i64::from(self.initial_send_window);
+            self.initial_send_window = size;
+            for stream in self.streams.iter_mut() {
+                if stream.send.shift(by).is_err() {
+                    return wrong(ErrorCode::FLOW_CONTROL_ERROR, "settings make a window too large");
+                }
+            }
+        }
+        write::settings_ack(&mut self.out);
+        self.control(HEADER)?;
+        Ok(Some(Event::Settings))
+    }
+
+    /// The peer has applied our settings: from here on its streams have the windows that we told.
+    fn acknowledged(&mut self) {
+        if std::mem::replace(&mut self.is_acknowledged, true) {
+            return;
+        }
+        let by = INITIAL.saturating_sub(self.config.stream_window);
+        if by > 0 {
+            self.streams.iter_mut().for_each(|stream| stream.receive.shrink(by));
+        }
+        self.initial_receive_window = self.config.stream_window;
+    }
+
+    fn told_reset(&mut self, stream: u32, code: ErrorCode, now: Duration) -> Step<'static> {
+        self.stage = Stage::Header;
+        let key = match self.standing(stream) {
+            Standing::Held(key) => key,
+            Standing::New | Standing::Idle => return Err(Self::idle_stream()),
+            Standing::Ignored | Standing::Closed => return Ok(None),
+        };
+        let mut is_answered = true;
+        let mut was_open = false;
+        self.streams.change(key, |stream| {
+            was_open = stream.is_open();
+            is_answered = stream.is_answered;
+            if was_open {
+                stream.fate = Fate::ResetByPeer;
+            }
+        });
+        if !was_open {
+            return Ok(None);
+        }
+        if self.role == Role::Server && !is_answered && !self.early_resets.count(now) {
+            return wrong(ErrorCode::ENHANCE_YOUR_CALM, "too many streams are reset before they are answered");
+        }
+        Ok(Some(Event::Reset { stream: key, code, by_peer: true, reason: "" }))
+    }
+
+    fn widened(&mut self, stream: u32, by: u32) -> Step<'static> {
+        self.stage = Stage::Header;
+        const NOTHING: &str = "a window is made larger by nothing";
+        const TOO_MUCH: &str = "a window becomes too large";
+        if stream == 0 {
+            if by == 0 {
+                return wrong(ErrorCode::PROTOCOL_ERROR, NOTHING);
+            }
+            return match self.send_window.shift(by.into()) {
+                Ok(has_opened) => Ok(has_opened.then_some(Event::Writable { stream: None })),
+                Err(_) => wrong(ErrorCode::FLOW_CONTROL_ERROR, TOO_MUCH),
+            };
+        }
+        let key = match self.standing(stream) {
+            Standing::Held(key) => key,
+            Standing::New | Standing::Idle => return Err(Self::idle_stream()),
+            Standing::Ignored | Standing::Closed => return Ok(None),
+        };
+        let Some(stream) = self.streams.get_mut(key).filter(|stream| stream.is_open()) else { return Ok(None) };
+        if by == 0 {
+            return self.fault(key, ErrorCode::PROTOCOL_ERROR, NOTHING);
+        }
+        match stream.send.shift(by.into()) {
+            Ok(has_opened) => {
+                let is_awaited = has_opened && stream.is_local_open;
+                Ok(is_awaited.then_some(Event::Writable { stream: Some(key) }))
+            }
+            Err(_) => self.fault(key, ErrorCode::FLOW_CONTROL_ERROR, TOO_MUCH),
+        }
+    }
+
+    /// The peer broke a rule that costs it one stream: resets the stream, unless it is over.
+    pub(super) fn fault(&mut self, stream: Key, code: ErrorCode, reason: &'static str) -> Step<'static> {
+        let is_open = self.streams.get(stream).is_some_and(|stream| stream.is_open());
+        if !is_open {
+            return Ok(None);
+        }
+        self.reset(stream, code);
+        self.count_reset()?;
+        Ok(Some(Event::Reset { stream, code, by_peer: false, reason }))
+    }
+
+    /// Counts a stream that the peer made us reset (CVE-2025-8671).
+    pub(super) fn count_reset(&mut self) -> Result<(), Ending> {
+        self.local_resets += 1;
+        if self.local_resets > self.config.local_resets {
+            return wrong(ErrorCode::ENHANCE_YOUR_CALM, "too many streams break rules");
+        }
+        self.control(HEADER + 4)
+    }
+}
