@@ -13,6 +13,7 @@ mod decoder;
 mod encoder;
 mod huffman;
 mod integer;
+mod sights;
 mod static_table;
 mod table;
 

@@ -123,7 +123,13 @@ impl Known {
     /// The name, in lower case.
     #[inline]
     pub fn as_str(self) -> &'static str {
-        STATIC[self.index() % STATIC.len()].0
+        ENTRY[self.index() % ENTRY.len()].0
+    }
+
+    /// Length of the name, in bytes.
+    #[inline]
+    pub(super) fn len(self) -> usize {
+        self.as_str().len()
     }
 
     /// The name, in lower case, as bytes.
@@ -136,12 +142,69 @@ impl Known {
 /// The entry at `index`, 1 to 61.
 #[inline]
 pub(super) fn entry(index: usize) -> Option<(Known, &'static str)> {
-    let &(_, value, known) = STATIC.get(index)?;
+    let &(_, value, known) = ENTRY.get(index)?;
     (index > 0).then_some((known, value))
 }
 
+/// Bytes that the longest name that is looked up by its bytes may have.
+pub(super) const LOOKUP: usize = 32;
+
+/// The name with these bytes: lower case, `length` of them, then zeros. Pseudo-fields have numbers in the table, but are
+/// no fields.
+#[inline]
+pub(super) fn known(name: &[u8; LOOKUP], length: usize) -> Option<Known> {
+    let last = name.get(length.checked_sub(1)?)?;
+    let known = BY_HASH[hash(length, name[0], *last)];
+    (PADDED[known.index() % PADDED.len()] == *name && known.0 > 0).then_some(known)
+}
+
+/// Tells all names apart; the factors were found by trial. A build in which it does not fails.
+const fn hash(length: usize, first: u8, last: u8) -> usize {
+    length.wrapping_mul(21).wrapping_add((first as usize) * 122).wrapping_add((last as usize) * 29) % HASHES
+}
+
+const HASHES: usize = 128;
+
+/// Names by hash.
+static BY_HASH: [Known; HASHES] = by_hash();
+
+/// Names as they are looked up.
+static PADDED: [[u8; LOOKUP]; ENTRIES + 1] = padded();
+
+const fn by_hash() -> [Known; HASHES] {
+    let mut by_hash = [Known(0); HASHES];
+    let mut index = FIRST_FIELD;
+    while index <= ENTRIES {
+        let (name, _, known) = STATIC[index];
+        let name = name.as_bytes();
+        let hash = hash(name.len(), name[0], name[name.len() - 1]);
+        assert!(by_hash[hash].0 == 0 || by_hash[hash].0 == known.0, "two names have one hash");
+        by_hash[hash] = known;
+        index += 1;
+    }
+    by_hash
+}
+
+const fn padded() -> [[u8; LOOKUP]; ENTRIES + 1] {
+    let mut padded = [[0; LOOKUP]; ENTRIES + 1];
+    let mut index = 1;
+    while index <= ENTRIES {
+        let name = STATIC[index].0.as_bytes();
+        let mut at = 0;
+        while at < name.len() {
+            padded[index][at] = name[at];
+            at += 1;
+        }
+        index += 1;
+    }
+    padded
+}
+
+/// The first entry that is no pseudo-field.
+const FIRST_FIELD: usize = 15;
+
 /// Name, value, and which name it is. Nothing has index 0.
-static STATIC: [(&str, &str, Known); ENTRIES + 1] = [
+const STATIC: [(&str, &str, Known); ENTRIES + 1] = [
     ("", "", Known(0)),
     (":authority", "", Known::AUTHORITY),
     (":method", "GET", Known::METHOD),
@@ -205,3 +268,55 @@ static STATIC: [(&str, &str, Known); ENTRIES + 1] = [
     ("via", "", Known::VIA),
     ("www-authenticate", "", Known::WWW_AUTHENTICATE),
 ];
+
+/// The table in memory.
+static ENTRY: [(&str, &str, Known); ENTRIES + 1] = STATIC;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn look(name: &str) -> Option<Known> {
+        let mut padded = [0; LOOKUP];
+        padded[..name.len()].copy_from_slice(name.as_bytes());
+        known(&padded, name.len())
+    }
+
+    #[test]
+    fn every_name_is_found_with_its_least_index_and_nothing_else_is() {
+        for (index, (name, value, known)) in STATIC.into_iter().enumerate().skip(1) {
+            assert_eq!(entry(index), Some((known, value)));
+            assert_eq!(known.as_str(), name);
+            assert!(known.index() <= index && STATIC[..known.index()].iter().all(|(other, ..)| *other != name));
+            assert_eq!(look(name), (index >= FIRST_FIELD).then_some(known));
+            assert_eq!(look(&name[1..]), None);
+            assert_eq!(look(&format!("{name}x")), None);
+        }
+        assert_eq!(look(""), None);
+        assert_eq!(entry(0), None);
+        assert_eq!(entry(62), None);
+    }
+
+    #[test]
+    fn entries_have_the_numbers_of_appendix_a() {
+        for (index, name, value) in [
+            (1, ":authority", ""),
+            (2, ":method", "GET"),
+            (8, ":status", "200"),
+            (14, ":status", "500"),
+            (16, "accept-encoding", "gzip, deflate"),
+            (19, "accept", ""),
+            (28, "content-length", ""),
+            (32, "cookie", ""),
+            (33, "date", ""),
+            (38, "host", ""),
+            (46, "location", ""),
+            (55, "set-cookie", ""),
+            (58, "user-agent", ""),
+            (61, "www-authenticate", ""),
+        ] {
+            let (known, found) = entry(index).unwrap();
+            assert_eq!((known.as_str(), found), (name, value));
+        }
+    }
+}
