@@ -1,5 +1,6 @@
 //! Fields: where their lines lie and which of them the proxy has an opinion about.
 
+use super::grammar::is_name;
 use super::span::Span;
 
 /// What a field means to the proxy. Decided once, while parsing, ignoring case.
@@ -102,7 +103,7 @@ impl FieldKind {
             (8.., b'x') => return Self::of_x(name),
             _ => return Self::Other,
         };
-        if name.eq_ignore_ascii_case(known) {
+        if is_name(name, known) {
             kind
         } else if kind != Self::UserAgent && is_twin(name, known) {
             Self::Twin
@@ -129,7 +130,7 @@ impl FieldKind {
         ];
         for (known, kind) in WHOLE {
             if name.len() == known.len() {
-                if name.eq_ignore_ascii_case(known) {
+                if is_name(name, known) {
                     return kind;
                 }
                 if is_twin(name, known) {
@@ -139,7 +140,7 @@ impl FieldKind {
         }
         for (known, kind) in PREFIXES {
             if let Some(prefix) = name.get(..known.len()) {
-                if prefix.eq_ignore_ascii_case(known) {
+                if is_name(prefix, known) {
                     return if name.contains(&b'_') { Self::Twin } else { kind };
                 }
                 if is_twin(prefix, known) {

@@ -60,13 +60,37 @@ fn is_clear(bytes: &[u8], marks: impl Fn(u64) -> u64) -> bool {
     let found = if let Some(last) = bytes.last_chunk::<8>() {
         let (words, _) = bytes.as_chunks::<8>();
         // The last eight bytes stand for the rest, some of them seen twice.
-        words.iter().chain([last]).fold(0, |found, word| found | marks(u64::from_le_bytes(*word)))
+        let last = marks(u64::from_le_bytes(*last));
+        words.iter().fold(last, |found, word| found | marks(u64::from_le_bytes(*word)))
     } else if let (Some(first), Some(last)) = (bytes.first_chunk::<4>(), bytes.last_chunk::<4>()) {
         marks(u64::from(u32::from_le_bytes(*first)) << 32 | u64::from(u32::from_le_bytes(*last)))
     } else {
         return false;
     };
     found & HIGH == 0
+}
+
+/// Whether `name` is `known`, ignoring case; `known` is in lower case, and of letters, digits and hyphens.
+#[inline]
+pub(super) fn is_name(name: &[u8], known: &[u8]) -> bool {
+    // Only letters have the bit 0x40, and 0x20 is what their cases differ by.
+    let differ = |name: u64, known: u64| (name ^ known) & !((known & 0x40 * LOW) >> 1);
+    let long = |bytes: &[u8; 8]| u64::from_le_bytes(*bytes);
+    let short = |bytes: &[u8; 4]| u64::from(u32::from_le_bytes(*bytes));
+    if name.len() != known.len() {
+        return false;
+    }
+    if let (Some(a), Some(b)) = (name.last_chunk(), known.last_chunk()) {
+        let ((name, _), (known, _)) = (name.as_chunks(), known.as_chunks());
+        let found = differ(long(a), long(b));
+        return name.iter().zip(known).fold(found, |found, (a, b)| found | differ(long(a), long(b))) == 0;
+    }
+    if let (Some(a), Some(b), Some(c), Some(d)) =
+        (name.first_chunk(), known.first_chunk(), name.last_chunk(), known.last_chunk())
+    {
+        return differ(short(a), short(b)) | differ(short(c), short(d)) == 0;
+    }
+    name.eq_ignore_ascii_case(known)
 }
 
 /// The lowest bit of each byte.
@@ -169,6 +193,22 @@ mod tests {
                     }
                     let plain = all(&text, TARGET_PATH) && length >= 4;
                     assert_eq!(is_plain_target(&text), plain, "{byte:#x} at {at} of {length}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn names_are_compared_ignoring_case_and_nothing_else() {
+        for known in ["te", "host", "cookie", "referer", "keep-alive", "http2-settings", "proxy-authorization"] {
+            let known = known.as_bytes();
+            assert!(is_name(known, known) && is_name(&known.to_ascii_uppercase(), known));
+            assert!(!is_name(&known[1..], known) && !is_name(b"", known));
+            for at in 0..known.len() {
+                for byte in 0..=255 {
+                    let mut name = known.to_vec();
+                    name[at] = byte;
+                    assert_eq!(is_name(&name, known), name.eq_ignore_ascii_case(known), "{byte:#x} at {at}");
                 }
             }
         }

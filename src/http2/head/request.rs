@@ -33,8 +33,8 @@ pub struct RequestReader<'a> {
     limits: &'a Limits,
     /// How many bytes the head may still grow, counted as in HTTP/1.
     room: usize,
-    /// Fields so far, all crumbs of Cookie being one; an `:authority` is none.
-    count: usize,
+    /// How many fields may still come, all crumbs of Cookie being one; an `:authority` is none.
+    fields_left: usize,
     /// The pseudo-fields that came, a bit each.
     seen: u8,
     /// A regular field came.
@@ -63,7 +63,7 @@ impl<'a> RequestReader<'a> {
             head,
             limits,
             room: limits.head_bytes.saturating_sub(HEAD_REST),
-            count: 0,
+            fields_left: limits.fields.min(MAX_FIELDS),
             seen: 0,
             in_fields: false,
             is_known_scheme: false,
@@ -77,7 +77,9 @@ impl<'a> RequestReader<'a> {
 
     /// Ends the head. `is_end`: the stream ends with it (END_STREAM).
     pub fn finish(mut self, is_end: bool) -> Result<(), HeadFault> {
-        self.begin_fields();
+        if !self.in_fields {
+            self.begin_fields();
+        }
         if let Some(text) = self.malformed.or_else(|| self.missing()) {
             return Err(HeadFault::Malformed(text));
         }
@@ -88,6 +90,9 @@ impl<'a> RequestReader<'a> {
         method?;
         if self.is_crumbled {
             cookies::gather(self.bytes, &mut self.head.fields);
+            // Lines have moved.
+            self.marks = Marks::default();
+            self.head.fields.iter().for_each(|field| self.marks.note(field.kind, field.value));
         }
         self.fill_target()?;
         self.fill_framing(is_end)?;
@@ -154,9 +159,6 @@ impl<'a> RequestReader<'a> {
 
     /// Writes the Host field that `:authority` stands for (RFC 9113 §8.3.1), as the first field of all.
     fn begin_fields(&mut self) {
-        if self.in_fields {
-            return;
-        }
         self.in_fields = true;
         if self.has(Pseudo::Authority) {
             let start = self.bytes.len();
@@ -180,6 +182,24 @@ impl<'a> RequestReader<'a> {
         }
     }
 
+    /// Takes a field that the proxy has an opinion about.
+    fn known_field(&mut self, kind: FieldKind, name: &[u8], value: &[u8]) {
+        if let Some(text) = rules::kind_fault(kind, value) {
+            self.malformed = Some(text);
+        } else if kind == FieldKind::Cookie && self.has_cookie {
+            self.crumb(name, value);
+        } else if kind == FieldKind::Host && self.has(Pseudo::Authority) {
+            if self.counts() {
+                self.compare_host(value);
+            }
+        } else {
+            self.has_cookie |= kind == FieldKind::Cookie;
+            let start = self.bytes.len() + name.len() + ": ".len();
+            self.marks.note(kind, Span::new(start, start + value.len()));
+            self.append(kind, name, value);
+        }
+    }
+
     /// One more crumb. An empty one takes room as well, or there would be no end to them.
     fn crumb(&mut self, name: &[u8], value: &[u8]) {
         match self.head.fields.last_mut() {
@@ -191,16 +211,27 @@ impl<'a> RequestReader<'a> {
                 None => self.refuse(SyntaxError::TooLarge.into()),
             },
             _ if value.is_empty() => _ = self.takes("; ".len()),
-            // A field as any other until the end, but for not counting.
+            // A field as any other until the end, but for counting.
             _ => {
                 self.is_crumbled = true;
+                self.fields_left += 1;
                 self.append(FieldKind::Cookie, name, value);
             }
         }
     }
 
+    /// Counts a field, or refuses the head.
+    fn counts(&mut self) -> bool {
+        let left = self.fields_left.checked_sub(1);
+        match left {
+            Some(left) => self.fields_left = left,
+            None => self.refuse(SyntaxError::TooManyFields.into()),
+        }
+        left.is_some()
+    }
+
     fn append(&mut self, kind: FieldKind, name: &[u8], value: &[u8]) {
-        if self.takes(name.len() + value.len() + lines::LINE_REST) {
+        if self.counts() && self.takes(name.len() + value.len() + lines::LINE_REST) {
             lines::append(self.bytes, &mut self.head.fields, kind, name, value);
         }
     }
@@ -273,26 +304,18 @@ impl FieldSink for RequestReader<'_> {
         if self.refused.is_some() {
             return;
         }
-        self.begin_fields();
-        let kind = FieldKind::of(name);
-        self.malformed = rules::fault_of(kind, name, value);
-        if self.malformed.is_some() {
+        if !self.in_fields {
+            self.begin_fields();
+        }
+        if let Some(text) = rules::text_fault(name, value) {
+            self.malformed = Some(text);
             return;
         }
-        if kind == FieldKind::Cookie && self.has_cookie {
-            return self.crumb(name, value);
+        let kind = FieldKind::of(name);
+        if kind == FieldKind::Other {
+            self.append(kind, name, value);
+        } else {
+            self.known_field(kind, name, value);
         }
-        self.count += 1;
-        if self.count > self.limits.fields.min(MAX_FIELDS) {
-            return self.refuse(SyntaxError::TooManyFields.into());
-        }
-        match kind {
-            FieldKind::Host if self.has(Pseudo::Authority) => return self.compare_host(value),
-            FieldKind::Cookie => self.has_cookie = true,
-            _ => {}
-        }
-        let start = self.bytes.len() + name.len() + ": ".len();
-        self.marks.note(kind, Span::new(start, start + value.len()));
-        self.append(kind, name, value);
     }
 }

@@ -111,7 +111,7 @@ impl FieldSink for ResponseReader<'_> {
         }
         self.in_fields = true;
         let kind = FieldKind::of(name);
-        self.malformed = rules::fault_of(kind, name, value);
+        self.malformed = rules::text_fault(name, value).or_else(|| rules::kind_fault(kind, value));
         if self.malformed.is_some() {
             return;
         }

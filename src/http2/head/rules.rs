@@ -2,15 +2,20 @@
 
 use crate::http1::{FieldKind, is_field_value, is_lower_token};
 
-/// Says what is wrong with a regular field.
+/// Says what is wrong with the name or the value of a regular field.
 #[inline]
-pub(super) fn fault_of(kind: FieldKind, name: &[u8], value: &[u8]) -> Option<&'static str> {
+pub(super) fn text_fault(name: &[u8], value: &[u8]) -> Option<&'static str> {
     if !is_lower_token(name) {
         return Some("a field name is malformed or has upper-case letters");
     }
     if !is_sound_value(value) {
         return Some("a field value has a control character or whitespace around it");
     }
+    None
+}
+
+/// Says whether a field of this kind may not be there at all.
+pub(super) fn kind_fault(kind: FieldKind, value: &[u8]) -> Option<&'static str> {
     match kind {
         // RFC 9113 §8.2.2.
         FieldKind::Connection

@@ -44,7 +44,8 @@ impl FieldSink for TrailerReader<'_> {
             self.fault = Some(TrailerFault::Malformed("a pseudo-field is among trailers"));
             return;
         }
-        if let Some(text) = rules::fault_of(FieldKind::of(name), name, value) {
+        let fault = rules::text_fault(name, value).or_else(|| rules::kind_fault(FieldKind::of(name), value));
+        if let Some(text) = fault {
             self.fault = Some(TrailerFault::Malformed(text));
             return;
         }
