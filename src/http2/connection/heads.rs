@@ -52,6 +52,12 @@ impl Block {
         Ok(())
     }
 
+    /// Memory that is held, in bytes.
+    #[cfg(test)]
+    pub(super) fn capacity(&self) -> usize {
+        self.bytes.capacity()
+    }
+
     /// Gives back the memory of a block that has ended.
     pub(super) fn rest(&mut self) {
         if self.bytes.is_empty() {

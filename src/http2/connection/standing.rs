@@ -41,6 +41,12 @@ impl Remembered {
     fn has(&self, id: u32) -> bool {
         self.ids.contains(&id)
     }
+
+    /// Memory that is held, in bytes.
+    #[cfg(test)]
+    pub(super) fn heap(&self) -> usize {
+        self.ids.capacity() * 4
+    }
 }
 
 impl Connection {

@@ -115,4 +115,10 @@ impl Streams {
             *self = Self::default();
         }
     }
+
+    /// Memory that is held, in bytes.
+    #[cfg(test)]
+    pub(super) fn heap(&self) -> usize {
+        self.slots.capacity() * size_of::<Stream>() + self.free.capacity() * 2 + self.order.capacity() * 8
+    }
 }

@@ -1,1 +1,9 @@
-//! Whole connections.
+//! Whole connections: frames by hand on one side, and what comes of them.
+
+mod bodies;
+mod client;
+mod floods;
+mod memory;
+mod rules;
+mod server;
+mod support;
