@@ -1,7 +1,7 @@
 //! Fields: where their lines lie and which of them the proxy has an opinion about.
 
-use super::grammar::is_name;
 use super::span::Span;
+use super::words::is_name;
 
 /// What a field means to the proxy. Decided once, while parsing, ignoring case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -1,5 +1,7 @@
 //! The characters of RFC 9110 §5.6 and RFC 3986, as tables.
 
+use super::words::{between, equal, is_clear};
+
 /// One bit for each class a byte belongs to.
 static CLASSES: [u8; 256] = classes();
 
@@ -51,65 +53,6 @@ const fn classes() -> [u8; 256] {
 
 fn all(bytes: &[u8], class: u8) -> bool {
     bytes.iter().all(|&byte| CLASSES[usize::from(byte)] & class != 0)
-}
-
-/// Whether `marks` marks no byte of these, eight of which it sees at a time. A mark is the highest bit of a byte.
-/// Ordinary heads are checked so in a quarter of the instructions that the table takes.
-#[inline]
-fn is_clear(bytes: &[u8], marks: impl Fn(u64) -> u64) -> bool {
-    let found = if let Some(last) = bytes.last_chunk::<8>() {
-        let (words, _) = bytes.as_chunks::<8>();
-        // The last eight bytes stand for the rest, some of them seen twice.
-        let last = marks(u64::from_le_bytes(*last));
-        words.iter().fold(last, |found, word| found | marks(u64::from_le_bytes(*word)))
-    } else if let (Some(first), Some(last)) = (bytes.first_chunk::<4>(), bytes.last_chunk::<4>()) {
-        marks(u64::from(u32::from_le_bytes(*first)) << 32 | u64::from(u32::from_le_bytes(*last)))
-    } else {
-        return false;
-    };
-    found & HIGH == 0
-}
-
-/// Whether `name` is `known`, ignoring case; `known` is in lower case, and of letters, digits and hyphens.
-#[inline]
-pub(super) fn is_name(name: &[u8], known: &[u8]) -> bool {
-    // Only letters have the bit 0x40, and 0x20 is what their cases differ by.
-    let differ = |name: u64, known: u64| (name ^ known) & !((known & 0x40 * LOW) >> 1);
-    let long = |bytes: &[u8; 8]| u64::from_le_bytes(*bytes);
-    let short = |bytes: &[u8; 4]| u64::from(u32::from_le_bytes(*bytes));
-    if name.len() != known.len() {
-        return false;
-    }
-    if let (Some(a), Some(b)) = (name.last_chunk(), known.last_chunk()) {
-        let ((name, _), (known, _)) = (name.as_chunks(), known.as_chunks());
-        let found = differ(long(a), long(b));
-        return name.iter().zip(known).fold(found, |found, (a, b)| found | differ(long(a), long(b))) == 0;
-    }
-    if let (Some(a), Some(b), Some(c), Some(d)) =
-        (name.first_chunk(), known.first_chunk(), name.last_chunk(), known.last_chunk())
-    {
-        return differ(short(a), short(b)) | differ(short(c), short(d)) == 0;
-    }
-    name.eq_ignore_ascii_case(known)
-}
-
-/// The lowest bit of each byte.
-const LOW: u64 = 0x0101_0101_0101_0101;
-/// The highest bit of each byte.
-const HIGH: u64 = 0x80 * LOW;
-
-/// Marks the bytes from `first` to `last`, both below 0x80.
-#[inline]
-fn between(word: u64, first: u8, last: u8) -> u64 {
-    let low = word & !HIGH;
-    // No byte carries into the next: each sum is below 0x100.
-    (low + u64::from(0x80 - first) * LOW) & !(low + u64::from(0x7f - last) * LOW) & !word
-}
-
-/// Marks the bytes that are this one, which is below 0x80.
-#[inline]
-fn equal(word: u64, byte: u8) -> u64 {
-    !((word & !HIGH ^ u64::from(byte) * LOW) + 0x7f * LOW) & !word
 }
 
 /// Whether this is a token (RFC 9110 §5.6.2): at least one `tchar`.
@@ -193,22 +136,6 @@ mod tests {
                     }
                     let plain = all(&text, TARGET_PATH) && length >= 4;
                     assert_eq!(is_plain_target(&text), plain, "{byte:#x} at {at} of {length}");
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn names_are_compared_ignoring_case_and_nothing_else() {
-        for known in ["te", "host", "cookie", "referer", "keep-alive", "http2-settings", "proxy-authorization"] {
-            let known = known.as_bytes();
-            assert!(is_name(known, known) && is_name(&known.to_ascii_uppercase(), known));
-            assert!(!is_name(&known[1..], known) && !is_name(b"", known));
-            for at in 0..known.len() {
-                for byte in 0..=255 {
-                    let mut name = known.to_vec();
-                    name[at] = byte;
-                    assert_eq!(is_name(&name, known), name.eq_ignore_ascii_case(known), "{byte:#x} at {at}");
                 }
             }
         }

@@ -26,6 +26,7 @@ mod target;
 #[cfg(test)]
 mod tests;
 mod trailers;
+mod words;
 pub mod writer;
 
 pub use authority::{Authority, AuthorityError, Host, parse_authority};

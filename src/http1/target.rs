@@ -62,7 +62,7 @@ fn parse_path(target: &[u8], start: usize) -> Option<(Span, Option<Span>)> {
     let mark = memchr::memchr(b'?', rest);
     let path = &rest[..mark.unwrap_or(rest.len())];
     let query = mark.map(|mark| &rest[mark + 1..]);
-    if !is_plain_target(rest) && !(is_target_path(path) && query.is_none_or(is_target_query)) {
+    if !(is_plain_target(rest) || is_target_path(path) && query.is_none_or(is_target_query)) {
         return None;
     }
     Some((Span::within(target, path), query.map(|query| Span::within(target, query))))

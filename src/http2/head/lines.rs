@@ -6,6 +6,7 @@ use crate::http1::{Field, FieldKind, Span};
 pub(super) const LINE_REST: usize = ": \r\n".len();
 
 /// Appends a line.
+#[inline]
 pub(super) fn append(bytes: &mut Vec<u8>, fields: &mut Vec<Field>, kind: FieldKind, name: &[u8], value: &[u8]) {
     let start = bytes.len();
     append_text(bytes, name, value);

@@ -182,40 +182,50 @@ impl<'a> RequestReader<'a> {
         }
     }
 
-    /// Takes a field that the proxy has an opinion about.
-    fn known_field(&mut self, kind: FieldKind, name: &[u8], value: &[u8]) {
+    /// Looks at a field that the proxy has an opinion about. Says whether it becomes a line of its own.
+    fn known_field(&mut self, kind: FieldKind, name: &[u8], value: &[u8]) -> bool {
         if let Some(text) = rules::kind_fault(kind, value) {
             self.malformed = Some(text);
-        } else if kind == FieldKind::Cookie && self.has_cookie {
-            self.crumb(name, value);
-        } else if kind == FieldKind::Host && self.has(Pseudo::Authority) {
-            if self.counts() {
-                self.compare_host(value);
-            }
-        } else {
-            self.has_cookie |= kind == FieldKind::Cookie;
-            let start = self.bytes.len() + name.len() + ": ".len();
-            self.marks.note(kind, Span::new(start, start + value.len()));
-            self.append(kind, name, value);
+            return false;
         }
+        match kind {
+            FieldKind::Host if self.has(Pseudo::Authority) => {
+                if self.counts() {
+                    self.compare_host(value);
+                }
+                return false;
+            }
+            FieldKind::Cookie if self.has_cookie => return self.crumb(value),
+            FieldKind::Cookie => self.has_cookie = true,
+            _ => {}
+        }
+        let start = self.bytes.len() + name.len() + ": ".len();
+        self.marks.note(kind, Span::new(start, start + value.len()));
+        true
     }
 
     /// One more crumb. An empty one takes room as well, or there would be no end to them.
-    fn crumb(&mut self, name: &[u8], value: &[u8]) {
+    fn crumb(&mut self, value: &[u8]) -> bool {
         match self.head.fields.last_mut() {
-            Some(last) if last.kind == FieldKind::Cookie => match self.room.checked_sub("; ".len() + value.len()) {
-                Some(room) => {
-                    self.room = room;
-                    cookies::add_crumb(self.bytes, last, value);
+            Some(last) if last.kind == FieldKind::Cookie => {
+                match self.room.checked_sub("; ".len() + value.len()) {
+                    Some(room) => {
+                        self.room = room;
+                        cookies::add_crumb(self.bytes, last, value);
+                    }
+                    None => self.refuse(SyntaxError::TooLarge.into()),
                 }
-                None => self.refuse(SyntaxError::TooLarge.into()),
-            },
-            _ if value.is_empty() => _ = self.takes("; ".len()),
-            // A field as any other until the end, but for counting.
+                false
+            }
+            _ if value.is_empty() => {
+                self.takes("; ".len());
+                false
+            }
+            // A line as any other until the end, but one that does not count.
             _ => {
                 self.is_crumbled = true;
                 self.fields_left += 1;
-                self.append(FieldKind::Cookie, name, value);
+                true
             }
         }
     }
@@ -228,12 +238,6 @@ impl<'a> RequestReader<'a> {
             None => self.refuse(SyntaxError::TooManyFields.into()),
         }
         left.is_some()
-    }
-
-    fn append(&mut self, kind: FieldKind, name: &[u8], value: &[u8]) {
-        if self.counts() && self.takes(name.len() + value.len() + lines::LINE_REST) {
-            lines::append(self.bytes, &mut self.head.fields, kind, name, value);
-        }
     }
 
     /// Says which pseudo-field is missing (RFC 9113 §8.3.1, §8.5).
@@ -312,10 +316,9 @@ impl FieldSink for RequestReader<'_> {
             return;
         }
         let kind = FieldKind::of(name);
-        if kind == FieldKind::Other {
-            self.append(kind, name, value);
-        } else {
-            self.known_field(kind, name, value);
+        let is_line = kind == FieldKind::Other || self.known_field(kind, name, value);
+        if is_line && self.counts() && self.takes(name.len() + value.len() + lines::LINE_REST) {
+            lines::append(self.bytes, &mut self.head.fields, kind, name, value);
         }
     }
 }

@@ -51,7 +51,7 @@ fn a_warm_reader_does_not_let_its_memory_grow() {
     assert_eq!(capacities[1], capacities[2]);
 }
 
-/// Quadratic time would take hours here.
+/// Quadratic time would take minutes here.
 #[test]
 fn crumbs_take_linear_time() {
     let limits = Limits { head_bytes: usize::MAX, ..Limits::REQUEST };
@@ -59,7 +59,7 @@ fn crumbs_take_linear_time() {
     for between in [usize::MAX, 10_000] {
         let mut reader = RequestReader::new(&mut bytes, &mut head, &limits);
         GET.iter().for_each(|(name, value)| reader.field(name.as_bytes(), value.as_bytes()));
-        for crumb in 1..=500_000 {
+        for crumb in 1..=200_000 {
             reader.field(b"cookie", b"a=b");
             if crumb % between == 0 {
                 reader.field(b"x", b"");
@@ -67,6 +67,6 @@ fn crumbs_take_linear_time() {
         }
         assert_eq!(reader.finish(true), Ok(()));
         check(&bytes, &head.fields);
-        assert_eq!(head.field(FieldKind::Cookie).map(|field| field.value.len()), Some(500_000 * 5 - 2));
+        assert_eq!(head.field(FieldKind::Cookie).map(|field| field.value.len()), Some(200_000 * 5 - 2));
     }
 }

@@ -85,7 +85,7 @@ fn sent(fields: &[Owned]) -> String {
 const LIMITS: Limits = Limits { fields: 120, ..Limits::REQUEST };
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2000))]
+    #![proptest_config(ProptestConfig::with_cases(1000))]
 
     #[test]
     fn what_is_accepted_means_the_same_in_http_1(fields in request(), is_end: bool) {
