@@ -11,12 +11,9 @@
 use std::hash::{BuildHasher, Hasher};
 
 use super::sights::{Sight, Sights};
-use super::static_table::{self, Known, LOOKUP};
-use super::table::{Name, Table};
+use super::static_table::{self, Known};
+use super::table::Table;
 use super::{DEFAULT_TABLE_BYTES, ENTRY_OVERHEAD, integer};
-
-/// Bytes that names in tables have at most. Longer ones are rare, and written each time.
-const SHORT: usize = 48;
 
 /// First bytes of the representations (RFC 7541 §6), and the bits of their numbers.
 const INDEXED: (u8, u8) = (0x80, 0x7f);
@@ -123,7 +120,7 @@ impl Encoder {
             500 => 14,
             _ => {
                 let digit = |unit: u16| b'0' + (status / unit % 10) as u8;
-                literal(PASSING, Known::STATUS.index(), &[digit(100), digit(10), digit(1)], out);
+                literal(PASSING, Known::STATUS, &[digit(100), digit(10), digit(1)], out);
                 return;
             }
         };
@@ -132,79 +129,94 @@ impl Encoder {
 
     /// A pseudo-field of a request. All of them precede the other fields.
     pub fn pseudo(&mut self, name: Pseudo, value: &[u8], out: &mut Vec<u8>) {
-        let (known, habit) = match (name, value) {
+        let known = match (name, value) {
             (Pseudo::Method, b"GET") => return out.push(INDEXED.0 | 2),
             (Pseudo::Method, b"POST") => return out.push(INDEXED.0 | 3),
             (Pseudo::Path, b"/") => return out.push(INDEXED.0 | 4),
             (Pseudo::Path, b"/index.html") => return out.push(INDEXED.0 | 5),
             (Pseudo::Scheme, b"http") => return out.push(INDEXED.0 | 6),
             (Pseudo::Scheme, b"https") => return out.push(INDEXED.0 | 7),
-            (Pseudo::Method, _) => (Known::METHOD, Habit::Constant),
-            (Pseudo::Scheme, _) => (Known::SCHEME, Habit::Constant),
-            (Pseudo::Authority, _) => (Known::AUTHORITY, Habit::Constant),
-            (Pseudo::Path, _) => (Known::PATH, Habit::Changing),
-            (Pseudo::Protocol, _) => {
-                return self.write(Name::Other(b":protocol"), value, Habit::Constant, out);
-            }
+            (Pseudo::Method, _) => Known::METHOD,
+            (Pseudo::Scheme, _) => Known::SCHEME,
+            (Pseudo::Authority, _) => Known::AUTHORITY,
+            (Pseudo::Path, _) => return literal(PASSING, Known::PATH, value, out),
+            (Pseudo::Protocol, _) => return self.pseudo_field(b":protocol", None, value, out),
         };
-        self.write(Name::Known(known), value, habit, out);
+        self.pseudo_field(known.as_bytes(), Some(known), value, out);
     }
 
-    /// A field. Its name may have any case and is written in lower case. No pseudo-field.
+    /// A field. Its name is a token, no pseudo-field's; it may have any case and is written in lower case.
+    ///
+    /// Entries are looked for first, whatever the name, because most fields are one.
     pub fn field(&mut self, name: &[u8], value: &[u8], out: &mut Vec<u8>) {
-        let mut lower = [0; SHORT];
-        let Some(front) = lower.get_mut(..name.len()) else { return long_name(name, value, out) };
-        front.copy_from_slice(name);
-        lower.make_ascii_lowercase();
-        let known = if name.len() <= LOOKUP {
-            lower.first_chunk().and_then(|front| static_table::known(front, name.len()))
-        } else {
-            None
-        };
-        match known {
-            Some(Known::ACCEPT_ENCODING) if value == b"gzip, deflate" => out.push(INDEXED.0 | 16),
-            Some(known) => self.write(Name::Known(known), value, habit_of_known(known, value), out),
-            None => {
-                let name = &lower[..name.len()];
-                self.write(Name::Other(name), value, habit_of(name), out);
-            }
-        }
-    }
-
-    #[inline]
-    fn write(&mut self, name: Name<'_>, value: &[u8], habit: Habit, out: &mut Vec<u8>) {
-        let as_literal = match habit {
-            Habit::Constant | Habit::Unknown => return self.look_up(name, value, habit, out),
-            Habit::Changing => PASSING,
-            Habit::Secret => NEVER_INDEXED,
-        };
-        write_literal(as_literal, name, value, out);
-    }
-
-    /// Writes a field that is an entry or may become one.
-    fn look_up(&mut self, name: Name<'_>, value: &[u8], habit: Habit, out: &mut Vec<u8>) {
-        // An entry of more than half the table would drive out what is worth more.
-        let size = name.len() + value.len() + ENTRY_OVERHEAD;
-        if size > self.table.max() / 2 {
-            return write_literal(PASSING, name, value, out);
-        }
         let hash = hash(name, value);
         match self.sights.find(hash, &self.table, name, value) {
-            Sight::Entry(number) => {
-                integer::write(out, INDEXED.0, INDEXED.1, static_table::ENTRIES + 1 + number);
-            }
-            Sight::New if habit == Habit::Unknown => {
-                self.sights.remember(hash, &self.table);
-                write_literal(PASSING, name, value, out);
-            }
-            Sight::New | Sight::Again => {
-                write_literal(REMEMBERED, name, value, out);
-                self.sights.remember(hash, &self.table);
-                self.table.insert(name, value);
-                self.sights.count_entry();
+            Sight::Entry(number) => write_entry(number, out),
+            sight => {
+                let known = static_table::known(name);
+                let habit = match known {
+                    Some(known) => habit_of_known(known, value),
+                    None => habit_of(name),
+                };
+                self.write(Unfound { name, value, known, habit, hash, sight }, out);
             }
         }
     }
+
+    fn pseudo_field(&mut self, name: &[u8], known: Option<Known>, value: &[u8], out: &mut Vec<u8>) {
+        let hash = hash(name, value);
+        match self.sights.find(hash, &self.table, name, value) {
+            Sight::Entry(number) => write_entry(number, out),
+            sight => self.write(Unfound { name, value, known, habit: Habit::Constant, hash, sight }, out),
+        }
+    }
+
+    /// Writes a field that is no entry, and makes it one if that is worth it. Names are kept, and found again, in the case
+    /// that they have: who sends a field again sends it in the same.
+    #[inline(never)]
+    fn write(&mut self, field: Unfound<'_>, out: &mut Vec<u8>) {
+        let Unfound { name, value, known, habit, hash, sight } = field;
+        if known == Some(Known::ACCEPT_ENCODING) && value == b"gzip, deflate" {
+            out.push(INDEXED.0 | 16);
+            return;
+        }
+        // An entry of more than half the table would drive out what is worth more.
+        let is_small = name.len() + value.len() + ENTRY_OVERHEAD <= self.table.max() / 2;
+        let (becomes_entry, is_remembered, kind) = match habit {
+            Habit::Secret => (false, false, NEVER_INDEXED),
+            Habit::Constant | Habit::Unknown if is_small && (habit == Habit::Constant || sight == Sight::Again) => {
+                (true, true, REMEMBERED)
+            }
+            Habit::Unknown => (false, is_small, PASSING),
+            Habit::Constant | Habit::Changing => (false, false, PASSING),
+        };
+        match known {
+            Some(known) => literal(kind, known, value, out),
+            None => named_literal(kind, name, value, out),
+        }
+        if is_remembered {
+            self.sights.remember(hash, becomes_entry, &self.table);
+        }
+        if becomes_entry {
+            self.table.insert(name, value);
+            self.sights.count_entry();
+        }
+    }
+}
+
+/// A field that is no entry.
+struct Unfound<'a> {
+    name: &'a [u8],
+    value: &'a [u8],
+    known: Option<Known>,
+    habit: Habit,
+    hash: u32,
+    sight: Sight,
+}
+
+#[inline]
+fn write_entry(number: usize, out: &mut Vec<u8>) {
+    integer::write(out, INDEXED.0, INDEXED.1, static_table::ENTRIES + 1 + number);
 }
 
 fn habit_of_known(name: Known, value: &[u8]) -> Habit {
@@ -246,37 +258,32 @@ fn habit_of_known(name: Known, value: &[u8]) -> Habit {
     }
 }
 
-/// Names that no table has, known to have another value each time. Others are found out.
+/// Names that no table has and that have another value each time. Others are found out.
 fn habit_of(name: &[u8]) -> Habit {
-    match name {
-        b"x-request-id" | b"traceparent" | b"tracestate" => Habit::Changing,
-        _ => Habit::Unknown,
-    }
+    let changing: &[u8] = match name.len() {
+        10 => b"tracestate",
+        11 => b"traceparent",
+        12 => b"x-request-id",
+        _ => return Habit::Unknown,
+    };
+    if name.eq_ignore_ascii_case(changing) { Habit::Changing } else { Habit::Unknown }
 }
 
-#[cold]
-fn long_name(name: &[u8], value: &[u8], out: &mut Vec<u8>) {
-    out.push(PASSING.0);
-    integer::write(out, 0, 0x7f, name.len());
-    out.extend(name.iter().map(u8::to_ascii_lowercase));
+/// A field whose name a table has.
+#[inline]
+fn literal((first, mask): (u8, u8), name: Known, value: &[u8], out: &mut Vec<u8>) {
+    integer::write(out, first, mask, name.index());
     text(value, out);
 }
 
-#[inline]
-fn write_literal(kind: (u8, u8), name: Name<'_>, value: &[u8], out: &mut Vec<u8>) {
-    match name {
-        Name::Known(known) => literal(kind, known.index(), value, out),
-        Name::Other(name) => {
-            out.push(kind.0);
-            text(name, out);
-            text(value, out);
-        }
+/// A field whose name no table has.
+fn named_literal((first, _): (u8, u8), name: &[u8], value: &[u8], out: &mut Vec<u8>) {
+    out.push(first);
+    text(name, out);
+    let start = out.len() - name.len();
+    if let Some(name) = out.get_mut(start..) {
+        name.make_ascii_lowercase();
     }
-}
-
-#[inline]
-fn literal((first, mask): (u8, u8), index: usize, value: &[u8], out: &mut Vec<u8>) {
-    integer::write(out, first, mask, index);
     text(value, out);
 }
 
@@ -288,12 +295,9 @@ fn text(text: &[u8], out: &mut Vec<u8>) {
 }
 
 #[inline]
-fn hash(name: Name<'_>, value: &[u8]) -> u32 {
+fn hash(name: &[u8], value: &[u8]) -> u32 {
     let mut hasher = foldhash::fast::FixedState::default().build_hasher();
-    match name {
-        Name::Known(known) => hasher.write_usize(known.index()),
-        Name::Other(name) => hasher.write(name),
-    }
+    hasher.write(name);
     hasher.write(value);
     hasher.finish() as u32
 }

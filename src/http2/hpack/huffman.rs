@@ -131,81 +131,100 @@ pub(super) fn bound(length: usize) -> usize {
 }
 
 /// Decodes `code` into the front of `out`, which has room for [`bound`] and [`SLACK`], and says how many bytes it is.
+///
+/// Sums and differences wrap where the numbers of bits, at most 64, show that they do not: checks would be a third of
+/// the work.
 pub(super) fn decode(code: &[u8], out: &mut [u8]) -> Result<usize, HpackError> {
     // Bits that come next, from the highest on, and how many of them are there.
     let mut bits = 0_u64;
     let mut have = 0_u32;
-    let mut at = 0;
-    let mut to = 0;
-    while let Some((ahead, slot)) = code.get(at..at + 8).zip(out.get_mut(to..to + 8)) {
-        let ahead = ahead.first_chunk::<8>().map_or(0, |bytes| u64::from_be_bytes(*bytes));
+    let mut at = 0_usize;
+    let mut to = 0_usize;
+    while let Some((ahead, slot)) = eight(code, at).zip(out.get_mut(to..).and_then(|out| out.first_chunk_mut::<8>())) {
         // At least 56 bits: whole bytes are taken, bits of a further one are there twice, and are alike.
         bits |= ahead >> have;
-        at += ((63 - have) >> 3) as usize;
+        at = at.wrapping_add((63_u32.wrapping_sub(have) >> 3) as usize);
         have |= 56;
         let mut pair = look(bits);
         if pair == 0 {
             let (symbol, length) = long(bits);
             slot[0] = u8::try_from(symbol).map_err(|_| HpackError::Huffman)?;
-            to += 1;
+            to = to.wrapping_add(1);
             bits <<= length;
-            have -= length;
+            have = have.wrapping_sub(length);
             continue;
         }
         // 4 windows are 48 bits and 8 symbols.
         let mut word = 0_u64;
-        let mut shift = 0;
+        let mut shift = 0_u32;
         for _ in 0..4 {
-            word |= u64::from(pair & 0xffff) << shift;
-            shift += pair >> 24;
+            word |= u64::from(pair & 0xffff).wrapping_shl(shift);
+            shift = shift.wrapping_add(pair >> 24);
             let length = (pair >> 16) & 0xff;
-            bits <<= length;
-            have -= length;
+            bits = bits.wrapping_shl(length);
+            have = have.wrapping_sub(length);
             pair = look(bits);
             if pair == 0 {
                 break;
             }
         }
-        slot.copy_from_slice(&word.to_le_bytes());
-        to += (shift >> 3) as usize;
+        *slot = word.to_le_bytes();
+        to = to.wrapping_add((shift >> 3) as usize);
     }
     decode_rest(code.get(at..).unwrap_or_default(), bits, have, out, to)
 }
 
+/// The eight bytes at `at`.
+#[inline(always)]
+fn eight(code: &[u8], at: usize) -> Option<u64> {
+    Some(u64::from_be_bytes(*code.get(at..)?.first_chunk::<8>()?))
+}
+
 /// As [`decode`], where less than 8 bytes are left.
+#[inline]
 fn decode_rest(code: &[u8], bits: u64, mut have: u32, out: &mut [u8], mut to: usize) -> Result<usize, HpackError> {
     // The bits are kept inverted, so that what is shifted in reads as ones: padding, which is a prefix of EOS.
     let mut inverted = if have == 0 { 0 } else { !bits & !(u64::MAX >> have) };
-    let mut code = code.iter();
+    let mut last = 0;
+    for byte in code {
+        last = last << 8 | u64::from(!byte);
+    }
+    let mut left = 8 * code.len() as u32;
+    last = if left == 0 { 0 } else { last << (64 - left) };
     loop {
-        while have <= 56
-            && let Some(&byte) = code.next()
-        {
-            inverted |= u64::from(!byte) << (56 - have);
-            have += 8;
-        }
-        let pair = look(!inverted);
-        let length = (pair >> 16) & 0xff;
-        if pair == 0 {
-            let (symbol, length) = long(!inverted);
-            if length > have {
-                return if have < 8 && inverted == 0 { Ok(to) } else { Err(HpackError::Huffman) };
+        // All bits that there is room for; the first 56 at least, unless the end is near.
+        let more = left.min(64_u32.wrapping_sub(have));
+        inverted |= last.checked_shr(have).unwrap_or(0);
+        last = last.checked_shl(more).unwrap_or(0);
+        have = have.wrapping_add(more);
+        left = left.wrapping_sub(more);
+        loop {
+            let pair = look(!inverted);
+            let length = (pair >> 16) & 0xff;
+            if pair == 0 || length > have {
+                break;
             }
-            let slot = out.get_mut(to).ok_or(HpackError::Huffman)?;
-            *slot = u8::try_from(symbol).map_err(|_| HpackError::Huffman)?;
-            to += 1;
-            inverted <<= length;
-            have -= length;
-        } else if length <= have {
-            let slot = out.get_mut(to..to + 2).ok_or(HpackError::Huffman)?;
-            slot.copy_from_slice(&(pair as u16).to_le_bytes());
-            to += (pair >> 27) as usize;
-            inverted <<= length;
-            have -= length;
-        } else {
-            // A code that ends in the padding.
+            *out.get_mut(to..).and_then(|out| out.first_chunk_mut::<2>()).ok_or(HpackError::Huffman)? =
+                (pair as u16).to_le_bytes();
+            to = to.wrapping_add((pair >> 27) as usize);
+            inverted = inverted.wrapping_shl(length);
+            have = have.wrapping_sub(length);
+        }
+        if left > 0 && have < LONGEST as u32 {
+            continue;
+        }
+        if have < 8 && inverted == 0 {
+            return Ok(to);
+        }
+        // A long code, or one that ends in the padding.
+        let (symbol, length) = if look(!inverted) == 0 { long(!inverted) } else { (EOS, u32::MAX) };
+        if length > have {
             return Err(HpackError::Huffman);
         }
+        *out.get_mut(to).ok_or(HpackError::Huffman)? = u8::try_from(symbol).map_err(|_| HpackError::Huffman)?;
+        to = to.wrapping_add(1);
+        inverted = inverted.wrapping_shl(length);
+        have = have.wrapping_sub(length);
     }
 }
 

@@ -16,6 +16,8 @@ mod integer;
 mod sights;
 mod static_table;
 mod table;
+#[cfg(test)]
+mod tests;
 
 pub use decoder::{Decoder, FieldSink, HpackError};
 pub use encoder::{Encoder, Pseudo};

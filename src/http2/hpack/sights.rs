@@ -1,20 +1,24 @@
 //! Which fields an encoder has seen, and where in its table they are.
 //!
-//! A small table of hashes that forgets: what falls on the place of another drives it out. So a look-up has two places
+//! A small table of hashes that forgets: what falls on the place of another drives it out. So a look-up has four places
 //! to look at whatever values a peer chooses, and what is forgotten costs bytes on the wire and nothing else. A hash
 //! proves nothing: an entry is only used when its bytes are the field's.
 
-use super::table::{Name, Table};
+use super::table::Table;
 
-/// Number of places, in pairs.
-const PLACES: usize = 64;
+/// Number of sets, and of places in each: which set, the hash tells.
+const SETS: usize = 16;
+const PLACES: usize = 4;
+
+/// The bit of a tag that says that the field became an entry. It is no part of the hash.
+const ENTRY: u16 = 1;
 
 /// What was seen with a hash.
 #[derive(Clone, Copy, Debug, Default)]
 struct Place {
-    /// Bits of the hash that the place itself does not tell. 0: nothing.
+    /// Bits of the hash that the place itself does not tell, and as the lowest bit whether the field became an entry.
     tag: u16,
-    /// The serial number of the entry that the field became or, if it never did, of one that it is not.
+    /// The serial number of that entry.
     serial: u16,
 }
 
@@ -33,7 +37,7 @@ pub(super) enum Sight {
 #[derive(Debug, Default)]
 pub(super) struct Sights {
     /// Empty before the first field.
-    places: Vec<[Place; 2]>,
+    sets: Vec<[Place; PLACES]>,
     /// The serial number of the next entry.
     next: u16,
 }
@@ -41,38 +45,44 @@ pub(super) struct Sights {
 impl Sights {
     /// Bytes of memory.
     pub(super) fn held(&self) -> usize {
-        self.places.capacity() * size_of::<[Place; 2]>()
+        self.sets.capacity() * size_of::<[Place; PLACES]>()
     }
 
     /// Looks for a field with this hash.
     #[inline]
-    pub(super) fn find(&self, hash: u32, table: &Table, name: Name<'_>, value: &[u8]) -> Sight {
-        let Some(places) = self.places.get(pair_of(hash)) else { return Sight::New };
+    pub(super) fn find(&self, hash: u32, table: &Table, name: &[u8], value: &[u8]) -> Sight {
+        let Some(places) = self.sets.get(set_of(hash)) else { return Sight::New };
         let tag = tag_of(hash);
         for place in places {
-            if place.tag == tag {
-                let number = self.number_of(*place);
-                return match table.get(number) {
-                    Some(entry) if entry == (name, value) => Sight::Entry(number),
-                    _ => Sight::Again,
-                };
+            if place.tag | ENTRY == tag {
+                let number = number_of(*place, self.next);
+                return if table.is_entry(number, name, value) { Sight::Entry(number) } else { Sight::Again };
             }
         }
         Sight::New
     }
 
-    /// Notes that the field with this hash has been seen and is the next entry, if one is made of it.
-    pub(super) fn remember(&mut self, hash: u32, table: &Table) {
-        if self.places.is_empty() {
-            self.places.resize(PLACES / 2, Default::default());
+    /// Notes that the field with this hash has been seen, and whether it is made the next entry.
+    pub(super) fn remember(&mut self, hash: u32, becomes_entry: bool, table: &Table) {
+        if self.sets.is_empty() {
+            self.sets.reserve_exact(SETS);
+            self.sets.resize(SETS, Default::default());
         }
         let (tag, next) = (tag_of(hash), self.next);
-        let is_entry = |place: &Place| usize::from(next.wrapping_sub(place.serial).wrapping_sub(1)) < table.count();
-        let Some([first, second]) = self.places.get_mut(pair_of(hash)) else { return };
-        // Its own place, or one that names no entry; else the second, so that the first one stays.
-        let place =
-            if first.tag == tag || second.tag != tag && !is_entry(first) && is_entry(second) { first } else { second };
-        *place = Place { tag, serial: next };
+        let Some(places) = self.sets.get_mut(set_of(hash)) else { return };
+        // The field's own place, else one that names no entry, else that of the oldest entry.
+        let age = |place: &Place| {
+            let number = number_of(*place, next);
+            if place.tag | ENTRY == tag {
+                usize::MAX
+            } else if place.tag & ENTRY == 0 || number >= table.count() {
+                usize::MAX - 1
+            } else {
+                number
+            }
+        };
+        let Some(place) = places.iter_mut().max_by_key(|place| age(place)) else { return };
+        *place = Place { tag: if becomes_entry { tag } else { tag & !ENTRY }, serial: next };
     }
 
     /// An entry has been added to the table.
@@ -80,20 +90,20 @@ impl Sights {
     pub(super) fn count_entry(&mut self) {
         self.next = self.next.wrapping_add(1);
     }
+}
 
-    /// The number that an entry has now. None has it, if the field is no entry.
-    #[inline]
-    fn number_of(&self, place: Place) -> usize {
-        usize::from(self.next.wrapping_sub(place.serial).wrapping_sub(1))
-    }
+/// The number that an entry has now, when `next` is the next one's serial number. None has it, if the entry is gone.
+#[inline]
+fn number_of(place: Place, next: u16) -> usize {
+    usize::from(next.wrapping_sub(place.serial).wrapping_sub(1))
 }
 
 #[inline]
-fn pair_of(hash: u32) -> usize {
-    hash as usize % (PLACES / 2)
+fn set_of(hash: u32) -> usize {
+    hash as usize % SETS
 }
 
 #[inline]
 fn tag_of(hash: u32) -> u16 {
-    (hash >> 16) as u16 | 1
+    (hash >> 16) as u16 | ENTRY
 }

@@ -123,7 +123,7 @@ impl Known {
     /// The name, in lower case.
     #[inline]
     pub fn as_str(self) -> &'static str {
-        ENTRY[self.index() % ENTRY.len()].0
+        ENTRY[self.index() & MASK].0
     }
 
     /// Length of the name, in bytes.
@@ -142,20 +142,31 @@ impl Known {
 /// The entry at `index`, 1 to 61.
 #[inline]
 pub(super) fn entry(index: usize) -> Option<(Known, &'static str)> {
-    let &(_, value, known) = ENTRY.get(index)?;
-    (index > 0).then_some((known, value))
+    if !(1..=ENTRIES).contains(&index) {
+        return None;
+    }
+    let (_, value, known) = ENTRY[index & MASK];
+    Some((known, value))
 }
 
-/// Bytes that the longest name that is looked up by its bytes may have.
-pub(super) const LOOKUP: usize = 32;
-
-/// The name with these bytes: lower case, `length` of them, then zeros. Pseudo-fields have numbers in the table, but are
-/// no fields.
-#[inline]
-pub(super) fn known(name: &[u8; LOOKUP], length: usize) -> Option<Known> {
-    let last = name.get(length.checked_sub(1)?)?;
-    let known = BY_HASH[hash(length, name[0], *last)];
-    (PADDED[known.index() % PADDED.len()] == *name && known.0 > 0).then_some(known)
+/// The name that `name` is, in any case. Pseudo-fields have numbers in the table, but are no fields.
+///
+/// Bytes are compared without the bit that tells the case, which is exact for names of fields (RFC 9110 §5.1): tokens.
+pub(super) fn known(name: &[u8]) -> Option<Known> {
+    const CASE: u64 = 0x2020_2020_2020_2020;
+    let (first, last) = name.first().zip(name.last())?;
+    let known = BY_HASH[hash(name.len(), first | 0x20, last | 0x20)];
+    let expected = known.as_bytes();
+    let eight = |name: &[u8; 8], expected: &[u8; 8]| u64::from_le_bytes(*name) | CASE == u64::from_le_bytes(*expected);
+    let is_equal = name.len() == expected.len()
+        && match name.last_chunk().zip(expected.last_chunk()) {
+            Some((last, expected_last)) => {
+                let chunks = name.as_chunks().0.iter().zip(expected.as_chunks().0);
+                eight(last, expected_last) && chunks.into_iter().all(|(name, expected)| eight(name, expected))
+            }
+            None => name.iter().zip(expected).all(|(byte, expected)| byte | 0x20 == *expected),
+        };
+    is_equal.then_some(known)
 }
 
 /// Tells all names apart; the factors were found by trial. A build in which it does not fails.
@@ -167,9 +178,6 @@ const HASHES: usize = 128;
 
 /// Names by hash.
 static BY_HASH: [Known; HASHES] = by_hash();
-
-/// Names as they are looked up.
-static PADDED: [[u8; LOOKUP]; ENTRIES + 1] = padded();
 
 const fn by_hash() -> [Known; HASHES] {
     let mut by_hash = [Known(0); HASHES];
@@ -183,21 +191,6 @@ const fn by_hash() -> [Known; HASHES] {
         index += 1;
     }
     by_hash
-}
-
-const fn padded() -> [[u8; LOOKUP]; ENTRIES + 1] {
-    let mut padded = [[0; LOOKUP]; ENTRIES + 1];
-    let mut index = 1;
-    while index <= ENTRIES {
-        let name = STATIC[index].0.as_bytes();
-        let mut at = 0;
-        while at < name.len() {
-            padded[index][at] = name[at];
-            at += 1;
-        }
-        index += 1;
-    }
-    padded
 }
 
 /// The first entry that is no pseudo-field.
@@ -269,30 +262,35 @@ const STATIC: [(&str, &str, Known); ENTRIES + 1] = [
     ("www-authenticate", "", Known::WWW_AUTHENTICATE),
 ];
 
-/// The table in memory.
-static ENTRY: [(&str, &str, Known); ENTRIES + 1] = STATIC;
+/// The table in memory, filled up so that a mask makes an index.
+static ENTRY: [(&str, &str, Known); MASK + 1] = {
+    let mut entries = [("", "", Known(0)); MASK + 1];
+    let mut index = 1;
+    while index <= ENTRIES {
+        entries[index] = STATIC[index];
+        index += 1;
+    }
+    entries
+};
+
+const MASK: usize = 63;
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn look(name: &str) -> Option<Known> {
-        let mut padded = [0; LOOKUP];
-        padded[..name.len()].copy_from_slice(name.as_bytes());
-        known(&padded, name.len())
-    }
-
     #[test]
     fn every_name_is_found_with_its_least_index_and_nothing_else_is() {
-        for (index, (name, value, known)) in STATIC.into_iter().enumerate().skip(1) {
-            assert_eq!(entry(index), Some((known, value)));
-            assert_eq!(known.as_str(), name);
-            assert!(known.index() <= index && STATIC[..known.index()].iter().all(|(other, ..)| *other != name));
-            assert_eq!(look(name), (index >= FIRST_FIELD).then_some(known));
-            assert_eq!(look(&name[1..]), None);
-            assert_eq!(look(&format!("{name}x")), None);
+        for (index, (name, value, number)) in STATIC.into_iter().enumerate().skip(1) {
+            assert_eq!(entry(index), Some((number, value)));
+            assert_eq!(number.as_str(), name);
+            assert!(number.index() <= index && STATIC[..number.index()].iter().all(|(other, ..)| *other != name));
+            assert_eq!(known(name.as_bytes()), (index >= FIRST_FIELD).then_some(number));
+            assert_eq!(known(&name.as_bytes()[1..]), None);
+            assert_eq!(known(name.to_ascii_uppercase().as_bytes()), known(name.as_bytes()));
+            assert_eq!(known(format!("{name}x").as_bytes()), None);
         }
-        assert_eq!(look(""), None);
+        assert_eq!(known(b""), None);
         assert_eq!(entry(0), None);
         assert_eq!(entry(62), None);
     }

@@ -7,13 +7,14 @@
 //!
 //! Behind the entries is the *tail*: strings that are being decoded. They become an entry where they lie.
 
-use std::collections::VecDeque;
-
 use super::static_table::Known;
 use super::{ENTRY_OVERHEAD, MAX_TABLE_BYTES};
 
 /// Bytes that memory grows by at least.
 const STEP: usize = 256;
+
+/// Entries that there is room for at first.
+const LEAST_ENTRIES: usize = 8;
 
 /// Where an entry's bytes lie: the name, unless it is a known one, then the value. 16 bits are enough: entries are in
 /// the first two times [`MAX_TABLE_BYTES`] of the memory.
@@ -43,17 +44,6 @@ pub(super) enum Name<'a> {
     Other(&'a [u8]),
 }
 
-impl Name<'_> {
-    /// Length of the name, in bytes.
-    #[inline]
-    pub(super) fn len(self) -> usize {
-        match self {
-            Self::Known(known) => known.len(),
-            Self::Other(name) => name.len(),
-        }
-    }
-}
-
 /// Entries, from the newest, which has number 0, to the oldest.
 #[derive(Debug)]
 pub(super) struct Table {
@@ -62,8 +52,11 @@ pub(super) struct Table {
     /// Where the tail begins and ends: behind the last entry, and behind what has been decoded.
     tail: usize,
     end: usize,
-    /// The newest at the back.
-    entries: VecDeque<Entry>,
+    /// A ring: its length is a power of two, or 0.
+    entries: Vec<Entry>,
+    /// Places in the ring: of the oldest entry, and behind the newest. They count on and wrap.
+    oldest: usize,
+    next: usize,
     /// Size of all entries (RFC 7541 §4.1).
     size: usize,
     /// The most that they may have.
@@ -73,11 +66,11 @@ pub(super) struct Table {
 impl Table {
     pub(super) fn new(max: usize) -> Self {
         let max = max.min(MAX_TABLE_BYTES as usize);
-        Self { bytes: Vec::new(), tail: 0, end: 0, entries: VecDeque::new(), size: 0, max }
+        Self { bytes: Vec::new(), tail: 0, end: 0, entries: Vec::new(), oldest: 0, next: 0, size: 0, max }
     }
 
     pub(super) fn count(&self) -> usize {
-        self.entries.len()
+        self.next.wrapping_sub(self.oldest)
     }
 
     pub(super) fn size(&self) -> usize {
@@ -101,8 +94,39 @@ impl Table {
 
     #[inline]
     fn entry(&self, number: usize) -> Option<Entry> {
-        let from_back = number.checked_add(1)?;
-        self.entries.get(self.entries.len().checked_sub(from_back)?).copied()
+        if number >= self.count() {
+            return None;
+        }
+        self.entries.get(self.next.wrapping_sub(1).wrapping_sub(number) & self.mask()).copied()
+    }
+
+    #[inline]
+    fn mask(&self) -> usize {
+        self.entries.len().wrapping_sub(1)
+    }
+
+    /// The oldest entry.
+    #[inline]
+    fn front(&self) -> Option<&Entry> {
+        if self.count() == 0 { None } else { self.entries.get(self.oldest & self.mask()) }
+    }
+
+    fn push(&mut self, entry: Entry) {
+        if self.count() == self.entries.len() {
+            // The oldest comes to the front of the ring that is twice as large.
+            let start = self.oldest & self.mask();
+            self.entries.rotate_left(start);
+            let length = (2 * self.entries.len()).max(LEAST_ENTRIES);
+            self.next = self.count();
+            self.oldest = 0;
+            self.entries.reserve_exact(length - self.entries.len());
+            self.entries.resize(length, entry);
+        }
+        let place = self.next & self.mask();
+        if let Some(slot) = self.entries.get_mut(place) {
+            *slot = entry;
+            self.next = self.next.wrapping_add(1);
+        }
     }
 
     /// The name of an entry.
@@ -195,33 +219,37 @@ impl Table {
         if self.tail > 2 * self.max {
             self.compact();
         }
-        self.entries.push_back(Entry { start: self.tail as u16, name: name as u16, value: value as u16, known });
+        self.push(Entry { start: self.tail as u16, name: name as u16, value: value as u16, known });
         self.size += size;
         self.tail = self.end;
     }
 
-    /// Adds an entry.
-    pub(super) fn insert(&mut self, name: Name<'_>, value: &[u8]) {
+    /// Adds an entry, whose name is kept as it is.
+    pub(super) fn insert(&mut self, name: &[u8], value: &[u8]) {
         if name.len() + value.len() + ENTRY_OVERHEAD > self.max {
             self.clear();
             return;
         }
-        match name {
-            Name::Known(known) => {
-                self.append(value);
-                self.commit(Some(known), 0);
-            }
-            Name::Other(name) => {
-                self.append(name);
-                self.append(value);
-                self.commit(None, name.len());
-            }
-        }
+        self.append(name);
+        self.append(value);
+        self.commit(None, name.len());
+    }
+
+    /// Whether an entry is what [`Self::insert`] has made of this name and this value.
+    #[inline]
+    pub(super) fn is_entry(&self, number: usize, name: &[u8], value: &[u8]) -> bool {
+        self.entry(number).is_some_and(|entry| {
+            let (start, middle) = (usize::from(entry.start), usize::from(entry.start) + usize::from(entry.name));
+            usize::from(entry.name) == name.len()
+                && usize::from(entry.value) == value.len()
+                && self.slice(middle, value.len()) == value
+                && self.slice(start, name.len()) == name
+        })
     }
 
     /// Removes all entries, and the tail.
     pub(super) fn clear(&mut self) {
-        self.entries.clear();
+        self.oldest = self.next;
         self.size = 0;
         self.tail = 0;
         self.end = 0;
@@ -242,8 +270,9 @@ impl Table {
     #[inline]
     fn evict(&mut self, size: usize) {
         while self.size > size {
-            let Some(oldest) = self.entries.pop_front() else { return };
+            let Some(oldest) = self.front() else { return };
             self.size -= oldest.size();
+            self.oldest = self.oldest.wrapping_add(1);
         }
     }
 
@@ -265,15 +294,16 @@ impl Table {
 
     /// How many bytes in front of the oldest entry are free.
     fn compactable(&self) -> usize {
-        self.entries.front().map_or(self.tail, |oldest| usize::from(oldest.start))
+        self.front().map_or(self.tail, |oldest| usize::from(oldest.start))
     }
 
     /// Moves everything to the front.
     fn compact(&mut self) {
         let gap = self.compactable();
         self.bytes.copy_within(gap..self.end, 0);
+        // Places without an entry take part, which is harmless.
         for entry in &mut self.entries {
-            entry.start -= gap as u16;
+            entry.start = entry.start.wrapping_sub(gap as u16);
         }
         self.tail -= gap;
         self.end -= gap;
