@@ -1,4 +1,4 @@
-//! Random schedules for [`pair`](super::pair).
+//! Random inputs for [`pair`](super::pair) and [`wild`](super::wild).
 
 use proptest::prelude::{ProptestConfig, any, proptest};
 
@@ -10,6 +10,11 @@ proptest! {
         schedule in proptest::collection::vec(any::<u8>(), 0..3000)
     ) {
         super::pair::run(&schedule);
+    }
+
+    #[test]
+    fn any_bytes_and_any_owner_do_no_harm(input in proptest::collection::vec(any::<u8>(), 0..2000)) {
+        super::wild::run(&input);
     }
 }
 
