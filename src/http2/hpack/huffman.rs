@@ -4,7 +4,7 @@
 //! lengths of all codes say everything. Two symbols at a time come from a table of 12 bits, because nearly all letters,
 //! digits and marks of typical values have 5 or 6; what is longer than 12 bits is searched by its length.
 
-use super::decoder::HpackError;
+use super::error::HpackError;
 
 /// Lengths of the codes of all bytes, and of EOS, in bits.
 const LENGTHS: [u8; 257] = [

@@ -1,6 +1,6 @@
 //! Numbers with a prefix (RFC 7541 §5.1).
 
-use super::decoder::HpackError;
+use super::error::HpackError;
 
 /// How many bytes may follow the prefix. Four make 28 bits, far above every index and length that a bounded block has;
 /// a table size that large is above every limit too.

@@ -11,6 +11,7 @@
 
 mod decoder;
 mod encoder;
+mod error;
 mod huffman;
 mod integer;
 mod sights;
@@ -19,7 +20,8 @@ mod table;
 #[cfg(test)]
 mod tests;
 
-pub use decoder::{Decoder, FieldSink, HpackError};
+pub use decoder::{Decoder, FieldSink};
+pub use error::HpackError;
 pub use encoder::{Encoder, Pseudo};
 pub use static_table::Known;
 

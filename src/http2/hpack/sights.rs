@@ -1,8 +1,8 @@
 //! Which fields an encoder has seen, and where in its table they are.
 //!
-//! A small table of hashes that forgets: what falls on the place of another drives it out. So a look-up has four places
-//! to look at whatever values a peer chooses, and what is forgotten costs bytes on the wire and nothing else. A hash
-//! proves nothing: an entry is only used when its bytes are the field's.
+//! A small table of hashes that forgets: what falls on the places of others drives out what was noted first. So a
+//! look-up has four places to look at whatever values a peer chooses, and what is forgotten costs bytes on the wire and
+//! nothing else. A hash proves nothing: an entry is only used when its bytes are the field's.
 
 use super::table::Table;
 
@@ -70,19 +70,15 @@ impl Sights {
         }
         let (tag, next) = (tag_of(hash), self.next);
         let Some(places) = self.sets.get_mut(set_of(hash)) else { return };
-        // The field's own place, else one that names no entry, else that of the oldest entry.
-        let age = |place: &Place| {
-            let number = number_of(*place, next);
-            if place.tag | ENTRY == tag {
-                usize::MAX
-            } else if place.tag & ENTRY == 0 || number >= table.count() {
-                usize::MAX - 1
-            } else {
-                number
-            }
-        };
-        let Some(place) = places.iter_mut().max_by_key(|place| age(place)) else { return };
-        *place = Place { tag: if becomes_entry { tag } else { tag & !ENTRY }, serial: next };
+        let is_entry = |place: &Place| place.tag & ENTRY != 0 && number_of(*place, next) < table.count();
+        // The field's own place, else the last one that names no entry, else the last.
+        let own = places.iter().position(|place| place.tag | ENTRY == tag);
+        let victim = own.or_else(|| places.iter().rposition(|place| !is_entry(place))).unwrap_or(PLACES - 1);
+        // Places are in the order in which they were noted, the latest first.
+        if let Some(moved) = places.get_mut(..=victim) {
+            moved.rotate_right(1);
+        }
+        places[0] = Place { tag: if becomes_entry { tag } else { tag & !ENTRY }, serial: next };
     }
 
     /// An entry has been added to the table.

@@ -91,6 +91,15 @@ fn what_comes_again_becomes_one_byte_and_what_changes_does_not_push_it_out() {
 }
 
 #[test]
+fn twenty_fields_that_nobody_knows_are_entries_when_they_come_a_third_time() {
+    let fields: Vec<_> = (0..20).map(|number| (format!("X-Unknown-{number}"), format!("value of {number}"))).collect();
+    let fields: Vec<_> = fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    let mut encoder = Encoder::new();
+    let sizes = [(); 4].map(|()| block(&mut encoder, &fields).len());
+    assert!(sizes[0] > 400 && sizes[2] == 20 && sizes[3] == 20, "{sizes:?}");
+}
+
+#[test]
 fn credentials_are_marked_and_become_no_entries() {
     let mut encoder = Encoder::new();
     for (field, first) in [
