@@ -21,8 +21,8 @@ mod table;
 mod tests;
 
 pub use decoder::{Decoder, FieldSink};
-pub use error::HpackError;
 pub use encoder::{Encoder, Pseudo};
+pub use error::HpackError;
 pub use static_table::Known;
 
 /// What both sides' tables may hold until SETTINGS say otherwise, in bytes as RFC 7541 §4.1 counts them.
