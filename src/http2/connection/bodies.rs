@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::Connection;
 use super::config::Returns;
-use super::event::{Ending, Event, Key};
-use super::receive::{Stage, Step};
+use super::event::{Ending, Event, Key, Step};
+use super::receive::Stage;
 use super::standing::Standing;
 use super::stream::{Fate, UNKNOWN};
 use crate::http2::code::ErrorCode;
@@ -143,8 +143,12 @@ impl Connection {
     #[cold]
     fn discard(&mut self, header: FrameHeader, left: u32, now: Duration) -> Step<'static> {
         self.stage = Stage::Skip { left };
+        if header.length == 0 {
+            self.charge(1, now)?;
+        }
+        // Bytes cost nothing, as on streams that are open: when we reset a stream, thousands of small messages may be on
+        // their way.
         self.give_back(header.length);
-        self.charge(1, now)?;
         Ok(None)
     }
 

@@ -110,6 +110,9 @@ pub struct Ending {
     pub reason: &'static str,
 }
 
+/// What comes of a step: at most one event.
+pub(super) type Step<'i> = Result<Option<Event<'i>>, Ending>;
+
 /// Why no stream could be opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NoStream {

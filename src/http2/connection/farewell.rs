@@ -1,7 +1,6 @@
 //! GOAWAY and PING (RFC 9113 §6.7, §6.8).
 
-use super::event::{Ending, Event};
-use super::receive::Step;
+use super::event::{Ending, Event, Step};
 use super::{Connection, Role};
 use crate::http2::code::ErrorCode;
 use crate::http2::frame::MAX_STREAM;

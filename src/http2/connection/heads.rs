@@ -4,9 +4,9 @@
 
 use std::time::Duration;
 
-use super::event::{Arrival, Ending, Event, Key};
+use super::event::{Arrival, Ending, Event, Key, Step};
 use super::limits::{BLOCK, CONTINUATIONS, PER_STREAM, REFUSAL};
-use super::receive::{Expected, Stage, Step};
+use super::receive::{Expected, Stage};
 use super::standing::Standing;
 use super::stream::{Fate, Stream, UNKNOWN};
 use super::window::{ReceiveWindow, SendWindow};
@@ -364,9 +364,11 @@ impl Connection {
             return self.fault(key, ErrorCode::PROTOCOL_ERROR, REASON);
         }
         let Some(head) = self.held_head(&arrival.bytes) else {
-            return self.fault(key, ErrorCode::CANCEL, "the heads of open streams are too large");
+            // No rule of the server's: not counted.
+            self.reset(key, ErrorCode::CANCEL);
+            const REASON: &str = "the heads of open streams are too large";
+            return Ok(Some(Event::Reset { stream: key, code: ErrorCode::CANCEL, by_peer: false, reason: REASON }));
         };
-        self.credits.add(PER_STREAM);
         self.streams.change(key, |stream| {
             (stream.head, stream.body_left) = (head, body_left);
             stream.is_answered = true;

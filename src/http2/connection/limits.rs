@@ -27,7 +27,7 @@
 pub const BURST: u32 = 2_000;
 /// Credits that come back each second.
 pub const PER_SECOND: u32 = 1_000;
-/// Credits that come with a stream.
+/// Credits that come with a stream, whoever opens it.
 pub const PER_STREAM: u32 = 4;
 /// Credits that come with each DATA frame that we send: it may be answered with an update of both windows.
 pub const PER_PIECE: u32 = 2;

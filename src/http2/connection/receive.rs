@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::event::{Arrival, Ending, Event, Key};
+use super::event::{Arrival, Ending, Event, Key, Step};
 use super::limits::{CONTROL_OUTPUT, PARAMETERS};
 use super::settings::{PARAMETER, Setting};
 use super::standing::Standing;
@@ -12,9 +12,6 @@ use super::{Connection, Role};
 use crate::http2::code::ErrorCode;
 use crate::http2::frame::{FrameHeader, HEADER, MAX_PAYLOAD, MAX_STREAM, PREFACE, flag, kind};
 use crate::http2::write;
-
-/// What comes of a step: at most one event.
-pub(super) type Step<'i> = Result<Option<Event<'i>>, Ending>;
 
 /// Where in the bytes of the peer we are.
 #[derive(Clone, Copy, Debug)]

@@ -2,7 +2,7 @@
 
 use super::config::Returns;
 use super::event::{Key, NoStream};
-use super::limits::PER_PIECE;
+use super::limits::{PER_PIECE, PER_STREAM};
 use super::stream::Fate;
 use super::{Connection, Role};
 use crate::http1::Method;
@@ -45,6 +45,7 @@ impl Connection {
         let id = self.next;
         self.next += 2;
         encode::request(&mut self.encoder, &mut self.out, id, start, is_end, give);
+        self.credits.add(PER_STREAM);
         Ok(self.open(id, Method::of(start.method), !is_end, true))
     }
 

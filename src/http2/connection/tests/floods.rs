@@ -60,6 +60,7 @@ fn c06_what_answers_our_frames_is_no_flood() {
     rig.connection.respond(key, 200, false, |_| {});
     for _ in 0..20_000 {
         assert_eq!(rig.connection.data(key, b"x", false), 1);
+        rig.sent();
         rig.feed(&[word(kind::WINDOW_UPDATE, 0, 1), word(kind::WINDOW_UPDATE, 1, 1)].concat()).unwrap();
     }
     for _ in 0..100_000 {
@@ -180,11 +181,16 @@ fn c06_answers_that_nobody_reads_are_bounded() {
 }
 
 #[test]
-fn c06_data_on_streams_that_were_reset_is_bounded() {
+fn c07_messages_to_streams_that_were_reset_cost_what_others_cost() {
     let mut rig = Rig::server();
     rig.feed(&head(1, 0, POST)).unwrap();
     rig.connection.release(rig.key(1));
-    assert_eq!(taken(&mut rig, |_| data(1, 0, b"x")), limits::BURST);
+    // As many as were on their way: nobody counts them, and the connection's window is given back.
+    for _ in 0..100_000 {
+        rig.feed(&data(1, 0, b"12345678901")).unwrap();
+        rig.sent();
+    }
+    assert_eq!(taken(&mut rig, |_| data(1, 0, b"")), limits::BURST);
 }
 
 #[test]
