@@ -27,6 +27,7 @@ mod settings;
 mod standing;
 mod stream;
 mod streams;
+mod tail;
 #[cfg(test)]
 mod tests;
 mod window;
@@ -41,6 +42,7 @@ use limits::{SLOTS, STREAMS_BEFORE_SETTINGS};
 use receive::{Expected, Partial, Stage};
 use standing::Remembered;
 use streams::Streams;
+use tail::Tail;
 use window::{INITIAL, LARGEST, ReceiveWindow, SendWindow};
 
 use super::frame::PREFACE;
@@ -88,6 +90,7 @@ pub struct Connection {
 
     encoder: Encoder,
     out: Vec<u8>,
+    tail: Tail,
     /// Bytes at the start of `out` that were sent.
     out_sent: usize,
     /// Bytes in `out` that answer frames of the peer.
@@ -136,6 +139,7 @@ impl Connection {
             local_resets: 0,
             encoder: Encoder::new(),
             out,
+            tail: Tail::default(),
             out_sent: 0,
             out_control: 0,
             is_ping_open: false,
@@ -153,6 +157,7 @@ impl Connection {
     pub fn sent(&mut self, bytes: usize) {
         /// What was sent is moved out of the way when it is as much.
         const MUCH: usize = 64 * 1024;
+        self.tail.forget();
         self.out_sent = (self.out_sent + bytes).min(self.out.len());
         if self.out_sent == self.out.len() {
             self.out.clear();
@@ -167,6 +172,7 @@ impl Connection {
 
     /// Gives memory for the output; its contents are thrown away. What the output holds already is kept.
     pub fn lend_output(&mut self, mut memory: Vec<u8>) {
+        self.tail.forget();
         memory.clear();
         if self.out.is_empty() {
             self.out = memory;
@@ -180,6 +186,7 @@ impl Connection {
     /// Takes the memory of the output, and what is in it, so that a connection without anything to send holds none. What
     /// was reported as [`sent`](Self::sent) is not in it.
     pub fn take_output(&mut self) -> Vec<u8> {
+        self.tail.forget();
         self.out_control = 0;
         let sent = std::mem::take(&mut self.out_sent);
         let mut out = std::mem::take(&mut self.out);

@@ -21,7 +21,11 @@ impl Connection {
         if self.role != Role::Server || !self.streams.get(stream).is_some_and(may) {
             return;
         }
+        let at = self.out.len();
         encode::response(&mut self.encoder, &mut self.out, stream.id, status, is_end, give);
+        if is_final {
+            self.tail.set(stream.id, at, &self.out);
+        }
         self.streams.change(stream, |stream| {
             stream.is_answered = is_final;
             stream.is_local_open = !is_end;
@@ -44,7 +48,9 @@ impl Connection {
         }
         let id = self.next;
         self.next += 2;
+        let at = self.out.len();
         encode::request(&mut self.encoder, &mut self.out, id, start, is_end, give);
+        self.tail.set(id, at, &self.out);
         self.credits.add(PER_STREAM);
         Ok(self.open(id, Method::of(start.method), !is_end, true))
     }
@@ -75,7 +81,7 @@ impl Connection {
     }
 
     /// Sends bytes of a body, as many as the windows allow, and tells how many. The stream ends with the last of them if
-    /// `is_end` and if all were taken; then also an empty piece is a frame.
+    /// `is_end` and if all were taken. Pieces of a stream that follow one another become one frame, which then also ends it.
     ///
     /// The output grows by what is taken: the owner looks at its length before.
     pub fn data(&mut self, stream: Key, bytes: &[u8], is_end: bool) -> usize {
@@ -87,19 +93,18 @@ impl Connection {
         }
         known.send.take(taken);
         self.send_window.take(taken);
-        let mut rest = &bytes[..taken];
-        loop {
-            let (piece, tail) = rest.split_at(rest.len().min(MAX_PAYLOAD));
-            let flags = if is_end && tail.is_empty() { flag::END_STREAM } else { 0 };
-            write::frame_header(&mut self.out, piece.len(), kind::DATA, flags, stream.id);
+        let joined = self.tail.extend(stream.id, &bytes[..taken], &mut self.out);
+        for piece in bytes[joined..taken].chunks(MAX_PAYLOAD) {
+            let at = self.out.len();
+            write::frame_header(&mut self.out, piece.len(), kind::DATA, 0, stream.id);
             self.out.extend_from_slice(piece);
+            self.tail.set(stream.id, at, &self.out);
             self.credits.add(PER_PIECE);
-            rest = tail;
-            if rest.is_empty() {
-                break;
-            }
         }
         if is_end {
+            if !self.tail.end_stream(stream.id, &mut self.out) {
+                write::frame_header(&mut self.out, 0, kind::DATA, flag::END_STREAM, stream.id);
+            }
             self.streams.change(stream, |stream| stream.is_local_open = false);
         }
         taken
@@ -107,14 +112,14 @@ impl Connection {
 
     /// Ends a body with trailers, given as lines.
     pub fn trailers(&mut self, stream: Key, lines: &[u8]) {
+        if lines.is_empty() {
+            self.data(stream, &[], true);
+            return;
+        }
         if !self.streams.get(stream).is_some_and(|stream| stream.can_send()) {
             return;
         }
-        if lines.is_empty() {
-            write::frame_header(&mut self.out, 0, kind::DATA, flag::END_STREAM, stream.id);
-        } else {
-            encode::trailers(&mut self.encoder, &mut self.out, stream.id, lines);
-        }
+        encode::trailers(&mut self.encoder, &mut self.out, stream.id, lines);
         self.streams.change(stream, |stream| stream.is_local_open = false);
     }
 
