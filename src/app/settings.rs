@@ -174,7 +174,7 @@ fn http2(args: &Http2Args) -> Http2Config {
     let window = |bytes: args::Bytes| u32::try_from(bytes.0).unwrap_or(u32::MAX);
     Http2Config {
         streams: args.h2_max_streams,
-        head_bytes: window(args.h2_max_head_bytes),
+        head_bytes: args.h2_max_head_bytes.map(args::Bytes::as_usize),
         stream_window: window(args.h2_stream_window),
         connection_window: window(args.h2_connection_window),
         pending_resets: args.h2_max_pending_resets.get() as usize,

@@ -82,17 +82,16 @@ pub struct Http2Args {
     )]
     pub h2_max_streams: u32,
 
-    /// Longest header list of a request (RFC 9113 section 6.5.2); longer is answered with 431.
+    /// Longest head of a request over HTTP/2, as lines of HTTP/1; longer is answered with 431. Default: --max-head-bytes.
     ///
     /// 1KiB to 1MiB.
     #[arg(
         long,
         value_name = "SIZE",
         env = "TIDEGATE_H2_MAX_HEAD_BYTES",
-        default_value = "16KiB",
         value_parser = |text: &str| units::bytes_within(text, 1 << 10, 1 << 20)
     )]
-    pub h2_max_head_bytes: Bytes,
+    pub h2_max_head_bytes: Option<Bytes>,
 
     /// Bytes of one request body that a client may send before we read them, 64KiB to 16MiB.
     ///

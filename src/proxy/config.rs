@@ -105,8 +105,8 @@ impl Default for ClientTimeouts {
 pub struct Http2Config {
     /// Concurrent streams of a connection. Default 100; nginx `http2_max_concurrent_streams`.
     pub streams: u32,
-    /// Head of a request, each field counted with 32 bytes more (431). Bytes; default 16 KiB.
-    pub head_bytes: u32,
+    /// Head of a request, as lines of HTTP/1 (431). Bytes; default that of HTTP/1; `--h2-max-head-bytes`.
+    pub head_bytes: Option<usize>,
     /// Bytes a stream may send before we have taken any. Default 256 KiB.
     pub stream_window: u32,
     /// The same for a connection. Default 1 MiB.
@@ -124,7 +124,7 @@ impl Default for Http2Config {
     fn default() -> Self {
         Self {
             streams: 100,
-            head_bytes: 16 * 1024,
+            head_bytes: None,
             stream_window: 256 * 1024,
             connection_window: 1024 * 1024,
             pending_resets: 50,

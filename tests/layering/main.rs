@@ -20,7 +20,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("routing", &["model"]),
     ("upstream", &["model", "observe", "lifecycle", "http1"]),
     ("filter", &["model", "http1"]),
-    ("proxy", &["model", "http1", "filter", "proxy_protocol", "routing", "upstream", "observe", "lifecycle"]),
+    ("proxy", &["model", "http1", "http2", "filter", "proxy_protocol", "routing", "upstream", "observe", "lifecycle"]),
     ("source", &["model", "observe", "lifecycle"]),
     ("translate", &["model", "source::objects"]),
     ("report", &["model", "source::objects", "observe", "lifecycle"]),

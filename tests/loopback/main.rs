@@ -14,6 +14,7 @@ mod forwarding;
 mod grpc;
 mod h2;
 mod h2_course;
+mod h2_faults;
 mod h2_hostile;
 mod h2c_pods;
 mod health;

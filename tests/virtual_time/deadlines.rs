@@ -1,6 +1,7 @@
 //! E1: every default deadline, just before and just after.
 
 use crate::stage::{Side, Stage, on_stage, seconds};
+use crate::support::frames::{DATA, END_HEADERS, Frame, HEADERS, SETTINGS, block, frame, pseudo};
 
 const GET: &str = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
 const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
@@ -222,5 +223,55 @@ fn e1_a_client_that_reads_nothing_has_thirty_seconds() {
         assert!(pod.is_closed().await);
         let (bytes, is_closed) = client.arrived().await;
         assert!(is_closed && bytes.len() < 100_000_000, "{}", bytes.len());
+    });
+}
+
+/// A request over HTTP/2 without a length, of which a byte comes every half second, for so many seconds; and what of the
+/// answer has come then.
+async fn drip_over_http2(stage: &Stage, fields: &[(&str, &str)], seconds_in_all: u32) -> Vec<u8> {
+    let mut client = stage.connect().await;
+    let head = [&pseudo("POST", "a", "/")[..], fields].concat();
+    let opening = [
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec(),
+        frame(SETTINGS, 0, 0, &[0, 1, 0, 0, 0, 0]),
+        frame(HEADERS, END_HEADERS, 1, &block(&head)),
+    ];
+    client.send(opening.concat()).await;
+    let _pod = stage.pod().await;
+    for _ in 0..2 * seconds_in_all {
+        client.send(frame(DATA, 0, 1, b"x")).await;
+        seconds(0.5).await;
+    }
+    client.arrived().await.0
+}
+
+/// The status of an answer among these frames.
+fn status_of(mut bytes: &[u8]) -> Option<u16> {
+    while let Some((header, rest)) = bytes.split_first_chunk::<9>() {
+        let length = usize::from(header[0]) << 16 | usize::from(header[1]) << 8 | usize::from(header[2]);
+        let (payload, behind) = rest.split_at(length);
+        if header[3] == HEADERS {
+            return Some(Frame { kind: HEADERS, flags: header[4], stream: 1, payload: payload.to_vec() }.status());
+        }
+        bytes = behind;
+    }
+    None
+}
+
+#[test]
+fn f16_a_body_over_http2_without_a_length_must_come_at_the_rate_of_one_with_a_length() {
+    on_stage(|stage| async move {
+        assert_eq!(status_of(&drip_over_http2(&stage, &[], 9).await), None);
+    });
+    on_stage(|stage| async move {
+        assert_eq!(status_of(&drip_over_http2(&stage, &[], 12).await), Some(408));
+    });
+    on_stage(|stage| async move {
+        assert_eq!(status_of(&drip_over_http2(&stage, &[("content-length", "9000")], 12).await), Some(408));
+    });
+    // Messages of gRPC come as slowly as they happen.
+    on_stage(|stage| async move {
+        let grpc = [("content-type", "application/grpc+proto"), ("te", "trailers")];
+        assert_eq!(status_of(&drip_over_http2(&stage, &grpc, 12).await), None);
     });
 }

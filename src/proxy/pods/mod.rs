@@ -2,9 +2,12 @@
 
 mod attempt;
 mod connect;
+mod drive_session;
 pub(crate) mod forward;
 mod h1;
 mod h2;
+mod h2_body;
+mod h2_head;
 mod open_session;
 mod response;
 mod retry;

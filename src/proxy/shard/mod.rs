@@ -6,11 +6,12 @@ pub(crate) mod connections;
 pub(crate) mod h1_conn;
 pub(crate) mod idle_tasks;
 pub(crate) mod scratch;
+pub(crate) mod session;
 pub(crate) mod sessions;
 pub(crate) mod timer;
 pub(crate) mod workers;
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::hash::{BuildHasher, Hasher};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -18,10 +19,12 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::http2::connection::Arrival;
 use crate::lifecycle::DrainWatch;
 use crate::observe::{Metrics, ShardLog};
 use crate::proxy::config::ProxyConfig;
 use crate::proxy::wire::buffers::BufferPool;
+use crate::proxy::wire::h2::outputs::Outputs;
 use crate::routing::TableCell;
 use crate::upstream::{InFlight, Pool, PoolConfig, Target};
 use clock::Clock;
@@ -57,6 +60,9 @@ pub(crate) struct Shard {
     pub buffers: Rc<BufferPool>,
     pub scratches: Rc<ScratchPool>,
     pub idle_tasks: Rc<IdleTasks>,
+    /// Where the heads that arrive over HTTP/2 are put first.
+    pub arrival: RefCell<Arrival>,
+    pub outputs: Rc<Outputs>,
     pub clock: Clock,
     /// Idle HTTP/1 connections to endpoints.
     pub pool: Pool<H1Conn>,
@@ -81,6 +87,8 @@ impl Shard {
             buffers: BufferPool::new(),
             scratches: Rc::new(ScratchPool::default()),
             idle_tasks: Rc::default(),
+            arrival: RefCell::default(),
+            outputs: Rc::default(),
             clock: Clock::default(),
             pool,
             sessions,

@@ -29,6 +29,8 @@ pub(crate) struct ExchangeBuffers {
     pub request_edit: HeadEdit,
     /// The parsed head of the answer.
     pub response: ResponseHead,
+    /// What the head of an answer over HTTP/2 points into.
+    pub answer: Vec<u8>,
     /// What changes of the answer on its way to the client.
     pub answer_edit: HeadEdit,
     /// The request's head as the pod gets it. Behind it lies the body, as far as it is kept for another attempt.

@@ -1,20 +1,15 @@
 //! HTTP/2 connections to endpoints. Requests share them; there are as many as the number of streams needs, usually one.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
-use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use h2::client::SendRequest;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use super::session::{Lease, Session};
 use crate::proxy::error::ProxyError;
-use crate::proxy::wire::h2::body::Outlet;
-use crate::proxy::wire::h2::piece::Piece;
-use crate::upstream::Endpoint;
 
 /// Connections to an endpoint; beyond them requests wait for a stream.
 const MOST: usize = 16;
@@ -33,87 +28,6 @@ struct Entry {
     sessions: Vec<Rc<Session>>,
     /// Set while a connection is being made; receives the outcome.
     dialing: Option<watch::Receiver<Option<ProxyError>>>,
-}
-
-/// A connection to an endpoint.
-pub(crate) struct Session {
-    sender: SendRequest<Piece>,
-    endpoint: Arc<Endpoint>,
-    /// Counts what is sent.
-    pub(crate) outlet: Outlet,
-    streams: Cell<usize>,
-    is_over: Cell<bool>,
-    has_served: Cell<bool>,
-    made: Instant,
-    used: Cell<Instant>,
-}
-
-/// The use of a connection for one request.
-pub(crate) struct Lease {
-    session: Rc<Session>,
-    /// To send the request with.
-    pub(crate) sender: SendRequest<Piece>,
-    /// Whether it had served others before.
-    pub(crate) is_reused: bool,
-}
-
-impl Session {
-    /// A connection that was just made.
-    pub(crate) fn new(sender: SendRequest<Piece>, endpoint: &Arc<Endpoint>, outlet: Outlet) -> Rc<Self> {
-        Rc::new(Self {
-            sender,
-            endpoint: Arc::clone(endpoint),
-            outlet,
-            streams: Cell::new(0),
-            is_over: Cell::new(false),
-            has_served: Cell::new(false),
-            made: Instant::now(),
-            used: Cell::new(Instant::now()),
-        })
-    }
-
-    /// Whether new requests may use it.
-    fn is_usable(&self) -> bool {
-        !self.is_over.get() && !self.endpoint.is_retired()
-    }
-
-    fn has_room(&self) -> bool {
-        self.streams.get() < self.sender.current_max_send_streams().max(1)
-    }
-
-    /// Gives it no new requests from now on. Requests on it go on.
-    pub(crate) fn give_up(&self) {
-        self.is_over.set(true);
-    }
-}
-
-impl Lease {
-    pub(crate) fn new(session: &Rc<Session>) -> Self {
-        session.streams.set(session.streams.get() + 1);
-        let (session, sender) = (Rc::clone(session), session.sender.clone());
-        Self { is_reused: session.has_served.replace(true), session, sender }
-    }
-
-    /// Whether the connection still takes requests. After a GOAWAY it takes none, also if the frame names the highest
-    /// possible stream (RFC 9113 §6.8).
-    pub(crate) fn takes_requests(&mut self) -> bool {
-        !matches!(self.sender.poll_ready(&mut Context::from_waker(Waker::noop())), Poll::Ready(Err(_)))
-    }
-}
-
-impl std::ops::Deref for Lease {
-    type Target = Session;
-
-    fn deref(&self) -> &Session {
-        &self.session
-    }
-}
-
-impl Drop for Lease {
-    fn drop(&mut self) {
-        self.session.streams.set(self.session.streams.get() - 1);
-        self.session.used.set(Instant::now());
-    }
 }
 
 impl Sessions {
@@ -138,7 +52,11 @@ impl Sessions {
     pub(crate) fn sweep(&self) {
         self.entries.borrow_mut().retain(|_, entry| {
             entry.sessions.retain(|session| {
-                session.is_usable() && (session.streams.get() > 0 || session.used.get().elapsed() < IDLE)
+                let stays = session.is_usable() && session.idle_since().is_none_or(|since| since.elapsed() < IDLE);
+                if !stays {
+                    session.give_up();
+                }
+                stays
             });
             !entry.sessions.is_empty() || entry.dialing.is_some()
         });
@@ -149,17 +67,16 @@ impl Sessions {
     pub(crate) fn choose(&self, id: u64, newer_than: Option<Instant>) -> Choice {
         let entries = self.entries.borrow();
         let Some(entry) = entries.get(&id) else { return Choice::Dial };
-        let is_new = |session: &Session| newer_than.is_none_or(|since| session.made >= since);
+        let is_new = |session: &Session| newer_than.is_none_or(|since| session.made() >= since);
         let usable = || entry.sessions.iter().filter(|session| session.is_usable() && is_new(session));
-        if let Some(session) = usable().filter(|session| session.has_room()).min_by_key(|session| session.streams.get())
-        {
+        if let Some(session) = usable().filter(|session| session.has_room()).min_by_key(|session| session.leases()) {
             return Choice::Use(Lease::new(session));
         }
         match &entry.dialing {
             Some(outcome) => Choice::Wait(outcome.clone()),
             None if usable().count() < MOST => Choice::Dial,
             None => usable()
-                .min_by_key(|session| session.streams.get())
+                .min_by_key(|session| session.leases())
                 .map_or(Choice::Dial, |session| Choice::Use(Lease::new(session))),
         }
     }

@@ -25,7 +25,8 @@ impl LazyTimer {
         .await
     }
 
-    fn poll_past(&mut self, cx: &mut Context<'_>, deadline: Instant) -> Poll<()> {
+    /// Ready once `deadline` has passed.
+    pub(crate) fn poll_past(&mut self, cx: &mut Context<'_>, deadline: Instant) -> Poll<()> {
         let sleep = self.0.get_or_insert_with(|| Box::pin(sleep_until(deadline)));
         if sleep.deadline() > deadline {
             sleep.as_mut().reset(deadline);

@@ -8,7 +8,7 @@ use std::cell::RefCell;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::Poll;
+use std::task::{Context, Poll};
 
 /// Idle workers kept; more are freed. One is needed for each request in flight.
 const KEPT: usize = 1024;
@@ -22,10 +22,22 @@ enum Slot<J, O> {
 
 type Shared<J, O> = Rc<RefCell<Slot<J, O>>>;
 
-/// A future that serves jobs of type `J`, one at a time, and never ends.
-struct Worker<J, O> {
+/// A future that serves jobs of type `J`, one at a time, and never ends. With a job it runs until dropped or done.
+pub(crate) struct Worker<J, O> {
     slot: Shared<J, O>,
     run: Pin<Box<dyn Future<Output = ()>>>,
+}
+
+impl<J, O> Worker<J, O> {
+    /// Goes on with the job.
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<O> {
+        // A worker never ends. Its result is in the slot.
+        let _ = self.run.as_mut().poll(cx);
+        match self.slot.replace(Slot::Empty) {
+            Slot::Outcome(outcome) => Poll::Ready(outcome),
+            Slot::Empty | Slot::Job(_) => Poll::Pending,
+        }
+    }
 }
 
 /// The idle workers of a shard, last used first.
@@ -38,33 +50,40 @@ impl<J, O> Default for Workers<J, O> {
 }
 
 impl<J: 'static, O: 'static> Workers<J, O> {
-    /// Lets a worker do `job` with `serve`. Dropping the returned future ends the job and its worker.
+    /// Gives `job` to a worker, which does it with `serve` while it is polled. Dropping the worker ends the job.
     ///
     /// `serve` is a type of its own, not a function pointer: the future is then made where it runs, and is not copied.
-    pub(crate) async fn run<S, F>(&self, job: J, serve: S) -> O
+    pub(crate) fn start<S, F>(&self, job: J, serve: S) -> Worker<J, O>
     where
         S: Fn(J) -> F + Copy + 'static,
         F: Future<Output = O> + 'static,
     {
         let idle = self.0.borrow_mut().pop();
-        let mut worker = idle.unwrap_or_else(|| {
+        let worker = idle.unwrap_or_else(|| {
             let slot = Rc::new(RefCell::new(Slot::Empty));
             Worker { run: Box::pin(work(Rc::clone(&slot), serve)), slot }
         });
         *worker.slot.borrow_mut() = Slot::Job(job);
-        let outcome = poll_fn(|cx| {
-            // A worker never ends. Its result is in the slot.
-            let _ = worker.run.as_mut().poll(cx);
-            match worker.slot.replace(Slot::Empty) {
-                Slot::Outcome(outcome) => Poll::Ready(outcome),
-                Slot::Empty | Slot::Job(_) => Poll::Pending,
-            }
-        })
-        .await;
+        worker
+    }
+
+    /// Takes a worker back whose job is done.
+    pub(crate) fn give_back(&self, worker: Worker<J, O>) {
         let mut idle = self.0.borrow_mut();
         if idle.len() < KEPT {
             idle.push(worker);
         }
+    }
+
+    /// Lets a worker do `job` with `serve`. Dropping the returned future ends the job and its worker.
+    pub(crate) async fn run<S, F>(&self, job: J, serve: S) -> O
+    where
+        S: Fn(J) -> F + Copy + 'static,
+        F: Future<Output = O> + 'static,
+    {
+        let mut worker = self.start(job, serve);
+        let outcome = poll_fn(|cx| worker.poll(cx)).await;
+        self.give_back(worker);
         outcome
     }
 }

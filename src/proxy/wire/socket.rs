@@ -113,20 +113,6 @@ impl Writer<'_> {
         }
     }
 
-    /// Writes what the socket takes of several slices.
-    pub(crate) fn poll_write_vectored(
-        &mut self,
-        cx: &mut Context<'_>,
-        data: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        match self {
-            Self::Tcp(half) => Pin::new(half).poll_write_vectored(cx, data),
-            Self::Tls(tls) => {
-                tls.poll_write(cx, data.iter().find(|slice| !slice.is_empty()).map_or(&[], |slice| slice))
-            }
-        }
-    }
-
     fn poll_write_both(&mut self, cx: &mut Context<'_>, first: &[u8], second: &[u8]) -> Poll<io::Result<usize>> {
         match self {
             Self::Tcp(half) if !first.is_empty() && !second.is_empty() => {

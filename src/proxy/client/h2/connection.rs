@@ -1,222 +1,356 @@
 //! Client connections that speak HTTP/2: over TLS by ALPN, in clear by prior knowledge.
+//!
+//! One task drives a connection and all of its streams: it takes in what has come, polls the streams for which something
+//! has happened, and sends what all of them have written at once.
 
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use h2::server::{Builder, Connection, SendResponse};
-use h2::{Reason, RecvStream};
-use http::Request;
-use tokio::time::{Instant, Sleep, sleep_until, timeout};
+use tokio::time::{Instant, timeout};
 
-use super::activity::{Activity, OpenStream};
-use super::stream::{self, Stream};
+use super::age::ConnectionAge;
+use super::stream::{self, Outcome, Stream, Worker, Workers};
+use super::wakes::Wakes;
+use crate::http1::{Limits, RequestError};
+use crate::http2::code::ErrorCode;
+use crate::http2::connection::{Arrival, Config, Connection, Event, Key, Role};
 use crate::lifecycle::Phase;
+use crate::observe::Refusal;
+use crate::proxy::config::{Http2Config, ListenerConfig};
+use crate::proxy::error::ProxyError;
 use crate::proxy::shard::Shard;
+use crate::proxy::shard::timer::LazyTimer;
 use crate::proxy::walk::peer::Peer;
 use crate::proxy::wire::buffers::Buffer;
-use crate::proxy::wire::h2::body::Outlet;
-use crate::proxy::wire::h2::io::{H2Io, Patience};
-use crate::proxy::wire::h2::meter::Meter;
-use crate::proxy::wire::h2::piece::Piece;
+use crate::proxy::wire::h2::link::Link;
+use crate::proxy::wire::h2::transport::Transport;
 use crate::proxy::wire::socket::Socket;
 
-/// Most answer bytes that wait in the connection for each stream. They have window: they wait only for a socket that is
-/// full.
-const SEND_BUFFER: usize = 64 * 1024;
-/// What the `h2` crate may be charged for small frames that its streams have not read (see [`Meter`] on turns). Bytes.
-const SMALL_FRAMES: usize = 2 * 1024 * 1024;
-/// Head bytes that the open streams of a connection may hold; more are refused (CVE-2026-49975 and its kin).
-const HEADS: usize = 1024 * 1024;
-/// How long a client may take to close a connection that was told to end and has no open stream. The send timeout
-/// bounds it too.
-const GOODBYE: Duration = Duration::from_secs(5);
-/// How often a connection that is to end is checked.
-const TICK: Duration = Duration::from_secs(1);
-/// Length of the preface, which is not a frame.
-const PREFACE: usize = 24;
-
-type Client = Connection<H2Io, Piece>;
+/// Reads of one turn: then the streams have theirs.
+const READS: usize = 4;
+/// Turns of one poll: then other connections have theirs.
+const TURNS: usize = 4;
+/// How long a client is given to take what ends its connection.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// Serves the connection until one side ends it.
 pub(crate) async fn serve(
     shard: Rc<Shard>,
-    workers: Rc<stream::Workers>,
+    workers: Rc<Workers>,
     socket: Socket,
     peer: Rc<Peer>,
     first: Option<Box<Buffer>>,
 ) {
-    let shard = &shard;
-    let meter = Rc::new(Meter::new(PREFACE));
-    let timeouts = &shard.config.listener.timeouts;
-    let patience = Patience { write: timeouts.write, head: timeouts.head };
-    let io = H2Io::new(socket, first.map(|first| *first), &shard.buffers, Rc::clone(&meter), patience);
-    let handshake = builder(shard).handshake(io);
-    let Ok(Ok(mut connection)) = timeout(timeouts.head, handshake).await else { return };
-    let outlet = Outlet { meter: Rc::clone(&meter), held: Rc::default() };
-    let activity = Activity::new(&outlet.held, 2 * shard.config.listener.http2.pending_resets);
-    let mut age = ConnectionAge::new(shard, &activity);
-    let mut timer = pin!(sleep_until(age.next_check(shard, &activity)));
     let mut draining = pin!(shard.drain.reached(Phase::Announcing));
-    loop {
-        let event = tokio::select! {
-            event = next(&mut connection, &meter, &activity) => event,
-            () = draining.as_mut(), if !age.is_draining => Event::Draining,
-            () = timer.as_mut() => Event::Timer,
-        };
-        match event {
-            Event::Request(request, mut respond) => {
-                age.served += 1;
-                if activity.heads.get() > HEADS {
-                    respond.send_reset(Reason::REFUSED_STREAM);
-                } else {
-                    let (shard, peer, outlet) = (Rc::clone(shard), Rc::clone(&peer), outlet.clone());
-                    let open = OpenStream::new(&activity);
-                    let workers = Rc::clone(&workers);
-                    let stream = Stream { shard, peer, outlet, request, respond, open };
-                    // The task is small: it borrows the memory of an exchange from the shard.
-                    tokio::task::spawn_local(async move { workers.run(stream, stream::serve).await });
-                }
-            }
-            Event::Over => return,
-            Event::Hostile => {
-                tracing::debug!(client = %peer.address, "an HTTP/2 client does much for nothing, closing");
-                return close(&mut connection).await;
-            }
-            Event::Draining => age.is_draining = true,
-            Event::Timer if age.is_given_up(shard, &activity) => return,
-            Event::Timer => {}
+    let mut client = Client::new(&shard, workers, socket, peer, first);
+    let over = poll_fn(|cx| {
+        if !client.age.is_draining && draining.as_mut().poll(cx).is_ready() {
+            client.age.is_draining = true;
         }
-        if age.is_to_end(shard, &activity) {
-            age.ending_since = Some(Instant::now());
-            connection.graceful_shutdown();
-        }
-        if timer.is_elapsed() || age.is_draining {
-            reset(timer.as_mut(), age.next_check(shard, &activity));
-        }
-    }
-}
-
-fn reset(timer: std::pin::Pin<&mut Sleep>, at: Instant) {
-    if timer.deadline() != at {
-        timer.reset(at);
-    }
-}
-
-fn builder(shard: &Shard) -> Builder {
-    let config = &shard.config.listener.http2;
-    let mut builder = Builder::new();
-    builder
-        .max_concurrent_streams(config.streams)
-        .initial_window_size(config.stream_window)
-        .initial_connection_window_size(config.connection_window)
-        .max_header_list_size(config.head_bytes)
-        .max_send_buffer_size(SEND_BUFFER)
-        .max_local_error_reset_streams(Some(config.local_resets))
-        .max_pending_accept_reset_streams(config.pending_resets)
-        .data_frame_budget(SMALL_FRAMES);
-    builder
-}
-
-/// What happens next on a connection.
-#[expect(clippy::large_enum_variant, reason = "it lives for a moment, and a request is what it mostly is")]
-enum Event {
-    Request(Request<RecvStream>, SendResponse<Piece>),
-    Over,
-    Hostile,
-    Draining,
-    Timer,
-}
-
-async fn next(connection: &mut Client, meter: &Meter, activity: &Activity) -> Event {
-    poll_fn(|cx: &mut Context<'_>| {
-        meter.begin_turn();
-        let accepted = connection.poll_accept(cx);
-        if meter.is_flooded() || activity.resets.are_too_many() {
-            return Poll::Ready(Event::Hostile);
-        }
-        accepted.map(|accepted| match accepted {
-            Some(Ok((request, respond))) => Event::Request(request, respond),
-            Some(Err(_)) | None => Event::Over,
-        })
+        client.poll(cx)
     })
-    .await
+    .await;
+    client.end_streams();
+    if over == Over::Said {
+        let _ = timeout(LAST_WORDS, poll_fn(|cx| client.send(cx).map(|_| ()))).await;
+        client.transport.socket.close().await;
+    }
 }
 
-/// Tells the client ENHANCE_YOUR_CALM and closes.
-async fn close(connection: &mut Client) {
-    connection.abrupt_shutdown(Reason::ENHANCE_YOUR_CALM);
-    let _ = timeout(TICK, poll_fn(|cx| connection.poll_closed(cx))).await;
+/// Why a connection is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Over {
+    /// The client has left, or takes nothing any more.
+    Gone,
+    /// The client is told why, as far as it takes it.
+    Said,
 }
 
-/// How old a connection is, and whether it is to end.
-struct ConnectionAge {
-    age_end: Instant,
-    served: u64,
-    is_draining: bool,
-    /// When the client was told to send no further requests.
-    ending_since: Option<Instant>,
+/// A connection.
+struct Client {
+    shard: Rc<Shard>,
+    workers: Rc<Workers>,
+    transport: Transport,
+    peer: Rc<Peer>,
+    link: Rc<Link>,
+    wakes: Arc<Wakes>,
+    streams: Vec<Slot>,
+    /// The stream whose turn is first.
+    first_turn: usize,
+    began: Instant,
+    age: ConnectionAge,
+    /// Since when a head, or the preface, is not complete.
+    head_since: Option<Instant>,
+    timer: LazyTimer,
 }
 
-impl ConnectionAge {
-    fn new(shard: &Shard, activity: &Activity) -> Self {
-        let age = spread(shard.config.listener.http2.age, shard.random());
-        Self { age_end: activity.closed_at.get() + age, served: 0, is_draining: false, ending_since: None }
+/// A place for a stream.
+struct Slot {
+    waker: Waker,
+    running: Option<(Key, Worker)>,
+}
+
+impl Client {
+    fn new(
+        shard: &Rc<Shard>,
+        workers: Rc<Workers>,
+        socket: Socket,
+        peer: Rc<Peer>,
+        first: Option<Box<Buffer>>,
+    ) -> Self {
+        let config = &shard.config.listener.http2;
+        let began = Instant::now();
+        let codec = Connection::new(Role::Server, &codec_config(&shard.config.listener));
+        Self {
+            shard: Rc::clone(shard),
+            workers,
+            transport: Transport::new(socket, first),
+            peer,
+            link: Rc::new(Link::new(codec, &shard.buffers, &shard.outputs)),
+            // As many streams may be over and not yet given back.
+            wakes: Wakes::new(2 * config.streams as usize),
+            streams: Vec::new(),
+            first_turn: 0,
+            began,
+            age: ConnectionAge::new(shard, began),
+            head_since: Some(began),
+            timer: LazyTimer::default(),
+        }
     }
 
-    /// Whether the client must be told now to send no further requests.
-    fn is_to_end(&self, shard: &Shard, activity: &Activity) -> bool {
-        if self.ending_since.is_some() {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Over> {
+        self.wakes.awake(cx.waker());
+        self.link.lend_output();
+        let outcome = self.take_turns(cx);
+        let has_sent_all = self.link.return_output();
+        let has_streams = self.link.codec.borrow().open_streams() > 0;
+        self.age.is_idle(has_sent_all && !has_streams && !self.transport.stall.is_stalled());
+        self.wakes.rest();
+        match outcome {
+            Ok(()) => self.poll_deadlines(cx),
+            Err(over) => Poll::Ready(over),
+        }
+    }
+
+    /// Receives, lets streams run and sends, until nothing more happens or others must have their turn.
+    fn take_turns(&mut self, cx: &mut Context<'_>) -> Result<(), Over> {
+        for _ in 0..TURNS {
+            let has_received = self.receive(cx)?;
+            let has_run = self.run_streams();
+            if let Poll::Ready(Err(_)) = self.send(cx) {
+                return Err(Over::Gone);
+            }
+            if !has_received && !has_run && !self.wakes.is_any() {
+                return Ok(());
+            }
+        }
+        cx.waker().wake_by_ref();
+        Ok(())
+    }
+
+    /// Takes in what has come. Tells whether anything has.
+    fn receive(&mut self, cx: &mut Context<'_>) -> Result<bool, Over> {
+        for reads in 0..READS {
+            match self.transport.poll_receive(cx, &self.shard.buffers) {
+                Poll::Pending => return Ok(reads > 0),
+                Poll::Ready(Err(_)) => return Err(Over::Gone),
+                Poll::Ready(Ok(buffer)) => self.take_in(buffer.data())?,
+            }
+        }
+        Ok(true)
+    }
+
+    fn take_in(&mut self, mut input: &[u8]) -> Result<(), Over> {
+        let now = self.began.elapsed();
+        let shard = Rc::clone(&self.shard);
+        let arrival = &mut *shard.arrival.borrow_mut();
+        while !input.is_empty() {
+            let received = self.link.codec.borrow_mut().receive(input, arrival, now);
+            let (used, event) = received.map_err(|ending| {
+                tracing::debug!(client = %self.peer.address, code = %ending.code, reason = ending.reason, "an HTTP/2 connection ends");
+                Over::Said
+            })?;
+            input = &input[used..];
+            match event {
+                Some(event) => self.happened(event, arrival),
+                None => break,
+            }
+        }
+        let is_complete = {
+            let codec = self.link.codec.borrow();
+            codec.is_greeted() && !codec.is_in_head()
+        };
+        if is_complete {
+            self.head_since = None;
+        } else if self.head_since.is_none() {
+            self.head_since = Some(Instant::now());
+        }
+        Ok(())
+    }
+
+    fn happened(&mut self, event: Event<'_>, arrival: &mut Arrival) {
+        match event {
+            Event::Request { stream, is_end, verdict } => self.open(stream, is_end, verdict, arrival),
+            Event::Data { stream, bytes, is_end } => self.link.arrived(stream, bytes, is_end),
+            Event::Trailers { stream } => self.link.ended(stream, &arrival.bytes),
+            Event::Reset { stream, reason, .. } => {
+                tracing::debug!(client = %self.peer.address, stream = stream.id, reason, "an HTTP/2 stream ends early");
+                self.close(stream);
+            }
+            Event::Rejected { id, code, reason } => {
+                tracing::debug!(client = %self.peer.address, stream = id, %code, reason, "an HTTP/2 request is refused");
+                let refusal = if code == ErrorCode::PROTOCOL_ERROR { Refusal::Malformed } else { Refusal::Overload };
+                self.shard.metrics.refused(refusal);
+            }
+            Event::Writable { stream } => self.link.offer_room(stream),
+            Event::Settings => self.link.offer_room(None),
+            // What we said of the end has arrived: no further requests can be on their way.
+            Event::Pong if self.age.is_ending() => self.link.codec.borrow_mut().goaway(ErrorCode::NO_ERROR),
+            Event::Response { .. } | Event::Pong | Event::Goaway { .. } => {}
+        }
+    }
+
+    /// Begins to serve a request.
+    fn open(&mut self, stream: Key, is_end: bool, verdict: Result<(), RequestError>, arrival: &mut Arrival) {
+        let slot = usize::from(stream.slot);
+        self.link.open(stream, is_end);
+        while self.streams.len() <= slot {
+            let waker = self.wakes.waker(self.streams.len());
+            self.streams.push(Slot { waker, running: None });
+        }
+        self.age.served += 1;
+        let mut scratch = self.shard.scratches.take();
+        std::mem::swap(&mut arrival.bytes, &mut scratch.work.head);
+        std::mem::swap(&mut arrival.request, &mut scratch.work.request);
+        let job = Stream {
+            shard: Rc::clone(&self.shard),
+            peer: Rc::clone(&self.peer),
+            link: Rc::clone(&self.link),
+            key: stream,
+            scratch,
+            verdict,
+        };
+        self.streams[slot].running = Some((stream, self.workers.start(job, stream::serve)));
+        self.wakes.mark(slot);
+    }
+
+    /// Polls the streams for which something has happened. Tells whether there were any.
+    fn run_streams(&mut self) -> bool {
+        if !self.wakes.is_any() {
             return false;
         }
-        let now = Instant::now();
-        let is_idle = activity.idle_since().is_some_and(|since| now >= since + shard.config.listener.timeouts.idle);
-        // A new connection may bring one request even in a drain: its client could not know of it.
-        let is_drained = self.is_draining && (self.served > 0 || shard.drain.phase() >= Phase::Closing);
-        is_idle
-            || is_drained
-            || now >= self.age_end
-            || self.served >= shard.config.listener.limits.requests_per_connection
+        let first = self.first_turn;
+        self.first_turn = if first + 1 < self.streams.len() { first + 1 } else { 0 };
+        let wakes = Arc::clone(&self.wakes);
+        wakes.take(first, |slot| self.run(slot));
+        true
     }
 
-    /// Whether the client had enough time to close.
-    fn is_given_up(&self, shard: &Shard, activity: &Activity) -> bool {
-        let since = self.ending_since.zip(activity.idle_since()).map(|(ending, idle)| ending.max(idle));
-        since.is_some_and(|since| since.elapsed() >= goodbye(shard))
-    }
-
-    fn next_check(&self, shard: &Shard, activity: &Activity) -> Instant {
-        let now = Instant::now();
-        if self.is_draining || self.ending_since.is_some() {
-            return now + goodbye(shard).min(TICK);
+    fn run(&mut self, slot: usize) {
+        let Some(Slot { waker, running }) = self.streams.get_mut(slot) else { return };
+        let Some((stream, worker)) = running else { return };
+        let stream = *stream;
+        let Poll::Ready(outcome) = worker.poll(&mut Context::from_waker(waker)) else { return };
+        if let Some((_, worker)) = running.take() {
+            self.workers.give_back(worker);
         }
-        let idle = shard.config.listener.timeouts.idle;
-        self.age_end.min(activity.idle_since().unwrap_or(now) + idle)
+        self.finish(stream, outcome);
+    }
+
+    /// A stream has been served.
+    fn finish(&mut self, stream: Key, outcome: Outcome) {
+        let mut codec = self.link.codec.borrow_mut();
+        match outcome {
+            Ok(()) => {}
+            Err(ProxyError::ClientStalled | ProxyError::ClientClosed) => codec.reset(stream, ErrorCode::CANCEL),
+            // An answer that is cut short must never look complete.
+            Err(_) => codec.reset(stream, ErrorCode::INTERNAL_ERROR),
+        }
+        codec.release(stream);
+        drop(codec);
+        self.link.close(stream);
+    }
+
+    /// A stream is over before it was served: its request to the pod ends with it.
+    fn close(&mut self, stream: Key) {
+        let Some(slot) = self.streams.get_mut(usize::from(stream.slot)) else { return };
+        if slot.running.as_ref().is_some_and(|(key, _)| *key == stream) {
+            slot.running = None;
+            self.link.codec.borrow_mut().release(stream);
+            self.link.close(stream);
+        }
+    }
+
+    fn end_streams(&mut self) {
+        self.streams.clear();
+    }
+
+    /// Sends what is to be sent. Ready when the client has taken all of it.
+    fn send(&mut self, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        let outcome = self.transport.poll_send(cx, &mut self.link.codec.borrow_mut());
+        self.link.has_sent();
+        outcome
+    }
+
+    fn poll_deadlines(&mut self, cx: &mut Context<'_>) -> Poll<Over> {
+        loop {
+            if self.age.has_reason_to_end(&self.shard) && self.end_if_due(Instant::now()) {
+                cx.waker().wake_by_ref();
+            }
+            let is_over = {
+                let codec = self.link.codec.borrow();
+                codec.is_closing() && codec.is_idle()
+            };
+            if is_over {
+                return Poll::Ready(Over::Said);
+            }
+            let timeouts = &self.shard.config.listener.timeouts;
+            let head = self.head_since.map(|since| since + timeouts.head);
+            let stall = self.transport.stall.since().map(|since| since + timeouts.write);
+            let age = self.age.next_check(&self.shard);
+            let Some(deadline) = [head, stall, age].into_iter().flatten().min() else { return Poll::Pending };
+            std::task::ready!(self.timer.poll_past(cx, deadline));
+            let now = Instant::now();
+            if [head, stall].into_iter().flatten().any(|deadline| now >= deadline)
+                || self.age.is_given_up(&self.shard, now)
+            {
+                return Poll::Ready(Over::Gone);
+            }
+            if self.end_if_due(now) {
+                // What says so is to be sent.
+                cx.waker().wake_by_ref();
+            }
+        }
+    }
+
+    /// Tells the client to send no further requests, if it is time.
+    fn end_if_due(&mut self, now: Instant) -> bool {
+        let ends = self.age.ends(&self.shard, now);
+        if ends {
+            let mut codec = self.link.codec.borrow_mut();
+            codec.announce_goaway();
+            codec.ping();
+        }
+        ends
     }
 }
 
-fn goodbye(shard: &Shard) -> Duration {
-    shard.config.listener.timeouts.write.min(GOODBYE)
-}
-
-/// An age that differs by up to a tenth, so that connections made together do not end together.
-fn spread(age: Duration, random: u128) -> Duration {
-    let part = u32::try_from(random % 201).unwrap_or(0);
-    age - age / 10 + age / 1000 * part
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn c10_ages_differ_by_a_tenth_at_the_most() {
-        let hour = Duration::from_secs(3600);
-        let ages: std::collections::BTreeSet<_> = (0..1000).map(|random| spread(hour, random)).collect();
-        assert_eq!(ages.first(), Some(&Duration::from_secs(3240)));
-        assert_eq!(ages.last(), Some(&Duration::from_secs(3960)));
-        assert_eq!(ages.len(), 201);
+/// What the codec must know of the configuration.
+fn codec_config(listener: &ListenerConfig) -> Config {
+    let Http2Config { streams, head_bytes, stream_window, connection_window, pending_resets, local_resets, age: _ } =
+        listener.http2;
+    let head = listener.limits.request_head();
+    Config {
+        streams,
+        stream_window,
+        connection_window,
+        head: Limits { head_bytes: head_bytes.unwrap_or(head.head_bytes), ..head },
+        early_resets: u32::try_from(2 * pending_resets).unwrap_or(u32::MAX),
+        local_resets: u32::try_from(local_resets).unwrap_or(u32::MAX),
+        ..Config::default()
     }
 }

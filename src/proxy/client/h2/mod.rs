@@ -1,6 +1,9 @@
-//! HTTP/2 towards clients, by the `h2` crate (see [`crate::proxy::wire::h2`]).
+//! Connections of clients that speak HTTP/2.
 
-mod activity;
+mod age;
 pub(crate) mod connection;
 mod sink;
+mod source;
+mod staged_head;
 pub(crate) mod stream;
+mod wakes;

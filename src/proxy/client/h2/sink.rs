@@ -1,141 +1,138 @@
-//! Both directions of an exchange with a client over HTTP/2, as the walk sees them.
+//! The way back to a client over HTTP/2.
 
-use std::cell::RefCell;
-use std::rc::Rc;
+use std::cell::Cell;
 use std::time::Duration;
 
-use http::header::{HeaderMap, HeaderName, HeaderValue};
-use http::{Response, StatusCode};
-
+use super::staged_head;
 use crate::http1::{Field, Framing};
+use crate::http2::connection::Key;
 use crate::model::RouteTimeouts;
-use crate::proxy::error::{ProxyError, Side};
+use crate::proxy::error::ProxyError;
 use crate::proxy::walk::answer_head::{AnswerHead, travels};
-use crate::proxy::walk::client_io::{ClientSink, ClientSource};
+use crate::proxy::walk::client_io::ClientSink;
 use crate::proxy::wire::body::BodySink;
-use crate::proxy::wire::h2::body::{H2Sink, H2Source, Outlet};
-use crate::proxy::wire::h2::reply::Reply;
-use crate::proxy::wire::pace::Pace;
+use crate::proxy::wire::h2::link::Link;
+use crate::proxy::wire::h2::outflow::{Blocked, Outflow};
 
-impl ClientSource for H2Source<'_> {
-    fn whole(&self) -> Option<&[u8]> {
-        Self::whole(self)
-    }
-
-    fn skip_whole(&mut self) {
-        Self::skip_whole(self);
-    }
-
-    fn obey(&mut self, timeouts: &RouteTimeouts) {
-        self.set_pace(Pace { gap: timeouts.body_gap, rate: timeouts.body_rate });
-    }
-
-    fn become_tunnel(&mut self) -> bool {
-        false
-    }
-}
-
-/// The way back over HTTP/2.
-pub(super) struct H2ClientSink {
-    reply: Rc<RefCell<Reply>>,
-    outlet: Outlet,
-    head: Option<Response<()>>,
-    body: Option<H2Sink>,
+/// The answer on a stream.
+pub(super) struct H2ClientSink<'a> {
+    link: &'a Link,
+    stream: Key,
+    /// The head of the answer until the first piece of its body is there.
+    staged: &'a mut Vec<u8>,
+    /// Whether the request was HEAD.
     is_head: bool,
     /// Whether the answer has no body, also when the pod sends one.
     is_absent: bool,
-    stall: Duration,
+    progress: Progress,
+    /// Whether the client has been answered, for who reads the request.
+    answered: &'a Cell<bool>,
+    outflow: Outflow,
 }
 
-impl H2ClientSink {
-    pub(super) fn new(reply: &Rc<RefCell<Reply>>, outlet: &Outlet, is_head: bool, stall: Duration) -> Self {
-        let (reply, outlet) = (Rc::clone(reply), outlet.clone());
-        Self { reply, outlet, head: None, body: None, is_head, is_absent: false, stall }
+/// How far the answer is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Progress {
+    /// There is no head.
+    Waiting,
+    /// There is a head, and it was not sent.
+    Staged,
+    /// The head was sent.
+    Sending,
+    /// All was sent.
+    Over,
+}
+
+impl<'a> H2ClientSink<'a> {
+    /// The way back on `stream`. `staged` is memory for a head; `is_head`: whether the request was HEAD; `answered` is set
+    /// with the answer; `stall`: how long the client may take nothing.
+    pub(super) fn new(
+        link: &'a Link,
+        stream: Key,
+        staged: &'a mut Vec<u8>,
+        is_head: bool,
+        answered: &'a Cell<bool>,
+        stall: Duration,
+    ) -> Self {
+        let (progress, outflow) = (Progress::Waiting, Outflow::new(stall));
+        Self { link, stream, staged, is_head, is_absent: false, progress, answered, outflow }
     }
 
-    /// Hands the head over, unless that was done before.
-    fn begin(&mut self, has_body: bool) -> Result<(), ProxyError> {
-        let Some(head) = self.head.take() else { return Ok(()) };
-        let reply = &mut *self.reply.borrow_mut();
-        let Reply::Waiting(respond) = reply else { return Ok(()) };
-        let stream = respond.send_response(head, !has_body).map_err(|_| ProxyError::ClientClosed)?;
-        *reply = if has_body {
-            let stream = Rc::new(RefCell::new(stream));
-            self.body = Some(H2Sink::new(Rc::clone(&stream), &self.outlet, Side::Client, self.stall));
-            Reply::Sending(stream)
-        } else {
-            Reply::Over
-        };
-        Ok(())
+    /// Sends the head, unless that was done before.
+    fn begin(&mut self, is_end: bool) {
+        if self.progress != Progress::Staged {
+            return;
+        }
+        let Some((status, fields)) = staged_head::read(self.staged) else { return };
+        self.link.codec.borrow_mut().respond(self.stream, status, is_end, |give| {
+            fields.for_each(|(name, value)| give(name, value));
+        });
+        self.answered.set(true);
+        self.progress = if is_end { Progress::Over } else { Progress::Sending };
     }
 }
 
-impl ClientSink for H2ClientSink {
+impl ClientSink for H2ClientSink<'_> {
     fn respond(&mut self, answer: &AnswerHead<'_>) {
-        let mut head = Response::new(());
-        *head.status_mut() = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::BAD_GATEWAY);
-        let headers = head.headers_mut();
-        headers.reserve(answer.fields.list.len() + 4);
-        answer.for_each(|name, value| add(headers, name, value));
+        staged_head::begin(self.staged, answer.status);
+        answer.for_each(|name, value| staged_head::add(self.staged, name, value));
         self.is_absent = self.is_head || answer.framing == Framing::None;
-        self.head = Some(head);
+        self.progress = Progress::Staged;
     }
 
     fn obey(&mut self, timeouts: &RouteTimeouts) {
-        self.stall = timeouts.write;
+        self.outflow.set_stall(timeouts.write);
     }
 
     async fn interim(&mut self, status: u16, bytes: &[u8], fields: &[Field]) -> Result<(), ProxyError> {
-        let mut head = Response::new(());
-        *head.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::PROCESSING);
-        for field in fields.iter().filter(|field| travels(field)) {
-            add(head.headers_mut(), field.name.of(bytes), field.value.of(bytes));
+        if matches!(self.progress, Progress::Waiting | Progress::Staged) {
+            self.link.codec.borrow_mut().respond(self.stream, status, false, |give| {
+                for field in fields.iter().filter(|field| travels(field)) {
+                    give(field.name.of(bytes), field.value.of(bytes));
+                }
+            });
         }
-        match &mut *self.reply.borrow_mut() {
-            Reply::Waiting(respond) => respond.send_informational(head).map_err(|_| ProxyError::ClientClosed),
-            Reply::Sending(_) | Reply::Over => Ok(()),
-        }
+        Ok(())
     }
 
     fn has_responded(&self) -> bool {
-        !matches!(*self.reply.borrow(), Reply::Waiting(_))
+        matches!(self.progress, Progress::Sending | Progress::Over)
     }
 
     fn become_tunnel(&mut self) {}
 }
 
-fn add(headers: &mut HeaderMap, name: &[u8], value: &[u8]) {
-    if let (Ok(name), Ok(value)) = (HeaderName::from_bytes(name), HeaderValue::from_bytes(value)) {
-        headers.append(name, value);
-    }
-}
-
-impl BodySink for H2ClientSink {
+impl BodySink for H2ClientSink<'_> {
     async fn data(&mut self, data: &[u8]) -> Result<(), ProxyError> {
         if self.is_absent {
             return Ok(());
         }
-        self.begin(true)?;
-        match &mut self.body {
-            Some(body) => body.data(data).await,
-            None => Ok(()),
-        }
+        self.begin(false);
+        self.outflow.write(self.link, self.stream, data).await.map_err(|blocked| match blocked {
+            Blocked::Stalled => ProxyError::ClientStalled,
+            Blocked::Closed => ProxyError::ClientClosed,
+        })
     }
 
     async fn flush(&mut self) -> Result<(), ProxyError> {
-        self.begin(!self.is_absent)?;
-        match &mut self.body {
-            Some(body) => body.flush().await,
-            None => Ok(()),
+        // The connection sends what its streams have written once all of them have had their turn.
+        if !self.is_absent {
+            self.begin(false);
         }
+        Ok(())
     }
 
     async fn end(&mut self, trailers: &[u8]) -> Result<(), ProxyError> {
-        self.begin(!trailers.is_empty())?;
-        if let Some(body) = &mut self.body {
-            body.end(trailers).await?;
+        self.begin(trailers.is_empty() || self.is_absent);
+        if self.progress == Progress::Sending {
+            let mut codec = self.link.codec.borrow_mut();
+            if trailers.is_empty() {
+                codec.data(self.stream, &[], true);
+            } else {
+                codec.trailers(self.stream, trailers);
+            }
+            self.progress = Progress::Over;
         }
-        *self.reply.borrow_mut() = Reply::Over;
         Ok(())
     }
 }

@@ -1,0 +1,140 @@
+//! The task of an HTTP/2 connection to an endpoint: it takes in what has come and sends what the requests have written.
+
+use std::future::poll_fn;
+use std::rc::Rc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use tokio::time::{Instant, timeout};
+
+use crate::http2::code::ErrorCode;
+use crate::http2::connection::{Arrival, Event, Key};
+use crate::proxy::shard::Shard;
+use crate::proxy::shard::session::{Loss, Session};
+use crate::proxy::shard::timer::LazyTimer;
+use crate::proxy::wire::h2::transport::Transport;
+
+/// Reads of one poll: then other tasks have their turn.
+const READS: usize = 8;
+/// How long a pod is given to take what ends its connection.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
+/// Drives the connection to its end. Requests on it notice the end by themselves.
+pub(super) async fn drive(shard: Rc<Shard>, session: Rc<Session>, transport: Transport) {
+    let mut driver =
+        Driver { shard, session, transport, began: Instant::now(), head_since: None, timer: LazyTimer::default() };
+    let is_told = poll_fn(|cx| driver.poll(cx)).await;
+    driver.session.give_up();
+    driver.session.lost_all();
+    if is_told {
+        let Driver { session, transport, .. } = &mut driver;
+        let said = poll_fn(|cx| transport.poll_send(cx, &mut session.link.codec.borrow_mut()));
+        let _ = timeout(LAST_WORDS, said).await;
+        transport.socket.close().await;
+    }
+}
+
+/// A connection to an endpoint.
+struct Driver {
+    shard: Rc<Shard>,
+    session: Rc<Session>,
+    transport: Transport,
+    began: Instant,
+    /// Since when a head is not complete.
+    head_since: Option<Instant>,
+    timer: LazyTimer,
+}
+
+impl Driver {
+    /// Ready at the end of the connection: true if the pod is to be told.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
+        let session = Rc::clone(&self.session);
+        session.link.driven_by(cx.waker());
+        session.link.lend_output();
+        let received = self.receive(cx);
+        if received.is_ok() && session.is_given_up() && session.leases() == 0 {
+            session.link.codec.borrow_mut().goaway(ErrorCode::NO_ERROR);
+            return Poll::Ready(true);
+        }
+        let sent = self.transport.poll_send(cx, &mut session.link.codec.borrow_mut());
+        session.link.has_sent();
+        session.link.return_output();
+        match (received, sent) {
+            (Err(is_told), _) => Poll::Ready(is_told),
+            (Ok(()), Poll::Ready(Err(_))) => Poll::Ready(false),
+            (Ok(()), Poll::Ready(Ok(())) | Poll::Pending) => self.poll_deadlines(cx),
+        }
+    }
+
+    fn receive(&mut self, cx: &mut Context<'_>) -> Result<(), bool> {
+        for _ in 0..READS {
+            match self.transport.poll_receive(cx, &self.shard.buffers) {
+                Poll::Pending => return Ok(()),
+                Poll::Ready(Err(_)) => return Err(false),
+                Poll::Ready(Ok(buffer)) => self.take_in(buffer.data())?,
+            }
+        }
+        cx.waker().wake_by_ref();
+        Ok(())
+    }
+
+    fn take_in(&mut self, mut input: &[u8]) -> Result<(), bool> {
+        let now = self.began.elapsed();
+        let shard = Rc::clone(&self.shard);
+        let arrival = &mut *shard.arrival.borrow_mut();
+        while !input.is_empty() {
+            let received = self.session.link.codec.borrow_mut().receive(input, arrival, now);
+            let (used, event) = received.map_err(|ending| {
+                tracing::debug!(code = %ending.code, reason = ending.reason, "an HTTP/2 connection to a pod ends");
+                true
+            })?;
+            input = &input[used..];
+            match event {
+                Some(event) => happened(&self.session, event, arrival),
+                None => break,
+            }
+        }
+        let is_in_head = self.session.link.codec.borrow().is_in_head();
+        if !is_in_head {
+            self.head_since = None;
+        } else if self.head_since.is_none() {
+            self.head_since = Some(Instant::now());
+        }
+        Ok(())
+    }
+
+    /// Ready with false when the pod has taken nothing for too long, or does not finish a head.
+    fn poll_deadlines(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
+        let Some(since) = [self.head_since, self.transport.stall.since()].into_iter().flatten().min() else {
+            return Poll::Pending;
+        };
+        ready!(self.timer.poll_past(cx, since + self.shard.sessions.stall()));
+        Poll::Ready(false)
+    }
+}
+
+fn happened(session: &Session, event: Event<'_>, arrival: &mut Arrival) {
+    let link = &session.link;
+    match event {
+        Event::Response { stream, is_end, verdict } => {
+            session.answered(stream, verdict, arrival);
+            if is_end {
+                link.arrived(stream, &[], true);
+            }
+        }
+        Event::Data { stream, bytes, is_end } => link.arrived(stream, bytes, is_end),
+        Event::Trailers { stream } => link.ended(stream, &arrival.bytes),
+        Event::Reset { stream, code, by_peer, .. } => session.lost(stream, Loss::of_reset(code, by_peer)),
+        Event::Writable { stream } => link.offer_room(stream),
+        Event::Settings => {
+            link.offer_room(None);
+            session.offer_streams();
+        }
+        Event::Goaway { last, .. } => {
+            session.give_up();
+            session.left_behind(last);
+        }
+        // No client opens streams here.
+        Event::Request { stream: Key { .. }, .. } | Event::Rejected { .. } | Event::Pong => {}
+    }
+}

@@ -1,0 +1,68 @@
+//! The head of a request as an HTTP/2 pod gets it.
+
+use crate::http1::FieldKind;
+use crate::http2::head::encode::RequestStart;
+
+/// A request's head: what is asked, and the lines of its fields.
+pub(super) struct PodRequest<'a> {
+    /// The pseudo-fields.
+    pub start: RequestStart<'a>,
+    lines: &'a [u8],
+}
+
+/// The request that a head of HTTP/1 asks, as the exchange has composed it. `None` if it names no host.
+pub(super) fn of_http1(head: &[u8]) -> Option<PodRequest<'_>> {
+    let end = memchr::memmem::find(head, b"\r\n")?;
+    let (start, lines) = (&head[..end], &head[end + 2..]);
+    let mut parts = start.split(|&byte| byte == b' ');
+    let (method, path) = (parts.next()?, parts.next()?);
+    let (_, authority) = fields(lines).find(|(name, _)| FieldKind::of(name) == FieldKind::Host)?;
+    if authority.is_empty() {
+        return None;
+    }
+    Some(PodRequest { start: RequestStart { method, scheme: b"http", authority, path }, lines })
+}
+
+impl PodRequest<'_> {
+    /// The fields that go to the pod: all but those that HTTP/2 says otherwise.
+    pub(super) fn fields(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        fields(self.lines).filter(|(name, _)| {
+            !matches!(
+                FieldKind::of(name),
+                FieldKind::Host | FieldKind::Connection | FieldKind::TransferEncoding | FieldKind::Upgrade
+            )
+        })
+    }
+}
+
+fn fields(lines: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
+    let mut rest = lines;
+    std::iter::from_fn(move || {
+        let end = memchr::memchr(b'\n', rest)?;
+        let (line, behind) = (&rest[..end], &rest[end + 1..]);
+        rest = behind;
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        let colon = memchr::memchr(b':', line)?;
+        Some((&line[..colon], line[colon + 1..].trim_ascii()))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_head_for_a_pod_becomes_a_request() {
+        let head = b"POST /x?y HTTP/1.1\r\nhost: a.test\r\nx-one: 1\r\nX-One: \xe9\r\nte: trailers\r\n\
+            connection: upgrade\r\nupgrade: websocket\r\ncontent-length: 3\r\n\r\n";
+        let request = of_http1(head).unwrap();
+        let RequestStart { method, scheme, authority, path } = request.start;
+        assert_eq!([method, scheme, authority, path], [&b"POST"[..], b"http", b"a.test", b"/x?y"]);
+        let expected: [(&[u8], &[u8]); 4] =
+            [(b"x-one", b"1"), (b"X-One", b"\xe9"), (b"te", b"trailers"), (b"content-length", b"3")];
+        assert_eq!(request.fields().collect::<Vec<_>>(), expected);
+        let chunked = of_http1(b"PUT / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n").unwrap();
+        assert_eq!(chunked.fields().count(), 0);
+        assert!(of_http1(b"GET / HTTP/1.1\r\nhost: \r\n\r\n").is_none(), "it names no host");
+    }
+}
