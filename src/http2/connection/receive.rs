@@ -362,7 +362,7 @@ impl Connection {
             self.acknowledged();
             return Ok(None);
         }
-        if header.length as usize % PARAMETER != 0 {
+        if !(header.length as usize).is_multiple_of(PARAMETER) {
             return wrong(ErrorCode::FRAME_SIZE_ERROR, "SETTINGS of a wrong length");
         }
         self.stage = Stage::Settings { left: header.length, window: None };
