@@ -9,6 +9,7 @@ use libfuzzer_sys::fuzz_target;
 use tidegate::http2;
 
 #[path = "../../src/http2/connection/tests/pair.rs"]
+#[allow(dead_code, reason = "only its choices are used here")]
 mod pair;
 #[path = "../../src/http2/connection/tests/wild.rs"]
 mod wild;
