@@ -93,7 +93,7 @@ pub(super) fn is_host_name(bytes: &[u8]) -> bool {
 }
 
 /// Takes optional whitespace (RFC 9110 §5.6.3: SP and HTAB) off both ends.
-pub(super) fn trim(mut bytes: &[u8]) -> &[u8] {
+pub(crate) fn trim(mut bytes: &[u8]) -> &[u8] {
     while let [b' ' | b'\t', rest @ ..] = bytes {
         bytes = rest;
     }

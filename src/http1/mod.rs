@@ -36,7 +36,7 @@ pub use field::{Field, FieldKind};
 pub(crate) use field::{Marks, Sole};
 pub(crate) use framing::declared;
 pub use framing::{Framing, FramingError, MAX_LENGTH};
-pub(crate) use grammar::{is_field_value, is_lower_token, is_token};
+pub(crate) use grammar::{is_field_value, is_lower_token, is_token, trim};
 pub use method::{MAX_METHOD_BYTES, Method, Version};
 pub use request::{RequestError, RequestHead, Upgrade};
 pub use response::{MAX_INTERIM, RequestContext, ResponseError, ResponseHead};

@@ -4,7 +4,7 @@ use super::fault::ResponseFault;
 use super::{lines, rules};
 use crate::http1::{
     FieldKind, Framing, Limits, MAX_FIELDS, Marks, RequestContext, ResponseError, ResponseHead, Span, SyntaxError,
-    writer,
+    trim, writer,
 };
 use crate::http2::hpack::FieldSink;
 
@@ -110,6 +110,8 @@ impl FieldSink for ResponseReader<'_> {
             return;
         }
         self.in_fields = true;
+        // Malformed by RFC 9113 §8.2.1. Servers send it, and every client takes it: it is what HTTP/1 would read.
+        let value = trim(value);
         let kind = FieldKind::of(name);
         self.malformed = rules::text_fault(name, value).or_else(|| rules::kind_fault(kind, value));
         if self.malformed.is_some() {

@@ -23,6 +23,9 @@ const CONNECTION_WINDOW: u32 = (1 << 31) - 1;
 /// Streams of a connection, also if the pod would take more.
 const STREAMS: u32 = 100;
 
+/// Answers that break a rule of HTTP/2 over the life of a connection, which then ends.
+const BROKEN_ANSWERS: u32 = 10_000;
+
 /// A connection to the endpoint with room for a request.
 pub(super) async fn obtain(shard: &Rc<Shard>, attempt: &Attempt<'_>) -> Result<Lease, Failure> {
     let id = attempt.endpoint.id();
@@ -64,6 +67,8 @@ async fn connect(shard: &Rc<Shard>, attempt: &Attempt<'_>) -> Result<Rc<Session>
         returns_connection_window: Returns::OnArrival,
         // Requests of several routes share the connection: none of their policies holds for it.
         head: Limits::RESPONSE,
+        // One application's broken answers must not end the requests of others, before there are very many.
+        local_resets: BROKEN_ANSWERS,
         ..Config::default()
     };
     let link = Link::new(Connection::new(Role::Client, &config), &shard.buffers, &shard.outputs);

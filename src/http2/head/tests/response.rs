@@ -92,8 +92,7 @@ fn rfc_9113_8_2_fields_are_checked_as_those_of_requests() {
         ("x:y", "1"),
         ("x", "1\r\n2"),
         ("x", "\0"),
-        ("x", " a"),
-        ("x", "a "),
+        ("x", "a\r"),
         ("connection", "close"),
         ("keep-alive", "timeout=5"),
         ("proxy-connection", "close"),
@@ -103,6 +102,13 @@ fn rfc_9113_8_2_fields_are_checked_as_those_of_requests() {
     ] {
         assert_malformed(&[(":status", "200"), field], false);
     }
+}
+
+#[test]
+fn whitespace_around_values_is_left_out_as_in_http_1() {
+    let (bytes, head) = read(&[(":status", "200"), ("x", " \ta b\t")], false).unwrap();
+    assert_eq!(head.fields[0].value.of(&bytes), b"a b");
+    assert_eq!(head.fields[0].line.of(&bytes), b"x: a b\r\n");
 }
 
 #[test]
