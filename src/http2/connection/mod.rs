@@ -16,6 +16,7 @@
 
 mod bodies;
 mod config;
+mod control;
 mod credits;
 mod event;
 mod farewell;

@@ -1,17 +1,13 @@
-//! From bytes to frames, and what frames without heads and bodies do (RFC 9113 §4, §6).
+//! From bytes to frames (RFC 9113 §4).
 
 use std::time::Duration;
 
+use super::Connection;
 use super::event::{Arrival, Ending, Event, Key, Step};
 use super::limits::{CONTROL_OUTPUT, PARAMETERS};
-use super::settings::{PARAMETER, Setting};
-use super::standing::Standing;
-use super::stream::Fate;
-use super::window::INITIAL;
-use super::{Connection, Role};
+use super::settings::PARAMETER;
 use crate::http2::code::ErrorCode;
 use crate::http2::frame::{FrameHeader, HEADER, MAX_PAYLOAD, MAX_STREAM, PREFACE, flag, kind};
-use crate::http2::write;
 
 /// Where in the bytes of the peer we are.
 #[derive(Clone, Copy, Debug)]
@@ -82,7 +78,7 @@ impl Partial {
     }
 }
 
-fn wrong<T>(code: ErrorCode, reason: &'static str) -> Result<T, Ending> {
+pub(super) fn wrong<T>(code: ErrorCode, reason: &'static str) -> Result<T, Ending> {
     Err(Ending { code, reason })
 }
 
@@ -293,179 +289,6 @@ impl Connection {
             return wrong(ErrorCode::ENHANCE_YOUR_CALM, "too many answers wait to be read");
         }
         Ok(())
-    }
-
-    fn begin_control(&mut self, header: FrameHeader) -> Step<'static> {
-        let is_of_stream = matches!(header.kind, kind::PRIORITY | kind::RST_STREAM);
-        if is_of_stream && header.stream == 0 {
-            return wrong(ErrorCode::PROTOCOL_ERROR, "frame of a stream without one");
-        }
-        if !is_of_stream && header.kind != kind::WINDOW_UPDATE && header.stream != 0 {
-            return wrong(ErrorCode::PROTOCOL_ERROR, "frame of the connection on a stream");
-        }
-        let fits = match header.kind {
-            kind::PRIORITY => header.length == 5,
-            kind::PING => header.length == 8,
-            kind::GOAWAY => header.length >= 8,
-            _ => header.length == 4,
-        };
-        if fits {
-            self.stage = Stage::Control { header };
-            return Ok(None);
-        }
-        const REASON: &str = "control frame has a wrong length";
-        match self.standing(header.stream) {
-            // RFC 9113 §6.3: only the stream ends.
-            Standing::Held(key) if header.kind == kind::PRIORITY => {
-                self.stage = Stage::Skip { left: header.length };
-                self.fault(key, ErrorCode::FRAME_SIZE_ERROR, REASON)
-            }
-            _ => wrong(ErrorCode::FRAME_SIZE_ERROR, REASON),
-        }
-    }
-
-    /// RFC 9113 §5.3: priorities are ignored, but for what RFC 7540 §5.3.1 forbids.
-    fn priority(&mut self, stream: u32, [a, b, c, d, _]: [u8; 5]) -> Step<'static> {
-        self.stage = Stage::Header;
-        if u32::from_be_bytes([a, b, c, d]) & MAX_STREAM != stream {
-            return Ok(None);
-        }
-        const REASON: &str = "a stream depends on itself";
-        match self.standing(stream) {
-            Standing::Held(key) => self.fault(key, ErrorCode::PROTOCOL_ERROR, REASON),
-            Standing::New | Standing::Idle | Standing::Ignored | Standing::Closed => {
-                wrong(ErrorCode::PROTOCOL_ERROR, REASON)
-            }
-        }
-    }
-
-    fn pinged(&mut self, header: FrameHeader, payload: [u8; 8]) -> Step<'static> {
-        self.stage = Stage::Header;
-        if !header.has(flag::ACK) {
-            write::ping(&mut self.out, true, payload);
-            self.control(HEADER + 8)?;
-            return Ok(None);
-        }
-        let is_ours = self.is_ping_open && payload == super::farewell::PING;
-        self.is_ping_open &= !is_ours;
-        Ok(is_ours.then_some(Event::Pong))
-    }
-
-    fn begin_settings(&mut self, header: FrameHeader) -> Step<'static> {
-        if header.stream != 0 {
-            return wrong(ErrorCode::PROTOCOL_ERROR, "SETTINGS on a stream");
-        }
-        if header.has(flag::ACK) {
-            if header.length != 0 {
-                return wrong(ErrorCode::FRAME_SIZE_ERROR, "acknowledgement with settings");
-            }
-            self.acknowledged();
-            return Ok(None);
-        }
-        if !(header.length as usize).is_multiple_of(PARAMETER) {
-            return wrong(ErrorCode::FRAME_SIZE_ERROR, "SETTINGS of a wrong length");
-        }
-        self.stage = Stage::Settings { left: header.length, window: None };
-        Ok(None)
-    }
-
-    /// Applies one parameter. Windows are told, not applied: there is one change however many parameters there are.
-    fn set(&mut self, parameter: [u8; PARAMETER]) -> Result<Option<u32>, Ending> {
-        match Setting::parse(parameter, self.role)? {
-            Setting::HeaderTableSize(bytes) => self.encoder.set_table_bytes(bytes),
-            Setting::MaxConcurrentStreams(streams) => self.peer_streams = streams,
-            Setting::InitialWindowSize(size) => return Ok(Some(size)),
-            Setting::Other => {}
-        }
-        Ok(None)
-    }
-
-    fn end_settings(&mut self, window: Option<u32>) -> Step<'static> {
-        if self.expected == Expected::Settings {
-            self.expected = Expected::Any;
-        }
-        if let Some(size) = window.and_then(|size| i32::try_from(size).ok())
-            && size != self.initial_send_window
-        {
-            let by = i64::from(size) - i64::from(self.initial_send_window);
-            self.initial_send_window = size;
-            for stream in self.streams.iter_mut() {
-                if stream.send.shift(by).is_err() {
-                    return wrong(ErrorCode::FLOW_CONTROL_ERROR, "settings make a window too large");
-                }
-            }
-        }
-        write::settings_ack(&mut self.out);
-        self.control(HEADER)?;
-        Ok(Some(Event::Settings))
-    }
-
-    /// The peer has applied our settings: from here on its streams have the windows that we told.
-    fn acknowledged(&mut self) {
-        if std::mem::replace(&mut self.is_acknowledged, true) {
-            return;
-        }
-        let by = INITIAL.saturating_sub(self.config.stream_window);
-        if by > 0 {
-            self.streams.iter_mut().for_each(|stream| stream.receive.shrink(by));
-        }
-        self.initial_receive_window = self.config.stream_window;
-    }
-
-    fn told_reset(&mut self, stream: u32, code: ErrorCode, now: Duration) -> Step<'static> {
-        self.stage = Stage::Header;
-        let key = match self.standing(stream) {
-            Standing::Held(key) => key,
-            Standing::New | Standing::Idle => return Err(Self::idle_stream()),
-            Standing::Ignored | Standing::Closed => return Ok(None),
-        };
-        let mut is_answered = true;
-        let mut was_open = false;
-        self.streams.change(key, |stream| {
-            was_open = stream.is_open();
-            is_answered = stream.is_answered;
-            if was_open {
-                stream.fate = Fate::ResetByPeer;
-            }
-        });
-        if !was_open {
-            return Ok(None);
-        }
-        if self.role == Role::Server && !is_answered && !self.early_resets.count(now) {
-            return wrong(ErrorCode::ENHANCE_YOUR_CALM, "too many streams are reset before they are answered");
-        }
-        Ok(Some(Event::Reset { stream: key, code, by_peer: true, reason: "" }))
-    }
-
-    fn widened(&mut self, stream: u32, by: u32) -> Step<'static> {
-        self.stage = Stage::Header;
-        const NOTHING: &str = "a window is made larger by nothing";
-        const TOO_MUCH: &str = "a window becomes too large";
-        if stream == 0 {
-            if by == 0 {
-                return wrong(ErrorCode::PROTOCOL_ERROR, NOTHING);
-            }
-            return match self.send_window.shift(by.into()) {
-                Ok(has_opened) => Ok(has_opened.then_some(Event::Writable { stream: None })),
-                Err(_) => wrong(ErrorCode::FLOW_CONTROL_ERROR, TOO_MUCH),
-            };
-        }
-        let key = match self.standing(stream) {
-            Standing::Held(key) => key,
-            Standing::New | Standing::Idle => return Err(Self::idle_stream()),
-            Standing::Ignored | Standing::Closed => return Ok(None),
-        };
-        let Some(stream) = self.streams.get_mut(key).filter(|stream| stream.is_open()) else { return Ok(None) };
-        if by == 0 {
-            return self.fault(key, ErrorCode::PROTOCOL_ERROR, NOTHING);
-        }
-        match stream.send.shift(by.into()) {
-            Ok(has_opened) => {
-                let is_awaited = has_opened && stream.is_local_open;
-                Ok(is_awaited.then_some(Event::Writable { stream: Some(key) }))
-            }
-            Err(_) => self.fault(key, ErrorCode::FLOW_CONTROL_ERROR, TOO_MUCH),
-        }
     }
 
     /// The peer broke a rule that costs it one stream: resets the stream, unless it is over.
