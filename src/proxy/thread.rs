@@ -12,6 +12,7 @@ use crate::lifecycle::Phase;
 use crate::observe::ShardLog;
 use crate::proxy::client::listener::{self, ListenerProtocol};
 use crate::proxy::client::serving::Serving;
+use crate::proxy::shard::turns::Turns;
 use crate::proxy::shard::{Shard, Shared};
 use crate::upstream::RetirementWatch;
 
@@ -28,14 +29,21 @@ pub type Listeners = Vec<(TcpListener, ListenerProtocol)>;
 
 /// Runs a shard on the calling thread until the drain is over.
 pub fn run(shared: Shared, log: ShardLog, listeners: Listeners, retirements: RetirementWatch) -> io::Result<()> {
-    let runtime = Builder::new_current_thread().enable_all().build_local(LocalOptions::default())?;
-    runtime.block_on(serve(shared, log, listeners, retirements));
+    let turns = Turns::default();
+    let counted = turns.clone();
+    let mut builder = Builder::new_current_thread();
+    builder.enable_all().on_thread_unpark(move || counted.count());
+    let runtime = builder.build_local(LocalOptions::default())?;
+    runtime.block_on(serve_in(Shard::new(shared, log, turns), listeners, retirements));
     Ok(())
 }
 
 /// The same on a local runtime that is there already.
 pub async fn serve(shared: Shared, log: ShardLog, listeners: Listeners, retirements: RetirementWatch) {
-    let shard = Shard::new(shared, log);
+    serve_in(Shard::new(shared, log, Turns::default()), listeners, retirements).await;
+}
+
+async fn serve_in(shard: Rc<Shard>, listeners: Listeners, retirements: RetirementWatch) {
     tokio::task::spawn_local(housekeeping(Rc::clone(&shard), retirements));
     let serving = Rc::<Serving>::default();
     for (socket, protocol) in listeners {

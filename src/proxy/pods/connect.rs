@@ -34,13 +34,14 @@ pub(super) async fn obtain(shard: &Shard, attempt: &Attempt<'_>, may_repeat: boo
     if attempt.newer_than.is_none() {
         let max_idle = if may_repeat { Duration::MAX } else { attempt.policy.timeouts.reuse_unsafe };
         while let Some(conn) = shard.pool.take(attempt.endpoint.id(), max_idle, attempt.began) {
-            if conn.is_quiet() {
+            let is_quiet = if may_repeat { conn.was_quiet(shard.turns.now()) } else { conn.is_quiet() };
+            if is_quiet {
                 return Ok(Obtained { conn, is_reused: true, since: attempt.began });
             }
         }
     }
     let tcp = dial(attempt).await?;
-    Ok(Obtained { conn: H1Conn { socket: Socket::Tcp(tcp) }, is_reused: false, since: Instant::now() })
+    Ok(Obtained { conn: H1Conn::new(Socket::Tcp(tcp)), is_reused: false, since: Instant::now() })
 }
 
 /// A new connection. Failures make the endpoint suspect.

@@ -1,18 +1,35 @@
 //! An HTTP/1 connection to an endpoint, between two requests.
 
+use std::task::{Context, Waker};
+
 use crate::proxy::wire::socket::Socket;
 
 /// An HTTP/1 connection to an endpoint, between two requests.
 pub(crate) struct H1Conn {
     /// The connection.
     pub socket: Socket,
+    /// The turn of the runtime in which its last answer ended.
+    pub kept_in: u64,
 }
 
 impl H1Conn {
+    /// A connection that was just made.
+    pub(crate) fn new(socket: Socket) -> Self {
+        Self { socket, kept_in: 0 }
+    }
+
     /// Whether nothing has arrived since the last answer: neither an end nor bytes, which the next request would take
-    /// for its answer.
+    /// for its answer. The system is asked.
     pub(crate) fn is_quiet(&self) -> bool {
         self.socket.is_quiet()
+    }
+
+    /// The same, as of the turn `now` of the runtime. A request that may be repeated needs no more: an end that it does
+    /// not see is noticed in time, and bytes that nobody asked for spoil one answer at most, as with a pod that sends them a moment later.
+    /// The system is asked only if the runtime has not looked at the socket since the last answer.
+    pub(crate) fn was_quiet(&self, now: u64) -> bool {
+        let is_known = now != self.kept_in;
+        is_known && self.socket.poll_readable(&mut Context::from_waker(Waker::noop())).is_pending() || self.is_quiet()
     }
 }
 
@@ -35,7 +52,7 @@ mod tests {
         // The runtime learns of readiness by waiting, and of its end by a read that finds nothing more.
         ours.readable().await.unwrap();
         while ours.try_read(&mut [0; 64]).is_ok() {}
-        (H1Conn { socket: Socket::Tcp(ours) }, pod)
+        (H1Conn::new(Socket::Tcp(ours)), pod)
     }
 
     #[tokio::test]
@@ -48,5 +65,23 @@ mod tests {
         let (conn, pod) = waiting().await;
         drop(pod);
         assert!(!conn.is_quiet());
+    }
+
+    #[tokio::test]
+    async fn b20_the_system_is_asked_unless_the_runtime_has_looked_since_the_last_answer() {
+        let evil = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil";
+        let (conn, mut pod) = waiting().await;
+        assert!(conn.was_quiet(conn.kept_in) && conn.was_quiet(conn.kept_in + 1));
+        pod.write_all(evil).unwrap();
+        assert!(!conn.was_quiet(conn.kept_in), "the answer ended in this turn");
+        // A turn later the runtime knows.
+        let Socket::Tcp(tcp) = &conn.socket else { panic!("it is in clear") };
+        tcp.readable().await.unwrap();
+        assert!(!conn.was_quiet(conn.kept_in + 1));
+        let (conn, pod) = waiting().await;
+        drop(pod);
+        let Socket::Tcp(tcp) = &conn.socket else { panic!("it is in clear") };
+        tcp.readable().await.unwrap();
+        assert!(!conn.was_quiet(conn.kept_in + 1));
     }
 }

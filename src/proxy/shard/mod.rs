@@ -9,6 +9,7 @@ pub(crate) mod scratch;
 pub(crate) mod session;
 pub(crate) mod sessions;
 pub(crate) mod timer;
+pub(crate) mod turns;
 pub(crate) mod workers;
 
 use std::cell::{Cell, RefCell};
@@ -33,6 +34,7 @@ use h1_conn::H1Conn;
 use idle_tasks::IdleTasks;
 use scratch::ScratchPool;
 use sessions::Sessions;
+use turns::Turns;
 
 /// What all shards are given.
 #[derive(Clone)]
@@ -68,12 +70,14 @@ pub(crate) struct Shard {
     pub pool: Pool<H1Conn>,
     /// HTTP/2 connections to endpoints.
     pub sessions: Sessions,
+    /// Stands still where the shard does not own its runtime.
+    pub turns: Turns,
     random: Cell<u128>,
 }
 
 impl Shard {
     /// A shard without connections.
-    pub(crate) fn new(shared: Shared, access_log: ShardLog) -> Rc<Self> {
+    pub(crate) fn new(shared: Shared, access_log: ShardLog, turns: Turns) -> Rc<Self> {
         let Shared { config, table, metrics, drain, connections } = shared;
         let pool = Pool::new(PoolConfig { idle: config.pods.idle, ..PoolConfig::default() });
         let sessions = Sessions::new(config.pods.stall);
@@ -92,6 +96,7 @@ impl Shard {
             clock: Clock::default(),
             pool,
             sessions,
+            turns,
             random: Cell::new(seed()),
         })
     }
@@ -106,7 +111,8 @@ impl Shard {
     }
 
     /// Keeps a connection for another request, for as long as its pod is expected to keep it.
-    pub(crate) fn keep(&self, endpoint: &InFlight, conn: H1Conn, advertised: Option<Duration>) {
+    pub(crate) fn keep(&self, endpoint: &InFlight, mut conn: H1Conn, advertised: Option<Duration>) {
+        conn.kept_in = self.turns.now();
         let idle = self.pool.config().idle_timeout(advertised);
         self.pool.put(endpoint.endpoint(), conn, Instant::now(), idle);
     }

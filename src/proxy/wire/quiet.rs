@@ -8,8 +8,7 @@ use tokio::net::TcpStream;
 
 /// Whether nothing has arrived: neither bytes nor the end of the connection.
 ///
-/// This asks the system, because the runtime knows only what it saw when it last polled all sockets. It costs one
-/// system call for each request on a kept connection.
+/// This asks the system, because the runtime knows only what it saw when it last polled all sockets.
 pub(crate) fn is_quiet(tcp: &TcpStream) -> bool {
     let peeked = SockRef::from(tcp).peek(&mut [MaybeUninit::uninit()]);
     peeked.is_err_and(|error| error.kind() == ErrorKind::WouldBlock)

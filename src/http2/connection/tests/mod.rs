@@ -4,10 +4,12 @@ mod bodies;
 mod client;
 mod floods;
 mod memory;
+#[expect(unreachable_pub, reason = "fuzz targets use it too")]
 mod pair;
 mod peer_h2;
 mod random;
 mod rules;
 mod server;
 mod support;
+#[expect(unreachable_pub, reason = "fuzz targets use it too")]
 mod wild;

@@ -8,6 +8,7 @@ use crate::model::RouteTimeouts;
 use crate::observe::{AccessLog, AccessLogFormat, Metrics};
 use crate::proxy::config::ProxyConfig;
 use crate::proxy::shard::connections::Connections;
+use crate::proxy::shard::turns::Turns;
 use crate::proxy::shard::{Shard, Shared};
 use crate::proxy::walk::peer::{Peer, Scheme};
 use crate::proxy::wire::body::BodySink;
@@ -91,7 +92,7 @@ fn shard() -> Rc<Shard> {
         drain: Drain::new().watch(),
         connections: Connections::default(),
     };
-    Shard::new(shared, log.shard())
+    Shard::new(shared, log.shard(), Turns::default())
 }
 
 /// What a client is told by an answer with this status and text and this field of its own.
