@@ -57,6 +57,7 @@ fn a_request_is_sent_and_its_answer_told() {
 fn what_a_server_must_not_do_ends_streams_or_the_connection() {
     use ErrorCode as Code;
     let length = |value: &'static str| head(1, 0, &[(":status", "200"), ("content-length", value)]);
+    #[expect(clippy::type_complexity, reason = "a table of frames")]
     let cases: &[(&str, Result<Code, Code>, &[Vec<u8>])] = &[
         ("DATA in front of the head", Ok(Code::PROTOCOL_ERROR), &[data(1, 0, b"x")]),
         ("an end in front of the head", Ok(Code::PROTOCOL_ERROR), &[data(1, END, b"")]),

@@ -182,7 +182,7 @@ impl Side {
         if let Some(half) = self.halves.get_mut(&id)
             && let Some(key) = half.key
         {
-            half.has_reset |= !half.is_told_reset && !(half.sent.is_over && half.got.is_over);
+            half.has_reset |= !(half.is_told_reset || half.sent.is_over && half.got.is_over);
             half.is_released = true;
             self.connection.release(key);
         }

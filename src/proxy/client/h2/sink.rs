@@ -63,9 +63,9 @@ impl<'a> H2ClientSink<'a> {
         if self.progress != Progress::Staged {
             return;
         }
-        let Some((status, fields)) = staged_head::read(self.staged) else { return };
+        let Some(status) = staged_head::status(self.staged) else { return };
         self.link.codec.borrow_mut().respond(self.stream, status, is_end, |give| {
-            fields.for_each(|(name, value)| give(name, value));
+            staged_head::fields(self.staged).for_each(|(name, value)| give(name, value));
         });
         self.answered.set(true);
         self.progress = if is_end { Progress::Over } else { Progress::Sending };
