@@ -10,7 +10,7 @@ use super::connect::{Obtained, obtain};
 use super::response::{HeadWait, Parts, Passed, PodResponse, pass_on};
 use super::retry::{Failure, Reached};
 use super::tunnel::tunnel;
-use super::upload::Upload;
+use super::upload::beside;
 use crate::http1::{Framing, Limits, Progress, RequestContext, ResponseHead};
 use crate::model::RoutePolicy;
 use crate::proxy::error::{ProxyError, Side};
@@ -48,7 +48,7 @@ pub(super) async fn whole<S: ClientSource, K: ClientSink>(
     let pod = H1Response { reader, shard, policy, buffer: None };
     let parts =
         Parts { shard, policy, record: &walk.record, request, response, answer_edit, timer, handed_over: since };
-    let passed = pass_on(parts, pod, &mut Upload::done(), &Cell::new(false), sink).await;
+    let passed = pass_on(parts, pod, sink).await;
     match passed.map_err(|failure| Failure { was_reused: is_reused, ..failure })? {
         Passed::Whole(Keep::For(advertised)) => shard.keep(&attempt.endpoint, conn, advertised),
         Passed::Whole(Keep::No) => {}
@@ -88,9 +88,7 @@ pub(super) async fn streaming<S: ClientSource, K: ClientSink>(
     };
     let (passed, is_complete) = {
         let sending = pin!(copy(source, &mut to_pod, &walk.record.received, policy.body_bytes));
-        let mut upload = Upload::new(sending);
-        let passed = pass_on(parts, pod, &mut upload, &Cell::new(false), sink).await;
-        (passed, upload.is_complete())
+        beside(Some(sending), pass_on(parts, pod, sink)).await
     };
     // The part of the body that was sent is not kept.
     match passed.map_err(|failure| Failure { is_body_at_hand: false, ..failure })? {

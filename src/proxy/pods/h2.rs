@@ -12,7 +12,7 @@ use super::h2_head::{self, PodRequest};
 use super::open_session::obtain;
 use super::response::{HeadWait, Parts, PodResponse, pass_on};
 use super::retry::{Failure, Reached};
-use super::upload::Upload;
+use super::upload::beside;
 use crate::http1::{Limits, RequestContext, ResponseError, ResponseHead, SyntaxError};
 use crate::http2::connection::Key;
 use crate::model::RoutePolicy;
@@ -45,8 +45,15 @@ pub(super) async fn attempt<S: ClientSource, K: ClientSink>(
     let stream = open(&mut session, &request, is_bodiless, policy).await?;
     let parts =
         Parts { shard, policy, record, request: context, response, answer_edit, timer, handed_over: Instant::now() };
-    let pod = H2Response { policy, session: &session, stream, received: &record.received, head: answer };
     let has_answered = Cell::new(false);
+    let pod = H2Response {
+        policy,
+        session: &session,
+        stream,
+        received: &record.received,
+        has_answered: &has_answered,
+        head: answer,
+    };
     let outcome = {
         let mut to_pod = H2PodSink::new(&session.link, stream, policy.timeouts.response);
         let limit = policy.body_bytes;
@@ -56,7 +63,7 @@ pub(super) async fn attempt<S: ClientSource, K: ClientSink>(
             to_pod.data(&rest.kept[head..]).await?;
             copy(&mut rest, &mut to_pod, &record.received, limit).await
         });
-        pass_on(parts, pod, &mut Upload::when(!is_bodiless, sending), &has_answered, sink).await.map(|_| ())
+        beside((!is_bodiless).then_some(sending), pass_on(parts, pod, sink)).await.0.map(|_| ())
     };
     outcome.map_err(|failure| Failure {
         was_reused: session.is_reused,
@@ -111,6 +118,8 @@ struct H2Response<'a> {
     stream: Key,
     /// Bytes of the request's body so far.
     received: &'a Cell<u64>,
+    /// Set with the final head: from then on no copy of the request's body is needed.
+    has_answered: &'a Cell<bool>,
     /// What the last head points into.
     head: &'a mut Vec<u8>,
 }
@@ -132,7 +141,10 @@ impl<'a> PodResponse for H2Response<'a> {
             Ok(Ok(())) if bytes.len() > limits.head_bytes => {
                 Err(ProxyError::from(ResponseError::Syntax(SyntaxError::TooLarge)).into())
             }
-            Ok(Ok(())) => Ok(()),
+            Ok(Ok(())) => {
+                self.has_answered.set(!head.is_interim());
+                Ok(())
+            }
             Ok(Err(loss)) => Err(failure(session, loss)),
             Err(timeout) => {
                 // Perhaps the connection is dead. Other requests must not wait for it too.

@@ -2,8 +2,6 @@
 //! `walk/respond` decide, and passes the body on. Both protocols implement [`PodResponse`].
 
 use std::cell::Cell;
-use std::future::Future;
-use std::pin::pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -11,7 +9,6 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::retry::{Failure, Reached};
-use super::upload::Upload;
 use crate::filter::HeadEdit;
 use crate::http1::{Limits, MAX_INTERIM, RequestContext, ResponseHead};
 use crate::model::RoutePolicy;
@@ -81,23 +78,16 @@ pub(super) enum Passed<B, C> {
     Tunnel(Box<B>),
 }
 
-/// Waits for the final head, lets `respond` decide, and passes the body on. The rest of the request is sent beside.
-pub(super) async fn pass_on<P: PodResponse, U: Future<Output = Result<(), ProxyError>>, K: ClientSink>(
+/// Waits for the final head, lets `respond` decide, and passes the body on.
+pub(super) async fn pass_on<P: PodResponse, K: ClientSink>(
     parts: Parts<'_>,
     mut pod: P,
-    upload: &mut Upload<'_, U>,
-    has_answered: &Cell<bool>,
     sink: &mut K,
 ) -> Result<Passed<P::Body, P::Connection>, Failure> {
     let Parts { shard, policy, record, request, response, answer_edit, timer, handed_over } = parts;
-    {
-        let patience = policy.timeouts.response;
-        let mut wait = HeadWait::new(patience, handed_over, &record.received, timer);
-        let limits = Limits { head_bytes: policy.response_head_bytes, ..Limits::RESPONSE };
-        let head = pin!(final_head(&mut pod, response, request, &limits, &mut wait, sink));
-        upload.beside(head).await??;
-    }
-    has_answered.set(true);
+    let mut wait = HeadWait::new(policy.timeouts.response, handed_over, &record.received, timer);
+    let limits = Limits { head_bytes: policy.response_head_bytes, ..Limits::RESPONSE };
+    final_head(&mut pod, response, request, &limits, &mut wait, sink).await?;
     record.head_after.set(Some(handed_over.elapsed()));
     record.status.set(response.status);
     let decision = respond(shard, record, request, response, pod.bytes(), answer_edit, sink);
@@ -107,10 +97,7 @@ pub(super) async fn pass_on<P: PodResponse, U: Future<Output = Result<(), ProxyE
     match decision {
         Decision::Tunnel => Ok(Passed::Tunnel(Box::new(body))),
         Decision::Relay => {
-            {
-                let relay = pin!(P::relay(&mut body, sink, &record.sent));
-                upload.beside(relay).await??;
-            }
+            P::relay(&mut body, sink, &record.sent).await?;
             Ok(Passed::Whole(P::finish(&mut body, connection)))
         }
     }
