@@ -23,27 +23,23 @@ pub(crate) const DRAINED_BYTES: u64 = 64 * 1024;
 
 /// Walks. `Err` means that the client's connection (or stream) is of no further use.
 pub(crate) async fn exchange<S: ClientSource, K: ClientSink>(
-    mut walk: Walk<'_>,
+    walk: &mut Walk<'_>,
     source: &mut S,
     sink: &mut K,
 ) -> Result<(), ProxyError> {
     walk.work.request_edit.clear();
     request_head::identify(walk.work, walk.shard.random());
     walk.record.is_explained = explanation::is_asked(walk.listener, walk.peer, walk.work);
-    let outcome = walk_through(&mut walk, source, sink).await;
+    let outcome = match answer(walk, source, sink).await {
+        Ok(()) => Ok(()),
+        Err(error) => answer_failure(walk, error, sink).await,
+    };
     walk.is_over = true;
     outcome
 }
 
-async fn walk_through<S: ClientSource, K: ClientSink>(
-    walk: &mut Walk<'_>,
-    source: &mut S,
-    sink: &mut K,
-) -> Result<(), ProxyError> {
-    let error = match answer(walk, source, sink).await {
-        Ok(()) => return Ok(()),
-        Err(error) => error,
-    };
+/// Tells the client what went wrong, if it can still be told.
+async fn answer_failure<K: ClientSink>(walk: &mut Walk<'_>, error: ProxyError, sink: &mut K) -> Result<(), ProxyError> {
     walk.record.failed(walk.shard, &error);
     if sink.has_responded() || matches!(error, ProxyError::ClientClosed | ProxyError::ClientStalled) {
         return Err(error);
@@ -117,12 +113,12 @@ fn leaves_unread(request: &RequestHead, fault_of: Side) -> bool {
 }
 
 /// Answers a request whose head could not be read.
-pub(crate) async fn refuse<K: ClientSink>(mut walk: Walk<'_>, error: ProxyError, sink: &mut K) {
+pub(crate) async fn refuse<K: ClientSink>(walk: &mut Walk<'_>, error: ProxyError, sink: &mut K) {
     walk.work.head.clear();
     request_head::generate_id(walk.work, walk.shard.random());
     walk.record.failed(walk.shard, &error);
     walk.work.answer_edit.clear();
     // The client may have gone.
-    let _ = reply::send(&mut walk, error.status(), &error, sink, true).await;
+    let _ = reply::send(walk, error.status(), &error, sink, true).await;
     walk.is_over = true;
 }

@@ -140,8 +140,8 @@ async fn request(
         Ok(None) => return After::Close,
         Err(error) => {
             let mut sink = H1ClientSink::new(sink, &shard.drain, None, true);
-            let walk = Walk::new(shard, &shard.config.listener, peer, work, started, started);
-            refuse(walk, error, &mut sink).await;
+            let mut walk = Walk::new(shard, &shard.config.listener, peer, work, started, started);
+            refuse(&mut walk, error, &mut sink).await;
             return After::Linger;
         }
     };
@@ -153,8 +153,10 @@ async fn request(
     let mut source = H1Source::new(reader, &shard.buffers, Some(buffer), framing, Side::Client, pace);
     let mut sink = H1ClientSink::new(sink, &shard.drain, Some(form), close);
     sink.accepts_trailers = accepts_trailers;
-    let walk = Walk::new(shard, &shard.config.listener, peer, work, started, ready_at);
-    let outcome = exchange(walk, &mut source, &mut sink).await;
+    let outcome = {
+        let mut walk = Walk::new(shard, &shard.config.listener, peer, work, started, ready_at);
+        exchange(&mut walk, &mut source, &mut sink).await
+    };
     if sink.was_tunnel {
         return After::Close;
     }

@@ -48,14 +48,14 @@ pub(super) async fn serve(stream: Stream) -> Outcome {
     let mut sink = H2ClientSink::new(&link, key, staged, is_head, &answered, listener.timeouts.write);
     // Messages of gRPC come as slowly as they happen.
     let has_rate = !(work.request.framing == Framing::Chunked && is_grpc(&work.request, &work.head));
-    let walk = Walk::new(&shard, listener, &peer, work, started, started);
+    let mut walk = Walk::new(&shard, listener, &peer, work, started, started);
     if let Err(error) = verdict {
-        refuse(walk, error.into(), &mut sink).await;
+        refuse(&mut walk, error.into(), &mut sink).await;
         return Ok(());
     }
     let pace = Pace { gap: listener.timeouts.body_gap, rate: listener.timeouts.body_rate };
     let mut source = H2ClientSource::new(&link, key, &answered, pace, has_rate);
-    exchange(walk, &mut source, &mut sink).await
+    exchange(&mut walk, &mut source, &mut sink).await
 }
 
 fn is_grpc(request: &RequestHead, head: &[u8]) -> bool {
