@@ -40,7 +40,8 @@ pub(crate) async fn serve(
 ) {
     let _idle_task = poll_fn(|cx| Poll::Ready(shard.idle_tasks.register(cx.waker()))).await;
     let (leftover, since) = first.map(|first| (first.bytes, first.since)).unzip();
-    let mut job = Job { shard, socket, peer, leftover, since, served: 0 };
+    // In a box, as it goes from hand to hand with each request.
+    let mut job = Box::new(Job { shard, socket, peer, leftover, since, served: 0 });
     let mut timer = LazyTimer::default();
     loop {
         if job.leftover.is_none() && !wait_for_request(&job.shard, &job.socket, job.served == 0, &mut timer).await {
@@ -54,7 +55,7 @@ pub(crate) async fn serve(
 }
 
 /// The futures that serve the requests of connections.
-pub(crate) type Workers = workers::Workers<Job, Option<Job>>;
+pub(crate) type Workers = workers::Workers<Box<Job>, Option<Box<Job>>>;
 
 /// A connection on which a request is arriving.
 pub(crate) struct Job {
@@ -70,7 +71,7 @@ pub(crate) struct Job {
 }
 
 /// Serves requests until none is waiting. Gives the connection back, or `None` when it was closed.
-async fn requests(mut job: Job) -> Option<Job> {
+async fn requests(mut job: Box<Job>) -> Option<Box<Job>> {
     let shard = Rc::clone(&job.shard);
     let mut scratch = shard.scratches.take();
     loop {
