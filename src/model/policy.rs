@@ -11,7 +11,7 @@ use std::time::Duration;
 pub struct RoutePolicy {
     /// How an endpoint is chosen. Default least in flight; `--balance`, `tidegate.dev/balance`; HAProxy `balance`.
     pub balance: Balance,
-    /// Endpoints tried at the most for one request, the first one counted. From 1 to [`Self::MOST_ATTEMPTS`]; default 3;
+    /// Endpoints tried at the most for one request, the first one counted. At least 1; default 3;
     /// `--connect-attempts`; nginx `proxy_next_upstream_tries`.
     pub attempts: usize,
     /// Longest body of a request (413). Bytes; default no limit; `--max-body-bytes`; nginx `client_max_body_size`.
@@ -49,11 +49,6 @@ pub struct RouteTimeouts {
     /// A tunnel (WebSocket) on which nothing moves is closed after this. Default 1 h; `--tunnel-idle-timeout`; HAProxy
     /// `timeout tunnel`.
     pub tunnel_idle: Duration,
-}
-
-impl RoutePolicy {
-    /// The most endpoints that a policy may let a request try.
-    pub const MOST_ATTEMPTS: usize = 8;
 }
 
 impl Default for RoutePolicy {

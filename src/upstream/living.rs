@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use arc_swap::ArcSwap;
 use tokio::time::Instant;
 
-use super::balance::{self, Tried};
+use super::balance;
 use super::budget::RetryBudget;
 use super::departures::Departures;
 use super::endpoint::{Endpoint, InFlight};
@@ -101,8 +101,8 @@ impl Upstream {
     }
 
     /// The endpoint for one attempt of a request, counted as in flight until the guard drops. `None` when there is no
-    /// endpoint that was not tried. One load of the cell, no allocation.
-    pub fn pick(&self, balance: Balance, tried: &Tried, now: Instant) -> Option<InFlight> {
+    /// endpoint whose id is not among those `tried`. One load of the cell, no allocation.
+    pub fn pick(&self, balance: Balance, tried: &[u64], now: Instant) -> Option<InFlight> {
         let set = self.endpoints.load();
         let turn = self.next.fetch_add(1, Relaxed);
         let chosen = balance::choose(balance, set.as_slice(), turn, tried, now)?;

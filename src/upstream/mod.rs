@@ -18,7 +18,6 @@ mod retirement;
 mod simulation;
 mod target;
 
-pub use balance::Tried;
 pub use budget::RetryBudget;
 pub use endpoint::{Endpoint, InFlight};
 pub use endpoint_set::EndpointSet;

@@ -97,7 +97,7 @@ impl Registry {
 mod tests {
     use super::*;
     use crate::model::{Balance, EndpointPort, EndpointSpec, EndpointState, PortRef, Protocol, UpstreamKey};
-    use crate::upstream::{Retired, Tried};
+    use crate::upstream::Retired;
 
     fn key(service: &str, port: u16) -> UpstreamKey {
         UpstreamKey {
@@ -192,7 +192,7 @@ mod tests {
         let (upstream, _) = get_or_create(&Registry::new(Arc::default()), "web", 80);
         upstream.set_endpoints(endpoints(&[1, 2]));
         let before = upstream.endpoints();
-        let pick = || upstream.pick(Balance::default(), &Tried::new(), tokio::time::Instant::now());
+        let pick = || upstream.pick(Balance::default(), &[], tokio::time::Instant::now());
         let in_flight = pick().unwrap();
         let mut wanted = endpoints(&[1, 2]);
         let at = usize::from(in_flight.address().port() - 1);

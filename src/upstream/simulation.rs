@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use tokio::time::{Duration, Instant};
 
-use super::{InFlight, Registry, Tried, Upstream};
+use super::{InFlight, Registry, Upstream};
 use crate::model::{Balance, EndpointPort, EndpointSpec, ObjectName, PortRef, Protocol, UpstreamKey, UpstreamSpec};
 
 const SEEDS: [u64; 4] = [1, 7, 42, 20_260_801];
@@ -84,7 +84,7 @@ fn run(
             let Some(Reverse((_, ended))) = ends.pop() else { break };
             open.remove(&ended);
         }
-        let (now, mut tried) = (start + Duration::from_micros(clock), Tried::new());
+        let (now, mut tried) = (start + Duration::from_micros(clock), Vec::new());
         let connected = loop {
             let Some(endpoint) = (tried.len() < 3).then(|| upstream.pick(balance, &tried, now)).flatten() else {
                 break None;
@@ -95,7 +95,7 @@ fn run(
             }
             endpoint.connect_failed(now);
             outcome.failed[place(&endpoint)] += 1;
-            tried.add(endpoint.id());
+            tried.push(endpoint.id());
         };
         let Some(endpoint) = connected else {
             outcome.lost += 1;
@@ -194,13 +194,9 @@ fn threads_pick_while_the_set_changes_and_nothing_is_lost_or_left_counted() {
                 scope.spawn(|| {
                     let (now, mut picks) = (Instant::now(), 0u64);
                     while !is_over.load(Relaxed) || picks == 0 {
-                        let first = upstream
-                            .pick(Balance::LeastInFlight, &Tried::new(), now)
-                            .expect("no set of this test is empty");
-                        let mut tried = Tried::new();
-                        tried.add(first.id());
-                        let second =
-                            upstream.pick(Balance::LeastInFlight, &tried, now).expect("every set of this test has two");
+                        let pick = |tried: &[u64]| upstream.pick(Balance::LeastInFlight, tried, now);
+                        let first = pick(&[]).expect("no set of this test is empty");
+                        let second = pick(&[first.id()]).expect("every set of this test has two");
                         assert_ne!(first.id(), second.id());
                         picks += 2;
                     }

@@ -7,7 +7,6 @@
 use tokio::time::Instant;
 
 use crate::proxy::error::ProxyError;
-use crate::upstream::Tried;
 
 /// How often one request takes a new connection because others went away. A pod that closes all of its HTTP/2
 /// connections at once has at most so many to a shard.
@@ -98,8 +97,8 @@ pub(super) fn retry(failure: &Failure, facts: Facts) -> Retry {
 /// What one request has tried so far.
 pub(super) struct History {
     most: usize,
-    /// Endpoints to which there was no connection.
-    pub tried: Tried,
+    /// Ids of endpoints to which there was no connection. No memory while there is none.
+    pub tried: Vec<u64>,
     /// Connections made before this moment are not used.
     pub newer_than: Option<Instant>,
     refusals: usize,
@@ -109,7 +108,7 @@ pub(super) struct History {
 impl History {
     /// Nothing yet. `most`: how many endpoints may be tried, and how many may refuse.
     pub(super) fn new(most: usize) -> Self {
-        Self { most, tried: Tried::new(), newer_than: None, refusals: 0, renewals: 0 }
+        Self { most, tried: Vec::new(), newer_than: None, refusals: 0, renewals: 0 }
     }
 
     /// Takes note of what is to follow an attempt at `endpoint`; false when that was done too often.
@@ -126,7 +125,7 @@ impl History {
                 self.renewals <= MOST_RENEWALS
             }
             Retry::OtherEndpoint => {
-                self.tried.add(endpoint);
+                self.tried.push(endpoint);
                 self.tried.len() < self.most
             }
         }

@@ -10,47 +10,11 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
-use crate::model::{Balance, RoutePolicy};
+use crate::model::Balance;
 use crate::upstream::endpoint::Endpoint;
 
-/// The endpoints that one request has tried: as many as any policy allows, without allocation.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Tried {
-    ids: [u64; RoutePolicy::MOST_ATTEMPTS],
-    count: usize,
-}
-
-impl Tried {
-    /// Nothing tried.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// Remembers an endpoint id. One more than any policy allows is not remembered.
-    pub fn add(&mut self, id: u64) {
-        if let Some(free) = self.ids.get_mut(self.count) {
-            *free = id;
-            self.count += 1;
-        }
-    }
-
-    /// Whether this endpoint was tried.
-    pub fn contains(&self, id: u64) -> bool {
-        self.ids.iter().take(self.count).any(|tried| *tried == id)
-    }
-
-    /// How many were tried.
-    pub fn len(&self) -> usize {
-        self.count
-    }
-
-    /// Whether none was tried: this is the first attempt.
-    pub fn is_empty(&self) -> bool {
-        self.count == 0
-    }
-}
-
-/// The endpoint for this turn; `None` only if there is none, or all were tried already or do not take new requests.
+/// The endpoint for this turn; `None` only if there is none, or the ids of all are among those `tried` already, or they
+/// do not take new requests.
 ///
 /// Draining endpoints are never chosen, even if no other is left: an operator who drains the last one wants that.
 /// Suspect endpoints are passed over, with three exceptions. A first attempt probes one in its own turn when its time is
@@ -60,7 +24,7 @@ pub(super) fn choose<'a>(
     balance: Balance,
     endpoints: &'a [Arc<Endpoint>],
     turn: usize,
-    tried: &Tried,
+    tried: &[u64],
     now: Instant,
 ) -> Option<&'a Arc<Endpoint>> {
     let is_first_attempt = tried.is_empty();
@@ -74,7 +38,7 @@ pub(super) fn choose<'a>(
     let is_sound = |endpoint: &Endpoint| {
         let is_suspect = endpoint.is_suspect();
         met_suspect.set(met_suspect.get() | is_suspect);
-        !is_suspect && !endpoint.is_draining() && !tried.contains(endpoint.id())
+        !is_suspect && !endpoint.is_draining() && !tried.contains(&endpoint.id())
     };
     let sound = best(balance, endpoints, turn, is_sound);
     if !met_suspect.get() {
@@ -82,7 +46,7 @@ pub(super) fn choose<'a>(
     }
     let sound = sound.filter(|_| !is_first_attempt || !are_most_suspect(endpoints));
     sound.or_else(|| {
-        best(balance, endpoints, turn, |endpoint| !endpoint.is_draining() && !tried.contains(endpoint.id()))
+        best(balance, endpoints, turn, |endpoint| !endpoint.is_draining() && !tried.contains(&endpoint.id()))
     })
 }
 

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use tokio::time::Duration;
 
 use super::*;
-use crate::model::{EndpointSpec, EndpointState, RoutePolicy};
+use crate::model::{EndpointSpec, EndpointState};
 use crate::upstream::endpoint::InFlight;
 
 const BOTH: [Balance; 2] = [Balance::LeastInFlight, Balance::RoundRobin];
@@ -18,7 +18,7 @@ fn endpoints(count: usize, now: Instant) -> Vec<Arc<Endpoint>> {
 fn shares(balance: Balance, set: &[Arc<Endpoint>], turns: usize, now: Instant) -> Vec<usize> {
     let mut shares = BTreeMap::new();
     for turn in 0..turns {
-        let chosen = choose(balance, set, turn, &Tried::new(), now).unwrap();
+        let chosen = choose(balance, set, turn, &[], now).unwrap();
         *shares.entry(chosen.id()).or_insert(0) += 1;
     }
     set.iter().map(|e| shares.get(&e.id()).copied().unwrap_or(0)).collect()
@@ -37,7 +37,7 @@ fn the_one_with_fewer_in_flight_is_taken_and_the_first_when_equal() {
     let now = Instant::now();
     let set = endpoints(2, now);
     let busy = InFlight::begin(Arc::clone(&set[0]));
-    let choice = |balance| choose(balance, &set, 0, &Tried::new(), now).unwrap().id();
+    let choice = |balance| choose(balance, &set, 0, &[], now).unwrap().id();
     assert_eq!(choice(Balance::LeastInFlight), set[1].id());
     assert_eq!(choice(Balance::RoundRobin), set[0].id());
     let _too = InFlight::begin(Arc::clone(&set[1]));
@@ -74,8 +74,7 @@ fn a_retry_never_probes_while_something_sound_is_left() {
     let now = Instant::now();
     let set = endpoints(3, now);
     set[1].connect_failed(now);
-    let mut tried = Tried::new();
-    tried.add(set[0].id());
+    let tried = [set[0].id()];
     let later = now + Duration::from_secs(60);
     for turn in 0..30 {
         assert_eq!(choose(Balance::RoundRobin, &set, turn, &tried, later).unwrap().id(), set[2].id());
@@ -91,8 +90,7 @@ fn half_may_be_passed_over_but_not_more() {
     assert_eq!(shares(Balance::RoundRobin, &set, 120, now)[..2], [0, 0]);
     set[2].connect_failed(now);
     assert_eq!(shares(Balance::RoundRobin, &set, 120, now), [30; 4], "first attempts take no notice");
-    let mut tried = Tried::new();
-    tried.add(set[0].id());
+    let tried = [set[0].id()];
     for turn in 0..12 {
         let retry = choose(Balance::RoundRobin, &set, turn, &tried, now).unwrap();
         assert_eq!(retry.id(), set[3].id(), "a retry goes where connecting works");
@@ -105,10 +103,9 @@ fn the_last_one_is_used_however_suspect() {
     let set = endpoints(1, now);
     set[0].connect_failed(now);
     assert_eq!(shares(Balance::LeastInFlight, &set, 10, now), [10]);
-    let mut tried = Tried::new();
-    tried.add(set[0].id());
+    let tried = [set[0].id()];
     assert!(choose(Balance::LeastInFlight, &set, 0, &tried, now).is_none(), "but not twice by one request");
-    assert!(choose(Balance::LeastInFlight, &[], 7, &Tried::new(), now).is_none());
+    assert!(choose(Balance::LeastInFlight, &[], 7, &[], now).is_none());
 }
 
 #[test]
@@ -124,19 +121,8 @@ fn a_draining_endpoint_is_never_chosen_nor_probed_nor_counted() {
         set[1].connect_failed(now);
         set[2].connect_failed(now);
         assert!(shares(balance, &set, 300, now)[1..].iter().all(|share| *share > 0));
-        assert!(choose(balance, &set[..1], 0, &Tried::new(), now).is_none());
+        assert!(choose(balance, &set[..1], 0, &[], now).is_none());
     }
-}
-
-#[test]
-fn tried_remembers_as_many_as_a_policy_allows() {
-    let mut tried = Tried::new();
-    assert!(tried.is_empty());
-    let most = RoutePolicy::MOST_ATTEMPTS as u64;
-    for id in 1..=most + 1 {
-        tried.add(id);
-    }
-    assert_eq!((tried.len(), tried.contains(most), tried.contains(most + 1)), (most as usize, true, false));
 }
 
 proptest! {
@@ -154,7 +140,7 @@ proptest! {
         let set = endpoints(count, now);
         let mut shares = BTreeMap::new();
         for turn in from..from + count * laps {
-            *shares.entry(choose(Balance::LeastInFlight, &set, turn, &Tried::new(), now).unwrap().id()).or_insert(0) += 1;
+            *shares.entry(choose(Balance::LeastInFlight, &set, turn, &[], now).unwrap().id()).or_insert(0) += 1;
         }
         prop_assert!(shares.len() == count && shares.values().all(|n| *n == laps));
     }
@@ -165,17 +151,17 @@ proptest! {
     ) {
         let now = Instant::now();
         let set = endpoints(states.len(), now);
-        let mut tried = Tried::new();
+        let mut tried = Vec::new();
         for (endpoint, (is_suspect, is_tried)) in set.iter().zip(&states) {
             if *is_suspect { endpoint.connect_failed(now) }
-            if *is_tried { tried.add(endpoint.id()) }
+            if *is_tried { tried.push(endpoint.id()) }
         }
-        let untried: Vec<_> = set.iter().filter(|e| !tried.contains(e.id())).collect();
+        let untried: Vec<_> = set.iter().filter(|e| !tried.contains(&e.id())).collect();
         for balance in BOTH {
             let chosen = choose(balance, &set, turn, &tried, now);
             prop_assert_eq!(chosen.is_some(), !untried.is_empty());
             let Some(chosen) = chosen else { continue };
-            prop_assert!(!tried.contains(chosen.id()));
+            prop_assert!(!tried.contains(&chosen.id()));
             if !tried.is_empty() && untried.iter().any(|e| !e.is_suspect()) {
                 prop_assert!(!chosen.is_suspect());
             }
