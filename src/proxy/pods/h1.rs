@@ -136,13 +136,9 @@ impl<'a> PodResponse for H1Response<'a> {
             {
                 return Ok(());
             }
-            let closed = match buffer.as_ref().is_some_and(|buffer| !buffer.is_empty()) {
-                false => Failure::new(ProxyError::UpstreamClosed, Reached::Unanswered),
-                true => ProxyError::UpstreamClosed.into(),
-            };
             // Wait without a buffer: only connections with data hold one.
             if wait.ready(|cx| reader.poll_readable(cx)).await?.is_err() {
-                return Err(closed);
+                return Err(closed(buffer.as_ref()));
             }
             let buffer = buffer.get_or_insert_with(|| shard.buffers.take());
             buffer.make_room();
@@ -150,7 +146,7 @@ impl<'a> PodResponse for H1Response<'a> {
                 buffer.grow();
             }
             match wait.ready(|cx| reader.poll_read(cx, buffer.space())).await? {
-                Ok(0) | Err(_) => return Err(closed),
+                Ok(0) | Err(_) => return Err(closed(Some(buffer))),
                 Ok(count) => buffer.fill(count),
             }
         }
@@ -192,4 +188,10 @@ impl<'a> PodResponse for H1Response<'a> {
         // Bytes behind the end of an answer belong to no request.
         if body.has_leftover() { Keep::No } else { keep }
     }
+}
+
+/// The connection has ended before the end of a head, of which the first bytes are in `buffer`.
+fn closed(buffer: Option<&Buffer>) -> Failure {
+    let has_begun = buffer.is_some_and(|buffer| !buffer.is_empty());
+    Failure::new(ProxyError::UpstreamClosed, if has_begun { Reached::Pod } else { Reached::Unanswered })
 }
