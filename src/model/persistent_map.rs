@@ -66,6 +66,10 @@ impl<K: Hash + Eq + Clone, V: Clone> PersistentMap<K, V> {
     where
         K: Borrow<Q>,
     {
+        // Most maps are empty, and to hash the key costs more than all else here.
+        if self.is_empty() {
+            return None;
+        }
         let hash = self.hasher.hash_one(key);
         let mut node = &self.root;
         let mut bits = hash;
