@@ -6,8 +6,8 @@
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use tidegate::explain::{self, Explanation, Outcome, Question, Seen, View};
-use tidegate::model::{Action, PortRef, RoutePolicy, RouteSpec};
+use tidegate::explain::{self, Explanation, Outcome, Question, View};
+use tidegate::model::{PortRef, RoutePolicy, RouteSpec};
 use tidegate::routing::RouteTable;
 use tidegate::source::manifests;
 use tidegate::translate::{self, Input, Settings};
@@ -92,9 +92,9 @@ fn answers(case: &Path) -> String {
 
 fn explained(input: &Input, question: &Question, problems: &[tidegate::model::Problem]) -> Explanation {
     let (snapshot, _) = translate::snapshot(input);
-    let table = RouteTable::compile(&snapshot, &mut |spec: &RouteSpec| spec.action.clone());
-    let read = |action: &Action| Seen { action: action.clone(), living: None };
-    explain::explain(question, &View { input, table: &table, read: &read, source_problems: problems, https_port: 443 })
+    let table = RouteTable::compile(&snapshot, &mut |_| ());
+    let view = View { input, table: &table, living: &|()| None, source_problems: problems, https_port: 443 };
+    explain::explain(question, &view)
 }
 
 /// What people read and what programs read is the same.

@@ -11,8 +11,8 @@ use super::settings;
 use crate::admin::{Asked, Explained, Explaining, Unexplained};
 use crate::args::ExplainArgs;
 use crate::controller::Inquirer;
-use crate::explain::{self, Explanation, Question, Seen, View};
-use crate::model::{Problem, RoutePolicy, RouteSpec};
+use crate::explain::{self, Explanation, Question, View};
+use crate::model::{Problem, RoutePolicy};
 use crate::routing::RouteTable;
 use crate::source::manifests;
 use crate::translate::{self, Input};
@@ -34,9 +34,8 @@ pub fn explain(args: &ExplainArgs, out: &mut impl Write) -> anyhow::Result<bool>
 /// Explains with a table of its own.
 fn by_objects(question: &Question, input: &Input, source_problems: &[Problem]) -> Explanation {
     let (snapshot, _) = translate::snapshot(input);
-    let table = RouteTable::compile(&snapshot, &mut |spec: &RouteSpec| spec.action.clone());
-    let read = |action: &crate::model::Action| Seen { action: action.clone(), living: None };
-    explain::explain(question, &View { input, table: &table, read: &read, source_problems, https_port: 443 })
+    let table = RouteTable::compile(&snapshot, &mut |_| ());
+    explain::explain(question, &View { input, table: &table, living: &|()| None, source_problems, https_port: 443 })
 }
 
 /// Asks the controller, for the admin server.

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::model::{Filter, HttpsRedirect, Reply, RouteSpec};
+use crate::model::{Action, Filter, HttpsRedirect, Reply, RouteSpec, UpstreamSpec};
 use crate::routing::{CompiledHost, Route, RouteTable};
 use crate::upstream::{Backend, Destination, Target};
 
@@ -31,18 +31,21 @@ fn host(host: &CompiledHost<Target>) -> Value {
 }
 
 fn route(route: &Route<Target>) -> Value {
-    let RouteSpec { matches, action: _, filters, policy: _, origin } = &*route.spec;
+    let RouteSpec { matches, action, filters, policy: _, origin } = &*route.spec;
     let mut view = json!({
         "path": matches.path.path(),
         "pathType": matches.path.kind(),
         "ingress": origin.to_string(),
         "httpsRedirect": https_redirect(filters),
     });
+    if let Action::Forward(upstream) = action {
+        let UpstreamSpec { key, port } = &**upstream;
+        view["service"] = json!(key.service.to_string());
+        view["port"] = json!(port.to_string());
+        view["protocol"] = json!(key.protocol.as_str());
+    }
     match &route.target.destination {
-        Destination::Forward(Backend { upstream, spec, metrics: _ }) => {
-            view["service"] = json!(spec.key.service.to_string());
-            view["port"] = json!(spec.port.to_string());
-            view["protocol"] = json!(spec.key.protocol.as_str());
+        Destination::Forward(Backend { upstream, metrics: _ }) => {
             view["endpoints"] = upstream
                 .endpoints()
                 .as_slice()

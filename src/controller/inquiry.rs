@@ -1,14 +1,12 @@
 //! Questions to the controller: it alone has the objects, so it answers between two batches, without a lock anywhere.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
 use super::Controller;
-use crate::explain::{self, Explanation, LivingEndpoint, Question, Seen, View};
-use crate::model::Action;
+use crate::explain::{self, Explanation, LivingEndpoint, Question, View};
 use crate::upstream::{Destination, Target};
 
 /// Questions that may wait. A further one is refused and can be asked again.
@@ -83,14 +81,14 @@ impl Controller {
         }
         let table = self.table.load();
         let problems = self.problems.of_others();
-        let view = View { input: &self.input, table: &table, read: &read, source_problems: &problems, https_port };
+        let view = View { input: &self.input, table: &table, living: &living, source_problems: &problems, https_port };
         // The asker may not wait any more.
         let _ = answer.send(explain::explain(&question, &view));
     }
 }
 
-/// What a living target is.
-fn read(target: &Target) -> Seen {
+/// The endpoints that a target leads to.
+fn living(target: &Target) -> Option<Vec<LivingEndpoint>> {
     match &target.destination {
         Destination::Forward(backend) => {
             let endpoints = backend.upstream.endpoints();
@@ -99,8 +97,8 @@ fn read(target: &Target) -> Seen {
                 in_flight: endpoint.in_flight(),
                 is_suspect: endpoint.is_suspect(),
             });
-            Seen { action: Action::Forward(Arc::clone(&backend.spec)), living: Some(living.collect()) }
+            Some(living.collect())
         }
-        Destination::Reply(reply) => Seen { action: Action::Reply(*reply), living: None },
+        Destination::Reply(_) => None,
     }
 }

@@ -13,7 +13,7 @@ use crate::translate;
 
 use super::near::{self, Around, Winner};
 use super::question::QuestionHead;
-use super::{Explanation, Facts, Outcome, Question, Seen, Subject, View, backing, certificate, named, shown};
+use super::{Explanation, Facts, Outcome, Question, Subject, View, backing, certificate, named, shown};
 
 /// Explains what would become of a request.
 pub fn explain<T>(question: &Question, view: &View<'_, T>) -> Explanation {
@@ -157,7 +157,6 @@ fn decide<T>(
     };
     // Of a split, which shares its requests at random, the first backend stands for all.
     let route = route.choose(|| 0);
-    let Seen { action, living } = (view.read)(&route.target);
     // The client is not known. It counts as one that is not trusted.
     let request = RequestView {
         head: &head.bytes,
@@ -170,9 +169,10 @@ fn decide<T>(
     };
     let mut answer = misdirected(question, view, head);
     let too_large = filter::body_size(route.spec.policy.body_bytes, &head.request).err();
-    let refusal = match &action {
+    let refusal = match &route.spec.action {
         Action::Forward(spec) => {
             concerned.service = Some(spec.key.service.clone());
+            let living = (view.living)(&route.target);
             let (lines, has_endpoint) =
                 backing::describe(view.input, spec, &route.spec.policy, living, &mut explanation.facts);
             explanation.say(Subject::Upstream, lines);

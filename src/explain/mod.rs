@@ -14,7 +14,7 @@ mod text;
 
 use std::net::SocketAddr;
 
-use crate::model::{Action, HostPattern, ObjectName, Origin, Problem};
+use crate::model::{HostPattern, ObjectName, Origin, Problem};
 use crate::routing::RouteTable;
 use crate::translate::Input;
 
@@ -30,21 +30,12 @@ pub struct View<'a, T> {
     pub input: &'a Input,
     /// The table that decides.
     pub table: &'a RouteTable<T>,
-    /// What a target of the table is.
-    pub read: &'a dyn Fn(&T) -> Seen,
+    /// The endpoints that serve a target of the table; `None` where nothing runs.
+    pub living: &'a dyn Fn(&T) -> Option<Vec<LivingEndpoint>>,
     /// Findings of the source of the objects.
     pub source_problems: &'a [Problem],
     /// The port by which clients reach https. Redirects name it.
     pub https_port: u16,
-}
-
-/// A route's target as far as it concerns explanations.
-#[derive(Clone, Debug)]
-pub struct Seen {
-    /// What the route does.
-    pub action: Action,
-    /// The endpoints that serve; `None` where nothing runs.
-    pub living: Option<Vec<LivingEndpoint>>,
 }
 
 /// An endpoint that serves.

@@ -61,7 +61,7 @@ impl Registry {
             upstream
         });
         let metrics = upstream.metrics(port, make_metrics);
-        (Backend { upstream, spec: Arc::clone(spec), metrics }, is_new)
+        (Backend { upstream, metrics }, is_new)
     }
 
     /// The living upstreams of a Service: what is refilled when its EndpointSlices change.

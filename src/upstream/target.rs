@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::living::Upstream;
-use crate::model::{Reply, UpstreamSpec};
+use crate::model::Reply;
 use crate::observe::{RouteMetrics, UpstreamMetrics};
 
 /// The target of a route, resolved when its table is built.
@@ -29,8 +29,6 @@ pub enum Destination {
 pub struct Backend {
     /// Where requests go.
     pub upstream: Arc<Upstream>,
-    /// How the route names it: for views.
-    pub spec: Arc<UpstreamSpec>,
     /// What attempts are counted in.
     pub metrics: Arc<UpstreamMetrics>,
 }

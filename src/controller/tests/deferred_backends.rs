@@ -46,7 +46,7 @@ fn answers(plane: &Plane, path: &str) -> Option<String> {
     let found = table.find(Some("a.example"), path, &|_| true, &mut String::new()).expect("a path");
     match &found.route?.target.destination {
         Destination::Forward(backend) if backend.upstream.endpoints().is_empty() => None,
-        Destination::Forward(backend) => Some(backend.spec.key.service.name.to_string()),
+        Destination::Forward(backend) => Some(backend.upstream.key().service.name.to_string()),
         Destination::Reply(_) => None,
     }
 }

@@ -22,7 +22,7 @@ pub(crate) async fn forward<S: ClientSource, K: ClientSink>(
     source: &mut S,
     sink: &mut K,
 ) -> Result<(), ProxyError> {
-    let Backend { upstream, spec, metrics } = backend;
+    let Backend { upstream, metrics } = backend;
     let is_whole = take_whole_body(walk, source);
     let is_idempotent = walk.work.request.method.is_idempotent();
     let mut history = History::new(policy.attempts);
@@ -48,7 +48,7 @@ pub(crate) async fn forward<S: ClientSource, K: ClientSink>(
         walk.record.attempts.set(walk.record.attempts.get().saturating_add(1));
         walk.record.endpoint.set(Some(endpoint.address()));
         let attempt = Attempt { endpoint, policy, metrics, began, newer_than: history.newer_than };
-        let outcome = match (spec.key.protocol, is_whole) {
+        let outcome = match (upstream.key().protocol, is_whole) {
             (Protocol::Http1, true) => h1::whole(walk, &attempt, source, sink).await,
             (Protocol::Http1, false) => Box::pin(h1::streaming(walk, &attempt, source, sink)).await,
             (Protocol::H2c, _) => Box::pin(h2::attempt(walk, &attempt, is_whole, source, sink)).await,

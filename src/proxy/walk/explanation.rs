@@ -9,9 +9,9 @@ use super::peer::Peer;
 use super::record::Record;
 use crate::filter::{FieldName, Fields, HeadEdit};
 use crate::http1::{FieldKind, RequestHead};
+use crate::model::{Action, UpstreamSpec};
 use crate::proxy::config::{ListenerConfig, ProxyProtocol};
 use crate::proxy::shard::scratch::ExchangeBuffers;
-use crate::upstream::{Backend, Destination};
 
 /// Longest name or path that is told. Characters.
 const LONGEST: usize = 256;
@@ -70,8 +70,9 @@ impl Record {
                 path.kind(),
                 plain(path.path())
             );
-            if let Destination::Forward(Backend { spec, .. }) = &route.target.destination {
-                let (service, port) = (spec.key.service.to_string(), spec.port.to_string());
+            if let Action::Forward(upstream) = &route.spec.action {
+                let UpstreamSpec { key, port } = &**upstream;
+                let (service, port) = (key.service.to_string(), port.to_string());
                 let _ = write!(line, "service={}:{}; ", plain(&service), plain(&port));
             }
         }

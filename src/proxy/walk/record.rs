@@ -110,7 +110,7 @@ impl Record {
                 namespace: &route.spec.origin.label().namespace,
                 ingress: &route.spec.origin.label().name,
                 service: match &route.target.destination {
-                    Destination::Forward(backend) => &backend.spec.key.service.name,
+                    Destination::Forward(backend) => &backend.upstream.key().service.name,
                     Destination::Reply(_) => "",
                 },
             }),
