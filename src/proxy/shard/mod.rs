@@ -60,7 +60,7 @@ pub(crate) struct Shard {
     pub connections: Connections,
     pub access_log: ShardLog,
     pub buffers: Rc<BufferPool>,
-    pub scratches: Rc<ScratchPool>,
+    pub scratches: ScratchPool,
     pub idle_tasks: Rc<IdleTasks>,
     /// Where the heads that arrive over HTTP/2 are put first.
     pub arrival: RefCell<Arrival>,
@@ -89,7 +89,7 @@ impl Shard {
             connections,
             access_log,
             buffers: BufferPool::new(),
-            scratches: Rc::new(ScratchPool::default()),
+            scratches: ScratchPool::default(),
             idle_tasks: Rc::default(),
             arrival: RefCell::default(),
             outputs: Rc::default(),

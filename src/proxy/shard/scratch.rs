@@ -3,7 +3,6 @@
 
 use std::cell::RefCell;
 use std::ops::{Deref, DerefMut};
-use std::rc::Rc;
 
 use super::timer::LazyTimer;
 use crate::filter::HeadEdit;
@@ -62,19 +61,28 @@ const KEPT_BYTES: usize = 32 * 1024;
 
 impl ScratchPool {
     /// Lends one out.
-    pub(crate) fn take(self: &Rc<Self>) -> Lent {
-        let scratch = self.0.borrow_mut().pop().unwrap_or_default();
-        Lent { scratch: Some(scratch), pool: Rc::clone(self) }
+    pub(crate) fn take(&self) -> Lent<'_> {
+        self.lend(self.take_out())
+    }
+
+    /// Takes one out, to be lent later, where it is used.
+    pub(crate) fn take_out(&self) -> Box<Scratch> {
+        self.0.borrow_mut().pop().unwrap_or_default()
+    }
+
+    /// Lends out one that was taken out.
+    pub(crate) fn lend(&self, scratch: Box<Scratch>) -> Lent<'_> {
+        Lent { scratch: Some(scratch), pool: self }
     }
 }
 
 /// A scratch on loan; goes back when dropped.
-pub(crate) struct Lent {
+pub(crate) struct Lent<'p> {
     scratch: Option<Box<Scratch>>,
-    pool: Rc<ScratchPool>,
+    pool: &'p ScratchPool,
 }
 
-impl Deref for Lent {
+impl Deref for Lent<'_> {
     type Target = Scratch;
 
     fn deref(&self) -> &Scratch {
@@ -82,20 +90,21 @@ impl Deref for Lent {
     }
 }
 
-impl DerefMut for Lent {
+impl DerefMut for Lent<'_> {
     fn deref_mut(&mut self) -> &mut Scratch {
         self.scratch.as_mut().expect("present until dropped")
     }
 }
 
-impl Drop for Lent {
+impl Drop for Lent<'_> {
     fn drop(&mut self) {
         let Some(mut scratch) = self.scratch.take() else { return };
         scratch.staged.clear();
         scratch.work.out.clear();
         let mut kept = self.pool.0.borrow_mut();
         if kept.len() < KEPT {
-            for memory in [&mut scratch.staged, &mut scratch.work.out, &mut scratch.work.head] {
+            for memory in [&mut scratch.staged, &mut scratch.work.out, &mut scratch.work.head, &mut scratch.work.answer]
+            {
                 if memory.capacity() > KEPT_BYTES {
                     *memory = Vec::new();
                 }
@@ -111,7 +120,7 @@ mod tests {
 
     #[test]
     fn long_memory_does_not_stay_and_short_memory_does() {
-        let pool = Rc::<ScratchPool>::default();
+        let pool = ScratchPool::default();
         let mut lent = pool.take();
         lent.work.out.reserve(KEPT_BYTES + 1);
         lent.work.head.reserve_exact(1000);

@@ -26,7 +26,7 @@ enum Frames {
 /// A body arriving on a socket.
 pub(crate) struct H1Source<'a> {
     reader: Reader<'a>,
-    pool: Rc<BufferPool>,
+    pool: &'a Rc<BufferPool>,
     buffer: Option<Buffer>,
     /// Capacity of the next buffer, in bytes. It grows when a read has filled a buffer.
     capacity: usize,
@@ -44,7 +44,7 @@ impl<'a> H1Source<'a> {
     /// A body with the given framing, of which the first bytes may be in `buffer` already.
     pub(crate) fn new(
         reader: Reader<'a>,
-        pool: &Rc<BufferPool>,
+        pool: &'a Rc<BufferPool>,
         buffer: Option<Buffer>,
         framing: Framing,
         side: Side,
@@ -57,7 +57,6 @@ impl<'a> H1Source<'a> {
             Framing::UntilClose => Frames::UntilClose,
         };
         let buffer = buffer.filter(|buffer| !buffer.is_empty());
-        let (pool, trailers) = (Rc::clone(pool), Vec::new());
         Self {
             reader,
             pool,
@@ -66,7 +65,7 @@ impl<'a> H1Source<'a> {
             handed: 0,
             ready: None,
             frames,
-            trailers,
+            trailers: Vec::new(),
             side,
             progress: Progress::new(pace),
         }

@@ -223,7 +223,7 @@ impl Client {
             self.streams.push(Slot { waker, running: None });
         }
         self.age.served += 1;
-        let mut scratch = self.shard.scratches.take();
+        let mut scratch = self.shard.scratches.take_out();
         std::mem::swap(&mut arrival.bytes, &mut scratch.work.head);
         std::mem::swap(&mut arrival.request, &mut scratch.work.request);
         let job = Stream {

@@ -11,7 +11,7 @@ use crate::http1::{Framing, Method, RequestError, RequestHead};
 use crate::http2::connection::Key;
 use crate::proxy::error::ProxyError;
 use crate::proxy::exchange::{exchange, refuse};
-use crate::proxy::shard::scratch::{Lent, Scratch};
+use crate::proxy::shard::scratch::Scratch;
 use crate::proxy::shard::{Shard, workers};
 use crate::proxy::walk::Walk;
 use crate::proxy::walk::peer::Peer;
@@ -33,14 +33,15 @@ pub(crate) struct Stream {
     pub(super) peer: Rc<Peer>,
     pub(super) link: Rc<Link>,
     pub(super) key: Key,
-    pub(super) scratch: Lent,
+    pub(super) scratch: Box<Scratch>,
     /// Whether the request is refused for its head.
     pub(super) verdict: Result<(), RequestError>,
 }
 
 /// Serves one stream.
 pub(super) async fn serve(stream: Stream) -> Outcome {
-    let Stream { shard, peer, link, key, mut scratch, verdict } = stream;
+    let Stream { shard, peer, link, key, scratch, verdict } = stream;
+    let mut scratch = shard.scratches.lend(scratch);
     let (started, listener) = (Instant::now(), &shard.config.listener);
     let Scratch { staged, work } = &mut *scratch;
     let is_head = work.request.method == Method::Head;
