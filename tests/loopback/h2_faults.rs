@@ -12,7 +12,7 @@ fn one_pod(pod: &Pod) -> Tidegate {
 }
 
 #[test]
-fn w1_trailers_with_a_pseudo_field_are_malformed() {
+fn fault_w1_trailers_with_a_pseudo_field_are_malformed() {
     for field in [":path", ":status", ":x", "X-Upper", "connection"] {
         let pod = Pod::scripted(|mut connection| {
             let _ = connection.rest();
@@ -67,7 +67,7 @@ fn heads_that_are_too_large_are_answered_and_counted_as_over_http_1() {
 }
 
 #[test]
-fn b41_crumbs_of_a_cookie_are_one_field() {
+fn fault_b41_crumbs_of_a_cookie_are_one_field() {
     let pod = Pod::named("web");
     let server = one_pod(&pod);
     let mut client = FrameClient::connect(server.http);
@@ -84,7 +84,7 @@ fn b41_crumbs_of_a_cookie_are_one_field() {
 }
 
 #[test]
-fn b42_a_field_that_http_1_takes_is_taken() {
+fn fault_b42_a_field_that_http_1_takes_is_taken() {
     let pod = Pod::named("web");
     let server = one_pod(&pod);
     let long = "x".repeat(20_000);
@@ -98,7 +98,7 @@ fn b42_a_field_that_http_1_takes_is_taken() {
 }
 
 #[test]
-fn b48_a_post_without_a_body_tells_http_1_pods_so() {
+fn fault_b48_a_post_without_a_body_tells_http_1_pods_so() {
     let pod = Pod::named("web");
     let server = one_pod(&pod);
     let mut client = FrameClient::connect(server.http);
@@ -112,7 +112,7 @@ fn b48_a_post_without_a_body_tells_http_1_pods_so() {
 }
 
 #[test]
-fn f11_a_client_that_takes_nothing_holds_up_no_other_client_of_the_same_pod() {
+fn fault_f11_a_client_that_takes_nothing_holds_up_no_other_client_of_the_same_pod() {
     let pod = H2Pod::scripted(|mut call| async move {
         let length = if call.request.uri().path() == "/large" { 1 << 20 } else { 20 };
         let mut stream = call.head(http::Response::builder(), false);
@@ -133,7 +133,7 @@ fn f11_a_client_that_takes_nothing_holds_up_no_other_client_of_the_same_pod() {
 }
 
 #[test]
-fn f19_a_pod_that_sends_frames_of_no_use_loses_its_connection() {
+fn fault_f19_a_pod_that_sends_frames_of_no_use_loses_its_connection() {
     let pod = Pod::scripted(|mut connection| {
         accept(&mut connection);
         while let Ok(incoming) = read_frame(&mut connection) {

@@ -259,7 +259,7 @@ fn status_of(mut bytes: &[u8]) -> Option<u16> {
 }
 
 #[test]
-fn f16_a_body_over_http2_without_a_length_must_come_at_the_rate_of_one_with_a_length() {
+fn fault_f16_a_body_over_http2_without_a_length_must_come_at_the_rate_of_one_with_a_length() {
     on_stage(|stage| async move {
         assert_eq!(status_of(&drip_over_http2(&stage, &[], 9).await), None);
     });

@@ -81,7 +81,7 @@ fn windows_are_given_back_in_halves_once_bytes_are_passed_on() {
 }
 
 #[test]
-fn f11_the_window_of_the_connection_may_be_given_back_on_arrival() {
+fn fault_f11_the_window_of_the_connection_may_be_given_back_on_arrival() {
     let config = Config {
         stream_window: 100_000,
         connection_window: 120_000,

@@ -223,7 +223,7 @@ fn c08_lengths_that_are_malformed_or_repeated_are_refused() {
 }
 
 #[test]
-fn b48_framing_is_the_length_or_unknown_or_none() {
+fn fault_b48_framing_is_the_length_or_unknown_or_none() {
     let framing = |method, more: &[Text], is_end| {
         let fields = [&instead(":method", method)[..], more].concat();
         let (read, outcome) = read_within(&fields, is_end, &Limits::REQUEST);
@@ -255,7 +255,7 @@ fn b07_expectations_other_than_100_continue_are_refused() {
 }
 
 #[test]
-fn b41_crumbs_are_one_field_wherever_they_are() {
+fn fault_b41_crumbs_are_one_field_wherever_they_are() {
     let lines = |more: &[Text]| {
         let read = read(&with(more)).unwrap();
         assert!(read.head.fields.iter().filter(|field| field.kind == FieldKind::Cookie).count() <= 1);
@@ -288,7 +288,7 @@ fn crumbs_that_are_gathered_take_nothing_from_the_fields_behind_them() {
 }
 
 #[test]
-fn b41_crumbs_without_end_are_refused() {
+fn fault_b41_crumbs_without_end_are_refused() {
     assert_eq!(verdict(&with(&[("cookie", ""); 20_000])), 431);
     assert_eq!(verdict(&with(&[&[("cookie", "a"), ("x", "")][..], &[("cookie", ""); 20_000]].concat())), 431);
     assert_eq!(verdict(&with(&[("cookie", "a=bcdefghijklmnopqrst"); 2_000])), 431);
@@ -309,7 +309,7 @@ fn c04_fields_are_counted_as_they_come() {
 }
 
 #[test]
-fn b42_a_head_may_be_as_large_as_one_of_http_1() {
+fn fault_b42_a_head_may_be_as_large_as_one_of_http_1() {
     let text = "GET / HTTP/1.1\r\nhost: a.test\r\nx: ab\r\ncookie: a; b\r\n\r\n";
     for fields in [
         with(&[("x", "ab"), ("cookie", "a"), ("cookie", "b")]),

@@ -35,7 +35,7 @@ fn b15_trailers_that_come_too_late_to_be_honest_are_left_out() {
 }
 
 #[test]
-fn w1_what_is_no_trailer_is_malformed() {
+fn fault_w1_what_is_no_trailer_is_malformed() {
     for field in [
         (":path", "/"),
         (":status", "200"),
