@@ -31,17 +31,33 @@ pub(super) struct Obtained {
 /// A connection from the pool, or a new one. A request that must not be sent twice gets only a connection that was idle
 /// for a short time: a pod closes idle connections at its own time, and may be doing so now.
 pub(super) async fn obtain(shard: &Shard, attempt: &Attempt<'_>, may_repeat: bool) -> Result<Obtained, Failure> {
-    if attempt.newer_than.is_none() {
-        let max_idle = if may_repeat { Duration::MAX } else { attempt.policy.timeouts.reuse_unsafe };
-        while let Some(conn) = shard.pool.take(attempt.endpoint.id(), max_idle, attempt.began) {
-            let is_quiet = if may_repeat { conn.was_quiet(shard.turns.now()) } else { conn.is_quiet() };
-            if is_quiet {
-                return Ok(Obtained { conn, is_reused: true, since: attempt.began });
-            }
-        }
+    if attempt.newer_than.is_none()
+        && let Some(conn) = idle(shard, attempt, may_repeat)
+    {
+        return Ok(Obtained { conn, is_reused: true, since: attempt.began });
     }
     let tcp = dial(attempt).await?;
     Ok(Obtained { conn: H1Conn::new(Socket::Tcp(tcp)), is_reused: false, since: Instant::now() })
+}
+
+/// A connection from the pool on which nothing has arrived.
+fn idle(shard: &Shard, attempt: &Attempt<'_>, may_repeat: bool) -> Option<H1Conn> {
+    let id = attempt.endpoint.id();
+    if may_repeat {
+        let turn = shard.turns.now();
+        while let Some(conn) = shard.pool.take_rested(id, attempt.began, |conn| conn.has_rested(turn)) {
+            if conn.was_quiet(turn) {
+                return Some(conn);
+            }
+        }
+    } else {
+        while let Some(conn) = shard.pool.take(id, attempt.policy.timeouts.reuse_unsafe, attempt.began) {
+            if conn.is_quiet() {
+                return Some(conn);
+            }
+        }
+    }
+    None
 }
 
 /// A new connection. Failures make the endpoint suspect.

@@ -28,8 +28,13 @@ impl H1Conn {
     /// not see is noticed in time, and bytes that nobody asked for spoil one answer at most, as with a pod that sends them a moment later.
     /// The system is asked only if the runtime has not looked at the socket since the last answer.
     pub(crate) fn was_quiet(&self, now: u64) -> bool {
-        let is_known = now != self.kept_in;
-        is_known && self.socket.poll_readable(&mut Context::from_waker(Waker::noop())).is_pending() || self.is_quiet()
+        self.has_rested(now) && self.socket.poll_readable(&mut Context::from_waker(Waker::noop())).is_pending()
+            || self.is_quiet()
+    }
+
+    /// Whether the runtime has looked at the socket since the last answer.
+    pub(crate) fn has_rested(&self, now: u64) -> bool {
+        now != self.kept_in
     }
 }
 

@@ -115,6 +115,29 @@ impl<C> Pool<C> {
         None
     }
 
+    /// The connection that became idle last among those that `has_rested` accepts, as it does from some moment back; if
+    /// there is none, the one that became idle last of all. Closes expired ones on the way.
+    pub fn take_rested(&self, endpoint_id: u64, now: Instant, has_rested: impl Fn(&C) -> bool) -> Option<C> {
+        let mut inner = self.inner.borrow_mut();
+        let Inner { stacks, total } = &mut *inner;
+        let stack = stacks.get_mut(&endpoint_id)?;
+        stack.is_used = true;
+        loop {
+            let top = stack.idle.last()?;
+            let taken = if has_rested(&top.connection) {
+                stack.idle.pop()?
+            } else {
+                // In the order in which they became idle.
+                let rested = stack.idle.partition_point(|idle| has_rested(&idle.connection));
+                if rested > 0 { stack.idle.remove(rested - 1) } else { stack.idle.pop()? }
+            };
+            *total -= 1;
+            if taken.expires > now {
+                return Some(taken.connection);
+            }
+        }
+    }
+
     /// Keeps a connection for at most `idle_timeout`. Closes it when that is no time, when its endpoint has left its set,
     /// or when the stack of the endpoint or the pool is full.
     pub fn put(&self, endpoint: &Arc<Endpoint>, connection: C, now: Instant, idle_timeout: Duration) {

@@ -173,3 +173,18 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn one_that_has_rested_is_taken_before_newer_ones_and_the_newest_if_none_has() {
+    let (pool, endpoint, now) = (Pool::new(PoolConfig::default()), endpoint(), Instant::now());
+    for connection in 1..=5 {
+        pool.put(&endpoint, connection, now, if connection == 2 { IDLE } else { LONG });
+    }
+    let take = |rested: i32, now| pool.take_rested(endpoint.id(), now, |connection| *connection <= rested);
+    assert_eq!(take(5, now), Some(5));
+    assert_eq!(take(3, now), Some(3));
+    assert_eq!(take(0, now), Some(4), "none has rested");
+    // The second is too old by now.
+    assert_eq!(take(2, now + IDLE), Some(1));
+    assert_eq!((take(2, now + IDLE), pool.idle_count()), (None, 0));
+}
