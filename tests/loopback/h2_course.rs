@@ -5,7 +5,8 @@ use std::sync::Arc;
 use tokio::sync::Semaphore;
 
 use crate::support::frames::{
-    ACK, END_STREAM, FrameClient, GOAWAY, HEADERS, NO_ERROR, PING, REFUSED_STREAM, RST_STREAM, pseudo,
+    ACK, END_HEADERS, END_STREAM, FrameClient, GOAWAY, HEADERS, NO_ERROR, PING, REFUSED_STREAM, RST_STREAM, block,
+    pseudo,
 };
 use crate::support::h2::{H2Client, H2Pod, read, run, soon};
 use crate::support::{Manifests, Pod, Tidegate, eventually};
@@ -56,6 +57,25 @@ fn c10_an_idle_connection_is_told_to_go_and_closed() {
     let last = client.wait_for("the second GOAWAY", |frame| frame.kind == GOAWAY);
     assert_eq!(last.payload[..4], 1_u32.to_be_bytes(), "the last stream that was served");
     client.expect_end();
+}
+
+#[test]
+fn c10_requests_that_cross_the_last_farewell_do_not_reset_the_connection() {
+    let pod = Pod::named("web");
+    let options = ["--idle-timeout", "200ms"];
+    let server = Tidegate::serve_with(&Manifests::everything_to(&[pod.address]), &options);
+    let mut client = FrameClient::connect(server.http);
+    client.request(1, END_STREAM, &pseudo("GET", "a.example", "/"));
+    assert_eq!(client.head(1).status(), 200);
+    client.goaway();
+    client.wait_for("the second GOAWAY", |frame| frame.kind == GOAWAY);
+    client.expect_end();
+    // One that reads and writes at once may have opened these already: a write that fails would hide from it that
+    // they were not served.
+    let head = block(&pseudo("GET", "a.example", "/"));
+    for stream in (3..100).step_by(2) {
+        assert!(client.try_send(HEADERS, END_STREAM | END_HEADERS, stream, &head), "stream {stream}");
+    }
 }
 
 #[test]

@@ -34,7 +34,7 @@ use crate::proxy::wire::socket::Socket;
 const READS: usize = 4;
 /// Turns of one poll: then other connections have theirs.
 const TURNS: usize = 4;
-/// How long a client is given to take what ends its connection.
+/// How long a client is given to take what ends its connection, and then to end its side.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// Serves the connection until one side ends it.
@@ -56,8 +56,15 @@ pub(crate) async fn serve(
     .await;
     client.end_streams();
     if over == Over::Said {
-        let _ = timeout(LAST_WORDS, poll_fn(|cx| client.send(cx).map(|_| ()))).await;
+        let is_sent = timeout(LAST_WORDS, poll_fn(|cx| client.send(cx))).await.is_ok_and(|sent| sent.is_ok());
         client.transport.socket.close().await;
+        if is_sent {
+            // To close with unread bytes would reset the connection. A client that writes then may never read which
+            // of its requests were not served (RFC 9113 §6.8): those that crossed our last GOAWAY.
+            let buffers = &shard.buffers;
+            let rest = async { while poll_fn(|cx| client.transport.poll_receive(cx, buffers)).await.is_ok() {} };
+            let _ = timeout(LAST_WORDS, rest).await;
+        }
     }
 }
 
