@@ -36,6 +36,8 @@ const READS: usize = 4;
 const TURNS: usize = 4;
 /// How long a client is given to take what ends its connection, and then to end its side.
 const LAST_WORDS: Duration = Duration::from_secs(1);
+/// Bytes that it may still send in that time: a flood is not listened to.
+const LAST_BYTES: usize = 64 * 1024;
 
 /// Serves the connection until one side ends it.
 pub(crate) async fn serve(
@@ -61,9 +63,7 @@ pub(crate) async fn serve(
         if is_sent {
             // To close with unread bytes would reset the connection. A client that writes then may never read which
             // of its requests were not served (RFC 9113 §6.8): those that crossed our last GOAWAY.
-            let buffers = &shard.buffers;
-            let rest = async { while poll_fn(|cx| client.transport.poll_receive(cx, buffers)).await.is_ok() {} };
-            let _ = timeout(LAST_WORDS, rest).await;
+            let _ = timeout(LAST_WORDS, client.read_on(LAST_BYTES)).await;
         }
     }
 }
@@ -294,6 +294,17 @@ impl Client {
 
     fn end_streams(&mut self) {
         self.streams.clear();
+    }
+
+    /// Reads and throws away so many bytes, or up to the client's end.
+    async fn read_on(&mut self, bytes: usize) {
+        let mut left = bytes;
+        while left > 0 {
+            match poll_fn(|cx| self.transport.poll_receive(cx, &self.shard.buffers)).await {
+                Ok(buffer) => left = left.saturating_sub(buffer.len()),
+                Err(_) => return,
+            }
+        }
     }
 
     /// Sends what is to be sent. Ready when the client has taken all of it.
