@@ -173,7 +173,7 @@ fn windows_of_pods_are_given_back_as_clients_take_their_answers() {
         };
         connection.send(frame(HEADERS, END_HEADERS, stream, &[0x88]));
         // What our settings allow a stream.
-        let mut window: i64 = 256 * 1024;
+        let mut window: i64 = 64 * 1024;
         let mut left = 1_000_000_i64;
         loop {
             // The answer is longer than the window: it comes to its end only if the window is given back.

@@ -15,8 +15,9 @@ use crate::proxy::wire::h2::link::Link;
 use crate::proxy::wire::h2::transport::Transport;
 use crate::proxy::wire::socket::Socket;
 
-/// Answer bytes that a stream may bring before the client has taken any.
-const STREAM_WINDOW: u32 = 256 * 1024;
+/// Answer bytes that a stream may bring before the client has taken any. What clients that take nothing make us hold is
+/// this for each of their streams.
+const STREAM_WINDOW: u32 = 64 * 1024;
 /// The same for a connection: as large as the API allows, and given back on arrival. So an answer that its client does
 /// not take holds up no other (RFC 9113 §5.2.2).
 const CONNECTION_WINDOW: u32 = (1 << 31) - 1;
