@@ -44,6 +44,11 @@ impl ConnectionAge {
         }
     }
 
+    /// Since when no stream is open and nothing is left to be sent.
+    pub(super) fn idle_since(&self) -> Option<Instant> {
+        self.idle_since
+    }
+
     /// Whether something other than time may be a reason to end.
     pub(super) fn has_reason_to_end(&self, shard: &Shard) -> bool {
         let has_served = self.served >= shard.config.listener.limits.requests_per_connection;

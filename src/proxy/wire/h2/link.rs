@@ -285,6 +285,12 @@ impl Link {
         is_empty
     }
 
+    /// Gives back the memory that streams leave for the next ones. There is none.
+    pub(crate) fn rest(&self) {
+        self.codec.borrow_mut().rest();
+        self.inboxes.take();
+    }
+
     fn inbox<T>(&self, stream: Key, look: impl FnOnce(&mut Inbox) -> T) -> T {
         // `open` makes the place, and it stays.
         look(&mut self.inboxes.borrow_mut()[usize::from(stream.slot)])
