@@ -43,14 +43,20 @@ fn a_client_may_have_100_requests_open_and_one_more_is_refused() {
     assert_eq!(client.head(203).status(), 200);
 }
 
-#[test]
-fn c10_an_idle_connection_is_told_to_go_and_closed() {
+/// A connection that has had one request and is about to be idle for too long.
+fn soon_idle() -> (Pod, Tidegate, FrameClient) {
     let pod = Pod::named("web");
     let options = ["--idle-timeout", "200ms"];
     let server = Tidegate::serve_with(&Manifests::everything_to(&[pod.address]), &options);
     let mut client = FrameClient::connect(server.http);
     client.request(1, END_STREAM, &pseudo("GET", "a.example", "/"));
     assert_eq!(client.head(1).status(), 200);
+    (pod, server, client)
+}
+
+#[test]
+fn c10_an_idle_connection_is_told_to_go_and_closed() {
+    let (_pod, _server, mut client) = soon_idle();
     assert_eq!(client.goaway(), NO_ERROR);
     let ping = client.wait_for("the ping of the farewell", |frame| frame.kind == PING);
     assert_eq!(ping.flags & ACK, 0);
@@ -61,12 +67,7 @@ fn c10_an_idle_connection_is_told_to_go_and_closed() {
 
 #[test]
 fn c10_requests_that_cross_the_last_farewell_do_not_reset_the_connection() {
-    let pod = Pod::named("web");
-    let options = ["--idle-timeout", "200ms"];
-    let server = Tidegate::serve_with(&Manifests::everything_to(&[pod.address]), &options);
-    let mut client = FrameClient::connect(server.http);
-    client.request(1, END_STREAM, &pseudo("GET", "a.example", "/"));
-    assert_eq!(client.head(1).status(), 200);
+    let (_pod, _server, mut client) = soon_idle();
     client.goaway();
     client.wait_for("the second GOAWAY", |frame| frame.kind == GOAWAY);
     client.expect_end();

@@ -1,9 +1,11 @@
 //! E1: every default deadline, just before and just after.
 
 use crate::stage::{Side, Stage, on_stage, seconds};
-use crate::support::frames::{DATA, END_HEADERS, Frame, HEADERS, SETTINGS, block, frame, pseudo};
+use crate::support::frames::{DATA, END_HEADERS, END_STREAM, Frame, HEADERS, SETTINGS, block, frame, pseudo};
 
 const GET: &str = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+/// What a client over HTTP/2 begins with.
+const OPENING: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 
 /// A request that was answered, on connections that stay open.
@@ -226,16 +228,40 @@ fn e1_a_client_that_reads_nothing_has_thirty_seconds() {
     });
 }
 
+#[test]
+fn a_connection_of_http2_that_has_given_its_memory_back_serves_on() {
+    on_stage(|stage| async move {
+        let mut client = stage.connect().await;
+        client.send(OPENING).await;
+        client.send(frame(SETTINGS, 0, 0, &[0, 1, 0, 0, 0, 0])).await;
+        let mut next = 1;
+        for at_a_time in 1..=3 {
+            let mut pods = Vec::new();
+            for _ in 0..at_a_time {
+                let head = block(&pseudo("GET", "a", "/"));
+                client.send(frame(HEADERS, END_HEADERS | END_STREAM, next, &head)).await;
+                next += 2;
+                pods.push(stage.pod().await);
+            }
+            for mut pod in pods {
+                pod.head().await;
+                pod.send("HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n").await;
+            }
+            let (bytes, is_closed) = client.arrived().await;
+            assert_eq!((statuses(&bytes), is_closed), (vec![204; at_a_time], false));
+            // It gives its memory back after a second.
+            seconds(3.0).await;
+        }
+    });
+}
+
 /// A request over HTTP/2 without a length, of which a byte comes every half second, for so many seconds; and what of the
 /// answer has come then.
 async fn drip_over_http2(stage: &Stage, fields: &[(&str, &str)], seconds_in_all: u32) -> Vec<u8> {
     let mut client = stage.connect().await;
     let head = [&pseudo("POST", "a", "/")[..], fields].concat();
-    let opening = [
-        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec(),
-        frame(SETTINGS, 0, 0, &[0, 1, 0, 0, 0, 0]),
-        frame(HEADERS, END_HEADERS, 1, &block(&head)),
-    ];
+    let opening =
+        [OPENING.to_vec(), frame(SETTINGS, 0, 0, &[0, 1, 0, 0, 0, 0]), frame(HEADERS, END_HEADERS, 1, &block(&head))];
     client.send(opening.concat()).await;
     let _pod = stage.pod().await;
     for _ in 0..2 * seconds_in_all {
@@ -245,33 +271,35 @@ async fn drip_over_http2(stage: &Stage, fields: &[(&str, &str)], seconds_in_all:
     client.arrived().await.0
 }
 
-/// The status of an answer among these frames.
-fn status_of(mut bytes: &[u8]) -> Option<u16> {
+/// The statuses of the answers among these frames.
+fn statuses(mut bytes: &[u8]) -> Vec<u16> {
+    let mut statuses = Vec::new();
     while let Some((header, rest)) = bytes.split_first_chunk::<9>() {
         let length = usize::from(header[0]) << 16 | usize::from(header[1]) << 8 | usize::from(header[2]);
         let (payload, behind) = rest.split_at(length);
         if header[3] == HEADERS {
-            return Some(Frame { kind: HEADERS, flags: header[4], stream: 1, payload: payload.to_vec() }.status());
+            let head = Frame { kind: HEADERS, flags: header[4], stream: 1, payload: payload.to_vec() };
+            statuses.push(head.status());
         }
         bytes = behind;
     }
-    None
+    statuses
 }
 
 #[test]
 fn fault_f16_a_body_over_http2_without_a_length_must_come_at_the_rate_of_one_with_a_length() {
     on_stage(|stage| async move {
-        assert_eq!(status_of(&drip_over_http2(&stage, &[], 9).await), None);
+        assert!(statuses(&drip_over_http2(&stage, &[], 9).await).is_empty());
     });
     on_stage(|stage| async move {
-        assert_eq!(status_of(&drip_over_http2(&stage, &[], 12).await), Some(408));
+        assert_eq!(statuses(&drip_over_http2(&stage, &[], 12).await), [408]);
     });
     on_stage(|stage| async move {
-        assert_eq!(status_of(&drip_over_http2(&stage, &[("content-length", "9000")], 12).await), Some(408));
+        assert_eq!(statuses(&drip_over_http2(&stage, &[("content-length", "9000")], 12).await), [408]);
     });
     // Messages of gRPC come as slowly as they happen.
     on_stage(|stage| async move {
         let grpc = [("content-type", "application/grpc+proto"), ("te", "trailers")];
-        assert_eq!(status_of(&drip_over_http2(&stage, &grpc, 12).await), None);
+        assert!(statuses(&drip_over_http2(&stage, &grpc, 12).await).is_empty());
     });
 }

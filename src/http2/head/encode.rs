@@ -69,16 +69,24 @@ pub fn trailers(encoder: &mut Encoder, out: &mut Vec<u8>, stream: u32, lines: &[
 
 /// Writes fields, given as lines (`name: value`, CRLF), into a block that has begun.
 pub fn fields(encoder: &mut Encoder, lines: &[u8], out: &mut Vec<u8>) {
-    let mut rest = lines;
-    while let Some(end) = memchr::memchr(b'\n', rest) {
-        let line = &rest[..end];
-        rest = &rest[end + 1..];
-        let Some(colon) = memchr::memchr(b':', line) else { continue };
-        let (name, value) = (&line[..colon], line[colon + 1..].trim_ascii());
-        if leaves(name, value) {
-            encoder.field(name, value, out);
-        }
+    for (name, value) in split(lines).filter(|(name, value)| leaves(name, value)) {
+        encoder.field(name, value, out);
     }
+}
+
+/// Names and values of fields that are given as lines (`name: value`, CRLF). What is no field is left out.
+pub fn split(lines: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
+    let mut rest = lines;
+    let lines = std::iter::from_fn(move || {
+        let end = memchr::memchr(b'\n', rest)?;
+        let (line, behind) = (&rest[..end], &rest[end + 1..]);
+        rest = behind;
+        Some(line)
+    });
+    lines.filter_map(|line| {
+        let colon = memchr::memchr(b':', line)?;
+        Some((&line[..colon], line[colon + 1..].trim_ascii()))
+    })
 }
 
 /// Writes one whole block with its frames.

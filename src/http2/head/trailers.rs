@@ -2,7 +2,7 @@
 
 use super::fault::TrailerFault;
 use super::{lines, rules};
-use crate::http1::{FieldKind, MAX_TRAILER_BYTES, MAX_TRAILER_FIELDS, may_trail};
+use crate::http1::{FieldKind, MAX_TRAILER_BYTES, MAX_TRAILER_FIELDS, may_trail, trim};
 use crate::http2::hpack::FieldSink;
 
 /// Takes the fields of one header block over as trailer lines. Fields that may not travel behind a body are left out,
@@ -44,6 +44,8 @@ impl FieldSink for TrailerReader<'_> {
             self.fault = Some(TrailerFault::Malformed("a pseudo-field is among trailers"));
             return;
         }
+        // As in responses: grpc-message may end with a space, and HTTP/1 would read it without.
+        let value = trim(value);
         let fault = rules::text_fault(name, value).or_else(|| rules::kind_fault(FieldKind::of(name), value));
         if let Some(text) = fault {
             self.fault = Some(TrailerFault::Malformed(text));

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout};
 
 use crate::http2::code::ErrorCode;
-use crate::http2::connection::{Arrival, Event, Key};
+use crate::http2::connection::{Arrival, Event};
 use crate::proxy::shard::Shard;
 use crate::proxy::shard::session::{Loss, Session};
 use crate::proxy::shard::timer::LazyTimer;
@@ -135,6 +135,6 @@ fn happened(session: &Session, event: Event<'_>, arrival: &mut Arrival) {
             session.left_behind(last);
         }
         // No client opens streams here.
-        Event::Request { stream: Key { .. }, .. } | Event::Rejected { .. } | Event::Pong => {}
+        Event::Request { .. } | Event::Rejected { .. } | Event::Pong => {}
     }
 }

@@ -1,6 +1,5 @@
 //! Attempts at endpoints that speak HTTP/1.
 
-use std::cell::Cell;
 use std::pin::pin;
 use std::rc::Rc;
 use std::time::Duration;
@@ -18,7 +17,7 @@ use crate::proxy::shard::Shard;
 use crate::proxy::shard::scratch::ExchangeBuffers;
 use crate::proxy::walk::Walk;
 use crate::proxy::walk::client_io::{ClientSink, ClientSource};
-use crate::proxy::wire::body::{BodySink, copy};
+use crate::proxy::wire::body::copy;
 use crate::proxy::wire::buffers::Buffer;
 use crate::proxy::wire::h1_body::{Frame, H1Sink, H1Source};
 use crate::proxy::wire::pace::Pace;
@@ -178,10 +177,6 @@ impl<'a> PodResponse for H1Response<'a> {
         let Self { reader, shard, policy, buffer } = self;
         let pace = Pace { gap: policy.timeouts.response_gap, rate: 0 };
         H1Source::new(reader, &shard.buffers, buffer, head.framing, Side::Upstream, pace)
-    }
-
-    async fn relay(body: &mut H1Source<'a>, sink: &mut impl BodySink, sent: &Cell<u64>) -> Result<(), ProxyError> {
-        copy(body, sink, sent, None).await
     }
 
     fn finish(body: &mut H1Source<'a>, keep: Keep) -> Keep {

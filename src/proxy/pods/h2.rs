@@ -106,7 +106,6 @@ fn failure(session: &Session, loss: Loss) -> Failure {
         }
         Loss::Reset => return ProxyError::UpstreamStream.into(),
         Loss::Head(error) => return ProxyError::from(error).into(),
-        Loss::InterimFlood => return ProxyError::InterimFlood.into(),
     };
     Failure::new(ProxyError::UpstreamClosed, reached)
 }
@@ -165,10 +164,6 @@ impl<'a> PodResponse for H2Response<'a> {
     fn into_body(self, _: &ResponseHead) -> H2PodSource<'a> {
         let pace = Pace { gap: self.policy.timeouts.response_gap, rate: 0 };
         H2PodSource::new(&self.session.link, self.stream, self.received, pace)
-    }
-
-    async fn relay(body: &mut H2PodSource<'a>, sink: &mut impl BodySink, sent: &Cell<u64>) -> Result<(), ProxyError> {
-        copy(body, sink, sent, None).await
     }
 
     fn finish(_: &mut H2PodSource<'a>, (): ()) {}

@@ -1,7 +1,7 @@
 //! The head of a request as an HTTP/2 pod gets it.
 
 use crate::http1::FieldKind;
-use crate::http2::head::encode::RequestStart;
+use crate::http2::head::encode::{RequestStart, split};
 
 /// A request's head: what is asked, and the lines of its fields.
 pub(super) struct PodRequest<'a> {
@@ -16,7 +16,7 @@ pub(super) fn of_http1(head: &[u8]) -> Option<PodRequest<'_>> {
     let (start, lines) = (&head[..end], &head[end + 2..]);
     let mut parts = start.split(|&byte| byte == b' ');
     let (method, path) = (parts.next()?, parts.next()?);
-    let (_, authority) = fields(lines).find(|(name, _)| FieldKind::of(name) == FieldKind::Host)?;
+    let (_, authority) = split(lines).find(|(name, _)| FieldKind::of(name) == FieldKind::Host)?;
     if authority.is_empty() {
         return None;
     }
@@ -26,25 +26,13 @@ pub(super) fn of_http1(head: &[u8]) -> Option<PodRequest<'_>> {
 impl PodRequest<'_> {
     /// The fields that go to the pod: all but those that HTTP/2 says otherwise.
     pub(super) fn fields(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
-        fields(self.lines).filter(|(name, _)| {
+        split(self.lines).filter(|(name, _)| {
             !matches!(
                 FieldKind::of(name),
                 FieldKind::Host | FieldKind::Connection | FieldKind::TransferEncoding | FieldKind::Upgrade
             )
         })
     }
-}
-
-fn fields(lines: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
-    let mut rest = lines;
-    std::iter::from_fn(move || {
-        let end = memchr::memchr(b'\n', rest)?;
-        let (line, behind) = (&rest[..end], &rest[end + 1..]);
-        rest = behind;
-        let line = line.strip_suffix(b"\r").unwrap_or(line);
-        let colon = memchr::memchr(b':', line)?;
-        Some((&line[..colon], line[colon + 1..].trim_ascii()))
-    })
 }
 
 #[cfg(test)]

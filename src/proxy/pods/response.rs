@@ -18,7 +18,7 @@ use crate::proxy::shard::timer::LazyTimer;
 use crate::proxy::walk::client_io::ClientSink;
 use crate::proxy::walk::record::Record;
 use crate::proxy::walk::respond::{Decision, respond};
-use crate::proxy::wire::body::{BodySink, BodySource};
+use crate::proxy::wire::body::{BodySource, copy};
 
 /// A pod's answer as it comes.
 pub(super) trait PodResponse {
@@ -47,9 +47,6 @@ pub(super) trait PodResponse {
 
     /// The body behind the final head.
     fn into_body(self, head: &ResponseHead) -> Self::Body;
-
-    /// Passes the whole body on.
-    async fn relay(body: &mut Self::Body, sink: &mut impl BodySink, sent: &Cell<u64>) -> Result<(), ProxyError>;
 
     /// What is known about the connection behind the end of the body.
     fn finish(body: &mut Self::Body, connection: Self::Connection) -> Self::Connection;
@@ -97,7 +94,7 @@ pub(super) async fn pass_on<P: PodResponse, K: ClientSink>(
     match decision {
         Decision::Tunnel => Ok(Passed::Tunnel(Box::new(body))),
         Decision::Relay => {
-            P::relay(&mut body, sink, &record.sent).await?;
+            copy(&mut body, sink, &record.sent, None).await?;
             Ok(Passed::Whole(P::finish(&mut body, connection)))
         }
     }

@@ -24,9 +24,11 @@ impl H1Conn {
         self.socket.is_quiet()
     }
 
-    /// The same, as of the turn `now` of the runtime. A request that may be repeated needs no more: an end that it does
-    /// not see is noticed in time, and bytes that nobody asked for spoil one answer at most, as with a pod that sends them a moment later.
-    /// The system is asked only if the runtime has not looked at the socket since the last answer.
+    /// The same, as the runtime knew it in its turn `now`. The system is asked only if the runtime has not looked at the
+    /// socket since the last answer.
+    ///
+    /// That is enough for a request that may be repeated: if the pod has closed meanwhile, the request is sent again. Bytes
+    /// that arrive meanwhile can spoil one answer, as they can when they arrive a moment after the system was asked.
     pub(crate) fn was_quiet(&self, now: u64) -> bool {
         self.has_rested(now) && self.socket.poll_readable(&mut Context::from_waker(Waker::noop())).is_pending()
             || self.is_quiet()

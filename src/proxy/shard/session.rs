@@ -8,7 +8,7 @@ use std::task::{Context, Poll, Waker};
 
 use tokio::time::Instant;
 
-use crate::http1::{MAX_INTERIM, ResponseError, ResponseHead};
+use crate::http1::{ResponseError, ResponseHead};
 use crate::http2::code::ErrorCode;
 use crate::http2::connection::{Arrival, Key, NoStream};
 use crate::http2::head::encode::{Give, RequestStart};
@@ -66,8 +66,6 @@ pub(crate) enum Loss {
     Reset,
     /// The head of its answer is refused.
     Head(ResponseError),
-    /// The pod sends interim heads without end.
-    InterimFlood,
     /// The connection has ended.
     Connection,
 }
@@ -141,11 +139,8 @@ impl Session {
         std::mem::swap(&mut head.0, &mut arrival.bytes);
         std::mem::swap(&mut head.1, &mut arrival.response);
         let Some(answer) = heads.streams.get_mut(usize::from(stream.slot)) else { return };
-        if answer.heads.len() > MAX_INTERIM {
-            answer.loss = Some(Loss::InterimFlood);
-        } else {
-            answer.heads.push_back(head);
-        }
+        // The codec bounds how many there are.
+        answer.heads.push_back(head);
         answer.wake();
     }
 

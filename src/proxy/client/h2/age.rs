@@ -51,8 +51,12 @@ impl ConnectionAge {
 
     /// Whether something other than time may be a reason to end.
     pub(super) fn has_reason_to_end(&self, shard: &Shard) -> bool {
-        let has_served = self.served >= shard.config.listener.limits.requests_per_connection;
-        self.ending_since.is_none() && (self.is_draining || has_served)
+        self.ending_since.is_none() && (self.is_draining || self.has_served_all(shard))
+    }
+
+    /// Whether it has had as many requests as a connection may.
+    fn has_served_all(&self, shard: &Shard) -> bool {
+        self.served >= shard.config.listener.limits.requests_per_connection
     }
 
     /// Whether the client must be told now to send no further requests. True once.
@@ -64,10 +68,7 @@ impl ConnectionAge {
         let is_idle = self.idle_since.is_some_and(|since| now >= since + shard.config.listener.timeouts.idle);
         // A new connection may bring one request even in a drain: its client could not know of it.
         let is_drained = self.is_draining && (self.served > 0 || shard.drain.phase() >= Phase::Closing);
-        let ends = is_idle
-            || is_drained
-            || now >= self.end
-            || self.served >= shard.config.listener.limits.requests_per_connection;
+        let ends = is_idle || is_drained || now >= self.end || self.has_served_all(shard);
         if ends {
             self.ending_since = Some(now);
         }

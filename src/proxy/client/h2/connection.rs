@@ -58,7 +58,8 @@ pub(crate) async fn serve(
         client.poll(cx)
     })
     .await;
-    client.end_streams();
+    // Their requests to pods end with them.
+    client.streams.clear();
     if over == Over::Said {
         let is_sent = timeout(LAST_WORDS, poll_fn(|cx| client.send(cx))).await.is_ok_and(|sent| sent.is_ok());
         client.transport.socket.close().await;
@@ -87,9 +88,8 @@ struct Client {
     peer: Rc<Peer>,
     link: Rc<Link>,
     wakes: Arc<Wakes>,
+    /// Places of streams by their slots; none while the connection rests.
     streams: Vec<Slot>,
-    /// Whether it keeps no memory for the next streams.
-    is_resting: bool,
     /// The stream whose turn is first.
     first_turn: usize,
     began: Instant,
@@ -125,7 +125,6 @@ impl Client {
             // As many streams may be over and not yet given back.
             wakes: Wakes::new(2 * config.streams as usize),
             streams: Vec::new(),
-            is_resting: true,
             first_turn: 0,
             began,
             age: ConnectionAge::new(shard, began),
@@ -229,7 +228,6 @@ impl Client {
     /// Begins to serve a request.
     fn open(&mut self, stream: Key, is_end: bool, verdict: Result<(), RequestError>, arrival: &mut Arrival) {
         let slot = usize::from(stream.slot);
-        self.is_resting = false;
         self.link.open(stream, is_end);
         while self.streams.len() <= slot {
             let waker = self.wakes.waker(self.streams.len());
@@ -298,10 +296,6 @@ impl Client {
         }
     }
 
-    fn end_streams(&mut self) {
-        self.streams.clear();
-    }
-
     /// Reads and throws away so many bytes, or up to the client's end.
     async fn read_on(&mut self, bytes: usize) {
         let mut left = bytes;
@@ -336,7 +330,7 @@ impl Client {
             let head = self.head_since.map(|since| since + timeouts.head);
             let stall = self.transport.stall.since().map(|since| since + timeouts.write);
             let age = self.age.next_check(&self.shard);
-            let rest = self.age.idle_since().filter(|_| is_idle && !self.is_resting).map(|since| since + KEPT);
+            let rest = self.age.idle_since().filter(|_| is_idle && !self.streams.is_empty()).map(|since| since + KEPT);
             let Some(deadline) = [head, stall, age, rest].into_iter().flatten().min() else { return Poll::Pending };
             std::task::ready!(self.timer.poll_past(cx, deadline));
             let now = Instant::now();
@@ -355,11 +349,10 @@ impl Client {
         }
     }
 
-    /// Gives back what streams leave for the next ones. There is none.
+    /// Gives back the memory that former streams have left for new ones. No stream is open.
     fn rest(&mut self) {
         self.streams = Vec::new();
         self.link.rest();
-        self.is_resting = true;
     }
 
     /// Tells the client to send no further requests, if it is time.

@@ -285,7 +285,7 @@ impl Link {
         is_empty
     }
 
-    /// Gives back the memory that streams leave for the next ones. There is none.
+    /// Gives back the memory that former streams have left for new ones. No stream may be open.
     pub(crate) fn rest(&self) {
         self.codec.borrow_mut().rest();
         self.inboxes.take();
