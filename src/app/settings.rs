@@ -179,6 +179,7 @@ fn http2(args: &Http2Args) -> Http2Config {
         connection_window: window(args.h2_connection_window),
         pending_resets: args.h2_max_pending_resets.get() as usize,
         local_resets: args.h2_max_local_resets.get() as usize,
+        websocket: args.h2_websocket,
         age: args.h2_max_age,
     }
 }

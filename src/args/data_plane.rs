@@ -130,6 +130,18 @@ pub struct Http2Args {
     #[arg(long, value_name = "COUNT", env = "TIDEGATE_H2_MAX_LOCAL_RESETS", default_value = "128")]
     pub h2_max_local_resets: NonZeroU32,
 
+    /// Whether clients may open WebSockets over HTTP/2 (RFC 8441). Without, browsers use HTTP/1.1 for them.
+    ///
+    /// As Envoy allow_connect.
+    #[arg(
+        long,
+        value_name = "BOOL",
+        env = "TIDEGATE_H2_WEBSOCKET",
+        default_value_t = true,
+        action = clap::ArgAction::Set
+    )]
+    pub h2_websocket: bool,
+
     /// Age at which a connection is closed in an orderly way, so that load spreads again.
     #[arg(
         long,

@@ -26,6 +26,7 @@ mod target;
 #[cfg(test)]
 mod tests;
 mod trailers;
+pub mod websocket;
 mod words;
 pub mod writer;
 

@@ -64,6 +64,9 @@ pub enum RequestError {
     /// Expect asks for something else than 100-continue, or comes twice.
     #[error("the expectation cannot be met")]
     Expectation,
+    /// An extended CONNECT asks for another protocol than WebSocket (RFC 8441 §4).
+    #[error("the protocol asked for is not served")]
+    Protocol,
 }
 
 impl RequestError {
@@ -75,6 +78,7 @@ impl RequestError {
             Self::MethodNotAllowed => 405,
             Self::TargetTooLong => 414,
             Self::Expectation => 417,
+            Self::Protocol => 501,
             Self::Version => 505,
             Self::Connection(_)
             | Self::Authority(_)
@@ -121,7 +125,8 @@ pub struct RequestHead {
     pub keep_alive: bool,
     /// Whether the client waits for 100 (Continue) before it sends the body. Only with a body, and only in HTTP/1.1.
     pub expects_continue: bool,
-    /// The protocol the client asks to switch to, if it is one that can be granted.
+    /// The protocol the client asks to switch to, if it is one that can be granted. An extended CONNECT (RFC 8441) is
+    /// told as the GET with Upgrade that it stands for.
     pub upgrade: Option<Upgrade>,
     /// Whether the client takes trailers (`TE: trailers`).
     pub accepts_trailers: bool,

@@ -19,7 +19,7 @@ pub const MAX_INTERIM: usize = 16;
 pub struct RequestContext {
     /// The method that was sent.
     pub method: Method,
-    /// Whether the request asked to switch to WebSocket.
+    /// Whether the request asked to switch to WebSocket, by Upgrade or by an extended CONNECT.
     pub asked_upgrade: bool,
 }
 
@@ -44,6 +44,12 @@ pub enum ResponseError {
     /// 101 (Switching Protocols) that nobody asked for, or to something else than was asked.
     #[error("protocols are switched unasked")]
     UnaskedSwitch,
+    /// Success without a switch of protocols, for a client over HTTP/2 that takes success for the switch (RFC 8441 §5).
+    #[error("protocols are not switched")]
+    NoSwitch,
+    /// 101 (Switching Protocols) whose Sec-WebSocket-Accept does not belong to the key (RFC 6455 §4.1).
+    #[error("Sec-WebSocket-Accept is wrong")]
+    WebSocketAccept,
 }
 
 impl ResponseError {
@@ -71,7 +77,8 @@ pub struct ResponseHead {
     pub content_length: Option<u64>,
     /// Whether another request may be sent behind this exchange.
     pub keep_alive: bool,
-    /// The protocol that follows the head: present exactly when the status is 101.
+    /// The protocol that follows the head: present exactly when the status is 101. Success in answer to an extended
+    /// CONNECT (RFC 8441 §5) is told as the 101 that it stands for.
     pub upgrade: Option<Upgrade>,
     /// Length of the head, in bytes, with the empty line.
     pub len: usize,
@@ -110,6 +117,17 @@ impl ResponseHead {
     /// Whether another head follows for the same request: 1xx, but for 101.
     pub fn is_interim(&self) -> bool {
         (100..200).contains(&self.status) && self.status != 101
+    }
+
+    /// Appends a field that the sender has left out to the head and to the bytes that it points into. No kind of field that
+    /// a proxy has an opinion about.
+    pub(crate) fn add_field(&mut self, bytes: &mut Vec<u8>, name: &[u8], value: &[u8]) {
+        let start = bytes.len();
+        super::writer::field(bytes, name, value);
+        let name = Span::new(start, start + name.len());
+        let value = Span::new(name.end() + ": ".len(), bytes.len() - "\r\n".len());
+        let line = Span::new(start, bytes.len());
+        self.fields.push(Field { kind: FieldKind::Other, name, value, line, hop: false });
     }
 
     /// The first field of a kind.

@@ -116,6 +116,9 @@ pub struct Http2Config {
     pub pending_resets: usize,
     /// Streams a client may make us reset over the life of a connection (CVE-2025-8671). Default 128.
     pub local_resets: usize,
+    /// Whether WebSockets may be opened by extended CONNECT (RFC 8441). Default yes; `--h2-websocket`; Envoy
+    /// `allow_connect`.
+    pub websocket: bool,
     /// Age at which a connection is asked to finish. Default 1 h.
     pub age: Duration,
 }
@@ -129,6 +132,7 @@ impl Default for Http2Config {
             connection_window: 1024 * 1024,
             pending_resets: 50,
             local_resets: 128,
+            websocket: true,
             age: Duration::from_secs(3600),
         }
     }

@@ -33,7 +33,7 @@ pub fn compose_for_pod(bytes: &[u8], client: IpAddr, forwarding: &Forwarding) ->
         tls: None,
     };
     request_head::identify(&mut work, 0);
-    request_head::compose(&mut work, &peer, forwarding);
+    request_head::compose(&mut work, &peer, forwarding, || 0);
     Some((work.request, work.out))
 }
 

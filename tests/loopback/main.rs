@@ -32,3 +32,4 @@ mod timeouts;
 mod tls;
 mod upstreams;
 mod websocket;
+mod websocket_h2;

@@ -42,6 +42,8 @@ pub struct Config {
     /// Streams that a client may reset before they are answered, at once and again each second (CVE-2023-44487).
     /// Default 100.
     pub early_resets: u32,
+    /// Whether clients may open tunnels by extended CONNECT (servers; RFC 8441 §3). Default yes.
+    pub offers_connect: bool,
     /// Streams that a peer may make us reset over the life of the connection (CVE-2025-8671). Default 128.
     pub local_resets: u32,
 }
@@ -56,6 +58,7 @@ impl Default for Config {
             heads_bytes: 1024 * 1024,
             head: Limits::REQUEST,
             early_resets: 100,
+            offers_connect: true,
             local_resets: 128,
         }
     }

@@ -97,6 +97,11 @@ impl Connection {
             Setting::HeaderTableSize(bytes) => self.encoder.set_table_bytes(bytes),
             Setting::MaxConcurrentStreams(streams) => self.peer_streams = streams,
             Setting::InitialWindowSize(size) => return Ok(Some(size)),
+            Setting::ConnectProtocol(false) if self.takes_connect => {
+                const REASON: &str = "SETTINGS_ENABLE_CONNECT_PROTOCOL is taken back";
+                return Err(Ending { code: ErrorCode::PROTOCOL_ERROR, reason: REASON });
+            }
+            Setting::ConnectProtocol(takes_connect) => self.takes_connect = takes_connect,
             Setting::Other => {}
         }
         Ok(None)

@@ -10,7 +10,7 @@ use super::receive::{Expected, Stage};
 use super::standing::Standing;
 use super::stream::{Fate, Stream, UNKNOWN};
 use super::window::{ReceiveWindow, SendWindow};
-use super::{Connection, Role};
+use super::{Config, Connection, Role};
 use crate::http1::{Framing, MAX_INTERIM, Method, RequestContext};
 use crate::http2::code::ErrorCode;
 use crate::http2::frame::{FrameHeader, MAX_STREAM, flag};
@@ -213,8 +213,12 @@ impl Connection {
         } else if start.depends_on_itself {
             (ErrorCode::PROTOCOL_ERROR, "a stream depends on itself")
         } else if self.role == Role::Client && !stream.is_answered {
-            let request = RequestContext { method: stream.method, asked_upgrade: false };
+            // No other CONNECT is ever sent.
+            let request = RequestContext { method: stream.method, asked_upgrade: stream.method == Method::Connect };
             return self.response(key, start, block, request, arrival, now);
+        } else if stream.method == Method::Connect {
+            // RFC 9113 §8.5.
+            (ErrorCode::PROTOCOL_ERROR, "HEADERS in a tunnel")
         } else if !start.is_end() {
             (ErrorCode::PROTOCOL_ERROR, "trailers do not end the stream")
         } else if stream.body_left != 0 && stream.body_left != UNKNOWN {
@@ -253,7 +257,8 @@ impl Connection {
             self.drop_block(block)?;
             return self.malformed(start, "a stream depends on itself");
         }
-        let mut reader = RequestReader::new(&mut arrival.bytes, &mut arrival.request, &self.config.head);
+        let Config { head, offers_connect, .. } = &self.config;
+        let mut reader = RequestReader::new(&mut arrival.bytes, &mut arrival.request, head, *offers_connect);
         if self.decoder.decode(block, &mut reader).is_err() {
             return Err(Ending { code: ErrorCode::COMPRESSION_ERROR, reason: "header block is malformed" });
         }
@@ -262,7 +267,8 @@ impl Connection {
             Err(HeadFault::Refused(error)) => Err(error),
             Err(HeadFault::Malformed(reason)) => return self.malformed(start, reason),
         };
-        let body_left = if verdict.is_ok() { body_of(arrival.request.framing) } else { UNKNOWN };
+        let is_tunnel = arrival.request.upgrade.is_some();
+        let body_left = if verdict.is_ok() && !is_tunnel { body_of(arrival.request.framing) } else { UNKNOWN };
         if start.is_end() && body_left != 0 && body_left != UNKNOWN {
             return self.malformed(start, "the body is not as long as content-length says");
         }
@@ -271,7 +277,8 @@ impl Connection {
             return self.refuse(start, "the heads of open streams are too large");
         };
         self.credits.add(PER_STREAM);
-        let key = self.open(id, Method::Get, true, !start.is_end());
+        let method = if is_tunnel { Method::Connect } else { Method::Get };
+        let key = self.open(id, method, true, !start.is_end());
         if let Some(stream) = self.streams.get_mut(key) {
             (stream.head, stream.body_left) = (head, body_left);
         }
@@ -358,7 +365,8 @@ impl Connection {
             }
             return Ok(Some(Event::Response { stream: key, is_end: false, verdict: Ok(()) }));
         }
-        let body_left = body_of(arrival.response.framing);
+        let is_tunnel = arrival.response.upgrade.is_some();
+        let body_left = if is_tunnel { UNKNOWN } else { body_of(arrival.response.framing) };
         if is_end && body_left != 0 && body_left != UNKNOWN {
             const REASON: &str = "the body is not as long as content-length says";
             return self.fault(key, ErrorCode::PROTOCOL_ERROR, REASON);
@@ -373,6 +381,9 @@ impl Connection {
             (stream.head, stream.body_left) = (head, body_left);
             stream.is_answered = true;
             stream.is_remote_open = !is_end;
+            if stream.method == Method::Connect && !is_tunnel {
+                stream.method = Method::Get;
+            }
         });
         Ok(Some(Event::Response { stream: key, is_end, verdict: Ok(()) }))
     }

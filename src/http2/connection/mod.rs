@@ -82,6 +82,8 @@ pub struct Connection {
     is_acknowledged: bool,
     /// Streams that the peer lets us open (clients).
     peer_streams: u32,
+    /// Whether the peer takes extended CONNECT (clients).
+    takes_connect: bool,
 
     /// Bytes of heads that the owner holds.
     heads: u32,
@@ -134,6 +136,7 @@ impl Connection {
             initial_receive_window: config.stream_window.max(INITIAL),
             is_acknowledged: false,
             peer_streams: STREAMS_BEFORE_SETTINGS,
+            takes_connect: false,
             heads: 0,
             credits: Credits::new(),
             early_resets: EarlyResets::new(config.early_resets),
@@ -228,6 +231,12 @@ impl Connection {
             Some(_) => 0,
             None => (self.stream_limit() - self.streams.open()) as usize,
         }
+    }
+
+    /// Whether the peer has said that it takes extended CONNECT (RFC 8441 §3). Before its settings have come, it has
+    /// not. Never for servers.
+    pub fn takes_connect(&self) -> bool {
+        self.takes_connect
     }
 
     /// The last stream that the peer opened.

@@ -1,4 +1,4 @@
-//! SETTINGS (RFC 9113 §6.5): what they say, and what we say.
+//! SETTINGS (RFC 9113 §6.5, RFC 8441 §3): what they say, and what we say.
 
 use super::config::{Config, Role};
 use super::event::Ending;
@@ -11,6 +11,7 @@ const MAX_CONCURRENT_STREAMS: u16 = 0x3;
 const INITIAL_WINDOW_SIZE: u16 = 0x4;
 const MAX_FRAME_SIZE: u16 = 0x5;
 const MAX_HEADER_LIST_SIZE: u16 = 0x6;
+const ENABLE_CONNECT_PROTOCOL: u16 = 0x8;
 
 /// Length of a parameter, in bytes.
 pub(super) const PARAMETER: usize = 6;
@@ -24,6 +25,8 @@ pub(super) enum Setting {
     MaxConcurrentStreams(u32),
     /// Windows of streams, in bytes; at most 2^31 - 1.
     InitialWindowSize(u32),
+    /// Whether we may open tunnels by extended CONNECT. Clients have no say in it.
+    ConnectProtocol(bool),
     /// Nothing that we would act upon. We send no larger frames than every peer takes, and the owner bounds heads.
     Other,
 }
@@ -43,6 +46,8 @@ impl Setting {
                 Err(Ending { code: ErrorCode::FLOW_CONTROL_ERROR, reason: "SETTINGS_INITIAL_WINDOW_SIZE is too large" })
             }
             INITIAL_WINDOW_SIZE => Ok(Self::InitialWindowSize(value)),
+            ENABLE_CONNECT_PROTOCOL if value > 1 => wrong("SETTINGS_ENABLE_CONNECT_PROTOCOL is neither 0 nor 1"),
+            ENABLE_CONNECT_PROTOCOL if role == Role::Client => Ok(Self::ConnectProtocol(value == 1)),
             MAX_FRAME_SIZE if !(1 << 14..1 << 24).contains(&value) => wrong("SETTINGS_MAX_FRAME_SIZE is out of range"),
             _ => Ok(Self::Other),
         }
@@ -57,7 +62,12 @@ pub(super) fn write_ours(out: &mut Vec<u8>, role: Role, config: &Config) {
     let list = u32::try_from(config.head.head_bytes.saturating_add(overhead)).unwrap_or(u32::MAX);
     let list = (MAX_HEADER_LIST_SIZE, list);
     match role {
-        Role::Server => write::settings(out, &[(MAX_CONCURRENT_STREAMS, config.streams), window, list]),
+        Role::Server => {
+            let streams = (MAX_CONCURRENT_STREAMS, config.streams);
+            let connect = (ENABLE_CONNECT_PROTOCOL, 1);
+            let all = [streams, window, list, connect];
+            write::settings(out, if config.offers_connect { &all } else { &all[..3] });
+        }
         Role::Client => write::settings(out, &[(ENABLE_PUSH, 0), window, list]),
     }
 }
@@ -85,5 +95,9 @@ mod tests {
         assert_eq!(server(5, 16_383), Err(ErrorCode::PROTOCOL_ERROR));
         assert_eq!(server(5, 16_777_216), Err(ErrorCode::PROTOCOL_ERROR));
         assert_eq!((server(6, 0), server(0xfff0, 1)), (Ok(Setting::Other), Ok(Setting::Other)));
+        assert_eq!((server(8, 1), server(8, 2)), (Ok(Setting::Other), Err(ErrorCode::PROTOCOL_ERROR)));
+        assert_eq!(read(8, 1, Role::Client), Ok(Setting::ConnectProtocol(true)));
+        assert_eq!(read(8, 0, Role::Client), Ok(Setting::ConnectProtocol(false)));
+        assert_eq!(read(8, 2, Role::Client), Err(ErrorCode::PROTOCOL_ERROR));
     }
 }

@@ -37,7 +37,7 @@ pub(super) struct Stream {
     pub(super) is_local_open: bool,
     /// Whether the response's final head was sent (servers) or has come (clients).
     pub(super) is_answered: bool,
-    /// What was asked (clients).
+    /// What was asked (clients). For both roles: CONNECT if the stream is a tunnel, or may become one.
     pub(super) method: Method,
     /// Interim responses that came (clients).
     pub(super) interims: u8,

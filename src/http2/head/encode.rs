@@ -18,6 +18,8 @@ pub struct RequestStart<'a> {
     pub authority: &'a [u8],
     /// `:path`, with the query.
     pub path: &'a [u8],
+    /// `:protocol`, of an extended CONNECT (RFC 8441 §4).
+    pub protocol: Option<&'a [u8]>,
 }
 
 /// Writes the head of a response. `give` passes the fields on in any case and order; those that belong to one
@@ -54,6 +56,9 @@ pub fn request(
         encoder.pseudo(Pseudo::Scheme, start.scheme, out);
         encoder.pseudo(Pseudo::Authority, start.authority, out);
         encoder.pseudo(Pseudo::Path, start.path, out);
+        if let Some(protocol) = start.protocol {
+            encoder.pseudo(Pseudo::Protocol, protocol, out);
+        }
         give(&mut |name, value| {
             if leaves(name, value) && !name.eq_ignore_ascii_case(b"host") {
                 encoder.field(name, value, out);

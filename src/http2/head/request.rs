@@ -1,10 +1,10 @@
-//! The head of a request (RFC 9113 §8.3.1).
+//! The head of a request (RFC 9113 §8.3.1, RFC 8441 §4).
 
 use super::fault::HeadFault;
 use super::{cookies, lines, rules};
 use crate::http1::{
     FieldKind, Framing, Limits, MAX_FIELDS, MAX_METHOD_BYTES, Marks, Method, RequestError, RequestHead, Sole, Span,
-    SyntaxError, Version, declared, is_token,
+    SyntaxError, Upgrade, Version, declared, is_token,
 };
 use crate::http2::hpack::FieldSink;
 
@@ -20,6 +20,7 @@ enum Pseudo {
     Scheme = 2,
     Authority = 4,
     Path = 8,
+    Protocol = 16,
 }
 
 /// Takes the fields of one header block over into the head of a request.
@@ -39,8 +40,12 @@ pub struct RequestReader<'a> {
     seen: u8,
     /// A regular field came.
     in_fields: bool,
+    /// `:method` is CONNECT; known once regular fields begin.
+    is_connect: bool,
     /// `:scheme` is one that is served.
     is_known_scheme: bool,
+    /// `:protocol` may be there: we have offered extended CONNECT.
+    has_offered_connect: bool,
     /// Where Host is, or would be, and where length and expectation are.
     marks: Marks,
     /// There are Cookie fields that do not lie together.
@@ -53,8 +58,14 @@ pub struct RequestReader<'a> {
 }
 
 impl<'a> RequestReader<'a> {
-    /// Begins a head. What `bytes` and `head` held before is gone; their memory stays.
-    pub fn new(bytes: &'a mut Vec<u8>, head: &'a mut RequestHead, limits: &'a Limits) -> Self {
+    /// Begins a head. What `bytes` and `head` held before is gone; their memory stays. `has_offered_connect`: whether
+    /// the client may use extended CONNECT (RFC 8441 §3).
+    pub fn new(
+        bytes: &'a mut Vec<u8>,
+        head: &'a mut RequestHead,
+        limits: &'a Limits,
+        has_offered_connect: bool,
+    ) -> Self {
         bytes.clear();
         head.clear();
         head.keep_alive = true;
@@ -66,7 +77,9 @@ impl<'a> RequestReader<'a> {
             fields_left: limits.fields.min(MAX_FIELDS),
             seen: 0,
             in_fields: false,
+            is_connect: false,
             is_known_scheme: false,
+            has_offered_connect,
             marks: Marks::default(),
             is_crumbled: false,
             has_cookie: false,
@@ -106,13 +119,18 @@ impl<'a> RequestReader<'a> {
         self.seen & pseudo as u8 != 0
     }
 
+    /// Whether the request opens a tunnel through us, as a GET with Upgrade does in HTTP/1 (RFC 8441 §4).
+    fn is_extended_connect(&self) -> bool {
+        self.is_connect && self.has(Pseudo::Protocol)
+    }
+
     fn pseudo(&mut self, name: &[u8], value: &[u8]) {
         let pseudo = match name {
             b":method" => Pseudo::Method,
             b":scheme" => Pseudo::Scheme,
             b":authority" => Pseudo::Authority,
             b":path" => Pseudo::Path,
-            // `:protocol` too: extended CONNECT (RFC 8441) is not offered.
+            b":protocol" if self.has_offered_connect => Pseudo::Protocol,
             _ => return self.malformed = Some("a pseudo-field is unknown"),
         };
         if self.in_fields {
@@ -135,6 +153,10 @@ impl<'a> RequestReader<'a> {
             Pseudo::Path if value.is_empty() => self.malformed = Some(":path is empty"),
             Pseudo::Path if value.len() > self.limits.target_bytes => self.refuse(RequestError::TargetTooLong),
             Pseudo::Path => self.head.target = self.keep(value, 0),
+            Pseudo::Protocol if value.eq_ignore_ascii_case(b"websocket") => {
+                self.head.upgrade = Some(Upgrade::WebSocket);
+            }
+            Pseudo::Protocol => self.refuse(RequestError::Protocol),
         }
     }
 
@@ -160,6 +182,10 @@ impl<'a> RequestReader<'a> {
     /// Writes the Host field that `:authority` stands for (RFC 9113 §8.3.1), as the first field of all.
     fn begin_fields(&mut self) {
         self.in_fields = true;
+        self.is_connect = self.head.method_text.of(self.bytes) == b"CONNECT";
+        if self.is_extended_connect() {
+            self.head.method_text = lines::keep(self.bytes, b"GET");
+        }
         if self.has(Pseudo::Authority) {
             let start = self.bytes.len();
             self.bytes.extend_from_slice(b"host: ");
@@ -240,12 +266,15 @@ impl<'a> RequestReader<'a> {
         left.is_some()
     }
 
-    /// Says which pseudo-field is missing (RFC 9113 §8.3.1, §8.5).
+    /// Says which pseudo-field is missing, or is there and may not be (RFC 9113 §8.3.1, §8.5, RFC 8441 §4).
     fn missing(&self) -> Option<&'static str> {
         if !self.has(Pseudo::Method) {
             return Some(":method is missing");
         }
-        if self.head.method_text.of(self.bytes) == b"CONNECT" {
+        if self.has(Pseudo::Protocol) && !self.is_connect {
+            return Some(":protocol without CONNECT");
+        }
+        if self.is_connect && !self.has(Pseudo::Protocol) {
             let is_bare = !self.has(Pseudo::Scheme) && !self.has(Pseudo::Path) && self.has(Pseudo::Authority);
             return (!is_bare).then_some("CONNECT has other pseudo-fields than :authority");
         }
@@ -283,6 +312,11 @@ impl<'a> RequestReader<'a> {
     fn fill_framing(&mut self, is_end: bool) -> Result<(), HeadFault> {
         let declared = declared(self.bytes, &self.marks, Version::Http11).map_err(RequestError::from)?;
         self.head.framing = match declared {
+            // What follows belongs to the tunnel (RFC 9110 §9.3.6).
+            Framing::Length(1..) if self.is_extended_connect() => {
+                return Err(HeadFault::Malformed("CONNECT has a body"));
+            }
+            _ if self.is_extended_connect() => Framing::None,
             Framing::Length(1..) if is_end => {
                 return Err(HeadFault::Malformed("content-length announces a body that does not come"));
             }

@@ -1,10 +1,10 @@
-//! The head of a response (RFC 9113 §8.3.2).
+//! The head of a response (RFC 9113 §8.3.2, RFC 8441 §5).
 
 use super::fault::ResponseFault;
 use super::{lines, rules};
 use crate::http1::{
     FieldKind, Framing, Limits, MAX_FIELDS, Marks, RequestContext, ResponseError, ResponseHead, Span, SyntaxError,
-    trim, writer,
+    Upgrade, trim, writer,
 };
 use crate::http2::hpack::FieldSink;
 
@@ -68,6 +68,15 @@ impl<'a> ResponseReader<'a> {
             return Err(ResponseError::Status.into());
         }
         head.status = status;
+        if request.asked_upgrade && (200..300).contains(&status) {
+            // The tunnel is open, for which HTTP/1 says 101. A length is to be ignored (RFC 9110 §9.3.6).
+            head.status = 101;
+            head.reason = lines::keep(bytes, writer::reason(101).as_bytes());
+            head.upgrade = Some(Upgrade::WebSocket);
+            head.keep_alive = true;
+            head.len = bytes.len();
+            return Ok(());
+        }
         head.fill_framing(bytes, &marks, request).map_err(ResponseError::from)?;
         // The connection's life is not the head's to decide.
         head.keep_alive = true;

@@ -67,7 +67,7 @@ async fn answer<S: ClientSource, K: ClientSink>(
         Destination::Reply(Reply::BackendUnavailable) => return Err(ProxyError::BackendUnavailable),
         Destination::Reply(Reply::NotFound) => return Err(ProxyError::NoRoute),
     };
-    request_head::compose(walk.work, walk.peer, &walk.listener.forwarding);
+    request_head::compose(walk.work, walk.peer, &walk.listener.forwarding, || walk.shard.random());
     forward(walk, backend, policy, source, sink).await
 }
 

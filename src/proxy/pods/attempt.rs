@@ -3,6 +3,7 @@
 use tokio::time::Instant;
 
 use crate::http1::RequestContext;
+use crate::http2::head::encode::split;
 use crate::model::RoutePolicy;
 use crate::observe::UpstreamMetrics;
 use crate::proxy::error::ProxyError;
@@ -45,4 +46,19 @@ pub(super) async fn expect<S: ClientSource, K: ClientSink>(
 /// What the answer's parser must know of the request.
 pub(super) fn context(work: &ExchangeBuffers) -> RequestContext {
     RequestContext { method: work.request.method, asked_upgrade: work.request.upgrade.is_some() }
+}
+
+/// Whether the client takes success for a switch of protocols, so that nothing else may look like it (RFC 8441 §5).
+pub(super) fn must_switch(walk: &Walk<'_>) -> bool {
+    walk.peer.is_http2 && walk.work.request.upgrade.is_some()
+}
+
+/// The name of the field that answers a WebSocket key.
+pub(super) const WEBSOCKET_ACCEPT: &[u8] = b"sec-websocket-accept";
+
+/// The WebSocket key in a head of HTTP/1, if there is exactly one.
+pub(super) fn websocket_key(head: &[u8]) -> Option<&[u8]> {
+    let mut keys = split(head).filter(|(name, _)| name.eq_ignore_ascii_case(b"sec-websocket-key"));
+    let (_, key) = keys.next()?;
+    keys.next().is_none().then_some(key)
 }

@@ -4,13 +4,14 @@ use std::pin::pin;
 use std::rc::Rc;
 use std::time::Duration;
 
-use super::attempt::{Attempt, context, expect};
+use super::attempt::{Attempt, WEBSOCKET_ACCEPT, context, expect, must_switch, websocket_key};
 use super::connect::{Obtained, obtain};
 use super::response::{HeadWait, Parts, Passed, PodResponse, pass_on};
 use super::retry::{Failure, Reached};
 use super::tunnel::tunnel;
 use super::upload::beside;
-use crate::http1::{Framing, Limits, Progress, RequestContext, ResponseHead};
+use crate::http1::websocket::{self, ACCEPT};
+use crate::http1::{Field, Framing, Limits, Progress, RequestContext, ResponseError, ResponseHead};
 use crate::model::RoutePolicy;
 use crate::proxy::error::{ProxyError, Side};
 use crate::proxy::shard::Shard;
@@ -32,6 +33,7 @@ pub(super) async fn whole<S: ClientSource, K: ClientSink>(
 ) -> Result<(), Failure> {
     let (shard, policy) = (walk.shard, attempt.policy);
     let request = context(walk.work);
+    let must_switch = must_switch(walk);
     let Obtained { mut conn, is_reused, since } = obtain(shard, attempt, request.method.is_idempotent()).await?;
     let (reader, mut writer) = conn.socket.split();
     let ExchangeBuffers { out, response, answer_edit, timer, .. } = &mut *walk.work;
@@ -44,15 +46,28 @@ pub(super) async fn whole<S: ClientSource, K: ClientSink>(
         };
         return Err(Failure { was_reused: is_reused, ..Failure::new(error, reached) });
     }
-    let pod = H1Response { reader, shard, policy, buffer: None };
-    let parts =
-        Parts { shard, policy, record: &walk.record, request, response, answer_edit, timer, handed_over: since };
+    let accept = if must_switch { websocket_key(out).and_then(websocket::accept).map(Box::new) } else { None };
+    let pod = H1Response { reader, shard, policy, buffer: None, accept };
+    let parts = Parts {
+        shard,
+        policy,
+        record: &walk.record,
+        request,
+        must_switch,
+        response,
+        answer_edit,
+        timer,
+        handed_over: since,
+    };
     let passed = pass_on(parts, pod, sink).await;
     match passed.map_err(|failure| Failure { was_reused: is_reused, ..failure })? {
         Passed::Whole(Keep::For(advertised)) => shard.keep(&attempt.endpoint, conn, advertised),
         Passed::Whole(Keep::No) => {}
-        Passed::Tunnel(from_pod) => {
-            let to_pod = H1Sink::new(writer, out, Frame::Plain, Side::Upstream, policy.timeouts.response);
+        Passed::Tunnel(mut from_pod) => {
+            out.clear();
+            let mut to_pod = H1Sink::new(writer, out, Frame::Plain, Side::Upstream, policy.timeouts.response);
+            from_pod.become_tunnel();
+            to_pod.become_tunnel();
             Box::pin(tunnel(policy, &walk.record, source, sink, *from_pod, to_pod)).await;
         }
     }
@@ -74,12 +89,13 @@ pub(super) async fn streaming<S: ClientSource, K: ClientSink>(
     let ExchangeBuffers { out, response, answer_edit, request, timer, .. } = &mut *walk.work;
     let frame = if request.framing == Framing::Chunked { Frame::Chunked } else { Frame::Plain };
     let mut to_pod = H1Sink::new(writer, out, frame, Side::Upstream, policy.timeouts.response);
-    let pod = H1Response { reader, shard, policy, buffer: None };
+    let pod = H1Response { reader, shard, policy, buffer: None, accept: None };
     let parts = Parts {
         shard,
         policy,
         record: &walk.record,
         request: context,
+        must_switch: false,
         response,
         answer_edit,
         timer,
@@ -115,6 +131,8 @@ struct H1Response<'a> {
     shard: &'a Rc<Shard>,
     policy: &'a RoutePolicy,
     buffer: Option<Buffer>,
+    /// What the answer to a WebSocket handshake must say, if nobody behind us checks it.
+    accept: Option<Box<[u8; ACCEPT]>>,
 }
 
 impl<'a> PodResponse for H1Response<'a> {
@@ -128,12 +146,17 @@ impl<'a> PodResponse for H1Response<'a> {
         limits: &Limits,
         wait: &mut HeadWait<'_>,
     ) -> Result<(), Failure> {
-        let Self { reader, shard, buffer, .. } = self;
+        let Self { reader, shard, buffer, accept, .. } = self;
         loop {
             if let Some(buffer) = buffer.as_ref().filter(|buffer| !buffer.is_empty())
                 && head.parse(buffer.data(), request, limits).map_err(ProxyError::from)? == Progress::Complete
             {
-                return Ok(());
+                return match accept {
+                    Some(accept) if head.upgrade.is_some() && !says(head, buffer.data(), &accept[..]) => {
+                        Err(ProxyError::from(ResponseError::WebSocketAccept).into())
+                    }
+                    _ => Ok(()),
+                };
             }
             // Wait without a buffer: only connections with data hold one.
             if wait.ready(|cx| reader.poll_readable(cx)).await?.is_err() {
@@ -174,7 +197,7 @@ impl<'a> PodResponse for H1Response<'a> {
 
     fn into_body(mut self, head: &ResponseHead) -> H1Source<'a> {
         self.skip_head(head);
-        let Self { reader, shard, policy, buffer } = self;
+        let Self { reader, shard, policy, buffer, accept: _ } = self;
         let pace = Pace { gap: policy.timeouts.response_gap, rate: 0 };
         H1Source::new(reader, &shard.buffers, buffer, head.framing, Side::Upstream, pace)
     }
@@ -183,6 +206,13 @@ impl<'a> PodResponse for H1Response<'a> {
         // Bytes behind the end of an answer belong to no request.
         if body.has_leftover() { Keep::No } else { keep }
     }
+}
+
+/// Whether a head has this Sec-WebSocket-Accept and no other.
+fn says(head: &ResponseHead, bytes: &[u8], accept: &[u8]) -> bool {
+    let is_accept = |field: &&Field| field.name.of(bytes).eq_ignore_ascii_case(WEBSOCKET_ACCEPT);
+    let mut fields = head.fields.iter().filter(is_accept);
+    fields.next().is_some_and(|field| field.value.of(bytes) == accept) && fields.next().is_none()
 }
 
 /// The connection has ended before the end of a head, of which the first bytes are in `buffer`.

@@ -1,18 +1,21 @@
 //! Attempts at endpoints that speak HTTP/2 in clear with prior knowledge (`appProtocol: kubernetes.io/h2c`): gRPC above
-//! all.
+//! all. A WebSocket handshake goes as an extended CONNECT (RFC 8441) to a pod that takes them, and to others as the GET
+//! that it is without its Upgrade.
 
 use std::cell::Cell;
 use std::pin::pin;
 
 use tokio::time::Instant;
 
-use super::attempt::{Attempt, WHOLE_BODY, context, expect};
+use super::attempt::{Attempt, WEBSOCKET_ACCEPT, WHOLE_BODY, context, expect, must_switch, websocket_key};
 use super::h2_body::{H2PodSink, H2PodSource};
 use super::h2_head::{self, PodRequest};
 use super::open_session::obtain;
-use super::response::{HeadWait, Parts, PodResponse, pass_on};
+use super::response::{HeadWait, Parts, Passed, PodResponse, pass_on};
 use super::retry::{Failure, Reached};
+use super::tunnel::tunnel;
 use super::upload::beside;
+use crate::http1::websocket::{self, ACCEPT};
 use crate::http1::{Limits, RequestContext, ResponseError, ResponseHead, SyntaxError};
 use crate::http2::connection::Key;
 use crate::model::RoutePolicy;
@@ -36,15 +39,18 @@ pub(super) async fn attempt<S: ClientSource, K: ClientSink>(
     let (shard, policy) = (walk.shard, attempt.policy);
     let mut session = obtain(shard, attempt).await?;
     expect(walk, source, sink).await?;
-    let context = context(walk.work);
+    let (request, must_switch) = (context(walk.work), must_switch(walk));
     let ExchangeBuffers { out, response, answer, answer_edit, timer, .. } = &mut *walk.work;
     let head = memchr::memmem::find(out, b"\r\n\r\n").map_or(out.len(), |end| end + 4);
     let record = &walk.record;
     let is_bodiless = is_whole && out.len() == head;
-    let request = h2_head::of_http1(&out[..head]).ok_or(ProxyError::PathInvalid)?;
-    let stream = open(&mut session, &request, is_bodiless, policy).await?;
-    let parts =
-        Parts { shard, policy, record, request: context, response, answer_edit, timer, handed_over: Instant::now() };
+    // Only for a key is there an answer that a client over HTTP/1 takes.
+    let accept = if request.asked_upgrade { websocket_key(&out[..head]).and_then(websocket::accept) } else { None };
+    let is_connect = accept.is_some() && takes_connect(&session, policy).await?;
+    let pod_request = h2_head::of_http1(&out[..head], is_connect).ok_or(ProxyError::PathInvalid)?;
+    let stream = open(&mut session, &pod_request, is_bodiless && !is_connect, policy).await?;
+    let handed_over = Instant::now();
+    let parts = Parts { shard, policy, record, request, must_switch, response, answer_edit, timer, handed_over };
     let has_answered = Cell::new(false);
     let pod = H2Response {
         policy,
@@ -52,18 +58,29 @@ pub(super) async fn attempt<S: ClientSource, K: ClientSink>(
         stream,
         received: &record.received,
         has_answered: &has_answered,
+        accept: accept.map(Box::new),
         head: answer,
     };
+    let mut to_pod = H2PodSink::new(&session.link, stream, policy.timeouts.response);
     let outcome = {
-        let mut to_pod = H2PodSink::new(&session.link, stream, policy.timeouts.response);
         let limit = policy.body_bytes;
-        let mut rest = Keeping { source, kept: out, start: head, most: WHOLE_BODY, is_over: &has_answered };
+        let mut rest =
+            Keeping { source: &mut *source, kept: out, start: head, most: WHOLE_BODY, is_over: &has_answered };
         let sending = pin!(async {
             // What earlier attempts have received of the body.
             to_pod.data(&rest.kept[head..]).await?;
             copy(&mut rest, &mut to_pod, &record.received, limit).await
         });
-        beside((!is_bodiless).then_some(sending), pass_on(parts, pod, sink)).await.0.map(|_| ())
+        beside((!is_bodiless).then_some(sending), pass_on(parts, pod, sink)).await.0
+    };
+    let outcome = match outcome {
+        Ok(Passed::Whole(())) => Ok(()),
+        Ok(Passed::Tunnel(mut from_pod)) => {
+            from_pod.become_tunnel();
+            Box::pin(tunnel(policy, record, source, sink, *from_pod, to_pod)).await;
+            Ok(())
+        }
+        Err(failure) => Err(failure),
     };
     outcome.map_err(|failure| Failure {
         was_reused: session.is_reused,
@@ -71,6 +88,17 @@ pub(super) async fn attempt<S: ClientSource, K: ClientSink>(
         is_body_at_hand: out.len().checked_sub(head).is_some_and(|kept| kept as u64 == record.received.get()),
         ..failure
     })
+}
+
+/// Whether the pod takes extended CONNECT. It says so with its settings, which are the first that it sends.
+async fn takes_connect(session: &Lease, policy: &RoutePolicy) -> Result<bool, Failure> {
+    match within(policy.timeouts.response, |cx| session.poll_greeted(cx)).await {
+        Some(takes_connect) => Ok(takes_connect),
+        None => {
+            session.give_up();
+            Err(Failure::new(ProxyError::ResponseTimeout, Reached::NotSent))
+        }
+    }
 }
 
 /// Opens a stream with the request's head. If the connection has ended meanwhile, the pod has not seen the request.
@@ -119,6 +147,8 @@ struct H2Response<'a> {
     received: &'a Cell<u64>,
     /// Set with the final head: from then on no copy of the request's body is needed.
     has_answered: &'a Cell<bool>,
+    /// What a client over HTTP/1 is told when a WebSocket is open: the pod has no key that it could answer.
+    accept: Option<Box<[u8; ACCEPT]>>,
     /// What the last head points into.
     head: &'a mut Vec<u8>,
 }
@@ -134,13 +164,18 @@ impl<'a> PodResponse for H2Response<'a> {
         limits: &Limits,
         wait: &mut HeadWait<'_>,
     ) -> Result<(), Failure> {
-        let Self { session, stream, head: bytes, .. } = self;
+        let Self { session, stream, head: bytes, accept, .. } = self;
         match wait.ready(|cx| session.poll_head(cx, *stream, bytes, head)).await {
             // The connection's limit is the largest that a route may have.
             Ok(Ok(())) if bytes.len() > limits.head_bytes => {
                 Err(ProxyError::from(ResponseError::Syntax(SyntaxError::TooLarge)).into())
             }
             Ok(Ok(())) => {
+                if head.upgrade.is_some()
+                    && let Some(accept) = accept
+                {
+                    head.add_field(bytes, WEBSOCKET_ACCEPT, &accept[..]);
+                }
                 self.has_answered.set(!head.is_interim());
                 Ok(())
             }

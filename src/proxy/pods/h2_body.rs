@@ -32,6 +32,11 @@ impl<'a> H2PodSource<'a> {
         Self { link, stream, received, current: None, trailers, progress }
     }
 
+    /// From here on bytes may come when they will.
+    pub(super) fn become_tunnel(&mut self) {
+        self.progress.set_pace(Pace::NONE);
+    }
+
     /// Waits for bytes or the end.
     async fn wait(&self) -> Result<(), ProxyError> {
         loop {

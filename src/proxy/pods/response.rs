@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use super::retry::{Failure, Reached};
 use crate::filter::HeadEdit;
-use crate::http1::{Limits, MAX_INTERIM, RequestContext, ResponseHead};
+use crate::http1::{Limits, MAX_INTERIM, RequestContext, ResponseError, ResponseHead};
 use crate::model::RoutePolicy;
 use crate::proxy::error::ProxyError;
 use crate::proxy::shard::Shard;
@@ -58,6 +58,8 @@ pub(super) struct Parts<'a> {
     pub policy: &'a RoutePolicy,
     pub record: &'a Record,
     pub request: RequestContext,
+    /// Whether success without a switch of protocols is an error.
+    pub must_switch: bool,
     /// For the answer's head.
     pub response: &'a mut ResponseHead,
     /// Memory for edits of the answer's head.
@@ -81,11 +83,14 @@ pub(super) async fn pass_on<P: PodResponse, K: ClientSink>(
     mut pod: P,
     sink: &mut K,
 ) -> Result<Passed<P::Body, P::Connection>, Failure> {
-    let Parts { shard, policy, record, request, response, answer_edit, timer, handed_over } = parts;
+    let Parts { shard, policy, record, request, must_switch, response, answer_edit, timer, handed_over } = parts;
     let mut wait = HeadWait::new(policy.timeouts.response, handed_over, &record.received, timer);
     let limits = Limits { head_bytes: policy.response_head_bytes, ..Limits::RESPONSE };
     final_head(&mut pod, response, request, &limits, &mut wait, sink).await?;
     record.head_after.set(Some(handed_over.elapsed()));
+    if must_switch && (200..300).contains(&response.status) {
+        return Err(ProxyError::from(ResponseError::NoSwitch).into());
+    }
     record.status.set(response.status);
     let decision = respond(shard, record, request, response, pod.bytes(), answer_edit, sink);
     let connection = pod.connection(response, request);

@@ -5,25 +5,20 @@ use tokio::sync::Notify;
 use crate::model::RoutePolicy;
 use crate::proxy::walk::client_io::{ClientSink, ClientSource};
 use crate::proxy::walk::record::Record;
-use crate::proxy::wire::body::copy;
-use crate::proxy::wire::h1_body::{H1Sink, H1Source};
+use crate::proxy::wire::body::{BodySink, BodySource, copy};
 
-/// Passes bytes both ways until both directions have ended, one has failed, or nothing has moved for too long.
+/// Passes bytes both ways until both directions have ended, one has failed, or nothing has moved for too long. The pod's
+/// sides are tunnels already.
 pub(super) async fn tunnel<S: ClientSource, K: ClientSink>(
     policy: &RoutePolicy,
     record: &Record,
     source: &mut S,
     sink: &mut K,
-    mut from_pod: H1Source<'_>,
-    mut to_pod: H1Sink<'_>,
+    mut from_pod: impl BodySource,
+    mut to_pod: impl BodySink,
 ) {
-    if !source.become_tunnel() {
-        return;
-    }
-    to_pod.staged().clear();
+    source.become_tunnel();
     sink.become_tunnel();
-    from_pod.become_tunnel();
-    to_pod.become_tunnel();
     let (received, sent) = (&record.received, &record.sent);
     let half_closed = Notify::new();
     let upward = async { copy(source, &mut to_pod, received, None).await.map(|()| half_closed.notify_one()) };

@@ -171,6 +171,17 @@ impl Session {
         streams.into_iter().for_each(|stream| self.lost(stream, loss));
     }
 
+    /// Waits for the pod's settings. Tells whether it takes extended CONNECT; of a connection that has ended nobody
+    /// will know.
+    pub(crate) fn poll_greeted(&self, cx: &Context<'_>) -> Poll<bool> {
+        let codec = self.link.codec.borrow();
+        if codec.is_greeted() || self.is_over.get() {
+            return Poll::Ready(codec.takes_connect());
+        }
+        self.heads.borrow_mut().waiting.push(cx.waker().clone());
+        Poll::Pending
+    }
+
     /// More streams may be opened.
     pub(crate) fn offer_streams(&self) {
         self.heads.borrow_mut().waiting.drain(..).for_each(Waker::wake);

@@ -17,8 +17,8 @@ pub(crate) trait ClientSource: BodySource {
     /// From here on the times of the request's route hold.
     fn obey(&mut self, timeouts: &RouteTimeouts);
 
-    /// From here on everything that arrives is passed on as it is. False when the protocol cannot.
-    fn become_tunnel(&mut self) -> bool;
+    /// From here on everything that arrives is passed on as it is, whenever it comes.
+    fn become_tunnel(&mut self);
 }
 
 /// The way back to the client.

@@ -100,7 +100,7 @@ impl<'a> H1Source<'a> {
     pub(crate) fn become_tunnel(&mut self) {
         self.release();
         self.frames = Frames::UntilClose;
-        self.progress = Progress::new(Pace { gap: Duration::from_secs(u64::from(u32::MAX)), rate: 0 });
+        self.progress = Progress::new(Pace::NONE);
     }
 
     /// What arrived beyond the end of the body.

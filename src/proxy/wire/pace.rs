@@ -16,6 +16,11 @@ pub(crate) struct Pace {
     pub rate: u64,
 }
 
+impl Pace {
+    /// No rule: bytes may come when they will.
+    pub(crate) const NONE: Self = Self { gap: Duration::from_secs(u32::MAX as u64), rate: 0 };
+}
+
 /// How a body has arrived so far. Only time in which we waited for the sender counts. Time in which the other side of
 /// the exchange did not take the body is not the sender's fault.
 #[derive(Debug)]

@@ -10,7 +10,7 @@ const END: u8 = flag::END_STREAM;
 const OK: &[(&str, &str)] = &[(":status", "200")];
 
 pub(super) const GET: RequestStart<'static> =
-    RequestStart { method: b"GET", scheme: b"http", authority: b"a.example", path: b"/" };
+    RequestStart { method: b"GET", scheme: b"http", authority: b"a.example", path: b"/", protocol: None };
 
 impl Rig {
     /// Opens a stream with a GET.

@@ -2,6 +2,7 @@
 
 mod bodies;
 mod client;
+mod connect;
 mod floods;
 mod memory;
 #[expect(unreachable_pub, reason = "fuzz targets use it too")]

@@ -122,6 +122,7 @@ impl Side {
             scheme: b"https",
             authority: b"a.example",
             path: path.as_bytes(),
+            protocol: None,
         };
         match self.connection.request(&start, is_end, |give| give(b"te", b"trailers")) {
             Ok(key) => {

@@ -191,7 +191,8 @@ fn a_server_of_the_library_serves_us() {
         });
         let config = Config { stream_window: 100_000, connection_window: 150_000, ..Config::default() };
         let mut connection = Connection::new(Role::Client, &config);
-        let start = RequestStart { method: b"POST", scheme: b"http", authority: b"a.example", path: b"/x" };
+        let start =
+            RequestStart { method: b"POST", scheme: b"http", authority: b"a.example", path: b"/x", protocol: None };
         let lengths = [1, 5, 16_384, 16_385, 70_000, 400_000];
         let streams = lengths.map(|length| {
             let key = connection.request(&start, false, |give| give(b"X-A", b"b")).unwrap();

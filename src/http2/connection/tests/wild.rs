@@ -139,7 +139,13 @@ impl Owner {
             4 => drop(self.connection.take_output()),
             5 => self.connection.lend_output(Vec::with_capacity(10)),
             6 | 7 => {
-                let start = RequestStart { method: b"GET", scheme: b"http", authority: b"a.example", path: b"/" };
+                let start = RequestStart {
+                    method: b"GET",
+                    scheme: b"http",
+                    authority: b"a.example",
+                    path: b"/",
+                    protocol: None,
+                };
                 if let Ok(key) = self.connection.request(&start, choices.below(2) == 0, |_| {}) {
                     self.streams.insert(key.id, (key, Known::default()));
                 }
@@ -249,7 +255,7 @@ fn told(role: Role, config: &Config, bytes: &[u8], size: usize) -> (Vec<String>,
     let (mut log, mut data) = (Vec::new(), (0, Vec::new()));
     if role == Role::Client {
         for _ in 0..3 {
-            let start = RequestStart { method: b"GET", scheme: b"http", authority: b"a", path: b"/" };
+            let start = RequestStart { method: b"GET", scheme: b"http", authority: b"a", path: b"/", protocol: None };
             let _ = connection.request(&start, true, |_| {});
         }
     }

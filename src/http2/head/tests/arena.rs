@@ -43,7 +43,7 @@ fn a_warm_reader_does_not_let_its_memory_grow() {
     let (mut bytes, mut head) = (Vec::new(), RequestHead::new());
     let mut capacities = Vec::new();
     for _ in 0..3 {
-        let mut reader = RequestReader::new(&mut bytes, &mut head, &Limits::REQUEST);
+        let mut reader = RequestReader::new(&mut bytes, &mut head, &Limits::REQUEST, true);
         fields.iter().for_each(|(name, value)| reader.field(name.as_bytes(), value.as_bytes()));
         assert_eq!(reader.finish(true), Ok(()));
         capacities.push((bytes.capacity(), head.fields.capacity()));
@@ -57,7 +57,7 @@ fn crumbs_take_linear_time() {
     let limits = Limits { head_bytes: usize::MAX, ..Limits::REQUEST };
     let (mut bytes, mut head) = (Vec::new(), RequestHead::new());
     for between in [usize::MAX, 10_000] {
-        let mut reader = RequestReader::new(&mut bytes, &mut head, &limits);
+        let mut reader = RequestReader::new(&mut bytes, &mut head, &limits, true);
         GET.iter().for_each(|(name, value)| reader.field(name.as_bytes(), value.as_bytes()));
         for crumb in 1..=200_000 {
             reader.field(b"cookie", b"a=b");

@@ -72,7 +72,7 @@ fn rfc_9113_8_2_2_a_response_leaves_without_the_fields_of_a_connection() {
 #[test]
 fn a_request_leaves_with_its_pseudo_fields_in_front_and_without_host() {
     let mut out = Vec::new();
-    let start = RequestStart { method: b"POST", scheme: b"http", authority: b"a.test", path: b"/x?y" };
+    let start = RequestStart { method: b"POST", scheme: b"http", authority: b"a.test", path: b"/x?y", protocol: None };
     encode::request(&mut Encoder::new(), &mut out, 1, &start, false, |pass| {
         pass(b"Host", b"b.test");
         give(pass);
@@ -107,13 +107,13 @@ fn a_head_that_is_too_long_for_a_frame_goes_on_in_more() {
 fn what_is_encoded_is_read_back() {
     let fields = with(&[("x", "1"), ("cookie", "a=b"), ("te", "trailers")]);
     let sent = read(&fields).unwrap();
-    let start = RequestStart { method: b"GET", scheme: b"https", authority: b"a.test", path: b"/" };
+    let start = RequestStart { method: b"GET", scheme: b"https", authority: b"a.test", path: b"/", protocol: None };
     let mut out = Vec::new();
     encode::request(&mut Encoder::new(), &mut out, 1, &start, true, |pass| {
         sent.head.fields.iter().for_each(|field| pass(field.name.of(&sent.bytes), field.value.of(&sent.bytes)));
     });
     let mut again = Read { bytes: Vec::new(), head: RequestHead::new() };
-    let mut reader = RequestReader::new(&mut again.bytes, &mut again.head, &Limits::REQUEST);
+    let mut reader = RequestReader::new(&mut again.bytes, &mut again.head, &Limits::REQUEST, true);
     Decoder::new(4096).decode(&out[HEADER..], &mut reader).unwrap();
     assert_eq!(reader.finish(true), Ok(()));
     assert_eq!(again.lines(), sent.lines());

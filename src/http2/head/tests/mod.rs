@@ -1,6 +1,7 @@
 //! Tables of heads with what becomes of them, and properties of those that are accepted.
 
 mod arena;
+mod connect;
 mod encode;
 mod properties;
 mod request;
@@ -40,7 +41,7 @@ fn read_within<N: AsRef<[u8]>, V: AsRef<[u8]>>(
     limits: &Limits,
 ) -> (Read, Result<(), HeadFault>) {
     let mut read = Read { bytes: b"what was there".to_vec(), head: RequestHead::new() };
-    let mut reader = RequestReader::new(&mut read.bytes, &mut read.head, limits);
+    let mut reader = RequestReader::new(&mut read.bytes, &mut read.head, limits, true);
     for (name, value) in fields {
         reader.field(name.as_ref(), value.as_ref());
     }

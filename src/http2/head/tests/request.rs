@@ -35,7 +35,7 @@ fn what_was_read_before_leaves_no_trace() {
     let (mut first, outcome) = read_within(&post, false, &Limits::REQUEST);
     assert_eq!(outcome, Ok(()));
     assert!(first.head.expects_continue);
-    let mut reader = RequestReader::new(&mut first.bytes, &mut first.head, &Limits::REQUEST);
+    let mut reader = RequestReader::new(&mut first.bytes, &mut first.head, &Limits::REQUEST, true);
     GET.iter().for_each(|(name, value)| reader.field(name.as_bytes(), value.as_bytes()));
     assert_eq!(reader.finish(true), Ok(()));
     let fresh = read(&GET).unwrap();

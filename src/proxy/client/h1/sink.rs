@@ -24,9 +24,8 @@ impl ClientSource for H1Source<'_> {
         self.set_pace(Pace { gap: timeouts.body_gap, rate: timeouts.body_rate });
     }
 
-    fn become_tunnel(&mut self) -> bool {
+    fn become_tunnel(&mut self) {
         Self::become_tunnel(self);
-        true
     }
 }
 

@@ -369,8 +369,16 @@ impl Client {
 
 /// What the codec must know of the configuration.
 fn codec_config(listener: &ListenerConfig) -> Config {
-    let Http2Config { streams, head_bytes, stream_window, connection_window, pending_resets, local_resets, age: _ } =
-        listener.http2;
+    let Http2Config {
+        streams,
+        head_bytes,
+        stream_window,
+        connection_window,
+        pending_resets,
+        local_resets,
+        websocket,
+        age: _,
+    } = listener.http2;
     let head = listener.limits.request_head();
     Config {
         streams,
@@ -379,6 +387,7 @@ fn codec_config(listener: &ListenerConfig) -> Config {
         head: Limits { head_bytes: head_bytes.unwrap_or(head.head_bytes), ..head },
         early_resets: u32::try_from(2 * pending_resets).unwrap_or(u32::MAX),
         local_resets: u32::try_from(local_resets).unwrap_or(u32::MAX),
+        offers_connect: websocket,
         ..Config::default()
     }
 }

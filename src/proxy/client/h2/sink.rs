@@ -74,9 +74,19 @@ impl<'a> H2ClientSink<'a> {
 
 impl ClientSink for H2ClientSink<'_> {
     fn respond(&mut self, answer: &AnswerHead<'_>) {
-        staged_head::begin(self.staged, answer.status);
-        answer.for_each(|name, value| staged_head::add(self.staged, name, value));
-        self.is_absent = self.is_head || answer.framing == Framing::None;
+        if answer.is_upgrade {
+            // RFC 8441 §5: success opens the tunnel, and there is no key that an answer would belong to.
+            staged_head::begin(self.staged, 200);
+            answer.for_each(|name, value| {
+                if !name.eq_ignore_ascii_case(b"sec-websocket-accept") {
+                    staged_head::add(self.staged, name, value);
+                }
+            });
+        } else {
+            staged_head::begin(self.staged, answer.status);
+            answer.for_each(|name, value| staged_head::add(self.staged, name, value));
+        }
+        self.is_absent = self.is_head || answer.framing == Framing::None && !answer.is_upgrade;
         self.progress = Progress::Staged;
     }
 

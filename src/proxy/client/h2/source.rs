@@ -117,7 +117,7 @@ impl ClientSource for H2ClientSource<'_> {
         self.set_pace(Pace { gap: timeouts.body_gap, rate: timeouts.body_rate });
     }
 
-    fn become_tunnel(&mut self) -> bool {
-        false
+    fn become_tunnel(&mut self) {
+        self.progress.set_pace(Pace::NONE);
     }
 }

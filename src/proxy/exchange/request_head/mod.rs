@@ -6,13 +6,15 @@
 use std::net::{IpAddr, SocketAddr};
 
 use crate::filter::Fields;
-use crate::http1::{Field, FieldKind, RequestHead, TargetForm, writer};
+use crate::http1::{Field, FieldKind, RequestHead, TargetForm, websocket, writer};
 use crate::proxy::config::Forwarding;
 use crate::proxy::shard::scratch::ExchangeBuffers;
 use crate::proxy::walk::peer::Peer;
 
-/// Writes the head into `work.out`: everything but the body.
-pub(crate) fn compose(work: &mut ExchangeBuffers, peer: &Peer, forwarding: &Forwarding) {
+const WEBSOCKET_KEY: &[u8] = b"sec-websocket-key";
+
+/// Writes the head into `work.out`: everything but the body. `random` gives bits for a nonce, if one is needed.
+pub(crate) fn compose(work: &mut ExchangeBuffers, peer: &Peer, forwarding: &Forwarding, random: impl FnOnce() -> u128) {
     let ExchangeBuffers { head, request, request_edit, out, request_id, .. } = work;
     out.clear();
     writer::request_line(out, head, request);
@@ -21,10 +23,16 @@ pub(crate) fn compose(work: &mut ExchangeBuffers, peer: &Peer, forwarding: &Forw
         writer::field(out, b"host", request.authority.of(head));
     }
     let trusted = peer.is_trusted;
+    let is_connect = peer.is_http2 && request.upgrade.is_some();
     request_edit.write(Fields { bytes: head, list: &request.fields }, out, |field| match field.kind {
         FieldKind::Host => !host_anew,
+        // RFC 8441 §5: over HTTP/2 there is no key. Ours is the only one.
+        FieldKind::Other if is_connect && field.name.of(head).eq_ignore_ascii_case(WEBSOCKET_KEY) => false,
         _ => !field.hop && travels(field.kind, trusted),
     });
+    if is_connect {
+        writer::field(out, WEBSOCKET_KEY, &websocket::key(random()));
+    }
     forwarded(out, head, request, peer, forwarding);
     writer::field(out, b"x-request-id", request_id.as_bytes());
     // RFC 9110 §10.1.4: who sends TE names it as an option of the connection.

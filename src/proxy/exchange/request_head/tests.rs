@@ -36,7 +36,7 @@ fn work(head: &str) -> ExchangeBuffers {
 fn lines_from(from: &str, lines: &[&str]) -> Vec<String> {
     let mut work = work(&format!("{}\r\n\r\n", lines.join("\r\n")));
     identify(&mut work, 0xfeed);
-    compose(&mut work, &peer(from), &forwarding());
+    compose(&mut work, &peer(from), &forwarding(), || 0);
     let text = String::from_utf8(work.out).unwrap();
     let lines = text.strip_suffix("\r\n\r\n").expect("a head with its end").split("\r\n");
     lines.map(str::to_owned).collect()
