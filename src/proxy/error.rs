@@ -84,6 +84,9 @@ pub(crate) enum ProxyError {
     /// The framing of the pod's answer is broken.
     #[error("the body of the backend's answer is malformed: {0}")]
     ResponseBody(ChunkError),
+    /// The pod's answer breaks a rule of HTTP/2.
+    #[error("the backend's answer is malformed: {0}")]
+    ResponseRule(&'static str),
     /// The pod's HTTP/2 stream or connection failed.
     #[error("the backend's HTTP/2 stream failed")]
     UpstreamStream,
@@ -120,6 +123,7 @@ impl ProxyError {
             | Self::UpstreamTruncated
             | Self::Response(_)
             | Self::ResponseBody(_)
+            | Self::ResponseRule(_)
             | Self::InterimFlood
             | Self::UpstreamStream
             | Self::ResponseTimeout
@@ -146,6 +150,7 @@ impl ProxyError {
             | Self::UpstreamTruncated
             | Self::Response(_)
             | Self::ResponseBody(_)
+            | Self::ResponseRule(_)
             | Self::InterimFlood
             | Self::UpstreamStream
             | Self::UpstreamStalled => 502,
@@ -174,7 +179,7 @@ impl ProxyError {
             Self::ConnectTimeout => "connect_timeout",
             Self::UpstreamClosed => "closed",
             Self::UpstreamTruncated => "truncated",
-            Self::Response(_) | Self::ResponseBody(_) | Self::InterimFlood => "bad_response",
+            Self::Response(_) | Self::ResponseBody(_) | Self::ResponseRule(_) | Self::InterimFlood => "bad_response",
             Self::UpstreamStream => "stream_failed",
             Self::ResponseTimeout => "response_timeout",
             Self::ResponseStalled => "response_stalled",
@@ -222,6 +227,7 @@ mod tests {
             Response(ResponseError::Status),
             InterimFlood,
             ResponseBody(ChunkError::DataEnd),
+            ResponseRule("a pseudo-field is repeated"),
             UpstreamStream,
             ResponseTimeout,
             ResponseStalled,

@@ -1,8 +1,8 @@
 //! Faults of HTTP/2 that were found on a running Tidegate, each with the input that showed it.
 
 use crate::support::frames::{
-    ACK, DATA, END_HEADERS, END_STREAM, FrameClient, GOAWAY, HEADERS, PING, PROTOCOL_ERROR, SETTINGS, WINDOW_UPDATE,
-    accept, block, frame, pseudo, read_frame,
+    ACK, DATA, END_HEADERS, END_STREAM, FrameClient, GOAWAY, HEADERS, PING, PROTOCOL_ERROR, RST_STREAM, SETTINGS,
+    WINDOW_UPDATE, accept, block, frame, pseudo, read_frame,
 };
 use crate::support::h2::{H2Client, H2Pod, run, send};
 use crate::support::{Manifests, Pod, Tidegate, eventually, get};
@@ -202,4 +202,31 @@ fn windows_of_pods_are_given_back_as_clients_take_their_answers() {
     let mut client = server.connect();
     client.send(get("a.example", "/"));
     assert_eq!(client.answer().body.len(), 1_000_000);
+}
+
+#[test]
+fn an_answer_that_breaks_a_rule_of_http2_is_a_bad_response_and_says_which() {
+    let hop = frame(HEADERS, END_HEADERS | END_STREAM, 1, &block(&[(":status", "200"), ("connection", "close")]));
+    let early = frame(HEADERS, END_HEADERS, 1, &block(&[(":status", "103"), ("link", "</a>")])).repeat(40);
+    let reset = frame(RST_STREAM, 0, 1, &2_u32.to_be_bytes());
+    for (answer, reason, text) in [
+        (hop, "bad_response", "a field is specific to a connection"),
+        (early, "bad_response", "too many interim responses"),
+        (reset, "reset", "stream failed"),
+    ] {
+        let pod = Pod::scripted(move |mut connection| {
+            accept(&mut connection);
+            while let Ok(frame) = read_frame(&mut connection) {
+                if frame.kind == HEADERS {
+                    connection.send(&answer);
+                }
+            }
+        });
+        let server = Tidegate::serve(&Manifests::everything_to_h2c(&[pod.address]));
+        let seen = server.ask(get("a.example", "/"));
+        assert_eq!(seen.status(), 502);
+        assert!(seen.text().contains(text), "{seen}");
+        let labels = format!("reason=\"{reason}\"");
+        assert_eq!(server.metric("tidegate_upstream_failures_total", &labels), 1.0, "{text}");
+    }
 }

@@ -124,7 +124,7 @@ fn happened(session: &Session, event: Event<'_>, arrival: &mut Arrival) {
         }
         Event::Data { stream, bytes, is_end } => link.arrived(stream, bytes, is_end),
         Event::Trailers { stream } => link.ended(stream, &arrival.bytes),
-        Event::Reset { stream, code, by_peer, .. } => session.lost(stream, Loss::of_reset(code, by_peer)),
+        Event::Reset { stream, code, by_peer, reason } => session.lost(stream, Loss::of_reset(code, by_peer, reason)),
         Event::Writable { stream } => link.offer_room(stream),
         Event::Settings => {
             link.offer_room(None);

@@ -133,6 +133,7 @@ fn failure(session: &Session, loss: Loss) -> Failure {
             Reached::Unanswered
         }
         Loss::Reset => return ProxyError::UpstreamStream.into(),
+        Loss::Broken(reason) => return ProxyError::ResponseRule(reason).into(),
         Loss::Head(error) => return ProxyError::from(error).into(),
     };
     Failure::new(ProxyError::UpstreamClosed, reached)

@@ -62,8 +62,10 @@ pub(crate) enum Loss {
     Refused,
     /// The pod went away and has not processed it (GOAWAY, RFC 9113 §6.8).
     LeftBehind,
-    /// The pod reset it, or broke a rule.
+    /// The pod reset it.
     Reset,
+    /// We reset it, because the pod broke this rule.
+    Broken(&'static str),
     /// The head of its answer is refused.
     Head(ResponseError),
     /// The connection has ended.
@@ -71,9 +73,13 @@ pub(crate) enum Loss {
 }
 
 impl Loss {
-    /// What a reset says.
-    pub(crate) fn of_reset(code: ErrorCode, by_peer: bool) -> Self {
-        if by_peer && code == ErrorCode::REFUSED_STREAM { Self::Refused } else { Self::Reset }
+    /// What a reset says: `by_peer`, or by us for a `reason`.
+    pub(crate) fn of_reset(code: ErrorCode, by_peer: bool, reason: &'static str) -> Self {
+        match code {
+            _ if !by_peer => Self::Broken(reason),
+            ErrorCode::REFUSED_STREAM => Self::Refused,
+            _ => Self::Reset,
+        }
     }
 }
 

@@ -166,6 +166,7 @@ fn refusal(error: &ProxyError) -> Option<Refusal> {
         | ProxyError::UpstreamTruncated
         | ProxyError::Response(_)
         | ProxyError::ResponseBody(_)
+        | ProxyError::ResponseRule(_)
         | ProxyError::InterimFlood
         | ProxyError::UpstreamStream
         | ProxyError::ResponseTimeout
