@@ -119,6 +119,6 @@ with_wrk() { # CONNECTIONS SECONDS [OPTION...] URL
     awk '/Non-2xx|Socket errors/ { bad = 1 } / requests in / { count = $1 } END { if (!bad) print count }'
 }
 
-with_h2load() { # CONNECTIONS SECONDS URL
-  h2load -t 1 -c "$1" -m 10 -D "$2" "$3" | awk '/^requests:/ && $2 == $8 { print $2 }'
+with_h2load() { # CONNECTIONS SECONDS [OPTION...] URL
+  h2load -t 1 -c "$1" -m 10 -D "$2" "${@:3}" | awk '/^requests:/ && $2 == $8 { print $2 }'
 }
