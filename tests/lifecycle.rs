@@ -11,7 +11,7 @@ use std::sync::mpsc;
 use std::thread;
 
 use serde_json::Value;
-use support::frames::{END_STREAM, FrameClient, pseudo};
+use support::frames::{END_HEADERS, END_STREAM, FrameClient, HEADERS, block, pseudo};
 use support::{Client, DEADLINE, Manifests, Pod, certificate, eventually, get};
 use tempfile::TempDir;
 
@@ -354,6 +354,57 @@ fn check_reports_broken_files_and_never_shows_keys() {
 fn resident(process: &Process) -> usize {
     let statm = std::fs::read_to_string(format!("/proc/{}/statm", process.child.id())).unwrap();
     statm.split(' ').nth(1).unwrap().parse::<usize>().unwrap() * 4096
+}
+
+/// Clients that open as many streams as they may, each of whose heads names an entry of 3.7 KB four times: 25 bytes on
+/// the wire, 15 KB in memory.
+fn bombs(process: &Process, count: usize) -> Vec<FrameClient> {
+    let request = block(&pseudo("POST", "a.example", "/"));
+    let value = [b'x'; 3_700];
+    let bomb = |_| {
+        let mut client = FrameClient::connect(process.http);
+        // A literal that becomes an entry (RFC 7541 §6.2.1): its length takes three bytes.
+        let entry = [&request[..], &[0x40, 1, b'a', 0x7f, 0xf5, 0x1b], &value].concat();
+        client.send(HEADERS, END_HEADERS, 1, &entry);
+        let again = [&request[..], &[0xbe; 4]].concat();
+        for stream in (3..200).step_by(2) {
+            client.send(HEADERS, END_HEADERS, stream, &again);
+        }
+        client.ping();
+        client
+    };
+    (0..count).map(bomb).collect()
+}
+
+#[test]
+fn fault_f1_heads_that_unfold_in_memory_are_charged_before_they_are_held() {
+    let pod = Pod::scripted(|mut connection| {
+        let _ = connection.rest();
+    });
+    let manifests = Manifests::everything_to(&[pod.address]);
+    let process = Process::start(&manifests, &["--access-log", "off"]);
+    let before = resident(&process);
+    let clients = bombs(&process, 50);
+    let grown = resident(&process).saturating_sub(before);
+    // Futures of a debug build are larger: 32 MiB is the bound of a release build.
+    let most = if cfg!(debug_assertions) { 40 << 20 } else { 32 << 20 };
+    assert!(grown < most, "50 connections grew the process by {grown} bytes");
+    drop(clients);
+
+    // However many there are, and others are served meanwhile.
+    let other = Pod::named("web");
+    let manifests =
+        manifests.service("other", &[other.address]).ingress("b", Some("b.example"), &[("/", "Prefix", "other")]);
+    let process = Process::start(&manifests, &["--access-log", "off", "--h2-max-heads-memory", "16MiB"]);
+    let before = resident(&process);
+    let clients = bombs(&process, 170);
+    let grown = resident(&process).saturating_sub(before);
+    assert!(grown < 48 << 20, "{} connections grew the process by {grown} bytes", clients.len());
+    assert_eq!(Client::connect(process.http).ask(get("b.example", "/")).status(), 200);
+    drop(clients);
+    let mut client = FrameClient::connect(process.http);
+    client.request(1, END_STREAM, &pseudo("GET", "b.example", "/"));
+    assert_eq!(client.head(1).status(), 200, "what they held is given back");
 }
 
 #[test]

@@ -137,7 +137,12 @@ pub(super) fn proxy(args: &ServeArgs) -> ProxyConfig {
         Auto::Auto => Container::read().connections(),
         Auto::Count(count) => count,
     };
-    ProxyConfig { connections: connections.get(), listener: listener(args), pods: pods(&args.upstream) }
+    ProxyConfig {
+        connections: connections.get(),
+        shards: workers(args),
+        listener: listener(args),
+        pods: pods(&args.upstream),
+    }
 }
 
 fn listener(args: &ServeArgs) -> ListenerConfig {
@@ -175,6 +180,7 @@ fn http2(args: &Http2Args) -> Http2Config {
     Http2Config {
         streams: args.h2_max_streams,
         head_bytes: args.h2_max_head_bytes.map(args::Bytes::as_usize),
+        heads_memory: args.h2_max_heads_memory.map_or_else(|| Container::read().heads_memory(), |bytes| bytes.0),
         stream_window: window(args.h2_stream_window),
         connection_window: window(args.h2_connection_window),
         pending_resets: args.h2_max_pending_resets.get() as usize,

@@ -33,6 +33,11 @@ impl Container {
         NonZeroUsize::new(usize::try_from(least).unwrap_or(usize::MAX)).unwrap_or(NonZeroUsize::MIN)
     }
 
+    /// Memory for heads of HTTP/2 requests, in bytes: an eighth of the limit, 64 MiB without one.
+    pub fn heads_memory(&self) -> u64 {
+        self.memory.map_or(64 << 20, |memory| memory / 8)
+    }
+
     /// The limits that the files under `root` tell, with `otherwise` CPUs when they tell none.
     fn read_under(root: &Path, otherwise: NonZeroUsize) -> Self {
         let cgroups = Cgroups::read(root);
@@ -264,6 +269,12 @@ mod tests {
         assert_eq!(connections(None, Some(20_000)), 9_500);
         assert_eq!(connections(None, None), 1 << 20);
         assert_eq!(connections(Some(1), Some(0)), 1);
+    }
+
+    #[test]
+    fn heads_have_an_eighth_of_the_memory() {
+        let heads = |memory| Container { cpus: NonZeroUsize::MIN, memory, open_files: None }.heads_memory();
+        assert_eq!((heads(Some(512 << 20)), heads(None)), (64 << 20, 64 << 20));
     }
 
     #[test]

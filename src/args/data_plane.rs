@@ -93,6 +93,18 @@ pub struct Http2Args {
     )]
     pub h2_max_head_bytes: Option<Bytes>,
 
+    /// Memory for the heads of all requests that are being served; more requests are refused with REFUSED_STREAM, so that
+    /// clients send them again. At least 1MiB.
+    ///
+    /// Default: an eighth of the container's memory limit; 64MiB without one.
+    #[arg(
+        long,
+        value_name = "SIZE",
+        env = "TIDEGATE_H2_MAX_HEADS_MEMORY",
+        value_parser = |text: &str| units::bytes_within(text, 1 << 20, 1 << 40)
+    )]
+    pub h2_max_heads_memory: Option<Bytes>,
+
     /// Bytes of one request body that a client may send before we read them, 64KiB to 16MiB.
     ///
     /// As Envoy initial_stream_window_size.

@@ -13,6 +13,8 @@ pub struct ProxyConfig {
     /// Client connections of the process; more wait in the kernel's queue. Default 20,000; `--max-connections`, which takes
     /// it from the memory limit.
     pub connections: usize,
+    /// Shards of the process, among which its bounds are divided. Default 1; `--workers`.
+    pub shards: usize,
     /// Clients and their connections.
     pub listener: ListenerConfig,
     /// Connections to pods.
@@ -21,7 +23,7 @@ pub struct ProxyConfig {
 
 impl Default for ProxyConfig {
     fn default() -> Self {
-        Self { connections: 20_000, listener: ListenerConfig::default(), pods: PodConfig::default() }
+        Self { connections: 20_000, shards: 1, listener: ListenerConfig::default(), pods: PodConfig::default() }
     }
 }
 
@@ -107,6 +109,9 @@ pub struct Http2Config {
     pub streams: u32,
     /// Head of a request, as lines of HTTP/1 (431). Bytes; default that of HTTP/1; `--h2-max-head-bytes`.
     pub head_bytes: Option<usize>,
+    /// Memory for heads of requests that are being served, of the process (REFUSED_STREAM). Bytes; default 64 MiB;
+    /// `--h2-max-heads-memory`.
+    pub heads_memory: u64,
     /// Bytes a stream may send before we have taken any. Default 256 KiB.
     pub stream_window: u32,
     /// The same for a connection. Default 1 MiB.
@@ -128,6 +133,7 @@ impl Default for Http2Config {
         Self {
             streams: 100,
             head_bytes: None,
+            heads_memory: 64 << 20,
             stream_window: 256 * 1024,
             connection_window: 1024 * 1024,
             pending_resets: 50,

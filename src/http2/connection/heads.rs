@@ -306,7 +306,8 @@ impl Connection {
     /// Counts a head that the owner may keep. `None` if it may not.
     fn held_head(&mut self, bytes: &[u8]) -> Option<u32> {
         let length = u32::try_from(bytes.len()).ok()?;
-        self.heads = self.heads.checked_add(length).filter(|&heads| heads <= self.config.heads_bytes)?;
+        let most = self.config.heads_bytes.min(self.heads_most);
+        self.heads = self.heads.checked_add(length).filter(|&heads| heads <= most)?;
         Some(length)
     }
 

@@ -5,7 +5,7 @@
 //! |---|---|---|
 //! | Streams open at a time (servers) | `Config::streams` | RST_STREAM REFUSED_STREAM; each costs [`REFUSAL`] credits |
 //! | Streams that are over and not yet released (servers) | as many again | the same |
-//! | Bytes of heads held for streams | `Config::heads_bytes` | RST_STREAM REFUSED_STREAM, for responses CANCEL |
+//! | Bytes of heads held for streams | `Config::heads_bytes`, or what `set_heads_room` leaves | RST_STREAM REFUSED_STREAM, for responses CANCEL |
 //! | Fields, bytes, target of one head | `Config::head` | 431, 414: the owner's answer |
 //! | Header block, compressed | [`BLOCK`] | GOAWAY ENHANCE_YOUR_CALM |
 //! | CONTINUATION frames of a block | [`CONTINUATIONS`] | GOAWAY ENHANCE_YOUR_CALM |

@@ -87,6 +87,8 @@ pub struct Connection {
 
     /// Bytes of heads that the owner holds.
     heads: u32,
+    /// Bytes that it may hold for now.
+    heads_most: u32,
     credits: Credits,
     early_resets: EarlyResets,
     local_resets: u32,
@@ -138,6 +140,7 @@ impl Connection {
             peer_streams: STREAMS_BEFORE_SETTINGS,
             takes_connect: false,
             heads: 0,
+            heads_most: u32::MAX,
             credits: Credits::new(),
             early_resets: EarlyResets::new(config.early_resets),
             local_resets: 0,
@@ -237,6 +240,17 @@ impl Connection {
     /// not. Never for servers.
     pub fn takes_connect(&self) -> bool {
         self.takes_connect
+    }
+
+    /// Bytes of heads that the owner holds for streams.
+    pub fn heads(&self) -> u32 {
+        self.heads
+    }
+
+    /// From here on only so many bytes more may be held, also if `Config::heads_bytes` is more: several connections have
+    /// one budget.
+    pub fn set_heads_room(&mut self, bytes: u32) {
+        self.heads_most = self.heads.saturating_add(bytes);
     }
 
     /// The last stream that the peer opened.

@@ -4,6 +4,7 @@
 pub(crate) mod clock;
 pub(crate) mod connections;
 pub(crate) mod h1_conn;
+pub(crate) mod heads_budget;
 pub(crate) mod idle_tasks;
 pub(crate) mod scratch;
 pub(crate) mod session;
@@ -31,10 +32,14 @@ use crate::upstream::{InFlight, Pool, PoolConfig, Target};
 use clock::Clock;
 use connections::Connections;
 use h1_conn::H1Conn;
+use heads_budget::HeadsBudget;
 use idle_tasks::IdleTasks;
 use scratch::ScratchPool;
 use sessions::Sessions;
 use turns::Turns;
+
+/// How often a head lies in memory while its request is served: as it came, and as the pod gets it.
+const HEAD_COPIES: u64 = 2;
 
 /// What all shards are given.
 #[derive(Clone)]
@@ -65,6 +70,8 @@ pub(crate) struct Shard {
     /// Where the heads that arrive over HTTP/2 are put first.
     pub arrival: RefCell<Arrival>,
     pub outputs: Rc<Outputs>,
+    /// Heads of requests over HTTP/2 that are being served.
+    pub heads: Rc<HeadsBudget>,
     pub clock: Clock,
     /// Idle HTTP/1 connections to endpoints.
     pub pool: Pool<H1Conn>,
@@ -81,6 +88,7 @@ impl Shard {
         let Shared { config, table, metrics, drain, connections } = shared;
         let pool = Pool::new(PoolConfig { idle: config.pods.idle, ..PoolConfig::default() });
         let sessions = Sessions::new(config.pods.stall);
+        let heads = HeadsBudget::new(config.listener.http2.heads_memory / HEAD_COPIES / config.shards.max(1) as u64);
         Rc::new(Self {
             config,
             table,
@@ -93,6 +101,7 @@ impl Shard {
             idle_tasks: Rc::default(),
             arrival: RefCell::default(),
             outputs: Rc::default(),
+            heads,
             clock: Clock::default(),
             pool,
             sessions,

@@ -164,6 +164,14 @@ fn f01_heads_that_are_held_are_bounded() {
     rig.connection.release(rig.key(3));
     rig.feed(&head(9, END, &fields)).unwrap();
     assert_eq!(rig.told().last(), Some(&Seen::Request(9, "/".into(), true, None)));
+    // Other connections have used up what they share with this one.
+    rig.connection.release(rig.key(9));
+    rig.connection.set_heads_room(100);
+    rig.feed(&head(11, END, &fields)).unwrap();
+    assert_eq!(rig.told().last(), Some(&Seen::Rejected(11, ErrorCode::REFUSED_STREAM)));
+    rig.connection.set_heads_room(u32::MAX);
+    rig.feed(&head(13, END, &fields)).unwrap();
+    assert_eq!(rig.told().last(), Some(&Seen::Request(13, "/".into(), true, None)));
 }
 
 #[test]

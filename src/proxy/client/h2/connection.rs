@@ -23,6 +23,7 @@ use crate::observe::Refusal;
 use crate::proxy::config::{Http2Config, ListenerConfig};
 use crate::proxy::error::ProxyError;
 use crate::proxy::shard::Shard;
+use crate::proxy::shard::heads_budget::HeadsCharge;
 use crate::proxy::shard::timer::LazyTimer;
 use crate::proxy::walk::peer::Peer;
 use crate::proxy::wire::buffers::Buffer;
@@ -38,6 +39,10 @@ const TURNS: usize = 4;
 const LAST_WORDS: Duration = Duration::from_secs(1);
 /// Bytes that it may still send in that time: a flood is not listened to.
 const LAST_BYTES: usize = 64 * 1024;
+/// Memory behind a head that stays with its stream, in bytes.
+const LEFT_OVER: usize = 4 * 1024;
+/// Bytes of heads that a connection may hold, at least: those of a hundred streams are 2.6 KB each then.
+const HEADS: u32 = 256 * 1024;
 /// How long a connection without a stream keeps memory for the next ones: what 100 streams leave is 50 KB.
 const KEPT: Duration = Duration::from_secs(1);
 
@@ -87,6 +92,7 @@ struct Client {
     transport: Transport,
     peer: Rc<Peer>,
     link: Rc<Link>,
+    heads: HeadsCharge,
     wakes: Arc<Wakes>,
     /// Places of streams by their slots; none while the connection rests.
     streams: Vec<Slot>,
@@ -122,6 +128,7 @@ impl Client {
             transport: Transport::new(socket, first),
             peer,
             link: Rc::new(Link::new(codec, &shard.buffers, &shard.outputs)),
+            heads: HeadsCharge::new(&shard.heads),
             // As many streams may be over and not yet given back.
             wakes: Wakes::new(2 * config.streams as usize),
             streams: Vec::new(),
@@ -138,7 +145,11 @@ impl Client {
         self.link.lend_output();
         let outcome = self.take_turns(cx);
         let has_sent_all = self.link.return_output();
-        let has_streams = self.link.codec.borrow().open_streams() > 0;
+        let has_streams = {
+            let codec = self.link.codec.borrow();
+            self.heads.set(codec.heads());
+            codec.open_streams() > 0
+        };
         self.age.is_idle(has_sent_all && !has_streams && !self.transport.stall.is_stalled());
         self.wakes.rest();
         match outcome {
@@ -179,6 +190,7 @@ impl Client {
         let now = self.began.elapsed();
         let shard = Rc::clone(&self.shard);
         let arrival = &mut *shard.arrival.borrow_mut();
+        self.link.codec.borrow_mut().set_heads_room(self.shard.heads.room());
         while !input.is_empty() {
             let received = self.link.codec.borrow_mut().receive(input, arrival, now);
             let (used, event) = received.map_err(|ending| {
@@ -193,6 +205,7 @@ impl Client {
         }
         let is_complete = {
             let codec = self.link.codec.borrow();
+            self.heads.set(codec.heads());
             codec.is_greeted() && !codec.is_in_head()
         };
         if is_complete {
@@ -236,6 +249,9 @@ impl Client {
         self.age.served += 1;
         let mut scratch = self.shard.scratches.take_out();
         std::mem::swap(&mut arrival.bytes, &mut scratch.work.head);
+        if scratch.work.head.capacity() > scratch.work.head.len() + LEFT_OVER {
+            scratch.work.head.shrink_to_fit();
+        }
         std::mem::swap(&mut arrival.request, &mut scratch.work.request);
         let job = Stream {
             shard: Rc::clone(&self.shard),
@@ -377,14 +393,17 @@ fn codec_config(listener: &ListenerConfig) -> Config {
         pending_resets,
         local_resets,
         websocket,
+        heads_memory: _,
         age: _,
     } = listener.http2;
     let head = listener.limits.request_head();
+    let head = Limits { head_bytes: head_bytes.unwrap_or(head.head_bytes), ..head };
     Config {
         streams,
         stream_window,
         connection_window,
-        head: Limits { head_bytes: head_bytes.unwrap_or(head.head_bytes), ..head },
+        head,
+        heads_bytes: HEADS.max(u32::try_from(4 * head.head_bytes).unwrap_or(u32::MAX)),
         early_resets: u32::try_from(2 * pending_resets).unwrap_or(u32::MAX),
         local_resets: u32::try_from(local_resets).unwrap_or(u32::MAX),
         offers_connect: websocket,

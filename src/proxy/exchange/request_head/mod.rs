@@ -11,12 +11,17 @@ use crate::proxy::config::Forwarding;
 use crate::proxy::shard::scratch::ExchangeBuffers;
 use crate::proxy::walk::peer::Peer;
 
+/// Room for the fields that we add, in bytes. More is no fault.
+const FORWARDED: usize = 512;
+
 const WEBSOCKET_KEY: &[u8] = b"sec-websocket-key";
 
 /// Writes the head into `work.out`: everything but the body. `random` gives bits for a nonce, if one is needed.
 pub(crate) fn compose(work: &mut ExchangeBuffers, peer: &Peer, forwarding: &Forwarding, random: impl FnOnce() -> u128) {
     let ExchangeBuffers { head, request, request_edit, out, request_id, .. } = work;
     out.clear();
+    // Not by doubling: a long head would take twice its length.
+    out.reserve_exact(head.len() + FORWARDED);
     writer::request_line(out, head, request);
     let host_anew = request.form == TargetForm::Absolute || request.field(FieldKind::Host).is_none();
     if host_anew {
