@@ -2,99 +2,19 @@
 
 #![allow(clippy::unwrap_used, reason = "they are tests")]
 
+mod floods;
+mod process;
+#[path = "../support/mod.rs"]
 mod support;
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::Read;
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::process::{Command, Output, Stdio};
 use std::sync::mpsc;
-use std::thread;
 
+use process::{Process, address, directory, tidegate};
 use serde_json::Value;
-use support::frames::{END_HEADERS, END_STREAM, FrameClient, HEADERS, block, pseudo};
-use support::{Client, DEADLINE, Manifests, Pod, certificate, eventually, get};
-use tempfile::TempDir;
-
-fn tidegate() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_tidegate"));
-    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("TIDEGATE_")) {
-        command.env_remove(name);
-    }
-    command
-}
-
-fn directory(manifests: &Manifests) -> TempDir {
-    let directory = tempfile::tempdir().unwrap();
-    std::fs::write(directory.path().join("objects.json"), manifests.to_json()).unwrap();
-    directory
-}
-
-/// A running process.
-struct Process {
-    child: Child,
-    http: SocketAddr,
-    admin: SocketAddr,
-    listening: Value,
-    log: mpsc::Receiver<String>,
-    _manifests: TempDir,
-}
-
-impl Process {
-    /// Starts it on free ports and waits until it is ready.
-    fn start(manifests: &Manifests, options: &[&str]) -> Self {
-        let directory = directory(manifests);
-        let mut command = tidegate();
-        command.args(["serve", "--manifests"]).arg(directory.path()).args(["--log-format", "json", "--workers", "1"]);
-        for option in ["--http", "--https", "--admin"] {
-            command.args([option, "127.0.0.1:0"]);
-        }
-        command.args(options).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().expect("the binary runs");
-        let lines = BufReader::new(child.stderr.take().unwrap()).lines();
-        let (told, log) = mpsc::channel();
-        thread::spawn(move || lines.map_while(Result::ok).try_for_each(|line| told.send(line)));
-        let listening: Value = loop {
-            let line = log.recv_timeout(DEADLINE).expect("it says where it listens");
-            let line: Value = serde_json::from_str(&line).unwrap_or_else(|_| panic!("JSON: {line}"));
-            if line.to_string().contains("listening") {
-                break line;
-            }
-        };
-        let (http, admin) = (address(&listening, "http"), address(&listening, "admin"));
-        let process = Self { child, http, admin, listening, log, _manifests: directory };
-        eventually("readiness", || (process.admin("/readyz") == 200).then_some(()));
-        process
-    }
-
-    fn admin(&self, path: &str) -> u16 {
-        Client::connect(self.admin).ask(get("admin", path)).status()
-    }
-
-    fn signal(&self, name: &str) {
-        // The shell has it built in.
-        let sent = Command::new("sh").args(["-c", &format!("kill -{name} {}", self.child.id())]).status();
-        assert!(sent.unwrap().success());
-    }
-
-    /// Waits for its end.
-    fn end(mut self) -> ExitStatus {
-        eventually("the end", || self.child.try_wait().unwrap())
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-/// An address that it says it listens on.
-fn address(listening: &Value, name: &str) -> SocketAddr {
-    let text = listening.to_string();
-    let from = text.find(&format!("\"{name}\":\"")).unwrap_or_else(|| panic!("{name} in {text}"));
-    text[from..].split('"').nth(3).unwrap().parse().unwrap()
-}
+use support::{Client, Manifests, Pod, certificate, eventually, get};
 
 /// Runs it to its end, which must not take long.
 fn run(mut command: Command) -> Output {
@@ -348,85 +268,4 @@ fn check_reports_broken_files_and_never_shows_keys() {
     assert_eq!(output.status.code(), Some(1), "{said}");
     assert!(said.contains("broken.yaml") && said.contains("test/bad"), "{said}");
     assert!(!said.contains("PRIVATE KEY") && !said.contains(key.lines().nth(1).unwrap()), "A5: {said}");
-}
-
-/// Memory that the process holds. Bytes.
-fn resident(process: &Process) -> usize {
-    let statm = std::fs::read_to_string(format!("/proc/{}/statm", process.child.id())).unwrap();
-    statm.split(' ').nth(1).unwrap().parse::<usize>().unwrap() * 4096
-}
-
-/// Clients that open as many streams as they may, each of whose heads names an entry of 3.7 KB four times: 25 bytes on
-/// the wire, 15 KB in memory.
-fn bombs(process: &Process, count: usize) -> Vec<FrameClient> {
-    let request = block(&pseudo("POST", "a.example", "/"));
-    let value = [b'x'; 3_700];
-    let bomb = |_| {
-        let mut client = FrameClient::connect(process.http);
-        // A literal that becomes an entry (RFC 7541 §6.2.1): its length takes three bytes.
-        let entry = [&request[..], &[0x40, 1, b'a', 0x7f, 0xf5, 0x1b], &value].concat();
-        client.send(HEADERS, END_HEADERS, 1, &entry);
-        let again = [&request[..], &[0xbe; 4]].concat();
-        for stream in (3..200).step_by(2) {
-            client.send(HEADERS, END_HEADERS, stream, &again);
-        }
-        client.ping();
-        client
-    };
-    (0..count).map(bomb).collect()
-}
-
-#[test]
-fn fault_f1_heads_that_unfold_in_memory_are_charged_before_they_are_held() {
-    let pod = Pod::scripted(|mut connection| {
-        let _ = connection.rest();
-    });
-    let manifests = Manifests::everything_to(&[pod.address]);
-    let process = Process::start(&manifests, &["--access-log", "off"]);
-    let before = resident(&process);
-    let clients = bombs(&process, 50);
-    let grown = resident(&process).saturating_sub(before);
-    // Futures of a debug build are larger: 32 MiB is the bound of a release build.
-    let most = if cfg!(debug_assertions) { 40 << 20 } else { 32 << 20 };
-    assert!(grown < most, "50 connections grew the process by {grown} bytes");
-    drop(clients);
-
-    // However many there are, and others are served meanwhile.
-    let other = Pod::named("web");
-    let manifests =
-        manifests.service("other", &[other.address]).ingress("b", Some("b.example"), &[("/", "Prefix", "other")]);
-    let process = Process::start(&manifests, &["--access-log", "off", "--h2-max-heads-memory", "16MiB"]);
-    let before = resident(&process);
-    let clients = bombs(&process, 170);
-    let grown = resident(&process).saturating_sub(before);
-    assert!(grown < 48 << 20, "{} connections grew the process by {grown} bytes", clients.len());
-    assert_eq!(Client::connect(process.http).ask(get("b.example", "/")).status(), 200);
-    drop(clients);
-    let mut client = FrameClient::connect(process.http);
-    client.request(1, END_STREAM, &pseudo("GET", "b.example", "/"));
-    assert_eq!(client.head(1).status(), 200, "what they held is given back");
-}
-
-#[test]
-fn c04_a_bomb_of_fields_on_every_stream_costs_little() {
-    let pod = Pod::named("web");
-    let process = Process::start(&Manifests::everything_to(&[pod.address]), &["--access-log", "off"]);
-    let before = resident(&process);
-    let clients: Vec<_> = (0..50)
-        .map(|_| {
-            // Without window the answers cannot leave either.
-            let mut client = FrameClient::connect_with(process.http, &[(4, 0)]);
-            let mut fields = pseudo("GET", "a.example", "/");
-            fields.extend([("a", ""); 470]);
-            for stream in (1..200).step_by(2) {
-                client.request(stream, END_STREAM, &fields);
-            }
-            client.ping();
-            client
-        })
-        .collect();
-    let grown = resident(&process).saturating_sub(before);
-    // hyper held 7.5 MB for each of them.
-    assert!(grown < 50 << 20, "{} connections grew the process by {grown} bytes", clients.len());
-    assert_eq!(Client::connect(process.http).ask(get("a.example", "/")).status(), 200);
 }
