@@ -125,6 +125,34 @@ fn e1_a_body_that_drips_is_408_and_a_slow_one_is_not() {
 }
 
 #[test]
+fn fault_f15_b37_once_the_answer_flows_the_request_may_come_as_it_will() {
+    on_stage(|stage| async move {
+        let mut client = stage.connect().await;
+        client.send("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n").await;
+        let mut pod = stage.pod().await;
+        pod.head().await;
+        pod.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\ny\r\n").await;
+        assert!(client.head().await.starts_with("HTTP/1.1 200"));
+        // Slower than any body may be.
+        for _ in 0..30 {
+            client.send("1\r\nx\r\n").await;
+            pod.send("1\r\ny\r\n").await;
+            seconds(2.0).await;
+        }
+        // Silent for longer than any body may be.
+        for _ in 0..4 {
+            seconds(50.0).await;
+            pod.send("1\r\ny\r\n").await;
+        }
+        client.send("0\r\n\r\n").await;
+        assert!(pod.arrived().await.0.ends_with(b"x\r\n0\r\n\r\n"));
+        pod.send("0\r\n\r\n").await;
+        let (rest, is_closed) = client.arrived().await;
+        assert!(rest.ends_with(b"0\r\n\r\n") && !is_closed, "{}", rest.escape_ascii());
+    });
+}
+
+#[test]
 fn f21_a_pod_has_sixty_seconds_for_its_head_and_between_parts_of_its_body() {
     on_stage(|stage| async move {
         let mut client = stage.connect().await;

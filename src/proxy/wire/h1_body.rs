@@ -1,6 +1,7 @@
 //! HTTP/1 bodies on a socket: the source that takes framing off and the sink that puts it on. Used towards clients
 //! and towards pods; only the errors and the deadlines differ.
 
+use std::cell::Cell;
 use std::future::poll_fn;
 use std::io::ErrorKind;
 use std::rc::Rc;
@@ -38,6 +39,8 @@ pub(crate) struct H1Source<'a> {
     trailers: Vec<u8>,
     side: Side,
     progress: Progress,
+    /// Whether the client has been answered: then it may take its time, as only the answer's deadlines count.
+    answered: Option<&'a Cell<bool>>,
 }
 
 impl<'a> H1Source<'a> {
@@ -68,7 +71,17 @@ impl<'a> H1Source<'a> {
             trailers: Vec::new(),
             side,
             progress: Progress::new(pace),
+            answered: None,
         }
+    }
+
+    /// The body of a request, which is not judged any more once `answered` is set.
+    pub(crate) fn until_answered(self, answered: &'a Cell<bool>) -> Self {
+        Self { answered: Some(answered), ..self }
+    }
+
+    fn is_answered(&self) -> bool {
+        self.answered.is_some_and(Cell::get)
     }
 
     /// Whether the body has ended: what follows in the buffer belongs to the next message.
@@ -180,12 +193,17 @@ impl<'a> H1Source<'a> {
     async fn fill(&mut self) -> Result<(), ProxyError> {
         let begun = self.progress.begin();
         let gap = self.progress.gap();
-        let reader = &mut self.reader;
         if self.buffer.as_ref().is_none_or(Buffer::is_empty) {
             self.buffer = None;
-            // Wait without a buffer: only connections with data hold one.
+        }
+        // Wait without a buffer, if it is empty: only connections with data hold one.
+        loop {
+            let reader = &mut self.reader;
             let ready = within(gap, |cx| reader.poll_readable(cx)).await;
-            self.judge(ready.map(|ready| ready.map(|()| 1)))?;
+            if ready.is_some() || !self.is_answered() {
+                self.judge(ready.map(|ready| ready.map(|()| 1)))?;
+                break;
+            }
         }
         let reader = &mut self.reader;
         let wanted = if self.pool.may_grow() { self.capacity } else { 0 };
@@ -203,7 +221,7 @@ impl<'a> H1Source<'a> {
             // This concerns the next buffer: this one goes back to the pool once it is passed on.
             self.capacity = buffer.capacity() + 1;
         }
-        if self.progress.arrived(count, begun) { Ok(()) } else { Err(ProxyError::BodyTimeout) }
+        if self.progress.arrived(count, begun) || self.is_answered() { Ok(()) } else { Err(ProxyError::BodyTimeout) }
     }
 
     fn judge(&self, outcome: Option<std::io::Result<usize>>) -> Result<usize, ProxyError> {

@@ -1,5 +1,6 @@
 //! A client connection that speaks HTTP/1: one request after the other.
 
+use std::cell::Cell;
 use std::future::poll_fn;
 use std::rc::Rc;
 use std::task::Poll;
@@ -135,12 +136,13 @@ async fn request(
     let Scratch { staged, work } = scratch;
     let started = since.unwrap_or_else(Instant::now);
     let read = read_head(shard, &mut reader, work, buffer, (started, since.is_none())).await;
+    let answered = Cell::new(false);
     let sink = H1Sink::new(writer, staged, Frame::Absent, Side::Client, shard.config.listener.timeouts.write);
     let (buffer, ready_at) = match read {
         Ok(Some(complete)) => complete,
         Ok(None) => return After::Close,
         Err(error) => {
-            let mut sink = H1ClientSink::new(sink, &shard.drain, None, true);
+            let mut sink = H1ClientSink::new(sink, &shard.drain, None, true, &answered);
             let mut walk = Walk::new(shard, &shard.config.listener, peer, work, started, started);
             refuse(&mut walk, error, &mut sink).await;
             return After::Linger;
@@ -151,8 +153,9 @@ async fn request(
     let accepts_trailers = head.accepts_trailers;
     let close = is_last || !head.keep_alive;
     let pace = Pace { gap: shard.config.listener.timeouts.body_gap, rate: shard.config.listener.timeouts.body_rate };
-    let mut source = H1Source::new(reader, &shard.buffers, Some(buffer), framing, Side::Client, pace);
-    let mut sink = H1ClientSink::new(sink, &shard.drain, Some(form), close);
+    let source = H1Source::new(reader, &shard.buffers, Some(buffer), framing, Side::Client, pace);
+    let mut source = source.until_answered(&answered);
+    let mut sink = H1ClientSink::new(sink, &shard.drain, Some(form), close, &answered);
     sink.accepts_trailers = accepts_trailers;
     let outcome = {
         let mut walk = Walk::new(shard, &shard.config.listener, peer, work, started, ready_at);

@@ -1,5 +1,7 @@
 //! Both directions of an exchange with a client over HTTP/1, as the walk sees them.
 
+use std::cell::Cell;
+
 use super::head::{AnswerForm, write_head};
 use crate::http1::{Field, Version, writer};
 use crate::lifecycle::DrainWatch;
@@ -41,12 +43,19 @@ pub(crate) struct H1ClientSink<'a> {
     pub(super) accepts_trailers: bool,
     /// Whether the answer has neither length nor chunks.
     pub(super) ends_with_connection: bool,
-    responded: bool,
+    /// Set with the final answer, for who reads the request.
+    responded: &'a Cell<bool>,
     pub(super) was_tunnel: bool,
 }
 
 impl<'a> H1ClientSink<'a> {
-    pub(super) fn new(sink: H1Sink<'a>, drain: &'a DrainWatch, form: Option<AnswerForm>, close: bool) -> Self {
+    pub(super) fn new(
+        sink: H1Sink<'a>,
+        drain: &'a DrainWatch,
+        form: Option<AnswerForm>,
+        close: bool,
+        responded: &'a Cell<bool>,
+    ) -> Self {
         Self {
             sink,
             drain,
@@ -54,7 +63,7 @@ impl<'a> H1ClientSink<'a> {
             close,
             accepts_trailers: false,
             ends_with_connection: false,
-            responded: false,
+            responded,
             was_tunnel: false,
         }
     }
@@ -62,7 +71,7 @@ impl<'a> H1ClientSink<'a> {
 
 impl ClientSink for H1ClientSink<'_> {
     fn respond(&mut self, answer: &AnswerHead<'_>) {
-        self.responded = true;
+        self.responded.set(true);
         // A drain may have begun since the request came.
         self.close |= self.drain.is_draining();
         self.sink.begin();
@@ -88,7 +97,7 @@ impl ClientSink for H1ClientSink<'_> {
     }
 
     fn has_responded(&self) -> bool {
-        self.responded && self.sink.has_written()
+        self.responded.get() && self.sink.has_written()
     }
 
     fn become_tunnel(&mut self) {
