@@ -1,7 +1,9 @@
 //! E1: every default deadline, just before and just after.
 
-use crate::stage::{Side, Stage, on_stage, seconds};
-use crate::support::frames::{DATA, END_HEADERS, END_STREAM, Frame, HEADERS, SETTINGS, block, frame, pseudo};
+use crate::stage::{Side, Stage, on_h2_stage, on_stage, seconds};
+use crate::support::frames::{
+    ACK, DATA, END_HEADERS, END_STREAM, Frame, HEADERS, PING, SETTINGS, block, frame, pseudo,
+};
 
 const GET: &str = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
 /// What a client over HTTP/2 begins with.
@@ -329,5 +331,78 @@ fn fault_f16_a_body_over_http2_without_a_length_must_come_at_the_rate_of_one_wit
     on_stage(|stage| async move {
         let grpc = [("content-type", "application/grpc+proto"), ("te", "trailers")];
         assert!(statuses(&drip_over_http2(&stage, &grpc, 12).await).is_empty());
+    });
+}
+
+const GRPC: [(&str, &str); 2] = [("content-type", "application/grpc+proto"), ("te", "trailers")];
+
+/// Opens a connection and a stream with a POST.
+async fn post_over_http2(stage: &Stage, fields: &[(&str, &str)]) -> Side {
+    let mut client = stage.connect().await;
+    let head = [&pseudo("POST", "a", "/")[..], fields].concat();
+    let opening =
+        [OPENING.to_vec(), frame(SETTINGS, 0, 0, &[0, 1, 0, 0, 0, 0]), frame(HEADERS, END_HEADERS, 1, &block(&head))];
+    client.send(opening.concat()).await;
+    client
+}
+
+/// A pod that speaks HTTP/2 and has the request.
+async fn h2_pod(stage: &Stage) -> Side {
+    let mut pod = stage.pod().await;
+    pod.send([frame(SETTINGS, 0, 0, &[]), frame(SETTINGS, ACK, 0, &[])].concat()).await;
+    let (bytes, is_closed) = pod.arrived().await;
+    assert!(bytes.starts_with(b"PRI * HTTP/2.0") && !is_closed);
+    pod
+}
+
+#[test]
+fn fault_f14_a_grpc_stream_may_be_silent_for_as_long_as_it_lives() {
+    on_h2_stage(|stage| async move {
+        let mut client = post_over_http2(&stage, &GRPC).await;
+        let mut pod = h2_pod(&stage).await;
+        client.arrived().await;
+        // The client says nothing, and the pod has nothing to answer.
+        seconds(200.0).await;
+        client.expect_quiet().await;
+        pod.send(frame(HEADERS, END_HEADERS, 1, &block(&[(":status", "200"), ("content-type", "application/grpc")])))
+            .await;
+        assert_eq!(statuses(&client.arrived().await.0), [200]);
+        seconds(200.0).await;
+        client.expect_quiet().await;
+        client.send(frame(DATA, 0, 1, b"hello")).await;
+        let (bytes, _) = pod.arrived().await;
+        assert!(bytes.ends_with(b"hello"), "{}", bytes.escape_ascii());
+    });
+    // Others wait for a head and for a body as always.
+    on_h2_stage(|stage| async move {
+        let mut client = post_over_http2(&stage, &[("content-type", "text/plain")]).await;
+        let _pod = h2_pod(&stage).await;
+        client.arrived().await;
+        seconds(31.0).await;
+        assert_eq!(statuses(&client.arrived().await.0), [408]);
+    });
+}
+
+#[test]
+fn fault_f14_a_pod_that_is_silent_for_five_minutes_must_answer_a_ping() {
+    on_h2_stage(|stage| async move {
+        let mut client = post_over_http2(&stage, &GRPC).await;
+        let mut pod = h2_pod(&stage).await;
+        client.arrived().await;
+        seconds(309.0).await;
+        pod.expect_quiet().await;
+        seconds(3.0).await;
+        let (ping, _) = pod.arrived().await;
+        assert_eq!((ping.len(), ping[3], ping[4]), (17, PING, 0));
+        pod.send(frame(PING, ACK, 0, &ping[9..])).await;
+        // It lives: nothing happens, and it is asked again after as long a time.
+        seconds(300.0).await;
+        pod.expect_quiet().await;
+        client.expect_quiet().await;
+        seconds(20.0).await;
+        assert_eq!(pod.arrived().await.0[3], PING);
+        seconds(21.0).await;
+        assert_eq!(statuses(&client.arrived().await.0), [502]);
+        assert!(pod.arrived().await.1, "its connection is closed");
     });
 }

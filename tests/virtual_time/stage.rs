@@ -1,6 +1,7 @@
 //! A proxy, a pod and the clock.
 
 use std::future::Future;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,13 +28,22 @@ const TURNS: usize = 40;
 
 /// What a test plays on.
 pub(crate) struct Stage {
-    address: std::net::SocketAddr,
+    address: SocketAddr,
     pod: TcpListener,
     _manifests: TempDir,
 }
 
-/// Runs a test with the defaults of the product.
+/// Runs a test with the defaults of the product and a pod that speaks HTTP/1.
 pub(crate) fn on_stage<F: Future<Output = ()>>(test: impl FnOnce(Stage) -> F) {
+    on_stage_of(Manifests::everything_to, test);
+}
+
+/// The same with a pod that speaks HTTP/2.
+pub(crate) fn on_h2_stage<F: Future<Output = ()>>(test: impl FnOnce(Stage) -> F) {
+    on_stage_of(Manifests::everything_to_h2c, test);
+}
+
+fn on_stage_of<F: Future<Output = ()>>(objects: fn(&[SocketAddr]) -> Manifests, test: impl FnOnce(Stage) -> F) {
     let runtime =
         Builder::new_current_thread().enable_all().start_paused(true).build_local(LocalOptions::default()).unwrap();
     runtime.block_on(async {
@@ -42,7 +52,7 @@ pub(crate) fn on_stage<F: Future<Output = ()>>(test: impl FnOnce(Stage) -> F) {
         let (hold, held) = std::sync::mpsc::channel::<()>();
         spawn_blocking(move || held.recv());
         let pod = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let objects = Manifests::everything_to(&[pod.local_addr().unwrap()]);
+        let objects = objects(&[pod.local_addr().unwrap()]);
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("objects.json");
         std::fs::write(&file, objects.to_json()).unwrap();

@@ -1,5 +1,7 @@
 //! One attempt to get an answer from an endpoint: what both protocols are given, and what they need of the request.
 
+use std::time::Duration;
+
 use tokio::time::Instant;
 
 use crate::http1::RequestContext;
@@ -10,6 +12,8 @@ use crate::proxy::error::ProxyError;
 use crate::proxy::shard::scratch::ExchangeBuffers;
 use crate::proxy::walk::Walk;
 use crate::proxy::walk::client_io::{ClientSink, ClientSource};
+use crate::proxy::walk::grpc::is_grpc;
+use crate::proxy::wire::pace::Pace;
 use crate::upstream::InFlight;
 
 /// A request's body of at most this size that has arrived whole is sent in one write with the head; and so much of a
@@ -22,6 +26,8 @@ pub(super) struct Attempt<'a> {
     pub endpoint: InFlight,
     /// The policy of the request's route.
     pub policy: &'a RoutePolicy,
+    /// How long the answer may be silent.
+    pub patience: Patience,
     /// The counters of the upstream.
     pub metrics: &'a UpstreamMetrics,
     /// When it began.
@@ -61,4 +67,23 @@ pub(super) fn websocket_key(head: &[u8]) -> Option<&[u8]> {
     let mut keys = split(head).filter(|(name, _)| name.eq_ignore_ascii_case(b"sec-websocket-key"));
     let (_, key) = keys.next()?;
     keys.next().is_none().then_some(key)
+}
+
+/// How long an answer may be silent.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Patience {
+    /// Before its head.
+    pub head: Duration,
+    /// Between two parts of its body.
+    pub gap: Duration,
+}
+
+impl Patience {
+    /// That of the route, or without end for a call of gRPC: whether its pod lives, TCP and the connection's PING tell.
+    pub(super) fn of(policy: &RoutePolicy, work: &ExchangeBuffers) -> Self {
+        if is_grpc(&work.request, &work.head) {
+            return Self { head: Pace::NONE.gap, gap: Pace::NONE.gap };
+        }
+        Self { head: policy.timeouts.response, gap: policy.timeouts.response_gap }
+    }
 }

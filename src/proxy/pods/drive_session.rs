@@ -16,13 +16,17 @@ use crate::proxy::wire::h2::transport::Transport;
 
 /// Reads of one poll: then other tasks have their turn.
 const READS: usize = 8;
+/// A pod from which nothing has come for this time, although a request waits, is asked whether it lives. Servers of gRPC
+/// close connections that ask more often than every five minutes.
+const QUIET: Duration = Duration::from_secs(310);
+/// How long it has to answer.
+const PONG: Duration = Duration::from_secs(20);
 /// How long a pod is given to take what ends its connection.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// Drives the connection to its end. Requests on it notice the end by themselves.
 pub(super) async fn drive(shard: Rc<Shard>, session: Rc<Session>, transport: Transport) {
-    let mut driver =
-        Driver { shard, session, transport, began: Instant::now(), head_since: None, timer: LazyTimer::default() };
+    let mut driver = Driver::new(shard, session, transport);
     let is_told = poll_fn(|cx| driver.poll(cx)).await;
     driver.session.give_up();
     driver.session.lost_all();
@@ -42,10 +46,28 @@ struct Driver {
     began: Instant,
     /// Since when a head is not complete.
     head_since: Option<Instant>,
+    /// When something came last.
+    heard: Instant,
+    /// When the pod was asked whether it lives, if it has not said anything since.
+    asked: Option<Instant>,
     timer: LazyTimer,
 }
 
 impl Driver {
+    fn new(shard: Rc<Shard>, session: Rc<Session>, transport: Transport) -> Self {
+        let began = Instant::now();
+        Self {
+            shard,
+            session,
+            transport,
+            began,
+            head_since: None,
+            heard: began,
+            asked: None,
+            timer: LazyTimer::default(),
+        }
+    }
+
     /// Ready at the end of the connection: true if the pod is to be told.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
         let session = Rc::clone(&self.session);
@@ -80,6 +102,7 @@ impl Driver {
 
     fn take_in(&mut self, mut input: &[u8]) -> Result<(), bool> {
         let now = self.began.elapsed();
+        (self.heard, self.asked) = (self.began + now, None);
         let shard = Rc::clone(&self.shard);
         let arrival = &mut *shard.arrival.borrow_mut();
         while !input.is_empty() {
@@ -103,13 +126,25 @@ impl Driver {
         Ok(())
     }
 
-    /// Ready with false when the pod has taken nothing for too long, or does not finish a head.
+    /// Ready with false when the pod has taken nothing for too long, does not finish a head, or does not say that it lives.
     fn poll_deadlines(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
-        let Some(since) = [self.head_since, self.transport.stall.since()].into_iter().flatten().min() else {
-            return Poll::Pending;
-        };
-        ready!(self.timer.poll_past(cx, since + self.shard.sessions.stall()));
-        Poll::Ready(false)
+        loop {
+            let stall = [self.head_since, self.transport.stall.since()].into_iter().flatten().min();
+            let stall = stall.map(|since| since + self.shard.sessions.stall());
+            let is_waiting = self.session.leases() > 0;
+            let silence = is_waiting.then(|| self.asked.map_or(self.heard + QUIET, |asked| asked + PONG));
+            let Some(deadline) = stall.into_iter().chain(silence).min() else { return Poll::Pending };
+            ready!(self.timer.poll_past(cx, deadline));
+            let now = Instant::now();
+            if stall.is_some_and(|stall| now >= stall) || self.asked.is_some() {
+                return Poll::Ready(false);
+            }
+            self.asked = Some(now);
+            self.session.link.lend_output();
+            self.session.link.codec.borrow_mut().ping();
+            // The question is to be sent.
+            cx.waker().wake_by_ref();
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use tokio::time::Instant;
 
-use super::attempt::{Attempt, WHOLE_BODY};
+use super::attempt::{Attempt, Patience, WHOLE_BODY};
 use super::retry::{Facts, History, retry};
 use super::{h1, h2};
 use crate::http1::Framing;
@@ -25,6 +25,7 @@ pub(crate) async fn forward<S: ClientSource, K: ClientSink>(
     let Backend { upstream, metrics } = backend;
     let is_whole = take_whole_body(walk, source);
     let is_idempotent = walk.work.request.method.is_idempotent();
+    let patience = Patience::of(policy, walk.work);
     let mut history = History::new(policy.attempts);
     let mut began = walk.ready_at;
     let mut error = ProxyError::NoEndpoints;
@@ -47,7 +48,7 @@ pub(crate) async fn forward<S: ClientSource, K: ClientSink>(
         }
         walk.record.attempts.set(walk.record.attempts.get().saturating_add(1));
         walk.record.endpoint.set(Some(endpoint.address()));
-        let attempt = Attempt { endpoint, policy, metrics, began, newer_than: history.newer_than };
+        let attempt = Attempt { endpoint, policy, patience, metrics, began, newer_than: history.newer_than };
         let outcome = match (upstream.key().protocol, is_whole) {
             (Protocol::Http1, true) => h1::whole(walk, &attempt, source, sink).await,
             (Protocol::Http1, false) => Box::pin(h1::streaming(walk, &attempt, source, sink)).await,

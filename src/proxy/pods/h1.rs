@@ -12,7 +12,6 @@ use super::tunnel::tunnel;
 use super::upload::beside;
 use crate::http1::websocket::{self, ACCEPT};
 use crate::http1::{Field, Framing, Limits, Progress, RequestContext, ResponseError, ResponseHead};
-use crate::model::RoutePolicy;
 use crate::proxy::error::{ProxyError, Side};
 use crate::proxy::shard::Shard;
 use crate::proxy::shard::scratch::ExchangeBuffers;
@@ -31,7 +30,7 @@ pub(super) async fn whole<S: ClientSource, K: ClientSink>(
     source: &mut S,
     sink: &mut K,
 ) -> Result<(), Failure> {
-    let (shard, policy) = (walk.shard, attempt.policy);
+    let (shard, policy, patience) = (walk.shard, attempt.policy, attempt.patience);
     let request = context(walk.work);
     let must_switch = must_switch(walk);
     let Obtained { mut conn, is_reused, since } = obtain(shard, attempt, request.method.is_idempotent()).await?;
@@ -47,10 +46,11 @@ pub(super) async fn whole<S: ClientSource, K: ClientSink>(
         return Err(Failure { was_reused: is_reused, ..Failure::new(error, reached) });
     }
     let accept = if must_switch { websocket_key(out).and_then(websocket::accept).map(Box::new) } else { None };
-    let pod = H1Response { reader, shard, policy, buffer: None, accept };
+    let pod = H1Response { reader, shard, gap: patience.gap, buffer: None, accept };
     let parts = Parts {
         shard,
         policy,
+        patience,
         record: &walk.record,
         request,
         must_switch,
@@ -81,7 +81,7 @@ pub(super) async fn streaming<S: ClientSource, K: ClientSink>(
     source: &mut S,
     sink: &mut K,
 ) -> Result<(), Failure> {
-    let (shard, policy) = (walk.shard, attempt.policy);
+    let (shard, policy, patience) = (walk.shard, attempt.policy, attempt.patience);
     let context = context(walk.work);
     let Obtained { mut conn, since, .. } = obtain(shard, attempt, false).await?;
     expect(walk, source, sink).await?;
@@ -89,10 +89,11 @@ pub(super) async fn streaming<S: ClientSource, K: ClientSink>(
     let ExchangeBuffers { out, response, answer_edit, request, timer, .. } = &mut *walk.work;
     let frame = if request.framing == Framing::Chunked { Frame::Chunked } else { Frame::Plain };
     let mut to_pod = H1Sink::new(writer, out, frame, Side::Upstream, policy.timeouts.response);
-    let pod = H1Response { reader, shard, policy, buffer: None, accept: None };
+    let pod = H1Response { reader, shard, gap: patience.gap, buffer: None, accept: None };
     let parts = Parts {
         shard,
         policy,
+        patience,
         record: &walk.record,
         request: context,
         must_switch: false,
@@ -129,7 +130,8 @@ enum Keep {
 struct H1Response<'a> {
     reader: Reader<'a>,
     shard: &'a Rc<Shard>,
-    policy: &'a RoutePolicy,
+    /// Longest time between two parts of the body.
+    gap: Duration,
     buffer: Option<Buffer>,
     /// What the answer to a WebSocket handshake must say, if nobody behind us checks it.
     accept: Option<Box<[u8; ACCEPT]>>,
@@ -197,8 +199,8 @@ impl<'a> PodResponse for H1Response<'a> {
 
     fn into_body(mut self, head: &ResponseHead) -> H1Source<'a> {
         self.skip_head(head);
-        let Self { reader, shard, policy, buffer, accept: _ } = self;
-        let pace = Pace { gap: policy.timeouts.response_gap, rate: 0 };
+        let Self { reader, shard, gap, buffer, accept: _ } = self;
+        let pace = Pace { gap, rate: 0 };
         H1Source::new(reader, &shard.buffers, buffer, head.framing, Side::Upstream, pace)
     }
 

@@ -4,6 +4,7 @@
 
 use std::cell::Cell;
 use std::pin::pin;
+use std::time::Duration;
 
 use tokio::time::Instant;
 
@@ -36,7 +37,7 @@ pub(super) async fn attempt<S: ClientSource, K: ClientSink>(
     source: &mut S,
     sink: &mut K,
 ) -> Result<(), Failure> {
-    let (shard, policy) = (walk.shard, attempt.policy);
+    let (shard, policy, patience) = (walk.shard, attempt.policy, attempt.patience);
     let mut session = obtain(shard, attempt).await?;
     expect(walk, source, sink).await?;
     let (request, must_switch) = (context(walk.work), must_switch(walk));
@@ -50,10 +51,11 @@ pub(super) async fn attempt<S: ClientSource, K: ClientSink>(
     let pod_request = h2_head::of_http1(&out[..head], is_connect).ok_or(ProxyError::PathInvalid)?;
     let stream = open(&mut session, &pod_request, is_bodiless && !is_connect, policy).await?;
     let handed_over = Instant::now();
-    let parts = Parts { shard, policy, record, request, must_switch, response, answer_edit, timer, handed_over };
+    let parts =
+        Parts { shard, policy, patience, record, request, must_switch, response, answer_edit, timer, handed_over };
     let has_answered = Cell::new(false);
     let pod = H2Response {
-        policy,
+        gap: patience.gap,
         session: &session,
         stream,
         received: &record.received,
@@ -141,7 +143,8 @@ fn failure(session: &Session, loss: Loss) -> Failure {
 
 /// An answer over HTTP/2.
 struct H2Response<'a> {
-    policy: &'a RoutePolicy,
+    /// Longest time between two parts of the body.
+    gap: Duration,
     session: &'a Session,
     stream: Key,
     /// Bytes of the request's body so far.
@@ -198,7 +201,7 @@ impl<'a> PodResponse for H2Response<'a> {
     fn connection(&self, _: &ResponseHead, _: RequestContext) {}
 
     fn into_body(self, _: &ResponseHead) -> H2PodSource<'a> {
-        let pace = Pace { gap: self.policy.timeouts.response_gap, rate: 0 };
+        let pace = Pace { gap: self.gap, rate: 0 };
         H2PodSource::new(&self.session.link, self.stream, self.received, pace)
     }
 

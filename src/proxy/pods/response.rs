@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::attempt::Patience;
 use super::retry::{Failure, Reached};
 use crate::filter::HeadEdit;
 use crate::http1::{Limits, MAX_INTERIM, RequestContext, ResponseError, ResponseHead};
@@ -56,6 +57,7 @@ pub(super) trait PodResponse {
 pub(super) struct Parts<'a> {
     pub shard: &'a Rc<Shard>,
     pub policy: &'a RoutePolicy,
+    pub patience: Patience,
     pub record: &'a Record,
     pub request: RequestContext,
     /// Whether success without a switch of protocols is an error.
@@ -83,8 +85,9 @@ pub(super) async fn pass_on<P: PodResponse, K: ClientSink>(
     mut pod: P,
     sink: &mut K,
 ) -> Result<Passed<P::Body, P::Connection>, Failure> {
-    let Parts { shard, policy, record, request, must_switch, response, answer_edit, timer, handed_over } = parts;
-    let mut wait = HeadWait::new(policy.timeouts.response, handed_over, &record.received, timer);
+    let Parts { shard, policy, patience, record, request, must_switch, response, answer_edit, timer, handed_over } =
+        parts;
+    let mut wait = HeadWait::new(patience.head, handed_over, &record.received, timer);
     let limits = Limits { head_bytes: policy.response_head_bytes, ..Limits::RESPONSE };
     final_head(&mut pod, response, request, &limits, &mut wait, sink).await?;
     record.head_after.set(Some(handed_over.elapsed()));

@@ -25,14 +25,14 @@ pub(super) struct H2ClientSource<'a> {
     /// Whether `current` is all of the body and was not handed out yet.
     is_whole: bool,
     trailers: Vec<u8>,
-    /// Whether its rate is judged, until there is an answer.
-    has_rate: bool,
+    /// Whether its pace is judged, until there is an answer.
+    is_judged: bool,
     progress: Progress,
 }
 
 impl<'a> H2ClientSource<'a> {
-    /// The body of the request on `stream`. `has_rate`: whether it must arrive at the rate of `pace`.
-    pub(super) fn new(link: &'a Link, stream: Key, answered: &'a Cell<bool>, pace: Pace, has_rate: bool) -> Self {
+    /// The body of the request on `stream`. `is_judged`: whether it must arrive as `pace` says.
+    pub(super) fn new(link: &'a Link, stream: Key, answered: &'a Cell<bool>, pace: Pace, is_judged: bool) -> Self {
         let current = link.take_whole(stream);
         let mut source = Self {
             link,
@@ -41,7 +41,7 @@ impl<'a> H2ClientSource<'a> {
             is_whole: current.is_some(),
             current,
             trailers: Vec::new(),
-            has_rate,
+            is_judged,
             progress: Progress::new(pace),
         };
         source.set_pace(pace);
@@ -49,7 +49,7 @@ impl<'a> H2ClientSource<'a> {
     }
 
     fn set_pace(&mut self, pace: Pace) {
-        self.progress.set_pace(Pace { rate: if self.has_rate { pace.rate } else { 0 }, ..pace });
+        self.progress.set_pace(if self.is_judged { pace } else { Pace::NONE });
     }
 
     /// Waits for bytes or the end. Returns when the wait began; silence that was allowed is not in it.

@@ -7,13 +7,14 @@ use tokio::time::Instant;
 
 use super::sink::H2ClientSink;
 use super::source::H2ClientSource;
-use crate::http1::{Framing, Method, RequestError, RequestHead};
+use crate::http1::{Method, RequestError};
 use crate::http2::connection::Key;
 use crate::proxy::error::ProxyError;
 use crate::proxy::exchange::{exchange, refuse};
 use crate::proxy::shard::scratch::Scratch;
 use crate::proxy::shard::{Shard, workers};
 use crate::proxy::walk::Walk;
+use crate::proxy::walk::grpc::is_grpc;
 use crate::proxy::walk::peer::Peer;
 use crate::proxy::wire::h2::link::Link;
 use crate::proxy::wire::pace::Pace;
@@ -47,19 +48,13 @@ pub(super) async fn serve(stream: Stream) -> Outcome {
     let is_head = work.request.method == Method::Head;
     let answered = Cell::new(false);
     let mut sink = H2ClientSink::new(&link, key, staged, is_head, &answered, listener.timeouts.write);
-    // Messages of gRPC come as slowly as they happen.
-    let has_rate = !(work.request.framing == Framing::Chunked && is_grpc(&work.request, &work.head));
+    let is_judged = !is_grpc(&work.request, &work.head);
     let mut walk = Walk::new(&shard, listener, &peer, work, started, started);
     if let Err(error) = verdict {
         refuse(&mut walk, error.into(), &mut sink).await;
         return Ok(());
     }
     let pace = Pace { gap: listener.timeouts.body_gap, rate: listener.timeouts.body_rate };
-    let mut source = H2ClientSource::new(&link, key, &answered, pace, has_rate);
+    let mut source = H2ClientSource::new(&link, key, &answered, pace, is_judged);
     exchange(&mut walk, &mut source, &mut sink).await
-}
-
-fn is_grpc(request: &RequestHead, head: &[u8]) -> bool {
-    let mut fields = request.fields.iter().filter(|field| field.name.of(head).eq_ignore_ascii_case(b"content-type"));
-    fields.any(|field| field.value.of(head).starts_with(b"application/grpc"))
 }
