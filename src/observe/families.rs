@@ -106,6 +106,12 @@ pub(crate) const PROXY_PROTOCOL: Family = counter(
     "Client connections that might or had to begin with a PROXY protocol header, by what came of it: `v1`, `v2` and \
      `local` had one, `absent` was served without, all others were closed",
 );
+pub(crate) const HTTP2_LIMITS: Family = counter(
+    "tidegate_http2_limits_total",
+    &["side", "limit"],
+    "Times that an HTTP/2 peer, a `client` or a `pod`, went beyond a limit: [http2.md](http2.md#limits) tells what each \
+     is and what follows; `protocol` is any other broken rule",
+);
 pub(crate) const TLS_HANDSHAKES: Family = counter(
     "tidegate_tls_handshakes_total",
     &["result", "version"],
@@ -265,7 +271,14 @@ pub const GROUPS: &[Group] = &[
     Group {
         title: "Connections and TLS",
         note: "",
-        families: &[CONNECTIONS_OPEN, CONNECTIONS, PROXY_PROTOCOL, TLS_HANDSHAKES, TLS_HANDSHAKE_DURATION],
+        families: &[
+            CONNECTIONS_OPEN,
+            CONNECTIONS,
+            PROXY_PROTOCOL,
+            HTTP2_LIMITS,
+            TLS_HANDSHAKES,
+            TLS_HANDSHAKE_DURATION,
+        ],
     },
     Group {
         title: "Configuration",

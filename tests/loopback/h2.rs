@@ -440,6 +440,7 @@ fn c05_a_client_that_does_not_read_is_cut_and_the_pod_is_not_read_further() {
             }
         };
         assert_eq!((error.is_reset(), error.reason()), (true, Some(Reason::CANCEL)), "{error}");
+        assert_eq!(server.metric("tidegate_http2_limits_total", r#"limit="stalled",side="client""#), 1.0);
         // Others on the connection are not concerned.
         let (answer, _stream) = client.open(client.request("GET", "a.example", "/"), true).await;
         assert_eq!(soon("a head", answer).await.unwrap().status(), 200);
@@ -465,6 +466,7 @@ fn c05_a_socket_that_takes_nothing_ends_the_connection() {
     eventually("the end of the connection", || {
         (server.metric("tidegate_connections_open", "listener=\"http\"") == 0.0).then_some(())
     });
+    assert!(server.metric("tidegate_http2_limits_total", r#"limit="stalled",side="client""#) >= 1.0);
 }
 
 #[test]

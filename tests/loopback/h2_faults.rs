@@ -158,6 +158,7 @@ fn fault_f19_a_pod_that_sends_frames_of_no_use_loses_its_connection() {
         assert_eq!(server.ask(get("a.example", "/")).status(), 200);
         (pod.connections() >= 2).then_some(())
     });
+    assert!(server.metric("tidegate_http2_limits_total", r#"limit="pings",side="pod""#) >= 1.0);
 }
 
 #[test]

@@ -7,6 +7,11 @@ use crate::support::frames::{
 use crate::support::h2::{H2Client, H2Pod, run, send, soon};
 use crate::support::{Manifests, Pod, Tidegate, get};
 
+/// How often a client went beyond this limit.
+fn beyond(server: &Tidegate, limit: &str) -> f64 {
+    server.metric("tidegate_http2_limits_total", &format!("limit=\"{limit}\",side=\"client\""))
+}
+
 fn one_pod(pod: &Pod) -> Tidegate {
     Tidegate::serve(&Manifests::everything_to(&[pod.address]))
 }
@@ -182,6 +187,7 @@ fn c01_rapid_reset_ends_the_connection() {
         client.expect_end();
     }
     assert!(pod.requests().len() < 500, "{} requests reached the pod", pod.requests().len());
+    assert_eq!(beyond(&server, "early_resets"), 1.0);
     assert_serves(&server);
 }
 
@@ -268,6 +274,8 @@ fn c02_streams_that_are_made_to_be_reset_end_the_connection() {
         }
         assert!(pod.connections() < 1_000, "{what}: {} connections to the pod", pod.connections());
     }
+    assert_eq!(beyond(&server, "local_resets"), 3.0);
+    assert_eq!(beyond(&server, "protocol"), 3.0 * 128.0);
 }
 
 #[test]
@@ -283,6 +291,7 @@ fn c03_a_header_block_without_end_ends_the_connection() {
             client.expect_end();
         }
     }
+    assert_eq!(beyond(&server, "continuations"), 3.0);
     assert_eq!(pod.connections(), 0);
     assert_serves(&server);
 }
@@ -295,6 +304,7 @@ fn c03_a_header_block_that_never_ends_has_a_deadline() {
     client.send(HEADERS, END_STREAM, 1, &block(&pseudo("GET", "a.example", "/")));
     client.expect_end();
     assert_eq!(pod.connections(), 0);
+    assert_eq!(beyond(&server, "head_timeout"), 1.0);
 }
 
 #[test]
@@ -302,13 +312,14 @@ fn c06_frames_of_no_use_end_the_connection() {
     let pod = Pod::named("web");
     let server = one_pod(&pod);
     let floods: [(&str, u8, u32, &[u8]); 5] = [
-        ("ping", PING, 0, b"12345678"),
+        ("pings", PING, 0, b"12345678"),
         ("settings", SETTINGS, 0, &[0, 3, 0, 0, 0, 100]),
-        ("priority", PRIORITY, 101, &[0, 0, 0, 0, 1]),
-        ("window update", WINDOW_UPDATE, 0, &[0, 0, 0, 1]),
-        ("unknown", 0xfa, 0, b""),
+        ("small_frames", PRIORITY, 101, &[0, 0, 0, 0, 1]),
+        ("window_updates", WINDOW_UPDATE, 0, &[0, 0, 0, 1]),
+        ("small_frames", 0xfa, 0, b""),
     ];
-    for (what, kind, stream, payload) in floods {
+    for (limit, kind, stream, payload) in floods {
+        let before = beyond(&server, limit);
         let mut client = FrameClient::connect(server.http);
         let mut sent = 0;
         let many: Vec<u8> =
@@ -322,8 +333,9 @@ fn c06_frames_of_no_use_end_the_connection() {
         });
         while client.wire.try_send(&many).is_ok() && ended.try_recv().is_err() {
             sent += 100;
-            assert!(sent < 1_000_000, "{what}: a million frames were taken");
+            assert!(sent < 1_000_000, "{limit}: a million frames were taken");
         }
+        assert_eq!(beyond(&server, limit), before + 1.0, "{limit}");
     }
     assert_serves(&server);
 }
@@ -338,6 +350,7 @@ fn c06_empty_data_frames_end_the_connection() {
     client.request(1, 0, &pseudo("POST", "a.example", "/"));
     let ended = (0..100_000).any(|_| !client.try_send(DATA, 0, 1, b""));
     assert!(ended, "100,000 empty frames were taken");
+    assert_eq!(beyond(&server, "small_frames"), 1.0);
 }
 
 #[test]

@@ -6,12 +6,13 @@ use std::collections::BTreeMap;
 
 use tidegate::observe::GROUPS;
 
+use crate::support::frames::{END_STREAM, FrameClient, REFUSED_STREAM, pseudo};
 use crate::support::h2::{H2Client, H2Pod, run};
 use crate::support::tls::{Hello, TlsClient};
 use crate::support::{DEADLINE, Manifests, Pod, PodConnection, Tidegate, eventually, get, refusing};
 
 /// The families that these tests compare, without the prefix.
-const DATA_PLANE: [&str; 17] = [
+const DATA_PLANE: [&str; 18] = [
     "requests_total",
     "request_duration_seconds",
     "request_bytes_total",
@@ -27,6 +28,7 @@ const DATA_PLANE: [&str; 17] = [
     "connections_open",
     "connections_total",
     "proxy_protocol_total",
+    "http2_limits_total",
     "tls_handshakes_total",
     "tls_handshake_duration_seconds",
 ];
@@ -304,6 +306,28 @@ fn a_client_that_leaves_is_a_499_and_no_failure_of_the_pod() {
         let moved = [(requests, 1.0), (DURATIONS, 1.0), (REQUEST_BYTES, bytes), (ATTEMPTS, 1.0), (CONNECTS, 1.0)];
         expect(&server, &before, &[&moved[..], &[(OPEN, 1.0), (ACCEPTED, 1.0)]].concat());
     });
+}
+
+#[test]
+fn http2_clients_that_go_beyond_a_limit_are_counted_by_limit() {
+    let pod = Pod::scripted(|mut connection| {
+        let _ = connection.rest();
+    });
+    let server = Tidegate::serve_with(&Manifests::everything_to(&[pod.address]), &["--h2-max-streams", "1"]);
+    let before = scrape(&server);
+    let mut client = FrameClient::connect(server.http);
+    client.request(1, 0, &pseudo("POST", "a.example", "/"));
+    client.request(3, END_STREAM, &pseudo("GET", "a.example", "/"));
+    assert_eq!(client.reset_of(3), REFUSED_STREAM);
+    let moved = [
+        (r#"http2_limits_total{limit="streams",side="client"}"#, 1.0),
+        (r#"requests_refused_total{reason="overload"}"#, 1.0),
+        (ATTEMPTS, 1.0),
+        (CONNECTS, 1.0),
+        (OPEN, 1.0),
+        (ACCEPTED, 1.0),
+    ];
+    expect(&server, &before, &moved);
 }
 
 #[test]

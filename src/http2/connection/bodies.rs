@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::Connection;
 use super::config::Returns;
 use super::event::{Ending, Event, Key, Step};
+use super::limits::Limit;
 use super::receive::Stage;
 use super::standing::Standing;
 use super::stream::{Fate, UNKNOWN};
@@ -26,10 +27,8 @@ impl Connection {
         };
         // Padding counts too (RFC 9113 §6.9.1).
         if self.receive_window.take(header.length).is_err() {
-            return Err(Ending {
-                code: ErrorCode::FLOW_CONTROL_ERROR,
-                reason: "more DATA than the connection's window allows",
-            });
+            const REASON: &str = "more DATA than the connection's window allows";
+            return self.beyond(Limit::ConnectionWindow, ErrorCode::FLOW_CONTROL_ERROR, REASON);
         }
         let left = header.length - field;
         let key = match self.standing(header.stream) {
@@ -42,6 +41,7 @@ impl Connection {
         let is_client = self.role == super::Role::Client;
         let window = self.config.stream_window;
         let Some(stream) = self.streams.get_mut(key) else { return self.discard(header, left, now) };
+        let mut limit = None;
         let fault = if !stream.can_receive() {
             match stream.fate {
                 Fate::ResetByUs => return self.discard(header, left, now),
@@ -49,6 +49,7 @@ impl Connection {
                 Fate::Regular | Fate::ResetByPeer => return Err(Self::closed_stream()),
             }
         } else if stream.receive.take(header.length).is_err() {
+            limit = Some(Limit::StreamWindow);
             (ErrorCode::FLOW_CONTROL_ERROR, "more DATA than the stream's window allows")
         } else if is_client && !stream.is_answered {
             (ErrorCode::PROTOCOL_ERROR, "DATA in front of the head")
@@ -68,7 +69,7 @@ impl Connection {
             return self.enter_data(key, length, useless, padding, is_end, now);
         };
         self.discard(header, left, now)?;
-        self.fault(key, fault.0, fault.1)
+        self.fault_beyond(limit, key, fault.0, fault.1)
     }
 
     /// The frame is accepted: waits for its bytes, if it has any.

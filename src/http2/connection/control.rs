@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::event::{Ending, Event, Step};
+use super::limits::Limit;
 use super::receive::{Expected, Stage, wrong};
 use super::settings::{PARAMETER, Setting};
 use super::standing::Standing;
@@ -161,9 +162,10 @@ impl Connection {
             return Ok(None);
         }
         if self.role == Role::Server && !is_answered && !self.early_resets.count(now) {
-            return wrong(ErrorCode::ENHANCE_YOUR_CALM, "too many streams are reset before they are answered");
+            const REASON: &str = "too many streams are reset before they are answered";
+            return self.beyond(Limit::EarlyResets, ErrorCode::ENHANCE_YOUR_CALM, REASON);
         }
-        Ok(Some(Event::Reset { stream: key, code, by_peer: true, reason: "" }))
+        Ok(Some(Event::Reset { stream: key, code, by_peer: true, reason: "", limit: None }))
     }
 
     /// WINDOW_UPDATE (RFC 9113 §6.9).

@@ -1,5 +1,6 @@
 //! What a connection tells its owner, and how streams are named between them.
 
+use super::limits::Limit;
 use crate::http1::{RequestError, RequestHead, ResponseError, ResponseHead};
 use crate::http2::code::ErrorCode;
 
@@ -70,6 +71,8 @@ pub enum Event<'i> {
         by_peer: bool,
         /// Which rule was broken; empty if the peer reset the stream.
         reason: &'static str,
+        /// The limit that the peer went beyond; `None` if it broke another rule or reset the stream itself.
+        limit: Option<Limit>,
     },
     /// A request was reset before it became a stream of the owner's: malformed, or more than is allowed. For the record.
     Rejected {
@@ -79,6 +82,8 @@ pub enum Event<'i> {
         code: ErrorCode,
         /// The same in words.
         reason: &'static str,
+        /// The limit that the peer went beyond; `None` if the request is malformed.
+        limit: Option<Limit>,
     },
     /// A window was closed and is open again.
     Writable {
@@ -100,7 +105,8 @@ pub enum Event<'i> {
 }
 
 /// The connection is over, by us, because the peer broke a rule that spares no stream. A GOAWAY is in the output: the
-/// owner sends what the output holds, and closes.
+/// owner sends what the output holds, and closes. [`Connection::limit`](super::Connection::limit) tells whether the rule is
+/// a limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{reason} ({code})")]
 pub struct Ending {

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use super::event::{Arrival, Ending, Event, Key, Step};
-use super::limits::{BLOCK, CONTINUATIONS, PER_STREAM, REFUSAL};
+use super::limits::{BLOCK, CONTINUATIONS, Limit, PER_STREAM, REFUSAL};
 use super::receive::{Expected, Stage};
 use super::standing::Standing;
 use super::stream::{Fate, Stream, UNKNOWN};
@@ -136,10 +136,8 @@ impl Connection {
         }
         self.block.continuations += 1;
         if self.block.continuations > CONTINUATIONS {
-            return Err(Ending {
-                code: ErrorCode::ENHANCE_YOUR_CALM,
-                reason: "header block has too many continuations",
-            });
+            const REASON: &str = "header block has too many continuations";
+            return self.beyond(Limit::Continuations, ErrorCode::ENHANCE_YOUR_CALM, REASON);
         }
         self.block.start.flags |= header.flags & flag::END_HEADERS;
         self.stage = Stage::Block { left: header.length };
@@ -250,8 +248,8 @@ impl Connection {
         let limit = self.config.streams;
         if self.streams.open() >= limit || self.streams.len() >= 2 * limit as usize {
             self.drop_block(block)?;
-            self.charge(REFUSAL, now)?;
-            return self.refuse(start, "too many streams are open");
+            self.charge_for(Limit::Streams, REFUSAL, now)?;
+            return self.refuse(start, Limit::Streams, "too many streams are open");
         }
         if start.depends_on_itself {
             self.drop_block(block)?;
@@ -273,8 +271,8 @@ impl Connection {
             return self.malformed(start, "the body is not as long as content-length says");
         }
         let Some(head) = self.held_head(&arrival.bytes) else {
-            self.charge(REFUSAL, now)?;
-            return self.refuse(start, "the heads of open streams are too large");
+            self.charge_for(Limit::Heads, REFUSAL, now)?;
+            return self.refuse(start, Limit::Heads, "the heads of open streams are too large");
         };
         self.credits.add(PER_STREAM);
         let method = if is_tunnel { Method::Connect } else { Method::Get };
@@ -313,24 +311,30 @@ impl Connection {
 
     /// A request is reset before anything of it is kept, and may be tried again (RFC 9113 §8.7).
     #[cold]
-    fn refuse(&mut self, start: BlockStart, reason: &'static str) -> Step<'static> {
+    fn refuse(&mut self, start: BlockStart, limit: Limit, reason: &'static str) -> Step<'static> {
         self.control(crate::http2::frame::HEADER + 4)?;
-        self.reject(start, ErrorCode::REFUSED_STREAM, reason)
+        self.reject(start, Some(limit), ErrorCode::REFUSED_STREAM, reason)
     }
 
     /// A request is reset because it is none (RFC 9113 §8.1.1).
     #[cold]
     fn malformed(&mut self, start: BlockStart, reason: &'static str) -> Step<'static> {
         self.count_reset()?;
-        self.reject(start, ErrorCode::PROTOCOL_ERROR, reason)
+        self.reject(start, None, ErrorCode::PROTOCOL_ERROR, reason)
     }
 
-    fn reject(&mut self, start: BlockStart, code: ErrorCode, reason: &'static str) -> Step<'static> {
+    fn reject(
+        &mut self,
+        start: BlockStart,
+        limit: Option<Limit>,
+        code: ErrorCode,
+        reason: &'static str,
+    ) -> Step<'static> {
         write::reset(&mut self.out, start.stream, code);
         if !start.is_end() {
             self.remembered.add(start.stream);
         }
-        Ok(Some(Event::Rejected { id: start.stream, code, reason }))
+        Ok(Some(Event::Rejected { id: start.stream, code, reason, limit }))
     }
 
     /// A server answers.
@@ -362,7 +366,8 @@ impl Connection {
             let Some(stream) = self.streams.get_mut(key) else { return Ok(None) };
             stream.interims += 1;
             if usize::from(stream.interims) > MAX_INTERIM {
-                return self.fault(key, ErrorCode::ENHANCE_YOUR_CALM, "too many interim responses");
+                const REASON: &str = "too many interim responses";
+                return self.fault_beyond(Some(Limit::Interims), key, ErrorCode::ENHANCE_YOUR_CALM, REASON);
             }
             return Ok(Some(Event::Response { stream: key, is_end: false, verdict: Ok(()) }));
         }
@@ -375,8 +380,13 @@ impl Connection {
         let Some(head) = self.held_head(&arrival.bytes) else {
             // No rule of the server's: not counted.
             self.reset(key, ErrorCode::CANCEL);
-            const REASON: &str = "the heads of open streams are too large";
-            return Ok(Some(Event::Reset { stream: key, code: ErrorCode::CANCEL, by_peer: false, reason: REASON }));
+            return Ok(Some(Event::Reset {
+                stream: key,
+                code: ErrorCode::CANCEL,
+                by_peer: false,
+                reason: "the heads of open streams are too large",
+                limit: Some(Limit::Heads),
+            }));
         };
         self.streams.change(key, |stream| {
             (stream.head, stream.body_left) = (head, body_left);
@@ -398,7 +408,10 @@ impl Connection {
                 Ok(Some(Event::Trailers { stream: key }))
             }
             Err(TrailerFault::Malformed(reason)) => self.fault(key, ErrorCode::PROTOCOL_ERROR, reason),
-            Err(TrailerFault::TooLarge) => self.fault(key, ErrorCode::PROTOCOL_ERROR, "the trailers are too large"),
+            Err(TrailerFault::TooLarge) => {
+                const REASON: &str = "the trailers are too large";
+                self.fault_beyond(Some(Limit::Trailers), key, ErrorCode::PROTOCOL_ERROR, REASON)
+            }
         }
     }
 }

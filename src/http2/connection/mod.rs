@@ -39,7 +39,7 @@ pub use event::{Arrival, Ending, Event, Key, NoStream};
 use credits::{Credits, EarlyResets};
 use farewell::Farewell;
 use heads::Block;
-use limits::{SLOTS, STREAMS_BEFORE_SETTINGS};
+use limits::{Limit, SLOTS, STREAMS_BEFORE_SETTINGS};
 use receive::{Expected, Partial, Stage};
 use standing::Remembered;
 use streams::Streams;
@@ -56,6 +56,8 @@ pub struct Connection {
     config: Config,
     /// Set when the connection is over.
     ended: Option<Ending>,
+    /// The limit for which it is over, if it is for one.
+    exceeded: Option<Limit>,
 
     stage: Stage,
     expected: Expected,
@@ -121,6 +123,7 @@ impl Connection {
         Self {
             role,
             ended: None,
+            exceeded: None,
             stage: if role == Role::Server { Stage::Preface } else { Stage::Header },
             expected: Expected::Settings,
             partial: Partial::default(),
@@ -256,6 +259,11 @@ impl Connection {
     /// The last stream that the peer opened.
     pub fn last_stream(&self) -> u32 {
         self.highest
+    }
+
+    /// The limit that the peer went beyond, when the connection is over for that and not for another rule.
+    pub fn limit(&self) -> Option<Limit> {
+        self.exceeded
     }
 
     /// Whether no stream waits for its release, nothing is to be sent, and no frame has begun.

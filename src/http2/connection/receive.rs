@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::Connection;
 use super::event::{Arrival, Ending, Event, Key, Step};
-use super::limits::{CONTROL_OUTPUT, PARAMETERS};
+use super::limits::{CONTROL_OUTPUT, Limit, PARAMETERS};
 use super::settings::PARAMETER;
 use crate::http2::code::ErrorCode;
 use crate::http2::frame::{FrameHeader, HEADER, MAX_PAYLOAD, MAX_STREAM, PREFACE, flag, kind};
@@ -134,7 +134,9 @@ impl Connection {
                     *rest = tail;
                     let left = left - bytes.len() as u32;
                     self.stage = Stage::Block { left };
-                    self.block.append(bytes)?;
+                    if let Err(ending) = self.block.append(bytes) {
+                        return self.beyond(Limit::HeaderBlock, ending.code, ending.reason);
+                    }
                     if left > 0 {
                         return Ok(None);
                     }
@@ -224,7 +226,7 @@ impl Connection {
         now: Duration,
     ) -> Step<'i> {
         if header.length as usize > MAX_PAYLOAD {
-            return wrong(ErrorCode::FRAME_SIZE_ERROR, "frame is too long");
+            return self.beyond(Limit::FrameSize, ErrorCode::FRAME_SIZE_ERROR, "frame is too long");
         }
         if self.expected != Expected::Any {
             self.check_expected(header)?;
@@ -246,11 +248,16 @@ impl Connection {
             }
             kind::PUSH_PROMISE => wrong(ErrorCode::PROTOCOL_ERROR, "push is not enabled"),
             kind::SETTINGS => {
-                self.charge(1 + header.length / (PARAMETER as u32 * PARAMETERS), now)?;
+                self.charge_for(Limit::Settings, 1 + header.length / (PARAMETER as u32 * PARAMETERS), now)?;
                 self.begin_settings(header)
             }
             kind::PRIORITY | kind::RST_STREAM | kind::PING | kind::GOAWAY | kind::WINDOW_UPDATE => {
-                self.charge(1, now)?;
+                let limit = match header.kind {
+                    kind::PING => Limit::Pings,
+                    kind::WINDOW_UPDATE => Limit::WindowUpdates,
+                    _ => Limit::SmallFrames,
+                };
+                self.charge_for(limit, 1, now)?;
                 self.begin_control(header)
             }
             // Kinds that nobody knows are ignored (RFC 9113 §5.5).
@@ -276,37 +283,61 @@ impl Connection {
     /// Charges for a frame of no use.
     #[inline]
     pub(super) fn charge(&mut self, credits: u32, now: Duration) -> Result<(), Ending> {
+        self.charge_for(Limit::SmallFrames, credits, now)
+    }
+
+    /// Charges for a frame of no use. `limit`: what its kind is told as if there are no credits left.
+    #[inline]
+    pub(super) fn charge_for(&mut self, limit: Limit, credits: u32, now: Duration) -> Result<(), Ending> {
         if self.credits.charge(credits, now) {
             return Ok(());
         }
-        wrong(ErrorCode::ENHANCE_YOUR_CALM, "too many frames of no use")
+        self.beyond(limit, ErrorCode::ENHANCE_YOUR_CALM, "too many frames of no use")
+    }
+
+    /// The peer went beyond a limit that spares no stream.
+    #[cold]
+    pub(super) fn beyond<T>(&mut self, limit: Limit, code: ErrorCode, reason: &'static str) -> Result<T, Ending> {
+        self.exceeded = Some(limit);
+        wrong(code, reason)
     }
 
     /// Counts what answers the peer and waits to be sent.
     pub(super) fn control(&mut self, bytes: usize) -> Result<(), Ending> {
         self.out_control += bytes;
         if self.out_control > CONTROL_OUTPUT {
-            return wrong(ErrorCode::ENHANCE_YOUR_CALM, "too many answers wait to be read");
+            return self.beyond(Limit::Unread, ErrorCode::ENHANCE_YOUR_CALM, "too many answers wait to be read");
         }
         Ok(())
     }
 
     /// The peer broke a rule that costs it one stream: resets the stream, unless it is over.
     pub(super) fn fault(&mut self, stream: Key, code: ErrorCode, reason: &'static str) -> Step<'static> {
+        self.fault_beyond(None, stream, code, reason)
+    }
+
+    /// The same when the rule may be a limit.
+    pub(super) fn fault_beyond(
+        &mut self,
+        limit: Option<Limit>,
+        stream: Key,
+        code: ErrorCode,
+        reason: &'static str,
+    ) -> Step<'static> {
         let is_open = self.streams.get(stream).is_some_and(|stream| stream.is_open());
         if !is_open {
             return Ok(None);
         }
         self.reset(stream, code);
         self.count_reset()?;
-        Ok(Some(Event::Reset { stream, code, by_peer: false, reason }))
+        Ok(Some(Event::Reset { stream, code, by_peer: false, reason, limit }))
     }
 
     /// Counts a stream that the peer made us reset (CVE-2025-8671).
     pub(super) fn count_reset(&mut self) -> Result<(), Ending> {
         self.local_resets += 1;
         if self.local_resets > self.config.local_resets {
-            return wrong(ErrorCode::ENHANCE_YOUR_CALM, "too many streams break rules");
+            return self.beyond(Limit::LocalResets, ErrorCode::ENHANCE_YOUR_CALM, "too many streams break rules");
         }
         self.control(HEADER + 4)
     }

@@ -14,6 +14,7 @@ use crate::observe::config_metrics::ConfigMetrics;
 use crate::observe::durations;
 use crate::observe::exposition::{Exposition, label};
 use crate::observe::families::{self, Family};
+use crate::observe::http2_metrics::{Http2Limit, Http2Metrics, Http2Side};
 use crate::observe::labels::{Handshake, Listener, ProxyHeader, Refusal, Scope};
 use crate::observe::live::Live;
 use crate::observe::process;
@@ -33,6 +34,7 @@ pub struct Metrics {
     upstreams: Live<UpstreamMetrics>,
     refused: [IntCounter; Refusal::ALL.len()],
     listeners: [ListenerMetrics; Listener::ALL.len()],
+    http2: Http2Metrics,
     handshakes: [IntCounter; Handshake::ALL.len()],
     handshake_duration: Histogram,
     idle_upstream_connections: IntGauge,
@@ -132,6 +134,7 @@ impl Metrics {
                 headers: ProxyHeader::ALL
                     .map(|header| headers.with_label_values(&[listener.as_str(), header.as_str()])),
             }),
+            http2: Http2Metrics::new(&counters(&families::HTTP2_LIMITS)),
             handshakes: Handshake::ALL.map(|handshake| handshakes.with_label_values(&handshake.labels())),
             handshake_duration: histogram(&families::TLS_HANDSHAKE_DURATION),
             idle_upstream_connections: gauge(&families::UPSTREAM_IDLE),
@@ -199,6 +202,11 @@ impl Metrics {
     /// Counts a connection by the PROXY protocol header that it began with, or not.
     pub fn proxy_header(&self, listener: Listener, header: ProxyHeader) {
         self.listeners[listener as usize].headers[header as usize].inc();
+    }
+
+    /// Counts an HTTP/2 peer that went beyond a limit or broke another rule.
+    pub fn http2_limit(&self, side: Http2Side, limit: Http2Limit) {
+        self.http2.count(side, limit);
     }
 
     /// Counts a TLS handshake with a client that ended after `duration`.

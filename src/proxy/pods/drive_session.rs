@@ -9,9 +9,11 @@ use tokio::time::{Instant, timeout};
 
 use crate::http2::code::ErrorCode;
 use crate::http2::connection::{Arrival, Event};
+use crate::observe::{Http2Limit, Http2Side};
 use crate::proxy::shard::Shard;
 use crate::proxy::shard::session::{Loss, Session};
 use crate::proxy::shard::timer::LazyTimer;
+use crate::proxy::wire::h2::broken_rule;
 use crate::proxy::wire::h2::transport::Transport;
 
 /// Reads of one poll: then other tasks have their turn.
@@ -109,11 +111,12 @@ impl Driver {
             let received = self.session.link.codec.borrow_mut().receive(input, arrival, now);
             let (used, event) = received.map_err(|ending| {
                 tracing::debug!(code = %ending.code, reason = ending.reason, "an HTTP/2 connection to a pod ends");
+                broke(&shard, broken_rule::of_codec(self.session.link.codec.borrow().limit()));
                 true
             })?;
             input = &input[used..];
             match event {
-                Some(event) => happened(&self.session, event, arrival),
+                Some(event) => happened(&shard, &self.session, event, arrival),
                 None => break,
             }
         }
@@ -129,14 +132,18 @@ impl Driver {
     /// Ready with false when the pod has taken nothing for too long, does not finish a head, or does not say that it lives.
     fn poll_deadlines(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
         loop {
-            let stall = [self.head_since, self.transport.stall.since()].into_iter().flatten().min();
-            let stall = stall.map(|since| since + self.shard.sessions.stall());
+            let patience = self.shard.sessions.stall();
+            let [head, stall] =
+                [self.head_since, self.transport.stall.since()].map(|since| since.map(|at| at + patience));
             let is_waiting = self.session.leases() > 0;
             let silence = is_waiting.then(|| self.asked.map_or(self.heard + QUIET, |asked| asked + PONG));
-            let Some(deadline) = stall.into_iter().chain(silence).min() else { return Poll::Pending };
+            let Some(deadline) = [head, stall, silence].into_iter().flatten().min() else { return Poll::Pending };
             ready!(self.timer.poll_past(cx, deadline));
             let now = Instant::now();
-            if stall.is_some_and(|stall| now >= stall) || self.asked.is_some() {
+            let is_over = |deadline: Option<Instant>| deadline.is_some_and(|deadline| now >= deadline);
+            if is_over(head) || is_over(stall) || self.asked.is_some() {
+                let is_head = is_over(head) && !is_over(stall);
+                broke(&self.shard, if is_head { Http2Limit::HeadTimeout } else { Http2Limit::Stalled });
                 return Poll::Ready(false);
             }
             self.asked = Some(now);
@@ -148,10 +155,19 @@ impl Driver {
     }
 }
 
-fn happened(session: &Session, event: Event<'_>, arrival: &mut Arrival) {
+/// The pod went beyond a limit or broke another rule.
+#[cold]
+fn broke(shard: &Shard, limit: Http2Limit) {
+    shard.metrics.http2_limit(Http2Side::Pod, limit);
+}
+
+fn happened(shard: &Shard, session: &Session, event: Event<'_>, arrival: &mut Arrival) {
     let link = &session.link;
     match event {
         Event::Response { stream, is_end, verdict } => {
+            if let Err(error) = verdict {
+                broke(shard, broken_rule::of_response(error));
+            }
             session.answered(stream, verdict, arrival);
             if is_end {
                 link.arrived(stream, &[], true);
@@ -159,7 +175,12 @@ fn happened(session: &Session, event: Event<'_>, arrival: &mut Arrival) {
         }
         Event::Data { stream, bytes, is_end } => link.arrived(stream, bytes, is_end),
         Event::Trailers { stream } => link.ended(stream, &arrival.bytes),
-        Event::Reset { stream, code, by_peer, reason } => session.lost(stream, Loss::of_reset(code, by_peer, reason)),
+        Event::Reset { stream, code, by_peer, reason, limit } => {
+            if !by_peer {
+                broke(shard, broken_rule::of_codec(limit));
+            }
+            session.lost(stream, Loss::of_reset(code, by_peer, reason));
+        }
         Event::Writable { stream } => link.offer_room(stream),
         Event::Settings => {
             link.offer_room(None);

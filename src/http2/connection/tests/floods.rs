@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::support::{GET, POST, Rig, Seen, block, data, frame, head, settings, word};
 use crate::http2::code::ErrorCode;
+use crate::http2::connection::limits::Limit;
 use crate::http2::connection::{Config, limits};
 use crate::http2::frame::{flag, kind};
 
@@ -26,19 +27,19 @@ fn taken(rig: &mut Rig, mut bytes: impl FnMut(u32) -> Vec<u8>) -> u32 {
 #[test]
 fn c06_frames_of_no_use_end_the_connection_in_both_roles() {
     let floods = [
-        ("ping", frame(kind::PING, 0, 0, b"12345678")),
-        ("pong", frame(kind::PING, flag::ACK, 0, b"12345678")),
-        ("settings", settings(&[(3, 100)])),
-        ("acknowledgements", frame(kind::SETTINGS, flag::ACK, 0, b"")),
-        ("priority", frame(kind::PRIORITY, 0, 101, &[0, 0, 0, 0, 1])),
-        ("window update", word(kind::WINDOW_UPDATE, 0, 1)),
-        ("window update of a stream", word(kind::WINDOW_UPDATE, 1, 1)),
-        ("unknown", frame(0xfa, 0, 0, b"")),
-        ("empty data", data(1, 0, b"")),
-        ("data of padding", frame(kind::DATA, flag::PADDED, 1, b"\x02\0\0")),
-        ("goaway", frame(kind::GOAWAY, 0, 0, &[0; 8])),
+        ("ping", Limit::Pings, frame(kind::PING, 0, 0, b"12345678")),
+        ("pong", Limit::Pings, frame(kind::PING, flag::ACK, 0, b"12345678")),
+        ("settings", Limit::Settings, settings(&[(3, 100)])),
+        ("acknowledgements", Limit::Settings, frame(kind::SETTINGS, flag::ACK, 0, b"")),
+        ("priority", Limit::SmallFrames, frame(kind::PRIORITY, 0, 101, &[0, 0, 0, 0, 1])),
+        ("window update", Limit::WindowUpdates, word(kind::WINDOW_UPDATE, 0, 1)),
+        ("window update of a stream", Limit::WindowUpdates, word(kind::WINDOW_UPDATE, 1, 1)),
+        ("unknown", Limit::SmallFrames, frame(0xfa, 0, 0, b"")),
+        ("empty data", Limit::SmallFrames, data(1, 0, b"")),
+        ("data of padding", Limit::SmallFrames, frame(kind::DATA, flag::PADDED, 1, b"\x02\0\0")),
+        ("goaway", Limit::SmallFrames, frame(kind::GOAWAY, 0, 0, &[0; 8])),
     ];
-    for (what, bytes) in floods {
+    for (what, limit, bytes) in floods {
         let mut server = Rig::server();
         server.feed(&head(1, 0, POST)).unwrap();
         let mut client = Rig::client();
@@ -48,6 +49,7 @@ fn c06_frames_of_no_use_end_the_connection_in_both_roles() {
             rig.sent();
             let count = taken(&mut rig, |_| bytes.clone());
             assert!((limits::BURST - 10..=limits::BURST + 10).contains(&count), "{what}: {count}");
+            assert_eq!(rig.connection.limit(), Some(limit), "{what}");
         }
     }
 }
@@ -151,6 +153,8 @@ fn c02_streams_that_are_made_to_be_reset_end_the_connection() {
             [head(stream, 0, POST), breaking(stream)].concat()
         });
         assert_eq!(count, 128, "{what}");
+        assert_eq!(rig.connection.limit(), Some(Limit::LocalResets), "{what}");
+        assert!(rig.broken.iter().all(Option::is_none), "{what}");
         rig.keys.clear();
     }
 }
@@ -167,6 +171,7 @@ fn c02_refusals_without_end_end_the_connection() {
     rig.feed(&head(1, 0, POST)).unwrap();
     let count = taken(&mut rig, |count| head(2 * count + 3, END, GET));
     assert_eq!(count, limits::BURST / limits::REFUSAL);
+    assert_eq!(rig.connection.limit(), Some(Limit::Streams));
 }
 
 #[test]

@@ -4,6 +4,7 @@ mod bodies;
 mod client;
 mod connect;
 mod floods;
+mod limits;
 mod memory;
 #[expect(unreachable_pub, reason = "fuzz targets use it too")]
 mod pair;

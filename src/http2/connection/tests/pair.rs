@@ -257,8 +257,8 @@ fn note(
             (half.got.has_trailers, half.got.is_over) = (true, true);
             assert_eq!((&half.got, arrival.bytes.as_slice()), (&theirs(stream.id).sent, TRAILERS));
         }
-        Event::Reset { stream, code, by_peer, reason } => {
-            assert!(by_peer, "{reason}");
+        Event::Reset { stream, code, by_peer, reason, limit } => {
+            assert!(by_peer && limit.is_none(), "{reason}");
             let half = halves.get_mut(&stream.id).unwrap();
             assert!(!half.is_cut() && !half.is_released);
             half.is_told_reset = true;
@@ -268,8 +268,9 @@ fn note(
                 assert!(theirs(stream.id).has_reset, "{code}");
             }
         }
-        Event::Rejected { id, code, reason } => {
+        Event::Rejected { id, code, reason, limit } => {
             assert_eq!((role, code), (Role::Server, ErrorCode::REFUSED_STREAM), "{id}: {reason}");
+            assert!(limit.is_some(), "{id}: {reason}");
             *was_refused = true;
         }
         Event::Writable { stream: Some(stream) } => assert!(halves.contains_key(&stream.id)),

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::http2::code::ErrorCode;
+use crate::http2::connection::limits::Limit;
 use crate::http2::connection::{Arrival, Config, Connection, Ending, Event, Key, Role};
 use crate::http2::frame::{FrameHeader, HEADER, PREFACE, flag, kind};
 
@@ -106,6 +107,8 @@ pub(super) struct Rig {
     pub(super) now: Duration,
     pub(super) seen: Vec<Seen>,
     pub(super) keys: Vec<Key>,
+    /// The limits for which streams were reset or rejected by us; `None` for other rules.
+    pub(super) broken: Vec<Option<Limit>>,
 }
 
 impl Rig {
@@ -116,6 +119,7 @@ impl Rig {
             now: Duration::from_secs(1000),
             seen: Vec::new(),
             keys: Vec::new(),
+            broken: Vec::new(),
         }
     }
 
@@ -195,8 +199,16 @@ impl Rig {
             Event::Trailers { stream } => {
                 Seen::Trailers(stream.id, String::from_utf8_lossy(&self.arrival.bytes).into_owned())
             }
-            Event::Reset { stream, code, by_peer, .. } => Seen::Reset(stream.id, code, by_peer),
-            Event::Rejected { id, code, .. } => Seen::Rejected(id, code),
+            Event::Reset { stream, code, by_peer, reason: _, limit } => {
+                if !by_peer {
+                    self.broken.push(limit);
+                }
+                Seen::Reset(stream.id, code, by_peer)
+            }
+            Event::Rejected { id, code, reason: _, limit } => {
+                self.broken.push(limit);
+                Seen::Rejected(id, code)
+            }
             Event::Writable { stream } => Seen::Writable(stream.map(|key| key.id)),
             Event::Settings => Seen::Settings,
             Event::Pong => Seen::Pong,

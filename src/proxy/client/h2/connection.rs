@@ -19,7 +19,7 @@ use crate::http1::{Limits, RequestError};
 use crate::http2::code::ErrorCode;
 use crate::http2::connection::{Arrival, Config, Connection, Event, Key, Role};
 use crate::lifecycle::Phase;
-use crate::observe::Refusal;
+use crate::observe::{Http2Limit, Http2Side, Refusal};
 use crate::proxy::config::{Http2Config, ListenerConfig};
 use crate::proxy::error::ProxyError;
 use crate::proxy::shard::Shard;
@@ -27,6 +27,7 @@ use crate::proxy::shard::heads_budget::HeadsCharge;
 use crate::proxy::shard::timer::LazyTimer;
 use crate::proxy::walk::peer::Peer;
 use crate::proxy::wire::buffers::Buffer;
+use crate::proxy::wire::h2::broken_rule;
 use crate::proxy::wire::h2::link::Link;
 use crate::proxy::wire::h2::transport::Transport;
 use crate::proxy::wire::socket::Socket;
@@ -195,6 +196,7 @@ impl Client {
             let received = self.link.codec.borrow_mut().receive(input, arrival, now);
             let (used, event) = received.map_err(|ending| {
                 tracing::debug!(client = %self.peer.address, code = %ending.code, reason = ending.reason, "an HTTP/2 connection ends");
+                self.broke(broken_rule::of_codec(self.link.codec.borrow().limit()));
                 Over::Said
             })?;
             input = &input[used..];
@@ -218,17 +220,26 @@ impl Client {
 
     fn happened(&mut self, event: Event<'_>, arrival: &mut Arrival) {
         match event {
-            Event::Request { stream, is_end, verdict } => self.open(stream, is_end, verdict, arrival),
+            Event::Request { stream, is_end, verdict } => {
+                if let Some(limit) = verdict.err().and_then(broken_rule::of_request) {
+                    self.broke(limit);
+                }
+                self.open(stream, is_end, verdict, arrival);
+            }
             Event::Data { stream, bytes, is_end } => self.link.arrived(stream, bytes, is_end),
             Event::Trailers { stream } => self.link.ended(stream, &arrival.bytes),
-            Event::Reset { stream, reason, .. } => {
+            Event::Reset { stream, code: _, by_peer, reason, limit } => {
                 tracing::debug!(client = %self.peer.address, stream = stream.id, reason, "an HTTP/2 stream ends early");
+                if !by_peer {
+                    self.broke(broken_rule::of_codec(limit));
+                }
                 self.close(stream);
             }
-            Event::Rejected { id, code, reason } => {
+            Event::Rejected { id, code, reason, limit } => {
                 tracing::debug!(client = %self.peer.address, stream = id, %code, reason, "an HTTP/2 request is refused");
                 let refusal = if code == ErrorCode::PROTOCOL_ERROR { Refusal::Malformed } else { Refusal::Overload };
                 self.shard.metrics.refused(refusal);
+                self.broke(broken_rule::of_codec(limit));
             }
             Event::Writable { stream } => self.link.offer_room(stream),
             Event::Settings => self.link.offer_room(None),
@@ -236,6 +247,12 @@ impl Client {
             Event::Pong if self.age.is_ending() => self.link.codec.borrow_mut().goaway(ErrorCode::NO_ERROR),
             Event::Response { .. } | Event::Pong | Event::Goaway { .. } => {}
         }
+    }
+
+    /// The client went beyond a limit or broke another rule.
+    #[cold]
+    fn broke(&self, limit: Http2Limit) {
+        self.shard.metrics.http2_limit(Http2Side::Client, limit);
     }
 
     /// Begins to serve a request.
@@ -290,6 +307,9 @@ impl Client {
 
     /// A stream has been served.
     fn finish(&mut self, stream: Key, outcome: Outcome) {
+        if matches!(outcome, Err(ProxyError::ClientStalled)) {
+            self.broke(Http2Limit::Stalled);
+        }
         let mut codec = self.link.codec.borrow_mut();
         match outcome {
             Ok(()) => {}
@@ -350,9 +370,13 @@ impl Client {
             let Some(deadline) = [head, stall, age, rest].into_iter().flatten().min() else { return Poll::Pending };
             std::task::ready!(self.timer.poll_past(cx, deadline));
             let now = Instant::now();
-            if [head, stall].into_iter().flatten().any(|deadline| now >= deadline)
-                || self.age.is_given_up(&self.shard, now)
-            {
+            for (deadline, limit) in [(head, Http2Limit::HeadTimeout), (stall, Http2Limit::Stalled)] {
+                if deadline.is_some_and(|deadline| now >= deadline) {
+                    self.broke(limit);
+                    return Poll::Ready(Over::Gone);
+                }
+            }
+            if self.age.is_given_up(&self.shard, now) {
                 return Poll::Ready(Over::Gone);
             }
             if rest.is_some_and(|deadline| now >= deadline) {
