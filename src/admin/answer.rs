@@ -12,7 +12,7 @@ use hyper::body::Incoming;
 use tokio::sync::Semaphore;
 
 use super::explain::{self, Explained, Unexplained};
-use super::{AdminState, Pending};
+use super::{AdminState, Pending, seen};
 use crate::model::Problem;
 
 const TEXT: &str = "text/plain; charset=utf-8";
@@ -32,6 +32,7 @@ Only for those whom --debug-views admits, by default connections from loopback a
 /debug/problems               findings about configured objects, JSON
 /debug/problems?format=text   the same, one per line
 /debug/explain?url=URL        what would become of a request, and why; &header=Name:+value, &format=json
+/debug/connections            HTTP/2 connections of clients and to pods, JSON; ?limit=N of each (100, at most 1000)
 ";
 
 /// Answers a request on the health address.
@@ -83,6 +84,14 @@ pub(super) async fn answer(
             }
         }
         "/debug/explain" => explanation(request.uri().query().unwrap_or_default(), state).await,
+        "/debug/connections" => match seen::limit(request.uri().query().unwrap_or_default()) {
+            Ok(limit) => {
+                // Without the permit: a shard that does not answer holds up no scrape.
+                let shown = (state.connections)(limit).await;
+                view(views, JSON, shown).await
+            }
+            Err(why) => respond(StatusCode::BAD_REQUEST, TEXT, why + "\n"),
+        },
         _ => respond(StatusCode::NOT_FOUND, TEXT, "no such path; / lists those there are\n".to_owned()),
     }
 }

@@ -1,4 +1,4 @@
-//! Who may see the debug views. They show the hosts, Services, pod addresses and names of Secrets of all tenants.
+//! Who may see the debug views. They show the hosts, Services, addresses of pods and clients, and names of Secrets of all tenants.
 
 use std::net::IpAddr;
 

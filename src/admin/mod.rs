@@ -10,6 +10,7 @@ mod debug;
 mod explain;
 mod io;
 mod prefix;
+mod seen;
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -25,6 +26,7 @@ use connections::{Arrived, Front};
 
 pub use debug::DebugViews;
 pub use explain::{Asked, Explained, Explaining, Unexplained};
+pub use seen::{Seeing, Shown};
 
 /// Longest head of a request: the smallest buffer that hyper accepts. Bytes.
 const HEAD_LIMIT: usize = 8 << 10;
@@ -50,6 +52,8 @@ pub struct AdminState {
     pub problems: Arc<dyn Fn() -> Vec<Problem> + Send + Sync>,
     /// For `/debug/explain`: what would become of a request.
     pub explain: Arc<dyn Fn(Asked) -> Explaining + Send + Sync>,
+    /// For `/debug/connections`: at most so many connections of each kind.
+    pub connections: Arc<dyn Fn(usize) -> Seeing + Send + Sync>,
 }
 
 /// Serves `listener` until dropped, which ends its connections too.

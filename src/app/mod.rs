@@ -1,6 +1,7 @@
 //! The composition root: builds every part from the settings and connects the parts.
 
 mod check;
+mod connections;
 mod explain;
 mod get;
 mod origin;
@@ -25,7 +26,7 @@ use crate::lifecycle::{Drain, DrainTimes, Readiness};
 use crate::observe::{AccessLog, Metrics, panics};
 use crate::proxy::listener::{self, ListenerProtocol};
 use crate::proxy::tls::{Http2, SniResolver, fallback_certificate, server_config, tickets};
-use crate::proxy::{Connections, Shared};
+use crate::proxy::{Connections, Inspector, Shared};
 use crate::routing::TableCell;
 use crate::upstream::{Registry, Target};
 
@@ -127,7 +128,14 @@ pub fn bind(args: &ServeArgs) -> anyhow::Result<Bound> {
             debug_views: settings::debug_views(args),
             health_socket,
             shards: shards.collect(),
-            shared: Shared { config, table, metrics, drain: drain.watch(), connections: Connections::default() },
+            shared: Shared {
+                config,
+                table,
+                metrics,
+                drain: drain.watch(),
+                connections: Connections::default(),
+                inspector: Inspector::default(),
+            },
             drain,
             times: DrainTimes { delay: args.lifecycle.drain_delay, timeout: args.lifecycle.drain_timeout },
             readiness,

@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::task::{JoinError, JoinHandle};
 
-use super::{explain, view};
+use super::{connections, explain, view};
 use crate::admin::{self, AdminState, DebugViews};
 use crate::controller::{Controller, Inquirer, Problems};
 use crate::lifecycle::{Drain, DrainTimes, Drained, Phase, Readiness};
@@ -80,6 +80,10 @@ impl Server {
             },
             problems: { Arc::new(move || problems.all()) },
             explain: Arc::new(move |asked| explain::by_controller(inquirer.clone(), asked)),
+            connections: {
+                let (inspector, open) = (shared.inspector.clone(), shared.connections.clone());
+                Arc::new(move |limit| connections::seen(inspector.clone(), open.clone(), limit))
+            },
         };
         let health = match health_socket {
             Some(socket) => {

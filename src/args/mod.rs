@@ -172,7 +172,7 @@ pub struct ListenArgs {
     #[arg(long, value_name = "ADDR", env = "TIDEGATE_HTTPS", default_value = "[::]:8443")]
     pub https: SocketAddr,
 
-    /// Address for /healthz, /readyz, /metrics, /debug/snapshot, /debug/problems and /debug/explain. Keep it inside the cluster.
+    /// Address for /healthz, /readyz, /metrics, /debug/snapshot, /debug/problems, /debug/explain and /debug/connections. Keep it inside the cluster.
     #[arg(long, value_name = "ADDR", env = "TIDEGATE_ADMIN", default_value = "[::]:9090")]
     pub admin: SocketAddr,
 
@@ -324,7 +324,7 @@ pub struct ObserveArgs {
     #[arg(long, value_name = "LEVEL", env = "TIDEGATE_LOG_LEVEL", default_value = "info")]
     pub log_level: LogLevel,
 
-    /// Who is shown /debug/snapshot, /debug/problems and /debug/explain of the admin address: all tenants' hosts, pod addresses and names of Secrets.
+    /// Who is shown /debug/snapshot, /debug/problems, /debug/explain and /debug/connections of the admin address: all tenants' hosts, addresses of pods and clients, and names of Secrets.
     ///
     /// loopback: connections from 127.0.0.0/8 and ::1, as those of kubectl port-forward are. Others get 403;
     /// /healthz, /readyz and /metrics are for everybody.

@@ -25,5 +25,7 @@ pub use client::{listener, tls};
 pub use config::ProxyConfig;
 pub use shard::Shared;
 pub use shard::connections::Connections;
+pub use shard::inspector::{Inspector, ShardAnswer};
+pub use shard::views::{ClientView, Listing, PodView, ShardView, Standing};
 pub use thread::{Listeners, run, serve};
 pub use wire::buffers;

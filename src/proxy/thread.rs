@@ -12,6 +12,7 @@ use crate::lifecycle::Phase;
 use crate::observe::ShardLog;
 use crate::proxy::client::listener::{self, ListenerProtocol};
 use crate::proxy::client::serving::Serving;
+use crate::proxy::shard::inspector::Questions;
 use crate::proxy::shard::turns::Turns;
 use crate::proxy::shard::{Shard, Shared};
 use crate::upstream::RetirementWatch;
@@ -34,17 +35,21 @@ pub fn run(shared: Shared, log: ShardLog, listeners: Listeners, retirements: Ret
     let mut builder = Builder::new_current_thread();
     builder.enable_all().on_thread_unpark(move || counted.count());
     let runtime = builder.build_local(LocalOptions::default())?;
-    runtime.block_on(serve_in(Shard::new(shared, log, turns), listeners, retirements));
+    let questions = shared.inspector.join();
+    runtime.block_on(serve_in(Shard::new(shared, log, turns), listeners, retirements, questions));
     Ok(())
 }
 
 /// The same on a local runtime that is there already.
 pub async fn serve(shared: Shared, log: ShardLog, listeners: Listeners, retirements: RetirementWatch) {
-    serve_in(Shard::new(shared, log, Turns::default()), listeners, retirements).await;
+    let questions = shared.inspector.join();
+    serve_in(Shard::new(shared, log, Turns::default()), listeners, retirements, questions).await;
 }
 
-async fn serve_in(shard: Rc<Shard>, listeners: Listeners, retirements: RetirementWatch) {
+async fn serve_in(shard: Rc<Shard>, listeners: Listeners, retirements: RetirementWatch, questions: Questions) {
     tokio::task::spawn_local(housekeeping(Rc::clone(&shard), retirements));
+    let looked_into = Rc::clone(&shard);
+    tokio::task::spawn_local(questions.answer(move |limit| looked_into.look(limit)));
     let serving = Rc::<Serving>::default();
     for (socket, protocol) in listeners {
         let (shard, serving) = (Rc::clone(&shard), Rc::clone(&serving));

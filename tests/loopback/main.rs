@@ -8,6 +8,7 @@ mod support;
 
 mod bodies;
 mod connections;
+mod debug_connections;
 mod evil_pod;
 mod explain;
 mod forwarding;

@@ -53,6 +53,7 @@ fn state(debug_views: DebugViews, pending: Arc<Mutex<Vec<String>>>) -> AdminStat
                 }
             })
         }),
+        connections: Arc::new(|limit| Box::pin(async move { Box::new(move || limit.to_string()) as Shown })),
         problems: Arc::new(|| {
             vec![Problem {
                 object: ObjectRef { kind: ObjectKind::Ingress, name: ObjectName::new("shop", "web") },
@@ -115,7 +116,7 @@ async fn each_path_answers() {
 #[tokio::test]
 async fn debug_views_that_are_off_are_refused_and_nothing_else_is() {
     let server = start_with(DebugViews::Off).await;
-    for path in ["snapshot", "problems", "problems?format=text", "explain?url=a", "other"] {
+    for path in ["snapshot", "problems", "problems?format=text", "explain?url=a", "connections", "other"] {
         let (status, _, body) = get(&server, &format!("/debug/{path}")).await;
         assert_eq!((status, body.lines().count()), (403, 1), "{path}: {body}");
         assert!(body.contains("--debug-views loopback"), "{body}");
@@ -146,6 +147,18 @@ async fn explanations_are_text_or_json_and_wrong_questions_are_refused() {
     let (status, _, body) = get(&server, "/debug/explain").await;
     assert_eq!((status, body.as_str()), (400, "the URL names no host\n"));
     assert_eq!(get(&server, "/debug/explain?url=late").await.0, 503);
+}
+
+#[tokio::test]
+async fn connections_are_as_many_as_asked_for_and_wrong_numbers_are_refused() {
+    let server = start().await;
+    for (query, shown) in [("", "100"), ("?limit=7", "7"), ("?limit=1000", "1000")] {
+        let (status, head, body) = get(&server, &format!("/debug/connections{query}")).await;
+        assert_eq!((status, body.as_str()), (200, shown), "{query}");
+        assert!(head.contains("content-type: application/json"), "{head}");
+    }
+    let (status, _, body) = get(&server, "/debug/connections?limit=1001").await;
+    assert_eq!((status, body.as_str()), (400, "limit must be a number from 0 to 1000\n"));
 }
 
 #[tokio::test]

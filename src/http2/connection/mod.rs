@@ -31,10 +31,12 @@ mod streams;
 mod tail;
 #[cfg(test)]
 mod tests;
+mod view;
 mod window;
 
 pub use config::{Config, Returns, Role};
 pub use event::{Arrival, Ending, Event, Key, NoStream};
+pub use view::View;
 
 use credits::{Credits, EarlyResets};
 use farewell::Farewell;

@@ -38,6 +38,11 @@ impl SendWindow {
         self.0 = i32::try_from(bytes).map_or(0, |bytes| self.0.saturating_sub(bytes));
     }
 
+    /// Its size in bytes; negative as said above.
+    pub(super) fn size(self) -> i32 {
+        self.0
+    }
+
     /// Makes it larger, or (settings only) smaller. Tells whether it was closed and is open now.
     pub(super) fn shift(&mut self, by: i64) -> Result<bool, Overflow> {
         let was_open = self.0 > 0;
@@ -62,6 +67,11 @@ impl ReceiveWindow {
 
     pub(super) fn new(size: u32) -> Self {
         Self { left: i32::try_from(size).unwrap_or(LARGEST), unreturned: 0 }
+    }
+
+    /// Bytes that may still come; negative when settings made it smaller than what had come.
+    pub(super) fn left(self) -> i32 {
+        self.left
     }
 
     /// So many bytes come.

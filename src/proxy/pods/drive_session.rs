@@ -28,6 +28,8 @@ const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// Drives the connection to its end. Requests on it notice the end by themselves.
 pub(super) async fn drive(shard: Rc<Shard>, session: Rc<Session>, transport: Transport) {
+    let roster = Rc::clone(&shard);
+    let _listed = roster.h2_pods.list(&session);
     let mut driver = Driver::new(shard, session, transport);
     let is_told = poll_fn(|cx| driver.poll(cx)).await;
     driver.session.give_up();

@@ -12,7 +12,7 @@ pub(crate) struct Counted(Arc<AtomicUsize>);
 
 impl Connections {
     /// Connections open now.
-    pub(crate) fn open(&self) -> usize {
+    pub fn open(&self) -> usize {
         self.0.load(Relaxed)
     }
 

@@ -1,16 +1,20 @@
 //! A shard: one thread with a runtime, listeners and pools of its own. Nothing in it is shared but the table cell,
 //! the living upstreams and the counters.
 
+pub(crate) mod client_connection;
 pub(crate) mod clock;
 pub(crate) mod connections;
 pub(crate) mod h1_conn;
 pub(crate) mod heads_budget;
 pub(crate) mod idle_tasks;
+pub(crate) mod inspector;
+pub(crate) mod roster;
 pub(crate) mod scratch;
 pub(crate) mod session;
 pub(crate) mod sessions;
 pub(crate) mod timer;
 pub(crate) mod turns;
+pub(crate) mod views;
 pub(crate) mod workers;
 
 use std::cell::{Cell, RefCell};
@@ -29,14 +33,19 @@ use crate::proxy::wire::buffers::BufferPool;
 use crate::proxy::wire::h2::outputs::Outputs;
 use crate::routing::TableCell;
 use crate::upstream::{InFlight, Pool, PoolConfig, Target};
+use client_connection::ClientConnection;
 use clock::Clock;
 use connections::Connections;
 use h1_conn::H1Conn;
 use heads_budget::HeadsBudget;
 use idle_tasks::IdleTasks;
+use inspector::Inspector;
+use roster::Roster;
 use scratch::ScratchPool;
+use session::Session;
 use sessions::Sessions;
 use turns::Turns;
+use views::{Listing, ShardView};
 
 /// How often a head lies in memory while its request is served: as it came, and as the pod gets it.
 const HEAD_COPIES: u64 = 2;
@@ -54,6 +63,8 @@ pub struct Shared {
     pub drain: DrainWatch,
     /// Client connections of all shards.
     pub connections: Connections,
+    /// Asks the shards what connections they have.
+    pub inspector: Inspector,
 }
 
 /// What one shard owns.
@@ -77,6 +88,10 @@ pub(crate) struct Shard {
     pub pool: Pool<H1Conn>,
     /// HTTP/2 connections to endpoints.
     pub sessions: Sessions,
+    /// The HTTP/2 connections of clients.
+    pub h2_clients: Roster<ClientConnection>,
+    /// All HTTP/2 connections to endpoints, also those that get no new requests.
+    pub h2_pods: Roster<Session>,
     /// Stands still where the shard does not own its runtime.
     pub turns: Turns,
     random: Cell<u128>,
@@ -85,7 +100,7 @@ pub(crate) struct Shard {
 impl Shard {
     /// A shard without connections.
     pub(crate) fn new(shared: Shared, access_log: ShardLog, turns: Turns) -> Rc<Self> {
-        let Shared { config, table, metrics, drain, connections } = shared;
+        let Shared { config, table, metrics, drain, connections, inspector: _ } = shared;
         let pool = Pool::new(PoolConfig { idle: config.pods.idle, ..PoolConfig::default() });
         let sessions = Sessions::new(config.pods.stall);
         let heads = HeadsBudget::new(config.listener.http2.heads_memory / HEAD_COPIES / config.shards.max(1) as u64);
@@ -105,6 +120,8 @@ impl Shard {
             clock: Clock::default(),
             pool,
             sessions,
+            h2_clients: Roster::default(),
+            h2_pods: Roster::default(),
             turns,
             random: Cell::new(seed()),
         })
@@ -117,6 +134,17 @@ impl Shard {
         self.random.set(next);
         let mixed = next ^ (next >> 64);
         mixed.wrapping_mul(0xda94_2042_e4dd_58b5_9e37_79b9_7f4a_7c15)
+    }
+
+    /// What connections there are, at most `limit` of each kind.
+    pub(crate) fn look(&self, limit: usize) -> ShardView {
+        let (clients, some_clients) = self.h2_clients.look(limit, ClientConnection::view);
+        let (pods, some_pods) = self.h2_pods.look(limit, Session::view);
+        ShardView {
+            clients: Listing { total: clients, some: some_clients },
+            pods: Listing { total: pods, some: some_pods },
+            idle_http1_pods: self.pool.idle_count(),
+        }
     }
 
     /// Keeps a connection for another request, for as long as its pod is expected to keep it.

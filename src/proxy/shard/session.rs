@@ -8,6 +8,7 @@ use std::task::{Context, Poll, Waker};
 
 use tokio::time::Instant;
 
+use super::views::PodView;
 use crate::http1::{ResponseError, ResponseHead};
 use crate::http2::code::ErrorCode;
 use crate::http2::connection::{Arrival, Key, NoStream};
@@ -121,6 +122,20 @@ impl Session {
     /// Since when no request uses it, if none does.
     pub(super) fn idle_since(&self) -> Option<Instant> {
         (self.leases.get() == 0).then(|| self.used.get())
+    }
+
+    /// What there is to see now.
+    pub(super) fn view(&self) -> PodView {
+        let opened = self.heads.borrow().streams.iter().filter(|answer| answer.stream.is_some()).count();
+        PodView {
+            address: self.endpoint.address(),
+            age: self.made.elapsed(),
+            leases: self.leases.get(),
+            waiting: self.leases.get().saturating_sub(opened),
+            idle: self.idle_since().map(|since| since.elapsed()),
+            is_given_up: !self.is_usable(),
+            codec: self.link.codec.borrow().view(),
+        }
     }
 
     /// Whether it gets no new requests.

@@ -145,3 +145,27 @@ fn answers_whose_heads_are_too_much_are_told_as_that() {
     let answer = head(1, 0, &[(":status", "200"), ("x", "0123456789")]);
     assert_eq!(provoke(&mut rig, |_| answer.clone()), (Reset(ErrorCode::CANCEL), Some(Limit::Heads)));
 }
+
+#[test]
+fn the_view_shows_what_a_connection_holds() {
+    let mut rig = posted(&Config { connection_window: 100_000, ..Config::default() });
+    rig.feed(&head(3, END, GET)).unwrap();
+    rig.feed(&data(1, 0, b"12345")).unwrap();
+    rig.connection.respond(rig.key(3), 200, false, |_| {});
+    rig.connection.data(rig.key(3), b"123", true);
+    let view = rig.connection.view();
+    assert_eq!((view.open_streams, view.held_streams, view.allowed_streams), (1, 2, 0));
+    assert_eq!((view.receive_window, view.send_window), (100_000 - 5, 65_535 - 3));
+    assert!(view.head_bytes > 0 && view.output_bytes > 0 && !view.is_going_away, "{view:?}");
+    rig.connection.release(rig.key(3));
+    rig.connection.release(rig.key(1));
+    rig.connection.announce_goaway();
+    rig.sent();
+    let view = rig.connection.view();
+    assert_eq!((view.open_streams, view.held_streams, view.head_bytes, view.output_bytes), (0, 0, 0, 0));
+    assert!(view.is_going_away);
+
+    let mut rig = Rig::client_with(&Config::default(), &[(3, 7)]);
+    rig.ask(false);
+    assert_eq!((rig.connection.view().open_streams, rig.connection.view().allowed_streams), (1, 7));
+}

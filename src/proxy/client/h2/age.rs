@@ -1,11 +1,13 @@
 //! How old a client's connection is, and when it is to end.
 
+use std::rc::Rc;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use crate::lifecycle::Phase;
 use crate::proxy::shard::Shard;
+use crate::proxy::shard::client_connection::ClientConnection;
 
 /// How long a client may take to close a connection that was told to end and has no open stream. The send timeout
 /// bounds it too.
@@ -16,85 +18,100 @@ const TICK: Duration = Duration::from_secs(1);
 /// The age of one connection.
 pub(super) struct ConnectionAge {
     end: Instant,
-    /// Requests so far.
-    pub(super) served: u64,
-    /// Whether the process is about to end.
-    pub(super) is_draining: bool,
-    /// When the client was told to send no further requests.
-    ending_since: Option<Instant>,
-    /// Since when no stream is open and nothing is left to be sent.
-    idle_since: Option<Instant>,
+    /// Where it is written down how far it has come.
+    connection: Rc<ClientConnection>,
     /// When it is checked next although no time is over.
     tick: Option<Instant>,
 }
 
 impl ConnectionAge {
-    /// A connection that begins now.
-    pub(super) fn new(shard: &Shard, now: Instant) -> Self {
-        let end = now + spread(shard.config.listener.http2.age, shard.random());
-        Self { end, served: 0, is_draining: false, ending_since: None, idle_since: Some(now), tick: None }
+    /// A connection that has just begun.
+    pub(super) fn new(shard: &Shard, connection: &Rc<ClientConnection>) -> Self {
+        let end = connection.began + spread(shard.config.listener.http2.age, shard.random());
+        Self { end, connection: Rc::clone(connection), tick: None }
+    }
+
+    /// One more request has come.
+    pub(super) fn serves(&self) {
+        self.connection.served.set(self.connection.served.get() + 1);
+    }
+
+    /// Whether the process is about to end.
+    pub(super) fn is_draining(&self) -> bool {
+        self.connection.is_draining.get()
+    }
+
+    /// The process is about to end.
+    pub(super) fn drains(&self) {
+        self.connection.is_draining.set(true);
     }
 
     /// The connection does something or does nothing.
-    pub(super) fn is_idle(&mut self, is_idle: bool) {
-        match (is_idle, self.idle_since) {
-            (true, None) => self.idle_since = Some(Instant::now()),
-            (false, Some(_)) => self.idle_since = None,
+    pub(super) fn is_idle(&self, is_idle: bool) {
+        match (is_idle, self.idle_since()) {
+            (true, None) => self.connection.idle_since.set(Some(Instant::now())),
+            (false, Some(_)) => self.connection.idle_since.set(None),
             (true, Some(_)) | (false, None) => {}
         }
     }
 
     /// Since when no stream is open and nothing is left to be sent.
     pub(super) fn idle_since(&self) -> Option<Instant> {
-        self.idle_since
+        self.connection.idle_since.get()
+    }
+
+    /// When the client was told to send no further requests.
+    fn ending_since(&self) -> Option<Instant> {
+        self.connection.ending_since.get()
     }
 
     /// Whether something other than time may be a reason to end.
     pub(super) fn has_reason_to_end(&self, shard: &Shard) -> bool {
-        self.ending_since.is_none() && (self.is_draining || self.has_served_all(shard))
+        self.ending_since().is_none() && (self.is_draining() || self.has_served_all(shard))
     }
 
     /// Whether it has had as many requests as a connection may.
     fn has_served_all(&self, shard: &Shard) -> bool {
-        self.served >= shard.config.listener.limits.requests_per_connection
+        self.connection.served.get() >= shard.config.listener.limits.requests_per_connection
     }
 
     /// Whether the client must be told now to send no further requests. True once.
     pub(super) fn ends(&mut self, shard: &Shard, now: Instant) -> bool {
-        if self.ending_since.is_some() {
+        if self.is_ending() {
             return false;
         }
         self.tick = self.tick.filter(|tick| now < *tick);
-        let is_idle = self.idle_since.is_some_and(|since| now >= since + shard.config.listener.timeouts.idle);
+        let is_idle = self.idle_since().is_some_and(|since| now >= since + shard.config.listener.timeouts.idle);
         // A new connection may bring one request even in a drain: its client could not know of it.
-        let is_drained = self.is_draining && (self.served > 0 || shard.drain.phase() >= Phase::Closing);
+        let is_drained =
+            self.is_draining() && (self.connection.served.get() > 0 || shard.drain.phase() >= Phase::Closing);
         let ends = is_idle || is_drained || now >= self.end || self.has_served_all(shard);
         if ends {
-            self.ending_since = Some(now);
+            self.connection.ending_since.set(Some(now));
         }
         ends
     }
 
     /// Whether the client was told to end.
     pub(super) fn is_ending(&self) -> bool {
-        self.ending_since.is_some()
+        self.ending_since().is_some()
     }
 
     /// Whether a client that was told to end had enough time to close.
     pub(super) fn is_given_up(&self, shard: &Shard, now: Instant) -> bool {
-        let since = self.ending_since.zip(self.idle_since).map(|(ending, idle)| ending.max(idle));
+        let since = self.ending_since().zip(self.idle_since()).map(|(ending, idle)| ending.max(idle));
         since.is_some_and(|since| now >= since + goodbye(shard))
     }
 
     /// When this is to be looked at again, if nothing else happens.
     pub(super) fn next_check(&mut self, shard: &Shard) -> Option<Instant> {
-        if let Some(ending) = self.ending_since {
-            return self.idle_since.map(|idle| ending.max(idle) + goodbye(shard));
+        if let Some(ending) = self.ending_since() {
+            return self.idle_since().map(|idle| ending.max(idle) + goodbye(shard));
         }
-        if self.is_draining {
+        if self.is_draining() {
             return Some(*self.tick.get_or_insert_with(|| Instant::now() + TICK));
         }
-        let idle = self.idle_since.map(|since| since + shard.config.listener.timeouts.idle);
+        let idle = self.idle_since().map(|since| since + shard.config.listener.timeouts.idle);
         Some(idle.map_or(self.end, |idle| idle.min(self.end)))
     }
 }

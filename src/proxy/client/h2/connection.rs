@@ -23,6 +23,7 @@ use crate::observe::{Http2Limit, Http2Side, Refusal};
 use crate::proxy::config::{Http2Config, ListenerConfig};
 use crate::proxy::error::ProxyError;
 use crate::proxy::shard::Shard;
+use crate::proxy::shard::client_connection::ClientConnection;
 use crate::proxy::shard::heads_budget::HeadsCharge;
 use crate::proxy::shard::timer::LazyTimer;
 use crate::proxy::walk::peer::Peer;
@@ -56,10 +57,14 @@ pub(crate) async fn serve(
     first: Option<Box<Buffer>>,
 ) {
     let mut draining = pin!(shard.drain.reached(Phase::Announcing));
-    let mut client = Client::new(&shard, workers, socket, peer, first);
+    let codec = Connection::new(Role::Server, &codec_config(&shard.config.listener));
+    let link = Rc::new(Link::new(codec, &shard.buffers, &shard.outputs));
+    let connection = ClientConnection::new(peer.address, peer.tls.is_some(), &link);
+    let _listed = shard.h2_clients.list(&connection);
+    let mut client = Client::new(&shard, workers, socket, peer, first, &connection, link);
     let over = poll_fn(|cx| {
-        if !client.age.is_draining && draining.as_mut().poll(cx).is_ready() {
-            client.age.is_draining = true;
+        if !client.age.is_draining() && draining.as_mut().poll(cx).is_ready() {
+            client.age.drains();
         }
         client.poll(cx)
     })
@@ -119,23 +124,24 @@ impl Client {
         socket: Socket,
         peer: Rc<Peer>,
         first: Option<Box<Buffer>>,
+        connection: &Rc<ClientConnection>,
+        link: Rc<Link>,
     ) -> Self {
         let config = &shard.config.listener.http2;
-        let began = Instant::now();
-        let codec = Connection::new(Role::Server, &codec_config(&shard.config.listener));
+        let began = connection.began;
         Self {
             shard: Rc::clone(shard),
             workers,
             transport: Transport::new(socket, first),
             peer,
-            link: Rc::new(Link::new(codec, &shard.buffers, &shard.outputs)),
+            link,
             heads: HeadsCharge::new(&shard.heads),
             // As many streams may be over and not yet given back.
             wakes: Wakes::new(2 * config.streams as usize),
             streams: Vec::new(),
             first_turn: 0,
             began,
-            age: ConnectionAge::new(shard, began),
+            age: ConnectionAge::new(shard, connection),
             head_since: Some(began),
             timer: LazyTimer::default(),
         }
@@ -263,7 +269,7 @@ impl Client {
             let waker = self.wakes.waker(self.streams.len());
             self.streams.push(Slot { waker, running: None });
         }
-        self.age.served += 1;
+        self.age.serves();
         let mut scratch = self.shard.scratches.take_out();
         std::mem::swap(&mut arrival.bytes, &mut scratch.work.head);
         if scratch.work.head.capacity() > scratch.work.head.len() + LEFT_OVER {

@@ -8,6 +8,7 @@ use crate::model::RouteTimeouts;
 use crate::observe::{AccessLog, AccessLogFormat, Metrics};
 use crate::proxy::config::ProxyConfig;
 use crate::proxy::shard::connections::Connections;
+use crate::proxy::shard::inspector::Inspector;
 use crate::proxy::shard::turns::Turns;
 use crate::proxy::shard::{Shard, Shared};
 use crate::proxy::walk::peer::{Peer, Scheme};
@@ -91,6 +92,7 @@ fn shard() -> Rc<Shard> {
         metrics,
         drain: Drain::new().watch(),
         connections: Connections::default(),
+        inspector: Inspector::default(),
     };
     Shard::new(shared, log.shard(), Turns::default())
 }
