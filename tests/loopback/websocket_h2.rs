@@ -330,20 +330,21 @@ fn a_side_that_breaks_off_takes_the_other_along() {
 fn a_quiet_websocket_outlives_the_deadlines_of_bodies_and_not_its_own() {
     let (one, two) = (http1_pod(), h2_pod());
     for manifests in [Manifests::everything_to(&[one.address]), Manifests::everything_to_h2c(&[two.address])] {
-        let options = ["--body-gap-timeout", "200ms", "--response-timeout", "200ms"];
-        let server = Tidegate::serve_with(&manifests, &options);
-        run(async {
-            let client = offered(&server).await;
-            let (mut answer, mut stream) = open(&client).await;
-            assert_eq!(next(answer.body_mut()).await, "early bird");
-            // By then the gap is over.
-            let mut slow = server.connect();
-            slow.send("POST / HTTP/1.1\r\nHost: a.example\r\nContent-Length: 5\r\n\r\n");
-            assert_eq!(slow.answer().status(), 408);
-            send(&mut stream, b"hello", true).await.unwrap();
-            let (rest, _) = soon("the rest", read_body(answer.body_mut())).await.unwrap();
-            assert_eq!(rest, b"you said hello");
-        });
+        for (option, status) in [("--body-gap-timeout", 408), ("--response-timeout", 504)] {
+            let server = Tidegate::serve_with(&manifests, &[option, "200ms"]);
+            run(async {
+                let client = offered(&server).await;
+                let (mut answer, mut stream) = open(&client).await;
+                assert_eq!(next(answer.body_mut()).await, "early bird");
+                // By then the time is over.
+                let mut slow = server.connect();
+                slow.send("POST / HTTP/1.1\r\nHost: a.example\r\nContent-Length: 5\r\n\r\n");
+                assert_eq!(slow.answer().status(), status);
+                send(&mut stream, b"hello", true).await.unwrap();
+                let (rest, _) = soon("the rest", read_body(answer.body_mut())).await.unwrap();
+                assert_eq!(rest, b"you said hello");
+            });
+        }
         let server = Tidegate::serve_with(&manifests, &["--tunnel-idle-timeout", "300ms"]);
         run(async {
             let client = offered(&server).await;
