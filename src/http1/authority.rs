@@ -48,13 +48,13 @@ pub fn parse_authority(text: &[u8]) -> Result<Authority<'_>, AuthorityError> {
         let address = parse_ip::<Ipv6Addr>(&rest[..close]).ok_or(AuthorityError::Host)?;
         let port = match &rest[close + 1..] {
             [] => None,
-            [b':', port @ ..] => Some(parse_port(port)?),
+            [b':', port @ ..] => parse_port(port)?,
             _ => return Err(AuthorityError::Host),
         };
         return Ok(Authority { host: Host::Ip(IpAddr::V6(address)), port });
     }
     let (host, port) = match memchr::memchr(b':', text) {
-        Some(colon) => (&text[..colon], Some(parse_port(&text[colon + 1..])?)),
+        Some(colon) => (&text[..colon], parse_port(&text[colon + 1..])?),
         None => (text, None),
     };
     Ok(Authority { host: parse_host(host)?, port })
@@ -82,9 +82,13 @@ fn parse_ip<A: std::str::FromStr>(text: &[u8]) -> Option<A> {
     std::str::from_utf8(text).ok()?.parse().ok()
 }
 
-fn parse_port(text: &[u8]) -> Result<u16, AuthorityError> {
-    if text.is_empty() || text.len() > 5 || text[0] == b'0' || !text.iter().all(u8::is_ascii_digit) {
+/// A port may be left out behind its colon (RFC 3986 §3.2.3): the default one is meant.
+fn parse_port(text: &[u8]) -> Result<Option<u16>, AuthorityError> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    if text.len() > 5 || text[0] == b'0' || !text.iter().all(u8::is_ascii_digit) {
         return Err(AuthorityError::Port);
     }
-    std::str::from_utf8(text).ok().and_then(|text| text.parse().ok()).ok_or(AuthorityError::Port)
+    std::str::from_utf8(text).ok().and_then(|text| text.parse().ok()).map(Some).ok_or(AuthorityError::Port)
 }

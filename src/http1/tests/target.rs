@@ -186,7 +186,6 @@ fn b11_authorities_are_names_or_addresses_with_a_real_port() {
         ("(a)", AuthorityError::Host),
         ("a;b", AuthorityError::Host),
         ("a=b", AuthorityError::Host),
-        ("a:", AuthorityError::Port),
         ("a:0", AuthorityError::Port),
         ("a:00", AuthorityError::Port),
         ("a:080", AuthorityError::Port),
@@ -205,7 +204,8 @@ fn b11_authorities_are_names_or_addresses_with_a_real_port() {
         ("[a]", AuthorityError::Host),
         ("[1.2.3.4]", AuthorityError::Host),
         ("[::1]x", AuthorityError::Host),
-        ("[::1]:", AuthorityError::Port),
+        (":", AuthorityError::Empty),
+        ("[::1]::", AuthorityError::Port),
         ("[::1]:0", AuthorityError::Port),
         ("[fe80::1%25eth0]", AuthorityError::Host),
         ("[fe80::1%eth0]", AuthorityError::Host),
@@ -220,4 +220,13 @@ fn b11_authorities_are_names_or_addresses_with_a_real_port() {
     let long = [label.as_str(); 4].join(".");
     assert!(parse_authority(&long.as_bytes()[..253]).is_ok());
     assert!(parse_authority(&long.as_bytes()[..254]).is_err());
+}
+
+#[test]
+fn fault_b34_a_port_may_be_left_out_behind_its_colon() {
+    for text in ["a.test:", "[::1]:", "10.0.0.1:"] {
+        let read = parse_authority(text.as_bytes()).unwrap();
+        let without = parse_authority(text.strip_suffix(':').unwrap().as_bytes()).unwrap();
+        assert_eq!(read, without, "{text}");
+    }
 }
