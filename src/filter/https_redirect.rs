@@ -166,6 +166,13 @@ mod tests {
             (true, false, "", None),
             (true, true, "http", None),
             (true, true, "", Some(NotRedirected::HttpsInFront)),
+            // B82.
+            (true, false, "https,https", Some(NotRedirected::HttpsInFront)),
+            (true, false, "https, http", Some(NotRedirected::HttpsInFront)),
+            (true, false, "wss", Some(NotRedirected::HttpsInFront)),
+            (true, true, "http, https", None),
+            (true, true, "ws", None),
+            (true, false, "httpss", None),
         ] {
             let lines = ["GET / HTTP/1.1", "Host: a", &format!("X-Forwarded-Proto: {told}")];
             let found = view_of(&lines, |view| {

@@ -18,7 +18,7 @@ pub use https_redirect::{NotRedirected, not_redirected};
 pub use method::is_routable;
 pub use predicates::holds;
 pub use verdict::{Response, Verdict};
-pub use view::{RequestView, ResponseView};
+pub use view::{RequestView, ResponseView, is_https};
 
 use crate::model::Filter;
 

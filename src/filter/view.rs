@@ -32,8 +32,21 @@ impl<'a> RequestView<'a> {
     /// listener, if it says either.
     pub fn came_by_https(&self) -> bool {
         let told = if self.is_trusted && !self.is_tls { self.request.field(FieldKind::XForwardedProto) } else { None };
-        let told = told.map_or(&b""[..], |field| field.value.of(self.head));
-        told.eq_ignore_ascii_case(b"https") || (self.is_https && !told.eq_ignore_ascii_case(b"http"))
+        told.and_then(|field| is_https(field.value.of(self.head))).unwrap_or(self.is_https)
+    }
+}
+
+/// Whether an `X-Forwarded-Proto` tells of https, or of http; `None` if of neither. Of several schemes the first is what
+/// the client used; the others are those of proxies behind it.
+pub fn is_https(proto: &[u8]) -> Option<bool> {
+    let first = proto.split(|&byte| byte == b',').next().unwrap_or_default().trim_ascii();
+    let is = |schemes: [&[u8]; 2]| schemes.iter().any(|scheme| first.eq_ignore_ascii_case(scheme));
+    if is([b"https", b"wss"]) {
+        Some(true)
+    } else if is([b"http", b"ws"]) {
+        Some(false)
+    } else {
+        None
     }
 }
 

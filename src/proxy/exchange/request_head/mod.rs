@@ -5,7 +5,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use crate::filter::Fields;
+use crate::filter::{Fields, is_https};
 use crate::http1::{Field, FieldKind, RequestHead, TargetForm, websocket, writer};
 use crate::proxy::config::Forwarding;
 use crate::proxy::shard::scratch::ExchangeBuffers;
@@ -112,7 +112,14 @@ fn forwarded(out: &mut Vec<u8>, head: &[u8], request: &RequestHead, peer: &Peer,
         writer::field(out, b"x-forwarded-proto", peer.scheme.as_str().as_bytes());
     }
     if !told(FieldKind::XForwardedPort) {
-        writer::field(out, b"x-forwarded-port", itoa::Buffer::new().format(peer.port).as_bytes());
+        // The scheme that a trusted peer tells has a port of its own.
+        let proto = if peer.is_trusted { request.field(FieldKind::XForwardedProto) } else { None };
+        let port = match proto.and_then(|field| is_https(field.value.of(head))) {
+            Some(true) => forwarding.https_port,
+            Some(false) => forwarding.http_port,
+            None => peer.port,
+        };
+        writer::field(out, b"x-forwarded-port", itoa::Buffer::new().format(port).as_bytes());
     }
     if !told(FieldKind::XRealIp) {
         match client_of(head, fields, peer, forwarding) {

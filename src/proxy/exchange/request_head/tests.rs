@@ -164,6 +164,16 @@ fn b13_an_untrusted_client_says_nothing_of_where_it_comes_from() {
 }
 
 #[test]
+fn fault_b81_the_scheme_that_a_trusted_proxy_tells_has_a_port_of_its_own() {
+    for (proto, port) in [("https", "443"), ("https, http", "443"), ("wss", "443"), ("http", "80"), ("other", "443")] {
+        let line = format!("X-Forwarded-Proto: {proto}");
+        assert_eq!(values("10.1.1.1", &[&line], "x-forwarded-port"), [port], "{proto}");
+    }
+    let told = ["X-Forwarded-Proto: http", "X-Forwarded-Port: 8080"];
+    assert_eq!(values("10.1.1.1", &told, "x-forwarded-port"), ["8080"]);
+}
+
+#[test]
 fn b13_a_trusted_proxy_is_believed_and_extended() {
     const PROXY: &str = "10.1.1.1";
     for (name, value) in [
