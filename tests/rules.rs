@@ -69,7 +69,7 @@ const RULES: &[Rule] = &[
     rule("37", 'M', "publishNotReadyAddresses comes as ready and needs nothing more"),
     rule("38", 'M', "of a dual-stack Service its first family, or else the other; slices of names are ignored with a Problem"),
     rule("39", 'M', "the first address of an endpoint"),
-    rule("40", 'D', "a slice without a port list, or a slice port without a number, takes the Service's numeric targetPort, or its port"),
+    rule("40", 'D', "a slice port without a number takes the Service's numeric targetPort, or its port; a slice without ports gets no requests"),
     decision("41", 'S', "topology hints are not used: all endpoints are"),
     rule("42", 'M', "appProtocol: `kubernetes.io/h2c`, `h2c`, `grpc` are HTTP/2 in clear; `kubernetes.io/ws`, `ws`, `http` and unknown names HTTP/1.1; `https`, `grpcs`, `kubernetes.io/wss`, `wss` answer 503 with a Problem"),
     rule("43", 'M', "TCP only: other ports answer 503 with a Problem"),

@@ -114,10 +114,11 @@ fn port_in(slice: &EndpointSlice, wanted: &EndpointPort) -> Option<u16> {
     match wanted {
         EndpointPort::Fixed(number) => Some(*number),
         EndpointPort::Named { name, otherwise } => match &slice.ports {
-            None => Some(*otherwise),
+            // Slices of other makers may have no ports: they serve none.
+            None => None,
             Some(ports) => {
                 let port = ports.iter().find(|port| port.name == *name && port.is_tcp)?;
-                // A port without number is any port, as a missing list is.
+                // A port without number is any port.
                 Some(port.port.unwrap_or(*otherwise)).filter(|number| *number != 0)
             }
         },

@@ -16,7 +16,7 @@ pub struct EndpointSlice {
     pub service: Option<Arc<str>>,
     /// `addressType`.
     pub addresses: AddressKind,
-    /// `ports`; `None` when the list is absent ("all ports").
+    /// `ports`; `None` when the list is absent.
     pub ports: Option<Box<[SlicePort]>>,
     /// `endpoints` with at least one readable address.
     pub endpoints: Box<[SliceEndpoint]>,

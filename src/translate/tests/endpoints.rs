@@ -117,14 +117,16 @@ fn rule_38_slices_of_names_are_ignored_and_reported() {
 }
 
 #[test]
-fn rule_40_slices_without_a_port_list_take_the_target_port() {
+fn rule_40_a_port_without_a_number_takes_the_target_port_and_no_port_is_none_b61() {
     let open = |ports| of_slice(with_ports(slice("s", "a", &[ready("10.0.0.1")]), ports));
-    assert_eq!(endpoints([open(None)]), ["10.0.0.1:8080"]);
+    assert_eq!(endpoints([open(None)]), [""; 0], "no list is no port");
     assert_eq!(endpoints([open(Some(&[]))]), [""; 0], "an empty list is no port");
+    let named = of_slice(with_ports(slice("named", "a", &[ready("10.0.0.2")]), Some(&[("http", Some(9))])));
+    assert_eq!(endpoints([open(None), named]), ["10.0.0.2:9"]);
     assert_eq!(endpoints([open(Some(&[("http", None)]))]), ["10.0.0.1:8080"], "a port without number is any port");
     let mut named_target = service("a");
     named_target.ports[0].target = None;
-    assert_eq!(endpoints([of_service(named_target), open(None)]), ["10.0.0.1:80"]);
+    assert_eq!(endpoints([of_service(named_target), open(Some(&[("http", None)]))]), ["10.0.0.1:80"]);
 }
 
 #[test]
@@ -155,7 +157,11 @@ fn rule_32_a_headless_service_without_ports_uses_the_number_of_the_ingress() {
 #[test]
 fn a06_addresses_that_nobody_may_reach_through_us_are_refused() {
     let odd = ["127.0.0.1", "127.9.9.9", "169.254.169.254", "224.0.0.1", "0.0.0.0", "0.1.2.3", "255.255.255.255"];
+    // F23: metadata services elsewhere, and what gateways translate.
+    let metadata = ["168.63.129.16", "100.100.100.200", "192.0.0.192"];
+    let metadata6 = ["fd00:ec2::254", "fd20:ce::254", "64:ff9b::a9fe:a9fe", "2002:a9fe:a9fe::1", "64:ff9b::7f00:1"];
     let odd6 = ["::1", "fe80::1", "ff02::1", "::", "::ffff:127.0.0.1", "::ffff:169.254.169.254"];
+    let (odd, odd6) = ([&odd[..], &metadata].concat(), [&odd6[..], &metadata6].concat());
     for (address, is_v6) in odd.iter().map(|a| (a, false)).chain(odd6.iter().map(|a| (a, true))) {
         let bad = slice("bad", "a", &[ready(address)]);
         let bad = if is_v6 { v6(bad) } else { bad };
