@@ -100,7 +100,7 @@ const RULES: &[Rule] = &[
     rule("67", 'M', "WebSocket needs no annotation, over HTTP/1.1 and HTTP/2"),
     rule("68", 'M', "1xx pass, 204, 304 and HEAD have no body, trailers pass"),
     rule("69", 'M', "Host, method, path and query reach the pod byte for byte"),
-    rule("70", 'M', "`OPTIONS *` and CONNECT are refused with 400, 405 or 501"),
+    rule("70", 'M', "`OPTIONS *` is answered with what we serve, and CONNECT refused with 400, 405 or 501"),
     rule(
         "71",
         'S',

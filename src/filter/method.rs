@@ -2,8 +2,8 @@
 
 use crate::http1::{Method, RequestHead, TargetForm};
 
-/// Whether a route may be looked for. CONNECT asks for a tunnel to anywhere, TRACE reflects credentials, and
-/// `OPTIONS *` asks about the proxy itself.
+/// Whether a route may be looked for. CONNECT asks for a tunnel to anywhere, TRACE reflects credentials. `OPTIONS *` asks
+/// about the proxy itself, which answers it before.
 pub fn is_routable(request: &RequestHead) -> bool {
     let is_method = match request.method {
         Method::Connect | Method::Trace => false,

@@ -461,8 +461,11 @@ fn rule_70_options_of_everything_asks_about_us_and_reaches_no_pod() {
     for target in ["*", "http://a"] {
         let mut client = court.server.connect();
         let answer = client.ask(format!("OPTIONS {target} HTTP/1.1\r\nHost: a\r\n\r\n"));
-        assert_eq!(answer.status(), 405);
+        // RFC 9110 §9.3.7 (W2).
+        assert_eq!(answer.status(), 200);
         assert!(answer.field("allow").unwrap().contains("OPTIONS"));
+        assert_eq!(client.ask("OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n").status(), 200, "the connection goes on");
     }
+    assert_eq!(court.pod.connections(), 0);
     court.refuses("GET * HTTP/1.1\r\nHost: a\r\n\r\n", 400);
 }

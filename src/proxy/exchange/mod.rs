@@ -6,8 +6,8 @@ pub(crate) mod request_head;
 
 use std::sync::Arc;
 
-use crate::filter::{self, RequestView, Response, Verdict};
-use crate::http1::{Framing, RequestHead};
+use crate::filter::{self, FieldName, RequestView, Response, Verdict};
+use crate::http1::{Framing, RequestHead, TargetForm};
 use crate::model::Reply;
 use crate::proxy::error::{ProxyError, Side};
 use crate::proxy::pods::forward::forward;
@@ -54,6 +54,9 @@ async fn answer<S: ClientSource, K: ClientSink>(
     source: &mut S,
     sink: &mut K,
 ) -> Result<(), ProxyError> {
+    if walk.work.request.form == TargetForm::Asterisk {
+        return answer_for_all(walk, sink).await;
+    }
     let Admission { route, has_tls } = admit(walk.shard, walk.peer, walk.work)?;
     walk.record.route = Some(Arc::clone(&route));
     let policy = &*route.spec.policy;
@@ -69,6 +72,15 @@ async fn answer<S: ClientSource, K: ClientSink>(
     };
     request_head::compose(walk.work, walk.peer, &walk.listener.forwarding, || walk.shard.random());
     forward(walk, backend, policy, source, sink).await
+}
+
+/// Answers `OPTIONS *`, which asks about the proxy itself (RFC 9110 §9.3.7).
+async fn answer_for_all<K: ClientSink>(walk: &mut Walk<'_>, sink: &mut K) -> Result<(), ProxyError> {
+    let must_close = leaves_unread(&walk.work.request, Side::Internal);
+    let edit = &mut walk.work.answer_edit;
+    edit.clear();
+    edit.add(FieldName::ALLOW, reply::METHODS);
+    reply::send(walk, 200, "these methods are served where a route allows them", sink, must_close).await
 }
 
 /// Lets the request pass the limit of its route and then the filters.

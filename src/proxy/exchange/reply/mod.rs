@@ -11,6 +11,9 @@ use crate::proxy::walk::Walk;
 use crate::proxy::walk::answer_head::{self, AnswerHead};
 use crate::proxy::walk::client_io::ClientSink;
 
+/// The methods that routes may serve, as Allow names them. Others are forwarded too, but for CONNECT and TRACE.
+pub(super) const METHODS: &[u8] = b"GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
+
 /// Answers with this status and text. `answer_edit` holds the fields that only this answer has, and no others.
 pub(super) async fn send<K: ClientSink>(
     walk: &mut Walk<'_>,
@@ -24,7 +27,7 @@ pub(super) async fn send<K: ClientSink>(
     record.status.set(status);
     let reason = writer::reason(status);
     match status {
-        405 => answer_edit.add(FieldName::ALLOW, b"GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"),
+        405 => answer_edit.add(FieldName::ALLOW, METHODS),
         503 => answer_edit.add(FieldName::RETRY_AFTER, b"1"),
         _ => {}
     }
