@@ -84,9 +84,9 @@ pub(crate) enum ProxyError {
     /// The framing of the pod's answer is broken.
     #[error("the body of the backend's answer is malformed: {0}")]
     ResponseBody(ChunkError),
-    /// The pod's answer breaks a rule of HTTP/2.
-    #[error("the backend's answer is malformed: {0}")]
-    ResponseRule(&'static str),
+    /// The pod's answer breaks a rule of HTTP/2. The record tells which.
+    #[error("the backend's answer is malformed")]
+    ResponseRule,
     /// The pod's HTTP/2 stream or connection failed.
     #[error("the backend's HTTP/2 stream failed")]
     UpstreamStream,
@@ -123,7 +123,7 @@ impl ProxyError {
             | Self::UpstreamTruncated
             | Self::Response(_)
             | Self::ResponseBody(_)
-            | Self::ResponseRule(_)
+            | Self::ResponseRule
             | Self::InterimFlood
             | Self::UpstreamStream
             | Self::ResponseTimeout
@@ -150,7 +150,7 @@ impl ProxyError {
             | Self::UpstreamTruncated
             | Self::Response(_)
             | Self::ResponseBody(_)
-            | Self::ResponseRule(_)
+            | Self::ResponseRule
             | Self::InterimFlood
             | Self::UpstreamStream
             | Self::UpstreamStalled => 502,
@@ -179,7 +179,7 @@ impl ProxyError {
             Self::ConnectTimeout => "connect_timeout",
             Self::UpstreamClosed => "closed",
             Self::UpstreamTruncated => "truncated",
-            Self::Response(_) | Self::ResponseBody(_) | Self::ResponseRule(_) | Self::InterimFlood => "bad_response",
+            Self::Response(_) | Self::ResponseBody(_) | Self::ResponseRule | Self::InterimFlood => "bad_response",
             Self::UpstreamStream => "stream_failed",
             Self::ResponseTimeout => "response_timeout",
             Self::ResponseStalled => "response_stalled",
@@ -227,7 +227,7 @@ mod tests {
             Response(ResponseError::Status),
             InterimFlood,
             ResponseBody(ChunkError::DataEnd),
-            ResponseRule("a pseudo-field is repeated"),
+            ResponseRule,
             UpstreamStream,
             ResponseTimeout,
             ResponseStalled,
@@ -246,6 +246,12 @@ mod tests {
             };
             assert!(is_right, "{error:?}");
         }
+    }
+
+    #[test]
+    fn errors_are_small() {
+        // Every result on the way of a request and a body holds one.
+        assert!(size_of::<ProxyError>() <= 8, "{} bytes", size_of::<ProxyError>());
     }
 
     #[test]

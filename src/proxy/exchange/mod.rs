@@ -46,7 +46,12 @@ async fn answer_failure<K: ClientSink>(walk: &mut Walk<'_>, error: ProxyError, s
     }
     let must_close = leaves_unread(&walk.work.request, error.side());
     walk.work.answer_edit.clear();
-    reply::send(walk, error.status(), &error, sink, must_close).await
+    match walk.record.broken_rule.get() {
+        Some(rule) if matches!(error, ProxyError::ResponseRule) => {
+            reply::send(walk, error.status(), format_args!("{error}: {rule}"), sink, must_close).await
+        }
+        _ => reply::send(walk, error.status(), &error, sink, must_close).await,
+    }
 }
 
 async fn answer<S: ClientSource, K: ClientSink>(
@@ -55,7 +60,7 @@ async fn answer<S: ClientSource, K: ClientSink>(
     sink: &mut K,
 ) -> Result<(), ProxyError> {
     if walk.work.request.form == TargetForm::Asterisk {
-        return answer_for_all(walk, sink).await;
+        return Box::pin(answer_for_all(walk, sink)).await;
     }
     let Admission { route, has_tls } = admit(walk.shard, walk.peer, walk.work)?;
     walk.record.route = Some(Arc::clone(&route));

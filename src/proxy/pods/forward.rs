@@ -99,10 +99,9 @@ fn reason(error: &ProxyError) -> Option<UpstreamFailure> {
         ProxyError::ResponseTimeout => UpstreamFailure::HeadTimeout,
         ProxyError::ResponseStalled => UpstreamFailure::BodyTimeout,
         ProxyError::UpstreamStalled => UpstreamFailure::Write,
-        ProxyError::Response(_)
-        | ProxyError::ResponseBody(_)
-        | ProxyError::ResponseRule(_)
-        | ProxyError::InterimFlood => UpstreamFailure::BadResponse,
+        ProxyError::Response(_) | ProxyError::ResponseBody(_) | ProxyError::ResponseRule | ProxyError::InterimFlood => {
+            UpstreamFailure::BadResponse
+        }
         ProxyError::UpstreamStream => UpstreamFailure::Reset,
         ProxyError::UpstreamClosed | ProxyError::UpstreamTruncated => UpstreamFailure::Closed,
         ProxyError::Request(_)

@@ -45,8 +45,8 @@ pub(super) async fn whole<S: ClientSource, K: ClientSink>(
         };
         return Err(Failure { was_reused: is_reused, ..Failure::new(error, reached) });
     }
-    let accept = if must_switch { websocket_key(out).and_then(websocket::accept).map(Box::new) } else { None };
-    let pod = H1Response { reader, shard, gap: patience.gap, buffer: None, accept };
+    let accept = if must_switch { websocket_key(out).and_then(websocket::accept) } else { None };
+    let pod = H1Response { reader, shard, gap: patience.gap, buffer: None, accept: accept.as_ref() };
     let parts = Parts {
         shard,
         policy,
@@ -134,7 +134,7 @@ struct H1Response<'a> {
     gap: Duration,
     buffer: Option<Buffer>,
     /// What the answer to a WebSocket handshake must say, if nobody behind us checks it.
-    accept: Option<Box<[u8; ACCEPT]>>,
+    accept: Option<&'a [u8; ACCEPT]>,
 }
 
 impl<'a> PodResponse for H1Response<'a> {
@@ -201,7 +201,7 @@ impl<'a> PodResponse for H1Response<'a> {
         self.skip_head(head);
         let Self { reader, shard, gap, buffer, accept: _ } = self;
         let pace = Pace { gap, rate: 0 };
-        H1Source::new(reader, &shard.buffers, buffer, head.framing, Side::Upstream, pace)
+        H1Source::new(reader, &shard.buffers, buffer, head.framing, Side::Upstream, pace, None)
     }
 
     fn finish(body: &mut H1Source<'a>, keep: Keep) -> Keep {

@@ -25,6 +25,7 @@ use crate::proxy::shard::scratch::ExchangeBuffers;
 use crate::proxy::shard::session::{Lease, Loss, Session};
 use crate::proxy::walk::Walk;
 use crate::proxy::walk::client_io::{ClientSink, ClientSource};
+use crate::proxy::walk::record::Record;
 use crate::proxy::wire::body::{BodySink, Keeping, copy};
 use crate::proxy::wire::pace::Pace;
 use crate::proxy::wire::socket::within;
@@ -58,9 +59,9 @@ pub(super) async fn attempt<S: ClientSource, K: ClientSink>(
         gap: patience.gap,
         session: &session,
         stream,
-        received: &record.received,
+        record,
         has_answered: &has_answered,
-        accept: accept.map(Box::new),
+        accept: accept.as_ref(),
         head: answer,
     };
     let mut to_pod = H2PodSink::new(&session.link, stream, policy.timeouts.response);
@@ -126,7 +127,7 @@ async fn open(
 }
 
 /// What a lost stream means for its request.
-fn failure(session: &Session, loss: Loss) -> Failure {
+fn failure(session: &Session, loss: Loss, record: &Record) -> Failure {
     let reached = match loss {
         Loss::Refused => Reached::Refused,
         Loss::LeftBehind => Reached::LeftBehind,
@@ -135,7 +136,10 @@ fn failure(session: &Session, loss: Loss) -> Failure {
             Reached::Unanswered
         }
         Loss::Reset => return ProxyError::UpstreamStream.into(),
-        Loss::Broken(reason) => return ProxyError::ResponseRule(reason).into(),
+        Loss::Broken(rule) => {
+            record.broken_rule.set(Some(rule));
+            return ProxyError::ResponseRule.into();
+        }
         Loss::Head(error) => return ProxyError::from(error).into(),
     };
     Failure::new(ProxyError::UpstreamClosed, reached)
@@ -147,12 +151,11 @@ struct H2Response<'a> {
     gap: Duration,
     session: &'a Session,
     stream: Key,
-    /// Bytes of the request's body so far.
-    received: &'a Cell<u64>,
+    record: &'a Record,
     /// Set with the final head: from then on no copy of the request's body is needed.
     has_answered: &'a Cell<bool>,
     /// What a client over HTTP/1 is told when a WebSocket is open: the pod has no key that it could answer.
-    accept: Option<Box<[u8; ACCEPT]>>,
+    accept: Option<&'a [u8; ACCEPT]>,
     /// What the last head points into.
     head: &'a mut Vec<u8>,
 }
@@ -168,7 +171,7 @@ impl<'a> PodResponse for H2Response<'a> {
         limits: &Limits,
         wait: &mut HeadWait<'_>,
     ) -> Result<(), Failure> {
-        let Self { session, stream, head: bytes, accept, .. } = self;
+        let Self { session, stream, head: bytes, accept, record, .. } = self;
         match wait.ready(|cx| session.poll_head(cx, *stream, bytes, head)).await {
             // The connection's limit is the largest that a route may have.
             Ok(Ok(())) if bytes.len() > limits.head_bytes => {
@@ -183,7 +186,7 @@ impl<'a> PodResponse for H2Response<'a> {
                 self.has_answered.set(!head.is_interim());
                 Ok(())
             }
-            Ok(Err(loss)) => Err(failure(session, loss)),
+            Ok(Err(loss)) => Err(failure(session, loss, record)),
             Err(timeout) => {
                 // Perhaps the connection is dead. Other requests must not wait for it too.
                 session.give_up();
@@ -202,7 +205,7 @@ impl<'a> PodResponse for H2Response<'a> {
 
     fn into_body(self, _: &ResponseHead) -> H2PodSource<'a> {
         let pace = Pace { gap: self.gap, rate: 0 };
-        H2PodSource::new(&self.session.link, self.stream, self.received, pace)
+        H2PodSource::new(&self.session.link, self.stream, &self.record.received, pace)
     }
 
     fn finish(_: &mut H2PodSource<'a>, (): ()) {}

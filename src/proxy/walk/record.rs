@@ -39,6 +39,8 @@ pub(crate) struct Record {
     pub answered_by: Option<&'static str>,
     /// Why it went wrong.
     pub error: Cell<Option<&'static str>>,
+    /// The rule of HTTP/2 that the pod's answer broke.
+    pub broken_rule: Cell<Option<&'static str>>,
 }
 
 impl Record {
@@ -56,6 +58,7 @@ impl Record {
             is_explained: false,
             answered_by: None,
             error: Cell::new(None),
+            broken_rule: Cell::new(None),
         }
     }
 
@@ -166,7 +169,7 @@ fn refusal(error: &ProxyError) -> Option<Refusal> {
         | ProxyError::UpstreamTruncated
         | ProxyError::Response(_)
         | ProxyError::ResponseBody(_)
-        | ProxyError::ResponseRule(_)
+        | ProxyError::ResponseRule
         | ProxyError::InterimFlood
         | ProxyError::UpstreamStream
         | ProxyError::ResponseTimeout

@@ -44,7 +44,8 @@ pub(crate) struct H1Source<'a> {
 }
 
 impl<'a> H1Source<'a> {
-    /// A body with the given framing, of which the first bytes may be in `buffer` already.
+    /// A body with the given framing, of which the first bytes may be in `buffer` already. A request's body is not judged
+    /// any more once `answered` is set.
     pub(crate) fn new(
         reader: Reader<'a>,
         pool: &'a Rc<BufferPool>,
@@ -52,6 +53,7 @@ impl<'a> H1Source<'a> {
         framing: Framing,
         side: Side,
         pace: Pace,
+        answered: Option<&'a Cell<bool>>,
     ) -> Self {
         let frames = match framing {
             Framing::None | Framing::Length(0) => Frames::Done,
@@ -71,13 +73,8 @@ impl<'a> H1Source<'a> {
             trailers: Vec::new(),
             side,
             progress: Progress::new(pace),
-            answered: None,
+            answered,
         }
-    }
-
-    /// The body of a request, which is not judged any more once `answered` is set.
-    pub(crate) fn until_answered(self, answered: &'a Cell<bool>) -> Self {
-        Self { answered: Some(answered), ..self }
     }
 
     fn is_answered(&self) -> bool {
@@ -415,7 +412,7 @@ mod tests {
         let pool = BufferPool::new();
         let reader = socket.split().0;
         let framing = Framing::Length(length as u64);
-        let mut source = H1Source::new(reader, &pool, None, framing, Side::Upstream, pace);
+        let mut source = H1Source::new(reader, &pool, None, framing, Side::Upstream, pace, None);
         let (mut total, mut largest) = (0, 0);
         while let Some(piece) = source.chunk().await.unwrap() {
             total += piece.len();

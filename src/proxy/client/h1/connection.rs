@@ -153,8 +153,7 @@ async fn request(
     let accepts_trailers = head.accepts_trailers;
     let close = is_last || !head.keep_alive;
     let pace = Pace { gap: shard.config.listener.timeouts.body_gap, rate: shard.config.listener.timeouts.body_rate };
-    let source = H1Source::new(reader, &shard.buffers, Some(buffer), framing, Side::Client, pace);
-    let mut source = source.until_answered(&answered);
+    let mut source = H1Source::new(reader, &shard.buffers, Some(buffer), framing, Side::Client, pace, Some(&answered));
     let mut sink = H1ClientSink::new(sink, &shard.drain, Some(form), close, &answered);
     sink.accepts_trailers = accepts_trailers;
     let outcome = {

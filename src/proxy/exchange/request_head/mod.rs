@@ -29,10 +29,13 @@ pub(crate) fn compose(work: &mut ExchangeBuffers, peer: &Peer, forwarding: &Forw
     }
     let trusted = peer.is_trusted;
     let is_connect = peer.is_http2 && request.upgrade.is_some();
+    if is_connect {
+        // RFC 8441 §5: over HTTP/2 there is no key. Ours is the only one.
+        let keys = request.fields.iter_mut();
+        keys.filter(|field| field.name.of(head).eq_ignore_ascii_case(WEBSOCKET_KEY)).for_each(|field| field.hop = true);
+    }
     request_edit.write(Fields { bytes: head, list: &request.fields }, out, |field| match field.kind {
         FieldKind::Host => !host_anew,
-        // RFC 8441 §5: over HTTP/2 there is no key. Ours is the only one.
-        FieldKind::Other if is_connect && field.name.of(head).eq_ignore_ascii_case(WEBSOCKET_KEY) => false,
         _ => !field.hop && travels(field.kind, trusted),
     });
     if is_connect {
