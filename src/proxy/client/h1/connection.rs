@@ -1,7 +1,7 @@
 //! A client connection that speaks HTTP/1: one request after the other.
 
 use std::cell::Cell;
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
 use std::rc::Rc;
 use std::task::Poll;
 use std::time::Duration;
@@ -31,26 +31,29 @@ const LINGER: Duration = Duration::from_secs(1);
 
 const EMPTY_LINE: &[u8] = b"\r\n";
 
-/// Serves the connection until one side ends it.
-pub(crate) async fn serve(
+/// Serves the connection until one side ends it. Nothing is done before the future is polled; it holds no more than it needs
+/// while the connection is idle.
+pub(crate) fn serve(
     shard: Rc<Shard>,
     workers: &Workers,
     socket: Socket,
     peer: Rc<Peer>,
     first: Option<Box<FirstBytes>>,
-) {
-    let _idle_task = poll_fn(|cx| Poll::Ready(shard.idle_tasks.register(cx.waker()))).await;
+) -> impl Future<Output = ()> {
     let (leftover, since) = first.map(|first| (first.bytes, first.since)).unzip();
     // In a box, as it goes from hand to hand with each request.
     let mut job = Box::new(Job { shard, socket, peer, leftover, since, served: 0 });
-    let mut timer = LazyTimer::default();
-    loop {
-        if job.leftover.is_none() && !wait_for_request(&job.shard, &job.socket, job.served == 0, &mut timer).await {
-            return job.socket.close().await;
-        }
-        match workers.run(job, requests).await {
-            Some(next) => job = next,
-            None => return,
+    async move {
+        let _idle_task = poll_fn(|cx| Poll::Ready(job.shard.idle_tasks.register(cx.waker()))).await;
+        let mut timer = LazyTimer::default();
+        loop {
+            if job.leftover.is_none() && !wait_for_request(&job.shard, &job.socket, job.served == 0, &mut timer).await {
+                return job.socket.close().await;
+            }
+            match workers.run(job, requests).await {
+                Some(next) => job = next,
+                None => return,
+            }
         }
     }
 }

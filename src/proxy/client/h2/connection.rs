@@ -48,36 +48,35 @@ const HEADS: u32 = 256 * 1024;
 /// How long a connection without a stream keeps memory for the next ones: what 100 streams leave is 50 KB.
 const KEPT: Duration = Duration::from_secs(1);
 
-/// Serves the connection until one side ends it.
-pub(crate) async fn serve(
+/// Serves the connection until one side ends it. Nothing is done before the future is polled; it holds no more than it needs
+/// while the connection is idle.
+pub(crate) fn serve(
     shard: Rc<Shard>,
     workers: Rc<Workers>,
     socket: Socket,
     peer: Rc<Peer>,
     first: Option<Box<Buffer>>,
-) {
-    let mut draining = pin!(shard.drain.reached(Phase::Announcing));
+) -> impl Future<Output = ()> {
     let codec = Connection::new(Role::Server, &codec_config(&shard.config.listener));
     let link = Rc::new(Link::new(codec, &shard.buffers, &shard.outputs));
     let connection = ClientConnection::new(peer.address, peer.tls.is_some(), &link);
-    let _listed = shard.h2_clients.list(&connection);
     let mut client = Client::new(&shard, workers, socket, peer, first, &connection, link);
-    let over = poll_fn(|cx| {
-        if !client.age.is_draining() && draining.as_mut().poll(cx).is_ready() {
-            client.age.drains();
-        }
-        client.poll(cx)
-    })
-    .await;
-    // Their requests to pods end with them.
-    client.streams.clear();
-    if over == Over::Said {
-        let is_sent = timeout(LAST_WORDS, poll_fn(|cx| client.send(cx))).await.is_ok_and(|sent| sent.is_ok());
-        client.transport.socket.close().await;
-        if is_sent {
-            // To close with unread bytes would reset the connection. A client that writes then may never read which
-            // of its requests were not served (RFC 9113 §6.8): those that crossed our last GOAWAY.
-            let _ = timeout(LAST_WORDS, client.read_on(LAST_BYTES)).await;
+    async move {
+        let _listed = shard.h2_clients.list(&connection);
+        let over = {
+            let mut draining = pin!(shard.drain.reached(Phase::Announcing));
+            poll_fn(|cx| {
+                if !client.age.is_draining() && draining.as_mut().poll(cx).is_ready() {
+                    client.age.drains();
+                }
+                client.poll(cx)
+            })
+            .await
+        };
+        // Their requests to pods end with them.
+        client.streams.clear();
+        if over == Over::Said {
+            Box::pin(client.take_leave()).await;
         }
     }
 }
@@ -335,6 +334,17 @@ impl Client {
             slot.running = None;
             self.link.codec.borrow_mut().release(stream);
             self.link.close(stream);
+        }
+    }
+
+    /// Sends the last that is to be said, and ends the connection.
+    async fn take_leave(&mut self) {
+        let is_sent = timeout(LAST_WORDS, poll_fn(|cx| self.send(cx))).await.is_ok_and(|sent| sent.is_ok());
+        self.transport.socket.close().await;
+        if is_sent {
+            // To close with unread bytes would reset the connection. A client that writes then may never read which
+            // of its requests were not served (RFC 9113 §6.8): those that crossed our last GOAWAY.
+            let _ = timeout(LAST_WORDS, self.read_on(LAST_BYTES)).await;
         }
     }
 
