@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::source::objects::{Service, ServiceKind};
 use crate::translate;
 
 /// Serves Ingress `a` from Service `a`.
@@ -15,14 +16,8 @@ fn serving() -> (Plane, Controller) {
 
 /// An Ingress `a` with these paths and their Services.
 fn ingress_of(paths: &[(&str, &str)]) -> Ingress {
-    let path = |(path, service): &(&str, &str)| Path {
-        path: (*path).into(),
-        kind: PathKind::Prefix,
-        backend: Backend::Service { name: (*service).into(), port: Some(PortValue::Number(80)) },
-    };
-    let ingress = ingress("a", "/").current().cloned().and_then(Object::into_ingress).unwrap();
-    let rule = Rule { host: "a.example".into(), paths: Some(paths.iter().map(path).collect()) };
-    Ingress { rules: [rule].into(), ..Arc::unwrap_or_clone(ingress) }
+    let paths: Vec<_> = paths.iter().map(|(path, service)| builders::prefix(path, service)).collect();
+    builders::ingress("a").rule("a.example", &paths).0
 }
 
 fn changed(ingress: Ingress) -> [Event; 1] {
@@ -163,12 +158,8 @@ async fn a_path_is_let_go_with_its_former_service() {
 
 #[tokio::test(start_paused = true)]
 async fn what_can_never_have_endpoints_is_not_waited_for() {
-    let external = Service {
-        name: name("b"),
-        kind: ServiceKind::ExternalName("elsewhere.example".into()),
-        ports: Box::default(),
-        prefers_ipv6: false,
-    };
+    let kind = ServiceKind::ExternalName("elsewhere.example".into());
+    let external = Service { kind, ports: Box::default(), ..builders::service("b") };
     let (plane, mut controller) = serving();
     controller.take(events([Change::arrival(external)]));
     controller.take(switch(&[("/", "b")]));

@@ -5,8 +5,7 @@ use super::*;
 use crate::lifecycle::{Drain, Readiness};
 use crate::model::{HostPattern, ObjectKind, ObjectName};
 use crate::source::objects::{
-    AddressKind, Backend, EndpointSlice, Ingress, IngressClass, Object, Objects, Path, PathKind, PortValue, Rule,
-    Secret, SecretFault, Service, ServiceKind, ServicePort, SliceEndpoint, SlicePort, TlsEntry,
+    Backend, Ingress, IngressClass, Object, Objects, PortValue, Rule, Secret, SecretFault, TlsEntry, builders,
 };
 use crate::source::saved;
 use crate::translate::VisibleSecrets;
@@ -71,10 +70,7 @@ fn ingress(of: &str, path: &str) -> Change {
 }
 
 fn ingress_to(of: &str, path: &str, service: &str) -> Change {
-    let backend = Backend::Service { name: service.into(), port: Some(PortValue::Number(80)) };
-    let path = Path { path: path.into(), kind: PathKind::Prefix, backend };
-    let rule = Rule { host: format!("{of}.example").into(), paths: Some([path].into()) };
-    Change::arrival(Ingress { class: Some("tidegate".into()), rules: [rule].into(), ..Ingress::new(name(of)) })
+    builders::ingress(of).rule(&format!("{of}.example"), &[builders::prefix(path, service)]).change()
 }
 
 fn with_tls(of: &str, secrets: &[&str]) -> Change {
@@ -90,27 +86,12 @@ fn secret(of: &str) -> Change {
 }
 
 fn service(of: &str) -> Change {
-    let port = ServicePort { name: "http".into(), port: 80, target: Some(8080), is_tcp: true, app_protocol: None };
-    let service = Service { name: name(of), kind: ServiceKind::Cluster, ports: [port].into(), prefers_ipv6: false };
-    Change::arrival(service)
+    builders::of_service(builders::service(of))
 }
 
 fn slice(of: &str, endpoints: u8) -> Change {
-    let endpoint = |last| SliceEndpoint {
-        address: [10, 0, 0, last].into(),
-        is_ready: true,
-        is_serving: true,
-        is_terminating: false,
-    };
-    let slice = EndpointSlice {
-        name: name(&format!("{of}-1")),
-        service: Some(of.into()),
-        addresses: AddressKind::IPv4,
-        ports: Some([SlicePort { name: "http".into(), port: Some(8080), is_tcp: true }].into()),
-        endpoints: (1..=endpoints).map(endpoint).collect(),
-        unreadable: Box::default(),
-    };
-    Change::arrival(slice)
+    let all: Vec<_> = (1..=endpoints).map(|last| builders::ready(&format!("10.0.0.{last}"))).collect();
+    builders::of_slice(builders::slice(&format!("{of}-1"), of, &all))
 }
 
 fn app(of: &str) -> [Change; 3] {

@@ -10,6 +10,8 @@
 //! `#[serde(default)]` unless it is an `Option`, or files of the version before can no longer be read.
 
 pub mod annotations;
+#[cfg(test)]
+pub(crate) mod builders;
 mod endpoint_slice;
 mod ingress;
 mod ingress_class;

@@ -1,99 +1,20 @@
-//! Objects in few words, and questions to what they come to.
+//! Worlds of objects, and questions to what they come to.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use crate::model::{
-    Action, Certificate, CertificateError, HostKey, HostPattern, HostSpec, ObjectName, PathMatch, Problem, Snapshot,
+    Action, Certificate, CertificateError, HostKey, HostPattern, HostSpec, PathMatch, Problem, Snapshot,
 };
-use crate::source::objects::{
-    AddressKind, Backend, Change, EndpointSlice, Ingress, IngressClass, Path, PathKind, PortValue, Rule, Secret,
-    SecretFault, Service, ServiceKind, ServicePort, SliceEndpoint, SlicePort, TlsEntry,
+pub(super) use crate::source::objects::builders::{
+    IngressBuilder, backend, backend_by_name, exact, ingress, name, of_service, of_slice, path, port, prefix, ready,
+    service, slice,
 };
+use crate::source::objects::{Change, IngressClass, Secret, SecretFault};
 use crate::translate::{Input, Settings};
-
-/// `namespace/name`; without a namespace that of most tests.
-pub(super) fn name(text: &str) -> ObjectName {
-    let (namespace, name) = text.split_once('/').unwrap_or(("shop", text));
-    ObjectName::new(namespace, name)
-}
 
 pub(super) fn pattern(text: &str) -> HostPattern {
     HostPattern::parse(text).unwrap()
-}
-
-/// An Ingress of our class. Without `created` all are of the same age, and names decide.
-pub(super) fn ingress(text: &str) -> IngressBuilder {
-    IngressBuilder(Ingress { created: 1000, class: Some("tidegate".into()), ..Ingress::new(name(text)) })
-}
-
-pub(super) struct IngressBuilder(pub(super) Ingress);
-
-impl IngressBuilder {
-    pub(super) fn created(mut self, at: i64) -> Self {
-        self.0.created = at;
-        self
-    }
-
-    pub(super) fn class(mut self, class: Option<&str>) -> Self {
-        self.0.class = class.map(Into::into);
-        self
-    }
-
-    pub(super) fn annotate(mut self, key: &str, value: &str) -> Self {
-        let all = self.0.annotations.iter().cloned();
-        self.0.annotations = all.chain([(key.into(), value.into())]).collect();
-        self
-    }
-
-    pub(super) fn rule(mut self, host: &str, paths: &[Path]) -> Self {
-        add(&mut self.0.rules, Rule { host: host.into(), paths: Some(paths.into()) });
-        self
-    }
-
-    pub(super) fn bare_rule(mut self, host: &str) -> Self {
-        add(&mut self.0.rules, Rule { host: host.into(), paths: None });
-        self
-    }
-
-    pub(super) fn default_backend(mut self, backend: Backend) -> Self {
-        self.0.default_backend = Some(backend);
-        self
-    }
-
-    pub(super) fn tls(mut self, hosts: &[&str], secret: Option<&str>) -> Self {
-        let hosts = hosts.iter().map(|host| (*host).into()).collect();
-        add(&mut self.0.tls, TlsEntry { hosts, secret: secret.map(Into::into) });
-        self
-    }
-
-    pub(super) fn change(self) -> Change {
-        Change::arrival(self.0)
-    }
-}
-
-fn add<T: Clone>(list: &mut Box<[T]>, item: T) {
-    *list = list.iter().cloned().chain([item]).collect();
-}
-
-pub(super) fn path(kind: PathKind, path: &str, backend: Backend) -> Path {
-    Path { path: path.into(), kind, backend }
-}
-
-pub(super) fn prefix(text: &str, service: &str) -> Path {
-    path(PathKind::Prefix, text, backend(service, 80))
-}
-
-pub(super) fn exact(text: &str, service: &str) -> Path {
-    path(PathKind::Exact, text, backend(service, 80))
-}
-
-pub(super) fn backend(service: &str, port: i32) -> Backend {
-    Backend::Service { name: service.into(), port: Some(PortValue::Number(port)) }
-}
-
-pub(super) fn backend_by_name(service: &str, port: &str) -> Backend {
-    Backend::Service { name: service.into(), port: Some(PortValue::Name(port.into())) }
 }
 
 pub(super) fn class(text: &str, controller: &str) -> IngressClass {
@@ -106,44 +27,6 @@ pub(super) fn our_class() -> IngressClass {
 
 pub(super) fn of_class(class: IngressClass) -> Change {
     Change::arrival(class)
-}
-
-/// A Service with the port 80, called http, to 8080 in the pods.
-pub(super) fn service(text: &str) -> Service {
-    Service {
-        name: name(text),
-        kind: ServiceKind::Cluster,
-        ports: [port("http", 80, 8080)].into(),
-        prefers_ipv6: false,
-    }
-}
-
-pub(super) fn port(name: &str, number: u16, target: u16) -> ServicePort {
-    ServicePort { name: name.into(), port: number, target: Some(target), is_tcp: true, app_protocol: None }
-}
-
-pub(super) fn of_service(service: Service) -> Change {
-    Change::arrival(service)
-}
-
-/// An IPv4 slice of a Service in the same namespace, with the port http at 8080.
-pub(super) fn slice(text: &str, service: &str, endpoints: &[SliceEndpoint]) -> EndpointSlice {
-    EndpointSlice {
-        name: name(text),
-        service: Some(service.into()),
-        addresses: AddressKind::IPv4,
-        ports: Some([SlicePort { name: "http".into(), port: Some(8080), is_tcp: true }].into()),
-        endpoints: endpoints.into(),
-        unreadable: Box::default(),
-    }
-}
-
-pub(super) fn ready(address: &str) -> SliceEndpoint {
-    SliceEndpoint { address: address.parse().unwrap(), is_ready: true, is_serving: true, is_terminating: false }
-}
-
-pub(super) fn of_slice(slice: EndpointSlice) -> Change {
-    Change::arrival(slice)
 }
 
 /// A certificate that is valid from 2020 to 2040. `NOW` lies between.
