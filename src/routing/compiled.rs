@@ -87,6 +87,7 @@ impl<T> CompiledHost<T> {
     }
 
     /// The route for a request with this path, without the fallback.
+    #[inline]
     pub(super) fn find(&self, path: &str, holds: Holds<'_>) -> Option<&Arc<Route<T>>> {
         let holds = |route: u32| self.routes.get(route as usize).is_some_and(|route| has_what_is_asked(route, holds));
         self.routes.get(self.matcher.find(path, holds)? as usize)

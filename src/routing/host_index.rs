@@ -104,6 +104,7 @@ impl<T> HostIndex<T> {
     }
 
     /// Who answers for a host name in lower case. `None` is a host that only rules without a host can serve.
+    #[inline]
     pub(super) fn owner(&self, host: Option<&str>) -> Owner<'_, T> {
         let exact = host.and_then(|host| self.exact.get(host)).map(Arc::as_ref);
         if let Some(unit) = exact
@@ -112,6 +113,12 @@ impl<T> HostIndex<T> {
         {
             return Owner { unit: exact, tls: exact.filter(|unit| unit.has_tls()) };
         }
+        self.owner_among_all(exact, host)
+    }
+
+    /// The same where the unit of the exact name does not answer alone.
+    #[inline(never)]
+    fn owner_among_all<'t>(&'t self, exact: Option<&'t CompiledHost<T>>, host: Option<&str>) -> Owner<'t, T> {
         let mut owner = Owner { unit: None, tls: None };
         for unit in exact.into_iter().chain(self.wildcards(host)) {
             owner.tls = owner.tls.or(Some(unit).filter(|unit| unit.has_tls()));

@@ -34,13 +34,17 @@ impl Matcher {
     }
 
     /// The route for a path that starts with a slash. `holds` tells whether the predicates of a route hold.
+    #[inline]
     pub(super) fn find(&self, path: &str, holds: impl Fn(u32) -> bool) -> Option<u32> {
         match &self.alternatives {
             None => self.paths.find(path),
-            Some(alternatives) => {
-                self.paths.candidates(path).find_map(|first| first_that_takes(alternatives, first, &holds))
-            }
+            Some(alternatives) => self.find_among(alternatives, path, holds),
         }
+    }
+
+    #[inline(never)]
+    fn find_among(&self, alternatives: &[Alternative], path: &str, holds: impl Fn(u32) -> bool) -> Option<u32> {
+        self.paths.candidates(path).find_map(|first| first_that_takes(alternatives, first, &holds))
     }
 }
 
