@@ -87,6 +87,9 @@ pub(crate) enum ProxyError {
     /// The pod's answer breaks a rule of HTTP/2. The record tells which.
     #[error("the backend's answer is malformed")]
     ResponseRule,
+    /// The pod cancelled its HTTP/2 stream, as servers of gRPC do when a deadline is over.
+    #[error("the backend cancelled the request")]
+    UpstreamCancelled,
     /// The pod's HTTP/2 stream or connection failed.
     #[error("the backend's HTTP/2 stream failed")]
     UpstreamStream,
@@ -125,6 +128,7 @@ impl ProxyError {
             | Self::ResponseBody(_)
             | Self::ResponseRule
             | Self::InterimFlood
+            | Self::UpstreamCancelled
             | Self::UpstreamStream
             | Self::ResponseTimeout
             | Self::ResponseStalled
@@ -152,6 +156,7 @@ impl ProxyError {
             | Self::ResponseBody(_)
             | Self::ResponseRule
             | Self::InterimFlood
+            | Self::UpstreamCancelled
             | Self::UpstreamStream
             | Self::UpstreamStalled => 502,
         }
@@ -180,6 +185,7 @@ impl ProxyError {
             Self::UpstreamClosed => "closed",
             Self::UpstreamTruncated => "truncated",
             Self::Response(_) | Self::ResponseBody(_) | Self::ResponseRule | Self::InterimFlood => "bad_response",
+            Self::UpstreamCancelled => "cancelled",
             Self::UpstreamStream => "stream_failed",
             Self::ResponseTimeout => "response_timeout",
             Self::ResponseStalled => "response_stalled",
@@ -228,6 +234,7 @@ mod tests {
             InterimFlood,
             ResponseBody(ChunkError::DataEnd),
             ResponseRule,
+            UpstreamCancelled,
             UpstreamStream,
             ResponseTimeout,
             ResponseStalled,

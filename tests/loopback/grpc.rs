@@ -277,7 +277,22 @@ fn a_call_that_a_pod_resets_within_its_answer_is_reset() {
         assert_eq!(soon("a message", body.data()).await.unwrap().unwrap(), message("one"));
         go.notify_one();
         let error = soon("the reset", body.data()).await.unwrap().unwrap_err();
-        assert!(error.is_reset() && error.reason() == Some(Reason::INTERNAL_ERROR), "{error}");
+        assert!(error.is_reset() && error.reason() == Some(Reason::CANCEL), "{error}");
+    });
+}
+
+#[test]
+fn a_call_that_a_pod_cancels_is_cancelled_for_its_client_too() {
+    // Servers of gRPC do so when a deadline is over. The client has it too, and reads a 502 as unavailability.
+    let pod = H2Pod::scripted(|mut call| async move { call.respond.send_reset(Reason::CANCEL) });
+    let server = Tidegate::serve(&Manifests::everything_to_h2c(&[pod.address]));
+    run(async {
+        let client = H2Client::plain(&server).await;
+        let reset = client.try_ask(call(&client, "/greet.Greeter/Unary"), &message("you")).await.unwrap_err();
+        assert_eq!(reset.reason(), Some(Reason::CANCEL));
+        let other = client.ask(client.request("POST", "a.example", "/"), b"body").await;
+        assert_eq!(other.status, 502);
+        assert!(other.text().contains("cancelled"), "{}", other.text());
     });
 }
 

@@ -12,6 +12,7 @@ use crate::model::Reply;
 use crate::proxy::error::{ProxyError, Side};
 use crate::proxy::pods::forward::forward;
 use crate::proxy::walk::client_io::{ClientSink, ClientSource};
+use crate::proxy::walk::grpc::is_grpc;
 use crate::proxy::walk::peer::Scheme;
 use crate::proxy::walk::{Walk, explanation};
 use crate::routing::Route;
@@ -42,6 +43,11 @@ pub(crate) async fn exchange<S: ClientSource, K: ClientSink>(
 async fn answer_failure<K: ClientSink>(walk: &mut Walk<'_>, error: ProxyError, sink: &mut K) -> Result<(), ProxyError> {
     walk.record.failed(walk.shard, &error);
     if sink.has_responded() || matches!(error, ProxyError::ClientClosed | ProxyError::ClientStalled) {
+        return Err(error);
+    }
+    if error == ProxyError::UpstreamCancelled && walk.peer.is_http2 && is_grpc(&walk.work.request, &walk.work.head) {
+        // The client has the same deadline, and tells a reset behind it from a failure. A 502 it could not.
+        walk.record.status.set(error.status());
         return Err(error);
     }
     let must_close = leaves_unread(&walk.work.request, error.side());

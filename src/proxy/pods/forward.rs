@@ -102,7 +102,7 @@ fn reason(error: &ProxyError) -> Option<UpstreamFailure> {
         ProxyError::Response(_) | ProxyError::ResponseBody(_) | ProxyError::ResponseRule | ProxyError::InterimFlood => {
             UpstreamFailure::BadResponse
         }
-        ProxyError::UpstreamStream => UpstreamFailure::Reset,
+        ProxyError::UpstreamCancelled | ProxyError::UpstreamStream => UpstreamFailure::Reset,
         ProxyError::UpstreamClosed | ProxyError::UpstreamTruncated => UpstreamFailure::Closed,
         ProxyError::Request(_)
         | ProxyError::HeadTimeout

@@ -135,6 +135,7 @@ fn failure(session: &Session, loss: Loss, record: &Record) -> Failure {
             session.give_up();
             Reached::Unanswered
         }
+        Loss::Cancelled => return ProxyError::UpstreamCancelled.into(),
         Loss::Reset => return ProxyError::UpstreamStream.into(),
         Loss::Broken(rule) => {
             record.broken_rule.set(Some(rule));

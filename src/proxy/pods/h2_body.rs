@@ -69,6 +69,7 @@ impl BodySource for H2PodSource<'_> {
         }
         match self.link.take_end(self.stream, &mut self.trailers) {
             End::Over => Ok(None),
+            End::Cancelled => Err(ProxyError::UpstreamCancelled),
             End::Open | End::Failed => Err(ProxyError::UpstreamTruncated),
         }
     }

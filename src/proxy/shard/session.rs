@@ -63,7 +63,9 @@ pub(crate) enum Loss {
     Refused,
     /// The pod went away and has not processed it (GOAWAY, RFC 9113 §6.8).
     LeftBehind,
-    /// The pod reset it.
+    /// The pod cancelled it (CANCEL).
+    Cancelled,
+    /// The pod reset it for another reason.
     Reset,
     /// We reset it, because the pod broke this rule.
     Broken(&'static str),
@@ -79,6 +81,7 @@ impl Loss {
         match code {
             _ if !by_peer => Self::Broken(reason),
             ErrorCode::REFUSED_STREAM => Self::Refused,
+            ErrorCode::CANCEL => Self::Cancelled,
             _ => Self::Reset,
         }
     }
@@ -171,7 +174,7 @@ impl Session {
             answer.loss.get_or_insert(loss);
             answer.wake();
         }
-        self.link.failed(stream);
+        self.link.failed(stream, loss == Loss::Cancelled);
     }
 
     /// The pod processes no stream behind `last`.

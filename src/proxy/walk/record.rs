@@ -171,6 +171,7 @@ fn refusal(error: &ProxyError) -> Option<Refusal> {
         | ProxyError::ResponseBody(_)
         | ProxyError::ResponseRule
         | ProxyError::InterimFlood
+        | ProxyError::UpstreamCancelled
         | ProxyError::UpstreamStream
         | ProxyError::ResponseTimeout
         | ProxyError::ResponseStalled

@@ -318,7 +318,9 @@ impl Client {
         let mut codec = self.link.codec.borrow_mut();
         match outcome {
             Ok(()) => {}
-            Err(ProxyError::ClientStalled | ProxyError::ClientClosed) => codec.reset(stream, ErrorCode::CANCEL),
+            Err(ProxyError::ClientStalled | ProxyError::ClientClosed | ProxyError::UpstreamCancelled) => {
+                codec.reset(stream, ErrorCode::CANCEL);
+            }
             // An answer that is cut short must never look complete.
             Err(_) => codec.reset(stream, ErrorCode::INTERNAL_ERROR),
         }

@@ -57,7 +57,9 @@ pub(crate) enum End {
     Open,
     /// All has come.
     Over,
-    /// The stream was reset, or the connection is lost.
+    /// The peer cancelled the stream.
+    Cancelled,
+    /// The stream was reset for another reason, or the connection is lost.
     Failed,
 }
 
@@ -169,10 +171,10 @@ impl Link {
     }
 
     /// The stream was reset, or the connection is lost. A body that had come is still whole.
-    pub(crate) fn failed(&self, stream: Key) {
+    pub(crate) fn failed(&self, stream: Key, is_cancelled: bool) {
         self.inbox(stream, |inbox| {
             if inbox.end == End::Open {
-                inbox.end = End::Failed;
+                inbox.end = if is_cancelled { End::Cancelled } else { End::Failed };
             }
             inbox.is_closed = true;
             inbox.is_awaited = false;
