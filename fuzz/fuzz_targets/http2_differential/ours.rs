@@ -70,8 +70,13 @@ impl Reader {
     /// Sends the requests that the responses belong to.
     fn ask(&mut self) {
         for (method, is_end) in ASKED {
-            let start =
-                RequestStart { method: method.as_bytes(), scheme: b"http", authority: b"a.example", path: b"/" };
+            let start = RequestStart {
+                method: method.as_bytes(),
+                scheme: b"http",
+                authority: b"a.example",
+                path: b"/",
+                protocol: None,
+            };
             let key = self.connection.request(&start, is_end, |_| {}).expect("so many streams may be open");
             self.keys.push(key);
             self.seen.courses.insert(key.id, Course::default());
