@@ -231,3 +231,26 @@ fn an_answer_that_breaks_a_rule_of_http2_is_a_bad_response_and_says_which() {
         assert_eq!(server.metric("tidegate_upstream_failures_total", &labels), 1.0, "{text}");
     }
 }
+
+#[test]
+fn fault_b07_characters_that_should_be_escaped_pass_on_all_four_ways() {
+    let one = Pod::named("web");
+    let two = Pod::scripted(|mut connection| {
+        accept(&mut connection);
+        while let Ok(frame) = read_frame(&mut connection) {
+            if frame.kind == HEADERS {
+                let head = block(&[(":status", "200")]);
+                connection.send(crate::support::frames::frame(HEADERS, END_HEADERS | END_STREAM, frame.stream, &head));
+            }
+        }
+    });
+    for server in [one_pod(&one), Tidegate::serve(&Manifests::everything_to_h2c(&[two.address]))] {
+        let mut client = FrameClient::connect(server.http);
+        for (path, stream) in ["/a\"b", "/a<b>", "/a`b", "/a{b}|c^d", "/a?b=\"<>"].iter().zip((1..).step_by(2)) {
+            assert_eq!(server.ask(get("a.example", path)).status(), 200, "{path}");
+            client.request(stream, END_STREAM, &pseudo("GET", "a.example", path));
+            assert_eq!(client.head(stream).status(), 200, "{path}");
+        }
+    }
+    assert!(one.requests().iter().any(|request| request.target() == "/a\"b"));
+}
