@@ -17,6 +17,9 @@ use crate::proxy::error::{ProxyError, Side};
 
 /// Bytes that a sink gathers before it writes.
 const GATHER: usize = 16 * 1024;
+/// Memory that is kept behind the head of a request, in bytes.
+const KEPT: usize = 8 * 1024;
+
 enum Frames {
     Done,
     Length(u64),
@@ -342,9 +345,13 @@ impl<'a> H1Sink<'a> {
     }
 
     async fn write(&mut self, data: &[u8]) -> Result<(), ProxyError> {
-        self.has_written = true;
+        let has_head = !std::mem::replace(&mut self.has_written, true);
         let outcome = self.writer.write_all(self.staged, data, self.stall).await;
         self.staged.clear();
+        // A long head is of no more use, and the request's body may take a while.
+        if has_head && self.side == Side::Upstream && self.staged.capacity() > KEPT {
+            *self.staged = Vec::new();
+        }
         outcome.map_err(|fault| self.fault(fault))
     }
 
