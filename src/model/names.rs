@@ -57,14 +57,27 @@ impl Hostname {
         if text.len() > 253 {
             return Err(HostnameError::TooLong);
         }
-        if !text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.')) {
-            return Err(HostnameError::Character);
+        // One pass, as a full build reads the name of every rule.
+        let (mut label, mut before, mut are_labels_sound) = (0, b'.', true);
+        for byte in text.bytes().chain([b'.']) {
+            match byte {
+                b'.' => {
+                    are_labels_sound &= (1..=63).contains(&label) && before != b'-';
+                    label = 0;
+                }
+                b'-' | b'_' | b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' => {
+                    are_labels_sound &= byte != b'-' || label > 0;
+                    label += 1;
+                }
+                _ => return Err(HostnameError::Character),
+            }
+            before = byte;
         }
-        let is_label = |l: &str| !l.is_empty() && l.len() <= 63 && !l.starts_with('-') && !l.ends_with('-');
-        if !text.split('.').all(is_label) {
+        if !are_labels_sound {
             return Err(HostnameError::Label);
         }
-        if text.parse::<std::net::Ipv4Addr>().is_ok() {
+        // An address ends in a digit.
+        if text.ends_with(|last: char| last.is_ascii_digit()) && text.parse::<std::net::Ipv4Addr>().is_ok() {
             return Err(HostnameError::Address);
         }
         Ok(text)

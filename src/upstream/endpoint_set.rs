@@ -30,8 +30,8 @@ impl EndpointSet {
     /// Gives the endpoints of these addresses the states that are wanted, and tells whether one had another. `wanted` is
     /// sorted by address.
     pub(super) fn set_states(&self, wanted: &[EndpointSpec]) -> bool {
-        let found = |spec: &EndpointSpec| Some((self.0.get(self.find(spec)?)?, spec.state));
-        wanted.iter().filter_map(found).fold(false, |changed, (endpoint, state)| endpoint.set_state(state) | changed)
+        let found = self.walk(wanted).filter_map(|(spec, endpoint)| Some((spec.state, endpoint?)));
+        found.fold(false, |changed, (state, endpoint)| endpoint.set_state(state) | changed)
     }
 
     /// The set of these endpoints, sorted by address and no address twice. It keeps the endpoints of addresses that stay;
@@ -40,15 +40,28 @@ impl EndpointSet {
         if wanted.iter().map(|spec| spec.address).eq(self.0.iter().map(|endpoint| endpoint.address())) {
             return None;
         }
-        let living = |spec: &EndpointSpec| self.find(spec).map(|at| Arc::clone(&self.0[at]));
-        let next = wanted.iter().map(|spec| living(spec).unwrap_or_else(|| Endpoint::new(*spec, now))).collect();
+        let kept = |(spec, living): (&EndpointSpec, Option<&Arc<Endpoint>>)| {
+            living.map_or_else(|| Endpoint::new(*spec, now), Arc::clone)
+        };
+        let next = self.walk(wanted).map(kept).collect();
         let leaves =
             |endpoint: &&Arc<Endpoint>| wanted.binary_search_by_key(&endpoint.address(), |spec| spec.address).is_err();
         Some((Self(next), self.0.iter().filter(leaves).cloned().collect()))
     }
 
-    fn find(&self, spec: &EndpointSpec) -> Option<usize> {
-        self.0.binary_search_by_key(&spec.address, |endpoint| endpoint.address()).ok()
+    /// Each of these addresses with its endpoint, if there is one. Both are sorted, so one walk finds all.
+    fn walk<'s>(
+        &'s self,
+        wanted: &'s [EndpointSpec],
+    ) -> impl Iterator<Item = (&'s EndpointSpec, Option<&'s Arc<Endpoint>>)> {
+        let mut rest = self.0.iter().peekable();
+        wanted.iter().map(move |spec| {
+            // Equality first: most addresses stay, and their order costs more to tell.
+            while rest.peek().is_some_and(|next| next.address() != spec.address && next.address() < spec.address) {
+                rest.next();
+            }
+            (spec, rest.next_if(|next| next.address() == spec.address))
+        })
     }
 }
 
