@@ -6,13 +6,6 @@ use crate::source::objects::{AddressKind, EndpointSlice};
 
 use super::settings::Settings;
 
-/// Where clouds serve the credentials of a node outside of the link-local range: Azure, Alibaba, Oracle; AWS and Google over
-/// IPv6. Single addresses, as some clusters have pods beside them.
-const METADATA_V4: [Ipv4Addr; 3] =
-    [Ipv4Addr::new(168, 63, 129, 16), Ipv4Addr::new(100, 100, 100, 200), Ipv4Addr::new(192, 0, 0, 192)];
-const METADATA_V6: [Ipv6Addr; 2] =
-    [Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254), Ipv6Addr::new(0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254)];
-
 /// Why an address is never connected to; `None` when it may be. Nobody may reach the node's or our own loopback through us,
 /// nor link-local services such as a cloud's metadata.
 pub(crate) fn refusal(address: IpAddr, settings: &Settings) -> Option<&'static str> {
@@ -24,36 +17,28 @@ pub(crate) fn refusal(address: IpAddr, settings: &Settings) -> Option<&'static s
 }
 
 fn refusal_v4(address: Ipv4Addr) -> Option<&'static str> {
-    if address.is_loopback() {
-        Some("loopback")
-    } else if address.is_link_local() {
-        Some("link-local")
-    } else if address.is_multicast() {
-        Some("multicast")
-    } else if address.octets()[0] == 0 {
-        Some("unspecified")
-    } else if address.is_broadcast() {
-        Some("broadcast")
-    } else if METADATA_V4.contains(&address) {
-        Some("metadata")
-    } else {
-        None
+    match address.octets() {
+        [127, ..] => Some("loopback"),
+        [169, 254, ..] => Some("link-local"),
+        [224..=239, ..] => Some("multicast"),
+        [0, ..] => Some("unspecified"),
+        [255, 255, 255, 255] => Some("broadcast"),
+        // Where Azure, Alibaba and Oracle serve the credentials of a node. Single addresses, as some clusters have pods
+        // beside them.
+        [168, 63, 129, 16] | [100, 100, 100, 200] | [192, 0, 0, 192] => Some("metadata"),
+        _ => None,
     }
 }
 
 fn refusal_v6(address: Ipv6Addr) -> Option<&'static str> {
-    if address.is_loopback() {
-        Some("loopback")
-    } else if address.is_unicast_link_local() {
-        Some("link-local")
-    } else if address.is_multicast() {
-        Some("multicast")
-    } else if address.is_unspecified() {
-        Some("unspecified")
-    } else if METADATA_V6.contains(&address) {
-        Some("metadata")
-    } else {
-        embedded_v4(address).and_then(refusal_v4)
+    match address.segments() {
+        [0, 0, 0, 0, 0, 0, 0, 1] => Some("loopback"),
+        [0xfe80..=0xfebf, ..] => Some("link-local"),
+        [0xff00..=0xffff, ..] => Some("multicast"),
+        [0, 0, 0, 0, 0, 0, 0, 0] => Some("unspecified"),
+        // The same of AWS and of Google.
+        [0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254] | [0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254] => Some("metadata"),
+        _ => embedded_v4(address).and_then(refusal_v4),
     }
 }
 
