@@ -129,10 +129,10 @@ pub struct Http2Args {
     )]
     pub h2_connection_window: Bytes,
 
-    /// Reset requests that may wait at a time before we have read them; then the connection is closed.
+    /// Half of the requests that a client may reset before they are answered; then the connection is closed.
     ///
-    /// Of requests that are being answered a client may reset twice as many in a burst, and as many again each second.
-    /// Protects against rapid reset (CVE-2023-44487).
+    /// Twice as many may be reset in a burst, and as many again each second. Protects against rapid reset
+    /// (CVE-2023-44487).
     #[arg(long, value_name = "COUNT", env = "TIDEGATE_H2_MAX_PENDING_RESETS", default_value = "50")]
     pub h2_max_pending_resets: NonZeroU32,
 

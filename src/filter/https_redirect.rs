@@ -166,7 +166,7 @@ mod tests {
             (true, false, "", None),
             (true, true, "http", None),
             (true, true, "", Some(NotRedirected::HttpsInFront)),
-            // B82.
+            // Lists, and the schemes of WebSockets.
             (true, false, "https,https", Some(NotRedirected::HttpsInFront)),
             (true, false, "https, http", Some(NotRedirected::HttpsInFront)),
             (true, false, "wss", Some(NotRedirected::HttpsInFront)),

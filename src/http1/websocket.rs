@@ -5,6 +5,10 @@ use aws_lc_rs::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
 use base64::engine::general_purpose::STANDARD;
 use base64::{DecodeSliceError, Engine as _};
 
+/// The field of a request that has the key.
+pub const KEY_FIELD: &[u8] = b"sec-websocket-key";
+/// The field of a response that answers it.
+pub const ACCEPT_FIELD: &[u8] = b"sec-websocket-accept";
 /// Length of a key in Base64, bytes.
 pub const KEY: usize = 24;
 /// Length of the answer to a key in Base64, bytes.

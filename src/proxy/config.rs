@@ -116,8 +116,8 @@ pub struct Http2Config {
     pub stream_window: u32,
     /// The same for a connection. Default 1 MiB.
     pub connection_window: u32,
-    /// Most streams that a client has reset and that wait to be removed. A client may also reset twice as many streams
-    /// before they are answered, in a burst and again each second (CVE-2023-44487). Default 50.
+    /// Half of the streams that a client may reset before they are answered, in a burst and again each second
+    /// (CVE-2023-44487). Default 50.
     pub pending_resets: usize,
     /// Streams a client may make us reset over the life of a connection (CVE-2025-8671). Default 128.
     pub local_resets: usize,

@@ -375,7 +375,7 @@ fn websockets_over_http2_can_be_switched_off() {
 }
 
 #[test]
-fn a_websocket_is_counted_and_logged_as_over_http1() {
+fn a_websocket_is_counted_as_over_http1() {
     let pod = http1_pod();
     let server = to(&pod);
     run(async {

@@ -288,11 +288,7 @@ fn a_connection_of_http2_that_has_given_its_memory_back_serves_on() {
 /// A request over HTTP/2 without a length, of which a byte comes every half second, for so many seconds; and what of the
 /// answer has come then.
 async fn drip_over_http2(stage: &Stage, fields: &[(&str, &str)], seconds_in_all: u32) -> Vec<u8> {
-    let mut client = stage.connect().await;
-    let head = [&pseudo("POST", "a", "/")[..], fields].concat();
-    let opening =
-        [OPENING.to_vec(), frame(SETTINGS, 0, 0, &[0, 1, 0, 0, 0, 0]), frame(HEADERS, END_HEADERS, 1, &block(&head))];
-    client.send(opening.concat()).await;
+    let mut client = post_over_http2(stage, fields).await;
     let _pod = stage.pod().await;
     for _ in 0..2 * seconds_in_all {
         client.send(frame(DATA, 0, 1, b"x")).await;
@@ -329,8 +325,7 @@ fn fault_f16_a_body_over_http2_without_a_length_must_come_at_the_rate_of_one_wit
     });
     // Messages of gRPC come as slowly as they happen.
     on_stage(|stage| async move {
-        let grpc = [("content-type", "application/grpc+proto"), ("te", "trailers")];
-        assert!(statuses(&drip_over_http2(&stage, &grpc, 12).await).is_empty());
+        assert!(statuses(&drip_over_http2(&stage, &GRPC, 12).await).is_empty());
     });
 }
 

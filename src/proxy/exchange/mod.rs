@@ -46,7 +46,7 @@ async fn answer_failure<K: ClientSink>(walk: &mut Walk<'_>, error: ProxyError, s
         return Err(error);
     }
     if error == ProxyError::UpstreamCancelled && walk.peer.is_http2 && is_grpc(&walk.work.request, &walk.work.head) {
-        // The client has the same deadline, and tells a reset behind it from a failure. A 502 it could not.
+        // The client has the same deadline and knows what a reset behind it means. It would take a 502 for a failure.
         walk.record.status.set(error.status());
         return Err(error);
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::http1::RequestContext;
+use crate::http1::{RequestContext, websocket};
 use crate::http2::head::encode::split;
 use crate::model::RoutePolicy;
 use crate::observe::UpstreamMetrics;
@@ -59,12 +59,9 @@ pub(super) fn must_switch(walk: &Walk<'_>) -> bool {
     walk.peer.is_http2 && walk.work.request.upgrade.is_some()
 }
 
-/// The name of the field that answers a WebSocket key.
-pub(super) const WEBSOCKET_ACCEPT: &[u8] = b"sec-websocket-accept";
-
 /// The WebSocket key in a head of HTTP/1, if there is exactly one.
 pub(super) fn websocket_key(head: &[u8]) -> Option<&[u8]> {
-    let mut keys = split(head).filter(|(name, _)| name.eq_ignore_ascii_case(b"sec-websocket-key"));
+    let mut keys = split(head).filter(|(name, _)| name.eq_ignore_ascii_case(websocket::KEY_FIELD));
     let (_, key) = keys.next()?;
     keys.next().is_none().then_some(key)
 }
@@ -79,7 +76,8 @@ pub(super) struct Patience {
 }
 
 impl Patience {
-    /// That of the route, or without end for a call of gRPC: whether its pod lives, TCP and the connection's PING tell.
+    /// That of the route, or without end for a call of gRPC: TCP keepalive and the connection's PING tell whether its pod
+    /// lives.
     pub(super) fn of(policy: &RoutePolicy, work: &ExchangeBuffers) -> Self {
         if is_grpc(&work.request, &work.head) {
             return Self { head: Pace::NONE.gap, gap: Pace::NONE.gap };

@@ -4,7 +4,7 @@ use std::pin::pin;
 use std::rc::Rc;
 use std::time::Duration;
 
-use super::attempt::{Attempt, WEBSOCKET_ACCEPT, context, expect, must_switch, websocket_key};
+use super::attempt::{Attempt, context, expect, must_switch, websocket_key};
 use super::connect::{Obtained, obtain};
 use super::response::{HeadWait, Parts, Passed, PodResponse, pass_on};
 use super::retry::{Failure, Reached};
@@ -212,7 +212,7 @@ impl<'a> PodResponse for H1Response<'a> {
 
 /// Whether a head has this Sec-WebSocket-Accept and no other.
 fn says(head: &ResponseHead, bytes: &[u8], accept: &[u8]) -> bool {
-    let is_accept = |field: &&Field| field.name.of(bytes).eq_ignore_ascii_case(WEBSOCKET_ACCEPT);
+    let is_accept = |field: &&Field| field.name.of(bytes).eq_ignore_ascii_case(websocket::ACCEPT_FIELD);
     let mut fields = head.fields.iter().filter(is_accept);
     fields.next().is_some_and(|field| field.value.of(bytes) == accept) && fields.next().is_none()
 }

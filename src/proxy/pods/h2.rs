@@ -1,6 +1,6 @@
 //! Attempts at endpoints that speak HTTP/2 in clear with prior knowledge (`appProtocol: kubernetes.io/h2c`): gRPC above
-//! all. A WebSocket handshake goes as an extended CONNECT (RFC 8441) to a pod that takes them, and to others as the GET
-//! that it is without its Upgrade.
+//! all. A pod that takes extended CONNECT (RFC 8441) gets a WebSocket handshake as one. Others get it as a GET without
+//! Upgrade.
 
 use std::cell::Cell;
 use std::pin::pin;
@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::attempt::{Attempt, WEBSOCKET_ACCEPT, WHOLE_BODY, context, expect, must_switch, websocket_key};
+use super::attempt::{Attempt, WHOLE_BODY, context, expect, must_switch, websocket_key};
 use super::h2_body::{H2PodSink, H2PodSource};
 use super::h2_head::{self, PodRequest};
 use super::open_session::obtain;
@@ -46,7 +46,7 @@ pub(super) async fn attempt<S: ClientSource, K: ClientSink>(
     let head = memchr::memmem::find(out, b"\r\n\r\n").map_or(out.len(), |end| end + 4);
     let record = &walk.record;
     let is_bodiless = is_whole && out.len() == head;
-    // Only for a key is there an answer that a client over HTTP/1 takes.
+    // A client over HTTP/1 takes no answer that does not belong to its key.
     let accept = if request.asked_upgrade { websocket_key(&out[..head]).and_then(websocket::accept) } else { None };
     let is_connect = accept.is_some() && takes_connect(&session, policy).await?;
     let pod_request = h2_head::of_http1(&out[..head], is_connect).ok_or(ProxyError::PathInvalid)?;
@@ -182,7 +182,7 @@ impl<'a> PodResponse for H2Response<'a> {
                 if head.upgrade.is_some()
                     && let Some(accept) = accept
                 {
-                    head.add_field(bytes, WEBSOCKET_ACCEPT, &accept[..]);
+                    head.add_field(bytes, websocket::ACCEPT_FIELD, &accept[..]);
                 }
                 self.has_answered.set(!head.is_interim());
                 Ok(())

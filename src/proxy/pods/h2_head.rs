@@ -1,6 +1,6 @@
 //! The head of a request as an HTTP/2 pod gets it: a WebSocket handshake as an extended CONNECT (RFC 8441 §5).
 
-use crate::http1::FieldKind;
+use crate::http1::{FieldKind, websocket};
 use crate::http2::head::encode::{RequestStart, split};
 
 /// A request's head: what is asked, and the lines of its fields.
@@ -31,7 +31,7 @@ impl PodRequest<'_> {
         let is_connect = self.start.protocol.is_some();
         split(self.lines).filter(move |(name, _)| match FieldKind::of(name) {
             FieldKind::Host | FieldKind::Connection | FieldKind::TransferEncoding | FieldKind::Upgrade => false,
-            FieldKind::Other => !(is_connect && name.eq_ignore_ascii_case(b"sec-websocket-key")),
+            FieldKind::Other => !(is_connect && name.eq_ignore_ascii_case(websocket::KEY_FIELD)),
             _ => true,
         })
     }

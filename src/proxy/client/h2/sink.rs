@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::time::Duration;
 
 use super::staged_head;
-use crate::http1::{Field, Framing};
+use crate::http1::{Field, Framing, websocket};
 use crate::http2::connection::Key;
 use crate::model::RouteTimeouts;
 use crate::proxy::error::ProxyError;
@@ -75,10 +75,10 @@ impl<'a> H2ClientSink<'a> {
 impl ClientSink for H2ClientSink<'_> {
     fn respond(&mut self, answer: &AnswerHead<'_>) {
         if answer.is_upgrade {
-            // RFC 8441 §5: success opens the tunnel, and there is no key that an answer would belong to.
+            // Success opens the tunnel, and there is no key to be answered (RFC 8441 §5).
             staged_head::begin(self.staged, 200);
             answer.for_each(|name, value| {
-                if !name.eq_ignore_ascii_case(b"sec-websocket-accept") {
+                if !name.eq_ignore_ascii_case(websocket::ACCEPT_FIELD) {
                     staged_head::add(self.staged, name, value);
                 }
             });

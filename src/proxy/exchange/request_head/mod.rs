@@ -11,16 +11,14 @@ use crate::proxy::config::Forwarding;
 use crate::proxy::shard::scratch::ExchangeBuffers;
 use crate::proxy::walk::peer::Peer;
 
-/// Room for the fields that we add, in bytes. More is no fault.
+/// Room for the fields that we add, in bytes. They may take more.
 const FORWARDED: usize = 512;
-
-const WEBSOCKET_KEY: &[u8] = b"sec-websocket-key";
 
 /// Writes the head into `work.out`: everything but the body. `random` gives bits for a nonce, if one is needed.
 pub(crate) fn compose(work: &mut ExchangeBuffers, peer: &Peer, forwarding: &Forwarding, random: impl FnOnce() -> u128) {
     let ExchangeBuffers { head, request, request_edit, out, request_id, .. } = work;
     out.clear();
-    // Not by doubling: a long head would take twice its length.
+    // Growth by doubling would take twice the length of a long head.
     out.reserve_exact(head.len() + FORWARDED);
     writer::request_line(out, head, request);
     let host_anew = request.form == TargetForm::Absolute || request.field(FieldKind::Host).is_none();
@@ -30,16 +28,17 @@ pub(crate) fn compose(work: &mut ExchangeBuffers, peer: &Peer, forwarding: &Forw
     let trusted = peer.is_trusted;
     let is_connect = peer.is_http2 && request.upgrade.is_some();
     if is_connect {
-        // RFC 8441 §5: over HTTP/2 there is no key. Ours is the only one.
+        // Over HTTP/2 there is no key (RFC 8441 §5): the pod gets ours and no other.
         let keys = request.fields.iter_mut();
-        keys.filter(|field| field.name.of(head).eq_ignore_ascii_case(WEBSOCKET_KEY)).for_each(|field| field.hop = true);
+        keys.filter(|field| field.name.of(head).eq_ignore_ascii_case(websocket::KEY_FIELD))
+            .for_each(|field| field.hop = true);
     }
     request_edit.write(Fields { bytes: head, list: &request.fields }, out, |field| match field.kind {
         FieldKind::Host => !host_anew,
         _ => !field.hop && travels(field.kind, trusted),
     });
     if is_connect {
-        writer::field(out, WEBSOCKET_KEY, &websocket::key(random()));
+        writer::field(out, websocket::KEY_FIELD, &websocket::key(random()));
     }
     forwarded(out, head, request, peer, forwarding);
     writer::field(out, b"x-request-id", request_id.as_bytes());
