@@ -10,6 +10,8 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// The command line or the environment is wrong.
 const USAGE: u8 = 2;
+/// How long a terminal or pipe may take the last line.
+const LAST_WORDS: std::time::Duration = std::time::Duration::from_secs(1);
 
 #[expect(clippy::print_stdout, clippy::print_stderr, reason = "help and errors before logging go to the terminal")]
 fn main() -> ExitCode {
@@ -32,19 +34,18 @@ fn main() -> ExitCode {
         Command::Get(args) => Ok(answer(app::get(&args, &mut std::io::stdout().lock()))),
     };
     outcome.unwrap_or_else(|error| {
-        eprintln!("tidegate: {error:#}");
+        say(&error);
         ExitCode::FAILURE
     })
 }
 
 /// 1 says that the request is answered with an error, so what is wrong with the question is 2.
-#[expect(clippy::print_stderr, reason = "the error goes to the terminal")]
 fn answer(is_good: anyhow::Result<bool>) -> ExitCode {
     match is_good {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
-            eprintln!("tidegate: {error:#}");
+            say(&error);
             ExitCode::from(USAGE)
         }
     }
@@ -53,6 +54,19 @@ fn answer(is_good: anyhow::Result<bool>) -> ExitCode {
 fn serve(args: &args::ServeArgs) -> anyhow::Result<ExitCode> {
     app::logging(args)?;
     app::raise_open_files();
-    app::bind(args)?.run()?;
-    Ok(ExitCode::SUCCESS)
+    let outcome = app::bind(args).and_then(app::Bound::run);
+    app::finish_log();
+    outcome.map(|()| ExitCode::SUCCESS)
+}
+
+/// Says why the process ends. If nobody takes that, it ends all the same.
+#[expect(clippy::print_stderr, reason = "the error goes to the terminal")]
+fn say(error: &anyhow::Error) {
+    let text = format!("tidegate: {error:#}");
+    let (said, is_said) = std::sync::mpsc::channel::<()>();
+    std::thread::spawn(move || {
+        eprintln!("{text}");
+        drop(said);
+    });
+    let _ = is_said.recv_timeout(LAST_WORDS);
 }

@@ -12,7 +12,7 @@ use hyper::body::Incoming;
 use tokio::sync::Semaphore;
 
 use super::explain::{self, Explained, Unexplained};
-use super::{AdminState, Pending, seen};
+use super::{AdminState, Pending, Stuck, seen};
 use crate::model::Problem;
 
 const TEXT: &str = "text/plain; charset=utf-8";
@@ -22,7 +22,7 @@ const METRICS: &str = "text/plain; version=0.0.4; charset=utf-8";
 const INDEX: &str = "\
 Tidegate admin
 
-/healthz                      200 while the process lives
+/healthz                      200 while the process works, 503 if a thread hangs
 /readyz                       200 when ready for traffic, else 503 and what it waits for
 /metrics                      metrics in the text format of Prometheus
 
@@ -36,13 +36,13 @@ Only for those whom --debug-views admits, by default connections from loopback a
 ";
 
 /// Answers a request on the health address.
-pub(super) fn answer_health(request: &Request<Incoming>, pending: &Pending) -> Response<Full<Bytes>> {
+pub(super) fn answer_health(request: &Request<Incoming>, pending: &Pending, stuck: &Stuck) -> Response<Full<Bytes>> {
     if let Some(refusal) = refuse(request) {
         return refusal;
     }
     match request.uri().path() {
-        "/healthz" => alive(),
-        "/readyz" => readiness(&pending(), None),
+        "/healthz" => health(&stuck()),
+        "/readyz" => readiness(&pending(), &stuck(), None),
         _ => respond(StatusCode::NOT_FOUND, TEXT, "only /healthz and /readyz are here\n".to_owned()),
     }
 }
@@ -65,8 +65,12 @@ pub(super) async fn answer(
     }
     match request.uri().path() {
         "/" => respond(StatusCode::OK, TEXT, INDEX.to_owned()),
-        "/healthz" => alive(),
-        "/readyz" => readiness(&(state.pending)(), state.metrics.configuration().freshness().saved_objects_age()),
+        "/healthz" => health(&(state.stuck)()),
+        "/readyz" => readiness(
+            &(state.pending)(),
+            &(state.stuck)(),
+            state.metrics.configuration().freshness().saved_objects_age(),
+        ),
         "/metrics" => {
             let metrics = state.metrics.clone();
             view(views, METRICS, move || metrics.render()).await
@@ -118,11 +122,18 @@ fn refuse(request: &Request<Incoming>) -> Option<Response<Full<Bytes>>> {
     has_body.then(|| respond(StatusCode::BAD_REQUEST, TEXT, "requests have no body here\n".into()))
 }
 
-fn alive() -> Response<Full<Bytes>> {
-    respond(StatusCode::OK, TEXT, "ok\n".to_owned())
+/// Only what a restart mends makes the process unhealthy.
+fn health(stuck: &[String]) -> Response<Full<Bytes>> {
+    if stuck.is_empty() {
+        return respond(StatusCode::OK, TEXT, "ok\n".to_owned());
+    }
+    respond(StatusCode::SERVICE_UNAVAILABLE, TEXT, format!("threads hang: {}\n", stuck.join(", ")))
 }
 
-fn readiness(pending: &[String], saved_objects_age: Option<Duration>) -> Response<Full<Bytes>> {
+fn readiness(pending: &[String], stuck: &[String], saved_objects_age: Option<Duration>) -> Response<Full<Bytes>> {
+    if !stuck.is_empty() {
+        return health(stuck);
+    }
     if pending.is_empty() {
         let text = match saved_objects_age {
             None => "ready\n".to_owned(),

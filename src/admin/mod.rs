@@ -37,6 +37,9 @@ const FIELD_LIMIT: usize = 64;
 /// The names of what readiness waits for; empty when ready. Must be quick.
 pub type Pending = Arc<dyn Fn() -> Vec<String> + Send + Sync>;
 
+/// The names of threads that hang, for which the process is not healthy. Must be quick.
+pub type Stuck = Arc<dyn Fn() -> Vec<String> + Send + Sync>;
+
 /// What the admin server shows. Cheap to clone.
 #[derive(Clone)]
 pub struct AdminState {
@@ -44,6 +47,8 @@ pub struct AdminState {
     pub metrics: Arc<Metrics>,
     /// For `/readyz`.
     pub pending: Pending,
+    /// For `/healthz`, and `/readyz`.
+    pub stuck: Stuck,
     /// Who may ask for `/debug/…`.
     pub debug_views: DebugViews,
     /// For `/debug/snapshot`: JSON without secrets. May be slow: called on a thread for blocking work.
@@ -65,8 +70,9 @@ pub async fn serve(listener: TcpListener, state: AdminState) {
 
 /// Serves health and readiness only, until dropped. A request may have a PROXY protocol header: a load balancer that speaks
 /// the protocol to its targets speaks it in health checks too.
-pub async fn serve_health(listener: TcpListener, pending: Pending) {
-    connections::accept(listener, Front::ProxyHeader, |arrived| answer_health(arrived, pending.clone())).await;
+pub async fn serve_health(listener: TcpListener, pending: Pending, stuck: Stuck) {
+    let answer = |arrived| answer_health(arrived, pending.clone(), stuck.clone());
+    connections::accept(listener, Front::ProxyHeader, answer).await;
 }
 
 async fn answer(arrived: Arrived, state: AdminState, views: Arc<Semaphore>) -> hyper::Result<()> {
@@ -78,10 +84,11 @@ async fn answer(arrived: Arrived, state: AdminState, views: Arc<Semaphore>) -> h
     http().serve_connection(io::HyperIo::new(bytes, socket), service).await
 }
 
-async fn answer_health(arrived: Arrived, pending: Pending) -> hyper::Result<()> {
+async fn answer_health(arrived: Arrived, pending: Pending, stuck: Stuck) -> hyper::Result<()> {
     let Arrived { socket, bytes, .. } = arrived;
-    let service =
-        service_fn(|request| std::future::ready(Ok::<_, Infallible>(answer::answer_health(&request, &pending))));
+    let service = service_fn(|request| {
+        std::future::ready(Ok::<_, Infallible>(answer::answer_health(&request, &pending, &stuck)))
+    });
     http().serve_connection(io::HyperIo::new(bytes, socket), service).await
 }
 

@@ -10,6 +10,7 @@ mod saved_objects;
 mod server;
 mod settings;
 mod view;
+mod watchdog;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -26,7 +27,7 @@ use crate::lifecycle::{Drain, DrainTimes, Readiness};
 use crate::observe::{AccessLog, Metrics, panics};
 use crate::proxy::listener::{self, ListenerProtocol};
 use crate::proxy::tls::{Http2, SniResolver, fallback_certificate, server_config, tickets};
-use crate::proxy::{Connections, Inspector, Shared};
+use crate::proxy::{Connections, Heartbeats, Inspector, Ledger, Shared};
 use crate::routing::TableCell;
 use crate::upstream::{Registry, Target};
 
@@ -62,6 +63,11 @@ pub struct Bound {
 
 #[cfg(test)]
 mod tests;
+
+/// Writes what is left of the process's log, as far as it is taken within two seconds.
+pub fn finish_log() {
+    crate::observe::logging::finish(Duration::from_secs(2));
+}
 
 /// Raises the limit of open files to the highest value that the system allows. A connection needs two.
 pub fn raise_open_files() {
@@ -134,7 +140,10 @@ pub fn bind(args: &ServeArgs) -> anyhow::Result<Bound> {
                 metrics,
                 drain: drain.watch(),
                 connections: Connections::default(),
+                pod_connections: Connections::default(),
+                ledger: Ledger::new(settings::memory_limit(args)),
                 inspector: Inspector::default(),
+                heartbeats: Heartbeats::default(),
             },
             drain,
             times: DrainTimes { delay: args.lifecycle.drain_delay, timeout: args.lifecycle.drain_timeout },

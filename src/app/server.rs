@@ -2,13 +2,14 @@
 
 use std::io;
 use std::net::TcpListener;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::thread;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio::task::{JoinError, JoinHandle};
 
+use super::watchdog::{Stuck, Watchdog};
 use super::{connections, explain, view};
 use crate::admin::{self, AdminState, DebugViews};
 use crate::controller::{Controller, Inquirer, Problems};
@@ -67,11 +68,16 @@ impl Server {
             access_log,
             saved_objects,
         } = self;
+        let stuck = Stuck::default();
         let state = AdminState {
             metrics: Arc::clone(&shared.metrics),
             pending: {
                 let readiness = readiness.clone();
                 Arc::new(move || readiness.pending().into_iter().map(str::to_owned).collect())
+            },
+            stuck: {
+                let stuck = Arc::clone(&stuck);
+                Arc::new(move || stuck.lock().unwrap_or_else(PoisonError::into_inner).clone())
             },
             debug_views,
             snapshot: {
@@ -85,10 +91,16 @@ impl Server {
                 Arc::new(move |limit| connections::seen(inspector.clone(), open.clone(), limit))
             },
         };
+        let _watchdog = Watchdog::start(
+            shared.ledger.clone(),
+            shared.heartbeats.clone(),
+            Arc::clone(&shared.metrics),
+            Arc::clone(&stuck),
+        )?;
         let health = match health_socket {
             Some(socket) => {
                 let socket = tokio::net::TcpListener::from_std(socket)?;
-                Some(tokio::spawn(admin::serve_health(socket, state.pending.clone())))
+                Some(tokio::spawn(admin::serve_health(socket, state.pending.clone(), state.stuck.clone())))
             }
             None => None,
         };

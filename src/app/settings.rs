@@ -6,8 +6,8 @@ use std::time::SystemTime;
 
 use crate::admin::DebugViews;
 use crate::args::{
-    self, Auto, Container, DebugViewsChoice, Http2Args, LimitArgs, ListenArgs, ProxyProtocolMode, RoutingArgs,
-    ServeArgs, SourceArgs, TimeoutArgs, TlsArgs, UpstreamArgs,
+    self, Auto, Container, DebugViewsChoice, Http2Args, LimitArgs, ListenArgs, MemoryLimit, ProxyProtocolMode,
+    RoutingArgs, ServeArgs, SourceArgs, TimeoutArgs, TlsArgs, UpstreamArgs,
 };
 use crate::model::{ObjectName, RoutePolicy, RouteTimeouts};
 use crate::observe::AccessLogFormat;
@@ -117,6 +117,10 @@ fn policy(args: &ServeArgs) -> RoutePolicy {
         balance: upstream.balance.into(),
         attempts: usize::from(upstream.connect_attempts),
         body_bytes: limits.max_body_bytes.map(|bytes| bytes.0),
+        upstream_requests: match upstream.upstream_max_requests {
+            Auto::Auto => (connections(limits) / 8 * 7).max(1),
+            Auto::Count(count) => count.get(),
+        },
         timeouts: RouteTimeouts {
             connect: upstream.connect_timeout,
             response: upstream.response_timeout,
@@ -131,14 +135,29 @@ fn policy(args: &ServeArgs) -> RoutePolicy {
     }
 }
 
+/// Most client connections.
+fn connections(args: &LimitArgs) -> usize {
+    match args.max_connections {
+        Auto::Auto => Container::read().connections().get(),
+        Auto::Count(count) => count.get(),
+    }
+}
+
+/// Memory that the process may use, in bytes; `None` is no limit.
+pub(super) fn memory_limit(args: &ServeArgs) -> Option<u64> {
+    match args.limits.memory_limit {
+        MemoryLimit::Auto => Container::read().memory_limit(),
+        MemoryLimit::Off => None,
+        MemoryLimit::Bytes(bytes) => Some(bytes.0),
+    }
+}
+
 /// The settings of the data plane.
 pub(super) fn proxy(args: &ServeArgs) -> ProxyConfig {
-    let connections = match args.limits.max_connections {
-        Auto::Auto => Container::read().connections(),
-        Auto::Count(count) => count,
-    };
+    let connections = connections(&args.limits);
     ProxyConfig {
-        connections: connections.get(),
+        connections,
+        pod_connections: Container::read().pod_connections(connections),
         shards: workers(args),
         listener: listener(args),
         pods: pods(&args.upstream),

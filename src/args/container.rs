@@ -33,6 +33,19 @@ impl Container {
         NonZeroUsize::new(usize::try_from(least).unwrap_or(usize::MAX)).unwrap_or(NonZeroUsize::MIN)
     }
 
+    /// Connections to pods beside so many of clients: the open files allowed, without a tenth (at most 400) that is kept for
+    /// the admin address, the API and files. At least 16.
+    pub fn pod_connections(&self, clients: usize) -> usize {
+        let Some(files) = self.open_files else { return usize::MAX };
+        let files = usize::try_from(files).unwrap_or(usize::MAX);
+        files.saturating_sub((files / 10).min(400)).saturating_sub(clients).max(16)
+    }
+
+    /// Memory that the process may use, in bytes: the limit of the container, or half of the machine's memory.
+    pub fn memory_limit(&self) -> Option<u64> {
+        self.memory.or_else(|| machine_memory(&read(Path::new("/proc/meminfo"))?).map(|memory| memory / 2))
+    }
+
     /// Memory for heads of HTTP/2 requests, in bytes: an eighth of the limit, 64 MiB without one.
     pub fn heads_memory(&self) -> u64 {
         self.memory.map_or(64 << 20, |memory| memory / 8)
@@ -45,21 +58,21 @@ impl Container {
             read(&root.join("proc/self/status")).and_then(|status| allowed_cpus(&status)).unwrap_or(otherwise);
         Self {
             cpus: cgroups.cpu_quota().unwrap_or(otherwise).min(allowed),
-            memory: cgroups.memory_limit(),
+            memory: cgroups.memory_limit().map(|(limit, _)| limit),
             open_files: read(&root.join("proc/self/limits")).and_then(|limits| open_files(&limits)),
         }
     }
 }
 
 /// The folders whose limits apply: the process's own cgroup and all above it, for each hierarchy.
-struct Cgroups {
+pub(super) struct Cgroups {
     unified: Vec<PathBuf>,
     cpu: Vec<PathBuf>,
     memory: Vec<PathBuf>,
 }
 
 impl Cgroups {
-    fn read(root: &Path) -> Self {
+    pub(super) fn read(root: &Path) -> Self {
         let membership = read(&root.join("proc/self/cgroup")).unwrap_or_default();
         let mount = root.join("sys/fs/cgroup");
         let (mut unified, mut cpu, mut memory) = (Vec::new(), Vec::new(), Vec::new());
@@ -96,16 +109,16 @@ impl Cgroups {
         unified.chain(first).min()
     }
 
-    /// The least memory limit, bytes.
-    fn memory_limit(&self) -> Option<u64> {
-        let unified = self.unified.iter().map(|folder| folder.join("memory.max"));
-        let first = self.memory.iter().map(|folder| folder.join("memory.limit_in_bytes"));
+    /// The least memory limit in bytes, and the folder it stands in.
+    pub(super) fn memory_limit(&self) -> Option<(u64, &Path)> {
+        let unified = self.unified.iter().map(|folder| (folder, "memory.max"));
+        let first = self.memory.iter().map(|folder| (folder, "memory.limit_in_bytes"));
         // Version 1 says "no limit" with a number near 2^63.
         unified
             .chain(first)
-            .filter_map(|file| read(&file)?.trim().parse().ok())
-            .filter(|n| (1..1 << 60).contains(n))
-            .min()
+            .filter_map(|(folder, file)| Some((read(&folder.join(file))?.trim().parse().ok()?, folder.as_path())))
+            .filter(|(limit, _)| (1..1 << 60).contains(limit))
+            .min_by_key(|(limit, _)| *limit)
     }
 }
 
@@ -142,6 +155,12 @@ fn allowed_cpus(status: &str) -> Option<NonZeroUsize> {
 fn open_files(limits: &str) -> Option<u64> {
     let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"))?;
     line.split_whitespace().next()?.parse().ok()
+}
+
+/// `MemTotal` of `/proc/meminfo`, in bytes.
+fn machine_memory(meminfo: &str) -> Option<u64> {
+    let line = meminfo.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
+    line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?.checked_mul(1024)
 }
 
 fn read(file: &Path) -> Option<String> {
@@ -269,6 +288,24 @@ mod tests {
         assert_eq!(connections(None, Some(20_000)), 9_500);
         assert_eq!(connections(None, None), 1 << 20);
         assert_eq!(connections(Some(1), Some(0)), 1);
+    }
+
+    #[test]
+    fn fault_f8_files_are_kept_for_what_must_answer() {
+        let pods = |open_files, clients| {
+            Container { cpus: NonZeroUsize::MIN, memory: None, open_files }.pod_connections(clients)
+        };
+        assert_eq!(pods(Some(512), 237), 512 - 51 - 237);
+        assert_eq!(pods(Some(1 << 20), 5_000), (1 << 20) - 400 - 5_000);
+        assert_eq!((pods(Some(512), 100_000), pods(None, 7)), (16, usize::MAX));
+    }
+
+    #[test]
+    fn the_memory_of_the_machine_is_read_or_absent() {
+        assert_eq!(machine_memory("MemTotal:       16384 kB\nMemFree: 1 kB\n"), Some(16 << 20));
+        for odd in ["", "MemTotal:", "MemTotal: x kB", "MemTotal: 99999999999999999999 kB", "MemTotal: 1 MB"] {
+            assert_eq!(machine_memory(odd), None, "{odd}");
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
-use super::units::{self, Auto, Bytes};
+use super::units::{self, Auto, Bytes, MemoryLimit};
 use crate::model::Balance;
 
 /// Limits on what a client may send.
@@ -23,6 +23,21 @@ pub struct LimitArgs {
         value_parser = units::auto
     )]
     pub max_connections: Auto,
+
+    /// Memory that the process may use: auto, off or a size of at least 32MiB. Near it, memory is saved step by step instead
+    /// of being killed: from 70 % buffers are freed, from 80 % idle client connections are closed, from 87 % HTTP/2 connections
+    /// get few streams and requests that do not go on are cut, from 94 % new connections wait.
+    ///
+    /// auto: the container's limit; without one, half of the machine's memory. What counts is what the system counts:
+    /// kernel memory of sockets too.
+    #[arg(
+        long,
+        value_name = "SIZE",
+        env = "TIDEGATE_MEMORY_LIMIT",
+        default_value = "auto",
+        value_parser = units::memory_limit
+    )]
+    pub memory_limit: MemoryLimit,
 
     /// Requests a client connection may carry; then it is closed in an orderly way. As nginx keepalive_requests.
     #[arg(long, value_name = "COUNT", env = "TIDEGATE_MAX_REQUESTS_PER_CONNECTION", default_value = "10000")]
@@ -267,6 +282,19 @@ pub struct UpstreamArgs {
     /// As nginx random two least_conn and HAProxy leastconn, or roundrobin.
     #[arg(long, value_name = "WAY", env = "TIDEGATE_BALANCE", default_value = "least-in-flight")]
     pub balance: BalanceChoice,
+
+    /// Most requests in flight of one Service port: a number, or auto. More are answered with 503, so that one Service that
+    /// hangs leaves connections for the others. Each endpoint has its part; one that has it is passed over.
+    ///
+    /// auto: seven eighths of --max-connections. As HAProxy maxconn of a server.
+    #[arg(
+        long,
+        value_name = "COUNT",
+        env = "TIDEGATE_UPSTREAM_MAX_REQUESTS",
+        default_value = "auto",
+        value_parser = units::auto
+    )]
+    pub upstream_max_requests: Auto,
 
     /// Longest wait for a connection to an endpoint, per attempt. As nginx proxy_connect_timeout, HAProxy timeout connect.
     #[arg(

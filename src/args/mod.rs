@@ -4,6 +4,7 @@
 
 mod container;
 mod data_plane;
+mod memory_gauge;
 mod report;
 mod source;
 mod units;
@@ -22,9 +23,10 @@ use crate::model::ObjectName;
 
 pub use container::Container;
 pub use data_plane::{BalanceChoice, Http2Args, LimitArgs, TimeoutArgs, UpstreamArgs};
+pub use memory_gauge::MemoryGauge;
 pub use report::{Pod, ReportArgs};
 pub use source::{ManifestArgs, SecretAccess, SourceArgs};
-pub use units::{Auto, Bytes, ServiceRef};
+pub use units::{Auto, Bytes, MemoryLimit, ServiceRef};
 
 /// A Kubernetes Ingress controller that is its own proxy.
 ///

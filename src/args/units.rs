@@ -27,6 +27,17 @@ pub enum Auto {
     Count(NonZeroUsize),
 }
 
+/// A limit of memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MemoryLimit {
+    /// That of the container, or half of the machine's memory.
+    Auto,
+    /// None.
+    Off,
+    /// This many bytes.
+    Bytes(Bytes),
+}
+
 /// A port of a Service: `namespace/service:port`, the port by number or by name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServiceRef {
@@ -102,6 +113,17 @@ pub(super) fn auto(text: &str) -> Result<Auto, String> {
     match text {
         "auto" => Ok(Auto::Auto),
         count => count.parse().map(Auto::Count).map_err(|_| "expected auto or a number above zero".into()),
+    }
+}
+
+/// Parses `auto`, `off` or a size of at least 32 MiB.
+pub(super) fn memory_limit(text: &str) -> Result<MemoryLimit, String> {
+    match text {
+        "auto" => Ok(MemoryLimit::Auto),
+        "off" => Ok(MemoryLimit::Off),
+        size => bytes_within(size, 32 << 20, 1 << 50)
+            .map(MemoryLimit::Bytes)
+            .map_err(|why| format!("expected auto, off or a size such as 256MiB: {why}")),
     }
 }
 

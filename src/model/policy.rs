@@ -18,6 +18,9 @@ pub struct RoutePolicy {
     pub body_bytes: Option<u64>,
     /// Longest head of a response (502). Bytes; default 64 KiB; no option; nginx `proxy_buffer_size`.
     pub response_head_bytes: usize,
+    /// Requests in flight of the route's upstream at the most (503). It is spread over the endpoints: those that have their
+    /// part are passed over. Default no limit; `--upstream-max-requests`; HAProxy `maxconn` of a server.
+    pub upstream_requests: usize,
     /// How long requests, their pods and their clients may take.
     pub timeouts: RouteTimeouts,
 }
@@ -58,6 +61,7 @@ impl Default for RoutePolicy {
             attempts: 3,
             body_bytes: None,
             response_head_bytes: 64 * 1024,
+            upstream_requests: usize::MAX,
             timeouts: RouteTimeouts::default(),
         }
     }

@@ -100,6 +100,13 @@ pub(crate) const CONNECTIONS_OPEN: Family =
     gauge("tidegate_connections_open", &["listener"], "Client connections open now");
 pub(crate) const CONNECTIONS: Family =
     counter("tidegate_connections_total", &["listener"], "Client connections accepted");
+pub(crate) const CONNECTIONS_SHED: Family = counter(
+    "tidegate_connections_shed_total",
+    &["reason"],
+    "Client connections closed in favour of others: without a request at `--max-connections` (`limit`), without a request \
+     (`memory_idle`) or with one that did not go on (`memory_stalled`) as memory ran short, or within a handshake as too \
+     many were under way (`handshakes`)",
+);
 pub(crate) const PROXY_PROTOCOL: Family = counter(
     "tidegate_proxy_protocol_total",
     &["listener", "result"],
@@ -218,6 +225,29 @@ pub(crate) const WATCH_RELISTS: Family = counter(
      be right, or was silent",
 );
 
+pub(crate) const MEMORY_LIMIT: Family =
+    gauge("tidegate_memory_limit_bytes", &[], "Memory that the process may use (`--memory-limit`); 0 is no limit");
+pub(crate) const MEMORY_USED: Family = gauge(
+    "tidegate_memory_used_bytes",
+    &[],
+    "Memory in use as the system counts it against the limit, with what connections took since it was asked",
+);
+pub(crate) const MEMORY_RELIEF: Family = gauge(
+    "tidegate_memory_relief",
+    &[],
+    "What is done to save memory now: 0 nothing, 1 buffers are freed, 2 idle connections are closed, 3 streams are refused, \
+     4 new connections wait",
+);
+pub(crate) const MEMORY_RELIEFS: Family = counter(
+    "tidegate_memory_reliefs_total",
+    &["step"],
+    "How often each was begun: `free_buffers`, `close_idle`, `refuse_streams`, `refuse_connections`",
+);
+pub(crate) const LOG_LOST: Family = counter(
+    "tidegate_log_lines_lost_total",
+    &[],
+    "Lines of the process's own log lost because the output did not keep up",
+);
 pub(crate) const PANICS: Family = counter(
     "tidegate_panics_total",
     &[],
@@ -274,6 +304,7 @@ pub const GROUPS: &[Group] = &[
         families: &[
             CONNECTIONS_OPEN,
             CONNECTIONS,
+            CONNECTIONS_SHED,
             PROXY_PROTOCOL,
             HTTP2_LIMITS,
             TLS_HANDSHAKES,
@@ -325,6 +356,11 @@ pub const GROUPS: &[Group] = &[
         note: "`process_*` are read from `/proc/self` at each scrape.",
         families: &[
             BUILD,
+            LOG_LOST,
+            MEMORY_LIMIT,
+            MEMORY_USED,
+            MEMORY_RELIEF,
+            MEMORY_RELIEFS,
             PANICS,
             PROCESS_CPU,
             PROCESS_OPEN_FDS,

@@ -48,6 +48,66 @@ impl Handshake {
     }
 }
 
+/// What is done to save memory. Each includes those before it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Relief {
+    /// Nothing.
+    #[default]
+    None,
+    /// Buffers are freed instead of kept, and do not grow. From 70 % of the limit.
+    FreeBuffers,
+    /// Connections of clients without a request are closed, those that did nothing for longest first. From 80 %.
+    CloseIdle,
+    /// HTTP/2 connections get no new streams beyond a few, and connections whose request does not go on are closed. From 87 %.
+    RefuseStreams,
+    /// New connections wait to be accepted. From 94 %.
+    RefuseConnections,
+}
+
+impl Relief {
+    /// All, in order.
+    pub const ALL: [Self; 5] =
+        [Self::None, Self::FreeBuffers, Self::CloseIdle, Self::RefuseStreams, Self::RefuseConnections];
+
+    /// The value of the label `step`; its name in the log.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::FreeBuffers => "free_buffers",
+            Self::CloseIdle => "close_idle",
+            Self::RefuseStreams => "refuse_streams",
+            Self::RefuseConnections => "refuse_connections",
+        }
+    }
+}
+
+/// Why a client's connection was closed in favour of others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Shed {
+    /// There were as many connections as `--max-connections` allows: one without a request gave way.
+    Limit,
+    /// Memory ran short: one without a request gave way.
+    MemoryIdle,
+    /// Memory ran short: one whose request did not go on was cut.
+    MemoryStalled,
+    /// Too many handshakes were under way: the oldest was cut.
+    Handshakes,
+}
+
+impl Shed {
+    pub(crate) const ALL: [Self; 4] = [Self::Limit, Self::MemoryIdle, Self::MemoryStalled, Self::Handshakes];
+
+    /// The value of the label `reason`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Limit => "limit",
+            Self::MemoryIdle => "memory_idle",
+            Self::MemoryStalled => "memory_stalled",
+            Self::Handshakes => "handshakes",
+        }
+    }
+}
+
 /// Why a request was refused before a route was looked up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Refusal {

@@ -1,10 +1,14 @@
 //! The process's own log: structured events on standard error, as text for people or JSON for machines.
 
 use std::io::{self, Write};
+use std::sync::OnceLock;
+use std::time::Duration;
 
 use tracing::Subscriber;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
+
+use super::log_queue::LogQueue;
 
 /// What events look like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -22,16 +26,45 @@ pub enum LoggingError {
     /// The level is neither a level nor a list of `target=level`.
     #[error("not a log level or list of target=level: {0}")]
     Filter(#[from] tracing_subscriber::filter::ParseError),
+    /// The log's thread could not be started.
+    #[error("cannot start the log's thread: {0}")]
+    Thread(io::Error),
     /// Logging was started before.
     #[error("logging was started before")]
     Started(#[from] tracing::subscriber::SetGlobalDefaultError),
 }
 
+/// The queue of the whole process, once logging was started.
+static QUEUE: OnceLock<LogQueue> = OnceLock::new();
+
 /// Sends the events of the whole process to standard error. `filter` is a level (`info`) or a list of directives
 /// (`info,tidegate::proxy=debug`), as tracing's `EnvFilter` reads them.
 pub fn start(format: LogFormat, filter: &str) -> Result<(), LoggingError> {
-    tracing::subscriber::set_global_default(subscriber(format, filter, io::stderr)?)?;
+    let queue = LogQueue::start(io::stderr(), move |lost| lost_line(format, lost)).map_err(LoggingError::Thread)?;
+    tracing::subscriber::set_global_default(subscriber(format, filter, queue.clone())?)?;
+    // Nobody else sets it: a second start has failed above.
+    let _ = QUEUE.set(queue);
     Ok(())
+}
+
+/// Events that the output did not take in time, so far.
+pub fn lost() -> u64 {
+    QUEUE.get().map_or(0, LogQueue::lost)
+}
+
+/// Writes what waits to be written, for at most `patience`. Nothing is logged afterwards.
+pub fn finish(patience: Duration) {
+    if let Some(queue) = QUEUE.get() {
+        queue.finish(patience);
+    }
+}
+
+/// What is written once the output takes lines again.
+fn lost_line(format: LogFormat, lost: u64) -> String {
+    match format {
+        LogFormat::Json => format!("{{\"level\":\"WARN\",\"message\":\"log lines were lost\",\"lost\":{lost}}}\n"),
+        LogFormat::Text => format!("WARN log lines were lost lost={lost}\n"),
+    }
 }
 
 fn subscriber<W>(format: LogFormat, filter: &str, writer: W) -> Result<Box<dyn Subscriber + Send + Sync>, LoggingError>
@@ -155,6 +188,13 @@ mod tests {
             assert_eq!(text.find('\n'), Some(text.len() - 1), "{text}");
             assert!(!text.contains(['\x1b', '\r']), "{text}");
         }
+    }
+
+    #[test]
+    fn the_line_about_lost_lines_is_like_others() {
+        let line: serde_json::Value = serde_json::from_str(&lost_line(LogFormat::Json, 7)).unwrap();
+        assert_eq!((&line["lost"], &line["message"]), (&7.into(), &"log lines were lost".into()));
+        assert_eq!(lost_line(LogFormat::Text, 7), "WARN log lines were lost lost=7\n");
     }
 
     #[test]

@@ -4,7 +4,8 @@ use std::fs;
 
 use super::exposition::Exposition;
 use super::families::{
-    PROCESS_CPU, PROCESS_MAX_FDS, PROCESS_OPEN_FDS, PROCESS_RESIDENT, PROCESS_START, PROCESS_THREADS, PROCESS_VIRTUAL,
+    LOG_LOST, PROCESS_CPU, PROCESS_MAX_FDS, PROCESS_OPEN_FDS, PROCESS_RESIDENT, PROCESS_START, PROCESS_THREADS,
+    PROCESS_VIRTUAL,
 };
 
 /// Units of times in `/proc` per second: the kernel's USER_HZ, 100 on every architecture we build for.
@@ -12,6 +13,8 @@ const TICKS_PER_SECOND: f64 = 100.0;
 
 /// Writes the process families.
 pub(crate) fn write(out: &mut Exposition) {
+    out.family(&LOG_LOST);
+    out.integer(LOG_LOST.name, "", "", super::logging::lost());
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let whole = [
         (PROCESS_OPEN_FDS, open_fds()),
@@ -92,6 +95,6 @@ mod tests {
         let mut out = Exposition::after(String::new());
         write(&mut out);
         let text = out.finish();
-        assert_eq!(text.lines().filter(|line| !line.starts_with('#')).count(), 7, "{text}");
+        assert_eq!(text.lines().filter(|line| !line.starts_with('#')).count(), 8, "{text}");
     }
 }

@@ -15,6 +15,8 @@ use super::families::{
 pub enum UpstreamFailure {
     /// There is no endpoint, or none that was not tried already.
     NoEndpoint,
+    /// All endpoints have as many requests in flight as they may.
+    Full,
     /// The endpoint refused the connection.
     ConnectRefused,
     /// The connection was not made in time.
@@ -36,8 +38,9 @@ pub enum UpstreamFailure {
 }
 
 impl UpstreamFailure {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 11] = [
         Self::NoEndpoint,
+        Self::Full,
         Self::ConnectRefused,
         Self::ConnectTimeout,
         Self::ConnectOther,
@@ -53,6 +56,7 @@ impl UpstreamFailure {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::NoEndpoint => "no_endpoint",
+            Self::Full => "full",
             Self::ConnectRefused => "connect_refused",
             Self::ConnectTimeout => "connect_timeout",
             Self::ConnectOther => "connect_other",

@@ -13,6 +13,9 @@ pub struct ProxyConfig {
     /// Client connections of the process; more wait in the kernel's queue. Default 20,000; `--max-connections`, which takes
     /// it from the memory limit.
     pub connections: usize,
+    /// Connections to pods of the process; more requests that need one are answered with 503. Default no limit; it is worked
+    /// out from the limit of open files.
+    pub pod_connections: usize,
     /// Shards of the process, among which its bounds are divided. Default 1; `--workers`.
     pub shards: usize,
     /// Clients and their connections.
@@ -23,7 +26,13 @@ pub struct ProxyConfig {
 
 impl Default for ProxyConfig {
     fn default() -> Self {
-        Self { connections: 20_000, shards: 1, listener: ListenerConfig::default(), pods: PodConfig::default() }
+        Self {
+            connections: 20_000,
+            pod_connections: usize::MAX,
+            shards: 1,
+            listener: ListenerConfig::default(),
+            pods: PodConfig::default(),
+        }
     }
 }
 

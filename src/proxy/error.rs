@@ -60,6 +60,9 @@ pub(crate) enum ProxyError {
     #[error("no endpoint is ready")]
     NoEndpoints,
 
+    /// As many requests of the upstream are in flight as may be.
+    #[error("the backend has as many requests in flight as it may have")]
+    UpstreamFull,
     /// No endpoint accepted a connection.
     #[error("the backend does not accept connections")]
     ConnectRefused,
@@ -119,7 +122,9 @@ impl ProxyError {
             | Self::ClientClosed
             | Self::ClientStalled
             | Self::MethodNotAllowed => Side::Client,
-            Self::NoRoute | Self::BackendUnavailable | Self::NoEndpoints | Self::ConnectOther => Side::Internal,
+            Self::NoRoute | Self::BackendUnavailable | Self::NoEndpoints | Self::UpstreamFull | Self::ConnectOther => {
+                Side::Internal
+            }
             Self::ConnectRefused
             | Self::ConnectTimeout
             | Self::UpstreamClosed
@@ -147,7 +152,7 @@ impl ProxyError {
             Self::ClientClosed | Self::ClientStalled => 499,
             Self::MethodNotAllowed => 405,
             Self::NoRoute => 404,
-            Self::BackendUnavailable | Self::NoEndpoints | Self::ConnectOther => 503,
+            Self::BackendUnavailable | Self::NoEndpoints | Self::UpstreamFull | Self::ConnectOther => 503,
             Self::ConnectTimeout | Self::ResponseTimeout | Self::ResponseStalled => 504,
             Self::ConnectRefused
             | Self::UpstreamClosed
@@ -179,6 +184,7 @@ impl ProxyError {
             Self::NoRoute => "no_route",
             Self::BackendUnavailable => "backend_unavailable",
             Self::NoEndpoints => "no_endpoints",
+            Self::UpstreamFull => "upstream_full",
             Self::ConnectRefused => "connect_refused",
             Self::ConnectOther => "connect_other",
             Self::ConnectTimeout => "connect_timeout",
@@ -225,6 +231,7 @@ mod tests {
             NoRoute,
             BackendUnavailable,
             NoEndpoints,
+            UpstreamFull,
             ConnectRefused,
             ConnectOther,
             ConnectTimeout,

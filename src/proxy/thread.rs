@@ -6,12 +6,13 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use tokio::runtime::{Builder, LocalOptions};
-use tokio::time::Instant;
+use tokio::time::{Instant, MissedTickBehavior};
 
 use crate::lifecycle::Phase;
-use crate::observe::ShardLog;
+use crate::observe::{Relief, ShardLog};
 use crate::proxy::client::listener::{self, ListenerProtocol};
 use crate::proxy::client::serving::Serving;
+use crate::proxy::shard::heartbeats::Heartbeat;
 use crate::proxy::shard::inspector::Questions;
 use crate::proxy::shard::turns::Turns;
 use crate::proxy::shard::{Shard, Shared};
@@ -19,6 +20,9 @@ use crate::upstream::RetirementWatch;
 
 /// How often idle connections to pods are checked.
 const SWEEP: Duration = Duration::from_secs(1);
+
+/// A connection that did nothing between two ticks may give way to others.
+const TICK: Duration = Duration::from_millis(250);
 
 /// A drain closes idle client connections over this time, in so many steps. Up to so many are closed at once.
 const CLOSE_SPREAD: Duration = Duration::from_secs(5);
@@ -35,22 +39,27 @@ pub fn run(shared: Shared, log: ShardLog, listeners: Listeners, retirements: Ret
     let mut builder = Builder::new_current_thread();
     builder.enable_all().on_thread_unpark(move || counted.count());
     let runtime = builder.build_local(LocalOptions::default())?;
-    let questions = shared.inspector.join();
-    runtime.block_on(serve_in(Shard::new(shared, log, turns), listeners, retirements, questions));
+    let watched = (shared.inspector.join(), shared.heartbeats.begin());
+    runtime.block_on(serve_in(Shard::new(shared, log, turns), listeners, retirements, watched));
     Ok(())
 }
 
 /// The same on a local runtime that is there already.
 pub async fn serve(shared: Shared, log: ShardLog, listeners: Listeners, retirements: RetirementWatch) {
-    let questions = shared.inspector.join();
-    serve_in(Shard::new(shared, log, Turns::default()), listeners, retirements, questions).await;
+    let watched = (shared.inspector.join(), shared.heartbeats.begin());
+    serve_in(Shard::new(shared, log, Turns::default()), listeners, retirements, watched).await;
 }
 
-async fn serve_in(shard: Rc<Shard>, listeners: Listeners, retirements: RetirementWatch, questions: Questions) {
-    tokio::task::spawn_local(housekeeping(Rc::clone(&shard), retirements));
+async fn serve_in(
+    shard: Rc<Shard>,
+    listeners: Listeners,
+    retirements: RetirementWatch,
+    (questions, heartbeat): (Questions, Heartbeat),
+) {
+    let serving = Serving::new(&shard);
+    tokio::task::spawn_local(housekeeping(Rc::clone(&shard), Rc::clone(&serving), retirements, heartbeat));
     let looked_into = Rc::clone(&shard);
     tokio::task::spawn_local(questions.answer(move |limit| looked_into.look(limit)));
-    let serving = Rc::<Serving>::default();
     for (socket, protocol) in listeners {
         let (shard, serving) = (Rc::clone(&shard), Rc::clone(&serving));
         tokio::task::spawn_local(async move {
@@ -68,10 +77,10 @@ async fn serve_in(shard: Rc<Shard>, listeners: Listeners, retirements: Retiremen
 /// Wakes the idle connections, which then close. It takes some time over it, so that their clients do not come back all
 /// at once.
 async fn close_idle(shard: Rc<Shard>) {
-    let bound = shard.idle_tasks.bound();
+    let bound = shard.clients.bound();
     let step = bound.div_ceil(CLOSE_STEPS as usize).max(1);
     for start in (0..bound).step_by(step) {
-        shard.idle_tasks.wake(start..start + step);
+        shard.clients.wake(start..start + step);
         if bound > CLOSE_AT_ONCE {
             tokio::time::sleep(CLOSE_SPREAD / CLOSE_STEPS).await;
         }
@@ -79,14 +88,35 @@ async fn close_idle(shard: Rc<Shard>) {
 }
 
 /// Closes connections to pods that have left, and connections that were idle for too long.
-async fn housekeeping(shard: Rc<Shard>, mut retirements: RetirementWatch) {
+async fn housekeeping(shard: Rc<Shard>, serving: Rc<Serving>, mut retirements: RetirementWatch, heartbeat: Heartbeat) {
     let mut next = Instant::now() + SWEEP;
+    let mut tick = tokio::time::interval(TICK);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let idle = shard.metrics.idle_upstream_connections();
     let mut counted = 0;
     loop {
         tokio::select! {
             retired = retirements.next() => {
                 shard.pool.forget(retired, Instant::now());
+            }
+            _ = tick.tick() => {
+                heartbeat.beat();
+                shard.clients.tick();
+                continue;
+            }
+            () = shard.ledger.pressed() => {
+                let relief = shard.ledger.relief();
+                if relief > Relief::None {
+                    shard.buffers.free();
+                    shard.scratches.free();
+                    serving.free();
+                    shard.shed(relief);
+                }
+                continue;
+            }
+            () = shard.connections.asked() => {
+                shard.give_way(1);
+                continue;
             }
             () = tokio::time::sleep_until(next) => {
                 next = Instant::now() + SWEEP;

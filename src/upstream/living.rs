@@ -31,6 +31,15 @@ pub struct Upstream {
     departures: Arc<Departures>,
 }
 
+/// Why no endpoint was picked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unpicked {
+    /// There is none that was not tried.
+    NoEndpoint,
+    /// All have as many requests in flight as they may.
+    Full,
+}
+
 /// The metrics of a port's other names. Few ports are named in two ways, so the list takes one word while it is empty.
 type OtherNames = Option<Box<Vec<Weak<UpstreamMetrics>>>>;
 
@@ -100,13 +109,19 @@ impl Upstream {
         true
     }
 
-    /// The endpoint for one attempt of a request, counted as in flight until the guard drops. `None` when there is no
-    /// endpoint whose id is not among those `tried`. One load of the cell, no allocation.
-    pub fn pick(&self, balance: Balance, tried: &[u64], now: Instant) -> Option<InFlight> {
+    /// The endpoint for one attempt of a request, counted as in flight until the guard drops. An endpoint whose id is among
+    /// those `tried`, or that has its part of `most` requests in flight, is passed over. One load of the cell, no allocation.
+    pub fn pick(&self, balance: Balance, most: usize, tried: &[u64], now: Instant) -> Result<InFlight, Unpicked> {
         let set = self.endpoints.load();
         let turn = self.next.fetch_add(1, Relaxed);
-        let chosen = balance::choose(balance, set.as_slice(), turn, tried, now)?;
-        Some(InFlight::begin(Arc::clone(chosen)))
+        let chosen = balance::choose(balance, set.as_slice(), turn, tried, now).ok_or(Unpicked::NoEndpoint)?;
+        // Another request may take the last place at the same time: the limit may be exceeded by one for each shard.
+        let is_full = |endpoint: &Endpoint| endpoint.in_flight().saturating_mul(set.len()) >= most;
+        if !is_full(chosen) {
+            return Ok(InFlight::begin(Arc::clone(chosen)));
+        }
+        let other = balance::least_loaded(set.as_slice(), tried).filter(|other| !is_full(other));
+        other.map(|other| InFlight::begin(Arc::clone(other))).ok_or(Unpicked::Full)
     }
 
     /// Takes one retry out of the upstream's budget (20 % of requests and 10 a second); `false` when it is used up.

@@ -21,7 +21,7 @@ mod target;
 pub use budget::RetryBudget;
 pub use endpoint::{Endpoint, InFlight};
 pub use endpoint_set::EndpointSet;
-pub use living::Upstream;
+pub use living::{Unpicked, Upstream};
 pub use pool::{Pool, PoolConfig};
 pub use registry::Registry;
 pub use retirement::{Retired, RetirementSignal, RetirementWatch};

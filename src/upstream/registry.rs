@@ -97,7 +97,7 @@ impl Registry {
 mod tests {
     use super::*;
     use crate::model::{Balance, EndpointPort, EndpointSpec, EndpointState, PortRef, Protocol, UpstreamKey};
-    use crate::upstream::Retired;
+    use crate::upstream::{Retired, Unpicked};
 
     fn key(service: &str, port: u16) -> UpstreamKey {
         UpstreamKey {
@@ -192,7 +192,7 @@ mod tests {
         let (upstream, _) = get_or_create(&Registry::new(Arc::default()), "web", 80);
         upstream.set_endpoints(endpoints(&[1, 2]));
         let before = upstream.endpoints();
-        let pick = || upstream.pick(Balance::default(), &[], tokio::time::Instant::now());
+        let pick = || upstream.pick(Balance::default(), usize::MAX, &[], tokio::time::Instant::now());
         let in_flight = pick().unwrap();
         let mut wanted = endpoints(&[1, 2]);
         let at = usize::from(in_flight.address().port() - 1);
@@ -204,9 +204,31 @@ mod tests {
         assert!((0..10).all(|_| pick().unwrap().address() != in_flight.address()));
         wanted[1 - at].state = EndpointState::Draining;
         upstream.set_endpoints(wanted);
-        assert!(pick().is_none(), "not even when all drain");
+        assert_eq!(pick().err(), Some(Unpicked::NoEndpoint), "not even when all drain");
         assert!(upstream.set_endpoints(endpoints(&[1, 2])));
-        assert!(pick().is_some());
+        assert!(pick().is_ok());
+    }
+
+    #[test]
+    fn fault_f9_requests_in_flight_are_bounded_and_an_endpoint_that_has_its_part_is_passed_over() {
+        let (upstream, _) = get_or_create(&Registry::new(Arc::default()), "web", 80);
+        upstream.set_endpoints(endpoints(&[1, 2]));
+        let now = tokio::time::Instant::now();
+        let pick = |balance| upstream.pick(balance, 4, &[], now);
+        let mut in_flight: Vec<_> = (0..4).map(|_| pick(Balance::RoundRobin).unwrap()).collect();
+        for balance in [Balance::RoundRobin, Balance::LeastInFlight] {
+            assert_eq!(pick(balance).err(), Some(Unpicked::Full));
+        }
+        let freed = in_flight.pop().unwrap().address();
+        for _ in 0..2 {
+            assert_eq!(pick(Balance::RoundRobin).unwrap().address(), freed, "whosever turn it is");
+        }
+        upstream.set_endpoints(endpoints(&[1]));
+        in_flight.clear();
+        let alone: Vec<_> = (0..4).map(|_| pick(Balance::LeastInFlight).unwrap()).collect();
+        assert_eq!(pick(Balance::LeastInFlight).err(), Some(Unpicked::Full));
+        drop(alone);
+        assert!(pick(Balance::LeastInFlight).is_ok());
     }
 
     #[tokio::test]

@@ -86,7 +86,9 @@ fn run(
         }
         let (now, mut tried) = (start + Duration::from_micros(clock), Vec::new());
         let connected = loop {
-            let Some(endpoint) = (tried.len() < 3).then(|| upstream.pick(balance, &tried, now)).flatten() else {
+            let Some(endpoint) =
+                (tried.len() < 3).then(|| upstream.pick(balance, usize::MAX, &tried, now).ok()).flatten()
+            else {
                 break None;
             };
             if is_up(place(&endpoint), clock) {
@@ -194,7 +196,7 @@ fn threads_pick_while_the_set_changes_and_nothing_is_lost_or_left_counted() {
                 scope.spawn(|| {
                     let (now, mut picks) = (Instant::now(), 0u64);
                     while !is_over.load(Relaxed) || picks == 0 {
-                        let pick = |tried: &[u64]| upstream.pick(Balance::LeastInFlight, tried, now);
+                        let pick = |tried: &[u64]| upstream.pick(Balance::LeastInFlight, usize::MAX, tried, now);
                         let first = pick(&[]).expect("no set of this test is empty");
                         let second = pick(&[first.id()]).expect("every set of this test has two");
                         assert_ne!(first.id(), second.id());

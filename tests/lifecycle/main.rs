@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "they are tests")]
 
 mod floods;
+mod limits;
+mod memory;
 mod process;
 #[path = "../support/mod.rs"]
 mod support;

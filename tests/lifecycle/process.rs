@@ -13,7 +13,16 @@ use tempfile::TempDir;
 use crate::support::{Client, DEADLINE, Manifests, eventually, get};
 
 pub(crate) fn tidegate() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_tidegate"));
+    as_tidegate(Command::new(program()))
+}
+
+/// The program under test; `TIDEGATE_PROGRAM` may name another build of it.
+fn program() -> String {
+    std::env::var("TIDEGATE_PROGRAM").unwrap_or_else(|_| env!("CARGO_BIN_EXE_tidegate").to_owned())
+}
+
+/// Without what the environment of the tests would set.
+fn as_tidegate(mut command: Command) -> Command {
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("TIDEGATE_")) {
         command.env_remove(name);
     }
@@ -30,6 +39,7 @@ pub(crate) fn directory(manifests: &Manifests) -> TempDir {
 pub(crate) struct Process {
     pub(crate) child: Child,
     pub(crate) http: SocketAddr,
+    pub(crate) https: SocketAddr,
     pub(crate) admin: SocketAddr,
     pub(crate) listening: Value,
     pub(crate) log: mpsc::Receiver<String>,
@@ -39,8 +49,19 @@ pub(crate) struct Process {
 impl Process {
     /// Starts it on free ports and waits until it is ready.
     pub(crate) fn start(manifests: &Manifests, options: &[&str]) -> Self {
+        Self::start_after("", manifests, options)
+    }
+
+    /// The same, after a line of shell in the process that it will be: a limit, or the way into a cgroup.
+    pub(crate) fn start_after(line: &str, manifests: &Manifests, options: &[&str]) -> Self {
         let directory = directory(manifests);
-        let mut command = tidegate();
+        let mut command = if line.is_empty() {
+            tidegate()
+        } else {
+            let mut command = as_tidegate(Command::new("sh"));
+            command.args(["-c", &format!("{line}; exec \"$0\" \"$@\""), &program()]);
+            command
+        };
         command.args(["serve", "--manifests"]).arg(directory.path()).args(["--log-format", "json", "--workers", "1"]);
         for option in ["--http", "--https", "--admin"] {
             command.args([option, "127.0.0.1:0"]);
@@ -57,8 +78,9 @@ impl Process {
                 break line;
             }
         };
-        let (http, admin) = (address(&listening, "http"), address(&listening, "admin"));
-        let process = Self { child, http, admin, listening, log, _manifests: directory };
+        let (http, https) = (address(&listening, "http"), address(&listening, "https"));
+        let admin = address(&listening, "admin");
+        let process = Self { child, http, https, admin, listening, log, _manifests: directory };
         eventually("readiness", || (process.admin("/readyz") == 200).then_some(()));
         process
     }

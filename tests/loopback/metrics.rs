@@ -12,7 +12,7 @@ use crate::support::tls::{Hello, TlsClient};
 use crate::support::{DEADLINE, Manifests, Pod, PodConnection, Tidegate, eventually, get, refusing};
 
 /// The families that these tests compare, without the prefix.
-const DATA_PLANE: [&str; 18] = [
+const DATA_PLANE: [&str; 19] = [
     "requests_total",
     "request_duration_seconds",
     "request_bytes_total",
@@ -27,6 +27,7 @@ const DATA_PLANE: [&str; 18] = [
     "upstream_idle_connections",
     "connections_open",
     "connections_total",
+    "connections_shed_total",
     "proxy_protocol_total",
     "http2_limits_total",
     "tls_handshakes_total",
@@ -356,6 +357,32 @@ fn a_tunnel_is_one_request_with_all_its_bytes() {
         (CONNECTS, 1.0),
         (HEADS, 1.0),
         (ACCEPTED, 1.0),
+    ];
+    expect(&server, &before, &moved);
+}
+
+#[test]
+fn a_connection_that_gives_way_is_counted() {
+    let pod = Pod::named("web");
+    let server = Tidegate::serve_with(&Manifests::everything_to(&[pod.address]), &["--max-connections", "1"]);
+    let before = scrape(&server);
+    let mut first = server.connect();
+    let mut second = server.connect();
+    first.expect_end();
+    assert_eq!(second.ask(get("a", "/")).status(), 200);
+    let bytes = server.metric("tidegate_request_bytes_total", "web");
+    let moved = [
+        (r#"connections_shed_total{reason="limit"}"#, 1.0),
+        (REQUESTS_200, 1.0),
+        (DURATIONS, 1.0),
+        (REQUEST_BYTES, bytes),
+        (RESPONSE_BYTES, 3.0),
+        (ATTEMPTS, 1.0),
+        (CONNECTS, 1.0),
+        (HEADS, 1.0),
+        (IDLE, 1.0),
+        (OPEN, 1.0),
+        (ACCEPTED, 2.0),
     ];
     expect(&server, &before, &moved);
 }

@@ -10,7 +10,7 @@ use tidegate::controller::Controller;
 use tidegate::lifecycle::{Drain, Phase, Readiness};
 use tidegate::observe::{AccessLog, AccessLogFormat, Metrics};
 use tidegate::proxy::listener::{self, ListenerProtocol};
-use tidegate::proxy::{self, Connections, Inspector, ProxyConfig, Shared};
+use tidegate::proxy::{self, Connections, Heartbeats, Inspector, Ledger, ProxyConfig, Shared};
 use tidegate::source::{Event, manifests};
 use tidegate::translate::Settings;
 use tidegate::upstream::Registry;
@@ -72,8 +72,17 @@ fn on_stage_of<F: Future<Output = ()>>(objects: fn(&[SocketAddr]) -> Manifests, 
         let address = listeners[0].local_addr().unwrap();
         let listeners = listeners.into_iter().map(|socket| (socket, ListenerProtocol::Http)).collect();
         let config = Arc::new(ProxyConfig::default());
-        let (drained, connections, inspector) = (drain.watch(), Connections::default(), Inspector::default());
-        let shared = Shared { config, table, metrics, drain: drained, connections, inspector };
+        let shared = Shared {
+            config,
+            table,
+            metrics,
+            drain: drain.watch(),
+            connections: Connections::default(),
+            pod_connections: Connections::default(),
+            ledger: Ledger::default(),
+            inspector: Inspector::default(),
+            heartbeats: Heartbeats::default(),
+        };
         let serving = spawn_local(proxy::serve(shared, log.shard(), listeners, registry.retirements()));
 
         test(Stage { address, pod, _manifests: directory }).await;

@@ -25,9 +25,9 @@ fn start_both() -> [SocketAddr; 2] {
             runtime.block_on(async move {
                 let listener = TcpListener::from_std(listener).unwrap();
                 if is_health {
-                    serve_health(listener, Arc::new(Vec::new)).await;
+                    serve_health(listener, Arc::new(Vec::new), Arc::new(Vec::new)).await;
                 } else {
-                    serve(listener, state(DebugViews::All, Arc::default())).await;
+                    serve(listener, state(DebugViews::All, Arc::default(), Arc::default())).await;
                 }
             });
         });
@@ -47,6 +47,7 @@ fn probe(address: SocketAddr) -> std::io::Result<String> {
 #[tokio::test]
 async fn e11_a_burst_behind_a_probe_does_not_cost_it_its_turn() {
     let pending: Pending = Arc::new(Vec::new);
+    let stuck = pending.clone();
     for is_health in [false, true] {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -60,9 +61,9 @@ async fn e11_a_burst_behind_a_probe_does_not_cost_it_its_turn() {
             burst.push(socket);
         }
         let server = if is_health {
-            tokio::spawn(serve_health(listener, pending.clone()))
+            tokio::spawn(serve_health(listener, pending.clone(), stuck.clone()))
         } else {
-            tokio::spawn(serve(listener, state(DebugViews::All, Arc::default())))
+            tokio::spawn(serve(listener, state(DebugViews::All, Arc::default(), Arc::default())))
         };
         let mut answer = String::new();
         let read = tokio::time::timeout(TEST_DEADLINE, probe.read_to_string(&mut answer)).await.expect("an end");

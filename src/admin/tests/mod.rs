@@ -16,6 +16,7 @@ const TEST_DEADLINE: Duration = Duration::from_secs(20);
 struct Server {
     address: SocketAddr,
     pending: Arc<Mutex<Vec<String>>>,
+    stuck: Arc<Mutex<Vec<String>>>,
     task: tokio::task::JoinHandle<()>,
 }
 
@@ -33,14 +34,16 @@ async fn start_with(debug_views: DebugViews) -> Server {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let pending = Arc::new(Mutex::new(Vec::new()));
-    let state = state(debug_views, pending.clone());
-    Server { address, pending, task: tokio::spawn(serve(listener, state)) }
+    let stuck = Arc::new(Mutex::new(Vec::new()));
+    let state = state(debug_views, pending.clone(), stuck.clone());
+    Server { address, pending, stuck, task: tokio::spawn(serve(listener, state)) }
 }
 
-fn state(debug_views: DebugViews, pending: Arc<Mutex<Vec<String>>>) -> AdminState {
+fn state(debug_views: DebugViews, pending: Arc<Mutex<Vec<String>>>, stuck: Arc<Mutex<Vec<String>>>) -> AdminState {
     AdminState {
         metrics: Arc::new(Metrics::new()),
         pending: Arc::new(move || pending.lock().unwrap().clone()),
+        stuck: Arc::new(move || stuck.lock().unwrap().clone()),
         debug_views,
         snapshot: Arc::new(|| r#"{"hosts":[]}"#.to_owned()),
         explain: Arc::new(|asked: Asked| {
@@ -159,6 +162,17 @@ async fn connections_are_as_many_as_asked_for_and_wrong_numbers_are_refused() {
     }
     let (status, _, body) = get(&server, "/debug/connections?limit=1001").await;
     assert_eq!((status, body.as_str()), (400, "limit must be a number from 0 to 1000\n"));
+}
+
+#[tokio::test]
+async fn fault_f22_a_thread_that_hangs_is_told_by_health_and_readiness() {
+    let server = start().await;
+    assert_eq!(get(&server, "/healthz").await.0, 200);
+    *server.stuck.lock().unwrap() = vec!["shard-1".to_owned()];
+    for path in ["/healthz", "/readyz"] {
+        let (status, _, body) = get(&server, path).await;
+        assert_eq!((status, body.as_str()), (503, "threads hang: shard-1\n"), "{path}");
+    }
 }
 
 #[tokio::test]

@@ -15,8 +15,9 @@ use crate::observe::durations;
 use crate::observe::exposition::{Exposition, label};
 use crate::observe::families::{self, Family};
 use crate::observe::http2_metrics::{Http2Limit, Http2Metrics, Http2Side};
-use crate::observe::labels::{Handshake, Listener, ProxyHeader, Refusal, Scope};
+use crate::observe::labels::{Handshake, Listener, ProxyHeader, Refusal, Scope, Shed};
 use crate::observe::live::Live;
+use crate::observe::memory_metrics::MemoryMetrics;
 use crate::observe::process;
 use crate::observe::register::{opts, register, unix_seconds};
 use crate::observe::report_metrics::{EventWrite, ReportMetrics, StatusWrite};
@@ -33,6 +34,7 @@ pub struct Metrics {
     unrouted: Arc<RouteMetrics>,
     upstreams: Live<UpstreamMetrics>,
     refused: [IntCounter; Refusal::ALL.len()],
+    shed: [IntCounter; Shed::ALL.len()],
     listeners: [ListenerMetrics; Listener::ALL.len()],
     http2: Http2Metrics,
     handshakes: [IntCounter; Handshake::ALL.len()],
@@ -49,6 +51,7 @@ pub struct Metrics {
     access_log_dropped: IntCounter,
     watches: WatchMetrics,
     configuration: ConfigMetrics,
+    memory: MemoryMetrics,
 }
 
 struct TableGauges {
@@ -118,6 +121,7 @@ impl Metrics {
 
         gauges(&families::BUILD).with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
         let refused = counters(&families::REQUESTS_REFUSED);
+        let shed = counters(&families::CONNECTIONS_SHED);
         let (open, total) = (gauges(&families::CONNECTIONS_OPEN), counters(&families::CONNECTIONS));
         let headers = counters(&families::PROXY_PROTOCOL);
         let handshakes = counters(&families::TLS_HANDSHAKES);
@@ -128,6 +132,7 @@ impl Metrics {
             unrouted: Arc::default(),
             upstreams: Live::new(&["namespace", "service", "port"], SERIES_LIMIT),
             refused: Refusal::ALL.map(|reason| refused.with_label_values(&[reason.as_str()])),
+            shed: Shed::ALL.map(|reason| shed.with_label_values(&[reason.as_str()])),
             listeners: Listener::ALL.map(|listener| ListenerMetrics {
                 open: open.with_label_values(&[listener.as_str()]),
                 total: total.with_label_values(&[listener.as_str()]),
@@ -163,6 +168,7 @@ impl Metrics {
                 relists: counters(&families::WATCH_RELISTS),
             },
             configuration: ConfigMetrics::new(&registry),
+            memory: MemoryMetrics::new(&registry),
             registry,
         }
     }
@@ -189,9 +195,19 @@ impl Metrics {
         self.upstreams.prune();
     }
 
+    /// The metrics of memory against its limit.
+    pub fn memory(&self) -> &MemoryMetrics {
+        &self.memory
+    }
+
     /// Counts a request that was refused before a route was looked up.
     pub fn refused(&self, reason: Refusal) {
         self.refused[reason as usize].inc();
+    }
+
+    /// Counts connections of clients that were closed in favour of others.
+    pub fn shed(&self, reason: Shed, count: usize) {
+        self.shed[reason as usize].inc_by(count as u64);
     }
 
     /// The connection counters of a listener.

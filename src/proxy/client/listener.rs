@@ -11,7 +11,8 @@ use std::time::Duration;
 use rustls::ServerConfig;
 use socket2::{Domain, Protocol, Socket as RawSocket, TcpKeepalive, Type};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::time::Instant;
+use tokio::sync::SemaphorePermit;
+use tokio::time::{Instant, timeout_at};
 
 use super::first_bytes::{FirstBytes, first_bytes};
 use super::proxy_header::{self, Introduced};
@@ -19,20 +20,29 @@ use super::serving::Serving;
 use super::tls::{self, TlsError};
 use super::{h1, h2};
 use crate::lifecycle::{Busy, Phase};
-use crate::observe::{Handshake, Listener};
+use crate::observe::{Handshake, Listener, Relief, Shed};
 use crate::proxy::config::{Plain, ProxyProtocol};
 use crate::proxy::shard::Shard;
+use crate::proxy::shard::clients::Entered;
+use crate::proxy::shard::connections::Counted;
 use crate::proxy::walk::peer::{Peer, Scheme, TlsPeer};
 use crate::proxy::wire::buffers::Buffer;
+use crate::proxy::wire::client_mark::{ClientMark, Standing};
 use crate::proxy::wire::socket::Socket;
 use crate::proxy::wire::tls::stream::{Alpn, TlsStream, TlsVersion};
 
 /// Connections that the kernel holds until we accept them.
 const BACKLOG: i32 = 4096;
+/// Bytes that the kernel takes of us for a client before it has sent them. What it has sent and the client has not
+/// acknowledged is not limited by it, so it costs no throughput.
+const UNSENT: u32 = 64 * 1024;
 /// Pause after the system has refused us a connection (no file descriptors left): to try again at once would spin.
 const REST: Duration = Duration::from_millis(50);
 /// How often this is logged while it lasts.
 const REMINDER: Duration = Duration::from_secs(60);
+/// Of so many connections one gives way at a time.
+const GIVING_WAY: usize = 256;
+
 /// The protocol of a listener.
 #[derive(Clone)]
 pub enum ListenerProtocol {
@@ -67,8 +77,9 @@ fn bind_one(address: SocketAddr, is_shared: bool, keepalive: Duration) -> io::Re
         // [::] accepts IPv4 clients too, whatever the system's default is.
         socket.set_only_v6(false)?;
     }
-    // On Linux accepted sockets inherit these, which saves two system calls for each.
+    // On Linux accepted sockets inherit these, which saves system calls for each.
     socket.set_tcp_nodelay(true)?;
+    socket.set_tcp_notsent_lowat(UNSENT)?;
     let interval = (keepalive / 4).max(Duration::from_secs(1));
     socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(keepalive).with_interval(interval))?;
     socket.set_nonblocking(true)?;
@@ -88,26 +99,32 @@ pub(crate) async fn run(
 ) -> io::Result<()> {
     let _busy = shard.drain.busy();
     let listener = TcpListener::from_std(listener)?;
-    let serve = |tcp, address| {
-        let connection =
-            connection(Rc::clone(&shard), Rc::clone(&serving), tcp, address, protocol.clone(), shard.drain.busy());
-        tokio::task::spawn_local(connection);
+    let serve = |tcp, address, counted: Counted| {
+        shard.clients.start(counted, |entered| {
+            let place = (entered, shard.drain.busy());
+            connection(Rc::clone(&shard), Rc::clone(&serving), tcp, address, protocol.clone(), place)
+        });
     };
     let mut closing = std::pin::pin!(shard.drain.reached(Phase::Closing));
     let mut said = None;
     loop {
-        if shard.connections.open() >= shard.config.connections {
-            tokio::select! {
-                () = closing.as_mut() => break,
-                () = tokio::time::sleep(REST) => continue,
-            }
-        }
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
             () = closing.as_mut() => break,
         };
         match accepted {
-            Ok((tcp, address)) => serve(tcp, address),
+            Ok((tcp, address)) => {
+                let counted = tokio::select! {
+                    counted = place(&shard) => Some(counted),
+                    () = closing.as_mut() => None,
+                };
+                let is_closing = counted.is_none();
+                // What was accepted is served.
+                serve(tcp, address, counted.unwrap_or_else(|| shard.connections.count()));
+                if is_closing {
+                    break;
+                }
+            }
             // The client has left already.
             Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
             Err(error) => {
@@ -123,11 +140,37 @@ pub(crate) async fn run(
     tokio::task::yield_now().await;
     for _ in 0..BACKLOG {
         match poll_fn(|cx| Poll::Ready(listener.poll_accept(cx))).await {
-            Poll::Ready(Ok((tcp, address))) => serve(tcp, address),
+            Poll::Ready(Ok((tcp, address))) => serve(tcp, address, shard.connections.count()),
             Poll::Ready(Err(_)) | Poll::Pending => break,
         }
     }
     Ok(())
+}
+
+/// A place for one more connection, as soon as there is one. Where all are taken, connections that do nothing give way,
+/// those that have done nothing for longest first.
+async fn place(shard: &Shard) -> Counted {
+    let limit = shard.config.connections;
+    loop {
+        let is_short = shard.ledger.relief() >= Relief::RefuseConnections;
+        if is_short {
+            tokio::time::sleep(REST).await;
+            continue;
+        }
+        if let Some(counted) = shard.connections.count_within(limit) {
+            return counted;
+        }
+        // More than one at a time, so that a crowd of newcomers does not look for each of them.
+        if shard.give_way((limit / GIVING_WAY).max(1)) == 0 {
+            shard.connections.ask_others();
+        }
+        // Those that give way go.
+        tokio::task::yield_now().await;
+        if let Some(counted) = shard.connections.count_within(limit) {
+            return counted;
+        }
+        tokio::time::sleep(REST).await;
+    }
 }
 
 /// One client connection. What sets it up is boxed: that memory is not needed while the connection lives.
@@ -137,23 +180,23 @@ fn connection(
     tcp: TcpStream,
     address: SocketAddr,
     protocol: ListenerProtocol,
-    busy: Busy,
+    (entered, busy): (Entered, Busy),
 ) -> impl Future<Output = ()> {
     let listener = match &protocol {
         ListenerProtocol::Http => Listener::Http,
         ListenerProtocol::Https(_) => Listener::Https,
     };
-    let opening = Box::pin(read_proxy_header(Rc::clone(&shard), tcp, address, listener, protocol));
+    let opening =
+        Box::pin(read_proxy_header(Rc::clone(&shard), tcp, address, listener, protocol, Rc::clone(&entered.mark)));
     async move {
         let _busy = busy;
-        let _counted = shard.connections.count();
         let _open = shard.metrics.listener(listener).accepted();
         let Some(Opened { socket, peer, first }) = opening.await else { return };
         if peer.is_http2 {
             let first = first.map(|first| Box::new(first.bytes));
-            Box::pin(h2::connection::serve(shard, Rc::clone(&serving.h2), socket, peer, first)).await;
+            Box::pin(h2::connection::serve(shard, Rc::clone(&serving.h2), socket, peer, first, entered)).await;
         } else {
-            h1::connection::serve(shard, &serving.h1, socket, peer, first).await;
+            h1::connection::serve(shard, &serving.h1, socket, peer, first, entered).await;
         }
     }
 }
@@ -172,13 +215,14 @@ async fn read_proxy_header(
     address: SocketAddr,
     listener: Listener,
     protocol: ListenerProtocol,
+    mark: Rc<ClientMark>,
 ) -> Option<Opened> {
     if shard.config.listener.forwarding.proxy_protocol == ProxyProtocol::Off {
-        return open(&shard, tcp, (address, address.ip()), protocol, None).await;
+        return open(&shard, tcp, (address, address.ip()), protocol, None, &mark).await;
     }
     let sender = address.ip();
     let Introduced { address, received, deadline } = proxy_header::receive(&shard, &mut tcp, listener, address).await?;
-    open(&shard, tcp, (address, sender), protocol, Some((received, deadline))).await
+    open(&shard, tcp, (address, sender), protocol, Some((received, deadline)), &mark).await
 }
 
 /// Finds out which version of HTTP the client at `address` uses, whose bytes come from `sender`. `before`: bytes of it
@@ -189,6 +233,7 @@ async fn open(
     (address, sender): (SocketAddr, IpAddr),
     protocol: ListenerProtocol,
     before: Option<(Option<Buffer>, Instant)>,
+    mark: &ClientMark,
 ) -> Option<Opened> {
     let forwarding = &shard.config.listener.forwarding;
     let ip = address.ip().to_canonical();
@@ -217,7 +262,7 @@ async fn open(
         }
         ListenerProtocol::Https(config) => config,
     };
-    let stream = handshake(shard, tcp, (received, deadline), &peer, config).await?;
+    let stream = handshake(shard, tcp, (received, deadline), &peer, config, mark).await?;
     peer.scheme = Scheme::Https;
     peer.port = forwarding.https_port;
     peer.tls =
@@ -226,15 +271,38 @@ async fn open(
     Some(Opened { socket: Socket::Tls(Box::new(stream)), peer: Rc::new(peer), first: None })
 }
 
+/// Waits until this handshake may begin. Of those that are under way while others wait, the oldest are cut.
+async fn turn<'a>(shard: &'a Shard, mark: &ClientMark) -> Option<SemaphorePermit<'a>> {
+    let mut acquired = std::pin::pin!(shard.handshakes.acquire());
+    loop {
+        tokio::select! {
+            biased;
+            permit = acquired.as_mut() => {
+                mark.stands(Standing::Handshake);
+                return permit.ok();
+            }
+            () = tokio::time::sleep(REST) => {
+                let closed = shard.clients.close_oldest(1, |is| is == Standing::Handshake);
+                shard.metrics.shed(Shed::Handshakes, closed);
+            }
+        }
+    }
+}
+
 async fn handshake(
     shard: &Shard,
     tcp: TcpStream,
     (received, deadline): (Option<Buffer>, Option<Instant>),
     peer: &Peer,
     config: Arc<ServerConfig>,
+    mark: &ClientMark,
 ) -> Option<TlsStream> {
     let started = Instant::now();
     let deadline = deadline.unwrap_or(started + shard.config.listener.timeouts.handshake);
+    let Ok(_turn) = timeout_at(deadline, turn(shard, mark)).await else {
+        shard.metrics.handshake(Handshake::TimedOut, started.elapsed());
+        return None;
+    };
     let buffers = Rc::clone(&shard.buffers);
     let accepted = match received {
         None => tls::accept(tcp, config, buffers, deadline).await,

@@ -1,22 +1,28 @@
 //! A connection to an endpoint: one that waits in the shard's pool, or a new one.
 
 use std::io::ErrorKind;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use socket2::{SockRef, TcpKeepalive};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::Instant;
 
 use super::attempt::Attempt;
 use super::retry::{Failure, Reached};
 use crate::proxy::error::ProxyError;
 use crate::proxy::shard::Shard;
+use crate::proxy::shard::connections::Counted;
 use crate::proxy::shard::h1_conn::H1Conn;
 use crate::proxy::wire::socket::Socket;
 
 /// When the kernel probes pods that are silent within a request.
 const KEEPALIVE: TcpKeepalive =
     TcpKeepalive::new().with_time(Duration::from_secs(60)).with_interval(Duration::from_secs(15));
+
+/// Bytes of answers that the kernel keeps for us on one connection: those of a client that does not read stay with the pod.
+/// The kernel would keep up to 6 MiB.
+const RECEIVED: u32 = 256 * 1024;
 
 /// A connection for an attempt.
 pub(super) struct Obtained {
@@ -36,8 +42,8 @@ pub(super) async fn obtain(shard: &Shard, attempt: &Attempt<'_>, may_repeat: boo
     {
         return Ok(Obtained { conn, is_reused: true, since: attempt.began });
     }
-    let tcp = dial(attempt).await?;
-    Ok(Obtained { conn: H1Conn::new(Socket::Tcp(tcp)), is_reused: false, since: Instant::now() })
+    let (tcp, place) = dial(shard, attempt).await?;
+    Ok(Obtained { conn: H1Conn::new(Socket::Tcp(tcp), Some(place)), is_reused: false, since: Instant::now() })
 }
 
 /// A connection from the pool on which nothing has arrived.
@@ -60,19 +66,22 @@ fn idle(shard: &Shard, attempt: &Attempt<'_>, may_repeat: bool) -> Option<H1Conn
     None
 }
 
-/// A new connection. Failures make the endpoint suspect.
-pub(super) async fn dial(attempt: &Attempt<'_>) -> Result<TcpStream, Failure> {
+/// A new connection, and its place among those to pods. Failures make the endpoint suspect.
+pub(super) async fn dial(shard: &Shard, attempt: &Attempt<'_>) -> Result<(TcpStream, Counted), Failure> {
     let Attempt { endpoint, policy, metrics, .. } = attempt;
+    let Some(place) = shard.pod_place() else {
+        return Err(Failure::new(ProxyError::ConnectOther, Reached::NotConnected));
+    };
     let address = endpoint.address();
     let started = Instant::now();
-    let error = match tokio::time::timeout(policy.timeouts.connect, TcpStream::connect(address)).await {
+    let error = match tokio::time::timeout(policy.timeouts.connect, connect(address)).await {
         Ok(Ok(tcp)) => {
             let _ = tcp.set_nodelay(true);
             // A pod on a lost node sends nothing. Without probes a tunnel to it would wait for an hour.
             let _ = SockRef::from(&tcp).set_tcp_keepalive(&KEEPALIVE);
             endpoint.connect_succeeded();
             metrics.connected();
-            return Ok(tcp);
+            return Ok((tcp, place));
         }
         Ok(Err(error)) => {
             let reason = reason(error.kind());
@@ -89,6 +98,13 @@ pub(super) async fn dial(attempt: &Attempt<'_>) -> Result<TcpStream, Failure> {
         }
     };
     Err(Failure::new(error, Reached::NotConnected))
+}
+
+async fn connect(address: SocketAddr) -> std::io::Result<TcpStream> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    // Before the connection is made: its window follows from it.
+    socket.set_recv_buffer_size(RECEIVED)?;
+    socket.connect(address).await
 }
 
 /// What a failed connect means. If this machine is out of ports, descriptors or memory, that says nothing about the

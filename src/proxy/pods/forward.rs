@@ -7,12 +7,12 @@ use super::retry::{Facts, History, retry};
 use super::{h1, h2};
 use crate::http1::Framing;
 use crate::model::{Protocol, RoutePolicy};
-use crate::observe::UpstreamFailure;
+use crate::observe::{UpstreamFailure, UpstreamMetrics};
 use crate::proxy::error::ProxyError;
 use crate::proxy::shard::scratch::ExchangeBuffers;
 use crate::proxy::walk::Walk;
 use crate::proxy::walk::client_io::{ClientSink, ClientSource};
-use crate::upstream::Backend;
+use crate::upstream::{Backend, Unpicked};
 
 /// Forwards the request in `walk.work.out` and relays the answer.
 pub(crate) async fn forward<S: ClientSource, K: ClientSink>(
@@ -36,11 +36,15 @@ pub(crate) async fn forward<S: ClientSource, K: ClientSink>(
                 break;
             }
         }
-        let Some(endpoint) = upstream.pick(policy.balance, &history.tried, began) else {
-            if number == 0 {
-                metrics.failure(UpstreamFailure::NoEndpoint);
+        let endpoint = match upstream.pick(policy.balance, policy.upstream_requests, &history.tried, began) {
+            Ok(endpoint) => endpoint,
+            Err(why) => {
+                // The failure of an attempt tells more.
+                if number == 0 {
+                    error = unpicked(why, metrics);
+                }
+                break;
             }
-            break;
         };
         metrics.attempt();
         if number > 0 {
@@ -73,6 +77,16 @@ pub(crate) async fn forward<S: ClientSource, K: ClientSink>(
         }
     }
     Err(error)
+}
+
+/// The error of a request for which no endpoint was picked.
+fn unpicked(why: Unpicked, metrics: &UpstreamMetrics) -> ProxyError {
+    let (reason, error) = match why {
+        Unpicked::NoEndpoint => (UpstreamFailure::NoEndpoint, ProxyError::NoEndpoints),
+        Unpicked::Full => (UpstreamFailure::Full, ProxyError::UpstreamFull),
+    };
+    metrics.failure(reason);
+    error
 }
 
 /// Whether the request is complete in `work.out`; appends a small body that has arrived.
@@ -117,6 +131,7 @@ fn reason(error: &ProxyError) -> Option<UpstreamFailure> {
         | ProxyError::MethodNotAllowed
         | ProxyError::NoRoute
         | ProxyError::BackendUnavailable
-        | ProxyError::NoEndpoints => return None,
+        | ProxyError::NoEndpoints
+        | ProxyError::UpstreamFull => return None,
     })
 }

@@ -60,7 +60,7 @@ pub(super) async fn obtain(shard: &Rc<Shard>, attempt: &Attempt<'_>) -> Result<L
 }
 
 async fn connect(shard: &Rc<Shard>, attempt: &Attempt<'_>) -> Result<Rc<Session>, Failure> {
-    let tcp = dial(attempt).await?;
+    let (tcp, place) = dial(shard, attempt).await?;
     let config = Config {
         streams: STREAMS,
         stream_window: STREAM_WINDOW,
@@ -75,6 +75,10 @@ async fn connect(shard: &Rc<Shard>, attempt: &Attempt<'_>) -> Result<Rc<Session>
     let link = Link::new(Connection::new(Role::Client, &config), &shard.buffers, &shard.outputs);
     let session = Session::new(link, attempt.endpoint.endpoint());
     let transport = Transport::new(Socket::Tcp(tcp), None);
-    tokio::task::spawn_local(drive(Rc::clone(shard), Rc::clone(&session), transport));
+    let driven = drive(Rc::clone(shard), Rc::clone(&session), transport);
+    tokio::task::spawn_local(async move {
+        let _place = place;
+        driven.await;
+    });
     Ok(session)
 }

@@ -7,6 +7,7 @@ use std::rc::Rc;
 use tokio::time::Instant;
 
 use super::views::{ClientView, Standing};
+use crate::proxy::wire::client_mark::ClientMark;
 use crate::proxy::wire::h2::link::Link;
 
 /// A connection.
@@ -14,6 +15,8 @@ pub(crate) struct ClientConnection {
     address: SocketAddr,
     is_tls: bool,
     link: Rc<Link>,
+    /// What it is doing.
+    pub(crate) mark: Rc<ClientMark>,
     /// When it began.
     pub(crate) began: Instant,
     /// Requests so far.
@@ -28,12 +31,13 @@ pub(crate) struct ClientConnection {
 
 impl ClientConnection {
     /// One that begins now.
-    pub(crate) fn new(address: SocketAddr, is_tls: bool, link: &Rc<Link>) -> Rc<Self> {
+    pub(crate) fn new(address: SocketAddr, is_tls: bool, link: &Rc<Link>, mark: &Rc<ClientMark>) -> Rc<Self> {
         let now = Instant::now();
         Rc::new(Self {
             address,
             is_tls,
             link: Rc::clone(link),
+            mark: Rc::clone(mark),
             began: now,
             served: Cell::new(0),
             is_draining: Cell::new(false),

@@ -2,6 +2,7 @@
 
 use std::task::{Context, Waker};
 
+use super::connections::Counted;
 use crate::proxy::wire::socket::Socket;
 
 /// An HTTP/1 connection to an endpoint, between two requests.
@@ -10,12 +11,14 @@ pub(crate) struct H1Conn {
     pub socket: Socket,
     /// The turn of the runtime in which its last answer ended.
     pub kept_in: u64,
+    /// Its place among the connections to pods.
+    _place: Option<Counted>,
 }
 
 impl H1Conn {
     /// A connection that was just made.
-    pub(crate) fn new(socket: Socket) -> Self {
-        Self { socket, kept_in: 0 }
+    pub(crate) fn new(socket: Socket, place: Option<Counted>) -> Self {
+        Self { socket, kept_in: 0, _place: place }
     }
 
     /// Whether nothing has arrived since the last answer: neither an end nor bytes, which the next request would take
@@ -59,7 +62,7 @@ mod tests {
         // The runtime learns of readiness by waiting, and of its end by a read that finds nothing more.
         ours.readable().await.unwrap();
         while ours.try_read(&mut [0; 64]).is_ok() {}
-        (H1Conn::new(Socket::Tcp(ours)), pod)
+        (H1Conn::new(Socket::Tcp(ours), None), pod)
     }
 
     #[tokio::test]

@@ -4,16 +4,19 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
+use crate::proxy::wire::ledger::LedgerShare;
+
 /// The budget of a shard.
 pub(crate) struct HeadsBudget {
     held: Cell<u64>,
     limit: u64,
+    share: Rc<LedgerShare>,
 }
 
 impl HeadsBudget {
-    /// At most `limit` bytes.
-    pub(crate) fn new(limit: u64) -> Rc<Self> {
-        Rc::new(Self { held: Cell::new(0), limit })
+    /// At most `limit` bytes, which are charged to `share`.
+    pub(crate) fn new(limit: u64, share: &Rc<LedgerShare>) -> Rc<Self> {
+        Rc::new(Self { held: Cell::new(0), limit, share: Rc::clone(share) })
     }
 
     /// So many bytes more may be held.
@@ -37,6 +40,11 @@ impl HeadsCharge {
     /// The connection holds this many bytes now.
     pub(crate) fn set(&self, held: u32) {
         let before = self.held.replace(held);
+        if held == before {
+            return;
+        }
+        self.budget.share.take(held as usize);
+        self.budget.share.give_back(before as usize);
         let all = &self.budget.held;
         all.set((all.get() + u64::from(held)).saturating_sub(u64::from(before)));
     }
@@ -54,7 +62,7 @@ mod tests {
 
     #[test]
     fn what_connections_hold_is_taken_from_the_budget_and_given_back() {
-        let budget = HeadsBudget::new(1000);
+        let budget = HeadsBudget::new(1000, &Rc::default());
         let (one, two) = (HeadsCharge::new(&budget), HeadsCharge::new(&budget));
         one.set(300);
         two.set(600);
@@ -65,6 +73,6 @@ mod tests {
         assert_eq!(budget.room(), 500);
         drop(one);
         assert_eq!(budget.room(), 1000);
-        assert_eq!(HeadsBudget::new(u64::MAX).room(), u32::MAX);
+        assert_eq!(HeadsBudget::new(u64::MAX, &Rc::default()).room(), u32::MAX);
     }
 }

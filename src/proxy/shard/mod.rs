@@ -2,11 +2,12 @@
 //! the living upstreams and the counters.
 
 pub(crate) mod client_connection;
+pub(crate) mod clients;
 pub(crate) mod clock;
 pub(crate) mod connections;
 pub(crate) mod h1_conn;
 pub(crate) mod heads_budget;
-pub(crate) mod idle_tasks;
+pub(crate) mod heartbeats;
 pub(crate) mod inspector;
 pub(crate) mod roster;
 pub(crate) mod scratch;
@@ -23,22 +24,26 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use crate::http2::connection::Arrival;
 use crate::lifecycle::DrainWatch;
-use crate::observe::{Metrics, ShardLog};
+use crate::observe::{Metrics, Relief, ShardLog, Shed};
 use crate::proxy::config::ProxyConfig;
 use crate::proxy::wire::buffers::BufferPool;
+use crate::proxy::wire::client_mark::Standing;
 use crate::proxy::wire::h2::outputs::Outputs;
+use crate::proxy::wire::ledger::{Ledger, LedgerShare};
 use crate::routing::TableCell;
 use crate::upstream::{InFlight, Pool, PoolConfig, Target};
 use client_connection::ClientConnection;
+use clients::Clients;
 use clock::Clock;
-use connections::Connections;
+use connections::{Connections, Counted};
 use h1_conn::H1Conn;
 use heads_budget::HeadsBudget;
-use idle_tasks::IdleTasks;
+use heartbeats::Heartbeats;
 use inspector::Inspector;
 use roster::Roster;
 use scratch::ScratchPool;
@@ -47,6 +52,11 @@ use sessions::Sessions;
 use turns::Turns;
 use views::{Listing, ShardView};
 
+/// TLS handshakes with clients that the process has under way: so many, which shards share, and so many more for each shard.
+const HANDSHAKES: usize = 256;
+const MORE_HANDSHAKES: usize = 32;
+/// Of the connections that can be done without, this part is closed at a time.
+const SHED_PART: usize = 16;
 /// How often a head lies in memory while its request is served: as it came, and as the pod gets it.
 const HEAD_COPIES: u64 = 2;
 
@@ -63,8 +73,20 @@ pub struct Shared {
     pub drain: DrainWatch,
     /// Client connections of all shards.
     pub connections: Connections,
+    /// Connections to pods of all shards.
+    pub pod_connections: Connections,
+    /// The memory of the process.
+    pub ledger: Ledger,
     /// Asks the shards what connections they have.
     pub inspector: Inspector,
+    /// Whether the shards run.
+    pub heartbeats: Heartbeats,
+}
+
+/// Places for connections to pods.
+pub(crate) struct PodPlaces {
+    open: Connections,
+    limit: usize,
 }
 
 /// What one shard owns.
@@ -74,13 +96,20 @@ pub(crate) struct Shard {
     pub metrics: Arc<Metrics>,
     pub drain: DrainWatch,
     pub connections: Connections,
+    /// Connections to pods, and how many there may be.
+    pub pod_places: PodPlaces,
+    pub ledger: Ledger,
+    /// The shard's part of the ledger.
+    pub share: Rc<LedgerShare>,
     pub access_log: ShardLog,
     pub buffers: Rc<BufferPool>,
     pub scratches: ScratchPool,
-    pub idle_tasks: Rc<IdleTasks>,
+    pub clients: Rc<Clients>,
     /// Where the heads that arrive over HTTP/2 are put first.
     pub arrival: RefCell<Arrival>,
     pub outputs: Rc<Outputs>,
+    /// One for each TLS handshake with a client that may be under way.
+    pub handshakes: Semaphore,
     /// Heads of requests over HTTP/2 that are being served.
     pub heads: Rc<HeadsBudget>,
     pub clock: Clock,
@@ -100,22 +129,30 @@ pub(crate) struct Shard {
 impl Shard {
     /// A shard without connections.
     pub(crate) fn new(shared: Shared, access_log: ShardLog, turns: Turns) -> Rc<Self> {
-        let Shared { config, table, metrics, drain, connections, inspector: _ } = shared;
+        let Shared { config, table, metrics, drain, connections, pod_connections, ledger, inspector: _, heartbeats: _ } =
+            shared;
         let pool = Pool::new(PoolConfig { idle: config.pods.idle, ..PoolConfig::default() });
         let sessions = Sessions::new(config.pods.stall);
-        let heads = HeadsBudget::new(config.listener.http2.heads_memory / HEAD_COPIES / config.shards.max(1) as u64);
+        let handshakes = HANDSHAKES / config.shards.max(1) + MORE_HANDSHAKES;
+        let share = LedgerShare::new(&ledger);
+        let heads = config.listener.http2.heads_memory / HEAD_COPIES / config.shards.max(1) as u64;
+        let (heads, buffers) = (HeadsBudget::new(heads, &share), BufferPool::of_shard(&share, config.shards));
         Rc::new(Self {
+            pod_places: PodPlaces { open: pod_connections, limit: config.pod_connections },
             config,
             table,
             metrics,
             drain,
             connections,
+            ledger,
             access_log,
-            buffers: BufferPool::new(),
-            scratches: ScratchPool::default(),
-            idle_tasks: Rc::default(),
+            buffers,
+            scratches: ScratchPool::new(&share),
+            share,
+            clients: Rc::default(),
             arrival: RefCell::default(),
             outputs: Rc::default(),
+            handshakes: Semaphore::new(handshakes),
             heads,
             clock: Clock::default(),
             pool,
@@ -136,6 +173,28 @@ impl Shard {
         mixed.wrapping_mul(0xda94_2042_e4dd_58b5_9e37_79b9_7f4a_7c15)
     }
 
+    /// Closes up to `count` connections of clients that wait for their first or next request, those that have done nothing
+    /// for longest first. Tells how many.
+    pub(crate) fn give_way(&self, count: usize) -> usize {
+        let closed = self.clients.close_oldest(count, |standing| matches!(standing, Standing::New | Standing::Idle));
+        self.metrics.shed(Shed::Limit, closed);
+        closed
+    }
+
+    /// Closes a part of the connections that can be done without while memory is short.
+    pub(crate) fn shed(&self, relief: Relief) {
+        let part = |standing| self.clients.count(standing).div_ceil(SHED_PART);
+        if relief >= Relief::CloseIdle {
+            let count = part(Standing::Idle) + part(Standing::New);
+            let closed = self.clients.close_oldest(count, |is| matches!(is, Standing::New | Standing::Idle));
+            self.metrics.shed(Shed::MemoryIdle, closed);
+        }
+        if relief >= Relief::RefuseStreams {
+            let closed = self.clients.close_oldest(part(Standing::Busy), |is| is == Standing::Busy);
+            self.metrics.shed(Shed::MemoryStalled, closed);
+        }
+    }
+
     /// What connections there are, at most `limit` of each kind.
     pub(crate) fn look(&self, limit: usize) -> ShardView {
         let (clients, some_clients) = self.h2_clients.look(limit, ClientConnection::view);
@@ -144,6 +203,17 @@ impl Shard {
             clients: Listing { total: clients, some: some_clients },
             pods: Listing { total: pods, some: some_pods },
             idle_http1_pods: self.pool.idle_count(),
+        }
+    }
+
+    /// A place for one more connection to a pod. If all are taken, idle connections of this shard give way.
+    pub(crate) fn pod_place(&self) -> Option<Counted> {
+        let PodPlaces { open, limit } = &self.pod_places;
+        loop {
+            let place = open.count_within(*limit);
+            if place.is_some() || !self.pool.close_one() {
+                return place;
+            }
         }
     }
 

@@ -3,10 +3,13 @@
 
 use std::cell::RefCell;
 use std::ops::{Deref, DerefMut};
+use std::rc::Rc;
 
 use super::timer::LazyTimer;
 use crate::filter::HeadEdit;
 use crate::http1::{RequestHead, ResponseHead};
+use crate::observe::Relief;
+use crate::proxy::wire::ledger::LedgerShare;
 
 /// Scratch memory of one exchange.
 #[derive(Default)]
@@ -52,7 +55,10 @@ pub(crate) struct ExchangeBuffers {
     clippy::vec_box,
     reason = "the box is what is lent out: an exchange's future holds a pointer, not half a kilobyte"
 )]
-pub(crate) struct ScratchPool(RefCell<Vec<Box<Scratch>>>);
+pub(crate) struct ScratchPool {
+    kept: RefCell<Vec<Box<Scratch>>>,
+    share: Rc<LedgerShare>,
+}
 
 /// Scratches kept for reuse; more are freed.
 const KEPT: usize = 256;
@@ -60,6 +66,16 @@ const KEPT: usize = 256;
 const KEPT_BYTES: usize = 32 * 1024;
 
 impl ScratchPool {
+    /// None yet. While the memory of `share` is short, none is kept.
+    pub(crate) fn new(share: &Rc<LedgerShare>) -> Self {
+        Self { kept: RefCell::default(), share: Rc::clone(share) }
+    }
+
+    /// Frees those that are not in use.
+    pub(crate) fn free(&self) {
+        self.kept.take();
+    }
+
     /// Lends one out.
     pub(crate) fn take(&self) -> Lent<'_> {
         self.lend(self.take_out())
@@ -67,7 +83,7 @@ impl ScratchPool {
 
     /// Takes one out, to be lent later, where it is used.
     pub(crate) fn take_out(&self) -> Box<Scratch> {
-        self.0.borrow_mut().pop().unwrap_or_default()
+        self.kept.borrow_mut().pop().unwrap_or_default()
     }
 
     /// Lends out one that was taken out.
@@ -101,8 +117,8 @@ impl Drop for Lent<'_> {
         let Some(mut scratch) = self.scratch.take() else { return };
         scratch.staged.clear();
         scratch.work.out.clear();
-        let mut kept = self.pool.0.borrow_mut();
-        if kept.len() < KEPT {
+        let mut kept = self.pool.kept.borrow_mut();
+        if kept.len() < KEPT && self.pool.share.relief() == Relief::None {
             for memory in [&mut scratch.staged, &mut scratch.work.out, &mut scratch.work.head, &mut scratch.work.answer]
             {
                 if memory.capacity() > KEPT_BYTES {

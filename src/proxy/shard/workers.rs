@@ -10,8 +10,16 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
-/// Idle workers kept; more are freed. One is needed for each request in flight.
+use crate::observe::Relief;
+use crate::proxy::wire::ledger::{Charge, LedgerShare};
+
+/// Idle workers that the process keeps; each shard has its part, and more are freed. One is needed for each request in
+/// flight.
 const KEPT: usize = 1024;
+/// Least part of them that a shard has.
+const LEAST_KEPT: usize = 128;
+/// What is charged with a worker's own memory, for the scratch and the head of its request. Bytes.
+const BESIDE: usize = 2 * 1024;
 
 /// What passes between a worker and its borrower.
 enum Slot<J, O> {
@@ -26,6 +34,7 @@ type Shared<J, O> = Rc<RefCell<Slot<J, O>>>;
 pub(crate) struct Worker<J, O> {
     slot: Shared<J, O>,
     run: Pin<Box<dyn Future<Output = ()>>>,
+    _charge: Charge,
 }
 
 impl<J, O> Worker<J, O> {
@@ -41,15 +50,24 @@ impl<J, O> Worker<J, O> {
 }
 
 /// The idle workers of a shard, last used first.
-pub(crate) struct Workers<J, O>(RefCell<Vec<Worker<J, O>>>);
-
-impl<J, O> Default for Workers<J, O> {
-    fn default() -> Self {
-        Self(RefCell::new(Vec::new()))
-    }
+pub(crate) struct Workers<J, O> {
+    idle: RefCell<Vec<Worker<J, O>>>,
+    kept: usize,
+    share: Rc<LedgerShare>,
 }
 
 impl<J: 'static, O: 'static> Workers<J, O> {
+    /// None yet, of one of so many shards. Their memory is charged to `share`.
+    pub(crate) fn of_shard(share: &Rc<LedgerShare>, shards: usize) -> Self {
+        let kept = (KEPT / shards.max(1)).max(LEAST_KEPT);
+        Self { idle: RefCell::default(), kept, share: Rc::clone(share) }
+    }
+
+    /// Frees those that are idle.
+    pub(crate) fn free(&self) {
+        self.idle.take();
+    }
+
     /// Gives `job` to a worker, which does it with `serve` while it is polled. Dropping the worker ends the job.
     ///
     /// `serve` is a type of its own, not a function pointer: the future is then made where it runs, and is not copied.
@@ -58,10 +76,12 @@ impl<J: 'static, O: 'static> Workers<J, O> {
         S: Fn(J) -> F + Copy + 'static,
         F: Future<Output = O> + 'static,
     {
-        let idle = self.0.borrow_mut().pop();
+        let idle = self.idle.borrow_mut().pop();
         let worker = idle.unwrap_or_else(|| {
             let slot = Rc::new(RefCell::new(Slot::Empty));
-            Worker { run: Box::pin(work(Rc::clone(&slot), serve)), slot }
+            let run = Box::pin(work(Rc::clone(&slot), serve));
+            let charge = Charge::new(&self.share, size_of_val(&*run) + BESIDE);
+            Worker { run, slot, _charge: charge }
         });
         *worker.slot.borrow_mut() = Slot::Job(job);
         worker
@@ -69,8 +89,8 @@ impl<J: 'static, O: 'static> Workers<J, O> {
 
     /// Takes a worker back whose job is done.
     pub(crate) fn give_back(&self, worker: Worker<J, O>) {
-        let mut idle = self.0.borrow_mut();
-        if idle.len() < KEPT {
+        let mut idle = self.idle.borrow_mut();
+        if idle.len() < self.kept && self.share.relief() == Relief::None {
             idle.push(worker);
         }
     }
@@ -113,18 +133,18 @@ mod tests {
             tokio::task::yield_now().await;
             job * 2
         }
-        let workers = Workers::default();
+        let workers = Workers::of_shard(&Rc::default(), 1);
         assert_eq!(workers.run(2, double).await, 4);
         assert_eq!(workers.run(3, double).await, 6);
-        assert_eq!(workers.0.borrow().len(), 1);
+        assert_eq!(workers.idle.borrow().len(), 1);
         let both = tokio::join!(workers.run(4, double), workers.run(5, double));
         assert_eq!(both, (8, 10));
-        assert_eq!(workers.0.borrow().len(), 2);
+        assert_eq!(workers.idle.borrow().len(), 2);
         let mut dropped = Box::pin(workers.run(6, double));
         let first = poll_fn(|cx| Poll::Ready(dropped.as_mut().poll(cx))).await;
         assert!(first.is_pending());
         drop(dropped);
-        assert_eq!(workers.0.borrow().len(), 1);
+        assert_eq!(workers.idle.borrow().len(), 1);
         assert_eq!(workers.run(7, double).await, 14);
     }
 }

@@ -162,6 +162,7 @@ fn refusal(error: &ProxyError) -> Option<Refusal> {
         | ProxyError::NoRoute
         | ProxyError::BackendUnavailable
         | ProxyError::NoEndpoints
+        | ProxyError::UpstreamFull
         | ProxyError::ConnectRefused
         | ProxyError::ConnectOther
         | ProxyError::ConnectTimeout

@@ -11,24 +11,35 @@ use std::fmt;
 use std::mem;
 use std::rc::Rc;
 
+use super::ledger::LedgerShare;
+use crate::observe::Relief;
+
 /// Capacities of buffers, in bytes. Heads and short bodies fit the first; a body that keeps filling its buffer
 /// grows into the others (16 KiB costs 1.7 times the CPU of 256 KiB on a body of 1 MB).
 pub const CAPACITIES: [usize; 3] = [16 * 1024, 64 * 1024, 256 * 1024];
 
-/// Buffers of each capacity that are kept for reuse; those above are freed. 8 + 4 + 4 MiB for each shard at most.
+/// Buffers of each capacity that are kept for reuse; those above are freed. 8 + 4 + 4 MiB for the process at most, as each
+/// shard has its part.
 const RETAINED: [usize; 3] = [512, 64, 16];
 
+/// Least part of them that a shard has, however many shards there are.
+const LEAST_RETAINED: [usize; 3] = [64, 8, 2];
+
 /// While more bytes than this are out of the pool in buffers above the first capacity, bodies do not grow theirs:
-/// clients that do not read long answers hold that much. 32 MiB for each shard.
+/// clients that do not read long answers hold that much. 32 MiB for the process.
 const GROWN: usize = 32 * 1024 * 1024;
 
 /// The buffers of one shard.
-#[derive(Default)]
 pub struct BufferPool {
     free: [RefCell<Vec<Vec<u8>>>; CAPACITIES.len()],
     taken: Cell<usize>,
     /// Bytes out of the pool in buffers above the first capacity.
     grown: Cell<usize>,
+    /// Where all bytes of buffers are charged, in the pool and out of it.
+    share: Rc<LedgerShare>,
+    /// This shard's part of [`RETAINED`] and of [`GROWN`].
+    retained: [usize; CAPACITIES.len()],
+    most_grown: usize,
 }
 
 /// A region of bytes with a filled part, which goes back to its pool when dropped.
@@ -40,9 +51,22 @@ pub struct Buffer {
 }
 
 impl BufferPool {
-    /// An empty pool.
+    /// An empty pool of the only shard, without a limit of memory.
     pub fn new() -> Rc<Self> {
-        Rc::default()
+        Self::of_shard(&Rc::default(), 1)
+    }
+
+    /// An empty pool of one of so many shards.
+    pub(crate) fn of_shard(share: &Rc<LedgerShare>, shards: usize) -> Rc<Self> {
+        let shards = shards.max(1);
+        Rc::new(Self {
+            free: Default::default(),
+            taken: Cell::new(0),
+            grown: Cell::new(0),
+            share: Rc::clone(share),
+            retained: std::array::from_fn(|class| (RETAINED[class] / shards).max(LEAST_RETAINED[class])),
+            most_grown: GROWN / shards,
+        })
     }
 
     /// An empty buffer of the smallest capacity.
@@ -68,7 +92,16 @@ impl BufferPool {
 
     /// Whether a buffer that is merely full, and not too small, may still grow.
     pub fn may_grow(&self) -> bool {
-        self.grown.get() < GROWN
+        self.grown.get() < self.most_grown && self.share.relief() == Relief::None
+    }
+
+    /// Frees the buffers that are kept for reuse.
+    pub(crate) fn free(&self) {
+        for free in &self.free {
+            for bytes in free.take() {
+                self.share.give_back(bytes.len());
+            }
+        }
     }
 
     fn take_class(self: &Rc<Self>, class: usize) -> Buffer {
@@ -76,7 +109,11 @@ impl BufferPool {
         if class > 0 {
             self.grown.set(self.grown.get() + CAPACITIES[class]);
         }
-        let bytes = self.free[class].borrow_mut().pop().unwrap_or_else(|| vec![0; CAPACITIES[class]]);
+        let kept = self.free[class].borrow_mut().pop();
+        let bytes = kept.unwrap_or_else(|| {
+            self.share.take(CAPACITIES[class]);
+            vec![0; CAPACITIES[class]]
+        });
         Buffer { bytes, start: 0, end: 0, pool: Rc::clone(self) }
     }
 
@@ -87,10 +124,12 @@ impl BufferPool {
         }
         if let Some(class) = CAPACITIES.iter().position(|capacity| *capacity == bytes.len()) {
             let mut free = self.free[class].borrow_mut();
-            if free.len() < RETAINED[class] {
+            if free.len() < self.retained[class] && self.share.relief() == Relief::None {
                 free.push(bytes);
+                return;
             }
         }
+        self.share.give_back(bytes.len());
     }
 }
 
@@ -212,6 +251,7 @@ impl fmt::Debug for BufferPool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::ledger::Ledger;
     use super::*;
 
     #[test]
@@ -275,6 +315,43 @@ mod tests {
         let again = pool.take();
         assert_eq!(again.bytes.as_ptr(), address);
         assert!(again.is_empty());
+    }
+
+    #[test]
+    fn fault_f4_shards_share_the_bounds() {
+        let ledger = Ledger::new(None);
+        for (shards, kept, grown) in [(1, 512, GROWN), (4, 128, GROWN / 4), (32, 64, GROWN / 32)] {
+            let share = LedgerShare::new(&ledger);
+            let pool = BufferPool::of_shard(&share, shards);
+            let many: Vec<Buffer> = (0..RETAINED[0] + 10).map(|_| pool.take()).collect();
+            drop(many);
+            assert_eq!(pool.retained(), kept * CAPACITIES[0], "{shards} shards");
+            let mut held = Vec::new();
+            while pool.may_grow() {
+                held.push(pool.take_for(CAPACITIES[2]));
+            }
+            assert_eq!(held.len(), grown / CAPACITIES[2], "{shards} shards");
+        }
+    }
+
+    #[test]
+    fn all_that_is_allocated_is_charged_and_nothing_is_kept_while_memory_is_short() {
+        let ledger = Ledger::new(Some(1 << 30));
+        let share = LedgerShare::new(&ledger);
+        let pool = BufferPool::of_shard(&share, 1);
+        let many: Vec<Buffer> = (0..100).map(|_| pool.take()).collect();
+        assert_eq!(ledger.charged(), 100 * CAPACITIES[0] as u64);
+        drop(many);
+        assert_eq!(ledger.charged(), 100 * CAPACITIES[0] as u64, "they are kept");
+        let few: Vec<Buffer> = (0..12).map(|_| pool.take()).collect();
+        ledger.measured(1 << 30);
+        pool.free();
+        assert!(!pool.may_grow());
+        assert_eq!((pool.retained(), ledger.charged()), (0, 12 * CAPACITIES[0] as u64));
+        drop(few);
+        assert_eq!(pool.retained(), 0);
+        drop((pool, share));
+        assert_eq!(ledger.charged(), 0);
     }
 
     #[test]

@@ -1,7 +1,6 @@
 //! HTTP/1 bodies on a socket: the source that takes framing off and the sink that puts it on. Used towards clients
 //! and towards pods; only the errors and the deadlines differ.
 
-use std::cell::Cell;
 use std::future::poll_fn;
 use std::io::ErrorKind;
 use std::rc::Rc;
@@ -10,6 +9,7 @@ use std::time::Duration;
 
 use super::body::{BodySink, BodySource};
 use super::buffers::{Buffer, BufferPool};
+use super::client_mark::ClientMark;
 use super::pace::{Pace, Progress};
 use super::socket::{Reader, WriteFault, Writer, within};
 use crate::http1::{ChunkState, ChunkedDecoder, Framing, writer};
@@ -42,13 +42,13 @@ pub(crate) struct H1Source<'a> {
     trailers: Vec<u8>,
     side: Side,
     progress: Progress,
-    /// Whether the client has been answered: then it may take its time, as only the answer's deadlines count.
-    answered: Option<&'a Cell<bool>>,
+    /// The client whose request this is. Once it is answered it may take its time, as only the answer's deadlines count.
+    client: Option<&'a ClientMark>,
 }
 
 impl<'a> H1Source<'a> {
     /// A body with the given framing, of which the first bytes may be in `buffer` already. A request's body is not judged
-    /// any more once `answered` is set.
+    /// any more once its `client` is answered.
     pub(crate) fn new(
         reader: Reader<'a>,
         pool: &'a Rc<BufferPool>,
@@ -56,7 +56,7 @@ impl<'a> H1Source<'a> {
         framing: Framing,
         side: Side,
         pace: Pace,
-        answered: Option<&'a Cell<bool>>,
+        client: Option<&'a ClientMark>,
     ) -> Self {
         let frames = match framing {
             Framing::None | Framing::Length(0) => Frames::Done,
@@ -76,12 +76,12 @@ impl<'a> H1Source<'a> {
             trailers: Vec::new(),
             side,
             progress: Progress::new(pace),
-            answered,
+            client,
         }
     }
 
     fn is_answered(&self) -> bool {
-        self.answered.is_some_and(Cell::get)
+        self.client.is_some_and(|client| client.is_answered.get())
     }
 
     /// Whether the body has ended: what follows in the buffer belongs to the next message.
@@ -215,6 +215,9 @@ impl<'a> H1Source<'a> {
             count => count,
         };
         let buffer = self.buffer.get_or_insert_with(|| self.pool.take());
+        if let Some(client) = self.client {
+            client.touch();
+        }
         let was_full = buffer.space().len() == count;
         buffer.fill(count);
         if was_full {

@@ -2,8 +2,10 @@
 
 pub(crate) mod body;
 pub mod buffers;
+pub(crate) mod client_mark;
 pub(crate) mod h1_body;
 pub(crate) mod h2;
+pub(crate) mod ledger;
 pub(crate) mod pace;
 mod quiet;
 pub(crate) mod socket;

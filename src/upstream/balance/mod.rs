@@ -50,6 +50,14 @@ pub(super) fn choose<'a>(
     })
 }
 
+/// The sound endpoint with the fewest requests in flight, of those that were not tried.
+pub(super) fn least_loaded<'a>(endpoints: &'a [Arc<Endpoint>], tried: &[u64]) -> Option<&'a Arc<Endpoint>> {
+    let may_serve = |endpoint: &&Arc<Endpoint>| {
+        !endpoint.is_draining() && !endpoint.is_suspect() && !tried.contains(&endpoint.id())
+    };
+    endpoints.iter().filter(may_serve).min_by_key(|endpoint| endpoint.in_flight())
+}
+
 fn are_most_suspect(endpoints: &[Arc<Endpoint>]) -> bool {
     let taking = || endpoints.iter().filter(|endpoint| !endpoint.is_draining());
     taking().filter(|endpoint| endpoint.is_suspect()).count() * 2 > taking().count()

@@ -163,6 +163,16 @@ impl<C> Pool<C> {
         *total += 1;
     }
 
+    /// Closes the connection of some endpoint that was idle for longest. False if there is none.
+    pub fn close_one(&self) -> bool {
+        let mut inner = self.inner.borrow_mut();
+        let Inner { stacks, total } = &mut *inner;
+        let Some(stack) = stacks.values_mut().find(|stack| !stack.idle.is_empty()) else { return false };
+        drop(stack.idle.remove(0));
+        *total -= 1;
+        true
+    }
+
     /// Closes expired connections and those of retired endpoints, and gives back the memory of stacks that were not
     /// used since the last sweep. To be called about once a second.
     pub fn sweep(&self, now: Instant) {

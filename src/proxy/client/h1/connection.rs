@@ -1,6 +1,5 @@
 //! A client connection that speaks HTTP/1: one request after the other.
 
-use std::cell::Cell;
 use std::future::{Future, poll_fn};
 use std::rc::Rc;
 use std::task::Poll;
@@ -15,6 +14,7 @@ use crate::lifecycle::Phase;
 use crate::proxy::client::first_bytes::FirstBytes;
 use crate::proxy::error::{ProxyError, Side};
 use crate::proxy::exchange::{DRAINED_BYTES, exchange, refuse};
+use crate::proxy::shard::clients::Entered;
 use crate::proxy::shard::scratch::{ExchangeBuffers, Scratch};
 use crate::proxy::shard::timer::LazyTimer;
 use crate::proxy::shard::{Shard, workers};
@@ -22,6 +22,7 @@ use crate::proxy::walk::Walk;
 use crate::proxy::walk::peer::Peer;
 use crate::proxy::wire::body::BodySource;
 use crate::proxy::wire::buffers::Buffer;
+use crate::proxy::wire::client_mark::Standing;
 use crate::proxy::wire::h1_body::{Frame, H1Sink, H1Source};
 use crate::proxy::wire::pace::Pace;
 use crate::proxy::wire::socket::{Reader, Socket, until};
@@ -39,19 +40,27 @@ pub(crate) fn serve(
     socket: Socket,
     peer: Rc<Peer>,
     first: Option<Box<FirstBytes>>,
+    entered: Entered,
 ) -> impl Future<Output = ()> {
     let (leftover, since) = first.map(|first| (first.bytes, first.since)).unzip();
     // In a box, as it goes from hand to hand with each request.
-    let mut job = Box::new(Job { shard, socket, peer, leftover, since, served: 0 });
+    let mut job = Box::new(Job { shard, socket, peer, leftover, since, served: 0, entered });
     async move {
-        let _idle_task = poll_fn(|cx| Poll::Ready(job.shard.idle_tasks.register(cx.waker()))).await;
+        poll_fn(|cx| {
+            job.entered.is_woken_by(cx.waker());
+            Poll::Ready(())
+        })
+        .await;
         let mut timer = LazyTimer::default();
         loop {
             if job.leftover.is_none() && !wait_for_request(&job.shard, &job.socket, job.served == 0, &mut timer).await {
                 return job.socket.close().await;
             }
             match workers.run(job, requests).await {
-                Some(next) => job = next,
+                Some(next) => {
+                    job = next;
+                    job.entered.mark.stands(Standing::Idle);
+                }
                 None => return,
             }
         }
@@ -72,6 +81,8 @@ pub(crate) struct Job {
     since: Option<Instant>,
     /// Requests so far.
     served: u64,
+    /// Its place among the connections of the shard.
+    entered: Entered,
 }
 
 /// Serves requests until none is waiting. Gives the connection back, or `None` when it was closed.
@@ -83,7 +94,7 @@ async fn requests(mut job: Box<Job>) -> Option<Box<Job>> {
         let is_last = job.served >= shard.config.listener.limits.requests_per_connection;
         let since = job.since.take();
         let bytes = job.leftover.take();
-        match request(&shard, &mut job.socket, &job.peer, &mut scratch, (bytes, since), is_last).await {
+        match request(&shard, &mut job, &mut scratch, (bytes, since), is_last).await {
             After::Next(None) => return Some(job),
             After::Next(rest) => job.leftover = rest,
             After::Close => {
@@ -129,23 +140,25 @@ async fn wait_for_request(shard: &Shard, socket: &Socket, is_new: bool, timer: &
 
 async fn request(
     shard: &Rc<Shard>,
-    socket: &mut Socket,
-    peer: &Peer,
+    job: &mut Job,
     scratch: &mut Scratch,
     (buffer, since): (Option<Buffer>, Option<Instant>),
     is_last: bool,
 ) -> After {
+    let Job { socket, peer, entered, .. } = job;
+    let client = &*entered.mark;
+    client.is_answered.set(false);
+    client.stands(Standing::Busy);
     let (mut reader, writer) = socket.split();
     let Scratch { staged, work } = scratch;
     let started = since.unwrap_or_else(Instant::now);
     let read = read_head(shard, &mut reader, work, buffer, (started, since.is_none())).await;
-    let answered = Cell::new(false);
     let sink = H1Sink::new(writer, staged, Frame::Absent, Side::Client, shard.config.listener.timeouts.write);
     let (buffer, ready_at) = match read {
         Ok(Some(complete)) => complete,
         Ok(None) => return After::Close,
         Err(error) => {
-            let mut sink = H1ClientSink::new(sink, &shard.drain, None, true, &answered);
+            let mut sink = H1ClientSink::new(sink, &shard.drain, None, true, client);
             let mut walk = Walk::new(shard, &shard.config.listener, peer, work, started, started);
             refuse(&mut walk, error, &mut sink).await;
             return After::Linger;
@@ -156,8 +169,8 @@ async fn request(
     let accepts_trailers = head.accepts_trailers;
     let close = is_last || !head.keep_alive;
     let pace = Pace { gap: shard.config.listener.timeouts.body_gap, rate: shard.config.listener.timeouts.body_rate };
-    let mut source = H1Source::new(reader, &shard.buffers, Some(buffer), framing, Side::Client, pace, Some(&answered));
-    let mut sink = H1ClientSink::new(sink, &shard.drain, Some(form), close, &answered);
+    let mut source = H1Source::new(reader, &shard.buffers, Some(buffer), framing, Side::Client, pace, Some(client));
+    let mut sink = H1ClientSink::new(sink, &shard.drain, Some(form), close, client);
     sink.accepts_trailers = accepts_trailers;
     let outcome = {
         let mut walk = Walk::new(shard, &shard.config.listener, peer, work, started, ready_at);

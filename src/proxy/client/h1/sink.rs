@@ -1,7 +1,5 @@
 //! Both directions of an exchange with a client over HTTP/1, as the walk sees them.
 
-use std::cell::Cell;
-
 use super::head::{AnswerForm, write_head};
 use crate::http1::{Field, Version, writer};
 use crate::lifecycle::DrainWatch;
@@ -10,6 +8,7 @@ use crate::proxy::error::ProxyError;
 use crate::proxy::walk::answer_head::{AnswerHead, travels};
 use crate::proxy::walk::client_io::{ClientSink, ClientSource};
 use crate::proxy::wire::body::BodySink;
+use crate::proxy::wire::client_mark::{ClientMark, Standing};
 use crate::proxy::wire::h1_body::{H1Sink, H1Source};
 use crate::proxy::wire::pace::Pace;
 
@@ -43,8 +42,8 @@ pub(crate) struct H1ClientSink<'a> {
     pub(super) accepts_trailers: bool,
     /// Whether the answer has neither length nor chunks.
     pub(super) ends_with_connection: bool,
-    /// Set with the final answer, for who reads the request.
-    responded: &'a Cell<bool>,
+    /// Told of the final answer, for who reads the request, and of what the client takes.
+    client: &'a ClientMark,
     pub(super) was_tunnel: bool,
 }
 
@@ -54,7 +53,7 @@ impl<'a> H1ClientSink<'a> {
         drain: &'a DrainWatch,
         form: Option<AnswerForm>,
         close: bool,
-        responded: &'a Cell<bool>,
+        client: &'a ClientMark,
     ) -> Self {
         Self {
             sink,
@@ -63,7 +62,7 @@ impl<'a> H1ClientSink<'a> {
             close,
             accepts_trailers: false,
             ends_with_connection: false,
-            responded,
+            client,
             was_tunnel: false,
         }
     }
@@ -71,7 +70,7 @@ impl<'a> H1ClientSink<'a> {
 
 impl ClientSink for H1ClientSink<'_> {
     fn respond(&mut self, answer: &AnswerHead<'_>) {
-        self.responded.set(true);
+        self.client.is_answered.set(true);
         // A drain may have begun since the request came.
         self.close |= self.drain.is_draining();
         self.sink.begin();
@@ -97,17 +96,19 @@ impl ClientSink for H1ClientSink<'_> {
     }
 
     fn has_responded(&self) -> bool {
-        self.responded.get() && self.sink.has_written()
+        self.client.is_answered.get() && self.sink.has_written()
     }
 
     fn become_tunnel(&mut self) {
         self.was_tunnel = true;
+        self.client.stands(Standing::Tunnel);
         self.sink.become_tunnel();
     }
 }
 
 impl BodySink for H1ClientSink<'_> {
     async fn data(&mut self, data: &[u8]) -> Result<(), ProxyError> {
+        self.client.touch();
         self.sink.data(data).await
     }
 

@@ -8,6 +8,7 @@ use tokio::time::Instant;
 use crate::lifecycle::Phase;
 use crate::proxy::shard::Shard;
 use crate::proxy::shard::client_connection::ClientConnection;
+use crate::proxy::wire::client_mark::Standing;
 
 /// How long a client may take to close a connection that was told to end and has no open stream. The send timeout
 /// bounds it too.
@@ -34,6 +35,12 @@ impl ConnectionAge {
     /// One more request has come.
     pub(super) fn serves(&self) {
         self.connection.served.set(self.connection.served.get() + 1);
+        self.connection.mark.touch();
+    }
+
+    /// A stream goes on.
+    pub(super) fn goes_on(&self) {
+        self.connection.mark.touch();
     }
 
     /// Whether the process is about to end.
@@ -49,8 +56,14 @@ impl ConnectionAge {
     /// The connection does something or does nothing.
     pub(super) fn is_idle(&self, is_idle: bool) {
         match (is_idle, self.idle_since()) {
-            (true, None) => self.connection.idle_since.set(Some(Instant::now())),
-            (false, Some(_)) => self.connection.idle_since.set(None),
+            (true, None) => {
+                self.connection.idle_since.set(Some(Instant::now()));
+                self.connection.mark.stands(Standing::Idle);
+            }
+            (false, Some(_)) => {
+                self.connection.idle_since.set(None);
+                self.connection.mark.stands(Standing::Busy);
+            }
             (true, Some(_)) | (false, None) => {}
         }
     }

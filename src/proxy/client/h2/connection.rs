@@ -19,11 +19,12 @@ use crate::http1::{Limits, RequestError};
 use crate::http2::code::ErrorCode;
 use crate::http2::connection::{Arrival, Config, Connection, Event, Key, Role};
 use crate::lifecycle::Phase;
-use crate::observe::{Http2Limit, Http2Side, Refusal};
+use crate::observe::{Http2Limit, Http2Side, Refusal, Relief};
 use crate::proxy::config::{Http2Config, ListenerConfig};
 use crate::proxy::error::ProxyError;
 use crate::proxy::shard::Shard;
 use crate::proxy::shard::client_connection::ClientConnection;
+use crate::proxy::shard::clients::Entered;
 use crate::proxy::shard::heads_budget::HeadsCharge;
 use crate::proxy::shard::timer::LazyTimer;
 use crate::proxy::walk::peer::Peer;
@@ -45,6 +46,8 @@ const LAST_BYTES: usize = 64 * 1024;
 const LEFT_OVER: usize = 4 * 1024;
 /// Bytes of heads that a connection may hold, at least: those of a hundred streams are 2.6 KB each then.
 const HEADS: u32 = 256 * 1024;
+/// While memory is short, a connection with so many streams gets no more.
+const FEW_STREAMS: usize = 8;
 /// How long a connection without a stream keeps memory for the next ones: what 100 streams leave is 50 KB.
 const KEPT: Duration = Duration::from_secs(1);
 
@@ -56,13 +59,14 @@ pub(crate) fn serve(
     socket: Socket,
     peer: Rc<Peer>,
     first: Option<Box<Buffer>>,
+    entered: Entered,
 ) -> impl Future<Output = ()> {
     let codec = Connection::new(Role::Server, &codec_config(&shard.config.listener));
     let link = Rc::new(Link::new(codec, &shard.buffers, &shard.outputs));
-    let connection = ClientConnection::new(peer.address, peer.tls.is_some(), &link);
+    let connection = ClientConnection::new(peer.address, peer.tls.is_some(), &link, &entered.mark);
     let mut client = Client::new(&shard, workers, socket, peer, first, &connection, link);
     async move {
-        let _listed = shard.h2_clients.list(&connection);
+        let (_entered, _listed) = (entered, shard.h2_clients.list(&connection));
         let over = {
             let mut draining = pin!(shard.drain.reached(Phase::Announcing));
             poll_fn(|cx| {
@@ -196,7 +200,11 @@ impl Client {
         let now = self.began.elapsed();
         let shard = Rc::clone(&self.shard);
         let arrival = &mut *shard.arrival.borrow_mut();
-        self.link.codec.borrow_mut().set_heads_room(self.shard.heads.room());
+        {
+            let mut codec = self.link.codec.borrow_mut();
+            let is_refused = self.shard.ledger.relief() >= Relief::RefuseStreams && codec.open_streams() >= FEW_STREAMS;
+            codec.set_heads_room(if is_refused { 0 } else { self.shard.heads.room() });
+        }
         while !input.is_empty() {
             let received = self.link.codec.borrow_mut().receive(input, arrival, now);
             let (used, event) = received.map_err(|ending| {
@@ -231,7 +239,10 @@ impl Client {
                 }
                 self.open(stream, is_end, verdict, arrival);
             }
-            Event::Data { stream, bytes, is_end } => self.link.arrived(stream, bytes, is_end),
+            Event::Data { stream, bytes, is_end } => {
+                self.age.goes_on();
+                self.link.arrived(stream, bytes, is_end);
+            }
             Event::Trailers { stream } => self.link.ended(stream, &arrival.bytes),
             Event::Reset { stream, code: _, by_peer, reason, limit } => {
                 tracing::debug!(client = %self.peer.address, stream = stream.id, reason, "an HTTP/2 stream ends early");
@@ -246,7 +257,10 @@ impl Client {
                 self.shard.metrics.refused(refusal);
                 self.broke(broken_rule::of_codec(limit));
             }
-            Event::Writable { stream } => self.link.offer_room(stream),
+            Event::Writable { stream } => {
+                self.age.goes_on();
+                self.link.offer_room(stream);
+            }
             Event::Settings => self.link.offer_room(None),
             // What we said of the end has arrived: no further requests can be on their way.
             Event::Pong if self.age.is_ending() => self.link.codec.borrow_mut().goaway(ErrorCode::NO_ERROR),
@@ -312,6 +326,7 @@ impl Client {
 
     /// A stream has been served.
     fn finish(&mut self, stream: Key, outcome: Outcome) {
+        self.age.goes_on();
         if matches!(outcome, Err(ProxyError::ClientStalled)) {
             self.broke(Http2Limit::Stalled);
         }

@@ -8,11 +8,13 @@ use crate::model::RouteTimeouts;
 use crate::observe::{AccessLog, AccessLogFormat, Metrics};
 use crate::proxy::config::ProxyConfig;
 use crate::proxy::shard::connections::Connections;
+use crate::proxy::shard::heartbeats::Heartbeats;
 use crate::proxy::shard::inspector::Inspector;
 use crate::proxy::shard::turns::Turns;
 use crate::proxy::shard::{Shard, Shared};
 use crate::proxy::walk::peer::{Peer, Scheme};
 use crate::proxy::wire::body::BodySink;
+use crate::proxy::wire::ledger::Ledger;
 use crate::routing::TableCell;
 
 /// What a client was told.
@@ -92,7 +94,10 @@ fn shard() -> Rc<Shard> {
         metrics,
         drain: Drain::new().watch(),
         connections: Connections::default(),
+        pod_connections: Connections::default(),
+        ledger: Ledger::default(),
         inspector: Inspector::default(),
+        heartbeats: Heartbeats::default(),
     };
     Shard::new(shared, log.shard(), Turns::default())
 }

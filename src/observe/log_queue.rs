@@ -1,0 +1,153 @@
+//! The way of log lines to their output: a bounded queue and a thread of its own, so that whoever logs never waits. An
+//! output that nobody reads loses lines, and nothing else.
+
+use std::io::{self, Write};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use tracing_subscriber::fmt::MakeWriter;
+
+/// Events that wait for the output; more are lost.
+const WAITING: usize = 1024;
+/// Longest event, in bytes: what is longer, such as a backtrace, is cut.
+const EVENT: usize = 16 * 1024;
+
+/// Where events go. Clones are the same queue.
+#[derive(Clone, Debug)]
+pub(crate) struct LogQueue {
+    events: SyncSender<Option<Vec<u8>>>,
+    lost: Arc<AtomicU64>,
+    done: Arc<Mutex<Receiver<()>>>,
+}
+
+impl LogQueue {
+    /// A queue whose thread writes to `sink`. `tell_lost` gives the line, with its end, that says how many were lost.
+    pub(crate) fn start(
+        mut sink: impl Write + Send + 'static,
+        tell_lost: impl Fn(u64) -> String + Send + 'static,
+    ) -> io::Result<Self> {
+        let (events, waiting) = sync_channel::<Option<Vec<u8>>>(WAITING);
+        let (guard, done) = sync_channel::<()>(0);
+        let lost = Arc::new(AtomicU64::new(0));
+        let counted = Arc::clone(&lost);
+        thread::Builder::new().name("log".to_owned()).spawn(move || {
+            let _guard = guard;
+            let mut told = 0;
+            while let Ok(Some(event)) = waiting.recv() {
+                // There is nobody to tell that the log cannot be written.
+                let _ = sink.write_all(&event);
+                let lost = counted.load(Relaxed);
+                if lost > told {
+                    let _ = sink.write_all(tell_lost(lost - told).as_bytes());
+                    told = lost;
+                }
+            }
+        })?;
+        Ok(Self { events, lost, done: Arc::new(Mutex::new(done)) })
+    }
+
+    /// Events lost so far.
+    pub(crate) fn lost(&self) -> u64 {
+        self.lost.load(Relaxed)
+    }
+
+    /// Writes what waits, for at most `patience`. Nothing is written afterwards.
+    pub(crate) fn finish(&self, patience: Duration) {
+        // A full queue means that nobody reads.
+        if self.events.try_send(None).is_ok() {
+            let done = self.done.lock().unwrap_or_else(PoisonError::into_inner);
+            let (Ok(()) | Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected)) =
+                done.recv_timeout(patience);
+        }
+    }
+}
+
+impl Write for LogQueue {
+    /// Takes one event with its line feed.
+    fn write(&mut self, event: &[u8]) -> io::Result<usize> {
+        let mut kept = event[..event.len().min(EVENT)].to_vec();
+        if kept.len() < event.len() {
+            kept.push(b'\n');
+        }
+        match self.events.try_send(Some(kept)) {
+            Ok(()) => {}
+            Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {
+                self.lost.fetch_add(1, Relaxed);
+            }
+        }
+        Ok(event.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<'a> MakeWriter<'a> for LogQueue {
+    type Writer = Self;
+
+    fn make_writer(&'a self) -> Self {
+        self.clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::Sender;
+
+    use super::*;
+
+    /// An output that takes a line for each permit.
+    struct Slow(Receiver<()>, Sender<Vec<u8>>);
+
+    impl Write for Slow {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            let _ = self.0.recv();
+            let _ = self.1.send(bytes.to_vec());
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn fault_f21_who_logs_never_waits_and_what_is_lost_is_told() {
+        let (permits, permitted) = std::sync::mpsc::channel();
+        let (told, lines) = std::sync::mpsc::channel();
+        let mut queue = LogQueue::start(Slow(permitted, told), |lost| format!("{lost} lost\n")).unwrap();
+        let sent = WAITING as u64 + 500;
+        for number in 0..sent {
+            queue.write_all(format!("{number}\n").as_bytes()).unwrap();
+        }
+        let lost = queue.lost();
+        // One may be with the thread already.
+        assert!((499..=500).contains(&lost), "{lost}");
+        queue.finish(Duration::from_millis(1));
+        drop(permits);
+        let next = || lines.recv_timeout(Duration::from_secs(20)).unwrap();
+        assert_eq!(next(), b"0\n");
+        assert_eq!(next(), format!("{lost} lost\n").as_bytes());
+        for number in 1..sent - lost {
+            assert_eq!(next(), format!("{number}\n").as_bytes());
+        }
+        queue.write_all(b"the last\n").unwrap();
+        queue.finish(Duration::from_secs(20));
+        assert_eq!(next(), b"the last\n");
+    }
+
+    #[test]
+    fn a_long_event_is_cut() {
+        let (told, lines) = std::sync::mpsc::channel();
+        let (permits, permitted) = std::sync::mpsc::channel();
+        drop(permits);
+        let mut queue = LogQueue::start(Slow(permitted, told), |lost| format!("{lost} lost\n")).unwrap();
+        queue.write_all(&[b'x'; EVENT + 100]).unwrap();
+        queue.finish(Duration::from_secs(20));
+        let line = lines.recv().unwrap();
+        assert_eq!((line.len(), line.last()), (EVENT + 1, Some(&b'\n')));
+    }
+}
