@@ -27,7 +27,7 @@ use crate::lifecycle::{Drain, DrainTimes, Readiness};
 use crate::observe::{AccessLog, Metrics, panics};
 use crate::proxy::listener::{self, ListenerProtocol};
 use crate::proxy::tls::{Http2, SniResolver, fallback_certificate, server_config, tickets};
-use crate::proxy::{Connections, Heartbeats, Inspector, Ledger, Shared};
+use crate::proxy::{Connections, Handover, Heartbeats, Inspector, Ledger, Shared};
 use crate::routing::TableCell;
 use crate::upstream::{Registry, Target};
 
@@ -142,6 +142,7 @@ pub fn bind(args: &ServeArgs) -> anyhow::Result<Bound> {
                 connections: Connections::default(),
                 pod_connections: Connections::default(),
                 ledger: Ledger::new(settings::memory_limit(args)),
+                handover: Handover::default(),
                 inspector: Inspector::default(),
                 heartbeats: Heartbeats::default(),
             },

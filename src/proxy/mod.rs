@@ -25,6 +25,7 @@ pub use client::{listener, tls};
 pub use config::ProxyConfig;
 pub use shard::Shared;
 pub use shard::connections::Connections;
+pub use shard::handover::Handover;
 pub use shard::heartbeats::Heartbeats;
 pub use shard::inspector::{Inspector, ShardAnswer};
 pub use shard::views::{ClientView, Listing, PodView, ShardView, Standing};

@@ -13,7 +13,6 @@ use crate::observe::{Relief, ShardLog};
 use crate::proxy::client::listener::{self, ListenerProtocol};
 use crate::proxy::client::serving::Serving;
 use crate::proxy::shard::heartbeats::Heartbeat;
-use crate::proxy::shard::inspector::Questions;
 use crate::proxy::shard::turns::Turns;
 use crate::proxy::shard::{Shard, Shared};
 use crate::upstream::RetirementWatch;
@@ -21,7 +20,8 @@ use crate::upstream::RetirementWatch;
 /// How often idle connections to pods are checked.
 const SWEEP: Duration = Duration::from_secs(1);
 
-/// A connection that did nothing between two ticks may give way to others.
+/// How often it is noted what connections have done, as those that do nothing may give way to others; and whether the shard
+/// runs.
 const TICK: Duration = Duration::from_millis(250);
 
 /// A drain closes idle client connections over this time, in so many steps. Up to so many are closed at once.
@@ -39,31 +39,27 @@ pub fn run(shared: Shared, log: ShardLog, listeners: Listeners, retirements: Ret
     let mut builder = Builder::new_current_thread();
     builder.enable_all().on_thread_unpark(move || counted.count());
     let runtime = builder.build_local(LocalOptions::default())?;
-    let watched = (shared.inspector.join(), shared.heartbeats.begin());
-    runtime.block_on(serve_in(Shard::new(shared, log, turns), listeners, retirements, watched));
+    runtime.block_on(serve_in(shared, log, turns, listeners, retirements));
     Ok(())
 }
 
 /// The same on a local runtime that is there already.
 pub async fn serve(shared: Shared, log: ShardLog, listeners: Listeners, retirements: RetirementWatch) {
-    let watched = (shared.inspector.join(), shared.heartbeats.begin());
-    serve_in(Shard::new(shared, log, Turns::default()), listeners, retirements, watched).await;
+    serve_in(shared, log, Turns::default(), listeners, retirements).await;
 }
 
-async fn serve_in(
-    shard: Rc<Shard>,
-    listeners: Listeners,
-    retirements: RetirementWatch,
-    (questions, heartbeat): (Questions, Heartbeat),
-) {
+async fn serve_in(shared: Shared, log: ShardLog, turns: Turns, listeners: Listeners, retirements: RetirementWatch) {
+    let (questions, heartbeat) = (shared.inspector.join(), shared.heartbeats.begin());
+    let (neighbours, handed) = shared.handover.join(listeners.len());
+    let shard = Shard::new(shared, log, turns, neighbours);
     let serving = Serving::new(&shard);
     tokio::task::spawn_local(housekeeping(Rc::clone(&shard), Rc::clone(&serving), retirements, heartbeat));
     let looked_into = Rc::clone(&shard);
     tokio::task::spawn_local(questions.answer(move |limit| looked_into.look(limit)));
-    for (socket, protocol) in listeners {
+    for (index, (listener, handed)) in listeners.into_iter().zip(handed).enumerate() {
         let (shard, serving) = (Rc::clone(&shard), Rc::clone(&serving));
         tokio::task::spawn_local(async move {
-            if let Err(error) = listener::run(shard, serving, socket, protocol).await {
+            if let Err(error) = listener::run(shard, serving, listener, index, handed).await {
                 tracing::error!(%error, "a listener failed");
             }
         });
@@ -102,6 +98,7 @@ async fn housekeeping(shard: Rc<Shard>, serving: Rc<Serving>, mut retirements: R
             _ = tick.tick() => {
                 heartbeat.beat();
                 shard.clients.tick();
+                shard.shed_handshakes();
                 continue;
             }
             () = shard.ledger.pressed() => {

@@ -10,7 +10,7 @@ use tidegate::controller::Controller;
 use tidegate::lifecycle::{Drain, Phase, Readiness};
 use tidegate::observe::{AccessLog, AccessLogFormat, Metrics};
 use tidegate::proxy::listener::{self, ListenerProtocol};
-use tidegate::proxy::{self, Connections, Heartbeats, Inspector, Ledger, ProxyConfig, Shared};
+use tidegate::proxy::{self, Connections, Handover, Heartbeats, Inspector, Ledger, ProxyConfig, Shared};
 use tidegate::source::{Event, manifests};
 use tidegate::translate::Settings;
 use tidegate::upstream::Registry;
@@ -80,6 +80,7 @@ fn on_stage_of<F: Future<Output = ()>>(objects: fn(&[SocketAddr]) -> Manifests, 
             connections: Connections::default(),
             pod_connections: Connections::default(),
             ledger: Ledger::default(),
+            handover: Handover::default(),
             inspector: Inspector::default(),
             heartbeats: Heartbeats::default(),
         };

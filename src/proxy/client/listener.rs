@@ -11,7 +11,7 @@ use std::time::Duration;
 use rustls::ServerConfig;
 use socket2::{Domain, Protocol, Socket as RawSocket, TcpKeepalive, Type};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::SemaphorePermit;
+use tokio::sync::{SemaphorePermit, mpsc};
 use tokio::time::{Instant, timeout_at};
 
 use super::first_bytes::{FirstBytes, first_bytes};
@@ -20,11 +20,12 @@ use super::serving::Serving;
 use super::tls::{self, TlsError};
 use super::{h1, h2};
 use crate::lifecycle::{Busy, Phase};
-use crate::observe::{Handshake, Listener, Relief, Shed};
+use crate::observe::{Handshake, Listener, Relief};
 use crate::proxy::config::{Plain, ProxyProtocol};
 use crate::proxy::shard::Shard;
 use crate::proxy::shard::clients::Entered;
 use crate::proxy::shard::connections::Counted;
+use crate::proxy::shard::handover::{Handed, Seat};
 use crate::proxy::walk::peer::{Peer, Scheme, TlsPeer};
 use crate::proxy::wire::buffers::Buffer;
 use crate::proxy::wire::client_mark::{ClientMark, Standing};
@@ -90,17 +91,19 @@ fn bind_one(address: SocketAddr, is_shared: bool, keepalive: Duration) -> io::Re
     Ok(socket.into())
 }
 
-/// Accepts connections until the drain closes the listeners.
+/// Accepts connections until the drain closes the listeners, and takes those that other shards have `handed` over from their
+/// listeners of the same `index`.
 pub(crate) async fn run(
     shard: Rc<Shard>,
     serving: Rc<Serving>,
-    listener: StdListener,
-    protocol: ListenerProtocol,
+    (listener, protocol): (StdListener, ListenerProtocol),
+    index: usize,
+    mut handed: mpsc::Receiver<Handed>,
 ) -> io::Result<()> {
     let _busy = shard.drain.busy();
     let listener = TcpListener::from_std(listener)?;
-    let serve = |tcp, address, counted: Counted| {
-        shard.clients.start(counted, |entered| {
+    let serve = |tcp, address, seat: Seat| {
+        shard.clients.start(seat, |entered| {
             let place = (entered, shard.drain.busy());
             connection(Rc::clone(&shard), Rc::clone(&serving), tcp, address, protocol.clone(), place)
         });
@@ -110,6 +113,13 @@ pub(crate) async fn run(
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
+            Some((tcp, address, seat)) = handed.recv() => {
+                match TcpStream::from_std(tcp) {
+                    Ok(tcp) => serve(tcp, address, seat),
+                    Err(error) => tracing::warn!(%error, "a connection that another thread accepted cannot be served"),
+                }
+                continue;
+            }
             () = closing.as_mut() => break,
         };
         match accepted {
@@ -120,7 +130,14 @@ pub(crate) async fn run(
                 };
                 let is_closing = counted.is_none();
                 // What was accepted is served.
-                serve(tcp, address, counted.unwrap_or_else(|| shard.connections.count()));
+                let counted = counted.unwrap_or_else(|| shard.connections.count());
+                match shard.neighbours.lighter(index).filter(|_| !is_closing) {
+                    None => serve(tcp, address, shard.neighbours.seat(counted)),
+                    Some(other) => match tcp.into_std() {
+                        Ok(tcp) => other.take(tcp, address, counted),
+                        Err(error) => tracing::warn!(%error, "a connection cannot be handed to another thread"),
+                    },
+                }
                 if is_closing {
                     break;
                 }
@@ -136,11 +153,19 @@ pub(crate) async fn run(
             }
         }
     }
+    handed.close();
+    while let Some((tcp, address, seat)) = handed.recv().await {
+        if let Ok(tcp) = TcpStream::from_std(tcp) {
+            serve(tcp, address, seat);
+        }
+    }
     // Connections that wait in the kernel's queue would be reset with the socket.
     tokio::task::yield_now().await;
     for _ in 0..BACKLOG {
         match poll_fn(|cx| Poll::Ready(listener.poll_accept(cx))).await {
-            Poll::Ready(Ok((tcp, address))) => serve(tcp, address, shard.connections.count()),
+            Poll::Ready(Ok((tcp, address))) => {
+                serve(tcp, address, shard.neighbours.seat(shard.connections.count()));
+            }
             Poll::Ready(Err(_)) | Poll::Pending => break,
         }
     }
@@ -271,22 +296,17 @@ async fn open(
     Some(Opened { socket: Socket::Tls(Box::new(stream)), peer: Rc::new(peer), first: None })
 }
 
-/// Waits until this handshake may begin. Of those that are under way while others wait, the oldest are cut.
+/// Waits until this handshake may begin. While others wait, the oldest of those under way are cut: housekeeping does it.
 async fn turn<'a>(shard: &'a Shard, mark: &ClientMark) -> Option<SemaphorePermit<'a>> {
-    let mut acquired = std::pin::pin!(shard.handshakes.acquire());
-    loop {
-        tokio::select! {
-            biased;
-            permit = acquired.as_mut() => {
-                mark.stands(Standing::Handshake);
-                return permit.ok();
-            }
-            () = tokio::time::sleep(REST) => {
-                let closed = shard.clients.close_oldest(1, |is| is == Standing::Handshake);
-                shard.metrics.shed(Shed::Handshakes, closed);
-            }
+    let permit = match shard.handshakes.try_acquire() {
+        Ok(permit) => Some(permit),
+        Err(_) => {
+            let _waiting = shard.waiting_handshakes.one_more();
+            shard.handshakes.acquire().await.ok()
         }
-    }
+    };
+    mark.stands(Standing::Handshake);
+    permit
 }
 
 async fn handshake(

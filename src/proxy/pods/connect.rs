@@ -20,10 +20,6 @@ use crate::proxy::wire::socket::Socket;
 const KEEPALIVE: TcpKeepalive =
     TcpKeepalive::new().with_time(Duration::from_secs(60)).with_interval(Duration::from_secs(15));
 
-/// Bytes of answers that the kernel keeps for us on one connection: those of a client that does not read stay with the pod.
-/// The kernel would keep up to 6 MiB.
-const RECEIVED: u32 = 256 * 1024;
-
 /// A connection for an attempt.
 pub(super) struct Obtained {
     /// The connection.
@@ -74,7 +70,8 @@ pub(super) async fn dial(shard: &Shard, attempt: &Attempt<'_>) -> Result<(TcpStr
     };
     let address = endpoint.address();
     let started = Instant::now();
-    let error = match tokio::time::timeout(policy.timeouts.connect, connect(address)).await {
+    let error = match tokio::time::timeout(policy.timeouts.connect, connect(address, shard.pod_receive_buffer())).await
+    {
         Ok(Ok(tcp)) => {
             let _ = tcp.set_nodelay(true);
             // A pod on a lost node sends nothing. Without probes a tunnel to it would wait for an hour.
@@ -100,10 +97,10 @@ pub(super) async fn dial(shard: &Shard, attempt: &Attempt<'_>) -> Result<(TcpStr
     Err(Failure::new(error, Reached::NotConnected))
 }
 
-async fn connect(address: SocketAddr) -> std::io::Result<TcpStream> {
+async fn connect(address: SocketAddr, received: u32) -> std::io::Result<TcpStream> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
     // Before the connection is made: its window follows from it.
-    socket.set_recv_buffer_size(RECEIVED)?;
+    socket.set_recv_buffer_size(received)?;
     socket.connect(address).await
 }
 

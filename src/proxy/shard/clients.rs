@@ -8,8 +8,12 @@ use std::task::Waker;
 
 use tokio::task::AbortHandle;
 
-use super::connections::Counted;
+use super::handover::Seat;
 use crate::proxy::wire::client_mark::{ClientMark, Order, Standing};
+
+/// Ticks for which a connection has done nothing before it is closed in favour of others: without a request, and with one.
+const IDLE_TICKS: usize = 4;
+const BUSY_TICKS: usize = 8;
 
 /// The connections. Each has a place for its life.
 #[derive(Default)]
@@ -17,8 +21,8 @@ pub(crate) struct Clients {
     places: RefCell<Vec<Option<Place>>>,
     free: RefCell<Vec<usize>>,
     order: Order,
-    /// What was done last at the tick before the last one, and at the last one.
-    ticks: Cell<[u64; 2]>,
+    /// What was done last at each of the last ticks, the oldest first.
+    ticks: Cell<[u64; BUSY_TICKS]>,
 }
 
 struct Place {
@@ -27,7 +31,7 @@ struct Place {
     task: Option<AbortHandle>,
     /// Wakes an idle connection.
     waker: Option<Waker>,
-    _counted: Counted,
+    _seat: Seat,
 }
 
 /// A connection's place, until dropped.
@@ -39,10 +43,10 @@ pub(crate) struct Entered {
 }
 
 impl Clients {
-    /// Starts the task of a connection, which was counted.
+    /// Starts the task of a connection.
     pub(crate) fn start<F: Future<Output = ()> + 'static>(
         self: &Rc<Self>,
-        counted: Counted,
+        seat: Seat,
         serve: impl FnOnce(Entered) -> F,
     ) {
         let mark = ClientMark::new(&self.order);
@@ -52,7 +56,7 @@ impl Clients {
             if index == places.len() {
                 places.push(None);
             }
-            places[index] = Some(Place { mark: Rc::clone(&mark), task: None, waker: None, _counted: counted });
+            places[index] = Some(Place { mark: Rc::clone(&mark), task: None, waker: None, _seat: seat });
             index
         };
         let task = tokio::task::spawn_local(serve(Entered { clients: Rc::clone(self), index, mark }));
@@ -64,19 +68,26 @@ impl Clients {
 
     /// Time goes on: called at even intervals.
     pub(crate) fn tick(&self) {
-        let [_, last] = self.ticks.get();
-        self.ticks.set([last, self.order.get()]);
+        let mut ticks = self.ticks.get();
+        ticks.rotate_left(1);
+        ticks[BUSY_TICKS - 1] = self.order.get();
+        self.ticks.set(ticks);
     }
 
-    /// Closes the connections that have done nothing for the longest time, and for one interval of [`Self::tick`] at least,
-    /// of those that `is_meant`. Tells how many: at most `count`.
+    /// Closes the connections that have done nothing for the longest time, of those that `is_meant`. Tells how many: at most
+    /// `count`. One that did something within the last four ticks stays, one with a request within the last eight: a shard
+    /// that is late has looked at it since then.
     pub(crate) fn close_oldest(&self, count: usize, is_meant: impl Fn(Standing) -> bool) -> usize {
-        let before = self.ticks.get()[0];
+        let ticks = self.ticks.get();
+        let before = |standing| match standing {
+            Standing::New | Standing::Handshake | Standing::Idle => ticks[BUSY_TICKS - IDLE_TICKS],
+            Standing::Busy | Standing::Tunnel => ticks[0],
+        };
         let places = self.places.borrow();
         let mut oldest: Vec<(u64, &AbortHandle)> = places
             .iter()
             .flatten()
-            .filter(|place| place.mark.last() <= before && is_meant(place.mark.standing()))
+            .filter(|place| place.mark.last() <= before(place.mark.standing()) && is_meant(place.mark.standing()))
             .filter_map(|place| Some((place.mark.last(), place.task.as_ref().filter(|task| !task.is_finished())?)))
             .collect();
         if oldest.len() > count && count > 0 {
@@ -136,11 +147,13 @@ mod tests {
     use tokio::task::{LocalSet, yield_now};
 
     use super::super::connections::Connections;
+    use super::super::handover::Handover;
     use super::*;
 
     fn start(clients: &Rc<Clients>, standing: Standing) -> Rc<ClientMark> {
         let mut mark = None;
-        clients.start(Connections::default().count(), |entered| {
+        let seat = Handover::default().join(0).0.seat(Connections::default().count());
+        clients.start(seat, |entered| {
             entered.mark.stands(standing);
             mark = Some(Rc::clone(&entered.mark));
             async move {
@@ -160,7 +173,8 @@ mod tests {
             yield_now().await;
             let is_idle = |standing| standing == Standing::Idle;
             assert_eq!(clients.close_oldest(3, is_idle), 0, "all have just come");
-            clients.tick();
+            (0..IDLE_TICKS - 1).for_each(|_| clients.tick());
+            assert_eq!(clients.close_oldest(3, is_idle), 0, "they may be about to do something");
             clients.tick();
             marks[0].touch();
             assert_eq!(clients.close_oldest(3, is_idle), 3);

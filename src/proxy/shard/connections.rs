@@ -17,6 +17,7 @@ struct Shared {
 }
 
 /// One connection, counted until dropped.
+#[derive(Debug)]
 pub(crate) struct Counted(Arc<Shared>);
 
 impl Connections {

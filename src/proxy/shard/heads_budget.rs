@@ -6,6 +6,9 @@ use std::rc::Rc;
 
 use crate::proxy::wire::ledger::LedgerShare;
 
+/// Bytes that each connection may hold, even if the budget is used up.
+const OWN: u32 = 4 * 1024;
+
 /// The budget of a shard.
 pub(crate) struct HeadsBudget {
     held: Cell<u64>,
@@ -20,7 +23,7 @@ impl HeadsBudget {
     }
 
     /// So many bytes more may be held.
-    pub(crate) fn room(&self) -> u32 {
+    fn room(&self) -> u32 {
         u32::try_from(self.limit.saturating_sub(self.held.get())).unwrap_or(u32::MAX)
     }
 }
@@ -35,6 +38,12 @@ impl HeadsCharge {
     /// A connection that holds nothing.
     pub(crate) fn new(budget: &Rc<HeadsBudget>) -> Self {
         Self { budget: Rc::clone(budget), held: Cell::new(0) }
+    }
+
+    /// So many bytes more the connection may hold. What others hold leaves it enough for a head or two: a client that asks for
+    /// little is served whatever they do.
+    pub(crate) fn room(&self) -> u32 {
+        self.budget.room().max(OWN.saturating_sub(self.held.get()))
     }
 
     /// The connection holds this many bytes now.
@@ -69,6 +78,7 @@ mod tests {
         assert_eq!(budget.room(), 100);
         one.set(500);
         assert_eq!(budget.room(), 0);
+        assert_eq!((one.room(), HeadsCharge::new(&budget).room()), (OWN - 500, OWN), "each has a little of its own");
         two.set(0);
         assert_eq!(budget.room(), 500);
         drop(one);

@@ -6,6 +6,7 @@ pub(crate) mod clients;
 pub(crate) mod clock;
 pub(crate) mod connections;
 pub(crate) mod h1_conn;
+pub(crate) mod handover;
 pub(crate) mod heads_budget;
 pub(crate) mod heartbeats;
 pub(crate) mod inspector;
@@ -42,6 +43,7 @@ use clients::Clients;
 use clock::Clock;
 use connections::{Connections, Counted};
 use h1_conn::H1Conn;
+use handover::{Handover, Neighbours};
 use heads_budget::HeadsBudget;
 use heartbeats::Heartbeats;
 use inspector::Inspector;
@@ -55,6 +57,10 @@ use views::{Listing, ShardView};
 /// TLS handshakes with clients that the process has under way: so many, which shards share, and so many more for each shard.
 const HANDSHAKES: usize = 256;
 const MORE_HANDSHAKES: usize = 32;
+/// The kernel's buffer for what comes from a pod: this part of the memory limit, within these bounds. Bytes.
+const RECEIVED_PART: u64 = 2048;
+const LEAST_RECEIVED: u64 = 64 * 1024;
+const MOST_RECEIVED: u64 = 256 * 1024;
 /// Of the connections that can be done without, this part is closed at a time.
 const SHED_PART: usize = 16;
 /// How often a head lies in memory while its request is served: as it came, and as the pod gets it.
@@ -77,10 +83,33 @@ pub struct Shared {
     pub pod_connections: Connections,
     /// The memory of the process.
     pub ledger: Ledger,
+    /// Spreads client connections over the shards.
+    pub handover: Handover,
     /// Asks the shards what connections they have.
     pub inspector: Inspector,
     /// Whether the shards run.
     pub heartbeats: Heartbeats,
+}
+
+/// How many wait.
+#[derive(Default)]
+pub(crate) struct Waiting(Cell<usize>);
+
+/// One that waits, until dropped.
+pub(crate) struct OneWaiting<'a>(&'a Waiting);
+
+impl Waiting {
+    /// One more waits.
+    pub(crate) fn one_more(&self) -> OneWaiting<'_> {
+        self.0.set(self.0.get() + 1);
+        OneWaiting(self)
+    }
+}
+
+impl Drop for OneWaiting<'_> {
+    fn drop(&mut self) {
+        self.0.0.set(self.0.0.get() - 1);
+    }
 }
 
 /// Places for connections to pods.
@@ -96,6 +125,8 @@ pub(crate) struct Shard {
     pub metrics: Arc<Metrics>,
     pub drain: DrainWatch,
     pub connections: Connections,
+    /// The shards that connections may be handed over to.
+    pub neighbours: Neighbours,
     /// Connections to pods, and how many there may be.
     pub pod_places: PodPlaces,
     pub ledger: Ledger,
@@ -110,6 +141,8 @@ pub(crate) struct Shard {
     pub outputs: Rc<Outputs>,
     /// One for each TLS handshake with a client that may be under way.
     pub handshakes: Semaphore,
+    /// Handshakes that wait for their turn.
+    pub waiting_handshakes: Waiting,
     /// Heads of requests over HTTP/2 that are being served.
     pub heads: Rc<HeadsBudget>,
     pub clock: Clock,
@@ -128,9 +161,19 @@ pub(crate) struct Shard {
 
 impl Shard {
     /// A shard without connections.
-    pub(crate) fn new(shared: Shared, access_log: ShardLog, turns: Turns) -> Rc<Self> {
-        let Shared { config, table, metrics, drain, connections, pod_connections, ledger, inspector: _, heartbeats: _ } =
-            shared;
+    pub(crate) fn new(shared: Shared, access_log: ShardLog, turns: Turns, neighbours: Neighbours) -> Rc<Self> {
+        let Shared {
+            config,
+            table,
+            metrics,
+            drain,
+            connections,
+            pod_connections,
+            ledger,
+            handover: _,
+            inspector: _,
+            heartbeats: _,
+        } = shared;
         let pool = Pool::new(PoolConfig { idle: config.pods.idle, ..PoolConfig::default() });
         let sessions = Sessions::new(config.pods.stall);
         let handshakes = HANDSHAKES / config.shards.max(1) + MORE_HANDSHAKES;
@@ -144,6 +187,7 @@ impl Shard {
             metrics,
             drain,
             connections,
+            neighbours,
             ledger,
             access_log,
             buffers,
@@ -153,6 +197,7 @@ impl Shard {
             arrival: RefCell::default(),
             outputs: Rc::default(),
             handshakes: Semaphore::new(handshakes),
+            waiting_handshakes: Waiting::default(),
             heads,
             clock: Clock::default(),
             pool,
@@ -181,6 +226,15 @@ impl Shard {
         closed
     }
 
+    /// Cuts as many of the oldest handshakes as there are others that wait for their turn.
+    pub(crate) fn shed_handshakes(&self) {
+        let waiting = self.waiting_handshakes.0.get();
+        if waiting > 0 {
+            let closed = self.clients.close_oldest(waiting, |is| is == Standing::Handshake);
+            self.metrics.shed(Shed::Handshakes, closed);
+        }
+    }
+
     /// Closes a part of the connections that can be done without while memory is short.
     pub(crate) fn shed(&self, relief: Relief) {
         let part = |standing| self.clients.count(standing).div_ceil(SHED_PART);
@@ -204,6 +258,14 @@ impl Shard {
             pods: Listing { total: pods, some: some_pods },
             idle_http1_pods: self.pool.idle_count(),
         }
+    }
+
+    /// Bytes of answers that the kernel keeps for us on a new connection to a pod: the rest of an answer that its client does
+    /// not read stays with the pod. The kernel would keep up to 6 MiB.
+    pub(crate) fn pod_receive_buffer(&self) -> u32 {
+        let part = self.ledger.limit().map_or(MOST_RECEIVED, |limit| limit / RECEIVED_PART);
+        let most = if self.ledger.relief() == Relief::None { MOST_RECEIVED } else { LEAST_RECEIVED };
+        u32::try_from(part.clamp(LEAST_RECEIVED, most)).unwrap_or(u32::MAX)
     }
 
     /// A place for one more connection to a pod. If all are taken, idle connections of this shard give way.

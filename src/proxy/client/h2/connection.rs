@@ -38,6 +38,8 @@ use crate::proxy::wire::socket::Socket;
 const READS: usize = 4;
 /// Turns of one poll: then other connections have theirs.
 const TURNS: usize = 4;
+/// Requests that begin in one poll: a client that sends a hundred at once waits for others between them.
+const BEGINS: usize = 16;
 /// How long a client is given to take what ends its connection, and then to end its side.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 /// Bytes that it may still send in that time: a flood is not listened to.
@@ -108,6 +110,8 @@ struct Client {
     /// The stream whose turn is first.
     first_turn: usize,
     began: Instant,
+    /// Requests that began in this poll.
+    begun: usize,
     age: ConnectionAge,
     /// Since when a head, or the preface, is not complete.
     head_since: Option<Instant>,
@@ -144,6 +148,7 @@ impl Client {
             streams: Vec::new(),
             first_turn: 0,
             began,
+            begun: 0,
             age: ConnectionAge::new(shard, connection),
             head_since: Some(began),
             timer: LazyTimer::default(),
@@ -151,6 +156,7 @@ impl Client {
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Over> {
+        self.begun = 0;
         self.wakes.awake(cx.waker());
         self.link.lend_output();
         let outcome = self.take_turns(cx);
@@ -187,25 +193,36 @@ impl Client {
     /// Takes in what has come. Tells whether anything has.
     fn receive(&mut self, cx: &mut Context<'_>) -> Result<bool, Over> {
         for reads in 0..READS {
+            if self.begun >= BEGINS {
+                return Ok(true);
+            }
             match self.transport.poll_receive(cx, &self.shard.buffers) {
                 Poll::Pending => return Ok(reads > 0),
                 Poll::Ready(Err(_)) => return Err(Over::Gone),
-                Poll::Ready(Ok(buffer)) => self.take_in(buffer.data())?,
+                Poll::Ready(Ok(mut buffer)) => {
+                    let used = self.take_in(buffer.data())?;
+                    if used < buffer.len() {
+                        buffer.consume(used);
+                        self.transport.put_back(buffer);
+                    }
+                }
             }
         }
         Ok(true)
     }
 
-    fn take_in(&mut self, mut input: &[u8]) -> Result<(), Over> {
+    /// Takes in bytes that have come, and tells how many.
+    fn take_in(&mut self, received: &[u8]) -> Result<usize, Over> {
+        let mut input = received;
         let now = self.began.elapsed();
         let shard = Rc::clone(&self.shard);
         let arrival = &mut *shard.arrival.borrow_mut();
         {
             let mut codec = self.link.codec.borrow_mut();
             let is_refused = self.shard.ledger.relief() >= Relief::RefuseStreams && codec.open_streams() >= FEW_STREAMS;
-            codec.set_heads_room(if is_refused { 0 } else { self.shard.heads.room() });
+            codec.set_heads_room(if is_refused { 0 } else { self.heads.room() });
         }
-        while !input.is_empty() {
+        while !input.is_empty() && self.begun < BEGINS {
             let received = self.link.codec.borrow_mut().receive(input, arrival, now);
             let (used, event) = received.map_err(|ending| {
                 tracing::debug!(client = %self.peer.address, code = %ending.code, reason = ending.reason, "an HTTP/2 connection ends");
@@ -228,7 +245,7 @@ impl Client {
         } else if self.head_since.is_none() {
             self.head_since = Some(Instant::now());
         }
-        Ok(())
+        Ok(received.len() - input.len())
     }
 
     fn happened(&mut self, event: Event<'_>, arrival: &mut Arrival) {
@@ -277,6 +294,7 @@ impl Client {
     /// Begins to serve a request.
     fn open(&mut self, stream: Key, is_end: bool, verdict: Result<(), RequestError>, arrival: &mut Arrival) {
         let slot = usize::from(stream.slot);
+        self.begun += 1;
         self.link.open(stream, is_end);
         while self.streams.len() <= slot {
             let waker = self.wakes.waker(self.streams.len());

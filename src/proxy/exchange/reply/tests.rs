@@ -8,6 +8,7 @@ use crate::model::RouteTimeouts;
 use crate::observe::{AccessLog, AccessLogFormat, Metrics};
 use crate::proxy::config::ProxyConfig;
 use crate::proxy::shard::connections::Connections;
+use crate::proxy::shard::handover::Handover;
 use crate::proxy::shard::heartbeats::Heartbeats;
 use crate::proxy::shard::inspector::Inspector;
 use crate::proxy::shard::turns::Turns;
@@ -96,10 +97,12 @@ fn shard() -> Rc<Shard> {
         connections: Connections::default(),
         pod_connections: Connections::default(),
         ledger: Ledger::default(),
+        handover: Handover::default(),
         inspector: Inspector::default(),
         heartbeats: Heartbeats::default(),
     };
-    Shard::new(shared, log.shard(), Turns::default())
+    let (neighbours, _) = shared.handover.join(0);
+    Shard::new(shared, log.shard(), Turns::default(), neighbours)
 }
 
 /// What a client is told by an answer with this status and text and this field of its own.

@@ -39,6 +39,11 @@ impl Transport {
         }
     }
 
+    /// Takes back what was received and not used: it comes first the next time.
+    pub(crate) fn put_back(&mut self, rest: Buffer) {
+        self.first = Some(Box::new(rest));
+    }
+
     /// Sends the output. Ready when the socket has taken all of it.
     pub(crate) fn poll_send(&mut self, cx: &mut Context<'_>, codec: &mut Connection) -> Poll<io::Result<()>> {
         let mut writer = self.socket.split().1;
