@@ -9,9 +9,9 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use tidegate::model::{Action, Certificate, HostSpec, ObjectName, PortRef, Protocol, Reply, RouteSpec};
-use tidegate::model::{Balance, Filter, HttpsRedirect, ListenerSet, Unmatched};
+use tidegate::model::{Balance, Filter, HostPattern, HttpsRedirect, ListenerSet, TenantTls, TlsSpec, Unmatched};
 use tidegate::source::manifests;
-use tidegate::translate::{self, Input, Settings};
+use tidegate::translate::{self, HostOwnership, Input, Settings};
 
 /// Cases that must be there, so that a wrong folder does not pass for success.
 const FEWEST: usize = 12;
@@ -40,6 +40,15 @@ struct Host {
     /// Names of the certificates.
     #[serde(skip_serializing_if = "Option::is_none")]
     tls: Option<Vec<String>>,
+    /// Only where it is not that of the first route alone.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    namespaces: Vec<String>,
+    /// Of a wildcard, for hosts that have rules of their own: names of the certificates for each namespace.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    tls_of_namespaces: BTreeMap<String, Vec<String>>,
+    /// For hosts of other namespaces than that of the fallback.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    default_backend: Option<Route>,
 }
 
 #[derive(Serialize)]
@@ -123,6 +132,7 @@ fn translated(case: &Path) -> String {
 
 fn settings(case: &Path) -> Settings {
     let mut settings = Settings { default_class_applies: true, allow_loopback: true, now: NOW, ..Settings::default() };
+    let mut owners = BTreeMap::new();
     let text = std::fs::read_to_string(case).expect("the case is readable");
     for flag in text.lines().take_while(|line| line.starts_with('#')).filter_map(|line| line.strip_prefix("# --")) {
         match flag.split_once(' ') {
@@ -131,6 +141,18 @@ fn settings(case: &Path) -> Settings {
                 let (name, port) = backend.split_once(':').expect("a port follows the Service");
                 let port = port.parse().map_or_else(|_| PortRef::Name(port.into()), PortRef::Number);
                 settings.default_backend = Some((object(name), port));
+            }
+            Some(("certificate-namespaces", namespace)) => {
+                settings.certificate_namespaces.insert(namespace.into());
+            }
+            Some(("host-ownership", "namespace")) => {
+                settings.host_ownership = HostOwnership::Namespace { owners: owners.clone().into() };
+            }
+            // Stands in front of --host-ownership.
+            Some(("host-owners", owner)) => {
+                let (host, owner) = owner.split_once('=').expect("a namespace follows the host");
+                let host = HostPattern::parse(if host == "*" { "" } else { host }).expect("a host");
+                owners.insert(host, owner.into());
             }
             _ => panic!("{}: unknown flag --{flag}", case.display()),
         }
@@ -144,13 +166,34 @@ fn object(text: &str) -> ObjectName {
 }
 
 fn host(input: &Input, spec: &HostSpec) -> Host {
-    let HostSpec { key, routes, unmatched, tls } = spec;
+    let HostSpec { key, routes, unmatched, tls, tenancy } = spec;
+    let tenancy = tenancy.as_deref();
     assert_eq!(key.listeners, ListenerSet::Default, "the output does not show them");
     Host {
         has_rules: (*unmatched == Unmatched::FallThrough).then_some(false),
         routes: routes.iter().map(|spec| route(input, spec)).collect(),
         fallback: spec.fallback().map(|spec| route(input, spec)),
-        tls: tls.as_ref().map(|tls| tls.certificates.iter().map(|c| names(c)).collect()),
+        tls: tls.as_ref().map(certificates),
+        namespaces: tenancy
+            .map(|tenancy| tenancy.tenants.iter().map(ToString::to_string).collect())
+            .unwrap_or_default(),
+        tls_of_namespaces: tenancy.map(|tenancy| of_tenants(tls.as_ref(), &tenancy.tls)).unwrap_or_default(),
+        default_backend: tenancy.and_then(|tenancy| Some(route(input, tenancy.default_backend.as_ref()?))),
+    }
+}
+
+fn certificates(tls: &TlsSpec) -> Vec<String> {
+    tls.certificates.iter().map(|certificate| names(certificate)).collect()
+}
+
+/// The TLS of a wildcard by namespace; nothing where there is one with the same as for the wildcard itself.
+fn of_tenants(own: Option<&TlsSpec>, all: &[TenantTls]) -> BTreeMap<String, Vec<String>> {
+    match all {
+        [TenantTls { namespace: Some(_), tls }] if Some(tls) == own => BTreeMap::new(),
+        all => all
+            .iter()
+            .map(|TenantTls { namespace, tls }| (namespace.as_deref().unwrap_or("(all)").to_owned(), certificates(tls)))
+            .collect(),
     }
 }
 

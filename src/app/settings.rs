@@ -6,7 +6,7 @@ use std::time::SystemTime;
 
 use crate::admin::DebugViews;
 use crate::args::{
-    self, Auto, Container, DebugViewsChoice, Http2Args, LimitArgs, ListenArgs, MemoryLimit, ProxyProtocolMode,
+    self, Auto, Container, DebugViewsChoice, HostOwnershipChoice, Http2Args, LimitArgs, ListenArgs, MemoryLimit, ProxyProtocolMode,
     RoutingArgs, ServeArgs, SourceArgs, TimeoutArgs, TlsArgs, UpstreamArgs,
 };
 use crate::model::{ObjectName, RoutePolicy, RouteTimeouts};
@@ -16,7 +16,7 @@ use crate::proxy::config::{
     ClientLimits, ClientTimeouts, Forwarding, Http2Config, ListenerConfig, Plain, PodConfig, ProxyConfig, ProxyProtocol,
 };
 use crate::source::api::{self, ClassAccess, SecretAccess};
-use crate::translate::{Settings, VisibleSecrets};
+use crate::translate::{HostOwnership, Settings, VisibleSecrets};
 
 /// Starts the process's log.
 pub fn logging(args: &ServeArgs) -> Result<(), LoggingError> {
@@ -103,6 +103,13 @@ pub(super) fn translation_of(routing: &RoutingArgs, tls: &TlsArgs, policy: Route
         secrets: VisibleSecrets::All,
         default_certificate: tls.default_certificate.clone(),
         default_backend: routing.default_backend.clone().map(|backend| (backend.service, backend.port)),
+        host_ownership: match routing.host_ownership {
+            HostOwnershipChoice::Shared => HostOwnership::Shared,
+            HostOwnershipChoice::Namespace => {
+                HostOwnership::Namespace { owners: Arc::new(routing.host_owners.iter().cloned().collect()) }
+            }
+        },
+        certificate_namespaces: tls.certificate_namespaces.iter().cloned().collect(),
         ssl_redirect: routing.ssl_redirect,
         policy: Arc::new(policy),
         allow_loopback: true,

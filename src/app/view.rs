@@ -25,7 +25,9 @@ fn host(host: &CompiledHost<Target>) -> Value {
     json!({
         "host": host.pattern().to_string(),
         "routes": host.routes().iter().map(|r| route(r)).collect::<Vec<_>>(),
+        "namespaces": host.tenants(),
         "fallback": host.fallback().map(|r| route(r)),
+        "defaultBackend": host.default_backend().map(|r| route(r)),
         "certificates": certificates,
     })
 }

@@ -6,6 +6,7 @@ mod container;
 mod data_plane;
 mod memory_gauge;
 mod report;
+mod routing;
 mod source;
 mod units;
 
@@ -19,12 +20,11 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use ipnet::IpNet;
 
-use crate::model::ObjectName;
-
 pub use container::Container;
 pub use data_plane::{BalanceChoice, Http2Args, LimitArgs, TimeoutArgs, UpstreamArgs};
 pub use memory_gauge::MemoryGauge;
 pub use report::{Pod, ReportArgs};
+pub use routing::{HostOwnershipChoice, RoutingArgs, TlsArgs};
 pub use source::{ManifestArgs, SecretAccess, SourceArgs};
 pub use units::{Auto, Bytes, MemoryLimit, ServiceRef};
 
@@ -255,62 +255,6 @@ pub enum ProxyProtocolMode {
     Require,
 }
 
-/// How objects become routes: what translation needs to know beside the objects.
-#[derive(Debug, Clone, Args)]
-pub struct RoutingArgs {
-    /// Name of the class that Ingresses ask for with the old annotation kubernetes.io/ingress.class.
-    ///
-    /// With --ingress-class-lookup false also the name that they ask for with spec.ingressClassName.
-    #[arg(long, value_name = "NAME", env = "TIDEGATE_INGRESS_CLASS", default_value = "tidegate")]
-    pub ingress_class: String,
-
-    /// Ingresses are ours when their IngressClass has this spec.controller.
-    #[arg(
-        long,
-        value_name = "STRING",
-        env = "TIDEGATE_CONTROLLER_NAME",
-        default_value = "tidegate.dev/ingress-controller"
-    )]
-    pub controller_name: String,
-
-    /// Also serve Ingresses that name no class at all.
-    #[arg(long, env = "TIDEGATE_WATCH_INGRESS_WITHOUT_CLASS")]
-    pub watch_ingress_without_class: bool,
-
-    /// Service that takes requests no rule takes.
-    ///
-    /// Default: none, such requests are answered with 404. An Ingress with spec.defaultBackend and no rules comes first.
-    #[arg(
-        long,
-        value_name = "NS/SERVICE:PORT",
-        env = "TIDEGATE_DEFAULT_BACKEND",
-        value_parser = units::service_ref
-    )]
-    pub default_backend: Option<ServiceRef>,
-
-    /// Whether plain HTTP to a host that has TLS is answered with 308 to https.
-    ///
-    /// The annotation tidegate.dev/ssl-redirect overrides it for one Ingress. As ingress-nginx ssl-redirect.
-    #[arg(
-        long,
-        value_name = "BOOL",
-        env = "TIDEGATE_SSL_REDIRECT",
-        default_value_t = true,
-        action = clap::ArgAction::Set
-    )]
-    pub ssl_redirect: bool,
-}
-
-/// Certificates for clients that name no host we know.
-#[derive(Debug, Clone, Args)]
-pub struct TlsArgs {
-    /// Secret with the certificate for clients that name no host we have a certificate for.
-    ///
-    /// Default: a self-signed certificate made at start.
-    #[arg(long, value_name = "NS/NAME", env = "TIDEGATE_DEFAULT_CERTIFICATE", value_parser = units::object_name)]
-    pub default_certificate: Option<ObjectName>,
-}
-
 /// What operators see.
 #[derive(Debug, Clone, Args)]
 pub struct ObserveArgs {
@@ -471,8 +415,11 @@ where
         Command::Serve(args) => {
             args.source.check().map_err(Refusal::Wrong)?;
             args.lifecycle.check(&args.source).map_err(Refusal::Wrong)?;
+            args.routing.check().map_err(Refusal::Wrong)?;
         }
-        Command::Check(_) | Command::Explain(_) | Command::Get(_) => {}
+        Command::Check(args) => args.routing.check().map_err(Refusal::Wrong)?,
+        Command::Explain(args) => args.routing.check().map_err(Refusal::Wrong)?,
+        Command::Get(_) => {}
     }
     Ok(command)
 }

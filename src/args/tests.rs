@@ -1,4 +1,5 @@
 use super::*;
+use crate::model::ObjectName;
 
 use clap::CommandFactory;
 
@@ -68,6 +69,9 @@ fn values_arrive_where_they_belong() {
         "--secret-access=names",
         "--secret-names=shop/tls,blog/blog.tls",
         "--secret-names=shop/more",
+        "--host-ownership=namespace",
+        "--host-owners=shop.example.com=shop,*=edge",
+        "--certificate-namespaces=edge,certificates",
     ]);
     assert_eq!(args.listen.trusted_proxies.len(), 2);
     assert_eq!(args.routing.default_backend.unwrap().service, ObjectName::new("edge", "fallback"));
@@ -82,6 +86,10 @@ fn values_arrive_where_they_belong() {
     assert!(args.routing.watch_ingress_without_class);
     let secrets: Vec<_> = args.source.secret_names.iter().map(ToString::to_string).collect();
     assert_eq!(secrets, ["shop/tls", "blog/blog.tls", "shop/more"]);
+    assert_eq!(args.routing.host_ownership, HostOwnershipChoice::Namespace);
+    let owners: Vec<_> = args.routing.host_owners.iter().map(|(host, owner)| format!("{host} {owner}")).collect();
+    assert_eq!(owners, ["shop.example.com shop", "* edge"]);
+    assert_eq!(args.tls.certificate_namespaces.len(), 2);
 }
 
 #[test]
@@ -115,7 +123,7 @@ fn of_an_option_given_twice_the_last_value_counts_and_lists_are_joined() {
 fn every_option_of_serve_may_be_given_again() {
     // One value that each kind of option takes; flags have none.
     let values =
-        ["1", "1s", "8KiB", "1MiB", "[::1]:1", "true", "a", "a/b", "a/b:1", "10.0.0.0/8", "src", "off", "auto"];
+        ["1", "1s", "8KiB", "1MiB", "[::1]:1", "true", "a", "a/b", "a/b:1", "a=b", "10.0.0.0/8", "src", "off", "auto"];
     let mut root = Cli::command();
     root.build();
     let serve = root.find_subcommand("serve").expect("a command");
@@ -153,6 +161,10 @@ fn wrong_options_are_told_in_one_line() {
         (&["serve", "--secret-access", "names", "--secret-names", "a/x/y"], "expected NAMESPACE/NAME"),
         (&["serve", "--secret-access", "some"], "cluster, namespaces, names"),
         (&["serve", "--watch-namespace", "a/b"], "name of a namespace"),
+        (&["serve", "--host-owners", "a.example=a"], "--host-owners is for --host-ownership namespace only"),
+        (&["check", "--manifests", "src", "--host-owners", "a.example=a"], "--host-owners is for"),
+        (&["serve", "--host-ownership", "namespace", "--host-owners", "a.example"], "expected HOST=NAMESPACE"),
+        (&["serve", "--host-ownership", "tenant"], "shared, namespace"),
         (&["serve", "--kubeconfig", "no/such/file"], "there is no such directory or file"),
         (&["check"], "--manifests DIR is needed"),
         (&["serve", "--manifests", "no/such/place"], "there is no such directory or file"),

@@ -1,11 +1,12 @@
 //! Values with a unit, as people write them on a command line: durations, sizes, references and address ranges.
 
 use std::num::NonZeroUsize;
+use std::sync::Arc;
 use std::time::Duration;
 
 use ipnet::IpNet;
 
-use crate::model::{ObjectName, PortRef};
+use crate::model::{HostPattern, ObjectName, PortRef};
 
 /// A number of bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -136,8 +137,20 @@ pub(super) fn object_name(text: &str) -> Result<ObjectName, String> {
 }
 
 /// Parses the name of a namespace.
-pub(super) fn namespace(text: &str) -> Result<std::sync::Arc<str>, &'static str> {
+pub(super) fn namespace(text: &str) -> Result<Arc<str>, &'static str> {
     if is_name(text) && !text.contains('.') { Ok(text.into()) } else { Err("expected the name of a namespace") }
+}
+
+/// Parses `host=namespace`; the host `*` is any that no rule names.
+pub(super) fn host_owner(text: &str) -> Result<(HostPattern, Arc<str>), String> {
+    const EXPECTED: &str = "expected HOST=NAMESPACE, the host as in shop.example.com, *.example.com or *";
+    let (host, owner) = text.split_once('=').ok_or(EXPECTED)?;
+    let host = match host {
+        "" => return Err(EXPECTED.into()),
+        "*" => HostPattern::Any,
+        host => HostPattern::parse(host).map_err(|error| format!("{host:?} is not a host: {error}"))?,
+    };
+    Ok((host, namespace(owner)?))
 }
 
 /// Parses `namespace/service:port`.
@@ -237,6 +250,17 @@ mod tests {
         assert_eq!(service_ref("edge/web:80").unwrap().port, PortRef::Number(80));
         for text in ["edge/web", "web:80", "edge/web:", "edge/web:0", "edge/web:70000", "edge/web:80:1"] {
             assert!(service_ref(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_owner_stands_behind_its_host() {
+        for (text, host) in [("Shop.example=shop", "shop.example"), ("*.example=shop", "*.example"), ("*=shop", "*")] {
+            let (found, owner) = host_owner(text).unwrap();
+            assert_eq!((found.to_string().as_str(), &*owner), (host, "shop"), "{text}");
+        }
+        for text in ["", "a.example", "=shop", "a.example=", "a.example=Shop", "a b=shop", "10.0.0.1=shop", "**=shop"] {
+            assert!(host_owner(text).is_err(), "{text}");
         }
     }
 

@@ -77,8 +77,8 @@ impl Controller {
             let base = next.as_ref().unwrap_or(&table);
             next = match (key, value) {
                 (UnitKey::Host(key), Value::Host(spec)) => {
-                    self.has_new_certificates |= spec.as_ref().is_some_and(|spec| spec.tls.is_some())
-                        || base.host(&key.pattern).is_some_and(|host| host.tls().is_some());
+                    self.has_new_certificates |= spec.as_ref().is_some_and(|spec| spec.has_tls())
+                        || base.host(&key.pattern).is_some_and(|host| host.has_tls());
                     Some(base.with_host(key, spec.as_ref(), &mut |spec| {
                         resolve(&self.input, &self.registry, &self.metrics, spec)
                     }))

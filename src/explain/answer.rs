@@ -51,7 +51,7 @@ pub fn explain<T>(question: &Question, view: &View<'_, T>) -> Explanation {
         Err(_) => view.table.find(host, "/", &holds, &mut String::new()).ok().and_then(|found| found.host.cloned()),
     };
     explanation.facts.host.clone_from(&owner);
-    explanation.say(Subject::Host, [host_line(host, owner.as_ref())]);
+    explanation.say(Subject::Host, [host_line(view, host, owner.as_ref())]);
     let problems = problems_of_unit(view, owner.as_ref());
     let route = found.as_ref().ok().and_then(|found| found.route);
     let winner = route.map(|route| Winner {
@@ -120,22 +120,27 @@ fn request(question: &Question, head: &QuestionHead, host: Option<&str>) -> Stri
     format!("GET {}://{authority}{target}  ({compared}, path {path})", question.scheme())
 }
 
-fn host_line(host: Option<&str>, owner: Option<&HostPattern>) -> String {
+fn host_line<T>(view: &View<'_, T>, host: Option<&str>, pattern: Option<&HostPattern>) -> String {
     let host = host.unwrap_or("the host");
-    match owner {
+    let mut line = match pattern {
         Some(HostPattern::Exact(name)) => format!("{name}: exact host"),
         Some(pattern @ HostPattern::Wildcard { .. }) => format!("{pattern}: wildcard, as no rule names {host}"),
         Some(HostPattern::Any) => {
             format!("any: no rule names {host} or a wildcard for it, so what is for all hosts applies")
         }
         None => format!("no rule is for {host}"),
+    };
+    if let Some(owner) = pattern.and_then(|pattern| translate::host_owner(view.input, pattern)) {
+        line.extend([" (owned by namespace ", &owner, ")"]);
     }
+    line
 }
 
 fn is_fallback<T>(view: &View<'_, T>, owner: Option<&HostPattern>, route: &std::sync::Arc<Route<T>>) -> bool {
     let of = |pattern: &HostPattern| view.table.host(pattern).and_then(|unit| unit.fallback());
     let is_it = |other: &std::sync::Arc<Route<T>>| std::sync::Arc::ptr_eq(other, route);
-    owner.and_then(of).is_some_and(is_it) || of(&HostPattern::Any).is_some_and(is_it)
+    let default = view.table.host(&HostPattern::Any).and_then(|unit| unit.default_backend());
+    owner.and_then(of).is_some_and(is_it) || of(&HostPattern::Any).is_some_and(is_it) || default.is_some_and(is_it)
 }
 
 /// What the route does with the request.
@@ -148,10 +153,11 @@ fn decide<T>(
     explanation: &mut Explanation,
 ) {
     let Some(route) = found.route else {
-        let why = if found.host.is_some() {
-            "no path of this host takes it, and there is no default backend"
-        } else {
-            "no rule is for this host, and there is no default backend"
+        let has_catch_all = view.table.host(&HostPattern::Any).is_some_and(|any| any.fallback().is_some());
+        let why = match found.host {
+            Some(_) if has_catch_all => "no path of this host takes it, and the default backend is another namespace's",
+            Some(_) => "no path of this host takes it, and there is no default backend",
+            None => "no rule is for this host, and there is no default backend",
         };
         return conclude(explanation, Outcome::Refused, Some(404), vec![format!("404 because {why}")]);
     };
@@ -315,7 +321,8 @@ fn tls<T>(question: &Question, view: &View<'_, T>, explanation: &mut Explanation
     let mut buffer = String::new();
     let name = normalize_host(question.authority.as_bytes(), &mut buffer);
     let hosts = near::patterns(name);
-    let lines = certificate::describe(view.input, view.table, name, &hosts, &mut explanation.facts);
+    let mut lines = certificate::describe(view.input, view.table, name, &hosts, &mut explanation.facts);
+    lines.extend(certificate::uncounted(view.input, view.table, name, &hosts));
     explanation.say(Subject::Tls, lines);
 }
 

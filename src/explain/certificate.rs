@@ -6,7 +6,7 @@ use crate::model::HostPattern;
 use crate::routing::{CertificateSource, Certificates, RouteTable};
 use crate::translate::{self, Input};
 
-use super::Facts;
+use super::{Facts, shown};
 
 /// The certificate in words, and why it is this one.
 pub(super) fn describe<T>(
@@ -47,6 +47,22 @@ pub(super) fn describe<T>(
         }
     }
     lines
+}
+
+/// The TLS entries that name the host and do not count there.
+pub(super) fn uncounted<T>(
+    input: &Input,
+    table: &RouteTable<T>,
+    server_name: Option<&str>,
+    hosts: &[HostPattern],
+) -> Vec<String> {
+    let found = table.find(server_name, "/", &|_| true, &mut String::new()).ok();
+    let Some(owner) = found.and_then(|found| found.host) else { return Vec::new() };
+    let uncounted = translate::uncounted_tls(input, hosts, owner).into_iter();
+    let lines = uncounted.map(|(ingress, host)| {
+        format!("not by TLS entries of Ingress {ingress} for {host}: another namespace has rules for the host")
+    });
+    shown(lines.collect())
 }
 
 /// Seconds since the Unix epoch as a date of HTTP, which is in UTC.

@@ -1,6 +1,6 @@
 //! Near misses: what names the host or could match the path and does not take the request, and why.
 
-use crate::model::{HostPattern, Hostname, ObjectKind, ObjectName, Origin, PathMatch, Problem};
+use crate::model::{HostPattern, Hostname, ObjectKind, ObjectName, Origin, PathMatch, Problem, ProblemCode, UnitKey};
 use crate::routing::{self, RouteTable};
 use crate::source::objects::Path;
 use crate::translate::{self, Claimant, Input};
@@ -65,6 +65,7 @@ pub(super) fn misses<T>(around: &Around<'_>, table: &RouteTable<T>) -> Vec<Strin
         if around.owner == Some(&pattern) {
             of_owner(around, &claimants, &mut misses);
         } else {
+            misses.extend(refused(around, &pattern));
             misses.extend(of_other(around, &pattern, table));
         }
     }
@@ -123,14 +124,29 @@ fn of_owner(around: &Around<'_>, claimants: &[Claimant], misses: &mut Vec<Miss>)
     }
 }
 
+/// The rules for a pattern that are refused because another namespace owns the host.
+fn refused(around: &Around<'_>, pattern: &HostPattern) -> impl Iterator<Item = Miss> {
+    let problems = translate::unit(around.input, &UnitKey::Host(pattern.clone().into())).problems;
+    let refused = problems
+        .into_iter()
+        .filter(|problem| problem.code == ProblemCode::HostNotOwned && !problem.field.starts_with("spec.tls"));
+    refused.map(|problem| (Nearness::Foreign, format!("{} {}: {}", problem.object, problem.field, problem.message)))
+}
+
 /// The problem because of which an entry is not served. A problem of its backend is not one: such an entry keeps its path.
 fn finding<'a>(problems: &'a [Problem], ingress: &ObjectName, field: &str) -> Option<&'a Problem> {
     problems.iter().find(|problem| {
         let below = problem.field.strip_prefix(field);
         problem.object.kind == ObjectKind::Ingress
             && problem.object.name == *ingress
-            && below.is_some_and(|below| matches!(below, "" | ".path" | ".pathType"))
+            && (below.is_some_and(|below| matches!(below, "" | ".path" | ".pathType")) || is_of_rule(problem, field))
     })
+}
+
+/// Whether a problem refuses the rule that a field is in.
+fn is_of_rule(problem: &Problem, field: &str) -> bool {
+    let below = field.strip_prefix(&problem.field);
+    problem.code == ProblemCode::HostNotOwned && below.is_some_and(|below| below.starts_with('.'))
 }
 
 /// Why an entry that is served does not take the request.
@@ -185,6 +201,14 @@ fn of_other<T>(around: &Around<'_>, pattern: &HostPattern, table: &RouteTable<T>
         }
     }
     let owner = around.owner?;
+    if *pattern == HostPattern::Any
+        && around.winner.as_ref().is_none_or(|winner| winner.is_fallback)
+        && let Some(fallback) = unit.fallback()
+        && table.host(owner).is_some_and(|owner| !fallback.spec.takes_from(owner.tenants()))
+    {
+        let why = "another namespace has rules for the host";
+        return Some((Nearness::Match, format!("{} spec.defaultBackend: {why}", named(&fallback.spec.origin))));
+    }
     let is_catch_all = around.winner.as_ref().is_some_and(|winner| winner.is_fallback);
     match pattern {
         HostPattern::Exact(_) => None,

@@ -22,7 +22,7 @@ mod upstream;
 
 pub use certificate::{Certificate, CertificateError, PrivateKey};
 pub use filter::{Filter, Filters, HttpsRedirect};
-pub use host::{HostKey, HostSpec, TlsSpec, Unmatched};
+pub use host::{HostKey, HostSpec, Tenancy, TenantTls, TlsSpec, Unmatched};
 pub use kind::{ObjectKind, Resource};
 pub use listener::{Application, ListenerKey, ListenerSet, ListenerSpec, Transport};
 pub use names::{HostPattern, Hostname, HostnameError, Labels, ObjectName, ObjectRef};

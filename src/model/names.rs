@@ -92,6 +92,11 @@ impl Hostname {
     pub fn parent(&self) -> Option<&str> {
         self.0.split_once('.').map(|(_, parent)| parent)
     }
+
+    /// The same as a name: what is behind a dot of a name is one.
+    fn parent_name(&self) -> Option<Self> {
+        self.parent().map(|parent| Self(parent.into()))
+    }
 }
 
 impl std::borrow::Borrow<str> for Hostname {
@@ -160,6 +165,14 @@ impl HostPattern {
             return Self::parse(text);
         }
         Hostname::parse_shared(text).map(Self::Exact)
+    }
+
+    /// The wildcard of one label that covers an exact host.
+    pub fn wildcard_above(&self) -> Option<Self> {
+        match self {
+            Self::Exact(name) => name.parent_name().map(Self::wildcard),
+            Self::Wildcard { .. } | Self::Any => None,
+        }
     }
 
     /// Whether a certificate name (a DNS name, possibly `*.…`) covers this pattern.

@@ -42,6 +42,8 @@ pub enum ProblemCode {
     UnsupportedAnnotation,
     /// An older Ingress already has the same host and path, host-wide setting or default backend.
     Conflict,
+    /// A rule or TLS entry for a host in which another namespace has the say.
+    HostNotOwned,
     /// The class name that an Ingress asks for names no IngressClass.
     ClassNotFound,
     /// The class has parameters that we do not understand.
@@ -86,6 +88,7 @@ impl ProblemCode {
             Self::UnknownAnnotation => "UnknownAnnotation",
             Self::UnsupportedAnnotation => "UnsupportedAnnotation",
             Self::Conflict => "Conflict",
+            Self::HostNotOwned => "HostNotOwned",
             Self::ClassNotFound => "ClassNotFound",
             Self::UnsupportedParameters => "UnsupportedParameters",
             Self::UnsupportedBackend => "UnsupportedBackend",

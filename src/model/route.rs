@@ -23,6 +23,17 @@ pub struct RouteSpec {
     pub origin: Origin,
 }
 
+impl RouteSpec {
+    /// Whether this route, a catch-all, may take requests of a host for which these namespaces have rules. One that belongs
+    /// to a namespace takes none from others.
+    pub fn takes_from(&self, tenants: &[Arc<str>]) -> bool {
+        match &self.origin {
+            Origin::Object { kind: _, name, place: _ } => tenants.iter().all(|tenant| *tenant == name.namespace),
+            Origin::DefaultBackend => true,
+        }
+    }
+}
+
 /// What a route does.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {

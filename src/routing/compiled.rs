@@ -17,6 +17,7 @@ pub struct CompiledHost<T> {
     matcher: Matcher,
     routes: Box<[Arc<Route<T>>]>,
     fallback: Option<Arc<Route<T>>>,
+    default_backend: Option<Arc<Route<T>>>,
     // Repeated from the spec, so that a look-up does not touch its memory.
     keeps_unmatched: bool,
     has_tls: bool,
@@ -25,7 +26,8 @@ pub struct CompiledHost<T> {
 impl<T> CompiledHost<T> {
     /// Compiles a unit; `resolve` makes the target of each of its routes.
     pub(super) fn compile(spec: &Arc<HostSpec>, resolve: &mut dyn FnMut(&RouteSpec) -> T) -> Self {
-        let HostSpec { key: _, routes, unmatched, tls } = &**spec;
+        let HostSpec { key: _, routes, unmatched, tls: _, tenancy } = &**spec;
+        let tenancy = tenancy.as_deref();
         let mut compile = |spec: &Arc<RouteSpec>| Arc::new(Route::compile(spec, resolve));
         let (keeps_unmatched, fallback) = match unmatched {
             Unmatched::Keep(fallback) => (true, fallback.as_ref()),
@@ -35,9 +37,10 @@ impl<T> CompiledHost<T> {
             spec: Arc::clone(spec),
             matcher: Matcher::build(routes.iter().map(|route| &route.matches)),
             routes: routes.iter().map(&mut compile).collect(),
-            fallback: fallback.map(compile),
+            fallback: fallback.map(&mut compile),
+            default_backend: tenancy.and_then(|tenancy| tenancy.default_backend.as_ref()).map(compile),
             keeps_unmatched,
-            has_tls: tls.is_some(),
+            has_tls: spec.has_tls(),
         }
     }
 
@@ -61,13 +64,35 @@ impl<T> CompiledHost<T> {
         self.fallback.as_ref()
     }
 
-    /// Present when a TLS entry names the host.
+    /// What takes requests of hosts that the fallback may not take (`Tenancy::default_backend`).
+    pub fn default_backend(&self) -> Option<&Arc<Route<T>>> {
+        self.default_backend.as_ref()
+    }
+
+    /// What takes requests of another unit that neither its routes nor its fallback take. This unit is that of the rules
+    /// without a host.
+    pub(super) fn catch_all_for(&self, unit: &Self) -> Option<&Arc<Route<T>>> {
+        let fallback = self.fallback.as_ref()?;
+        if fallback.spec.takes_from(unit.spec.tenants()) { Some(fallback) } else { self.default_backend.as_ref() }
+    }
+
+    /// The namespaces that have rules for the host.
+    pub fn tenants(&self) -> &[Arc<str>] {
+        self.spec.tenants()
+    }
+
+    /// The TLS of the hosts whose requests this unit takes or, where it takes none, of those that it names.
     pub fn tls(&self) -> Option<&TlsSpec> {
         self.spec.tls.as_ref()
     }
 
-    /// Whether a TLS entry names the host.
-    pub(super) fn has_tls(&self) -> bool {
+    /// The TLS of hosts that this wildcard names and that another unit, `owner`, has rules for.
+    pub(super) fn tls_for(&self, owner: &Self) -> Option<&TlsSpec> {
+        self.spec.tls_for(owner.spec.tenants())
+    }
+
+    /// Whether TLS entries name the host, for whichever hosts they count.
+    pub fn has_tls(&self) -> bool {
         self.has_tls
     }
 
@@ -81,9 +106,14 @@ impl<T> CompiledHost<T> {
         self.keeps_unmatched || !self.routes.is_empty()
     }
 
-    /// Routes with paths, and the fallback.
+    /// All that requests can be given: routes with paths, and those for what no path takes.
+    pub fn all_routes(&self) -> impl Iterator<Item = &Arc<Route<T>>> {
+        self.routes.iter().chain(&self.fallback).chain(&self.default_backend)
+    }
+
+    /// The number of all of them.
     pub(super) fn route_count(&self) -> usize {
-        self.routes.len() + usize::from(self.fallback.is_some())
+        self.routes.len() + usize::from(self.fallback.is_some()) + usize::from(self.default_backend.is_some())
     }
 
     /// The route for a request with this path, without the fallback.

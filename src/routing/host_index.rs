@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::compiled::CompiledHost;
-use crate::model::{HostPattern, Hostname, Labels, PersistentMap};
+use crate::model::{HostPattern, Hostname, Labels, PersistentMap, TlsSpec};
 
 /// Compiled units by host pattern. A clone shares all of them.
 #[derive(Debug)]
@@ -26,8 +26,35 @@ pub(super) struct HostIndex<T> {
 pub(super) struct Owner<'t, T> {
     /// The unit whose rules apply.
     pub(super) unit: Option<&'t CompiledHost<T>>,
-    /// The unit whose TLS entry covers the host.
-    pub(super) tls: Option<&'t CompiledHost<T>>,
+    /// What covers the host with TLS.
+    pub(super) cover: Cover<'t, T>,
+}
+
+/// What covers a host with TLS. To tell whether anything does touches no memory but that of the unit.
+#[derive(Debug)]
+pub(super) enum Cover<'t, T> {
+    /// Nothing.
+    None,
+    /// The TLS of this unit, which has one.
+    Unit(&'t CompiledHost<T>),
+    /// This.
+    Spec(&'t TlsSpec),
+}
+
+impl<'t, T> Cover<'t, T> {
+    /// Whether anything does.
+    pub(super) fn is_some(&self) -> bool {
+        !matches!(self, Self::None)
+    }
+
+    /// The TLS.
+    pub(super) fn tls(&self) -> Option<&'t TlsSpec> {
+        match self {
+            Self::None => None,
+            Self::Unit(unit) => unit.tls(),
+            Self::Spec(tls) => Some(tls),
+        }
+    }
 }
 
 impl<T> Clone for HostIndex<T> {
@@ -111,7 +138,8 @@ impl<T> HostIndex<T> {
             && unit.takes_requests()
             && (unit.has_tls() || self.wildcards_with_tls == 0)
         {
-            return Owner { unit: exact, tls: exact.filter(|unit| unit.has_tls()) };
+            // An exact host has TLS entries that count for itself or none.
+            return Owner { unit: exact, cover: if unit.has_tls() { Cover::Unit(unit) } else { Cover::None } };
         }
         self.owner_among_all(exact, host)
     }
@@ -119,16 +147,18 @@ impl<T> HostIndex<T> {
     /// The same where the unit of the exact name does not answer alone.
     #[inline(never)]
     fn owner_among_all<'t>(&'t self, exact: Option<&'t CompiledHost<T>>, host: Option<&str>) -> Owner<'t, T> {
-        let mut owner = Owner { unit: None, tls: None };
+        let (mut owner, mut tls) = (None, None);
         for unit in exact.into_iter().chain(self.wildcards(host)) {
-            owner.tls = owner.tls.or(Some(unit).filter(|unit| unit.has_tls()));
-            owner.unit = owner.unit.or(Some(unit).filter(|unit| unit.takes_requests()));
+            if tls.is_none() && unit.has_tls() {
+                tls = owner.map_or_else(|| unit.tls(), |owner| unit.tls_for(owner));
+            }
+            owner = owner.or(Some(unit).filter(|unit| unit.takes_requests()));
         }
-        if owner.unit.is_none() {
-            owner.unit = self.any();
-            owner.tls = owner.tls.or(self.any().filter(|unit| unit.has_tls()));
+        if owner.is_none() {
+            owner = self.any();
+            tls = tls.or(owner.and_then(CompiledHost::tls));
         }
-        owner
+        Owner { unit: owner, cover: tls.map_or(Cover::None, Cover::Spec) }
     }
 
     /// The unit that is asked after `unit` for a route for this host.

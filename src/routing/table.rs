@@ -131,19 +131,19 @@ impl<T> RouteTable<T> {
         holds: Holds<'_>,
         scratch: &mut String,
     ) -> Result<Found<'_, T>, PathRefusal> {
-        let Owner { unit, tls } = self.hosts.owner(host);
+        let Owner { unit, cover } = self.hosts.owner(host);
         let route_of = |spelling: &str| self.route(host, unit, spelling, holds);
         let route = if is_plain(raw_path) {
             route_of(raw_path)
         } else {
             route_of_all_spellings(route_of, checked(raw_path)?, scratch)?
         };
-        Ok(Found { host: unit.map(CompiledHost::pattern), route, has_tls: tls.is_some() })
+        Ok(Found { host: unit.map(CompiledHost::pattern), route, has_tls: cover.is_some() })
     }
 
     /// The certificates for a server name, lower case and without a trailing dot.
     pub fn certificates(&self, server_name: Option<&str>) -> Certificates<'_> {
-        let entry = server_name.and_then(|name| self.hosts.owner(Some(name)).tls?.tls());
+        let entry = server_name.and_then(|name| self.hosts.owner(Some(name)).cover.tls());
         let default = self.default_certificate.as_slice();
         match entry {
             Some(TlsSpec { certificates }) if !certificates.is_empty() => {
@@ -188,7 +188,7 @@ impl<T> RouteTable<T> {
 
     /// All routes with their patterns, fallbacks included, in no particular order of hosts.
     pub fn routes(&self) -> impl Iterator<Item = (&HostPattern, &Arc<Route<T>>)> {
-        self.hosts().flat_map(|unit| unit.routes().iter().chain(unit.fallback()).map(|route| (unit.pattern(), route)))
+        self.hosts().flat_map(|unit| unit.all_routes().map(|route| (unit.pattern(), route)))
     }
 
     /// Number of units. Known without counting.
@@ -217,7 +217,7 @@ impl<T> RouteTable<T> {
                 return route;
             }
             let next = if unit.keeps_unmatched() { None } else { self.hosts.after(host, unit) };
-            let Some(next) = next else { return self.hosts.any()?.fallback() };
+            let Some(next) = next else { return self.hosts.any()?.catch_all_for(unit) };
             unit = next;
         }
     }

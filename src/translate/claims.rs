@@ -7,6 +7,7 @@ use crate::source::objects::{Ingress, Path};
 
 use super::input::Input;
 use super::lower::{Claim, Field, Positions, RoutingObject};
+use super::tenancy::Say;
 use super::{classes, path, validity};
 
 /// An Ingress that names a host.
@@ -44,6 +45,25 @@ pub fn claimants(input: &Input, host: &HostPattern) -> Vec<Claimant> {
         }
     });
     claimants.collect()
+}
+
+/// The namespace that owns a host, where `--host-ownership` gives it to one.
+pub fn host_owner(input: &Input, host: &HostPattern) -> Option<Arc<str>> {
+    Say::at(input, host).owner().cloned()
+}
+
+/// The Ingresses of ours of which TLS entries name one of these hosts and do not count where the rules of `owner` apply, each
+/// with the host that it names.
+pub fn uncounted_tls(input: &Input, hosts: &[HostPattern], owner: &HostPattern) -> Vec<(ObjectName, HostPattern)> {
+    let counting = Say::at(input, owner).counting();
+    let mut uncounted = Vec::new();
+    for host in hosts {
+        let claims = input.index().claims(host).iter().filter(|claim| !claim.tls.is_empty());
+        let ours = claims.filter(|claim| claim.by.is_ours(input.objects(), input.settings()));
+        let theirs = ours.filter(|claim| !counting.takes(input, claim));
+        uncounted.extend(theirs.map(|claim| (claim.by.name().clone(), host.clone())));
+    }
+    uncounted
 }
 
 /// What a path entry matches; `None` where it is not valid.

@@ -53,9 +53,16 @@ pub(crate) fn over_certificate(host: &HostPattern, field: Field, loser: &Lowered
     loser.problem(field.to_string(), ProblemCode::Conflict, Severity::Warning, message, remedy)
 }
 
-/// The winning object, and why it wins.
+/// The winning object, and why it wins. Authors are not told the names of objects in other namespaces.
 fn senior(winner: &Lowered, loser: &Lowered) -> String {
     let (kind, name) = (winner.kind().as_str(), winner.name());
+    if name.namespace != loser.name().namespace {
+        return if winner.created() < loser.created() {
+            format!("an older {kind} of another namespace")
+        } else {
+            format!("an {kind} of another namespace, which is as old and comes first by name")
+        };
+    }
     if winner.created() < loser.created() {
         format!("the older {kind} {name}")
     } else {

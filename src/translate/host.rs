@@ -4,38 +4,55 @@ use std::sync::Arc;
 
 use foldhash::HashMap;
 
-use crate::model::{Action, HostPattern, HostSpec, ObjectKind, ObjectRef, Origin, PathMatch};
-use crate::model::{Precedence, Problem, ProblemCode, RouteMatch, RouteSpec, Severity, Unmatched, UpstreamSpec};
+use crate::model::{Action, HostPattern, HostSpec, ObjectKind, ObjectRef, Origin, PathMatch, Precedence, Problem};
+use crate::model::{ProblemCode, RouteMatch, RouteSpec, Severity, Tenancy, Unmatched, UpstreamSpec};
 
 use super::annotations::Options;
+use super::conflicts;
 use super::filters::filters;
 use super::input::Input;
 use super::lower::{Bid, Claim, RouteClaim};
 use super::path::Matched;
 use super::service::{self, BackendFault};
-use super::{conflicts, tls};
+use super::tenancy::Say;
+use super::tls::{self, Chosen};
 
 /// Translates the unit of a host. `None`: nothing is served for it.
 pub(crate) fn translate(input: &Input, host: &HostPattern) -> (Option<Arc<HostSpec>>, Vec<Problem>) {
-    let is_ours = |claim: &&Claim| claim.by.is_ours(input.objects(), input.settings());
-    let claims: Vec<&Claim> = input.index().claims(host).iter().filter(is_ours).collect();
-    let mut problems = Vec::new();
+    let say = Say::at(input, host);
+    let mut problems: Vec<Problem> = say.refusals().collect();
     let mut spec = HostSpec::empty(host.clone());
-    spec.routes = routes(input, host, &claims, &mut problems);
-    let mut fallback = fallback(input, host, &claims, &mut problems);
-    spec.tls = tls::choose(input, host, &claims, &mut problems);
-    if *host == HostPattern::Any && fallback.is_none() {
-        fallback = default_backend(input, &mut problems);
+    spec.routes = routes(input, host, say.served(), &mut problems);
+    let mut fallback = fallback(input, host, say.served(), &mut problems).map(Arc::new);
+    let mut tenancy = Tenancy::default();
+    Chosen { own: spec.tls, of_tenants: tenancy.tls } = tls::choose(input, host, &say, &mut problems);
+    if *host == HostPattern::Any {
+        let default_backend = default_backend(input, &mut problems).map(Arc::new);
+        match fallback {
+            Some(_) => tenancy.default_backend = default_backend,
+            None => fallback = default_backend,
+        }
     }
-    if fallback.is_some() || claims.iter().any(|claim| !claim.rules.is_empty()) {
-        spec.unmatched = Unmatched::Keep(fallback.map(Arc::new));
+    if fallback.is_some() || say.served().any(|claim| !claim.rules.is_empty()) {
+        spec.unmatched = Unmatched::Keep(fallback);
     }
+    if *host != HostPattern::Any {
+        if !say.has_tenants(spec.tenants()) {
+            tenancy.tenants = say.tenants().into_iter().cloned().collect();
+        }
+    }
+    spec.tenancy = (tenancy != Tenancy::default()).then(|| Box::new(tenancy));
     let spec = if spec.is_empty() { None } else { Some(Arc::new(spec)) };
     (spec, problems)
 }
 
 /// One route for each distinct match: the oldest object keeps it, within an object the first entry.
-fn routes(input: &Input, host: &HostPattern, claims: &[&Claim], problems: &mut Vec<Problem>) -> Box<[Arc<RouteSpec>]> {
+fn routes<'a>(
+    input: &'a Input,
+    host: &HostPattern,
+    claims: impl Iterator<Item = &'a Claim>,
+    problems: &mut Vec<Problem>,
+) -> Box<[Arc<RouteSpec>]> {
     let mut routes = Vec::new();
     let mut taken: HashMap<PathMatch, Bid<'_>> = HashMap::default();
     for claim in claims {
@@ -69,8 +86,13 @@ fn precedence(path: &PathMatch) -> (Precedence, &str) {
 }
 
 /// What takes the requests that no route takes: the default backend of the oldest object that has one and takes part.
-fn fallback(input: &Input, host: &HostPattern, claims: &[&Claim], problems: &mut Vec<Problem>) -> Option<RouteSpec> {
-    let mut bids = claims.iter().filter_map(|claim| claim.fallback(host));
+fn fallback<'a>(
+    input: &'a Input,
+    host: &HostPattern,
+    claims: impl Iterator<Item = &'a Claim>,
+    problems: &mut Vec<Problem>,
+) -> Option<RouteSpec> {
+    let mut bids = claims.filter_map(|claim| claim.fallback(host));
     let winner = bids.next()?;
     problems.extend(bids.map(|loser| conflicts::over_fallback(host, loser, winner)));
     // What is wrong with the backend is said once, by the unit of the object.

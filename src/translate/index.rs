@@ -3,7 +3,7 @@
 //! It holds every object that claims hosts, served or not, so that a class that appears needs no other source. Keeping it up to
 //! date costs what the changed object holds, however many others are loaded.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use foldhash::HashMap;
 
@@ -31,6 +31,15 @@ impl Index {
     /// All hosts that an object names, served or not.
     pub(crate) fn hosts(&self) -> impl Iterator<Item = &HostPattern> {
         self.hosts.keys()
+    }
+
+    /// The exact hosts that are claimed and that one of these wildcards covers. Looks at all hosts.
+    pub(crate) fn below(&self, wildcards: &BTreeSet<HostPattern>) -> Vec<HostPattern> {
+        if wildcards.is_empty() {
+            return Vec::new();
+        }
+        let is_below = |host: &&HostPattern| host.wildcard_above().is_some_and(|above| wildcards.contains(&above));
+        self.hosts.keys().filter(is_below).cloned().collect()
     }
 
     /// What is claimed of this host, by the oldest object first.

@@ -9,6 +9,7 @@ use crate::source::objects::{Change, EndpointSlice, Object, Objects};
 use super::index::Index;
 use super::invalidated::Invalidated;
 use super::lower::{Lowered, RoutingObject};
+use super::rulers::Rulers;
 use super::settings::{Settings, VisibleSecrets};
 use super::{address, classes, validity};
 
@@ -41,9 +42,15 @@ impl Input {
         &self.index
     }
 
+    pub(crate) fn rulers(&self) -> Rulers<'_> {
+        let Self { index, objects, settings } = self;
+        Rulers { index, objects, settings }
+    }
+
     /// Takes one change in and tells what it invalidates. An object that is as before invalidates nothing.
     ///
-    /// The cost follows what the object is used by, not what is loaded. Only a class may invalidate everything.
+    /// The cost follows what the object is used by, not what is loaded. Only a class may invalidate everything, and all hosts
+    /// are looked at where other namespaces than before have rules for a wildcard.
     pub fn apply(&mut self, change: Change) -> Invalidated {
         if self.objects.agree_with(&change) {
             return Invalidated::default();
@@ -128,6 +135,8 @@ impl Input {
         let differ_in_status = old.as_ref().zip(new.as_ref()).is_some_and(|(old, new)| old.asks_the_same_as(new));
         let old = old.map(|old| self.index.lowered(RoutingObject::Ingress(old)));
         let new = new.map(|new| RoutingObject::Ingress(new).lower(old.as_ref()));
+        let wildcards: BTreeSet<_> = old.iter().chain(&new).flat_map(Lowered::wildcards).collect();
+        let before: Vec<_> = wildcards.iter().map(|wildcard| self.rulers().above(wildcard)).collect();
         old.iter().for_each(|old| self.index.remove(old));
         new.iter().for_each(|new| self.index.insert(new));
         if differ_in_status {
@@ -137,17 +146,22 @@ impl Input {
         for lowered in old.iter().chain(&new) {
             self.invalidate_claims(lowered, &mut invalidated);
         }
+        let differs = |(wildcard, before): &(_, _)| self.rulers().above(wildcard) != *before;
+        let differing = wildcards.into_iter().zip(before).filter(differs).map(|(wildcard, _)| wildcard);
+        self.invalidate_below(&differing.collect(), &mut invalidated);
         invalidated
     }
 
     fn class_changed(&self, class: ObjectRef) -> Invalidated {
-        let mut invalidated = Invalidated::default();
+        let (mut invalidated, mut above) = (Invalidated::default(), BTreeSet::new());
         for ingress in self.objects.ingresses() {
             if classes::depends_on(ingress, &class.name.name, &self.settings) {
                 let lowered = self.index.lowered(RoutingObject::Ingress(ingress.clone()));
                 self.invalidate_claims(&lowered, &mut invalidated);
+                above.extend(lowered.wildcards());
             }
         }
+        self.invalidate_below(&above, &mut invalidated);
         invalidated.object(class);
         invalidated
     }
@@ -198,6 +212,12 @@ impl Input {
                 ObjectKind::Ingress | ObjectKind::IngressClass | ObjectKind::EndpointSlice | ObjectKind::File => {}
             }
         }
+    }
+
+    /// The hosts below these wildcards that depend on who has rules for the wildcard.
+    fn invalidate_below(&self, wildcards: &BTreeSet<HostPattern>, invalidated: &mut Invalidated) {
+        let below = self.index.below(wildcards).into_iter();
+        invalidated.hosts(below.filter(|host| self.rulers().depend_on_wildcard(host)));
     }
 
     /// All that depends on an object through those that refer to it.

@@ -20,9 +20,11 @@ mod lower;
 mod object;
 mod path;
 mod problems;
+mod rulers;
 mod secret;
 mod service;
 mod settings;
+mod tenancy;
 mod tls;
 mod validity;
 
@@ -38,12 +40,12 @@ use crate::model::{
 use crate::source::objects::Ingress;
 
 pub use backend_readiness::{BackendReadiness, backend_readiness};
-pub use claims::{Claimant, claimants, path_match, secret_of};
+pub use claims::{Claimant, claimants, host_owner, path_match, secret_of, uncounted_tls};
 pub use endpoints::{Condition, Survey, endpoints, survey};
 pub use input::Input;
 pub use invalidated::Invalidated;
 pub use secret::certificates;
-pub use settings::{Settings, VisibleSecrets};
+pub use settings::{HostOwnership, Settings, VisibleSecrets};
 
 use lower::Lowered;
 

@@ -1,9 +1,9 @@
 //! What the command line says about translation.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::model::{ObjectName, PortRef, RoutePolicy};
+use crate::model::{HostPattern, ObjectName, PortRef, RoutePolicy};
 
 /// Settings that hold for all objects. Constant while the process runs, except for the time.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,6 +26,10 @@ pub struct Settings {
     pub default_certificate: Option<ObjectName>,
     /// What takes requests that nothing matches, unless an Ingress claims them. `--default-backend`.
     pub default_backend: Option<(ObjectName, PortRef)>,
+    /// Whether several namespaces may have rules for one host. Default shared; `--host-ownership`.
+    pub host_ownership: HostOwnership,
+    /// Namespaces whose TLS entries count for every host. Default none; `--certificate-namespaces`.
+    pub certificate_namespaces: BTreeSet<Arc<str>>,
     /// Whether plain HTTP is sent to https where the host has TLS. Default true; `--ssl-redirect`.
     pub ssl_redirect: bool,
     /// The policy of routes whose Ingress says nothing else. Made from the command line once, and shared by them.
@@ -34,6 +38,19 @@ pub struct Settings {
     pub allow_loopback: bool,
     /// The time at which certificates are judged, in seconds since the Unix epoch. Moved on by `Input::advance`.
     pub now: i64,
+}
+
+/// Whether several namespaces may have rules for one host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HostOwnership {
+    /// They may; of equal paths the oldest counts.
+    Shared,
+    /// One namespace owns a host.
+    Namespace {
+        /// The owners of hosts that do not go to who comes first; that of a wildcard owns all hosts below it too.
+        /// `--host-owners`.
+        owners: Arc<BTreeMap<HostPattern, Arc<str>>>,
+    },
 }
 
 /// Which Secrets we may read. Others may exist nevertheless.
@@ -59,6 +76,8 @@ impl Default for Settings {
             secrets: VisibleSecrets::All,
             default_certificate: None,
             default_backend: None,
+            host_ownership: HostOwnership::Shared,
+            certificate_namespaces: BTreeSet::new(),
             ssl_redirect: true,
             policy: Arc::default(),
             allow_loopback: false,

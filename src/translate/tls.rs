@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use crate::model::{Certificate, HostPattern, Problem, ProblemCode, Severity, TlsSpec};
+use crate::model::{Certificate, HostPattern, Problem, ProblemCode, Severity, TenantTls, TlsSpec};
 
 use super::conflicts;
 use super::input::Input;
 use super::lower::{Claim, Field, TlsClaim};
 use super::problems::some_of;
+use super::tenancy::{self, Say};
 use super::validity::{Validity, usable, validity};
 
 /// A certificate that an object offers for the host and that covers it.
@@ -17,32 +18,93 @@ struct Offer<'a> {
     certificate: &'a Arc<Certificate>,
 }
 
-/// The TLS side of a host, from the objects that are served, oldest first. The oldest one that offers a usable
+/// The TLS that comes of what objects ask for at a host.
+#[derive(Default)]
+pub(crate) struct Chosen {
+    /// For the hosts whose requests the unit takes.
+    pub(crate) own: Option<TlsSpec>,
+    /// Of a wildcard, for hosts of other units (`model::Tenancy`).
+    pub(crate) of_tenants: Box<[TenantTls]>,
+}
+
+/// What an object that is served offers.
+struct Offers<'a> {
+    claim: &'a Claim,
+    /// Whether its entries count for the hosts whose requests the unit takes.
+    counts: bool,
+    certificates: Vec<Offer<'a>>,
+}
+
+/// The TLS side of a host, from the objects that have a say in it, oldest first. The oldest one that offers a usable
 /// certificate gives it: a broken Secret does not take TLS of a shared host down.
-pub(crate) fn choose(
+pub(crate) fn choose(input: &Input, host: &HostPattern, say: &Say<'_>, problems: &mut Vec<Problem>) -> Chosen {
+    if say.claims().iter().all(|claim| claim.tls.is_empty()) {
+        return Chosen::default();
+    }
+    let is_wildcard = matches!(host, HostPattern::Wildcard { .. });
+    let (counting, mut all) = (say.counting(), Vec::new());
+    for &claim in say.claims().iter().filter(|claim| !claim.tls.is_empty()) {
+        let counts = counting.takes(input, claim);
+        if !counts {
+            problems.extend(tenancy::uncounted(host, claim));
+        }
+        if counts || is_wildcard {
+            all.push(Offers { claim, counts, certificates: offers(input, host, claim, problems) });
+        }
+    }
+    let (own, conflicts) = pick(input, host, all.iter().filter(|offers| offers.counts));
+    problems.extend(conflicts);
+    let of_tenants = if is_wildcard { of_tenants(input, host, &all, problems) } else { Box::default() };
+    Chosen { own, of_tenants }
+}
+
+/// The TLS of a wildcard for hosts of other units, by the namespace that has rules for them.
+fn of_tenants(input: &Input, host: &HostPattern, all: &[Offers<'_>], problems: &mut Vec<Problem>) -> Box<[TenantTls]> {
+    let tenant = |offers: &Offers<'_>| {
+        (!tenancy::is_for_all(input, offers.claim)).then(|| offers.claim.by.name().namespace.clone())
+    };
+    let mut of_tenants: Vec<(usize, TenantTls)> = Vec::new();
+    for first in all {
+        let namespace = tenant(first);
+        if of_tenants.iter().any(|(_, other)| other.namespace == namespace) {
+            continue;
+        }
+        let theirs = || all.iter().filter(|offers| tenant(offers) == namespace);
+        let (tls, conflicts) = pick(input, host, theirs());
+        if !first.counts {
+            problems.extend(conflicts);
+        }
+        // Who has a certificate comes first, the oldest of them before all.
+        let is_usable = |offers: &&Offers<'_>| !offers.certificates.is_empty();
+        let winner = theirs().find(is_usable).map_or(usize::MAX, |winner| {
+            all.iter().position(|offers| std::ptr::eq(offers, winner)).unwrap_or(usize::MAX)
+        });
+        of_tenants.extend(tls.map(|tls| (winner, TenantTls { namespace, tls })));
+    }
+    of_tenants.sort_by_key(|(winner, _)| *winner);
+    of_tenants.into_iter().map(|(_, of)| of).collect()
+}
+
+/// The TLS that comes of these offers, and what those are told whose certificates are not used. Without offers there is none.
+fn pick<'o, 'a: 'o>(
     input: &Input,
     host: &HostPattern,
-    claims: &[&Claim],
-    problems: &mut Vec<Problem>,
-) -> Option<TlsSpec> {
-    if claims.iter().all(|claim| claim.tls.is_empty()) {
-        return None;
-    }
-    let mut winner: Option<&Claim> = None;
-    let mut certificates = Vec::new();
-    for claim in claims {
-        let offers = offers(input, host, claim, problems);
+    all: impl Iterator<Item = &'o Offers<'a>>,
+) -> (Option<TlsSpec>, Vec<Problem>) {
+    let (mut tls, mut winner, mut problems) = (None, None, Vec::new());
+    for Offers { claim, counts: _, certificates: offers } in all {
+        let TlsSpec { certificates } = tls.get_or_insert_with(|| TlsSpec { certificates: Box::default() });
         if offers.is_empty() {
             continue;
         }
-        let winner = winner.get_or_insert_with(|| {
-            certificates = best(&offers, input.settings().now);
+        let winner = *winner.get_or_insert_with(|| {
+            *certificates = best(offers, input.settings().now).into();
             claim
         });
         let unused = offers.iter().filter(|offer| !certificates.contains(offer.certificate));
         problems.extend(unused.map(|offer| conflicts::over_certificate(host, offer.field, &claim.by, &winner.by)));
     }
-    Some(TlsSpec { certificates })
+    (tls, problems)
 }
 
 fn offers<'a>(input: &'a Input, host: &HostPattern, claim: &Claim, problems: &mut Vec<Problem>) -> Vec<Offer<'a>> {

@@ -230,6 +230,9 @@ rollingUpdate:
 {{- fail (printf "defaultBackend is in the namespace %s, which watch.namespaces does not list" $namespace) }}
 {{- end }}
 {{- end }}
+{{- if and .Values.hostOwners (ne .Values.hostOwnership "namespace") }}
+{{- fail "hostOwners is used with hostOwnership: namespace only" }}
+{{- end }}
 {{- if and .Values.status.publishService .Values.status.publishAddresses }}
 {{- fail "status.publishService and status.publishAddresses exclude each other" }}
 {{- end }}
@@ -264,6 +267,15 @@ rollingUpdate:
 {{- if and .Values.admissionPolicy.hostsListedOnly (not .Values.admissionPolicy.hosts) }}
 {{- fail "admissionPolicy.hostsListedOnly needs admissionPolicy.hosts, or no host is allowed at all" }}
 {{- end }}
+{{- end }}
+
+{{/* hostOwners as --host-owners has it. */}}
+{{- define "tidegate.hostOwners" -}}
+{{- $owners := list }}
+{{- range $host, $namespace := .Values.hostOwners }}
+{{- $owners = append $owners (printf "%s=%s" $host $namespace) }}
+{{- end }}
+{{- join "," $owners }}
 {{- end }}
 
 {{/* What is read of and reported to the objects of a namespace, or of all. */}}

@@ -12,7 +12,7 @@ use super::*;
 use crate::model::{
     Action, Certificate, Filters, HeaderMatch, HostKey, HostPattern, HostSpec, Hostname, Labels, ListenerKey,
     ListenerSet, ObjectName, Origin, PathMatch, Place, Predicates, QueryMatch, Reply, RouteMatch, RouteSpec, Snapshot,
-    TlsSpec, Transport, Unmatched, ValueMatch,
+    Tenancy, TenantTls, TlsSpec, Transport, Unmatched, ValueMatch,
 };
 
 /// Targets are the names of the Ingresses.
@@ -72,7 +72,24 @@ fn with_fallback(unit: HostSpec, name: &str) -> HostSpec {
 
 fn with_tls(unit: HostSpec, certificates: &[&Arc<Certificate>]) -> HostSpec {
     let certificates = certificates.iter().map(|&certificate| Arc::clone(certificate)).collect();
-    HostSpec { tls: Some(TlsSpec { certificates }), ..unit }
+    let tls = TlsSpec { certificates };
+    let is_wildcard = matches!(unit.key.pattern, HostPattern::Wildcard { .. });
+    let of_all = is_wildcard.then(|| TenantTls { namespace: Some("test".into()), tls: tls.clone() });
+    let tenancy = of_all.map(|of| Box::new(Tenancy { tls: [of].into(), ..Tenancy::default() }));
+    HostSpec { tls: Some(tls), tenancy, ..unit }
+}
+
+/// The same unit, with rules of these namespaces and TLS of those.
+fn with_tenancy(unit: HostSpec, tenants: &[&str], tls_of: &[Option<&str>]) -> HostSpec {
+    let tls = tls_of.iter().zip(0..).map(|(namespace, number)| TenantTls {
+        namespace: namespace.map(Into::into),
+        tls: TlsSpec { certificates: [Arc::clone(certificate(number))].into() },
+    });
+    let default_backend = (unit.key.pattern == HostPattern::Any && unit.fallback().is_some())
+        .then(|| Arc::new(prefix("/", "default backend")));
+    let tenancy =
+        Tenancy { tenants: tenants.iter().map(|&tenant| tenant.into()).collect(), tls: tls.collect(), default_backend };
+    HostSpec { tenancy: Some(Box::new(tenancy)), ..unit }
 }
 
 fn certificate(number: usize) -> &'static Arc<Certificate> {
@@ -128,7 +145,9 @@ fn dump(table: &Table) -> Vec<String> {
         .map(|unit| {
             let routes: Vec<_> = unit.routes().iter().map(|route| (&route.spec.matches, &route.target)).collect();
             let fallback = unit.fallback().map(|route| &route.target);
-            format!("{} {routes:?} {fallback:?} {:?}", unit.pattern(), unit.tls())
+            let default = unit.default_backend().map(|route| &route.target);
+            let tenants = unit.tenants();
+            format!("{} {routes:?} {fallback:?} {default:?} {tenants:?} {:?}", unit.pattern(), unit.tls())
         })
         .collect();
     lines.sort();

@@ -52,8 +52,12 @@ fn unit() -> impl Strategy<Value = HostSpec> {
         })
     };
     let routes = prop_oneof![rules(0..6), rules(0..40)];
-    (select(&PATTERNS[..]), routes, any::<bool>(), any::<bool>(), any::<bool>()).prop_map(
-        |(pattern, routes, falls_through, has_fallback, has_tls)| {
+    // Namespaces beside `test`, from which all routes come.
+    let tenants = select(vec![None, None, Some(&["test", "other"][..]), Some(&["other"])]);
+    let tls_of = prop::collection::vec(select(vec![Some("test"), Some("other"), None]), 0..3);
+    let tenancy = (tenants, tls_of);
+    (select(&PATTERNS[..]), routes, any::<bool>(), any::<bool>(), any::<bool>(), tenancy).prop_map(
+        |(pattern, routes, falls_through, has_fallback, has_tls, (tenants, tls_of))| {
             let name = |path: &str, kind: &str| format!("{pattern} {kind} {path}");
             let make = |(number, (is_exact, path, asked)): (usize, (bool, String, &'static [&'static str]))| {
                 let name = format!("{} {asked:?} {number}", name(&path, if is_exact { "exact" } else { "prefix" }));
@@ -64,7 +68,12 @@ fn unit() -> impl Strategy<Value = HostSpec> {
                 unit.unmatched = Unmatched::FallThrough;
             }
             let unit = if has_fallback { with_fallback(unit, &name("", "fallback")) } else { unit };
-            if has_tls { with_tls(unit, &[certificate(0)]) } else { unit }
+            let unit = if has_tls { with_tls(unit, &[certificate(0)]) } else { unit };
+            match tenants {
+                Some(tenants) if pattern.starts_with('*') => with_tenancy(unit, tenants, &tls_of),
+                Some(tenants) => with_tenancy(unit, tenants, &[]),
+                None => unit,
+            }
         },
     )
 }

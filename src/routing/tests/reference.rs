@@ -5,15 +5,16 @@ use super::*;
 /// The name of the route, by going through all units and rules.
 pub(super) fn find(units: &[HostSpec], host: &str, path: &str, has: &[&str]) -> Result<Option<String>, PathRefusal> {
     let of_spelling = |path: &str| {
-        let mut route = None;
+        let (mut route, mut asked) = (None, None);
         for unit in claimants(units, host) {
+            asked = Some(unit);
             route = route.or(best(&unit.routes, path, has)).or(unit.fallback());
             if matches!(unit.unmatched, Unmatched::Keep(_)) {
                 break;
             }
         }
         let any = units.iter().find(|unit| unit.key.pattern == HostPattern::Any);
-        let route = route.or(any.and_then(HostSpec::fallback));
+        let route = route.or(any.zip(asked).and_then(|(any, asked)| catch_all(any, asked)));
         route.map(|route| route.origin.label().name.to_string())
     };
     let segments = decode(path)?;
@@ -23,27 +24,51 @@ pub(super) fn find(units: &[HostSpec], host: &str, path: &str, has: &[&str]) -> 
     if first == last && first == raw { Ok(first) } else { Err(PathRefusal::Ambiguous) }
 }
 
-/// Whether a TLS entry covers the host: one of any pattern that names it, or that of the units without a host where no
-/// pattern with rules names it.
+/// What takes requests that no unit for the host takes: the fallback of the unit without a host, if all who have rules for
+/// the host are of its namespace, else the default backend.
+fn catch_all<'a>(any: &'a HostSpec, asked: &HostSpec) -> Option<&'a Arc<RouteSpec>> {
+    let fallback = any.fallback()?;
+    let is_theirs = |tenant: &Arc<str>| *tenant == fallback.origin.label().namespace;
+    if asked.tenants().iter().all(is_theirs) {
+        return Some(fallback);
+    }
+    any.tenancy.as_ref()?.default_backend.as_ref()
+}
+
+/// Whether a TLS entry covers the host: one of the unit whose rules apply, one of a more specific unit, or one of a less
+/// specific unit that counts for those who have rules. That of the unit without a host does where no other has rules.
 pub(super) fn has_tls(units: &[HostSpec], host: &str) -> bool {
-    let is_any = |unit: &&HostSpec| unit.key.pattern == HostPattern::Any;
-    let mut covering = units.iter().filter(|unit| matches(&unit.key.pattern, host) && unit.tls.is_some());
-    let is_named = claimants(units, host).first().is_some_and(|unit| !is_any(unit));
-    covering.any(|unit| !is_named || !is_any(&unit))
+    let is_any = |unit: &HostSpec| unit.key.pattern == HostPattern::Any;
+    let owner = claimants(units, host).first().copied();
+    by_specificity(units, host).into_iter().any(|unit| match owner {
+        Some(owner) if specificity(unit) > specificity(owner) => {
+            let of = unit.tenancy.iter().flat_map(|tenancy| &tenancy.tls);
+            let mut namespaces = of.map(|of| of.namespace.as_ref());
+            !is_any(unit) && namespaces.any(|of| of.is_none_or(|of| owner.tenants().contains(of)))
+        }
+        Some(_) | None => unit.tls.is_some(),
+    })
 }
 
 /// The units that are asked for a route, the most specific first.
 fn claimants<'a>(units: &'a [HostSpec], host: &str) -> Vec<&'a HostSpec> {
     let has_rules = |unit: &&HostSpec| !unit.routes.is_empty() || matches!(unit.unmatched, Unmatched::Keep(_));
-    let mut claimants: Vec<_> =
-        units.iter().filter(|unit| matches(&unit.key.pattern, host)).filter(has_rules).collect();
-    claimants.sort_by_key(|unit| match &unit.key.pattern {
+    by_specificity(units, host).into_iter().filter(has_rules).collect()
+}
+
+fn by_specificity<'a>(units: &'a [HostSpec], host: &str) -> Vec<&'a HostSpec> {
+    let mut units: Vec<_> = units.iter().filter(|unit| matches(&unit.key.pattern, host)).collect();
+    units.sort_by_key(|unit| specificity(unit));
+    units
+}
+
+fn specificity(unit: &HostSpec) -> (usize, usize) {
+    match &unit.key.pattern {
         HostPattern::Exact(_) => (0, 0),
         HostPattern::Wildcard { parent: _, labels: Labels::One } => (1, 0),
         HostPattern::Wildcard { parent, labels: Labels::OneOrMore } => (2, usize::MAX - parent.as_str().len()),
         HostPattern::Any => (3, 0),
-    });
-    claimants
+    }
 }
 
 fn matches(pattern: &HostPattern, host: &str) -> bool {

@@ -76,9 +76,19 @@ pub(crate) struct TlsMention {
     pub(crate) host: Option<u32>,
 }
 
+impl TlsMention {
+    /// The host in the entry or, where it stands in no list, the entry's Secret.
+    pub(crate) fn field(self) -> Field {
+        let Self { entry, host } = self;
+        host.map_or(Field::TlsSecret { entry }, |at| Field::TlsHost { entry, at })
+    }
+}
+
 /// Where in its object something stands. It becomes text only where there is a finding.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Field {
+    /// A rule.
+    Rule { rule: u32 },
     /// A path of a rule.
     Path { rule: u32, at: u32 },
     /// What takes requests that no rule takes.
@@ -95,7 +105,7 @@ impl Field {
         match self {
             Self::Path { rule, at } => Place::rule(rule as usize, at as usize),
             Self::DefaultBackend => Place::DefaultBackend,
-            Self::TlsSecret { .. } | Self::TlsHost { .. } => Place::Unknown,
+            Self::Rule { .. } | Self::TlsSecret { .. } | Self::TlsHost { .. } => Place::Unknown,
         }
     }
 }
@@ -103,6 +113,7 @@ impl Field {
 impl fmt::Display for Field {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Rule { rule } => write!(f, "spec.rules[{rule}]"),
             Self::Path { rule, at } => write!(f, "spec.rules[{rule}].http.paths[{at}]"),
             Self::DefaultBackend => f.write_str("spec.defaultBackend"),
             Self::TlsSecret { entry } => write!(f, "spec.tls[{entry}].secretName"),

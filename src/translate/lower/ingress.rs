@@ -59,6 +59,13 @@ pub(super) fn hosts(ingress: &Ingress, added: &[HostPattern]) -> BTreeSet<HostPa
     hosts
 }
 
+/// The wildcards that the Ingress has rules for.
+pub(super) fn wildcards<'a>(ingress: &'a Ingress, added: &'a [HostPattern]) -> impl Iterator<Item = HostPattern> + 'a {
+    let written = ingress.rules.iter().filter(|rule| rule.host.starts_with('*'));
+    let of_rules = written.filter_map(|rule| HostPattern::parse(&rule.host).ok());
+    of_rules.chain(added.iter().filter(|host| matches!(host, HostPattern::Wildcard { .. })).cloned())
+}
+
 /// The first host that rules, the default backend or TLS entries claim.
 pub(super) fn first_host(ingress: &Ingress) -> Option<HostPattern> {
     let of_rules = readable_rules(ingress).map(|(_, host)| host);
@@ -140,13 +147,12 @@ pub(super) fn has_say_in_fallback(claim: &Claim, host: &HostPattern) -> bool {
 
 /// The certificate of a TLS entry; `None` where the entry names no Secret.
 pub(super) fn certificate(ingress: &Ingress, mention: TlsMention) -> Option<TlsClaim> {
-    let TlsMention { entry, host } = mention;
+    let TlsMention { entry, host: _ } = mention;
     let secret = ingress.tls[entry as usize].secret.clone()?;
-    let field = Field::TlsSecret { entry };
     Some(TlsClaim {
         secret: ObjectName::new(ingress.name.namespace.clone(), secret),
-        field,
-        of_host: host.map_or(field, |at| Field::TlsHost { entry, at }),
+        field: Field::TlsSecret { entry },
+        of_host: mention.field(),
     })
 }
 

@@ -141,6 +141,13 @@ impl Lowered {
         }
     }
 
+    /// The wildcards that it has rules for.
+    pub(crate) fn wildcards(&self) -> impl Iterator<Item = HostPattern> {
+        match &self.object {
+            RoutingObject::Ingress(ingress) => ingress::wildcards(ingress, self.annotations.hosts()),
+        }
+    }
+
     /// The hosts that are to be translated again when this other object changes.
     pub(crate) fn hosts_using(&self, used: &ObjectRef) -> BTreeSet<HostPattern> {
         if self.annotations.references().contains(used) {
@@ -188,6 +195,11 @@ impl Claim {
             RoutingObject::Ingress(_) => ingress::has_say_in_fallback(self, host),
         };
         if takes_part { self.by.default_backend() } else { None }
+    }
+
+    /// Where its TLS entries name the host.
+    pub(crate) fn tls_fields(&self) -> impl Iterator<Item = Field> {
+        self.tls.iter().map(|mention| mention.field())
     }
 
     /// The certificates that the object names for the host, in its order.

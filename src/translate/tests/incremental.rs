@@ -6,7 +6,7 @@ use super::builders::*;
 use super::dialect::reads;
 use crate::model::{ObjectKind, ObjectName, ObjectRef, UnitKey};
 use crate::source::objects::{Change, Service};
-use crate::translate::{Input, Invalidated, Settings, unit};
+use crate::translate::{HostOwnership, Input, Invalidated, Settings, unit};
 
 fn units(invalidated: &Invalidated) -> Vec<String> {
     let text = |key: &UnitKey| match key {
@@ -113,6 +113,27 @@ fn rule_49_a_class_touches_the_ingresses_that_ask_for_it() {
 }
 
 #[test]
+fn fault_f20_a_wildcard_touches_the_hosts_below_that_depend_on_who_has_rules_for_it() {
+    let owned = Settings { host_ownership: HostOwnership::Namespace { owners: Arc::default() }, ..Settings::default() };
+    for (settings, below) in [(Settings::default(), &["tls.example"][..]), (owned, &["tls.example", "web.example"])] {
+        let mut input = Input::new(settings);
+        input.apply(of_class(our_class()));
+        input.apply(ingress("web").rule("web.example", &[prefix("/", "a")]).change());
+        input.apply(ingress("tls").rule("other.test", &[prefix("/", "a")]).tls(&["tls.example"], None).change());
+        let wild = |path: &str| ingress("zoo/wild").rule("*.example", &[prefix(path, "a")]).change();
+        let all: Vec<_> = below.iter().copied().chain(["*.example", "Ingress zoo/wild"]).collect();
+        assert_eq!(units(&input.apply(wild("/"))), all);
+        assert_eq!(
+            units(&input.apply(wild("/x"))),
+            ["*.example", "Ingress zoo/wild"],
+            "the same rules are had by the same"
+        );
+        let gone = Change::removal(ObjectRef::new(ObjectKind::Ingress, name("zoo/wild")));
+        assert_eq!(units(&input.apply(gone)), all);
+    }
+}
+
+#[test]
 fn rule_77_everything_deleted_leaves_nothing() {
     let mut input = loaded();
     let cert = certificate(&["*.example"]);
@@ -148,7 +169,7 @@ fn hosts_that_an_annotation_adds_are_served_and_follow_what_the_others_follow() 
     for host in ["a.example", "www.example", "*.a.example"] {
         assert_eq!(world.routes(host), ["/b → shop/b:80", "/ → shop/a:80"]);
     }
-    assert_eq!(world.host("www.example").tls.as_ref().map(|tls| tls.certificates.clone()), Some(vec![cert.clone()]));
+    assert_eq!(world.host("www.example").tls.as_ref().map(|tls| tls.certificates.clone()), Some([cert.clone()].into()));
     let mismatch = world.only_problem();
     assert!(mismatch.message.contains("is not used for host *.a.example"), "{mismatch}");
     assert_eq!(mismatch.field, "spec.tls[0].secretName");

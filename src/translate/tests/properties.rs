@@ -9,7 +9,7 @@ use proptest::sample::select;
 use super::builders::*;
 use crate::model::{Certificate, HostSpec, ObjectKind, ObjectName, ObjectRef, PortRef, Snapshot, UnitKey};
 use crate::source::objects::*;
-use crate::translate::{Findings, Input, Settings, merge, snapshot, unit};
+use crate::translate::{Findings, HostOwnership, Input, Settings, merge, snapshot, unit};
 
 const HOSTS: [&str; 6] = ["", "a.example", "b.example", "*.example", "*.Example", "1.2.3.4"];
 const PATHS: [&str; 7] = ["/", "/x", "/x/", "/%78", "/y", "bad", ""];
@@ -141,13 +141,23 @@ fn gone(change: Change) -> Change {
 }
 
 fn settings() -> impl Strategy<Value = Settings> {
-    (any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>()).prop_map(
-        |(classless, lookup, default, certificate, backend)| Settings {
+    let owner = (select(vec!["", "a.example", "*.example"]), text(NAMESPACES));
+    let owners = prop::collection::btree_map(owner.0.prop_map(pattern), owner.1, 0..2);
+    let ownership = prop_oneof![
+        Just(HostOwnership::Shared),
+        owners.prop_map(|owners| HostOwnership::Namespace { owners: Arc::new(owners) })
+    ];
+    let central = prop::collection::btree_set(text(["zoo"]), 0..2);
+    let flags = (any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>());
+    (flags, ownership, central).prop_map(
+        |((classless, lookup, default, certificate, backend), host_ownership, certificate_namespaces)| Settings {
             serve_classless: classless,
             class_lookup: lookup,
             default_class_applies: default,
             default_certificate: certificate.then(|| name("shop/c1")),
             default_backend: backend.then(|| (name("shop/default"), PortRef::Number(80))),
+            host_ownership,
+            certificate_namespaces,
             now: NOW,
             ..Settings::default()
         },

@@ -1,0 +1,118 @@
+//! How objects become routes, and who has a say in it.
+
+use std::sync::Arc;
+
+use clap::{Args, ValueEnum};
+
+use super::units::{self, ServiceRef};
+use crate::model::{HostPattern, ObjectName};
+
+/// How objects become routes: what translation needs to know beside the objects.
+#[derive(Debug, Clone, Args)]
+pub struct RoutingArgs {
+    /// Name of the class that Ingresses ask for with the old annotation kubernetes.io/ingress.class.
+    ///
+    /// With --ingress-class-lookup false also the name that they ask for with spec.ingressClassName.
+    #[arg(long, value_name = "NAME", env = "TIDEGATE_INGRESS_CLASS", default_value = "tidegate")]
+    pub ingress_class: String,
+
+    /// Ingresses are ours when their IngressClass has this spec.controller.
+    #[arg(
+        long,
+        value_name = "STRING",
+        env = "TIDEGATE_CONTROLLER_NAME",
+        default_value = "tidegate.dev/ingress-controller"
+    )]
+    pub controller_name: String,
+
+    /// Also serve Ingresses that name no class at all.
+    #[arg(long, env = "TIDEGATE_WATCH_INGRESS_WITHOUT_CLASS")]
+    pub watch_ingress_without_class: bool,
+
+    /// Service that takes requests no rule takes.
+    ///
+    /// Default: none, such requests are answered with 404. An Ingress with spec.defaultBackend and no rules comes first.
+    #[arg(
+        long,
+        value_name = "NS/SERVICE:PORT",
+        env = "TIDEGATE_DEFAULT_BACKEND",
+        value_parser = units::service_ref
+    )]
+    pub default_backend: Option<ServiceRef>,
+
+    /// Whether several namespaces may have rules for one host.
+    ///
+    /// shared: they may, and of equal paths the oldest counts. namespace: the namespace of the oldest rule for a host, or for
+    /// the wildcard above it, owns the host, and rules of others are refused. See docs/security.md.
+    #[arg(long, value_name = "MODE", env = "TIDEGATE_HOST_OWNERSHIP", default_value = "shared")]
+    pub host_ownership: HostOwnershipChoice,
+
+    /// Owners of hosts with --host-ownership namespace, with commas between: others own what nobody owns here and they are
+    /// the first to have a rule for.
+    ///
+    /// Who owns a wildcard (*.example.com) owns all hosts below it. The host * is that of rules without a host.
+    #[arg(
+        long,
+        value_name = "HOST=NS",
+        env = "TIDEGATE_HOST_OWNERS",
+        value_delimiter = ',',
+        value_parser = units::host_owner
+    )]
+    pub host_owners: Vec<(HostPattern, Arc<str>)>,
+
+    /// Whether plain HTTP to a host that has TLS is answered with 308 to https.
+    ///
+    /// The annotation tidegate.dev/ssl-redirect overrides it for one Ingress. As ingress-nginx ssl-redirect.
+    #[arg(
+        long,
+        value_name = "BOOL",
+        env = "TIDEGATE_SSL_REDIRECT",
+        default_value_t = true,
+        action = clap::ArgAction::Set
+    )]
+    pub ssl_redirect: bool,
+}
+
+/// Whether several namespaces may have rules for one host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum HostOwnershipChoice {
+    /// They may.
+    Shared,
+    /// One namespace owns a host.
+    Namespace,
+}
+
+impl RoutingArgs {
+    /// What no single option can tell: one line.
+    pub(super) fn check(&self) -> Result<(), String> {
+        match self.host_ownership {
+            HostOwnershipChoice::Shared if !self.host_owners.is_empty() => {
+                Err("--host-owners is for --host-ownership namespace only".into())
+            }
+            HostOwnershipChoice::Shared | HostOwnershipChoice::Namespace => Ok(()),
+        }
+    }
+}
+
+/// Which certificates serve which hosts.
+#[derive(Debug, Clone, Args)]
+pub struct TlsArgs {
+    /// Secret with the certificate for clients that name no host we have a certificate for.
+    ///
+    /// Default: a self-signed certificate made at start.
+    #[arg(long, value_name = "NS/NAME", env = "TIDEGATE_DEFAULT_CERTIFICATE", value_parser = units::object_name)]
+    pub default_certificate: Option<ObjectName>,
+
+    /// Namespaces whose TLS entries count for every host, with commas between. Default: none.
+    ///
+    /// TLS entries of other namespaces count for a host only if they have a rule for it, or if nobody has. For a namespace that
+    /// holds certificates, such as one for *.example.com, and whose Ingresses may have no rules at all.
+    #[arg(
+        long,
+        value_name = "NS",
+        env = "TIDEGATE_CERTIFICATE_NAMESPACES",
+        value_delimiter = ',',
+        value_parser = units::namespace
+    )]
+    pub certificate_namespaces: Vec<Arc<str>>,
+}
