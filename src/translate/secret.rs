@@ -45,6 +45,7 @@ pub(crate) fn examine(input: &Input, name: &ObjectName, instead: &str) -> Option
         let readable = ", readable for this controller's role";
         let (fault, remedy) = match input.settings().secrets {
             VisibleSecrets::All => ("does not exist", ""),
+            // Opaque ones are not listed.
             VisibleSecrets::Allowed => ("is missing, is not of type kubernetes.io/tls, or may not be read", readable),
             VisibleSecrets::Listed(_) => ("is missing or may not be read", readable),
         };

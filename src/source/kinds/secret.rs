@@ -17,14 +17,18 @@ use crate::source::objects::{Secret, SecretFault};
 
 /// The type of Secrets that hold a certificate.
 const TLS_TYPE: &str = "kubernetes.io/tls";
-/// The type of Secrets that state none.
-const DEFAULT_SECRET_TYPE: &str = "Opaque";
+/// The type of Secrets that state none. They may hold a certificate under the same keys.
+const OPAQUE_TYPE: &str = "Opaque";
+/// The keys of chain and private key.
+const KEYS: [&str; 2] = ["tls.crt", "tls.key"];
 
 pub(in crate::source) static KIND: Kind = Kind {
     object: ObjectKind::Secret,
     resource: Resource::SECRETS,
     outdated: &[],
     watched: Watched::Secrets,
+    // Secrets by name are asked for by name instead, whatever their type. To list Opaque ones too would bring most Secrets of a
+    // cluster here, nearly all of which are no certificates.
     field_selector: Some("type=kubernetes.io/tls"),
     label_selector: None,
     on_malformed: OnMalformed::KeepLast,
@@ -58,9 +62,10 @@ struct Wire<'a> {
 /// Parses the certificate and drops the values. `stringData`, which only manifests have, goes before `data`.
 pub(super) fn convert(object: core::Secret) -> Secret {
     let core::Secret { data, immutable: _, metadata, string_data, type_ } = object;
-    let kind = type_.filter(|t| !t.is_empty()).unwrap_or_else(|| DEFAULT_SECRET_TYPE.to_owned());
-    let certificate = if kind == TLS_TYPE {
-        let (data, text) = (data.unwrap_or_default(), string_data.unwrap_or_default());
+    let kind = type_.filter(|t| !t.is_empty()).unwrap_or_else(|| OPAQUE_TYPE.to_owned());
+    let (data, text) = (data.unwrap_or_default(), string_data.unwrap_or_default());
+    let has_both = || KEYS.iter().all(|key| data.contains_key(*key) || text.contains_key(*key));
+    let certificate = if kind == TLS_TYPE || kind == OPAQUE_TYPE && has_both() {
         let value = |key: &'static str| {
             let value = text.get(key).map(String::as_bytes);
             value.or_else(|| data.get(key).map(|v| v.0.as_slice())).ok_or(SecretFault::Missing(key))

@@ -270,14 +270,26 @@ fn secrets_hold_a_certificate_or_the_reason_why_not() {
     let certificate = secret(tls.clone(), json!({"tls.crt": chain, "tls.key": key})).unwrap();
     assert_eq!(certificate.names(), ["a.example"]);
     for (kind, data, fault) in [
-        (json!(null), json!({"tls.crt": chain, "tls.key": key}), SecretFault::Type("Opaque".into())),
-        (json!("x/y"), json!({}), SecretFault::Type("x/y".into())),
+        (json!(null), json!({"tls.crt": chain}), SecretFault::Type("Opaque".into())),
+        (json!("Opaque"), json!({"tls.key": key, "ca.crt": chain}), SecretFault::Type("Opaque".into())),
+        (json!("Opaque"), json!({"tls.crt": chain, "tls.key": chain}), SecretFault::Content(CertificateError::NoKey)),
+        (json!("x/y"), json!({"tls.crt": chain, "tls.key": key}), SecretFault::Type("x/y".into())),
         (tls.clone(), json!(null), SecretFault::Missing("tls.crt")),
         (tls.clone(), json!({"tls.crt": chain}), SecretFault::Missing("tls.key")),
         (tls.clone(), json!({"tls.crt": "", "tls.key": ""}), SecretFault::Content(CertificateError::NoCertificate)),
         (tls.clone(), json!({"tls.crt": chain, "tls.key": chain}), SecretFault::Content(CertificateError::NoKey)),
     ] {
         assert_eq!(secret(kind.clone(), data), Err(fault), "{kind}");
+    }
+}
+
+#[test]
+fn fault_b77_an_opaque_secret_with_the_keys_of_a_certificate_holds_one() {
+    let made = rcgen::generate_simple_self_signed(vec!["a.example".to_owned()]).unwrap();
+    let data = json!({"tls.crt": made.cert.pem(), "tls.key": made.signing_key.serialize_pem()});
+    for kind in [json!(null), json!(""), json!("Opaque")] {
+        let secret = secret_of(json!({"metadata": {"name": "s"}, "type": kind, "stringData": data}));
+        assert_eq!(secret.certificate.unwrap().names(), ["a.example"], "{kind}");
     }
 }
 

@@ -18,8 +18,8 @@ pub struct Secret {
 /// Why a Secret has no usable certificate.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SecretFault {
-    /// Not of type `kubernetes.io/tls`.
-    #[error("its type is {0}, not kubernetes.io/tls")]
+    /// Not of type `kubernetes.io/tls`, nor of type `Opaque` with the keys of that.
+    #[error("its type is {0}, where kubernetes.io/tls is asked for, or Opaque with tls.crt and tls.key")]
     Type(Arc<str>),
     /// A key of `data` is missing.
     #[error("it has no {0}")]
