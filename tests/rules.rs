@@ -89,7 +89,7 @@ const RULES: &[Rule] = &[
     rule("57", 'M', "a new certificate reaches new handshakes at once and leaves connections alone"),
     rule("58", 'S', "without SNI the default certificate, then routing by Host"),
     rule("59", 'M', "421 where a coalesced connection asks for a host with another certificate"),
-    rule("60", 'M', "ALPN h2 and http/1.1, no overlap is an alert; RSA and ECDSA keys in PKCS#1, PKCS#8 and SEC1"),
+    rule("60", 'M', "ALPN h2 and http/1.1, no overlap is an alert; RSA keys of 2048 to 4096 bits and ECDSA keys in PKCS#1, PKCS#8 and SEC1"),
     rule("61", 'S', "TLS 1.2 and 1.3 only"),
     rule("62", 'M', "status.loadBalancer.ingress has an ip or a hostname for each address, without ports"),
     rule("62a", 'M', "status is written after the table that carries the Ingress is published"),

@@ -1,16 +1,25 @@
 //! A certificate chain with its private key. It is checked once, when it arrives, so that no later step can fail on it.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::sign::CertifiedKey;
+use rustls::sign::{CertifiedKey, SigningKey};
 use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
+use x509_parser::public_key::PublicKey;
 
 /// Certificates a chain may have; more is refused.
 const MAX_CHAIN: usize = 10;
+
+/// Longest RSA key. Bits. A handshake with 4096 takes 1.8 ms of CPU, one with 8192 takes 32 ms: thirty clients in a second
+/// would fill a shard, which all tenants use.
+const MAX_RSA_BITS: usize = 4096;
+
+/// What a certificate in PEM begins with.
+const BEGIN: &[u8] = b"-----BEGIN CERTIFICATE-----";
 
 /// A usable chain and key. Two are equal when their chains are: each key was checked to belong to its chain.
 pub struct Certificate {
@@ -38,6 +47,9 @@ pub enum CertificateError {
     /// The certificate part is not PEM, or has no certificate.
     #[error("tls.crt holds no PEM certificate")]
     NoCertificate,
+    /// A certificate of the chain does not begin at the start of a line.
+    #[error("tls.crt has a certificate that does not begin at the start of a line, and would be left out of the chain")]
+    StrayCertificate,
     /// More certificates than a chain may have.
     #[error("tls.crt holds more than {MAX_CHAIN} certificates")]
     ChainTooLong,
@@ -49,9 +61,12 @@ pub enum CertificateError {
     NoKey,
     /// The key is of a kind or size that is not supported.
     #[error(
-        "the private key is of a kind or size that is not supported (RSA of 2048 to 8192 bits, ECDSA P-256, P-384 or P-521, or Ed25519)"
+        "the private key is of a kind or size that is not supported (RSA of 2048 to {MAX_RSA_BITS} bits, ECDSA P-256, P-384 or P-521, or Ed25519)"
     )]
     UnsupportedKey,
+    /// An RSA key longer than `MAX_RSA_BITS`.
+    #[error("the RSA key has more than {MAX_RSA_BITS} bits, with which a handshake takes too much time of all hosts")]
+    KeyTooLong,
     /// The key does not belong to the leaf.
     #[error("the private key in tls.key does not belong to the first certificate in tls.crt")]
     KeyMismatch,
@@ -60,15 +75,20 @@ pub enum CertificateError {
 impl Certificate {
     /// Reads a PEM chain, leaf first, and a PEM private key (`kubernetes.io/tls` Secret: `tls.crt`, `tls.key`).
     pub fn parse(chain_pem: &[u8], key_pem: &[u8]) -> Result<Self, CertificateError> {
+        let (chain_pem, key_pem) = (apart(chain_pem), apart(key_pem));
         let mut chain = Vec::new();
-        for item in CertificateDer::pem_slice_iter(chain_pem) {
+        for item in CertificateDer::pem_slice_iter(&chain_pem) {
             chain.push(item.map_err(|_| CertificateError::NoCertificate)?);
             if chain.len() > MAX_CHAIN {
                 return Err(CertificateError::ChainTooLong);
             }
         }
+        let lines = chain_pem.split(|byte| matches!(byte, b'\n' | b'\r'));
+        if lines.filter(|line| line.trim_ascii_start().starts_with(BEGIN)).count() > chain.len() {
+            return Err(CertificateError::StrayCertificate);
+        }
         // Errors of the certificates are reported before errors of the key.
-        let key = PrivateKeyDer::from_pem_slice(key_pem).map_err(|_| CertificateError::NoKey);
+        let key = PrivateKeyDer::from_pem_slice(&key_pem).map_err(|_| CertificateError::NoKey);
         Self::new(chain, key)
     }
 
@@ -93,14 +113,8 @@ impl Certificate {
 
         let private = PrivateKey(key?);
         let key = aws_lc_rs::sign::any_supported_type(&private.0).map_err(|_| CertificateError::UnsupportedKey)?;
+        check_key(&*key, &parsed)?;
         let key = CertifiedKey::new(chain, key);
-        match key.keys_match() {
-            Ok(()) => {}
-            Err(rustls::Error::InconsistentKeys(rustls::InconsistentKeys::KeyMismatch)) => {
-                return Err(CertificateError::KeyMismatch);
-            }
-            Err(_) => return Err(CertificateError::UnsupportedKey),
-        }
         Ok(Self { key: Arc::new(key), private, names, not_before, not_after })
     }
 
@@ -138,6 +152,49 @@ impl Certificate {
     pub fn algorithm(&self) -> rustls::SignatureAlgorithm {
         self.key.key.algorithm()
     }
+}
+
+/// The PEM text with each section on lines of its own. Who joins files without a line break at the end of the first one gets
+/// `-----END CERTIFICATE----------BEGIN CERTIFICATE-----`, of which the second half would be passed over.
+fn apart(pem: &[u8]) -> Cow<'_, [u8]> {
+    const JOINED: &[u8] = b"----------BEGIN ";
+    let found = memchr::memmem::find_iter(pem, JOINED).map(|at| at + 5);
+    let mut apart = Vec::new();
+    let mut from = 0;
+    for at in found {
+        apart.extend_from_slice(&pem[from..at]);
+        apart.push(b'\n');
+        from = at;
+    }
+    if from == 0 {
+        return Cow::Borrowed(pem);
+    }
+    apart.extend_from_slice(&pem[from..]);
+    Cow::Owned(apart)
+}
+
+/// Whether the key belongs to the leaf and is not too long. Of the leaf only its public key matters here. The TLS library's own
+/// check reads certificates as a client does, and fails for those of version 1 and with unknown critical extensions. Whether
+/// they are good enough is for clients to decide.
+fn check_key(key: &dyn SigningKey, leaf: &X509Certificate<'_>) -> Result<(), CertificateError> {
+    let of_leaf = leaf.public_key();
+    let of_key = key.public_key().ok_or(CertificateError::UnsupportedKey)?;
+    if of_key.as_ref() != of_leaf.raw {
+        // The same key under another name is RSA for PSS only.
+        let is_same = of_key.as_ref().ends_with(&of_leaf.subject_public_key.data);
+        return Err(if is_same { CertificateError::UnsupportedKey } else { CertificateError::KeyMismatch });
+    }
+    match of_leaf.parsed() {
+        Ok(PublicKey::RSA(key)) if bits(key.modulus) > MAX_RSA_BITS => Err(CertificateError::KeyTooLong),
+        Ok(_) | Err(_) => Ok(()),
+    }
+}
+
+/// The length of a number, most significant byte first.
+fn bits(number: &[u8]) -> usize {
+    let zeros = number.iter().take_while(|byte| **byte == 0).count();
+    let first = number.get(zeros).map_or(0, |first| first.leading_zeros() as usize);
+    8 * (number.len() - zeros) - first
 }
 
 fn names_of(certificate: &X509Certificate<'_>) -> Vec<String> {
@@ -203,6 +260,61 @@ mod tests {
             assert_eq!(again.algorithm(), read.algorithm());
         }
         assert_eq!(Certificate::from_der(Vec::new(), Vec::new()).unwrap_err(), CertificateError::NoCertificate);
+    }
+
+    #[test]
+    fn fault_b70_a_certificate_of_version_1_is_read() {
+        let (chain, key) = (include_bytes!("fixtures/v1.crt"), include_bytes!("fixtures/v1.key"));
+        let certificate = Certificate::parse(chain, key).unwrap();
+        assert_eq!(certificate.names(), ["a.example"]);
+        let (_, other) = pair(&["a.example"]);
+        assert_eq!(Certificate::parse(chain, other.as_bytes()).unwrap_err(), CertificateError::KeyMismatch);
+    }
+
+    #[test]
+    fn fault_b70_a_critical_extension_that_nobody_knows_is_for_clients_to_judge() {
+        let key = rcgen::KeyPair::generate().unwrap();
+        let mut params = rcgen::CertificateParams::new(["a.example".to_owned()]).unwrap();
+        let mut unknown = rcgen::CustomExtension::from_oid_content(&[1, 2, 3, 4, 5, 6], vec![5, 0]);
+        unknown.set_criticality(true);
+        params.custom_extensions.push(unknown);
+        let made = params.self_signed(&key).unwrap();
+        let certificate = Certificate::parse(made.pem().as_bytes(), key.serialize_pem().as_bytes()).unwrap();
+        assert_eq!(certificate.names(), ["a.example"]);
+    }
+
+    #[test]
+    fn fault_b73_certificates_that_were_joined_without_a_line_break_are_all_read() {
+        let ((leaf, key), (issuer, _)) = (pair(&["a.example"]), pair(&["issuer.example"]));
+        let joined = format!("{}{}{issuer}", leaf.trim_end(), issuer.trim_end());
+        let certificate = Certificate::parse(joined.as_bytes(), key.as_bytes()).unwrap();
+        assert_eq!(certificate.chain().len(), 3);
+        let both = format!("{}{key}", leaf.trim_end());
+        assert!(Certificate::parse(leaf.as_bytes(), both.as_bytes()).is_ok());
+    }
+
+    #[test]
+    fn fault_b73_a_certificate_that_would_be_passed_over_is_told() {
+        let ((leaf, key), (issuer, _)) = (pair(&["a.example"]), pair(&["issuer.example"]));
+        for stray in [format!("{leaf} {issuer}"), format!("{leaf}\t{issuer}")] {
+            let error = Certificate::parse(stray.as_bytes(), key.as_bytes()).unwrap_err();
+            assert_eq!(error, CertificateError::StrayCertificate);
+        }
+        let commented =
+            format!("subject: a\n----------\n{leaf}\n# the issuer, {}\n{issuer}", "-----BEGIN CERTIFICATE-----");
+        assert_eq!(Certificate::parse(commented.as_bytes(), key.as_bytes()).unwrap().chain().len(), 2);
+    }
+
+    #[test]
+    fn fault_f10_rsa_keys_above_4096_bits_are_refused() {
+        let (chain, key) = (include_bytes!("fixtures/rsa8192.crt"), include_bytes!("fixtures/rsa8192.key"));
+        let error = Certificate::parse(chain, key).unwrap_err();
+        assert_eq!(error, CertificateError::KeyTooLong);
+        assert!(error.to_string().contains("more than 4096 bits"), "{error}");
+        for (number, length) in [(&[][..], 0), (&[0], 0), (&[1], 1), (&[0, 0x80], 8), (&[1, 0], 9), (&[0, 0, 0xff], 8)]
+        {
+            assert_eq!(bits(number), length, "{number:?}");
+        }
     }
 
     #[test]

@@ -115,9 +115,11 @@ enum Fault {
     NoTlsCrt,
     NoTlsKey,
     NoCertificate,
+    StrayCertificate,
     ChainTooLong,
     NoKey,
     UnsupportedKey,
+    KeyTooLong,
     KeyMismatch,
     Unreadable,
 }
@@ -170,10 +172,12 @@ impl Fault {
             SecretFault::Missing(_) => Self::NoTlsCrt,
             SecretFault::Content(error) => match error {
                 CertificateError::NoCertificate => Self::NoCertificate,
+                CertificateError::StrayCertificate => Self::StrayCertificate,
                 CertificateError::ChainTooLong => Self::ChainTooLong,
                 CertificateError::Unreadable => Self::Unreadable,
                 CertificateError::NoKey => Self::NoKey,
                 CertificateError::UnsupportedKey => Self::UnsupportedKey,
+                CertificateError::KeyTooLong => Self::KeyTooLong,
                 CertificateError::KeyMismatch => Self::KeyMismatch,
             },
         }
@@ -185,10 +189,12 @@ impl Fault {
             Self::NoTlsCrt => SecretFault::Missing("tls.crt"),
             Self::NoTlsKey => SecretFault::Missing("tls.key"),
             Self::NoCertificate => CertificateError::NoCertificate.into(),
+            Self::StrayCertificate => CertificateError::StrayCertificate.into(),
             Self::ChainTooLong => CertificateError::ChainTooLong.into(),
             Self::Unreadable => CertificateError::Unreadable.into(),
             Self::NoKey => CertificateError::NoKey.into(),
             Self::UnsupportedKey => CertificateError::UnsupportedKey.into(),
+            Self::KeyTooLong => CertificateError::KeyTooLong.into(),
             Self::KeyMismatch => CertificateError::KeyMismatch.into(),
         }
     }

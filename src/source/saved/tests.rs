@@ -150,6 +150,8 @@ fn secret() -> impl Strategy<Value = Change> {
             CertificateError::Unreadable,
             CertificateError::NoKey,
             CertificateError::UnsupportedKey,
+            CertificateError::StrayCertificate,
+            CertificateError::KeyTooLong,
             CertificateError::KeyMismatch,
         ])
         .prop_map(SecretFault::Content),
