@@ -113,6 +113,8 @@ fn of_owner(around: &Around<'_>, claimants: &[Claimant], misses: &mut Vec<Miss>)
             });
             if is_winner && !has_met_winner {
                 has_met_winner = true;
+            } else if !would_take && let Some(doubt) = pattern(around.problems, ingress, &field) {
+                misses.push((Nearness::Almost, format!("{text}: {}", doubt.message)));
             } else {
                 let (nearness, why) = lost(around, entry, matched.as_ref(), would_take);
                 misses.push((nearness, format!("{text}: {why}")));
@@ -139,7 +141,17 @@ fn finding<'a>(problems: &'a [Problem], ingress: &ObjectName, field: &str) -> Op
         let below = problem.field.strip_prefix(field);
         problem.object.kind == ObjectKind::Ingress
             && problem.object.name == *ingress
+            && problem.code != ProblemCode::PatternPath
             && (below.is_some_and(|below| matches!(below, "" | ".path" | ".pathType")) || is_of_rule(problem, field))
+    })
+}
+
+/// The problem of an entry whose path is meant as a pattern.
+fn pattern<'a>(problems: &'a [Problem], ingress: &ObjectName, field: &str) -> Option<&'a Problem> {
+    problems.iter().find(|problem| {
+        problem.code == ProblemCode::PatternPath
+            && problem.object.name == *ingress
+            && problem.field.strip_suffix(".path") == Some(field)
     })
 }
 

@@ -34,6 +34,8 @@ pub enum ProblemCode {
     InvalidHost,
     /// A path is not absolute, has characters that no request's path can have, or its type is unknown.
     InvalidPath,
+    /// A path that is meant as a pattern and is taken as it is written.
+    PatternPath,
     /// An annotation's value does not parse.
     InvalidAnnotation,
     /// An annotation with our prefix that we do not know.
@@ -84,6 +86,7 @@ impl ProblemCode {
             Self::InvalidField => "InvalidField",
             Self::InvalidHost => "InvalidHost",
             Self::InvalidPath => "InvalidPath",
+            Self::PatternPath => "PatternPath",
             Self::InvalidAnnotation => "InvalidAnnotation",
             Self::UnknownAnnotation => "UnknownAnnotation",
             Self::UnsupportedAnnotation => "UnsupportedAnnotation",

@@ -12,7 +12,7 @@ use super::conflicts;
 use super::filters::filters;
 use super::input::Input;
 use super::lower::{Bid, Claim, RouteClaim};
-use super::path::Matched;
+use super::path::{self, Matched};
 use super::service::{self, BackendFault};
 use super::tenancy::Say;
 use super::tls::{self, Chosen};
@@ -56,7 +56,7 @@ fn routes<'a>(
     let mut routes = Vec::new();
     let mut taken: HashMap<PathMatch, Bid<'_>> = HashMap::default();
     for claim in claims {
-        claim.each_route(&mut |RouteClaim { bid, matched }| {
+        claim.each_route(&mut |RouteClaim { bid, path, matched }| {
             let Matched { path: matched, key } = match matched {
                 Ok(matched) => matched,
                 Err(fault) => {
@@ -71,6 +71,10 @@ fn routes<'a>(
                 return;
             }
             taken.insert(key.clone(), bid);
+            if let Some((severity, message, remedy)) = path::taken_literally(path) {
+                let field = format!("{}.path", bid.field);
+                problems.push(bid.by.problem(field, ProblemCode::PatternPath, severity, message, remedy));
+            }
             let (route, fault) = route(input, matched, bid);
             routes.push((key, route));
             problems.extend(fault.map(|fault| on_backend(bid, &format!("{}.backend", bid.field), fault)));

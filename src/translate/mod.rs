@@ -19,6 +19,7 @@ mod invalidated;
 mod lower;
 mod object;
 mod path;
+mod pattern;
 mod problems;
 mod rulers;
 mod secret;

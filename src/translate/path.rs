@@ -3,11 +3,13 @@
 //! Routing compares paths in canonical form, so two spellings of one path are one path here too: otherwise a younger
 //! Ingress could take `/admin` from an older one by writing `/%61dmin`.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
-use crate::model::PathMatch;
+use crate::model::{PathMatch, Severity};
 use crate::source::objects::{Path, PathKind};
 
+use super::pattern;
 use super::problems::quoted;
 
 /// A match, and the key by which it is compared.
@@ -27,7 +29,24 @@ pub(crate) struct PathFault {
     /// What is wrong and what follows.
     pub(crate) message: String,
     /// What to do.
-    pub(crate) remedy: &'static str,
+    pub(crate) remedy: Cow<'static, str>,
+}
+
+/// What is said about a path that is served as it is written and meant as a pattern: how bad that is, what follows, and what to do.
+pub(crate) fn taken_literally(path: &Path) -> Option<(Severity, String, String)> {
+    if !pattern::is_meant(&path.path) {
+        return None;
+    }
+    let severity = match path.kind {
+        // The API says that these are no patterns.
+        PathKind::Exact | PathKind::Prefix => Severity::Warning,
+        PathKind::ImplementationSpecific | PathKind::Unknown(_) => Severity::Error,
+    };
+    let message = format!(
+        "path {} looks like a pattern and is compared as it is written, so only requests with these very characters match it",
+        quoted(&path.path)
+    );
+    Some((severity, message, pattern::remedy(&path.path)))
 }
 
 /// The match that a path entry asks for. ImplementationSpecific is ours to define: it is Prefix, `/` when empty.
@@ -44,9 +63,15 @@ pub(crate) fn matched(path: &Path) -> Result<Matched, PathFault> {
     };
     match canonical(&path.path, &path.kind) {
         Ok(canonical) => Ok(Matched { path: new(path.path.clone()), key: new(canonical) }),
+        // A `?` that is part of a pattern is no query.
+        Err(_) if pattern::is_meant(&path.path) => {
+            let reason = "looks like a pattern, which a path cannot be";
+            let message = format!("path {} {reason}, so this path is not served", quoted(&path.path));
+            Err(PathFault { field: "path", message, remedy: pattern::remedy(&path.path).into() })
+        }
         Err(Fault { reason, remedy }) => {
             let message = format!("path {} {reason}, so this path is not served", quoted(&path.path));
-            Err(PathFault { field: "path", message, remedy })
+            Err(PathFault { field: "path", message, remedy: remedy.into() })
         }
     }
 }
@@ -57,7 +82,7 @@ fn unknown_kind(kind: &str) -> PathFault {
     } else {
         format!("pathType {} is unknown, so this path is not served", quoted(kind))
     };
-    PathFault { field: "pathType", message, remedy: "Use Exact, Prefix or ImplementationSpecific" }
+    PathFault { field: "pathType", message, remedy: "Use Exact, Prefix or ImplementationSpecific".into() }
 }
 
 /// What is wrong with a path, and what to do.

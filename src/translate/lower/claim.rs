@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::model::{ObjectName, Origin, Place};
-use crate::source::objects::Backend;
+use crate::source::objects::{Backend, Path};
 
 use super::super::path::{Matched, PathFault};
 use super::Lowered;
@@ -154,6 +154,8 @@ impl Bid<'_> {
 pub(crate) struct RouteClaim<'a> {
     /// Who asks, for which backend.
     pub(crate) bid: Bid<'a>,
+    /// The path as the object has it.
+    pub(crate) path: &'a Path,
     /// Which requests it is to take, or why it can take none.
     pub(crate) matched: Result<Matched, PathFault>,
 }

@@ -129,7 +129,7 @@ pub(super) fn each_route<'a>(ingress: &'a Ingress, claim: &'a Claim, each: &mut 
     for &rule in claim.rules.as_slice() {
         for (at, path) in (0..).zip(ingress.rules[rule as usize].paths.iter().flatten()) {
             let bid = bid(ingress, &claim.by, &path.backend, Field::Path { rule, at });
-            each(RouteClaim { bid, matched: path::matched(path) });
+            each(RouteClaim { bid, path, matched: path::matched(path) });
         }
     }
 }
