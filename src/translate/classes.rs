@@ -1,8 +1,10 @@
 //! Which Ingresses are ours (semantics 4.5).
 
+use std::sync::Arc;
+
 use crate::model::{ObjectKind, ObjectName, ObjectRef, Problem, ProblemCode, Severity};
 use crate::source::objects::annotations::CLASS_ANNOTATION;
-use crate::source::objects::{Ingress, IngressClass, Objects};
+use crate::source::objects::{Annotations, Ingress, IngressClass, Objects};
 
 use super::problems::{on_ingress, quoted};
 use super::settings::Settings;
@@ -72,6 +74,19 @@ pub(crate) fn missing(ingress: &Ingress, objects: &Objects, settings: &Settings)
     };
     let message = format!("IngressClass {} does not exist, so this Ingress is not served", quoted(name));
     Some(on_ingress(ingress, "spec.ingressClassName", ProblemCode::ClassNotFound, severity, message, remedy))
+}
+
+/// The finding about an Ingress without a class that names ours in an annotation whose key is misspelt. Nobody serves it.
+pub(crate) fn misspelt(ingress: &Ingress, settings: &Settings) -> Option<Problem> {
+    let Asked::Nothing = asked(ingress) else { return None };
+    let is_meant = |(key, value): &&(Arc<str>, Arc<str>)| {
+        **value == *settings.class && Annotations::meant(key).as_deref() == Some(CLASS_ANNOTATION)
+    };
+    let (key, _) = ingress.annotations.iter().find(is_meant)?;
+    let field = format!("metadata.annotations[{}]", quoted(key));
+    let message = format!("annotation {} has no effect, so this Ingress has no class and is not served", quoted(key));
+    let remedy = format!("Use {CLASS_ANNOTATION}, or better spec.ingressClassName");
+    Some(on_ingress(ingress, field, ProblemCode::UnknownAnnotation, Severity::Warning, message, remedy))
 }
 
 /// Findings about one of our classes.

@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use k8s_openapi::api::core::v1::TypedLocalObjectReference;
 use k8s_openapi::api::networking::v1 as networking;
 use serde::Deserialize;
+use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::fields::{created, each, name_of};
-use super::manifest;
+use super::manifest::{self, Fault, Read};
 use super::row::{Kind, OnMalformed, Watched, saved_as_it_is};
 use super::wire::{Meta, Sent, parse};
 use super::words::word;
@@ -34,7 +35,10 @@ pub(super) static KIND: Kind = Kind {
         let ingress = Ingress { is_status_ours, ..convert(networking::Ingress { metadata, spec, status }) };
         Ok(Sent { version, object: ingress.into() })
     },
-    from_manifest: |value, namespace| manifest::read(value, namespace, convert),
+    from_manifest: |value, namespace| {
+        let read = manifest::read(value, namespace, convert)?;
+        Ok(Read { faults: double_ports(value), ..read })
+    },
     from_saved: saved_as_it_is::<Ingress>,
 };
 
@@ -117,6 +121,31 @@ pub(super) fn backend_port(port: networking::ServiceBackendPort) -> Option<PortV
     let networking::ServiceBackendPort { name, number } = port;
     let name = name.filter(|name| !name.is_empty()).map(|name| PortValue::Name(word(&name)));
     number.filter(|number| *number != 0).map(PortValue::Number).or(name)
+}
+
+/// Ports that are given by name and by number, which the API refuses.
+fn double_ports(ingress: &Value) -> Vec<Fault> {
+    let list = |value: &'_ Value, at: &str| value.pointer(at).and_then(Value::as_array).cloned().unwrap_or_default();
+    let mut backends = Vec::new();
+    if let Some(backend) = ingress.pointer("/spec/defaultBackend") {
+        backends.push(("spec.defaultBackend".to_owned(), backend.clone()));
+    }
+    for (rule, of_rule) in list(ingress, "/spec/rules").iter().enumerate() {
+        for (at, path) in list(of_rule, "/http/paths").iter().enumerate() {
+            backends.push((format!("spec.rules[{rule}].http.paths[{at}].backend"), path["backend"].clone()));
+        }
+    }
+    let is_double = |port: &Value| {
+        let has_name = port["name"].as_str().is_some_and(|name| !name.is_empty());
+        has_name && port["number"].as_i64().is_some_and(|number| number != 0)
+    };
+    let double = backends.into_iter().filter(|(_, backend)| is_double(&backend["service"]["port"]));
+    let fault = |(field, _)| Fault {
+        field: format!("{field}.service.port"),
+        message: "the port has a name and a number, of which the API takes one only; the number is used here".into(),
+        remedy: "Remove one of the two",
+    };
+    double.map(fault).collect()
 }
 
 fn tls_entry(entry: networking::IngressTLS) -> TlsEntry {

@@ -137,7 +137,7 @@ fn annotations_that_cannot_concern_us_are_dropped() {
             "haproxy-ingress.github.io/x": "4",
             "ingress.kubernetes.io/x": "5",
             "kubernetes.io/ingress.class": "6",
-            "kubernetes.io/ingress.other": "no",
+            "kubernetes.io/other": "no",
             "kubectl.kubernetes.io/last-applied-configuration": "no",
             "x.tidegate.dev/x": "no",
         }}),

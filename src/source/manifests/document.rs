@@ -70,6 +70,7 @@ pub(super) struct Finding {
 /// Reads a document.
 pub(super) fn read(bytes: &[u8], format: Format) -> Content {
     let mut content = Content::default();
+    let template = line_of_template(bytes);
     let (values, error) = text::values(bytes, format);
     for value in values {
         // An empty document (`---` and a comment, or `null`) is not a fault.
@@ -79,17 +80,35 @@ pub(super) fn read(bytes: &[u8], format: Format) -> Content {
     }
     if let Some(error) = error {
         content.refused = Refused::Anything;
+        let (line, message, remedy) = match template {
+            Some(line) => (Some(line), "it is a template that is not rendered ({{ … }})", RENDER),
+            None => (error.line, &*error.message, "Correct the syntax at that line"),
+        };
         content.findings.push(Finding {
             about: None,
             place: String::new(),
-            line: error.line,
+            line,
             code: ProblemCode::InvalidManifest,
             severity: Severity::Error,
-            message: format!("this document is left out: {}", error.message),
-            remedy: "Correct the syntax at that line",
+            message: format!("this document is left out: {message}"),
+            remedy,
         });
+    } else if template.is_some() {
+        // Where all of it is quoted it is YAML, with values that make no sense.
+        let refused = content.findings.iter_mut().filter(|finding| finding.code == ProblemCode::InvalidManifest);
+        refused.for_each(|finding| finding.remedy = RENDER);
     }
     content
+}
+
+/// What to do about a template.
+const RENDER: &str = "Render the template first, as helm template does, and use its output";
+
+/// The line of a document, from 1, that has the first `{{` of a template, as Helm's have. In YAML and JSON two braces in a row
+/// stand in a text, or are a map whose key is a map.
+fn line_of_template(bytes: &[u8]) -> Option<usize> {
+    let at = memchr::memmem::find(bytes, b"{{")?;
+    Some(bytes[..at].iter().filter(|byte| **byte == b'\n').count() + 1)
 }
 
 /// What an `apiVersion` and `kind` mean to us.
@@ -101,6 +120,8 @@ enum Meaning {
     List,
     /// A list of one kind, whose items need not name it.
     ListOf(String),
+    /// Most likely a misspelling of this.
+    Misspelt(&'static Kind),
     Foreign,
 }
 
@@ -111,12 +132,20 @@ impl Meaning {
             Some(kind) if kind.outdated.contains(&version) => return Self::Outdated(kind),
             Some(_) | None => {}
         }
+        // Other groups have kinds of the same names.
+        let misspelt = kinds::ALL.into_iter().find(|kind| {
+            let wanted = kind.resource.api_version;
+            name.eq_ignore_ascii_case(kind.object.as_str()) && group(version).eq_ignore_ascii_case(group(wanted))
+        });
+        if let Some(kind) = misspelt {
+            return Self::Misspelt(kind);
+        }
         if (version, name) == ("v1", "List") {
             return Self::List;
         }
         match name.strip_suffix("List").map(|item| (item, Self::of(version, item))) {
             Some((item, Self::Ours(_) | Self::Outdated(_))) => Self::ListOf(item.to_owned()),
-            Some((_, Self::List | Self::ListOf(_) | Self::Foreign)) | None => Self::Foreign,
+            Some((_, Self::List | Self::ListOf(_) | Self::Misspelt(_) | Self::Foreign)) | None => Self::Foreign,
         }
     }
 }
@@ -142,6 +171,16 @@ impl Content {
                 let message = format!("{message}, it is {wanted} since Kubernetes 1.22");
                 let object = identity(kind, &value);
                 self.refuse(object, place, message, "Convert it to the current version, whose fields differ");
+            }
+            Meaning::Misspelt(wanted) => {
+                let (name, wanted_version) = (wanted.object.as_str(), wanted.resource.api_version);
+                let shown = |text: &str| text.chars().take(64).collect::<String>();
+                let (version, kind) = (shown(version), shown(kind));
+                let message = format!(
+                    "apiVersion {version:?} with kind {kind:?} is none that is known, most likely {wanted_version} {name} is meant"
+                );
+                let object = identity(wanted, &value);
+                self.refuse(object, place, message, "Correct apiVersion or kind, which are case-sensitive");
             }
             Meaning::List => self.list(value, None, &place, lists),
             Meaning::ListOf(item) => {
@@ -236,6 +275,11 @@ impl Content {
             remedy,
         });
     }
+}
+
+/// The group of an `apiVersion`.
+fn group(version: &str) -> &str {
+    version.split_once('/').map_or("", |(group, _)| group)
 }
 
 /// Which object a value claims to be, even if other parts of it are wrong.

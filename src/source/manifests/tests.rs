@@ -110,6 +110,58 @@ fn other_kinds_are_passed_over_and_old_versions_are_not() {
 }
 
 #[test]
+fn misspelt_kinds_and_versions_are_told() {
+    let loaded = loaded(&[(
+        "a.yaml",
+        "apiVersion: networking.k8s.io/v1\nkind: ingress\nmetadata: {name: a}\n---\n\
+         apiVersion: networking.k8s.io/v2\nkind: Ingress\nmetadata: {name: b}\n---\n\
+         apiVersion: V1\nkind: Service\nmetadata: {name: c}\n---\n\
+         apiVersion: networking.internal.knative.dev/v1\nkind: Ingress\nmetadata: {name: d}\n",
+    )]);
+    assert_eq!(names(&loaded), [""; 0]);
+    let problems = problems(&loaded);
+    assert_eq!(problems.len(), 3, "{problems:#?}");
+    for (problem, expected) in problems.iter().zip([
+        "Ingress default/a is refused: apiVersion \"networking.k8s.io/v1\" with kind \"ingress\" is none that is known, most likely networking.k8s.io/v1 Ingress is meant",
+        "Ingress default/b is refused: apiVersion \"networking.k8s.io/v2\" with kind \"Ingress\"",
+        "Service default/c is refused: apiVersion \"V1\" with kind \"Service\"",
+    ]) {
+        assert!(problem.contains(expected), "{expected}\n{problem}");
+    }
+}
+
+#[test]
+fn templates_that_are_not_rendered_are_told() {
+    let loaded = loaded(&[(
+        "a.yaml",
+        "{{- if .Values.ingress }}\napiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: {name: a}\n{{- end }}\n---\n\
+         apiVersion: v1\nkind: Service\nmetadata:\n  name: {{ .Release.Name }}\n---\n\
+         apiVersion: v1\nkind: Service\nmetadata:\n  name: \"{{ .Release.Name }}\"\n---\n\
+         apiVersion: v1\nkind: Service\nmetadata: {name: d, annotations: {summary: \"{{ $labels.pod }}\"}}\n",
+    )]);
+    assert_eq!(names(&loaded), ["Service default/d"]);
+    let problems = problems(&loaded);
+    assert_eq!(problems.len(), 3, "{problems:#?}");
+    assert!(
+        problems[0].contains("document 1 (line 1)") && problems[0].contains("it is a template that is not rendered")
+    );
+    assert!(problems[1].contains("(line 10)"), "{problems:#?}");
+    assert!(loaded.problems.iter().all(|problem| problem.remedy.contains("helm template")), "{:#?}", loaded.problems);
+}
+
+#[test]
+fn a_port_by_name_and_number_is_told() {
+    let text = "apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: {name: a}\nspec:\n  \
+        defaultBackend: {service: {name: s, port: {name: http, number: 80}}}\n  rules:\n  - http:\n      paths:\n      \
+        - {path: /, pathType: Prefix, backend: {service: {name: s, port: {number: 80}}}}\n      \
+        - {path: /x, pathType: Prefix, backend: {service: {name: s, port: {name: http, number: 80}}}}\n";
+    let loaded = loaded(&[("a.yaml", text)]);
+    assert_eq!(names(&loaded), ["Ingress default/a"]);
+    let fields: Vec<_> = loaded.problems.iter().map(|problem| problem.field.as_str()).collect();
+    assert_eq!(fields, ["spec.defaultBackend.service.port", "spec.rules[0].http.paths[1].backend.service.port"]);
+}
+
+#[test]
 fn one_broken_document_breaks_no_other() {
     let loaded = loaded(&[
         ("a.yaml", &format!("{}---\na: [1\nb: }}\n---\n{}", service("a"), service("b"))),

@@ -7,14 +7,31 @@ use serde::{Deserialize, Serialize, Serializer};
 
 /// What the keys of our own annotations start with.
 pub const OWN_PREFIX: &str = "tidegate.dev/";
-/// What the keys of annotations that can matter to us start with: ours, and those of ingress-nginx, both HAProxy controllers
-/// and Traefik. Sources keep these and the class, and drop all others.
-pub const PREFIXES: [&str; 6] = [
+/// What the keys of annotations that can matter to us start with: ours, and those that other controllers read on an Ingress
+/// (or a Route of OpenShift). Sources keep these, what looks like one of them misspelt, and the class, and drop all others.
+pub const PREFIXES: [&str; 22] = [
     OWN_PREFIX,
+    "alb.ingress.kubernetes.io/",
+    "appgw.ingress.azure.io/",
+    "appgw.ingress.kubernetes.io/",
+    "cloud.google.com/",
+    "contour.heptio.com/",
     "haproxy-ingress.github.io/",
     "haproxy.org/",
+    "haproxy.router.openshift.io/",
+    "ingress.cilium.io/",
+    "ingress.gcp.kubernetes.io/",
     "ingress.kubernetes.io/",
+    "k8s.apisix.apache.org/",
+    "konghq.com/",
+    // Of GKE; the class is one of them.
+    "kubernetes.io/ingress.",
+    "networking.gke.io/",
+    "nginx.com/",
     "nginx.ingress.kubernetes.io/",
+    "nginx.org/",
+    "projectcontour.io/",
+    "route.openshift.io/",
     "traefik.ingress.kubernetes.io/",
 ];
 /// The annotation that named the class of an Ingress before `spec.ingressClassName` existed.
@@ -28,7 +45,25 @@ pub struct Annotations(Box<[(Arc<str>, Arc<str>)]>);
 impl Annotations {
     /// Whether an annotation with this key can matter to us, so that it is kept.
     pub fn keeps(key: &str) -> bool {
-        key == CLASS_ANNOTATION || PREFIXES.iter().any(|prefix| key.starts_with(prefix))
+        PREFIXES.iter().any(|prefix| key.starts_with(prefix)) || Self::meant(key).is_some()
+    }
+
+    /// What a key with a misspelt prefix is meant to be: of what stands in front of the slash, at most two neighbouring
+    /// characters are wrong, missing or too many.
+    pub fn meant(key: &str) -> Option<String> {
+        let (written, short) = key.split_at(key.find('/')? + 1);
+        let known = PREFIXES.iter().map(|prefix| &prefix[..prefix.find('/').map_or(prefix.len(), |slash| slash + 1)]);
+        // A prefix that is right is not misspelt, whatever stands behind it.
+        let mut near = None;
+        for known in known {
+            if written == known {
+                return None;
+            }
+            if near.is_none() && is_near(written, known) {
+                near = Some(known);
+            }
+        }
+        near.map(|known| format!("{known}{short}"))
     }
 
     /// The value of a key.
@@ -67,9 +102,50 @@ impl Serialize for Annotations {
     }
 }
 
+/// Whether two texts are equal but for two neighbouring characters, none of which is a dot: another domain is no misspelling.
+fn is_near(one: &str, other: &str) -> bool {
+    const WRONG: usize = 2;
+    if one.len().abs_diff(other.len()) > WRONG {
+        return false;
+    }
+    let (one, other) = (one.as_bytes(), other.as_bytes());
+    let equal = |pairs: &mut dyn Iterator<Item = (&u8, &u8)>| pairs.take_while(|(one, other)| one == other).count();
+    let front = equal(&mut one.iter().zip(other));
+    let back = equal(&mut one.iter().rev().zip(other.iter().rev())).min(one.len().min(other.len()) - front);
+    [one, other]
+        .into_iter()
+        .map(|text| &text[front..text.len() - back])
+        .all(|differs| differs.len() <= WRONG && !differs.contains(&b'.'))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn misspelt_prefixes_are_known_for_what_they_are_meant_to_be() {
+        for (key, meant) in [
+            ("kubernets.io/ingress.class", "kubernetes.io/ingress.class"),
+            ("ngnix.ingress.kubernetes.io/x", "nginx.ingress.kubernetes.io/x"),
+            ("nginx.ingress.kubernetes.oi/x", "nginx.ingress.kubernetes.io/x"),
+            ("tidegate.de/balance", "tidegate.dev/balance"),
+        ] {
+            assert_eq!(Annotations::meant(key).as_deref(), Some(meant));
+            assert!(Annotations::keeps(key), "{key}");
+        }
+        for key in [
+            "kubernetes.io/tls-acme",
+            "example.com/x",
+            "tidegate.deviant/x",
+            "x.tidegate.dev/x",
+            "no-slash",
+            "meta.helm.sh/x",
+            "/",
+        ] {
+            assert!(Annotations::meant(key).is_none() && !Annotations::keeps(key), "{key}");
+        }
+        assert!(Annotations::keeps(CLASS_ANNOTATION) && Annotations::meant(CLASS_ANNOTATION).is_none());
+    }
 
     fn annotations(pairs: &[(&str, &str)]) -> Annotations {
         pairs.iter().map(|(key, value)| ((*key).into(), (*value).into())).collect()

@@ -11,10 +11,11 @@ pub fn document() -> String {
         "# Annotations\n\n<!-- Generated from src/translate/annotations; UPDATE_GOLDEN=1 cargo test --test docs rewrites it. -->\n\n\
          Annotations on an Ingress set what the Ingress API has no field for. A value that cannot be read is reported as\n\
          `InvalidAnnotation` and the default applies; a key with one of the prefixes below that is not listed is reported as\n\
-         `UnknownAnnotation` and has no effect. Annotations of ingress-nginx, HAProxy and Traefik have no effect either and are\n\
-         reported as `UnsupportedAnnotation`: as an error where they restrict access (authentication, address lists, rate\n\
-         limits, client certificates, snippets), because requests are served without that restriction. `tidegate check` shows\n\
-         all of them, also before an Ingress is moved.\n",
+         `UnknownAnnotation` and has no effect, and so is one with a prefix that looks misspelt. Annotations of other controllers\n\
+         have no effect either and are reported as `UnsupportedAnnotation`, unless they ask for what happens here anyway: as an error\n\
+         where they restrict access (authentication, address lists, rate limits, client certificates, snippets, middlewares that\n\
+         are no redirect to https), because requests are served without that restriction. `tidegate check` shows all of them, also\n\
+         before an Ingress is moved.\n",
     );
     for dialect in DIALECTS {
         // Writing to a String cannot fail.

@@ -1,34 +1,29 @@
 //! Annotations of other controllers. None of them is in force here. Who moves an Ingress to us must be told so, above all
-//! about those that restrict access.
+//! about those that restrict access, and about nothing that happens anyway.
 
 use crate::model::{ObjectRef, Problem, ProblemCode, Severity};
 use crate::source::objects::Annotations;
-use crate::source::objects::annotations::PREFIXES;
+use crate::source::objects::annotations::{CLASS_ANNOTATION, PREFIXES};
 
 use super::super::problems::{on, quoted, some_of};
+use super::anyway::{self, Anyway};
+use super::restricting::restricts;
 use super::{DIALECTS, native};
 
-/// Parts of the keys of annotations that restrict access.
-const RESTRICTING: [&str; 13] = [
-    "auth",
-    "allow-list",
-    "allowlist",
-    "whitelist",
-    "deny-list",
-    "denylist",
-    "blacklist",
-    "client-ca",
-    "limit-",
-    "middlewares",
-    "modsecurity",
-    "snippet",
-    "waf",
-];
-
-/// One finding for those that restrict access, and one for all others.
-pub(super) fn problems(object: &ObjectRef, annotations: &Annotations) -> impl Iterator<Item = Problem> {
-    let foreign = annotations.iter().filter_map(|(key, _)| Some((&**key, short_of(key)?)));
-    let (restricting, others): (Vec<_>, Vec<_>) = foreign.partition(|(_, short)| restricts(short));
+/// One finding for those that restrict access, one for all others, and one for each with a misspelt prefix.
+pub(super) fn problems(
+    object: &ObjectRef,
+    annotations: &Annotations,
+    anyway: Option<Anyway>,
+) -> impl Iterator<Item = Problem> {
+    let foreign = annotations.iter().filter_map(|(key, value)| Some((&**key, short_of(key)?, &**value)));
+    let differing = foreign.filter(|(_, short, value)| !anyway.is_some_and(|anyway| anyway.includes(short, value)));
+    let (restricting, others): (Vec<_>, Vec<_>) = differing.partition(|(_, short, value)| {
+        restricts(short) && !(*short == "router.middlewares" && value.split(',').all(anyway::is_redirect_to_https))
+    });
+    let drop_values = |all: Vec<(_, _, _)>| all.into_iter().map(|(key, short, _)| (key, short)).collect::<Vec<_>>();
+    let (restricting, others) = (drop_values(restricting), drop_values(others));
+    let misspelt = annotations.iter().filter_map(|(key, _)| misspelt(object, key)).collect::<Vec<_>>();
     let restricting = (!restricting.is_empty()).then(|| {
         let message = format!(
             "requests are served without the restrictions that annotations of another controller ask for: {}",
@@ -42,17 +37,25 @@ pub(super) fn problems(object: &ObjectRef, annotations: &Annotations) -> impl It
         let message = format!("annotations of another controller have no effect: {}", some_of(&names(&others)));
         problem(object, Severity::Warning, message, remedy(&others))
     });
-    restricting.into_iter().chain(others)
+    restricting.into_iter().chain(others).chain(misspelt)
+}
+
+/// The finding about a key whose prefix is nobody's and looks like a known one.
+fn misspelt(object: &ObjectRef, key: &str) -> Option<Problem> {
+    let meant = Annotations::meant(key)?;
+    let field = format!("metadata.annotations[{}]", quoted(key));
+    let message = format!("annotation {} has no effect: its prefix is that of no controller", quoted(key));
+    let remedy = format!("Use {} if that is what is meant", quoted(&meant));
+    Some(on(object, field, ProblemCode::UnknownAnnotation, Severity::Warning, message, remedy))
 }
 
 /// The key without the prefix, if the prefix is that of a dialect that is not in force.
 fn short_of(key: &str) -> Option<&str> {
+    if key == CLASS_ANNOTATION {
+        return None;
+    }
     let is_foreign = |prefix: &&&str| DIALECTS.iter().all(|dialect| dialect.prefix != **prefix);
     PREFIXES.iter().filter(is_foreign).find_map(|prefix| key.strip_prefix(prefix))
-}
-
-fn restricts(short: &str) -> bool {
-    RESTRICTING.iter().any(|part| short.contains(part))
 }
 
 fn names(annotations: &[(&str, &str)]) -> Vec<String> {

@@ -4,6 +4,7 @@
 //! and the list that unknown keys are compared with. All dialects write the same `Options`. The annotations of an object are
 //! read once, when it arrives; the index keeps what they set beside the object.
 
+mod anyway;
 mod document;
 mod draft;
 mod faults;
@@ -11,12 +12,14 @@ mod foreign;
 mod native;
 mod options;
 mod parsed;
+mod restricting;
 mod suggest;
 mod table;
 
 use crate::model::{ObjectName, ObjectRef, Problem};
 use crate::source::objects::Annotations;
 
+pub(crate) use anyway::Anyway;
 pub use document::document;
 pub(crate) use draft::Draft;
 pub(crate) use options::Options;
@@ -59,10 +62,15 @@ pub(crate) fn read(scope: Scope, carrier: &ObjectName, annotations: &Annotations
 }
 
 /// Findings about the annotations of an object: those that were made when they were read, and those about other
-/// controllers' annotations.
-pub(crate) fn problems(object: &ObjectRef, annotations: &Annotations, parsed: &Parsed) -> Vec<Problem> {
+/// controllers' annotations that ask for something else than what happens anyway.
+pub(crate) fn problems(
+    object: &ObjectRef,
+    annotations: &Annotations,
+    parsed: &Parsed,
+    anyway: Option<Anyway>,
+) -> Vec<Problem> {
     let own = parsed.faults().iter().map(|fault| fault.problem(object));
-    own.chain(foreign::problems(object, annotations)).collect()
+    own.chain(foreign::problems(object, annotations, anyway)).collect()
 }
 
 #[cfg(test)]

@@ -3,19 +3,24 @@
 use crate::model::{HostPattern, HostnameError, ObjectKind, ObjectName, Problem, ProblemCode, Severity};
 use crate::source::objects::Ingress;
 
+use super::super::annotations::{self, Anyway};
 use super::super::host::default_backend_problem;
 use super::super::input::Input;
 use super::super::lower::Lowered;
 use super::super::problems::{on_ingress, quoted, some_of};
 use super::super::secret::{self, SecretFinding};
-use super::super::{address, annotations, classes};
+use super::super::{address, classes};
 
-/// The findings. About an Ingress that is not ours there is at most one: that its class does not exist.
+/// The findings. About an Ingress that is not ours there is at most one: that its class does not exist, or that it names ours in a
+/// misspelt annotation.
 pub(super) fn problems(input: &Input, ingress: &Ingress, lowered: &Lowered) -> Vec<Problem> {
     if !classes::is_ours(ingress, input.objects(), input.settings()) {
-        return classes::missing(ingress, input.objects(), input.settings()).into_iter().collect();
+        let missing = classes::missing(ingress, input.objects(), input.settings());
+        return missing.or_else(|| classes::misspelt(ingress, input.settings())).into_iter().collect();
     }
-    let mut problems = annotations::problems(&lowered.reference(), &ingress.annotations, lowered.annotations());
+    let anyway = Anyway::of(ingress, lowered.options(), input.settings());
+    let (object, own) = (lowered.reference(), lowered.annotations());
+    let mut problems = annotations::problems(&object, &ingress.annotations, own, Some(anyway));
     match lowered.default_backend() {
         Some(bid) => problems.extend(default_backend_problem(input, bid)),
         None if ingress.rules.is_empty() => problems.push(on_ingress(

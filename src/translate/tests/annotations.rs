@@ -57,7 +57,7 @@ fn an_annotation_that_another_kind_of_object_must_carry_is_reported() {
     let of_service = [("test.tidegate.dev/of-service".into(), "true".into())].into_iter().collect();
     let object = ObjectRef { kind: ObjectKind::Service, name: name("a") };
     let parsed = annotations::read(Scope::Service, &object.name, &of_service);
-    assert_eq!(annotations::problems(&object, &of_service, &parsed), []);
+    assert_eq!(annotations::problems(&object, &of_service, &parsed, None), []);
 }
 
 #[test]
@@ -69,7 +69,7 @@ fn annotations_of_other_controllers_are_reported_and_those_that_restrict_access_
         .annotate("traefik.ingress.kubernetes.io/router.middlewares", "shop-auth@kubernetescrd")
         .annotate("nginx.ingress.kubernetes.io/ssl-redirect", "false")
         .annotate("haproxy.org/timeout-server", "9s");
-    let world = world([web.rule("a.example", &[prefix("/", "a")]).change()]);
+    let world = world([web.rule("a.example", &[prefix("/", "a")]).tls(&["a.example"], None).change()]);
     assert_eq!(
         world.problems.iter().map(ToString::to_string).collect::<Vec<_>>(),
         [
@@ -92,4 +92,97 @@ fn a01_hostile_texts_are_quoted_and_cut() {
     let problem = world.only_problem();
     assert!(problem.message.len() < 400, "{}", problem.message.len());
     assert!(!problem.message.contains(char::is_control));
+}
+
+/// The findings about an Ingress with one path and TLS that has this annotation.
+fn told(path: &str, key: &str, value: &str) -> Vec<String> {
+    let web = ingress("web").annotate(key, value).tls(&["a.example"], None);
+    world([web.rule("a.example", &[prefix(path, "a")]).change()]).problems()
+}
+
+#[test]
+fn what_happens_anyway_is_not_told_and_what_differs_is() {
+    for (path, key, value) in [
+        ("/x", "nginx.ingress.kubernetes.io/ssl-redirect", "true"),
+        ("/x", "nginx.ingress.kubernetes.io/force-ssl-redirect", "true"),
+        ("/", "nginx.ingress.kubernetes.io/rewrite-target", "/"),
+        ("/x", "nginx.ingress.kubernetes.io/use-regex", "false"),
+        ("/x", "nginx.ingress.kubernetes.io/backend-protocol", "HTTP"),
+        ("/x", "nginx.ingress.kubernetes.io/proxy-body-size", "0"),
+        ("/x", "alb.ingress.kubernetes.io/ssl-redirect", "443"),
+        ("/x", "traefik.ingress.kubernetes.io/router.middlewares", "default-redirect-https@kubernetescrd"),
+        ("/x", "traefik.ingress.kubernetes.io/router.entrypoints", "web, websecure"),
+        ("/x", "traefik.ingress.kubernetes.io/router.tls", "true"),
+    ] {
+        assert_eq!(told(path, key, value), [""; 0], "{key}: {value}");
+    }
+    for (path, key, value) in [
+        ("/x", "nginx.ingress.kubernetes.io/ssl-redirect", "false"),
+        ("/x", "nginx.ingress.kubernetes.io/rewrite-target", "/"),
+        ("/", "nginx.ingress.kubernetes.io/rewrite-target", "/app"),
+        ("/x", "nginx.ingress.kubernetes.io/use-regex", "true"),
+        ("/x", "nginx.ingress.kubernetes.io/proxy-body-size", "8m"),
+        ("/x", "traefik.ingress.kubernetes.io/router.entrypoints", "internal"),
+    ] {
+        assert_eq!(
+            told(path, key, value),
+            ["UnsupportedAnnotation Ingress shop/web metadata.annotations"],
+            "{key}: {value}"
+        );
+    }
+}
+
+#[test]
+fn a_redirect_to_https_is_no_restriction_and_every_other_middleware_may_be_one() {
+    let with = |value: &str| with("traefik.ingress.kubernetes.io/router.middlewares", value);
+    let severity = |value: &str| with(value).only_problem().severity;
+    assert_eq!(
+        severity("default-redirect-https@kubernetescrd"),
+        Severity::Warning,
+        "without TLS nothing is redirected"
+    );
+    for value in ["a-auth@kubernetescrd", "a-redirect-https@kubernetescrd,a-auth@kubernetescrd", "a-redirect-www", "x"]
+    {
+        assert_eq!(severity(value), Severity::Error, "{value}");
+    }
+}
+
+#[test]
+fn annotations_of_every_controller_are_told() {
+    for (key, severity) in [
+        ("alb.ingress.kubernetes.io/scheme", Severity::Warning),
+        ("alb.ingress.kubernetes.io/inbound-cidrs", Severity::Error),
+        ("appgw.ingress.kubernetes.io/request-timeout", Severity::Warning),
+        ("haproxy.router.openshift.io/ip_whitelist", Severity::Error),
+        ("konghq.com/plugins", Severity::Error),
+        ("kubernetes.io/ingress.global-static-ip-name", Severity::Warning),
+        ("networking.gke.io/managed-certificates", Severity::Warning),
+        ("nginx.org/jwt-key", Severity::Error),
+        ("projectcontour.io/response-timeout", Severity::Warning),
+    ] {
+        let world = with(key, "x");
+        let problem = world.only_problem();
+        assert_eq!((problem.code, problem.severity), (ProblemCode::UnsupportedAnnotation, severity), "{key}");
+    }
+    assert_eq!(with("kubernetes.io/ingress.class", "tidegate").problems(), [""; 0]);
+}
+
+#[test]
+fn misspelt_prefixes_are_told() {
+    let world = with("ngnix.ingress.kubernetes.io/auth-url", "x");
+    let problem = world.only_problem();
+    assert_eq!((problem.code, problem.severity), (ProblemCode::UnknownAnnotation, Severity::Warning));
+    assert!(problem.remedy.contains("nginx.ingress.kubernetes.io/auth-url"), "{problem}");
+
+    let unclassed = |value: &str| {
+        let web = ingress("web").class(None).annotate("kubernets.io/ingress.class", value);
+        world_of(web.rule("a.example", &[prefix("/", "a")]))
+    };
+    let world = unclassed("tidegate");
+    assert!(world.only_problem().message.contains("so this Ingress has no class and is not served"));
+    assert_eq!(unclassed("nginx").problems(), [""; 0], "not ours to judge");
+}
+
+fn world_of(web: IngressBuilder) -> World {
+    world([web.change()])
 }
