@@ -6,8 +6,8 @@ use std::time::SystemTime;
 
 use crate::admin::DebugViews;
 use crate::args::{
-    self, Auto, Container, DebugViewsChoice, HostOwnershipChoice, Http2Args, LimitArgs, ListenArgs, MemoryLimit, ProxyProtocolMode,
-    RoutingArgs, ServeArgs, SourceArgs, TimeoutArgs, TlsArgs, UpstreamArgs,
+    self, Auto, Container, DebugViewsChoice, HostOwnershipChoice, Http2Args, LimitArgs, ListenArgs, MemoryLimit,
+    ProxyProtocolMode, RoutingArgs, ServeArgs, SourceArgs, TimeoutArgs, TlsArgs, UpstreamArgs,
 };
 use crate::model::{ObjectName, RoutePolicy, RouteTimeouts};
 use crate::observe::AccessLogFormat;

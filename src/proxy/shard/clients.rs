@@ -81,7 +81,7 @@ impl Clients {
         let ticks = self.ticks.get();
         let before = |standing| match standing {
             Standing::New | Standing::Handshake | Standing::Idle => ticks[BUSY_TICKS - IDLE_TICKS],
-            Standing::Busy | Standing::Tunnel => ticks[0],
+            Standing::Busy | Standing::Waiting | Standing::Tunnel => ticks[0],
         };
         let places = self.places.borrow();
         let mut oldest: Vec<(u64, &AbortHandle)> = places

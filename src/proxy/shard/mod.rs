@@ -239,12 +239,13 @@ impl Shard {
     pub(crate) fn shed(&self, relief: Relief) {
         let part = |standing| self.clients.count(standing).div_ceil(SHED_PART);
         if relief >= Relief::CloseIdle {
-            let count = part(Standing::Idle) + part(Standing::New);
-            let closed = self.clients.close_oldest(count, |is| matches!(is, Standing::New | Standing::Idle));
+            let count = part(Standing::Idle) + part(Standing::New) + part(Standing::Handshake);
+            let is_meant = |is| matches!(is, Standing::New | Standing::Handshake | Standing::Idle);
+            let closed = self.clients.close_oldest(count, is_meant);
             self.metrics.shed(Shed::MemoryIdle, closed);
         }
         if relief >= Relief::RefuseStreams {
-            let closed = self.clients.close_oldest(part(Standing::Busy), |is| is == Standing::Busy);
+            let closed = self.clients.close_oldest(part(Standing::Waiting), |is| is == Standing::Waiting);
             self.metrics.shed(Shed::MemoryStalled, closed);
         }
     }

@@ -13,8 +13,11 @@ pub(crate) enum Standing {
     Handshake,
     /// It waits for its next request.
     Idle,
-    /// A request of it is being read or answered.
+    /// A request of it is served, and it is not what that waits for.
     Busy,
+    /// A request of it waits for it: for the rest of the head or body, or until it takes more of the answer. Over HTTP/2: it
+    /// has many streams, or does not take what was sent.
+    Waiting,
     /// It is a tunnel, which may be silent.
     Tunnel,
 }
@@ -48,6 +51,23 @@ impl ClientMark {
     /// It does something else now.
     pub(crate) fn stands(&self, standing: Standing) {
         self.standing.set(standing);
+        self.touch();
+    }
+
+    /// Its request waits for it now.
+    #[inline]
+    pub(crate) fn waits(&self) {
+        if self.standing.get() == Standing::Busy {
+            self.standing.set(Standing::Waiting);
+        }
+    }
+
+    /// It has done what its request waited for.
+    #[inline]
+    pub(crate) fn goes_on(&self) {
+        if self.standing.get() == Standing::Waiting {
+            self.standing.set(Standing::Busy);
+        }
         self.touch();
     }
 

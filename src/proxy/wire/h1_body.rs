@@ -196,6 +196,9 @@ impl<'a> H1Source<'a> {
         if self.buffer.as_ref().is_none_or(Buffer::is_empty) {
             self.buffer = None;
         }
+        if let Some(client) = self.client {
+            client.waits();
+        }
         // Wait without a buffer, if it is empty: only connections with data hold one.
         loop {
             let reader = &mut self.reader;
@@ -216,7 +219,7 @@ impl<'a> H1Source<'a> {
         };
         let buffer = self.buffer.get_or_insert_with(|| self.pool.take());
         if let Some(client) = self.client {
-            client.touch();
+            client.goes_on();
         }
         let was_full = buffer.space().len() == count;
         buffer.fill(count);

@@ -152,7 +152,9 @@ async fn request(
     let (mut reader, writer) = socket.split();
     let Scratch { staged, work } = scratch;
     let started = since.unwrap_or_else(Instant::now);
+    client.waits();
     let read = read_head(shard, &mut reader, work, buffer, (started, since.is_none())).await;
+    client.goes_on();
     let sink = H1Sink::new(writer, staged, Frame::Absent, Side::Client, shard.config.listener.timeouts.write);
     let (buffer, ready_at) = match read {
         Ok(Some(complete)) => complete,

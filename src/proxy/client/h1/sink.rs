@@ -108,15 +108,21 @@ impl ClientSink for H1ClientSink<'_> {
 
 impl BodySink for H1ClientSink<'_> {
     async fn data(&mut self, data: &[u8]) -> Result<(), ProxyError> {
-        self.client.touch();
-        self.sink.data(data).await
+        self.client.waits();
+        let outcome = self.sink.data(data).await;
+        self.client.goes_on();
+        outcome
     }
 
     async fn flush(&mut self) -> Result<(), ProxyError> {
-        self.sink.flush().await
+        self.client.waits();
+        let outcome = self.sink.flush().await;
+        self.client.goes_on();
+        outcome
     }
 
     async fn end(&mut self, trailers: &[u8]) -> Result<(), ProxyError> {
+        self.client.waits();
         self.sink.end(if self.accepts_trailers { trailers } else { &[] }).await
     }
 }

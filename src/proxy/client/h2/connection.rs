@@ -48,7 +48,7 @@ const LAST_BYTES: usize = 64 * 1024;
 const LEFT_OVER: usize = 4 * 1024;
 /// Bytes of heads that a connection may hold, at least: those of a hundred streams are 2.6 KB each then.
 const HEADS: u32 = 256 * 1024;
-/// While memory is short, a connection with so many streams gets no more.
+/// While memory is short, a connection with so many streams gets no more, and is cut before others if they do not go on.
 const FEW_STREAMS: usize = 8;
 /// How long a connection without a stream keeps memory for the next ones: what 100 streams leave is 50 KB.
 const KEPT: Duration = Duration::from_secs(1);
@@ -161,12 +161,13 @@ impl Client {
         self.link.lend_output();
         let outcome = self.take_turns(cx);
         let has_sent_all = self.link.return_output();
-        let has_streams = {
+        let streams = {
             let codec = self.link.codec.borrow();
             self.heads.set(codec.heads());
-            codec.open_streams() > 0
+            codec.open_streams()
         };
-        self.age.is_idle(has_sent_all && !has_streams && !self.transport.stall.is_stalled());
+        let is_stalled = self.transport.stall.is_stalled();
+        self.age.is_idle(has_sent_all && streams == 0 && !is_stalled, is_stalled || streams > FEW_STREAMS);
         self.wakes.rest();
         match outcome {
             Ok(()) => self.poll_deadlines(cx),
