@@ -36,6 +36,9 @@ const TLS_EVERY: usize = 10;
 const CHANGES: usize = 400;
 
 fn main() {
+    if let Ok(asked) = std::env::var("COUNT") {
+        return count(&asked);
+    }
     let part = std::env::args().skip(1).find(|argument| !argument.starts_with('-'));
     let is_asked = |name: &str| part.as_deref().is_none_or(|part| part == name);
     if is_asked("memory") {
@@ -145,10 +148,7 @@ fn measure_changes(count: usize, caches: &mut Caches) {
         for kind in [Kind::Ingress, Kind::Service, Kind::Secret, Kind::Slice] {
             let mut times: Vec<_> = (0..CHANGES)
                 .map(|round| {
-                    let app = match kind {
-                        Kind::Secret => random.below(count / TLS_EVERY) * TLS_EVERY,
-                        Kind::Ingress | Kind::Service | Kind::Slice => random.below(count),
-                    };
+                    let app = kind.any_app(count, &mut random);
                     let change = kind.change(app, round + usize::from(is_cold), &certificates);
                     if is_cold {
                         caches.empty();
@@ -164,6 +164,50 @@ fn measure_changes(count: usize, caches: &mut Caches) {
         }
         println!();
     }
+}
+
+/// Does the work of one row for `scripts/bench-changes`, which counts what `counted` executes: `ROW:INGRESSES:TIMES`.
+fn count(asked: &str) {
+    let parts: Vec<_> = asked.split(':').collect();
+    let [row, ingresses, times] = parts[..] else { panic!("COUNT is ROW:INGRESSES:TIMES and not {asked}") };
+    let number = |text: &str| text.parse().expect("INGRESSES and TIMES are numbers");
+    let (ingresses, times): (usize, usize) = (number(ingresses), number(times));
+    let kind = match row {
+        "full" => None,
+        "ingress" => Some(Kind::Ingress),
+        "service" => Some(Kind::Service),
+        "secret" => Some(Kind::Secret),
+        "slice" => Some(Kind::Slice),
+        _ => panic!("COUNT knows no row {row}"),
+    };
+    let events = everything(ingresses);
+    let Some(kind) = kind else {
+        for events in std::iter::repeat_n(events, times) {
+            let plane = Plane::new();
+            let mut controller = plane.controller();
+            counted(|| {
+                controller.take(events);
+                controller.take([Event::Synced]);
+            });
+        }
+        return;
+    };
+    let plane = Plane::new();
+    let mut controller = plane.controller();
+    controller.take(events);
+    controller.take([Event::Synced]);
+    let mut random = Random(42);
+    let certificates = [0, 1].map(|_| certificate("*.example.com"));
+    for round in 0..times {
+        let change = kind.change(kind.any_app(ingresses, &mut random), round, &certificates);
+        counted(|| controller.take([Event::change(change)]));
+    }
+}
+
+/// Whose instructions are counted.
+#[inline(never)]
+fn counted<R>(work: impl FnOnce() -> R) -> R {
+    work()
 }
 
 /// Memory larger than the caches, to push everything else out of them.
@@ -214,6 +258,14 @@ enum Kind {
 }
 
 impl Kind {
+    /// An application that has an object of this kind.
+    fn any_app(self, count: usize, random: &mut Random) -> usize {
+        match self {
+            Self::Secret => random.below(count / TLS_EVERY) * TLS_EVERY,
+            Self::Ingress | Self::Service | Self::Slice => random.below(count),
+        }
+    }
+
     /// A change of the object of this kind that belongs to an application: another one each round.
     fn change(self, app: usize, round: usize, certificates: &[Arc<Certificate>; 2]) -> Change {
         match self {

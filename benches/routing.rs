@@ -23,6 +23,9 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 type Target = Arc<[u64; 8]>;
 
 fn main() {
+    if let Ok(asked) = std::env::var("COUNT") {
+        return count(&asked);
+    }
     println!("look-ups at random places, ns each (random: no two in a row alike; hot: one route again and again)");
     println!("{:>28} {:>9} {:>9} {:>9} {:>9} {:>11}", "table", "random", "hot", "miss", "odd path", "compile ms");
     for count in [10, 1_000, 100_000] {
@@ -127,16 +130,38 @@ fn measure_change(hosts: usize) {
     let mut random = Random(7);
     let mut one_change = || {
         let spec = specs[random.below(specs.len())];
-        timed(|| {
-            let next = cell.load().with_host(&spec.key, Some(spec), &mut target);
-            drop(cell.publish(Arc::new(next)));
-        })
-        .0
+        timed(|| change(&cell, spec)).0
     };
     let mut times: Vec<_> = (0..20_000).map(|_| one_change()).collect();
     times.sort_unstable();
     let at = |part: f64| times[(times.len() as f64 * part) as usize].as_nanos() as f64 / 1e3;
     println!("{hosts:>12} hosts: median {:.2}, 99 % {:.2}", at(0.5), at(0.99));
+}
+
+/// Changes hosts for `scripts/bench-changes`, which counts what `counted` executes: `host:HOSTS:TIMES`.
+fn count(asked: &str) {
+    let parts: Vec<_> = asked.split(':').collect();
+    let ["host", hosts, times] = parts[..] else { panic!("COUNT is host:HOSTS:TIMES and not {asked}") };
+    let number = |text: &str| text.parse().expect("HOSTS and TIMES are numbers");
+    let snapshot = snapshot(number(hosts), 1, Kind::Prefix);
+    let cell = TableCell::new(Arc::new(compile_once(&snapshot)));
+    let specs: Vec<_> = snapshot.hosts.values().collect();
+    let mut random = Random(7);
+    for _ in 0..number(times) {
+        let spec = specs[random.below(specs.len())];
+        counted(|| change(&cell, spec));
+    }
+}
+
+/// Whose instructions are counted.
+#[inline(never)]
+fn counted<R>(work: impl FnOnce() -> R) -> R {
+    work()
+}
+
+fn change(cell: &TableCell<Target>, spec: &Arc<HostSpec>) {
+    let next = cell.load().with_host(&spec.key, Some(spec), &mut target);
+    drop(cell.publish(Arc::new(next)));
 }
 
 fn compile_once(snapshot: &Snapshot) -> RouteTable<Target> {
