@@ -4,6 +4,7 @@
 use std::array;
 use std::borrow::Borrow;
 use std::hash::{BuildHasher, Hash};
+use std::mem;
 use std::slice;
 use std::sync::Arc;
 
@@ -22,7 +23,8 @@ const LEVELS: u32 = u64::BITS / BITS;
 /// copies three nodes of 32 pointers. A flat list of 1,024 buckets of 100 entries touched 1,200 reference counts.
 const LEAF: usize = 12;
 
-/// An immutable map from `K` to `V`. `with` and `without` cost a copy of one leaf and of the few nodes above it.
+/// A map from `K` to `V` whose clones share everything. A change of one costs a copy of one leaf and of the few nodes above
+/// it, and leaves the others alone.
 #[derive(Clone, Debug)]
 pub struct PersistentMap<K, V> {
     root: Node<K, V>,
@@ -84,39 +86,20 @@ impl<K: Hash + Eq + Clone, V: Clone> PersistentMap<K, V> {
         }
     }
 
-    /// A map in which `key` has `value`.
-    pub fn with(&self, key: K, value: V) -> Self {
-        let mut next = self.clone();
-        next.insert(key, value);
-        next
-    }
-
-    /// A map without `key`.
-    pub fn without<Q: Hash + Eq + ?Sized>(&self, key: &Q) -> Self
-    where
-        K: Borrow<Q>,
-    {
-        let mut next = self.clone();
-        next.remove(key);
-        next
-    }
-
-    /// Sets `key` in place, copying what is shared.
-    pub fn insert(&mut self, key: K, value: V) {
+    /// Sets `key` in place, copying what is shared. Returns the former value.
+    pub fn insert(&mut self, key: K, value: V) -> Option<V> {
         let entry = Entry { hash: self.hasher.hash_one(&key), key, value };
-        if insert(&mut self.root, entry, 0) {
-            self.len += 1;
-        }
+        let former = insert(&mut self.root, entry, 0);
+        self.len += usize::from(former.is_none());
+        former
     }
 
-    /// Removes `key` in place, copying what is shared. Branches stay, even when they become empty.
-    pub fn remove<Q: Hash + Eq + ?Sized>(&mut self, key: &Q)
+    /// Removes `key` in place, copying what is shared. Returns its value. Branches stay, even when they become empty.
+    pub fn remove<Q: Hash + Eq + ?Sized>(&mut self, key: &Q) -> Option<V>
     where
         K: Borrow<Q>,
     {
-        if self.get(key).is_none() {
-            return;
-        }
+        let former = self.get(key)?.clone();
         let hash = self.hasher.hash_one(key);
         let mut node = &mut self.root;
         let mut bits = hash;
@@ -128,6 +111,7 @@ impl<K: Hash + Eq + Clone, V: Clone> PersistentMap<K, V> {
             *entries = entries.iter().filter(|e| e.hash != hash || e.key.borrow() != key).cloned().collect();
             self.len -= 1;
         }
+        Some(former)
     }
 
     /// All entries, in no particular order.
@@ -162,8 +146,8 @@ impl<'a, K, V> Iterator for Entries<'a, K, V> {
     }
 }
 
-/// Whether the entry's key is new below `node`, which lies at `level`.
-fn insert<K: Eq + Clone, V: Clone>(node: &mut Node<K, V>, entry: Entry<K, V>, level: u32) -> bool {
+/// Sets the entry's key below `node`, which lies at `level`. Returns the former value.
+fn insert<K: Eq + Clone, V: Clone>(node: &mut Node<K, V>, entry: Entry<K, V>, level: u32) -> Option<V> {
     let entries = match node {
         Node::Branch(children) => {
             let child = &mut Arc::make_mut(children)[slot_at(entry.hash, level)];
@@ -172,12 +156,11 @@ fn insert<K: Eq + Clone, V: Clone>(node: &mut Node<K, V>, entry: Entry<K, V>, le
         Node::Leaf(entries) => entries,
     };
     if let Some(at) = find(entries, entry.hash, &entry.key) {
-        Arc::make_mut(entries)[at].value = entry.value;
-        return false;
+        return Some(mem::replace(&mut Arc::make_mut(entries)[at].value, entry.value));
     }
     if entries.len() < LEAF || level == LEVELS {
         *entries = entries.iter().cloned().chain([entry]).collect();
-        return true;
+        return None;
     }
     let mut children: [Vec<_>; FAN] = array::from_fn(|_| Vec::new());
     for old in entries.iter() {
@@ -227,8 +210,8 @@ mod tests {
                 let before = map.clone();
                 let old = reference.clone();
                 match value {
-                    Some(value) => { map = map.with(key, value); reference.insert(key, value); }
-                    None => { map = map.without(&key); reference.remove(&key); }
+                    Some(value) => prop_assert_eq!(map.insert(key, value), reference.insert(key, value)),
+                    None => prop_assert_eq!(map.remove(&key), reference.remove(&key)),
                 }
                 prop_assert_eq!(map.len(), reference.len());
                 prop_assert_eq!(before.iter().map(|(k, v)| (*k, *v)).collect::<HashMap<_, _>>(), old);

@@ -1,6 +1,7 @@
 //! Finds the unit that answers for a host: exact name, else wildcard of one label, else wildcard of more labels with the
 //! longest parent, else the rules without a host.
 
+use std::mem;
 use std::sync::Arc;
 
 use super::compiled::CompiledHost;
@@ -85,24 +86,20 @@ impl<T> HostIndex<T> {
 
     /// Sets or removes the unit of a pattern in place, copying what is shared.
     pub(super) fn set(&mut self, pattern: &HostPattern, unit: Option<Arc<CompiledHost<T>>>) {
-        if let Some(old) = self.get(pattern) {
-            let (routes, wildcards_with_tls) = counts(old);
-            self.routes -= routes;
-            self.wildcards_with_tls -= wildcards_with_tls;
-        }
         if let Some(new) = &unit {
             let (routes, wildcards_with_tls) = counts(new);
             self.routes += routes;
             self.wildcards_with_tls += wildcards_with_tls;
         }
-        match (pattern, unit) {
-            (HostPattern::Exact(name), Some(unit)) => self.exact.insert(name.clone(), unit),
-            (HostPattern::Exact(name), None) => self.exact.remove(name),
-            (HostPattern::Wildcard { parent, labels }, Some(unit)) => {
-                self.wildcards_of_mut(*labels).insert(parent.clone(), unit);
-            }
-            (HostPattern::Wildcard { parent, labels }, None) => self.wildcards_of_mut(*labels).remove(parent),
-            (HostPattern::Any, unit) => self.any = unit,
+        let former = match pattern {
+            HostPattern::Exact(name) => replace(&mut self.exact, name, unit),
+            HostPattern::Wildcard { parent, labels } => replace(self.wildcards_of_mut(*labels), parent, unit),
+            HostPattern::Any => mem::replace(&mut self.any, unit),
+        };
+        if let Some(former) = former {
+            let (routes, wildcards_with_tls) = counts(&former);
+            self.routes -= routes;
+            self.wildcards_with_tls -= wildcards_with_tls;
         }
     }
 
@@ -189,6 +186,14 @@ impl<T> HostIndex<T> {
 
     pub(super) fn route_count(&self) -> usize {
         self.routes
+    }
+}
+
+/// Sets or removes a value. Returns the former one.
+fn replace<V: Clone>(map: &mut PersistentMap<Hostname, V>, name: &Hostname, new: Option<V>) -> Option<V> {
+    match new {
+        Some(new) => map.insert(name.clone(), new),
+        None => map.remove(name),
     }
 }
 
