@@ -3,13 +3,14 @@
 //! It holds every object that claims hosts, served or not, so that a class that appears needs no other source. Keeping it up to
 //! date costs what the changed object holds, however many others are loaded.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use foldhash::HashMap;
 
 use crate::model::{HostPattern, ObjectKind, ObjectName, ObjectRef};
 
-use super::lower::{Claim, Lowered, RoutingObject};
+use super::lower::{Claim, Lowered, Named, RoutingObject};
 
 /// The index.
 #[derive(Clone, Debug, Default)]
@@ -68,40 +69,71 @@ impl Index {
         }
     }
 
-    /// Takes an object in. No object of its kind and name may be there.
-    pub(crate) fn insert(&mut self, lowered: &Lowered) {
-        for (host, claim) in lowered.claims() {
-            // A list that grows by itself begins with four, and nearly every host is named by one object.
-            let claims = self.hosts.entry(host).or_insert_with(|| Vec::with_capacity(1));
-            let at = position(claims, lowered.object()).unwrap_or_else(|at| at);
-            claims.insert(at, claim);
-        }
-        for ObjectRef { kind, name } in lowered.references() {
-            let users = self.users.entry(kind).or_default();
-            users.entry(name).and_modify(|users| users.push(lowered)).or_insert_with(|| Users::One(lowered.clone()));
-        }
+    /// Takes in an object that was created or changed, and takes out its former version, the very one that was taken in.
+    /// Returns what the two name.
+    pub(crate) fn replace(&mut self, former: Option<&Lowered>, new: Option<&Lowered>) -> Named {
+        Named { hosts: self.replace_claims(former, new), references: self.replace_references(former, new) }
     }
 
-    /// Takes an object out: the very one that was inserted.
-    pub(crate) fn remove(&mut self, lowered: &Lowered) {
-        for host in lowered.hosts() {
+    fn replace_claims(&mut self, former: Option<&Lowered>, new: Option<&Lowered>) -> Vec<HostPattern> {
+        let mut hosts = Vec::new();
+        for (host, claim) in new.into_iter().flat_map(Lowered::claims) {
+            // A list that grows by itself begins with four, and nearly every host is named by one object.
+            let claims = self.hosts.entry(host.clone()).or_insert_with(|| Vec::with_capacity(1));
+            former.iter().for_each(|former| forget(claims, former));
+            let at = position(claims, claim.by.object()).unwrap_or_else(|at| at);
+            claims.insert(at, claim);
+            hosts.push(host);
+        }
+        let named_by_new = hosts.len();
+        for host in former.into_iter().flat_map(Lowered::hosts) {
+            if hosts[..named_by_new].binary_search(&host).is_ok() {
+                continue;
+            }
             if let Some(claims) = self.hosts.get_mut(&host) {
-                if let Ok(at) = position(claims, lowered.object()) {
-                    claims.remove(at);
-                }
+                former.iter().for_each(|former| forget(claims, former));
                 if claims.is_empty() {
                     self.hosts.remove(&host);
                 }
             }
+            hosts.push(host);
         }
-        for ObjectRef { kind, name } in lowered.references() {
-            if let Some(users) = self.users.get_mut(&kind)
-                && let Some(of_one) = users.get_mut(&name)
-                && of_one.remove(lowered) == Left::None
-            {
-                users.remove(&name);
+        hosts
+    }
+
+    fn replace_references(&mut self, former: Option<&Lowered>, new: Option<&Lowered>) -> Vec<ObjectRef> {
+        let mut references = Vec::new();
+        if let Some(new) = new {
+            references = new.references();
+            for ObjectRef { kind, name } in &references {
+                match self.users.entry(*kind).or_default().entry(name.clone()) {
+                    Entry::Occupied(users) => users.into_mut().replace(former, new),
+                    Entry::Vacant(place) => _ = place.insert(Users::One(new.clone())),
+                }
             }
         }
+        let named_by_new = references.len();
+        for reference in former.into_iter().flat_map(Lowered::references) {
+            if references[..named_by_new].binary_search(&reference).is_ok() {
+                continue;
+            }
+            let ObjectRef { kind, name } = &reference;
+            if let Some(users) = self.users.get_mut(kind)
+                && let Some(of_one) = users.get_mut(name)
+                && former.is_some_and(|former| of_one.remove(former) == Left::None)
+            {
+                users.remove(name);
+            }
+            references.push(reference);
+        }
+        references
+    }
+}
+
+/// Takes the claim of an object out of those of a host.
+fn forget(claims: &mut Vec<Claim>, object: &Lowered) {
+    if let Ok(at) = position(claims, object.object()) {
+        claims.remove(at);
     }
 }
 
@@ -125,10 +157,16 @@ impl Users {
         }
     }
 
-    fn push(&mut self, user: &Lowered) {
+    /// Puts a user in the place of its former version, or adds it.
+    fn replace(&mut self, former: Option<&Lowered>, new: &Lowered) {
+        let is_former = |user: &Lowered| former.is_some_and(|former| user.is(former.object()));
         match self {
-            Self::One(first) => *self = Self::Many(vec![first.clone(), user.clone()]),
-            Self::Many(users) => users.push(user.clone()),
+            Self::One(only) if is_former(only) => *only = new.clone(),
+            Self::One(first) => *self = Self::Many(vec![first.clone(), new.clone()]),
+            Self::Many(users) => match users.iter_mut().find(|user| is_former(user)) {
+                Some(user) => *user = new.clone(),
+                None => users.push(new.clone()),
+            },
         }
     }
 

@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::model::{HostPattern, ObjectKind, ObjectName, ObjectRef, UnitKey};
-use crate::source::objects::{Change, EndpointSlice, Object, Objects};
+use crate::source::objects::{Applied, Change, EndpointSlice, Object, Objects};
 
 use super::index::Index;
 use super::invalidated::Invalidated;
-use super::lower::{Lowered, RoutingObject};
+use super::lower::{Lowered, Named, RoutingObject};
 use super::rulers::Rulers;
 use super::settings::{Settings, VisibleSecrets};
 use super::{address, classes, validity};
@@ -52,16 +52,10 @@ impl Input {
     /// The cost follows what the object is used by, not what is loaded. Only a class may invalidate everything, and all hosts
     /// are looked at where other namespaces than before have rules for a wildcard.
     pub fn apply(&mut self, change: Change) -> Invalidated {
-        if self.objects.agree_with(&change) {
-            return Invalidated::default();
-        }
-        let object = change.object().clone();
-        let old = self.objects.apply(change);
-        if self.objects.get(&object) == old {
-            return Invalidated::default();
-        }
+        let (object, new) = (change.object().clone(), change.current().cloned());
+        let Applied::Changed(old) = self.objects.apply(change) else { return Invalidated::default() };
         match object.kind {
-            ObjectKind::Ingress => self.ingress_changed(object.name, old),
+            ObjectKind::Ingress => self.ingress_changed(object, old, new),
             ObjectKind::IngressClass => self.class_changed(object),
             ObjectKind::Service => self.service_changed(object),
             ObjectKind::EndpointSlice => self.slice_changed(object, old),
@@ -128,24 +122,20 @@ impl Input {
         hosts.chain([UnitKey::DefaultCertificate]).chain(ingresses).chain(classes).chain(slices)
     }
 
-    fn ingress_changed(&mut self, name: ObjectName, old: Option<Object>) -> Invalidated {
+    fn ingress_changed(&mut self, ingress: ObjectRef, old: Option<Object>, new: Option<Object>) -> Invalidated {
         let mut invalidated = Invalidated::default();
-        let old = old.and_then(Object::into_ingress);
-        let new = self.objects.ingress(&name).cloned();
+        let [old, new] = [old, new].map(|version| version.and_then(Object::into_ingress));
         let differ_in_status = old.as_ref().zip(new.as_ref()).is_some_and(|(old, new)| old.asks_the_same_as(new));
         let old = old.map(|old| self.index.lowered(RoutingObject::Ingress(old)));
         let new = new.map(|new| RoutingObject::Ingress(new).lower(old.as_ref()));
         let wildcards: BTreeSet<_> = old.iter().chain(&new).flat_map(Lowered::wildcards).collect();
         let before: Vec<_> = wildcards.iter().map(|wildcard| self.rulers().above(wildcard)).collect();
-        old.iter().for_each(|old| self.index.remove(old));
-        new.iter().for_each(|new| self.index.insert(new));
+        let named = self.index.replace(old.as_ref(), new.as_ref());
         if differ_in_status {
-            invalidated.statuses.insert(name);
+            invalidated.statuses.insert(ingress.name);
             return invalidated;
         }
-        for lowered in old.iter().chain(&new) {
-            self.invalidate_claims(lowered, &mut invalidated);
-        }
+        self.invalidate_claims(ingress, named, &mut invalidated);
         let differs = |(wildcard, before): &(_, _)| self.rulers().above(wildcard) != *before;
         let differing = wildcards.into_iter().zip(before).filter(differs).map(|(wildcard, _)| wildcard);
         self.invalidate_below(&differing.collect(), &mut invalidated);
@@ -157,7 +147,7 @@ impl Input {
         for ingress in self.objects.ingresses() {
             if classes::depends_on(ingress, &class.name.name, &self.settings) {
                 let lowered = self.index.lowered(RoutingObject::Ingress(ingress.clone()));
-                self.invalidate_claims(&lowered, &mut invalidated);
+                self.invalidate_claims(lowered.reference(), lowered.named(), &mut invalidated);
                 above.extend(lowered.wildcards());
             }
         }
@@ -196,10 +186,11 @@ impl Input {
     }
 
     /// All that depends on whether and how an object that claims hosts is served.
-    fn invalidate_claims(&self, lowered: &Lowered, invalidated: &mut Invalidated) {
-        invalidated.hosts(lowered.hosts());
-        invalidated.object(lowered.reference());
-        for ObjectRef { kind, name } in lowered.references() {
+    fn invalidate_claims(&self, object: ObjectRef, named: Named, invalidated: &mut Invalidated) {
+        let Named { hosts, references } = named;
+        invalidated.hosts(hosts);
+        invalidated.object(object);
+        for ObjectRef { kind, name } in references {
             match kind {
                 ObjectKind::Secret => _ = invalidated.secrets.insert(name),
                 ObjectKind::Service => {

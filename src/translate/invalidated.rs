@@ -27,10 +27,10 @@ impl Invalidated {
     /// Adds what another change invalidates.
     pub fn extend(&mut self, other: Invalidated) {
         let Invalidated { units, services, secrets, statuses } = other;
-        self.units.extend(units);
-        self.services.extend(services);
-        self.secrets.extend(secrets);
-        self.statuses.extend(statuses);
+        add(&mut self.units, units);
+        add(&mut self.services, services);
+        add(&mut self.secrets, secrets);
+        add(&mut self.statuses, statuses);
     }
 
     pub(crate) fn object(&mut self, object: ObjectRef) {
@@ -39,5 +39,14 @@ impl Invalidated {
 
     pub(crate) fn hosts(&mut self, hosts: impl IntoIterator<Item = HostPattern>) {
         self.units.extend(hosts.into_iter().map(|host| UnitKey::Host(host.into())));
+    }
+}
+
+/// Adds to a set, which most often is empty: then it takes the other as it is.
+fn add<T: Ord>(all: &mut BTreeSet<T>, more: BTreeSet<T>) {
+    if all.is_empty() {
+        *all = more;
+    } else {
+        all.extend(more);
     }
 }

@@ -20,6 +20,7 @@ mod service;
 mod signature;
 
 use std::collections::BTreeMap;
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
 use foldhash::HashMap;
@@ -134,6 +135,24 @@ impl Change {
     }
 }
 
+/// What a change comes to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Applied<T> {
+    /// Everything is as before.
+    AsBefore,
+    /// The object has changed. As it was before; `None` when it was not there.
+    Changed(Option<T>),
+}
+
+impl<T> Applied<T> {
+    fn map<U>(self, of: impl FnOnce(T) -> U) -> Applied<U> {
+        match self {
+            Self::AsBefore => Applied::AsBefore,
+            Self::Changed(old) => Applied::Changed(old.map(of)),
+        }
+    }
+}
+
 /// All objects, with the one join that both translation and endpoints need: slices by Service.
 #[derive(Clone, Debug, Default)]
 pub struct Objects {
@@ -231,24 +250,25 @@ impl Objects {
         self.get(change.object()).as_ref() == change.current()
     }
 
-    /// Applies a change and returns the object as it was before. A Secret that becomes unusable keeps its last usable
-    /// certificate.
-    pub fn apply(&mut self, change: Change) -> Option<Object> {
+    /// Applies a change. A Secret that becomes unusable keeps its last usable certificate.
+    pub fn apply(&mut self, change: Change) -> Applied<Object> {
         let (ObjectRef { kind, name }, new) = change.into_parts();
         match new {
-            Some(Object::Ingress(new)) => self.ingresses.insert(name, new).map(Object::Ingress),
-            Some(Object::IngressClass(new)) => self.classes.insert(name.name, new).map(Object::IngressClass),
-            Some(Object::Service(new)) => self.services.insert(name, new).map(Object::Service),
+            Some(Object::Ingress(new)) => set(self.ingresses.entry(name), new).map(Object::Ingress),
+            Some(Object::IngressClass(new)) => self.set_class(new).map(Object::IngressClass),
+            Some(Object::Service(new)) => set(self.services.entry(name), new).map(Object::Service),
             Some(Object::EndpointSlice(new)) => {
-                let old = self.slices.insert(name, Arc::clone(&new));
-                self.join_slice(old.as_ref(), Some(new));
-                old.map(Object::EndpointSlice)
+                let applied = set(self.slices.entry(name), Arc::clone(&new));
+                if let Applied::Changed(old) = &applied {
+                    self.join_slice(old.as_ref(), Some(new));
+                }
+                applied.map(Object::EndpointSlice)
             }
             Some(Object::Secret(new)) => {
                 let new = self.with_last_good(new);
-                self.secrets.insert(name, new).map(Object::Secret)
+                set(self.secrets.entry(name), new).map(Object::Secret)
             }
-            None => self.remove(kind, &name),
+            None => self.remove(kind, &name).map_or(Applied::AsBefore, |old| Applied::Changed(Some(old))),
         }
     }
 
@@ -267,16 +287,31 @@ impl Objects {
         }
     }
 
+    fn set_class(&mut self, new: Arc<IngressClass>) -> Applied<Arc<IngressClass>> {
+        if self.classes.get(&new.name) == Some(&new) {
+            return Applied::AsBefore;
+        }
+        Applied::Changed(self.classes.insert(new.name.clone(), new))
+    }
+
     fn join_slice(&mut self, old: Option<&Arc<EndpointSlice>>, new: Option<Arc<EndpointSlice>>) {
-        if let Some((old, service)) = old.and_then(|old| Some((old, service_of(old)?)))
+        let from = old.and_then(|old| Some((old, service_of(old)?)));
+        let to = new.and_then(|new| service_of(&new).map(|service| (new, service)));
+        if let Some((old, service)) = from
             && let Some(slices) = self.slices_of.get_mut(&service)
         {
+            if let (Some((new, to)), Some(slice)) = (&to, slices.iter_mut().find(|slice| Arc::ptr_eq(slice, old)))
+                && *to == service
+            {
+                *slice = Arc::clone(new);
+                return;
+            }
             slices.retain(|slice| !Arc::ptr_eq(slice, old));
             if slices.is_empty() {
                 self.slices_of.remove(&service);
             }
         }
-        if let Some((new, service)) = new.and_then(|new| service_of(&new).map(|service| (new, service))) {
+        if let Some((new, service)) = to {
             // Most Services have one slice, and a Vec that grows by itself begins with four.
             let slices = self.slices_of.entry(service).or_insert_with(|| Vec::with_capacity(1));
             let at = slices.partition_point(|slice| slice.name < new.name);
@@ -292,6 +327,18 @@ impl Objects {
             Arc::make_mut(&mut new).last_good = last_good;
         }
         new
+    }
+}
+
+/// Sets an object, unless it is there as it is.
+fn set<T: Eq>(place: Entry<'_, ObjectName, Arc<T>>, new: Arc<T>) -> Applied<Arc<T>> {
+    match place {
+        Entry::Occupied(old) if *old.get() == new => Applied::AsBefore,
+        Entry::Occupied(mut old) => Applied::Changed(Some(old.insert(new))),
+        Entry::Vacant(place) => {
+            place.insert(new);
+            Applied::Changed(None)
+        }
     }
 }
 
@@ -313,10 +360,10 @@ mod tests {
         for kind in ObjectKind::OF_KUBERNETES.into_iter().chain([ObjectKind::File]) {
             if kind != ObjectKind::Secret {
                 assert!(objects.agree_with(&removal(kind)));
-                assert_eq!(objects.apply(removal(kind)), None);
+                assert_eq!(objects.apply(removal(kind)), Applied::AsBefore);
             }
         }
-        assert_eq!(objects.apply(removal(ObjectKind::Secret)), Some(secret.into()));
+        assert_eq!(objects.apply(removal(ObjectKind::Secret)), Applied::Changed(Some(secret.into())));
         assert_eq!(objects.iter().count(), 0);
     }
 }

@@ -15,7 +15,7 @@ use tokio::time::Instant;
 use super::write::write;
 use crate::model::ObjectRef;
 use crate::observe::Metrics;
-use crate::source::objects::{Change, Objects};
+use crate::source::objects::{Applied, Change, Objects};
 
 /// Shortest time from the end of one writing to the next.
 const PAUSE: Duration = Duration::from_secs(2);
@@ -144,10 +144,7 @@ fn work(recorder: &Recorder, path: &Path, metrics: &Metrics) {
 fn take_in(objects: &mut Objects, changes: impl Iterator<Item = Change>) -> bool {
     let mut differs = false;
     for change in changes {
-        if !objects.agree_with(&change) {
-            objects.apply(change);
-            differs = true;
-        }
+        differs |= objects.apply(change) != Applied::AsBefore;
     }
     differs
 }

@@ -1,9 +1,10 @@
 //! The front end of Ingresses.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::model::{HostPattern, ObjectKind, ObjectName, ObjectRef};
-use crate::source::objects::{Backend, Ingress, TlsEntry};
+use crate::source::objects::{Backend, Ingress, Rule, TlsEntry};
 
 use super::super::path;
 use super::Lowered;
@@ -18,10 +19,8 @@ fn position(at: usize) -> u32 {
 /// unless one of them names it.
 pub(super) fn claims(ingress: &Ingress, added: &[HostPattern]) -> BTreeMap<HostPattern, Parts> {
     let mut found: BTreeMap<HostPattern, Parts> = BTreeMap::new();
-    for (at, rule) in ingress.rules.iter().enumerate() {
-        if let Ok(host) = HostPattern::parse_shared(&rule.host) {
-            found.entry(host).or_default().rules.push(position(at));
-        }
+    for (at, host) in readable_rules(ingress) {
+        found.entry(host).or_default().rules.push(position(at));
     }
     for (entry, tls) in ingress.tls.iter().enumerate() {
         let entry = position(entry);
@@ -53,7 +52,7 @@ pub(super) fn claims(ingress: &Ingress, added: &[HostPattern]) -> BTreeMap<HostP
 }
 
 /// All hosts that the Ingress claims.
-pub(super) fn hosts(ingress: &Ingress, added: &[HostPattern]) -> BTreeSet<HostPattern> {
+pub(super) fn hosts(ingress: &Ingress, added: &[HostPattern]) -> Vec<HostPattern> {
     let mut hosts = hosts_of_rules(ingress, added);
     hosts.extend(ingress.tls.iter().flat_map(tls_hosts).map(|(_, host)| host));
     hosts
@@ -74,35 +73,33 @@ pub(super) fn first_host(ingress: &Ingress) -> Option<HostPattern> {
 }
 
 /// The hosts that are to be translated again when an object changes that rules, the default backend or TLS entries name.
-pub(super) fn hosts_using(ingress: &Ingress, added: &[HostPattern], used: &ObjectRef) -> BTreeSet<HostPattern> {
+pub(super) fn hosts_using(ingress: &Ingress, added: &[HostPattern], used: &ObjectRef) -> Vec<HostPattern> {
     if used.name.namespace != ingress.name.namespace {
-        return BTreeSet::new();
+        return Vec::new();
     }
     match used.kind {
         ObjectKind::Service => hosts_with_service(ingress, added, &used.name.name),
         ObjectKind::Secret => hosts_with_secret(ingress, added, &used.name.name),
-        ObjectKind::Ingress | ObjectKind::IngressClass | ObjectKind::EndpointSlice | ObjectKind::File => {
-            BTreeSet::new()
-        }
+        ObjectKind::Ingress | ObjectKind::IngressClass | ObjectKind::EndpointSlice | ObjectKind::File => Vec::new(),
     }
 }
 
-fn hosts_with_service(ingress: &Ingress, added: &[HostPattern], service: &str) -> BTreeSet<HostPattern> {
+fn hosts_with_service(ingress: &Ingress, added: &[HostPattern], service: &str) -> Vec<HostPattern> {
     if ingress.default_backend.as_ref().is_some_and(|backend| names_service(backend, service)) {
         return hosts_of_rules(ingress, added);
     }
-    let uses = |at: &usize| ingress.rules[*at].paths.iter().flatten().any(|path| names_service(&path.backend, service));
-    let mut hosts: BTreeSet<_> = readable_rules(ingress).filter(|(at, _)| uses(at)).map(|(_, host)| host).collect();
+    let uses = |rule: &&Rule| rule.paths.iter().flatten().any(|path| names_service(&path.backend, service));
+    let mut hosts: Vec<_> = ingress.rules.iter().filter(uses).filter_map(host_of).collect();
     if !hosts.is_empty() {
-        hosts.extend(added.iter().cloned());
+        hosts.extend_from_slice(added);
     }
     hosts
 }
 
-fn hosts_with_secret(ingress: &Ingress, added: &[HostPattern], secret: &str) -> BTreeSet<HostPattern> {
-    let mut hosts = BTreeSet::new();
+fn hosts_with_secret(ingress: &Ingress, added: &[HostPattern], secret: &str) -> Vec<HostPattern> {
+    let mut hosts = Vec::new();
     for tls in ingress.tls.iter().filter(|tls| tls.secret.as_deref() == Some(secret)) {
-        hosts.extend(added.iter().cloned());
+        hosts.extend_from_slice(added);
         if tls.hosts.is_empty() {
             hosts.extend(readable_rules(ingress).map(|(_, host)| host));
         } else {
@@ -112,16 +109,21 @@ fn hosts_with_secret(ingress: &Ingress, added: &[HostPattern], secret: &str) -> 
     hosts
 }
 
-/// The Services and Secrets that the Ingress names, all of its own namespace.
-pub(super) fn references(ingress: &Ingress) -> BTreeSet<ObjectRef> {
-    let of = |kind, name| ObjectRef { kind, name: ObjectName::new(ingress.name.namespace.clone(), name) };
+/// The Services and Secrets that the Ingress names, all of its own namespace, in order and each once.
+pub(super) fn references(ingress: &Ingress) -> Vec<ObjectRef> {
     let of_paths = ingress.rules.iter().flat_map(|rule| rule.paths.iter().flatten()).map(|path| &path.backend);
     let services = of_paths.chain(&ingress.default_backend).filter_map(|backend| match backend {
-        Backend::Service { name, port: _ } => Some(of(ObjectKind::Service, name.clone())),
+        Backend::Service { name, port: _ } => Some((ObjectKind::Service, name)),
         Backend::Resource(_) | Backend::Invalid => None,
     });
-    let secrets = ingress.tls.iter().filter_map(|tls| tls.secret.clone()).map(|name| of(ObjectKind::Secret, name));
-    services.chain(secrets).collect()
+    let secrets = ingress.tls.iter().filter_map(|tls| tls.secret.as_ref()).map(|name| (ObjectKind::Secret, name));
+    let mut named: Vec<_> = services.chain(secrets).collect();
+    named.sort_unstable();
+    named.dedup();
+    let namespace = &ingress.name.namespace;
+    let reference =
+        |(kind, name): (_, &Arc<str>)| ObjectRef::new(kind, ObjectName::new(namespace.clone(), name.clone()));
+    named.into_iter().map(reference).collect()
 }
 
 /// The routes that the Ingress asks for at the host of a claim of its own.
@@ -165,15 +167,19 @@ fn is_catch_all(ingress: &Ingress) -> bool {
     ingress.rules.is_empty() && ingress.default_backend.is_some()
 }
 
+/// The host of a rule, if it can be read.
+fn host_of(rule: &Rule) -> Option<HostPattern> {
+    HostPattern::parse_shared(&rule.host).ok()
+}
+
 /// The rules with a host that can be read, with their positions.
 fn readable_rules(ingress: &Ingress) -> impl Iterator<Item = (usize, HostPattern)> {
-    let rules = ingress.rules.iter().enumerate();
-    rules.filter_map(|(at, rule)| HostPattern::parse_shared(&rule.host).ok().map(|host| (at, host)))
+    ingress.rules.iter().enumerate().filter_map(|(at, rule)| Some((at, host_of(rule)?)))
 }
 
 /// The hosts at which the Ingress has a say in what no route takes.
-fn hosts_of_rules(ingress: &Ingress, added: &[HostPattern]) -> BTreeSet<HostPattern> {
-    let of_rules = readable_rules(ingress).map(|(_, host)| host);
+fn hosts_of_rules(ingress: &Ingress, added: &[HostPattern]) -> Vec<HostPattern> {
+    let of_rules = ingress.rules.iter().filter_map(host_of);
     let catch_all = is_catch_all(ingress).then_some(HostPattern::Any);
     of_rules.chain(catch_all).chain(added.iter().cloned()).collect()
 }

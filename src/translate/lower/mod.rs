@@ -10,7 +10,6 @@
 mod claim;
 mod ingress;
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::model::{HostPattern, ObjectKind, ObjectName, ObjectRef, Problem, ProblemCode, Severity};
@@ -20,7 +19,7 @@ use super::annotations::{self, Options, Parsed, Scope};
 use super::settings::Settings;
 use super::{classes, problems};
 
-pub(crate) use claim::{Bid, Claim, Field, Positions, RouteClaim, TlsClaim};
+pub(crate) use claim::{BackendRef, Bid, Claim, Field, Positions, RouteClaim, TlsClaim};
 
 /// An object that claims hosts. It stays as the source gave it.
 #[derive(Clone, Debug)]
@@ -34,6 +33,15 @@ pub(crate) enum RoutingObject {
 pub(crate) struct Lowered {
     object: RoutingObject,
     annotations: Parsed,
+}
+
+/// What an object, or two versions of one, names. Some of it may stand there more than once.
+#[derive(Debug)]
+pub(crate) struct Named {
+    /// The hosts that it claims.
+    pub(crate) hosts: Vec<HostPattern>,
+    /// The objects that it refers to.
+    pub(crate) references: Vec<ObjectRef>,
 }
 
 impl RoutingObject {
@@ -134,8 +142,8 @@ impl Lowered {
         hosts.into_iter().map(|(host, parts)| (host, parts.into_claim(self.clone())))
     }
 
-    /// All hosts that it claims.
-    pub(crate) fn hosts(&self) -> BTreeSet<HostPattern> {
+    /// All hosts that it claims, some of them perhaps more than once.
+    pub(crate) fn hosts(&self) -> Vec<HostPattern> {
         match &self.object {
             RoutingObject::Ingress(ingress) => ingress::hosts(ingress, self.annotations.hosts()),
         }
@@ -148,8 +156,8 @@ impl Lowered {
         }
     }
 
-    /// The hosts that are to be translated again when this other object changes.
-    pub(crate) fn hosts_using(&self, used: &ObjectRef) -> BTreeSet<HostPattern> {
+    /// The hosts that are to be translated again when this other object changes, some of them perhaps more than once.
+    pub(crate) fn hosts_using(&self, used: &ObjectRef) -> Vec<HostPattern> {
         if self.annotations.references().contains(used) {
             return self.hosts();
         }
@@ -158,14 +166,23 @@ impl Lowered {
         }
     }
 
-    /// All objects that it refers to in fields and annotations, each once. Classes are not among them: nearly all objects
-    /// name the same one, so the few changes of a class look at all objects instead.
-    pub(crate) fn references(&self) -> BTreeSet<ObjectRef> {
+    /// All objects that it refers to in fields and annotations, in order and each once. Classes are not among them: nearly
+    /// all objects name the same one, so the few changes of a class look at all objects instead.
+    pub(crate) fn references(&self) -> Vec<ObjectRef> {
         let mut references = match &self.object {
             RoutingObject::Ingress(ingress) => ingress::references(ingress),
         };
-        references.extend(self.annotations.references().iter().cloned());
+        if !self.annotations.references().is_empty() {
+            references.extend_from_slice(self.annotations.references());
+            references.sort_unstable();
+            references.dedup();
+        }
         references
+    }
+
+    /// All that it names.
+    pub(crate) fn named(&self) -> Named {
+        Named { hosts: self.hosts(), references: self.references() }
     }
 
     /// A finding about it.

@@ -63,7 +63,7 @@ fn check_endpoints(input: &Input, ingress: &Ingress, lowered: &Lowered, problems
 
 fn check_rules(ingress: &Ingress, problems: &mut Vec<Problem>) {
     for (at, rule) in ingress.rules.iter().enumerate() {
-        if let Err(error) = HostPattern::parse(&rule.host) {
+        if let Err(error) = HostPattern::parse_shared(&rule.host) {
             let field = format!("spec.rules[{at}].host");
             problems.push(invalid_host(ingress, field, &rule.host, error, "the rule is not served"));
         } else if rule.paths.as_ref().is_some_and(|paths| paths.is_empty()) {
@@ -82,7 +82,7 @@ fn check_rules(ingress: &Ingress, problems: &mut Vec<Problem>) {
 fn check_tls_hosts(ingress: &Ingress, entry: usize, problems: &mut Vec<Problem>) {
     let tls = &ingress.tls[entry];
     for (at, host) in tls.hosts.iter().enumerate() {
-        let parsed = if host.is_empty() { Err(HostnameError::Empty) } else { HostPattern::parse(host) };
+        let parsed = if host.is_empty() { Err(HostnameError::Empty) } else { HostPattern::parse_shared(host) };
         if let Err(error) = parsed {
             let field = format!("spec.tls[{entry}].hosts[{at}]");
             problems.push(invalid_host(ingress, field, host, error, "it gets no certificate"));
