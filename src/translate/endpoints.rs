@@ -28,8 +28,8 @@ pub fn endpoints(objects: &Objects, upstream: &UpstreamKey, settings: &Settings)
         for endpoint in &slice.endpoints {
             let address = SocketAddr::new(endpoint.address.to_canonical(), port);
             match condition(endpoint, settings) {
-                Condition::Ready => found.ready.insert(address),
-                Condition::Draining => found.draining.insert(address),
+                Condition::Ready => found.ready.push(address),
+                Condition::Draining => found.draining.push(address),
                 Condition::NotReady | Condition::Refused(_) => continue,
             };
         }
@@ -91,15 +91,16 @@ pub fn survey(objects: &Objects, upstream: &UpstreamKey, settings: &Settings) ->
 
 #[derive(Default)]
 struct Found {
-    ready: BTreeSet<SocketAddr>,
-    draining: BTreeSet<SocketAddr>,
+    ready: Vec<SocketAddr>,
+    draining: Vec<SocketAddr>,
 }
 
 impl Found {
     fn choose(self, prefers_ipv6: bool) -> Vec<SocketAddr> {
-        let all = if self.ready.is_empty() { self.draining } else { self.ready };
-        // Sorted: IPv4 addresses come first.
-        let mut v4: Vec<_> = all.into_iter().collect();
+        let mut v4 = if self.ready.is_empty() { self.draining } else { self.ready };
+        v4.sort_unstable();
+        v4.dedup();
+        // IPv4 addresses come first.
         let v6 = v4.split_off(v4.partition_point(SocketAddr::is_ipv4));
         let (preferred, other) = if prefers_ipv6 { (v6, v4) } else { (v4, v6) };
         if preferred.is_empty() { other } else { preferred }

@@ -7,6 +7,22 @@ use tokio::time::Instant;
 use super::endpoint::Endpoint;
 use crate::model::EndpointSpec;
 
+/// What becomes of a set.
+#[derive(Debug)]
+pub(super) enum Followed {
+    /// It is as it was.
+    Nothing,
+    /// Endpoints of it have other states. The addresses are the same.
+    States,
+    /// It is to be replaced.
+    Replaced {
+        /// By this one.
+        next: EndpointSet,
+        /// The endpoints that it does not keep.
+        gone: Vec<Arc<Endpoint>>,
+    },
+}
+
 /// What one load of an upstream's cell gives.
 #[derive(Debug, Default)]
 pub struct EndpointSet(Box<[Arc<Endpoint>]>);
@@ -27,41 +43,40 @@ impl EndpointSet {
         self.0.is_empty()
     }
 
-    /// Gives the endpoints of these addresses the states that are wanted, and tells whether one had another. `wanted` is
-    /// sorted by address.
-    pub(super) fn set_states(&self, wanted: &[EndpointSpec]) -> bool {
-        let found = self.walk(wanted).filter_map(|(spec, endpoint)| Some((spec.state, endpoint?)));
-        found.fold(false, |changed, (state, endpoint)| endpoint.set_state(state) | changed)
-    }
-
-    /// The set of these endpoints, sorted by address and no address twice. It keeps the endpoints of addresses that stay;
-    /// those that leave are given too. `None` if the addresses are those that it has.
-    pub(super) fn replaced_by(&self, wanted: &[EndpointSpec], now: Instant) -> Option<(Self, Vec<Arc<Endpoint>>)> {
-        if wanted.iter().map(|spec| spec.address).eq(self.0.iter().map(|endpoint| endpoint.address())) {
-            return None;
-        }
-        let kept = |(spec, living): (&EndpointSpec, Option<&Arc<Endpoint>>)| {
-            living.map_or_else(|| Endpoint::new(*spec, now), Arc::clone)
-        };
-        let next = self.walk(wanted).map(kept).collect();
-        let leaves =
-            |endpoint: &&Arc<Endpoint>| wanted.binary_search_by_key(&endpoint.address(), |spec| spec.address).is_err();
-        Some((Self(next), self.0.iter().filter(leaves).cloned().collect()))
-    }
-
-    /// Each of these addresses with its endpoint, if there is one. Both are sorted, so one walk finds all.
-    fn walk<'s>(
-        &'s self,
-        wanted: &'s [EndpointSpec],
-    ) -> impl Iterator<Item = (&'s EndpointSpec, Option<&'s Arc<Endpoint>>)> {
+    /// What becomes of the set when these endpoints are wanted, sorted by address and no address twice. The endpoints of
+    /// addresses that stay are kept and get the states that are wanted.
+    pub(super) fn follow(&self, wanted: &[EndpointSpec], now: Instant) -> Followed {
+        let (mut next, mut gone) = (Vec::with_capacity(wanted.len()), Vec::new());
+        let (mut has_new_state, mut has_new_address) = (false, false);
         let mut rest = self.0.iter().peekable();
-        wanted.iter().map(move |spec| {
+        for spec in wanted {
             // Equality first: most addresses stay, and their order costs more to tell.
-            while rest.peek().is_some_and(|next| next.address() != spec.address && next.address() < spec.address) {
-                rest.next();
+            let leaves = |living: &&Arc<Endpoint>| {
+                let address = living.address();
+                address != spec.address && address < spec.address
+            };
+            while let Some(living) = rest.next_if(leaves) {
+                gone.push(Arc::clone(living));
             }
-            (spec, rest.next_if(|next| next.address() == spec.address))
-        })
+            match rest.next_if(|living| living.address() == spec.address) {
+                Some(living) => {
+                    has_new_state |= living.set_state(spec.state);
+                    next.push(Arc::clone(living));
+                }
+                None => {
+                    has_new_address = true;
+                    next.push(Endpoint::new(*spec, now));
+                }
+            }
+        }
+        gone.extend(rest.cloned());
+        if has_new_address || !gone.is_empty() {
+            Followed::Replaced { next: Self(next.into()), gone }
+        } else if has_new_state {
+            Followed::States
+        } else {
+            Followed::Nothing
+        }
     }
 }
 
@@ -90,7 +105,7 @@ mod tests {
                 let wanted_specs = endpoints(ports);
                 let wanted: BTreeSet<SocketAddr> = wanted_specs.iter().map(|spec| spec.address).collect();
                 let before: BTreeSet<SocketAddr> = set.as_slice().iter().map(|e| e.address()).collect();
-                let Some((next, gone)) = set.replaced_by(&wanted_specs, now) else {
+                let Followed::Replaced { next, gone } = set.follow(&wanted_specs, now) else {
                     prop_assert_eq!(wanted, before);
                     continue;
                 };

@@ -10,7 +10,7 @@ use super::balance;
 use super::budget::RetryBudget;
 use super::departures::Departures;
 use super::endpoint::{Endpoint, InFlight};
-use super::endpoint_set::EndpointSet;
+use super::endpoint_set::{EndpointSet, Followed};
 use crate::model::{Balance, EndpointSpec, PortRef, UpstreamKey, UpstreamSpec};
 use crate::observe::UpstreamMetrics;
 
@@ -96,15 +96,15 @@ impl Upstream {
         wanted.sort_unstable();
         wanted.dedup_by_key(|spec| spec.address);
         let others = self.lock();
-        let current = self.endpoints.load();
-        let has_new_state = current.set_states(&wanted);
-        let Some((set, gone)) = current.replaced_by(&wanted, Instant::now()) else {
-            return has_new_state;
+        let (next, gone) = match self.endpoints.load().follow(&wanted, Instant::now()) {
+            Followed::Nothing => return false,
+            Followed::States => return true,
+            Followed::Replaced { next, gone } => (next, gone),
         };
-        self.metrics.set_endpoints(set.len());
+        self.metrics.set_endpoints(next.len());
         let others = others.iter().flat_map(|others| others.iter()).filter_map(Weak::upgrade);
-        others.for_each(|metrics| metrics.set_endpoints(set.len()));
-        self.endpoints.store(Arc::new(set));
+        others.for_each(|metrics| metrics.set_endpoints(next.len()));
+        self.endpoints.store(Arc::new(next));
         self.retire(&gone);
         true
     }
