@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, Weak};
 
-use crate::model::{Action, ObjectName, Reply, RouteSpec};
+use crate::model::{Action, ObjectName, Reply, RouteSpec, UpstreamSpec};
 use crate::observe::Metrics;
 use crate::translate::{self, Input};
 use crate::upstream::{Backend, Destination, Registry, Target, Upstream};
@@ -44,25 +44,51 @@ pub(super) fn empty(upstreams: Vec<Weak<Upstream>>) -> BTreeSet<ObjectName> {
     emptied.map(|upstream| upstream.key().service.clone()).collect()
 }
 
-/// The target of a route, with its upstream filled.
-pub(super) fn resolve(input: &Input, registry: &Registry, metrics: &Metrics, spec: &RouteSpec) -> Target {
-    match &spec.action {
-        Action::Forward(upstream) => {
-            let metrics = metrics.route(spec.origin.label(), Arc::clone(&upstream.key.service.name));
-            let (backend, is_new) = registry.get_or_create(upstream);
-            if is_new {
-                let Backend { upstream, .. } = &backend;
-                upstream.set_endpoints(translate::endpoints(input.objects(), upstream.key(), input.settings()));
-            }
-            Target { destination: Destination::Forward(backend), metrics }
+/// Makes the targets of the routes of a table, with their upstreams filled.
+pub(super) struct Targets<'c> {
+    input: &'c Input,
+    registry: &'c Registry,
+    metrics: &'c Metrics,
+    /// The last one that forwards, with the object and the upstream that it is for: the routes of a host mostly differ in
+    /// nothing but their paths.
+    last: Option<(ObjectName, Arc<UpstreamSpec>, Target)>,
+}
+
+impl<'c> Targets<'c> {
+    pub(super) fn new(input: &'c Input, registry: &'c Registry, metrics: &'c Metrics) -> Self {
+        Self { input, registry, metrics, last: None }
+    }
+
+    /// The target of a route.
+    pub(super) fn of(&mut self, spec: &RouteSpec) -> Target {
+        let label = spec.origin.label();
+        match &spec.action {
+            Action::Forward(upstream) => match &self.last {
+                Some((of, to, target)) if Arc::ptr_eq(to, upstream) && of == label => target.clone(),
+                Some(_) | None => {
+                    let target = self.forward(label, upstream);
+                    self.last = Some((label.clone(), Arc::clone(upstream), target.clone()));
+                    target
+                }
+            },
+            // Its shares are routes of their own. This answers where none of them has a weight.
+            Action::Split(_) => self.reply(label, Reply::BackendUnavailable),
+            Action::Reply(reply) => self.reply(label, *reply),
         }
-        // Its shares are routes of their own. This answers where none of them has a weight.
-        Action::Split(_) => Target {
-            destination: Destination::Reply(Reply::BackendUnavailable),
-            metrics: metrics.route(spec.origin.label(), ""),
-        },
-        Action::Reply(reply) => {
-            Target { destination: Destination::Reply(*reply), metrics: metrics.route(spec.origin.label(), "") }
+    }
+
+    fn forward(&self, label: &ObjectName, spec: &Arc<UpstreamSpec>) -> Target {
+        let metrics = self.metrics.route(label, Arc::clone(&spec.key.service.name));
+        let (backend, is_new) = self.registry.get_or_create(spec);
+        if is_new {
+            let Backend { upstream, .. } = &backend;
+            let (objects, settings) = (self.input.objects(), self.input.settings());
+            upstream.set_endpoints(translate::endpoints(objects, upstream.key(), settings));
         }
+        Target { destination: Destination::Forward(backend), metrics }
+    }
+
+    fn reply(&self, label: &ObjectName, reply: Reply) -> Target {
+        Target { destination: Destination::Reply(reply), metrics: self.metrics.route(label, "") }
     }
 }

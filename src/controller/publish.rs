@@ -15,7 +15,7 @@ use crate::translate::{self, Invalidated, Value};
 use crate::upstream::Target;
 
 use super::Controller;
-use super::endpoints::{Refilled, empty, refill, resolve};
+use super::endpoints::{Refilled, Targets, empty, refill};
 use super::propagation::Propagation;
 
 impl Controller {
@@ -23,8 +23,10 @@ impl Controller {
     pub(super) fn publish_everything(&mut self, started: Instant) {
         let (snapshot, findings) = translate::snapshot(&self.input);
         self.set_findings(findings);
-        let table =
-            RouteTable::compile(&snapshot, &mut |spec| resolve(&self.input, &self.registry, &self.metrics, spec));
+        let table = {
+            let mut targets = Targets::new(&self.input, &self.registry, &self.metrics);
+            RouteTable::compile(&snapshot, &mut |spec| targets.of(spec))
+        };
         self.snapshot = snapshot;
         self.swap(table, Scope::Full, started);
         self.has_new_certificates = true;
@@ -79,9 +81,8 @@ impl Controller {
                 (UnitKey::Host(key), Value::Host(spec)) => {
                     self.has_new_certificates |= spec.as_ref().is_some_and(|spec| spec.has_tls())
                         || base.host(&key.pattern).is_some_and(|host| host.has_tls());
-                    Some(base.with_host(key, spec.as_ref(), &mut |spec| {
-                        resolve(&self.input, &self.registry, &self.metrics, spec)
-                    }))
+                    let mut targets = Targets::new(&self.input, &self.registry, &self.metrics);
+                    Some(base.with_host(key, spec.as_ref(), &mut |spec| targets.of(spec)))
                 }
                 (_, Value::DefaultCertificate(certificate)) => {
                     self.has_new_certificates = true;

@@ -11,7 +11,7 @@ use super::annotations::Options;
 use super::conflicts;
 use super::filters::filters;
 use super::input::Input;
-use super::lower::{Bid, Claim, RouteClaim};
+use super::lower::{BackendRef, Bid, Claim, RouteClaim};
 use super::path::{self, Matched};
 use super::service::{self, BackendFault};
 use super::tenancy::Say;
@@ -55,6 +55,7 @@ fn routes<'a>(
 ) -> Box<[Arc<RouteSpec>]> {
     let mut routes = Vec::new();
     let mut taken: HashMap<PathMatch, Bid<'_>> = HashMap::default();
+    let mut last = None;
     for claim in claims {
         claim.each_route(&mut |RouteClaim { bid, path, matched }| {
             let Matched { path: matched, key } = match matched {
@@ -75,7 +76,8 @@ fn routes<'a>(
                 let field = format!("{}.path", bid.field);
                 problems.push(bid.by.problem(field, ProblemCode::PatternPath, severity, message, remedy));
             }
-            let (route, fault) = route(input, matched, bid);
+            let (action, fault) = action(input, bid, &mut last);
+            let route = route(input, matched, bid, action);
             routes.push((key, route));
             problems.extend(fault.map(|fault| on_backend(bid, &format!("{}.backend", bid.field), fault)));
         });
@@ -100,16 +102,34 @@ fn fallback<'a>(
     let winner = bids.next()?;
     problems.extend(bids.map(|loser| conflicts::over_fallback(host, loser, winner)));
     // What is wrong with the backend is said once, by the unit of the object.
-    let (route, _) = route(input, everything(), winner);
-    Some(route)
+    let (action, _) = service::action(resolve(input, winner));
+    Some(route(input, everything(), winner, action))
 }
 
-fn route(input: &Input, path: PathMatch, bid: Bid<'_>) -> (RouteSpec, Option<BackendFault>) {
+/// What a route to the backend of a bid does. `last` is the last backend that can be used, with the upstream that it is:
+/// most paths have the backend of the path before, and share its upstream.
+fn action<'a>(
+    input: &Input,
+    bid: Bid<'a>,
+    last: &mut Option<(BackendRef<'a>, Arc<UpstreamSpec>)>,
+) -> (Action, Option<BackendFault>) {
+    if let Some((backend, upstream)) = last
+        && *backend == bid.backend
+    {
+        return (Action::Forward(Arc::clone(upstream)), None);
+    }
+    let (action, fault) = service::action(resolve(input, bid));
+    if let Action::Forward(upstream) = &action {
+        *last = Some((bid.backend, Arc::clone(upstream)));
+    }
+    (action, fault)
+}
+
+fn route(input: &Input, path: PathMatch, bid: Bid<'_>, action: Action) -> RouteSpec {
     let settings = input.settings();
     let options = bid.by.options();
-    let (action, fault) = service::action(resolve(input, bid));
     let (filters, policy) = (filters(options, settings), options.policy(&settings.policy));
-    (RouteSpec { matches: RouteMatch::path(path), action, filters, policy, origin: bid.origin() }, fault)
+    RouteSpec { matches: RouteMatch::path(path), action, filters, policy, origin: bid.origin() }
 }
 
 /// The route of `--default-backend`.
