@@ -131,13 +131,17 @@ pub fn merge(snapshot: &mut Snapshot, findings: &mut Findings, key: &UnitKey, tr
 
 /// Replaces the value of a key. Returns whether it has changed.
 fn replace<K: Ord + Clone, V: PartialEq>(map: &mut BTreeMap<K, Arc<V>>, key: &K, new: Option<Arc<V>>) -> bool {
-    match new {
-        Some(new) if map.get(key) == Some(&new) => false,
-        Some(new) => {
+    match (new, map.get_mut(key)) {
+        (Some(new), Some(old)) if *old == new => false,
+        (Some(new), Some(old)) => {
+            *old = new;
+            true
+        }
+        (Some(new), None) => {
             map.insert(key.clone(), new);
             true
         }
-        None => map.remove(key).is_some(),
+        (None, _) => map.remove(key).is_some(),
     }
 }
 

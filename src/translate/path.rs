@@ -116,6 +116,32 @@ fn canonical(path: &Arc<str>, kind: &PathKind) -> Result<Arc<str>, Fault> {
     if !path.starts_with('/') {
         return Err(RELATIVE);
     }
+    // Nearly all paths are written in it.
+    let canonical = if path.bytes().all(|byte| byte == b'/' || is_unreserved(byte) || is_delimiter(byte)) {
+        Cow::Borrowed(&**path)
+    } else {
+        Cow::Owned(with_canonical_escapes(path)?)
+    };
+    let mut segments = canonical[1..].split('/').peekable();
+    while let Some(segment) = segments.next() {
+        let is_last = segments.peek().is_none();
+        // Servers differ in whether `..;x` is a dot segment, and `;x` an empty one.
+        match segment.split(';').next() {
+            Some("") if is_last && segment.is_empty() => {}
+            Some("" | "." | "..") => return Err(SEGMENTS),
+            Some(_) | None => {}
+        }
+    }
+    match canonical {
+        Cow::Owned(escaped) if *kind != PathKind::ImplementationSpecific && escaped.contains("%2F") => {
+            Err(ESCAPED_SLASH)
+        }
+        Cow::Owned(other) if *other != **path => Ok(other.into()),
+        Cow::Owned(_) | Cow::Borrowed(_) => Ok(path.clone()),
+    }
+}
+
+fn with_canonical_escapes(path: &str) -> Result<String, Fault> {
     let mut canonical = String::with_capacity(path.len());
     let mut bytes = path.bytes();
     while let Some(byte) = bytes.next() {
@@ -131,20 +157,15 @@ fn canonical(path: &Arc<str>, kind: &PathKind) -> Result<Arc<str>, Fault> {
             _ => push(&mut canonical, byte, Origin::Plain)?,
         }
     }
-    let mut segments = canonical[1..].split('/').peekable();
-    while let Some(segment) = segments.next() {
-        let is_last = segments.peek().is_none();
-        // Servers differ in whether `..;x` is a dot segment, and `;x` an empty one.
-        match segment.split(';').next() {
-            Some("") if is_last && segment.is_empty() => {}
-            Some("" | "." | "..") => return Err(SEGMENTS),
-            Some(_) | None => {}
-        }
-    }
-    if *kind != PathKind::ImplementationSpecific && canonical.contains("%2F") {
-        return Err(ESCAPED_SLASH);
-    }
-    Ok(if *canonical == **path { path.clone() } else { canonical.into() })
+    Ok(canonical)
+}
+
+fn is_unreserved(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~')
+}
+
+fn is_delimiter(byte: u8) -> bool {
+    matches!(byte, b'!' | b'$' | b'&' | b'\'' | b'(' | b')' | b'*' | b'+' | b',' | b';' | b'=' | b':' | b'@')
 }
 
 /// How a byte is written in the rule.
@@ -155,13 +176,10 @@ enum Origin {
 }
 
 fn push(canonical: &mut String, byte: u8, origin: Origin) -> Result<(), Fault> {
-    let is_unreserved = byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~');
-    let is_delimiter =
-        matches!(byte, b'!' | b'$' | b'&' | b'\'' | b'(' | b')' | b'*' | b'+' | b',' | b';' | b'=' | b':' | b'@');
     if byte.is_ascii_control() {
         return Err(CONTROLS);
     }
-    if is_unreserved || is_delimiter && origin == Origin::Plain {
+    if is_unreserved(byte) || is_delimiter(byte) && origin == Origin::Plain {
         canonical.push(byte.into());
     } else {
         const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
