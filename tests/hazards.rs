@@ -1,9 +1,14 @@
 //! Every hazard that a test or a comment names stands in `docs/hazards.md`, and every one that stands there has a test that
 //! carries its code: `b04_…` shows B4, `f61_c07_…` shows F61 and C7.
 
+#[path = "support/sources.rs"]
+mod sources;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+
+use sources::{root, sources};
 
 #[test]
 fn every_code_that_is_cited_stands_in_the_list_and_has_a_test() {
@@ -41,14 +46,10 @@ type Citations = BTreeMap<String, Vec<String>>;
 
 /// The codes that names of tests carry, with those names; and those of comments, with the files.
 fn cited() -> (Citations, Citations) {
-    let mut files = Vec::new();
-    for folder in ["src", "tests", "e2e/src", "e2e/tests", "fuzz/fuzz_targets", "benches"] {
-        collect(&root().join(folder), &mut files);
-    }
-    files.sort();
+    let files = sources(&["src", "tests", "e2e/src", "e2e/tests", "fuzz/fuzz_targets", "benches"]);
     let (mut tests, mut comments) = (Citations::new(), Citations::new());
-    for file in files.iter().filter(|file| **file != root().join("tests/hazards.rs")) {
-        for line in fs::read_to_string(file).expect("sources are readable").lines() {
+    for (file, text) in files.iter().filter(|(file, _)| *file != Path::new("tests/hazards.rs")) {
+        for line in text.lines() {
             for code in of_name(line) {
                 let name = line.split("fn ").nth(1).and_then(|rest| rest.split('(').next()).unwrap_or_default();
                 tests.entry(code).or_default().push(name.to_owned());
@@ -86,19 +87,4 @@ fn code(text: &str) -> Option<String> {
     let number = text.strip_prefix(['A', 'B', 'C', 'D', 'E', 'F'])?;
     let is_number = matches!(number.len(), 1 | 2) && number.bytes().all(|byte| byte.is_ascii_digit());
     is_number.then(|| format!("{}{}", &text[..1], number.trim_start_matches('0')))
-}
-
-fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
-    for entry in fs::read_dir(folder).expect("source folders are readable") {
-        let path = entry.expect("source folders are readable").path();
-        if path.is_dir() {
-            collect(&path, files);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            files.push(path);
-        }
-    }
-}
-
-fn root() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }

@@ -3,10 +3,15 @@
 //!
 //! `UPDATE_GOLDEN=1 cargo test --test rules` writes the table anew.
 
+#[path = "support/sources.rs"]
+mod sources;
+
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+
+use sources::{root, sources};
 
 /// A rule and what Tidegate does.
 struct Rule {
@@ -170,14 +175,9 @@ fn table(tests: &BTreeMap<String, Vec<String>>) -> String {
 
 /// Names of tests by the rules they carry, in order of file and line.
 fn tests_by_rule() -> BTreeMap<String, Vec<String>> {
-    let mut files = Vec::new();
-    collect(&root().join("src"), &mut files);
-    collect(&root().join("tests"), &mut files);
-    collect(&root().join("e2e/tests"), &mut files);
-    files.sort();
+    let files = sources(&["src", "tests", "e2e/tests"]);
     let mut found: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for file in files.iter().filter(|file| **file != root().join("tests/rules.rs")) {
-        let text = fs::read_to_string(file).expect("sources are readable");
+    for (_, text) in files.iter().filter(|(file, _)| *file != Path::new("tests/rules.rs")) {
         for line in text.lines() {
             for id in ids(line) {
                 let name = line.trim().split("fn ").nth(1).and_then(|rest| rest.split('(').next()).unwrap_or_default();
@@ -201,19 +201,4 @@ fn ids(line: &str) -> Vec<String> {
     // `and`: rule_63_and_65_…
     let parts = rest.split('_').filter(|part| *part != "and");
     parts.take_while(is_id).map(|id| id.trim_start_matches('0').to_owned()).collect()
-}
-
-fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
-    for entry in fs::read_dir(folder).expect("source folders are readable") {
-        let path = entry.expect("source folders are readable").path();
-        if path.is_dir() {
-            collect(&path, files);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            files.push(path);
-        }
-    }
-}
-
-fn root() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }

@@ -2,12 +2,15 @@
 
 mod cycles;
 mod scan;
+#[path = "../support/sources.rs"]
+mod sources;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use scan::{code_only, module_path, root, sources, uses};
+use scan::{code_only, module_path, uses};
+use sources::{root, sources};
 
 /// Which modules a module may use. `docs/architecture.md` shows the same table; a test compares the two.
 const MAY_USE: &[(&str, &[&str])] = &[
@@ -40,7 +43,7 @@ const MAX_LINES: usize = 600;
 
 #[test]
 fn modules_use_only_what_the_table_allows() {
-    let findings: Vec<_> = sources("src").iter().flat_map(|(file, text)| violations(file, text)).collect();
+    let findings: Vec<_> = sources(&["src"]).iter().flat_map(|(file, text)| violations(file, text)).collect();
     assert!(findings.is_empty(), "\n{}\n", findings.join("\n"));
 }
 
@@ -80,14 +83,15 @@ fn the_documented_table_is_the_one_enforced() {
 
 #[test]
 fn nobody_in_a_folder_comes_back_to_where_they_started() {
-    let found = cycles::Tree::new(&sources("src")).cycles();
+    let found = cycles::Tree::new(&sources(&["src"])).cycles();
     let found: Vec<_> = found.iter().map(|(folder, way)| format!("{folder} has a cycle: {way}")).collect();
     assert!(found.is_empty(), "\n{}\n", found.join("\n"));
 }
 
 #[test]
 fn an_exchange_reads_no_configuration_of_the_process() {
-    let findings: Vec<_> = sources("src").into_iter().filter(|(file, text)| reads_configuration(file, text)).collect();
+    let findings: Vec<_> =
+        sources(&["src"]).into_iter().filter(|(file, text)| reads_configuration(file, text)).collect();
     let files: Vec<_> = findings.iter().map(|(file, _)| file.display().to_string()).collect();
     assert!(files.is_empty(), "take it from the route's policy or the connection's listener: {}", files.join(", "));
     for (file, text, expected) in [
@@ -109,7 +113,7 @@ fn reads_configuration(file: &Path, text: &str) -> bool {
 
 #[test]
 fn a_module_with_children_is_a_folder_and_nothing_else() {
-    let files: Vec<_> = sources("src").into_iter().map(|(file, _)| file).collect();
+    let files: Vec<_> = sources(&["src"]).into_iter().map(|(file, _)| file).collect();
     let found = both(&files);
     assert!(found.is_empty(), "a file beside a folder of the same name, move it to mod.rs: {found:?}");
 }
@@ -131,7 +135,7 @@ fn a_file_beside_its_folder_is_seen() {
 fn files_stay_readable_and_ignored_tests_have_a_reason() {
     let mut findings = Vec::new();
     for folder in ["src", "tests", "benches", "examples"] {
-        for (file, text) in sources(folder) {
+        for (file, text) in sources(&[folder]) {
             let is_test = folder == "tests" || file.ends_with("tests.rs");
             let lines = text.lines().count();
             if !is_test && lines > MAX_LINES {

@@ -1,7 +1,6 @@
 //! Reads Rust source for the paths it uses. No parser: names, `::` and braces are enough for formatted code.
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// A path into the crate that a file uses.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -276,27 +275,4 @@ fn character(text: &str) -> usize {
         Some(_) => characters.next().map_or(0, |(at, c)| if c == '\'' { at + 1 } else { 0 }),
         None => 0,
     }
-}
-
-/// All Rust files below a folder of the package, by path from its root.
-pub(crate) fn sources(folder: &str) -> Vec<(PathBuf, String)> {
-    let mut found = Vec::new();
-    let mut folders = vec![root().join(folder)];
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(folder).into_iter().flatten() {
-            let path = entry.expect("the folder is readable").path();
-            if path.is_dir() {
-                folders.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "rs") {
-                let text = fs::read_to_string(&path).expect("sources are UTF-8");
-                found.push((path.strip_prefix(root()).expect("it is below the root").to_owned(), text));
-            }
-        }
-    }
-    found.sort();
-    found
-}
-
-pub(crate) fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
 }
