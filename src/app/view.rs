@@ -72,9 +72,9 @@ fn route(route: &Route<Target>) -> Value {
 }
 
 fn https_redirect(filters: &[Filter]) -> &'static str {
-    match filters.last() {
-        Some(Filter::HttpsRedirect(HttpsRedirect::Always)) => "Always",
-        Some(Filter::HttpsRedirect(HttpsRedirect::WithTls)) => "WithTls",
+    match filters.iter().map(|Filter::HttpsRedirect(when)| when).next() {
+        Some(HttpsRedirect::Always) => "Always",
+        Some(HttpsRedirect::WithTls) => "WithTls",
         None => "Off",
     }
 }
