@@ -6,14 +6,15 @@
 //! left, or `LONGEST_DEFERRAL` is over. Nothing else of the Ingress waits: not new hosts and paths, TLS, class and
 //! annotations, nor the removal of anything.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use foldhash::HashMap;
 use tokio::time::Instant;
 
 use crate::model::{ObjectKind, ObjectName, ObjectRef};
-use crate::source::objects::{Backend, Change, Ingress, Object, Path};
+use crate::source::objects::{Backend, Change, Ingress, Object, Path, Rule};
 use crate::translate::{self, BackendReadiness, Input};
 
 /// How long a path may keep its former backend.
@@ -75,7 +76,8 @@ impl DeferredBackends {
 fn between(input: &Input, wanted: &Ingress) -> Option<(Ingress, BTreeSet<ObjectName>)> {
     let former = input.objects().ingress(&wanted.name)?;
     let is_same = former.rules == wanted.rules && former.default_backend == wanted.default_backend;
-    if is_same || !translate::is_ours(input, former) || !translate::is_ours(input, wanted) {
+    let is_ours = |version| translate::is_ours(input, version);
+    if is_same || name_one_backend(former, wanted) || !is_ours(former) || !is_ours(wanted) {
         return None;
     }
     let mut services = BTreeSet::new();
@@ -90,26 +92,44 @@ fn between(input: &Input, wanted: &Ingress) -> Option<(Ingress, BTreeSet<ObjectN
         }
         waits
     };
+    let of_default = former.default_backend.as_ref().zip(wanted.default_backend.as_ref());
+    let default = of_default.filter(|(from, to)| has_to_wait(from, to)).map(|(from, _)| from);
+    let mut backends = HashMap::default();
+    for (rule, Path { path, kind, backend }) in paths(former) {
+        backends.entry((&rule.host, path, kind)).or_insert(backend);
+    }
+    // Of all paths, in order.
+    let of_paths: Vec<_> = paths(wanted)
+        .map(|(rule, Path { path, kind, backend: to })| {
+            backends.get(&(&rule.host, path, kind)).copied().filter(|from| has_to_wait(from, to))
+        })
+        .collect();
+    if services.is_empty() {
+        return None;
+    }
     let mut between = wanted.clone();
-    if let (Some(from), Some(to)) = (&former.default_backend, &mut between.default_backend)
-        && has_to_wait(from, to)
-    {
-        *to = from.clone();
+    if let Some(from) = default {
+        between.default_backend = Some(from.clone());
     }
-    let mut backends = HashMap::new();
-    for rule in &former.rules {
-        for Path { path, kind, backend } in rule.paths.iter().flatten() {
-            backends.entry((&rule.host, path, kind)).or_insert(backend);
+    let paths = between.rules.iter_mut().flat_map(|rule| rule.paths.iter_mut().flatten());
+    for (path, from) in paths.zip(of_paths) {
+        if let Some(from) = from {
+            path.backend = from.clone();
         }
     }
-    for rule in &mut between.rules {
-        for Path { path, kind, backend } in rule.paths.iter_mut().flatten() {
-            if let Some(from) = backends.get(&(&rule.host, &*path, &*kind))
-                && has_to_wait(from, backend)
-            {
-                *backend = (*from).clone();
-            }
-        }
-    }
-    (!services.is_empty()).then_some((between, services))
+    Some((between, services))
+}
+
+/// Whether all backends that the two versions name are the same one. Most changes leave it alone, and then no path waits.
+fn name_one_backend(former: &Ingress, wanted: &Ingress) -> bool {
+    let mut backends = backends(former).chain(backends(wanted));
+    backends.next().is_none_or(|first| backends.all(|other| other == first))
+}
+
+fn paths(ingress: &Ingress) -> impl Iterator<Item = (&Rule, &Path)> {
+    ingress.rules.iter().flat_map(|rule| rule.paths.iter().flatten().map(move |path| (rule, path)))
+}
+
+fn backends(ingress: &Ingress) -> impl Iterator<Item = &Backend> {
+    paths(ingress).map(|(_, path)| &path.backend).chain(&ingress.default_backend)
 }
