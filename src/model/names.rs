@@ -38,18 +38,19 @@ pub enum HostnameError {
 impl Hostname {
     /// Parses a host name, lower-casing it and dropping one trailing dot.
     pub fn parse(text: &str) -> Result<Self, HostnameError> {
-        Self::checked(text).map(|text| Self(text.to_ascii_lowercase().into()))
+        Self::checked(text).map(|(name, _)| Self(name.to_ascii_lowercase().into()))
     }
 
     /// As `parse`. A name that is written in the form that is compared shares the text.
     fn parse_shared(text: &Arc<str>) -> Result<Self, HostnameError> {
-        let checked = Self::checked(text)?;
-        let is_in_form = checked.len() == text.len() && !text.bytes().any(|byte| byte.is_ascii_uppercase());
-        Ok(if is_in_form { Self(Arc::clone(text)) } else { Self(checked.to_ascii_lowercase().into()) })
+        match Self::checked(text)? {
+            (name, Case::Lower) if name.len() == text.len() => Ok(Self(Arc::clone(text))),
+            (name, Case::Lower | Case::Mixed) => Ok(Self(name.to_ascii_lowercase().into())),
+        }
     }
 
     /// The name without a trailing dot, if it is one.
-    fn checked(text: &str) -> Result<&str, HostnameError> {
+    fn checked(text: &str) -> Result<(&str, Case), HostnameError> {
         let text = text.strip_suffix('.').unwrap_or(text);
         if text.is_empty() {
             return Err(HostnameError::Empty);
@@ -57,30 +58,27 @@ impl Hostname {
         if text.len() > 253 {
             return Err(HostnameError::TooLong);
         }
-        // One pass, as a full build reads the name of every rule.
-        let (mut label, mut before, mut are_labels_sound) = (0, b'.', true);
-        for byte in text.bytes().chain([b'.']) {
-            match byte {
-                b'.' => {
-                    are_labels_sound &= (1..=63).contains(&label) && before != b'-';
-                    label = 0;
+        // One pass with one look at each byte, as a full build reads the name of every rule.
+        let (mut start, mut are_labels_sound, mut case) = (0, true, Case::Lower);
+        for (at, byte) in text.bytes().enumerate() {
+            match KINDS[usize::from(byte)] {
+                Kind::Lower => {}
+                Kind::Upper => case = Case::Mixed,
+                Kind::Dot => {
+                    are_labels_sound &= is_label(&text.as_bytes()[start..at]);
+                    start = at + 1;
                 }
-                b'-' | b'_' | b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' => {
-                    are_labels_sound &= byte != b'-' || label > 0;
-                    label += 1;
-                }
-                _ => return Err(HostnameError::Character),
+                Kind::Other => return Err(HostnameError::Character),
             }
-            before = byte;
         }
-        if !are_labels_sound {
+        if !(are_labels_sound && is_label(&text.as_bytes()[start..])) {
             return Err(HostnameError::Label);
         }
         // An address ends in a digit.
         if text.ends_with(|last: char| last.is_ascii_digit()) && text.parse::<std::net::Ipv4Addr>().is_ok() {
             return Err(HostnameError::Address);
         }
-        Ok(text)
+        Ok((text, case))
     }
 
     /// The name as text.
@@ -97,6 +95,44 @@ impl Hostname {
     fn parent_name(&self) -> Option<Self> {
         self.parent().map(|parent| Self(parent.into()))
     }
+}
+
+/// Whether all letters of a name are in lower case.
+#[derive(Clone, Copy)]
+enum Case {
+    Lower,
+    Mixed,
+}
+
+/// What a byte is to a host name.
+#[derive(Clone, Copy)]
+enum Kind {
+    /// Part of a label, and no letter in upper case.
+    Lower,
+    /// A letter in upper case.
+    Upper,
+    Dot,
+    Other,
+}
+
+static KINDS: [Kind; 256] = {
+    let mut kinds = [Kind::Other; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        kinds[byte] = match byte as u8 {
+            b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' => Kind::Lower,
+            b'A'..=b'Z' => Kind::Upper,
+            b'.' => Kind::Dot,
+            _ => Kind::Other,
+        };
+        byte += 1;
+    }
+    kinds
+};
+
+/// Whether characters of labels make one.
+fn is_label(label: &[u8]) -> bool {
+    (1..=63).contains(&label.len()) && label.first() != Some(&b'-') && label.last() != Some(&b'-')
 }
 
 impl std::borrow::Borrow<str> for Hostname {
@@ -161,10 +197,7 @@ impl HostPattern {
 
     /// As `parse`. An exact host that is written in the form that is compared shares the text: there may be ten thousand.
     pub fn parse_shared(text: &Arc<str>) -> Result<Self, HostnameError> {
-        if text.is_empty() || text.contains('*') {
-            return Self::parse(text);
-        }
-        Hostname::parse_shared(text).map(Self::Exact)
+        Hostname::parse_shared(text).map_or_else(|_| Self::parse(text), |name| Ok(Self::Exact(name)))
     }
 
     /// The wildcard of one label that covers an exact host.

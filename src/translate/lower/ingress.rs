@@ -111,13 +111,17 @@ fn hosts_with_secret(ingress: &Ingress, added: &[HostPattern], secret: &str) -> 
 
 /// The Services and Secrets that the Ingress names, all of its own namespace, in order and each once.
 pub(super) fn references(ingress: &Ingress) -> Vec<ObjectRef> {
-    let of_paths = ingress.rules.iter().flat_map(|rule| rule.paths.iter().flatten()).map(|path| &path.backend);
-    let services = of_paths.chain(&ingress.default_backend).filter_map(|backend| match backend {
-        Backend::Service { name, port: _ } => Some((ObjectKind::Service, name)),
-        Backend::Resource(_) | Backend::Invalid => None,
-    });
-    let secrets = ingress.tls.iter().filter_map(|tls| tls.secret.as_ref()).map(|name| (ObjectKind::Secret, name));
-    let mut named: Vec<_> = services.chain(secrets).collect();
+    let mut named = Vec::new();
+    for path in ingress.rules.iter().flat_map(|rule| rule.paths.iter().flatten()) {
+        let service = service_of(&path.backend).map(|service| (ObjectKind::Service, service));
+        // Paths that stand together mostly have one backend.
+        if service.as_ref() != named.last() {
+            named.extend(service);
+        }
+    }
+    let default = ingress.default_backend.as_ref().and_then(service_of);
+    named.extend(default.map(|service| (ObjectKind::Service, service)));
+    named.extend(ingress.tls.iter().filter_map(|tls| Some((ObjectKind::Secret, tls.secret.as_ref()?))));
     named.sort_unstable();
     named.dedup();
     let namespace = &ingress.name.namespace;
@@ -191,8 +195,12 @@ fn tls_hosts(tls: &TlsEntry) -> impl Iterator<Item = (usize, HostPattern)> {
 }
 
 fn names_service(backend: &Backend, service: &str) -> bool {
+    service_of(backend).is_some_and(|name| **name == *service)
+}
+
+fn service_of(backend: &Backend) -> Option<&Arc<str>> {
     match backend {
-        Backend::Service { name, port: _ } => &**name == service,
-        Backend::Resource(_) | Backend::Invalid => false,
+        Backend::Service { name, port: _ } => Some(name),
+        Backend::Resource(_) | Backend::Invalid => None,
     }
 }
