@@ -1,8 +1,9 @@
 //! Paths in the form that is compared.
 //!
 //! Routes are matched on a canonical path and the raw bytes are forwarded, so the two must not lead to different
-//! routes: the server that gets the path may or may not resolve `..` and decode `%61`. This module knows spellings,
-//! not routes; `table` compares.
+//! routes: the server that gets the path may or may not resolve `..` and drop empty segments. Each one takes `%61` for `a`
+//! (RFC 3986 §6.2.2.2), so escapes of unreserved characters are decoded in both. This module knows spellings, not routes;
+//! `table` compares.
 //!
 //! Canonical means: percent-encoded unreserved characters decoded, hex digits upper case (RFC 3986 §6.2.2), characters
 //! that a path cannot hold encoded, dot segments resolved (§5.2.4; also spelled `%2e`, also with `;` parameters), empty
@@ -60,18 +61,33 @@ pub(super) fn checked(path: &str) -> Result<&str, PathRefusal> {
     }
 }
 
-/// Appends the path as written, with hex digits in upper case: their case means nothing to any server.
+/// Appends the path as written, but for what means nothing to any server: escapes of unreserved characters are decoded,
+/// and the digits of others are in upper case.
 pub(super) fn append_raw(path: &str, out: &mut String) {
     let mut pieces = path.split('%');
     out.push_str(pieces.next().unwrap_or_default());
     for piece in pieces {
-        out.push('%');
-        let digits = out.len()..out.len() + piece.len().min(2);
-        out.push_str(piece);
-        if let Some(digits) = out.get_mut(digits) {
-            digits.make_ascii_uppercase();
+        let digits = piece.split_at_checked(2).filter(|(digits, _)| digits.is_ascii());
+        let Some((digits, rest)) = digits else {
+            out.push('%');
+            out.push_str(piece);
+            continue;
+        };
+        match escaped(digits.as_bytes()) {
+            Some(byte) if is_unreserved(byte) => out.push(byte.into()),
+            Some(_) | None => {
+                out.push('%');
+                out.extend(digits.chars().map(|digit| digit.to_ascii_uppercase()));
+            }
         }
+        out.push_str(rest);
     }
+}
+
+/// The byte that two hex digits stand for.
+fn escaped(digits: &[u8]) -> Option<u8> {
+    let [high, low] = *digits else { return None };
+    Some(hex_value(high)? << 4 | hex_value(low)?)
 }
 
 /// Appends the canonical form of an absolute path.
@@ -119,7 +135,7 @@ pub(super) fn append_canonical(path: &str, slashes: Slashes, out: &mut String) -
 pub(super) struct RulePath {
     /// In canonical form.
     pub(super) canonical: String,
-    /// As the rule has it, hex digits in upper case, when that is another spelling.
+    /// As the rule has it, but for what [`append_raw`] changes, when that is another spelling.
     pub(super) written: Option<String>,
 }
 
@@ -147,11 +163,8 @@ fn append_decoded(segment: &str, out: &mut String) -> Result<(), PathRefusal> {
         let mut consumed = at + 1;
         match rest.as_bytes()[at..] {
             [b'%', high, low, ..] => {
-                let (Some(high), Some(low)) = (hex_value(high), hex_value(low)) else {
-                    return Err(PathRefusal::Invalid);
-                };
                 consumed += 2;
-                match high << 4 | low {
+                match escaped(&[high, low]).ok_or(PathRefusal::Invalid)? {
                     0..b' ' | 0x7f => return Err(PathRefusal::Invalid),
                     byte if is_unreserved(byte) => out.push(byte.into()),
                     byte => push_encoded(byte, out),
@@ -300,10 +313,16 @@ mod tests {
     }
 
     #[test]
-    fn raw_paths_change_in_the_case_of_hex_digits_only() {
-        let mut out = String::new();
-        append_raw("/aé%c3%A4%2fbc/%e", &mut out);
-        assert_eq!(out, "/aé%C3%A4%2Fbc/%E");
+    fn fault_x04_raw_paths_change_in_escapes_of_unreserved_characters_and_the_case_of_hex_digits_only() {
+        for (path, raw) in [
+            ("/aé%c3%A4%2fbc/%e", "/aé%C3%A4%2Fbc/%e"),
+            ("/%7Euser/%61%2E%2d%5f/%2525%36%31", "/~user/a.-_/%252561"),
+            ("/./%2e%2E//%3b%3B/%zz%é", "/./..//%3B%3B/%ZZ%é"),
+        ] {
+            let mut out = String::new();
+            append_raw(path, &mut out);
+            assert_eq!(out, raw);
+        }
     }
 
     proptest! {

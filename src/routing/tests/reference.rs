@@ -20,7 +20,7 @@ pub(super) fn find(units: &[HostSpec], host: &str, path: &str, has: &[&str]) -> 
     let segments = decode(path)?;
     let first = of_spelling(&resolve_dots(segments.iter().filter(|s| !is_empty(s)), ends_in_slash(&segments))?);
     let last = of_spelling(&resolve_dots(segments.iter(), ends_in_slash(&segments))?);
-    let raw = of_spelling(&upper_hex(path));
+    let raw = of_spelling(&decode(path)?.iter().map(|segment| format!("/{segment}")).collect::<String>());
     if first == last && first == raw { Ok(first) } else { Err(PathRefusal::Ambiguous) }
 }
 
@@ -178,10 +178,4 @@ fn is_empty(segment: &str) -> bool {
 
 fn without_parameters(segment: &str) -> &str {
     segment.split_once(';').map_or(segment, |(name, _)| name)
-}
-
-fn upper_hex(path: &str) -> String {
-    let mut pieces = path.split('%');
-    let first = pieces.next().unwrap().to_owned();
-    pieces.fold(first, |path, piece| path + "%" + &piece[..2].to_ascii_uppercase() + &piece[2..])
 }

@@ -158,7 +158,7 @@ fn spellings_of_a_path_are_compared_for_the_same_request() {
     let table = table([host("a.com", routes)]);
     for (path, has, expected) in [
         ("/%61dmin", &[][..], Ok(Some("root"))),
-        ("/%61dmin", &["b"], Err(PathRefusal::Ambiguous)),
+        ("/%61dmin", &["b"], Ok(Some("admin"))),
         ("/admin/./x", &["b"], Ok(Some("admin"))),
         ("/public/../admin", &[], Ok(Some("root"))),
         ("/public/../admin", &["b"], Err(PathRefusal::Ambiguous)),
@@ -205,7 +205,12 @@ fn b16_rule_10_path_canonicalisation_table() {
     }];
     for (path, verdict) in [
         ("/admin/x", A),
-        ("/%61dmin/x", AMBIGUOUS),
+        // RFC 3986 §6.2.2.2: every server takes them for what they escape.
+        ("/%61dmin/x", A),
+        ("/admi%6E", A),
+        ("/%61dmin%2fx", B),
+        ("/admin%7e", B),
+        ("/%61dmin/../x", AMBIGUOUS),
         ("/public/../admin", AMBIGUOUS),
         ("/public/%2e%2e/admin", AMBIGUOUS),
         ("/public/%2E./admin", AMBIGUOUS),
@@ -255,13 +260,30 @@ fn rule_10_rules_are_matched_however_they_are_spelled() {
         table([host("a.com", vec![prefix("/foo%20bar", "space"), exact("/%61", "a"), prefix("/%c3%bc/", "ue")])]);
     for (path, expected) in [
         ("/foo%20bar/x", Ok(Some("space"))),
-        ("/foo%20%62ar", Err(PathRefusal::Ambiguous)),
+        ("/foo%20%62ar", Ok(Some("space"))),
         ("/a", Ok(Some("a"))),
         ("/%61", Ok(Some("a"))),
         ("/%C3%bc", Ok(Some("ue"))),
         ("/%c3%BC/", Ok(Some("ue"))),
     ] {
         assert_eq!(find(&table, "a.com", path), expected, "{path}");
+    }
+}
+
+#[test]
+fn fault_x04_an_escape_of_an_unreserved_character_is_the_character() {
+    let table = paths(&["/v1.0"], &["/~user", "/a-b_c", "/"]);
+    for (path, expected) in [
+        ("/%7Euser", "/~user"),
+        ("/%7euser/x", "/~user"),
+        ("/~%75ser", "/~user"),
+        ("/a%2Db%5fc", "/a-b_c"),
+        ("/v1%2e0", "=/v1.0"),
+        // Once, and no further.
+        ("/%257Euser", "/"),
+        ("/%25%37%45user", "/"),
+    ] {
+        assert_eq!(found(&table, "a.com", path), Some(expected), "{path}");
     }
 }
 
