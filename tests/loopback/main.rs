@@ -19,6 +19,7 @@ mod h2_faults;
 mod h2_hostile;
 mod h2c_pods;
 mod health;
+mod leaving_clients;
 mod limits;
 mod live;
 mod matrix;

@@ -17,7 +17,7 @@ use crate::proxy::shard::Shard;
 use crate::proxy::shard::scratch::ExchangeBuffers;
 use crate::proxy::walk::Walk;
 use crate::proxy::walk::client_io::{ClientSink, ClientSource};
-use crate::proxy::wire::body::copy;
+use crate::proxy::wire::body::{copy, unless_lost};
 use crate::proxy::wire::buffers::Buffer;
 use crate::proxy::wire::h1_body::{Frame, H1Sink, H1Source};
 use crate::proxy::wire::pace::Pace;
@@ -33,7 +33,8 @@ pub(super) async fn whole<S: ClientSource, K: ClientSink>(
     let (shard, policy, patience) = (walk.shard, attempt.policy, attempt.patience);
     let request = context(walk.work);
     let must_switch = must_switch(walk);
-    let Obtained { mut conn, is_reused, since } = obtain(shard, attempt, request.method.is_idempotent()).await?;
+    let obtained = unless_lost(sink, obtain(shard, attempt, request.method.is_idempotent()));
+    let Obtained { mut conn, is_reused, since } = obtained.await?;
     let (reader, mut writer) = conn.socket.split();
     let ExchangeBuffers { out, response, answer_edit, timer, .. } = &mut *walk.work;
     if let Err(fault) = writer.write_all(out, &[], policy.timeouts.response).await {
@@ -83,7 +84,7 @@ pub(super) async fn streaming<S: ClientSource, K: ClientSink>(
 ) -> Result<(), Failure> {
     let (shard, policy, patience) = (walk.shard, attempt.policy, attempt.patience);
     let context = context(walk.work);
-    let Obtained { mut conn, since, .. } = obtain(shard, attempt, false).await?;
+    let Obtained { mut conn, since, .. } = unless_lost(sink, obtain(shard, attempt, false)).await?;
     expect(walk, source, sink).await?;
     let (reader, writer) = conn.socket.split();
     let ExchangeBuffers { out, response, answer_edit, request, timer, .. } = &mut *walk.work;

@@ -26,7 +26,7 @@ use crate::proxy::shard::session::{Lease, Loss, Session};
 use crate::proxy::walk::Walk;
 use crate::proxy::walk::client_io::{ClientSink, ClientSource};
 use crate::proxy::walk::record::Record;
-use crate::proxy::wire::body::{BodySink, Keeping, copy};
+use crate::proxy::wire::body::{BodySink, Keeping, copy, unless_lost};
 use crate::proxy::wire::pace::Pace;
 use crate::proxy::wire::socket::within;
 
@@ -39,7 +39,7 @@ pub(super) async fn attempt<S: ClientSource, K: ClientSink>(
     sink: &mut K,
 ) -> Result<(), Failure> {
     let (shard, policy, patience) = (walk.shard, attempt.policy, attempt.patience);
-    let mut session = obtain(shard, attempt).await?;
+    let mut session = unless_lost(sink, obtain(shard, attempt)).await?;
     expect(walk, source, sink).await?;
     let (request, must_switch) = (context(walk.work), must_switch(walk));
     let ExchangeBuffers { out, response, answer, answer_edit, timer, .. } = &mut *walk.work;
@@ -48,9 +48,10 @@ pub(super) async fn attempt<S: ClientSource, K: ClientSink>(
     let is_bodiless = is_whole && out.len() == head;
     // A client over HTTP/1 takes no answer that does not belong to its key.
     let accept = if request.asked_upgrade { websocket_key(&out[..head]).and_then(websocket::accept) } else { None };
-    let is_connect = accept.is_some() && takes_connect(&session, policy).await?;
+    let is_connect = accept.is_some() && unless_lost(sink, takes_connect(&session, policy)).await?;
     let pod_request = h2_head::of_http1(&out[..head], is_connect).ok_or(ProxyError::PathInvalid)?;
-    let stream = open(&mut session, &pod_request, is_bodiless && !is_connect, policy).await?;
+    let opened = open(&mut session, &pod_request, is_bodiless && !is_connect, policy);
+    let stream = unless_lost(sink, opened).await?;
     let handed_over = Instant::now();
     let parts =
         Parts { shard, policy, patience, record, request, must_switch, response, answer_edit, timer, handed_over };

@@ -19,7 +19,7 @@ use crate::proxy::shard::timer::LazyTimer;
 use crate::proxy::walk::client_io::ClientSink;
 use crate::proxy::walk::record::Record;
 use crate::proxy::walk::respond::{Decision, respond};
-use crate::proxy::wire::body::{BodySource, copy};
+use crate::proxy::wire::body::{BodySource, copy, unless_lost};
 
 /// A pod's answer as it comes.
 pub(super) trait PodResponse {
@@ -120,7 +120,7 @@ async fn final_head<P: PodResponse, K: ClientSink>(
     let mut interim = 0;
     response.reset();
     loop {
-        let head = pod.next_head(response, request, limits, wait).await;
+        let head = unless_lost(sink, pod.next_head(response, request, limits, wait)).await;
         // A pod that has begun to answer has begun to process.
         head.map_err(|failure| if interim == 0 { failure } else { Failure { reached: Reached::Pod, ..failure } })?;
         if !response.is_interim() {

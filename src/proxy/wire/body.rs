@@ -4,6 +4,9 @@
 //! proxy. A source hands out what has arrived; a sink gathers small pieces and writes when the source would wait.
 
 use std::cell::Cell;
+use std::future::{Future, pending, poll_fn};
+use std::pin::pin;
+use std::task::Poll;
 
 use crate::proxy::error::ProxyError;
 
@@ -29,6 +32,25 @@ pub(crate) trait BodySink {
 
     /// Ends the body and sends all that was taken.
     async fn end(&mut self, trailers: &[u8]) -> Result<(), ProxyError>;
+
+    /// Waits until it is known that nobody will take anything more, where that is noticed without sending.
+    async fn lost(&self) {
+        pending().await
+    }
+}
+
+/// Waits for what the sink is to get next, unless its receiver goes meanwhile: that is the client, as no other sink
+/// notices.
+pub(crate) async fn unless_lost<T, E: From<ProxyError>>(
+    sink: &impl BodySink,
+    wait: impl Future<Output = Result<T, E>>,
+) -> Result<T, E> {
+    let (mut wait, mut lost) = (pin!(wait), pin!(sink.lost()));
+    poll_fn(|cx| match wait.as_mut().poll(cx) {
+        Poll::Ready(outcome) => Poll::Ready(outcome),
+        Poll::Pending => lost.as_mut().poll(cx).map(|()| Err(ProxyError::ClientClosed.into())),
+    })
+    .await
 }
 
 /// Moves a whole body, counting its bytes in `moved`; more than `limit` bytes are an error.
@@ -42,7 +64,7 @@ pub(crate) async fn copy(
         if !source.is_buffered() {
             sink.flush().await?;
         }
-        match source.chunk().await? {
+        match unless_lost(sink, source.chunk()).await? {
             Some(data) => {
                 moved.set(moved.get() + data.len() as u64);
                 if limit.is_some_and(|limit| moved.get() > limit) {

@@ -350,6 +350,11 @@ impl<'a> H1Sink<'a> {
         self.ends_stream = true;
     }
 
+    /// Waits until the receiver has reset the connection.
+    pub(crate) async fn reset(&self) {
+        self.writer.reset().await;
+    }
+
     async fn write(&mut self, data: &[u8]) -> Result<(), ProxyError> {
         let has_head = !std::mem::replace(&mut self.has_written, true);
         let outcome = self.writer.write_all(self.staged, data, self.stall).await;

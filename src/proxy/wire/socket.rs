@@ -169,6 +169,46 @@ impl Writer<'_> {
     }
 }
 
+/// How often a socket is asked whether its connection was reset, where readiness cannot tell.
+const LOOK: Duration = Duration::from_secs(1);
+
+impl Writer<'_> {
+    /// Waits until the other side has reset the connection. Bytes and the end of its direction stay where they are.
+    pub(crate) async fn reset(&self) {
+        // Whatever arrives wakes us. Bytes that nobody reads, or the end, stay, and then readiness tells no more.
+        let _ = poll_fn(|cx| self.poll_stirred(cx)).await;
+        if !self.is_reset() {
+            Box::pin(self.reset_at_last()).await;
+        }
+    }
+
+    async fn reset_at_last(&self) {
+        loop {
+            tokio::time::sleep(LOOK).await;
+            if self.is_reset() {
+                return;
+            }
+        }
+    }
+
+    /// Waits until anything has arrived at the socket.
+    fn poll_stirred(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self {
+            Self::Tcp(half) => half.as_ref().poll_read_ready(cx),
+            Self::Tls(tls) => tls.poll_stirred(cx),
+        }
+    }
+
+    /// Whether the connection was reset, or given up by the kernel. The system is asked.
+    fn is_reset(&self) -> bool {
+        let error = match self {
+            Self::Tcp(half) => half.as_ref().take_error(),
+            Self::Tls(tls) => tls.take_error(),
+        };
+        !matches!(error, Ok(None))
+    }
+}
+
 /// A write that did not succeed.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct WriteFault {

@@ -125,4 +125,9 @@ impl BodySink for H1ClientSink<'_> {
         self.client.waits();
         self.sink.end(if self.accepts_trailers { trailers } else { &[] }).await
     }
+
+    async fn lost(&self) {
+        // A FIN alone says only that no further request comes.
+        self.sink.reset().await;
+    }
 }

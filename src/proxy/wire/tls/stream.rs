@@ -135,6 +135,16 @@ impl TlsStream {
         Poll::Pending
     }
 
+    /// Waits until anything has arrived at the socket. It is not looked at.
+    pub(crate) fn poll_stirred(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.link.borrow().tcp.poll_read_ready(cx)
+    }
+
+    /// What the system says went wrong with the socket, once.
+    pub(crate) fn take_error(&self) -> io::Result<Option<io::Error>> {
+        self.link.borrow().tcp.take_error()
+    }
+
     /// Waits until [`Self::poll_read`] or [`Self::try_read`] would return data, the end or an error. It holds no buffer
     /// while it waits.
     pub fn poll_read_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
