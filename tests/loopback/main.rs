@@ -10,6 +10,7 @@ mod bodies;
 mod connections;
 mod debug_connections;
 mod evil_pod;
+mod expectation;
 mod explain;
 mod forwarding;
 mod grpc;

@@ -401,3 +401,37 @@ fn fault_f14_a_pod_that_is_silent_for_five_minutes_must_answer_a_ping() {
         assert!(pod.arrived().await.1, "its connection is closed");
     });
 }
+
+#[test]
+fn fault_b25_a_client_that_waits_to_be_told_to_go_on_is_told_after_a_second_at_the_latest() {
+    const WAITING: &str = "POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n";
+    const TOLD: &str = "HTTP/1.1 100 Continue\r\n\r\n";
+    on_stage(|stage| async move {
+        let mut client = stage.connect().await;
+        client.send(WAITING).await;
+        let mut pod = stage.pod().await;
+        assert!(pod.head().await.contains("\r\nexpect: 100-continue\r\n"));
+        seconds(0.9).await;
+        client.expect_quiet().await;
+        seconds(0.2).await;
+        assert_eq!(client.arrived().await, (TOLD.into(), false));
+        // The pod says it too, when it has been said.
+        pod.send(TOLD).await;
+        client.expect_quiet().await;
+        // What was waited for us counts little.
+        seconds(8.5).await;
+        client.send("data").await;
+        assert_eq!(pod.exactly(4).await, b"data");
+        pod.send(OK).await;
+        expect_status(client.arrived().await, 200, false);
+    });
+    on_h2_stage(|stage| async move {
+        let mut client = stage.connect().await;
+        client.send(WAITING).await;
+        let _pod = stage.pod().await;
+        seconds(0.9).await;
+        client.expect_quiet().await;
+        seconds(0.2).await;
+        assert_eq!(client.arrived().await, (TOLD.into(), false));
+    });
+}

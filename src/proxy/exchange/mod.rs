@@ -8,10 +8,10 @@ use std::sync::Arc;
 
 use crate::filter::{self, FieldName, RequestView, Response, Verdict};
 use crate::http1::{Framing, RequestHead, TargetForm};
-use crate::model::Reply;
+use crate::model::{Reply, RoutePolicy, RouteTimeouts};
 use crate::proxy::error::{ProxyError, Side};
 use crate::proxy::pods::forward::forward;
-use crate::proxy::walk::client_io::{ClientSink, ClientSource};
+use crate::proxy::walk::client_io::{ClientSink, ClientSource, GO_ON};
 use crate::proxy::walk::grpc::is_grpc;
 use crate::proxy::walk::peer::Scheme;
 use crate::proxy::walk::{Walk, explanation};
@@ -81,8 +81,23 @@ async fn answer<S: ClientSource, K: ClientSink>(
         Destination::Reply(Reply::BackendUnavailable) => return Err(ProxyError::BackendUnavailable),
         Destination::Reply(Reply::NotFound) => return Err(ProxyError::NoRoute),
     };
+    if walk.work.request.expects_continue {
+        await_go_on(walk, policy, source);
+    }
     request_head::compose(walk.work, walk.peer, &walk.listener.forwarding, || walk.shard.random());
     forward(walk, backend, policy, source, sink).await
+}
+
+/// A client that waits to be told to go on waits for its pod to say so, unless its body is coming already.
+fn await_go_on<S: ClientSource>(walk: &mut Walk<'_>, policy: &RoutePolicy, source: &mut S) {
+    let is_waiting = !source.is_buffered();
+    walk.work.request.expects_continue = is_waiting;
+    walk.record.awaits_go_on.set(is_waiting);
+    if is_waiting {
+        // That silence is not the client's fault.
+        let body_gap = policy.timeouts.body_gap + GO_ON;
+        source.obey(&RouteTimeouts { body_gap, ..policy.timeouts });
+    }
 }
 
 /// Answers `OPTIONS *`, which asks about the proxy itself (RFC 9110 §9.3.7).

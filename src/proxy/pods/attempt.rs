@@ -8,10 +8,8 @@ use crate::http1::{RequestContext, websocket};
 use crate::http2::head::encode::split;
 use crate::model::RoutePolicy;
 use crate::observe::UpstreamMetrics;
-use crate::proxy::error::ProxyError;
 use crate::proxy::shard::scratch::ExchangeBuffers;
 use crate::proxy::walk::Walk;
-use crate::proxy::walk::client_io::{ClientSink, ClientSource};
 use crate::proxy::walk::grpc::is_grpc;
 use crate::proxy::wire::pace::Pace;
 use crate::upstream::InFlight;
@@ -34,19 +32,6 @@ pub(super) struct Attempt<'a> {
     pub began: Instant,
     /// Connections made before this moment are not used.
     pub newer_than: Option<Instant>,
-}
-
-/// Tells a waiting client to go on (RFC 9110 §10.1.1): its request has a route and a connection.
-pub(super) async fn expect<S: ClientSource, K: ClientSink>(
-    walk: &mut Walk<'_>,
-    source: &mut S,
-    sink: &mut K,
-) -> Result<(), ProxyError> {
-    if walk.work.request.expects_continue && !walk.was_told_to_go_on && !source.is_buffered() {
-        walk.was_told_to_go_on = true;
-        sink.interim(100, &[], &[]).await?;
-    }
-    Ok(())
 }
 
 /// What the answer's parser must know of the request.

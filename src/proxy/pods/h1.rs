@@ -4,7 +4,7 @@ use std::pin::pin;
 use std::rc::Rc;
 use std::time::Duration;
 
-use super::attempt::{Attempt, context, expect, must_switch, websocket_key};
+use super::attempt::{Attempt, context, must_switch, websocket_key};
 use super::connect::{Obtained, obtain};
 use super::response::{HeadWait, Parts, Passed, PodResponse, pass_on};
 use super::retry::{Failure, Reached};
@@ -85,7 +85,6 @@ pub(super) async fn streaming<S: ClientSource, K: ClientSink>(
     let (shard, policy, patience) = (walk.shard, attempt.policy, attempt.patience);
     let context = context(walk.work);
     let Obtained { mut conn, since, .. } = unless_lost(sink, obtain(shard, attempt, false)).await?;
-    expect(walk, source, sink).await?;
     let (reader, writer) = conn.socket.split();
     let ExchangeBuffers { out, response, answer_edit, request, timer, .. } = &mut *walk.work;
     let frame = if request.framing == Framing::Chunked { Frame::Chunked } else { Frame::Plain };

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::attempt::{Attempt, WHOLE_BODY, context, expect, must_switch, websocket_key};
+use super::attempt::{Attempt, WHOLE_BODY, context, must_switch, websocket_key};
 use super::h2_body::{H2PodSink, H2PodSource};
 use super::h2_head::{self, PodRequest};
 use super::open_session::obtain;
@@ -40,7 +40,6 @@ pub(super) async fn attempt<S: ClientSource, K: ClientSink>(
 ) -> Result<(), Failure> {
     let (shard, policy, patience) = (walk.shard, attempt.policy, attempt.patience);
     let mut session = unless_lost(sink, obtain(shard, attempt)).await?;
-    expect(walk, source, sink).await?;
     let (request, must_switch) = (context(walk.work), must_switch(walk));
     let ExchangeBuffers { out, response, answer, answer_edit, timer, .. } = &mut *walk.work;
     let head = memchr::memmem::find(out, b"\r\n\r\n").map_or(out.len(), |end| end + 4);

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 
 use super::attempt::Patience;
 use super::retry::{Failure, Reached};
@@ -16,7 +16,7 @@ use crate::model::RoutePolicy;
 use crate::proxy::error::ProxyError;
 use crate::proxy::shard::Shard;
 use crate::proxy::shard::timer::LazyTimer;
-use crate::proxy::walk::client_io::ClientSink;
+use crate::proxy::walk::client_io::{ClientSink, GO_ON};
 use crate::proxy::walk::record::Record;
 use crate::proxy::walk::respond::{Decision, respond};
 use crate::proxy::wire::body::{BodySource, copy, unless_lost};
@@ -89,7 +89,7 @@ pub(super) async fn pass_on<P: PodResponse, K: ClientSink>(
         parts;
     let mut wait = HeadWait::new(patience.head, handed_over, &record.received, timer);
     let limits = Limits { head_bytes: policy.response_head_bytes, ..Limits::RESPONSE };
-    final_head(&mut pod, response, request, &limits, &mut wait, sink).await?;
+    final_head(&mut pod, response, request, &limits, &mut wait, (record, handed_over + GO_ON), sink).await?;
     record.head_after.set(Some(handed_over.elapsed()));
     if must_switch && (200..300).contains(&response.status) {
         return Err(ProxyError::from(ResponseError::NoSwitch).into());
@@ -108,19 +108,33 @@ pub(super) async fn pass_on<P: PodResponse, K: ClientSink>(
     }
 }
 
-/// Waits for the final head and passes interim ones on.
+/// Waits for the final head and passes interim ones on. A client that waits to be told to go on is told so at `go_on`, if
+/// the pod has said nothing by then.
 async fn final_head<P: PodResponse, K: ClientSink>(
     pod: &mut P,
     response: &mut ResponseHead,
     request: RequestContext,
     limits: &Limits,
     wait: &mut HeadWait<'_>,
+    (record, go_on): (&Record, Instant),
     sink: &mut K,
 ) -> Result<(), Failure> {
     let mut interim = 0;
     response.reset();
     loop {
-        let head = unless_lost(sink, pod.next_head(response, request, limits, wait)).await;
+        let next = unless_lost(sink, pod.next_head(response, request, limits, wait));
+        let head = if record.awaits_go_on.get() {
+            let Ok(head) = Box::pin(timeout_at(go_on, next)).await else {
+                record.awaits_go_on.set(false);
+                if record.received.get() == 0 {
+                    sink.interim(100, &[], &[]).await?;
+                }
+                continue;
+            };
+            head
+        } else {
+            next.await
+        };
         // A pod that has begun to answer has begun to process.
         head.map_err(|failure| if interim == 0 { failure } else { Failure { reached: Reached::Pod, ..failure } })?;
         if !response.is_interim() {
@@ -130,7 +144,8 @@ async fn final_head<P: PodResponse, K: ClientSink>(
         if interim > MAX_INTERIM {
             return Err(ProxyError::InterimFlood.into());
         }
-        if response.status != 100 {
+        // A 100 is for who waits for one.
+        if response.status != 100 || record.awaits_go_on.take() {
             sink.interim(response.status, pod.bytes(), &response.fields).await?;
         }
         pod.skip_head(response);

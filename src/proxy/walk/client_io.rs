@@ -1,10 +1,16 @@
 //! A client's side of an exchange, over HTTP/1 or HTTP/2: what the walk needs beyond body sources and sinks.
 
+use std::time::Duration;
+
 use super::answer_head::AnswerHead;
 use crate::http1::Field;
 use crate::model::RouteTimeouts;
 use crate::proxy::error::ProxyError;
 use crate::proxy::wire::body::{BodySink, BodySource};
+
+/// How long a client that waits for 100 (Continue) waits for its pod to say it; then we do. Many clients wait as long,
+/// and pods that know no expectations wait for the body.
+pub(crate) const GO_ON: Duration = Duration::from_secs(1);
 
 /// The body of a request.
 pub(crate) trait ClientSource: BodySource {

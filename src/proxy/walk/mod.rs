@@ -33,8 +33,6 @@ pub(crate) struct Walk<'a> {
     pub ready_at: Instant,
     /// What is known so far.
     pub record: Record,
-    /// Whether a client that waits for `100 Continue` got it.
-    pub was_told_to_go_on: bool,
     /// Whether it has ended. If it is dropped before, the client has left.
     pub is_over: bool,
 }
@@ -50,7 +48,7 @@ impl<'a> Walk<'a> {
         ready_at: Instant,
     ) -> Self {
         let record = Record::new(started);
-        Self { shard, listener, peer, work, ready_at, record, was_told_to_go_on: false, is_over: false }
+        Self { shard, listener, peer, work, ready_at, record, is_over: false }
     }
 }
 

@@ -33,6 +33,8 @@ pub(crate) struct Record {
     pub head_after: Cell<Option<Duration>>,
     /// Attempts.
     pub attempts: Cell<u8>,
+    /// Whether the client waits for 100 (Continue) before it sends its body, and nobody has said it.
+    pub awaits_go_on: Cell<bool>,
     /// Whether the answer carries an explanation.
     pub is_explained: bool,
     /// The filter that answered.
@@ -55,6 +57,7 @@ impl Record {
             endpoint: Cell::new(None),
             head_after: Cell::new(None),
             attempts: Cell::new(0),
+            awaits_go_on: Cell::new(false),
             is_explained: false,
             answered_by: None,
             error: Cell::new(None),

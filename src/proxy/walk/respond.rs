@@ -31,6 +31,9 @@ pub(crate) fn respond<K: ClientSink>(
 ) -> Decision {
     edit.clear();
     answer_head::edit(record, response.status, Fields { bytes, list: &response.fields }, edit);
-    sink.respond(&AnswerHead::of_pod(response, bytes, request, edit, &shard.clock));
+    let mut answer = AnswerHead::of_pod(response, bytes, request, edit, &shard.clock);
+    // A client that was not told to go on may send its body now, or never (RFC 9110 §10.1.1).
+    answer.must_close |= record.awaits_go_on.get() && record.received.get() == 0;
+    sink.respond(&answer);
     if response.upgrade.is_some() { Decision::Tunnel } else { Decision::Relay }
 }

@@ -42,6 +42,9 @@ pub(crate) fn compose(work: &mut ExchangeBuffers, peer: &Peer, forwarding: &Forw
     }
     forwarded(out, head, request, peer, forwarding);
     writer::field(out, b"x-request-id", request_id.as_bytes());
+    if request.expects_continue {
+        out.extend_from_slice(b"expect: 100-continue\r\n");
+    }
     // RFC 9110 §10.1.4: who sends TE names it as an option of the connection.
     out.extend_from_slice(match (request.upgrade, request.accepts_trailers) {
         (Some(_), true) => b"te: trailers\r\nconnection: te, upgrade\r\nupgrade: websocket\r\n",
