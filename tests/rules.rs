@@ -102,7 +102,7 @@ const RULES: &[Rule] = &[
     rule("64", 'M', "our own status write leads to no other"),
     rule("65", 'S', "another address reaches the status of every Ingress within seconds, at a bounded rate"),
     rule("66", 'M', "hop-by-hop fields are dropped, and those that Connection names"),
-    rule("67", 'M', "WebSocket needs no annotation, over HTTP/1.1 and HTTP/2"),
+    rule("67", 'M', "WebSocket needs no annotation, over HTTP/1.1 and HTTP/2; nor do other upgrades of HTTP/1.1 (`SPDY/3.1`), but for `h2c`, other versions of HTTP and TLS, which are left out"),
     rule("68", 'M', "1xx pass, 204, 304 and HEAD have no body, trailers pass"),
     rule("69", 'M', "Host, method, path and query reach the pod byte for byte"),
     rule("70", 'M', "`OPTIONS *` is answered with what we serve, and CONNECT refused with 400, 405 or 501"),

@@ -11,7 +11,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use libfuzzer_sys::fuzz_target;
 use tidegate::http1::{
     ChunkState, ChunkedDecoder, Field, FieldKind, Framing, Limits, Method, Progress, RequestContext, RequestHead,
-    ResponseHead, Version, writer,
+    ResponseHead, Upgrade, Version, writer,
 };
 use tidegate::proxy::config::Forwarding;
 use tidegate::proxy::heads::{compose_for_client, compose_for_pod};
@@ -24,8 +24,8 @@ fuzz_target!(|input: &[u8]| {
         let method = if choice & 2 == 0 { Method::Get } else { Method::Head };
         let version = if choice & 4 == 0 { Version::Http11 } else { Version::Http10 };
         // Only a GET over HTTP/1.1 can ask for it.
-        let asked_upgrade = choice & 14 == 8;
-        response(text, RequestContext { method, asked_upgrade }, version);
+        let upgrade = (choice & 14 == 8).then_some(Upgrade::WebSocket);
+        response(text, RequestContext { method, upgrade }, version);
     }
 });
 
@@ -155,7 +155,7 @@ fn response(text: &[u8], asked: RequestContext, version: Version) {
         let says_close =
             taken.fields.iter().any(|field| field.kind == FieldKind::Connection && field.value.of(head) == b"close");
         assert_eq!(says_close, composed.close);
-        if asked.asked_upgrade {
+        if asked.upgrade.is_some() {
             assert!(composed.close);
         }
     }

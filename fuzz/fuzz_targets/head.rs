@@ -7,7 +7,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use tidegate::http1::{
-    Field, FieldKind, Framing, Limits, Method, Progress, RequestContext, RequestHead, ResponseHead, Version, writer,
+    Field, FieldKind, Framing, Limits, Method, Progress, RequestContext, RequestHead, ResponseHead, Upgrade, Version, writer,
 };
 
 fuzz_target!(|input: &[u8]| {
@@ -17,7 +17,7 @@ fuzz_target!(|input: &[u8]| {
         request(text, cut);
     } else {
         let method = if choice & 2 == 0 { Method::Get } else { Method::Head };
-        response(text, cut, RequestContext { method, asked_upgrade: choice & 4 != 0 });
+        response(text, cut, RequestContext { method, upgrade: (choice & 4 != 0).then_some(Upgrade::WebSocket) });
     }
 });
 

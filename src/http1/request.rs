@@ -17,6 +17,25 @@ use super::target::{self, Target, TargetForm};
 pub enum Upgrade {
     /// WebSocket (RFC 6455).
     WebSocket,
+    /// Another one. [`RequestHead::upgrade_name`] tells which.
+    Other,
+}
+
+impl Upgrade {
+    /// The protocol that the value of an Upgrade field names: one, and none that would carry requests past us. Those are
+    /// other versions of HTTP (RFC 9113 dropped `h2c`), and TLS, within which they are hidden.
+    pub(super) fn named(value: &[u8]) -> Option<Self> {
+        let mut parts = value.split(|&byte| byte == b'/');
+        let (name, version) = (parts.next()?, parts.next());
+        let is_one = is_token(name) && version.is_none_or(is_token) && parts.next().is_none();
+        let passes_us =
+            [&b"h2c"[..], b"h2", b"h3", b"http", b"tls"].iter().any(|name_of| name.eq_ignore_ascii_case(name_of));
+        match () {
+            () if !is_one || passes_us => None,
+            () if name.eq_ignore_ascii_case(b"websocket") => version.is_none().then_some(Self::WebSocket),
+            () => Some(Self::Other),
+        }
+    }
 }
 
 /// Why a request is refused.
@@ -176,6 +195,15 @@ impl RequestHead {
         }
     }
 
+    /// The protocol that [`RequestHead::upgrade`] tells of, as the client wrote it; empty if there is none.
+    pub fn upgrade_name<'a>(&self, buf: &'a [u8]) -> &'a [u8] {
+        match self.upgrade {
+            Some(Upgrade::WebSocket) => b"websocket",
+            Some(Upgrade::Other) => self.field(FieldKind::Upgrade).map_or(&b""[..], |field| field.value.of(buf)),
+            None => b"",
+        }
+    }
+
     /// The first field of a kind.
     pub fn field(&self, kind: FieldKind) -> Option<&Field> {
         self.fields.iter().find(|field| field.kind == kind)
@@ -298,15 +326,18 @@ impl RequestHead {
         Ok(())
     }
 
-    /// Only what cannot hide a second request: a GET without body in HTTP/1.1 that asks for WebSocket alone.
+    /// Only what cannot hide a second request: one protocol, in HTTP/1.1, and WebSocket only by a GET without body.
     fn asked_upgrade(&self, buf: &[u8], marks: &Marks, options: Options) -> Option<Upgrade> {
         let Sole::Once(value) = marks.upgrade else { return None };
-        let granted = options.upgrade
-            && self.method == Method::Get
-            && self.version == Version::Http11
-            && matches!(self.framing, Framing::None | Framing::Length(0))
-            && value.of(buf).eq_ignore_ascii_case(b"websocket");
-        granted.then_some(Upgrade::WebSocket)
+        if !options.upgrade || self.version != Version::Http11 {
+            return None;
+        }
+        Upgrade::named(value.of(buf)).filter(|upgrade| match upgrade {
+            Upgrade::WebSocket => {
+                self.method == Method::Get && matches!(self.framing, Framing::None | Framing::Length(0))
+            }
+            Upgrade::Other => true,
+        })
     }
 
     fn asks_trailers(&self, buf: &[u8]) -> bool {

@@ -19,8 +19,8 @@ pub const MAX_INTERIM: usize = 16;
 pub struct RequestContext {
     /// The method that was sent.
     pub method: Method,
-    /// Whether the request asked to switch to WebSocket, by Upgrade or by an extended CONNECT.
-    pub asked_upgrade: bool,
+    /// What the request asked to switch to, by Upgrade or by an extended CONNECT.
+    pub upgrade: Option<Upgrade>,
 }
 
 /// Why a response is refused. The client is answered 502, and the connection is not used again.
@@ -77,7 +77,8 @@ pub struct ResponseHead {
     pub content_length: Option<u64>,
     /// Whether another request may be sent behind this exchange.
     pub keep_alive: bool,
-    /// The protocol that follows the head: present exactly when the status is 101. Success in answer to an extended
+    /// The protocol that follows the head: present exactly when the status is 101. Whether another one than WebSocket is
+    /// the one that was asked for is left to the caller, who knows its name. Success in answer to an extended
     /// CONNECT (RFC 8441 §5) is told as the 101 that it stands for.
     pub upgrade: Option<Upgrade>,
     /// Length of the head, in bytes, with the empty line.
@@ -128,6 +129,15 @@ impl ResponseHead {
         let value = Span::new(name.end() + ": ".len(), bytes.len() - "\r\n".len());
         let line = Span::new(start, bytes.len());
         self.fields.push(Field { kind: FieldKind::Other, name, value, line, hop: false });
+    }
+
+    /// The protocol that [`ResponseHead::upgrade`] tells of, as its sender wrote it; empty if there is none.
+    pub fn upgrade_name<'a>(&self, buf: &'a [u8]) -> &'a [u8] {
+        match self.upgrade {
+            Some(Upgrade::WebSocket) => b"websocket",
+            Some(Upgrade::Other) => self.field(FieldKind::Upgrade).map_or(&b""[..], |field| field.value.of(buf)),
+            None => b"",
+        }
     }
 
     /// The first field of a kind.
@@ -210,11 +220,11 @@ impl ResponseHead {
             return Ok(None);
         }
         let granted = match marks.upgrade {
-            Sole::Once(value) => value.of(buf).eq_ignore_ascii_case(b"websocket"),
-            Sole::Absent | Sole::Repeated => false,
+            Sole::Once(value) => Upgrade::named(value.of(buf)),
+            Sole::Absent | Sole::Repeated => None,
         };
-        if request.asked_upgrade && granted && options.upgrade && self.version == Version::Http11 {
-            Ok(Some(Upgrade::WebSocket))
+        if granted.is_some() && granted == request.upgrade && options.upgrade && self.version == Version::Http11 {
+            Ok(granted)
         } else {
             Err(ResponseError::UnaskedSwitch)
         }

@@ -90,6 +90,9 @@ pub(crate) enum ProxyError {
     /// The pod's answer breaks a rule of HTTP/2. The record tells which.
     #[error("the backend's answer is malformed")]
     ResponseRule,
+    /// The pod speaks HTTP/2 without extended CONNECT (RFC 8441) and no HTTP/1.
+    #[error("the backend speaks HTTP/2 only and offers no extended CONNECT, so it cannot switch protocols")]
+    UpgradeUnsupported,
     /// The pod cancelled its HTTP/2 stream, as servers of gRPC do when a deadline is over.
     #[error("the backend cancelled the request")]
     UpstreamCancelled,
@@ -133,6 +136,7 @@ impl ProxyError {
             | Self::ResponseBody(_)
             | Self::ResponseRule
             | Self::InterimFlood
+            | Self::UpgradeUnsupported
             | Self::UpstreamCancelled
             | Self::UpstreamStream
             | Self::ResponseTimeout
@@ -161,6 +165,7 @@ impl ProxyError {
             | Self::ResponseBody(_)
             | Self::ResponseRule
             | Self::InterimFlood
+            | Self::UpgradeUnsupported
             | Self::UpstreamCancelled
             | Self::UpstreamStream
             | Self::UpstreamStalled => 502,
@@ -191,6 +196,7 @@ impl ProxyError {
             Self::UpstreamClosed => "closed",
             Self::UpstreamTruncated => "truncated",
             Self::Response(_) | Self::ResponseBody(_) | Self::ResponseRule | Self::InterimFlood => "bad_response",
+            Self::UpgradeUnsupported => "upgrade_unsupported",
             Self::UpstreamCancelled => "cancelled",
             Self::UpstreamStream => "stream_failed",
             Self::ResponseTimeout => "response_timeout",
@@ -241,6 +247,7 @@ mod tests {
             InterimFlood,
             ResponseBody(ChunkError::DataEnd),
             ResponseRule,
+            UpgradeUnsupported,
             UpstreamCancelled,
             UpstreamStream,
             ResponseTimeout,

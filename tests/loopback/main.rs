@@ -34,6 +34,7 @@ mod responses;
 mod stands_for_https;
 mod timeouts;
 mod tls;
+mod upgrades;
 mod upstreams;
 mod websocket;
 mod websocket_h2;

@@ -12,7 +12,7 @@ use tokio_tungstenite::tungstenite::protocol::Role;
 use tokio_tungstenite::tungstenite::{Message, WebSocket};
 use tokio_tungstenite::{WebSocketStream, client_async};
 
-use crate::support::h2::{H2Pod, run, soon};
+use crate::support::h2::{run, soon};
 use crate::support::tls::{Hello, TlsClient};
 use crate::support::{Client, DEADLINE, End, Manifests, Pod, PodConnection, Tidegate, eventually};
 
@@ -299,18 +299,6 @@ fn b20_a_pod_that_switches_unasked_is_a_502() {
     });
     let server = one_pod(&pod);
     assert_eq!(server.ask("GET / HTTP/1.1\r\nHost: a.example\r\n\r\n").status(), 502);
-}
-
-#[test]
-fn an_upgrade_to_a_pod_that_speaks_http2_is_no_upgrade() {
-    let pod = H2Pod::named("h2");
-    let server = Tidegate::serve(&Manifests::everything_to_h2c(&[pod.address]));
-    let mut client = server.connect();
-    let answer = client.ask(upgrade(""));
-    assert_eq!((answer.status(), answer.field("connection")), (200, Some("close")));
-    client.expect_end();
-    let headers = pod.heads().remove(0).2;
-    assert!(!headers.contains_key("upgrade") && !headers.contains_key("connection"));
 }
 
 #[test]

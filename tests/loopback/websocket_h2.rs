@@ -207,12 +207,6 @@ fn what_is_no_websocket_is_answered_and_success_without_one_is_a_502() {
             connection.send(format!("HTTP/1.1 {status}\r\nContent-Length: 2\r\n\r\nno"));
         })
     };
-    let h2 = |status: u16| {
-        H2Pod::scripted(move |mut call| async move {
-            assert_eq!(call.request.method(), "GET", "the pod has not offered CONNECT");
-            call.answer(status, b"no").await;
-        })
-    };
     let connect = |status: u16| {
         with_connect(move |mut call| async move {
             call.answer(status, b"no").await;
@@ -227,15 +221,17 @@ fn what_is_no_websocket_is_answered_and_success_without_one_is_a_502() {
         seen.unwrap()
     };
     for (status, text) in [(403, "403 Forbidden"), (426, "426 Upgrade Required"), (503, "503 Busy")] {
-        let (one, two, three) = (plain(text), h2(status), connect(status));
-        for server in [to(&one), to_h2(&two), to_h2(&three)] {
+        let (one, two) = (plain(text), connect(status));
+        for server in [to(&one), to_h2(&two)] {
             assert_eq!(seen(&server), (status, "no".to_owned()));
         }
     }
-    let (one, two) = (plain("200 OK"), h2(200));
+    // The pod has not offered CONNECT, and speaks no HTTP/1.
+    let (one, two) = (plain("200 OK"), H2Pod::named("h2"));
     for server in [to(&one), to_h2(&two)] {
         assert_eq!(seen(&server).0, 502);
     }
+    assert_eq!(two.calls(), 0);
 }
 
 #[test]

@@ -18,7 +18,7 @@ impl Answer {
 
     fn parsed(bytes: Vec<u8>) -> Self {
         let mut head = ResponseHead::new();
-        let request = RequestContext { method: Method::Get, asked_upgrade: false };
+        let request = RequestContext { method: Method::Get, upgrade: None };
         assert_eq!(head.parse(&bytes, request, &Limits::RESPONSE), Ok(Progress::Complete));
         Self { bytes, head }
     }

@@ -115,7 +115,7 @@ proptest! {
         asked_upgrade: bool,
     ) {
         let text = format!("{start}{}{end}rest", lines.concat());
-        let context = RequestContext { method: Method::Get, asked_upgrade };
+        let context = RequestContext { method: Method::Get, upgrade: asked_upgrade.then_some(Upgrade::WebSocket) };
         let outcome = |head: &mut ResponseHead, buf: &[u8]| match head.parse(buf, context, &Limits::RESPONSE) {
             Ok(Progress::Complete) => format!("{:?}", (
                 (head.status, head.reason, head.version, &head.fields, head.framing),

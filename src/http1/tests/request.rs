@@ -206,7 +206,7 @@ fn b03_content_length_is_a_plain_number() {
 }
 
 #[test]
-fn b05_upgrade_is_only_websocket_on_a_plain_get() {
+fn b05_upgrade_to_websocket_is_only_a_plain_get_and_to_others_whatever_names_one() {
     let upgrade = |start: &str, lines: &str| {
         let buf = format!("{start}\r\nHost: a\r\n{lines}\r\n");
         request(&buf).unwrap_or_else(|error| panic!("{buf:?}: {error}")).upgrade
@@ -218,6 +218,15 @@ fn b05_upgrade_is_only_websocket_on_a_plain_get() {
         "Connection: Upgrade\r\nUpgrade: websocket\r\nContent-Length: 0\r\n",
     ] {
         assert_eq!(upgrade("GET / HTTP/1.1", lines), Some(Upgrade::WebSocket), "{lines:?}");
+    }
+    for start in ["GET / HTTP/1.1", "POST / HTTP/1.1", "x / HTTP/1.1"] {
+        for lines in ["Upgrade: SPDY/3.1\r\n", "Upgrade: tcp\r\nContent-Length: 1\r\n"] {
+            assert_eq!(
+                upgrade(start, &format!("Connection: upgrade\r\n{lines}")),
+                Some(Upgrade::Other),
+                "{start} {lines:?}"
+            );
+        }
     }
     for (start, lines) in [
         ("GET / HTTP/1.1", "Upgrade: websocket\r\n"),
@@ -238,6 +247,11 @@ fn b05_upgrade_is_only_websocket_on_a_plain_get() {
         ("GET / HTTP/1.1", "Connection: upgrade\r\nUpgrade: websocket/13\r\n"),
         ("GET / HTTP/1.1", "Connection: upgrade\r\nUpgrade: websocket,\r\n"),
         ("GET / HTTP/1.1", "Connection: upgrade\r\nUpgrade:\r\n"),
+        ("GET / HTTP/1.1", "Connection: upgrade\r\nUpgrade: TLS/1.0\r\n"),
+        ("GET / HTTP/1.1", "Connection: upgrade\r\nUpgrade: http/1.1\r\n"),
+        ("GET / HTTP/1.1", "Connection: upgrade\r\nUpgrade: a/b/c\r\n"),
+        ("GET / HTTP/1.0", "Connection: upgrade\r\nUpgrade: spdy/3.1\r\n"),
+        ("GET / HTTP/1.1", "Upgrade: spdy/3.1\r\n"),
     ] {
         assert_eq!(upgrade(start, lines), None, "{start} {lines:?}");
     }

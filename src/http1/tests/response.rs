@@ -1,9 +1,9 @@
 use super::super::*;
 use super::{response, show, text};
 
-const GET: RequestContext = RequestContext { method: Method::Get, asked_upgrade: false };
-const HEAD: RequestContext = RequestContext { method: Method::Head, asked_upgrade: false };
-const SWITCH: RequestContext = RequestContext { method: Method::Get, asked_upgrade: true };
+const GET: RequestContext = RequestContext { method: Method::Get, upgrade: None };
+const HEAD: RequestContext = RequestContext { method: Method::Head, upgrade: None };
+const SWITCH: RequestContext = RequestContext { method: Method::Get, upgrade: Some(Upgrade::WebSocket) };
 
 #[test]
 fn a_response_is_taken_apart() {
@@ -179,6 +179,12 @@ fn b20_protocols_switch_only_when_asked() {
         let buf = format!("HTTP/1.1 101 X\r\n{lines}\r\n");
         assert_eq!(response(&buf, SWITCH).unwrap_err(), ResponseError::UnaskedSwitch, "{lines:?}");
     }
+    let other = RequestContext { method: Method::Post, upgrade: Some(Upgrade::Other) };
+    let spdy = "HTTP/1.1 101 X\r\nConnection: Upgrade\r\nUpgrade: SPDY/3.1\r\n\r\n";
+    let head = response(spdy, other).unwrap();
+    assert_eq!((head.upgrade, head.upgrade_name(spdy.as_bytes())), (Some(Upgrade::Other), &b"SPDY/3.1"[..]));
+    assert_eq!(response(spdy, SWITCH).unwrap_err(), ResponseError::UnaskedSwitch);
+    assert_eq!(response(switch, other).unwrap_err(), ResponseError::UnaskedSwitch);
     let offer =
         "HTTP/1.1 426 Upgrade Required\r\nUpgrade: websocket\r\nConnection: upgrade\r\nContent-Length: 0\r\n\r\n";
     assert_eq!(response(offer, SWITCH).unwrap().upgrade, None);

@@ -11,7 +11,7 @@ use super::standing::Standing;
 use super::stream::{Fate, Stream, UNKNOWN};
 use super::window::{ReceiveWindow, SendWindow};
 use super::{Config, Connection, Role};
-use crate::http1::{Framing, MAX_INTERIM, Method, RequestContext};
+use crate::http1::{Framing, MAX_INTERIM, Method, RequestContext, Upgrade};
 use crate::http2::code::ErrorCode;
 use crate::http2::frame::{FrameHeader, MAX_STREAM, flag};
 use crate::http2::head::{HeadFault, RequestReader, ResponseFault, ResponseReader, TrailerFault, TrailerReader};
@@ -212,7 +212,8 @@ impl Connection {
             (ErrorCode::PROTOCOL_ERROR, "a stream depends on itself")
         } else if self.role == Role::Client && !stream.is_answered {
             // No other CONNECT is ever sent.
-            let request = RequestContext { method: stream.method, asked_upgrade: stream.method == Method::Connect };
+            let upgrade = (stream.method == Method::Connect).then_some(Upgrade::WebSocket);
+            let request = RequestContext { method: stream.method, upgrade };
             return self.response(key, start, block, request, arrival, now);
         } else if stream.method == Method::Connect {
             // RFC 9113 §8.5.

@@ -68,7 +68,7 @@ impl<'a> ResponseReader<'a> {
             return Err(ResponseError::Status.into());
         }
         head.status = status;
-        if request.asked_upgrade && (200..300).contains(&status) {
+        if request.upgrade.is_some() && (200..300).contains(&status) {
             // The tunnel is open, for which HTTP/1 says 101. A length is to be ignored (RFC 9110 §9.3.6).
             head.status = 101;
             head.reason = lines::keep(bytes, writer::reason(101).as_bytes());

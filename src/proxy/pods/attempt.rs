@@ -36,7 +36,7 @@ pub(super) struct Attempt<'a> {
 
 /// What the answer's parser must know of the request.
 pub(super) fn context(work: &ExchangeBuffers) -> RequestContext {
-    RequestContext { method: work.request.method, asked_upgrade: work.request.upgrade.is_some() }
+    RequestContext { method: work.request.method, upgrade: work.request.upgrade }
 }
 
 /// Whether the client takes success for a switch of protocols, so that nothing else may look like it (RFC 8441 §5).

@@ -4,7 +4,7 @@ use tokio::time::Instant;
 
 use super::attempt::{Attempt, Patience, WHOLE_BODY};
 use super::retry::{Facts, History, retry};
-use super::{h1, h2};
+use super::{h1, h2, upgrade};
 use crate::http1::Framing;
 use crate::model::{Protocol, RoutePolicy};
 use crate::observe::{UpstreamFailure, UpstreamMetrics};
@@ -56,6 +56,9 @@ pub(crate) async fn forward<S: ClientSource, K: ClientSink>(
         let outcome = match (upstream.key().protocol, is_whole) {
             (Protocol::Http1, true) => h1::whole(walk, &attempt, source, sink).await,
             (Protocol::Http1, false) => Box::pin(h1::streaming(walk, &attempt, source, sink)).await,
+            (Protocol::H2c, _) if walk.work.request.upgrade.is_some() => {
+                Box::pin(upgrade::attempt(walk, &attempt, is_whole, source, sink)).await
+            }
             (Protocol::H2c, _) => Box::pin(h2::attempt(walk, &attempt, is_whole, source, sink)).await,
         };
         // Also of an answer whose body failed.
@@ -113,9 +116,11 @@ fn reason(error: &ProxyError) -> Option<UpstreamFailure> {
         ProxyError::ResponseTimeout => UpstreamFailure::HeadTimeout,
         ProxyError::ResponseStalled => UpstreamFailure::BodyTimeout,
         ProxyError::UpstreamStalled => UpstreamFailure::Write,
-        ProxyError::Response(_) | ProxyError::ResponseBody(_) | ProxyError::ResponseRule | ProxyError::InterimFlood => {
-            UpstreamFailure::BadResponse
-        }
+        ProxyError::Response(_)
+        | ProxyError::ResponseBody(_)
+        | ProxyError::ResponseRule
+        | ProxyError::InterimFlood
+        | ProxyError::UpgradeUnsupported => UpstreamFailure::BadResponse,
         ProxyError::UpstreamCancelled | ProxyError::UpstreamStream => UpstreamFailure::Reset,
         ProxyError::UpstreamClosed | ProxyError::UpstreamTruncated => UpstreamFailure::Closed,
         ProxyError::Request(_)

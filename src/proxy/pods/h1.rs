@@ -36,7 +36,7 @@ pub(super) async fn whole<S: ClientSource, K: ClientSink>(
     let obtained = unless_lost(sink, obtain(shard, attempt, request.method.is_idempotent()));
     let Obtained { mut conn, is_reused, since } = obtained.await?;
     let (reader, mut writer) = conn.socket.split();
-    let ExchangeBuffers { out, response, answer_edit, timer, .. } = &mut *walk.work;
+    let ExchangeBuffers { out, response, answer_edit, timer, request: asked, head, .. } = &mut *walk.work;
     if let Err(fault) = writer.write_all(out, &[], policy.timeouts.response).await {
         let (error, reached) = match (fault.written, fault.timed_out) {
             (false, true) => (ProxyError::UpstreamStalled, Reached::NotSent),
@@ -47,7 +47,8 @@ pub(super) async fn whole<S: ClientSource, K: ClientSink>(
         return Err(Failure { was_reused: is_reused, ..Failure::new(error, reached) });
     }
     let accept = if must_switch { websocket_key(out).and_then(websocket::accept) } else { None };
-    let pod = H1Response { reader, shard, gap: patience.gap, buffer: None, accept: accept.as_ref() };
+    let protocol = asked.upgrade_name(head);
+    let pod = H1Response { reader, shard, gap: patience.gap, buffer: None, protocol, accept: accept.as_ref() };
     let parts = Parts {
         shard,
         policy,
@@ -86,10 +87,11 @@ pub(super) async fn streaming<S: ClientSource, K: ClientSink>(
     let context = context(walk.work);
     let Obtained { mut conn, since, .. } = unless_lost(sink, obtain(shard, attempt, false)).await?;
     let (reader, writer) = conn.socket.split();
-    let ExchangeBuffers { out, response, answer_edit, request, timer, .. } = &mut *walk.work;
+    let ExchangeBuffers { out, response, answer_edit, request, timer, head, .. } = &mut *walk.work;
     let frame = if request.framing == Framing::Chunked { Frame::Chunked } else { Frame::Plain };
     let mut to_pod = H1Sink::new(writer, out, frame, Side::Upstream, policy.timeouts.response);
-    let pod = H1Response { reader, shard, gap: patience.gap, buffer: None, accept: None };
+    let protocol = request.upgrade_name(head);
+    let pod = H1Response { reader, shard, gap: patience.gap, buffer: None, protocol, accept: None };
     let parts = Parts {
         shard,
         policy,
@@ -103,8 +105,13 @@ pub(super) async fn streaming<S: ClientSource, K: ClientSink>(
         handed_over: since,
     };
     let (passed, is_complete) = {
-        let sending = pin!(copy(source, &mut to_pod, &walk.record.received, policy.body_bytes));
-        beside(Some(sending), pass_on(parts, pod, sink)).await
+        let mut sending = pin!(copy(&mut *source, &mut to_pod, &walk.record.received, policy.body_bytes));
+        let (passed, is_complete) = beside(Some(sending.as_mut()), pass_on(parts, pod, sink)).await;
+        // What switches protocols has the whole request first.
+        match passed {
+            Ok(Passed::Tunnel(_)) if !is_complete => (passed, sending.await.is_ok()),
+            _ => (passed, is_complete),
+        }
     };
     // The part of the body that was sent is not kept.
     match passed.map_err(|failure| Failure { is_body_at_hand: false, ..failure })? {
@@ -112,8 +119,13 @@ pub(super) async fn streaming<S: ClientSource, K: ClientSink>(
             shard.keep(&attempt.endpoint, conn, advertised);
             Ok(())
         }
+        Passed::Tunnel(mut from_pod) if is_complete => {
+            from_pod.become_tunnel();
+            to_pod.become_tunnel();
+            Box::pin(tunnel(policy, &walk.record, source, sink, *from_pod, to_pod)).await;
+            Ok(())
+        }
         Passed::Whole(Keep::For(_) | Keep::No) => Ok(()),
-        // An upgrade has no body, so its request is never streamed.
         Passed::Tunnel(_) => Err(ProxyError::UpstreamClosed.into()),
     }
 }
@@ -133,6 +145,8 @@ struct H1Response<'a> {
     /// Longest time between two parts of the body.
     gap: Duration,
     buffer: Option<Buffer>,
+    /// The protocol that the request asks for.
+    protocol: &'a [u8],
     /// What the answer to a WebSocket handshake must say, if nobody behind us checks it.
     accept: Option<&'a [u8; ACCEPT]>,
 }
@@ -148,11 +162,14 @@ impl<'a> PodResponse for H1Response<'a> {
         limits: &Limits,
         wait: &mut HeadWait<'_>,
     ) -> Result<(), Failure> {
-        let Self { reader, shard, buffer, accept, .. } = self;
+        let Self { reader, shard, buffer, protocol, accept, .. } = self;
         loop {
             if let Some(buffer) = buffer.as_ref().filter(|buffer| !buffer.is_empty())
                 && head.parse(buffer.data(), request, limits).map_err(ProxyError::from)? == Progress::Complete
             {
+                if head.upgrade.is_some() && !head.upgrade_name(buffer.data()).eq_ignore_ascii_case(protocol) {
+                    return Err(ProxyError::from(ResponseError::UnaskedSwitch).into());
+                }
                 return match accept {
                     Some(accept) if head.upgrade.is_some() && !says(head, buffer.data(), &accept[..]) => {
                         Err(ProxyError::from(ResponseError::WebSocketAccept).into())
@@ -189,7 +206,7 @@ impl<'a> PodResponse for H1Response<'a> {
     fn connection(&self, head: &ResponseHead, request: RequestContext) -> Keep {
         // A connection cannot be kept if its end ends the answer, or if its pod was asked to switch protocols and did
         // not.
-        let may_keep = head.keep_alive && head.framing != Framing::UntilClose && !request.asked_upgrade;
+        let may_keep = head.keep_alive && head.framing != Framing::UntilClose && !request.upgrade.is_some();
         if may_keep {
             Keep::For(head.idle_timeout(self.bytes()).map(|seconds| Duration::from_secs(u64::from(seconds))))
         } else {
@@ -199,7 +216,7 @@ impl<'a> PodResponse for H1Response<'a> {
 
     fn into_body(mut self, head: &ResponseHead) -> H1Source<'a> {
         self.skip_head(head);
-        let Self { reader, shard, gap, buffer, accept: _ } = self;
+        let Self { reader, shard, gap, buffer, protocol: _, accept: _ } = self;
         let pace = Pace { gap, rate: 0 };
         H1Source::new(reader, &shard.buffers, buffer, head.framing, Side::Upstream, pace, None)
     }

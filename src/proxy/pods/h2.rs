@@ -1,6 +1,5 @@
 //! Attempts at endpoints that speak HTTP/2 in clear with prior knowledge (`appProtocol: kubernetes.io/h2c`): gRPC above
-//! all. A pod that takes extended CONNECT (RFC 8441) gets a WebSocket handshake as one. Others get it as a GET without
-//! Upgrade.
+//! all. A pod that takes extended CONNECT (RFC 8441) gets a WebSocket handshake as one; for others see `upgrade`.
 
 use std::cell::Cell;
 use std::pin::pin;
@@ -17,7 +16,7 @@ use super::retry::{Failure, Reached};
 use super::tunnel::tunnel;
 use super::upload::beside;
 use crate::http1::websocket::{self, ACCEPT};
-use crate::http1::{Limits, RequestContext, ResponseError, ResponseHead, SyntaxError};
+use crate::http1::{Limits, RequestContext, ResponseError, ResponseHead, SyntaxError, Upgrade};
 use crate::http2::connection::Key;
 use crate::model::RoutePolicy;
 use crate::proxy::error::ProxyError;
@@ -46,7 +45,7 @@ pub(super) async fn attempt<S: ClientSource, K: ClientSink>(
     let record = &walk.record;
     let is_bodiless = is_whole && out.len() == head;
     // A client over HTTP/1 takes no answer that does not belong to its key.
-    let accept = if request.asked_upgrade { websocket_key(&out[..head]).and_then(websocket::accept) } else { None };
+    let accept = awaited_accept(request.upgrade, &out[..head]);
     let is_connect = accept.is_some() && unless_lost(sink, takes_connect(&session, policy)).await?;
     let pod_request = h2_head::of_http1(&out[..head], is_connect).ok_or(ProxyError::PathInvalid)?;
     let opened = open(&mut session, &pod_request, is_bodiless && !is_connect, policy);
@@ -91,6 +90,29 @@ pub(super) async fn attempt<S: ClientSource, K: ClientSink>(
         is_body_at_hand: out.len().checked_sub(head).is_some_and(|kept| kept as u64 == record.received.get()),
         ..failure
     })
+}
+
+/// Whether the endpoint takes the switch of protocols that the request in `walk.work.out` asks for. A handshake without a
+/// key is none, and needs no switch.
+pub(super) async fn takes_upgrade<K: ClientSink>(
+    walk: &Walk<'_>,
+    attempt: &Attempt<'_>,
+    sink: &K,
+) -> Result<bool, Failure> {
+    let upgrade = walk.work.request.upgrade;
+    if awaited_accept(upgrade, &walk.work.out).is_none() {
+        return Ok(upgrade == Some(Upgrade::WebSocket));
+    }
+    let session = unless_lost(sink, obtain(walk.shard, attempt)).await?;
+    unless_lost(sink, takes_connect(&session, attempt.policy)).await
+}
+
+/// What a client over HTTP/1 waits for that has sent `head`; `None` if it asks for no WebSocket.
+fn awaited_accept(upgrade: Option<Upgrade>, head: &[u8]) -> Option<[u8; ACCEPT]> {
+    match upgrade? {
+        Upgrade::WebSocket => websocket_key(head).and_then(websocket::accept),
+        Upgrade::Other => None,
+    }
 }
 
 /// Whether the pod takes extended CONNECT. It says so with its settings, which are the first that it sends.

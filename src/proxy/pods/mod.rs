@@ -12,4 +12,5 @@ mod open_session;
 mod response;
 mod retry;
 mod tunnel;
+mod upgrade;
 mod upload;

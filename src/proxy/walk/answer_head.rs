@@ -21,8 +21,8 @@ pub(crate) struct AnswerHead<'a> {
     pub framing: Framing,
     /// The length that `HEAD` and 304 answers tell without having a body. Bytes.
     pub told_length: Option<u64>,
-    /// Whether the connection becomes a tunnel.
-    pub is_upgrade: bool,
+    /// The protocol that the connection switches to: it becomes a tunnel.
+    pub upgrade: Option<&'a [u8]>,
     /// Whether the client's connection must close after this answer.
     pub must_close: bool,
     /// For answers without a date.
@@ -45,9 +45,9 @@ impl<'a> AnswerHead<'a> {
             edit,
             framing: response.framing,
             told_length: response.content_length,
-            is_upgrade: response.upgrade.is_some(),
+            upgrade: response.upgrade.map(|_| response.upgrade_name(bytes)),
             // A client that wanted another protocol and got none may already be speaking it.
-            must_close: request.asked_upgrade && response.upgrade.is_none(),
+            must_close: request.upgrade.is_some() && response.upgrade.is_none(),
             clock,
         }
     }
@@ -56,7 +56,7 @@ impl<'a> AnswerHead<'a> {
     pub(crate) fn content_length(&self) -> Option<u64> {
         match self.framing {
             Framing::Length(length) => Some(length),
-            Framing::None if self.status != 204 && !self.is_upgrade => self.told_length,
+            Framing::None if self.status != 204 && self.upgrade.is_none() => self.told_length,
             Framing::None | Framing::Chunked | Framing::UntilClose => None,
         }
     }
@@ -90,7 +90,7 @@ impl<'a> AnswerHead<'a> {
 
     /// Whether a field that every answer has is missing. A switch of protocols needs none.
     fn lacks(&self, is_said: bool) -> bool {
-        !is_said && !self.is_upgrade
+        !is_said && self.upgrade.is_none()
     }
 }
 
@@ -140,7 +140,7 @@ mod tests {
     /// the date.
     fn fields(lines: &[&str], edit: &HeadEdit) -> [Vec<String>; 2] {
         let bytes = format!("{}\r\n\r\n", lines.join("\r\n")).into_bytes();
-        let request = RequestContext { method: Method::Get, asked_upgrade: false };
+        let request = RequestContext { method: Method::Get, upgrade: None };
         let mut response = ResponseHead::new();
         assert_eq!(response.parse(&bytes, request, &Limits::RESPONSE), Ok(Progress::Complete));
         let clock = Clock::default();
@@ -184,7 +184,7 @@ mod tests {
         let pod = ["HTTP/1.1 204 No", "Server: pod", "X-One: 1"];
         let bytes = format!("{}\r\n\r\n", pod.join("\r\n")).into_bytes();
         let mut response = ResponseHead::new();
-        let request = RequestContext { method: Method::Get, asked_upgrade: false };
+        let request = RequestContext { method: Method::Get, upgrade: None };
         assert_eq!(response.parse(&bytes, request, &Limits::RESPONSE), Ok(Progress::Complete));
         let head = Fields { bytes: &bytes, list: &response.fields };
         let server = FieldName::parse(b"Server").unwrap();

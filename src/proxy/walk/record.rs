@@ -175,6 +175,7 @@ fn refusal(error: &ProxyError) -> Option<Refusal> {
         | ProxyError::ResponseBody(_)
         | ProxyError::ResponseRule
         | ProxyError::InterimFlood
+        | ProxyError::UpgradeUnsupported
         | ProxyError::UpstreamCancelled
         | ProxyError::UpstreamStream
         | ProxyError::ResponseTimeout

@@ -87,7 +87,9 @@ fn rfc_8441_5_success_opens_the_tunnel_as_101_does_in_http_1() {
         let mut reader = ResponseReader::new(&mut bytes, &mut head, &Limits::RESPONSE);
         fields.iter().for_each(|(name, value)| reader.field(name.as_bytes(), value.as_bytes()));
         let method = if asked_upgrade { Method::Connect } else { Method::Get };
-        reader.finish(false, RequestContext { method, asked_upgrade }).map(|()| (bytes, head))
+        reader
+            .finish(false, RequestContext { method, upgrade: asked_upgrade.then_some(Upgrade::WebSocket) })
+            .map(|()| (bytes, head))
     };
     for status in ["200", "204", "299"] {
         let (bytes, head) =

@@ -2,13 +2,13 @@
 
 use super::Text;
 use crate::http1::{
-    FieldKind, Framing, FramingError, Limits, Method, RequestContext, ResponseError, ResponseHead, SyntaxError,
+    FieldKind, Framing, FramingError, Limits, Method, RequestContext, ResponseError, ResponseHead, SyntaxError, Upgrade,
 };
 use crate::http2::head::{ResponseFault, ResponseReader};
 use crate::http2::hpack::FieldSink;
 
-const GET: RequestContext = RequestContext { method: Method::Get, asked_upgrade: false };
-const HEAD: RequestContext = RequestContext { method: Method::Head, asked_upgrade: false };
+const GET: RequestContext = RequestContext { method: Method::Get, upgrade: None };
+const HEAD: RequestContext = RequestContext { method: Method::Head, upgrade: None };
 
 fn read_of(fields: &[Text], is_end: bool, request: RequestContext) -> Result<(Vec<u8>, ResponseHead), ResponseFault> {
     let (mut bytes, mut head) = (b"what was there".to_vec(), ResponseHead::new());
@@ -67,7 +67,7 @@ fn rfc_9113_8_3_2_one_status_of_three_digits_comes_first_and_alone() {
 
 #[test]
 fn rfc_9113_8_6_protocols_are_not_switched() {
-    let asked = RequestContext { method: Method::Get, asked_upgrade: true };
+    let asked = RequestContext { method: Method::Get, upgrade: Some(Upgrade::WebSocket) };
     for (is_end, request) in [(true, GET), (false, GET), (false, asked)] {
         let fields = [(":status", "101"), ("x", "1")];
         assert!(matches!(read_of(&fields, is_end, request), Err(ResponseFault::Malformed(_))));

@@ -74,7 +74,7 @@ impl<'a> H2ClientSink<'a> {
 
 impl ClientSink for H2ClientSink<'_> {
     fn respond(&mut self, answer: &AnswerHead<'_>) {
-        if answer.is_upgrade {
+        if answer.upgrade.is_some() {
             // Success opens the tunnel, and there is no key to be answered (RFC 8441 §5).
             staged_head::begin(self.staged, 200);
             answer.for_each(|name, value| {
@@ -86,7 +86,7 @@ impl ClientSink for H2ClientSink<'_> {
             staged_head::begin(self.staged, answer.status);
             answer.for_each(|name, value| staged_head::add(self.staged, name, value));
         }
-        self.is_absent = self.is_head || answer.framing == Framing::None && !answer.is_upgrade;
+        self.is_absent = self.is_head || answer.framing == Framing::None && answer.upgrade.is_none();
         self.progress = Progress::Staged;
     }
 

@@ -44,7 +44,7 @@ pub(super) async fn send<K: ClientSink>(
         edit: answer_edit,
         framing: Framing::Length(reply.len() as u64),
         told_length: None,
-        is_upgrade: false,
+        upgrade: None,
         must_close,
         clock: &shard.clock,
     });

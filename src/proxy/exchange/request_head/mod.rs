@@ -6,7 +6,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use crate::filter::{Fields, is_https};
-use crate::http1::{Field, FieldKind, RequestHead, TargetForm, websocket, writer};
+use crate::http1::{Field, FieldKind, RequestHead, TargetForm, Upgrade, websocket, writer};
 use crate::proxy::config::Forwarding;
 use crate::proxy::shard::scratch::ExchangeBuffers;
 use crate::proxy::walk::peer::Peer;
@@ -47,12 +47,15 @@ pub(crate) fn compose(work: &mut ExchangeBuffers, peer: &Peer, forwarding: &Forw
     }
     // RFC 9110 §10.1.4: who sends TE names it as an option of the connection.
     out.extend_from_slice(match (request.upgrade, request.accepts_trailers) {
-        (Some(_), true) => b"te: trailers\r\nconnection: te, upgrade\r\nupgrade: websocket\r\n",
-        (Some(_), false) => b"connection: upgrade\r\nupgrade: websocket\r\n",
+        (Some(_), true) => b"te: trailers\r\nconnection: te, upgrade\r\n",
+        (Some(_), false) => b"connection: upgrade\r\n",
         (None, true) => b"te: trailers\r\nconnection: te\r\n",
         (None, false) => &b""[..],
     });
-    if request.upgrade.is_none() {
+    if request.upgrade.is_some() {
+        writer::field(out, b"upgrade", request.upgrade_name(head));
+    }
+    if request.upgrade != Some(Upgrade::WebSocket) {
         writer::framing_field(out, request.framing);
     }
     out.extend_from_slice(writer::HEAD_END);

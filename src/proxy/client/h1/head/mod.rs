@@ -30,8 +30,9 @@ pub(crate) fn write_head(out: &mut Vec<u8>, answer: &AnswerHead<'_>, form: Answe
     answer.write(out);
     let (frame, ends_with_connection) = write_framing(out, answer, form);
     let close = close || answer.must_close || ends_with_connection;
-    if answer.is_upgrade {
-        out.extend_from_slice(b"connection: upgrade\r\nupgrade: websocket\r\n");
+    if let Some(protocol) = answer.upgrade {
+        out.extend_from_slice(b"connection: upgrade\r\n");
+        writer::field(out, b"upgrade", protocol);
     } else if close {
         out.extend_from_slice(b"connection: close\r\n");
     } else if form.version == Version::Http10 {

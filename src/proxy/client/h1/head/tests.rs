@@ -1,6 +1,6 @@
 use super::*;
 use crate::filter::HeadEdit;
-use crate::http1::{Limits, Method, Progress, RequestContext, ResponseHead};
+use crate::http1::{Limits, Method, Progress, RequestContext, ResponseHead, Upgrade};
 use crate::proxy::shard::clock::Clock;
 
 const HTTP_11: AnswerForm = AnswerForm { version: Version::Http11, is_head: false };
@@ -11,7 +11,7 @@ const HEAD: AnswerForm = AnswerForm { version: Version::Http11, is_head: true };
 fn written(lines: &[&str], form: AnswerForm, asked_upgrade: bool) -> (Vec<String>, Written) {
     let bytes = format!("{}\r\n\r\n", lines.join("\r\n")).into_bytes();
     let method = if form.is_head { Method::Head } else { Method::Get };
-    let request = RequestContext { method, asked_upgrade };
+    let request = RequestContext { method, upgrade: asked_upgrade.then_some(Upgrade::WebSocket) };
     let mut response = ResponseHead::new();
     assert_eq!(response.parse(&bytes, request, &Limits::RESPONSE), Ok(Progress::Complete));
     let clock = Clock::default();
@@ -47,7 +47,7 @@ fn server_and_date_are_added_where_they_are_missing() {
     assert_eq!(lines, ["HTTP/1.1 204 No Content", "server: tidegate"]);
     let clock = Clock::default();
     let bytes = b"HTTP/1.1 204 No\r\nDate: yesterday\r\n\r\n";
-    let request = RequestContext { method: Method::Get, asked_upgrade: false };
+    let request = RequestContext { method: Method::Get, upgrade: None };
     for (bytes, dates) in [(&bytes[..], 1), (b"HTTP/1.1 204 No\r\n\r\n", 1)] {
         let (mut response, mut out) = (ResponseHead::new(), Vec::new());
         response.parse(bytes, request, &Limits::RESPONSE).unwrap();

@@ -1,0 +1,41 @@
+//! Attempts with a request that asks to switch protocols, at an endpoint that speaks HTTP/2. HTTP/2 knows that for
+//! WebSockets alone, and not every server offers it (RFC 8441). Otherwise HTTP/1 is tried, which many servers speak on the
+//! same port.
+
+use super::attempt::Attempt;
+use super::retry::{Failure, Reached};
+use super::{h1, h2};
+use crate::http1::ResponseError;
+use crate::proxy::error::ProxyError;
+use crate::proxy::walk::Walk;
+use crate::proxy::walk::client_io::{ClientSink, ClientSource};
+
+/// One attempt.
+pub(super) async fn attempt<S: ClientSource, K: ClientSink>(
+    walk: &mut Walk<'_>,
+    attempt: &Attempt<'_>,
+    is_whole: bool,
+    source: &mut S,
+    sink: &mut K,
+) -> Result<(), Failure> {
+    if h2::takes_upgrade(walk, attempt, sink).await? {
+        return h2::attempt(walk, attempt, is_whole, source, sink).await;
+    }
+    let outcome = if is_whole {
+        h1::whole(walk, attempt, source, sink).await
+    } else {
+        h1::streaming(walk, attempt, source, sink).await
+    };
+    outcome.map_err(|failure| {
+        if speaks_http1(&failure.error) { failure } else { Failure::new(ProxyError::UpgradeUnsupported, Reached::Pod) }
+    })
+}
+
+/// Whether an endpoint that this went wrong with may speak HTTP/1.
+fn speaks_http1(error: &ProxyError) -> bool {
+    !matches!(
+        error,
+        ProxyError::UpstreamClosed
+            | ProxyError::Response(ResponseError::Syntax(_) | ResponseError::Version | ResponseError::Status)
+    )
+}
