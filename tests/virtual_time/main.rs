@@ -11,3 +11,4 @@ mod support;
 mod deadlines;
 mod schedules;
 mod stage;
+mod strays;

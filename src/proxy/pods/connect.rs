@@ -39,24 +39,19 @@ pub(super) async fn obtain(shard: &Shard, attempt: &Attempt<'_>, may_repeat: boo
         return Ok(Obtained { conn, is_reused: true, since: attempt.began });
     }
     let (tcp, place) = dial(shard, attempt).await?;
-    Ok(Obtained { conn: H1Conn::new(Socket::Tcp(tcp), Some(place)), is_reused: false, since: Instant::now() })
+    let since = Instant::now();
+    Ok(Obtained { conn: H1Conn::new(Socket::Tcp(tcp), Some(place), since), is_reused: false, since })
 }
 
 /// A connection from the pool on which nothing has arrived.
 fn idle(shard: &Shard, attempt: &Attempt<'_>, may_repeat: bool) -> Option<H1Conn> {
-    let id = attempt.endpoint.id();
-    if may_repeat {
-        let turn = shard.turns.now();
-        while let Some(conn) = shard.pool.take_rested(id, attempt.began, |conn| conn.has_rested(turn)) {
-            if conn.was_quiet(turn) {
-                return Some(conn);
-            }
-        }
-    } else {
-        while let Some(conn) = shard.pool.take(id, attempt.policy.timeouts.reuse_unsafe, attempt.began) {
-            if conn.is_quiet() {
-                return Some(conn);
-            }
+    let (turn, now) = (shard.turns.now(), attempt.began);
+    let max_idle = if may_repeat { Duration::MAX } else { attempt.policy.timeouts.reuse_unsafe };
+    while let Some(mut conn) = shard.pool.take(attempt.endpoint.id(), max_idle, now, |conn| conn.fitness(turn, now)) {
+        let is_quiet = if may_repeat { conn.was_quiet(turn) } else { conn.is_quiet() };
+        if is_quiet {
+            conn.begin(now);
+            return Some(conn);
         }
     }
     None

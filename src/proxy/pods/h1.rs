@@ -63,7 +63,7 @@ pub(super) async fn whole<S: ClientSource, K: ClientSink>(
     };
     let passed = pass_on(parts, pod, sink).await;
     match passed.map_err(|failure| Failure { was_reused: is_reused, ..failure })? {
-        Passed::Whole(Keep::For(advertised)) => shard.keep(&attempt.endpoint, conn, advertised),
+        Passed::Whole(Keep::For(advertised)) => shard.keep(&attempt.endpoint, conn, since, advertised),
         Passed::Whole(Keep::No) => {}
         Passed::Tunnel(mut from_pod) => {
             out.clear();
@@ -116,7 +116,7 @@ pub(super) async fn streaming<S: ClientSource, K: ClientSink>(
     // The part of the body that was sent is not kept.
     match passed.map_err(|failure| Failure { is_body_at_hand: false, ..failure })? {
         Passed::Whole(Keep::For(advertised)) if is_complete => {
-            shard.keep(&attempt.endpoint, conn, advertised);
+            shard.keep(&attempt.endpoint, conn, since, advertised);
             Ok(())
         }
         Passed::Tunnel(mut from_pod) if is_complete => {

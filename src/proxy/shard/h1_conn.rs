@@ -1,24 +1,73 @@
 //! An HTTP/1 connection to an endpoint, between two requests.
+//!
+//! A pod may answer a request twice, the second time late. A request that was sent meanwhile gets that answer, the next
+//! request gets this one's, and so on: nothing in HTTP/1 tells. It ends when the answer that is left over arrives while the
+//! connection is idle. So it needs rest, for about as long as an answer takes: connections that had it are preferred, and
+//! without it a connection serves only a few requests.
 
 use std::task::{Context, Waker};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use super::connections::Counted;
 use crate::proxy::wire::socket::Socket;
+use crate::upstream::Fitness;
+
+/// Most requests without rest.
+const RUN: u32 = 8;
+/// Shortest rest.
+const LEAST_REST: Duration = Duration::from_millis(1);
+/// Longest rest.
+const MOST_REST: Duration = Duration::from_secs(1);
 
 /// An HTTP/1 connection to an endpoint, between two requests.
 pub(crate) struct H1Conn {
     /// The connection.
     pub socket: Socket,
     /// The turn of the runtime in which its last answer ended.
-    pub kept_in: u64,
+    kept_in: u64,
+    /// Requests since it last had rest.
+    run: u32,
+    /// The longest that one of them took.
+    slowest: Duration,
+    /// When it will have had rest.
+    settles: Instant,
     /// Its place among the connections to pods.
     _place: Option<Counted>,
 }
 
 impl H1Conn {
-    /// A connection that was just made.
-    pub(crate) fn new(socket: Socket, place: Option<Counted>) -> Self {
-        Self { socket, kept_in: 0, _place: place }
+    /// A connection that was just made for a request.
+    pub(crate) fn new(socket: Socket, place: Option<Counted>, now: Instant) -> Self {
+        Self { socket, kept_in: 0, run: 1, slowest: Duration::ZERO, settles: now, _place: place }
+    }
+
+    /// It was taken for another request.
+    pub(crate) fn begin(&mut self, now: Instant) {
+        if now >= self.settles {
+            (self.run, self.slowest) = (0, Duration::ZERO);
+        }
+        self.run += 1;
+    }
+
+    /// Its request, which it got at `since`, was answered in this turn of the runtime.
+    pub(crate) fn end(&mut self, turn: u64, since: Instant, now: Instant) {
+        self.kept_in = turn;
+        self.slowest = self.slowest.max(now.saturating_duration_since(since));
+        self.settles = now + (2 * self.slowest).clamp(LEAST_REST, MOST_REST);
+    }
+
+    /// Whether it should get another request now.
+    pub(crate) fn fitness(&self, turn: u64, now: Instant) -> Fitness {
+        match (now >= self.settles, self.has_rested(turn)) {
+            (true, true) => Fitness::Settled,
+            (false, true) if self.run < RUN => Fitness::Rested,
+            // The runtime may not have looked at it: the system is asked.
+            (true, false) => Fitness::Rested,
+            (false, false) if self.run < RUN => Fitness::Fresh,
+            (false, _) => Fitness::Tired,
+        }
     }
 
     /// Whether nothing has arrived since the last answer: neither an end nor bytes, which the next request would take
@@ -38,7 +87,7 @@ impl H1Conn {
     }
 
     /// Whether the runtime has looked at the socket since the last answer.
-    pub(crate) fn has_rested(&self, now: u64) -> bool {
+    fn has_rested(&self, now: u64) -> bool {
         now != self.kept_in
     }
 }
@@ -62,7 +111,7 @@ mod tests {
         // The runtime learns of readiness by waiting, and of its end by a read that finds nothing more.
         ours.readable().await.unwrap();
         while ours.try_read(&mut [0; 64]).is_ok() {}
-        (H1Conn::new(Socket::Tcp(ours), None), pod)
+        (H1Conn::new(Socket::Tcp(ours), None, Instant::now()), pod)
     }
 
     #[tokio::test]
@@ -93,5 +142,31 @@ mod tests {
         let Socket::Tcp(tcp) = &conn.socket else { panic!("it is in clear") };
         tcp.readable().await.unwrap();
         assert!(!conn.was_quiet(conn.kept_in + 1));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn fault_f12_without_rest_a_connection_serves_only_a_few_requests() {
+        let (mut conn, _pod) = waiting().await;
+        let (takes, mut now, mut turn) = (Duration::from_millis(20), Instant::now(), 1);
+        for number in 1..=RUN {
+            now += takes;
+            conn.end(turn, now - takes, now);
+            assert_eq!(conn.fitness(turn, now), if number < RUN { Fitness::Fresh } else { Fitness::Tired });
+            turn += 1;
+            assert_eq!(conn.fitness(turn, now), if number < RUN { Fitness::Rested } else { Fitness::Tired });
+            if number < RUN {
+                conn.begin(now);
+            }
+        }
+        // Twice as long as its slowest answer took.
+        assert_eq!(conn.fitness(turn, now + takes), Fitness::Tired);
+        now += 2 * takes;
+        assert_eq!(conn.fitness(turn, now), Fitness::Settled);
+        conn.begin(now);
+        conn.end(turn, now, now);
+        assert_eq!(conn.fitness(turn + 1, now), Fitness::Rested, "it begins anew");
+        assert_eq!(conn.fitness(turn + 1, now + LEAST_REST), Fitness::Settled);
+        conn.end(turn, now, now + 9 * MOST_REST);
+        assert_eq!(conn.fitness(turn + 1, now + 10 * MOST_REST), Fitness::Settled);
     }
 }

@@ -280,11 +280,13 @@ impl Shard {
         }
     }
 
-    /// Keeps a connection for another request, for as long as its pod is expected to keep it.
-    pub(crate) fn keep(&self, endpoint: &InFlight, mut conn: H1Conn, advertised: Option<Duration>) {
-        conn.kept_in = self.turns.now();
+    /// Keeps a connection for another request, for as long as its pod is expected to keep it. `since`: when it got the
+    /// request that was answered.
+    pub(crate) fn keep(&self, endpoint: &InFlight, mut conn: H1Conn, since: Instant, advertised: Option<Duration>) {
+        let now = Instant::now();
+        conn.end(self.turns.now(), since, now);
         let idle = self.pool.config().idle_timeout(advertised);
-        self.pool.put(endpoint.endpoint(), conn, Instant::now(), idle);
+        self.pool.put(endpoint.endpoint(), conn, now, idle);
     }
 }
 

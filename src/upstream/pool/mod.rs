@@ -1,8 +1,8 @@
-//! Idle connections of one shard: per endpoint a stack, last in first out.
+//! Idle connections of one shard: per endpoint a stack, of equally fit ones last in first out.
 //!
 //! Last in first out keeps a few connections in use and lets the others expire. A pool belongs to one shard and is
-//! neither shared nor sent. The proxy decides what a connection is, whether its socket is still open, and how long a
-//! connection may have been idle for a request.
+//! neither shared nor sent. The proxy decides what a connection is, whether its socket is still open, how fit a connection
+//! is, and how long it may have been idle for a request.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -48,6 +48,22 @@ impl PoolConfig {
         }
     }
 }
+
+/// How fit an idle connection is for another request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Fitness {
+    /// Not at all, at this time.
+    Tired,
+    /// If there is no better one.
+    Fresh,
+    /// Nearly as well as any.
+    Rested,
+    /// As well as can be.
+    Settled,
+}
+
+/// How many connections are looked at for a fit one, beside a search by halves.
+const LOOKED_AT: usize = 16;
 
 /// The idle connections of one shard. Dropping a `C` must not call back into the pool.
 #[derive(Debug)]
@@ -95,42 +111,25 @@ impl<C> Pool<C> {
         self.inner.borrow().total
     }
 
-    /// The connection that became idle last, if it did so at most `max_idle` ago. Closes expired ones on the way.
-    pub fn take(&self, endpoint_id: u64, max_idle: Duration, now: Instant) -> Option<C> {
-        let mut inner = self.inner.borrow_mut();
-        let Inner { stacks, total } = &mut *inner;
-        let stack = stacks.get_mut(&endpoint_id)?;
-        stack.is_used = true;
-        while let Some(top) = stack.idle.last() {
-            let is_expired = top.expires <= now;
-            if !is_expired && now.saturating_duration_since(top.since) > max_idle {
-                return None;
-            }
-            let top = stack.idle.pop()?;
-            *total -= 1;
-            if !is_expired {
-                return Some(top.connection);
-            }
-        }
-        None
-    }
-
-    /// The connection that became idle last among those that `has_rested` accepts, as it does from some moment back; if
-    /// there is none, the one that became idle last of all. Closes expired ones on the way.
-    pub fn take_rested(&self, endpoint_id: u64, now: Instant, has_rested: impl Fn(&C) -> bool) -> Option<C> {
+    /// Of the connections that became idle at most `max_idle` ago, the fittest, and of equals the one that became idle last.
+    /// Closes expired ones on the way.
+    ///
+    /// Fitness grows with the time for which a connection has been idle; where it does not, a less fit one may be taken.
+    pub fn take(
+        &self,
+        endpoint_id: u64,
+        max_idle: Duration,
+        now: Instant,
+        fitness: impl Fn(&C) -> Fitness,
+    ) -> Option<C> {
         let mut inner = self.inner.borrow_mut();
         let Inner { stacks, total } = &mut *inner;
         let stack = stacks.get_mut(&endpoint_id)?;
         stack.is_used = true;
         loop {
-            let top = stack.idle.last()?;
-            let taken = if has_rested(&top.connection) {
-                stack.idle.pop()?
-            } else {
-                // In the order in which they became idle.
-                let rested = stack.idle.partition_point(|idle| has_rested(&idle.connection));
-                if rested > 0 { stack.idle.remove(rested - 1) } else { stack.idle.pop()? }
-            };
+            let at = fittest(&stack.idle, max_idle, now, &fitness)?;
+            // `remove` keeps the order, and the last one is the usual one.
+            let taken = if at + 1 == stack.idle.len() { stack.idle.pop()? } else { stack.idle.remove(at) };
             *total -= 1;
             if taken.expires > now {
                 return Some(taken.connection);
@@ -199,6 +198,24 @@ impl<C> Pool<C> {
             Retired::Many => self.sweep(now),
         }
     }
+}
+
+/// Where the fittest one is, or one that has expired. They are in the order in which they became idle.
+fn fittest<C>(idle: &[Idle<C>], max_idle: Duration, now: Instant, fitness: impl Fn(&C) -> Fitness) -> Option<usize> {
+    for least in [Fitness::Settled, Fitness::Rested, Fitness::Fresh] {
+        let is_fit = |idle: &Idle<C>| fitness(&idle.connection) >= least;
+        // What has rested lies below what has not.
+        let behind = match idle.last()? {
+            last if least == Fitness::Fresh || is_fit(last) => idle.len(),
+            _ => idle.partition_point(is_fit),
+        };
+        let is_young = |idle: &&Idle<C>| idle.expires <= now || now.saturating_duration_since(idle.since) <= max_idle;
+        let young = idle[..behind].iter().rev().take_while(is_young);
+        if let Some(back) = young.take(LOOKED_AT).position(is_fit) {
+            return Some(behind - 1 - back);
+        }
+    }
+    None
 }
 
 /// Endpoint ids are a sequence: one multiplication spreads them over the map's tag bits.

@@ -10,15 +10,20 @@ fn endpoint() -> Arc<Endpoint> {
     Endpoint::new(EndpointSpec::active(([127, 0, 0, 1], 80).into()), Instant::now())
 }
 
+/// All are equally fit.
+fn alike<C>(_: &C) -> Fitness {
+    Fitness::Rested
+}
+
 #[test]
 fn the_last_one_in_is_the_first_out() {
     let (pool, endpoint, now) = (Pool::new(PoolConfig::default()), endpoint(), Instant::now());
     for connection in 1..=3 {
         pool.put(&endpoint, connection, now, IDLE);
     }
-    let taken: Vec<_> = std::iter::from_fn(|| pool.take(endpoint.id(), LONG, now)).collect();
+    let taken: Vec<_> = std::iter::from_fn(|| pool.take(endpoint.id(), LONG, now, alike)).collect();
     assert_eq!((taken, pool.idle_count()), (vec![3, 2, 1], 0));
-    assert_eq!(pool.take(endpoint.id() + 1, LONG, now), None);
+    assert_eq!(pool.take(endpoint.id() + 1, LONG, now, alike), None);
 }
 
 #[test]
@@ -26,8 +31,8 @@ fn one_idle_for_too_long_for_this_request_is_left_for_another() {
     let (pool, endpoint, now) = (Pool::new(PoolConfig::default()), endpoint(), Instant::now());
     pool.put(&endpoint, 1, now, IDLE);
     let later = now + Duration::from_millis(1001);
-    assert_eq!(pool.take(endpoint.id(), Duration::from_secs(1), later), None);
-    assert_eq!(pool.take(endpoint.id(), LONG, later), Some(1));
+    assert_eq!(pool.take(endpoint.id(), Duration::from_secs(1), later, alike), None);
+    assert_eq!(pool.take(endpoint.id(), LONG, later, alike), Some(1));
 }
 
 #[test]
@@ -35,7 +40,7 @@ fn an_expired_one_is_closed_and_what_is_below_it_may_still_serve() {
     let (pool, endpoint, now) = (Pool::new(PoolConfig::default()), endpoint(), Instant::now());
     pool.put(&endpoint, 1, now, LONG);
     pool.put(&endpoint, 2, now, IDLE);
-    assert_eq!(pool.take(endpoint.id(), LONG, now + IDLE), Some(1));
+    assert_eq!(pool.take(endpoint.id(), LONG, now + IDLE, alike), Some(1));
     assert_eq!(pool.idle_count(), 0);
 }
 
@@ -53,7 +58,7 @@ fn full_stacks_full_pools_retired_endpoints_and_no_time_are_refused() {
     assert!(!kept(&one, Duration::ZERO));
     assert_eq!([(); 3].map(|()| kept(&one, IDLE)), [true, true, false], "its stack is full");
     assert_eq!([(); 2].map(|()| kept(&two, IDLE)), [true, false], "the pool is full");
-    pool.take(two.id(), LONG, now).unwrap();
+    pool.take(two.id(), LONG, now, alike).unwrap();
     two.retire();
     assert!(!kept(&two, IDLE));
     assert!(kept(&three, IDLE));
@@ -96,7 +101,7 @@ fn dropped_connections_are_really_dropped() {
 fn a_stack_in_use_keeps_its_memory_and_an_unused_one_gives_it_back() {
     let (pool, endpoint, now) = (Pool::new(PoolConfig::default()), endpoint(), Instant::now());
     pool.put(&endpoint, 1, now, IDLE);
-    pool.take(endpoint.id(), LONG, now).unwrap();
+    pool.take(endpoint.id(), LONG, now, alike).unwrap();
     pool.sweep(now);
     assert_eq!(pool.inner.borrow().stacks.len(), 1, "used since the last sweep");
     pool.sweep(now);
@@ -160,7 +165,7 @@ proptest! {
                         naive.remove(at);
                         if expires > now { expected = Some(connection); break }
                     }
-                    prop_assert_eq!(pool.take(endpoints[endpoint].id(), max_idle, now), expected);
+                    prop_assert_eq!(pool.take(endpoints[endpoint].id(), max_idle, now, alike), expected);
                 }
                 Step::Pass(seconds) => now += Duration::from_secs(seconds),
                 Step::Retire(endpoint) => endpoints[endpoint].retire(),
@@ -175,16 +180,36 @@ proptest! {
 }
 
 #[test]
-fn one_that_has_rested_is_taken_before_newer_ones_and_the_newest_if_none_has() {
+fn a_fitter_one_is_taken_before_newer_ones_and_of_equals_the_newest() {
     let (pool, endpoint, now) = (Pool::new(PoolConfig::default()), endpoint(), Instant::now());
-    for connection in 1..=5 {
+    for connection in 1..=8 {
         pool.put(&endpoint, connection, now, if connection == 2 { IDLE } else { LONG });
     }
-    let take = |rested: i32, now| pool.take_rested(endpoint.id(), now, |connection| *connection <= rested);
-    assert_eq!(take(5, now), Some(5));
-    assert_eq!(take(3, now), Some(3));
-    assert_eq!(take(0, now), Some(4), "none has rested");
+    // Those up to these numbers are settled, rested and fresh, and the others tired.
+    let take = |[settled, rested, fresh]: [i32; 3], now| {
+        pool.take(endpoint.id(), LONG, now, |connection| match connection {
+            number if *number <= settled => Fitness::Settled,
+            number if *number <= rested => Fitness::Rested,
+            number if *number <= fresh => Fitness::Fresh,
+            _ => Fitness::Tired,
+        })
+    };
+    assert_eq!(take([8, 8, 8], now), Some(8));
+    assert_eq!(take([4, 7, 7], now), Some(4));
+    assert_eq!(take([0, 6, 7], now), Some(6));
+    assert_eq!(take([0, 0, 6], now), Some(5), "it is all that is left up to there");
+    assert_eq!((take([0, 0, 0], now), pool.idle_count()), (None, 4), "tired ones stay");
     // The second is too old by now.
-    assert_eq!(take(2, now + IDLE), Some(1));
-    assert_eq!((take(2, now + IDLE), pool.idle_count()), (None, 0));
+    assert_eq!(take([2, 3, 7], now + IDLE), Some(1));
+    assert_eq!((take([0, 0, 7], now + IDLE), take([0, 0, 7], now + IDLE)), (Some(7), Some(3)));
+    assert_eq!((take([9, 9, 9], now + IDLE), pool.idle_count()), (None, 0));
+}
+
+#[test]
+fn a_fit_one_among_tired_ones_is_found() {
+    let (pool, endpoint, now) = (Pool::new(PoolConfig::default()), endpoint(), Instant::now());
+    (0..10).for_each(|connection| pool.put(&endpoint, connection, now, IDLE));
+    let is_fit = |connection: &i32| if connection % 3 == 1 { Fitness::Fresh } else { Fitness::Tired };
+    let taken: Vec<_> = std::iter::from_fn(|| pool.take(endpoint.id(), LONG, now, is_fit)).collect();
+    assert_eq!((taken, pool.idle_count()), (vec![7, 4, 1], 7));
 }
