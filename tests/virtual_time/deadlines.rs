@@ -2,7 +2,7 @@
 
 use crate::stage::{Side, Stage, on_h2_stage, on_stage, seconds};
 use crate::support::frames::{
-    ACK, DATA, END_HEADERS, END_STREAM, Frame, HEADERS, PING, SETTINGS, block, frame, pseudo,
+    ACK, CANCEL, DATA, END_HEADERS, END_STREAM, Frame, HEADERS, PING, RST_STREAM, SETTINGS, block, frame, pseudo,
 };
 
 const GET: &str = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
@@ -433,5 +433,57 @@ fn fault_b25_a_client_that_waits_to_be_told_to_go_on_is_told_after_a_second_at_t
         client.expect_quiet().await;
         seconds(0.2).await;
         assert_eq!(client.arrived().await, (TOLD.into(), false));
+    });
+}
+
+#[test]
+fn fault_f14_messages_of_grpc_web_over_http1_may_come_when_they_will() {
+    on_stage(|stage| async move {
+        let mut client = stage.connect().await;
+        let post = "POST / HTTP/1.1\r\nHost: a\r\nContent-Type: application/grpc-web+proto\r\n";
+        client.send(format!("{post}Transfer-Encoding: chunked\r\n\r\n1\r\na\r\n")).await;
+        let mut pod = stage.pod().await;
+        pod.head().await;
+        seconds(200.0).await;
+        client.expect_quiet().await;
+        client.send("1\r\nb\r\n0\r\n\r\n").await;
+        pod.send(OK).await;
+        expect_status(client.arrived().await, 200, false);
+    });
+}
+
+#[test]
+fn fault_f14_deadlines_that_reset_requests_do_not_end_their_connection() {
+    on_h2_stage(|stage| async move {
+        let head = [&pseudo("POST", "a", "/")[..], &GRPC].concat();
+        let mut client = stage.connect().await;
+        client.send([OPENING, &frame(SETTINGS, 0, 0, &[])].concat()).await;
+        let mut pods = Vec::new();
+        let mut streams = (1..).step_by(2);
+        // Five hundred in half a second.
+        for _ in 0..10 {
+            let streams: Vec<u32> = streams.by_ref().take(50).collect();
+            let opened: Vec<_> =
+                streams.iter().map(|stream| frame(HEADERS, END_HEADERS, *stream, &block(&head))).collect();
+            client.send(opened.concat()).await;
+            if pods.is_empty() {
+                pods.push(h2_pod(&stage).await);
+            }
+            seconds(0.1).await;
+            let reset: Vec<_> =
+                streams.iter().map(|stream| frame(RST_STREAM, 0, *stream, &CANCEL.to_be_bytes())).collect();
+            client.send(reset.concat()).await;
+            pods[0].arrived().await;
+        }
+        assert!(!client.arrived().await.1, "the connection is open");
+        // Without a pause they are an attack.
+        let opened_and_reset = |stream| {
+            let reset = frame(RST_STREAM, 0, stream, &CANCEL.to_be_bytes());
+            [frame(HEADERS, END_HEADERS, stream, &block(&head)), reset].concat()
+        };
+        let attack: Vec<_> = streams.take(150).map(opened_and_reset).collect();
+        client.try_send(attack.concat()).await;
+        seconds(2.0).await;
+        assert!(client.arrived().await.1, "the connection is closed");
     });
 }

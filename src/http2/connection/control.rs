@@ -151,8 +151,10 @@ impl Connection {
         };
         let mut is_answered = true;
         let mut was_open = false;
+        let mut opened = now;
         self.streams.change(key, |stream| {
             was_open = stream.is_open();
+            opened = stream.opened;
             is_answered = stream.is_answered;
             if was_open {
                 stream.fate = Fate::ResetByPeer;
@@ -161,7 +163,7 @@ impl Connection {
         if !was_open {
             return Ok(None);
         }
-        if self.role == Role::Server && !is_answered && !self.early_resets.count(now) {
+        if self.role == Role::Server && !is_answered && !self.early_resets.count(opened, now) {
             const REASON: &str = "too many streams are reset before they are answered";
             return self.beyond(Limit::EarlyResets, ErrorCode::ENHANCE_YOUR_CALM, REASON);
         }

@@ -47,8 +47,12 @@ impl Credits {
     }
 }
 
-/// Counts streams that a client resets before they are answered (CVE-2023-44487). A burst is allowed, and again as many
-/// each second.
+/// A stream that was open for so long was one of those that a client may have at a time, so its reset is no way around that
+/// limit: with 100 streams there are at most 1,000 such resets a second. Deadlines of gRPC end in them.
+const UNHURRIED: Duration = Duration::from_millis(100);
+
+/// Counts streams that a client resets before they are answered, soon after it has opened them (CVE-2023-44487). A burst
+/// is allowed, and again as many each second.
 #[derive(Debug)]
 pub(super) struct EarlyResets {
     burst: u32,
@@ -62,8 +66,11 @@ impl EarlyResets {
         Self { burst, left: u64::from(burst) * 1000, since: Duration::ZERO }
     }
 
-    /// Counts one. False when it is one too many.
-    pub(super) fn count(&mut self, now: Duration) -> bool {
+    /// Counts one, of a stream that was opened at `opened`. False when it is one too many.
+    pub(super) fn count(&mut self, opened: Duration, now: Duration) -> bool {
+        if now.saturating_sub(opened) >= UNHURRIED {
+            return true;
+        }
         let passed = now.saturating_sub(std::mem::replace(&mut self.since, now)).as_millis();
         let passed = u64::try_from(passed).unwrap_or(u64::MAX);
         let burst = u64::from(self.burst);
@@ -107,11 +114,21 @@ mod tests {
     #[test]
     fn c01_a_burst_of_early_resets_is_forgiven_and_a_steady_stream_is_not() {
         let mut resets = EarlyResets::new(100);
-        assert!((0..100).all(|_| resets.count(START)));
-        assert!(!resets.count(START));
+        assert!((0..100).all(|_| resets.count(START, START)));
+        assert!(!resets.count(START, START));
         let mut resets = EarlyResets::new(100);
         let steps = |from: Duration, step: u64| (1..=1000).map(move |n| from + Duration::from_millis(n * step));
-        assert!(steps(START, 11).all(|now| resets.count(now)));
-        assert!(!steps(START + Duration::from_secs(11), 5).all(|now| resets.count(now)));
+        assert!(steps(START, 11).all(|now| resets.count(now, now)));
+        assert!(!steps(START + Duration::from_secs(11), 5).all(|now| resets.count(now, now)));
+    }
+
+    #[test]
+    fn c01_resets_of_streams_that_were_open_for_a_while_do_not_count() {
+        let mut resets = EarlyResets::new(10);
+        let later = START + UNHURRIED;
+        assert!((0..1000).all(|_| resets.count(START, later)));
+        assert!((0..10).all(|_| resets.count(START + Duration::from_millis(1), later)));
+        assert!(!resets.count(START + Duration::from_millis(1), later));
+        assert!(resets.count(START, later));
     }
 }

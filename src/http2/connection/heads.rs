@@ -279,7 +279,7 @@ impl Connection {
         let method = if is_tunnel { Method::Connect } else { Method::Get };
         let key = self.open(id, method, true, !start.is_end());
         if let Some(stream) = self.streams.get_mut(key) {
-            (stream.head, stream.body_left) = (head, body_left);
+            (stream.head, stream.body_left, stream.opened) = (head, body_left, now);
         }
         Ok(Some(Event::Request { stream: key, is_end: start.is_end(), verdict }))
     }
@@ -293,6 +293,7 @@ impl Connection {
             held: 0,
             head: 0,
             body_left: UNKNOWN,
+            opened: Duration::ZERO,
             fate: Fate::Regular,
             is_remote_open,
             is_local_open,

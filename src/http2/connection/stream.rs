@@ -1,5 +1,7 @@
 //! What a connection knows of one stream (RFC 9113 §5.1).
 
+use std::time::Duration;
+
 use super::window::{ReceiveWindow, SendWindow};
 use crate::http1::Method;
 
@@ -17,7 +19,7 @@ pub(super) enum Fate {
     ResetByPeer,
 }
 
-/// A stream: 56 bytes. It waits for its release whatever has become of it.
+/// A stream: 64 bytes. It waits for its release whatever has become of it.
 #[derive(Debug)]
 pub(super) struct Stream {
     /// 0 for a slot that is free.
@@ -30,6 +32,8 @@ pub(super) struct Stream {
     pub(super) head: u32,
     /// Bytes of the body still to come, or [`UNKNOWN`].
     pub(super) body_left: u64,
+    /// When it was opened, by the connection's clock.
+    pub(super) opened: Duration,
     pub(super) fate: Fate,
     /// Whether the peer may send more.
     pub(super) is_remote_open: bool,

@@ -87,6 +87,7 @@ impl Streams {
             held: 0,
             head: 0,
             body_left: 0,
+            opened: std::time::Duration::ZERO,
             fate: Fate::Regular,
             is_remote_open: false,
             is_local_open: false,

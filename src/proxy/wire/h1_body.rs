@@ -42,6 +42,8 @@ pub(crate) struct H1Source<'a> {
     trailers: Vec<u8>,
     side: Side,
     progress: Progress,
+    /// Whether no rule holds.
+    is_spared: bool,
     /// The client whose request this is. Once it is answered it may take its time, as only the answer's deadlines count.
     client: Option<&'a ClientMark>,
 }
@@ -76,6 +78,7 @@ impl<'a> H1Source<'a> {
             trailers: Vec::new(),
             side,
             progress: Progress::new(pace),
+            is_spared: false,
             client,
         }
     }
@@ -104,9 +107,17 @@ impl<'a> H1Source<'a> {
         }
     }
 
-    /// Another rule holds from here on.
+    /// Another rule holds from here on, unless the body is spared.
     pub(crate) fn set_pace(&mut self, pace: Pace) {
-        self.progress.set_pace(pace);
+        if !self.is_spared {
+            self.progress.set_pace(pace);
+        }
+    }
+
+    /// The body may come when it will.
+    pub(crate) fn spare(&mut self) {
+        self.set_pace(Pace::NONE);
+        self.is_spared = true;
     }
 
     /// From here on everything that arrives is passed on as it is.

@@ -19,6 +19,7 @@ use crate::proxy::shard::scratch::{ExchangeBuffers, Scratch};
 use crate::proxy::shard::timer::LazyTimer;
 use crate::proxy::shard::{Shard, workers};
 use crate::proxy::walk::Walk;
+use crate::proxy::walk::grpc::is_grpc;
 use crate::proxy::walk::peer::Peer;
 use crate::proxy::wire::body::BodySource;
 use crate::proxy::wire::buffers::Buffer;
@@ -172,6 +173,9 @@ async fn request(
     let close = is_last || !head.keep_alive;
     let pace = Pace { gap: shard.config.listener.timeouts.body_gap, rate: shard.config.listener.timeouts.body_rate };
     let mut source = H1Source::new(reader, &shard.buffers, Some(buffer), framing, Side::Client, pace, Some(client));
+    if is_grpc(&work.request, &work.head) {
+        source.spare();
+    }
     let mut sink = H1ClientSink::new(sink, &shard.drain, Some(form), close, client);
     sink.accepts_trailers = accepts_trailers;
     let outcome = {
