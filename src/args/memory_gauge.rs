@@ -13,8 +13,9 @@ const PAGE: u64 = 4096;
 /// Where the figure comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Source {
-    /// The cgroup, version 2, with the least limit: what is charged to it without the cache of files, which the system frees
-    /// when memory is short. Kernel memory of sockets is in it.
+    /// The cgroup, version 2, with the least limit: what is charged to it without files that were not used for a while, as the
+    /// kubelet's working set. The program's own pages are files in use: without them it crawls long before it is killed. Kernel
+    /// memory of sockets is in it.
     Unified,
     /// The same of version 1.
     First,
@@ -51,9 +52,9 @@ impl MemoryGauge {
 
     /// Bytes in use now; `None` if the system does not tell.
     pub fn read(&mut self) -> Option<u64> {
-        let files = match self.source {
-            Source::Unified => ["inactive_file ", "active_file "],
-            Source::First => ["total_inactive_file ", "total_active_file "],
+        let unused = match self.source {
+            Source::Unified => "inactive_file ",
+            Source::First => "total_inactive_file ",
             Source::Process => {
                 let statm = text(&self.usage, &mut self.text)?;
                 let mut pages = statm.split(' ').skip(1).map_while(|pages| pages.parse::<u64>().ok());
@@ -62,8 +63,8 @@ impl MemoryGauge {
         };
         let usage: u64 = text(&self.usage, &mut self.text)?.trim().parse().ok()?;
         let stat = text(&self.stat, &mut self.text)?;
-        let bytes = |line: &str| files.iter().find_map(|name| line.strip_prefix(name))?.parse::<u64>().ok();
-        Some(stat.lines().filter_map(bytes).fold(usage, u64::saturating_sub))
+        let unused = stat.lines().find_map(|line| line.strip_prefix(unused)?.parse::<u64>().ok());
+        Some(usage.saturating_sub(unused.unwrap_or(0)))
     }
 }
 
@@ -91,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn the_group_with_the_least_limit_is_read_without_its_cached_files() {
+    fn the_group_with_the_least_limit_is_read_without_files_out_of_use() {
         let stat = "anon 700\nfile 300\ninactive_file 200\nactive_file 90\n";
         let (found, read) = gauge(&[
             ("proc/self/cgroup", "0::/pod/box\n"),
@@ -101,7 +102,7 @@ mod tests {
             ("sys/fs/cgroup/pod/memory.stat", stat),
         ]);
         assert!(found.source == Source::Unified && found.stat.ends_with("pod/memory.stat"));
-        assert_eq!(read, Some(710));
+        assert_eq!(read, Some(800));
         let (found, read) = gauge(&[
             ("proc/self/cgroup", "3:memory:/pod\n"),
             ("sys/fs/cgroup/memory/pod/memory.limit_in_bytes", "134217728\n"),
@@ -112,7 +113,7 @@ mod tests {
             ),
         ]);
         assert!(found.source == Source::First && found.stat.ends_with("memory/pod/memory.stat"));
-        assert_eq!(read, Some(710));
+        assert_eq!(read, Some(800));
     }
 
     #[test]
