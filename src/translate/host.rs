@@ -36,10 +36,8 @@ pub(crate) fn translate(input: &Input, host: &HostPattern) -> (Option<Arc<HostSp
     if fallback.is_some() || say.served().any(|claim| !claim.rules.is_empty()) {
         spec.unmatched = Unmatched::Keep(fallback);
     }
-    if *host != HostPattern::Any {
-        if !say.has_tenants(spec.tenants()) {
-            tenancy.tenants = say.tenants().into_iter().cloned().collect();
-        }
+    if *host != HostPattern::Any && !say.has_tenants(spec.tenants()) {
+        tenancy.tenants = say.tenants().into_iter().cloned().collect();
     }
     spec.tenancy = (tenancy != Tenancy::default()).then(|| Box::new(tenancy));
     let spec = if spec.is_empty() { None } else { Some(Arc::new(spec)) };
