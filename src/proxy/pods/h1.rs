@@ -206,7 +206,7 @@ impl<'a> PodResponse for H1Response<'a> {
     fn connection(&self, head: &ResponseHead, request: RequestContext) -> Keep {
         // A connection cannot be kept if its end ends the answer, or if its pod was asked to switch protocols and did
         // not.
-        let may_keep = head.keep_alive && head.framing != Framing::UntilClose && !request.upgrade.is_some();
+        let may_keep = head.keep_alive && head.framing != Framing::UntilClose && request.upgrade.is_none();
         if may_keep {
             Keep::For(head.idle_timeout(self.bytes()).map(|seconds| Duration::from_secs(u64::from(seconds))))
         } else {
