@@ -228,7 +228,7 @@ fn route(input: &Input, spec: &RouteSpec) -> Route {
         endpoints: Some(endpoints.into_iter().map(|endpoint| endpoint.address).collect()),
         protocol: match upstream.key.protocol {
             Protocol::Http1 => None,
-            Protocol::H2c => Some("h2c"),
+            Protocol::H2c | Protocol::Tls(_) => Some(upstream.key.protocol.as_str()),
         },
         balance: match policy.balance {
             Balance::LeastInFlight => None,

@@ -76,7 +76,7 @@ const RULES: &[Rule] = &[
     rule("39", 'M', "the first address of an endpoint"),
     rule("40", 'D', "a slice port without a number takes the Service's numeric targetPort, or its port; a slice without ports gets no requests"),
     decision("41", 'S', "topology hints are not used: all endpoints are"),
-    rule("42", 'M', "appProtocol: `kubernetes.io/h2c`, `h2c`, `grpc` are HTTP/2 in clear; `kubernetes.io/ws`, `ws`, `http` and unknown names HTTP/1.1; `https`, `grpcs`, `kubernetes.io/wss`, `wss` answer 503 with a Problem"),
+    rule("42", 'M', "appProtocol: `kubernetes.io/h2c`, `h2c`, `grpc` are HTTP/2 in clear; `kubernetes.io/ws`, `ws`, `http` and unknown names HTTP/1.1; `https`, `kubernetes.io/wss`, `wss` are TLS with HTTP/2 or HTTP/1.1 as the pod chooses, `grpcs` TLS with HTTP/2; certificates are not verified"),
     rule("43", 'M', "TCP only: other ports answer 503 with a Problem"),
     decision("44", 'S', "sessionAffinity of a Service is not taken over"),
     rule("45", 'S', "slices of any size; an empty one is no endpoints"),

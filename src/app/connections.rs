@@ -94,10 +94,11 @@ fn client(client: &ClientView, shard: &str) -> Value {
 }
 
 fn pod(pod: &PodView, shard: &str) -> Value {
-    let PodView { address, age, leases, waiting, idle, is_given_up, codec } = pod;
+    let PodView { address, tls, age, leases, waiting, idle, is_given_up, codec } = pod;
     json!({
         "shard": shard,
         "address": address.to_string(),
+        "tls": tls,
         "ageSeconds": age.as_secs(),
         "idleSeconds": idle.map(|idle| idle.as_secs()),
         "givenUp": is_given_up,

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::model::{Action, Filter, HttpsRedirect, Reply, RouteSpec, UpstreamSpec};
+use crate::model::{Action, Filter, HttpsRedirect, PodTls, Protocol, Reply, RouteSpec, UpstreamSpec, Verification};
 use crate::routing::{CompiledHost, Route, RouteTable};
 use crate::upstream::{Backend, Destination, Target};
 
@@ -45,6 +45,9 @@ fn route(route: &Route<Target>) -> Value {
         view["service"] = json!(key.service.to_string());
         view["port"] = json!(port.to_string());
         view["protocol"] = json!(key.protocol.as_str());
+        if let Protocol::Tls(tls) = &key.protocol {
+            view["tls"] = pod_tls(tls);
+        }
     }
     match &route.target.destination {
         Destination::Forward(Backend { upstream, metrics: _ }) => {
@@ -69,6 +72,17 @@ fn route(route: &Route<Target>) -> Value {
         view["shares"] = json!(shares);
     }
     view
+}
+
+fn pod_tls(tls: &PodTls) -> Value {
+    let PodTls { http: _, server_name, verification } = tls;
+    json!({
+        "serverName": server_name.as_ref().map(ToString::to_string),
+        "verified": match verification {
+            Verification::Unverified => false,
+            Verification::Ca(_) => true,
+        },
+    })
 }
 
 fn https_redirect(filters: &[Filter]) -> &'static str {

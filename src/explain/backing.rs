@@ -2,7 +2,9 @@
 
 use std::net::SocketAddr;
 
-use crate::model::{Balance, EndpointPort, PortRef, Protocol, RoutePolicy, UpstreamKey, UpstreamSpec};
+use crate::model::{
+    Balance, EndpointPort, PodTls, PortRef, Protocol, RoutePolicy, TlsHttp, UpstreamKey, UpstreamSpec, Verification,
+};
 use crate::translate::{self, Condition, Input};
 
 use super::{Facts, LivingEndpoint, SHOWN};
@@ -82,21 +84,36 @@ pub(super) fn describe(
 }
 
 fn service(spec: &UpstreamSpec, policy: &RoutePolicy) -> String {
-    let UpstreamSpec { key: UpstreamKey { service, endpoint_port, protocol, tls: _ }, port } = spec;
+    let UpstreamSpec { key: UpstreamKey { service, endpoint_port, protocol }, port } = spec;
     let RoutePolicy { balance, .. } = policy;
     let named = match (port, endpoint_port) {
         (PortRef::Number(_), EndpointPort::Named { name, otherwise: _ }) if !name.is_empty() => format!(" ({name})"),
         (_, EndpointPort::Named { .. } | EndpointPort::Fixed(_)) => String::new(),
     };
     let protocol = match protocol {
-        Protocol::Http1 => "HTTP/1.1",
-        Protocol::H2c => "HTTP/2 in clear",
+        Protocol::Http1 => "HTTP/1.1".into(),
+        Protocol::H2c => "HTTP/2 in clear".into(),
+        Protocol::Tls(tls) => through_tls(tls),
     };
     let balance = match balance {
         Balance::LeastInFlight => "least in flight",
         Balance::RoundRobin => "in turn",
     };
     format!("Service {service} port {port}{named}, {protocol}, {balance}")
+}
+
+fn through_tls(tls: &PodTls) -> String {
+    let PodTls { http, server_name, verification } = tls;
+    let http = match http {
+        TlsHttp::Negotiated => "HTTP/2 or HTTP/1.1 through TLS",
+        TlsHttp::Http2 => "HTTP/2 through TLS",
+    };
+    let name = server_name.as_ref().map(|name| format!(" for {name}")).unwrap_or_default();
+    let verified = match verification {
+        Verification::Unverified => "certificate not verified",
+        Verification::Ca(_) => "certificate verified",
+    };
+    format!("{http}{name} ({verified})")
 }
 
 fn no_endpoint(key: &UpstreamKey, slices: usize, without_port: usize) -> String {

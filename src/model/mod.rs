@@ -11,6 +11,7 @@ mod listener;
 mod names;
 mod origin;
 mod persistent_map;
+mod pod_tls;
 mod policy;
 mod precedence;
 mod problem;
@@ -28,6 +29,7 @@ pub use listener::{Application, ListenerKey, ListenerSet, ListenerSpec, Transpor
 pub use names::{HostPattern, Hostname, HostnameError, Labels, ObjectName, ObjectRef};
 pub use origin::{Origin, Place};
 pub use persistent_map::PersistentMap;
+pub use pod_tls::{CaBundle, CaError, PodTls, TlsHttp, Verification};
 pub use policy::{Balance, RoutePolicy, RouteTimeouts};
 pub use precedence::Precedence;
 pub use problem::{Problem, ProblemCode, Severity};
@@ -35,6 +37,4 @@ pub use route::{Action, Reply, RouteSpec, Split, WeightedBackend};
 pub use route_match::{HeaderMatch, PathMatch, Predicates, QueryMatch, RouteMatch, ValueMatch};
 pub use snapshot::{Snapshot, UnitKey};
 pub use stream::{StreamRoute, StreamSpec};
-pub use upstream::{
-    EndpointPort, EndpointSpec, EndpointState, PortRef, Protocol, UpstreamKey, UpstreamSpec, UpstreamTls,
-};
+pub use upstream::{EndpointPort, EndpointSpec, EndpointState, PortRef, Protocol, UpstreamKey, UpstreamSpec};

@@ -11,6 +11,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use super::names::ObjectName;
+use super::pod_tls::PodTls;
 
 /// A Service port as an Ingress backend names it (Ingress `backend.service.port`).
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -31,21 +32,24 @@ impl fmt::Display for PortRef {
 }
 
 /// What is spoken to the pods.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
 pub enum Protocol {
     /// HTTP/1.1 in clear.
     #[default]
     Http1,
     /// HTTP/2 in clear with prior knowledge (`appProtocol: kubernetes.io/h2c`, `grpc`).
     H2c,
+    /// HTTP through TLS (`appProtocol: https`, `kubernetes.io/wss`, `grpcs`).
+    Tls(Arc<PodTls>),
 }
 
 impl Protocol {
     /// Lower-case name, as in logs and the debug view.
-    pub fn as_str(self) -> &'static str {
+    pub fn as_str(&self) -> &'static str {
         match self {
             Self::Http1 => "http1",
             Self::H2c => "h2c",
+            Self::Tls(tls) => tls.http.as_str(),
         }
     }
 }
@@ -57,16 +61,9 @@ pub struct UpstreamKey {
     pub service: ObjectName,
     /// Where the endpoints' ports are found in EndpointSlices.
     pub endpoint_port: EndpointPort,
-    /// What is spoken to the pods.
+    /// What is spoken to the pods, and how that is encrypted.
     pub protocol: Protocol,
-    /// How connections to the pods are encrypted; `None` when they are in clear.
-    pub tls: Option<UpstreamTls>,
 }
-
-/// How connections to pods are encrypted: names, authorities and certificates to check and to show. Nothing can ask for it
-/// yet, so there is no value of this type; a connection made by one of its values must serve no other.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum UpstreamTls {}
 
 /// An upstream as a route names it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

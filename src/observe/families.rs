@@ -83,6 +83,13 @@ pub(crate) const UPSTREAM_RETRIES: Family =
     counter("tidegate_upstream_retries_total", UPSTREAM, "Attempts made because an earlier one failed");
 pub(crate) const UPSTREAM_CONNECTS: Family =
     counter("tidegate_upstream_connections_total", UPSTREAM, "Connections opened to endpoints");
+pub(crate) const UPSTREAM_HANDSHAKES: Family = counter(
+    "tidegate_upstream_tls_handshakes_total",
+    &["namespace", "service", "port", "result"],
+    "TLS handshakes with endpoints: `ok` in full, `resumed` with the keys of an earlier session, others failed: \
+     `timeout`, `closed` by the endpoint, `not_tls` for an answer that is no TLS, `certificate` that was refused, \
+     `refused` by the endpoint, `failed` otherwise; a result appears with its first handshake",
+);
 pub(crate) const UPSTREAM_HEAD: Family = histogram(
     "tidegate_upstream_response_head_seconds",
     UPSTREAM,
@@ -293,6 +300,7 @@ pub const GROUPS: &[Group] = &[
             UPSTREAM_FAILURES,
             UPSTREAM_RETRIES,
             UPSTREAM_CONNECTS,
+            UPSTREAM_HANDSHAKES,
             UPSTREAM_HEAD,
             UPSTREAM_ENDPOINTS,
             UPSTREAM_IDLE,

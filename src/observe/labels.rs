@@ -108,6 +108,54 @@ impl Shed {
     }
 }
 
+/// How a TLS handshake with a pod ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum PodHandshake {
+    /// In full.
+    Full,
+    /// With the keys of an earlier session.
+    Resumed,
+    /// It was not done in time.
+    TimedOut,
+    /// The pod closed the connection.
+    Closed,
+    /// The pod sent something else than TLS.
+    NotTls,
+    /// The pod's certificate was refused.
+    Certificate,
+    /// The pod refused, by an alert.
+    Refused,
+    /// The two sides could not agree, or the pod broke the protocol.
+    Failed,
+}
+
+impl PodHandshake {
+    pub(crate) const ALL: [Self; 8] = [
+        Self::Full,
+        Self::Resumed,
+        Self::TimedOut,
+        Self::Closed,
+        Self::NotTls,
+        Self::Certificate,
+        Self::Refused,
+        Self::Failed,
+    ];
+
+    /// The value of the label `result`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Full => "ok",
+            Self::Resumed => "resumed",
+            Self::TimedOut => "timeout",
+            Self::Closed => "closed",
+            Self::NotTls => "not_tls",
+            Self::Certificate => "certificate",
+            Self::Refused => "refused",
+            Self::Failed => "failed",
+        }
+    }
+}
+
 /// Why a request was refused before a route was looked up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Refusal {
@@ -249,6 +297,7 @@ mod tests {
     fn sets_list_their_members_in_order() {
         assert!(Listener::ALL.iter().enumerate().all(|(index, member)| *member as usize == index));
         assert!(Handshake::ALL.iter().enumerate().all(|(index, member)| *member as usize == index));
+        assert!(PodHandshake::ALL.iter().enumerate().all(|(index, member)| *member as usize == index));
         assert!(Refusal::ALL.iter().enumerate().all(|(index, member)| *member as usize == index));
         assert!(ProxyHeader::ALL.iter().enumerate().all(|(index, member)| *member as usize == index));
         assert!(Scope::ALL.iter().enumerate().all(|(index, member)| *member as usize == index));

@@ -7,8 +7,10 @@ use std::time::Duration;
 use super::durations::Durations;
 use super::exposition::Exposition;
 use super::families::{
-    UPSTREAM_ATTEMPTS, UPSTREAM_CONNECTS, UPSTREAM_ENDPOINTS, UPSTREAM_FAILURES, UPSTREAM_HEAD, UPSTREAM_RETRIES,
+    UPSTREAM_ATTEMPTS, UPSTREAM_CONNECTS, UPSTREAM_ENDPOINTS, UPSTREAM_FAILURES, UPSTREAM_HANDSHAKES, UPSTREAM_HEAD,
+    UPSTREAM_RETRIES,
 };
+use super::labels::PodHandshake;
 
 /// Why an attempt failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -23,6 +25,10 @@ pub enum UpstreamFailure {
     ConnectTimeout,
     /// The connection was not made for another reason, as when there is no way to the address.
     ConnectOther,
+    /// The connection was made, and the TLS handshake on it failed.
+    Tls,
+    /// The TLS handshake was not done in time.
+    TlsTimeout,
     /// The request could not be written.
     Write,
     /// The endpoint closed the connection before the response was complete.
@@ -38,12 +44,14 @@ pub enum UpstreamFailure {
 }
 
 impl UpstreamFailure {
-    const ALL: [Self; 11] = [
+    const ALL: [Self; 13] = [
         Self::NoEndpoint,
         Self::Full,
         Self::ConnectRefused,
         Self::ConnectTimeout,
         Self::ConnectOther,
+        Self::Tls,
+        Self::TlsTimeout,
         Self::Write,
         Self::Closed,
         Self::Reset,
@@ -60,6 +68,8 @@ impl UpstreamFailure {
             Self::ConnectRefused => "connect_refused",
             Self::ConnectTimeout => "connect_timeout",
             Self::ConnectOther => "connect_other",
+            Self::Tls => "tls",
+            Self::TlsTimeout => "tls_timeout",
             Self::Write => "write",
             Self::Closed => "closed",
             Self::Reset => "reset",
@@ -84,6 +94,8 @@ struct Attempts {
     connects: AtomicU64,
     failures: [AtomicU64; UpstreamFailure::ALL.len()],
     heads: Durations,
+    /// With the first of them: most upstreams are spoken to in clear.
+    handshakes: OnceLock<Box<[AtomicU64; PodHandshake::ALL.len()]>>,
 }
 
 impl UpstreamMetrics {
@@ -105,6 +117,11 @@ impl UpstreamMetrics {
     /// A connection to an endpoint was opened.
     pub fn connected(&self) {
         self.attempts().connects.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A TLS handshake with an endpoint ended.
+    pub fn handshake(&self, result: PodHandshake) {
+        self.attempts().handshakes.get_or_init(Box::default)[result as usize].fetch_add(1, Ordering::Relaxed);
     }
 
     /// A response head arrived, this long after its attempt started.
@@ -146,6 +163,17 @@ pub(crate) fn write(out: &mut Exposition, rows: &[(String, Arc<UpstreamMetrics>)
             let failures = attempts.failures[reason as usize].load(Ordering::Relaxed);
             if failures > 0 {
                 out.integer_with(UPSTREAM_FAILURES.name, "", labels, ("reason", reason.as_str()), failures);
+            }
+        }
+    }
+    out.family(&UPSTREAM_HANDSHAKES);
+    for (labels, attempts) in &rows {
+        for (result, count) in
+            attempts.handshakes.get().into_iter().flat_map(|all| PodHandshake::ALL.iter().zip(&**all))
+        {
+            let count = count.load(Ordering::Relaxed);
+            if count > 0 {
+                out.integer_with(UPSTREAM_HANDSHAKES.name, "", labels, ("result", result.as_str()), count);
             }
         }
     }

@@ -1,5 +1,6 @@
 //! Everything that can go wrong with a request, with the answer to the client and the reason in logs and metrics.
 
+use super::pod_tls_fault::PodTlsFault;
 use crate::http1::{ChunkError, RequestError, ResponseError};
 
 /// Whose fault it is.
@@ -72,6 +73,12 @@ pub(crate) enum ProxyError {
     /// No endpoint answered a connection attempt in time.
     #[error("the backend does not answer connection attempts")]
     ConnectTimeout,
+    /// There is no TLS connection to the pod.
+    #[error("{0}")]
+    PodTls(PodTlsFault),
+    /// The pod answered with a message of TLS, on a connection in clear.
+    #[error("the backend speaks TLS there: does its Service need appProtocol: https?")]
+    PodSpeaksTls,
     /// The pod closed or reset before an answer.
     #[error("the backend closed the connection before answering")]
     UpstreamClosed,
@@ -130,6 +137,8 @@ impl ProxyError {
             }
             Self::ConnectRefused
             | Self::ConnectTimeout
+            | Self::PodTls(_)
+            | Self::PodSpeaksTls
             | Self::UpstreamClosed
             | Self::UpstreamTruncated
             | Self::Response(_)
@@ -157,8 +166,13 @@ impl ProxyError {
             Self::MethodNotAllowed => 405,
             Self::NoRoute => 404,
             Self::BackendUnavailable | Self::NoEndpoints | Self::UpstreamFull | Self::ConnectOther => 503,
-            Self::ConnectTimeout | Self::ResponseTimeout | Self::ResponseStalled => 504,
+            Self::ConnectTimeout
+            | Self::PodTls(PodTlsFault::Timeout)
+            | Self::ResponseTimeout
+            | Self::ResponseStalled => 504,
             Self::ConnectRefused
+            | Self::PodTls(_)
+            | Self::PodSpeaksTls
             | Self::UpstreamClosed
             | Self::UpstreamTruncated
             | Self::Response(_)
@@ -193,6 +207,8 @@ impl ProxyError {
             Self::ConnectRefused => "connect_refused",
             Self::ConnectOther => "connect_other",
             Self::ConnectTimeout => "connect_timeout",
+            Self::PodTls(fault) => fault.reason(),
+            Self::PodSpeaksTls => "speaks_tls",
             Self::UpstreamClosed => "closed",
             Self::UpstreamTruncated => "truncated",
             Self::Response(_) | Self::ResponseBody(_) | Self::ResponseRule | Self::InterimFlood => "bad_response",
@@ -210,11 +226,13 @@ impl ProxyError {
 mod tests {
     use super::*;
     use crate::http1::{AuthorityError, FramingError, SyntaxError};
+    use crate::proxy::pod_tls_fault;
 
     /// One of each kind, and of what is within.
     fn all() -> Vec<ProxyError> {
         use ProxyError::*;
-        vec![
+        let tls = pod_tls_fault::ALL.map(PodTls);
+        let others = vec![
             Request(RequestError::Syntax(SyntaxError::BareLf)),
             Request(RequestError::Syntax(SyntaxError::TooLarge)),
             Request(RequestError::Syntax(SyntaxError::LongStartLine)),
@@ -241,6 +259,7 @@ mod tests {
             ConnectRefused,
             ConnectOther,
             ConnectTimeout,
+            PodSpeaksTls,
             UpstreamClosed,
             UpstreamTruncated,
             Response(ResponseError::Status),
@@ -253,7 +272,8 @@ mod tests {
             ResponseTimeout,
             ResponseStalled,
             UpstreamStalled,
-        ]
+        ];
+        tls.into_iter().chain(others).collect()
     }
 
     #[test]

@@ -15,6 +15,7 @@ pub mod config;
 mod error;
 mod exchange;
 pub mod heads;
+mod pod_tls_fault;
 mod pods;
 mod shard;
 mod thread;

@@ -118,6 +118,7 @@ async fn housekeeping(shard: Rc<Shard>, serving: Rc<Serving>, mut retirements: R
             () = tokio::time::sleep_until(next) => {
                 next = Instant::now() + SWEEP;
                 shard.pool.sweep(Instant::now());
+                shard.pod_tls.sweep(Instant::now());
                 // Once a second is enough for a gauge; counting with each request would cost each request.
                 let now = i64::try_from(shard.pool.idle_count()).unwrap_or(i64::MAX);
                 idle.add(now - counted);

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use crate::model::{
-    Action, EndpointPort, ObjectName, PortRef, ProblemCode, Protocol, Reply, Severity, UpstreamKey, UpstreamSpec,
+    Action, EndpointPort, ObjectName, PodTls, PortRef, ProblemCode, Protocol, Reply, Severity, TlsHttp, UpstreamKey,
+    UpstreamSpec,
 };
 use crate::source::objects::{Backend, Objects, PortValue, Service, ServiceKind, ServicePort};
 
@@ -91,14 +92,14 @@ pub(crate) fn resolve_service(
         if let (ServiceKind::Headless, true, PortRef::Number(number)) = (&service.kind, service.ports.is_empty(), &port)
         {
             let endpoint_port = EndpointPort::Fixed(*number);
-            let key = UpstreamKey { service: name, endpoint_port, protocol: Protocol::Http1, tls: None };
+            let key = UpstreamKey { service: name, endpoint_port, protocol: Protocol::Http1 };
             return Ok(UpstreamSpec { key, port });
         }
         return Err(port_not_found(service, &port));
     };
     let protocol = protocol(service, found)?;
     let endpoint_port = EndpointPort::Named { name: found.name.clone(), otherwise: found.target.unwrap_or(found.port) };
-    Ok(UpstreamSpec { key: UpstreamKey { service: name, endpoint_port, protocol, tls: None }, port })
+    Ok(UpstreamSpec { key: UpstreamKey { service: name, endpoint_port, protocol }, port })
 }
 
 /// What a route does with a resolved backend.
@@ -152,8 +153,8 @@ fn port_not_found(service: &Service, wanted: &PortRef) -> BackendFault {
     BackendFault::unavailable(".service.port", ProblemCode::PortNotFound, reason, remedy)
 }
 
-/// What is spoken to the pods (`appProtocol`, KEP-3726 and the names in common use). Names of protocols we do not know
-/// are allowed by the API and mean nothing to us: HTTP/1.1.
+/// What is spoken to the pods (`appProtocol`, KEP-3726 and the names in common use), in upper or lower case: `HTTPS` and
+/// `GRPC` are written too. Names of protocols we do not know are allowed by the API and mean nothing to us: HTTP/1.1.
 fn protocol(service: &Service, port: &ServicePort) -> Result<Protocol, BackendFault> {
     if !port.is_tcp {
         return Err(BackendFault::unavailable(
@@ -163,17 +164,20 @@ fn protocol(service: &Service, port: &ServicePort) -> Result<Protocol, BackendFa
             "Use a TCP port",
         ));
     }
-    match port.app_protocol.as_deref() {
-        Some("kubernetes.io/h2c" | "h2c" | "grpc") => Ok(Protocol::H2c),
-        Some(tls @ ("https" | "grpcs" | "kubernetes.io/wss" | "wss")) => Err(BackendFault::unavailable(
-            ".service.port",
-            ProblemCode::UnsupportedProtocol,
-            format!(
-                "port {} of Service {} has appProtocol {tls}, and TLS to pods is not supported",
-                port.port, service.name
-            ),
-            "Use a port on which the pods speak without TLS, or correct appProtocol (http, kubernetes.io/h2c, kubernetes.io/ws)",
-        )),
-        Some(_) | None => Ok(Protocol::Http1),
-    }
+    let Some(name) = port.app_protocol.as_deref() else { return Ok(Protocol::Http1) };
+    let is_any = |names: &[&str]| names.iter().any(|known| known.eq_ignore_ascii_case(name));
+    Ok(if is_any(&["kubernetes.io/h2c", "h2c", "grpc"]) {
+        Protocol::H2c
+    } else if is_any(&["https", "kubernetes.io/wss", "wss"]) {
+        through_tls(TlsHttp::Negotiated)
+    } else if is_any(&["grpcs"]) {
+        through_tls(TlsHttp::Http2)
+    } else {
+        Protocol::Http1
+    })
+}
+
+/// A Service cannot say who signs its pods' certificates, nor for which name.
+fn through_tls(http: TlsHttp) -> Protocol {
+    Protocol::Tls(Arc::new(PodTls::unverified(http)))
 }

@@ -25,7 +25,18 @@ pub struct Endpoint {
     in_flight: AtomicU32,
     /// One of the constants below.
     standing: AtomicU8,
+    /// 0 before anything was negotiated.
+    negotiated: AtomicU8,
     suspicion: Suspicion,
+}
+
+/// Which HTTP a pod chose within TLS (ALPN).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Negotiated {
+    /// HTTP/1.1, or it chose nothing.
+    Http1,
+    /// HTTP/2.
+    Http2,
 }
 
 const ACTIVE: u8 = 0;
@@ -49,6 +60,7 @@ impl Endpoint {
             port: address.port(),
             in_flight: AtomicU32::new(0),
             standing: AtomicU8::new(standing(state)),
+            negotiated: AtomicU8::new(0),
             suspicion: Suspicion::new(now),
         })
     }
@@ -98,6 +110,24 @@ impl Endpoint {
     /// To be called when a connection was established: clears all suspicion.
     pub fn connect_succeeded(&self) {
         self.suspicion.clear();
+    }
+
+    /// What its pod chose within TLS last, on a connection of any shard; `None` before the first.
+    pub fn negotiated(&self) -> Option<Negotiated> {
+        match self.negotiated.load(Relaxed) {
+            1 => Some(Negotiated::Http1),
+            2 => Some(Negotiated::Http2),
+            _ => None,
+        }
+    }
+
+    /// Remembers what its pod has chosen within TLS.
+    pub fn has_negotiated(&self, http: Negotiated) {
+        let code = match http {
+            Negotiated::Http1 => 1,
+            Negotiated::Http2 => 2,
+        };
+        self.negotiated.store(code, Relaxed);
     }
 
     /// Whether this caller is the one that may try a suspect endpoint whose time is over.

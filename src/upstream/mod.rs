@@ -19,7 +19,7 @@ mod simulation;
 mod target;
 
 pub use budget::RetryBudget;
-pub use endpoint::{Endpoint, InFlight};
+pub use endpoint::{Endpoint, InFlight, Negotiated};
 pub use endpoint_set::EndpointSet;
 pub use living::{Unpicked, Upstream};
 pub use pool::{Fitness, Pool, PoolConfig};

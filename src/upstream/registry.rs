@@ -104,7 +104,6 @@ mod tests {
             service: ObjectName::new("shop", service),
             endpoint_port: EndpointPort::Fixed(port),
             protocol: Protocol::Http1,
-            tls: None,
         }
     }
 

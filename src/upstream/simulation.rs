@@ -36,7 +36,6 @@ fn upstream(count: u16) -> Arc<Upstream> {
         service: ObjectName::new("shop", "web"),
         endpoint_port: EndpointPort::Fixed(80),
         protocol: Protocol::Http1,
-        tls: None,
     };
     let spec = UpstreamSpec { key, port: PortRef::Number(80) };
     let (backend, _) = Registry::new(Arc::default()).get_or_create(&Arc::new(spec));

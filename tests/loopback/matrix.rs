@@ -1,12 +1,12 @@
 //! What must be the same whichever protocol the client and the pod speak: each behaviour over {HTTP/1, HTTP/2} × {HTTP/1
-//! pod, h2c pod}.
+//! pod, h2c pod, both through TLS}.
 
 use std::sync::{Arc, Mutex};
 
 use http::{HeaderMap, HeaderName, HeaderValue, Response};
 
 use crate::support::h2::{Call, H2Client, H2Pod, run, send};
-use crate::support::{Manifests, Pod, PodConnection, Tidegate, refusing};
+use crate::support::{Manifests, Pod, PodConnection, Speech, Tidegate, TlsPod, refusing};
 
 type Fields = Vec<(String, String)>;
 
@@ -44,7 +44,8 @@ impl Exchange {
 #[derive(Clone, Copy, Debug)]
 struct Case {
     is_h2_client: bool,
-    is_h2c_pod: bool,
+    is_h2_pod: bool,
+    is_tls_pod: bool,
 }
 
 /// A pod of either kind, and what it saw.
@@ -52,13 +53,14 @@ struct World {
     case: Case,
     server: Tidegate,
     seen: Arc<Mutex<Vec<Exchange>>>,
-    _pods: (Option<Pod>, Option<H2Pod>),
+    _pods: (Option<Pod>, Option<H2Pod>, Option<TlsPod>),
 }
 
 /// Runs a test over each pair; `answer` is what the pod says.
 fn everywhere(options: &[&str], answer: fn(&Exchange) -> Exchange, test: impl Fn(&World)) {
-    for (is_h2_client, is_h2c_pod) in [(false, false), (false, true), (true, false), (true, true)] {
-        let case = Case { is_h2_client, is_h2c_pod };
+    for bits in 0..8 {
+        let [is_h2_client, is_h2_pod, is_tls_pod] = [1, 2, 4].map(|bit| bits & bit != 0);
+        let case = Case { is_h2_client, is_h2_pod, is_tls_pod };
         eprintln!("{case:?}");
         test(&World::new(case, options, answer));
     }
@@ -68,21 +70,28 @@ impl World {
     fn new(case: Case, options: &[&str], answer: fn(&Exchange) -> Exchange) -> Self {
         let seen = Arc::<Mutex<Vec<Exchange>>>::default();
         let told = Arc::clone(&seen);
-        let (h1, h2) = if case.is_h2c_pod {
+        let (h1, h2) = if case.is_h2_pod {
             let told = move |request: &Exchange| told.lock().unwrap().push(request.clone());
             let told = Arc::new(told);
-            (None, Some(H2Pod::scripted(move |call| h2c_pod(call, Arc::clone(&told), answer))))
+            (None, Some(H2Pod::scripted(move |call| h2_pod(call, Arc::clone(&told), answer))))
         } else {
             (Some(Pod::scripted(move |connection| h1_pod(connection, &told, answer))), None)
         };
         let address = h1.as_ref().map(|pod| pod.address).or(h2.as_ref().map(|pod| pod.address)).unwrap();
+        let protocol = if case.is_h2_pod { "h2" } else { "http/1.1" };
+        let tls = case.is_tls_pod.then(|| TlsPod::before(address, Speech::of(&[protocol])));
+        let address = tls.as_ref().map_or(address, |pod| pod.address);
         // One more that refuses: it is passed over, whatever the method.
         let (refused, _held) = refusing();
         let pods = [refused, address];
-        let objects =
-            if case.is_h2c_pod { Manifests::everything_to_h2c(&pods) } else { Manifests::everything_to(&pods) };
+        let app_protocol = match (case.is_tls_pod, case.is_h2_pod) {
+            (true, _) => "https",
+            (false, true) => "kubernetes.io/h2c",
+            (false, false) => "http",
+        };
+        let objects = Manifests::everything_to_speaking(app_protocol, &pods);
         let server = Tidegate::serve_with(&objects, options);
-        Self { case, server, seen, _pods: (h1, h2) }
+        Self { case, server, seen, _pods: (h1, h2, tls) }
     }
 
     fn ask(&self, request: Exchange) -> Exchange {
@@ -183,7 +192,7 @@ fn h1_pod(mut connection: PodConnection, told: &Mutex<Vec<Exchange>>, answer: fn
     }
 }
 
-async fn h2c_pod(mut call: Call, told: Arc<impl Fn(&Exchange)>, answer: fn(&Exchange) -> Exchange) {
+async fn h2_pod(mut call: Call, told: Arc<impl Fn(&Exchange)>, answer: fn(&Exchange) -> Exchange) {
     let Ok((body, trailers)) = call.body().await else { return };
     let path = call.request.uri().path().to_owned();
     let (fields, trailers) = (list(call.request.headers()), list(&trailers));

@@ -9,10 +9,10 @@ use tidegate::observe::GROUPS;
 use crate::support::frames::{END_STREAM, FrameClient, REFUSED_STREAM, pseudo};
 use crate::support::h2::{H2Client, H2Pod, run};
 use crate::support::tls::{Hello, TlsClient};
-use crate::support::{DEADLINE, Manifests, Pod, PodConnection, Tidegate, eventually, get, refusing};
+use crate::support::{DEADLINE, Manifests, Pod, PodConnection, Speech, Tidegate, TlsPod, eventually, get, refusing};
 
 /// The families that these tests compare, without the prefix.
-const DATA_PLANE: [&str; 19] = [
+const DATA_PLANE: [&str; 20] = [
     "requests_total",
     "request_duration_seconds",
     "request_bytes_total",
@@ -22,6 +22,7 @@ const DATA_PLANE: [&str; 19] = [
     "upstream_failures_total",
     "upstream_retries_total",
     "upstream_connections_total",
+    "upstream_tls_handshakes_total",
     "upstream_response_head_seconds",
     "upstream_endpoints",
     "upstream_idle_connections",
@@ -161,6 +162,29 @@ fn requests_over_http2_and_tls_are_counted_once() {
         ];
         expect(&server, &before, &moved);
     });
+}
+
+#[test]
+fn handshakes_with_pods_are_counted_by_their_outcome() {
+    let h2_pod = H2Pod::named("web");
+    let sound = TlsPod::before(h2_pod.address, Speech::of(&["h2"]));
+    let server = Tidegate::serve(&Manifests::everything_to_speaking("https", &[sound.address]));
+    let before = scrape(&server);
+    for _ in 0..2 {
+        assert_eq!(server.ask(get("a.example", "/")).status(), 200);
+    }
+    let moved = [
+        (REQUESTS_200, 2.0),
+        (DURATIONS, 2.0),
+        (REQUEST_BYTES, 70.0),
+        (RESPONSE_BYTES, 6.0),
+        (ATTEMPTS, 2.0),
+        (CONNECTS, 1.0),
+        (r#"upstream_tls_handshakes_total{service="web",port="80",result="ok"}"#, 1.0),
+        (HEADS, 2.0),
+        (ACCEPTED, 2.0),
+    ];
+    expect(&server, &before, &moved);
 }
 
 #[test]

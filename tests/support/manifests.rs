@@ -47,10 +47,15 @@ impl Manifests {
 
     /// A Service whose pods speak HTTP/2 in clear.
     pub fn h2c_service(self, name: &str, pods: &[SocketAddr]) -> Self {
+        self.speaking(name, "kubernetes.io/h2c", pods)
+    }
+
+    /// A Service with this `appProtocol`.
+    pub fn speaking(self, name: &str, app_protocol: &str, pods: &[SocketAddr]) -> Self {
         let mut objects = self.service(name, pods);
         for object in &mut objects.0 {
             if object["kind"] == "Service" && object["metadata"]["name"] == name {
-                object["spec"]["ports"][0]["appProtocol"] = "kubernetes.io/h2c".into();
+                object["spec"]["ports"][0]["appProtocol"] = app_protocol.into();
             }
         }
         objects
@@ -58,7 +63,12 @@ impl Manifests {
 
     /// Every path of every host goes to these pods, which speak HTTP/2 in clear.
     pub fn everything_to_h2c(pods: &[SocketAddr]) -> Self {
-        Self::new().h2c_service("web", pods).ingress("all", None, &[("/", "Prefix", "web")])
+        Self::everything_to_speaking("kubernetes.io/h2c", pods)
+    }
+
+    /// Every path of every host goes to these pods, whose Service has this `appProtocol`.
+    pub fn everything_to_speaking(app_protocol: &str, pods: &[SocketAddr]) -> Self {
+        Self::new().speaking("web", app_protocol, pods).ingress("all", None, &[("/", "Prefix", "web")])
     }
 
     /// One more endpoint of a Service, in a slice of its own, with these conditions.

@@ -13,6 +13,7 @@ mod manifests;
 mod pod;
 mod tidegate;
 pub mod tls;
+mod tls_pod;
 mod wire;
 
 use std::time::Duration;
@@ -23,6 +24,7 @@ pub use client::{Client, get};
 pub use manifests::{Manifests, Path, certificate};
 pub use pod::{Pod, PodConnection, not_accepting, refusing};
 pub use tidegate::Tidegate;
+pub use tls_pod::{Asked, Speech, TlsPod};
 pub use wire::{BodyEnd, End, Message, Wire};
 
 /// Longest wait for anything.

@@ -1,4 +1,5 @@
-//! TLS clients: rustls over a socket of tokio, trusting everybody and telling what it was shown.
+//! TLS clients: rustls over a socket of tokio, trusting everybody and telling what it was shown. And the side of a server, for
+//! pods.
 
 use std::future::poll_fn;
 use std::io::{self, Read, Write};
@@ -10,7 +11,10 @@ use std::task::{Context, Poll, ready};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{ClientConfig, ClientConnection, DigitallySignedStruct, Error, SignatureScheme};
+use rustls::{
+    ClientConfig, ClientConnection, Connection, DigitallySignedStruct, Error, ServerConfig, ServerConnection,
+    SignatureScheme,
+};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
 
@@ -90,11 +94,11 @@ impl Hello {
     }
 }
 
-/// A TLS connection of a client.
+/// A TLS connection, of a client if nothing else is said.
 #[derive(Debug)]
 pub struct TlsClient {
     tcp: TcpStream,
-    session: ClientConnection,
+    session: Connection,
 }
 
 impl TlsClient {
@@ -108,7 +112,8 @@ impl TlsClient {
         let mut tcp = TcpStream::connect(address).await?;
         tcp.set_nodelay(true)?;
         let name = ServerName::try_from(name.to_owned()).expect("a name");
-        let mut session = ClientConnection::new(Arc::new(hello.config()), name).map_err(io::Error::other)?;
+        let session = ClientConnection::new(Arc::new(hello.config()), name).map_err(io::Error::other)?;
+        let mut session = Connection::from(session);
         if !before.is_empty() {
             let mut first = before.to_vec();
             session.write_tls(&mut first)?;
@@ -117,6 +122,23 @@ impl TlsClient {
         let mut client = Self { tcp, session };
         poll_fn(|cx| client.poll_handshake(cx)).await?;
         Ok(client)
+    }
+
+    /// The side of a server.
+    pub async fn accept(tcp: TcpStream, config: Arc<ServerConfig>) -> io::Result<Self> {
+        let session = ServerConnection::new(config).map_err(io::Error::other)?;
+        let mut server = Self { tcp, session: session.into() };
+        let outcome = poll_fn(|cx| server.poll_handshake(cx)).await;
+        if outcome.is_err() {
+            // The alert.
+            let _ = poll_fn(|cx| server.poll_send(cx)).await;
+        }
+        outcome.map(|()| server)
+    }
+
+    /// Whether an earlier session was resumed.
+    pub fn is_resumed(&self) -> bool {
+        self.session.handshake_kind() == Some(rustls::HandshakeKind::Resumed)
     }
 
     /// The certificate that was shown, as DER.

@@ -53,6 +53,8 @@ pub struct UpstreamPart {
     pub head: Option<Duration>,
     /// Attempts in all.
     pub attempts: u8,
+    /// The version of TLS, as `TLSv1.3`; `None` in clear text, or when there was no connection.
+    pub tls: Option<&'static str>,
 }
 
 /// Names of the route.

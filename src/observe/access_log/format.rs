@@ -32,6 +32,10 @@ pub(super) fn json(out: &mut Vec<u8>, clock: &Clock, entry: &Entry<'_>) {
             out.extend_from_slice(b",\"upstream_duration\":");
             seconds(out, head);
         }
+        if let Some(version) = upstream.tls {
+            text(out, b",\"upstream_tls\":\"", version.as_bytes(), 8);
+            out.push(b'"');
+        }
     }
     if let Some(route) = &entry.route {
         text(out, b",\"namespace\":\"", route.namespace.as_bytes(), longest::NAME);

@@ -24,6 +24,7 @@ fn entry() -> Entry<'static> {
             address: SocketAddr::from(([10, 0, 0, 9], 8080)),
             head: Some(Duration::from_micros(900)),
             attempts: 1,
+            tls: None,
         }),
         route: Some(RoutePart { namespace: "shop", ingress: "web", service: "cart" }),
         request_id: b"0123456789abcdef",
@@ -103,9 +104,20 @@ fn common_lines_begin_with_the_combined_log_format() {
 }
 
 #[test]
+fn tls_towards_the_pod_is_a_member_of_its_own() {
+    let address = "10.0.0.9:8443".parse().unwrap();
+    let upstream = UpstreamPart { address, head: None, attempts: 1, tls: Some("TLSv1.3") };
+    let json = line(format::json, &Entry { upstream: Some(upstream), ..entry() });
+    assert!(
+        json.contains(r#","upstream":"10.0.0.9:8443","attempts":1,"upstream_tls":"TLSv1.3","namespace""#),
+        "{json}"
+    );
+}
+
+#[test]
 fn ipv6_endpoints_are_bracketed() {
     let address = "[2001:db8::1]:80".parse().unwrap();
-    let entry = Entry { upstream: Some(UpstreamPart { address, head: None, attempts: 2 }), ..entry() };
+    let entry = Entry { upstream: Some(UpstreamPart { address, head: None, attempts: 2, tls: None }), ..entry() };
     assert!(line(format::common, &entry).contains(" [2001:db8::1]:80 1.002345 - 2 "));
     let json: serde_json::Value = serde_json::from_str(&line(format::json, &entry)).unwrap();
     assert_eq!(json["upstream"], "[2001:db8::1]:80");
@@ -143,6 +155,7 @@ fn e06_lines_are_at_most_4_kib() {
                 address: "[2001:db8:1111:2222:3333:4444:5555:6666]:65535".parse().unwrap(),
                 head: Some(Duration::MAX),
                 attempts: u8::MAX,
+                tls: Some("TLSv1.3"),
             }),
             route: Some(RoutePart { namespace: &long, ingress: &long, service: &long }),
             tls: Some(TlsPart { version: "1.3", sni: Some(&long) }),

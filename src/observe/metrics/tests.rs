@@ -3,7 +3,7 @@ use std::time::UNIX_EPOCH;
 
 use super::*;
 use crate::model::{ObjectKind, ObjectRef};
-use crate::observe::{FamilyKind, GROUPS, UpstreamFailure};
+use crate::observe::{FamilyKind, GROUPS, PodHandshake, UpstreamFailure};
 
 /// Reads the text format strictly: every line a HELP, a TYPE or a sample of the family announced last.
 /// Returns the samples as `name{labels}` with their values, and the families with their types.
@@ -94,6 +94,7 @@ fn busy() -> (Metrics, Arc<RouteMetrics>, Arc<UpstreamMetrics>) {
     upstream.retry();
     upstream.connected();
     upstream.failure(UpstreamFailure::ConnectRefused);
+    upstream.handshake(PodHandshake::Resumed);
     upstream.response_head(Duration::from_millis(2));
     upstream.set_endpoints(3);
     metrics.refused(Refusal::Malformed);
@@ -150,6 +151,7 @@ fn the_text_says_what_was_counted() {
         (format!("tidegate_upstream_connections_total{{{upstream}}}"), 1.0),
         (format!("tidegate_upstream_endpoints{{{upstream}}}"), 3.0),
         (format!(r#"tidegate_upstream_failures_total{{{upstream},reason="connect_refused"}}"#), 1.0),
+        (format!(r#"tidegate_upstream_tls_handshakes_total{{{upstream},result="resumed"}}"#), 1.0),
         (format!("tidegate_upstream_response_head_seconds_count{{{upstream}}}"), 1.0),
         ("tidegate_upstream_idle_connections".to_owned(), 7.0),
         (r#"tidegate_connections_open{listener="https"}"#.to_owned(), 1.0),

@@ -33,18 +33,24 @@ pub(super) struct Obtained {
 /// A connection from the pool, or a new one. A request that must not be sent twice gets only a connection that was idle
 /// for a short time: a pod closes idle connections at its own time, and may be doing so now.
 pub(super) async fn obtain(shard: &Shard, attempt: &Attempt<'_>, may_repeat: bool) -> Result<Obtained, Failure> {
-    if attempt.newer_than.is_none()
-        && let Some(conn) = idle(shard, attempt, may_repeat)
-    {
-        return Ok(Obtained { conn, is_reused: true, since: attempt.began });
+    if let Some(obtained) = idle(shard, attempt, may_repeat) {
+        return Ok(obtained);
     }
     let (tcp, place) = dial(shard, attempt).await?;
     let since = Instant::now();
     Ok(Obtained { conn: H1Conn::new(Socket::Tcp(tcp), Some(place), since), is_reused: false, since })
 }
 
+/// A connection from the pool, if there is one and the attempt takes it.
+pub(super) fn idle(shard: &Shard, attempt: &Attempt<'_>, may_repeat: bool) -> Option<Obtained> {
+    if attempt.newer_than.is_some() {
+        return None;
+    }
+    quiet(shard, attempt, may_repeat).map(|conn| Obtained { conn, is_reused: true, since: attempt.began })
+}
+
 /// A connection from the pool on which nothing has arrived.
-fn idle(shard: &Shard, attempt: &Attempt<'_>, may_repeat: bool) -> Option<H1Conn> {
+fn quiet(shard: &Shard, attempt: &Attempt<'_>, may_repeat: bool) -> Option<H1Conn> {
     let (turn, now) = (shard.turns.now(), attempt.began);
     let max_idle = if may_repeat { Duration::MAX } else { attempt.policy.timeouts.reuse_unsafe };
     while let Some(mut conn) = shard.pool.take(attempt.endpoint.id(), max_idle, now, |conn| conn.fitness(turn, now)) {
@@ -57,8 +63,15 @@ fn idle(shard: &Shard, attempt: &Attempt<'_>, may_repeat: bool) -> Option<H1Conn
     None
 }
 
-/// A new connection, and its place among those to pods. Failures make the endpoint suspect.
+/// A new connection in clear, and its place among those to pods.
 pub(super) async fn dial(shard: &Shard, attempt: &Attempt<'_>) -> Result<(TcpStream, Counted), Failure> {
+    let dialed = reach(shard, attempt).await?;
+    attempt.endpoint.connect_succeeded();
+    Ok(dialed)
+}
+
+/// The same. Failures make the endpoint suspect; whether success clears it is for the caller to say.
+pub(super) async fn reach(shard: &Shard, attempt: &Attempt<'_>) -> Result<(TcpStream, Counted), Failure> {
     let Attempt { endpoint, policy, metrics, .. } = attempt;
     let Some(place) = shard.pod_place() else {
         return Err(Failure::new(ProxyError::ConnectOther, Reached::NotConnected));
@@ -71,7 +84,6 @@ pub(super) async fn dial(shard: &Shard, attempt: &Attempt<'_>) -> Result<(TcpStr
             let _ = tcp.set_nodelay(true);
             // A pod on a lost node sends nothing. Without probes a tunnel to it would wait for an hour.
             let _ = SockRef::from(&tcp).set_tcp_keepalive(&KEEPALIVE);
-            endpoint.connect_succeeded();
             metrics.connected();
             return Ok((tcp, place));
         }
@@ -97,6 +109,11 @@ async fn connect(address: SocketAddr, received: u32) -> std::io::Result<TcpStrea
     // Before the connection is made: its window follows from it.
     socket.set_recv_buffer_size(received)?;
     socket.connect(address).await
+}
+
+/// Whether an answer begins as an alert of TLS does (RFC 8446 §5.1): what servers of TLS say to those who do not speak it.
+pub(super) fn speaks_tls(answer: &[u8]) -> bool {
+    answer.starts_with(&[0x15, 0x03])
 }
 
 /// What a failed connect means. If this machine is out of ports, descriptors or memory, that says nothing about the

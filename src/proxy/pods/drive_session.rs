@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, timeout};
 
+use super::connect::speaks_tls;
 use crate::http2::code::ErrorCode;
 use crate::http2::connection::{Arrival, Event};
 use crate::observe::{Http2Limit, Http2Side};
@@ -106,6 +107,10 @@ impl Driver {
 
     fn take_in(&mut self, mut input: &[u8]) -> Result<(), bool> {
         let now = self.began.elapsed();
+        if self.heard == self.began && speaks_tls(input) {
+            self.session.met_tls();
+            return Err(false);
+        }
         (self.heard, self.asked) = (self.began + now, None);
         let shard = Rc::clone(&self.shard);
         let arrival = &mut *shard.arrival.borrow_mut();

@@ -4,14 +4,16 @@ use tokio::time::Instant;
 
 use super::attempt::{Attempt, Patience, WHOLE_BODY};
 use super::retry::{Facts, History, retry};
-use super::{h1, h2, upgrade};
+use super::{connect, h1, h2, open_session, tls, upgrade};
 use crate::http1::Framing;
 use crate::model::{Protocol, RoutePolicy};
 use crate::observe::{UpstreamFailure, UpstreamMetrics};
 use crate::proxy::error::ProxyError;
+use crate::proxy::pod_tls_fault::PodTlsFault;
 use crate::proxy::shard::scratch::ExchangeBuffers;
 use crate::proxy::walk::Walk;
 use crate::proxy::walk::client_io::{ClientSink, ClientSource};
+use crate::proxy::wire::body::unless_lost;
 use crate::upstream::{Backend, Unpicked};
 
 /// Forwards the request in `walk.work.out` and relays the answer.
@@ -53,13 +55,30 @@ pub(crate) async fn forward<S: ClientSource, K: ClientSink>(
         walk.record.attempts.set(walk.record.attempts.get().saturating_add(1));
         walk.record.endpoint.set(Some(endpoint.address()));
         let attempt = Attempt { endpoint, policy, patience, metrics, began, newer_than: history.newer_than };
-        let outcome = match (upstream.key().protocol, is_whole) {
-            (Protocol::Http1, true) => h1::whole(walk, &attempt, source, sink).await,
-            (Protocol::Http1, false) => Box::pin(h1::streaming(walk, &attempt, source, sink)).await,
+        let shard = walk.shard;
+        let outcome = match (&upstream.key().protocol, is_whole) {
+            (Protocol::Http1, true) => match unless_lost(sink, connect::obtain(shard, &attempt, is_idempotent)).await {
+                Ok(obtained) => h1::whole(walk, &attempt, obtained, source, sink).await,
+                Err(failure) => Err(failure),
+            },
+            (Protocol::Http1, false) => {
+                let streaming = async {
+                    let obtained = unless_lost(sink, connect::obtain(shard, &attempt, false)).await?;
+                    h1::streaming(walk, &attempt, obtained, source, sink).await
+                };
+                Box::pin(streaming).await
+            }
             (Protocol::H2c, _) if walk.work.request.upgrade.is_some() => {
                 Box::pin(upgrade::attempt(walk, &attempt, is_whole, source, sink)).await
             }
-            (Protocol::H2c, _) => Box::pin(h2::attempt(walk, &attempt, is_whole, source, sink)).await,
+            (Protocol::H2c, _) => {
+                let shared = async {
+                    let lease = unless_lost(sink, open_session::obtain(shard, &attempt)).await?;
+                    h2::attempt(walk, &attempt, lease, is_whole, source, sink).await
+                };
+                Box::pin(shared).await
+            }
+            (Protocol::Tls(tls), _) => Box::pin(tls::attempt(walk, &attempt, tls, is_whole, source, sink)).await,
         };
         // Also of an answer whose body failed.
         if let Some(latency) = walk.record.head_after.get() {
@@ -113,10 +132,13 @@ fn reason(error: &ProxyError) -> Option<UpstreamFailure> {
         ProxyError::ConnectRefused => UpstreamFailure::ConnectRefused,
         ProxyError::ConnectTimeout => UpstreamFailure::ConnectTimeout,
         ProxyError::ConnectOther => UpstreamFailure::ConnectOther,
+        ProxyError::PodTls(PodTlsFault::Timeout) => UpstreamFailure::TlsTimeout,
+        ProxyError::PodTls(_) => UpstreamFailure::Tls,
         ProxyError::ResponseTimeout => UpstreamFailure::HeadTimeout,
         ProxyError::ResponseStalled => UpstreamFailure::BodyTimeout,
         ProxyError::UpstreamStalled => UpstreamFailure::Write,
-        ProxyError::Response(_)
+        ProxyError::PodSpeaksTls
+        | ProxyError::Response(_)
         | ProxyError::ResponseBody(_)
         | ProxyError::ResponseRule
         | ProxyError::InterimFlood

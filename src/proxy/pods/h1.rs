@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use super::attempt::{Attempt, context, must_switch, websocket_key};
-use super::connect::{Obtained, obtain};
+use super::connect::{Obtained, speaks_tls};
 use super::response::{HeadWait, Parts, Passed, PodResponse, pass_on};
 use super::retry::{Failure, Reached};
 use super::tunnel::tunnel;
@@ -17,7 +17,7 @@ use crate::proxy::shard::Shard;
 use crate::proxy::shard::scratch::ExchangeBuffers;
 use crate::proxy::walk::Walk;
 use crate::proxy::walk::client_io::{ClientSink, ClientSource};
-use crate::proxy::wire::body::{copy, unless_lost};
+use crate::proxy::wire::body::copy;
 use crate::proxy::wire::buffers::Buffer;
 use crate::proxy::wire::h1_body::{Frame, H1Sink, H1Source};
 use crate::proxy::wire::pace::Pace;
@@ -27,14 +27,14 @@ use crate::proxy::wire::socket::Reader;
 pub(super) async fn whole<S: ClientSource, K: ClientSink>(
     walk: &mut Walk<'_>,
     attempt: &Attempt<'_>,
+    obtained: Obtained,
     source: &mut S,
     sink: &mut K,
 ) -> Result<(), Failure> {
     let (shard, policy, patience) = (walk.shard, attempt.policy, attempt.patience);
     let request = context(walk.work);
     let must_switch = must_switch(walk);
-    let obtained = unless_lost(sink, obtain(shard, attempt, request.method.is_idempotent()));
-    let Obtained { mut conn, is_reused, since } = obtained.await?;
+    let Obtained { mut conn, is_reused, since } = obtained;
     let (reader, mut writer) = conn.socket.split();
     let ExchangeBuffers { out, response, answer_edit, timer, request: asked, head, .. } = &mut *walk.work;
     if let Err(fault) = writer.write_all(out, &[], policy.timeouts.response).await {
@@ -80,12 +80,13 @@ pub(super) async fn whole<S: ClientSource, K: ClientSink>(
 pub(super) async fn streaming<S: ClientSource, K: ClientSink>(
     walk: &mut Walk<'_>,
     attempt: &Attempt<'_>,
+    obtained: Obtained,
     source: &mut S,
     sink: &mut K,
 ) -> Result<(), Failure> {
     let (shard, policy, patience) = (walk.shard, attempt.policy, attempt.patience);
     let context = context(walk.work);
-    let Obtained { mut conn, since, .. } = unless_lost(sink, obtain(shard, attempt, false)).await?;
+    let Obtained { mut conn, since, .. } = obtained;
     let (reader, writer) = conn.socket.split();
     let ExchangeBuffers { out, response, answer_edit, request, timer, head, .. } = &mut *walk.work;
     let frame = if request.framing == Framing::Chunked { Frame::Chunked } else { Frame::Plain };
@@ -165,7 +166,8 @@ impl<'a> PodResponse for H1Response<'a> {
         let Self { reader, shard, buffer, protocol, accept, .. } = self;
         loop {
             if let Some(buffer) = buffer.as_ref().filter(|buffer| !buffer.is_empty())
-                && head.parse(buffer.data(), request, limits).map_err(ProxyError::from)? == Progress::Complete
+                && head.parse(buffer.data(), request, limits).map_err(|error| malformed(error, buffer))?
+                    == Progress::Complete
             {
                 if head.upgrade.is_some() && !head.upgrade_name(buffer.data()).eq_ignore_ascii_case(protocol) {
                     return Err(ProxyError::from(ResponseError::UnaskedSwitch).into());
@@ -234,8 +236,17 @@ fn says(head: &ResponseHead, bytes: &[u8], accept: &[u8]) -> bool {
     fields.next().is_some_and(|field| field.value.of(bytes) == accept) && fields.next().is_none()
 }
 
+/// What is in `buffer` is no head.
+#[cold]
+fn malformed(error: ResponseError, buffer: &Buffer) -> ProxyError {
+    if speaks_tls(buffer.data()) { ProxyError::PodSpeaksTls } else { error.into() }
+}
+
 /// The connection has ended before the end of a head, of which the first bytes are in `buffer`.
 fn closed(buffer: Option<&Buffer>) -> Failure {
-    let has_begun = buffer.is_some_and(|buffer| !buffer.is_empty());
-    Failure::new(ProxyError::UpstreamClosed, if has_begun { Reached::Pod } else { Reached::Unanswered })
+    match buffer.map(Buffer::data) {
+        None | Some([]) => Failure::new(ProxyError::UpstreamClosed, Reached::Unanswered),
+        Some(begun) if speaks_tls(begun) => ProxyError::PodSpeaksTls.into(),
+        Some(_) => ProxyError::UpstreamClosed.into(),
+    }
 }

@@ -1,5 +1,5 @@
-//! Attempts at endpoints that speak HTTP/2 in clear with prior knowledge (`appProtocol: kubernetes.io/h2c`): gRPC above
-//! all. A pod that takes extended CONNECT (RFC 8441) gets a WebSocket handshake as one; for others see `upgrade`.
+//! Attempts over HTTP/2, in clear with prior knowledge (`appProtocol: kubernetes.io/h2c`) or through TLS: gRPC above all. A
+//! pod that takes extended CONNECT (RFC 8441) gets a WebSocket handshake as one; for others see `upgrade` and `tls`.
 
 use std::cell::Cell;
 use std::pin::pin;
@@ -10,7 +10,6 @@ use tokio::time::Instant;
 use super::attempt::{Attempt, WHOLE_BODY, context, must_switch, websocket_key};
 use super::h2_body::{H2PodSink, H2PodSource};
 use super::h2_head::{self, PodRequest};
-use super::open_session::obtain;
 use super::response::{HeadWait, Parts, Passed, PodResponse, pass_on};
 use super::retry::{Failure, Reached};
 use super::tunnel::tunnel;
@@ -33,12 +32,12 @@ use crate::proxy::wire::socket::within;
 pub(super) async fn attempt<S: ClientSource, K: ClientSink>(
     walk: &mut Walk<'_>,
     attempt: &Attempt<'_>,
+    mut session: Lease,
     is_whole: bool,
     source: &mut S,
     sink: &mut K,
 ) -> Result<(), Failure> {
     let (shard, policy, patience) = (walk.shard, attempt.policy, attempt.patience);
-    let mut session = unless_lost(sink, obtain(shard, attempt)).await?;
     let (request, must_switch) = (context(walk.work), must_switch(walk));
     let ExchangeBuffers { out, response, answer, answer_edit, timer, .. } = &mut *walk.work;
     let head = memchr::memmem::find(out, b"\r\n\r\n").map_or(out.len(), |end| end + 4);
@@ -92,19 +91,19 @@ pub(super) async fn attempt<S: ClientSource, K: ClientSink>(
     })
 }
 
-/// Whether the endpoint takes the switch of protocols that the request in `walk.work.out` asks for. A handshake without a
-/// key is none, and needs no switch.
+/// Whether the pod of this connection takes the switch of protocols that the request in `walk.work.out` asks for. A
+/// handshake without a key is none, and needs no switch.
 pub(super) async fn takes_upgrade<K: ClientSink>(
     walk: &Walk<'_>,
     attempt: &Attempt<'_>,
+    session: &Lease,
     sink: &K,
 ) -> Result<bool, Failure> {
     let upgrade = walk.work.request.upgrade;
     if awaited_accept(upgrade, &walk.work.out).is_none() {
         return Ok(upgrade == Some(Upgrade::WebSocket));
     }
-    let session = unless_lost(sink, obtain(walk.shard, attempt)).await?;
-    unless_lost(sink, takes_connect(&session, attempt.policy)).await
+    unless_lost(sink, takes_connect(session, attempt.policy)).await
 }
 
 /// What a client over HTTP/1 waits for that has sent `head`; `None` if it asks for no WebSocket.
@@ -157,6 +156,7 @@ fn failure(session: &Session, loss: Loss, record: &Record) -> Failure {
             session.give_up();
             Reached::Unanswered
         }
+        Loss::SpeaksTls => return ProxyError::PodSpeaksTls.into(),
         Loss::Cancelled => return ProxyError::UpstreamCancelled.into(),
         Loss::Reset => return ProxyError::UpstreamStream.into(),
         Loss::Broken(rule) => {

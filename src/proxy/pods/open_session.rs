@@ -9,11 +9,13 @@ use super::retry::{Failure, Reached};
 use crate::http1::Limits;
 use crate::http2::connection::{Config, Connection, Returns, Role};
 use crate::proxy::shard::Shard;
+use crate::proxy::shard::connections::Counted;
 use crate::proxy::shard::session::{Lease, Session};
-use crate::proxy::shard::sessions::Choice;
+use crate::proxy::shard::sessions::{Choice, Dialing};
 use crate::proxy::wire::h2::link::Link;
 use crate::proxy::wire::h2::transport::Transport;
 use crate::proxy::wire::socket::Socket;
+use crate::proxy::wire::tls::stream::TlsVersion;
 
 /// Answer bytes that a stream may bring before the client has taken any. What clients that take nothing make us hold is
 /// this for each of their streams.
@@ -27,12 +29,40 @@ const STREAMS: u32 = 100;
 /// Answers that break a rule of HTTP/2 over the life of a connection, which then ends.
 const BROKEN_ANSWERS: u32 = 10_000;
 
-/// A connection to the endpoint with room for a request.
+/// A connection to the endpoint in clear with room for a request.
 pub(super) async fn obtain(shard: &Rc<Shard>, attempt: &Attempt<'_>) -> Result<Lease, Failure> {
+    let dialing = match turn(shard, attempt).await? {
+        Turn::Use(lease) => return Ok(lease),
+        Turn::Make(dialing) => dialing,
+    };
+    match dial(shard, attempt).await {
+        Ok((tcp, place)) => {
+            let session = session_on(shard, attempt, (Socket::Tcp(tcp), place), None);
+            let lease = Lease::new(&session);
+            dialing.succeeded(session);
+            Ok(lease)
+        }
+        Err(failure) => {
+            dialing.failed(&failure.error);
+            Err(failure)
+        }
+    }
+}
+
+/// What a request may do.
+pub(super) enum Turn<'a> {
+    /// It has a connection.
+    Use(Lease),
+    /// It is the one to make a connection. Others wait for it.
+    Make(Dialing<'a>),
+}
+
+/// Waits while another request makes a connection.
+pub(super) async fn turn<'a>(shard: &'a Shard, attempt: &Attempt<'_>) -> Result<Turn<'a>, Failure> {
     let id = attempt.endpoint.id();
     loop {
         match shard.sessions.choose(id, attempt.newer_than) {
-            Choice::Use(lease) => return Ok(lease),
+            Choice::Use(lease) => return Ok(Turn::Use(lease)),
             Choice::Wait(mut outcome) => {
                 // The sender was dropped: the request that was connecting has ended. The next one tries.
                 if outcome.changed().await.is_ok()
@@ -41,26 +71,18 @@ pub(super) async fn obtain(shard: &Rc<Shard>, attempt: &Attempt<'_>) -> Result<L
                     return Err(Failure::new(error, Reached::NotConnected));
                 }
             }
-            Choice::Dial => {
-                let dialing = shard.sessions.dial(id);
-                match connect(shard, attempt).await {
-                    Ok(session) => {
-                        let lease = Lease::new(&session);
-                        dialing.succeeded(session);
-                        return Ok(lease);
-                    }
-                    Err(failure) => {
-                        dialing.failed(&failure.error);
-                        return Err(failure);
-                    }
-                }
-            }
+            Choice::Dial => return Ok(Turn::Make(shard.sessions.dial(id))),
         }
     }
 }
 
-async fn connect(shard: &Rc<Shard>, attempt: &Attempt<'_>) -> Result<Rc<Session>, Failure> {
-    let (tcp, place) = dial(shard, attempt).await?;
+/// Begins HTTP/2 on a new connection, which has this place among those to pods.
+pub(super) fn session_on(
+    shard: &Rc<Shard>,
+    attempt: &Attempt<'_>,
+    (socket, place): (Socket, Counted),
+    tls: Option<TlsVersion>,
+) -> Rc<Session> {
     let config = Config {
         streams: STREAMS,
         stream_window: STREAM_WINDOW,
@@ -73,12 +95,12 @@ async fn connect(shard: &Rc<Shard>, attempt: &Attempt<'_>) -> Result<Rc<Session>
         ..Config::default()
     };
     let link = Link::new(Connection::new(Role::Client, &config), &shard.buffers, &shard.outputs);
-    let session = Session::new(link, attempt.endpoint.endpoint());
-    let transport = Transport::new(Socket::Tcp(tcp), None);
+    let session = Session::new(link, attempt.endpoint.endpoint(), tls);
+    let transport = Transport::new(socket, None);
     let driven = drive(Rc::clone(shard), Rc::clone(&session), transport);
     tokio::task::spawn_local(async move {
         let _place = place;
         driven.await;
     });
-    Ok(session)
+    session
 }

@@ -4,11 +4,12 @@
 
 use super::attempt::Attempt;
 use super::retry::{Failure, Reached};
-use super::{h1, h2};
-use crate::http1::ResponseError;
+use super::{connect, h1, h2, open_session};
+use crate::http1::{ResponseError, Upgrade};
 use crate::proxy::error::ProxyError;
 use crate::proxy::walk::Walk;
 use crate::proxy::walk::client_io::{ClientSink, ClientSource};
+use crate::proxy::wire::body::unless_lost;
 
 /// One attempt.
 pub(super) async fn attempt<S: ClientSource, K: ClientSink>(
@@ -18,13 +19,19 @@ pub(super) async fn attempt<S: ClientSource, K: ClientSink>(
     source: &mut S,
     sink: &mut K,
 ) -> Result<(), Failure> {
-    if h2::takes_upgrade(walk, attempt, sink).await? {
-        return h2::attempt(walk, attempt, is_whole, source, sink).await;
+    let shard = walk.shard;
+    if walk.work.request.upgrade == Some(Upgrade::WebSocket) {
+        let lease = unless_lost(sink, open_session::obtain(shard, attempt)).await?;
+        if h2::takes_upgrade(walk, attempt, &lease, sink).await? {
+            return h2::attempt(walk, attempt, lease, is_whole, source, sink).await;
+        }
     }
+    let may_repeat = is_whole && walk.work.request.method.is_idempotent();
+    let obtained = unless_lost(sink, connect::obtain(shard, attempt, may_repeat)).await?;
     let outcome = if is_whole {
-        h1::whole(walk, attempt, source, sink).await
+        h1::whole(walk, attempt, obtained, source, sink).await
     } else {
-        h1::streaming(walk, attempt, source, sink).await
+        h1::streaming(walk, attempt, obtained, source, sink).await
     };
     outcome.map_err(|failure| {
         if speaks_http1(&failure.error) { failure } else { Failure::new(ProxyError::UpgradeUnsupported, Reached::Pod) }

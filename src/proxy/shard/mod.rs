@@ -10,6 +10,7 @@ pub(crate) mod handover;
 pub(crate) mod heads_budget;
 pub(crate) mod heartbeats;
 pub(crate) mod inspector;
+pub(crate) mod pod_tls;
 pub(crate) mod roster;
 pub(crate) mod scratch;
 pub(crate) mod session;
@@ -47,6 +48,7 @@ use handover::{Handover, Neighbours};
 use heads_budget::HeadsBudget;
 use heartbeats::Heartbeats;
 use inspector::Inspector;
+use pod_tls::PodTlsConfigs;
 use roster::Roster;
 use scratch::ScratchPool;
 use session::Session;
@@ -150,6 +152,8 @@ pub(crate) struct Shard {
     pub pool: Pool<H1Conn>,
     /// HTTP/2 connections to endpoints.
     pub sessions: Sessions,
+    /// How TLS is spoken to endpoints.
+    pub pod_tls: PodTlsConfigs,
     /// The HTTP/2 connections of clients.
     pub h2_clients: Roster<ClientConnection>,
     /// All HTTP/2 connections to endpoints, also those that get no new requests.
@@ -202,6 +206,7 @@ impl Shard {
             clock: Clock::default(),
             pool,
             sessions,
+            pod_tls: PodTlsConfigs::default(),
             h2_clients: Roster::default(),
             h2_pods: Roster::default(),
             turns,

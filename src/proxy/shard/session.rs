@@ -14,6 +14,7 @@ use crate::http2::code::ErrorCode;
 use crate::http2::connection::{Arrival, Key, NoStream};
 use crate::http2::head::encode::{Give, RequestStart};
 use crate::proxy::wire::h2::link::Link;
+use crate::proxy::wire::tls::stream::TlsVersion;
 use crate::upstream::Endpoint;
 
 /// Memory for heads that is kept for the next ones.
@@ -24,6 +25,8 @@ pub(crate) struct Session {
     /// The protocol, and what has come of bodies.
     pub(crate) link: Link,
     endpoint: Arc<Endpoint>,
+    /// The version of TLS, if it is encrypted.
+    tls: Option<TlsVersion>,
     heads: RefCell<Heads>,
     /// Requests that use it, or wait for a stream.
     leases: Cell<usize>,
@@ -73,6 +76,8 @@ pub(crate) enum Loss {
     Head(ResponseError),
     /// The connection has ended.
     Connection,
+    /// The pod speaks TLS, and the connection is in clear.
+    SpeaksTls,
 }
 
 impl Loss {
@@ -89,10 +94,11 @@ impl Loss {
 
 impl Session {
     /// A connection that was just made.
-    pub(crate) fn new(link: Link, endpoint: &Arc<Endpoint>) -> Rc<Self> {
+    pub(crate) fn new(link: Link, endpoint: &Arc<Endpoint>, tls: Option<TlsVersion>) -> Rc<Self> {
         Rc::new(Self {
             link,
             endpoint: Arc::clone(endpoint),
+            tls,
             heads: RefCell::default(),
             leases: Cell::new(0),
             is_over: Cell::new(false),
@@ -110,6 +116,17 @@ impl Session {
     /// Whether a request would get a stream at once.
     pub(super) fn has_room(&self) -> bool {
         self.link.codec.borrow().free_streams() > 0
+    }
+
+    /// Whether the pod has said that it takes extended CONNECT.
+    pub(super) fn takes_connect(&self) -> bool {
+        let codec = self.link.codec.borrow();
+        codec.is_greeted() && codec.takes_connect()
+    }
+
+    /// The version of TLS, if it is encrypted.
+    pub(crate) fn tls(&self) -> Option<TlsVersion> {
+        self.tls
     }
 
     /// Requests that use it.
@@ -132,6 +149,7 @@ impl Session {
         let opened = self.heads.borrow().streams.iter().filter(|answer| answer.stream.is_some()).count();
         PodView {
             address: self.endpoint.address(),
+            tls: self.tls.map(TlsVersion::as_str),
             age: self.made.elapsed(),
             leases: self.leases.get(),
             waiting: self.leases.get().saturating_sub(opened),
@@ -185,6 +203,11 @@ impl Session {
     /// The connection has ended.
     pub(crate) fn lost_all(&self) {
         self.lose(|_| true, Loss::Connection);
+    }
+
+    /// What came first is a message of TLS.
+    pub(crate) fn met_tls(&self) {
+        self.lose(|_| true, Loss::SpeaksTls);
     }
 
     fn lose(&self, which: impl Fn(Key) -> bool, loss: Loss) {

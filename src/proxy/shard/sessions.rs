@@ -48,6 +48,21 @@ impl Sessions {
         Dialing { sessions: self, id, told }
     }
 
+    /// Adds a connection.
+    pub(crate) fn add(&self, id: u64, session: Rc<Session>) {
+        self.entries.borrow_mut().entry(id).or_default().sessions.push(session);
+    }
+
+    /// A connection with room for one more stream whose pod has said that it takes extended CONNECT.
+    pub(crate) fn for_connect(&self, id: u64, newer_than: Option<Instant>) -> Option<Lease> {
+        let entries = self.entries.borrow();
+        let is_fit = |session: &&Rc<Session>| {
+            let is_new = newer_than.is_none_or(|since| session.made() >= since);
+            is_new && session.is_usable() && session.has_room() && session.takes_connect()
+        };
+        entries.get(&id)?.sessions.iter().find(is_fit).map(Lease::new)
+    }
+
     /// Drops connections that are not usable any more or idle for too long. Their requests finish.
     pub(crate) fn sweep(&self) {
         self.entries.borrow_mut().retain(|_, entry| {
@@ -101,7 +116,7 @@ impl Dialing<'_> {
     /// There is a connection.
     pub(crate) fn succeeded(self, session: Rc<Session>) {
         self.forget();
-        self.sessions.entries.borrow_mut().entry(self.id).or_default().sessions.push(session);
+        self.sessions.add(self.id, session);
         let _ = self.told.send(None);
     }
 

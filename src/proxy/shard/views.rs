@@ -77,6 +77,8 @@ pub struct ClientView {
 pub struct PodView {
     /// The endpoint.
     pub address: SocketAddr,
+    /// The version of TLS, as `TLSv1.3`; `None` in clear text.
+    pub tls: Option<&'static str>,
     /// Time since it was made.
     pub age: Duration,
     /// Requests that use it, or wait for a stream of it.

@@ -13,6 +13,7 @@ use crate::observe::{Entry, Refusal, RoutePart, TlsPart, UpstreamPart};
 use crate::proxy::error::{ProxyError, Side};
 use crate::proxy::shard::Shard;
 use crate::proxy::shard::scratch::ExchangeBuffers;
+use crate::proxy::wire::tls::stream::TlsVersion;
 use crate::routing::Route;
 use crate::upstream::{Destination, Target};
 
@@ -35,6 +36,8 @@ pub(crate) struct Record {
     pub attempts: Cell<u8>,
     /// Whether the client waits for 100 (Continue) before it sends its body, and nobody has said it.
     pub awaits_go_on: Cell<bool>,
+    /// The version of TLS of the last attempt's connection, if it has one.
+    pub pod_tls: Cell<Option<TlsVersion>>,
     /// Whether the answer carries an explanation.
     pub is_explained: bool,
     /// The filter that answered.
@@ -58,6 +61,7 @@ impl Record {
             head_after: Cell::new(None),
             attempts: Cell::new(0),
             awaits_go_on: Cell::new(false),
+            pod_tls: Cell::new(None),
             is_explained: false,
             answered_by: None,
             error: Cell::new(None),
@@ -111,6 +115,7 @@ impl Record {
                 address,
                 head: self.head_after.get(),
                 attempts: self.attempts.get(),
+                tls: self.pod_tls.get().map(TlsVersion::as_str),
             }),
             route: self.route.as_ref().map(|route| RoutePart {
                 namespace: &route.spec.origin.label().namespace,
@@ -169,6 +174,8 @@ fn refusal(error: &ProxyError) -> Option<Refusal> {
         | ProxyError::ConnectRefused
         | ProxyError::ConnectOther
         | ProxyError::ConnectTimeout
+        | ProxyError::PodTls(_)
+        | ProxyError::PodSpeaksTls
         | ProxyError::UpstreamClosed
         | ProxyError::UpstreamTruncated
         | ProxyError::Response(_)

@@ -25,6 +25,8 @@ enum Frames {
     Length(u64),
     Chunked(ChunkedDecoder),
     UntilClose,
+    /// What follows a switch of protocols, which has an end of its own.
+    Tunnel,
 }
 
 /// A body arriving on a socket.
@@ -123,7 +125,7 @@ impl<'a> H1Source<'a> {
     /// From here on everything that arrives is passed on as it is.
     pub(crate) fn become_tunnel(&mut self) {
         self.release();
-        self.frames = Frames::UntilClose;
+        self.frames = Frames::Tunnel;
         self.progress = Progress::new(Pace::NONE);
     }
 
@@ -164,7 +166,7 @@ impl<'a> H1Source<'a> {
             }
             match &mut self.frames {
                 Frames::Done => return Ok(None),
-                Frames::UntilClose => {
+                Frames::UntilClose | Frames::Tunnel => {
                     self.handed = available;
                     return Ok(Some((0, available)));
                 }
@@ -252,16 +254,20 @@ impl<'a> H1Source<'a> {
     }
 
     fn end_of_stream(&mut self) -> Result<(), ProxyError> {
-        match (&self.frames, self.side) {
-            (Frames::UntilClose | Frames::Done, _) => {
-                self.frames = Frames::Done;
-                Ok(())
-            }
-            (Frames::Length(_) | Frames::Chunked(_), Side::Client) => Err(ProxyError::ClientClosed),
-            (Frames::Length(_) | Frames::Chunked(_), Side::Upstream | Side::Internal) => {
-                Err(ProxyError::UpstreamTruncated)
-            }
+        let is_end = match &self.frames {
+            Frames::Tunnel | Frames::Done => true,
+            // Whoever is on the way could have ended it here (RFC 9112 §9.8).
+            Frames::UntilClose => !self.reader.is_cut(),
+            Frames::Length(_) | Frames::Chunked(_) => false,
+        };
+        if is_end {
+            self.frames = Frames::Done;
+            return Ok(());
         }
+        Err(match self.side {
+            Side::Client => ProxyError::ClientClosed,
+            Side::Upstream | Side::Internal => ProxyError::UpstreamTruncated,
+        })
     }
 }
 

@@ -12,7 +12,7 @@ use tokio::net::tcp::{ReadHalf, WriteHalf};
 use tokio::time::Instant;
 
 use super::quiet::is_quiet;
-use super::tls::stream::TlsStream;
+use super::tls::stream::{TlsStream, TlsVersion};
 
 /// An open connection, to a client or to a pod.
 pub(crate) enum Socket {
@@ -47,6 +47,14 @@ impl Socket {
         match self {
             Self::Tcp(tcp) => is_quiet(tcp),
             Self::Tls(tls) => tls.is_quiet(),
+        }
+    }
+
+    /// The version of TLS, if there is TLS.
+    pub(crate) fn tls_version(&self) -> Option<TlsVersion> {
+        match self {
+            Self::Tcp(_) => None,
+            Self::Tls(tls) => Some(tls.version()),
         }
     }
 
@@ -92,6 +100,14 @@ impl Reader<'_> {
         match self {
             Self::Tcp(half) => half.as_ref().poll_read_ready(cx),
             Self::Tls(tls) => tls.poll_read_ready(cx),
+        }
+    }
+
+    /// Whether a read has come to an end that anybody on the way could have made: TLS without close_notify.
+    pub(crate) fn is_cut(&self) -> bool {
+        match self {
+            Self::Tcp(_) => false,
+            Self::Tls(tls) => tls.is_cut(),
         }
     }
 }

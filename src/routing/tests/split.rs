@@ -8,7 +8,6 @@ fn a_split_shares_requests_by_weight_and_an_unusable_backend_keeps_its_share() {
             service: ObjectName::new("test", "web"),
             endpoint_port: EndpointPort::Fixed(number),
             protocol: Protocol::Http1,
-            tls: None,
         };
         Arc::new(UpstreamSpec { key, port: PortRef::Number(number) })
     };

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::builders::*;
-use crate::model::{Action, EndpointPort, PortRef, ProblemCode, Protocol, Severity, UpstreamSpec};
+use crate::model::{Action, EndpointPort, PodTls, PortRef, ProblemCode, Protocol, Severity, TlsHttp, UpstreamSpec};
 use crate::source::objects::{Backend, Change, PathKind, PortValue, Service, ServiceKind};
 
 /// One Ingress with this backend under `/x` and a sound one beside it, in a world with these.
@@ -105,34 +105,31 @@ fn rule_34_external_names_are_not_served() {
 
 #[test]
 fn rule_42_app_protocol_decides_what_is_spoken() {
+    let tls = |http| Protocol::Tls(Arc::new(PodTls::unverified(http)));
     for (app_protocol, expected) in [
-        (None, Some(Protocol::Http1)),
-        (Some("http"), Some(Protocol::Http1)),
-        (Some("kubernetes.io/http"), Some(Protocol::Http1)),
-        (Some("kubernetes.io/ws"), Some(Protocol::Http1)),
-        (Some("ws"), Some(Protocol::Http1)),
-        (Some("example.com/own"), Some(Protocol::Http1)),
-        (Some("kubernetes.io/h2c"), Some(Protocol::H2c)),
-        (Some("h2c"), Some(Protocol::H2c)),
-        (Some("grpc"), Some(Protocol::H2c)),
-        (Some("https"), None),
-        (Some("grpcs"), None),
-        (Some("kubernetes.io/wss"), None),
-        (Some("wss"), None),
+        (None, Protocol::Http1),
+        (Some("http"), Protocol::Http1),
+        (Some("kubernetes.io/http"), Protocol::Http1),
+        (Some("kubernetes.io/ws"), Protocol::Http1),
+        (Some("ws"), Protocol::Http1),
+        (Some("example.com/own"), Protocol::Http1),
+        (Some("example.com/https"), Protocol::Http1),
+        (Some("kubernetes.io/h2c"), Protocol::H2c),
+        (Some("h2c"), Protocol::H2c),
+        (Some("grpc"), Protocol::H2c),
+        (Some("GRPC"), Protocol::H2c),
+        (Some("https"), tls(TlsHttp::Negotiated)),
+        (Some("HTTPS"), tls(TlsHttp::Negotiated)),
+        (Some("kubernetes.io/wss"), tls(TlsHttp::Negotiated)),
+        (Some("wss"), tls(TlsHttp::Negotiated)),
+        (Some("grpcs"), tls(TlsHttp::Http2)),
+        (Some("Grpcs"), tls(TlsHttp::Http2)),
     ] {
         let mut special = service("special");
         special.ports[0].app_protocol = app_protocol.map(Into::into);
         let world = with_backend(backend("special", 80), [of_service(special)]);
-        match expected {
-            Some(protocol) => {
-                assert_eq!(upstream(&world).key.protocol, protocol, "{app_protocol:?}");
-                assert_eq!(world.problems(), [""; 0]);
-            }
-            None => {
-                let (answer, code, _) = fault(&world);
-                assert_eq!((answer.as_str(), code), ("503", ProblemCode::UnsupportedProtocol), "{app_protocol:?}");
-            }
-        }
+        assert_eq!(upstream(&world).key.protocol, expected, "{app_protocol:?}");
+        assert_eq!(world.problems(), [""; 0]);
     }
 }
 

@@ -60,7 +60,7 @@ pub async fn accept(
     buffers: Rc<BufferPool>,
     deadline: Instant,
 ) -> Result<TlsStream, TlsError> {
-    let session = Session::new(config, buffers)?;
+    let session = Session::server(config, buffers)?;
     run(Link::new(tcp, session), deadline).await
 }
 
@@ -72,7 +72,7 @@ pub async fn accept_after(
     buffers: Rc<BufferPool>,
     deadline: Instant,
 ) -> Result<TlsStream, TlsError> {
-    let mut session = Session::new(config, buffers)?;
+    let mut session = Session::server(config, buffers)?;
     session.receive_first(received);
     run(Link::new(tcp, session), deadline).await
 }

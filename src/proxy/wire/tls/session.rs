@@ -9,11 +9,13 @@ use std::mem;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use rustls::ServerConfig;
+use rustls::client::UnbufferedClientConnection;
+use rustls::pki_types::ServerName;
 use rustls::server::UnbufferedServerConnection;
 use rustls::unbuffered::{
     ConnectionState, EncodeError, EncryptError, InsufficientSizeError, UnbufferedStatus, WriteTraffic,
 };
+use rustls::{ClientConfig, CommonState, ServerConfig};
 
 use crate::proxy::wire::buffers::{Buffer, BufferPool, CAPACITIES};
 
@@ -31,7 +33,7 @@ const COALESCE: usize = 4 * 1024;
 /// TLS bytes received and not processed.
 enum Received {
     Nothing,
-    /// Few bytes in an allocation of their own: a client that sends half a record must not hold a whole buffer.
+    /// Few bytes in an allocation of their own: a peer that sends half a record must not hold a whole buffer.
     Parked(Vec<u8>),
     Pooled(Buffer),
 }
@@ -46,24 +48,37 @@ impl Received {
     }
 }
 
-/// One server-side TLS connection.
+/// One TLS connection, of either side.
 pub(crate) struct Session {
-    conn: Box<UnbufferedServerConnection>,
-    buffers: Rc<BufferPool>,
+    engine: Engine,
     received: Received,
-    /// Whether `received` may hold complete records. If so, the last thing processed was a record of application
-    /// data, and so rustls holds no fragment of a handshake message that points into `received`.
+    flow: Flow,
+    /// Index into [`CAPACITIES`] of the next buffer to receive into: grows while reads fill it.
+    appetite: usize,
+    close_sent: bool,
+    failure: Option<rustls::Error>,
+}
+
+/// The TLS library's part.
+enum Engine {
+    /// The peer is a client.
+    Server(Box<UnbufferedServerConnection>),
+    /// The peer is a pod.
+    Client(Box<UnbufferedClientConnection>),
+}
+
+/// What lies between the TLS library and the caller.
+struct Flow {
+    buffers: Rc<BufferPool>,
+    /// Whether what was received may hold complete records. If so, the last thing processed was a record of application
+    /// data, and so rustls holds no fragment of a handshake message that points into it.
     unprocessed: bool,
     /// Plaintext that did not fit the reader's memory; a record at most.
     plain: Option<Buffer>,
     /// Whether rustls holds a decrypted record.
     decrypted: bool,
     outgoing: Option<Buffer>,
-    /// Index into [`CAPACITIES`] of the next buffer to receive into: grows while reads fill it.
-    appetite: usize,
     peer_closed: bool,
-    close_sent: bool,
-    failure: Option<rustls::Error>,
 }
 
 /// What the caller wants.
@@ -89,57 +104,74 @@ enum Step {
 }
 
 impl Session {
-    pub(crate) fn new(config: Arc<ServerConfig>, buffers: Rc<BufferPool>) -> Result<Self, rustls::Error> {
-        Ok(Self {
-            conn: Box::new(UnbufferedServerConnection::new(config)?),
-            buffers,
-            received: Received::Nothing,
-            unprocessed: false,
-            plain: None,
-            decrypted: false,
-            outgoing: None,
-            appetite: 0,
-            peer_closed: false,
-            close_sent: false,
-            failure: None,
-        })
+    /// The side of a server, for a client that has connected.
+    pub(crate) fn server(config: Arc<ServerConfig>, buffers: Rc<BufferPool>) -> Result<Self, rustls::Error> {
+        Ok(Self::new(Engine::Server(Box::new(UnbufferedServerConnection::new(config)?)), buffers))
+    }
+
+    /// The side of a client, for a pod of this name that offers these protocols.
+    pub(crate) fn client(
+        config: Arc<ClientConfig>,
+        name: ServerName<'static>,
+        protocols: Vec<Vec<u8>>,
+        buffers: Rc<BufferPool>,
+    ) -> Result<Self, rustls::Error> {
+        let engine = UnbufferedClientConnection::new_with_alpn(config, name, protocols)?;
+        Ok(Self::new(Engine::Client(Box::new(engine)), buffers))
+    }
+
+    fn new(engine: Engine, buffers: Rc<BufferPool>) -> Self {
+        let flow =
+            Flow { buffers, unprocessed: false, plain: None, decrypted: false, outgoing: None, peer_closed: false };
+        Self { engine, received: Received::Nothing, flow, appetite: 0, close_sent: false, failure: None }
     }
 
     /// The negotiated properties.
-    pub(crate) fn connection(&self) -> &UnbufferedServerConnection {
-        &self.conn
+    pub(crate) fn connection(&self) -> &CommonState {
+        match &self.engine {
+            Engine::Server(engine) => engine,
+            Engine::Client(engine) => engine,
+        }
+    }
+
+    /// Whether the peer is a pod.
+    pub(crate) fn is_client(&self) -> bool {
+        match &self.engine {
+            Engine::Server(_) => false,
+            Engine::Client(_) => true,
+        }
     }
 
     /// Whether the peer has sent close_notify: nothing it sends after that counts.
     pub(crate) fn is_peer_closed(&self) -> bool {
-        self.peer_closed
+        self.flow.peer_closed
     }
 
     /// Processes what was received; true once the handshake is complete. Afterwards [`Self::outgoing`] wants sending.
     pub(crate) fn shake_hands(&mut self) -> Result<bool, rustls::Error> {
         self.run(Wish::Peek)?;
-        Ok(!self.conn.is_handshaking())
+        Ok(!self.connection().is_handshaking())
     }
 
     /// Whether [`Self::read`] has something to tell.
     pub(crate) fn is_readable(&mut self) -> bool {
-        if self.plain.is_some() || self.decrypted || self.peer_closed || self.failure.is_some() {
+        if self.flow.plain.is_some() || self.flow.decrypted || self.flow.peer_closed || self.failure.is_some() {
             return true;
         }
         // An error is kept, and is then what there is to read.
-        matches!(self.run(Wish::Peek), Ok(Step::Decrypted) | Err(_)) || self.peer_closed
+        matches!(self.run(Wish::Peek), Ok(Step::Decrypted) | Err(_)) || self.flow.peer_closed
     }
 
     /// Decrypts into `into` all that fits of what was received. 0 means that more must be received, or that the peer
     /// has closed.
     pub(crate) fn read(&mut self, into: &mut [u8]) -> Result<usize, rustls::Error> {
         let mut n = 0;
-        if let Some(plain) = &mut self.plain {
+        if let Some(plain) = &mut self.flow.plain {
             n = plain.len().min(into.len());
             into[..n].copy_from_slice(&plain.data()[..n]);
             plain.consume(n);
             if plain.is_empty() {
-                self.plain = None;
+                self.flow.plain = None;
             }
         }
         while n < into.len() {
@@ -168,7 +200,7 @@ impl Session {
 
     /// Whether enough is unsent that nothing should be encrypted before it is gone.
     pub(crate) fn is_congested(&self) -> bool {
-        self.outgoing.as_ref().is_some_and(|outgoing| outgoing.len() > COALESCE)
+        self.flow.outgoing.as_ref().is_some_and(|outgoing| outgoing.len() > COALESCE)
     }
 
     /// Puts close_notify behind what is to be sent, once; nothing after a failure, which has sent its alert.
@@ -181,15 +213,15 @@ impl Session {
 
     /// TLS bytes to send; see [`Self::sent`].
     pub(crate) fn outgoing(&self) -> &[u8] {
-        self.outgoing.as_ref().map_or(&[], Buffer::data)
+        self.flow.outgoing.as_ref().map_or(&[], Buffer::data)
     }
 
     /// Counts `n` bytes of [`Self::outgoing`] as sent.
     pub(crate) fn sent(&mut self, n: usize) {
-        if let Some(outgoing) = &mut self.outgoing {
+        if let Some(outgoing) = &mut self.flow.outgoing {
             outgoing.consume(n);
             if outgoing.is_empty() {
-                self.outgoing = None;
+                self.flow.outgoing = None;
             }
         }
     }
@@ -213,9 +245,9 @@ impl Session {
     /// [`Self::park`].
     pub(crate) fn room(&mut self) -> &mut [u8] {
         let mut buffer = match mem::replace(&mut self.received, Received::Nothing) {
-            Received::Nothing => self.buffers.take_for(CAPACITIES[self.appetite]),
+            Received::Nothing => self.flow.buffers.take_for(CAPACITIES[self.appetite]),
             Received::Parked(bytes) => {
-                let mut buffer = self.buffers.take_for(CAPACITIES[self.appetite].max(2 * bytes.len()));
+                let mut buffer = self.flow.buffers.take_for(CAPACITIES[self.appetite].max(2 * bytes.len()));
                 buffer.append(&bytes);
                 buffer
             }
@@ -272,12 +304,64 @@ impl Session {
         }
     }
 
-    /// Runs rustls up to its next state and handles that.
+    /// Runs rustls up to its next state and lets [`Flow::react`] handle that.
     fn step(&mut self, wish: &mut Wish<'_>) -> Result<Step, rustls::Error> {
         let writing = matches!(wish, Wish::Write(_) | Wish::Close);
         // Records behind an unread one stay where they are until the reader comes.
-        let received = if writing && self.unprocessed { &mut [] } else { self.received.bytes_mut() };
-        let UnbufferedStatus { mut discard, state } = self.conn.process_tls_records(received);
+        let received = if writing && self.flow.unprocessed { &mut [] } else { self.received.bytes_mut() };
+        let (discard, outcome) = match &mut self.engine {
+            Engine::Server(engine) => self.flow.react(engine.process_tls_records(received), wish),
+            Engine::Client(engine) => self.flow.react(engine.process_tls_records(received), wish),
+        };
+        self.discard(discard);
+        outcome
+    }
+
+    /// Drops processed bytes, and the buffer with the last of them.
+    fn discard(&mut self, n: usize) {
+        let empty = match &mut self.received {
+            Received::Nothing => return,
+            Received::Parked(bytes) => {
+                bytes.drain(..n.min(bytes.len()));
+                bytes.is_empty()
+            }
+            Received::Pooled(buffer) => {
+                buffer.consume(n);
+                buffer.is_empty()
+            }
+        };
+        if empty || self.flow.peer_closed {
+            self.received = Received::Nothing;
+        }
+    }
+
+    /// Keeps the error and puts rustls's alert for it behind what is to be sent.
+    fn fail(&mut self, error: rustls::Error) {
+        self.failure = Some(error);
+        while self.connection().wants_write() {
+            let received = self.received.bytes_mut();
+            // While there is something to encode, this does not read what was received.
+            let has_encoded = match &mut self.engine {
+                Engine::Server(engine) => self.flow.encode(engine.process_tls_records(received)),
+                Engine::Client(engine) => self.flow.encode(engine.process_tls_records(received)),
+            };
+            if !has_encoded {
+                break;
+            }
+        }
+        self.received = Received::Nothing;
+    }
+}
+
+impl Flow {
+    /// Handles a state of rustls. Tells also how many bytes of what was received are done with.
+    fn react<Data>(
+        &mut self,
+        status: UnbufferedStatus<'_, '_, Data>,
+        wish: &mut Wish<'_>,
+    ) -> (usize, Result<Step, rustls::Error>) {
+        let UnbufferedStatus { mut discard, state } = status;
+        let writing = matches!(wish, Wish::Write(_) | Wish::Close);
         let mut failed = None;
         let step = match state {
             Ok(ConnectionState::ReadTraffic(mut traffic)) => {
@@ -353,7 +437,7 @@ impl Session {
             Ok(ConnectionState::BlockedHandshake) => Step::Starved,
             Ok(ConnectionState::Closed) => Step::Closed,
             Ok(state) => {
-                // Early data, which is not accepted.
+                // Early data, which is neither accepted nor sent.
                 failed = Some(rustls::Error::General(format!("unexpected state {state:?}")));
                 Step::Again
             }
@@ -362,45 +446,14 @@ impl Session {
                 Step::Again
             }
         };
-        self.discard(discard);
-        match failed {
-            None => Ok(step),
-            Some(error) => Err(error),
-        }
+        (discard, failed.map_or(Ok(step), Err))
     }
 
-    /// Drops processed bytes, and the buffer with the last of them.
-    fn discard(&mut self, n: usize) {
-        let empty = match &mut self.received {
-            Received::Nothing => return,
-            Received::Parked(bytes) => {
-                bytes.drain(..n.min(bytes.len()));
-                bytes.is_empty()
-            }
-            Received::Pooled(buffer) => {
-                buffer.consume(n);
-                buffer.is_empty()
-            }
-        };
-        if empty || self.peer_closed {
-            self.received = Received::Nothing;
-        }
-    }
-
-    /// Keeps the error and puts rustls's alert for it behind what is to be sent.
-    fn fail(&mut self, error: rustls::Error) {
-        self.failure = Some(error);
-        while self.conn.wants_write() {
-            let received = self.received.bytes_mut();
-            // While there is something to encode, this does not read what was received.
-            let UnbufferedStatus { state, .. } = self.conn.process_tls_records(received);
-            let Ok(ConnectionState::EncodeTlsData(mut message)) = state else { break };
-            let outgoing = self.outgoing.get_or_insert_with(|| self.buffers.take());
-            if encode(outgoing, |space| message.encode(space)).is_err() {
-                break;
-            }
-        }
-        self.received = Received::Nothing;
+    /// Puts a message of rustls behind what is to be sent, if that is its state and works.
+    fn encode<Data>(&mut self, status: UnbufferedStatus<'_, '_, Data>) -> bool {
+        let Ok(ConnectionState::EncodeTlsData(mut message)) = status.state else { return false };
+        let outgoing = self.outgoing.get_or_insert_with(|| self.buffers.take());
+        encode(outgoing, |space| message.encode(space)).is_ok()
     }
 }
 

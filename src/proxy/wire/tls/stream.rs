@@ -8,7 +8,7 @@ use std::cell::RefCell;
 use std::fmt;
 use std::io;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 
 use rustls::{HandshakeKind, ProtocolVersion};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -49,7 +49,7 @@ pub enum TlsVersion {
     Tls13,
 }
 
-/// How the client ended what it sends.
+/// How the peer ended what it sends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ending {
     /// With close_notify.
@@ -91,7 +91,7 @@ impl TlsStream {
         Self { link: RefCell::new(link), server_name, alpn, version, resumed }
     }
 
-    /// The name the client asked for (SNI), lower case and valid.
+    /// The name that was asked for (SNI), lower case and valid, if the peer is a client.
     pub fn server_name(&self) -> Option<&str> {
         self.server_name.as_ref().map(Hostname::as_str)
     }
@@ -106,12 +106,12 @@ impl TlsStream {
         self.version
     }
 
-    /// Whether the client resumed an earlier session.
+    /// Whether an earlier session was resumed.
     pub fn is_resumed(&self) -> bool {
         self.resumed
     }
 
-    /// How the client ended, once a read has returned 0.
+    /// How the peer ended, once a read has returned 0.
     pub fn ending(&self) -> Option<Ending> {
         self.link.borrow().ending()
     }
@@ -171,11 +171,18 @@ impl TlsStream {
         Err(io::ErrorKind::WouldBlock.into())
     }
 
-    /// Whether nothing has come that was not read: neither data nor an end. The system is asked.
+    /// Whether nothing has come that was not read: neither data nor an end. The system is asked. What TLS has said for
+    /// itself (session tickets) does not count, if the runtime knew that it is there.
     pub(crate) fn is_quiet(&self) -> bool {
-        let link = &mut *self.link.borrow_mut();
-        let has_read_all = !link.is_ended() && !link.session.is_readable() && link.session.received().is_empty();
-        has_read_all && quiet::is_quiet(&link.tcp)
+        // Takes in what there is, until there is nothing, and keeps no waker.
+        let is_idle = self.poll_read_ready(&mut Context::from_waker(Waker::noop())).is_pending();
+        let link = self.link.borrow();
+        is_idle && link.session.received().is_empty() && quiet::is_quiet(&link.tcp)
+    }
+
+    /// Whether the peer has ended by closing the TCP connection only.
+    pub(crate) fn is_cut(&self) -> bool {
+        self.ending() == Some(Ending::Cut)
     }
 
     /// Encrypts from `data` and sends; returns how much was taken. A buffer at most is held of what the socket does not
@@ -210,12 +217,24 @@ impl TlsStream {
         self.link.borrow_mut().poll_send(cx)
     }
 
-    /// Sends close_notify and closes the sending side. What the client still sends can be read.
+    /// Sends close_notify and closes the sending side. What the peer still sends can be read.
     pub fn poll_shutdown(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let link = &mut *self.link.borrow_mut();
         link.session.close();
         ready!(link.poll_send(cx))?;
         Pin::new(&mut link.tcp).poll_shutdown(cx)
+    }
+}
+
+impl Drop for TlsStream {
+    /// Tells a pod that its connection ends, if the socket takes that at once. Without it a pod would have to take the end
+    /// for an attack. Clients are told by [`Self::poll_shutdown`], or not at all when their answer is cut.
+    fn drop(&mut self) {
+        let link = self.link.get_mut();
+        if link.session.is_client() && link.ending.is_none() {
+            link.session.close();
+            let _ = link.try_send();
+        }
     }
 }
 
@@ -244,7 +263,7 @@ impl Link {
         &mut self.tcp
     }
 
-    /// Whether the client will send no more.
+    /// Whether the peer will send no more.
     pub(crate) fn is_ended(&self) -> bool {
         self.ending().is_some()
     }

@@ -41,7 +41,7 @@ fn established(pool: &Rc<BufferPool>, config: &std::sync::Arc<rustls::ServerConf
     let mut client = rustls::ClientConfig::clone(&Client::default().config());
     client.enable_secret_extraction = true;
     let mut client = connection(client.into(), "a.example");
-    let mut session = Session::new(config.clone(), Rc::clone(pool)).unwrap();
+    let mut session = Session::server(config.clone(), Rc::clone(pool)).unwrap();
     while client.is_handshaking() {
         let flight = hello(&mut client);
         deliver(&mut session, &flight, |session| session.shake_hands().map(|_| true).unwrap());
@@ -187,7 +187,7 @@ fn d02_no_mutation_of_a_hello_panics() {
                 _ => hello.splice(at..at, vec![0; noise.length(300)]).for_each(drop),
             }
         }
-        let mut session = Session::new(config.clone(), Rc::clone(&pool)).unwrap();
+        let mut session = Session::server(config.clone(), Rc::clone(&pool)).unwrap();
         let mut rest = &hello[..];
         while !rest.is_empty() {
             let n = noise.length(rest.len());

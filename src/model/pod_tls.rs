@@ -1,0 +1,180 @@
+//! How connections to pods are encrypted: what is spoken within, which server name is asked for, and what is verified.
+//!
+//! It is part of an upstream's identity. A connection that was made under one of its values must serve no other: what was
+//! verified for one route was perhaps not verified enough for another.
+
+use std::cmp::Ordering;
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+
+use rustls::RootCertStore;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+
+use super::names::Hostname;
+
+/// Certificates a bundle may have; more is refused. The bundle of all public authorities has about 150.
+const MOST: usize = 1000;
+
+/// How connections to the pods of an upstream are encrypted.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct PodTls {
+    /// What is spoken within.
+    pub http: TlsHttp,
+    /// The name that pods are asked for (SNI), and that their certificate must have where it is verified. Default none:
+    /// then no name is sent, and a certificate that is verified must have the pod's address. nginx `proxy_ssl_name` with
+    /// `proxy_ssl_server_name`.
+    pub server_name: Option<Hostname>,
+    /// What a pod's certificate must be. Default anything; nginx `proxy_ssl_verify`.
+    pub verification: Verification,
+}
+
+impl PodTls {
+    /// Without a server name and without verification, as a Service's `appProtocol` asks for it.
+    pub fn unverified(http: TlsHttp) -> Self {
+        Self { http, server_name: None, verification: Verification::Unverified }
+    }
+}
+
+/// What is spoken to pods within TLS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum TlsHttp {
+    /// HTTP/2 or HTTP/1.1, as the pod chooses (ALPN); HTTP/1.1 if it does not choose. `appProtocol: https`,
+    /// `kubernetes.io/wss`.
+    Negotiated,
+    /// HTTP/2, also to pods that do not choose. `appProtocol: grpcs`.
+    Http2,
+}
+
+impl TlsHttp {
+    /// Lower-case name, as in logs and the debug view.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Negotiated => "https",
+            Self::Http2 => "h2",
+        }
+    }
+}
+
+/// What a pod's certificate must be.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Verification {
+    /// Anything: pods make their own certificates, and nothing in the cluster says which are right.
+    Unverified,
+    /// Valid now, for the server name or the pod's address, and signed by one of these authorities.
+    Ca(Arc<CaBundle>),
+}
+
+/// Certificates of authorities, checked when they arrive, so that no later step can fail on them. Two are equal when their
+/// certificates are, in the same order.
+pub struct CaBundle {
+    certificates: Box<[CertificateDer<'static>]>,
+    roots: Arc<RootCertStore>,
+}
+
+/// Why PEM data is not a usable bundle. Never holds any of the data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CaError {
+    /// It is not PEM, or has no certificate.
+    #[error("it holds no PEM certificate")]
+    NoCertificate,
+    /// More certificates than a bundle may have.
+    #[error("it holds more than {MOST} certificates")]
+    TooMany,
+    /// A certificate cannot be read.
+    #[error("certificate {0} of it is not readable as X.509")]
+    Unreadable(usize),
+}
+
+impl CaBundle {
+    /// Reads certificates as PEM (`ca.crt`).
+    pub fn parse(pem: &[u8]) -> Result<Self, CaError> {
+        let (mut certificates, mut roots) = (Vec::new(), RootCertStore::empty());
+        for item in CertificateDer::pem_slice_iter(pem) {
+            let certificate = item.map_err(|_| CaError::NoCertificate)?;
+            if certificates.len() == MOST {
+                return Err(CaError::TooMany);
+            }
+            roots.add(certificate.clone()).map_err(|_| CaError::Unreadable(certificates.len() + 1))?;
+            certificates.push(certificate);
+        }
+        if certificates.is_empty() {
+            return Err(CaError::NoCertificate);
+        }
+        Ok(Self { certificates: certificates.into(), roots: Arc::new(roots) })
+    }
+
+    /// The authorities, as the TLS library takes them.
+    pub fn roots(&self) -> &Arc<RootCertStore> {
+        &self.roots
+    }
+
+    /// The certificates, each as DER.
+    fn certificates(&self) -> impl Iterator<Item = &[u8]> {
+        self.certificates.iter().map(AsRef::as_ref)
+    }
+}
+
+impl PartialEq for CaBundle {
+    fn eq(&self, other: &Self) -> bool {
+        self.certificates == other.certificates
+    }
+}
+
+impl Eq for CaBundle {}
+
+impl Hash for CaBundle {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.certificates.hash(state);
+    }
+}
+
+impl PartialOrd for CaBundle {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for CaBundle {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.certificates().cmp(other.certificates())
+    }
+}
+
+impl fmt::Debug for CaBundle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CaBundle").field("certificates", &self.certificates.len()).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pem() -> String {
+        rcgen::generate_simple_self_signed(["ca.example".to_owned()]).unwrap().cert.pem()
+    }
+
+    #[test]
+    fn bundles_are_told_apart_by_their_certificates() {
+        let (one, two) = (pem(), pem());
+        let parse = |text: &str| CaBundle::parse(text.as_bytes()).unwrap();
+        assert_eq!(parse(&one), parse(&format!("A comment in front.\n{one}")));
+        assert_ne!(parse(&one), parse(&two));
+        assert_ne!(parse(&one), parse(&format!("{one}{two}")));
+        assert_eq!(parse(&one).cmp(&parse(&two)), parse(&two).cmp(&parse(&one)).reverse());
+        assert_eq!(parse(&format!("{one}{two}")).roots().len(), 2);
+        assert_eq!(format!("{:?}", parse(&one)), "CaBundle { certificates: 1, .. }");
+    }
+
+    #[test]
+    fn what_is_unusable_says_why() {
+        let parse = |text: &str| CaBundle::parse(text.as_bytes()).unwrap_err();
+        assert_eq!(parse(""), CaError::NoCertificate);
+        assert_eq!(parse("garbage"), CaError::NoCertificate);
+        let broken = format!("{}-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", pem());
+        assert_eq!(parse(&broken), CaError::Unreadable(2));
+        assert_eq!(parse(&pem().repeat(MOST + 1)), CaError::TooMany);
+    }
+}

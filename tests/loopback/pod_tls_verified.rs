@@ -1,0 +1,193 @@
+//! Pods whose certificate is verified. No object asks for it yet, so the upstream is given it here.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use tidegate::lifecycle::{Drain, Phase};
+use tidegate::model::{
+    Action, CaBundle, HostSpec, Hostname, PodTls, Protocol, Reply, RouteSpec, Snapshot, TlsHttp, UpstreamKey,
+    UpstreamSpec, Verification,
+};
+use tidegate::observe::{AccessLog, AccessLogFormat, Metrics};
+use tidegate::proxy::listener::{self, ListenerProtocol};
+use tidegate::proxy::{self, Connections, Heartbeats, Inspector, Ledger, ProxyConfig, Shared};
+use tidegate::routing::RouteTable;
+use tidegate::source::manifests;
+use tidegate::translate::{self, Input, Settings};
+use tidegate::upstream::{Backend, Destination, Registry, Target};
+
+use crate::support::{Asked, Client, Manifests, Message, Pod, Speech, TlsPod, get};
+
+/// An authority, and what it signs.
+struct Authority {
+    pem: String,
+    issuer: Issuer<'static, KeyPair>,
+}
+
+impl Authority {
+    fn new(name: &str) -> Self {
+        let key = KeyPair::generate().unwrap();
+        let mut params = CertificateParams::new(Vec::new()).unwrap();
+        params.distinguished_name.push(rcgen::DnType::CommonName, name);
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let pem = params.self_signed(&key).unwrap().pem();
+        Self { pem, issuer: Issuer::new(params, key) }
+    }
+
+    /// A certificate for a name or an address, valid for so many days around now.
+    fn sign(&self, name: &str, days: std::ops::Range<i64>) -> (String, String) {
+        let key = KeyPair::generate().unwrap();
+        let mut params = CertificateParams::new([name.to_owned()]).unwrap();
+        let now = std::time::SystemTime::now();
+        let day = |day: i64| {
+            let distance = Duration::from_secs(day.unsigned_abs() * 24 * 3600);
+            if day < 0 { now - distance } else { now + distance }
+        };
+        params.not_before = day(days.start).into();
+        params.not_after = day(days.end).into();
+        (params.signed_by(&key, &self.issuer).unwrap().pem(), key.serialize_pem())
+    }
+
+    fn bundle(&self) -> Verification {
+        Verification::Ca(Arc::new(CaBundle::parse(self.pem.as_bytes()).unwrap()))
+    }
+}
+
+/// Asks a proxy of one route once, whose upstream is given `tls`. Gives also its metrics.
+fn ask(pods: &[SocketAddr], tls: &PodTls) -> (Message, String) {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("objects.json");
+    std::fs::write(&file, Manifests::everything_to_speaking("https", pods).to_json()).unwrap();
+    let mut input = Input::new(Settings { allow_loopback: true, ..Settings::default() });
+    for change in manifests::load(&file).unwrap().changes {
+        input.apply(change);
+    }
+    let snapshot = with_tls(translate::snapshot(&input).0, tls);
+
+    let (metrics, drain) = (Arc::new(Metrics::new()), Drain::new());
+    let registry = Registry::new(Arc::clone(&metrics));
+    let mut resolve = |route: &RouteSpec| {
+        let Action::Forward(spec) = &route.action else {
+            let metrics = metrics.route(route.origin.label(), "");
+            return Target { destination: Destination::Reply(Reply::NotFound), metrics };
+        };
+        let (backend, _) = registry.get_or_create(spec);
+        let Backend { upstream, .. } = &backend;
+        upstream.set_endpoints(translate::endpoints(input.objects(), upstream.key(), input.settings()));
+        let metrics = metrics.route(route.origin.label(), Arc::clone(&spec.key.service.name));
+        Target { destination: Destination::Forward(backend), metrics }
+    };
+    let table = Arc::new(tidegate::routing::TableCell::new(Arc::new(RouteTable::compile(&snapshot, &mut resolve))));
+    let log = AccessLog::start(AccessLogFormat::Off, Box::new(std::io::sink()), &metrics).unwrap();
+    let sockets = listener::bind("127.0.0.1:0".parse().unwrap(), 1, Duration::from_secs(60)).unwrap();
+    let address = sockets[0].local_addr().unwrap();
+    let sockets = sockets.into_iter().map(|socket| (socket, ListenerProtocol::Http)).collect();
+    let shared = Shared {
+        config: Arc::new(ProxyConfig::default()),
+        table,
+        metrics: Arc::clone(&metrics),
+        drain: drain.watch(),
+        connections: Connections::default(),
+        pod_connections: Connections::default(),
+        ledger: Ledger::default(),
+        inspector: Inspector::default(),
+        heartbeats: Heartbeats::default(),
+    };
+    let (shard_log, retirements) = (log.shard(), registry.retirements());
+    let serving = std::thread::spawn(move || proxy::run(shared, shard_log, sockets, retirements));
+    let answer = Client::connect(address).ask(get("a.example", "/"));
+    let counted = metrics.render();
+    drain.advance(Phase::Aborting);
+    serving.join().unwrap().unwrap();
+    (answer, counted)
+}
+
+/// The snapshot with another identity of all upstreams.
+fn with_tls(mut snapshot: Snapshot, tls: &PodTls) -> Snapshot {
+    for host in snapshot.hosts.values_mut() {
+        let HostSpec { routes, .. } = &**host;
+        let routes = routes.iter().map(|route| {
+            let Action::Forward(spec) = &route.action else { return Arc::clone(route) };
+            let key = UpstreamKey { protocol: Protocol::Tls(Arc::new(tls.clone())), ..spec.key.clone() };
+            let action = Action::Forward(Arc::new(UpstreamSpec { key, port: spec.port.clone() }));
+            Arc::new(RouteSpec { action, ..RouteSpec::clone(route) })
+        });
+        *host = Arc::new(HostSpec { routes: routes.collect(), ..HostSpec::clone(host) });
+    }
+    snapshot
+}
+
+fn tls(server_name: Option<&str>, verification: Verification) -> PodTls {
+    let server_name = server_name.map(|name| Hostname::parse(name).unwrap());
+    PodTls { http: TlsHttp::Negotiated, server_name, verification }
+}
+
+#[test]
+fn a_pod_is_served_from_if_its_certificate_is_of_the_right_authority_and_name() {
+    let (right, wrong) = (Authority::new("right"), Authority::new("wrong"));
+    let pod = Pod::named("one");
+    let shown = |certificate| TlsPod::before(pod.address, Speech { certificate, ..Speech::of(&["http/1.1"]) });
+    let named = shown(right.sign("pod.example", -1..1));
+    for (server_name, verification, expected) in [
+        (Some("pod.example"), right.bundle(), Ok(())),
+        (
+            Some("pod.example"),
+            wrong.bundle(),
+            Err("the backend's certificate is not signed by an authority that is trusted for it"),
+        ),
+        (Some("other.example"), right.bundle(), Err("the backend's certificate is for another name")),
+        (None, right.bundle(), Err("the backend's certificate is for another name")),
+        (Some("other.example"), Verification::Unverified, Ok(())),
+    ] {
+        let (answer, metrics) = ask(&[named.address], &tls(server_name, verification));
+        let text = answer.text();
+        match expected {
+            Ok(()) => assert_eq!((answer.status(), text.as_str()), (200, "one"), "{server_name:?}"),
+            Err(why) => {
+                assert_eq!(answer.status(), 502, "{text}");
+                assert!(text.contains(why), "{why}: {text}");
+                assert!(metrics.contains("result=\"certificate\"} 1\n"), "{metrics}");
+            }
+        }
+        let asked = named.hellos().pop().unwrap();
+        let protocols = ["h2", "http/1.1"].map(str::to_owned).to_vec();
+        assert_eq!(asked, Asked { name: server_name.map(str::to_owned), protocols }, "the name is asked for");
+    }
+    // Without a name the address counts.
+    let by_address = shown(right.sign("127.0.0.1", -1..1));
+    assert_eq!(ask(&[by_address.address], &tls(None, right.bundle())).0.text(), "one");
+    assert_eq!(by_address.hellos()[0].name, None);
+}
+
+#[test]
+fn a_certificate_that_is_not_valid_now_is_told_as_such() {
+    let authority = Authority::new("right");
+    let pod = Pod::named("one");
+    for (days, why) in
+        [(-2..-1, "the backend's certificate has expired"), (1..2, "the backend's certificate is not valid yet")]
+    {
+        let certificate = authority.sign("pod.example", days);
+        let shown = TlsPod::before(pod.address, Speech { certificate, ..Speech::of(&["http/1.1"]) });
+        let (answer, _) = ask(&[shown.address], &tls(Some("pod.example"), authority.bundle()));
+        assert_eq!(answer.status(), 502);
+        assert!(answer.text().contains(why), "{}", answer.text());
+        let (answer, _) = ask(&[shown.address], &tls(Some("pod.example"), Verification::Unverified));
+        assert_eq!(answer.text(), "one", "nobody looks");
+    }
+}
+
+#[test]
+fn another_pod_is_asked_if_the_certificate_of_one_is_refused() {
+    let (right, wrong) = (Authority::new("right"), Authority::new("wrong"));
+    let pod = Pod::named("one");
+    let shown = |authority: &Authority| {
+        let certificate = authority.sign("pod.example", -1..1);
+        TlsPod::before(pod.address, Speech { certificate, ..Speech::of(&["http/1.1"]) })
+    };
+    let pods = [shown(&wrong), shown(&right)];
+    let addresses = pods.each_ref().map(|pod| pod.address);
+    let (answer, _) = ask(&addresses, &tls(Some("pod.example"), right.bundle()));
+    assert_eq!(answer.text(), "one");
+}
