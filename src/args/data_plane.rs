@@ -144,7 +144,8 @@ pub struct Http2Args {
     )]
     pub h2_connection_window: Bytes,
 
-    /// Half of the requests that a client may reset before they are answered; then the connection is closed.
+    /// Half of the requests that a client may reset before they are answered, within 100 ms; then the connection is
+    /// closed.
     ///
     /// Twice as many may be reset in a burst, and as many again each second. Protects against rapid reset
     /// (CVE-2023-44487).
