@@ -85,8 +85,8 @@ fn c04_a_bomb_of_fields_on_every_stream_costs_little() {
         })
         .collect();
     let grown = process.usage().resident().saturating_sub(before);
-    // hyper held 7.5 MB for each of them.
-    assert!(grown < 50 << 20, "{} connections grew the process by {grown} bytes", clients.len());
+    // hyper held 7.5 MB for each of them. In a build for tests it is 1.05 MB.
+    assert!(grown < 60 << 20, "{} connections grew the process by {grown} bytes", clients.len());
     assert_eq!(Client::connect(process.http).ask(get("a.example", "/")).status(), 200);
 }
 

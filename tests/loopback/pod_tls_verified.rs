@@ -12,7 +12,7 @@ use tidegate::model::{
 };
 use tidegate::observe::{AccessLog, AccessLogFormat, Metrics};
 use tidegate::proxy::listener::{self, ListenerProtocol};
-use tidegate::proxy::{self, Connections, Heartbeats, Inspector, Ledger, ProxyConfig, Shared};
+use tidegate::proxy::{self, Connections, Handover, Heartbeats, Inspector, Ledger, ProxyConfig, Shared};
 use tidegate::routing::RouteTable;
 use tidegate::source::manifests;
 use tidegate::translate::{self, Input, Settings};
@@ -92,6 +92,7 @@ fn ask(pods: &[SocketAddr], tls: &PodTls) -> (Message, String) {
         connections: Connections::default(),
         pod_connections: Connections::default(),
         ledger: Ledger::default(),
+        handover: Handover::default(),
         inspector: Inspector::default(),
         heartbeats: Heartbeats::default(),
     };
