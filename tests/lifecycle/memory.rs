@@ -1,7 +1,7 @@
 //! A process in a cgroup of 128 MiB under every attack on memory at once: it lives, and well-behaved clients notice nothing.
 //!
-//! It needs root, and a release build, as `scripts/test cost` starts it: `TIDEGATE_PROGRAM` names it. A build for tests is
-//! ten times slower, and attacked by CPU instead. `TIDEGATE_ATTACK_SECONDS` says how long it takes (10).
+//! It needs root, and a release build, which `TIDEGATE_PROGRAM` names: a build for tests is ten times slower, and attacked by
+//! CPU instead. `TIDEGATE_ATTACK_SECONDS` says how long it takes (10).
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -258,7 +258,7 @@ fn over_tls(address: SocketAddr, interval: Duration, is_over: &AtomicBool) -> Ti
 }
 
 #[test]
-#[ignore = "it attacks a release build: scripts/test cost"]
+#[ignore = "it attacks a release build, whose figures depend on the machine"]
 fn fault_f2_no_mix_of_attacks_ends_a_process_of_128_mib_or_is_noticed_by_others() {
     let Some(group) = Group::new() else {
         println!("not run: no cgroup can be made here");
