@@ -54,13 +54,13 @@ pub enum Relief {
     /// Nothing.
     #[default]
     None,
-    /// Buffers are freed instead of kept, and do not grow. From 70 % of the limit.
+    /// Buffers are freed instead of kept, and do not grow.
     FreeBuffers,
-    /// Connections of clients without a request are closed, those that did nothing for longest first. From 80 %.
+    /// Connections of clients without a request are closed, those that did nothing for longest first.
     CloseIdle,
-    /// HTTP/2 connections get no new streams beyond a few, and connections whose request does not go on are closed. From 87 %.
+    /// HTTP/2 connections get no new streams beyond a few, and connections whose request does not go on are closed.
     RefuseStreams,
-    /// New connections wait to be accepted. From 94 %.
+    /// New connections wait to be accepted.
     RefuseConnections,
 }
 

@@ -3,11 +3,12 @@
 
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
+use tokio::time::Instant;
 use tracing_subscriber::fmt::MakeWriter;
 
 /// Events that wait for the output; more are lost.
@@ -56,12 +57,16 @@ impl LogQueue {
 
     /// Writes what waits, for at most `patience`. Nothing is written afterwards.
     pub(crate) fn finish(&self, patience: Duration) {
-        // A full queue means that nobody reads.
-        if self.events.try_send(None).is_ok() {
-            let done = self.done.lock().unwrap_or_else(PoisonError::into_inner);
-            let (Ok(()) | Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected)) =
-                done.recv_timeout(patience);
+        let deadline = Instant::now() + patience;
+        // A queue that is full may have a slow reader.
+        while let Err(TrySendError::Full(_)) = self.events.try_send(None) {
+            if Instant::now() >= deadline {
+                return;
+            }
+            thread::park_timeout(Duration::from_millis(10));
         }
+        let done = self.done.lock().unwrap_or_else(PoisonError::into_inner);
+        let _ = done.recv_timeout(deadline.saturating_duration_since(Instant::now()));
     }
 }
 
@@ -126,7 +131,6 @@ mod tests {
         let lost = queue.lost();
         // One may be with the thread already.
         assert!((499..=500).contains(&lost), "{lost}");
-        queue.finish(Duration::from_millis(1));
         drop(permits);
         let next = || lines.recv_timeout(Duration::from_secs(20)).unwrap();
         assert_eq!(next(), b"0\n");
@@ -137,6 +141,22 @@ mod tests {
         queue.write_all(b"the last\n").unwrap();
         queue.finish(Duration::from_secs(20));
         assert_eq!(next(), b"the last\n");
+    }
+
+    #[test]
+    fn the_end_waits_for_a_slow_reader_and_not_for_one_that_never_reads() {
+        let (permits, permitted) = std::sync::mpsc::channel();
+        let (told, lines) = std::sync::mpsc::channel();
+        let mut queue = LogQueue::start(Slow(permitted, told), |lost| format!("{lost} lost\n")).unwrap();
+        while queue.lost() == 0 {
+            queue.write_all(b"full\n").unwrap();
+        }
+        queue.finish(Duration::from_millis(20));
+        assert!(lines.try_recv().is_err(), "nobody has read");
+        let reader = thread::spawn(move || drop(permits));
+        queue.finish(Duration::from_secs(20));
+        reader.join().unwrap();
+        assert!(lines.iter().filter(|line| line == b"full\n").count() >= WAITING);
     }
 
     #[test]

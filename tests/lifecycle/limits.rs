@@ -1,7 +1,7 @@
 //! What the whole process does at its limits: open files, and a log that nobody reads.
 
 use std::io::Read;
-use std::process::Stdio;
+use std::process::{Child, Stdio};
 
 use crate::process::{Process, address, directory, tidegate};
 use crate::support::frames::{END_STREAM, FrameClient, pseudo};
@@ -38,6 +38,16 @@ fn fault_f8_one_tenant_s_streams_and_silent_connections_leave_files_for_others()
     drop((greedy, silent));
 }
 
+/// A process that does not outlive the test.
+struct Ended(Child);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 #[test]
 fn fault_f21_a_log_that_nobody_reads_holds_nothing_up() {
     let pod = Pod::named("web");
@@ -47,8 +57,8 @@ fn fault_f21_a_log_that_nobody_reads_holds_nothing_up() {
     command.args(["serve", "--manifests"]).arg(objects.path());
     command.args(["--http", "127.0.0.1:0", "--https", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--workers", "1"]);
     command.args(["--log-format", "json", "--log-level", "trace", "--access-log", "off", "--drain-delay", "0s"]);
-    let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
-    let mut log = child.stderr.take().unwrap();
+    let mut child = Ended(command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap());
+    let mut log = child.0.stderr.take().unwrap();
     let mut text = Vec::new();
     while !String::from_utf8_lossy(&text).contains("\"listening\"") {
         let mut more = [0; 512];
@@ -82,9 +92,9 @@ fn fault_f21_a_log_that_nobody_reads_holds_nothing_up() {
     });
     assert_eq!((ask("/healthz").status(), ask("/readyz").status()), (200, 200));
     assert_eq!(Client::connect(http).ask(get("a", "/")).status(), 200);
-    let killed = std::process::Command::new("sh").args(["-c", &format!("kill -TERM {}", child.id())]).status();
+    let killed = std::process::Command::new("sh").args(["-c", &format!("kill -TERM {}", child.0.id())]).status();
     assert!(killed.unwrap().success());
-    let status = eventually("the end", || child.try_wait().unwrap());
+    let status = eventually("the end", || child.0.try_wait().unwrap());
     assert!(status.success(), "{status}");
     drop(log);
 }

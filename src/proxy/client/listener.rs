@@ -11,7 +11,7 @@ use std::time::Duration;
 use rustls::ServerConfig;
 use socket2::{Domain, Protocol, Socket as RawSocket, TcpKeepalive, Type};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{SemaphorePermit, mpsc};
+use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
 
 use super::first_bytes::{FirstBytes, first_bytes};
@@ -108,16 +108,17 @@ pub(crate) async fn run(
             connection(Rc::clone(&shard), Rc::clone(&serving), tcp, address, protocol.clone(), place)
         });
     };
+    let take_over = |(tcp, address, seat): Handed| match TcpStream::from_std(tcp) {
+        Ok(tcp) => serve(tcp, address, seat),
+        Err(error) => tracing::warn!(%error, "a connection that another thread accepted cannot be served"),
+    };
     let mut closing = std::pin::pin!(shard.drain.reached(Phase::Closing));
     let mut said = None;
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
-            Some((tcp, address, seat)) = handed.recv() => {
-                match TcpStream::from_std(tcp) {
-                    Ok(tcp) => serve(tcp, address, seat),
-                    Err(error) => tracing::warn!(%error, "a connection that another thread accepted cannot be served"),
-                }
+            Some(connection) = handed.recv() => {
+                take_over(connection);
                 continue;
             }
             () = closing.as_mut() => break,
@@ -154,10 +155,8 @@ pub(crate) async fn run(
         }
     }
     handed.close();
-    while let Some((tcp, address, seat)) = handed.recv().await {
-        if let Ok(tcp) = TcpStream::from_std(tcp) {
-            serve(tcp, address, seat);
-        }
+    while let Some(connection) = handed.recv().await {
+        take_over(connection);
     }
     // Connections that wait in the kernel's queue would be reset with the socket.
     tokio::task::yield_now().await;
@@ -177,22 +176,17 @@ pub(crate) async fn run(
 async fn place(shard: &Shard) -> Counted {
     let limit = shard.config.connections;
     loop {
-        let is_short = shard.ledger.relief() >= Relief::RefuseConnections;
-        if is_short {
-            tokio::time::sleep(REST).await;
-            continue;
-        }
-        if let Some(counted) = shard.connections.count_within(limit) {
-            return counted;
-        }
-        // More than one at a time, so that a crowd of newcomers does not look for each of them.
-        if shard.give_way((limit / GIVING_WAY).max(1)) == 0 {
+        if shard.ledger.relief() < Relief::RefuseConnections {
+            if let Some(counted) = shard.connections.count_within(limit) {
+                return counted;
+            }
+            // More than one at a time, so that a crowd of newcomers does not look for each of them.
+            if shard.give_way((limit / GIVING_WAY).max(1)) > 0 {
+                // They go in the meantime.
+                tokio::task::yield_now().await;
+                continue;
+            }
             shard.connections.ask_others();
-        }
-        // Those that give way go.
-        tokio::task::yield_now().await;
-        if let Some(counted) = shard.connections.count_within(limit) {
-            return counted;
         }
         tokio::time::sleep(REST).await;
     }
@@ -296,19 +290,6 @@ async fn open(
     Some(Opened { socket: Socket::Tls(Box::new(stream)), peer: Rc::new(peer), first: None })
 }
 
-/// Waits until this handshake may begin. While others wait, the oldest of those under way are cut: housekeeping does it.
-async fn turn<'a>(shard: &'a Shard, mark: &ClientMark) -> Option<SemaphorePermit<'a>> {
-    let permit = match shard.handshakes.try_acquire() {
-        Ok(permit) => Some(permit),
-        Err(_) => {
-            let _waiting = shard.waiting_handshakes.one_more();
-            shard.handshakes.acquire().await.ok()
-        }
-    };
-    mark.stands(Standing::Handshake);
-    permit
-}
-
 async fn handshake(
     shard: &Shard,
     tcp: TcpStream,
@@ -319,10 +300,12 @@ async fn handshake(
 ) -> Option<TlsStream> {
     let started = Instant::now();
     let deadline = deadline.unwrap_or(started + shard.config.listener.timeouts.handshake);
-    let Ok(_turn) = timeout_at(deadline, turn(shard, mark)).await else {
+    // While others wait, housekeeping cuts those that stand still.
+    let Ok(_turn) = timeout_at(deadline, shard.handshakes.turn()).await else {
         shard.metrics.handshake(Handshake::TimedOut, started.elapsed());
         return None;
     };
+    mark.stands(Standing::Handshake);
     let buffers = Rc::clone(&shard.buffers);
     let accepted = match received {
         None => tls::accept(tcp, config, buffers, deadline).await,
@@ -335,6 +318,8 @@ async fn handshake(
                 TlsVersion::Tls13 => Handshake::Tls13,
             };
             shard.metrics.handshake(result, started.elapsed());
+            // It has not sent a request yet.
+            mark.stands(Standing::New);
             Some(stream)
         }
         Err(error) => {

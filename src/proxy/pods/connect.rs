@@ -14,6 +14,7 @@ use crate::proxy::error::ProxyError;
 use crate::proxy::shard::Shard;
 use crate::proxy::shard::connections::Counted;
 use crate::proxy::shard::h1_conn::H1Conn;
+use crate::proxy::wire::body::{BodySink, unless_lost};
 use crate::proxy::wire::socket::Socket;
 
 /// When the kernel probes pods that are silent within a request.
@@ -31,12 +32,18 @@ pub(super) struct Obtained {
 }
 
 /// A connection from the pool, or a new one. A request that must not be sent twice gets only a connection that was idle
-/// for a short time: a pod closes idle connections at its own time, and may be doing so now.
-pub(super) async fn obtain(shard: &Shard, attempt: &Attempt<'_>, may_repeat: bool) -> Result<Obtained, Failure> {
+/// for a short time: a pod closes idle connections at its own time, and may be doing so now. Nothing is dialled for a client
+/// that goes meanwhile.
+pub(super) async fn obtain(
+    shard: &Shard,
+    attempt: &Attempt<'_>,
+    may_repeat: bool,
+    sink: &impl BodySink,
+) -> Result<Obtained, Failure> {
     if let Some(obtained) = idle(shard, attempt, may_repeat) {
         return Ok(obtained);
     }
-    let (tcp, place) = dial(shard, attempt).await?;
+    let (tcp, place) = unless_lost(sink, dial(shard, attempt)).await?;
     let since = Instant::now();
     Ok(Obtained { conn: H1Conn::new(Socket::Tcp(tcp), Some(place), since), is_reused: false, since })
 }

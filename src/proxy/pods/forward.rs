@@ -57,13 +57,13 @@ pub(crate) async fn forward<S: ClientSource, K: ClientSink>(
         let attempt = Attempt { endpoint, policy, patience, metrics, began, newer_than: history.newer_than };
         let shard = walk.shard;
         let outcome = match (&upstream.key().protocol, is_whole) {
-            (Protocol::Http1, true) => match unless_lost(sink, connect::obtain(shard, &attempt, is_idempotent)).await {
+            (Protocol::Http1, true) => match connect::obtain(shard, &attempt, is_idempotent, sink).await {
                 Ok(obtained) => h1::whole(walk, &attempt, obtained, source, sink).await,
                 Err(failure) => Err(failure),
             },
             (Protocol::Http1, false) => {
                 let streaming = async {
-                    let obtained = unless_lost(sink, connect::obtain(shard, &attempt, false)).await?;
+                    let obtained = connect::obtain(shard, &attempt, false, sink).await?;
                     h1::streaming(walk, &attempt, obtained, source, sink).await
                 };
                 Box::pin(streaming).await

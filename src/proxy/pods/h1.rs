@@ -23,6 +23,22 @@ use crate::proxy::wire::h1_body::{Frame, H1Sink, H1Source};
 use crate::proxy::wire::pace::Pace;
 use crate::proxy::wire::socket::Reader;
 
+/// One attempt with either kind of request. `forward` calls the two by itself for pods in clear, which are most.
+pub(super) async fn attempt<S: ClientSource, K: ClientSink>(
+    walk: &mut Walk<'_>,
+    attempt: &Attempt<'_>,
+    obtained: Obtained,
+    is_whole: bool,
+    source: &mut S,
+    sink: &mut K,
+) -> Result<(), Failure> {
+    if is_whole {
+        whole(walk, attempt, obtained, source, sink).await
+    } else {
+        streaming(walk, attempt, obtained, source, sink).await
+    }
+}
+
 /// One attempt with a request that needs nothing more from the client.
 pub(super) async fn whole<S: ClientSource, K: ClientSink>(
     walk: &mut Walk<'_>,

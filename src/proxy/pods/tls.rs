@@ -62,11 +62,7 @@ pub(super) async fn attempt<S: ClientSource, K: ClientSink>(
     match unless_lost(sink, connections.way(upgrade)).await? {
         Way::Http1(obtained) => {
             walk.record.pod_tls.set(obtained.conn.socket.tls_version());
-            if is_whole {
-                h1::whole(walk, attempt, obtained, source, sink).await
-            } else {
-                h1::streaming(walk, attempt, obtained, source, sink).await
-            }
+            h1::attempt(walk, attempt, obtained, is_whole, source, sink).await
         }
         Way::Http2(lease) => {
             walk.record.pod_tls.set(lease.tls());

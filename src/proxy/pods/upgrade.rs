@@ -27,12 +27,8 @@ pub(super) async fn attempt<S: ClientSource, K: ClientSink>(
         }
     }
     let may_repeat = is_whole && walk.work.request.method.is_idempotent();
-    let obtained = unless_lost(sink, connect::obtain(shard, attempt, may_repeat)).await?;
-    let outcome = if is_whole {
-        h1::whole(walk, attempt, obtained, source, sink).await
-    } else {
-        h1::streaming(walk, attempt, obtained, source, sink).await
-    };
+    let obtained = connect::obtain(shard, attempt, may_repeat, sink).await?;
+    let outcome = h1::attempt(walk, attempt, obtained, is_whole, source, sink).await;
     outcome.map_err(|failure| {
         if speaks_http1(&failure.error) { failure } else { Failure::new(ProxyError::UpgradeUnsupported, Reached::Pod) }
     })

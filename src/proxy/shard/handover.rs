@@ -87,8 +87,11 @@ impl Neighbours {
         let all = self.all.lock();
         let lightest = all.iter().min_by_key(|taker| taker.open.load(Relaxed))?;
         let least = lightest.open.load(Relaxed);
+        if own < least + MORE + least / 4 {
+            return None;
+        }
         let place = lightest.listeners.get(listener)?.clone().try_reserve_owned().ok()?;
-        (own >= least + MORE + least / 4).then(|| Lighter { place, open: Arc::clone(&lightest.open) })
+        Some(Lighter { place, open: Arc::clone(&lightest.open) })
     }
 }
 

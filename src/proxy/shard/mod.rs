@@ -7,6 +7,7 @@ pub(crate) mod clock;
 pub(crate) mod connections;
 pub(crate) mod h1_conn;
 pub(crate) mod handover;
+pub(crate) mod handshakes;
 pub(crate) mod heads_budget;
 pub(crate) mod heartbeats;
 pub(crate) mod inspector;
@@ -26,7 +27,6 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use crate::http2::connection::Arrival;
@@ -45,6 +45,7 @@ use clock::Clock;
 use connections::{Connections, Counted};
 use h1_conn::H1Conn;
 use handover::{Handover, Neighbours};
+use handshakes::Handshakes;
 use heads_budget::HeadsBudget;
 use heartbeats::Heartbeats;
 use inspector::Inspector;
@@ -56,9 +57,6 @@ use sessions::Sessions;
 use turns::Turns;
 use views::{Listing, ShardView};
 
-/// TLS handshakes with clients that the process has under way: so many, which shards share, and so many more for each shard.
-const HANDSHAKES: usize = 256;
-const MORE_HANDSHAKES: usize = 32;
 /// The kernel's buffer for what comes from a pod: this part of the memory limit, within these bounds. Bytes.
 const RECEIVED_PART: u64 = 2048;
 const LEAST_RECEIVED: u64 = 64 * 1024;
@@ -93,27 +91,6 @@ pub struct Shared {
     pub heartbeats: Heartbeats,
 }
 
-/// How many wait.
-#[derive(Default)]
-pub(crate) struct Waiting(Cell<usize>);
-
-/// One that waits, until dropped.
-pub(crate) struct OneWaiting<'a>(&'a Waiting);
-
-impl Waiting {
-    /// One more waits.
-    pub(crate) fn one_more(&self) -> OneWaiting<'_> {
-        self.0.set(self.0.get() + 1);
-        OneWaiting(self)
-    }
-}
-
-impl Drop for OneWaiting<'_> {
-    fn drop(&mut self) {
-        self.0.0.set(self.0.0.get() - 1);
-    }
-}
-
 /// Places for connections to pods.
 pub(crate) struct PodPlaces {
     open: Connections,
@@ -141,10 +118,8 @@ pub(crate) struct Shard {
     /// Where the heads that arrive over HTTP/2 are put first.
     pub arrival: RefCell<Arrival>,
     pub outputs: Rc<Outputs>,
-    /// One for each TLS handshake with a client that may be under way.
-    pub handshakes: Semaphore,
-    /// Handshakes that wait for their turn.
-    pub waiting_handshakes: Waiting,
+    /// TLS handshakes with clients.
+    pub handshakes: Handshakes,
     /// Heads of requests over HTTP/2 that are being served.
     pub heads: Rc<HeadsBudget>,
     pub clock: Clock,
@@ -180,7 +155,7 @@ impl Shard {
         } = shared;
         let pool = Pool::new(PoolConfig { idle: config.pods.idle, ..PoolConfig::default() });
         let sessions = Sessions::new(config.pods.stall);
-        let handshakes = HANDSHAKES / config.shards.max(1) + MORE_HANDSHAKES;
+        let handshakes = Handshakes::of_shard(config.shards);
         let share = LedgerShare::new(&ledger);
         let heads = config.listener.http2.heads_memory / HEAD_COPIES / config.shards.max(1) as u64;
         let (heads, buffers) = (HeadsBudget::new(heads, &share), BufferPool::of_shard(&share, config.shards));
@@ -200,8 +175,7 @@ impl Shard {
             clients: Rc::default(),
             arrival: RefCell::default(),
             outputs: Rc::default(),
-            handshakes: Semaphore::new(handshakes),
-            waiting_handshakes: Waiting::default(),
+            handshakes,
             heads,
             clock: Clock::default(),
             pool,
@@ -233,7 +207,7 @@ impl Shard {
 
     /// Cuts as many of the oldest handshakes as there are others that wait for their turn.
     pub(crate) fn shed_handshakes(&self) {
-        let waiting = self.waiting_handshakes.0.get();
+        let waiting = self.handshakes.waiting();
         if waiting > 0 {
             let closed = self.clients.close_oldest(waiting, |is| is == Standing::Handshake);
             self.metrics.shed(Shed::Handshakes, closed);

@@ -53,11 +53,12 @@ impl ConnectionAge {
         self.connection.is_draining.set(true);
     }
 
-    /// The connection does something or does nothing. `is_waiting`: it has many streams, or does not take what was sent.
-    pub(super) fn is_idle(&self, is_idle: bool, is_waiting: bool) {
+    /// What the connection does now: nothing, wait for its client, or anything else.
+    pub(super) fn stands(&self, standing: Standing) {
+        let is_idle = standing == Standing::Idle;
         if !is_idle {
             let mark = &self.connection.mark;
-            if is_waiting { mark.waits() } else { mark.goes_on() }
+            if standing == Standing::Waiting { mark.waits() } else { mark.goes_on() }
         }
         match (is_idle, self.idle_since()) {
             (true, None) => {

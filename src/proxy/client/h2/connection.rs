@@ -29,6 +29,7 @@ use crate::proxy::shard::heads_budget::HeadsCharge;
 use crate::proxy::shard::timer::LazyTimer;
 use crate::proxy::walk::peer::Peer;
 use crate::proxy::wire::buffers::Buffer;
+use crate::proxy::wire::client_mark::Standing;
 use crate::proxy::wire::h2::broken_rule;
 use crate::proxy::wire::h2::link::Link;
 use crate::proxy::wire::h2::transport::Transport;
@@ -167,7 +168,13 @@ impl Client {
             codec.open_streams()
         };
         let is_stalled = self.transport.stall.is_stalled();
-        self.age.is_idle(has_sent_all && streams == 0 && !is_stalled, is_stalled || streams > FEW_STREAMS);
+        self.age.stands(if has_sent_all && streams == 0 && !is_stalled {
+            Standing::Idle
+        } else if is_stalled || streams > FEW_STREAMS {
+            Standing::Waiting
+        } else {
+            Standing::Busy
+        });
         self.wakes.rest();
         match outcome {
             Ok(()) => self.poll_deadlines(cx),
