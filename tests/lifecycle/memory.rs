@@ -310,7 +310,8 @@ fn fault_f2_no_mix_of_attacks_ends_a_process_of_128_mib_or_is_noticed_by_others(
         println!("{name}: {} requests, median {:?}, p99 {:?}, longest {:?}", times.len(), at(50), at(99), at(100));
     }
     let begun = Instant::now();
-    while process.usage().resident() > rest + (16 << 20) {
+    // 16 MiB of buffers are kept for reuse, and workers beside them.
+    while process.usage().resident() > rest + (32 << 20) {
         assert!(begun.elapsed() < Duration::from_secs(20), "{} bytes, {rest} before", process.usage().resident());
         thread::park_timeout(ROUND);
     }
