@@ -8,7 +8,7 @@ use crate::model::{
     Action, Filter, HostPattern, HttpsRedirect, ObjectKind, ObjectName, ObjectRef, Origin, Predicates, Problem, Reply,
     UnitKey,
 };
-use crate::routing::{self, Found, Holds, PathRefusal, Route, normalize_host};
+use crate::routing::{self, Found, Holds, PathRefusal, Route, normalize_host, normalize_name};
 use crate::translate;
 
 use super::near::{self, Around, Winner};
@@ -31,7 +31,7 @@ pub fn explain<T>(question: &Question, view: &View<'_, T>) -> Explanation {
         return explanation;
     }
     let mut lowered = String::new();
-    let host = head.request.host_name.and_then(|name| normalize_host(name.of(&head.bytes), &mut lowered));
+    let host = head.request.host_name.and_then(|name| normalize_name(name.of(&head.bytes), &mut lowered));
     // The parser takes visible ASCII only.
     let path = String::from_utf8_lossy(head.request.path(&head.bytes));
     let canonical = routing::canonical_path(&path);
@@ -261,7 +261,7 @@ fn exempt(filters: &[Filter], request: &RequestView<'_>) -> &'static str {
 fn misdirected<T>(question: &Question, view: &View<'_, T>, head: &QuestionHead) -> Vec<String> {
     let (mut sni_buffer, mut host_buffer) = (String::new(), String::new());
     let sni = normalize_host(question.authority.as_bytes(), &mut sni_buffer);
-    let host = head.request.host_name.and_then(|name| normalize_host(name.of(&head.bytes), &mut host_buffer));
+    let host = head.request.host_name.and_then(|name| normalize_name(name.of(&head.bytes), &mut host_buffer));
     match (sni, host) {
         (Some(sni), Some(host)) if question.is_https && view.table.misdirects(sni, host) => {
             vec![format!(

@@ -2,6 +2,8 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use tokio::time::Instant;
+
 use crate::filter::HeadEdit;
 use crate::http1::{Framing, Limits, Method, Progress, RequestContext, RequestHead, ResponseHead, Version};
 use crate::proxy::client::h1::head::{AnswerForm, write_head};
@@ -60,7 +62,12 @@ pub fn compose_for_client(bytes: &[u8], request: RequestContext, version: Versio
     let (clock, edit) = (Clock::default(), HeadEdit::default());
     let mut head = Vec::new();
     let form = AnswerForm { version, is_head: request.method == Method::Head };
-    let written = write_head(&mut head, &AnswerHead::of_pod(&answer, bytes, request, &edit, &clock), form, false);
+    let written = write_head(
+        &mut head,
+        &AnswerHead::of_pod(&answer, bytes, request, &edit, clock.date(Instant::now())),
+        form,
+        false,
+    );
     let framing = match written.frame {
         Frame::Absent => Framing::None,
         Frame::Chunked => Framing::Chunked,

@@ -11,7 +11,11 @@ pub fn normalize_host<'a>(raw: &'a [u8], buf: &'a mut String) -> Option<&'a str>
         Some(_) => return None,
         None => raw,
     };
-    let name = name.strip_suffix(b".").unwrap_or(name);
+    normalize_name(name.strip_suffix(b".").unwrap_or(name), buf)
+}
+
+/// The same for a name without port and trailing dot.
+pub fn normalize_name<'a>(name: &'a [u8], buf: &'a mut String) -> Option<&'a str> {
     if name.is_empty() || name.len() > 253 {
         return None;
     }

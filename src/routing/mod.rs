@@ -20,7 +20,7 @@ mod tests;
 
 pub use canonical::PathRefusal;
 pub use compiled::{CompiledHost, Holds};
-pub use host_header::normalize_host;
+pub use host_header::{normalize_host, normalize_name};
 pub use publish::TableCell;
 pub use reading::{canonical_path, takes};
 pub use route::Route;

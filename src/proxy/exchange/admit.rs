@@ -8,7 +8,7 @@ use crate::proxy::error::ProxyError;
 use crate::proxy::shard::Shard;
 use crate::proxy::shard::scratch::ExchangeBuffers;
 use crate::proxy::walk::peer::Peer;
-use crate::routing::{PathRefusal, Route, normalize_host};
+use crate::routing::{PathRefusal, Route, normalize_name};
 use crate::upstream::Target;
 
 /// A request that has a route.
@@ -25,7 +25,7 @@ pub(crate) fn admit(shard: &Shard, peer: &Peer, work: &mut ExchangeBuffers) -> R
     if !filter::is_routable(request) {
         return Err(ProxyError::MethodNotAllowed);
     }
-    let host = request.host_name.and_then(|name| normalize_host(name.of(head), host));
+    let host = request.host_name.and_then(|name| normalize_name(name.of(head), host));
     let path = std::str::from_utf8(request.path(head)).map_err(|_| ProxyError::PathInvalid)?;
 
     let table = shard.table.load();

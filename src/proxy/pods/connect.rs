@@ -24,7 +24,7 @@ const KEEPALIVE: TcpKeepalive =
 /// A connection for an attempt.
 pub(super) struct Obtained {
     /// The connection.
-    pub conn: H1Conn,
+    pub conn: Box<H1Conn>,
     /// Whether it has served other requests before.
     pub is_reused: bool,
     /// When it was ready for the request.
@@ -40,9 +40,15 @@ pub(super) async fn obtain(
     may_repeat: bool,
     sink: &impl BodySink,
 ) -> Result<Obtained, Failure> {
-    if let Some(obtained) = idle(shard, attempt, may_repeat) {
-        return Ok(obtained);
+    match idle(shard, attempt, may_repeat) {
+        Some(obtained) => Ok(obtained),
+        // In a box: most requests get a connection that is there, and none of them carries the state of a dial along.
+        None => Box::pin(new(shard, attempt, sink)).await,
     }
+}
+
+/// A new connection in clear.
+async fn new(shard: &Shard, attempt: &Attempt<'_>, sink: &impl BodySink) -> Result<Obtained, Failure> {
     let (tcp, place) = unless_lost(sink, dial(shard, attempt)).await?;
     let since = Instant::now();
     Ok(Obtained { conn: H1Conn::new(Socket::Tcp(tcp), Some(place), since), is_reused: false, since })
@@ -57,9 +63,9 @@ pub(super) fn idle(shard: &Shard, attempt: &Attempt<'_>, may_repeat: bool) -> Op
 }
 
 /// A connection from the pool on which nothing has arrived.
-fn quiet(shard: &Shard, attempt: &Attempt<'_>, may_repeat: bool) -> Option<H1Conn> {
+fn quiet(shard: &Shard, attempt: &Attempt<'_>, may_repeat: bool) -> Option<Box<H1Conn>> {
     let (turn, now) = (shard.turns.now(), attempt.began);
-    let max_idle = if may_repeat { Duration::MAX } else { attempt.policy.timeouts.reuse_unsafe };
+    let max_idle = (!may_repeat).then_some(attempt.policy.timeouts.reuse_unsafe);
     while let Some(mut conn) = shard.pool.take(attempt.endpoint.id(), max_idle, now, |conn| conn.fitness(turn, now)) {
         let is_quiet = if may_repeat { conn.was_quiet(turn) } else { conn.is_quiet() };
         if is_quiet {

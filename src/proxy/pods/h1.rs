@@ -17,7 +17,7 @@ use crate::proxy::shard::Shard;
 use crate::proxy::shard::scratch::ExchangeBuffers;
 use crate::proxy::walk::Walk;
 use crate::proxy::walk::client_io::{ClientSink, ClientSource};
-use crate::proxy::wire::body::copy;
+use crate::proxy::wire::body::{BodySink, copy};
 use crate::proxy::wire::buffers::Buffer;
 use crate::proxy::wire::h1_body::{Frame, H1Sink, H1Source};
 use crate::proxy::wire::pace::Pace;
@@ -79,8 +79,10 @@ pub(super) async fn whole<S: ClientSource, K: ClientSink>(
     };
     let passed = pass_on(parts, pod, sink).await;
     match passed.map_err(|failure| Failure { was_reused: is_reused, ..failure })? {
-        Passed::Whole(Keep::For(advertised)) => shard.keep(&attempt.endpoint, conn, since, advertised),
-        Passed::Whole(Keep::No) => {}
+        Passed::Whole { connection: Keep::For(advertised), arrived } => {
+            shard.keep(&attempt.endpoint, conn, (since, arrived), advertised);
+        }
+        Passed::Whole { connection: Keep::No, .. } => {}
         Passed::Tunnel(mut from_pod) => {
             out.clear();
             let mut to_pod = H1Sink::new(writer, out, Frame::Plain, Side::Upstream, policy.timeouts.response);
@@ -132,8 +134,8 @@ pub(super) async fn streaming<S: ClientSource, K: ClientSink>(
     };
     // The part of the body that was sent is not kept.
     match passed.map_err(|failure| Failure { is_body_at_hand: false, ..failure })? {
-        Passed::Whole(Keep::For(advertised)) if is_complete => {
-            shard.keep(&attempt.endpoint, conn, since, advertised);
+        Passed::Whole { connection: Keep::For(advertised), arrived } if is_complete => {
+            shard.keep(&attempt.endpoint, conn, (since, arrived), advertised);
             Ok(())
         }
         Passed::Tunnel(mut from_pod) if is_complete => {
@@ -142,7 +144,7 @@ pub(super) async fn streaming<S: ClientSource, K: ClientSink>(
             Box::pin(tunnel(policy, &walk.record, source, sink, *from_pod, to_pod)).await;
             Ok(())
         }
-        Passed::Whole(Keep::For(_) | Keep::No) => Ok(()),
+        Passed::Whole { .. } => Ok(()),
         Passed::Tunnel(_) => Err(ProxyError::UpstreamClosed.into()),
     }
 }
@@ -178,6 +180,7 @@ impl<'a> PodResponse for H1Response<'a> {
         request: RequestContext,
         limits: &Limits,
         wait: &mut HeadWait<'_>,
+        sink: &impl BodySink,
     ) -> Result<(), Failure> {
         let Self { reader, shard, buffer, protocol, accept, .. } = self;
         loop {
@@ -196,7 +199,7 @@ impl<'a> PodResponse for H1Response<'a> {
                 };
             }
             // Wait without a buffer: only connections with data hold one.
-            if wait.ready(|cx| reader.poll_readable(cx)).await?.is_err() {
+            if wait.ready(sink, |cx| reader.poll_readable(cx)).await?.is_err() {
                 return Err(closed(buffer.as_ref()));
             }
             let buffer = buffer.get_or_insert_with(|| shard.buffers.take());
@@ -204,7 +207,7 @@ impl<'a> PodResponse for H1Response<'a> {
             if buffer.space().is_empty() {
                 buffer.grow();
             }
-            match wait.ready(|cx| reader.poll_read(cx, buffer.space())).await? {
+            match wait.ready(sink, |cx| reader.poll_read(cx, buffer.space())).await? {
                 Ok(0) | Err(_) => return Err(closed(Some(buffer))),
                 Ok(count) => buffer.fill(count),
             }

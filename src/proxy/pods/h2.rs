@@ -75,7 +75,7 @@ pub(super) async fn attempt<S: ClientSource, K: ClientSink>(
         beside((!is_bodiless).then_some(sending), pass_on(parts, pod, sink)).await.0
     };
     let outcome = match outcome {
-        Ok(Passed::Whole(())) => Ok(()),
+        Ok(Passed::Whole { .. }) => Ok(()),
         Ok(Passed::Tunnel(mut from_pod)) => {
             from_pod.become_tunnel();
             Box::pin(tunnel(policy, record, source, sink, *from_pod, to_pod)).await;
@@ -193,9 +193,10 @@ impl<'a> PodResponse for H2Response<'a> {
         _: RequestContext,
         limits: &Limits,
         wait: &mut HeadWait<'_>,
+        sink: &impl BodySink,
     ) -> Result<(), Failure> {
         let Self { session, stream, head: bytes, accept, record, .. } = self;
-        match wait.ready(|cx| session.poll_head(cx, *stream, bytes, head)).await {
+        match wait.ready(sink, |cx| session.poll_head(cx, *stream, bytes, head)).await {
             // The connection's limit is the largest that a route may have.
             Ok(Ok(())) if bytes.len() > limits.head_bytes => {
                 Err(ProxyError::from(ResponseError::Syntax(SyntaxError::TooLarge)).into())
@@ -210,6 +211,7 @@ impl<'a> PodResponse for H2Response<'a> {
                 Ok(())
             }
             Ok(Err(loss)) => Err(failure(session, loss, record)),
+            Err(ProxyError::ClientClosed) => Err(ProxyError::ClientClosed.into()),
             Err(timeout) => {
                 // Perhaps the connection is dead. Other requests must not wait for it too.
                 session.give_up();

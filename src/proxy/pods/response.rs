@@ -19,7 +19,10 @@ use crate::proxy::shard::timer::LazyTimer;
 use crate::proxy::walk::client_io::{ClientSink, GO_ON};
 use crate::proxy::walk::record::Record;
 use crate::proxy::walk::respond::{Decision, respond};
-use crate::proxy::wire::body::{BodySource, copy, unless_lost};
+use crate::proxy::wire::body::{BodySink, BodySource, copy};
+
+/// How often a wait for a head looks whether the client is still there.
+const LOOK: Duration = Duration::from_millis(500);
 
 /// A pod's answer as it comes.
 pub(super) trait PodResponse {
@@ -28,13 +31,14 @@ pub(super) trait PodResponse {
     /// What the owner of the connection must know for its next use.
     type Connection;
 
-    /// Waits for a head, interim or final, and parses it.
+    /// Waits for a head, interim or final, and parses it. It ends when the client has gone.
     async fn next_head(
         &mut self,
         head: &mut ResponseHead,
         request: RequestContext,
         limits: &Limits,
         wait: &mut HeadWait<'_>,
+        sink: &impl BodySink,
     ) -> Result<(), Failure>;
 
     /// The bytes that the parsed head points into.
@@ -74,7 +78,12 @@ pub(super) struct Parts<'a> {
 /// How an answer ended.
 pub(super) enum Passed<B, C> {
     /// All of it was passed on.
-    Whole(C),
+    Whole {
+        /// What its connection is good for now.
+        connection: C,
+        /// When all of it had come.
+        arrived: Instant,
+    },
     /// The connection has switched protocols: what follows is a tunnel.
     Tunnel(Box<B>),
 }
@@ -90,20 +99,23 @@ pub(super) async fn pass_on<P: PodResponse, K: ClientSink>(
     let mut wait = HeadWait::new(patience.head, handed_over, &record.received, timer);
     let limits = Limits { head_bytes: policy.response_head_bytes, ..Limits::RESPONSE };
     final_head(&mut pod, response, request, &limits, &mut wait, (record, handed_over + GO_ON), sink).await?;
-    record.head_after.set(Some(handed_over.elapsed()));
+    let now = Instant::now();
+    record.head_after.set(Some(now.saturating_duration_since(handed_over)));
     if must_switch && (200..300).contains(&response.status) {
         return Err(ProxyError::from(ResponseError::NoSwitch).into());
     }
     record.status.set(response.status);
-    let decision = respond(shard, record, request, response, pod.bytes(), answer_edit, sink);
+    let decision = respond(shard.clock.date(now), record, request, response, pod.bytes(), answer_edit, sink);
     let connection = pod.connection(response, request);
     // Made in place: a body's state is some hundred bytes.
     let mut body = pod.into_body(response);
     match decision {
         Decision::Tunnel => Ok(Passed::Tunnel(Box::new(body))),
         Decision::Relay => {
+            let arrived = body.has_arrived().then_some(now);
             copy(&mut body, sink, &record.sent, None).await?;
-            Ok(Passed::Whole(P::finish(&mut body, connection)))
+            let arrived = arrived.unwrap_or_else(Instant::now);
+            Ok(Passed::Whole { connection: P::finish(&mut body, connection), arrived })
         }
     }
 }
@@ -122,7 +134,7 @@ async fn final_head<P: PodResponse, K: ClientSink>(
     let mut interim = 0;
     response.reset();
     loop {
-        let next = unless_lost(sink, pod.next_head(response, request, limits, wait));
+        let next = pod.next_head(response, request, limits, wait, sink);
         let head = if record.awaits_go_on.get() {
             let Ok(head) = Box::pin(timeout_at(go_on, next)).await else {
                 record.awaits_go_on.set(false);
@@ -158,6 +170,9 @@ async fn final_head<P: PodResponse, K: ClientSink>(
 pub(super) struct HeadWait<'a> {
     patience: Duration,
     deadline: Instant,
+    /// When to look whether the client is still there. That costs nothing while answers come sooner; to be told of it by the
+    /// runtime would cost every request the registration.
+    look: Instant,
     /// Bytes of the request that have come, and how many had when the deadline was set.
     received: &'a Cell<u64>,
     before: u64,
@@ -166,7 +181,7 @@ pub(super) struct HeadWait<'a> {
 
 impl<'a> HeadWait<'a> {
     fn new(patience: Duration, since: Instant, received: &'a Cell<u64>, timer: &'a mut LazyTimer) -> Self {
-        Self { patience, deadline: since + patience, received, before: received.get(), timer }
+        Self { patience, deadline: since + patience, look: since + LOOK, received, before: received.get(), timer }
     }
 
     fn begin(&mut self) {
@@ -174,14 +189,22 @@ impl<'a> HeadWait<'a> {
         self.before = self.received.get();
     }
 
-    /// Polls until ready or until the time is over.
+    /// Polls until ready, until the time is over, or until the client has gone.
     pub(super) async fn ready<T>(
         &mut self,
+        sink: &impl BodySink,
         mut poll: impl FnMut(&mut Context<'_>) -> Poll<T>,
     ) -> Result<T, ProxyError> {
         loop {
-            if let Some(value) = self.timer.until(self.deadline, &mut poll).await {
+            if let Some(value) = self.timer.until(self.look.min(self.deadline), &mut poll).await {
                 return Ok(value);
+            }
+            if sink.is_lost() {
+                return Err(ProxyError::ClientClosed);
+            }
+            if self.look < self.deadline {
+                self.look = Instant::now() + LOOK;
+                continue;
             }
             if self.received.get() == self.before {
                 return Err(ProxyError::ResponseTimeout);

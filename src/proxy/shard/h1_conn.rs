@@ -31,6 +31,8 @@ pub(crate) struct H1Conn {
     run: u32,
     /// The longest that one of them took.
     slowest: Duration,
+    /// How long it needs rest because of that.
+    rest: Duration,
     /// When it will have had rest.
     settles: Instant,
     /// Its place among the connections to pods.
@@ -38,15 +40,23 @@ pub(crate) struct H1Conn {
 }
 
 impl H1Conn {
-    /// A connection that was just made for a request.
-    pub(crate) fn new(socket: Socket, place: Option<Counted>, now: Instant) -> Self {
-        Self { socket, kept_in: 0, run: 1, slowest: Duration::ZERO, settles: now, _place: place }
+    /// A connection that was just made for a request. It is in a box, as it goes from hand to hand with each request.
+    pub(crate) fn new(socket: Socket, place: Option<Counted>, now: Instant) -> Box<Self> {
+        Box::new(Self {
+            socket,
+            kept_in: 0,
+            run: 1,
+            slowest: Duration::ZERO,
+            rest: LEAST_REST,
+            settles: now,
+            _place: place,
+        })
     }
 
     /// It was taken for another request.
     pub(crate) fn begin(&mut self, now: Instant) {
         if now >= self.settles {
-            (self.run, self.slowest) = (0, Duration::ZERO);
+            (self.run, self.slowest, self.rest) = (0, Duration::ZERO, LEAST_REST);
         }
         self.run += 1;
     }
@@ -54,8 +64,12 @@ impl H1Conn {
     /// Its request, which it got at `since`, was answered in this turn of the runtime.
     pub(crate) fn end(&mut self, turn: u64, since: Instant, now: Instant) {
         self.kept_in = turn;
-        self.slowest = self.slowest.max(now.saturating_duration_since(since));
-        self.settles = now + (2 * self.slowest).clamp(LEAST_REST, MOST_REST);
+        let took = now.saturating_duration_since(since);
+        if took > self.slowest {
+            self.slowest = took;
+            self.rest = (2 * took).clamp(LEAST_REST, MOST_REST);
+        }
+        self.settles = now + self.rest;
     }
 
     /// Whether it should get another request now.
@@ -102,7 +116,7 @@ mod tests {
     use super::*;
 
     /// Both ends of a connection: ours, whose readiness is known to be none, and the pod's.
-    async fn waiting() -> (H1Conn, StdStream) {
+    async fn waiting() -> (Box<H1Conn>, StdStream) {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let ours = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
         let (mut pod, _) = listener.accept().unwrap();

@@ -124,7 +124,7 @@ pub(crate) struct Shard {
     pub heads: Rc<HeadsBudget>,
     pub clock: Clock,
     /// Idle HTTP/1 connections to endpoints.
-    pub pool: Pool<H1Conn>,
+    pub pool: Pool<Box<H1Conn>>,
     /// HTTP/2 connections to endpoints.
     pub sessions: Sessions,
     /// How TLS is spoken to endpoints.
@@ -259,13 +259,18 @@ impl Shard {
         }
     }
 
-    /// Keeps a connection for another request, for as long as its pod is expected to keep it. `since`: when it got the
-    /// request that was answered.
-    pub(crate) fn keep(&self, endpoint: &InFlight, mut conn: H1Conn, since: Instant, advertised: Option<Duration>) {
-        let now = Instant::now();
-        conn.end(self.turns.now(), since, now);
+    /// Keeps a connection for another request, for as long as its pod is expected to keep it. It got the request at `since`, and
+    /// had sent the answer at `arrived`.
+    pub(crate) fn keep(
+        &self,
+        endpoint: &InFlight,
+        mut conn: Box<H1Conn>,
+        (since, arrived): (Instant, Instant),
+        advertised: Option<Duration>,
+    ) {
+        conn.end(self.turns.now(), since, arrived);
         let idle = self.pool.config().idle_timeout(advertised);
-        self.pool.put(endpoint.endpoint(), conn, now, idle);
+        self.pool.put(endpoint.endpoint(), conn, arrived, idle);
     }
 }
 

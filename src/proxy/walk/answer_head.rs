@@ -4,7 +4,7 @@
 use super::record::Record;
 use crate::filter::{self, Fields, HeadEdit, ResponseView};
 use crate::http1::{Field, FieldKind, Framing, RequestContext, ResponseHead, writer};
-use crate::proxy::shard::clock::Clock;
+use crate::proxy::shard::clock::Date;
 
 /// The head of a final answer.
 #[derive(Clone, Copy)]
@@ -26,7 +26,7 @@ pub(crate) struct AnswerHead<'a> {
     /// Whether the client's connection must close after this answer.
     pub must_close: bool,
     /// For answers without a date.
-    pub clock: &'a Clock,
+    pub date: Date<'a>,
 }
 
 impl<'a> AnswerHead<'a> {
@@ -36,7 +36,7 @@ impl<'a> AnswerHead<'a> {
         bytes: &'a [u8],
         request: RequestContext,
         edit: &'a HeadEdit,
-        clock: &'a Clock,
+        date: Date<'a>,
     ) -> Self {
         Self {
             status: response.status,
@@ -48,7 +48,7 @@ impl<'a> AnswerHead<'a> {
             upgrade: response.upgrade.map(|_| response.upgrade_name(bytes)),
             // A client that wanted another protocol and got none may already be speaking it.
             must_close: request.upgrade.is_some() && response.upgrade.is_none(),
-            clock,
+            date,
         }
     }
 
@@ -69,7 +69,7 @@ impl<'a> AnswerHead<'a> {
             out.extend_from_slice(b"server: tidegate\r\n");
         }
         if self.lacks(said.date) {
-            writer::field(out, b"date", self.clock.date().as_bytes());
+            writer::field(out, b"date", self.date.text().as_bytes());
         }
     }
 
@@ -81,7 +81,7 @@ impl<'a> AnswerHead<'a> {
             give(b"server", b"tidegate");
         }
         if self.lacks(said.date) {
-            give(b"date", self.clock.date().as_bytes());
+            give(b"date", self.date.text().as_bytes());
         }
         if let Some(length) = self.content_length() {
             give(b"content-length", itoa::Buffer::new().format(length).as_bytes());
@@ -132,9 +132,12 @@ pub(crate) fn edit(record: &Record, status: u16, fields: Fields<'_>, edit: &mut 
 
 #[cfg(test)]
 mod tests {
+    use tokio::time::Instant;
+
     use super::*;
     use crate::filter::FieldName;
     use crate::http1::{Limits, Method, Progress};
+    use crate::proxy::shard::clock::Clock;
 
     /// The fields of an answer with these lines for a client over HTTP/1 and over HTTP/2, names in lower case, without
     /// the date.
@@ -144,7 +147,7 @@ mod tests {
         let mut response = ResponseHead::new();
         assert_eq!(response.parse(&bytes, request, &Limits::RESPONSE), Ok(Progress::Complete));
         let clock = Clock::default();
-        let answer = AnswerHead::of_pod(&response, &bytes, request, edit, &clock);
+        let answer = AnswerHead::of_pod(&response, &bytes, request, edit, clock.date(Instant::now()));
         let mut out = Vec::new();
         answer.write(&mut out);
         if let Some(length) = answer.content_length() {

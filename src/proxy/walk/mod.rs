@@ -35,6 +35,7 @@ pub(crate) struct Walk<'a> {
     pub record: Record,
     /// Whether it has ended. If it is dropped before, the client has left.
     pub is_over: bool,
+    is_recorded: bool,
 }
 
 impl<'a> Walk<'a> {
@@ -48,15 +49,27 @@ impl<'a> Walk<'a> {
         ready_at: Instant,
     ) -> Self {
         let record = Record::new(started);
-        Self { shard, listener, peer, work, ready_at, record, is_over: false }
+        Self { shard, listener, peer, work, ready_at, record, is_over: false, is_recorded: false }
+    }
+}
+
+impl Walk<'_> {
+    /// Counts and logs it, and tells the time.
+    pub(crate) fn finish(&mut self) -> Instant {
+        self.is_recorded = true;
+        if !self.is_over {
+            self.record.failed(self.shard, &ProxyError::ClientClosed);
+        }
+        let now = Instant::now();
+        self.record.finish(self.shard, self.peer, self.work, now);
+        now
     }
 }
 
 impl Drop for Walk<'_> {
     fn drop(&mut self) {
-        if !self.is_over {
-            self.record.failed(self.shard, &ProxyError::ClientClosed);
+        if !self.is_recorded {
+            self.finish();
         }
-        self.record.finish(self.shard, self.peer, self.work);
     }
 }

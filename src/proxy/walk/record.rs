@@ -83,8 +83,8 @@ impl Record {
     }
 
     /// Counts and logs.
-    pub(crate) fn finish(&self, shard: &Shard, peer: &Peer, work: &ExchangeBuffers) {
-        let duration = self.started.elapsed();
+    pub(crate) fn finish(&self, shard: &Shard, peer: &Peer, work: &ExchangeBuffers, now: Instant) {
+        let duration = now.saturating_duration_since(self.started);
         let status = self.status.get();
         let request_bytes = work.head.len() as u64 + self.received.get();
         let metrics = self.route.as_ref().map_or_else(|| shard.metrics.unrouted(), |route| &route.target.metrics);

@@ -7,7 +7,7 @@ use super::client_io::ClientSink;
 use super::record::Record;
 use crate::filter::{Fields, HeadEdit};
 use crate::http1::{RequestContext, ResponseHead};
-use crate::proxy::shard::Shard;
+use crate::proxy::shard::clock::Date;
 
 /// What becomes of a pod's answer behind its head.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,7 +21,7 @@ pub(crate) enum Decision {
 /// Decides, and gives the client the head. `bytes` are those that `response` points into; `edit` is memory for what
 /// changes of it.
 pub(crate) fn respond<K: ClientSink>(
-    shard: &Shard,
+    date: Date<'_>,
     record: &Record,
     request: RequestContext,
     response: &ResponseHead,
@@ -31,7 +31,7 @@ pub(crate) fn respond<K: ClientSink>(
 ) -> Decision {
     edit.clear();
     answer_head::edit(record, response.status, Fields { bytes, list: &response.fields }, edit);
-    let mut answer = AnswerHead::of_pod(response, bytes, request, edit, &shard.clock);
+    let mut answer = AnswerHead::of_pod(response, bytes, request, edit, date);
     // A client that was not told to go on may send its body now, or never (RFC 9110 §10.1.1).
     answer.must_close |= record.awaits_go_on.get() && record.received.get() == 0;
     sink.respond(&answer);

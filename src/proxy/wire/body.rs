@@ -18,6 +18,16 @@ pub(crate) trait BodySource {
     /// Whether `chunk` returns without waiting.
     fn is_buffered(&mut self) -> bool;
 
+    /// Whether all that is left of it has arrived, as far as that can be told at once.
+    fn has_arrived(&self) -> bool {
+        false
+    }
+
+    /// Whether it is known that no piece follows those that were handed out.
+    fn is_over(&self) -> bool {
+        false
+    }
+
     /// After the end: the trailer section as field lines, each with CRLF; empty when there is none.
     fn trailers(&self) -> &[u8];
 }
@@ -36,6 +46,11 @@ pub(crate) trait BodySink {
     /// Waits until it is known that nobody will take anything more, where that is noticed without sending.
     async fn lost(&self) {
         pending().await
+    }
+
+    /// Whether that is known now. The system may be asked.
+    fn is_lost(&self) -> bool {
+        false
     }
 }
 
@@ -64,13 +79,18 @@ pub(crate) async fn copy(
         if !source.is_buffered() {
             sink.flush().await?;
         }
-        match unless_lost(sink, source.chunk()).await? {
+        // Where it lies: it is long, and to hand it over would copy it.
+        let piece = unless_lost(sink, pin!(source.chunk())).await?;
+        match piece {
             Some(data) => {
                 moved.set(moved.get() + data.len() as u64);
                 if limit.is_some_and(|limit| moved.get() > limit) {
                     return Err(ProxyError::BodyTooLarge);
                 }
                 sink.data(data).await?;
+                if source.is_over() {
+                    return sink.end(source.trailers()).await;
+                }
             }
             None => return sink.end(source.trailers()).await,
         }

@@ -31,7 +31,7 @@ const GROWN: usize = 32 * 1024 * 1024;
 
 /// The buffers of one shard.
 pub struct BufferPool {
-    free: [RefCell<Vec<Vec<u8>>>; CAPACITIES.len()],
+    free: [RefCell<Vec<Box<[u8]>>>; CAPACITIES.len()],
     taken: Cell<usize>,
     /// Bytes out of the pool in buffers above the first capacity.
     grown: Cell<usize>,
@@ -44,7 +44,7 @@ pub struct BufferPool {
 
 /// A region of bytes with a filled part, which goes back to its pool when dropped.
 pub struct Buffer {
-    bytes: Vec<u8>,
+    bytes: Box<[u8]>,
     start: usize,
     end: usize,
     pool: Rc<BufferPool>,
@@ -112,12 +112,12 @@ impl BufferPool {
         let kept = self.free[class].borrow_mut().pop();
         let bytes = kept.unwrap_or_else(|| {
             self.share.take(CAPACITIES[class]);
-            vec![0; CAPACITIES[class]]
+            vec![0; CAPACITIES[class]].into_boxed_slice()
         });
         Buffer { bytes, start: 0, end: 0, pool: Rc::clone(self) }
     }
 
-    fn give(&self, bytes: Vec<u8>) {
+    fn give(&self, bytes: Box<[u8]>) {
         self.taken.set(self.taken.get() - 1);
         if bytes.len() > CAPACITIES[0] {
             self.grown.set(self.grown.get() - bytes.len());

@@ -302,6 +302,14 @@ impl BodySource for H1Source<'_> {
         self.ready.is_some() || self.is_done()
     }
 
+    fn is_over(&self) -> bool {
+        self.ready.is_none() && self.is_done()
+    }
+
+    fn has_arrived(&self) -> bool {
+        self.is_done() || self.whole().is_some()
+    }
+
     fn trailers(&self) -> &[u8] {
         &self.trailers
     }
@@ -367,9 +375,42 @@ impl<'a> H1Sink<'a> {
         self.ends_stream = true;
     }
 
+    /// Stages a piece of the body, to leave with the next flush. False when it is too long for that:
+    /// then only what stands before it is staged, and `send` is to follow.
+    pub(crate) fn stage(&mut self, data: &[u8]) -> bool {
+        if self.frame == Frame::Absent || data.is_empty() {
+            return true;
+        }
+        if self.frame == Frame::Chunked {
+            self.staged.extend_from_slice(writer::chunk_size_line(data.len()).as_bytes());
+        }
+        let fits = self.staged.len() + data.len() <= GATHER;
+        if fits {
+            self.staged.extend_from_slice(data);
+            if self.frame == Frame::Chunked {
+                self.staged.extend_from_slice(writer::CHUNK_END);
+            }
+        }
+        fits
+    }
+
+    /// Sends what is staged and a piece of the body that was too long to be staged.
+    pub(crate) async fn send(&mut self, data: &[u8]) -> Result<(), ProxyError> {
+        self.write(data).await?;
+        if self.frame == Frame::Chunked {
+            self.staged.extend_from_slice(writer::CHUNK_END);
+        }
+        Ok(())
+    }
+
     /// Waits until the receiver has reset the connection.
     pub(crate) async fn reset(&self) {
         self.writer.reset().await;
+    }
+
+    /// Whether the receiver has reset the connection.
+    pub(crate) fn is_reset(&self) -> bool {
+        self.writer.is_reset()
     }
 
     async fn write(&mut self, data: &[u8]) -> Result<(), ProxyError> {
@@ -395,21 +436,7 @@ impl<'a> H1Sink<'a> {
 
 impl BodySink for H1Sink<'_> {
     async fn data(&mut self, data: &[u8]) -> Result<(), ProxyError> {
-        if self.frame == Frame::Absent || data.is_empty() {
-            return Ok(());
-        }
-        if self.frame == Frame::Chunked {
-            self.staged.extend_from_slice(writer::chunk_size_line(data.len()).as_bytes());
-        }
-        if self.staged.len() + data.len() <= GATHER {
-            self.staged.extend_from_slice(data);
-        } else {
-            self.write(data).await?;
-        }
-        if self.frame == Frame::Chunked {
-            self.staged.extend_from_slice(writer::CHUNK_END);
-        }
-        Ok(())
+        if self.stage(data) { Ok(()) } else { self.send(data).await }
     }
 
     async fn flush(&mut self) -> Result<(), ProxyError> {

@@ -138,6 +138,21 @@ impl Writer<'_> {
         }
     }
 
+    /// Writes without waiting, where that is possible; `None` where it is not. Sockets nearly always take what they get.
+    fn try_write_both(&self, first: &[u8], second: &[u8]) -> Option<io::Result<usize>> {
+        let Self::Tcp(half) = self else { return None };
+        let tcp = half.as_ref();
+        let written = if first.is_empty() || second.is_empty() {
+            tcp.try_write(if first.is_empty() { second } else { first })
+        } else {
+            tcp.try_write_vectored(&[IoSlice::new(first), IoSlice::new(second)])
+        };
+        match written {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => None,
+            written => Some(written),
+        }
+    }
+
     /// Waits until the socket has taken all that was written.
     pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self {
@@ -152,7 +167,10 @@ impl Writer<'_> {
         let mut written = false;
         let fault = |error: io::Error, written: bool| WriteFault { timed_out: false, written, kind: error.kind() };
         while !(first.is_empty() && second.is_empty()) {
-            let step = within(stall, |cx| self.poll_write_both(cx, first, second)).await;
+            let step = match self.try_write_both(first, second) {
+                None => within(stall, |cx| self.poll_write_both(cx, first, second)).await,
+                step => step,
+            };
             let count = match step {
                 None => return Err(WriteFault { timed_out: true, written, kind: io::ErrorKind::TimedOut }),
                 Some(Ok(0)) => return Err(fault(io::ErrorKind::WriteZero.into(), written)),
@@ -163,6 +181,9 @@ impl Writer<'_> {
             let of_first = count.min(first.len());
             first = &first[of_first..];
             second = &second[(count - of_first).min(second.len())..];
+        }
+        if matches!(self, Self::Tcp(_)) {
+            return Ok(());
         }
         match within(stall, |cx| self.poll_flush(cx)).await {
             None => Err(WriteFault { timed_out: true, written, kind: io::ErrorKind::TimedOut }),
@@ -216,7 +237,7 @@ impl Writer<'_> {
     }
 
     /// Whether the connection was reset, or given up by the kernel. The system is asked.
-    fn is_reset(&self) -> bool {
+    pub(crate) fn is_reset(&self) -> bool {
         let error = match self {
             Self::Tcp(half) => half.as_ref().take_error(),
             Self::Tls(tls) => tls.take_error(),

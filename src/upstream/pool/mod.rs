@@ -111,14 +111,14 @@ impl<C> Pool<C> {
         self.inner.borrow().total
     }
 
-    /// Of the connections that became idle at most `max_idle` ago, the fittest, and of equals the one that became idle last.
+    /// Of the connections that became idle at most `max_idle` ago, or of all, the fittest, and of equals the one that became idle last.
     /// Closes expired ones on the way.
     ///
     /// Fitness grows with the time for which a connection has been idle; where it does not, a less fit one may be taken.
     pub fn take(
         &self,
         endpoint_id: u64,
-        max_idle: Duration,
+        max_idle: Option<Duration>,
         now: Instant,
         fitness: impl Fn(&C) -> Fitness,
     ) -> Option<C> {
@@ -201,16 +201,30 @@ impl<C> Pool<C> {
 }
 
 /// Where the fittest one is, or one that has expired. They are in the order in which they became idle.
-fn fittest<C>(idle: &[Idle<C>], max_idle: Duration, now: Instant, fitness: impl Fn(&C) -> Fitness) -> Option<usize> {
+fn fittest<C>(
+    idle: &[Idle<C>],
+    max_idle: Option<Duration>,
+    now: Instant,
+    fitness: impl Fn(&C) -> Fitness,
+) -> Option<usize> {
+    let is_young = |idle: &Idle<C>| {
+        max_idle.is_none_or(|most| now.saturating_duration_since(idle.since) <= most) || idle.expires <= now
+    };
+    let last = idle.last()?;
+    let of_last = fitness(&last.connection);
+    // Usually no other is fitter: if the one that has been idle for longest is not settled, none is.
+    if is_young(last)
+        && (of_last == Fitness::Settled
+            || of_last == Fitness::Rested && fitness(&idle[0].connection) != Fitness::Settled)
+    {
+        return Some(idle.len() - 1);
+    }
     for least in [Fitness::Settled, Fitness::Rested, Fitness::Fresh] {
         let is_fit = |idle: &Idle<C>| fitness(&idle.connection) >= least;
         // What has rested lies below what has not.
-        let behind = match idle.last()? {
-            last if least == Fitness::Fresh || is_fit(last) => idle.len(),
-            _ => idle.partition_point(is_fit),
-        };
-        let is_young = |idle: &&Idle<C>| idle.expires <= now || now.saturating_duration_since(idle.since) <= max_idle;
-        let young = idle[..behind].iter().rev().take_while(is_young);
+        let behind =
+            if least == Fitness::Fresh || of_last >= least { idle.len() } else { idle.partition_point(is_fit) };
+        let young = idle[..behind].iter().rev().take_while(|idle| is_young(idle));
         if let Some(back) = young.take(LOOKED_AT).position(is_fit) {
             return Some(behind - 1 - back);
         }

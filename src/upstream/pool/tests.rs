@@ -21,9 +21,9 @@ fn the_last_one_in_is_the_first_out() {
     for connection in 1..=3 {
         pool.put(&endpoint, connection, now, IDLE);
     }
-    let taken: Vec<_> = std::iter::from_fn(|| pool.take(endpoint.id(), LONG, now, alike)).collect();
+    let taken: Vec<_> = std::iter::from_fn(|| pool.take(endpoint.id(), None, now, alike)).collect();
     assert_eq!((taken, pool.idle_count()), (vec![3, 2, 1], 0));
-    assert_eq!(pool.take(endpoint.id() + 1, LONG, now, alike), None);
+    assert_eq!(pool.take(endpoint.id() + 1, None, now, alike), None);
 }
 
 #[test]
@@ -31,8 +31,8 @@ fn one_idle_for_too_long_for_this_request_is_left_for_another() {
     let (pool, endpoint, now) = (Pool::new(PoolConfig::default()), endpoint(), Instant::now());
     pool.put(&endpoint, 1, now, IDLE);
     let later = now + Duration::from_millis(1001);
-    assert_eq!(pool.take(endpoint.id(), Duration::from_secs(1), later, alike), None);
-    assert_eq!(pool.take(endpoint.id(), LONG, later, alike), Some(1));
+    assert_eq!(pool.take(endpoint.id(), Some(Duration::from_secs(1)), later, alike), None);
+    assert_eq!(pool.take(endpoint.id(), None, later, alike), Some(1));
 }
 
 #[test]
@@ -40,7 +40,7 @@ fn an_expired_one_is_closed_and_what_is_below_it_may_still_serve() {
     let (pool, endpoint, now) = (Pool::new(PoolConfig::default()), endpoint(), Instant::now());
     pool.put(&endpoint, 1, now, LONG);
     pool.put(&endpoint, 2, now, IDLE);
-    assert_eq!(pool.take(endpoint.id(), LONG, now + IDLE, alike), Some(1));
+    assert_eq!(pool.take(endpoint.id(), None, now + IDLE, alike), Some(1));
     assert_eq!(pool.idle_count(), 0);
 }
 
@@ -58,7 +58,7 @@ fn full_stacks_full_pools_retired_endpoints_and_no_time_are_refused() {
     assert!(!kept(&one, Duration::ZERO));
     assert_eq!([(); 3].map(|()| kept(&one, IDLE)), [true, true, false], "its stack is full");
     assert_eq!([(); 2].map(|()| kept(&two, IDLE)), [true, false], "the pool is full");
-    pool.take(two.id(), LONG, now, alike).unwrap();
+    pool.take(two.id(), None, now, alike).unwrap();
     two.retire();
     assert!(!kept(&two, IDLE));
     assert!(kept(&three, IDLE));
@@ -101,7 +101,7 @@ fn dropped_connections_are_really_dropped() {
 fn a_stack_in_use_keeps_its_memory_and_an_unused_one_gives_it_back() {
     let (pool, endpoint, now) = (Pool::new(PoolConfig::default()), endpoint(), Instant::now());
     pool.put(&endpoint, 1, now, IDLE);
-    pool.take(endpoint.id(), LONG, now, alike).unwrap();
+    pool.take(endpoint.id(), None, now, alike).unwrap();
     pool.sweep(now);
     assert_eq!(pool.inner.borrow().stacks.len(), 1, "used since the last sweep");
     pool.sweep(now);
@@ -165,7 +165,7 @@ proptest! {
                         naive.remove(at);
                         if expires > now { expected = Some(connection); break }
                     }
-                    prop_assert_eq!(pool.take(endpoints[endpoint].id(), max_idle, now, alike), expected);
+                    prop_assert_eq!(pool.take(endpoints[endpoint].id(), Some(max_idle), now, alike), expected);
                 }
                 Step::Pass(seconds) => now += Duration::from_secs(seconds),
                 Step::Retire(endpoint) => endpoints[endpoint].retire(),
@@ -187,7 +187,7 @@ fn a_fitter_one_is_taken_before_newer_ones_and_of_equals_the_newest() {
     }
     // Those up to these numbers are settled, rested and fresh, and the others tired.
     let take = |[settled, rested, fresh]: [i32; 3], now| {
-        pool.take(endpoint.id(), LONG, now, |connection| match connection {
+        pool.take(endpoint.id(), None, now, |connection| match connection {
             number if *number <= settled => Fitness::Settled,
             number if *number <= rested => Fitness::Rested,
             number if *number <= fresh => Fitness::Fresh,
@@ -210,6 +210,6 @@ fn a_fit_one_among_tired_ones_is_found() {
     let (pool, endpoint, now) = (Pool::new(PoolConfig::default()), endpoint(), Instant::now());
     (0..10).for_each(|connection| pool.put(&endpoint, connection, now, IDLE));
     let is_fit = |connection: &i32| if connection % 3 == 1 { Fitness::Fresh } else { Fitness::Tired };
-    let taken: Vec<_> = std::iter::from_fn(|| pool.take(endpoint.id(), LONG, now, is_fit)).collect();
+    let taken: Vec<_> = std::iter::from_fn(|| pool.take(endpoint.id(), None, now, is_fit)).collect();
     assert_eq!((taken, pool.idle_count()), (vec![7, 4, 1], 7));
 }

@@ -23,7 +23,7 @@ use crate::proxy::walk::grpc::is_grpc;
 use crate::proxy::walk::peer::Peer;
 use crate::proxy::wire::body::BodySource;
 use crate::proxy::wire::buffers::Buffer;
-use crate::proxy::wire::client_mark::Standing;
+use crate::proxy::wire::client_mark::{ClientMark, Standing};
 use crate::proxy::wire::h1_body::{Frame, H1Sink, H1Source};
 use crate::proxy::wire::pace::Pace;
 use crate::proxy::wire::socket::{Reader, Socket, until};
@@ -45,7 +45,7 @@ pub(crate) fn serve(
 ) -> impl Future<Output = ()> {
     let (leftover, since) = first.map(|first| (first.bytes, first.since)).unzip();
     // In a box, as it goes from hand to hand with each request.
-    let mut job = Box::new(Job { shard, socket, peer, leftover, since, served: 0, entered });
+    let mut job = Box::new(Job { shard, socket, peer, leftover, since, idle_since: None, served: 0, entered });
     async move {
         poll_fn(|cx| {
             job.entered.is_woken_by(cx.waker());
@@ -54,7 +54,7 @@ pub(crate) fn serve(
         .await;
         let mut timer = LazyTimer::default();
         loop {
-            if job.leftover.is_none() && !wait_for_request(&job.shard, &job.socket, job.served == 0, &mut timer).await {
+            if job.leftover.is_none() && !wait_for_request(&job, &mut timer).await {
                 return job.socket.close().await;
             }
             match workers.run(job, requests).await {
@@ -80,6 +80,8 @@ pub(crate) struct Job {
     leftover: Option<Buffer>,
     /// When the first of these came, if they came before this job.
     since: Option<Instant>,
+    /// When the last request ended.
+    idle_since: Option<Instant>,
     /// Requests so far.
     served: u64,
     /// Its place among the connections of the shard.
@@ -96,8 +98,13 @@ async fn requests(mut job: Box<Job>) -> Option<Box<Job>> {
         let since = job.since.take();
         let bytes = job.leftover.take();
         match request(&shard, &mut job, &mut scratch, (bytes, since), is_last).await {
-            After::Next(None) => return Some(job),
-            After::Next(rest) => job.leftover = rest,
+            After::Next(rest, ended) => {
+                job.idle_since = Some(ended);
+                if rest.is_none() {
+                    return Some(job);
+                }
+                job.leftover = rest;
+            }
             After::Close => {
                 job.socket.close().await;
                 return None;
@@ -117,8 +124,8 @@ async fn requests(mut job: Box<Job>) -> Option<Box<Job>> {
 
 /// What becomes of the connection after a request.
 enum After {
-    /// Another request follows, of which some bytes may be there.
-    Next(Option<Buffer>),
+    /// Another request follows, of which some bytes may be there. The one before ended at this time.
+    Next(Option<Buffer>, Instant),
     /// Close.
     Close,
     /// Close by a reset: the end of the connection would end the answer, and the answer is not complete.
@@ -128,9 +135,11 @@ enum After {
 }
 
 /// Waits for the first byte without a buffer. False when the connection is to be closed.
-async fn wait_for_request(shard: &Shard, socket: &Socket, is_new: bool, timer: &mut LazyTimer) -> bool {
-    let limit = if is_new { shard.config.listener.timeouts.head } else { shard.config.listener.timeouts.idle };
-    let ready = timer.until(Instant::now() + limit, |cx| match socket.poll_readable(cx) {
+async fn wait_for_request(job: &Job, timer: &mut LazyTimer) -> bool {
+    let Job { shard, socket, idle_since, .. } = job;
+    let (is_new, timeouts) = (job.served == 0, &shard.config.listener.timeouts);
+    let limit = if is_new { timeouts.head } else { timeouts.idle };
+    let ready = timer.until(idle_since.unwrap_or_else(Instant::now) + limit, |cx| match socket.poll_readable(cx) {
         Poll::Ready(ready) => Poll::Ready(ready.is_ok()),
         // A new client may still send its first request.
         Poll::Pending if !is_new && shard.drain.phase() >= Phase::Closing => Poll::Ready(false),
@@ -153,9 +162,7 @@ async fn request(
     let (mut reader, writer) = socket.split();
     let Scratch { staged, work } = scratch;
     let started = since.unwrap_or_else(Instant::now);
-    client.waits();
-    let read = read_head(shard, &mut reader, work, buffer, (started, since.is_none())).await;
-    client.goes_on();
+    let read = read_head(shard, &mut reader, work, buffer, (started, since.is_none()), client).await;
     let sink = H1Sink::new(writer, staged, Frame::Absent, Side::Client, shard.config.listener.timeouts.write);
     let (buffer, ready_at) = match read {
         Ok(Some(complete)) => complete,
@@ -178,9 +185,9 @@ async fn request(
     }
     let mut sink = H1ClientSink::new(sink, &shard.drain, Some(form), close, client);
     sink.accepts_trailers = accepts_trailers;
-    let outcome = {
+    let (outcome, ended) = {
         let mut walk = Walk::new(shard, &shard.config.listener, peer, work, started, ready_at);
-        exchange(&mut walk, &mut source, &mut sink).await
+        (exchange(&mut walk, &mut source, &mut sink).await, walk.finish())
     };
     if sink.was_tunnel {
         return After::Close;
@@ -196,17 +203,19 @@ async fn request(
         return if source.has_more().await { After::Linger } else { After::Close };
     }
     // Old clients send an empty line behind a body (RFC 9112 §2.2). It does not begin a request.
-    After::Next(source.into_leftover().filter(|rest| rest.data() != EMPTY_LINE))
+    After::Next(source.into_leftover().filter(|rest| rest.data() != EMPTY_LINE), ended)
 }
 
 /// Reads and parses a head and leaves its bytes in `work.head`. Returns the buffer with what follows, and when the head
-/// was complete; `None` if the client left without a request. `is_new`: whether `started` is now.
+/// was complete; `None` if the client left without a request. `is_new`: whether `started` is now. `client` is told whether
+/// the request waits for it.
 async fn read_head(
     shard: &Shard,
     reader: &mut Reader<'_>,
     work: &mut ExchangeBuffers,
     buffer: Option<Buffer>,
     (started, mut is_new): (Instant, bool),
+    client: &ClientMark,
 ) -> Result<Option<(Buffer, Instant)>, ProxyError> {
     let limits = shard.config.listener.limits.request_head();
     let mut buffer = buffer.unwrap_or_else(|| shard.buffers.take());
@@ -227,10 +236,14 @@ async fn read_head(
         let deadline = started + shard.config.listener.timeouts.head;
         let read = until(deadline, |cx| {
             let read = reader.poll_read(cx, buffer.space());
-            is_new &= read.is_ready();
+            if read.is_pending() {
+                is_new = false;
+                client.waits();
+            }
             read
         });
         let read = read.await;
+        client.goes_on();
         match read {
             None if buffer.is_empty() || buffer.data() == EMPTY_LINE => return Ok(None),
             None => return Err(ProxyError::HeadTimeout),

@@ -108,13 +108,19 @@ impl ClientSink for H1ClientSink<'_> {
 
 impl BodySink for H1ClientSink<'_> {
     async fn data(&mut self, data: &[u8]) -> Result<(), ProxyError> {
+        if self.sink.stage(data) {
+            return Ok(());
+        }
         self.client.waits();
-        let outcome = self.sink.data(data).await;
+        let outcome = self.sink.send(data).await;
         self.client.goes_on();
         outcome
     }
 
     async fn flush(&mut self) -> Result<(), ProxyError> {
+        if self.sink.staged().is_empty() {
+            return Ok(());
+        }
         self.client.waits();
         let outcome = self.sink.flush().await;
         self.client.goes_on();
@@ -129,5 +135,9 @@ impl BodySink for H1ClientSink<'_> {
     async fn lost(&self) {
         // A FIN alone says only that no further request comes.
         self.sink.reset().await;
+    }
+
+    fn is_lost(&self) -> bool {
+        self.sink.is_reset()
     }
 }

@@ -3,6 +3,8 @@
 use std::fmt::Display;
 use std::io::Write as _;
 
+use tokio::time::Instant;
+
 use crate::filter::{FieldName, Fields};
 use crate::http1::{Framing, writer};
 use crate::proxy::error::ProxyError;
@@ -46,7 +48,7 @@ pub(super) async fn send<K: ClientSink>(
         told_length: None,
         upgrade: None,
         must_close,
-        clock: &shard.clock,
+        date: shard.clock.date(Instant::now()),
     });
     sink.data(reply).await?;
     sink.end(&[]).await?;

@@ -29,6 +29,8 @@ impl Transport {
         if let Some(first) = self.first.take() {
             return Poll::Ready(Ok(*first));
         }
+        // Most waits begin with nothing there: a buffer is taken when something has come.
+        ready!(self.socket.poll_readable(cx))?;
         let mut buffer = buffers.take();
         match ready!(self.socket.split().0.poll_read(cx, buffer.space()))? {
             0 => Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into())),

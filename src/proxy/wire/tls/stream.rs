@@ -291,6 +291,12 @@ impl Link {
 
     /// Receives something, or the end. Sends what TLS has to say before it waits.
     pub(crate) fn poll_receive(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // Most waits begin with nothing there: a buffer is taken when something has come.
+        if self.tcp.poll_read_ready(cx)?.is_pending() {
+            self.session.park();
+            let _ = self.poll_send(cx)?;
+            return Poll::Pending;
+        }
         let mut room = ReadBuf::new(self.session.room());
         let received = Pin::new(&mut self.tcp).poll_read(cx, &mut room);
         let n = room.filled().len();

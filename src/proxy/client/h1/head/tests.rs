@@ -1,3 +1,5 @@
+use tokio::time::Instant;
+
 use super::*;
 use crate::filter::HeadEdit;
 use crate::http1::{Limits, Method, Progress, RequestContext, ResponseHead, Upgrade};
@@ -18,7 +20,7 @@ fn written(lines: &[&str], form: AnswerForm, asked_upgrade: bool) -> (Vec<String
     let mut out = Vec::new();
     let written = write_head(
         &mut out,
-        &AnswerHead::of_pod(&response, &bytes, request, &HeadEdit::default(), &clock),
+        &AnswerHead::of_pod(&response, &bytes, request, &HeadEdit::default(), clock.date(Instant::now())),
         form,
         false,
     );
@@ -53,7 +55,7 @@ fn server_and_date_are_added_where_they_are_missing() {
         response.parse(bytes, request, &Limits::RESPONSE).unwrap();
         write_head(
             &mut out,
-            &AnswerHead::of_pod(&response, bytes, request, &HeadEdit::default(), &clock),
+            &AnswerHead::of_pod(&response, bytes, request, &HeadEdit::default(), clock.date(Instant::now())),
             HTTP_11,
             false,
         );
