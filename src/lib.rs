@@ -14,6 +14,7 @@ pub mod observe;
 pub mod proxy;
 pub mod proxy_protocol;
 pub mod report;
+pub mod resolver;
 pub mod routing;
 pub mod source;
 pub mod translate;

@@ -1,5 +1,6 @@
 //! What `tidegate explain` says: `tests/explain/NAME.in.yaml` holds manifests and, in its first comment lines, questions
-//! (`# URL` and then any number of `# -H Name: value`); `NAME.out.txt` holds the explanations.
+//! (`# URL` and then any number of `# -H Name: value`) and what DNS says (`# DNS: NAME ADDRESS …`); `NAME.out.txt` holds the
+//! explanations.
 //!
 //! `UPDATE_GOLDEN=1 cargo test --test explain` writes the outputs anew: read the difference before you commit it.
 
@@ -7,7 +8,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use tidegate::explain::{self, Explanation, Outcome, Question, View};
-use tidegate::model::{PortRef, RoutePolicy, RouteSpec};
+use tidegate::model::{ExternalName, LookupFailure, PortRef, Resolution, RoutePolicy, RouteSpec};
 use tidegate::routing::RouteTable;
 use tidegate::source::manifests;
 use tidegate::translate::{self, Input, Settings};
@@ -71,6 +72,14 @@ fn answers(case: &Path) -> String {
     });
     let loaded = manifests::load(case).expect("the case is readable");
     loaded.changes.into_iter().for_each(|change| drop(input.apply(change)));
+    for line in text.lines().filter_map(|line| line.strip_prefix("# DNS: ")) {
+        let (name, addresses) = line.split_once(' ').expect("a name and what it leads to");
+        let resolution = match addresses {
+            "NXDOMAIN" => Resolution::failed(LookupFailure::NoSuchName),
+            addresses => Resolution::resolved(addresses.split(' ').map(|text| text.parse().expect("an address"))),
+        };
+        input.resolved(&ExternalName::parse(name).expect("a name"), resolution);
+    }
     let mut questions: Vec<(String, Vec<String>)> = Vec::new();
     for line in text.lines().map_while(|line| line.strip_prefix("# ")) {
         match line.strip_prefix("-H ") {
@@ -105,7 +114,11 @@ fn assert_consistent(explanation: &Explanation) {
     let answer = json["said"]["answer"].as_array().expect("there is an answer").last().expect("a line").clone();
     let answer = answer.as_str().expect("text");
     match explanation.outcome {
-        Outcome::Forwarded => assert!(answer.starts_with("forwarded") && json["endpoints"][0].is_string(), "{answer}"),
+        Outcome::Forwarded => {
+            let has_endpoints =
+                json["endpoints"][0].is_string() || json["text"].as_str().expect("text").contains(" in DNS");
+            assert!(answer.starts_with("forwarded") && has_endpoints, "{answer}");
+        }
         Outcome::Redirected => assert_eq!(json["status"], 308),
         Outcome::Refused => assert!(json["status"].as_u64().expect("a status") >= 400, "{answer}"),
     }

@@ -11,7 +11,7 @@ use serde::Serialize;
 use tidegate::model::{Action, Certificate, HostSpec, ObjectName, PortRef, Protocol, Reply, RouteSpec};
 use tidegate::model::{Balance, Filter, HostPattern, HttpsRedirect, ListenerSet, TenantTls, TlsSpec, Unmatched};
 use tidegate::source::manifests;
-use tidegate::translate::{self, HostOwnership, Input, Settings};
+use tidegate::translate::{self, ExternalNames, HostOwnership, Input, Settings};
 
 /// Cases that must be there, so that a wrong folder does not pass for success.
 const FEWEST: usize = 12;
@@ -145,6 +145,7 @@ fn settings(case: &Path) -> Settings {
             Some(("certificate-namespaces", namespace)) => {
                 settings.certificate_namespaces.insert(namespace.into());
             }
+            Some(("external-name", "off")) => settings.external_names = ExternalNames::Off,
             Some(("host-ownership", "namespace")) => {
                 settings.host_ownership = HostOwnership::Namespace { owners: owners.clone().into() };
             }
@@ -220,7 +221,7 @@ fn route(input: &Input, spec: &RouteSpec) -> Route {
             return Route { path, ingress, target, endpoints: None, protocol: None, balance: None, https_redirect };
         }
     };
-    let endpoints = translate::endpoints(input.objects(), &upstream.key, input.settings());
+    let endpoints = translate::endpoints(input, &upstream.key);
     Route {
         path,
         ingress,

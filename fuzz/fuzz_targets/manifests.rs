@@ -106,7 +106,7 @@ impl World {
             table.certificates(host);
             for route in spec.routes.iter().chain(spec.fallback()) {
                 if let Action::Forward(upstream) = &route.action {
-                    translate::endpoints(self.input.objects(), &upstream.key, self.input.settings());
+                    translate::endpoints(&self.input, &upstream.key);
                 }
                 // A rule's own path leads to a rule, or is refused; never to nothing.
                 if let Ok(found) = table.find(host, route.matches.path.path(), &|_| true, &mut scratch) {

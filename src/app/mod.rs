@@ -28,6 +28,7 @@ use crate::observe::{AccessLog, Metrics, panics};
 use crate::proxy::listener::{self, ListenerProtocol};
 use crate::proxy::tls::{Http2, SniResolver, fallback_certificate, server_config, tickets};
 use crate::proxy::{Connections, Handover, Heartbeats, Inspector, Ledger, Shared};
+use crate::resolver;
 use crate::routing::TableCell;
 use crate::upstream::{Registry, Target};
 
@@ -58,6 +59,8 @@ pub struct Bound {
     pub health: Option<SocketAddr>,
     origin: Origin,
     reports: Option<Reports>,
+    /// How external names are resolved.
+    pub resolver: resolver::Settings,
     server: Server,
 }
 
@@ -129,6 +132,7 @@ pub fn bind(args: &ServeArgs) -> anyhow::Result<Bound> {
         health: health_socket.as_ref().map(std::net::TcpListener::local_addr).transpose()?,
         origin,
         reports,
+        resolver: resolver::Settings::default(),
         server: Server {
             admin_socket,
             debug_views: settings::debug_views(args),
@@ -195,7 +199,7 @@ impl Bound {
     /// Serves until `stop` yields, then drains. A second message cuts the drain short. If the source or the controller ends by
     /// itself, that drains as well and is an error.
     pub async fn serve(self, stop: mpsc::Receiver<()>) -> anyhow::Result<()> {
-        let Self { http, https, admin, health, origin, reports, server } = self;
+        let Self { http, https, admin, health, origin, reports, resolver, server } = self;
         let (version, health_at) = (env!("CARGO_PKG_VERSION"), health.map(tracing::field::display));
         tracing::info!(%http, %https, %admin, health = health_at, workers = server.shards.len(), version, "listening");
         let (sender, events) = mpsc::channel(QUEUE);
@@ -205,9 +209,12 @@ impl Bound {
             source.know(reports.signature(access));
         }
         let metrics = Arc::clone(&server.shared.metrics);
+        let names = resolver::follow(resolver, server.controller.wanted_names(), sender.clone(), Arc::clone(&metrics));
         let source = source.follow(sender, server.controller.wanted_secrets(), Arc::clone(&metrics));
         let reporter = reports.map(|(reports, access)| reports.start(access, &metrics));
-        server.run(stop, events, source, reporter).await
+        let outcome = server.run(stop, events, source, reporter).await;
+        names.abort();
+        outcome
     }
 }
 

@@ -6,8 +6,8 @@ use std::time::SystemTime;
 
 use crate::admin::DebugViews;
 use crate::args::{
-    self, Auto, Container, DebugViewsChoice, HostOwnershipChoice, Http2Args, LimitArgs, ListenArgs, MemoryLimit,
-    ProxyProtocolMode, RoutingArgs, ServeArgs, SourceArgs, TimeoutArgs, TlsArgs, UpstreamArgs,
+    self, Auto, Container, DebugViewsChoice, ExternalNameChoice, HostOwnershipChoice, Http2Args, LimitArgs, ListenArgs,
+    MemoryLimit, ProxyProtocolMode, RoutingArgs, ServeArgs, SourceArgs, TimeoutArgs, TlsArgs, UpstreamArgs,
 };
 use crate::model::{ObjectName, RoutePolicy, RouteTimeouts};
 use crate::observe::AccessLogFormat;
@@ -16,7 +16,7 @@ use crate::proxy::config::{
     ClientLimits, ClientTimeouts, Forwarding, Http2Config, ListenerConfig, Plain, PodConfig, ProxyConfig, ProxyProtocol,
 };
 use crate::source::api::{self, ClassAccess, SecretAccess};
-use crate::translate::{HostOwnership, Settings, VisibleSecrets};
+use crate::translate::{ExternalNames, HostOwnership, OwnSockets, Settings, VisibleSecrets};
 
 /// Starts the process's log.
 pub fn logging(args: &ServeArgs) -> Result<(), LoggingError> {
@@ -51,7 +51,8 @@ pub(super) fn debug_views(args: &ServeArgs) -> DebugViews {
 
 /// The settings of translation for `serve`.
 pub(super) fn translation(args: &ServeArgs) -> Settings {
-    let settings = translation_of(&args.routing, &args.tls, policy(args));
+    let settings =
+        Settings { own: Arc::new(own_sockets(&args.listen)), ..translation_of(&args.routing, &args.tls, policy(args)) };
     match args.source.manifests {
         Some(_) => settings,
         // The API server applies the default class when an Ingress is created.
@@ -66,6 +67,13 @@ pub(super) fn translation(args: &ServeArgs) -> Settings {
             ..settings
         },
     }
+}
+
+/// Where this process listens. A port that the system chooses is not known yet; nobody runs it so but tests.
+fn own_sockets(args: &ListenArgs) -> OwnSockets {
+    let addresses = [Some(args.http), Some(args.https), Some(args.admin), args.health];
+    let ports = addresses.into_iter().flatten().map(|address| address.port()).filter(|port| *port != 0);
+    OwnSockets { addresses: args::interface_addresses(), ports: ports.collect() }
 }
 
 /// The settings of the source that reads a Kubernetes API.
@@ -113,6 +121,11 @@ pub(super) fn translation_of(routing: &RoutingArgs, tls: &TlsArgs, policy: Route
         ssl_redirect: routing.ssl_redirect,
         policy: Arc::new(policy),
         allow_loopback: true,
+        external_names: match routing.external_name {
+            ExternalNameChoice::On => ExternalNames::Resolved,
+            ExternalNameChoice::Off => ExternalNames::Off,
+        },
+        own: Arc::default(),
         now: i64::try_from(now).unwrap_or(i64::MAX),
     }
 }

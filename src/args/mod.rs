@@ -4,6 +4,7 @@
 
 mod container;
 mod data_plane;
+mod interfaces;
 mod memory_gauge;
 mod report;
 mod routing;
@@ -22,9 +23,10 @@ use ipnet::IpNet;
 
 pub use container::Container;
 pub use data_plane::{BalanceChoice, Http2Args, LimitArgs, TimeoutArgs, UpstreamArgs};
+pub use interfaces::interface_addresses;
 pub use memory_gauge::MemoryGauge;
 pub use report::{Pod, ReportArgs};
-pub use routing::{HostOwnershipChoice, RoutingArgs, TlsArgs};
+pub use routing::{ExternalNameChoice, HostOwnershipChoice, RoutingArgs, TlsArgs};
 pub use source::{ManifestArgs, SecretAccess, SourceArgs};
 pub use units::{Auto, Bytes, MemoryLimit, ServiceRef};
 

@@ -60,6 +60,13 @@ pub struct RoutingArgs {
     )]
     pub host_owners: Vec<(HostPattern, Arc<str>)>,
 
+    /// Whether ExternalName Services are served: their names are resolved by the DNS servers of the pod.
+    ///
+    /// on: whoever may write Services can send the requests of his hosts to any address that the pods reach, in the cluster and
+    /// outside of it; loopback, link-local and metadata addresses are refused. off: 503. See docs/security.md.
+    #[arg(long, value_name = "MODE", env = "TIDEGATE_EXTERNAL_NAME", default_value = "on")]
+    pub external_name: ExternalNameChoice,
+
     /// Whether plain HTTP to a host that has TLS is answered with 308 to https.
     ///
     /// The annotation tidegate.dev/ssl-redirect overrides it for one Ingress. As ingress-nginx ssl-redirect.
@@ -80,6 +87,15 @@ pub enum HostOwnershipChoice {
     Shared,
     /// One namespace owns a host.
     Namespace,
+}
+
+/// Whether ExternalName Services are served.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ExternalNameChoice {
+    /// They are.
+    On,
+    /// They are answered with 503.
+    Off,
 }
 
 impl RoutingArgs {

@@ -59,6 +59,11 @@ impl DeferredBackends {
         due.map(|(_, of)| (Change::arrival(Object::Ingress(Arc::clone(&of.wanted))), of.since)).collect()
     }
 
+    /// The Services that deferred paths have to do with, former and new.
+    pub(super) fn services(&self) -> impl Iterator<Item = &ObjectName> {
+        self.0.values().flat_map(|deferred| &deferred.services)
+    }
+
     /// Waits until the first of them has waited long enough; for ever when there is none.
     pub(super) fn first_overdue(&self) -> impl Future<Output = ()> + use<> {
         let first = self.0.values().map(|deferred| deferred.since).min();

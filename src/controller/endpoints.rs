@@ -21,12 +21,12 @@ pub(super) struct Refilled {
 
 /// Fills the upstreams of Services whose slices or ports have changed: no table is built for that. An upstream that has no
 /// endpoint any more keeps its endpoints for now: requests must not find it empty while the table that leads them elsewhere
-/// is built.
+/// is built. One whose Service has another external name keeps them until DNS has answered.
 pub(super) fn refill(input: &Input, registry: &Registry, services: &BTreeSet<ObjectName>) -> Refilled {
     let mut refilled = Refilled::default();
-    for service in services {
+    for service in services.iter().filter(|service| !translate::is_unresolved(input, service)) {
         for upstream in registry.of_service(service) {
-            let endpoints = translate::endpoints(input.objects(), upstream.key(), input.settings());
+            let endpoints = translate::endpoints(input, upstream.key());
             if endpoints.is_empty() {
                 refilled.to_empty.push(Arc::downgrade(&upstream));
             } else if upstream.set_endpoints(endpoints) {
@@ -82,8 +82,7 @@ impl<'c> Targets<'c> {
         let (backend, is_new) = self.registry.get_or_create(spec);
         if is_new {
             let Backend { upstream, .. } = &backend;
-            let (objects, settings) = (self.input.objects(), self.input.settings());
-            upstream.set_endpoints(translate::endpoints(objects, upstream.key(), settings));
+            upstream.set_endpoints(translate::endpoints(self.input, upstream.key()));
         }
         Target { destination: Destination::Forward(backend), metrics }
     }

@@ -5,6 +5,7 @@
 
 mod deferred_backends;
 mod endpoints;
+mod external_names;
 mod findings;
 mod inquiry;
 mod problems;
@@ -33,6 +34,7 @@ use crate::translate::{Input, Invalidated, Settings};
 use crate::upstream::{Registry, Target};
 
 use deferred_backends::DeferredBackends;
+use external_names::ExternalNames;
 use inquiry::Inquiries;
 pub use inquiry::{Inquirer, NoAnswer};
 pub use problems::Problems;
@@ -60,6 +62,7 @@ pub struct Controller {
     has_new_certificates: bool,
     /// Secrets that certificates are wanted from, for a source that reads them by name.
     wanted_secrets: watch::Sender<BTreeSet<ObjectName>>,
+    external_names: ExternalNames,
     inquiries: Inquiries,
     recorder: Option<Recorder>,
     /// Where to leave what is to be written back; `None` when nothing is.
@@ -87,6 +90,7 @@ impl Controller {
             deferred_backends: DeferredBackends::default(),
             has_new_certificates: false,
             wanted_secrets: watch::Sender::new(BTreeSet::new()),
+            external_names: ExternalNames::default(),
             inquiries: Inquiries::default(),
             recorder: None,
             inbox: None,
@@ -122,6 +126,7 @@ impl Controller {
         }
         self.publish_everything(started);
         self.stage.serve_saved_objects(objects);
+        self.want_all_names();
         let age = SystemTime::now().duration_since(at).unwrap_or(Duration::ZERO);
         tracing::warn!(objects = count, left_out, ?age, "serving saved objects until the API server is reached");
     }
@@ -150,6 +155,7 @@ impl Controller {
                 }
                 _ = tick.tick() => self.tick(),
                 () = self.deferred_backends.first_overdue() => self.take([]),
+                () = self.external_names.overdue() => self.take([]),
                 Some(inquiry) = self.inquiries.next() => self.answer(inquiry),
             }
         }
@@ -174,6 +180,12 @@ impl Controller {
                         invalidated.extend(of_change);
                     }
                 }
+                Event::Resolved(name, resolution) => {
+                    let of_name = self.resolved(&name, resolution);
+                    if self.stage.has_table() {
+                        invalidated.extend(of_name);
+                    }
+                }
                 Event::Problems(problems) => self.set_source_problems(problems),
                 Event::Listed => invalidated.extend(self.listed()),
                 Event::Synced => {
@@ -192,7 +204,7 @@ impl Controller {
         }
         if self.stage.has_table() {
             self.publish_invalidated(invalidated, propagation, started);
-        } else if self.stage.is_synced() {
+        } else if self.stage.is_synced() && !self.waits_for_names() {
             self.publish_everything(started);
             self.stage.serve();
         }
@@ -207,10 +219,16 @@ impl Controller {
 
     fn take_in(&mut self, change: Change) -> Invalidated {
         // Before the first table there is no backend that could go on.
+        let mut names = self.deferred_names();
         let change = if self.stage.has_table() { self.deferred_backends.defer(&self.input, change) } else { change };
         let invalidated = self.input.apply(change);
         if self.stage.has_listed() {
             self.want(&invalidated.secrets);
+        }
+        if self.stage.has_listed() || self.stage.has_table() {
+            names.extend(self.deferred_names());
+            names.extend(invalidated.names.iter().cloned());
+            self.want_names(&names);
         }
         invalidated
     }
@@ -232,6 +250,7 @@ impl Controller {
         let mut invalidated = self.take_all_in(held);
         invalidated.extend(self.remove(deleted));
         self.wanted_secrets.send_replace(self.input.wanted_secrets());
+        self.want_all_names();
         invalidated
     }
 

@@ -27,7 +27,9 @@ impl ServicesWithoutEndpoints {
 
 /// One finding for each object of ours that routes to the Service.
 fn problems(input: &Input, service: &ObjectName) -> impl Iterator<Item = Problem> {
-    let users = translate::users_of_service(input, service);
+    // Those of an external name have findings of their own, which tell more.
+    let has_endpoints_of_pods = input.external_name(service).is_none();
+    let users = translate::users_of_service(input, service).filter(move |_| has_endpoints_of_pods);
     users.map(move |object| Problem {
         object,
         field: format!("service {}", service.name),

@@ -7,6 +7,7 @@ use crate::model::{
 };
 use crate::translate::{self, Condition, Input};
 
+use super::outside::{self, Asked};
 use super::{Facts, LivingEndpoint, SHOWN};
 
 /// The upstream in words, and whether there is an endpoint to send a request to.
@@ -17,14 +18,44 @@ pub(super) fn describe(
     living: Option<Vec<LivingEndpoint>>,
     facts: &mut Facts,
 ) -> (Vec<String>, bool) {
-    let survey = translate::survey(input.objects(), &spec.key, input.settings());
     let used: Vec<_> = match &living {
         Some(living) => living.iter().map(|endpoint| endpoint.address).collect(),
         None => {
-            let endpoints = translate::endpoints(input.objects(), &spec.key, input.settings());
+            let endpoints = translate::endpoints(input, &spec.key);
             endpoints.into_iter().map(|endpoint| endpoint.address).collect()
         }
     };
+    let mut lines = vec![service(spec, policy)];
+    let has_endpoint = match translate::external(input, &spec.key) {
+        Some(external) => {
+            let asked = if living.is_some() { Asked::ByProcess } else { Asked::ByNobody };
+            let (told, has_endpoint) = outside::describe(&external, asked, &used);
+            lines.extend(told);
+            has_endpoint
+        }
+        None => {
+            lines.extend(of_slices(input, spec, &used));
+            !used.is_empty()
+        }
+    };
+    for LivingEndpoint { address, in_flight: _, is_suspect: _ } in living.iter().flatten().filter(|e| e.is_suspect) {
+        lines.push(format!("connections to {address} failed of late, so others are preferred"));
+    }
+    if let Some(living) = &living
+        && !living.is_empty()
+    {
+        let requests: usize = living.iter().map(|endpoint| endpoint.in_flight).sum();
+        lines.push(format!("{requests} requests in flight"));
+    }
+    facts.service = Some(spec.key.service.clone());
+    facts.port = Some(spec.port.to_string());
+    facts.endpoints = used;
+    (lines, has_endpoint)
+}
+
+/// What the EndpointSlices of the Service come to.
+fn of_slices(input: &Input, spec: &UpstreamSpec, used: &[SocketAddr]) -> Vec<String> {
+    let survey = translate::survey(input, &spec.key);
     let of = |wanted: fn(Condition) -> bool| -> Vec<SocketAddr> {
         survey.entries.iter().filter(|(_, condition)| wanted(*condition)).map(|(address, _)| *address).collect()
     };
@@ -32,17 +63,14 @@ pub(super) fn describe(
     let draining = of(|condition| condition == Condition::Draining);
     let unready = of(|condition| condition == Condition::NotReady);
 
-    let mut lines = vec![service(spec, policy)];
+    let mut lines = Vec::new();
     let is_fallback = ready.is_empty() && !used.is_empty() && used.iter().all(|address| draining.contains(address));
     lines.push(match used.len() {
         0 => no_endpoint(&spec.key, survey.slices, survey.without_port),
         _ if is_fallback => {
-            format!(
-                "no endpoint is ready, so those that still serve while they terminate get requests: {}",
-                some(&used)
-            )
+            format!("no endpoint is ready, so those that still serve while they terminate get requests: {}", some(used))
         }
-        count => format!("{}: {}", counted(count, "ready"), some(&used)),
+        count => format!("{}: {}", counted(count, "ready"), some(used)),
     });
     let spare: Vec<_> = ready.iter().filter(|address| !used.contains(address)).copied().collect();
     if !spare.is_empty() {
@@ -67,20 +95,7 @@ pub(super) fn describe(
             lines.push(format!("{address} never gets requests: its address is {reason}"));
         }
     }
-    for LivingEndpoint { address, in_flight: _, is_suspect: _ } in living.iter().flatten().filter(|e| e.is_suspect) {
-        lines.push(format!("connections to {address} failed of late, so others are preferred"));
-    }
-    if let Some(living) = &living
-        && !living.is_empty()
-    {
-        let requests: usize = living.iter().map(|endpoint| endpoint.in_flight).sum();
-        lines.push(format!("{requests} requests in flight"));
-    }
-    let has_endpoint = !used.is_empty();
-    facts.service = Some(spec.key.service.clone());
-    facts.port = Some(spec.port.to_string());
-    facts.endpoints = used;
-    (lines, has_endpoint)
+    lines
 }
 
 fn service(spec: &UpstreamSpec, policy: &RoutePolicy) -> String {

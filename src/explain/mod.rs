@@ -9,6 +9,7 @@ mod answer;
 mod backing;
 mod certificate;
 mod near;
+mod outside;
 mod question;
 mod text;
 

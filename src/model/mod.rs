@@ -4,6 +4,7 @@
 //! set of *units*, one for each host; a change to the cluster replaces the units it touches and nothing else.
 
 mod certificate;
+mod external_name;
 mod filter;
 mod host;
 mod kind;
@@ -22,6 +23,7 @@ mod stream;
 mod upstream;
 
 pub use certificate::{Certificate, CertificateError, PrivateKey};
+pub use external_name::{ExternalName, LookupFailure, Resolution};
 pub use filter::{Filter, Filters, HttpsRedirect};
 pub use host::{HostKey, HostSpec, Tenancy, TenantTls, TlsSpec, Unmatched};
 pub use kind::{ObjectKind, Resource};

@@ -35,6 +35,11 @@ impl PodTls {
     pub fn unverified(http: TlsHttp) -> Self {
         Self { http, server_name: None, verification: Verification::Unverified }
     }
+
+    /// The same with a server name.
+    pub fn named(self, server_name: Hostname) -> Self {
+        Self { server_name: Some(server_name), ..self }
+    }
 }
 
 /// What is spoken to pods within TLS.

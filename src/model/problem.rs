@@ -56,6 +56,10 @@ pub enum ProblemCode {
     ServiceNotFound,
     /// A Service of a type that we do not route to.
     UnsupportedService,
+    /// The name or address of an ExternalName Service that is never connected to.
+    ExternalNameRefused,
+    /// The name of an ExternalName Service that cannot be resolved.
+    ExternalNameUnresolved,
     /// A port that the Service does not have.
     PortNotFound,
     /// A port whose protocol is not TCP.
@@ -97,6 +101,8 @@ impl ProblemCode {
             Self::UnsupportedBackend => "UnsupportedBackend",
             Self::ServiceNotFound => "ServiceNotFound",
             Self::UnsupportedService => "UnsupportedService",
+            Self::ExternalNameRefused => "ExternalNameRefused",
+            Self::ExternalNameUnresolved => "ExternalNameUnresolved",
             Self::PortNotFound => "PortNotFound",
             Self::UnsupportedProtocol => "UnsupportedProtocol",
             Self::EndpointRejected => "EndpointRejected",

@@ -86,7 +86,7 @@ pub enum EndpointPort {
         /// The Service's numeric targetPort, or its port, for slices without a port list.
         otherwise: u16,
     },
-    /// As the Ingress gives it: a headless Service without ports.
+    /// This number: of a headless Service without ports, or of an ExternalName Service.
     Fixed(u16),
 }
 

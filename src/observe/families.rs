@@ -193,6 +193,23 @@ pub(crate) const CERTIFICATE_EXPIRY: Family = gauge(
     "Unix time at which a certificate that is served expires",
 );
 
+pub(crate) const DNS_LOOKUPS: Family = counter(
+    "tidegate_dns_lookups_total",
+    &["result"],
+    "Look-ups of external names: `ok`, `no_such_name` (NXDOMAIN), `no_address`, `server_failure` (SERVFAIL), `refused`, \
+     `timeout`, `unreachable`, `malformed`, `no_server` in `resolv.conf`; `too_many_names` counts names that are not looked up, as there are too many",
+);
+pub(crate) const DNS_NAMES: Family = gauge(
+    "tidegate_dns_names",
+    &[],
+    "External names that are followed: those of ExternalName Services that are routed to",
+);
+pub(crate) const DNS_LAST_ANSWER: Family = gauge(
+    "tidegate_dns_last_answer_timestamp_seconds",
+    &[],
+    "Unix time at which DNS last gave the addresses of an external name; 0 before the first",
+);
+
 pub(crate) const LEADER: Family =
     gauge("tidegate_leader", &[], "Whether this process holds the Lease and so writes status and Events: 1 or 0");
 pub(crate) const STATUS_WRITES: Family = counter(
@@ -352,6 +369,11 @@ pub const GROUPS: &[Group] = &[
             SNAPSHOT_ERRORS,
             SNAPSHOT_REJECTED,
         ],
+    },
+    Group {
+        title: "External names",
+        note: "Of ExternalName Services: see [ingress.md](ingress.md#externalname-services).",
+        families: &[DNS_LOOKUPS, DNS_NAMES, DNS_LAST_ANSWER],
     },
     Group {
         title: "Reports",

@@ -5,6 +5,7 @@
 
 mod access_log;
 mod config_metrics;
+mod dns_metrics;
 mod document;
 mod durations;
 mod exposition;
@@ -26,6 +27,7 @@ mod upstream_metrics;
 
 pub use access_log::{AccessLog, AccessLogFormat, Entry, RoutePart, ShardLog, TlsPart, UpstreamPart};
 pub use config_metrics::ConfigMetrics;
+pub use dns_metrics::DnsMetrics;
 pub use document::document;
 pub use families::{Family, FamilyKind, GROUPS, Group};
 pub use freshness::Freshness;

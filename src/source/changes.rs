@@ -1,8 +1,8 @@
-//! What a source tells the controller.
+//! What a source tells the controller, and in the same queue who resolves external names.
 
 use tokio::time::Instant;
 
-use crate::model::{ObjectKind, Problem};
+use crate::model::{ExternalName, ObjectKind, Problem, Resolution};
 
 use super::objects::Change;
 
@@ -11,6 +11,9 @@ use super::objects::Change;
 pub enum Event {
     /// An object was created, changed or deleted, and when the source saw it: propagation is measured from then.
     Change(Change, Instant),
+    /// What DNS says of an external name that is wanted: the first answer, or another one than before. No source of objects
+    /// sends it.
+    Resolved(ExternalName, Resolution),
     /// All findings of the source itself, replacing those it sent before.
     Problems(Vec<Problem>),
     /// Everything has been sent but Secrets that are read by name, so it is known now which of them are wanted. Comes once,

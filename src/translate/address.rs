@@ -1,7 +1,8 @@
-//! Which addresses are never connected to, whoever wrote them into an EndpointSlice.
+//! Which addresses are never connected to, whoever wrote them into an EndpointSlice or DNS.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
+use crate::model::Resolution;
 use crate::source::objects::{AddressKind, EndpointSlice};
 
 use super::settings::Settings;
@@ -14,6 +15,14 @@ pub(crate) fn refusal(address: IpAddr, settings: &Settings) -> Option<&'static s
         IpAddr::V4(address) => refusal_v4(address),
         IpAddr::V6(address) => refusal_v6(address),
     }
+}
+
+/// The same of what an external name leads to. Its author chooses the port too, so that our own sockets must be out of reach:
+/// the debug views trust who comes from loopback, and a request to ourselves would go round for ever.
+pub(crate) fn external_refusal(address: SocketAddr, settings: &Settings) -> Option<&'static str> {
+    let (ip, own) = (address.ip().to_canonical(), &settings.own);
+    let is_own = own.ports.contains(&address.port()) && (ip.is_loopback() || own.addresses.contains(&ip));
+    refusal(ip, settings).or(is_own.then_some("our own"))
 }
 
 fn refusal_v4(address: Ipv4Addr) -> Option<&'static str> {
@@ -57,4 +66,11 @@ pub(crate) fn is_faulty(slice: &EndpointSlice, settings: &Settings) -> bool {
     slice.addresses == AddressKind::Other
         || !slice.unreadable.is_empty()
         || slice.endpoints.iter().any(|endpoint| refusal(endpoint.address, settings).is_some())
+}
+
+/// Whether there is something to report about what DNS says of a name.
+pub(crate) fn is_faulty_resolution(resolution: &Resolution, settings: &Settings) -> bool {
+    let Resolution { addresses, failure } = resolution;
+    let may_be_own = |ip: &IpAddr| ip.is_loopback() || settings.own.addresses.contains(ip);
+    failure.is_some() || addresses.iter().any(|ip| refusal(*ip, settings).is_some() || may_be_own(ip))
 }

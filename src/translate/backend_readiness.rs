@@ -21,10 +21,8 @@ pub enum BackendReadiness {
 
 /// Whether this backend of an object in this namespace can take requests.
 pub fn backend_readiness(input: &Input, namespace: &Arc<str>, backend: &Backend) -> BackendReadiness {
-    match service::resolve(input.objects(), namespace, backend) {
-        Ok(upstream) if endpoints::endpoints(input.objects(), &upstream.key, input.settings()).is_empty() => {
-            BackendReadiness::NotYet
-        }
+    match service::resolve(input, namespace, backend) {
+        Ok(upstream) if endpoints::endpoints(input, &upstream.key).is_empty() => BackendReadiness::NotYet,
         Ok(_) => BackendReadiness::Ready,
         Err(fault) if matches!(fault.code, ProblemCode::ServiceNotFound | ProblemCode::PortNotFound) => {
             BackendReadiness::NotYet

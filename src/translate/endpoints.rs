@@ -7,20 +7,23 @@ use std::sync::Arc;
 use crate::model::{
     EndpointPort, EndpointSpec, ObjectKind, ObjectName, ObjectRef, Problem, ProblemCode, Severity, UpstreamKey,
 };
-use crate::source::objects::{AddressKind, EndpointSlice, Objects, ServiceKind, SliceEndpoint};
+use crate::source::objects::{AddressKind, EndpointSlice, SliceEndpoint};
 
 use super::address::{is_faulty, refusal};
+use super::external;
 use super::input::Input;
 use super::problems::{quoted, some_of};
 use super::settings::Settings;
 
 /// The endpoints an upstream has now, sorted. Those that are ready; when none is, those that still serve while they
-/// terminate. Of a dual-stack Service only its first family, or else the other, so that no pod counts twice.
-pub fn endpoints(objects: &Objects, upstream: &UpstreamKey, settings: &Settings) -> Vec<EndpointSpec> {
+/// terminate. Of a dual-stack Service only its first family, or else the other, so that no pod counts twice. Of an ExternalName
+/// the addresses that DNS gives.
+pub fn endpoints(input: &Input, upstream: &UpstreamKey) -> Vec<EndpointSpec> {
+    let (objects, settings) = (input.objects(), input.settings());
     let Some(service) = objects.service(&upstream.service) else { return Vec::new() };
-    if matches!(service.kind, ServiceKind::ExternalName(_)) {
-        // Slices that a Service kept when it became an ExternalName say nothing about it.
-        return Vec::new();
+    // Slices that a Service kept when it became an ExternalName say nothing about it.
+    if let Some(outside) = external::endpoints(input, service, &upstream.endpoint_port) {
+        return outside.into_iter().map(EndpointSpec::active).collect();
     }
     let mut found = Found::default();
     for slice in objects.slices_of(&upstream.service) {
@@ -75,7 +78,8 @@ pub struct Survey {
 }
 
 /// Looks at all slices of an upstream's Service.
-pub fn survey(objects: &Objects, upstream: &UpstreamKey, settings: &Settings) -> Survey {
+pub fn survey(input: &Input, upstream: &UpstreamKey) -> Survey {
+    let (objects, settings) = (input.objects(), input.settings());
     let mut survey = Survey::default();
     for slice in objects.slices_of(&upstream.service) {
         survey.slices += 1;

@@ -9,6 +9,7 @@ use crate::model::{ProblemCode, RouteMatch, RouteSpec, Severity, Tenancy, Unmatc
 
 use super::annotations::Options;
 use super::conflicts;
+use super::external::{self, NameFinding};
 use super::filters::filters;
 use super::input::Input;
 use super::lower::{BackendRef, Bid, Claim, RouteClaim};
@@ -134,11 +135,16 @@ fn route(input: &Input, path: PathMatch, bid: Bid<'_>, action: Action) -> RouteS
 fn default_backend(input: &Input, problems: &mut Vec<Problem>) -> Option<RouteSpec> {
     let settings = input.settings();
     let (service, port) = settings.default_backend.clone()?;
-    let resolved = service::resolve_service(input.objects(), service.clone(), port);
+    let resolved = service::resolve_service(input, service.clone(), port);
+    let object = ObjectRef { kind: ObjectKind::Service, name: service };
+    let upstream = resolved.as_ref().ok().map(|spec| &spec.key);
+    problems.extend(external::finding(input, &object.name, upstream).map(|finding| {
+        let NameFinding { code, severity, message, remedy } = finding;
+        super::problems::on(&object, "--default-backend", code, severity, message, remedy)
+    }));
     let (action, fault): (Action, _) = service::action(resolved);
     problems.extend(fault.map(|fault| {
         let BackendFault { reply: _, field: _, code, message, remedy } = fault;
-        let object = ObjectRef { kind: ObjectKind::Service, name: service };
         Problem { object, field: "--default-backend".into(), code, severity: BackendFault::SEVERITY, message, remedy }
     }));
     let (filters, policy) = (filters(&Options::UNSET, settings), Arc::clone(&settings.policy));
@@ -162,5 +168,5 @@ pub(crate) fn default_backend_problem(input: &Input, bid: Bid<'_>) -> Option<Pro
 }
 
 fn resolve(input: &Input, bid: Bid<'_>) -> Result<UpstreamSpec, BackendFault> {
-    service::resolve(input.objects(), bid.backend.namespace, bid.backend.backend)
+    service::resolve(input, bid.backend.namespace, bid.backend.backend)
 }

@@ -3,15 +3,16 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::model::{HostPattern, ObjectKind, ObjectName, ObjectRef, UnitKey};
+use crate::model::{ExternalName, HostPattern, ObjectKind, ObjectName, ObjectRef, Resolution, UnitKey};
 use crate::source::objects::{Applied, Change, EndpointSlice, Object, Objects};
 
 use super::index::Index;
 use super::invalidated::Invalidated;
 use super::lower::{Lowered, Named, RoutingObject};
+use super::resolutions::Resolutions;
 use super::rulers::Rulers;
 use super::settings::{Settings, VisibleSecrets};
-use super::{address, classes, validity};
+use super::{address, classes, external_name, validity};
 
 /// All objects, the index over them, and the settings. Only `apply` and `advance` change them, and tell what must be translated
 /// again.
@@ -19,13 +20,14 @@ use super::{address, classes, validity};
 pub struct Input {
     objects: Objects,
     index: Index,
+    resolutions: Resolutions,
     settings: Settings,
 }
 
 impl Input {
     /// No objects yet.
     pub fn new(settings: Settings) -> Self {
-        Self { objects: Objects::default(), index: Index::default(), settings }
+        Self { objects: Objects::default(), index: Index::default(), resolutions: Resolutions::default(), settings }
     }
 
     /// The objects.
@@ -43,7 +45,7 @@ impl Input {
     }
 
     pub(crate) fn rulers(&self) -> Rulers<'_> {
-        let Self { index, objects, settings } = self;
+        let Self { index, objects, settings, resolutions: _ } = self;
         Rulers { index, objects, settings }
     }
 
@@ -57,7 +59,7 @@ impl Input {
         match object.kind {
             ObjectKind::Ingress => self.ingress_changed(object, old, new),
             ObjectKind::IngressClass => self.class_changed(object),
-            ObjectKind::Service => self.service_changed(object),
+            ObjectKind::Service => self.service_changed(object, old),
             ObjectKind::EndpointSlice => self.slice_changed(object, old),
             ObjectKind::Secret => {
                 let mut invalidated = Invalidated::default();
@@ -105,6 +107,54 @@ impl Input {
     /// All Secrets that are wanted. Looks at everything.
     pub fn wanted_secrets(&self) -> BTreeSet<ObjectName> {
         self.used_secrets().into_iter().filter(|name| self.wants(name)).cloned().collect()
+    }
+
+    /// What DNS says of this name, which a Service has; `None` before it has answered.
+    pub fn resolution(&self, name: &ExternalName) -> Option<&Resolution> {
+        self.resolutions.get(name)
+    }
+
+    /// Takes in what DNS says of a name, and tells what that invalidates.
+    pub fn resolved(&mut self, name: &ExternalName, resolution: Resolution) -> Invalidated {
+        let mut invalidated = Invalidated::default();
+        let has_finding = |of: &Resolution| address::is_faulty_resolution(of, &self.settings);
+        let has_new_finding = has_finding(&resolution);
+        let Some(former) = self.resolutions.set(name, Some(resolution)) else { return invalidated };
+        let findings_differ = has_new_finding || former.as_ref().is_some_and(has_finding);
+        for service in self.resolutions.services(name) {
+            invalidated.services.insert(service.clone());
+            if findings_differ {
+                let users = self.index.users(ObjectKind::Service, service);
+                users.iter().for_each(|user| invalidated.object(user.reference()));
+                if self.is_default_backend(service) {
+                    invalidated.hosts([HostPattern::Any]);
+                }
+            }
+        }
+        invalidated
+    }
+
+    /// Forgets what DNS said of a name that is not wanted any more: it will be out of date when it is wanted again.
+    pub fn forget_name(&mut self, name: &ExternalName) {
+        self.resolutions.set(name, None);
+    }
+
+    /// Whether this name has to be resolved: an object of ours or the settings use a Service that has it.
+    pub fn wants_name(&self, name: &ExternalName) -> bool {
+        self.resolutions.services(name).any(|service| {
+            let mut users = self.index.users(ObjectKind::Service, service).iter();
+            self.is_default_backend(service) || users.any(|user| user.is_ours(&self.objects, &self.settings))
+        })
+    }
+
+    /// All names that have to be resolved. Looks at everything.
+    pub fn wanted_names(&self) -> BTreeSet<ExternalName> {
+        self.resolutions.names().filter(|name| self.wants_name(name)).cloned().collect()
+    }
+
+    /// The name that a Service has outside of the cluster, if that is to be resolved.
+    pub fn external_name(&self, service: &ObjectName) -> Option<ExternalName> {
+        external_name::name_of(self.objects.service(service)?, &self.settings)
     }
 
     /// Every unit that can serve something or have findings, in no particular order.
@@ -156,8 +206,15 @@ impl Input {
         invalidated
     }
 
-    fn service_changed(&self, service: ObjectRef) -> Invalidated {
+    fn service_changed(&mut self, service: ObjectRef, old: Option<Object>) -> Invalidated {
         let mut invalidated = Invalidated::default();
+        let old = old.and_then(Object::into_service);
+        let [former, new] = [old.as_ref(), self.objects.service(&service.name)]
+            .map(|version| version.and_then(|version| external_name::name_of(version, &self.settings)));
+        if former != new {
+            self.resolutions.rename(&service.name, former.as_ref(), new.as_ref());
+            invalidated.names.extend(former.into_iter().chain(new));
+        }
         self.invalidate_users(&service, &mut invalidated);
         if self.is_default_backend(&service.name) {
             invalidated.hosts([HostPattern::Any]);
@@ -194,6 +251,7 @@ impl Input {
             match kind {
                 ObjectKind::Secret => _ = invalidated.secrets.insert(name),
                 ObjectKind::Service => {
+                    invalidated.names.extend(self.external_name(&name));
                     let faulty = |slice: &&Arc<EndpointSlice>| address::is_faulty(slice, &self.settings);
                     for slice in self.objects.slices_of(&name).filter(faulty) {
                         let slice = slice.name.clone();

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::model::{HostPattern, ObjectName, ObjectRef, UnitKey};
+use crate::model::{ExternalName, HostPattern, ObjectName, ObjectRef, UnitKey};
 
 /// What a change invalidates.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -14,6 +14,8 @@ pub struct Invalidated {
     pub services: BTreeSet<ObjectName>,
     /// Secrets that may be wanted now and were not before, or the other way round (`Input::wants`).
     pub secrets: BTreeSet<ObjectName>,
+    /// External names that may be wanted now and were not before, or the other way round (`Input::wants_name`).
+    pub names: BTreeSet<ExternalName>,
     /// Ingresses of which only the status has changed: there is nothing to translate, but the writer of statuses must know.
     pub statuses: BTreeSet<ObjectName>,
 }
@@ -26,10 +28,11 @@ impl Invalidated {
 
     /// Adds what another change invalidates.
     pub fn extend(&mut self, other: Invalidated) {
-        let Invalidated { units, services, secrets, statuses } = other;
+        let Invalidated { units, services, secrets, names, statuses } = other;
         add(&mut self.units, units);
         add(&mut self.services, services);
         add(&mut self.secrets, secrets);
+        add(&mut self.names, names);
         add(&mut self.statuses, statuses);
     }
 

@@ -1,13 +1,17 @@
 //! From a backend to an upstream, or to the answer that stands in for it (semantics 4.4).
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use crate::model::{
     Action, EndpointPort, ObjectName, PodTls, PortRef, ProblemCode, Protocol, Reply, Severity, TlsHttp, UpstreamKey,
     UpstreamSpec,
 };
-use crate::source::objects::{Backend, Objects, PortValue, Service, ServiceKind, ServicePort};
+use crate::source::objects::{Backend, PortValue, Service, ServiceKind, ServicePort};
 
+use super::address::external_refusal;
+use super::external_name::{self, Outside, Unusable};
+use super::input::Input;
 use super::problems::{quoted, some_of};
 
 /// Why a backend cannot be used, and what is answered instead.
@@ -36,16 +40,12 @@ impl BackendFault {
 }
 
 /// Resolves a backend. Services are looked up in the namespace of the Ingress and nowhere else.
-pub(crate) fn resolve(
-    objects: &Objects,
-    namespace: &Arc<str>,
-    backend: &Backend,
-) -> Result<UpstreamSpec, BackendFault> {
+pub(crate) fn resolve(input: &Input, namespace: &Arc<str>, backend: &Backend) -> Result<UpstreamSpec, BackendFault> {
     match backend {
         Backend::Service { name, port } => {
             let service = ObjectName::new(namespace.clone(), name.clone());
             let port = port_ref(port.as_ref())?;
-            resolve_service(objects, service, port)
+            resolve_service(input, service, port)
         }
         Backend::Resource(resource) => Err(BackendFault {
             reply: Reply::NotFound,
@@ -67,12 +67,8 @@ pub(crate) fn resolve(
 }
 
 /// Resolves a port of a Service.
-pub(crate) fn resolve_service(
-    objects: &Objects,
-    name: ObjectName,
-    port: PortRef,
-) -> Result<UpstreamSpec, BackendFault> {
-    let Some(service) = objects.service(&name) else {
+pub(crate) fn resolve_service(input: &Input, name: ObjectName, port: PortRef) -> Result<UpstreamSpec, BackendFault> {
+    let Some(service) = input.objects().service(&name) else {
         return Err(BackendFault::unavailable(
             ".service.name",
             ProblemCode::ServiceNotFound,
@@ -80,13 +76,9 @@ pub(crate) fn resolve_service(
             format!("Create the Service in namespace {}, or correct the name", name.namespace),
         ));
     };
-    if let ServiceKind::ExternalName(_) = service.kind {
-        return Err(BackendFault::unavailable(
-            ".service.name",
-            ProblemCode::UnsupportedService,
-            format!("Service {name} is of type ExternalName, which is not supported"),
-            "Use a Service with a selector, or one without and with EndpointSlices of your own",
-        ));
+    if let Some(outside) = external_name::outside(service, input.settings()) {
+        let outside = outside.map_err(|why| not_served(service, why))?;
+        return resolve_external(input, service, outside, port);
     }
     let Some(found) = find_port(service, &port) else {
         if let (ServiceKind::Headless, true, PortRef::Number(number)) = (&service.kind, service.ports.is_empty(), &port)
@@ -100,6 +92,58 @@ pub(crate) fn resolve_service(
     let protocol = protocol(service, found)?;
     let endpoint_port = EndpointPort::Named { name: found.name.clone(), otherwise: found.target.unwrap_or(found.port) };
     Ok(UpstreamSpec { key: UpstreamKey { service: name, endpoint_port, protocol }, port })
+}
+
+/// Resolves a port of an ExternalName Service. Its ports say what is spoken and may lead to another number; a number that is
+/// not among them stands for itself, as most such Services have no ports at all (rule 34).
+fn resolve_external(
+    input: &Input,
+    service: &Service,
+    outside: Outside,
+    port: PortRef,
+) -> Result<UpstreamSpec, BackendFault> {
+    let (number, protocol) = match (find_port(service, &port), &port) {
+        (Some(found), _) => (found.target.unwrap_or(found.port), protocol(service, found)?),
+        (None, PortRef::Number(number)) => (*number, Protocol::Http1),
+        (None, PortRef::Name(_)) => return Err(port_not_found(service, &port)),
+    };
+    let protocol = match (outside, protocol) {
+        (Outside::Address(ip), protocol) => {
+            if let Some(reason) = external_refusal(SocketAddr::new(ip, number), input.settings()) {
+                return Err(refused(service, format!("{ip}, which is never connected to ({reason})")));
+            }
+            protocol
+        }
+        // Servers outside choose their certificate, and often the site, by the name that is asked for.
+        (Outside::Name(name), Protocol::Tls(tls)) => {
+            Protocol::Tls(Arc::new(PodTls::clone(&tls).named(name.host().clone())))
+        }
+        (Outside::Name(_), protocol @ (Protocol::Http1 | Protocol::H2c)) => protocol,
+    };
+    let key = UpstreamKey { service: service.name.clone(), endpoint_port: EndpointPort::Fixed(number), protocol };
+    Ok(UpstreamSpec { key, port })
+}
+
+fn not_served(service: &Service, why: Unusable) -> BackendFault {
+    match why {
+        Unusable::Off => BackendFault::unavailable(
+            ".service.name",
+            ProblemCode::UnsupportedService,
+            format!(
+                "Service {} is of type ExternalName, which is switched off here (--external-name off)",
+                service.name
+            ),
+            "Use a Service with a selector, or one without and with EndpointSlices of your own",
+        ),
+        Unusable::Localhost => refused(service, "this machine itself (localhost)".into()),
+        Unusable::Invalid(error) => refused(service, format!("no DNS name: {error}")),
+    }
+}
+
+fn refused(service: &Service, what: String) -> BackendFault {
+    let reason = format!("spec.externalName of Service {} is {what}", service.name);
+    let remedy = "Write the DNS name of a host, such as api.example.com";
+    BackendFault::unavailable(".service.name", ProblemCode::ExternalNameRefused, reason, remedy)
 }
 
 /// What a route does with a resolved backend.

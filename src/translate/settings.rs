@@ -1,6 +1,7 @@
 //! What the command line says about translation.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::model::{HostPattern, ObjectName, PortRef, RoutePolicy};
@@ -36,6 +37,10 @@ pub struct Settings {
     pub policy: Arc<RoutePolicy>,
     /// Whether endpoints may have loopback addresses. Default false; true with `--manifests`.
     pub allow_loopback: bool,
+    /// Whether ExternalName Services are served. Default on; `--external-name`.
+    pub external_names: ExternalNames,
+    /// Where we listen ourselves: external names never lead there. Default unknown.
+    pub own: Arc<OwnSockets>,
     /// The time at which certificates are judged, in seconds since the Unix epoch. Moved on by `Input::advance`.
     pub now: i64,
 }
@@ -51,6 +56,24 @@ pub enum HostOwnership {
         /// `--host-owners`.
         owners: Arc<BTreeMap<HostPattern, Arc<str>>>,
     },
+}
+
+/// What is done with ExternalName Services.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ExternalNames {
+    /// Their names are resolved, and requests go to the addresses.
+    Resolved,
+    /// They are not served.
+    Off,
+}
+
+/// The sockets that this process listens on.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OwnSockets {
+    /// The addresses of our network interfaces.
+    pub addresses: BTreeSet<IpAddr>,
+    /// Our ports, on any of them.
+    pub ports: BTreeSet<u16>,
 }
 
 /// Which Secrets we may read. Others may exist nevertheless.
@@ -81,6 +104,8 @@ impl Default for Settings {
             ssl_redirect: true,
             policy: Arc::default(),
             allow_loopback: false,
+            external_names: ExternalNames::Resolved,
+            own: Arc::default(),
             now: 0,
         }
     }

@@ -25,6 +25,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("filter", &["model", "http1"]),
     ("proxy", &["model", "http1", "http2", "filter", "proxy_protocol", "routing", "upstream", "observe", "lifecycle"]),
     ("source", &["model", "observe", "lifecycle"]),
+    ("resolver", &["model", "source", "observe"]),
     ("translate", &["model", "source::objects"]),
     ("report", &["model", "source::objects", "observe", "lifecycle"]),
     (

@@ -12,6 +12,7 @@ mod debug_connections;
 mod evil_pod;
 mod expectation;
 mod explain;
+mod external_names;
 mod forwarding;
 mod grpc;
 mod h2;

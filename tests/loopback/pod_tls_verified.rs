@@ -75,7 +75,7 @@ fn ask(pods: &[SocketAddr], tls: &PodTls) -> (Message, String) {
         };
         let (backend, _) = registry.get_or_create(spec);
         let Backend { upstream, .. } = &backend;
-        upstream.set_endpoints(translate::endpoints(input.objects(), upstream.key(), input.settings()));
+        upstream.set_endpoints(translate::endpoints(&input, upstream.key()));
         let metrics = metrics.route(route.origin.label(), Arc::clone(&spec.key.service.name));
         Target { destination: Destination::Forward(backend), metrics }
     };

@@ -7,6 +7,7 @@
 pub mod asker;
 pub mod baseline;
 mod client;
+pub mod dns;
 pub mod frames;
 pub mod h2;
 mod manifests;

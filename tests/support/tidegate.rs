@@ -4,13 +4,16 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, Once};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use tempfile::TempDir;
 use tidegate::app;
 use tidegate::args::{self, Command};
+use tidegate::resolver;
 use tokio::sync::mpsc;
 
 use super::client::Client;
+use super::dns::DnsServer;
 use super::manifests::Manifests;
 use super::{Message, eventually};
 
@@ -35,6 +38,24 @@ impl Tidegate {
 
     /// The same with further options of `tidegate serve`.
     pub fn serve_with(manifests: &Manifests, options: &[&str]) -> Self {
+        Self::start(manifests, options, resolver::Settings::default())
+    }
+
+    /// The same with external names resolved by this server; short times to live are followed.
+    pub fn serve_resolving(manifests: &Manifests, dns: &DnsServer, options: &[&str]) -> Self {
+        let soon = Duration::from_millis(20);
+        let resolver = resolver::Settings {
+            server: Some(dns.address),
+            shortest_life: soon,
+            first_retry: soon,
+            longest_retry: soon,
+            deadline: Duration::from_millis(500),
+            ..resolver::Settings::default()
+        };
+        Self::start(manifests, options, resolver)
+    }
+
+    fn start(manifests: &Manifests, options: &[&str], resolver: resolver::Settings) -> Self {
         notice_panics();
         let directory = tempfile::tempdir().expect("a directory");
         // The folders above a directory of manifests are watched too, lest it be replaced: they are this test's own, so
@@ -60,7 +81,8 @@ impl Tidegate {
             Ok(Command::Serve(args)) => args,
             other => panic!("{other:?}"),
         };
-        let bound = app::bind(&args).expect("free ports");
+        let mut bound = app::bind(&args).expect("free ports");
+        bound.resolver = resolver;
         let (http, https, admin, health) = (bound.http, bound.https, bound.admin, bound.health);
         let (stop, stopped) = mpsc::channel(4);
         let thread = thread::Builder::new().name("control".into()).spawn(move || {

@@ -158,7 +158,7 @@ async fn a_path_is_let_go_with_its_former_service() {
 
 #[tokio::test(start_paused = true)]
 async fn what_can_never_have_endpoints_is_not_waited_for() {
-    let kind = ServiceKind::ExternalName("elsewhere.example".into());
+    let kind = ServiceKind::ExternalName("localhost".into());
     let external = Service { kind, ports: Box::default(), ..builders::service("b") };
     let (plane, mut controller) = serving();
     controller.take(events([Change::arrival(external)]));
@@ -169,6 +169,26 @@ async fn what_can_never_have_endpoints_is_not_waited_for() {
     next.rules[0].paths.as_mut().unwrap()[0].backend = Backend::Resource("Bucket/b".into());
     controller.take(changed(next));
     assert_eq!(answers(&plane, "/"), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_path_waits_for_the_addresses_of_an_external_name() {
+    let kind = ServiceKind::ExternalName("elsewhere.example".into());
+    let external = Service { kind, ports: Box::default(), ..builders::service("b") };
+    let (plane, mut controller) = serving();
+    let wanted = controller.wanted_names();
+    controller.take(events([Change::arrival(external)]));
+    assert!(wanted.borrow().is_empty(), "nobody uses it");
+    controller.take(switch(&[("/", "b")]));
+    assert_eq!(answers(&plane, "/").as_deref(), Some("a"));
+    let name = crate::model::ExternalName::parse("elsewhere.example").unwrap();
+    assert!(wanted.borrow().contains_key(&name), "or it would wait in vain");
+    let resolution = crate::model::Resolution::resolved(["192.0.2.1".parse().unwrap()]);
+    controller.take([Event::Resolved(name.clone(), resolution)]);
+    assert_eq!(answers(&plane, "/").as_deref(), Some("b"));
+    assert_eq!(plane.endpoints("b"), 1);
+    controller.take(switch(&[("/", "a")]));
+    assert!(wanted.borrow().is_empty() && controller.input.resolution(&name).is_none());
 }
 
 #[tokio::test(start_paused = true)]

@@ -12,6 +12,7 @@ use crate::translate::VisibleSecrets;
 use crate::upstream::Destination;
 
 mod deferred_backends;
+mod external_names;
 
 /// A controller's surroundings.
 struct Plane {

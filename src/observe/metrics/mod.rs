@@ -11,6 +11,7 @@ use watches::WatchMetrics;
 
 use crate::model::{ObjectName, Problem, ProblemCode, Severity};
 use crate::observe::config_metrics::ConfigMetrics;
+use crate::observe::dns_metrics::DnsMetrics;
 use crate::observe::durations;
 use crate::observe::exposition::{Exposition, label};
 use crate::observe::families::{self, Family};
@@ -51,6 +52,7 @@ pub struct Metrics {
     access_log_dropped: IntCounter,
     watches: WatchMetrics,
     configuration: ConfigMetrics,
+    dns: DnsMetrics,
     memory: MemoryMetrics,
 }
 
@@ -168,6 +170,7 @@ impl Metrics {
                 relists: counters(&families::WATCH_RELISTS),
             },
             configuration: ConfigMetrics::new(&registry),
+            dns: DnsMetrics::new(&registry),
             memory: MemoryMetrics::new(&registry),
             registry,
         }
@@ -193,6 +196,11 @@ impl Metrics {
     pub fn prune(&self) {
         self.routes.prune();
         self.upstreams.prune();
+    }
+
+    /// The metrics of external names.
+    pub fn dns(&self) -> &DnsMetrics {
+        &self.dns
     }
 
     /// The metrics of memory against its limit.

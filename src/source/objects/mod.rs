@@ -64,6 +64,11 @@ impl Object {
         if let Self::Ingress(object) = self { Some(object) } else { None }
     }
 
+    /// The Service, if it is one.
+    pub fn into_service(self) -> Option<Arc<Service>> {
+        if let Self::Service(object) = self { Some(object) } else { None }
+    }
+
     /// The EndpointSlice, if it is one.
     pub fn into_endpoint_slice(self) -> Option<Arc<EndpointSlice>> {
         if let Self::EndpointSlice(object) = self { Some(object) } else { None }

@@ -1,15 +1,18 @@
 //! Findings that belong to an Ingress as a whole: each is made here once, however many hosts the Ingress has.
 
+use std::collections::BTreeSet;
+
 use crate::model::{HostPattern, HostnameError, ObjectKind, ObjectName, Problem, ProblemCode, Severity};
-use crate::source::objects::Ingress;
+use crate::source::objects::{Ingress, ServiceKind};
 
 use super::super::annotations::{self, Anyway};
+use super::super::external::{self, NameFinding};
 use super::super::host::default_backend_problem;
 use super::super::input::Input;
 use super::super::lower::Lowered;
 use super::super::problems::{on_ingress, quoted, some_of};
 use super::super::secret::{self, SecretFinding};
-use super::super::{address, classes};
+use super::super::{address, classes, service};
 
 /// The findings. About an Ingress that is not ours there is at most one: that its class does not exist, or that it names ours in a
 /// misspelt annotation.
@@ -47,6 +50,11 @@ pub(super) fn problems(input: &Input, ingress: &Ingress, lowered: &Lowered) -> V
 fn check_endpoints(input: &Input, ingress: &Ingress, lowered: &Lowered, problems: &mut Vec<Problem>) {
     let references = lowered.references();
     for service in references.iter().filter(|object| object.kind == ObjectKind::Service).map(|object| &object.name) {
+        if input.objects().service(service).is_some_and(|service| matches!(service.kind, ServiceKind::ExternalName(_)))
+        {
+            check_external_name(input, ingress, service, problems);
+            continue;
+        }
         let slices = input.objects().slices_of(service);
         let faulty: Vec<_> = slices.filter(|slice| address::is_faulty(slice, input.settings())).collect();
         if !faulty.is_empty() {
@@ -58,6 +66,17 @@ fn check_endpoints(input: &Input, ingress: &Ingress, lowered: &Lowered, problems
             let code = ProblemCode::EndpointRejected;
             problems.push(on_ingress(ingress, field, code, Severity::Error, message, remedy));
         }
+    }
+}
+
+/// What DNS says of an external name.
+fn check_external_name(input: &Input, ingress: &Ingress, service: &ObjectName, problems: &mut Vec<Problem>) {
+    let paths = ingress.rules.iter().flat_map(|rule| rule.paths.iter().flatten());
+    let backends = paths.map(|path| &path.backend).chain(&ingress.default_backend);
+    let resolved = backends.filter_map(|backend| service::resolve(input, &ingress.name.namespace, backend).ok());
+    let upstreams: BTreeSet<_> = resolved.map(|spec| spec.key).filter(|key| key.service == *service).collect();
+    if let Some(NameFinding { code, severity, message, remedy }) = external::finding(input, service, &upstreams) {
+        problems.push(on_ingress(ingress, format!("service {}", service.name), code, severity, message, remedy));
     }
 }
 

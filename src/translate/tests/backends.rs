@@ -97,13 +97,6 @@ fn rule_32_headless_services_are_like_others_and_without_ports_the_number_is_use
 }
 
 #[test]
-fn rule_34_external_names_are_not_served() {
-    let external = Service { kind: ServiceKind::ExternalName("localhost".into()), ..service("external") };
-    let world = with_backend(backend("external", 80), [of_service(external)]);
-    assert_eq!(fault(&world), ("503".into(), ProblemCode::UnsupportedService, ".service.name".into()));
-}
-
-#[test]
 fn rule_42_app_protocol_decides_what_is_spoken() {
     let tls = |http| Protocol::Tls(Arc::new(PodTls::unverified(http)));
     for (app_protocol, expected) in [

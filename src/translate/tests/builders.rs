@@ -134,8 +134,7 @@ impl World {
         let route = spec.routes.first().or(spec.fallback()).unwrap();
         match &route.action {
             Action::Forward(upstream) => {
-                let (objects, settings) = (self.input.objects(), self.input.settings());
-                let endpoints = crate::translate::endpoints(objects, &upstream.key, settings);
+                let endpoints = crate::translate::endpoints(&self.input, &upstream.key);
                 endpoints.into_iter().map(|endpoint| endpoint.address).collect()
             }
             action @ (Action::Split(_) | Action::Reply(_)) => panic!("{host} does not forward: {action:?}"),

@@ -6,6 +6,7 @@ mod builders;
 mod classes;
 mod dialect;
 mod endpoints;
+mod external_names;
 mod hosts;
 mod incremental;
 mod paths;

@@ -7,7 +7,8 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use super::builders::*;
-use crate::model::{Certificate, HostSpec, ObjectKind, ObjectName, ObjectRef, PortRef, Snapshot, UnitKey};
+use crate::model::{Certificate, ExternalName, HostSpec, LookupFailure, ObjectKind, ObjectName, ObjectRef, PortRef};
+use crate::model::{Resolution, Snapshot, UnitKey};
 use crate::source::objects::*;
 use crate::translate::{Findings, HostOwnership, Input, Settings, merge, snapshot, unit};
 
@@ -97,7 +98,12 @@ fn some_class() -> impl Strategy<Value = Change> {
 }
 
 fn some_service() -> impl Strategy<Value = Change> {
-    let kind = select(vec![ServiceKind::Cluster, ServiceKind::Headless, ServiceKind::ExternalName("x".into())]);
+    let kind = select(vec![
+        ServiceKind::Cluster,
+        ServiceKind::Headless,
+        ServiceKind::ExternalName("x".into()),
+        ServiceKind::ExternalName("y.example.".into()),
+    ]);
     let parts = (object_name(SERVICES), kind, 0u8..4, select(vec![None, Some("h2c"), Some("https")]), any::<bool>());
     parts.prop_map(|(name, kind, ports, app_protocol, prefers_ipv6)| {
         let mut http = port("http", 80, 8080);
@@ -164,6 +170,16 @@ fn settings() -> impl Strategy<Value = Settings> {
     )
 }
 
+static EXTERNAL: LazyLock<[ExternalName; 2]> =
+    LazyLock::new(|| ["x", "y.example."].map(|name| ExternalName::parse(name).unwrap()));
+
+static RESOLUTIONS: LazyLock<[Resolution; 5]> = LazyLock::new(|| {
+    let to = |addresses: &[&str]| Resolution::resolved(addresses.iter().map(|address| address.parse().unwrap()));
+    let stale = Resolution { failure: Some(LookupFailure::Timeout), ..to(&["192.0.2.1"]) };
+    let gone = Resolution::failed(LookupFailure::NoSuchName);
+    [to(&["192.0.2.1"]), to(&["127.0.0.1"]), to(&["127.0.0.1", "192.0.2.2"]), stale, gone]
+});
+
 /// The endpoints of all upstreams of a snapshot.
 fn endpoints(
     input: &Input,
@@ -174,7 +190,7 @@ fn endpoints(
         crate::model::Action::Forward(upstream) => Some(upstream),
         crate::model::Action::Split(_) | crate::model::Action::Reply(_) => None,
     });
-    let filled = |key: &crate::model::UpstreamKey| crate::translate::endpoints(input.objects(), key, input.settings());
+    let filled = |key: &crate::model::UpstreamKey| crate::translate::endpoints(input, key);
     upstreams.map(|upstream| (upstream.key.clone(), filled(&upstream.key))).collect()
 }
 
@@ -224,7 +240,11 @@ proptest! {
         let mut filled = endpoints(&input, &kept);
         for (at, change) in changes.into_iter().enumerate() {
             let (object, before) = (change.object().clone(), input.clone());
-            let invalidated = if at % 10 == 9 { input.advance(NOW + at as i64 * 40_000_000) } else { input.apply(change) };
+            let invalidated = match at % 10 {
+                9 => input.advance(NOW + at as i64 * 40_000_000),
+                2 | 6 => input.resolved(&EXTERNAL[at % 2], RESOLUTIONS[at % RESOLUTIONS.len()].clone()),
+                _ => input.apply(change),
+            };
             if differ(&before, &input, &object) {
                 for key in served_by_users(&input, &kept, &object) {
                     prop_assert!(invalidated.units.contains(&key), "{key:?} uses {object}");

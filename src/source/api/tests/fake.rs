@@ -147,7 +147,7 @@ impl Followed {
                 }
             }
             Event::Problems(problems) => self.problems.clone_from(problems),
-            Event::Listed | Event::Synced | Event::Connected(..) => {}
+            Event::Listed | Event::Synced | Event::Connected(..) | Event::Resolved(..) => {}
         }
     }
 

@@ -38,6 +38,7 @@ async fn lost(followed: &mut Followed, kind: ObjectKind) -> Instant {
             Event::Connected(of, Connection::Down(since)) if of == kind => return since,
             Event::Connected(_, Connection::Up | Connection::Down(_))
             | Event::Change(..)
+            | Event::Resolved(..)
             | Event::Problems(_)
             | Event::Listed
             | Event::Synced => {}

@@ -74,7 +74,7 @@ impl Followed {
             }
             Event::Problems(problems) => self.problems = problems.clone(),
             Event::Synced => {}
-            Event::Listed | Event::Connected(..) => panic!("a directory does not send {event:?}"),
+            Event::Listed | Event::Connected(..) | Event::Resolved(..) => panic!("a directory does not send {event:?}"),
         }
         event
     }
@@ -126,7 +126,9 @@ async fn objects_problems_and_the_end_of_the_beginning_come_first() {
             Event::Change(..) => 'C',
             Event::Problems(_) => 'P',
             Event::Synced => 'S',
-            event @ (Event::Listed | Event::Connected(..)) => panic!("a directory does not send {event:?}"),
+            event @ (Event::Listed | Event::Connected(..) | Event::Resolved(..)) => {
+                panic!("a directory does not send {event:?}")
+            }
         });
     }
     assert_eq!(kinds, "CCPS");
