@@ -21,10 +21,10 @@ pub(super) struct Refilled {
 
 /// Fills the upstreams of Services whose slices or ports have changed: no table is built for that. An upstream that has no
 /// endpoint any more keeps its endpoints for now: requests must not find it empty while the table that leads them elsewhere
-/// is built. One whose Service has another external name keeps them until DNS has answered.
+/// is built.
 pub(super) fn refill(input: &Input, registry: &Registry, services: &BTreeSet<ObjectName>) -> Refilled {
     let mut refilled = Refilled::default();
-    for service in services.iter().filter(|service| !translate::is_unresolved(input, service)) {
+    for service in services {
         for upstream in registry.of_service(service) {
             let endpoints = translate::endpoints(input, upstream.key());
             if endpoints.is_empty() {

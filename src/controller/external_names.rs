@@ -6,10 +6,12 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use crate::model::{ExternalName, Resolution};
+use crate::model::{ExternalName, ObjectKind, Resolution};
+use crate::source::objects::Change;
 use crate::translate::Invalidated;
 
 use super::Controller;
+use super::propagation::Propagation;
 
 /// How long the first table waits for the first answers of DNS. A name that takes longer is answered with 503 until then.
 const LONGEST_WAIT_FOR_ANSWERS: Duration = Duration::from_secs(2);
@@ -81,14 +83,44 @@ impl Controller {
         }
     }
 
-    /// The names of Services that a path waits for.
+    /// The names that a path or a Service waits for.
     pub(super) fn deferred_names(&self) -> BTreeSet<ExternalName> {
-        self.deferred_backends.services().filter_map(|service| self.input.external_name(service)).collect()
+        let of_backends = self.deferred_backends.services().filter_map(|service| self.input.external_name(service));
+        of_backends.chain(self.deferred_services.names().cloned()).collect()
     }
 
     /// DNS has said something about a name.
-    pub(super) fn resolved(&mut self, name: &ExternalName, resolution: Resolution) -> Invalidated {
-        if self.external_names.wants(name) { self.input.resolved(name, resolution) } else { Invalidated::default() }
+    pub(super) fn resolved(
+        &mut self,
+        name: &ExternalName,
+        resolution: Resolution,
+        propagation: &mut Propagation,
+    ) -> Invalidated {
+        if !self.external_names.wants(name) {
+            return Invalidated::default();
+        }
+        let waiting = self.deferred_services.waiting_for(name);
+        let mut invalidated = self.take_deferred_services(waiting, propagation);
+        invalidated.extend(self.input.resolved(name, resolution));
+        invalidated
+    }
+
+    /// Takes in changes of Services that wait no more, and may not wait again.
+    pub(super) fn take_deferred_services(
+        &mut self,
+        changes: Vec<(Change, Instant)>,
+        propagation: &mut Propagation,
+    ) -> Invalidated {
+        let mut invalidated = Invalidated::default();
+        for (change, since) in changes {
+            let of_change = self.input.apply(change);
+            self.want_names(&of_change.names);
+            if self.stage.is_synced() {
+                propagation.begin(ObjectKind::Service, since, &of_change);
+            }
+            invalidated.extend(of_change);
+        }
+        invalidated
     }
 
     /// Whether the first table should wait: somebody resolves names, and will soon tell of one.

@@ -1,9 +1,11 @@
 //! The control loop: waits for changes, translates the units they affect, compiles them, fills upstreams and publishes.
 //!
-//! No timer delays a change: the first one is taken at once, and those that arrive meanwhile are the next batch. There is
-//! one exception, bounded and for single paths, in `deferred_backends`.
+//! No timer delays a change: the first one is taken at once, and those that arrive meanwhile are the next batch. There are
+//! two exceptions, bounded to a second: for single paths, in `deferred_backends`, and for Services with a new external name, in
+//! `deferred_services`.
 
 mod deferred_backends;
+mod deferred_services;
 mod endpoints;
 mod external_names;
 mod findings;
@@ -34,6 +36,7 @@ use crate::translate::{Input, Invalidated, Settings};
 use crate::upstream::{Registry, Target};
 
 use deferred_backends::DeferredBackends;
+use deferred_services::DeferredServices;
 use external_names::ExternalNames;
 use inquiry::Inquiries;
 pub use inquiry::{Inquirer, NoAnswer};
@@ -58,6 +61,7 @@ pub struct Controller {
     problems: Problems,
     services_without_endpoints: ServicesWithoutEndpoints,
     deferred_backends: DeferredBackends,
+    deferred_services: DeferredServices,
     /// Whether the gauges of certificates are older than the table.
     has_new_certificates: bool,
     /// Secrets that certificates are wanted from, for a source that reads them by name.
@@ -88,6 +92,7 @@ impl Controller {
             problems: Problems::default(),
             services_without_endpoints: ServicesWithoutEndpoints::default(),
             deferred_backends: DeferredBackends::default(),
+            deferred_services: DeferredServices::default(),
             has_new_certificates: false,
             wanted_secrets: watch::Sender::new(BTreeSet::new()),
             external_names: ExternalNames::default(),
@@ -155,6 +160,7 @@ impl Controller {
                 }
                 _ = tick.tick() => self.tick(),
                 () = self.deferred_backends.first_overdue() => self.take([]),
+                () = self.deferred_services.first_overdue() => self.take([]),
                 () = self.external_names.overdue() => self.take([]),
                 Some(inquiry) = self.inquiries.next() => self.answer(inquiry),
             }
@@ -181,7 +187,7 @@ impl Controller {
                     }
                 }
                 Event::Resolved(name, resolution) => {
-                    let of_name = self.resolved(&name, resolution);
+                    let of_name = self.resolved(&name, resolution, &mut propagation);
                     if self.stage.has_table() {
                         invalidated.extend(of_name);
                     }
@@ -218,10 +224,9 @@ impl Controller {
     }
 
     fn take_in(&mut self, change: Change) -> Invalidated {
-        // Before the first table there is no backend that could go on.
         let mut names = self.deferred_names();
-        let change = if self.stage.has_table() { self.deferred_backends.defer(&self.input, change) } else { change };
-        let invalidated = self.input.apply(change);
+        let change = self.defer(change);
+        let invalidated = change.map(|change| self.input.apply(change)).unwrap_or_default();
         if self.stage.has_listed() {
             self.want(&invalidated.secrets);
         }
@@ -231,6 +236,16 @@ impl Controller {
             self.want_names(&names);
         }
         invalidated
+    }
+
+    /// What to take in at present instead of this change; `None` if it has to wait as a whole.
+    fn defer(&mut self, change: Change) -> Option<Change> {
+        if !self.stage.has_table() {
+            // There is no backend that could go on.
+            return Some(change);
+        }
+        let change = self.deferred_backends.defer(&self.input, change);
+        self.deferred_services.defer(&self.input, &self.registry, change)
     }
 
     fn take_all_in(&mut self, changes: Vec<Change>) -> Invalidated {

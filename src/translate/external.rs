@@ -30,12 +30,6 @@ pub fn external(input: &Input, upstream: &UpstreamKey) -> Option<External> {
     of_service(input, service, &upstream.endpoint_port)
 }
 
-/// Whether the endpoints of this Service will be known as soon as DNS answers.
-pub fn is_unresolved(input: &Input, service: &ObjectName) -> bool {
-    let name = input.objects().service(service).and_then(|s| external_name::name_of(s, input.settings()));
-    name.is_some_and(|name| input.resolution(&name).is_none() && input.wants_name(&name))
-}
-
 fn of_service(input: &Input, service: &Service, port: &EndpointPort) -> Option<External> {
     let outside = external_name::outside(service, input.settings())?.ok()?;
     let (name, resolution) = match &outside {

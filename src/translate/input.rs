@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::model::{ExternalName, HostPattern, ObjectKind, ObjectName, ObjectRef, Resolution, UnitKey};
-use crate::source::objects::{Applied, Change, EndpointSlice, Object, Objects};
+use crate::source::objects::{Applied, Change, EndpointSlice, Object, Objects, Service};
 
 use super::index::Index;
 use super::invalidated::Invalidated;
@@ -154,7 +154,12 @@ impl Input {
 
     /// The name that a Service has outside of the cluster, if that is to be resolved.
     pub fn external_name(&self, service: &ObjectName) -> Option<ExternalName> {
-        external_name::name_of(self.objects.service(service)?, &self.settings)
+        self.external_name_of(self.objects.service(service)?)
+    }
+
+    /// The same of any version of a Service.
+    pub fn external_name_of(&self, service: &Service) -> Option<ExternalName> {
+        external_name::name_of(service, &self.settings)
     }
 
     /// Every unit that can serve something or have findings, in no particular order.

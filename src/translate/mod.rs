@@ -46,7 +46,7 @@ use crate::source::objects::Ingress;
 pub use backend_readiness::{BackendReadiness, backend_readiness};
 pub use claims::{Claimant, claimants, host_owner, path_match, secret_of, uncounted_tls};
 pub use endpoints::{Condition, Survey, endpoints, survey};
-pub use external::{External, external, is_unresolved};
+pub use external::{External, external};
 pub use input::Input;
 pub use invalidated::Invalidated;
 pub use secret::certificates;

@@ -251,6 +251,7 @@ fn rule_34_a_service_that_is_deleted_and_made_again_is_503_and_200() {
 fn f14_a_service_may_change_its_type_under_traffic() {
     let (dns, [one, two]) = (DnsServer::start(), pair());
     dns.addresses("api.example", &["127.0.0.1"]);
+    dns.addresses("other.example", &["127.0.0.2"]);
     let port = json!({"number": two.address.port()});
     // Its slice leads to the second pod, whatever the Service is.
     let slice = |manifests: Manifests| manifests.endpoint("ext", 0, two.address, json!({"ready": true}));
@@ -266,15 +267,19 @@ fn f14_a_service_may_change_its_type_under_traffic() {
         (headless(), "two"),
         (outside(), "one"),
         (cluster(), "two"),
-        (of(service("localhost", json!([]))), ""),
-        (headless(), "two"),
+        (outside(), "one"),
+        (of(service("other.example", json!([]))), "two"),
     ] {
         server.replace(&manifests);
-        match expected {
-            "" => until_status(&server, 503),
-            expected => until_text(&server, expected),
-        }
-        assert!(matches!(ask(&server).status(), 200 | 503));
+        eventually(expected, || {
+            let answer = ask(&server);
+            assert_eq!(answer.status(), 200, "no request fails: {}", answer.text());
+            (answer.text() == expected).then_some(())
+        });
     }
+    server.replace(&of(service("localhost", json!([]))));
+    until_status(&server, 503);
+    server.replace(&headless());
+    until_text(&server, "two");
     assert!(one.connections() > 0);
 }

@@ -102,17 +102,71 @@ async fn rule_34_a_service_that_is_deleted_and_made_again_is_resolved_anew() {
     assert_eq!(addresses(&plane, "a"), ["192.0.2.1"]);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn rule_34_another_name_takes_over_when_it_is_resolved() {
     let (plane, mut controller, wanted) = serving();
+    let names = || wanted.borrow().keys().cloned().collect::<Vec<_>>();
     controller.take(events([external("a", "y.example.")]));
-    assert_eq!(wanted.borrow().keys().cloned().collect::<Vec<_>>(), [named("y.example.")]);
+    assert_eq!(names(), [named("x.example"), named("y.example.")]);
     assert_eq!(addresses(&plane, "a"), ["192.0.2.1"], "no request need fail until then");
     controller.take([resolved("y.example.", &["192.0.2.2"])]);
-    assert_eq!(addresses(&plane, "a"), ["192.0.2.2"]);
+    assert_eq!((addresses(&plane, "a"), names()), (vec!["192.0.2.2".to_owned()], vec![named("y.example.")]));
+    // The last of several versions counts, and one that needs no DNS is taken at once.
     controller.take(events([external("a", "z.example")]));
-    controller.take([Event::Resolved(named("z.example"), Resolution::failed(LookupFailure::Timeout))]);
-    assert_eq!(addresses(&plane, "a"), [""; 0]);
+    controller.take(events([external("a", "w.example")]));
+    assert_eq!(names(), [named("w.example"), named("y.example.")]);
+    controller.take([Event::Resolved(named("w.example"), Resolution::failed(LookupFailure::Timeout))]);
+    assert_eq!(addresses(&plane, "a"), [""; 0], "a failure is an answer");
+    controller.take(events([external("a", "v.example")]));
+    assert_eq!(names(), [named("v.example")], "there is nothing to keep");
+    controller.take([resolved("v.example", &["192.0.2.3"])]);
+    controller.take(events([external("a", "u.example"), external("a", "192.0.2.4")]));
+    assert_eq!((addresses(&plane, "a"), names()), (vec!["192.0.2.4".to_owned()], vec![]));
+    controller.take(events([external("a", "u.example")]));
+    controller.take([removal("a")]);
+    assert_eq!((addresses(&plane, "a"), names()), (vec![], vec![]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn f14_a_service_of_pods_that_becomes_external_serves_until_its_name_is_resolved() {
+    let (plane, mut controller) = Plane::new();
+    let wanted = controller.wanted_names();
+    controller.take(events(app("a").into_iter().chain([class()])).into_iter().chain([Event::Synced]));
+    let of_tls = || {
+        let port = crate::source::objects::ServicePort {
+            app_protocol: Some("https".into()),
+            ..builders::port("web", 80, 443)
+        };
+        let kind = ServiceKind::ExternalName("x.example".into());
+        builders::of_service(Service { kind, ports: [port].into(), ..builders::service("a") })
+    };
+    controller.take(events([of_tls()]));
+    assert_eq!((addresses(&plane, "a").len(), wanted.borrow().len()), (2, 1));
+    controller.take([resolved("x.example", &["192.0.2.1"])]);
+    assert_eq!(addresses(&plane, "a"), ["192.0.2.1"], "slices left over do not count");
+    assert_eq!(plane.propagated("Service"), 1.0);
+    controller.take(events([service("a")]));
+    assert_eq!((addresses(&plane, "a").len(), wanted.borrow().len()), (2, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn rule_34_a_service_waits_for_dns_no_longer_than_a_second() {
+    let (plane, controller, wanted) = serving();
+    let problems = controller.problems();
+    let (sender, receiver) = mpsc::channel(8);
+    let controller = tokio::spawn(controller.run(receiver));
+    let started = Instant::now();
+    for change in events([external("a", "y.example"), external("a", "z.example")]) {
+        sender.send(change).await.unwrap();
+    }
+    while addresses(&plane, "a") == ["192.0.2.1"] {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!(started.elapsed().as_secs(), 1);
+    assert_eq!((addresses(&plane, "a"), problems.all()), (vec![], vec![]));
+    assert_eq!(wanted.borrow().keys().cloned().collect::<Vec<_>>(), [named("z.example")]);
+    drop(sender);
+    controller.await.unwrap();
 }
 
 #[tokio::test]
