@@ -54,9 +54,10 @@ impl Drop for Group {
     }
 }
 
-/// Pods on a thread of their own: one never answers, one answers with 8 MiB, one at once. Drops with the runtime.
+/// Pods, each on a thread of its own, as they are in a cluster: one never answers, one answers with 8 MiB, one at once. They end
+/// with their runtimes.
 struct Pods {
-    _runtime: tokio::runtime::Runtime,
+    _runtimes: Vec<tokio::runtime::Runtime>,
     hanging: SocketAddr,
     long: SocketAddr,
     quick: SocketAddr,
@@ -64,8 +65,9 @@ struct Pods {
 
 impl Pods {
     fn start() -> Self {
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-        let serve = |answer: Option<Vec<u8>>| {
+        let mut runtimes = Vec::new();
+        let mut serve = |answer: Option<Vec<u8>>| {
+            let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
             let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
             let address = listener.local_addr().unwrap();
             runtime.spawn(async move {
@@ -73,13 +75,14 @@ impl Pods {
                     tokio::spawn(pod(socket, answer.clone()));
                 }
             });
+            runtimes.push(runtime);
             address
         };
         let length = 8 << 20;
         let long = format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n{}", "x".repeat(length));
         let quick = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nquick".to_vec();
         let (hanging, long, quick) = (serve(None), serve(Some(long.into_bytes())), serve(Some(quick)));
-        Self { _runtime: runtime, hanging, long, quick }
+        Self { _runtimes: runtimes, hanging, long, quick }
     }
 }
 
