@@ -119,6 +119,9 @@ async fn housekeeping(shard: Rc<Shard>, serving: Rc<Serving>, mut retirements: R
                 next = Instant::now() + SWEEP;
                 shard.pool.sweep(Instant::now());
                 shard.pod_tls.sweep(Instant::now());
+                shard.buffers.thin();
+                shard.scratches.thin();
+                serving.thin();
                 // Once a second is enough for a gauge; counting with each request would cost each request.
                 let now = i64::try_from(shard.pool.idle_count()).unwrap_or(i64::MAX);
                 idle.add(now - counted);

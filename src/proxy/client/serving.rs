@@ -26,4 +26,10 @@ impl Serving {
         self.h1.free();
         self.h2.free();
     }
+
+    /// Frees a part of those that are idle, beyond a few.
+    pub(crate) fn thin(&self) {
+        self.h1.thin();
+        self.h2.thin();
+    }
 }

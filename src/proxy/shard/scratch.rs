@@ -9,6 +9,7 @@ use super::timer::LazyTimer;
 use crate::filter::HeadEdit;
 use crate::http1::{RequestHead, ResponseHead};
 use crate::observe::Relief;
+use crate::proxy::wire::buffers::thinned;
 use crate::proxy::wire::ledger::LedgerShare;
 
 /// Scratch memory of one exchange.
@@ -62,6 +63,8 @@ pub(crate) struct ScratchPool {
 
 /// Scratches kept for reuse; more are freed.
 const KEPT: usize = 256;
+/// Those of them that stay however long they are not needed.
+const LEAST_KEPT: usize = 16;
 /// Longest memory that stays with a scratch, in bytes: memory that a few long messages needed is freed.
 const KEPT_BYTES: usize = 32 * 1024;
 
@@ -74,6 +77,13 @@ impl ScratchPool {
     /// Frees those that are not in use.
     pub(crate) fn free(&self) {
         self.kept.take();
+    }
+
+    /// Frees a part of those that are not in use, beyond a few.
+    pub(crate) fn thin(&self) {
+        let mut kept = self.kept.borrow_mut();
+        let spare = thinned(kept.len(), LEAST_KEPT);
+        kept.drain(..spare);
     }
 
     /// Lends one out.
@@ -133,6 +143,14 @@ impl Drop for Lent<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn fault_f2_what_a_storm_leaves_is_freed_little_by_little() {
+        let pool = ScratchPool::default();
+        drop((0..KEPT).map(|_| pool.take()).collect::<Vec<_>>());
+        (0..40).for_each(|_| pool.thin());
+        assert_eq!(pool.kept.borrow().len(), LEAST_KEPT);
+    }
 
     #[test]
     fn long_memory_does_not_stay_and_short_memory_does() {

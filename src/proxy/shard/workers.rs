@@ -11,6 +11,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use crate::observe::Relief;
+use crate::proxy::wire::buffers::thinned;
 use crate::proxy::wire::ledger::{Charge, LedgerShare};
 
 /// Idle workers that the process keeps; each shard has its part, and more are freed. One is needed for each request in
@@ -18,6 +19,8 @@ use crate::proxy::wire::ledger::{Charge, LedgerShare};
 const KEPT: usize = 1024;
 /// Least part of them that a shard has.
 const LEAST_KEPT: usize = 128;
+/// Those of them that stay however long they are not needed.
+const NEEDED: usize = 16;
 /// What is charged with a worker's own memory, for the scratch and the head of its request. Bytes.
 const BESIDE: usize = 2 * 1024;
 
@@ -66,6 +69,15 @@ impl<J: 'static, O: 'static> Workers<J, O> {
     /// Frees those that are idle.
     pub(crate) fn free(&self) {
         self.idle.take();
+    }
+
+    /// Frees a part of those that are idle, beyond a few.
+    pub(crate) fn thin(&self) {
+        let mut idle = self.idle.borrow_mut();
+        let spare = thinned(idle.len(), NEEDED);
+        let freed: Vec<_> = idle.drain(..spare).collect();
+        drop(idle);
+        drop(freed);
     }
 
     /// Gives `job` to a worker, which does it with `serve` while it is polled. Dropping the worker ends the job.

@@ -104,6 +104,18 @@ impl BufferPool {
         }
     }
 
+    /// Frees a part of those that wait for reuse beyond a few, those that wait for longest first. Called once a second, it
+    /// returns the memory of a storm within half a minute, and takes little from who needs it again.
+    pub(crate) fn thin(&self) {
+        for (free, least) in self.free.iter().zip(LEAST_RETAINED) {
+            let mut free = free.borrow_mut();
+            let spare = thinned(free.len(), least);
+            for bytes in free.drain(..spare) {
+                self.share.give_back(bytes.len());
+            }
+        }
+    }
+
     fn take_class(self: &Rc<Self>, class: usize) -> Buffer {
         self.taken.set(self.taken.get() + 1);
         if class > 0 {
@@ -131,6 +143,11 @@ impl BufferPool {
         }
         self.share.give_back(bytes.len());
     }
+}
+
+/// How many of `count` things that are kept for reuse are freed at a time: an eighth of what is more than `least`.
+pub(crate) fn thinned(count: usize, least: usize) -> usize {
+    count.saturating_sub(least).div_ceil(8)
 }
 
 impl Buffer {
@@ -332,6 +349,21 @@ mod tests {
             }
             assert_eq!(held.len(), grown / CAPACITIES[2], "{shards} shards");
         }
+    }
+
+    #[test]
+    fn fault_f2_what_a_storm_leaves_is_freed_little_by_little() {
+        let share = LedgerShare::new(&Ledger::new(Some(1 << 30)));
+        let pool = BufferPool::of_shard(&share, 1);
+        drop((0..RETAINED[0]).map(|_| pool.take()).collect::<Vec<_>>());
+        drop((0..RETAINED[2]).map(|_| pool.take_for(CAPACITIES[2])).collect::<Vec<_>>());
+        let all = pool.retained();
+        pool.thin();
+        assert!(pool.retained() < all && pool.retained() > all / 4 * 3);
+        (0..40).for_each(|_| pool.thin());
+        let least = LEAST_RETAINED[0] * CAPACITIES[0] + LEAST_RETAINED[2] * CAPACITIES[2];
+        assert_eq!(pool.retained(), least);
+        drop((pool, share));
     }
 
     #[test]
