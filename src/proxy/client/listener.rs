@@ -9,7 +9,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use rustls::ServerConfig;
-use socket2::{Domain, Protocol, Socket as RawSocket, TcpKeepalive, Type};
+use socket2::{Domain, Protocol, SockRef, Socket as RawSocket, TcpKeepalive, Type};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
@@ -34,9 +34,6 @@ use crate::proxy::wire::tls::stream::{Alpn, TlsStream, TlsVersion};
 
 /// Connections that the kernel holds until we accept them.
 const BACKLOG: i32 = 4096;
-/// Bytes that the kernel takes of us for a client before it has sent them. What it has sent and the client has not
-/// acknowledged is not limited by it, so it costs no throughput.
-const UNSENT: u32 = 64 * 1024;
 /// Pause after the system has refused us a connection (no file descriptors left): to try again at once would spin.
 const REST: Duration = Duration::from_millis(50);
 /// How often this is logged while it lasts.
@@ -80,7 +77,6 @@ fn bind_one(address: SocketAddr, is_shared: bool, keepalive: Duration) -> io::Re
     }
     // On Linux accepted sockets inherit these, which saves system calls for each.
     socket.set_tcp_nodelay(true)?;
-    socket.set_tcp_notsent_lowat(UNSENT)?;
     let interval = (keepalive / 4).max(Duration::from_secs(1));
     socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(keepalive).with_interval(interval))?;
     socket.set_nonblocking(true)?;
@@ -101,6 +97,9 @@ pub(crate) async fn run(
     mut handed: mpsc::Receiver<Handed>,
 ) -> io::Result<()> {
     let _busy = shard.drain.busy();
+    // Bytes that the kernel takes of us for a client before it has sent them. What it has sent and the client has not
+    // acknowledged is not limited by it. Accepted sockets inherit this too.
+    SockRef::from(&listener).set_tcp_notsent_lowat(shard.kernel_bytes())?;
     let listener = TcpListener::from_std(listener)?;
     let serve = |tcp, address, seat: Seat| {
         shard.clients.start(seat, |entered| {

@@ -91,8 +91,7 @@ pub(super) async fn reach(shard: &Shard, attempt: &Attempt<'_>) -> Result<(TcpSt
     };
     let address = endpoint.address();
     let started = Instant::now();
-    let error = match tokio::time::timeout(policy.timeouts.connect, connect(address, shard.pod_receive_buffer())).await
-    {
+    let error = match tokio::time::timeout(policy.timeouts.connect, connect(address, shard.kernel_bytes())).await {
         Ok(Ok(tcp)) => {
             let _ = tcp.set_nodelay(true);
             // A pod on a lost node sends nothing. Without probes a tunnel to it would wait for an hour.

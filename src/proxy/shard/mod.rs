@@ -57,10 +57,10 @@ use sessions::Sessions;
 use turns::Turns;
 use views::{Listing, ShardView};
 
-/// The kernel's buffer for what comes from a pod: this part of the memory limit, within these bounds. Bytes.
-const RECEIVED_PART: u64 = 2048;
-const LEAST_RECEIVED: u64 = 64 * 1024;
-const MOST_RECEIVED: u64 = 256 * 1024;
+/// What the kernel keeps of one connection and direction: this part of the memory limit, within these bounds. Bytes.
+const KERNEL_PART: u64 = 2048;
+const LEAST_IN_KERNEL: u64 = 64 * 1024;
+const MOST_IN_KERNEL: u64 = 256 * 1024;
 /// Of the connections that can be done without, this part is closed at a time.
 const SHED_PART: usize = 16;
 /// How often a head lies in memory while its request is served: as it came, and as the pod gets it.
@@ -240,12 +240,13 @@ impl Shard {
         }
     }
 
-    /// Bytes of answers that the kernel keeps for us on a new connection to a pod: the rest of an answer that its client does
-    /// not read stays with the pod. The kernel would keep up to 6 MiB.
-    pub(crate) fn pod_receive_buffer(&self) -> u32 {
-        let part = self.ledger.limit().map_or(MOST_RECEIVED, |limit| limit / RECEIVED_PART);
-        let most = if self.ledger.relief() == Relief::None { MOST_RECEIVED } else { LEAST_RECEIVED };
-        u32::try_from(part.clamp(LEAST_RECEIVED, most)).unwrap_or(u32::MAX)
+    /// Bytes of an answer that the kernel may keep for us on a new connection: what it has of a pod and we have not read, and
+    /// what it has of us and has not sent. The rest of an answer that its client does not read stays with the pod. The kernel
+    /// would keep megabytes. Over a long way less than the most costs some throughput.
+    pub(crate) fn kernel_bytes(&self) -> u32 {
+        let part = self.ledger.limit().map_or(MOST_IN_KERNEL, |limit| limit / KERNEL_PART);
+        let most = if self.ledger.relief() == Relief::None { MOST_IN_KERNEL } else { LEAST_IN_KERNEL };
+        u32::try_from(part.clamp(LEAST_IN_KERNEL, most)).unwrap_or(u32::MAX)
     }
 
     /// A place for one more connection to a pod. If all are taken, idle connections of this shard give way.
