@@ -11,6 +11,7 @@ use serde::Serialize;
 use tidegate::model::{Action, Certificate, HostSpec, ObjectName, PortRef, Protocol, Reply, RouteSpec};
 use tidegate::model::{Balance, Filter, HostPattern, HttpsRedirect, ListenerSet, TenantTls, TlsSpec, Unmatched};
 use tidegate::source::manifests;
+use tidegate::translate::annotations::{DialectName, Dialects};
 use tidegate::translate::{self, ExternalNames, HostOwnership, Input, Settings};
 
 /// Cases that must be there, so that a wrong folder does not pass for success.
@@ -144,6 +145,10 @@ fn settings(case: &Path) -> Settings {
             }
             Some(("certificate-namespaces", namespace)) => {
                 settings.certificate_namespaces.insert(namespace.into());
+            }
+            Some(("dialects", names)) => {
+                let names = names.split(',').map(|name| DialectName::parse(name).expect("a dialect"));
+                settings.dialects = Dialects::new(names);
             }
             Some(("external-name", "off")) => settings.external_names = ExternalNames::Off,
             Some(("host-ownership", "namespace")) => {

@@ -16,6 +16,7 @@ use crate::proxy::config::{
     ClientLimits, ClientTimeouts, Forwarding, Http2Config, ListenerConfig, Plain, PodConfig, ProxyConfig, ProxyProtocol,
 };
 use crate::source::api::{self, ClassAccess, SecretAccess};
+use crate::translate::annotations::Dialects;
 use crate::translate::{ExternalNames, HostOwnership, OwnSockets, Settings, VisibleSecrets};
 
 /// Starts the process's log.
@@ -118,6 +119,7 @@ pub(super) fn translation_of(routing: &RoutingArgs, tls: &TlsArgs, policy: Route
             }
         },
         certificate_namespaces: tls.certificate_namespaces.iter().cloned().collect(),
+        dialects: Dialects::new(routing.dialects.iter().copied()),
         ssl_redirect: routing.ssl_redirect,
         policy: Arc::new(policy),
         allow_loopback: true,

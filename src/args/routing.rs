@@ -6,6 +6,7 @@ use clap::{Args, ValueEnum};
 
 use super::units::{self, ServiceRef};
 use crate::model::{HostPattern, ObjectName};
+use crate::translate::annotations::DialectName;
 
 /// How objects become routes: what translation needs to know beside the objects.
 #[derive(Debug, Clone, Args)]
@@ -66,6 +67,20 @@ pub struct RoutingArgs {
     /// outside of it; loopback, link-local and metadata addresses are refused. off: 503. See docs/security.md.
     #[arg(long, value_name = "MODE", env = "TIDEGATE_EXTERNAL_NAME", default_value = "on")]
     pub external_name: ExternalNameChoice,
+
+    /// Dialects of annotations that are read, with commas between. Of two that set the same thing the first wins.
+    ///
+    /// tidegate.dev is always read and always wins. tidegate.dev alone leaves annotations of ingress-nginx without effect. See
+    /// docs/annotations.md.
+    #[arg(
+        long,
+        value_name = "DIALECT",
+        env = "TIDEGATE_DIALECTS",
+        value_delimiter = ',',
+        default_value = "tidegate.dev,nginx.ingress.kubernetes.io",
+        value_parser = units::dialect
+    )]
+    pub dialects: Vec<DialectName>,
 
     /// Whether plain HTTP to a host that has TLS is answered with 308 to https.
     ///

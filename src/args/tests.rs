@@ -122,8 +122,23 @@ fn of_an_option_given_twice_the_last_value_counts_and_lists_are_joined() {
 #[test]
 fn every_option_of_serve_may_be_given_again() {
     // One value that each kind of option takes; flags have none.
-    let values =
-        ["1", "1s", "8KiB", "1MiB", "[::1]:1", "true", "a", "a/b", "a/b:1", "a=b", "10.0.0.0/8", "src", "off", "auto"];
+    let values = [
+        "1",
+        "1s",
+        "8KiB",
+        "1MiB",
+        "[::1]:1",
+        "true",
+        "a",
+        "a/b",
+        "a/b:1",
+        "a=b",
+        "10.0.0.0/8",
+        "src",
+        "off",
+        "auto",
+        "tidegate.dev",
+    ];
     let mut root = Cli::command();
     root.build();
     let serve = root.find_subcommand("serve").expect("a command");

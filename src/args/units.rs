@@ -7,6 +7,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use crate::model::{HostPattern, ObjectName, PortRef};
+use crate::translate::annotations::DialectName;
 
 /// A number of bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -46,6 +47,14 @@ pub struct ServiceRef {
     pub service: ObjectName,
     /// Its port.
     pub port: PortRef,
+}
+
+/// Parses the name of a dialect of annotations.
+pub(super) fn dialect(text: &str) -> Result<DialectName, String> {
+    DialectName::parse(text.trim()).ok_or_else(|| {
+        let known: Vec<_> = DialectName::ALL.iter().map(|dialect| dialect.as_str()).collect();
+        format!("expected {}", known.join(" or "))
+    })
 }
 
 /// Parses `500ms`, `10s`, `5m` or `1h`; zero is allowed.

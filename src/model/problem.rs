@@ -40,8 +40,10 @@ pub enum ProblemCode {
     InvalidAnnotation,
     /// An annotation with our prefix that we do not know.
     UnknownAnnotation,
-    /// Annotations of another controller. None of them has an effect.
+    /// Annotations of another controller that have no effect, or another one than there.
     UnsupportedAnnotation,
+    /// An annotation whose setting another annotation of the object has, with another value, and wins.
+    OverriddenAnnotation,
     /// An older Ingress already has the same host and path, host-wide setting or default backend.
     Conflict,
     /// A rule or TLS entry for a host in which another namespace has the say.
@@ -94,6 +96,7 @@ impl ProblemCode {
             Self::InvalidAnnotation => "InvalidAnnotation",
             Self::UnknownAnnotation => "UnknownAnnotation",
             Self::UnsupportedAnnotation => "UnsupportedAnnotation",
+            Self::OverriddenAnnotation => "OverriddenAnnotation",
             Self::Conflict => "Conflict",
             Self::HostNotOwned => "HostNotOwned",
             Self::ClassNotFound => "ClassNotFound",

@@ -11,7 +11,7 @@ use super::settings::Settings;
 pub(super) fn filters(options: &Options, settings: &Settings) -> Filters {
     static WITH_TLS: LazyLock<Filters> = LazyLock::new(|| https_redirect(HttpsRedirect::WithTls));
     static ALWAYS: LazyLock<Filters> = LazyLock::new(|| https_redirect(HttpsRedirect::Always));
-    if options.redirect.always {
+    if options.redirect.is_always() {
         ALWAYS.clone()
     } else if options.redirect.with_tls.unwrap_or(settings.ssl_redirect) {
         WITH_TLS.clone()

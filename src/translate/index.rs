@@ -11,6 +11,7 @@ use foldhash::HashMap;
 use crate::model::{HostPattern, ObjectKind, ObjectName, ObjectRef};
 
 use super::lower::{Claim, Lowered, Named, RoutingObject};
+use super::settings::Settings;
 
 /// The index.
 #[derive(Clone, Debug, Default)]
@@ -60,12 +61,12 @@ impl Index {
 
     /// An object that was taken in, with its annotations as they were read then: any of its claims has them. Those of an object
     /// whose fields claim no host, which serves next to nothing, are read again.
-    pub(crate) fn lowered(&self, object: RoutingObject) -> Lowered {
+    pub(crate) fn lowered(&self, object: RoutingObject, settings: &Settings) -> Lowered {
         let host = object.first_host();
         let claims = host.as_ref().and_then(|host| self.hosts.get(host));
         match claims.and_then(|claims| claims.get(position(claims, &object).ok()?)) {
             Some(claim) => claim.by.clone(),
-            None => object.lower(None),
+            None => object.lower(None, settings),
         }
     }
 

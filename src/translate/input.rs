@@ -181,8 +181,8 @@ impl Input {
         let mut invalidated = Invalidated::default();
         let [old, new] = [old, new].map(|version| version.and_then(Object::into_ingress));
         let differ_in_status = old.as_ref().zip(new.as_ref()).is_some_and(|(old, new)| old.asks_the_same_as(new));
-        let old = old.map(|old| self.index.lowered(RoutingObject::Ingress(old)));
-        let new = new.map(|new| RoutingObject::Ingress(new).lower(old.as_ref()));
+        let old = old.map(|old| self.index.lowered(RoutingObject::Ingress(old), &self.settings));
+        let new = new.map(|new| RoutingObject::Ingress(new).lower(old.as_ref(), &self.settings));
         let wildcards: BTreeSet<_> = old.iter().chain(&new).flat_map(Lowered::wildcards).collect();
         let before: Vec<_> = wildcards.iter().map(|wildcard| self.rulers().above(wildcard)).collect();
         let named = self.index.replace(old.as_ref(), new.as_ref());
@@ -201,7 +201,7 @@ impl Input {
         let (mut invalidated, mut above) = (Invalidated::default(), BTreeSet::new());
         for ingress in self.objects.ingresses() {
             if classes::depends_on(ingress, &class.name.name, &self.settings) {
-                let lowered = self.index.lowered(RoutingObject::Ingress(ingress.clone()));
+                let lowered = self.index.lowered(RoutingObject::Ingress(ingress.clone()), &self.settings);
                 self.invalidate_claims(lowered.reference(), lowered.named(), &mut invalidated);
                 above.extend(lowered.wildcards());
             }

@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 use crate::model::{HostPattern, ObjectName, PortRef, RoutePolicy};
 
+use super::annotations::Dialects;
+
 /// Settings that hold for all objects. Constant while the process runs, except for the time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
@@ -31,6 +33,8 @@ pub struct Settings {
     pub host_ownership: HostOwnership,
     /// Namespaces whose TLS entries count for every host. Default none; `--certificate-namespaces`.
     pub certificate_namespaces: BTreeSet<Arc<str>>,
+    /// The dialects of annotations that are in force. Default all; `--dialects`.
+    pub dialects: Dialects,
     /// Whether plain HTTP is sent to https where the host has TLS. Default true; `--ssl-redirect`.
     pub ssl_redirect: bool,
     /// The policy of routes whose Ingress says nothing else. Made from the command line once, and shared by them.
@@ -101,6 +105,7 @@ impl Default for Settings {
             default_backend: None,
             host_ownership: HostOwnership::Shared,
             certificate_namespaces: BTreeSet::new(),
+            dialects: Dialects::default(),
             ssl_redirect: true,
             policy: Arc::default(),
             allow_loopback: false,

@@ -26,6 +26,8 @@ mod limits;
 mod live;
 mod matrix;
 mod metrics;
+mod nginx_balance;
+mod nginx_https;
 mod own_answers;
 mod paths;
 mod pod_tls;

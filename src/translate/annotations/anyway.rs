@@ -3,7 +3,6 @@
 
 use crate::source::objects::Ingress;
 
-use super::super::settings::Settings;
 use super::options::Options;
 use super::restricting::restricts;
 
@@ -18,6 +17,15 @@ pub(crate) struct Anyway {
     is_root_only: bool,
     /// Bodies may be of any size.
     takes_any_body: bool,
+}
+
+/// What becomes of the requests of all Ingresses, by the settings.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Usual {
+    /// Plain HTTP is sent to https where there is TLS.
+    pub(crate) redirects: bool,
+    /// Bodies may be of any size.
+    pub(crate) takes_any_body: bool,
 }
 
 /// Values that ask for nothing else than what every Ingress gets: parts of keys behind the prefix, with the value.
@@ -43,14 +51,14 @@ const ALIKE: [(&str, &str); 17] = [
 
 impl Anyway {
     /// Of an Ingress whose own annotations set these options.
-    pub(crate) fn of(ingress: &Ingress, options: &Options, settings: &Settings) -> Self {
+    pub(crate) fn of(ingress: &Ingress, options: &Options, usual: Usual) -> Self {
         let redirect = &options.redirect;
         let mut paths = ingress.rules.iter().flat_map(|rule| rule.paths.iter().flatten());
         Self {
-            redirects: redirect.always || redirect.with_tls.unwrap_or(settings.ssl_redirect),
-            has_tls: redirect.always || !ingress.tls.is_empty(),
+            redirects: redirect.is_always() || redirect.with_tls.unwrap_or(usual.redirects),
+            has_tls: redirect.is_always() || !ingress.tls.is_empty(),
             is_root_only: paths.all(|path| matches!(&*path.path, "" | "/")),
-            takes_any_body: settings.policy.body_bytes.is_none(),
+            takes_any_body: usual.takes_any_body,
         }
     }
 

@@ -2,35 +2,50 @@
 
 use std::fmt::Write;
 
-use super::DIALECTS;
+use super::dialects::DialectName;
 use super::table::Annotation;
+
+const INTRODUCTION: &str = "\
+# Annotations
+
+<!-- Generated from src/translate/annotations; UPDATE_GOLDEN=1 cargo test --test docs rewrites it. -->
+
+Annotations on an Ingress set what the Ingress API has no field for. Two dialects are read: Tidegate's own, always, and that of
+ingress-nginx unless `--dialects` leaves it out (`--dialects tidegate.dev`; chart: `dialects`).
+
+A value that cannot be read is reported as `InvalidAnnotation` and the default applies. Where annotations of both dialects set
+the same thing, `tidegate.dev/` wins, and the other one is reported as `OverriddenAnnotation` if it says something else. A key
+that begins with `tidegate.dev/` and is not listed is reported as `UnknownAnnotation` and has no effect, and so is one with a
+prefix that looks misspelt.
+
+Annotations of other controllers, and those of ingress-nginx that are not listed, have no effect and are reported as
+`UnsupportedAnnotation`, unless they ask for what happens here anyway: as an error where they restrict access (authentication,
+address lists, rate limits, client certificates, snippets, middlewares that are no redirect to https), because requests are
+served without that restriction. `tidegate check` shows all of them, also before an Ingress is moved.
+
+The verdict says how an annotation compares with what it does in ingress-nginx: `exact`; `different`, and how; `no effect`, and
+why that is harmless; `refused`, why, and what to do instead. A value for which the difference matters is reported as
+`UnsupportedAnnotation`. What ingress-nginx does without an annotation is no part of this: its defaults are not ours.
+";
 
 /// The reference of all annotations, as Markdown: `docs/annotations.md`.
 pub fn document() -> String {
-    let mut text = String::from(
-        "# Annotations\n\n<!-- Generated from src/translate/annotations; UPDATE_GOLDEN=1 cargo test --test docs rewrites it. -->\n\n\
-         Annotations on an Ingress set what the Ingress API has no field for. A value that cannot be read is reported as\n\
-         `InvalidAnnotation` and the default applies; a key with one of the prefixes below that is not listed is reported as\n\
-         `UnknownAnnotation` and has no effect, and so is one with a prefix that looks misspelt. Annotations of other controllers\n\
-         have no effect either and are reported as `UnsupportedAnnotation`, unless they ask for what happens here anyway: as an error\n\
-         where they restrict access (authentication, address lists, rate limits, client certificates, snippets, middlewares that\n\
-         are no redirect to https), because requests are served without that restriction. `tidegate check` shows all of them, also\n\
-         before an Ingress is moved.\n",
-    );
-    for dialect in DIALECTS {
+    let mut text = String::from(INTRODUCTION);
+    for name in DialectName::ALL {
+        let dialect = name.table();
         // Writing to a String cannot fail.
         let _ = writeln!(
             text,
-            "\n## {}\n\n| annotation | values | default | applies to |\n|---|---|---|---|",
+            "\n## {}\n\n| annotation | values | default | applies to | verdict |\n|---|---|---|---|---|",
             dialect.title
         );
-        for annotation in dialect.annotations {
-            let Annotation { key, value, default, scopes, doc: _ } = annotation;
-            let (values, prefix) = (value.in_words(), dialect.prefix);
+        for annotation in dialect.annotations() {
+            let Annotation { key, value, default, scopes, verdict, doc: _ } = annotation;
+            let (values, prefix, verdict) = (value.in_words(), dialect.prefix, verdict.in_words());
             let scopes: Vec<_> = scopes.iter().map(|scope| scope.as_str()).collect();
-            let _ = writeln!(text, "| `{prefix}{key}` | {values} | {default} | {} |", scopes.join("; "));
+            let _ = writeln!(text, "| `{prefix}{key}` | {values} | {default} | {} | {verdict} |", scopes.join("; "));
         }
-        for annotation in dialect.annotations {
+        for annotation in dialect.annotations() {
             let _ = writeln!(text, "\n### `{}{}`\n\n{}", dialect.prefix, annotation.key, annotation.doc);
         }
     }

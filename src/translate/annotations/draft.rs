@@ -1,6 +1,6 @@
 //! What the annotations of an object set while they are read.
 
-use crate::model::{HostPattern, ObjectRef};
+use crate::model::{HostPattern, ObjectRef, Severity};
 
 use super::options::Options;
 
@@ -13,4 +13,33 @@ pub(crate) struct Draft {
     pub(crate) hosts: Vec<HostPattern>,
     /// Objects that are named: when one of them changes, all hosts of the object are translated again.
     pub(crate) references: Vec<ObjectRef>,
+    /// What is to be said about the value that is being read.
+    pub(crate) remark: Option<Remark>,
+}
+
+/// That a value comes to something else than its author may expect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Remark {
+    /// Whether what it asks for is left out.
+    pub(crate) severity: Severity,
+    /// What it comes to, as what follows the value in a sentence.
+    pub(crate) message: &'static str,
+    /// What to do about it.
+    pub(crate) remedy: &'static str,
+}
+
+impl Draft {
+    /// Says that the value that is being read comes to something else than what was asked for.
+    pub(crate) fn differs(&mut self, message: &'static str, remedy: &'static str) {
+        self.remark = Some(Remark { severity: Severity::Warning, message, remedy });
+    }
+
+    /// Takes over what another draft sets and this one does not. Returns whether both set the same thing differently: then
+    /// this one stays as it is there.
+    pub(super) fn absorb(&mut self, other: Self) -> bool {
+        let Self { options, hosts, references, remark: _ } = other;
+        self.hosts.extend(hosts);
+        self.references.extend(references);
+        self.options.absorb(options)
+    }
 }

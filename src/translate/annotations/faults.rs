@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::model::{ObjectRef, Problem, ProblemCode, Severity};
 
 use super::super::problems::{on, quoted};
+use super::draft::Remark;
 use super::suggest;
 use super::table::{Annotation, Dialect};
 
@@ -17,6 +18,12 @@ pub(super) enum Fault {
     Unknown { key: Arc<str>, dialect: &'static Dialect },
     /// An annotation that another kind of object must carry.
     Misplaced { key: Arc<str>, annotation: &'static Annotation },
+    /// An annotation whose setting another one has already, with something else.
+    Overridden { key: Arc<str>, by: Arc<str> },
+    /// A value that comes to something else than its author may expect.
+    Remarked { key: Arc<str>, value: Arc<str>, remark: Remark },
+    /// An annotation that has no effect, and should have.
+    Refused { key: Arc<str>, why: &'static str, instead: &'static str },
 }
 
 impl Fault {
@@ -42,6 +49,26 @@ impl Fault {
                 let kinds: Vec<_> = annotation.scopes.iter().map(|scope| scope.kind().as_str()).collect();
                 unknown(object, key, message, format!("Move it to an object of kind {}", kinds.join(" or ")))
             }
+            Self::Overridden { key, by } => {
+                let message = format!("{} sets something else and wins, so it has no effect", quoted(by));
+                let code = ProblemCode::OverriddenAnnotation;
+                on(object, field(key), code, Severity::Warning, message, "Remove one of the two")
+            }
+            Self::Remarked { key, value, remark: Remark { severity, message, remedy } } => {
+                let message = format!("{} {message}", quoted(value));
+                on(object, field(key), ProblemCode::UnsupportedAnnotation, *severity, message, *remedy)
+            }
+            Self::Refused { key, why, instead } => {
+                let message = format!("it has no effect: {why}");
+                on(
+                    object,
+                    field(key),
+                    ProblemCode::UnsupportedAnnotation,
+                    Severity::Error,
+                    message,
+                    capitalized(instead),
+                )
+            }
         }
     }
 }
@@ -52,10 +79,16 @@ fn unknown(object: &ObjectRef, key: &str, message: String, remedy: String) -> Pr
 
 fn remedy(key: &str, dialect: &Dialect) -> String {
     let short = key.strip_prefix(dialect.prefix).unwrap_or(key);
-    match suggest::closest(short, dialect.annotations.iter().map(|annotation| annotation.key)) {
+    match suggest::closest(short, dialect.annotations().map(|annotation| annotation.key)) {
         Some(meant) => format!("Use {}{meant} if that is what is meant", dialect.prefix),
         None => "Remove it, or see docs/annotations.md for those that exist".into(),
     }
+}
+
+/// A text with its first letter, which is ASCII, in upper case.
+fn capitalized(text: &str) -> String {
+    let (first, rest) = text.split_at(usize::from(!text.is_empty()));
+    format!("{}{rest}", first.to_ascii_uppercase())
 }
 
 fn field(key: &str) -> String {

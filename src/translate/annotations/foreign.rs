@@ -1,5 +1,5 @@
-//! Annotations of other controllers. None of them is in force here. Who moves an Ingress to us must be told so, above all
-//! about those that restrict access, and about nothing that happens anyway.
+//! Annotations of other controllers that no dialect in force reads. Who moves an Ingress to us must be told so, above all about
+//! those that restrict access, and about nothing that happens anyway.
 
 use crate::model::{ObjectRef, Problem, ProblemCode, Severity};
 use crate::source::objects::Annotations;
@@ -7,16 +7,18 @@ use crate::source::objects::annotations::{CLASS_ANNOTATION, PREFIXES};
 
 use super::super::problems::{on, quoted, some_of};
 use super::anyway::{self, Anyway};
+use super::dialects::{DialectName, Dialects};
 use super::restricting::restricts;
-use super::{DIALECTS, native};
+use super::table::Dialect;
 
 /// One finding for those that restrict access, one for all others, and one for each with a misspelt prefix.
 pub(super) fn problems(
+    dialects: &Dialects,
     object: &ObjectRef,
     annotations: &Annotations,
     anyway: Option<Anyway>,
 ) -> impl Iterator<Item = Problem> {
-    let foreign = annotations.iter().filter_map(|(key, value)| Some((&**key, short_of(key)?, &**value)));
+    let foreign = annotations.iter().filter_map(|(key, value)| Some((&**key, short_of(dialects, key)?, &**value)));
     let differing = foreign.filter(|(_, short, value)| !anyway.is_some_and(|anyway| anyway.includes(short, value)));
     let (restricting, others): (Vec<_>, Vec<_>) = differing.partition(|(_, short, value)| {
         restricts(short) && !(*short == "router.middlewares" && value.split(',').all(anyway::is_redirect_to_https))
@@ -49,13 +51,12 @@ fn misspelt(object: &ObjectRef, key: &str) -> Option<Problem> {
     Some(on(object, field, ProblemCode::UnknownAnnotation, Severity::Warning, message, remedy))
 }
 
-/// The key without the prefix, if the prefix is that of a dialect that is not in force.
-fn short_of(key: &str) -> Option<&str> {
-    if key == CLASS_ANNOTATION {
+/// The key without the prefix, if the prefix is that of another controller and no dialect reads the key.
+fn short_of<'a>(dialects: &Dialects, key: &'a str) -> Option<&'a str> {
+    if key == CLASS_ANNOTATION || dialects.reads(key) {
         return None;
     }
-    let is_foreign = |prefix: &&&str| DIALECTS.iter().all(|dialect| dialect.prefix != **prefix);
-    PREFIXES.iter().filter(is_foreign).find_map(|prefix| key.strip_prefix(prefix))
+    PREFIXES.iter().find_map(|prefix| key.strip_prefix(prefix))
 }
 
 fn names(annotations: &[(&str, &str)]) -> Vec<String> {
@@ -63,9 +64,9 @@ fn names(annotations: &[(&str, &str)]) -> Vec<String> {
 }
 
 fn remedy(others: &[(&str, &str)]) -> String {
-    let has_ours = |short: &str| native::DIALECT.annotations.iter().any(|annotation| annotation.key == short);
-    match others.iter().find(|(_, short)| has_ours(short)) {
-        Some((_, short)) => format!("Use {}{short} instead, and remove the others", native::DIALECT.prefix),
+    let ours: &Dialect = DialectName::Own.table();
+    match others.iter().find(|(_, short)| ours.find(short).is_some()) {
+        Some((_, short)) => format!("Use {}{short} instead, and remove the others", ours.prefix),
         None => "Remove them, or see docs/annotations.md for those that exist".into(),
     }
 }

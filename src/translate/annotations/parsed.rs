@@ -8,7 +8,7 @@ use super::draft::Draft;
 use super::faults::Fault;
 use super::options::Options;
 
-/// The annotations of an object, read. Cheap to clone, and without memory of its own for an object that has none of ours.
+/// The annotations of an object, read. Cheap to clone, and without memory of its own for an object that has none.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Parsed(Option<Arc<Content>>);
 
@@ -27,9 +27,9 @@ struct Rare {
 }
 
 impl Parsed {
-    /// Of an object that has at least one annotation of ours.
+    /// Of an object that has at least one annotation that is read.
     pub(super) fn new(draft: Draft, faults: Vec<Fault>) -> Self {
-        let Draft { options, hosts, references } = draft;
+        let Draft { options, hosts, references, remark: _ } = draft;
         let has_rare = !(hosts.is_empty() && references.is_empty() && faults.is_empty());
         let rare = || Box::new(Rare { hosts: hosts.into(), references: references.into(), faults: faults.into() });
         Self(Some(Arc::new(Content { options, rare: has_rare.then(rare) })))

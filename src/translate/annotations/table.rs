@@ -1,8 +1,8 @@
 //! What a dialect is: a table with one row for each annotation.
 
-use crate::model::{ObjectKind, ObjectName};
+use crate::model::ObjectKind;
 
-use super::draft::Draft;
+use super::value::Value;
 
 /// A family of annotations with one prefix.
 #[derive(Debug)]
@@ -11,8 +11,19 @@ pub(crate) struct Dialect {
     pub(crate) title: &'static str,
     /// What all its keys start with, with the slash. One of `source::objects::annotations::PREFIXES`.
     pub(crate) prefix: &'static str,
-    /// Its annotations, by key.
-    pub(crate) annotations: &'static [Annotation],
+    /// What a key with the prefix is that has no row.
+    pub(crate) unlisted: Unlisted,
+    /// Its annotations, by topic.
+    pub(crate) groups: &'static [&'static [Annotation]],
+}
+
+/// What a key of a dialect is that has no row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unlisted {
+    /// No annotation: the table has all there are.
+    Unknown,
+    /// One that is not read yet: it is reported as those of other controllers are.
+    Foreign,
 }
 
 /// One annotation.
@@ -26,62 +37,28 @@ pub(crate) struct Annotation {
     pub(crate) default: &'static str,
     /// What may carry it.
     pub(crate) scopes: &'static [Scope],
+    /// How it compares with what it does where its dialect comes from.
+    pub(crate) verdict: Verdict,
     /// What it does, one or more sentences.
     pub(crate) doc: &'static str,
 }
 
-/// The values that an annotation takes, and what each sets.
-#[derive(Debug)]
-pub(crate) enum Value {
-    /// `true` or `false`.
-    Boolean(fn(&mut Draft, bool)),
-    /// One of these words.
-    OneOf(&'static [Word]),
-    /// A text with a parser of its own.
-    #[cfg_attr(not(test), expect(dead_code, reason = "all annotations so far are booleans or a choice of words"))]
-    Text {
-        /// The values in words.
-        values: &'static str,
-        /// Reads a value of an annotation that the object of this name carries. `None`: it is not one of the values.
-        read: fn(&mut Draft, &str, &ObjectName) -> Option<()>,
+/// How an annotation compares with what it does where its dialect comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// It does the same.
+    Exact,
+    /// It does nearly the same.
+    Different(&'static str),
+    /// It does nothing, and neither does it have to.
+    NoEffect(&'static str),
+    /// It does nothing: why, and what to do instead.
+    Refused {
+        /// Why.
+        why: &'static str,
+        /// What to do instead.
+        instead: &'static str,
     },
-}
-
-/// A word that an annotation takes as its value.
-#[derive(Debug)]
-pub(crate) struct Word {
-    /// The word.
-    pub(crate) text: &'static str,
-    /// Sets what it stands for.
-    pub(crate) set: fn(&mut Draft),
-}
-
-impl Value {
-    /// Reads a value. `None`: it is not one of the values.
-    pub(super) fn read(&self, draft: &mut Draft, text: &str, carrier: &ObjectName) -> Option<()> {
-        match self {
-            Self::Boolean(set) => match text {
-                "true" => set(draft, true),
-                "false" => set(draft, false),
-                _ => return None,
-            },
-            Self::OneOf(words) => (words.iter().find(|word| word.text == text)?.set)(draft),
-            Self::Text { values: _, read } => return read(draft, text, carrier),
-        }
-        Some(())
-    }
-
-    /// The values in words, as Markdown.
-    pub(super) fn in_words(&self) -> String {
-        match self {
-            Self::Boolean(_) => "`true` or `false`".into(),
-            Self::OneOf(words) => {
-                let words: Vec<_> = words.iter().map(|word| format!("`{}`", word.text)).collect();
-                words.join(" or ")
-            }
-            Self::Text { values, read: _ } => (*values).into(),
-        }
-    }
 }
 
 /// What may carry an annotation.
@@ -92,6 +69,30 @@ pub(crate) enum Scope {
     /// A Service: the annotation applies to all routes to it.
     #[cfg_attr(not(test), expect(dead_code, reason = "no annotation of a Service is known yet"))]
     Service,
+}
+
+impl Dialect {
+    /// Its annotations.
+    pub(super) fn annotations(&self) -> impl Iterator<Item = &'static Annotation> {
+        self.groups.iter().copied().flatten()
+    }
+
+    /// The annotation with this key, which has no prefix.
+    pub(super) fn find(&self, short: &str) -> Option<&'static Annotation> {
+        self.annotations().find(|annotation| annotation.key == short)
+    }
+}
+
+impl Verdict {
+    /// In words, as Markdown.
+    pub(super) fn in_words(self) -> String {
+        match self {
+            Self::Exact => "exact".into(),
+            Self::Different(how) => format!("different: {how}"),
+            Self::NoEffect(why) => format!("no effect: {why}"),
+            Self::Refused { why, instead } => format!("refused: {why}; {instead}"),
+        }
+    }
 }
 
 impl Scope {

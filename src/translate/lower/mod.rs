@@ -60,12 +60,14 @@ impl RoutingObject {
     }
 
     /// Reads its annotations; with the former version of the object at hand, only if they differ from the former ones.
-    pub(crate) fn lower(self, former: Option<&Lowered>) -> Lowered {
+    pub(crate) fn lower(self, former: Option<&Lowered>, settings: &Settings) -> Lowered {
         let annotations = match (&self, former.map(|former| (&former.object, &former.annotations))) {
             (Self::Ingress(new), Some((Self::Ingress(old), parsed))) if new.annotations == old.annotations => {
                 parsed.clone()
             }
-            (Self::Ingress(new), _) => annotations::read(Scope::Ingress, &new.name, &new.annotations),
+            (Self::Ingress(new), _) => {
+                annotations::read(&settings.dialects, Scope::Ingress, &new.name, &new.annotations)
+            }
         };
         Lowered { object: self, annotations }
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::model::{HostPattern, HostnameError, ObjectKind, ObjectName, Problem, ProblemCode, Severity};
 use crate::source::objects::{Ingress, ServiceKind};
 
-use super::super::annotations::{self, Anyway};
+use super::super::annotations::{self, Anyway, Usual};
 use super::super::external::{self, NameFinding};
 use super::super::host::default_backend_problem;
 use super::super::input::Input;
@@ -21,9 +21,11 @@ pub(super) fn problems(input: &Input, ingress: &Ingress, lowered: &Lowered) -> V
         let missing = classes::missing(ingress, input.objects(), input.settings());
         return missing.or_else(|| classes::misspelt(ingress, input.settings())).into_iter().collect();
     }
-    let anyway = Anyway::of(ingress, lowered.options(), input.settings());
-    let (object, own) = (lowered.reference(), lowered.annotations());
-    let mut problems = annotations::problems(&object, &ingress.annotations, own, Some(anyway));
+    let settings = input.settings();
+    let usual = Usual { redirects: settings.ssl_redirect, takes_any_body: settings.policy.body_bytes.is_none() };
+    let anyway = Anyway::of(ingress, lowered.options(), usual);
+    let (object, read) = (lowered.reference(), lowered.annotations());
+    let mut problems = annotations::problems(&settings.dialects, &object, &ingress.annotations, read, Some(anyway));
     match lowered.default_backend() {
         Some(bid) => problems.extend(default_backend_problem(input, bid)),
         None if ingress.rules.is_empty() => problems.push(on_ingress(

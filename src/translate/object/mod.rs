@@ -13,7 +13,7 @@ pub(crate) fn problems(input: &Input, object: &ObjectRef) -> Vec<Problem> {
     let (objects, name) = (input.objects(), &object.name);
     match object.kind {
         ObjectKind::Ingress => objects.ingress(name).map(|ingress| {
-            let lowered = input.index().lowered(RoutingObject::Ingress(ingress.clone()));
+            let lowered = input.index().lowered(RoutingObject::Ingress(ingress.clone()), input.settings());
             ingress::problems(input, ingress, &lowered)
         }),
         ObjectKind::IngressClass => objects.class(&name.name).map(|class| classes::problems(class, input.settings())),

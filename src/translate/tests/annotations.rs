@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::builders::*;
 use crate::model::{Balance, ObjectKind, ObjectRef, ProblemCode, RoutePolicy, Severity};
 use crate::translate::Settings;
-use crate::translate::annotations::{self, Scope};
+use crate::translate::annotations::{self, Dialects, Scope};
 
 fn with(key: &str, value: &str) -> World {
     world([ingress("web").annotate(key, value).rule("a.example", &[prefix("/", "a")]).change()])
@@ -56,8 +56,8 @@ fn an_annotation_that_another_kind_of_object_must_carry_is_reported() {
     );
     let of_service = [("test.tidegate.dev/of-service".into(), "true".into())].into_iter().collect();
     let object = ObjectRef { kind: ObjectKind::Service, name: name("a") };
-    let parsed = annotations::read(Scope::Service, &object.name, &of_service);
-    assert_eq!(annotations::problems(&object, &of_service, &parsed, None), []);
+    let parsed = annotations::read(&Dialects::default(), Scope::Service, &object.name, &of_service);
+    assert_eq!(annotations::problems(&Dialects::default(), &object, &of_service, &parsed, None), []);
 }
 
 #[test]
@@ -67,14 +67,14 @@ fn annotations_of_other_controllers_are_reported_and_those_that_restrict_access_
         .annotate("nginx.ingress.kubernetes.io/whitelist-source-range", "192.0.2.0/24")
         .annotate("haproxy-ingress.github.io/auth-secret", "users")
         .annotate("traefik.ingress.kubernetes.io/router.middlewares", "shop-auth@kubernetescrd")
-        .annotate("nginx.ingress.kubernetes.io/ssl-redirect", "false")
+        .annotate("haproxy.org/ssl-redirect", "false")
         .annotate("haproxy.org/timeout-server", "9s");
     let world = world([web.rule("a.example", &[prefix("/", "a")]).tls(&["a.example"], None).change()]);
     assert_eq!(
         world.problems.iter().map(ToString::to_string).collect::<Vec<_>>(),
         [
             "warning: Ingress shop/web: metadata.annotations: UnsupportedAnnotation: annotations of another controller \
-             have no effect: \"haproxy.org/timeout-server\", \"nginx.ingress.kubernetes.io/ssl-redirect\". \
+             have no effect: \"haproxy.org/ssl-redirect\", \"haproxy.org/timeout-server\". \
              Use tidegate.dev/ssl-redirect instead, and remove the others.",
             "error: Ingress shop/web: metadata.annotations: UnsupportedAnnotation: requests are served without the \
              restrictions that annotations of another controller ask for: \"haproxy-ingress.github.io/auth-secret\", \
@@ -103,12 +103,12 @@ fn told(path: &str, key: &str, value: &str) -> Vec<String> {
 #[test]
 fn what_happens_anyway_is_not_told_and_what_differs_is() {
     for (path, key, value) in [
-        ("/x", "nginx.ingress.kubernetes.io/ssl-redirect", "true"),
-        ("/x", "nginx.ingress.kubernetes.io/force-ssl-redirect", "true"),
+        ("/x", "haproxy.org/ssl-redirect", "true"),
+        ("/x", "ingress.kubernetes.io/force-ssl-redirect", "true"),
         ("/", "nginx.ingress.kubernetes.io/rewrite-target", "/"),
         ("/x", "nginx.ingress.kubernetes.io/use-regex", "false"),
         ("/x", "nginx.ingress.kubernetes.io/backend-protocol", "HTTP"),
-        ("/x", "nginx.ingress.kubernetes.io/proxy-body-size", "0"),
+        ("/x", "ingress.kubernetes.io/proxy-body-size", "0"),
         ("/x", "alb.ingress.kubernetes.io/ssl-redirect", "443"),
         ("/x", "traefik.ingress.kubernetes.io/router.middlewares", "default-redirect-https@kubernetescrd"),
         ("/x", "traefik.ingress.kubernetes.io/router.entrypoints", "web, websecure"),
@@ -117,11 +117,11 @@ fn what_happens_anyway_is_not_told_and_what_differs_is() {
         assert_eq!(told(path, key, value), [""; 0], "{key}: {value}");
     }
     for (path, key, value) in [
-        ("/x", "nginx.ingress.kubernetes.io/ssl-redirect", "false"),
+        ("/x", "haproxy.org/ssl-redirect", "false"),
         ("/x", "nginx.ingress.kubernetes.io/rewrite-target", "/"),
         ("/", "nginx.ingress.kubernetes.io/rewrite-target", "/app"),
         ("/x", "nginx.ingress.kubernetes.io/use-regex", "true"),
-        ("/x", "nginx.ingress.kubernetes.io/proxy-body-size", "8m"),
+        ("/x", "ingress.kubernetes.io/proxy-body-size", "8m"),
         ("/x", "traefik.ingress.kubernetes.io/router.entrypoints", "internal"),
     ] {
         assert_eq!(

@@ -4,17 +4,19 @@ use std::cell::Cell;
 
 use super::builders::name;
 use crate::model::{HostPattern, ObjectKind, ObjectName, ObjectRef};
-use crate::translate::annotations::{Annotation, Dialect, Draft, Scope, Value};
+use crate::translate::annotations::{Annotation, Dialect, Draft, Scope, Unlisted, Value, Verdict};
 
 pub(crate) const DIALECT: Dialect = Dialect {
     title: "Of tests",
     prefix: "test.tidegate.dev/",
-    annotations: &[
+    unlisted: Unlisted::Unknown,
+    groups: &[&[
         Annotation {
             key: "alias",
             value: Value::Text { values: "hosts, with commas between", read: alias },
             default: "none",
             scopes: &[Scope::Ingress],
+            verdict: Verdict::Exact,
             doc: "Adds hosts.",
         },
         Annotation {
@@ -22,6 +24,7 @@ pub(crate) const DIALECT: Dialect = Dialect {
             value: Value::Boolean(|_, _| READS.set(READS.get() + 1)),
             default: "none",
             scopes: &[Scope::Ingress, Scope::Service],
+            verdict: Verdict::Exact,
             doc: "Counts how often it is read.",
         },
         Annotation {
@@ -29,6 +32,7 @@ pub(crate) const DIALECT: Dialect = Dialect {
             value: Value::Boolean(|_, _| ()),
             default: "none",
             scopes: &[Scope::Service],
+            verdict: Verdict::Exact,
             doc: "Belongs on a Service.",
         },
         Annotation {
@@ -39,6 +43,7 @@ pub(crate) const DIALECT: Dialect = Dialect {
             },
             default: "none",
             scopes: &[Scope::Ingress],
+            verdict: Verdict::Exact,
             doc: "Names a Secret.",
         },
         Annotation {
@@ -49,9 +54,10 @@ pub(crate) const DIALECT: Dialect = Dialect {
             },
             default: "none",
             scopes: &[Scope::Ingress],
+            verdict: Verdict::Exact,
             doc: "Names a Service.",
         },
-    ],
+    ]],
 };
 
 thread_local! {

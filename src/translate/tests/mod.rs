@@ -5,6 +5,7 @@ mod backends;
 mod builders;
 mod classes;
 mod dialect;
+mod dialects;
 mod endpoints;
 mod external_names;
 mod hosts;

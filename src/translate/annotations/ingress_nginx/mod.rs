@@ -1,0 +1,18 @@
+//! The annotations of ingress-nginx: rows by topic, with the values that it takes and a verdict on what is different here.
+//!
+//! A row says what an annotation does where it stands. What ingress-nginx does without it, its defaults, is no part of this:
+//! an Ingress without annotations is served as ours are.
+
+mod balance;
+mod https;
+mod obsolete;
+
+use super::table::{Dialect, Unlisted};
+
+/// `nginx.ingress.kubernetes.io/…`.
+pub(super) const DIALECT: Dialect = Dialect {
+    title: "ingress-nginx's",
+    prefix: "nginx.ingress.kubernetes.io/",
+    unlisted: Unlisted::Foreign,
+    groups: &[&https::ROWS, &balance::ROWS, &obsolete::ROWS],
+};
