@@ -8,7 +8,9 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
-use tidegate::model::{Action, Certificate, HostSpec, ObjectName, PortRef, Protocol, Reply, RouteSpec};
+use tidegate::model::{
+    Action, Certificate, HostSpec, ObjectName, PortRef, Protocol, Reply, RoutePolicy, RouteSpec, RouteTimeouts,
+};
 use tidegate::model::{Balance, Filter, HostPattern, HttpsRedirect, ListenerSet, TenantTls, TlsSpec, Unmatched};
 use tidegate::source::manifests;
 use tidegate::translate::annotations::{DialectName, Dialects};
@@ -65,6 +67,9 @@ struct Route {
     protocol: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     balance: Option<&'static str>,
+    /// What differs from the policy of all routes.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    policy: BTreeMap<&'static str, String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     https_redirect: Option<&'static str>,
 }
@@ -223,7 +228,8 @@ fn route(input: &Input, spec: &RouteSpec) -> Route {
                 Reply::NotFound => "404",
             };
             let target = target.to_owned();
-            return Route { path, ingress, target, endpoints: None, protocol: None, balance: None, https_redirect };
+            let (endpoints, protocol, balance, policy) = (None, None, None, BTreeMap::new());
+            return Route { path, ingress, target, endpoints, protocol, balance, policy, https_redirect };
         }
     };
     let endpoints = translate::endpoints(input, &upstream.key);
@@ -240,8 +246,37 @@ fn route(input: &Input, spec: &RouteSpec) -> Route {
             Balance::LeastInFlight => None,
             Balance::RoundRobin => Some("round-robin"),
         },
+        policy: differing(&input.settings().policy, policy),
         https_redirect,
     }
+}
+
+/// What one policy has and another one has not, but for the balance, which is shown by itself.
+fn differing(usual: &RoutePolicy, policy: &RoutePolicy) -> BTreeMap<&'static str, String> {
+    let shown = |policy: &RoutePolicy| {
+        let RoutePolicy { balance: _, attempts, body_bytes, response_head_bytes, upstream_requests, timeouts } = policy;
+        let RouteTimeouts { connect, reuse_unsafe, response, upload, response_gap, grpc_silence, .. } = timeouts;
+        let RouteTimeouts { body_gap, body_rate, write, tunnel_idle, .. } = timeouts;
+        let body_bytes = body_bytes.map_or_else(|| "no limit".to_owned(), |bytes| bytes.to_string());
+        BTreeMap::from([
+            ("attempts", attempts.to_string()),
+            ("body_bytes", body_bytes),
+            ("response_head_bytes", response_head_bytes.to_string()),
+            ("upstream_requests", upstream_requests.to_string()),
+            ("connect", format!("{connect:?}")),
+            ("reuse_unsafe", format!("{reuse_unsafe:?}")),
+            ("response", format!("{response:?}")),
+            ("upload", format!("{upload:?}")),
+            ("response_gap", format!("{response_gap:?}")),
+            ("grpc_silence", format!("{grpc_silence:?}")),
+            ("body_gap", format!("{body_gap:?}")),
+            ("body_rate", body_rate.to_string()),
+            ("write", format!("{write:?}")),
+            ("tunnel_idle", format!("{tunnel_idle:?}")),
+        ])
+    };
+    let usual = shown(usual);
+    shown(policy).into_iter().filter(|(name, value)| usual[name] != *value).collect()
 }
 
 fn names(certificate: &Certificate) -> String {

@@ -146,6 +146,7 @@ fn policy(args: &ServeArgs) -> RoutePolicy {
         timeouts: RouteTimeouts {
             connect: upstream.connect_timeout,
             response: upstream.response_timeout,
+            upload: upstream.response_timeout,
             response_gap: upstream.response_timeout,
             body_gap: timeouts.body_gap_timeout,
             body_rate: timeouts.body_min_rate.0,

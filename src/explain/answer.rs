@@ -198,7 +198,9 @@ fn decide<T>(
         }
     };
     let (outcome, status) = if let Some(BodyTooLarge { length, limit }) = too_large {
-        answer.push(format!("413 because a body of {length} bytes is longer than {limit} bytes (--max-body-bytes)"));
+        let is_default = view.input.settings().policy.body_bytes == Some(limit);
+        let by = if is_default { "--max-body-bytes" } else { "proxy-body-size" };
+        answer.push(format!("413 because a body of {length} bytes is longer than {limit} bytes ({by})"));
         (Outcome::Refused, Some(413))
     } else {
         match (filter::request(&route.spec.filters, &request), refusal) {

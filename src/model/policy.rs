@@ -34,12 +34,18 @@ pub struct RouteTimeouts {
     /// How long a kept connection may have been idle to be used for a request that must not be sent twice (POST, PATCH):
     /// the pod may be closing it right now. Default 1 s, below the 2 s of gunicorn; no option.
     pub reuse_unsafe: Duration,
-    /// Longest wait for the head of a response, for each attempt, and for a pod to take more of the request (504). Default
-    /// 60 s; `--response-timeout`; nginx `proxy_read_timeout`, `proxy_send_timeout`.
+    /// Longest wait for the head of a response, for each attempt (504). Default 60 s; `--response-timeout`; nginx
+    /// `proxy_read_timeout`.
     pub response: Duration,
+    /// Longest wait for a pod to take more of a request (504). Default 60 s; `--response-timeout`; nginx
+    /// `proxy_send_timeout`.
+    pub upload: Duration,
     /// Longest pause between two reads of a response's body (cut). Default 60 s; `--response-timeout`; nginx
     /// `proxy_read_timeout`.
     pub response_gap: Duration,
+    /// Longest silence of a pod in a call of gRPC, before the head of its answer and within (504 or cut). Default no limit, as
+    /// calls have deadlines of their own; nginx `grpc_read_timeout`.
+    pub grpc_silence: Option<Duration>,
     /// Longest pause between two reads of a request's body (408). Default 30 s; `--body-gap-timeout`; nginx
     /// `client_body_timeout`.
     pub body_gap: Duration,
@@ -73,7 +79,9 @@ impl Default for RouteTimeouts {
             connect: Duration::from_secs(1),
             reuse_unsafe: Duration::from_secs(1),
             response: Duration::from_secs(60),
+            upload: Duration::from_secs(60),
             response_gap: Duration::from_secs(60),
+            grpc_silence: None,
             body_gap: Duration::from_secs(30),
             body_rate: 1024,
             write: Duration::from_secs(30),

@@ -169,7 +169,8 @@ impl ProxyError {
             Self::ConnectTimeout
             | Self::PodTls(PodTlsFault::Timeout)
             | Self::ResponseTimeout
-            | Self::ResponseStalled => 504,
+            | Self::ResponseStalled
+            | Self::UpstreamStalled => 504,
             Self::ConnectRefused
             | Self::PodTls(_)
             | Self::PodSpeaksTls
@@ -181,8 +182,7 @@ impl ProxyError {
             | Self::InterimFlood
             | Self::UpgradeUnsupported
             | Self::UpstreamCancelled
-            | Self::UpstreamStream
-            | Self::UpstreamStalled => 502,
+            | Self::UpstreamStream => 502,
         }
     }
 

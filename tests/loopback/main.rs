@@ -28,6 +28,7 @@ mod matrix;
 mod metrics;
 mod nginx_balance;
 mod nginx_https;
+mod nginx_policies;
 mod own_answers;
 mod paths;
 mod pod_tls;

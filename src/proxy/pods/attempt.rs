@@ -61,11 +61,12 @@ pub(super) struct Patience {
 }
 
 impl Patience {
-    /// That of the route, or without end for a call of gRPC: TCP keepalive and the connection's PING tell whether its pod
-    /// lives.
+    /// That of the route. A call of gRPC has one only where the route's author says so: TCP keepalive and the connection's PING
+    /// tell whether its pod lives.
     pub(super) fn of(policy: &RoutePolicy, work: &ExchangeBuffers) -> Self {
         if is_grpc(&work.request, &work.head) {
-            return Self { head: Pace::NONE.gap, gap: Pace::NONE.gap };
+            let silence = policy.timeouts.grpc_silence.unwrap_or(Pace::NONE.gap);
+            return Self { head: silence, gap: silence };
         }
         Self { head: policy.timeouts.response, gap: policy.timeouts.response_gap }
     }

@@ -53,7 +53,7 @@ pub(super) async fn whole<S: ClientSource, K: ClientSink>(
     let Obtained { mut conn, is_reused, since } = obtained;
     let (reader, mut writer) = conn.socket.split();
     let ExchangeBuffers { out, response, answer_edit, timer, request: asked, head, .. } = &mut *walk.work;
-    if let Err(fault) = writer.write_all(out, &[], policy.timeouts.response).await {
+    if let Err(fault) = writer.write_all(out, &[], policy.timeouts.upload).await {
         let (error, reached) = match (fault.written, fault.timed_out) {
             (false, true) => (ProxyError::UpstreamStalled, Reached::NotSent),
             (true, true) => (ProxyError::UpstreamStalled, Reached::Pod),
@@ -85,7 +85,7 @@ pub(super) async fn whole<S: ClientSource, K: ClientSink>(
         Passed::Whole { connection: Keep::No, .. } => {}
         Passed::Tunnel(mut from_pod) => {
             out.clear();
-            let mut to_pod = H1Sink::new(writer, out, Frame::Plain, Side::Upstream, policy.timeouts.response);
+            let mut to_pod = H1Sink::new(writer, out, Frame::Plain, Side::Upstream, policy.timeouts.upload);
             from_pod.become_tunnel();
             to_pod.become_tunnel();
             Box::pin(tunnel(policy, &walk.record, source, sink, *from_pod, to_pod)).await;
@@ -108,7 +108,7 @@ pub(super) async fn streaming<S: ClientSource, K: ClientSink>(
     let (reader, writer) = conn.socket.split();
     let ExchangeBuffers { out, response, answer_edit, request, timer, head, .. } = &mut *walk.work;
     let frame = if request.framing == Framing::Chunked { Frame::Chunked } else { Frame::Plain };
-    let mut to_pod = H1Sink::new(writer, out, frame, Side::Upstream, policy.timeouts.response);
+    let mut to_pod = H1Sink::new(writer, out, frame, Side::Upstream, policy.timeouts.upload);
     let protocol = request.upgrade_name(head);
     let pod = H1Response { reader, shard, gap: patience.gap, buffer: None, protocol, accept: None };
     let parts = Parts {
@@ -125,7 +125,7 @@ pub(super) async fn streaming<S: ClientSource, K: ClientSink>(
     };
     let (passed, is_complete) = {
         let mut sending = pin!(copy(&mut *source, &mut to_pod, &walk.record.received, policy.body_bytes));
-        let (passed, is_complete) = beside(Some(sending.as_mut()), pass_on(parts, pod, sink)).await;
+        let (passed, is_complete) = beside(&walk.record, Some(sending.as_mut()), pass_on(parts, pod, sink)).await;
         // What switches protocols has the whole request first.
         match passed {
             Ok(Passed::Tunnel(_)) if !is_complete => (passed, sending.await.is_ok()),

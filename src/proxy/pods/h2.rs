@@ -62,7 +62,7 @@ pub(super) async fn attempt<S: ClientSource, K: ClientSink>(
         accept: accept.as_ref(),
         head: answer,
     };
-    let mut to_pod = H2PodSink::new(&session.link, stream, policy.timeouts.response);
+    let mut to_pod = H2PodSink::new(&session.link, stream, policy.timeouts.upload);
     let outcome = {
         let limit = policy.body_bytes;
         let mut rest =
@@ -72,7 +72,7 @@ pub(super) async fn attempt<S: ClientSource, K: ClientSink>(
             to_pod.data(&rest.kept[head..]).await?;
             copy(&mut rest, &mut to_pod, &record.received, limit).await
         });
-        beside((!is_bodiless).then_some(sending), pass_on(parts, pod, sink)).await.0
+        beside(record, (!is_bodiless).then_some(sending), pass_on(parts, pod, sink)).await.0
     };
     let outcome = match outcome {
         Ok(Passed::Whole { .. }) => Ok(()),
@@ -132,7 +132,7 @@ async fn open(
     is_bodiless: bool,
     policy: &RoutePolicy,
 ) -> Result<Key, Failure> {
-    let opened = within(policy.timeouts.response, |cx| {
+    let opened = within(policy.timeouts.upload, |cx| {
         session.poll_open(cx, &request.start, is_bodiless, |give| {
             request.fields().for_each(|(name, value)| give(name, value))
         })

@@ -6,10 +6,13 @@ use std::task::Poll;
 
 use super::retry::Failure;
 use crate::proxy::error::{ProxyError, Side};
+use crate::proxy::walk::record::Record;
 
 /// Runs `answer` to its end, or until the client fails, which leaves nobody to answer. Beside it `upload` sends the
-/// body, if there is one. Tells also whether the pod has taken all of it: one that does not may still have an answer.
+/// body, if there is one. Tells also whether the pod has taken all of it: one that does not may still have an answer, unless it
+/// has taken nothing more for too long before it began to answer.
 pub(super) async fn beside<T, U: Future<Output = Result<(), ProxyError>>>(
+    record: &Record,
     mut upload: Option<Pin<&mut U>>,
     answer: impl Future<Output = Result<T, Failure>>,
 ) -> (Result<T, Failure>, bool) {
@@ -23,6 +26,9 @@ pub(super) async fn beside<T, U: Future<Output = Result<(), ProxyError>>>(
             match sent {
                 Ok(()) => is_complete = true,
                 Err(error) if error.side() == Side::Client => return Poll::Ready(Err(error.into())),
+                Err(error @ ProxyError::UpstreamStalled) if record.head_after.get().is_none() => {
+                    return Poll::Ready(Err(error.into()));
+                }
                 Err(_) => {}
             }
         }

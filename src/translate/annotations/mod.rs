@@ -15,10 +15,12 @@ mod ingress_nginx;
 mod native;
 mod options;
 mod parsed;
+mod policy_options;
 mod reading;
 mod restricting;
 mod suggest;
 mod table;
+mod take_over;
 mod value;
 
 use crate::model::{ObjectRef, Problem};

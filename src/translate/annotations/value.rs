@@ -1,5 +1,8 @@
 //! The values that annotations take, and how each is read.
 
+use std::str::FromStr;
+use std::time::Duration;
+
 use crate::model::ObjectName;
 
 use super::draft::Draft;
@@ -13,6 +16,14 @@ pub(crate) enum Value {
     LooseBoolean(fn(&mut Draft, bool)),
     /// One of these words.
     OneOf(&'static [Word]),
+    /// `on` or `off`.
+    OnOff(fn(&mut Draft, bool)),
+    /// A number of bytes: digits and `k`, `m` or `g`.
+    Size(fn(&mut Draft, u64)),
+    /// Whole seconds, from one to a year.
+    Seconds(fn(&mut Draft, Duration)),
+    /// A whole number from zero.
+    Count(fn(&mut Draft, u32)),
     /// A text with a parser of its own.
     Text {
         /// The values in words.
@@ -45,6 +56,14 @@ impl Value {
                 "0" | "f" | "F" | "FALSE" | "false" | "False" => set(draft, false),
                 _ => return None,
             },
+            Self::OnOff(set) => match text {
+                "on" => set(draft, true),
+                "off" => set(draft, false),
+                _ => return None,
+            },
+            Self::Size(set) => set(draft, size(text)?),
+            Self::Seconds(set) => set(draft, seconds(text)?),
+            Self::Count(set) => set(draft, number(text)?),
             Self::OneOf(words) => (words.iter().find(|word| word.text == text)?.set)(draft),
             Self::Text { values: _, read } => return read(draft, text, carrier),
         }
@@ -59,7 +78,79 @@ impl Value {
                 let words: Vec<_> = words.iter().map(|word| format!("`{}`", word.text)).collect();
                 words.join(" or ")
             }
+            Self::OnOff(_) => "`on` or `off`".into(),
+            Self::Size(_) => "bytes as digits, alone or with `k`, `m` or `g`".into(),
+            Self::Seconds(_) => "whole seconds, `1` to `31536000`".into(),
+            Self::Count(_) => "a whole number, `0` or more".into(),
             Self::Text { values, read: _ } => (*values).into(),
+        }
+    }
+}
+
+/// Longest time that an annotation may set: a year.
+const LONGEST: u64 = 365 * 24 * 3600;
+
+/// `8m` and the like: nothing but digits and one letter, in either case.
+fn size(text: &str) -> Option<u64> {
+    let (digits, unit) = match text.trim().as_bytes() {
+        [digits @ .., b'k' | b'K'] => (digits, 1 << 10),
+        [digits @ .., b'm' | b'M'] => (digits, 1 << 20),
+        [digits @ .., b'g' | b'G'] => (digits, 1 << 30),
+        digits => (digits, 1_u64),
+    };
+    number::<u64>(str::from_utf8(digits).ok()?)?.checked_mul(unit)
+}
+
+fn seconds(text: &str) -> Option<Duration> {
+    number(text).filter(|seconds| (1..=LONGEST).contains(seconds)).map(Duration::from_secs)
+}
+
+/// Digits, without a sign.
+fn number<T: FromStr>(text: &str) -> Option<T> {
+    if text.bytes().all(|byte| byte.is_ascii_digit()) { text.parse().ok() } else { None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_digits_and_a_letter() {
+        for (text, expected) in [
+            ("0", Some(0)),
+            ("1", Some(1)),
+            ("8k", Some(8 << 10)),
+            ("8K", Some(8 << 10)),
+            ("50m", Some(50 << 20)),
+            (" 50M ", Some(50 << 20)),
+            ("2g", Some(2 << 30)),
+            ("18446744073709551615", Some(u64::MAX)),
+            ("18446744073709551616", None),
+            ("17179869184g", None),
+            ("", None),
+            ("m", None),
+            ("-1", None),
+            ("+1", None),
+            ("1.5m", None),
+            ("1 m", None),
+            ("1mb", None),
+            ("50Mi", None),
+            ("1m;", None),
+            ("1m\r\nX: y", None),
+            ("１m", None),
+        ] {
+            assert_eq!(size(text), expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn seconds_are_whole_and_neither_none_nor_more_than_a_year() {
+        for (text, expected) in [("1", Some(1)), ("3600", Some(3600)), ("31536000", Some(LONGEST)), ("007", Some(7))] {
+            assert_eq!(seconds(text), expected.map(Duration::from_secs), "{text}");
+        }
+        for text in ["", "0", "-1", "+1", "60s", "1m", "1.5", " 1", "31536001", "99999999999999999999", "1e3", "６０"]
+        {
+            assert_eq!(seconds(text), None, "{text}");
         }
     }
 }

@@ -4,7 +4,9 @@
 //! an Ingress without annotations is served as ours are.
 
 mod balance;
+mod buffers;
 mod https;
+mod limits;
 mod obsolete;
 
 use super::table::{Dialect, Unlisted};
@@ -14,5 +16,5 @@ pub(super) const DIALECT: Dialect = Dialect {
     title: "ingress-nginx's",
     prefix: "nginx.ingress.kubernetes.io/",
     unlisted: Unlisted::Foreign,
-    groups: &[&https::ROWS, &balance::ROWS, &obsolete::ROWS],
+    groups: &[&https::ROWS, &limits::ROWS, &balance::ROWS, &buffers::ROWS, &obsolete::ROWS],
 };

@@ -1,0 +1,63 @@
+//! How long requests may take, how long their bodies may be, and how often they are tried.
+
+use super::super::policy_options::BodyLimit;
+use super::super::table::{Annotation, Scope, Verdict};
+use super::super::value::Value;
+
+/// Endpoints that are tried where there is no limit.
+const MANY: usize = 100;
+
+/// By key.
+pub(super) const ROWS: [Annotation; 5] = [
+    Annotation {
+        key: "proxy-body-size",
+        value: Value::Size(|draft, bytes| {
+            let limit = if bytes == 0 { BodyLimit::Unlimited } else { BodyLimit::Bytes(bytes) };
+            draft.options.of_policy().body = Some(limit);
+        }),
+        default: "`--max-body-bytes` (no limit)",
+        scopes: &[Scope::Ingress],
+        verdict: Verdict::Exact,
+        doc: "Longest body of a request. A longer one is answered with 413: before any of it is read where it tells its length,\n\
+              else when it has come so far. `0` is no limit. Wins over `--max-body-bytes`.",
+    },
+    Annotation {
+        key: "proxy-connect-timeout",
+        value: Value::Seconds(|draft, time| draft.options.of_policy().connect = Some(time)),
+        default: "`--connect-timeout` (1 s)",
+        scopes: &[Scope::Ingress],
+        verdict: Verdict::Exact,
+        doc: "Longest wait for a connection to a pod, for each attempt; then another pod is tried, and the answer is 504 where none is\n\
+              left.",
+    },
+    Annotation {
+        key: "proxy-next-upstream-tries",
+        value: Value::Count(|draft, count| {
+            let most = if count == 0 { MANY } else { MANY.min(count as usize) };
+            draft.options.of_policy().attempts = Some(most);
+        }),
+        default: "`--connect-attempts` (3)",
+        scopes: &[Scope::Ingress],
+        verdict: Verdict::Different(
+            "no more than 100 pods are tried, also with `0`, which is no limit in ingress-nginx",
+        ),
+        doc: "Pods that are tried for one request at the most, the first one counted.",
+    },
+    Annotation {
+        key: "proxy-read-timeout",
+        value: Value::Seconds(|draft, time| draft.options.of_policy().read = Some(time)),
+        default: "`--response-timeout` (60 s); tunnels `--tunnel-idle-timeout` (1 h); calls of gRPC no limit",
+        scopes: &[Scope::Ingress],
+        verdict: Verdict::Exact,
+        doc: "Longest silence of a pod: before the head of its answer (504), between two parts of it (cut), and in calls of gRPC. A\n\
+              WebSocket on which nothing moves in either direction for so long is closed.",
+    },
+    Annotation {
+        key: "proxy-send-timeout",
+        value: Value::Seconds(|draft, time| draft.options.of_policy().send = Some(time)),
+        default: "`--response-timeout` (60 s)",
+        scopes: &[Scope::Ingress],
+        verdict: Verdict::Exact,
+        doc: "Longest wait for a pod to take more of a request (504). It is no limit for all of the request.",
+    },
+];

@@ -1,0 +1,66 @@
+//! What annotations can set of a route's policy.
+
+use std::time::Duration;
+
+use crate::model::RoutePolicy;
+
+use super::take_over::take_over;
+
+/// What is set. What is absent leaves the decision to the settings.
+#[derive(Debug, Default)]
+pub(crate) struct PolicyOptions {
+    /// Endpoints tried at the most.
+    pub(super) attempts: Option<usize>,
+    /// Longest body of a request.
+    pub(super) body: Option<BodyLimit>,
+    /// Longest wait for a connection to a pod.
+    pub(super) connect: Option<Duration>,
+    /// Longest silence of a pod.
+    pub(super) read: Option<Duration>,
+    /// Longest wait for a pod to take more of a request.
+    pub(super) send: Option<Duration>,
+}
+
+/// Longest body of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum BodyLimit {
+    /// None.
+    Unlimited,
+    /// So many bytes.
+    Bytes(u64),
+}
+
+impl PolicyOptions {
+    /// Changes what is set.
+    pub(super) fn apply(&self, policy: &mut RoutePolicy) {
+        let Self { attempts, body, connect, read, send } = *self;
+        policy.attempts = attempts.unwrap_or(policy.attempts);
+        match body {
+            Some(BodyLimit::Unlimited) => policy.body_bytes = None,
+            Some(BodyLimit::Bytes(bytes)) => policy.body_bytes = Some(bytes),
+            None => {}
+        }
+        let timeouts = &mut policy.timeouts;
+        timeouts.connect = connect.unwrap_or(timeouts.connect);
+        timeouts.upload = send.unwrap_or(timeouts.upload);
+        if let Some(read) = read {
+            timeouts.response = read;
+            timeouts.response_gap = read;
+            timeouts.grpc_silence = Some(read);
+            timeouts.tunnel_idle = read;
+        }
+    }
+
+    /// Takes over what others set and these do not. Returns whether both set the same thing differently.
+    pub(super) fn absorb(&mut self, other: Self) -> bool {
+        let Self { attempts, body, connect, read, send } = other;
+        let differs = [
+            take_over(&mut self.attempts, attempts),
+            take_over(&mut self.body, body),
+            take_over(&mut self.connect, connect),
+            take_over(&mut self.read, read),
+            take_over(&mut self.send, send),
+        ];
+        differs.contains(&true)
+    }
+}
