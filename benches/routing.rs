@@ -10,8 +10,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tidegate::model::{
-    Action, Filter, Filters, HostPattern, HostSpec, HttpsRedirect, ObjectName, Origin, PathMatch, Place, Reply,
-    RouteMatch, RouteSpec, Snapshot, Unmatched,
+    Action, Filter, Filters, HostPattern, HostSpec, HttpsRedirect, HttpsUrl, ObjectName, Origin, PathMatch, Place,
+    Reply, RouteMatch, RouteSpec, Snapshot, Unmatched,
 };
 use tidegate::routing::{RouteTable, TableCell};
 
@@ -178,7 +178,7 @@ fn target(_: &RouteSpec) -> Target {
 
 fn snapshot(hosts: usize, paths: usize, kind: Kind) -> Snapshot {
     let ingress = ObjectName::new("shop", "web");
-    let filters = Filters::new(vec![Filter::HttpsRedirect(HttpsRedirect::WithTls)]);
+    let filters = Filters::new(vec![Filter::HttpsRedirect(HttpsRedirect::WithTls, HttpsUrl::default())]);
     let route = |path: String| RouteSpec {
         matches: RouteMatch::path(match kind {
             Kind::Exact => PathMatch::Exact(path.into()),

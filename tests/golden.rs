@@ -11,7 +11,9 @@ use serde::Serialize;
 use tidegate::model::{
     Action, Certificate, HostSpec, ObjectName, PortRef, Protocol, Reply, RoutePolicy, RouteSpec, RouteTimeouts,
 };
-use tidegate::model::{Balance, Filter, HostPattern, HttpsRedirect, ListenerSet, TenantTls, TlsSpec, Unmatched};
+use tidegate::model::{
+    Balance, Filter, HostPattern, HttpsRedirect, HttpsUrl, ListenerSet, TenantTls, TlsSpec, Unmatched,
+};
 use tidegate::source::manifests;
 use tidegate::translate::annotations::{DialectName, Dialects};
 use tidegate::translate::{self, ExternalNames, HostOwnership, Input, Settings};
@@ -71,7 +73,10 @@ struct Route {
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     policy: BTreeMap<&'static str, String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    https_redirect: Option<&'static str>,
+    https_redirect: Option<String>,
+    /// In the order in which they are asked.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    redirects: Vec<String>,
 }
 
 #[test]
@@ -212,12 +217,21 @@ fn route(input: &Input, spec: &RouteSpec) -> Route {
     let RouteSpec { matches, action, filters, policy, origin } = spec;
     assert_eq!(matches.predicates, None, "the output does not show them");
     let path = format!("{} {}", matches.path.kind(), matches.path.path());
-    let https_redirect = match **filters {
-        [Filter::HttpsRedirect(HttpsRedirect::WithTls)] => None,
-        [Filter::HttpsRedirect(HttpsRedirect::Always)] => Some("always"),
-        [] => Some("off"),
-        [_, _, ..] => panic!("one redirect is enough: {filters:?}"),
-    };
+    let (mut https_redirect, mut redirects) = (Some("off".to_owned()), Vec::new());
+    for filter in &**filters {
+        match filter {
+            Filter::AppRoot(path) => redirects.push(format!("/ 302 {path}")),
+            Filter::Redirect(redirect) => redirects.push(format!("{:?}", **redirect)),
+            Filter::HttpsRedirect(when, url) => {
+                let when = match when {
+                    HttpsRedirect::WithTls => None,
+                    HttpsRedirect::Always => Some("always"),
+                };
+                let url = (*url != HttpsUrl::default()).then(|| format!("{url:?}"));
+                https_redirect = when.map(str::to_owned).into_iter().chain(url).reduce(|a, b| format!("{a} {b}"));
+            }
+        }
+    }
     let ingress = origin.to_string();
     let upstream = match action {
         Action::Forward(upstream) => upstream,
@@ -229,7 +243,7 @@ fn route(input: &Input, spec: &RouteSpec) -> Route {
             };
             let target = target.to_owned();
             let (endpoints, protocol, balance, policy) = (None, None, None, BTreeMap::new());
-            return Route { path, ingress, target, endpoints, protocol, balance, policy, https_redirect };
+            return Route { path, ingress, target, endpoints, protocol, balance, policy, https_redirect, redirects };
         }
     };
     let endpoints = translate::endpoints(input, &upstream.key);
@@ -248,6 +262,7 @@ fn route(input: &Input, spec: &RouteSpec) -> Route {
         },
         policy: differing(&input.settings().policy, policy),
         https_redirect,
+        redirects,
     }
 }
 

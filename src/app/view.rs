@@ -2,7 +2,9 @@
 
 use serde_json::{Value, json};
 
-use crate::model::{Action, Filter, HttpsRedirect, PodTls, Protocol, Reply, RouteSpec, UpstreamSpec, Verification};
+use crate::model::{
+    Action, Filter, HttpsRedirect, Location, PodTls, Protocol, Reply, RouteSpec, UpstreamSpec, Verification,
+};
 use crate::routing::{CompiledHost, Route, RouteTable};
 use crate::upstream::{Backend, Destination, Target};
 
@@ -67,6 +69,10 @@ fn route(route: &Route<Target>) -> Value {
         Destination::Reply(Reply::BackendUnavailable) => view["answers"] = json!(503),
         Destination::Reply(Reply::NotFound) => view["answers"] = json!(404),
     }
+    let locations = locations(&route.spec.filters);
+    if !locations.is_empty() {
+        view["redirects"] = json!(locations);
+    }
     let shares: Vec<_> = route.shares().map(|share| self::route(share)).collect();
     if !shares.is_empty() {
         view["shares"] = json!(shares);
@@ -86,9 +92,26 @@ fn pod_tls(tls: &PodTls) -> Value {
 }
 
 fn https_redirect(filters: &[Filter]) -> &'static str {
-    match filters.iter().map(|Filter::HttpsRedirect(when)| when).next() {
+    let when = filters.iter().find_map(|filter| match filter {
+        Filter::HttpsRedirect(when, _) => Some(when),
+        Filter::AppRoot(_) | Filter::Redirect(_) => None,
+    });
+    match when {
         Some(HttpsRedirect::Always) => "Always",
         Some(HttpsRedirect::WithTls) => "WithTls",
         None => "Off",
     }
+}
+
+/// Where requests are sent instead: by their filters, `/` and all.
+fn locations(filters: &[Filter]) -> Vec<Value> {
+    let location = |filter: &Filter| match filter {
+        Filter::AppRoot(path) => Some(json!({ "of": "/", "status": 302, "location": **path })),
+        Filter::Redirect(redirect) => {
+            let (Location::Fixed(target) | Location::OnHost { path: target, port: _ }) = &redirect.location;
+            Some(json!({ "of": "everything", "status": redirect.status, "location": **target }))
+        }
+        Filter::HttpsRedirect(..) => None,
+    };
+    filters.iter().filter_map(location).collect()
 }

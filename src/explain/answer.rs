@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 
 use crate::filter::{self, BodyTooLarge, FieldName, NotRedirected, RequestView, Response, Verdict};
 use crate::model::{
-    Action, Filter, HostPattern, HttpsRedirect, ObjectKind, ObjectName, ObjectRef, Origin, Predicates, Problem, Reply,
-    UnitKey,
+    Action, Filter, HostPattern, HttpsRedirect, ObjectKind, ObjectName, ObjectRef, Origin, Predicates, Problem,
+    RedirectKind, Reply, UnitKey,
 };
 use crate::routing::{self, Found, Holds, PathRefusal, Route, normalize_host, normalize_name};
 use crate::translate;
@@ -228,10 +228,18 @@ fn of_filter<T>(route: &Route<T>, request: &RequestView<'_>, response: &Response
     let to = response.field(FieldName::LOCATION);
     let to = to.map(|url| format!(" to {}", String::from_utf8_lossy(url))).unwrap_or_default();
     let why = match by {
-        Filter::HttpsRedirect(HttpsRedirect::Always) => {
+        Filter::AppRoot(_) => format!("{} sends / there (app-root)", named(&route.spec.origin)),
+        Filter::Redirect(redirect) => {
+            let annotation = match redirect.kind {
+                RedirectKind::Permanent => "permanent-redirect",
+                RedirectKind::Temporal => "temporal-redirect",
+            };
+            format!("{} sends everything there ({annotation})", named(&route.spec.origin))
+        }
+        Filter::HttpsRedirect(HttpsRedirect::Always, _) => {
             format!("{} forces it (force-ssl-redirect)", named(&route.spec.origin))
         }
-        Filter::HttpsRedirect(HttpsRedirect::WithTls) => "a TLS entry covers the host (ssl-redirect)".into(),
+        Filter::HttpsRedirect(HttpsRedirect::WithTls, _) => "a TLS entry covers the host (ssl-redirect)".into(),
     };
     let mut lines = vec![format!("{status}{to} because {why}")];
     match filter::request(&route.spec.filters, &RequestView { is_trusted: true, ..*request }) {
@@ -245,7 +253,8 @@ fn of_filter<T>(route: &Route<T>, request: &RequestView<'_>, response: &Response
 /// What is special about a request that no filter answers.
 fn exempt(filters: &[Filter], request: &RequestView<'_>) -> &'static str {
     let is_challenge = |filter: &Filter| match filter {
-        Filter::HttpsRedirect(when) => match filter::not_redirected(*when, request) {
+        Filter::AppRoot(_) | Filter::Redirect(_) => false,
+        Filter::HttpsRedirect(when, _) => match filter::not_redirected(*when, request) {
             Some(NotRedirected::AcmeChallenge) => true,
             Some(NotRedirected::WithoutTls | NotRedirected::Tls | NotRedirected::WithoutHost)
             | Some(NotRedirected::HttpsInFront)

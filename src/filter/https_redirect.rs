@@ -3,7 +3,7 @@
 use super::head_edit::FieldName;
 use super::verdict::{Response, Verdict};
 use super::view::RequestView;
-use crate::model::{Filter, HttpsRedirect};
+use crate::model::{Filter, HttpsRedirect, HttpsUrl, PortInUrl, TrailingSlash};
 
 /// Where challenges of certificate authorities are answered (RFC 8555 §8.3): never redirected.
 const ACME: &[u8] = b"/.well-known/acme-challenge/";
@@ -40,40 +40,44 @@ pub fn not_redirected(when: HttpsRedirect, request: &RequestView<'_>) -> Option<
     }
 }
 
-pub(super) fn request<'f>(filter: &'f Filter, when: HttpsRedirect, request: &RequestView<'_>) -> Verdict<'f> {
+pub(super) fn request<'f>(
+    filter: &'f Filter,
+    when: HttpsRedirect,
+    url: HttpsUrl,
+    request: &RequestView<'_>,
+) -> Verdict<'f> {
     if not_redirected(when, request).is_some() {
         return Verdict::Continue;
     }
     Verdict::Respond(Response {
         by: filter,
         status: 308,
-        fields: vec![(FieldName::LOCATION, location(request))],
+        fields: vec![(FieldName::LOCATION, location(url, request))],
         text: "this host is served over https",
     })
 }
 
 /// The URL of the request under https. The parser lets nothing but visible ASCII into authority and target.
-fn location(view: &RequestView<'_>) -> Vec<u8> {
+fn location(url: HttpsUrl, view: &RequestView<'_>) -> Vec<u8> {
     let RequestView { head, request, https_port, .. } = view;
-    let host = request.host_name.map_or_else(
-        || {
-            let authority = request.authority.of(head);
-            match request.port {
-                Some(_) => authority.rsplitn(2, |&byte| byte == b':').last().unwrap_or_default(),
-                None => authority,
-            }
-        },
-        |name| name.of(head),
-    );
     let mut location = b"https://".to_vec();
-    location.extend_from_slice(host);
-    if *https_port != 443 {
+    location.extend_from_slice(view.host_without_port());
+    let has_port = match url.port {
+        PortInUrl::IfUnusual => *https_port != 443,
+        PortInUrl::Always => true,
+        PortInUrl::Never => false,
+    };
+    if has_port {
         location.extend_from_slice(format!(":{https_port}").as_bytes());
     }
     location.extend_from_slice(view.path());
     if let Some(query) = request.query {
         location.push(b'?');
         location.extend_from_slice(query.of(head));
+    }
+    match url.slash {
+        TrailingSlash::Cut if location.ends_with(b"/") => _ = location.pop(),
+        TrailingSlash::Cut | TrailingSlash::Kept => {}
     }
     location
 }
@@ -100,10 +104,14 @@ mod tests {
     }
 
     fn location_of(start: &str, host: &str, https_port: u16) -> String {
+        location_as(HttpsUrl::default(), start, host, https_port)
+    }
+
+    fn location_as(url: HttpsUrl, start: &str, host: &str, https_port: u16) -> String {
         view_of(&[start, &format!("Host: {host}")], |view| {
             let when = HttpsRedirect::WithTls;
-            let filter = Filter::HttpsRedirect(when);
-            match super::request(&filter, when, &RequestView { https_port, ..view }) {
+            let filter = Filter::HttpsRedirect(when, url);
+            match super::request(&filter, when, url, &RequestView { https_port, ..view }) {
                 Verdict::Respond(response) => {
                     assert_eq!((response.by, response.status), (&filter, 308));
                     String::from_utf8(response.field(FieldName::LOCATION).unwrap().to_vec()).unwrap()
@@ -111,6 +119,34 @@ mod tests {
                 Verdict::Continue => panic!("{start} {host} is not redirected"),
             }
         })
+    }
+
+    #[test]
+    fn nginx_b1_one_slash_at_the_end_is_left_out_where_that_is_asked_for() {
+        let url = HttpsUrl { slash: TrailingSlash::Cut, ..HttpsUrl::default() };
+        for (target, expected) in [
+            ("/", "https://a"),
+            ("/x/", "https://a/x"),
+            ("/x//", "https://a/x/"),
+            ("/x?y=/", "https://a/x?y="),
+            ("/x/?y", "https://a/x/?y"),
+            ("/x", "https://a/x"),
+        ] {
+            assert_eq!(location_as(url, &format!("GET {target} HTTP/1.1"), "a:80", 443), expected);
+        }
+    }
+
+    #[test]
+    fn nginx_b7_the_port_is_written_out_where_that_is_asked_for() {
+        for (port, https_port, expected) in [
+            (PortInUrl::Always, 443, "https://a:443/"),
+            (PortInUrl::Always, 8443, "https://a:8443/"),
+            (PortInUrl::Never, 8443, "https://a/"),
+            (PortInUrl::IfUnusual, 8443, "https://a:8443/"),
+        ] {
+            let url = HttpsUrl { port, ..HttpsUrl::default() };
+            assert_eq!(location_as(url, "GET / HTTP/1.1", "a:8080", https_port), expected);
+        }
     }
 
     #[test]

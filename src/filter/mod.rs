@@ -9,6 +9,7 @@ mod head_edit;
 mod https_redirect;
 mod method;
 mod predicates;
+mod redirect;
 mod verdict;
 mod view;
 
@@ -26,7 +27,9 @@ use crate::model::Filter;
 pub fn request<'f>(filters: &'f [Filter], request: &RequestView<'_>) -> Verdict<'f> {
     for filter in filters {
         let verdict = match filter {
-            Filter::HttpsRedirect(when) => https_redirect::request(filter, *when, request),
+            Filter::AppRoot(path) => redirect::app_root(filter, path, request),
+            Filter::Redirect(to) => redirect::request(filter, to, request),
+            Filter::HttpsRedirect(when, url) => https_redirect::request(filter, *when, *url, request),
         };
         match verdict {
             Verdict::Continue => {}
@@ -37,11 +40,11 @@ pub fn request<'f>(filters: &'f [Filter], request: &RequestView<'_>) -> Verdict<
 }
 
 /// Lets an answer pass the filters of its route, which edit its head. Answers of ours pass them too.
-#[expect(unused_variables, reason = "the one filter there is looks at requests only")]
+#[expect(unused_variables, reason = "the filters that there are look at requests only")]
 pub fn response(filters: &[Filter], response: &ResponseView<'_>, edit: &mut HeadEdit) {
     for filter in filters {
         match filter {
-            Filter::HttpsRedirect(_) => {}
+            Filter::AppRoot(_) | Filter::Redirect(_) | Filter::HttpsRedirect(..) => {}
         }
     }
 }

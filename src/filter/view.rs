@@ -28,6 +28,19 @@ impl<'a> RequestView<'a> {
         self.request.path(self.head)
     }
 
+    /// The host as the client wrote it, without a port. Empty where the request names none.
+    pub fn host_without_port(&self) -> &'a [u8] {
+        let Self { head, request, .. } = *self;
+        match (request.host_name, request.port) {
+            (Some(name), _) => name.of(head),
+            (None, Some(_)) => {
+                let authority = request.authority.of(head);
+                authority.rsplitn(2, |&byte| byte == b':').last().unwrap_or_default()
+            }
+            (None, None) => request.authority.of(head),
+        }
+    }
+
     /// Whether the client used https. On a plain connection a trusted proxy in front of us knows better than the
     /// listener, if it says either.
     pub fn came_by_https(&self) -> bool {

@@ -8,15 +8,21 @@ use std::sync::Arc;
 /// can change the order.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Filter {
+    /// Answers requests for `/` with 302 to this path of the same host (annotation `app-root`).
+    AppRoot(Arc<str>),
+    /// Answers all requests with a redirect (annotations `permanent-redirect` and `temporal-redirect`).
+    Redirect(Arc<Redirect>),
     /// Answers plain HTTP with 308 to https (annotations `ssl-redirect` and `force-ssl-redirect`).
-    HttpsRedirect(HttpsRedirect),
+    HttpsRedirect(HttpsRedirect, HttpsUrl),
 }
 
 impl Filter {
     /// Short stable name, as in `Tidegate-Explanation`.
     pub fn as_str(&self) -> &'static str {
         match self {
-            Self::HttpsRedirect(_) => "redirect",
+            Self::AppRoot(_) => "app_root",
+            Self::Redirect(_) => "redirect_to",
+            Self::HttpsRedirect(..) => "redirect",
         }
     }
 }
@@ -28,6 +34,80 @@ pub enum HttpsRedirect {
     WithTls,
     /// Always, also where TLS ends at the load balancer.
     Always,
+}
+
+/// What the URL looks like that plain HTTP is sent to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct HttpsUrl {
+    /// What becomes of a slash at its end.
+    pub slash: TrailingSlash,
+    /// Whether it has the port of https.
+    pub port: PortInUrl,
+}
+
+/// What becomes of a slash at the end of a URL.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum TrailingSlash {
+    /// It stays.
+    #[default]
+    Kept,
+    /// One is left out, also behind a query.
+    Cut,
+}
+
+/// Whether a URL has a port.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum PortInUrl {
+    /// Where it is not the usual one of its scheme.
+    #[default]
+    IfUnusual,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// A redirect of all requests of a route.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Redirect {
+    /// Which annotation asks for it.
+    pub kind: RedirectKind,
+    /// The status, 300 to 399.
+    pub status: u16,
+    /// Where it leads.
+    pub location: Location,
+}
+
+/// Which annotation asks for a redirect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum RedirectKind {
+    /// `permanent-redirect`.
+    Permanent,
+    /// `temporal-redirect`.
+    Temporal,
+}
+
+/// Where a redirect leads. Nothing of the request goes into it but what is said here.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Location {
+    /// This URL or path, as it is.
+    Fixed(Arc<str>),
+    /// This path of the scheme and host of the request.
+    OnHost {
+        /// The path, with a query where it has one.
+        path: Arc<str>,
+        /// Whether the port stays that the client gave.
+        port: ClientPort,
+    },
+}
+
+/// Whether a URL has the port that the client gave with the host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum ClientPort {
+    /// It has.
+    Kept,
+    /// It has none.
+    Dropped,
 }
 
 /// The filters of a route, in the order in which they apply. Routes share a list: a clone allocates nothing, and a
@@ -58,9 +138,12 @@ mod tests {
 
     #[test]
     fn filters_apply_in_the_order_of_their_variants() {
-        let (first, second) = (HttpsRedirect::WithTls, HttpsRedirect::Always);
-        let filters = Filters::new(vec![Filter::HttpsRedirect(second), Filter::HttpsRedirect(first)]);
-        assert_eq!(*filters, [Filter::HttpsRedirect(first), Filter::HttpsRedirect(second)]);
+        let https = Filter::HttpsRedirect(HttpsRedirect::Always, HttpsUrl::default());
+        let (kind, location) = (RedirectKind::Permanent, Location::Fixed("/".into()));
+        let redirect = Filter::Redirect(Arc::new(Redirect { kind, status: 301, location }));
+        let root = Filter::AppRoot("/x".into());
+        let filters = Filters::new(vec![https.clone(), redirect.clone(), root.clone()]);
+        assert_eq!(*filters, [root, redirect, https]);
     }
 
     #[test]

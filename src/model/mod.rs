@@ -24,7 +24,8 @@ mod upstream;
 
 pub use certificate::{Certificate, CertificateError, PrivateKey};
 pub use external_name::{ExternalName, LookupFailure, Resolution};
-pub use filter::{Filter, Filters, HttpsRedirect};
+pub use filter::TrailingSlash;
+pub use filter::{ClientPort, Filter, Filters, HttpsRedirect, HttpsUrl, Location, PortInUrl, Redirect, RedirectKind};
 pub use host::{HostKey, HostSpec, Tenancy, TenantTls, TlsSpec, Unmatched};
 pub use kind::{ObjectKind, Resource};
 pub use listener::{Application, ListenerKey, ListenerSet, ListenerSpec, Transport};

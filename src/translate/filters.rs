@@ -1,25 +1,41 @@
 //! From settings and annotations to the filters of routes.
 
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
-use crate::model::{Filter, Filters, HttpsRedirect};
+use crate::model::{Filter, Filters, HttpsRedirect, HttpsUrl};
 
 use super::annotations::Options;
 use super::settings::Settings;
 
 /// The filters of the routes of an Ingress. Lists that do not depend on values of the Ingress exist once.
 pub(super) fn filters(options: &Options, settings: &Settings) -> Filters {
-    static WITH_TLS: LazyLock<Filters> = LazyLock::new(|| https_redirect(HttpsRedirect::WithTls));
-    static ALWAYS: LazyLock<Filters> = LazyLock::new(|| https_redirect(HttpsRedirect::Always));
-    if options.redirect.is_always() {
-        ALWAYS.clone()
-    } else if options.redirect.with_tls.unwrap_or(settings.ssl_redirect) {
-        WITH_TLS.clone()
-    } else {
-        Filters::default()
+    static WITH_TLS: LazyLock<Filters> = LazyLock::new(|| only(HttpsRedirect::WithTls));
+    static ALWAYS: LazyLock<Filters> = LazyLock::new(|| only(HttpsRedirect::Always));
+    let (when, url) = (https_redirect(options, settings), options.redirect.url());
+    match (options.locations(), when) {
+        (None, None) => Filters::default(),
+        (None, Some(HttpsRedirect::WithTls)) if url == HttpsUrl::default() => WITH_TLS.clone(),
+        (None, Some(HttpsRedirect::Always)) if url == HttpsUrl::default() => ALWAYS.clone(),
+        (locations, when) => {
+            let app_root = locations.and_then(|locations| locations.app_root().cloned()).map(Filter::AppRoot);
+            let redirect = locations.and_then(|locations| locations.redirect(options.redirect.port()));
+            let redirect = redirect.map(|redirect| Filter::Redirect(Arc::new(redirect)));
+            let https = when.map(|when| Filter::HttpsRedirect(when, url));
+            Filters::new(app_root.into_iter().chain(redirect).chain(https).collect())
+        }
     }
 }
 
-fn https_redirect(when: HttpsRedirect) -> Filters {
-    Filters::new(vec![Filter::HttpsRedirect(when)])
+fn https_redirect(options: &Options, settings: &Settings) -> Option<HttpsRedirect> {
+    if options.redirect.is_always() {
+        Some(HttpsRedirect::Always)
+    } else if options.redirect.with_tls.unwrap_or(settings.ssl_redirect) {
+        Some(HttpsRedirect::WithTls)
+    } else {
+        None
+    }
+}
+
+fn only(when: HttpsRedirect) -> Filters {
+    Filters::new(vec![Filter::HttpsRedirect(when, HttpsUrl::default())])
 }

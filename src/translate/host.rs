@@ -4,8 +4,11 @@ use std::sync::Arc;
 
 use foldhash::HashMap;
 
-use crate::model::{Action, HostPattern, HostSpec, ObjectKind, ObjectRef, Origin, PathMatch, Precedence, Problem};
-use crate::model::{ProblemCode, RouteMatch, RouteSpec, Severity, Tenancy, Unmatched, UpstreamSpec};
+use crate::model::UpstreamSpec;
+use crate::model::{
+    Action, Filters, HostPattern, HostSpec, ObjectKind, ObjectRef, Origin, PathMatch, Place, Precedence,
+};
+use crate::model::{Problem, ProblemCode, Reply, RouteMatch, RoutePolicy, RouteSpec, Severity, Tenancy, Unmatched};
 
 use super::annotations::Options;
 use super::conflicts;
@@ -54,9 +57,14 @@ fn routes<'a>(
 ) -> Box<[Arc<RouteSpec>]> {
     let mut routes = Vec::new();
     let mut taken: HashMap<PathMatch, Bid<'_>> = HashMap::default();
-    let mut last = None;
+    let (mut last, mut roots) = (None, Vec::new());
     for claim in claims {
+        let treatment = Treatment::of(input, claim.by.options());
+        let mut has_root = claim.by.options().locations().is_none_or(|locations| locations.app_root().is_none());
         claim.each_route(&mut |RouteClaim { bid, path, matched }| {
+            if !std::mem::replace(&mut has_root, true) {
+                roots.push((bid, treatment.clone()));
+            }
             let Matched { path: matched, key } = match matched {
                 Ok(matched) => matched,
                 Err(fault) => {
@@ -76,13 +84,30 @@ fn routes<'a>(
                 problems.push(bid.by.problem(field, ProblemCode::PatternPath, severity, message, remedy));
             }
             let (action, fault) = action(input, bid, &mut last);
-            let route = route(input, matched, bid, action);
+            let route = route(&treatment, matched, bid.origin(), action);
             routes.push((key, route));
             problems.extend(fault.map(|fault| on_backend(bid, &format!("{}.backend", bid.field), fault)));
         });
     }
+    routes.extend(roots.into_iter().filter_map(|(bid, treatment)| root(&mut taken, bid, &treatment)));
     routes.sort_unstable_by(|(a, _), (b, _)| precedence(a).cmp(&precedence(b)));
     routes.into_iter().map(|(_, route)| Arc::new(route)).collect()
+}
+
+/// The route for `/` that an object which sends `/` elsewhere (annotation `app-root`) gets beside its own, where nobody has one.
+/// It takes nothing but `/`, so it forwards nothing.
+fn root<'a>(
+    taken: &mut HashMap<PathMatch, Bid<'a>>,
+    bid: Bid<'a>,
+    treatment: &Treatment,
+) -> Option<(PathMatch, RouteSpec)> {
+    let exactly = PathMatch::Exact("/".into());
+    if taken.contains_key(&exactly) || taken.contains_key(&everything()) {
+        return None;
+    }
+    taken.insert(exactly.clone(), bid);
+    let origin = Origin::Object { kind: bid.by.kind(), name: bid.by.name().clone(), place: Place::Unknown };
+    Some((exactly.clone(), route(treatment, exactly, origin, Action::Reply(Reply::NotFound))))
 }
 
 /// Order of precedence, then alphabetically to have an order at all.
@@ -102,7 +127,7 @@ fn fallback<'a>(
     problems.extend(bids.map(|loser| conflicts::over_fallback(host, loser, winner)));
     // What is wrong with the backend is said once, by the unit of the object.
     let (action, _) = service::action(resolve(input, winner));
-    Some(route(input, everything(), winner, action))
+    Some(route(&Treatment::of(input, winner.by.options()), everything(), winner.origin(), action))
 }
 
 /// What a route to the backend of a bid does. `last` is the last backend that can be used, with the upstream that it is:
@@ -124,11 +149,23 @@ fn action<'a>(
     (action, fault)
 }
 
-fn route(input: &Input, path: PathMatch, bid: Bid<'_>, action: Action) -> RouteSpec {
-    let settings = input.settings();
-    let options = bid.by.options();
-    let (filters, policy) = (filters(options, settings), options.policy(&settings.policy));
-    RouteSpec { matches: RouteMatch::path(path), action, filters, policy, origin: bid.origin() }
+/// What routes of one object have in common.
+#[derive(Clone)]
+struct Treatment {
+    filters: Filters,
+    policy: Arc<RoutePolicy>,
+}
+
+impl Treatment {
+    fn of(input: &Input, options: &Options) -> Self {
+        let settings = input.settings();
+        Self { filters: filters(options, settings), policy: options.policy(&settings.policy) }
+    }
+}
+
+fn route(treatment: &Treatment, path: PathMatch, origin: Origin, action: Action) -> RouteSpec {
+    let Treatment { filters, policy } = treatment.clone();
+    RouteSpec { matches: RouteMatch::path(path), action, filters, policy, origin }
 }
 
 /// The route of `--default-backend`.
@@ -147,9 +184,7 @@ fn default_backend(input: &Input, problems: &mut Vec<Problem>) -> Option<RouteSp
         let BackendFault { reply: _, field: _, code, message, remedy } = fault;
         Problem { object, field: "--default-backend".into(), code, severity: BackendFault::SEVERITY, message, remedy }
     }));
-    let (filters, policy) = (filters(&Options::UNSET, settings), Arc::clone(&settings.policy));
-    let (matches, origin) = (RouteMatch::path(everything()), Origin::DefaultBackend);
-    Some(RouteSpec { matches, action, filters, policy, origin })
+    Some(route(&Treatment::of(input, &Options::UNSET), everything(), Origin::DefaultBackend, action))
 }
 
 /// The problem of a backend at this field.

@@ -29,6 +29,7 @@ mod metrics;
 mod nginx_balance;
 mod nginx_https;
 mod nginx_policies;
+mod nginx_redirects;
 mod own_answers;
 mod paths;
 mod pod_tls;

@@ -34,6 +34,11 @@ impl Draft {
         self.remark = Some(Remark { severity: Severity::Warning, message, remedy });
     }
 
+    /// Says that the value that is being read sets nothing, and why.
+    pub(crate) fn refuses(&mut self, message: &'static str, remedy: &'static str) {
+        self.remark = Some(Remark { severity: Severity::Error, message, remedy });
+    }
+
     /// Takes over what another draft sets and this one does not. Returns whether both set the same thing differently: then
     /// this one stays as it is there.
     pub(super) fn absorb(&mut self, other: Self) -> bool {

@@ -12,6 +12,7 @@ mod draft;
 mod faults;
 mod foreign;
 mod ingress_nginx;
+mod location_options;
 mod native;
 mod options;
 mod parsed;

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use crate::model::{Balance, RoutePolicy};
+use crate::model::{Balance, HttpsUrl, PortInUrl, RoutePolicy, TrailingSlash};
 
+use super::location_options::LocationOptions;
 use super::policy_options::PolicyOptions;
 use super::take_over::take_over;
 
@@ -19,6 +20,8 @@ pub(crate) struct Options {
     pub(crate) balance: Option<Balance>,
     /// How long requests, their bodies and their pods may take, and how much.
     policy: Option<Box<PolicyOptions>>,
+    /// Where requests are sent instead of to a pod.
+    locations: Option<Box<LocationOptions>>,
 }
 
 /// When plain HTTP is sent to https.
@@ -28,16 +31,34 @@ pub(crate) struct RedirectOptions {
     pub(crate) with_tls: Option<bool>,
     /// Whether or not the host has TLS here.
     pub(crate) always: Option<bool>,
+    /// What becomes of a slash at the end of the URL.
+    pub(super) slash: Option<TrailingSlash>,
+    /// Whether URLs have a port.
+    pub(super) port: Option<PortInUrl>,
 }
 
 impl Options {
     /// Nothing is set.
-    pub(crate) const UNSET: Self =
-        Self { redirect: RedirectOptions { with_tls: None, always: None }, balance: None, policy: None };
+    pub(crate) const UNSET: Self = Self {
+        redirect: RedirectOptions { with_tls: None, always: None, slash: None, port: None },
+        balance: None,
+        policy: None,
+        locations: None,
+    };
 
     /// What is set of the policy, to set more.
     pub(super) fn of_policy(&mut self) -> &mut PolicyOptions {
         self.policy.get_or_insert_default()
+    }
+
+    /// What is set of locations, to set more.
+    pub(super) fn of_locations(&mut self) -> &mut LocationOptions {
+        self.locations.get_or_insert_default()
+    }
+
+    /// Where requests are sent instead of to a pod.
+    pub(crate) fn locations(&self) -> Option<&LocationOptions> {
+        self.locations.as_deref()
     }
 
     /// The policy of the routes: `default` itself where nothing else is asked for, so that most routes share one.
@@ -53,8 +74,11 @@ impl Options {
 
     /// Takes over what others set and these do not. Returns whether both set the same thing differently.
     pub(super) fn absorb(&mut self, other: Self) -> bool {
-        let Self { redirect: RedirectOptions { with_tls, always }, balance, policy } = other;
+        let Self { redirect: RedirectOptions { with_tls, always, slash, port }, balance, policy, locations } = other;
         let differs = [
+            take_over(&mut self.redirect.slash, slash),
+            take_over(&mut self.redirect.port, port),
+            locations.is_some_and(|locations| self.of_locations().absorb(*locations)),
             policy.is_some_and(|policy| self.of_policy().absorb(*policy)),
             take_over(&mut self.redirect.with_tls, with_tls),
             take_over(&mut self.redirect.always, always),
@@ -68,5 +92,15 @@ impl RedirectOptions {
     /// Whether plain HTTP is sent to https whether or not the host has TLS here.
     pub(crate) fn is_always(&self) -> bool {
         self.always.unwrap_or(false)
+    }
+
+    /// What the URL looks like.
+    pub(crate) fn url(&self) -> HttpsUrl {
+        HttpsUrl { slash: self.slash.unwrap_or_default(), port: self.port.unwrap_or_default() }
+    }
+
+    /// Whether URLs have a port, if that is said.
+    pub(crate) fn port(&self) -> Option<PortInUrl> {
+        self.port
     }
 }

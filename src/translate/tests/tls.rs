@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::builders::*;
-use crate::model::{Certificate, Filter, HttpsRedirect, ObjectKind, ObjectRef, ProblemCode, Severity};
+use crate::model::{Certificate, Filter, HttpsRedirect, HttpsUrl, ObjectKind, ObjectRef, ProblemCode, Severity};
 use crate::source::objects::Change;
 use crate::translate::{Settings, VisibleSecrets};
 
@@ -247,7 +247,8 @@ fn a_redirect_to_https_is_a_matter_of_settings_and_annotations() {
     };
     let off = || Settings { ssl_redirect: false, ..Settings::default() };
     let annotated = |key: &str, value: &str| web("web", 1).annotate(&format!("tidegate.dev/{key}"), value);
-    let [with_tls, always] = [HttpsRedirect::WithTls, HttpsRedirect::Always].map(|when| [Filter::HttpsRedirect(when)]);
+    let [with_tls, always] =
+        [HttpsRedirect::WithTls, HttpsRedirect::Always].map(|when| [Filter::HttpsRedirect(when, HttpsUrl::default())]);
     assert_eq!(redirect(Settings::default(), web("web", 1)), with_tls);
     assert_eq!(redirect(off(), web("web", 1)), []);
     assert_eq!(redirect(Settings::default(), annotated("ssl-redirect", "false")), []);

@@ -8,6 +8,8 @@ mod buffers;
 mod https;
 mod limits;
 mod obsolete;
+mod redirects;
+mod url;
 
 use super::table::{Dialect, Unlisted};
 
@@ -16,5 +18,5 @@ pub(super) const DIALECT: Dialect = Dialect {
     title: "ingress-nginx's",
     prefix: "nginx.ingress.kubernetes.io/",
     unlisted: Unlisted::Foreign,
-    groups: &[&https::ROWS, &limits::ROWS, &balance::ROWS, &buffers::ROWS, &obsolete::ROWS],
+    groups: &[&https::ROWS, &redirects::ROWS, &limits::ROWS, &balance::ROWS, &buffers::ROWS, &obsolete::ROWS],
 };

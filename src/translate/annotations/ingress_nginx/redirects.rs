@@ -1,0 +1,102 @@
+//! Redirects to a URL or a path that the author names.
+
+use super::super::draft::Draft;
+use super::super::table::{Annotation, Scope, Verdict};
+use super::super::value::Value;
+use super::url::{self, Target};
+
+const STATUSES: Verdict = Verdict::Different("`304`, `305` and `306`, which are no redirects, are refused");
+
+const WITHOUT_VARIABLES: Verdict =
+    Verdict::Different("a value with variables (`$request_uri`) is refused: they are not read yet");
+
+/// By key.
+pub(super) const ROWS: [Annotation; 6] = [
+    Annotation {
+        key: "app-root",
+        value: Value::Text {
+            values: "a path",
+            read: |draft, text, _| {
+                url::read(draft, text, Target::Path, |draft, path| draft.options.of_locations().app_root = Some(path))
+            },
+        },
+        default: "none",
+        scopes: &[Scope::Ingress],
+        verdict: Verdict::Different("the `/` of another Ingress of the host stays with that Ingress"),
+        doc: "Answers requests for `/` with 302 to this path of the same scheme, host and port, also where the Ingress has no rule for\n\
+              `/`. Comes before all other redirects.",
+    },
+    Annotation {
+        key: "permanent-redirect",
+        value: Value::Text {
+            values: "a URL of http or https, or a path; up to 2048 characters",
+            read: |draft, text, _| {
+                url::read(draft, text, Target::Any, |draft, url| draft.options.of_locations().permanent = Some(url))
+            },
+        },
+        default: "none",
+        scopes: &[Scope::Ingress],
+        verdict: WITHOUT_VARIABLES,
+        doc: "Answers every request with 301 to exactly this URL. A path is made a URL of the scheme and host of the request. Comes\n\
+              before the redirect to https. `temporal-redirect` wins over it.",
+    },
+    Annotation {
+        key: "permanent-redirect-code",
+        value: Value::Text {
+            values: "`300`, `301`, `302`, `303`, `307` or `308`",
+            read: |draft, text, _| {
+                status(draft, text, 308, |draft, code| {
+                    draft.options.of_locations().permanent_status = Some(code);
+                })
+            },
+        },
+        default: "`301`",
+        scopes: &[Scope::Ingress],
+        verdict: STATUSES,
+        doc: "Status of `permanent-redirect`.",
+    },
+    Annotation {
+        key: "relative-redirects",
+        value: Value::LooseBoolean(|draft, is_set| draft.options.of_locations().relative = Some(is_set)),
+        default: "`false`",
+        scopes: &[Scope::Ingress],
+        verdict: Verdict::Exact,
+        doc: "Whether `permanent-redirect` to a path sends the path as it is.",
+    },
+    Annotation {
+        key: "temporal-redirect",
+        value: Value::Text {
+            values: "a URL of http or https; up to 2048 characters",
+            read: |draft, text, _| {
+                url::read(draft, text, Target::Url, |draft, url| draft.options.of_locations().temporal = Some(url))
+            },
+        },
+        default: "none",
+        scopes: &[Scope::Ingress],
+        verdict: WITHOUT_VARIABLES,
+        doc: "Answers every request with 302 to exactly this URL, before the redirect to https. Wins over `permanent-redirect`.",
+    },
+    Annotation {
+        key: "temporal-redirect-code",
+        value: Value::Text {
+            values: "`300`, `301`, `302`, `303` or `307`",
+            read: |draft, text, _| {
+                status(draft, text, 307, |draft, code| {
+                    draft.options.of_locations().temporal_status = Some(code);
+                })
+            },
+        },
+        default: "`302`",
+        scopes: &[Scope::Ingress],
+        verdict: STATUSES,
+        doc: "Status of `temporal-redirect`.",
+    },
+];
+
+/// The status of a redirect, up to `highest`.
+fn status(draft: &mut Draft, text: &str, highest: u16, set: fn(&mut Draft, u16)) -> Option<()> {
+    let known = [300, 301, 302, 303, 307, 308];
+    let code = known.into_iter().find(|code| *code <= highest && code.to_string() == text)?;
+    set(draft, code);
+    Some(())
+}
