@@ -74,9 +74,9 @@ struct Route {
     policy: BTreeMap<&'static str, String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     https_redirect: Option<String>,
-    /// In the order in which they are asked.
+    /// In the order in which they are asked, but for the redirect to https.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    redirects: Vec<String>,
+    other_filters: Vec<String>,
 }
 
 #[test]
@@ -91,6 +91,19 @@ fn manifests_come_to_what_the_golden_files_say() {
     assert!(cases.len() >= FEWEST, "only {} cases in {}", cases.len(), folder.display());
     let stale: Vec<String> = cases.iter().filter_map(|case| check(case)).collect();
     assert!(stale.is_empty(), "{}\nUPDATE_GOLDEN=1 rewrites the outputs", stale.join("\n"));
+}
+
+#[test]
+fn every_annotation_of_ingress_nginx_stands_in_a_case() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let read = |file: &str| std::fs::read_to_string(root.join(file)).expect("the file is readable");
+    let cases = ["nginx", "nginx-policies", "nginx-redirects", "nginx-sources"];
+    let cases: String = cases.iter().map(|case| read(&format!("tests/golden/{case}.in.yaml"))).collect();
+    let document = read("docs/annotations.md");
+    let listed = document.lines().filter_map(|line| line.strip_prefix("### `nginx.ingress.kubernetes.io/"));
+    let keys: Vec<_> = listed.filter_map(|line| line.strip_suffix('`')).collect();
+    let missing: Vec<_> = keys.iter().filter(|key| !cases.contains(&format!("io/{key}: "))).collect();
+    assert!(keys.len() > 20 && missing.is_empty(), "{} keys, without a case: {missing:?}", keys.len());
 }
 
 #[test]
@@ -217,11 +230,12 @@ fn route(input: &Input, spec: &RouteSpec) -> Route {
     let RouteSpec { matches, action, filters, policy, origin } = spec;
     assert_eq!(matches.predicates, None, "the output does not show them");
     let path = format!("{} {}", matches.path.kind(), matches.path.path());
-    let (mut https_redirect, mut redirects) = (Some("off".to_owned()), Vec::new());
+    let (mut https_redirect, mut other_filters) = (Some("off".to_owned()), Vec::new());
     for filter in &**filters {
         match filter {
-            Filter::AppRoot(path) => redirects.push(format!("/ 302 {path}")),
-            Filter::Redirect(redirect) => redirects.push(format!("{:?}", **redirect)),
+            Filter::AppRoot(path) => other_filters.push(format!("/ 302 {path}")),
+            Filter::Sources(sources) => other_filters.push(format!("{sources:?}")),
+            Filter::Redirect(redirect) => other_filters.push(format!("{:?}", **redirect)),
             Filter::HttpsRedirect(when, url) => {
                 let when = match when {
                     HttpsRedirect::WithTls => None,
@@ -243,7 +257,17 @@ fn route(input: &Input, spec: &RouteSpec) -> Route {
             };
             let target = target.to_owned();
             let (endpoints, protocol, balance, policy) = (None, None, None, BTreeMap::new());
-            return Route { path, ingress, target, endpoints, protocol, balance, policy, https_redirect, redirects };
+            return Route {
+                path,
+                ingress,
+                target,
+                endpoints,
+                protocol,
+                balance,
+                policy,
+                https_redirect,
+                other_filters,
+            };
         }
     };
     let endpoints = translate::endpoints(input, &upstream.key);
@@ -262,7 +286,7 @@ fn route(input: &Input, spec: &RouteSpec) -> Route {
         },
         policy: differing(&input.settings().policy, policy),
         https_redirect,
-        redirects,
+        other_filters,
     }
 }
 

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::model::{
-    Action, Filter, HttpsRedirect, Location, PodTls, Protocol, Reply, RouteSpec, UpstreamSpec, Verification,
+    Action, Filter, HttpsRedirect, Location, PodTls, Protocol, Reply, RouteSpec, Sources, UpstreamSpec, Verification,
 };
 use crate::routing::{CompiledHost, Route, RouteTable};
 use crate::upstream::{Backend, Destination, Target};
@@ -73,6 +73,9 @@ fn route(route: &Route<Target>) -> Value {
     if !locations.is_empty() {
         view["redirects"] = json!(locations);
     }
+    if let Some(sources) = sources(&route.spec.filters) {
+        view["clients"] = sources;
+    }
     let shares: Vec<_> = route.shares().map(|share| self::route(share)).collect();
     if !shares.is_empty() {
         view["shares"] = json!(shares);
@@ -94,13 +97,26 @@ fn pod_tls(tls: &PodTls) -> Value {
 fn https_redirect(filters: &[Filter]) -> &'static str {
     let when = filters.iter().find_map(|filter| match filter {
         Filter::HttpsRedirect(when, _) => Some(when),
-        Filter::AppRoot(_) | Filter::Redirect(_) => None,
+        Filter::AppRoot(_) | Filter::Redirect(_) | Filter::Sources(_) => None,
     });
     match when {
         Some(HttpsRedirect::Always) => "Always",
         Some(HttpsRedirect::WithTls) => "WithTls",
         None => "Off",
     }
+}
+
+/// Who is served, by address.
+fn sources(filters: &[Filter]) -> Option<Value> {
+    filters.iter().find_map(|filter| match filter {
+        Filter::Sources(sources) => Some(match &**sources {
+            Sources::Unreadable => json!("Nobody"),
+            Sources::Lists { denied, allowed } => {
+                json!({ "denied": denied.to_string(), "allowed": allowed.as_ref().map(ToString::to_string) })
+            }
+        }),
+        Filter::AppRoot(_) | Filter::Redirect(_) | Filter::HttpsRedirect(..) => None,
+    })
 }
 
 /// Where requests are sent instead: by their filters, `/` and all.
@@ -111,7 +127,7 @@ fn locations(filters: &[Filter]) -> Vec<Value> {
             let (Location::Fixed(target) | Location::OnHost { path: target, port: _ }) = &redirect.location;
             Some(json!({ "of": "everything", "status": redirect.status, "location": **target }))
         }
-        Filter::HttpsRedirect(..) => None,
+        Filter::HttpsRedirect(..) | Filter::Sources(_) => None,
     };
     filters.iter().filter_map(location).collect()
 }

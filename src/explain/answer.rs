@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 
 use crate::filter::{self, BodyTooLarge, FieldName, NotRedirected, RequestView, Response, Verdict};
 use crate::model::{
-    Action, Filter, HostPattern, HttpsRedirect, ObjectKind, ObjectName, ObjectRef, Origin, Predicates, Problem,
-    RedirectKind, Reply, UnitKey,
+    Action, Filter, HostPattern, HttpsRedirect, Networks, ObjectKind, ObjectName, ObjectRef, Origin, Predicates,
+    Problem, RedirectKind, Reply, Sources, UnitKey,
 };
 use crate::routing::{self, Found, Holds, PathRefusal, Route, normalize_host, normalize_name};
 use crate::translate;
@@ -172,7 +172,9 @@ fn decide<T>(
         is_trusted: false,
         has_tls: found.has_tls,
         https_port: view.https_port,
+        client: None,
     };
+    let (filters, sources) = apart(&route.spec.filters);
     let mut answer = misdirected(question, view, head);
     let too_large = filter::body_size(route.spec.policy.body_bytes, &head.request).err();
     let refusal = match &route.spec.action {
@@ -203,9 +205,13 @@ fn decide<T>(
         answer.push(format!("413 because a body of {length} bytes is longer than {limit} bytes ({by})"));
         (Outcome::Refused, Some(413))
     } else {
-        match (filter::request(&route.spec.filters, &request), refusal) {
+        match (filter::request(filters, &request), refusal) {
+            (Verdict::Continue, _) if matches!(sources, Some(Sources::Unreadable)) => {
+                answer.push("503 because a list of addresses cannot be read, so nobody is served".into());
+                (Outcome::Refused, Some(503))
+            }
             (Verdict::Respond(response), _) => {
-                answer.extend(of_filter(route, &request, &response));
+                answer.extend(of_filter(route, filters, &request, &response));
                 let is_redirect = (300..400).contains(&response.status);
                 (if is_redirect { Outcome::Redirected } else { Outcome::Refused }, Some(response.status))
             }
@@ -214,7 +220,8 @@ fn decide<T>(
                 (Outcome::Refused, Some(status))
             }
             (Verdict::Continue, None) => {
-                answer.push(format!("forwarded{}", exempt(&route.spec.filters, &request)));
+                answer.extend(sources.map(for_whom).unwrap_or_default());
+                answer.push(format!("forwarded{}", exempt(filters, &request)));
                 (Outcome::Forwarded, None)
             }
         }
@@ -222,8 +229,32 @@ fn decide<T>(
     conclude(explanation, outcome, status, answer);
 }
 
+/// The filters that decide without the client's address, which is not known here, and the one that needs it.
+fn apart(filters: &[Filter]) -> (&[Filter], Option<&Sources>) {
+    match filters.split_last() {
+        Some((Filter::Sources(sources), others)) => (others, Some(sources)),
+        Some((Filter::AppRoot(_) | Filter::Redirect(_) | Filter::HttpsRedirect(..), _)) | None => (filters, None),
+    }
+}
+
+/// Which clients are served, in words.
+fn for_whom(sources: &Sources) -> Vec<String> {
+    let Sources::Lists { denied, allowed } = sources else { return Vec::new() };
+    let refused = (*denied != Networks::default())
+        .then(|| format!("403 for clients in {denied} (denylist-source-range), for others:"));
+    let others = allowed
+        .as_ref()
+        .map(|allowed| format!("403 for clients that are not in {allowed} (allowlist-source-range), for others:"));
+    refused.into_iter().chain(others).collect()
+}
+
 /// The answer of a filter in words.
-fn of_filter<T>(route: &Route<T>, request: &RequestView<'_>, response: &Response<'_>) -> Vec<String> {
+fn of_filter<T>(
+    route: &Route<T>,
+    filters: &[Filter],
+    request: &RequestView<'_>,
+    response: &Response<'_>,
+) -> Vec<String> {
     let Response { by, status, fields: _, text: _ } = response;
     let to = response.field(FieldName::LOCATION);
     let to = to.map(|url| format!(" to {}", String::from_utf8_lossy(url))).unwrap_or_default();
@@ -239,10 +270,11 @@ fn of_filter<T>(route: &Route<T>, request: &RequestView<'_>, response: &Response
         Filter::HttpsRedirect(HttpsRedirect::Always, _) => {
             format!("{} forces it (force-ssl-redirect)", named(&route.spec.origin))
         }
+        Filter::Sources(_) => "the address of the client is not known here".into(),
         Filter::HttpsRedirect(HttpsRedirect::WithTls, _) => "a TLS entry covers the host (ssl-redirect)".into(),
     };
     let mut lines = vec![format!("{status}{to} because {why}")];
-    match filter::request(&route.spec.filters, &RequestView { is_trusted: true, ..*request }) {
+    match filter::request(filters, &RequestView { is_trusted: true, ..*request }) {
         Verdict::Continue => lines
             .push("forwarded instead if the client is one of --trusted-proxies: X-Forwarded-Proto says https".into()),
         Verdict::Respond(_) => {}
@@ -253,7 +285,7 @@ fn of_filter<T>(route: &Route<T>, request: &RequestView<'_>, response: &Response
 /// What is special about a request that no filter answers.
 fn exempt(filters: &[Filter], request: &RequestView<'_>) -> &'static str {
     let is_challenge = |filter: &Filter| match filter {
-        Filter::AppRoot(_) | Filter::Redirect(_) => false,
+        Filter::AppRoot(_) | Filter::Redirect(_) | Filter::Sources(_) => false,
         Filter::HttpsRedirect(when, _) => match filter::not_redirected(*when, request) {
             Some(NotRedirected::AcmeChallenge) => true,
             Some(NotRedirected::WithoutTls | NotRedirected::Tls | NotRedirected::WithoutHost)

@@ -100,6 +100,7 @@ mod tests {
             is_trusted: false,
             has_tls: true,
             https_port: 443,
+            client: None,
         })
     }
 

@@ -10,6 +10,7 @@ mod https_redirect;
 mod method;
 mod predicates;
 mod redirect;
+mod sources;
 mod verdict;
 mod view;
 
@@ -18,6 +19,7 @@ pub use head_edit::{FieldName, Fields, HeadEdit};
 pub use https_redirect::{NotRedirected, not_redirected};
 pub use method::is_routable;
 pub use predicates::holds;
+pub use sources::asks_for_client;
 pub use verdict::{Response, Verdict};
 pub use view::{RequestView, ResponseView, is_https};
 
@@ -30,6 +32,7 @@ pub fn request<'f>(filters: &'f [Filter], request: &RequestView<'_>) -> Verdict<
             Filter::AppRoot(path) => redirect::app_root(filter, path, request),
             Filter::Redirect(to) => redirect::request(filter, to, request),
             Filter::HttpsRedirect(when, url) => https_redirect::request(filter, *when, *url, request),
+            Filter::Sources(sources) => sources::request(filter, sources, request),
         };
         match verdict {
             Verdict::Continue => {}
@@ -44,7 +47,7 @@ pub fn request<'f>(filters: &'f [Filter], request: &RequestView<'_>) -> Verdict<
 pub fn response(filters: &[Filter], response: &ResponseView<'_>, edit: &mut HeadEdit) {
     for filter in filters {
         match filter {
-            Filter::AppRoot(_) | Filter::Redirect(_) | Filter::HttpsRedirect(..) => {}
+            Filter::AppRoot(_) | Filter::Redirect(_) | Filter::HttpsRedirect(..) | Filter::Sources(_) => {}
         }
     }
 }

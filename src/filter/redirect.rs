@@ -61,6 +61,7 @@ mod tests {
             is_trusted: false,
             has_tls: true,
             https_port: 443,
+            client: None,
         };
         match crate::filter::request(std::slice::from_ref(filter), &view) {
             Verdict::Continue => None,

@@ -1,5 +1,7 @@
 //! What a decision may see.
 
+use std::net::IpAddr;
+
 use super::head_edit::Fields;
 use crate::http1::{FieldKind, RequestHead};
 
@@ -20,6 +22,8 @@ pub struct RequestView<'a> {
     pub has_tls: bool,
     /// The port clients reach https by.
     pub https_port: u16,
+    /// The address of the client, whom trusted proxies speak for. `None` where no filter asks for it.
+    pub client: Option<IpAddr>,
 }
 
 impl<'a> RequestView<'a> {

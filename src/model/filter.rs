@@ -4,6 +4,8 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
+use super::networks::Networks;
+
 /// A filter of a route. Requests and answers pass the filters of their route in the order of these variants; no route
 /// can change the order.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -14,6 +16,8 @@ pub enum Filter {
     Redirect(Arc<Redirect>),
     /// Answers plain HTTP with 308 to https (annotations `ssl-redirect` and `force-ssl-redirect`).
     HttpsRedirect(HttpsRedirect, HttpsUrl),
+    /// Lets clients pass by their address (annotations `allowlist-source-range` and `denylist-source-range`).
+    Sources(Arc<Sources>),
 }
 
 impl Filter {
@@ -23,6 +27,7 @@ impl Filter {
             Self::AppRoot(_) => "app_root",
             Self::Redirect(_) => "redirect_to",
             Self::HttpsRedirect(..) => "redirect",
+            Self::Sources(_) => "sources",
         }
     }
 }
@@ -108,6 +113,20 @@ pub enum ClientPort {
     Kept,
     /// It has none.
     Dropped,
+}
+
+/// Which clients a route is for, by their address.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Sources {
+    /// It is not known, as a list cannot be read: for nobody (503).
+    Unreadable,
+    /// All but some (403).
+    Lists {
+        /// These are refused.
+        denied: Networks,
+        /// Of the others only these are served; `None`: all of them.
+        allowed: Option<Networks>,
+    },
 }
 
 /// The filters of a route, in the order in which they apply. Routes share a list: a clone allocates nothing, and a

@@ -10,6 +10,7 @@ mod host;
 mod kind;
 mod listener;
 mod names;
+mod networks;
 mod origin;
 mod persistent_map;
 mod pod_tls;
@@ -25,11 +26,14 @@ mod upstream;
 pub use certificate::{Certificate, CertificateError, PrivateKey};
 pub use external_name::{ExternalName, LookupFailure, Resolution};
 pub use filter::TrailingSlash;
-pub use filter::{ClientPort, Filter, Filters, HttpsRedirect, HttpsUrl, Location, PortInUrl, Redirect, RedirectKind};
+pub use filter::{
+    ClientPort, Filter, Filters, HttpsRedirect, HttpsUrl, Location, PortInUrl, Redirect, RedirectKind, Sources,
+};
 pub use host::{HostKey, HostSpec, Tenancy, TenantTls, TlsSpec, Unmatched};
 pub use kind::{ObjectKind, Resource};
 pub use listener::{Application, ListenerKey, ListenerSet, ListenerSpec, Transport};
 pub use names::{HostPattern, Hostname, HostnameError, Labels, ObjectName, ObjectRef};
+pub use networks::Networks;
 pub use origin::{Origin, Place};
 pub use persistent_map::PersistentMap;
 pub use pod_tls::{CaBundle, CaError, PodTls, TlsHttp, Verification};

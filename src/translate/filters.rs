@@ -13,17 +13,23 @@ pub(super) fn filters(options: &Options, settings: &Settings) -> Filters {
     static ALWAYS: LazyLock<Filters> = LazyLock::new(|| only(HttpsRedirect::Always));
     let (when, url) = (https_redirect(options, settings), options.redirect.url());
     match (options.locations(), when) {
+        _ if options.sources().is_some() => made(options, when),
         (None, None) => Filters::default(),
         (None, Some(HttpsRedirect::WithTls)) if url == HttpsUrl::default() => WITH_TLS.clone(),
         (None, Some(HttpsRedirect::Always)) if url == HttpsUrl::default() => ALWAYS.clone(),
-        (locations, when) => {
-            let app_root = locations.and_then(|locations| locations.app_root().cloned()).map(Filter::AppRoot);
-            let redirect = locations.and_then(|locations| locations.redirect(options.redirect.port()));
-            let redirect = redirect.map(|redirect| Filter::Redirect(Arc::new(redirect)));
-            let https = when.map(|when| Filter::HttpsRedirect(when, url));
-            Filters::new(app_root.into_iter().chain(redirect).chain(https).collect())
-        }
+        (Some(_), _) | (None, Some(_)) => made(options, when),
     }
+}
+
+/// Filters that depend on values of the Ingress.
+fn made(options: &Options, when: Option<HttpsRedirect>) -> Filters {
+    let locations = options.locations();
+    let app_root = locations.and_then(|locations| locations.app_root().cloned()).map(Filter::AppRoot);
+    let redirect = locations.and_then(|locations| locations.redirect(options.redirect.port()));
+    let redirect = redirect.map(|redirect| Filter::Redirect(Arc::new(redirect)));
+    let https = when.map(|when| Filter::HttpsRedirect(when, options.redirect.url()));
+    let sources = options.sources().map(|sources| Filter::Sources(Arc::new(sources.rule())));
+    Filters::new(app_root.into_iter().chain(redirect).chain(https).chain(sources).collect())
 }
 
 fn https_redirect(options: &Options, settings: &Settings) -> Option<HttpsRedirect> {

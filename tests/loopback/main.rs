@@ -30,6 +30,7 @@ mod nginx_balance;
 mod nginx_https;
 mod nginx_policies;
 mod nginx_redirects;
+mod nginx_sources;
 mod own_answers;
 mod paths;
 mod pod_tls;

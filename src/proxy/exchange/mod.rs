@@ -121,6 +121,8 @@ fn pass_filters<'r>(walk: &Walk<'_>, route: &'r Route<Target>, has_tls: bool) ->
         is_trusted: peer.is_trusted,
         has_tls,
         https_port: listener.forwarding.https_port,
+        client: filter::asks_for_client(&route.spec.filters)
+            .then(|| request_head::client(&work.head, &work.request, peer, &listener.forwarding)),
     };
     Ok(filter::request(&route.spec.filters, &request))
 }

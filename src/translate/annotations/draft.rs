@@ -1,6 +1,6 @@
 //! What the annotations of an object set while they are read.
 
-use crate::model::{HostPattern, ObjectRef, Severity};
+use crate::model::{HostPattern, ObjectRef, ProblemCode, Severity};
 
 use super::options::Options;
 
@@ -22,6 +22,8 @@ pub(crate) struct Draft {
 pub(crate) struct Remark {
     /// Whether what it asks for is left out.
     pub(crate) severity: Severity,
+    /// What kind of fault it is.
+    pub(crate) code: ProblemCode,
     /// What it comes to, as what follows the value in a sentence.
     pub(crate) message: &'static str,
     /// What to do about it.
@@ -31,12 +33,20 @@ pub(crate) struct Remark {
 impl Draft {
     /// Says that the value that is being read comes to something else than what was asked for.
     pub(crate) fn differs(&mut self, message: &'static str, remedy: &'static str) {
-        self.remark = Some(Remark { severity: Severity::Warning, message, remedy });
+        let code = ProblemCode::UnsupportedAnnotation;
+        self.remark = Some(Remark { severity: Severity::Warning, code, message, remedy });
     }
 
     /// Says that the value that is being read sets nothing, and why.
     pub(crate) fn refuses(&mut self, message: &'static str, remedy: &'static str) {
-        self.remark = Some(Remark { severity: Severity::Error, message, remedy });
+        let code = ProblemCode::UnsupportedAnnotation;
+        self.remark = Some(Remark { severity: Severity::Error, code, message, remedy });
+    }
+
+    /// Says that the value that is being read cannot be read, and that something else than the default follows.
+    pub(crate) fn is_unreadable(&mut self, message: &'static str, remedy: &'static str) {
+        let code = ProblemCode::InvalidAnnotation;
+        self.remark = Some(Remark { severity: Severity::Error, code, message, remedy });
     }
 
     /// Takes over what another draft sets and this one does not. Returns whether both set the same thing differently: then

@@ -54,9 +54,9 @@ impl Fault {
                 let code = ProblemCode::OverriddenAnnotation;
                 on(object, field(key), code, Severity::Warning, message, "Remove one of the two")
             }
-            Self::Remarked { key, value, remark: Remark { severity, message, remedy } } => {
+            Self::Remarked { key, value, remark: Remark { severity, code, message, remedy } } => {
                 let message = format!("{} {message}", quoted(value));
-                on(object, field(key), ProblemCode::UnsupportedAnnotation, *severity, message, *remedy)
+                on(object, field(key), *code, *severity, message, *remedy)
             }
             Self::Refused { key, why, instead } => {
                 let message = format!("it has no effect: {why}");

@@ -19,6 +19,7 @@ mod parsed;
 mod policy_options;
 mod reading;
 mod restricting;
+mod source_options;
 mod suggest;
 mod table;
 mod take_over;

@@ -6,6 +6,7 @@ use crate::model::{Balance, HttpsUrl, PortInUrl, RoutePolicy, TrailingSlash};
 
 use super::location_options::LocationOptions;
 use super::policy_options::PolicyOptions;
+use super::source_options::SourceOptions;
 use super::take_over::take_over;
 
 /// What the annotations of an object set, by topic. What is absent leaves the decision to the settings.
@@ -22,6 +23,8 @@ pub(crate) struct Options {
     policy: Option<Box<PolicyOptions>>,
     /// Where requests are sent instead of to a pod.
     locations: Option<Box<LocationOptions>>,
+    /// Which clients are served.
+    sources: Option<Box<SourceOptions>>,
 }
 
 /// When plain HTTP is sent to https.
@@ -44,6 +47,7 @@ impl Options {
         balance: None,
         policy: None,
         locations: None,
+        sources: None,
     };
 
     /// What is set of the policy, to set more.
@@ -54,6 +58,16 @@ impl Options {
     /// What is set of locations, to set more.
     pub(super) fn of_locations(&mut self) -> &mut LocationOptions {
         self.locations.get_or_insert_default()
+    }
+
+    /// What is set of clients, to set more.
+    pub(super) fn of_sources(&mut self) -> &mut SourceOptions {
+        self.sources.get_or_insert_default()
+    }
+
+    /// Which clients are served; `None`: all.
+    pub(crate) fn sources(&self) -> Option<&SourceOptions> {
+        self.sources.as_deref()
     }
 
     /// Where requests are sent instead of to a pod.
@@ -74,10 +88,12 @@ impl Options {
 
     /// Takes over what others set and these do not. Returns whether both set the same thing differently.
     pub(super) fn absorb(&mut self, other: Self) -> bool {
-        let Self { redirect: RedirectOptions { with_tls, always, slash, port }, balance, policy, locations } = other;
+        let Self { redirect: RedirectOptions { with_tls, always, slash, port }, balance, policy, locations, sources } =
+            other;
         let differs = [
             take_over(&mut self.redirect.slash, slash),
             take_over(&mut self.redirect.port, port),
+            sources.is_some_and(|sources| self.of_sources().absorb(*sources)),
             locations.is_some_and(|locations| self.of_locations().absorb(*locations)),
             policy.is_some_and(|policy| self.of_policy().absorb(*policy)),
             take_over(&mut self.redirect.with_tls, with_tls),

@@ -140,6 +140,11 @@ fn forwarded(out: &mut Vec<u8>, head: &[u8], request: &RequestHead, peer: &Peer,
     }
 }
 
+/// The address of the client: whom trusted peers speak for, else the peer.
+pub(crate) fn client(head: &[u8], request: &RequestHead, peer: &Peer, forwarding: &Forwarding) -> IpAddr {
+    client_of(head, &request.fields, peer, forwarding).unwrap_or_else(|| peer.address.ip())
+}
+
 /// The client that trusted peers speak for: the last address of `X-Forwarded-For` that is not itself trusted, or the
 /// first if all are (nginx `real_ip_recursive`). The search ends at a member that is not an address.
 fn client_of(head: &[u8], fields: &[Field], peer: &Peer, forwarding: &Forwarding) -> Option<IpAddr> {

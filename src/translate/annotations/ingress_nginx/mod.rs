@@ -9,6 +9,7 @@ mod https;
 mod limits;
 mod obsolete;
 mod redirects;
+mod sources;
 mod url;
 
 use super::table::{Dialect, Unlisted};
@@ -18,5 +19,13 @@ pub(super) const DIALECT: Dialect = Dialect {
     title: "ingress-nginx's",
     prefix: "nginx.ingress.kubernetes.io/",
     unlisted: Unlisted::Foreign,
-    groups: &[&https::ROWS, &redirects::ROWS, &limits::ROWS, &balance::ROWS, &buffers::ROWS, &obsolete::ROWS],
+    groups: &[
+        &https::ROWS,
+        &redirects::ROWS,
+        &sources::ROWS,
+        &limits::ROWS,
+        &balance::ROWS,
+        &buffers::ROWS,
+        &obsolete::ROWS,
+    ],
 };

@@ -1,0 +1,44 @@
+//! What annotations can set of which clients are served.
+
+use crate::model::{Networks, Sources};
+
+use super::take_over::take_over;
+
+/// What is set.
+#[derive(Debug, Default)]
+pub(crate) struct SourceOptions {
+    /// Only these are served.
+    pub(super) allowed: Option<SourceList>,
+    /// These are not.
+    pub(super) denied: Option<SourceList>,
+}
+
+/// A list of networks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum SourceList {
+    /// These.
+    Networks(Networks),
+    /// It cannot be read. Nobody knows whom it was to keep out.
+    Unreadable,
+}
+
+impl SourceOptions {
+    /// Both lists together.
+    pub(crate) fn rule(&self) -> Sources {
+        let networks = |list: &Option<SourceList>| match list {
+            None => Ok(None),
+            Some(SourceList::Networks(networks)) => Ok(Some(networks.clone())),
+            Some(SourceList::Unreadable) => Err(Sources::Unreadable),
+        };
+        match (networks(&self.denied), networks(&self.allowed)) {
+            (Ok(denied), Ok(allowed)) => Sources::Lists { denied: denied.unwrap_or_default(), allowed },
+            (Err(unreadable), _) | (_, Err(unreadable)) => unreadable,
+        }
+    }
+
+    /// Takes over what others set and these do not. Returns whether both set the same thing differently.
+    pub(super) fn absorb(&mut self, other: Self) -> bool {
+        let Self { allowed, denied } = other;
+        [take_over(&mut self.allowed, allowed), take_over(&mut self.denied, denied)].contains(&true)
+    }
+}
