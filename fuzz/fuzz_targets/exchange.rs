@@ -54,20 +54,21 @@ fn request(text: &[u8], is_trusted: bool) {
     assert_eq!(taken.upgrade, given.upgrade);
     let has_length_of_nothing = given.upgrade.is_some() && given.framing == Framing::Length(0);
     assert_eq!(taken.framing, if has_length_of_nothing { Framing::None } else { given.framing });
-    assert!(taken.keep_alive && !taken.expects_continue);
+    assert!(taken.keep_alive);
+    assert_eq!(taken.expects_continue, given.expects_continue);
     assert_eq!(taken.accepts_trailers, given.accepts_trailers);
 
     let count = |kind| taken.fields.iter().filter(|field| field.kind == kind).count();
     assert_eq!(count(FieldKind::Host), 1);
     assert_eq!(count(FieldKind::XForwardedFor), 1);
     assert_eq!(count(FieldKind::XRequestId), 1);
+    assert_eq!(count(FieldKind::Expect), usize::from(given.expects_continue));
     assert!(count(FieldKind::ContentLength) + count(FieldKind::TransferEncoding) <= 1);
     for kind in [
         FieldKind::KeepAlive,
         FieldKind::ProxyConnection,
         FieldKind::Trailer,
         FieldKind::Http2Settings,
-        FieldKind::Expect,
         FieldKind::ProxyAuthorization,
         FieldKind::ProxyAuthenticate,
         FieldKind::Proxy,

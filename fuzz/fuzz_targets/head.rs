@@ -7,7 +7,8 @@
 
 use libfuzzer_sys::fuzz_target;
 use tidegate::http1::{
-    Field, FieldKind, Framing, Limits, Method, Progress, RequestContext, RequestHead, ResponseHead, Upgrade, Version, writer,
+    Field, FieldKind, Framing, Limits, Method, Progress, RequestContext, RequestHead, ResponseHead, Upgrade, Version,
+    writer,
 };
 
 fuzz_target!(|input: &[u8]| {

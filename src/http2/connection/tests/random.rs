@@ -21,4 +21,5 @@ proptest! {
 #[test]
 fn schedules_that_failed_once() {
     super::pair::run(&[&[0; 20][..], &[246, 0, 0, 111, 56]].concat());
+    super::pair::run(include_bytes!("../../../../fuzz/seeds/http2_pair/schedule-4"));
 }
