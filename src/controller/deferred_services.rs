@@ -58,6 +58,9 @@ impl DeferredServices {
     }
 
     fn take(&mut self, which: impl Fn(&Deferred) -> bool) -> Vec<(Change, Instant)> {
+        if self.0.is_empty() {
+            return Vec::new();
+        }
         let all = std::mem::take(&mut self.0).into_iter();
         let (taken, left): (BTreeMap<_, _>, _) = all.partition(|(_, deferred)| which(deferred));
         self.0 = left;

@@ -42,7 +42,9 @@ impl Controller {
         started: Instant,
     ) {
         let overdue = self.deferred_services.overdue();
-        invalidated.extend(self.take_deferred_services(overdue, &mut propagation));
+        if !overdue.is_empty() {
+            invalidated.extend(self.take_deferred_services(overdue, &mut propagation));
+        }
         for (change, since) in self.deferred_backends.due(&invalidated.services) {
             let of_change = self.take_in(change);
             if self.stage.is_synced() {

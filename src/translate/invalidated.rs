@@ -45,8 +45,11 @@ impl Invalidated {
     }
 }
 
-/// Adds to a set, which most often is empty: then it takes the other as it is.
+/// Adds to a set. Most often either is empty.
 fn add<T: Ord>(all: &mut BTreeSet<T>, more: BTreeSet<T>) {
+    if more.is_empty() {
+        return;
+    }
     if all.is_empty() {
         *all = more;
     } else {
