@@ -6,7 +6,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use tidegate::http2;
+use tidegate::{http1, http2};
 
 #[path = "../../src/http2/connection/tests/pair.rs"]
 #[allow(dead_code, reason = "only its choices are used here")]

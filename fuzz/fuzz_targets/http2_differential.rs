@@ -9,8 +9,8 @@
 use std::sync::Mutex;
 
 use libfuzzer_sys::fuzz_target;
-use tidegate::http2;
 use tidegate::http2::connection::Role;
+use tidegate::{http1, http2};
 
 #[path = "http2_differential/compare.rs"]
 mod compare;
