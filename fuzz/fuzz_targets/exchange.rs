@@ -52,7 +52,7 @@ fn request(text: &[u8], is_trusted: bool) {
     assert!(taken.authority.of(&head).eq_ignore_ascii_case(given.authority.of(text)));
     assert_eq!((taken.port, taken.form), (given.port, origin(&given)));
     assert_eq!(taken.upgrade, given.upgrade);
-    let has_length_of_nothing = given.upgrade.is_some() && given.framing == Framing::Length(0);
+    let has_length_of_nothing = given.upgrade == Some(Upgrade::WebSocket) && given.framing == Framing::Length(0);
     assert_eq!(taken.framing, if has_length_of_nothing { Framing::None } else { given.framing });
     assert!(taken.keep_alive);
     assert_eq!(taken.expects_continue, given.expects_continue);
