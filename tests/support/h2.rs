@@ -152,6 +152,9 @@ pub async fn read_body(stream: &mut RecvStream) -> Result<(Vec<u8>, HeaderMap), 
 /// Sends a body of any length as the window allows, and its end if wanted.
 pub async fn send(stream: &mut SendStream<Bytes>, data: &[u8], is_end: bool) -> Result<(), h2::Error> {
     let mut data = Bytes::copy_from_slice(data);
+    if data.is_empty() && is_end {
+        return stream.send_data(data, true);
+    }
     while !data.is_empty() {
         stream.reserve_capacity(data.len());
         while stream.capacity() == 0 {
@@ -161,9 +164,11 @@ pub async fn send(stream: &mut SendStream<Bytes>, data: &[u8], is_end: bool) -> 
             }
         }
         let part = data.split_to(stream.capacity().min(data.len()));
-        stream.send_data(part, false)?;
+        // The end comes with the last bytes: a body whose length was told is over with them, and may be answered before
+        // a frame that only ends it.
+        stream.send_data(part, is_end && data.is_empty())?;
     }
-    if is_end { stream.send_data(Bytes::new(), true) } else { Ok(()) }
+    Ok(())
 }
 
 /// A request as a pod gets it.
