@@ -49,8 +49,9 @@ fn connections_of_clients_and_to_pods_are_shown_with_what_they_hold() {
             bodies.push(body);
         }
         let plain = H2Client::plain(&server).await;
-        let view = wait_for(&server, "three streams and another connection", |view| {
-            view["http2Pods"][0]["openStreams"] == 3 && view["totals"]["http2Clients"] == 2
+        let view = wait_for(&server, "three streams, the pod's settings and another connection", |view| {
+            let pod = &view["http2Pods"][0];
+            pod["openStreams"] == 3 && pod["allowedStreams"] == 7 && view["totals"]["http2Clients"] == 2
         });
         assert_eq!(view["truncated"], false);
         assert_eq!(view["totals"]["http2Pods"], 1);
