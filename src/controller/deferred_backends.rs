@@ -17,6 +17,8 @@ use crate::model::{ObjectKind, ObjectName, ObjectRef};
 use crate::source::objects::{Backend, Change, Ingress, Object, Path, Rule};
 use crate::translate::{self, BackendReadiness, Input};
 
+use super::waiting::until;
+
 /// How long a path may keep its former backend.
 const LONGEST_DEFERRAL: Duration = Duration::from_secs(1);
 
@@ -67,12 +69,7 @@ impl DeferredBackends {
     /// Waits until the first of them has waited long enough; for ever when there is none.
     pub(super) fn first_overdue(&self) -> impl Future<Output = ()> + use<> {
         let first = self.0.values().map(|deferred| deferred.since).min();
-        async move {
-            match first {
-                Some(since) => tokio::time::sleep_until(since + LONGEST_DEFERRAL).await,
-                None => std::future::pending().await,
-            }
-        }
+        until(first.map(|since| since + LONGEST_DEFERRAL))
     }
 }
 

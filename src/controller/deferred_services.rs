@@ -14,6 +14,8 @@ use crate::source::objects::{Change, Object};
 use crate::translate::Input;
 use crate::upstream::Registry;
 
+use super::waiting::until;
+
 /// How long a Service may stay what it was.
 const LONGEST_DEFERRAL: Duration = Duration::from_secs(1);
 
@@ -75,11 +77,6 @@ impl DeferredServices {
     /// Waits until the first of them has waited long enough; for ever when there is none.
     pub(super) fn first_overdue(&self) -> impl Future<Output = ()> + use<> {
         let first = self.0.values().map(|deferred| deferred.since).min();
-        async move {
-            match first {
-                Some(since) => tokio::time::sleep_until(since + LONGEST_DEFERRAL).await,
-                None => std::future::pending().await,
-            }
-        }
+        until(first.map(|since| since + LONGEST_DEFERRAL))
     }
 }

@@ -12,6 +12,7 @@ use crate::translate::Invalidated;
 
 use super::Controller;
 use super::propagation::Propagation;
+use super::waiting::until;
 
 /// How long the first table waits for the first answers of DNS. A name that takes longer is answered with 503 until then.
 const LONGEST_WAIT_FOR_ANSWERS: Duration = Duration::from_secs(2);
@@ -42,13 +43,7 @@ impl ExternalNames {
 
     /// Waits until the first table has waited for long enough; for ever when it does not wait.
     pub(super) fn overdue(&self) -> impl Future<Output = ()> + use<> {
-        let since = self.waiting_since;
-        async move {
-            match since {
-                Some(since) => tokio::time::sleep_until(since + LONGEST_WAIT_FOR_ANSWERS).await,
-                None => std::future::pending().await,
-            }
-        }
+        until(self.waiting_since.map(|since| since + LONGEST_WAIT_FOR_ANSWERS))
     }
 }
 

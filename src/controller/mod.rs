@@ -16,6 +16,7 @@ mod publish;
 mod services_without_endpoints;
 mod stage;
 mod unconfirmed;
+mod waiting;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

@@ -11,13 +11,15 @@ use super::settings::Settings;
 pub(super) fn filters(options: &Options, settings: &Settings) -> Filters {
     static WITH_TLS: LazyLock<Filters> = LazyLock::new(|| only(HttpsRedirect::WithTls));
     static ALWAYS: LazyLock<Filters> = LazyLock::new(|| only(HttpsRedirect::Always));
-    let (when, url) = (https_redirect(options, settings), options.redirect.url());
-    match (options.locations(), when) {
-        _ if options.sources().is_some() => made(options, when),
-        (None, None) => Filters::default(),
-        (None, Some(HttpsRedirect::WithTls)) if url == HttpsUrl::default() => WITH_TLS.clone(),
-        (None, Some(HttpsRedirect::Always)) if url == HttpsUrl::default() => ALWAYS.clone(),
-        (Some(_), _) | (None, Some(_)) => made(options, when),
+    let when = https_redirect(options, settings);
+    let has_values = options.locations().is_some()
+        || options.sources().is_some()
+        || when.is_some() && options.redirect.url() != HttpsUrl::default();
+    match when {
+        _ if has_values => made(options, when),
+        None => Filters::default(),
+        Some(HttpsRedirect::WithTls) => WITH_TLS.clone(),
+        Some(HttpsRedirect::Always) => ALWAYS.clone(),
     }
 }
 

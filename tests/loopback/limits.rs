@@ -2,8 +2,6 @@
 
 use std::io::Write;
 use std::net::TcpStream;
-use std::sync::Mutex;
-use std::sync::mpsc::{Receiver, channel};
 
 use tokio::time::timeout;
 
@@ -13,14 +11,7 @@ use crate::support::{Client, DEADLINE, Manifests, Pod, Tidegate, eventually, get
 /// A server whose requests to `hangs.example` are held by their pod until the sender of the second is dropped; others go
 /// to a pod that answers at once.
 fn hanging(options: &[&str]) -> (Tidegate, [Pod; 2], std::sync::mpsc::Sender<()>) {
-    let (release, held) = channel::<()>();
-    let held: Mutex<Receiver<()>> = Mutex::new(held);
-    let hanging = Pod::scripted(move |mut connection| {
-        while connection.request().is_some() {
-            let _ = held.lock().unwrap().recv();
-            connection.send("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
-        }
-    });
+    let (hanging, release) = Pod::held();
     let quick = Pod::named("quick");
     let manifests = Manifests::new()
         .service("hangs", &[hanging.address])

@@ -1,22 +1,12 @@
 //! How endpoints are chosen where annotations of ingress-nginx say so.
 
-use std::sync::Mutex;
-use std::sync::mpsc::{Receiver, channel};
-
 use serde_json::json;
 
 use crate::support::{Client, Manifests, Pod, Tidegate, eventually, get};
 
 #[test]
 fn nginx_r3_round_robin_gives_every_pod_its_turn_however_busy_it_is() {
-    let (release, held) = channel::<()>();
-    let held: Mutex<Receiver<()>> = Mutex::new(held);
-    let hanging = Pod::scripted(move |mut connection| {
-        while connection.request().is_some() {
-            let _ = held.lock().unwrap().recv();
-            connection.send("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
-        }
-    });
+    let (hanging, release) = Pod::held();
     let pods = [hanging, Pod::named("b"), Pod::named("c")];
     let addresses: Vec<_> = pods.iter().map(|pod| pod.address).collect();
     let annotations = json!({"nginx.ingress.kubernetes.io/load-balance": "round_robin"});

@@ -4,10 +4,11 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::ops::{Deref, DerefMut};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 
-use socket2::{Domain, Socket, Type};
+use socket2::{Domain, SockRef, Socket, Type};
 
 use super::wire::{Message, Wire};
 use super::{DEADLINE, eventually};
@@ -40,7 +41,10 @@ pub struct PodConnection {
 impl Pod {
     /// A pod whose connections each run `script`; they close when it returns.
     pub fn scripted(script: impl Fn(PodConnection) + Send + Sync + 'static) -> Self {
-        Self::listening(TcpListener::bind("127.0.0.1:0").expect("a free port"), script)
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        // Hundreds may come at once: with the 128 of the standard library the kernel would let the others wait for a second.
+        SockRef::from(&listener).listen(1024).unwrap();
+        Self::listening(listener, script)
     }
 
     /// The same on a listener that is there already.
@@ -52,6 +56,19 @@ impl Pod {
             thread::spawn(move || accept(&listener, &shared, &Arc::new(script)))
         };
         Self { address, shared, acceptor: Some(acceptor) }
+    }
+
+    /// A pod that holds each request until it is told to answer one, and holds none once the sender is dropped.
+    pub fn held() -> (Self, Sender<()>) {
+        let (release, held) = channel();
+        let held = Mutex::new(held);
+        let pod = Self::scripted(move |mut connection| {
+            while connection.request().is_some() {
+                let _ = held.lock().unwrap().recv();
+                connection.send("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+            }
+        });
+        (pod, release)
     }
 
     /// A pod that reads requests and answers each with these bytes.

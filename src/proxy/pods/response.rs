@@ -81,8 +81,8 @@ pub(super) enum Passed<B, C> {
     Whole {
         /// What its connection is good for now.
         connection: C,
-        /// When all of it had come.
-        arrived: Instant,
+        /// When all of it had come, if it came with the head.
+        arrived: Option<Instant>,
     },
     /// The connection has switched protocols: what follows is a tunnel.
     Tunnel(Box<B>),
@@ -114,7 +114,6 @@ pub(super) async fn pass_on<P: PodResponse, K: ClientSink>(
         Decision::Relay => {
             let arrived = body.has_arrived().then_some(now);
             copy(&mut body, sink, &record.sent, None).await?;
-            let arrived = arrived.unwrap_or_else(Instant::now);
             Ok(Passed::Whole { connection: P::finish(&mut body, connection), arrived })
         }
     }
@@ -170,8 +169,8 @@ async fn final_head<P: PodResponse, K: ClientSink>(
 pub(super) struct HeadWait<'a> {
     patience: Duration,
     deadline: Instant,
-    /// When to look whether the client is still there. That costs nothing while answers come sooner; to be told of it by the
-    /// runtime would cost every request the registration.
+    /// When to look next whether the client is still there. A look costs nothing while answers come sooner. A registration with
+    /// the runtime would cost every request.
     look: Instant,
     /// Bytes of the request that have come, and how many had when the deadline was set.
     received: &'a Cell<u64>,

@@ -29,9 +29,7 @@ pub(crate) struct H1Conn {
     kept_in: u64,
     /// Requests since it last had rest.
     run: u32,
-    /// The longest that one of them took.
-    slowest: Duration,
-    /// How long it needs rest because of that.
+    /// How long it needs rest: twice as long as the slowest of them took, within bounds.
     rest: Duration,
     /// When it will have had rest.
     settles: Instant,
@@ -42,21 +40,13 @@ pub(crate) struct H1Conn {
 impl H1Conn {
     /// A connection that was just made for a request. It is in a box, as it goes from hand to hand with each request.
     pub(crate) fn new(socket: Socket, place: Option<Counted>, now: Instant) -> Box<Self> {
-        Box::new(Self {
-            socket,
-            kept_in: 0,
-            run: 1,
-            slowest: Duration::ZERO,
-            rest: LEAST_REST,
-            settles: now,
-            _place: place,
-        })
+        Box::new(Self { socket, kept_in: 0, run: 1, rest: LEAST_REST, settles: now, _place: place })
     }
 
     /// It was taken for another request.
     pub(crate) fn begin(&mut self, now: Instant) {
         if now >= self.settles {
-            (self.run, self.slowest, self.rest) = (0, Duration::ZERO, LEAST_REST);
+            (self.run, self.rest) = (0, LEAST_REST);
         }
         self.run += 1;
     }
@@ -65,10 +55,7 @@ impl H1Conn {
     pub(crate) fn end(&mut self, turn: u64, since: Instant, now: Instant) {
         self.kept_in = turn;
         let took = now.saturating_duration_since(since);
-        if took > self.slowest {
-            self.slowest = took;
-            self.rest = (2 * took).clamp(LEAST_REST, MOST_REST);
-        }
+        self.rest = self.rest.max((2 * took).min(MOST_REST));
         self.settles = now + self.rest;
     }
 

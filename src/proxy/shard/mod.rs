@@ -261,14 +261,15 @@ impl Shard {
     }
 
     /// Keeps a connection for another request, for as long as its pod is expected to keep it. It got the request at `since`, and
-    /// had sent the answer at `arrived`.
+    /// had sent the answer at `arrived`, which is now if it is not known.
     pub(crate) fn keep(
         &self,
         endpoint: &InFlight,
         mut conn: Box<H1Conn>,
-        (since, arrived): (Instant, Instant),
+        (since, arrived): (Instant, Option<Instant>),
         advertised: Option<Duration>,
     ) {
+        let arrived = arrived.unwrap_or_else(Instant::now);
         conn.end(self.turns.now(), since, arrived);
         let idle = self.pool.config().idle_timeout(advertised);
         self.pool.put(endpoint.endpoint(), conn, arrived, idle);

@@ -375,8 +375,8 @@ impl<'a> H1Sink<'a> {
         self.ends_stream = true;
     }
 
-    /// Stages a piece of the body, to leave with the next flush. False when it is too long for that:
-    /// then only what stands before it is staged, and `send` is to follow.
+    /// Stages a piece of the body, to leave with the next flush. False when it is too long for that: then only the line that
+    /// stands before it is staged, and `send` must follow with the same piece.
     pub(crate) fn stage(&mut self, data: &[u8]) -> bool {
         if self.frame == Frame::Absent || data.is_empty() {
             return true;

@@ -111,8 +111,8 @@ impl<C> Pool<C> {
         self.inner.borrow().total
     }
 
-    /// Of the connections that became idle at most `max_idle` ago, or of all, the fittest, and of equals the one that became idle last.
-    /// Closes expired ones on the way.
+    /// The fittest of the connections that became idle at most `max_idle` ago, or of all, and of equals the one that became idle
+    /// last. Closes expired ones on the way.
     ///
     /// Fitness grows with the time for which a connection has been idle; where it does not, a less fit one may be taken.
     pub fn take(
