@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 
 use crate::model::{
-    Action, Filter, HttpsRedirect, Location, PodTls, Protocol, Reply, RouteSpec, Sources, UpstreamSpec, Verification,
+    Action, Filter, HttpsRedirect, Location, PodTls, Protocol, Reply, Rewrite, RouteSpec, Sources, Template,
+    UpstreamSpec, Verification,
 };
 use crate::routing::{CompiledHost, Route, RouteTable};
 use crate::upstream::{Backend, Destination, Target};
@@ -73,6 +74,9 @@ fn route(route: &Route<Target>) -> Value {
     if !locations.is_empty() {
         view["redirects"] = json!(locations);
     }
+    if let Some(rewrite) = rewrite(&route.spec.filters) {
+        view["rewrite"] = rewrite;
+    }
     if let Some(sources) = sources(&route.spec.filters) {
         view["clients"] = sources;
     }
@@ -97,13 +101,30 @@ fn pod_tls(tls: &PodTls) -> Value {
 fn https_redirect(filters: &[Filter]) -> &'static str {
     let when = filters.iter().find_map(|filter| match filter {
         Filter::HttpsRedirect(when, _) => Some(when),
-        Filter::AppRoot(_) | Filter::Redirect(_) | Filter::Sources(_) => None,
+        Filter::AppRoot(_) | Filter::Redirect(_) | Filter::Rewrite(_) | Filter::Sources(_) => None,
     });
     match when {
         Some(HttpsRedirect::Always) => "Always",
         Some(HttpsRedirect::WithTls) => "WithTls",
         None => "Off",
     }
+}
+
+/// The path that pods get, where it is another.
+fn rewrite(filters: &[Filter]) -> Option<Value> {
+    filters.iter().find_map(|filter| match filter {
+        Filter::Rewrite(rewrite) => {
+            let Rewrite { path, query, keeps_query, prefix } = &**rewrite;
+            let text = |template: &Option<Template>| template.as_ref().map(ToString::to_string);
+            Some(json!({
+                "path": path.to_string(),
+                "query": text(query),
+                "keepsQuery": keeps_query,
+                "forwardedPrefix": text(prefix),
+            }))
+        }
+        Filter::AppRoot(_) | Filter::Redirect(_) | Filter::HttpsRedirect(..) | Filter::Sources(_) => None,
+    })
 }
 
 /// Who is served, by address.
@@ -115,7 +136,7 @@ fn sources(filters: &[Filter]) -> Option<Value> {
                 json!({ "denied": denied.to_string(), "allowed": allowed.as_ref().map(ToString::to_string) })
             }
         }),
-        Filter::AppRoot(_) | Filter::Redirect(_) | Filter::HttpsRedirect(..) => None,
+        Filter::AppRoot(_) | Filter::Redirect(_) | Filter::Rewrite(_) | Filter::HttpsRedirect(..) => None,
     })
 }
 
@@ -125,9 +146,9 @@ fn locations(filters: &[Filter]) -> Vec<Value> {
         Filter::AppRoot(path) => Some(json!({ "of": "/", "status": 302, "location": **path })),
         Filter::Redirect(redirect) => {
             let (Location::Fixed(target) | Location::OnHost { path: target, port: _ }) = &redirect.location;
-            Some(json!({ "of": "everything", "status": redirect.status, "location": **target }))
+            Some(json!({ "of": "everything", "status": redirect.status, "location": target.to_string() }))
         }
-        Filter::HttpsRedirect(..) | Filter::Sources(_) => None,
+        Filter::Rewrite(_) | Filter::HttpsRedirect(..) | Filter::Sources(_) => None,
     };
     filters.iter().filter_map(location).collect()
 }

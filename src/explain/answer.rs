@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
-use crate::filter::{self, BodyTooLarge, FieldName, NotRedirected, RequestView, Response, Verdict};
+use crate::filter::{self, BodyTooLarge, FieldName, NotRedirected, RequestChange, RequestView, Response, Verdict};
 use crate::model::{
     Action, Filter, HostPattern, HttpsRedirect, Networks, ObjectKind, ObjectName, ObjectRef, Origin, Predicates,
     Problem, RedirectKind, Reply, Sources, UnitKey,
@@ -163,6 +163,8 @@ fn decide<T>(
     };
     // Of a split, which shares its requests at random, the first backend stands for all.
     let route = route.choose(|| 0);
+    let path = String::from_utf8_lossy(head.request.path(&head.bytes));
+    let canonical = routing::canonical_path(&path).unwrap_or_default();
     // The client is not known. It counts as one that is not trusted.
     let request = RequestView {
         head: &head.bytes,
@@ -173,6 +175,8 @@ fn decide<T>(
         has_tls: found.has_tls,
         https_port: view.https_port,
         client: None,
+        decoded_path: &routing::decoded(&canonical),
+        pattern: route.spec.matches.path.pattern(),
     };
     let (filters, sources) = apart(&route.spec.filters);
     let mut answer = misdirected(question, view, head);
@@ -205,7 +209,8 @@ fn decide<T>(
         answer.push(format!("413 because a body of {length} bytes is longer than {limit} bytes ({by})"));
         (Outcome::Refused, Some(413))
     } else {
-        match (filter::request(filters, &request), refusal) {
+        let mut change = RequestChange::default();
+        match (filter::request(filters, &request, &mut change), refusal) {
             (Verdict::Continue, _) if matches!(sources, Some(Sources::Unreadable)) => {
                 answer.push("503 because a list of addresses cannot be read, so nobody is served".into());
                 (Outcome::Refused, Some(503))
@@ -221,7 +226,7 @@ fn decide<T>(
             }
             (Verdict::Continue, None) => {
                 answer.extend(sources.map(for_whom).unwrap_or_default());
-                answer.push(format!("forwarded{}", exempt(filters, &request)));
+                answer.push(format!("forwarded{}{}", rewritten(&change), exempt(filters, &request)));
                 (Outcome::Forwarded, None)
             }
         }
@@ -233,7 +238,9 @@ fn decide<T>(
 fn apart(filters: &[Filter]) -> (&[Filter], Option<&Sources>) {
     match filters.split_last() {
         Some((Filter::Sources(sources), others)) => (others, Some(sources)),
-        Some((Filter::AppRoot(_) | Filter::Redirect(_) | Filter::HttpsRedirect(..), _)) | None => (filters, None),
+        Some((Filter::AppRoot(_) | Filter::Redirect(_) | Filter::Rewrite(_) | Filter::HttpsRedirect(..), _)) | None => {
+            (filters, None)
+        }
     }
 }
 
@@ -270,11 +277,12 @@ fn of_filter<T>(
         Filter::HttpsRedirect(HttpsRedirect::Always, _) => {
             format!("{} forces it (force-ssl-redirect)", named(&route.spec.origin))
         }
+        Filter::Rewrite(_) => format!("{} sends the path there (rewrite-target)", named(&route.spec.origin)),
         Filter::Sources(_) => "the address of the client is not known here".into(),
         Filter::HttpsRedirect(HttpsRedirect::WithTls, _) => "a TLS entry covers the host (ssl-redirect)".into(),
     };
     let mut lines = vec![format!("{status}{to} because {why}")];
-    match filter::request(filters, &RequestView { is_trusted: true, ..*request }) {
+    match filter::request(filters, &RequestView { is_trusted: true, ..*request }, &mut RequestChange::default()) {
         Verdict::Continue => lines
             .push("forwarded instead if the client is one of --trusted-proxies: X-Forwarded-Proto says https".into()),
         Verdict::Respond(_) => {}
@@ -282,10 +290,18 @@ fn of_filter<T>(
     lines
 }
 
+/// The path that the pod gets, where it is another.
+fn rewritten(change: &RequestChange) -> String {
+    if change.target.is_empty() {
+        return String::new();
+    }
+    format!(" as {} (rewrite-target)", String::from_utf8_lossy(&change.target))
+}
+
 /// What is special about a request that no filter answers.
 fn exempt(filters: &[Filter], request: &RequestView<'_>) -> &'static str {
     let is_challenge = |filter: &Filter| match filter {
-        Filter::AppRoot(_) | Filter::Redirect(_) | Filter::Sources(_) => false,
+        Filter::AppRoot(_) | Filter::Redirect(_) | Filter::Rewrite(_) | Filter::Sources(_) => false,
         Filter::HttpsRedirect(when, _) => match filter::not_redirected(*when, request) {
             Some(NotRedirected::AcmeChallenge) => true,
             Some(NotRedirected::WithoutTls | NotRedirected::Tls | NotRedirected::WithoutHost)

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use super::head_edit::Fields;
 use crate::http1::{FieldKind, RequestHead};
+use crate::model::Pattern;
 
 /// A request that has found its route.
 #[derive(Clone, Copy, Debug)]
@@ -24,6 +25,10 @@ pub struct RequestView<'a> {
     pub https_port: u16,
     /// The address of the client, whom trusted proxies speak for. `None` where no filter asks for it.
     pub client: Option<IpAddr>,
+    /// The path in canonical form, decoded. Empty where no filter asks for it.
+    pub decoded_path: &'a [u8],
+    /// The pattern by which the request has found its route.
+    pub pattern: Option<&'a Pattern>,
 }
 
 impl<'a> RequestView<'a> {
@@ -74,4 +79,29 @@ pub struct ResponseView<'a> {
     pub status: u16,
     /// The fields that the pod sent; none in an answer of ours.
     pub fields: Fields<'a>,
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use crate::http1::{Limits, Progress};
+
+    /// What `decide` makes of a request with this start line and these lines, in clear, to a host with TLS.
+    pub(in crate::filter) fn with_view<T>(lines: &[&str], decide: impl FnOnce(RequestView<'_>) -> T) -> T {
+        let head = format!("{}\r\n\r\n", lines.join("\r\n"));
+        let mut request = RequestHead::new();
+        assert_eq!(request.parse(head.as_bytes(), &Limits::REQUEST), Ok(Progress::Complete), "{head}");
+        decide(RequestView {
+            head: head.as_bytes(),
+            request: &request,
+            is_tls: false,
+            is_https: false,
+            is_trusted: false,
+            has_tls: true,
+            https_port: 443,
+            client: None,
+            decoded_path: b"",
+            pattern: None,
+        })
+    }
 }

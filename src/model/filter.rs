@@ -5,6 +5,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use super::networks::Networks;
+use super::template::Template;
 
 /// A filter of a route. Requests and answers pass the filters of their route in the order of these variants; no route
 /// can change the order.
@@ -14,6 +15,8 @@ pub enum Filter {
     AppRoot(Arc<str>),
     /// Answers all requests with a redirect (annotations `permanent-redirect` and `temporal-redirect`).
     Redirect(Arc<Redirect>),
+    /// Gives requests another path (annotation `rewrite-target`).
+    Rewrite(Arc<Rewrite>),
     /// Answers plain HTTP with 308 to https (annotations `ssl-redirect` and `force-ssl-redirect`).
     HttpsRedirect(HttpsRedirect, HttpsUrl),
     /// Lets clients pass by their address (annotations `allowlist-source-range` and `denylist-source-range`).
@@ -26,6 +29,7 @@ impl Filter {
         match self {
             Self::AppRoot(_) => "app_root",
             Self::Redirect(_) => "redirect_to",
+            Self::Rewrite(_) => "rewrite",
             Self::HttpsRedirect(..) => "redirect",
             Self::Sources(_) => "sources",
         }
@@ -92,18 +96,32 @@ pub enum RedirectKind {
     Temporal,
 }
 
-/// Where a redirect leads. Nothing of the request goes into it but what is said here.
+/// Where a redirect leads. Nothing of the request goes into it but what is said here and what variables name.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Location {
     /// This URL or path, as it is.
-    Fixed(Arc<str>),
+    Fixed(Template),
     /// This path of the scheme and host of the request.
     OnHost {
         /// The path, with a query where it has one.
-        path: Arc<str>,
+        path: Template,
         /// Whether the port stays that the client gave.
         port: ClientPort,
     },
+}
+
+/// Another path for requests (nginx `rewrite … break`).
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Rewrite {
+    /// The path. It has variables for what the groups of the route's pattern match. Where it is a URL of http or https, requests
+    /// are answered with 302 to it.
+    pub path: Template,
+    /// The query that comes in front of the client's own.
+    pub query: Option<Template>,
+    /// Whether the client's own query goes on.
+    pub keeps_query: bool,
+    /// What pods get as `X-Forwarded-Prefix`.
+    pub prefix: Option<Template>,
 }
 
 /// Whether a URL has the port that the client gave with the host.
@@ -158,7 +176,7 @@ mod tests {
     #[test]
     fn filters_apply_in_the_order_of_their_variants() {
         let https = Filter::HttpsRedirect(HttpsRedirect::Always, HttpsUrl::default());
-        let (kind, location) = (RedirectKind::Permanent, Location::Fixed("/".into()));
+        let (kind, location) = (RedirectKind::Permanent, Location::Fixed(Template::plain("/")));
         let redirect = Filter::Redirect(Arc::new(Redirect { kind, status: 301, location }));
         let root = Filter::AppRoot("/x".into());
         let filters = Filters::new(vec![https.clone(), redirect.clone(), root.clone()]);

@@ -12,6 +12,7 @@ mod listener;
 mod names;
 mod networks;
 mod origin;
+mod pattern;
 mod persistent_map;
 mod pod_tls;
 mod policy;
@@ -21,13 +22,14 @@ mod route;
 mod route_match;
 mod snapshot;
 mod stream;
+mod template;
 mod upstream;
 
 pub use certificate::{Certificate, CertificateError, PrivateKey};
 pub use external_name::{ExternalName, LookupFailure, Resolution};
 pub use filter::TrailingSlash;
 pub use filter::{
-    ClientPort, Filter, Filters, HttpsRedirect, HttpsUrl, Location, PortInUrl, Redirect, RedirectKind, Sources,
+    ClientPort, Filter, Filters, HttpsRedirect, HttpsUrl, Location, PortInUrl, Redirect, RedirectKind, Rewrite, Sources,
 };
 pub use host::{HostKey, HostSpec, Tenancy, TenantTls, TlsSpec, Unmatched};
 pub use kind::{ObjectKind, Resource};
@@ -35,6 +37,7 @@ pub use listener::{Application, ListenerKey, ListenerSet, ListenerSpec, Transpor
 pub use names::{HostPattern, Hostname, HostnameError, Labels, ObjectName, ObjectRef};
 pub use networks::Networks;
 pub use origin::{Origin, Place};
+pub use pattern::{Pattern, PatternError, anchored};
 pub use persistent_map::PersistentMap;
 pub use pod_tls::{CaBundle, CaError, PodTls, TlsHttp, Verification};
 pub use policy::{Balance, RoutePolicy, RouteTimeouts};
@@ -44,4 +47,5 @@ pub use route::{Action, Reply, RouteSpec, Split, WeightedBackend};
 pub use route_match::{HeaderMatch, PathMatch, Predicates, QueryMatch, RouteMatch, ValueMatch};
 pub use snapshot::{Snapshot, UnitKey};
 pub use stream::{StreamRoute, StreamSpec};
+pub use template::{Captures, Part, Template, TemplateError, Variable};
 pub use upstream::{EndpointPort, EndpointSpec, EndpointState, PortRef, Protocol, UpstreamKey, UpstreamSpec};

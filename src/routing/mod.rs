@@ -10,6 +10,7 @@ mod host_index;
 mod keys;
 mod matcher;
 mod path_index;
+mod patterns;
 mod publish;
 mod reading;
 mod route;
@@ -18,7 +19,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 
-pub use canonical::PathRefusal;
+pub use canonical::{PathRefusal, decoded};
 pub use compiled::{CompiledHost, Holds};
 pub use host_header::{normalize_host, normalize_name};
 pub use publish::TableCell;

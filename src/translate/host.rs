@@ -6,9 +6,10 @@ use foldhash::HashMap;
 
 use crate::model::UpstreamSpec;
 use crate::model::{
-    Action, Filters, HostPattern, HostSpec, ObjectKind, ObjectRef, Origin, PathMatch, Place, Precedence,
+    Action, Filters, HostPattern, HostSpec, ObjectKind, ObjectRef, Origin, PathMatch, Pattern, Place, Precedence,
 };
 use crate::model::{Problem, ProblemCode, Reply, RouteMatch, RoutePolicy, RouteSpec, Severity, Tenancy, Unmatched};
+use crate::source::objects::PathKind;
 
 use super::annotations::Options;
 use super::conflicts;
@@ -17,6 +18,7 @@ use super::filters::filters;
 use super::input::Input;
 use super::lower::{BackendRef, Bid, Claim, RouteClaim};
 use super::path::{self, Matched};
+use super::pattern_hosts::{self, ROOT};
 use super::service::{self, BackendFault};
 use super::tenancy::Say;
 use super::tls::{self, Chosen};
@@ -26,7 +28,8 @@ pub(crate) fn translate(input: &Input, host: &HostPattern) -> (Option<Arc<HostSp
     let say = Say::at(input, host);
     let mut problems: Vec<Problem> = say.refusals().collect();
     let mut spec = HostSpec::empty(host.clone());
-    spec.routes = routes(input, host, say.served(), &mut problems);
+    let has_patterns = pattern_hosts::any_asks(host, say.served());
+    spec.routes = routes(input, host, say.served(), has_patterns, &mut problems);
     let mut fallback = fallback(input, host, say.served(), &mut problems).map(Arc::new);
     let mut tenancy = Tenancy::default();
     Chosen { own: spec.tls, of_tenants: tenancy.tls } = tls::choose(input, host, &say, &mut problems);
@@ -53,6 +56,7 @@ fn routes<'a>(
     input: &'a Input,
     host: &HostPattern,
     claims: impl Iterator<Item = &'a Claim>,
+    has_patterns: bool,
     problems: &mut Vec<Problem>,
 ) -> Box<[Arc<RouteSpec>]> {
     let mut routes = Vec::new();
@@ -65,6 +69,7 @@ fn routes<'a>(
             if !std::mem::replace(&mut has_root, true) {
                 roots.push((bid, treatment.clone()));
             }
+            let matched = if has_patterns { path::matched_as_pattern(path) } else { matched };
             let Matched { path: matched, key } = match matched {
                 Ok(matched) => matched,
                 Err(fault) => {
@@ -79,12 +84,14 @@ fn routes<'a>(
                 return;
             }
             taken.insert(key.clone(), bid);
-            if let Some((severity, message, remedy)) = path::taken_literally(path) {
+            let taken_literally = if has_patterns { None } else { path::taken_literally(path) };
+            if let Some((severity, message, remedy)) = taken_literally {
                 let field = format!("{}.path", bid.field);
                 problems.push(bid.by.problem(field, ProblemCode::PatternPath, severity, message, remedy));
             }
             let (action, fault) = action(input, bid, &mut last);
-            let route = route(&treatment, matched, bid.origin(), action);
+            let own = treatment.of_path(input, claim.by.options(), (&path.path, &path.kind));
+            let route = route(own.as_ref().unwrap_or(&treatment), matched, bid.origin(), action);
             routes.push((key, route));
             problems.extend(fault.map(|fault| on_backend(bid, &format!("{}.backend", bid.field), fault)));
         });
@@ -110,9 +117,9 @@ fn root<'a>(
     Some((exactly.clone(), route(treatment, exactly, origin, Action::Reply(Reply::NotFound))))
 }
 
-/// Order of precedence, then alphabetically to have an order at all.
-fn precedence(path: &PathMatch) -> (Precedence, &str) {
-    (Precedence::new(path, path.path().len(), None), path.path())
+/// Order of precedence, then that of patterns, then alphabetically to have an order at all.
+fn precedence(path: &PathMatch) -> (Precedence, Option<&Pattern>, &str) {
+    (Precedence::new(path, path.path().len(), None), path.pattern(), path.path())
 }
 
 /// What takes the requests that no route takes: the default backend of the oldest object that has one and takes part.
@@ -127,7 +134,14 @@ fn fallback<'a>(
     problems.extend(bids.map(|loser| conflicts::over_fallback(host, loser, winner)));
     // What is wrong with the backend is said once, by the unit of the object.
     let (action, _) = service::action(resolve(input, winner));
-    Some(route(&Treatment::of(input, winner.by.options()), everything(), winner.origin(), action))
+    let options = winner.by.options();
+    let treatment = Treatment::of(input, options);
+    let rewriting = treatment.of_path(input, options, (ROOT.0, &ROOT.1));
+    let path = match (&rewriting, Pattern::new(&ROOT.0.into())) {
+        (Some(_), Ok(pattern)) => PathMatch::Pattern(pattern),
+        (Some(_), Err(_)) | (None, _) => everything(),
+    };
+    Some(route(rewriting.as_ref().unwrap_or(&treatment), path, winner.origin(), action))
 }
 
 /// What a route to the backend of a bid does. `last` is the last backend that can be used, with the upstream that it is:
@@ -159,7 +173,14 @@ struct Treatment {
 impl Treatment {
     fn of(input: &Input, options: &Options) -> Self {
         let settings = input.settings();
-        Self { filters: filters(options, settings), policy: options.policy(&settings.policy) }
+        Self { filters: filters(options, settings, None), policy: options.policy(&settings.policy) }
+    }
+
+    /// That of a path for which pods get another one; `None` for other paths.
+    fn of_path(&self, input: &Input, options: &Options, path: (&str, &PathKind)) -> Option<Self> {
+        let rewrite = options.paths()?.rewrite(path.0, path.1)?;
+        let filters = filters(options, input.settings(), Some(rewrite));
+        Some(Self { filters, policy: Arc::clone(&self.policy) })
     }
 }
 

@@ -22,6 +22,7 @@ mod lower;
 mod object;
 mod path;
 mod pattern;
+mod pattern_hosts;
 mod problems;
 mod resolutions;
 mod rulers;
@@ -44,7 +45,7 @@ use crate::model::{
 use crate::source::objects::Ingress;
 
 pub use backend_readiness::{BackendReadiness, backend_readiness};
-pub use claims::{Claimant, claimants, host_owner, path_match, secret_of, uncounted_tls};
+pub use claims::{Claimant, claimants, has_patterns, host_owner, path_match, secret_of, uncounted_tls};
 pub use endpoints::{Condition, Survey, endpoints, survey};
 pub use external::{External, external};
 pub use input::Input;

@@ -11,11 +11,12 @@ use crate::http1::{Framing, RequestHead, TargetForm};
 use crate::model::{Reply, RoutePolicy, RouteTimeouts};
 use crate::proxy::error::{ProxyError, Side};
 use crate::proxy::pods::forward::forward;
+use crate::proxy::shard::scratch::ExchangeBuffers;
 use crate::proxy::walk::client_io::{ClientSink, ClientSource, GO_ON};
 use crate::proxy::walk::grpc::is_grpc;
 use crate::proxy::walk::peer::Scheme;
 use crate::proxy::walk::{Walk, explanation};
-use crate::routing::Route;
+use crate::routing::{self, Route};
 use crate::upstream::{Destination, Target};
 use admit::{Admission, admit};
 
@@ -28,7 +29,7 @@ pub(crate) async fn exchange<S: ClientSource, K: ClientSink>(
     source: &mut S,
     sink: &mut K,
 ) -> Result<(), ProxyError> {
-    walk.work.request_edit.clear();
+    walk.work.request_change.clear();
     request_head::identify(walk.work, walk.shard.random());
     walk.record.is_explained = explanation::is_asked(walk.listener, walk.peer, walk.work);
     let outcome = match answer(walk, source, sink).await {
@@ -110,21 +111,32 @@ async fn answer_for_all<K: ClientSink>(walk: &mut Walk<'_>, sink: &mut K) -> Res
 }
 
 /// Lets the request pass the limit of its route and then the filters.
-fn pass_filters<'r>(walk: &Walk<'_>, route: &'r Route<Target>, has_tls: bool) -> Result<Verdict<'r>, ProxyError> {
+fn pass_filters<'r>(walk: &mut Walk<'_>, route: &'r Route<Target>, has_tls: bool) -> Result<Verdict<'r>, ProxyError> {
     let Walk { listener, peer, work, .. } = walk;
     filter::body_size(route.spec.policy.body_bytes, &work.request).map_err(|_| ProxyError::BodyTooLarge)?;
-    let request = RequestView {
-        head: &work.head,
-        request: &work.request,
+    let filters = &*route.spec.filters;
+    let ExchangeBuffers { head, request, request_change, .. } = &mut **work;
+    let client =
+        filter::asks_for_client(filters).then(|| request_head::client(head, request, peer, &listener.forwarding));
+    let canonical = if filter::asks_for_path(filters) { canonical_path(request.path(head)) } else { String::new() };
+    let view = RequestView {
+        head,
+        request,
         is_tls: peer.tls.is_some(),
         is_https: peer.scheme == Scheme::Https,
         is_trusted: peer.is_trusted,
         has_tls,
         https_port: listener.forwarding.https_port,
-        client: filter::asks_for_client(&route.spec.filters)
-            .then(|| request_head::client(&work.head, &work.request, peer, &listener.forwarding)),
+        client,
+        decoded_path: &routing::decoded(&canonical),
+        pattern: route.spec.matches.path.pattern(),
     };
-    Ok(filter::request(&route.spec.filters, &request))
+    Ok(filter::request(filters, &view, request_change))
+}
+
+/// The path of a request that has found its route, which only paths with a canonical form do.
+fn canonical_path(path: &[u8]) -> String {
+    std::str::from_utf8(path).ok().and_then(|path| routing::canonical_path(path).ok()).unwrap_or_default()
 }
 
 /// Answers what a filter answers.

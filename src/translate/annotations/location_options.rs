@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::model::{ClientPort, Location, PortInUrl, Redirect, RedirectKind};
+use crate::model::{ClientPort, Location, PortInUrl, Redirect, RedirectKind, Template};
 
 use super::take_over::take_over;
 
@@ -12,11 +12,11 @@ pub(crate) struct LocationOptions {
     /// Path that requests for `/` are sent to.
     pub(super) app_root: Option<Arc<str>>,
     /// Where all requests are sent for good: a URL, or a path.
-    pub(super) permanent: Option<Arc<str>>,
+    pub(super) permanent: Option<Template>,
     /// The status for that.
     pub(super) permanent_status: Option<u16>,
     /// Where all requests are sent for now: a URL.
-    pub(super) temporal: Option<Arc<str>>,
+    pub(super) temporal: Option<Template>,
     /// The status for that.
     pub(super) temporal_status: Option<u16>,
     /// Whether a path is sent as a path, and not as a URL.
@@ -36,7 +36,7 @@ impl LocationOptions {
         let temporal = self.temporal.as_ref();
         let temporal = temporal.map(|url| (RedirectKind::Temporal, url, self.temporal_status.unwrap_or(302)));
         let (kind, target, status) = temporal.or_else(permanent)?;
-        let location = if target.starts_with('/') && !self.relative.unwrap_or(false) {
+        let location = if target.start().starts_with('/') && !self.relative.unwrap_or(false) {
             let port = match port {
                 Some(PortInUrl::Always) => ClientPort::Kept,
                 Some(PortInUrl::IfUnusual | PortInUrl::Never) | None => ClientPort::Dropped,

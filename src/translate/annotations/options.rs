@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::model::{Balance, HttpsUrl, PortInUrl, RoutePolicy, TrailingSlash};
 
 use super::location_options::LocationOptions;
+use super::path_options::PathOptions;
 use super::policy_options::PolicyOptions;
 use super::source_options::SourceOptions;
 use super::take_over::take_over;
@@ -23,6 +24,8 @@ pub(crate) struct Options {
     policy: Option<Box<PolicyOptions>>,
     /// Where requests are sent instead of to a pod.
     locations: Option<Box<LocationOptions>>,
+    /// How paths are read, and which ones pods get.
+    paths: Option<Box<PathOptions>>,
     /// Which clients are served.
     sources: Option<Box<SourceOptions>>,
 }
@@ -47,6 +50,7 @@ impl Options {
         balance: None,
         policy: None,
         locations: None,
+        paths: None,
         sources: None,
     };
 
@@ -58,6 +62,16 @@ impl Options {
     /// What is set of locations, to set more.
     pub(super) fn of_locations(&mut self) -> &mut LocationOptions {
         self.locations.get_or_insert_default()
+    }
+
+    /// What is set of paths, to set more.
+    pub(super) fn of_paths(&mut self) -> &mut PathOptions {
+        self.paths.get_or_insert_default()
+    }
+
+    /// How paths are read, and which ones pods get.
+    pub(crate) fn paths(&self) -> Option<&PathOptions> {
+        self.paths.as_deref()
     }
 
     /// What is set of clients, to set more.
@@ -88,11 +102,18 @@ impl Options {
 
     /// Takes over what others set and these do not. Returns whether both set the same thing differently.
     pub(super) fn absorb(&mut self, other: Self) -> bool {
-        let Self { redirect: RedirectOptions { with_tls, always, slash, port }, balance, policy, locations, sources } =
-            other;
+        let Self {
+            redirect: RedirectOptions { with_tls, always, slash, port },
+            balance,
+            policy,
+            locations,
+            paths,
+            sources,
+        } = other;
         let differs = [
             take_over(&mut self.redirect.slash, slash),
             take_over(&mut self.redirect.port, port),
+            paths.is_some_and(|paths| self.of_paths().absorb(*paths)),
             sources.is_some_and(|sources| self.of_sources().absorb(*sources)),
             locations.is_some_and(|locations| self.of_locations().absorb(*locations)),
             policy.is_some_and(|policy| self.of_policy().absorb(*policy)),

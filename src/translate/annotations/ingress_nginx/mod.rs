@@ -8,9 +8,11 @@ mod buffers;
 mod https;
 mod limits;
 mod obsolete;
+mod paths;
 mod redirects;
 mod sources;
 mod url;
+mod variables;
 
 use super::table::{Dialect, Unlisted};
 
@@ -21,6 +23,7 @@ pub(super) const DIALECT: Dialect = Dialect {
     unlisted: Unlisted::Foreign,
     groups: &[
         &https::ROWS,
+        &paths::ROWS,
         &redirects::ROWS,
         &sources::ROWS,
         &limits::ROWS,
