@@ -145,8 +145,11 @@ fn locations(filters: &[Filter]) -> Vec<Value> {
     let location = |filter: &Filter| match filter {
         Filter::AppRoot(path) => Some(json!({ "of": "/", "status": 302, "location": **path })),
         Filter::Redirect(redirect) => {
-            let (Location::Fixed(target) | Location::OnHost { path: target, port: _ }) = &redirect.location;
-            Some(json!({ "of": "everything", "status": redirect.status, "location": target.to_string() }))
+            let location = match &redirect.location {
+                Location::Fixed(target) | Location::OnHost { path: target, port: _ } => target.to_string(),
+                Location::OtherHost(host) => format!("//{host}"),
+            };
+            Some(json!({ "of": "everything", "status": redirect.status, "location": location }))
         }
         Filter::Rewrite(_) | Filter::HttpsRedirect(..) | Filter::Sources(_) => None,
     };

@@ -173,6 +173,8 @@ fn decide<T>(
         is_https: question.is_https,
         is_trusted: false,
         has_tls: found.has_tls,
+        port: if question.is_https { view.https_port } else { 80 },
+        http_port: 80,
         https_port: view.https_port,
         client: None,
         decoded_path: &routing::decoded(&canonical),
@@ -271,6 +273,7 @@ fn of_filter<T>(
             let annotation = match redirect.kind {
                 RedirectKind::Permanent => "permanent-redirect",
                 RedirectKind::Temporal => "temporal-redirect",
+                RedirectKind::Www => "from-to-www-redirect",
             };
             format!("{} sends everything there ({annotation})", named(&route.spec.origin))
         }

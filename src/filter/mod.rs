@@ -87,6 +87,7 @@ fn templates(filter: &Filter) -> impl Iterator<Item = &Template> {
     let templates = match filter {
         Filter::Redirect(to) => match &to.location {
             Location::Fixed(template) | Location::OnHost { path: template, port: _ } => [Some(template), None, None],
+            Location::OtherHost(_) => [None; 3],
         },
         Filter::Rewrite(to) => [Some(&to.path), to.query.as_ref(), to.prefix.as_ref()],
         Filter::AppRoot(_) | Filter::HttpsRedirect(..) | Filter::Sources(_) => [None; 3],

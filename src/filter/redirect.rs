@@ -6,12 +6,13 @@ use super::head_edit::FieldName;
 use super::template;
 use super::verdict::{Response, Verdict};
 use super::view::RequestView;
-use crate::model::{ClientPort, Filter, Location, Redirect, Template};
+use crate::model::{ClientPort, Filter, Hostname, Location, Redirect, Template};
 
 pub(super) fn request<'f>(filter: &'f Filter, redirect: &Redirect, request: &RequestView<'_>) -> Verdict<'f> {
     let location = match &redirect.location {
         Location::Fixed(url) => of_one_slash(rendered(url, request)),
         Location::OnHost { path, port } => on_host(&rendered(path, request), *port, request),
+        Location::OtherHost(host) => other_host(host, request),
     };
     respond(filter, redirect.status, location)
 }
@@ -42,6 +43,19 @@ fn on_host(path: &[u8], port: ClientPort, view: &RequestView<'_>) -> Vec<u8> {
     [scheme, host, path].concat()
 }
 
+/// The URL of the request under another host. The port is always written out, and one slash at the end left out, as
+/// ingress-nginx does.
+fn other_host(host: &Hostname, view: &RequestView<'_>) -> Vec<u8> {
+    let mut location = if view.came_by_https() { b"https://".to_vec() } else { b"http://".to_vec() };
+    location.extend_from_slice(host.as_str().as_bytes());
+    location.extend_from_slice(format!(":{}", view.port_of_client()).as_bytes());
+    location.extend_from_slice(&view.request_uri());
+    if location.ends_with(b"/") {
+        location.pop();
+    }
+    location
+}
+
 fn rendered(template: &Template, view: &RequestView<'_>) -> Vec<u8> {
     let mut out = Vec::new();
     template::render(template, view, None, &mut out, escape::url);
@@ -67,7 +81,8 @@ mod tests {
     /// The status and location of the answer to a request with this start line and these lines; `None` where there is none.
     fn answer(filter: &Filter, lines: &str, is_https: bool) -> Option<(u16, String)> {
         with_view(&[lines], |view| {
-            let view = RequestView { is_tls: is_https, is_https, ..view };
+            let port = if is_https { 443 } else { 80 };
+            let view = RequestView { is_tls: is_https, is_https, port, ..view };
             match crate::filter::request(std::slice::from_ref(filter), &view, &mut RequestChange::default()) {
                 Verdict::Continue => None,
                 Verdict::Respond(response) => {
@@ -125,6 +140,38 @@ mod tests {
             let Verdict::Respond(response) = found else { panic!("{source} is not redirected") };
             let expected = expected.replace(' ', "%20");
             assert_eq!(response.field(FieldName::LOCATION), Some(expected.as_bytes()), "{source}");
+        }
+    }
+
+    #[test]
+    fn nginx_e1_e2_the_url_of_the_request_is_sent_to_the_other_host_with_its_port() {
+        let filter = to(308, Location::OtherHost(Hostname::parse("foo.com").unwrap()));
+        for (lines, is_https, expected) in [
+            ("GET /x?y HTTP/1.1\r\nHost: www.foo.com", false, "http://foo.com:80/x?y"),
+            ("GET / HTTP/1.1\r\nHost: www.foo.com", true, "https://foo.com:443"),
+            ("GET /x/ HTTP/1.1\r\nHost: www.foo.com:8080", false, "http://foo.com:80/x"),
+            ("GET //evil.example HTTP/1.1\r\nHost: www.foo.com", false, "http://foo.com:80//evil.example"),
+        ] {
+            assert_eq!(answer(&filter, lines, is_https), Some((308, expected.to_owned())), "{lines}");
+        }
+    }
+
+    #[test]
+    fn nginx_e2_a_trusted_proxy_says_which_scheme_and_port_clients_use() {
+        let filter = to(308, Location::OtherHost(Hostname::parse("foo.com").unwrap()));
+        for (lines, expected) in [
+            (&["X-Forwarded-Proto: https"][..], "https://foo.com:443/x"),
+            (&["X-Forwarded-Proto: https", "X-Forwarded-Port: 8443"], "https://foo.com:8443/x"),
+            (&["X-Forwarded-Port: 81"], "http://foo.com:81/x"),
+            (&["X-Forwarded-Port: 81x"], "http://foo.com:80/x"),
+        ] {
+            let lines = [&["GET /x HTTP/1.1", "Host: www.foo.com"][..], lines].concat();
+            let found = with_view(&lines, |view| {
+                let view = RequestView { is_trusted: true, ..view };
+                crate::filter::request(std::slice::from_ref(&filter), &view, &mut RequestChange::default())
+            });
+            let Verdict::Respond(response) = found else { panic!("{lines:?}") };
+            assert_eq!(response.field(FieldName::LOCATION), Some(expected.as_bytes()), "{lines:?}");
         }
     }
 

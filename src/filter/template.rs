@@ -47,7 +47,7 @@ fn with_value(
         Variable::Cookie(name) => give(cookie(view, name).unwrap_or_default()),
         Variable::EscapedRequestUri => {
             let mut escaped = Vec::new();
-            super::escape::component(&request_uri(view), &mut escaped);
+            super::escape::component(&view.request_uri(), &mut escaped);
             give(&escaped);
         }
         Variable::Header(name) => {
@@ -62,20 +62,10 @@ fn with_value(
             let address = view.client.map(|client| client.to_string());
             give(address.unwrap_or_default().as_bytes());
         }
-        Variable::RequestUri => give(&request_uri(view)),
+        Variable::RequestUri => give(&view.request_uri()),
         Variable::Scheme => give(if view.came_by_https() { b"https" } else { b"http" }),
         Variable::Uri => give(view.decoded_path),
     }
-}
-
-/// The path and the query as the client sent them.
-fn request_uri(view: &RequestView<'_>) -> Vec<u8> {
-    let mut uri = view.path().to_vec();
-    if let Some(query) = view.request.query {
-        uri.push(b'?');
-        uri.extend_from_slice(query.of(view.head));
-    }
-    uri
 }
 
 /// The first parameter of a query with this name, in any case.

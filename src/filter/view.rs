@@ -21,6 +21,10 @@ pub struct RequestView<'a> {
     pub is_trusted: bool,
     /// Whether a TLS entry covers the host.
     pub has_tls: bool,
+    /// The port that clients use to reach the listener.
+    pub port: u16,
+    /// The port clients reach http by.
+    pub http_port: u16,
     /// The port clients reach https by.
     pub https_port: u16,
     /// The address of the client, whom trusted proxies speak for. `None` where no filter asks for it.
@@ -48,6 +52,28 @@ impl<'a> RequestView<'a> {
             }
             (None, None) => request.authority.of(head),
         }
+    }
+
+    /// The path and the query as the client sent them.
+    pub fn request_uri(&self) -> Vec<u8> {
+        let mut uri = self.path().to_vec();
+        if let Some(query) = self.request.query {
+            uri.push(b'?');
+            uri.extend_from_slice(query.of(self.head));
+        }
+        uri
+    }
+
+    /// The port that the client used. A trusted proxy in front of us may say it, or the scheme that it goes by.
+    pub fn port_of_client(&self) -> u16 {
+        let field = |kind| if self.is_trusted { self.request.field(kind) } else { None };
+        let told = field(FieldKind::XForwardedPort).and_then(|field| str::from_utf8(field.value.of(self.head)).ok());
+        let scheme = field(FieldKind::XForwardedProto).and_then(|field| is_https(field.value.of(self.head)));
+        told.and_then(|port| port.parse().ok()).unwrap_or(match scheme {
+            Some(true) => self.https_port,
+            Some(false) => self.http_port,
+            None => self.port,
+        })
     }
 
     /// Whether the client used https. On a plain connection a trusted proxy in front of us knows better than the
@@ -98,6 +124,8 @@ pub(super) mod tests {
             is_https: false,
             is_trusted: false,
             has_tls: true,
+            port: 80,
+            http_port: 80,
             https_port: 443,
             client: None,
             decoded_path: b"",

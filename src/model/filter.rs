@@ -4,6 +4,7 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
+use super::names::Hostname;
 use super::networks::Networks;
 use super::template::Template;
 
@@ -94,6 +95,8 @@ pub enum RedirectKind {
     Permanent,
     /// `temporal-redirect`.
     Temporal,
+    /// `from-to-www-redirect`.
+    Www,
 }
 
 /// Where a redirect leads. Nothing of the request goes into it but what is said here and what variables name.
@@ -108,6 +111,8 @@ pub enum Location {
         /// Whether the port stays that the client gave.
         port: ClientPort,
     },
+    /// The URL of the request under this host, with the port of the scheme and without a slash at its end.
+    OtherHost(Hostname),
 }
 
 /// Another path for requests (nginx `rewrite … break`).

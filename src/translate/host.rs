@@ -6,9 +6,13 @@ use foldhash::HashMap;
 
 use crate::model::UpstreamSpec;
 use crate::model::{
-    Action, Filters, HostPattern, HostSpec, ObjectKind, ObjectRef, Origin, PathMatch, Pattern, Place, Precedence,
+    Action, Filter, Filters, HostPattern, HostSpec, Hostname, Location, ObjectKind, ObjectRef, Origin, PathMatch,
+    Pattern, Place, Precedence,
 };
-use crate::model::{Problem, ProblemCode, Reply, RouteMatch, RoutePolicy, RouteSpec, Severity, Tenancy, Unmatched};
+use crate::model::{
+    Problem, ProblemCode, Redirect, RedirectKind, Reply, RouteMatch, RoutePolicy, RouteSpec, Severity, Tenancy,
+    Unmatched,
+};
 use crate::source::objects::PathKind;
 
 use super::annotations::Options;
@@ -16,6 +20,7 @@ use super::conflicts;
 use super::external::{self, NameFinding};
 use super::filters::filters;
 use super::input::Input;
+use super::kin::{self, Kin};
 use super::lower::{BackendRef, Bid, Claim, RouteClaim};
 use super::path::{self, Matched};
 use super::pattern_hosts::{self, ROOT};
@@ -28,9 +33,21 @@ pub(crate) fn translate(input: &Input, host: &HostPattern) -> (Option<Arc<HostSp
     let say = Say::at(input, host);
     let mut problems: Vec<Problem> = say.refusals().collect();
     let mut spec = HostSpec::empty(host.clone());
-    let has_patterns = pattern_hosts::any_asks(host, say.served());
-    spec.routes = routes(input, host, say.served(), has_patterns, &mut problems);
-    let mut fallback = fallback(input, host, say.served(), &mut problems).map(Arc::new);
+    let Served { routes, mut fallback, has_rules } = match kin::of(host, &say) {
+        None => {
+            problems.extend(kin::overruled(host, &say));
+            served(input, host, &|| kin::naming(host, &say), &mut problems)
+        }
+        Some(Kin::Alias { of }) => {
+            let base = Say::at(input, &of);
+            // What is found there is said by the unit of that host.
+            served(input, &of, &|| kin::naming(&of, &base), &mut Vec::new())
+        }
+        Some(Kin::Www { to, by }) => {
+            Served { routes: [Arc::new(www(input, to, by))].into(), fallback: None, has_rules: true }
+        }
+    };
+    spec.routes = routes;
     let mut tenancy = Tenancy::default();
     Chosen { own: spec.tls, of_tenants: tenancy.tls } = tls::choose(input, host, &say, &mut problems);
     if *host == HostPattern::Any {
@@ -40,7 +57,7 @@ pub(crate) fn translate(input: &Input, host: &HostPattern) -> (Option<Arc<HostSp
             None => fallback = default_backend,
         }
     }
-    if fallback.is_some() || say.served().any(|claim| !claim.rules.is_empty()) {
+    if fallback.is_some() || has_rules {
         spec.unmatched = Unmatched::Keep(fallback);
     }
     if *host != HostPattern::Any && !say.has_tenants(spec.tenants()) {
@@ -49,6 +66,35 @@ pub(crate) fn translate(input: &Input, host: &HostPattern) -> (Option<Arc<HostSp
     spec.tenancy = (tenancy != Tenancy::default()).then(|| Box::new(tenancy));
     let spec = if spec.is_empty() { None } else { Some(Arc::new(spec)) };
     (spec, problems)
+}
+
+/// What is served for the requests of a host.
+struct Served {
+    routes: Box<[Arc<RouteSpec>]>,
+    fallback: Option<Arc<RouteSpec>>,
+    /// Whether requests that no route takes belong to the host.
+    has_rules: bool,
+}
+
+fn served<'a, C: Iterator<Item = &'a Claim>>(
+    input: &'a Input,
+    host: &HostPattern,
+    claims: &dyn Fn() -> C,
+    problems: &mut Vec<Problem>,
+) -> Served {
+    let has_patterns = pattern_hosts::any_asks(host, claims());
+    let routes = routes(input, host, claims(), has_patterns, problems);
+    let fallback = fallback(input, host, claims(), problems).map(Arc::new);
+    Served { routes, fallback, has_rules: claims().any(|claim| !claim.rules.is_empty()) }
+}
+
+/// The route that sends everything to the host with or without `www.` in front.
+fn www(input: &Input, to: Hostname, by: &Claim) -> RouteSpec {
+    let redirect = Redirect { kind: RedirectKind::Www, status: 308, location: Location::OtherHost(to) };
+    let filters = Filters::new(vec![Filter::Redirect(Arc::new(redirect))]);
+    let treatment = Treatment { filters, policy: Arc::clone(&input.settings().policy) };
+    let origin = Origin::Object { kind: by.by.kind(), name: by.by.name().clone(), place: Place::Unknown };
+    route(&treatment, everything(), origin, Action::Reply(Reply::NotFound))
 }
 
 /// One route for each distinct match: the oldest object keeps it, within an object the first entry.

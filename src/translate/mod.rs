@@ -18,6 +18,7 @@ mod host;
 mod index;
 mod input;
 mod invalidated;
+mod kin;
 mod lower;
 mod object;
 mod path;

@@ -126,6 +126,8 @@ fn pass_filters<'r>(walk: &mut Walk<'_>, route: &'r Route<Target>, has_tls: bool
         is_https: peer.scheme == Scheme::Https,
         is_trusted: peer.is_trusted,
         has_tls,
+        port: peer.port,
+        http_port: listener.forwarding.http_port,
         https_port: listener.forwarding.https_port,
         client,
         decoded_path: &routing::decoded(&canonical),

@@ -21,6 +21,8 @@ pub(crate) struct LocationOptions {
     pub(super) temporal_status: Option<u16>,
     /// Whether a path is sent as a path, and not as a URL.
     pub(super) relative: Option<bool>,
+    /// Whether the host with or without `www.` in front leads here.
+    pub(super) with_www: Option<bool>,
 }
 
 impl LocationOptions {
@@ -48,9 +50,14 @@ impl LocationOptions {
         Some(Redirect { kind, status, location })
     }
 
+    /// Whether the host with or without `www.` in front leads here.
+    pub(crate) fn is_with_www(&self) -> bool {
+        self.with_www.unwrap_or(false)
+    }
+
     /// Takes over what others set and these do not. Returns whether both set the same thing differently.
     pub(super) fn absorb(&mut self, other: Self) -> bool {
-        let Self { app_root, permanent, permanent_status, temporal, temporal_status, relative } = other;
+        let Self { app_root, permanent, permanent_status, temporal, temporal_status, relative, with_www } = other;
         let differs = [
             take_over(&mut self.app_root, app_root),
             take_over(&mut self.permanent, permanent),
@@ -58,6 +65,7 @@ impl LocationOptions {
             take_over(&mut self.temporal, temporal),
             take_over(&mut self.temporal_status, temporal_status),
             take_over(&mut self.relative, relative),
+            take_over(&mut self.with_www, with_www),
         ];
         differs.contains(&true)
     }

@@ -5,6 +5,7 @@
 
 mod balance;
 mod buffers;
+mod hosts;
 mod https;
 mod limits;
 mod obsolete;
@@ -23,6 +24,7 @@ pub(super) const DIALECT: Dialect = Dialect {
     unlisted: Unlisted::Foreign,
     groups: &[
         &https::ROWS,
+        &hosts::ROWS,
         &paths::ROWS,
         &redirects::ROWS,
         &sources::ROWS,

@@ -8,7 +8,7 @@ use super::url::{self, Target};
 const STATUSES: Verdict = Verdict::Different("`304`, `305` and `306`, which are no redirects, are refused");
 
 /// By key.
-pub(super) const ROWS: [Annotation; 6] = [
+pub(super) const ROWS: [Annotation; 7] = [
     Annotation {
         key: "app-root",
         value: Value::Text {
@@ -25,6 +25,15 @@ pub(super) const ROWS: [Annotation; 6] = [
         verdict: Verdict::Different("the `/` of another Ingress of the host stays with that Ingress"),
         doc: "Answers requests for `/` with 302 to this path of the same scheme, host and port, also where the Ingress has no rule for\n\
               `/`. Comes before all other redirects.",
+    },
+    Annotation {
+        key: "from-to-www-redirect",
+        value: Value::LooseBoolean(|draft, is_set| draft.options.of_locations().with_www = Some(is_set)),
+        default: "`false`",
+        scopes: &[Scope::Ingress],
+        verdict: Verdict::Exact,
+        doc: "Answers requests for the host of a rule with `www.` in front, or for a host of a rule without its `www.`, with 308 to\n\
+              the host of the rule. A rule for the other host wins. Over TLS the certificate must cover both hosts.",
     },
     Annotation {
         key: "permanent-redirect",
