@@ -6,10 +6,12 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde::Serialize;
 use tidegate::model::{
-    Action, Certificate, HostSpec, ObjectName, PortRef, Protocol, Reply, RoutePolicy, RouteSpec, RouteTimeouts,
+    Action, Canary, Certificate, HostSpec, ObjectName, PortRef, Protocol, Reply, RoutePolicy, RouteSpec, RouteTimeouts,
+    UpstreamSpec,
 };
 use tidegate::model::{
     Balance, Filter, HostPattern, HttpsRedirect, HttpsUrl, ListenerSet, TenantTls, TlsSpec, Unmatched,
@@ -217,6 +219,14 @@ fn certificates(tls: &TlsSpec) -> Vec<String> {
     tls.certificates.iter().map(|certificate| names(certificate)).collect()
 }
 
+/// The backend of a canary.
+fn target(backend: &Result<Arc<UpstreamSpec>, Reply>) -> String {
+    match backend {
+        Ok(upstream) => format!("{}:{}", upstream.key.service, upstream.port),
+        Err(reply) => format!("{reply:?}"),
+    }
+}
+
 /// The TLS of a wildcard by namespace; nothing where there is one with the same as for the wildcard itself.
 fn of_tenants(own: Option<&TlsSpec>, all: &[TenantTls]) -> BTreeMap<String, Vec<String>> {
     match all {
@@ -253,6 +263,17 @@ fn route(input: &Input, spec: &RouteSpec) -> Route {
     let upstream = match action {
         Action::Forward(upstream) => upstream,
         Action::Split(split) => panic!("the output does not show {split:?}"),
+        Action::Canary(canary) => {
+            let Canary { main, canary, rule } = &**canary;
+            other_filters.push(format!("{rule:?} {}", target(canary)));
+            let action = match main {
+                Ok(upstream) => Action::Forward(Arc::clone(upstream)),
+                Err(reply) => Action::Reply(*reply),
+            };
+            let mut shown = route(input, &RouteSpec { action, ..spec.clone() });
+            shown.other_filters = other_filters;
+            return shown;
+        }
         Action::Reply(reply) => {
             let target = match reply {
                 Reply::BackendUnavailable => "503",

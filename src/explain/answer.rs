@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 
 use crate::filter::{self, BodyTooLarge, FieldName, NotRedirected, RequestChange, RequestView, Response, Verdict};
 use crate::model::{
-    Action, Filter, HostPattern, HttpsRedirect, Networks, ObjectKind, ObjectName, ObjectRef, Origin, Predicates,
-    Problem, RedirectKind, Reply, Sources, UnitKey,
+    Action, CanaryRule, Filter, HostPattern, HttpsRedirect, Networks, ObjectKind, ObjectName, ObjectRef, Origin,
+    Predicates, Problem, RedirectKind, Reply, Sources, UnitKey,
 };
-use crate::routing::{self, Found, Holds, PathRefusal, Route, normalize_host, normalize_name};
+use crate::routing::{self, Draw, Found, Holds, PathRefusal, Route, normalize_host, normalize_name};
 use crate::translate;
 
 use super::near::{self, Around, Winner};
@@ -161,8 +161,13 @@ fn decide<T>(
         };
         return conclude(explanation, Outcome::Refused, Some(404), vec![format!("404 because {why}")]);
     };
-    // Of a split, which shares its requests at random, the first backend stands for all.
-    let route = route.choose(|| 0);
+    let shared = shared(&route.spec.action);
+    // Of a split, which shares its requests at random, the first backend stands for all, and of a canary the main one.
+    let route = route.choose(&Draw {
+        random: &|| 0,
+        asks: &|rule| filter::canary(rule, &head.request, &head.bytes).or(Some(false)),
+        lives: &|_| true,
+    });
     let path = String::from_utf8_lossy(head.request.path(&head.bytes));
     let canonical = routing::canonical_path(&path).unwrap_or_default();
     // The client is not known. It counts as one that is not trusted.
@@ -192,7 +197,7 @@ fn decide<T>(
             explanation.say(Subject::Upstream, lines);
             (!has_endpoint).then(|| (503, "no endpoint can get it".to_owned()))
         }
-        Action::Split(_) => Some((503, "no backend has a weight".to_owned())),
+        Action::Split(_) | Action::Canary(_) => Some((503, "no backend has a weight".to_owned())),
         Action::Reply(reply) => {
             let status = match reply {
                 Reply::BackendUnavailable => 503,
@@ -228,12 +233,27 @@ fn decide<T>(
             }
             (Verdict::Continue, None) => {
                 answer.extend(sources.map(for_whom).unwrap_or_default());
+                answer.extend(shared);
                 answer.push(format!("forwarded{}{}", rewritten(&change), exempt(filters, &request)));
                 (Outcome::Forwarded, None)
             }
         }
     };
     conclude(explanation, outcome, status, answer);
+}
+
+/// What becomes of the other requests of a route with a canary.
+fn shared(action: &Action) -> Option<String> {
+    let Action::Canary(canary) = action else { return None };
+    let CanaryRule { header, cookie, weight, total } = &canary.rule;
+    let by = header.iter().map(|header| format!("header {}", header.name));
+    let by: Vec<_> = by.chain(cookie.iter().map(|cookie| format!("cookie {cookie}"))).collect();
+    let by = if by.is_empty() { String::new() } else { format!(" that say nothing by {}", by.join(" and ")) };
+    let to = match &canary.canary {
+        Ok(upstream) => format!("Service {}", upstream.key.service),
+        Err(_) => "a backend that cannot be used".into(),
+    };
+    Some(format!("of requests{by}, {weight} of {total} go to the canary: {to}"))
 }
 
 /// The filters that decide without the client's address, which is not known here, and the one that needs it.

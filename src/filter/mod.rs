@@ -5,7 +5,9 @@
 //! upstreams. A route without filters costs one comparison.
 
 mod body_size;
+mod canary;
 mod change;
+mod cookies;
 mod escape;
 mod head_edit;
 mod https_redirect;
@@ -19,6 +21,7 @@ mod verdict;
 mod view;
 
 pub use body_size::{BodyTooLarge, body_size};
+pub use canary::canary;
 pub use change::RequestChange;
 pub use head_edit::{FieldName, Fields, HeadEdit};
 pub use https_redirect::{NotRedirected, not_redirected};

@@ -2,6 +2,7 @@
 
 use regex::bytes::Captures;
 
+use super::cookies::cookie_in_any_case;
 use super::view::RequestView;
 use crate::http1::Field;
 use crate::model::{Part, Template, Variable};
@@ -44,7 +45,7 @@ fn with_value(
             let group = captures.and_then(|captures| captures.get(usize::from(*group)));
             give(group.map_or(&b""[..], |group| group.as_bytes()));
         }
-        Variable::Cookie(name) => give(cookie(view, name).unwrap_or_default()),
+        Variable::Cookie(name) => give(cookie_in_any_case(request, head, name).unwrap_or_default()),
         Variable::EscapedRequestUri => {
             let mut escaped = Vec::new();
             super::escape::component(&view.request_uri(), &mut escaped);
@@ -71,18 +72,6 @@ fn with_value(
 /// The first parameter of a query with this name, in any case.
 fn argument<'a>(query: &'a [u8], name: &str) -> Option<&'a [u8]> {
     query.split(|&byte| byte == b'&').find_map(|pair| {
-        let at = memchr::memchr(b'=', pair)?;
-        pair[..at].eq_ignore_ascii_case(name.as_bytes()).then(|| &pair[at + 1..])
-    })
-}
-
-/// A cookie, its name in any case.
-fn cookie<'a>(view: &RequestView<'a>, name: &str) -> Option<&'a [u8]> {
-    let is_cookie = |field: &&Field| field.name.of(view.head).eq_ignore_ascii_case(b"cookie");
-    let fields = view.request.fields.iter().filter(is_cookie);
-    let mut pairs = fields.flat_map(|field| field.value.of(view.head).split(|&byte| byte == b';'));
-    pairs.find_map(|pair| {
-        let pair = pair.trim_ascii();
         let at = memchr::memchr(b'=', pair)?;
         pair[..at].eq_ignore_ascii_case(name.as_bytes()).then(|| &pair[at + 1..])
     })

@@ -43,7 +43,7 @@ pub use pod_tls::{CaBundle, CaError, PodTls, TlsHttp, Verification};
 pub use policy::{Balance, RoutePolicy, RouteTimeouts};
 pub use precedence::Precedence;
 pub use problem::{Problem, ProblemCode, Severity};
-pub use route::{Action, Reply, RouteSpec, Split, WeightedBackend};
+pub use route::{Action, Canary, CanaryHeader, CanaryRule, CanaryValue, Reply, RouteSpec, Split, WeightedBackend};
 pub use route_match::{HeaderMatch, PathMatch, Predicates, QueryMatch, RouteMatch, ValueMatch};
 pub use snapshot::{Snapshot, UnitKey};
 pub use stream::{StreamRoute, StreamSpec};

@@ -1,4 +1,4 @@
-//! Regular expressions of paths, compiled. They are matched in time linear in the path, so no author can make a request
+//! Regular expressions of paths and values, compiled. They are matched in time linear in the text, so no author can make a request
 //! expensive; in return there is no look-around and no back-reference.
 
 use std::cmp::Ordering;
@@ -15,14 +15,23 @@ const LONGEST: usize = 1024;
 /// Most memory of a compiled one, bytes: `(a{1000}){1000}` is refused.
 const LARGEST: usize = 256 * 1024;
 
-/// A regular expression that paths are matched with: without regard to case, from the start of the path, and not to its end
-/// (nginx `location ~* "^…"`). Cheap to clone. Equal texts that are in use share what they are compiled to.
+/// A regular expression. Cheap to clone. Equal ones that are in use share what they are compiled to.
 #[derive(Clone)]
 pub struct Pattern(Arc<Compiled>);
 
 struct Compiled {
     text: Arc<str>,
+    subject: Subject,
     regex: Regex,
+}
+
+/// What is matched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Subject {
+    /// A path: without regard to case, from its start and not to its end (nginx `location ~* "^…"`).
+    Path,
+    /// A value: any part of it, with regard to case.
+    Value,
 }
 
 /// Why a text is no pattern.
@@ -40,14 +49,23 @@ pub enum PatternError {
 }
 
 impl Pattern {
-    /// Reads and compiles a text.
+    /// Of paths: matched without regard to case, from the start of the path, and not to its end (nginx `location ~* "^…"`).
     pub fn new(text: &Arc<str>) -> Result<Self, PatternError> {
+        Self::of(Subject::Path, text)
+    }
+
+    /// Of values: matched anywhere in one, with regard to case.
+    pub fn of_values(text: &Arc<str>) -> Result<Self, PatternError> {
+        Self::of(Subject::Value, text)
+    }
+
+    fn of(subject: Subject, text: &Arc<str>) -> Result<Self, PatternError> {
         static IN_USE: LazyLock<Mutex<InUse>> = LazyLock::new(Mutex::default);
         let in_use = || IN_USE.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = in_use().known.get(text).and_then(Weak::upgrade) {
+        if let Some(known) = in_use().known.get(&(subject, text.clone())).and_then(Weak::upgrade) {
             return Ok(Self(known));
         }
-        let compiled = Arc::new(Compiled { text: text.clone(), regex: compile(text)? });
+        let compiled = Arc::new(Compiled { text: text.clone(), subject, regex: compile(subject, text)? });
         in_use().add(&compiled);
         Ok(Self(compiled))
     }
@@ -63,27 +81,30 @@ impl Pattern {
     }
 }
 
-/// What it is compiled from: the text behind an anchor, as nginx has it, so that only the first of several alternatives without
-/// parentheses is bound to the start.
+/// What a pattern of paths is compiled from: the text behind an anchor, as nginx has it, so that only the first of several
+/// alternatives without parentheses is bound to the start.
 pub fn anchored(text: &str) -> String {
-    let mut anchored = String::with_capacity(text.len() + 1);
-    anchored.push('^');
+    format!("^{}", with_plain_braces(text))
+}
+
+/// PCRE takes a brace that begins no repetition for itself.
+fn with_plain_braces(text: &str) -> String {
+    let mut plain_braces = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(at) = rest.find(['{', '\\']) {
         let (plain, behind) = rest.split_at(at);
-        anchored.push_str(plain);
+        plain_braces.push_str(plain);
         if behind.starts_with('\\') {
             let end = behind.char_indices().nth(2).map_or(behind.len(), |(end, _)| end);
-            anchored.push_str(&behind[..end]);
+            plain_braces.push_str(&behind[..end]);
             rest = &behind[end..];
         } else {
-            // PCRE takes a brace that begins no repetition for itself.
-            anchored.push_str(if is_repetition(behind) { "{" } else { r"\{" });
+            plain_braces.push_str(if is_repetition(behind) { "{" } else { r"\{" });
             rest = &behind[1..];
         }
     }
-    anchored.push_str(rest);
-    anchored
+    plain_braces.push_str(rest);
+    plain_braces
 }
 
 /// Whether a text begins with `{n}`, `{n,}` or `{n,m}`.
@@ -94,12 +115,15 @@ fn is_repetition(text: &str) -> bool {
     !least.is_empty() && is_number(least) && is_number(most)
 }
 
-fn compile(text: &str) -> Result<Regex, PatternError> {
+fn compile(subject: Subject, text: &str) -> Result<Regex, PatternError> {
     if text.len() > LONGEST {
         return Err(PatternError::TooLarge);
     }
-    let mut builder = RegexBuilder::new(&anchored(text));
-    builder.case_insensitive(true).unicode(false).size_limit(LARGEST);
+    let mut builder = match subject {
+        Subject::Path => RegexBuilder::new(&anchored(text)),
+        Subject::Value => RegexBuilder::new(&with_plain_braces(text)),
+    };
+    builder.case_insensitive(subject == Subject::Path).unicode(false).size_limit(LARGEST);
     builder.build().map_err(|error| match error {
         regex::Error::CompiledTooBig(_) => PatternError::TooLarge,
         regex::Error::Syntax(why) if why.contains("look-around") || why.contains("backreferences") => {
@@ -112,7 +136,7 @@ fn compile(text: &str) -> Result<Regex, PatternError> {
 /// The patterns that somebody holds.
 #[derive(Default)]
 struct InUse {
-    known: HashMap<Arc<str>, Weak<Compiled>>,
+    known: HashMap<(Subject, Arc<str>), Weak<Compiled>>,
     /// Number at which those that nobody holds are forgotten.
     full: usize,
 }
@@ -123,7 +147,7 @@ impl InUse {
             self.known.retain(|_, pattern| pattern.strong_count() > 0);
             self.full = (2 * self.known.len()).max(64);
         }
-        self.known.insert(compiled.text.clone(), Arc::downgrade(compiled));
+        self.known.insert((compiled.subject, compiled.text.clone()), Arc::downgrade(compiled));
     }
 }
 
@@ -135,7 +159,7 @@ impl fmt::Debug for Pattern {
 
 impl PartialEq for Pattern {
     fn eq(&self, other: &Self) -> bool {
-        self.0.text == other.0.text
+        (&self.0.text, self.0.subject) == (&other.0.text, other.0.subject)
     }
 }
 
@@ -223,6 +247,17 @@ mod tests {
             patterns.map(|pattern| pattern.text().to_string()),
             ["/foo/bar/[a-z]{3}", "/foo/bar/bar", "/b", "/a"]
         );
+    }
+
+    #[test]
+    fn patterns_of_values_match_anywhere_and_with_regard_to_case() {
+        let value = |text: &str| Pattern::of_values(&text.into()).unwrap();
+        for (text, subject, expected) in
+            [("b+", "abbc", true), ("B", "abc", false), ("^(a|b)$", "a", true), ("^a$", "ab", false)]
+        {
+            assert_eq!(value(text).regex().is_match(subject.as_bytes()), expected, "{text} {subject}");
+        }
+        assert_ne!(value("/a"), pattern("/a").unwrap());
     }
 
     #[test]

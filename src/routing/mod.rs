@@ -24,5 +24,5 @@ pub use compiled::{CompiledHost, Holds};
 pub use host_header::{normalize_host, normalize_name};
 pub use publish::TableCell;
 pub use reading::{canonical_path, takes};
-pub use route::Route;
+pub use route::{Draw, Route};
 pub use table::{CertificateSource, Certificates, Found, RouteTable};

@@ -16,6 +16,7 @@ use crate::model::{
 use crate::source::objects::PathKind;
 
 use super::annotations::Options;
+use super::canary::{self, CanaryBid};
 use super::conflicts;
 use super::external::{self, NameFinding};
 use super::filters::filters;
@@ -85,7 +86,12 @@ fn served<'a, C: Iterator<Item = &'a Claim>>(
     let has_patterns = pattern_hosts::any_asks(host, claims());
     let routes = routes(input, host, claims(), has_patterns, problems);
     let fallback = fallback(input, host, claims(), problems).map(Arc::new);
-    Served { routes, fallback, has_rules: claims().any(|claim| !claim.rules.is_empty()) }
+    Served { routes, fallback, has_rules: claims().any(has_rules) }
+}
+
+/// Whether an object claims requests of the host by itself.
+fn has_rules(claim: &Claim) -> bool {
+    !claim.rules.is_empty() && claim.by.options().canary().is_none()
 }
 
 /// The route that sends everything to the host with or without `www.` in front.
@@ -107,12 +113,13 @@ fn routes<'a>(
 ) -> Box<[Arc<RouteSpec>]> {
     let mut routes = Vec::new();
     let mut taken: HashMap<PathMatch, Bid<'_>> = HashMap::default();
-    let (mut last, mut roots) = (None, Vec::new());
+    let (mut last, mut roots, mut canaries) = (None, Vec::new(), Vec::new());
     for claim in claims {
         let treatment = Treatment::of(input, claim.by.options());
+        let canary = claim.by.options().canary();
         let mut has_root = claim.by.options().locations().is_none_or(|locations| locations.app_root().is_none());
         claim.each_route(&mut |RouteClaim { bid, path, matched }| {
-            if !std::mem::replace(&mut has_root, true) {
+            if canary.is_none() && !std::mem::replace(&mut has_root, true) {
                 roots.push((bid, treatment.clone()));
             }
             let matched = if has_patterns { path::matched_as_pattern(path) } else { matched };
@@ -125,6 +132,13 @@ fn routes<'a>(
                     return;
                 }
             };
+            if let Some(rule) = &canary {
+                let (action, fault) = action(input, bid, &mut last);
+                problems.extend(fault.map(|fault| on_backend(bid, &format!("{}.backend", bid.field), fault)));
+                let (rule, backend) = (rule.clone(), canary::backend_of(&action));
+                canaries.push(CanaryBid { bid, path: matched, key, rule, backend });
+                return;
+            }
             if let Some(winner) = taken.get(&key) {
                 problems.push(conflicts::over_path(host, &matched, bid, *winner));
                 return;
@@ -142,6 +156,7 @@ fn routes<'a>(
             problems.extend(fault.map(|fault| on_backend(bid, &format!("{}.backend", bid.field), fault)));
         });
     }
+    canary::share(host, &mut routes, &taken, canaries, problems);
     routes.extend(roots.into_iter().filter_map(|(bid, treatment)| root(&mut taken, bid, &treatment)));
     routes.sort_unstable_by(|(a, _), (b, _)| precedence(a).cmp(&precedence(b)));
     routes.into_iter().map(|(_, route)| Arc::new(route)).collect()
@@ -175,7 +190,8 @@ fn fallback<'a>(
     claims: impl Iterator<Item = &'a Claim>,
     problems: &mut Vec<Problem>,
 ) -> Option<RouteSpec> {
-    let mut bids = claims.filter_map(|claim| claim.fallback(host));
+    let mains = claims.filter(|claim| claim.by.options().canary().is_none());
+    let mut bids = mains.filter_map(|claim| claim.fallback(host));
     let winner = bids.next()?;
     problems.extend(bids.map(|loser| conflicts::over_fallback(host, loser, winner)));
     // What is wrong with the backend is said once, by the unit of the object.

@@ -3,7 +3,6 @@
 
 use crate::model::{HostPattern, Hostname, Problem, ProblemCode, Severity};
 
-use super::input::Input;
 use super::lower::{Claim, RoutingObject};
 use super::tenancy::Say;
 
@@ -68,13 +67,4 @@ pub(crate) fn overruled<'a>(host: &'a HostPattern, say: &'a Say<'_>) -> impl Ite
         let remedy = "Leave the host out of server-alias";
         claim.by.problem("metadata.annotations", ProblemCode::Conflict, Severity::Warning, message, remedy)
     })
-}
-
-/// These hosts, and those that are other names of them: when the former change, the latter do.
-pub(crate) fn with_aliases(input: &Input, mut hosts: Vec<HostPattern>) -> Vec<HostPattern> {
-    for at in 0..hosts.len() {
-        let claims = input.index().claims(&hosts[at]).iter().filter(|claim| claim.by.adds_hosts());
-        hosts.extend(claims.flat_map(|claim| claim.by.annotations().hosts()).cloned().collect::<Vec<_>>());
-    }
-    hosts
 }

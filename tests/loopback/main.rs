@@ -27,6 +27,7 @@ mod live;
 mod matrix;
 mod metrics;
 mod nginx_balance;
+mod nginx_canary;
 mod nginx_hosts;
 mod nginx_https;
 mod nginx_paths;

@@ -6,6 +6,7 @@
 //! what they set beside the object.
 
 mod anyway;
+mod canary_options;
 mod dialects;
 mod document;
 mod draft;

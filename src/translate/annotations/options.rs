@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use crate::model::{Balance, HttpsUrl, PortInUrl, RoutePolicy, TrailingSlash};
+use crate::model::{Balance, CanaryRule, HttpsUrl, PortInUrl, RoutePolicy, TrailingSlash};
 
+use super::canary_options::CanaryOptions;
 use super::location_options::LocationOptions;
 use super::path_options::PathOptions;
 use super::policy_options::PolicyOptions;
@@ -20,6 +21,8 @@ pub(crate) struct Options {
     pub(crate) redirect: RedirectOptions,
     /// How endpoints are chosen.
     pub(crate) balance: Option<Balance>,
+    /// Which requests of another object it gets.
+    canary: Option<Box<CanaryOptions>>,
     /// How long requests, their bodies and their pods may take, and how much.
     policy: Option<Box<PolicyOptions>>,
     /// Where requests are sent instead of to a pod.
@@ -48,11 +51,22 @@ impl Options {
     pub(crate) const UNSET: Self = Self {
         redirect: RedirectOptions { with_tls: None, always: None, slash: None, port: None },
         balance: None,
+        canary: None,
         policy: None,
         locations: None,
         paths: None,
         sources: None,
     };
+
+    /// What is set of canaries, to set more.
+    pub(super) fn of_canary(&mut self) -> &mut CanaryOptions {
+        self.canary.get_or_insert_default()
+    }
+
+    /// Which requests of another object it gets; `None`: it is no canary.
+    pub(crate) fn canary(&self) -> Option<CanaryRule> {
+        self.canary.as_ref()?.rule()
+    }
 
     /// What is set of the policy, to set more.
     pub(super) fn of_policy(&mut self) -> &mut PolicyOptions {
@@ -105,6 +119,7 @@ impl Options {
         let Self {
             redirect: RedirectOptions { with_tls, always, slash, port },
             balance,
+            canary,
             policy,
             locations,
             paths,
@@ -113,6 +128,7 @@ impl Options {
         let differs = [
             take_over(&mut self.redirect.slash, slash),
             take_over(&mut self.redirect.port, port),
+            canary.is_some_and(|canary| self.of_canary().absorb(*canary)),
             paths.is_some_and(|paths| self.of_paths().absorb(*paths)),
             sources.is_some_and(|sources| self.of_sources().absorb(*sources)),
             locations.is_some_and(|locations| self.of_locations().absorb(*locations)),

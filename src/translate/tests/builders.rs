@@ -137,7 +137,9 @@ impl World {
                 let endpoints = crate::translate::endpoints(&self.input, &upstream.key);
                 endpoints.into_iter().map(|endpoint| endpoint.address).collect()
             }
-            action @ (Action::Split(_) | Action::Reply(_)) => panic!("{host} does not forward: {action:?}"),
+            action @ (Action::Split(_) | Action::Canary(_) | Action::Reply(_)) => {
+                panic!("{host} does not forward: {action:?}")
+            }
         }
     }
 }
@@ -155,6 +157,6 @@ pub(super) fn target(action: &Action) -> String {
         Action::Forward(upstream) => format!("{}:{}", upstream.key.service, upstream.port),
         Action::Reply(crate::model::Reply::BackendUnavailable) => "503".into(),
         Action::Reply(crate::model::Reply::NotFound) => "404".into(),
-        Action::Split(split) => format!("{split:?}"),
+        Action::Split(_) | Action::Canary(_) => format!("{action:?}"),
     }
 }

@@ -188,7 +188,7 @@ fn endpoints(
     let routes = snapshot.hosts.values().flat_map(|host| host.routes.iter().chain(host.fallback()));
     let upstreams = routes.filter_map(|route| match &route.action {
         crate::model::Action::Forward(upstream) => Some(upstream),
-        crate::model::Action::Split(_) | crate::model::Action::Reply(_) => None,
+        crate::model::Action::Split(_) | crate::model::Action::Canary(_) | crate::model::Action::Reply(_) => None,
     });
     let filled = |key: &crate::model::UpstreamKey| crate::translate::endpoints(input, key);
     upstreams.map(|upstream| (upstream.key.clone(), filled(&upstream.key))).collect()

@@ -5,6 +5,7 @@
 
 mod balance;
 mod buffers;
+mod canary;
 mod hosts;
 mod https;
 mod limits;
@@ -29,6 +30,7 @@ pub(super) const DIALECT: Dialect = Dialect {
         &redirects::ROWS,
         &sources::ROWS,
         &limits::ROWS,
+        &canary::ROWS,
         &balance::ROWS,
         &buffers::ROWS,
         &obsolete::ROWS,
