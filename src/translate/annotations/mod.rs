@@ -16,6 +16,7 @@ mod location_options;
 mod native;
 mod options;
 mod parsed;
+mod pod_options;
 mod policy_options;
 mod reading;
 mod restricting;
@@ -35,6 +36,7 @@ pub use document::document;
 pub(crate) use draft::Draft;
 pub(crate) use options::Options;
 pub(crate) use parsed::Parsed;
+pub(crate) use pod_options::PodProtocol;
 pub(crate) use reading::read;
 pub(crate) use table::Scope;
 #[cfg(test)]

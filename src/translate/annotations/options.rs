@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::model::{Balance, HttpsUrl, PortInUrl, RoutePolicy, TrailingSlash};
 
 use super::location_options::LocationOptions;
+use super::pod_options::PodProtocol;
 use super::policy_options::PolicyOptions;
 use super::source_options::SourceOptions;
 use super::take_over::take_over;
@@ -19,6 +20,8 @@ pub(crate) struct Options {
     pub(crate) redirect: RedirectOptions,
     /// How endpoints are chosen.
     pub(crate) balance: Option<Balance>,
+    /// What is spoken to pods.
+    pub(crate) protocol: Option<PodProtocol>,
     /// How long requests, their bodies and their pods may take, and how much.
     policy: Option<Box<PolicyOptions>>,
     /// Where requests are sent instead of to a pod.
@@ -45,6 +48,7 @@ impl Options {
     pub(crate) const UNSET: Self = Self {
         redirect: RedirectOptions { with_tls: None, always: None, slash: None, port: None },
         balance: None,
+        protocol: None,
         policy: None,
         locations: None,
         sources: None,
@@ -63,6 +67,11 @@ impl Options {
     /// What is set of clients, to set more.
     pub(super) fn of_sources(&mut self) -> &mut SourceOptions {
         self.sources.get_or_insert_default()
+    }
+
+    /// Whether both come to the same upstreams for the same backends.
+    pub(crate) fn have_upstreams_of(&self, other: &Self) -> bool {
+        self.protocol == other.protocol
     }
 
     /// Which clients are served; `None`: all.
@@ -88,8 +97,8 @@ impl Options {
 
     /// Takes over what others set and these do not. Returns whether both set the same thing differently.
     pub(super) fn absorb(&mut self, other: Self) -> bool {
-        let Self { redirect: RedirectOptions { with_tls, always, slash, port }, balance, policy, locations, sources } =
-            other;
+        let Self { redirect, balance, protocol, policy, locations, sources } = other;
+        let RedirectOptions { with_tls, always, slash, port } = redirect;
         let differs = [
             take_over(&mut self.redirect.slash, slash),
             take_over(&mut self.redirect.port, port),
@@ -99,6 +108,7 @@ impl Options {
             take_over(&mut self.redirect.with_tls, with_tls),
             take_over(&mut self.redirect.always, always),
             take_over(&mut self.balance, balance),
+            take_over(&mut self.protocol, protocol),
         ];
         differs.contains(&true)
     }

@@ -54,7 +54,7 @@ fn check_endpoints(input: &Input, ingress: &Ingress, lowered: &Lowered, problems
     for service in references.iter().filter(|object| object.kind == ObjectKind::Service).map(|object| &object.name) {
         if input.objects().service(service).is_some_and(|service| matches!(service.kind, ServiceKind::ExternalName(_)))
         {
-            check_external_name(input, ingress, service, problems);
+            check_external_name(input, ingress, lowered, service, problems);
             continue;
         }
         let slices = input.objects().slices_of(service);
@@ -72,10 +72,17 @@ fn check_endpoints(input: &Input, ingress: &Ingress, lowered: &Lowered, problems
 }
 
 /// What DNS says of an external name.
-fn check_external_name(input: &Input, ingress: &Ingress, service: &ObjectName, problems: &mut Vec<Problem>) {
+fn check_external_name(
+    input: &Input,
+    ingress: &Ingress,
+    lowered: &Lowered,
+    service: &ObjectName,
+    problems: &mut Vec<Problem>,
+) {
     let paths = ingress.rules.iter().flat_map(|rule| rule.paths.iter().flatten());
     let backends = paths.map(|path| &path.backend).chain(&ingress.default_backend);
-    let resolved = backends.filter_map(|backend| service::resolve(input, &ingress.name.namespace, backend).ok());
+    let resolve = |backend| service::resolve(input, &ingress.name.namespace, backend, lowered.options());
+    let resolved = backends.filter_map(|backend| resolve(backend).ok());
     let upstreams: BTreeSet<_> = resolved.map(|spec| spec.key).filter(|key| key.service == *service).collect();
     if let Some(NameFinding { code, severity, message, remedy }) = external::finding(input, service, &upstreams) {
         problems.push(on_ingress(ingress, format!("service {}", service.name), code, severity, message, remedy));

@@ -8,6 +8,7 @@ mod buffers;
 mod https;
 mod limits;
 mod obsolete;
+mod pods;
 mod redirects;
 mod sources;
 mod url;
@@ -25,6 +26,7 @@ pub(super) const DIALECT: Dialect = Dialect {
         &sources::ROWS,
         &limits::ROWS,
         &balance::ROWS,
+        &pods::ROWS,
         &buffers::ROWS,
         &obsolete::ROWS,
     ],
