@@ -100,7 +100,7 @@ fn of_slices(input: &Input, spec: &UpstreamSpec, used: &[SocketAddr]) -> Vec<Str
 
 fn service(spec: &UpstreamSpec, policy: &RoutePolicy) -> String {
     let UpstreamSpec { key: UpstreamKey { service, endpoint_port, protocol }, port } = spec;
-    let RoutePolicy { balance, .. } = policy;
+    let RoutePolicy { balance, pod_head, .. } = policy;
     let named = match (port, endpoint_port) {
         (PortRef::Number(_), EndpointPort::Named { name, otherwise: _ }) if !name.is_empty() => format!(" ({name})"),
         (_, EndpointPort::Named { .. } | EndpointPort::Fixed(_)) => String::new(),
@@ -114,7 +114,9 @@ fn service(spec: &UpstreamSpec, policy: &RoutePolicy) -> String {
         Balance::LeastInFlight => "least in flight",
         Balance::RoundRobin => "in turn",
     };
-    format!("Service {service} port {port}{named}, {protocol}, {balance}")
+    let host = pod_head.iter().filter_map(|head| head.host.as_ref());
+    let host: String = host.map(|host| format!(", asked for {}", host.as_str())).collect();
+    format!("Service {service} port {port}{named}, {protocol}, {balance}{host}")
 }
 
 fn through_tls(tls: &PodTls) -> String {

@@ -13,6 +13,7 @@ mod names;
 mod networks;
 mod origin;
 mod persistent_map;
+mod pod_head;
 mod pod_tls;
 mod policy;
 mod precedence;
@@ -36,6 +37,7 @@ pub use names::{HostPattern, Hostname, HostnameError, Labels, ObjectName, Object
 pub use networks::Networks;
 pub use origin::{Origin, Place};
 pub use persistent_map::PersistentMap;
+pub use pod_head::{PodHead, PodHost};
 pub use pod_tls::{CaBundle, CaError, PodTls, TlsHttp, Verification};
 pub use policy::{Balance, RoutePolicy, RouteTimeouts};
 pub use precedence::Precedence;

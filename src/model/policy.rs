@@ -6,6 +6,8 @@
 
 use std::time::Duration;
 
+use super::pod_head::PodHead;
+
 /// How requests of a route are treated.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct RoutePolicy {
@@ -23,6 +25,8 @@ pub struct RoutePolicy {
     pub upstream_requests: usize,
     /// How long requests, their pods and their clients may take.
     pub timeouts: RouteTimeouts,
+    /// What differs in the heads of requests as pods get them; `None`: nothing. Default nothing; annotations.
+    pub pod_head: Option<Box<PodHead>>,
 }
 
 /// How long a request of a route, its pod and its client may take.
@@ -69,6 +73,7 @@ impl Default for RoutePolicy {
             response_head_bytes: 64 * 1024,
             upstream_requests: usize::MAX,
             timeouts: RouteTimeouts::default(),
+            pod_head: None,
         }
     }
 }

@@ -105,3 +105,47 @@ fn nginx_q1_the_protocol_follows_the_annotation_while_requests_come() {
     server.replace(&manifests("http", tls.address, &[("backend-protocol", "HTTPS")]));
     eventually("TLS is spoken", || (server.ask(get("a.example", "/")).status() == 200).then_some(()));
 }
+
+#[test]
+fn nginx_u2_pods_over_http1_are_asked_for_the_host_of_the_annotation_and_told_the_clients() {
+    let pod = Pod::named("web");
+    let tls = TlsPod::before(pod.address, Speech::of(&["http/1.1"]));
+    let vhost = ("upstream-vhost", "Api.Example:8080");
+    let servers =
+        [serve("http", pod.address, &[vhost]), serve("http", tls.address, &[vhost, ("backend-protocol", "HTTPS")])];
+    for server in &servers {
+        assert_eq!(server.ask(get("a.example:81", "/x")).text(), "web");
+        run(async {
+            let client = H2Client::plain(server).await;
+            assert_eq!(client.get("a.example:81", "/x").await.text(), "web");
+        });
+    }
+    let seen = pod.requests();
+    assert_eq!(seen.len(), 4);
+    for request in seen {
+        assert_eq!(request.field("host"), Some("Api.Example:8080"));
+        assert_eq!(request.field("x-forwarded-host"), Some("a.example:81"));
+    }
+    assert_eq!(tls.hellos()[0].name, None, "the name for TLS is another matter");
+}
+
+#[test]
+fn nginx_u2_pods_over_http2_get_the_host_of_the_annotation_as_authority() {
+    let pod = H2Pod::named("web");
+    let server = serve("http", pod.address, &[("upstream-vhost", "api.example"), ("backend-protocol", "GRPC")]);
+    assert_eq!(server.ask(get("a.example", "/x")).text(), "web");
+    let [(_, uri, fields)] = &pod.heads()[..] else { panic!("{:?}", pod.heads()) };
+    assert_eq!(uri.authority().map(http::uri::Authority::as_str), Some("api.example"));
+    assert_eq!((fields.get("host"), &fields["x-forwarded-host"]), (None, &HeaderValue::from_static("a.example")));
+}
+
+#[test]
+fn nginx_u2_what_is_no_host_leaves_the_clients() {
+    let pod = Pod::named("web");
+    for value in ["api.example\r\nX-Admin: yes", "$service_name.svc", "http://api.example"] {
+        let server = serve("http", pod.address, &[("upstream-vhost", value)]);
+        assert_eq!(server.ask(get("a.example", "/")).text(), "web");
+        let seen = pod.requests().pop().unwrap();
+        assert_eq!((seen.field("host"), seen.field("x-admin")), (Some("a.example"), None), "{value:?}");
+    }
+}

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::model::RoutePolicy;
+use crate::model::{PodHead, PodHost, RoutePolicy};
 
 use super::take_over::take_over;
 
@@ -19,6 +19,8 @@ pub(crate) struct PolicyOptions {
     pub(super) read: Option<Duration>,
     /// Longest wait for a pod to take more of a request.
     pub(super) send: Option<Duration>,
+    /// The host that pods are asked for.
+    pub(super) host: Option<PodHost>,
 }
 
 /// Longest body of a request.
@@ -33,7 +35,7 @@ pub(super) enum BodyLimit {
 impl PolicyOptions {
     /// Changes what is set.
     pub(super) fn apply(&self, policy: &mut RoutePolicy) {
-        let Self { attempts, body, connect, read, send } = *self;
+        let Self { attempts, body, connect, read, send, ref host } = *self;
         policy.attempts = attempts.unwrap_or(policy.attempts);
         match body {
             Some(BodyLimit::Unlimited) => policy.body_bytes = None,
@@ -49,17 +51,22 @@ impl PolicyOptions {
             timeouts.grpc_silence = Some(read);
             timeouts.tunnel_idle = read;
         }
+        let head = PodHead { host: host.clone() };
+        if head != PodHead::default() {
+            policy.pod_head = Some(Box::new(head));
+        }
     }
 
     /// Takes over what others set and these do not. Returns whether both set the same thing differently.
     pub(super) fn absorb(&mut self, other: Self) -> bool {
-        let Self { attempts, body, connect, read, send } = other;
+        let Self { attempts, body, connect, read, send, host } = other;
         let differs = [
             take_over(&mut self.attempts, attempts),
             take_over(&mut self.body, body),
             take_over(&mut self.connect, connect),
             take_over(&mut self.read, read),
             take_over(&mut self.send, send),
+            take_over(&mut self.host, host),
         ];
         differs.contains(&true)
     }
