@@ -31,6 +31,7 @@ mod nginx_https;
 mod nginx_pods;
 mod nginx_policies;
 mod nginx_redirects;
+mod nginx_retries;
 mod nginx_sources;
 mod own_answers;
 mod paths;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::model::{PodHead, PodHost, RoutePolicy};
+use crate::model::{PodHead, PodHost, RetryRule, RoutePolicy};
 
 use super::take_over::take_over;
 
@@ -11,6 +11,10 @@ use super::take_over::take_over;
 pub(crate) struct PolicyOptions {
     /// Endpoints tried at the most.
     pub(super) attempts: Option<usize>,
+    /// When a request goes to another endpoint.
+    pub(super) retry: Option<RetryRule>,
+    /// From when on it does no more; zero: there is no limit.
+    pub(super) retry_within: Option<Duration>,
     /// Longest body of a request.
     pub(super) body: Option<BodyLimit>,
     /// Longest wait for a connection to a pod.
@@ -35,8 +39,12 @@ pub(super) enum BodyLimit {
 impl PolicyOptions {
     /// Changes what is set.
     pub(super) fn apply(&self, policy: &mut RoutePolicy) {
-        let Self { attempts, body, connect, read, send, ref host } = *self;
+        let Self { attempts, retry, retry_within, body, connect, read, send, ref host } = *self;
         policy.attempts = attempts.unwrap_or(policy.attempts);
+        policy.retry = retry.or(policy.retry);
+        if let Some(within) = retry_within {
+            policy.retry_within = Some(within).filter(|within| !within.is_zero());
+        }
         match body {
             Some(BodyLimit::Unlimited) => policy.body_bytes = None,
             Some(BodyLimit::Bytes(bytes)) => policy.body_bytes = Some(bytes),
@@ -59,9 +67,11 @@ impl PolicyOptions {
 
     /// Takes over what others set and these do not. Returns whether both set the same thing differently.
     pub(super) fn absorb(&mut self, other: Self) -> bool {
-        let Self { attempts, body, connect, read, send, host } = other;
+        let Self { attempts, retry, retry_within, body, connect, read, send, host } = other;
         let differs = [
             take_over(&mut self.attempts, attempts),
+            take_over(&mut self.retry, retry),
+            take_over(&mut self.retry_within, retry_within),
             take_over(&mut self.body, body),
             take_over(&mut self.connect, connect),
             take_over(&mut self.read, read),

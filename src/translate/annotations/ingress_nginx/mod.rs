@@ -10,6 +10,7 @@ mod limits;
 mod obsolete;
 mod pods;
 mod redirects;
+mod retries;
 mod sources;
 mod url;
 
@@ -25,6 +26,7 @@ pub(super) const DIALECT: Dialect = Dialect {
         &redirects::ROWS,
         &sources::ROWS,
         &limits::ROWS,
+        &retries::ROWS,
         &balance::ROWS,
         &pods::ROWS,
         &buffers::ROWS,
