@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use tidegate::model::{
-    Action, Certificate, HostSpec, ObjectName, PortRef, Protocol, Reply, RoutePolicy, RouteSpec, RouteTimeouts,
+    Action, Certificate, HostSpec, ObjectName, PodTls, PortRef, Protocol, Reply, RoutePolicy, RouteSpec, RouteTimeouts,
 };
 use tidegate::model::{
     Balance, Filter, HostPattern, HttpsRedirect, HttpsUrl, ListenerSet, TenantTls, TlsSpec, Unmatched,
@@ -67,6 +67,9 @@ struct Route {
     /// Only where it is not the usual one.
     #[serde(skip_serializing_if = "Option::is_none")]
     protocol: Option<&'static str>,
+    /// Only where something is said of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tls: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     balance: Option<&'static str>,
     /// What differs from the policy of all routes.
@@ -97,7 +100,7 @@ fn manifests_come_to_what_the_golden_files_say() {
 fn every_annotation_of_ingress_nginx_stands_in_a_case() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let read = |file: &str| std::fs::read_to_string(root.join(file)).expect("the file is readable");
-    let cases = ["nginx", "nginx-pods", "nginx-policies", "nginx-redirects", "nginx-sources"];
+    let cases = ["nginx", "nginx-pod-tls", "nginx-pods", "nginx-policies", "nginx-redirects", "nginx-sources"];
     let cases: String = cases.iter().map(|case| read(&format!("tests/golden/{case}.in.yaml"))).collect();
     let document = read("docs/annotations.md");
     let listed = document.lines().filter_map(|line| line.strip_prefix("### `nginx.ingress.kubernetes.io/"));
@@ -256,13 +259,14 @@ fn route(input: &Input, spec: &RouteSpec) -> Route {
                 Reply::NotFound => "404",
             };
             let target = target.to_owned();
-            let (endpoints, protocol, balance, policy) = (None, None, None, BTreeMap::new());
+            let (endpoints, protocol, tls, balance, policy) = (None, None, None, None, BTreeMap::new());
             return Route {
                 path,
                 ingress,
                 target,
                 endpoints,
                 protocol,
+                tls,
                 balance,
                 policy,
                 https_redirect,
@@ -279,6 +283,10 @@ fn route(input: &Input, spec: &RouteSpec) -> Route {
         protocol: match upstream.key.protocol {
             Protocol::Http1 => None,
             Protocol::H2c | Protocol::Tls(_) => Some(upstream.key.protocol.as_str()),
+        },
+        tls: match &upstream.key.protocol {
+            Protocol::Tls(tls) if **tls != PodTls::unverified(tls.http) => Some(format!("{tls:?}")),
+            Protocol::Http1 | Protocol::H2c | Protocol::Tls(_) => None,
         },
         balance: match policy.balance {
             Balance::LeastInFlight => None,

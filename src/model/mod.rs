@@ -39,7 +39,7 @@ pub use networks::Networks;
 pub use origin::{Origin, Place};
 pub use persistent_map::PersistentMap;
 pub use pod_head::{PodHead, PodHost};
-pub use pod_tls::{CaBundle, CaError, PodTls, TlsHttp, Verification};
+pub use pod_tls::{CaBundle, CaError, ClientCertificate, PodTls, Sni, TlsHttp, TlsVersions, Verification};
 pub use policy::{Balance, RoutePolicy, RouteTimeouts};
 pub use precedence::Precedence;
 pub use problem::{Problem, ProblemCode, Severity};

@@ -22,6 +22,7 @@ mod lower;
 mod object;
 mod path;
 mod pattern;
+mod pod_tls;
 mod problems;
 mod resolutions;
 mod rulers;

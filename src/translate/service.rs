@@ -13,7 +13,9 @@ use super::address::external_refusal;
 use super::annotations::{Options, PodProtocol};
 use super::external_name::{self, Outside, Unusable};
 use super::input::Input;
+use super::pod_tls::pod_tls;
 use super::problems::{quoted, some_of};
+use super::secret::SecretFinding;
 
 /// Why a backend cannot be used, and what is answered instead.
 #[derive(Debug, PartialEq, Eq)]
@@ -96,12 +98,13 @@ pub(crate) fn resolve_service(
         if let (ServiceKind::Headless, true, PortRef::Number(number)) = (&service.kind, service.ports.is_empty(), &port)
         {
             let endpoint_port = EndpointPort::Fixed(*number);
-            let key = UpstreamKey { service: name, endpoint_port, protocol: spoken(None, options) };
+            let protocol = secured(input, spoken(None, options), options)?;
+            let key = UpstreamKey { service: name, endpoint_port, protocol };
             return Ok(UpstreamSpec { key, port });
         }
         return Err(port_not_found(service, &port));
     };
-    let protocol = protocol(service, found, options)?;
+    let protocol = secured(input, protocol(service, found, options)?, options)?;
     let endpoint_port = EndpointPort::Named { name: found.name.clone(), otherwise: found.target.unwrap_or(found.port) };
     Ok(UpstreamSpec { key: UpstreamKey { service: name, endpoint_port, protocol }, port })
 }
@@ -133,6 +136,7 @@ fn resolve_external(
         }
         (Outside::Name(_), protocol @ (Protocol::Http1 | Protocol::H2c)) => protocol,
     };
+    let protocol = secured(input, protocol, options)?;
     let key = UpstreamKey { service: service.name.clone(), endpoint_port: EndpointPort::Fixed(number), protocol };
     Ok(UpstreamSpec { key, port })
 }
@@ -231,6 +235,19 @@ fn spoken(app_protocol: Option<&str>, options: &Options) -> Protocol {
         (Some(PodProtocol::Https), _) => through_tls(TlsHttp::Negotiated),
         (Some(PodProtocol::Grpcs), _) => through_tls(TlsHttp::Http2),
         (None, Some(name)) => named(name),
+    }
+}
+
+/// The same with what annotations say of TLS.
+fn secured(input: &Input, protocol: Protocol, options: &Options) -> Result<Protocol, BackendFault> {
+    match (protocol, options.pod_tls()) {
+        (Protocol::Tls(tls), Some(options)) => match pod_tls(input, &tls, options) {
+            Ok(tls) => Ok(Protocol::Tls(Arc::new(tls))),
+            Err(SecretFinding { code, severity: _, message, remedy }) => {
+                Err(BackendFault { reply: Reply::BackendUnavailable, field: "", code, message, remedy })
+            }
+        },
+        (protocol, _) => Ok(protocol),
     }
 }
 

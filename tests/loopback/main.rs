@@ -28,6 +28,7 @@ mod matrix;
 mod metrics;
 mod nginx_balance;
 mod nginx_https;
+mod nginx_pod_tls;
 mod nginx_pods;
 mod nginx_policies;
 mod nginx_redirects;

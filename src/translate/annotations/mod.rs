@@ -36,7 +36,7 @@ pub use document::document;
 pub(crate) use draft::Draft;
 pub(crate) use options::Options;
 pub(crate) use parsed::Parsed;
-pub(crate) use pod_options::PodProtocol;
+pub(crate) use pod_options::{NamedSecret, PodProtocol, PodTlsOptions};
 pub(crate) use reading::read;
 pub(crate) use table::Scope;
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::model::{Balance, HttpsUrl, PortInUrl, RoutePolicy, TrailingSlash};
 
 use super::location_options::LocationOptions;
-use super::pod_options::PodProtocol;
+use super::pod_options::{PodProtocol, PodTlsOptions};
 use super::policy_options::PolicyOptions;
 use super::source_options::SourceOptions;
 use super::take_over::take_over;
@@ -71,7 +71,17 @@ impl Options {
 
     /// Whether both come to the same upstreams for the same backends.
     pub(crate) fn have_upstreams_of(&self, other: &Self) -> bool {
-        self.protocol == other.protocol
+        self.protocol == other.protocol && self.pod_tls() == other.pod_tls()
+    }
+
+    /// What is set of TLS to pods; `None`: nothing.
+    pub(crate) fn pod_tls(&self) -> Option<&PodTlsOptions> {
+        self.policy.as_ref()?.pod_tls.as_deref()
+    }
+
+    /// What is set of TLS to pods, to set more.
+    pub(super) fn of_pod_tls(&mut self) -> &mut PodTlsOptions {
+        self.of_policy().pod_tls.get_or_insert_default()
     }
 
     /// Which clients are served; `None`: all.

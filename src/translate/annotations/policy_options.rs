@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::model::{PodHead, PodHost, RetryRule, RoutePolicy};
 
+use super::pod_options::PodTlsOptions;
 use super::take_over::take_over;
 
 /// What is set. What is absent leaves the decision to the settings.
@@ -25,6 +26,8 @@ pub(crate) struct PolicyOptions {
     pub(super) send: Option<Duration>,
     /// The host that pods are asked for.
     pub(super) host: Option<PodHost>,
+    /// TLS to pods. It is no policy, and as rare.
+    pub(super) pod_tls: Option<Box<PodTlsOptions>>,
 }
 
 /// Longest body of a request.
@@ -39,7 +42,7 @@ pub(super) enum BodyLimit {
 impl PolicyOptions {
     /// Changes what is set.
     pub(super) fn apply(&self, policy: &mut RoutePolicy) {
-        let Self { attempts, retry, retry_within, body, connect, read, send, ref host } = *self;
+        let Self { attempts, retry, retry_within, body, connect, read, send, ref host, pod_tls: _ } = *self;
         policy.attempts = attempts.unwrap_or(policy.attempts);
         policy.retry = retry.or(policy.retry);
         if let Some(within) = retry_within {
@@ -67,7 +70,7 @@ impl PolicyOptions {
 
     /// Takes over what others set and these do not. Returns whether both set the same thing differently.
     pub(super) fn absorb(&mut self, other: Self) -> bool {
-        let Self { attempts, retry, retry_within, body, connect, read, send, host } = other;
+        let Self { attempts, retry, retry_within, body, connect, read, send, host, pod_tls } = other;
         let differs = [
             take_over(&mut self.attempts, attempts),
             take_over(&mut self.retry, retry),
@@ -77,6 +80,7 @@ impl PolicyOptions {
             take_over(&mut self.read, read),
             take_over(&mut self.send, send),
             take_over(&mut self.host, host),
+            pod_tls.is_some_and(|tls| self.pod_tls.get_or_insert_default().absorb(*tls)),
         ];
         differs.contains(&true)
     }

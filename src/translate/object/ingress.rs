@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::model::{HostPattern, HostnameError, ObjectKind, ObjectName, Problem, ProblemCode, Severity};
 use crate::source::objects::{Ingress, ServiceKind};
 
-use super::super::annotations::{self, Anyway, Usual};
+use super::super::annotations::{self, Anyway, PodTlsOptions, Usual};
 use super::super::external::{self, NameFinding};
 use super::super::host::default_backend_problem;
 use super::super::input::Input;
@@ -38,6 +38,7 @@ pub(super) fn problems(input: &Input, ingress: &Ingress, lowered: &Lowered) -> V
         )),
         None => {}
     }
+    check_verification(ingress, lowered, &mut problems);
     check_rules(ingress, &mut problems);
     for entry in 0..ingress.tls.len() {
         check_tls_hosts(ingress, entry, &mut problems);
@@ -45,6 +46,17 @@ pub(super) fn problems(input: &Input, ingress: &Ingress, lowered: &Lowered) -> V
     }
     check_endpoints(input, ingress, lowered, &mut problems);
     problems
+}
+
+/// Verification of pods needs authorities. Nothing else can tell who asks for it without.
+fn check_verification(ingress: &Ingress, lowered: &Lowered, problems: &mut Vec<Problem>) {
+    let without = |tls: &PodTlsOptions| tls.verifies == Some(true) && tls.secret.is_none();
+    if lowered.options().pod_tls().is_some_and(without) {
+        let message = "certificates of pods are to be verified, but no Secret with their authorities is named, so they are not verified";
+        let remedy = "Set proxy-ssl-secret to a Secret that has them in ca.crt";
+        let code = ProblemCode::UnsupportedAnnotation;
+        problems.push(on_ingress(ingress, "metadata.annotations", code, Severity::Error, message, remedy));
+    }
 }
 
 /// Faults of slices are reported in full on the slices. The author of the Ingress looks at the Ingress, so they are mentioned

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use super::builders::*;
-use crate::model::{Action, PodTls, ProblemCode, Protocol, Severity, TlsHttp, UpstreamSpec};
+use crate::model::{
+    Action, ClientCertificate, HostKey, PodTls, ProblemCode, Protocol, Severity, TlsHttp, UnitKey, UpstreamSpec,
+};
 use crate::source::objects::builders::IngressBuilder;
 use crate::source::objects::{PathKind, Service, ServiceKind};
 
@@ -104,4 +106,33 @@ fn nginx_q1_services_without_ports_are_spoken_to_as_the_annotation_says_and_outs
         let world = world([of_service(bare), to_special(443).annotate(PROTOCOL, "HTTPS").change()]);
         assert_eq!(upstreams(&world)[0].key.protocol, through(expected));
     }
+}
+
+#[test]
+fn nginx_q2_the_secret_of_an_annotation_is_followed_and_invalidates_the_hosts_of_its_ingress() {
+    let (key, secret_name) =
+        ("nginx.ingress.kubernetes.io/proxy-ssl-secret", crate::model::ObjectName::new("shop", "pods"));
+    let web = to_special(80).annotate(PROTOCOL, "HTTPS").annotate(key, "shop/pods");
+    let mut world = world([of_service(speaking(None)), web.change()]);
+    assert_eq!(world.input.wanted_secrets().into_iter().collect::<Vec<_>>(), [secret_name]);
+    assert_eq!(world.routes("a.example"), ["/ → 503"]);
+    let host = UnitKey::Host(pattern("a.example").into());
+    let mut spoken = |change| {
+        assert!(world.input.apply(change).units.contains(&host));
+        let (snapshot, _) = crate::translate::snapshot(&world.input);
+        let host = &snapshot.hosts[&HostKey::from(pattern("a.example"))];
+        match &host.routes[0].action {
+            Action::Forward(upstream) => upstream.key.protocol.clone(),
+            Action::Reply(_) | Action::Split(_) => panic!("{host:?}"),
+        }
+    };
+    let of = |certificate: &Arc<_>| {
+        through(PodTls { client: Some(ClientCertificate(Arc::clone(certificate))), ..tls(TlsHttp::Negotiated) })
+    };
+    let (first, second) = (certificate(&["first.example"]), certificate(&["second.example"]));
+    assert_eq!(spoken(secret("pods", &first)), of(&first));
+    assert_eq!(spoken(secret("pods", &second)), of(&second));
+    assert_ne!(of(&first), of(&second));
+    // Its last usable certificate goes on being shown.
+    assert_eq!(spoken(broken_secret("pods")), of(&second));
 }

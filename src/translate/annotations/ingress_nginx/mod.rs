@@ -8,6 +8,7 @@ mod buffers;
 mod https;
 mod limits;
 mod obsolete;
+mod pod_tls;
 mod pods;
 mod redirects;
 mod retries;
@@ -29,6 +30,7 @@ pub(super) const DIALECT: Dialect = Dialect {
         &retries::ROWS,
         &balance::ROWS,
         &pods::ROWS,
+        &pod_tls::ROWS,
         &buffers::ROWS,
         &obsolete::ROWS,
     ],
