@@ -10,8 +10,8 @@ use std::sync::Arc;
 
 use serde::Serialize;
 use tidegate::model::{
-    Action, Canary, Certificate, HostSpec, ObjectName, PortRef, Protocol, Reply, RoutePolicy, RouteSpec, RouteTimeouts,
-    UpstreamSpec,
+    Action, Canary, Certificate, HostSpec, ObjectName, PodTls, PortRef, Protocol, Reply, RoutePolicy, RouteSpec,
+    RouteTimeouts, UpstreamSpec,
 };
 use tidegate::model::{
     Balance, Filter, HostPattern, HttpsRedirect, HttpsUrl, ListenerSet, TenantTls, TlsSpec, Unmatched,
@@ -69,6 +69,9 @@ struct Route {
     /// Only where it is not the usual one.
     #[serde(skip_serializing_if = "Option::is_none")]
     protocol: Option<&'static str>,
+    /// Only where something is said of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tls: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     balance: Option<&'static str>,
     /// What differs from the policy of all routes.
@@ -280,13 +283,14 @@ fn route(input: &Input, spec: &RouteSpec) -> Route {
                 Reply::NotFound => "404",
             };
             let target = target.to_owned();
-            let (endpoints, protocol, balance, policy) = (None, None, None, BTreeMap::new());
+            let (endpoints, protocol, tls, balance, policy) = (None, None, None, None, BTreeMap::new());
             return Route {
                 path,
                 ingress,
                 target,
                 endpoints,
                 protocol,
+                tls,
                 balance,
                 policy,
                 https_redirect,
@@ -304,6 +308,10 @@ fn route(input: &Input, spec: &RouteSpec) -> Route {
             Protocol::Http1 => None,
             Protocol::H2c | Protocol::Tls(_) => Some(upstream.key.protocol.as_str()),
         },
+        tls: match &upstream.key.protocol {
+            Protocol::Tls(tls) if **tls != PodTls::unverified(tls.http) => Some(format!("{tls:?}")),
+            Protocol::Http1 | Protocol::H2c | Protocol::Tls(_) => None,
+        },
         balance: match policy.balance {
             Balance::LeastInFlight => None,
             Balance::RoundRobin => Some("round-robin"),
@@ -317,7 +325,8 @@ fn route(input: &Input, spec: &RouteSpec) -> Route {
 /// What one policy has and another one has not, but for the balance, which is shown by itself.
 fn differing(usual: &RoutePolicy, policy: &RoutePolicy) -> BTreeMap<&'static str, String> {
     let shown = |policy: &RoutePolicy| {
-        let RoutePolicy { balance: _, attempts, body_bytes, response_head_bytes, upstream_requests, timeouts } = policy;
+        let RoutePolicy { balance: _, attempts, body_bytes, response_head_bytes, .. } = policy;
+        let RoutePolicy { upstream_requests, timeouts, pod_head, retry, retry_within, .. } = policy;
         let RouteTimeouts { connect, reuse_unsafe, response, upload, response_gap, grpc_silence, .. } = timeouts;
         let RouteTimeouts { body_gap, body_rate, write, tunnel_idle, .. } = timeouts;
         let body_bytes = body_bytes.map_or_else(|| "no limit".to_owned(), |bytes| bytes.to_string());
@@ -326,6 +335,9 @@ fn differing(usual: &RoutePolicy, policy: &RoutePolicy) -> BTreeMap<&'static str
             ("body_bytes", body_bytes),
             ("response_head_bytes", response_head_bytes.to_string()),
             ("upstream_requests", upstream_requests.to_string()),
+            ("retry", format!("{retry:?}")),
+            ("retry_within", format!("{retry_within:?}")),
+            ("pod_head", format!("{pod_head:?}")),
             ("connect", format!("{connect:?}")),
             ("reuse_unsafe", format!("{reuse_unsafe:?}")),
             ("response", format!("{response:?}")),

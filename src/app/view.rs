@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use crate::model::{
-    Action, Filter, HttpsRedirect, Location, PodTls, Protocol, Reply, Rewrite, RouteSpec, Sources, Template,
-    UpstreamSpec, Verification,
+    Action, ClientCertificate, Filter, HttpsRedirect, Location, PodTls, Protocol, Reply, Rewrite, RouteSpec, Sni,
+    Sources, Template, TlsVersions, UpstreamSpec, Verification,
 };
 use crate::routing::{CompiledHost, Route, RouteTable};
 use crate::upstream::{Backend, Destination, Target};
@@ -87,15 +87,29 @@ fn route(route: &Route<Target>) -> Value {
     view
 }
 
+/// What differs from TLS that nobody has asked anything of stands there only where it does.
 fn pod_tls(tls: &PodTls) -> Value {
-    let PodTls { http: _, server_name, verification } = tls;
-    json!({
+    let PodTls { http: _, server_name, sni, verification, versions, client } = tls;
+    let mut view = json!({
         "serverName": server_name.as_ref().map(ToString::to_string),
         "verified": match verification {
             Verification::Unverified => false,
             Verification::Ca(_) => true,
         },
-    })
+    });
+    match sni {
+        Sni::Sent => {}
+        Sni::Withheld => view["sendsServerName"] = json!(false),
+    }
+    match versions {
+        TlsVersions::Both => {}
+        TlsVersions::Only12 => view["version"] = json!("1.2"),
+        TlsVersions::Only13 => view["version"] = json!("1.3"),
+    }
+    if let Some(ClientCertificate(certificate)) = client {
+        view["clientCertificate"] = json!(certificate.names());
+    }
+    view
 }
 
 fn https_redirect(filters: &[Filter]) -> &'static str {

@@ -22,7 +22,7 @@ use super::external::{self, NameFinding};
 use super::filters::filters;
 use super::input::Input;
 use super::kin::{self, Kin};
-use super::lower::{BackendRef, Bid, Claim, RouteClaim};
+use super::lower::{Bid, Claim, RouteClaim};
 use super::path::{self, Matched};
 use super::pattern_hosts::{self, ROOT};
 use super::service::{self, BackendFault};
@@ -206,21 +206,22 @@ fn fallback<'a>(
     Some(route(rewriting.as_ref().unwrap_or(&treatment), path, winner.origin(), action))
 }
 
-/// What a route to the backend of a bid does. `last` is the last backend that can be used, with the upstream that it is:
+/// What a route to the backend of a bid does. `last` is the last bid whose backend can be used, with the upstream that it is:
 /// most paths have the backend of the path before, and share its upstream.
 fn action<'a>(
     input: &Input,
     bid: Bid<'a>,
-    last: &mut Option<(BackendRef<'a>, Arc<UpstreamSpec>)>,
+    last: &mut Option<(Bid<'a>, Arc<UpstreamSpec>)>,
 ) -> (Action, Option<BackendFault>) {
-    if let Some((backend, upstream)) = last
-        && *backend == bid.backend
+    if let Some((former, upstream)) = last
+        && former.backend == bid.backend
+        && former.by.options().have_upstreams_of(bid.by.options())
     {
         return (Action::Forward(Arc::clone(upstream)), None);
     }
     let (action, fault) = service::action(resolve(input, bid));
     if let Action::Forward(upstream) = &action {
-        *last = Some((bid.backend, Arc::clone(upstream)));
+        *last = Some((bid, Arc::clone(upstream)));
     }
     (action, fault)
 }
@@ -255,7 +256,7 @@ fn route(treatment: &Treatment, path: PathMatch, origin: Origin, action: Action)
 fn default_backend(input: &Input, problems: &mut Vec<Problem>) -> Option<RouteSpec> {
     let settings = input.settings();
     let (service, port) = settings.default_backend.clone()?;
-    let resolved = service::resolve_service(input, service.clone(), port);
+    let resolved = service::resolve_service(input, service.clone(), port, &Options::UNSET);
     let object = ObjectRef { kind: ObjectKind::Service, name: service };
     let upstream = resolved.as_ref().ok().map(|spec| &spec.key);
     problems.extend(external::finding(input, &object.name, upstream).map(|finding| {
@@ -286,5 +287,5 @@ pub(crate) fn default_backend_problem(input: &Input, bid: Bid<'_>) -> Option<Pro
 }
 
 fn resolve(input: &Input, bid: Bid<'_>) -> Result<UpstreamSpec, BackendFault> {
-    service::resolve(input, bid.backend.namespace, bid.backend.backend)
+    service::resolve(input, bid.backend.namespace, bid.backend.backend, bid.by.options())
 }

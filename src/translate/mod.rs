@@ -25,6 +25,7 @@ mod object;
 mod path;
 mod pattern;
 mod pattern_hosts;
+mod pod_tls;
 mod problems;
 mod resolutions;
 mod rulers;

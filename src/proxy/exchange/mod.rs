@@ -85,7 +85,8 @@ async fn answer<S: ClientSource, K: ClientSink>(
     if walk.work.request.expects_continue {
         await_go_on(walk, policy, source);
     }
-    request_head::compose(walk.work, walk.peer, &walk.listener.forwarding, || walk.shard.random());
+    let head = policy.pod_head.as_deref();
+    request_head::compose(walk.work, walk.peer, &walk.listener.forwarding, head, || walk.shard.random());
     forward(walk, backend, policy, source, sink).await
 }
 

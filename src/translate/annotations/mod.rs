@@ -18,6 +18,7 @@ mod native;
 mod options;
 mod parsed;
 mod path_options;
+mod pod_options;
 mod policy_options;
 mod reading;
 mod restricting;
@@ -38,6 +39,7 @@ pub use document::document;
 pub(crate) use draft::Draft;
 pub(crate) use options::Options;
 pub(crate) use parsed::Parsed;
+pub(crate) use pod_options::{NamedSecret, PodProtocol, PodTlsOptions};
 pub(crate) use reading::read;
 pub(crate) use table::Scope;
 #[cfg(test)]

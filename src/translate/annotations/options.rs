@@ -7,6 +7,7 @@ use crate::model::{Balance, CanaryRule, HttpsUrl, PortInUrl, RoutePolicy, Traili
 use super::canary_options::CanaryOptions;
 use super::location_options::LocationOptions;
 use super::path_options::PathOptions;
+use super::pod_options::{PodProtocol, PodTlsOptions};
 use super::policy_options::PolicyOptions;
 use super::source_options::SourceOptions;
 use super::take_over::take_over;
@@ -23,6 +24,8 @@ pub(crate) struct Options {
     pub(crate) balance: Option<Balance>,
     /// Which requests of another object it gets.
     canary: Option<Box<CanaryOptions>>,
+    /// What is spoken to pods.
+    pub(crate) protocol: Option<PodProtocol>,
     /// How long requests, their bodies and their pods may take, and how much.
     policy: Option<Box<PolicyOptions>>,
     /// Where requests are sent instead of to a pod.
@@ -52,6 +55,7 @@ impl Options {
         redirect: RedirectOptions { with_tls: None, always: None, slash: None, port: None },
         balance: None,
         canary: None,
+        protocol: None,
         policy: None,
         locations: None,
         paths: None,
@@ -93,6 +97,21 @@ impl Options {
         self.sources.get_or_insert_default()
     }
 
+    /// Whether both come to the same upstreams for the same backends.
+    pub(crate) fn have_upstreams_of(&self, other: &Self) -> bool {
+        self.protocol == other.protocol && self.pod_tls() == other.pod_tls()
+    }
+
+    /// What is set of TLS to pods; `None`: nothing.
+    pub(crate) fn pod_tls(&self) -> Option<&PodTlsOptions> {
+        self.policy.as_ref()?.pod_tls.as_deref()
+    }
+
+    /// What is set of TLS to pods, to set more.
+    pub(super) fn of_pod_tls(&mut self) -> &mut PodTlsOptions {
+        self.of_policy().pod_tls.get_or_insert_default()
+    }
+
     /// Which clients are served; `None`: all.
     pub(crate) fn sources(&self) -> Option<&SourceOptions> {
         self.sources.as_deref()
@@ -116,15 +135,8 @@ impl Options {
 
     /// Takes over what others set and these do not. Returns whether both set the same thing differently.
     pub(super) fn absorb(&mut self, other: Self) -> bool {
-        let Self {
-            redirect: RedirectOptions { with_tls, always, slash, port },
-            balance,
-            canary,
-            policy,
-            locations,
-            paths,
-            sources,
-        } = other;
+        let Self { redirect, balance, canary, protocol, policy, locations, paths, sources } = other;
+        let RedirectOptions { with_tls, always, slash, port } = redirect;
         let differs = [
             take_over(&mut self.redirect.slash, slash),
             take_over(&mut self.redirect.port, port),
@@ -136,6 +148,7 @@ impl Options {
             take_over(&mut self.redirect.with_tls, with_tls),
             take_over(&mut self.redirect.always, always),
             take_over(&mut self.balance, balance),
+            take_over(&mut self.protocol, protocol),
         ];
         differs.contains(&true)
     }

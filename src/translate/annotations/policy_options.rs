@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use crate::model::RoutePolicy;
+use crate::model::{PodHead, PodHost, RetryRule, RoutePolicy};
 
+use super::pod_options::PodTlsOptions;
 use super::take_over::take_over;
 
 /// What is set. What is absent leaves the decision to the settings.
@@ -11,6 +12,10 @@ use super::take_over::take_over;
 pub(crate) struct PolicyOptions {
     /// Endpoints tried at the most.
     pub(super) attempts: Option<usize>,
+    /// When a request goes to another endpoint.
+    pub(super) retry: Option<RetryRule>,
+    /// From when on it does no more; zero: there is no limit.
+    pub(super) retry_within: Option<Duration>,
     /// Longest body of a request.
     pub(super) body: Option<BodyLimit>,
     /// Longest wait for a connection to a pod.
@@ -19,6 +24,10 @@ pub(crate) struct PolicyOptions {
     pub(super) read: Option<Duration>,
     /// Longest wait for a pod to take more of a request.
     pub(super) send: Option<Duration>,
+    /// The host that pods are asked for.
+    pub(super) host: Option<PodHost>,
+    /// TLS to pods. It is no policy, and as rare.
+    pub(super) pod_tls: Option<Box<PodTlsOptions>>,
 }
 
 /// Longest body of a request.
@@ -33,8 +42,12 @@ pub(super) enum BodyLimit {
 impl PolicyOptions {
     /// Changes what is set.
     pub(super) fn apply(&self, policy: &mut RoutePolicy) {
-        let Self { attempts, body, connect, read, send } = *self;
+        let Self { attempts, retry, retry_within, body, connect, read, send, ref host, pod_tls: _ } = *self;
         policy.attempts = attempts.unwrap_or(policy.attempts);
+        policy.retry = retry.or(policy.retry);
+        if let Some(within) = retry_within {
+            policy.retry_within = Some(within).filter(|within| !within.is_zero());
+        }
         match body {
             Some(BodyLimit::Unlimited) => policy.body_bytes = None,
             Some(BodyLimit::Bytes(bytes)) => policy.body_bytes = Some(bytes),
@@ -49,17 +62,25 @@ impl PolicyOptions {
             timeouts.grpc_silence = Some(read);
             timeouts.tunnel_idle = read;
         }
+        let head = PodHead { host: host.clone() };
+        if head != PodHead::default() {
+            policy.pod_head = Some(Box::new(head));
+        }
     }
 
     /// Takes over what others set and these do not. Returns whether both set the same thing differently.
     pub(super) fn absorb(&mut self, other: Self) -> bool {
-        let Self { attempts, body, connect, read, send } = other;
+        let Self { attempts, retry, retry_within, body, connect, read, send, host, pod_tls } = other;
         let differs = [
             take_over(&mut self.attempts, attempts),
+            take_over(&mut self.retry, retry),
+            take_over(&mut self.retry_within, retry_within),
             take_over(&mut self.body, body),
             take_over(&mut self.connect, connect),
             take_over(&mut self.read, read),
             take_over(&mut self.send, send),
+            take_over(&mut self.host, host),
+            pod_tls.is_some_and(|tls| self.pod_tls.get_or_insert_default().absorb(*tls)),
         ];
         differs.contains(&true)
     }

@@ -7,6 +7,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use crate::filter::{Fields, is_https};
 use crate::http1::{Field, FieldKind, RequestHead, TargetForm, Upgrade, websocket, writer};
+use crate::model::PodHead;
 use crate::proxy::config::Forwarding;
 use crate::proxy::shard::scratch::ExchangeBuffers;
 use crate::proxy::walk::peer::Peer;
@@ -14,8 +15,15 @@ use crate::proxy::walk::peer::Peer;
 /// Room for the fields that we add, in bytes. They may take more.
 const FORWARDED: usize = 512;
 
-/// Writes the head into `work.out`: everything but the body. `random` gives bits for a nonce, if one is needed.
-pub(crate) fn compose(work: &mut ExchangeBuffers, peer: &Peer, forwarding: &Forwarding, random: impl FnOnce() -> u128) {
+/// Writes the head into `work.out`: everything but the body. `differing` is what the route's policy says of it, `random` gives
+/// bits for a nonce, if one is needed.
+pub(crate) fn compose(
+    work: &mut ExchangeBuffers,
+    peer: &Peer,
+    forwarding: &Forwarding,
+    differing: Option<&PodHead>,
+    random: impl FnOnce() -> u128,
+) {
     let ExchangeBuffers { head, request, request_change, out, request_id, .. } = work;
     out.clear();
     // Growth by doubling would take twice the length of a long head.
@@ -25,8 +33,11 @@ pub(crate) fn compose(work: &mut ExchangeBuffers, peer: &Peer, forwarding: &Forw
     } else {
         writer::request_line_to(out, head, request, &request_change.target);
     }
-    let host_anew = request.form == TargetForm::Absolute || request.field(FieldKind::Host).is_none();
-    if host_anew {
+    let mut host_anew = request.form == TargetForm::Absolute || request.field(FieldKind::Host).is_none();
+    if let Some(host) = differing.and_then(|head| head.host.as_ref()) {
+        host_anew = true;
+        writer::field(out, b"host", host.as_str().as_bytes());
+    } else if host_anew {
         writer::field(out, b"host", request.authority.of(head));
     }
     let trusted = peer.is_trusted;

@@ -11,7 +11,10 @@ mod https;
 mod limits;
 mod obsolete;
 mod paths;
+mod pod_tls;
+mod pods;
 mod redirects;
+mod retries;
 mod sources;
 mod url;
 mod variables;
@@ -31,7 +34,10 @@ pub(super) const DIALECT: Dialect = Dialect {
         &sources::ROWS,
         &limits::ROWS,
         &canary::ROWS,
+        &retries::ROWS,
         &balance::ROWS,
+        &pods::ROWS,
+        &pod_tls::ROWS,
         &buffers::ROWS,
         &obsolete::ROWS,
     ],
