@@ -35,6 +35,8 @@ fuzz_target!(|input: &str| {
         is_https: false,
         is_trusted: false,
         has_tls: false,
+        port: 80,
+        http_port: 80,
         https_port: 443,
         client: Some([10, 0, 0, 1].into()),
         decoded_path: &decoded(&path),
