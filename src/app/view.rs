@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 
 use crate::model::{
-    Action, Filter, HttpsRedirect, Location, PodTls, Protocol, Reply, RouteSpec, Sources, UpstreamSpec, Verification,
+    Action, Cors, Credentials, Filter, HttpsRedirect, Location, PodTls, Protocol, Reply, RouteSpec, Sources,
+    UpstreamSpec, Verification,
 };
 use crate::routing::{CompiledHost, Route, RouteTable};
 use crate::upstream::{Backend, Destination, Target};
@@ -76,6 +77,9 @@ fn route(route: &Route<Target>) -> Value {
     if let Some(sources) = sources(&route.spec.filters) {
         view["clients"] = sources;
     }
+    if let Some(cors) = cors(&route.spec.filters) {
+        view["cors"] = cors;
+    }
     let shares: Vec<_> = route.shares().map(|share| self::route(share)).collect();
     if !shares.is_empty() {
         view["shares"] = json!(shares);
@@ -97,7 +101,7 @@ fn pod_tls(tls: &PodTls) -> Value {
 fn https_redirect(filters: &[Filter]) -> &'static str {
     let when = filters.iter().find_map(|filter| match filter {
         Filter::HttpsRedirect(when, _) => Some(when),
-        Filter::AppRoot(_) | Filter::Redirect(_) | Filter::Sources(_) => None,
+        Filter::AppRoot(_) | Filter::Cors(_) | Filter::Redirect(_) | Filter::Sources(_) => None,
     });
     match when {
         Some(HttpsRedirect::Always) => "Always",
@@ -115,7 +119,25 @@ fn sources(filters: &[Filter]) -> Option<Value> {
                 json!({ "denied": denied.to_string(), "allowed": allowed.as_ref().map(ToString::to_string) })
             }
         }),
-        Filter::AppRoot(_) | Filter::Redirect(_) | Filter::HttpsRedirect(..) => None,
+        Filter::AppRoot(_) | Filter::Cors(_) | Filter::Redirect(_) | Filter::HttpsRedirect(..) => None,
+    })
+}
+
+/// What browsers are told about pages of other origins.
+fn cors(filters: &[Filter]) -> Option<Value> {
+    filters.iter().find_map(|filter| match filter {
+        Filter::Cors(cors) => {
+            let Cors { origins, methods, headers, exposed, credentials, max_age } = &**cors;
+            Some(json!({
+                "origins": origins.to_string(),
+                "methods": **methods,
+                "headers": **headers,
+                "exposed": exposed.as_deref(),
+                "credentials": *credentials == Credentials::Allowed,
+                "maxAge": max_age,
+            }))
+        }
+        Filter::AppRoot(_) | Filter::Redirect(_) | Filter::HttpsRedirect(..) | Filter::Sources(_) => None,
     })
 }
 
@@ -127,7 +149,7 @@ fn locations(filters: &[Filter]) -> Vec<Value> {
             let (Location::Fixed(target) | Location::OnHost { path: target, port: _ }) = &redirect.location;
             Some(json!({ "of": "everything", "status": redirect.status, "location": **target }))
         }
-        Filter::HttpsRedirect(..) | Filter::Sources(_) => None,
+        Filter::Cors(_) | Filter::HttpsRedirect(..) | Filter::Sources(_) => None,
     };
     filters.iter().filter_map(location).collect()
 }

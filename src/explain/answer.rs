@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 
 use crate::filter::{self, BodyTooLarge, FieldName, NotRedirected, RequestView, Response, Verdict};
 use crate::model::{
-    Action, Filter, HostPattern, HttpsRedirect, Networks, ObjectKind, ObjectName, ObjectRef, Origin, Predicates,
-    Problem, RedirectKind, Reply, Sources, UnitKey,
+    Action, Filter, HostPattern, HttpsRedirect, Networks, ObjectKind, ObjectName, ObjectRef, Origin, Origins,
+    Predicates, Problem, RedirectKind, Reply, Sources, UnitKey,
 };
 use crate::routing::{self, Found, Holds, PathRefusal, Route, normalize_host, normalize_name};
 use crate::translate;
@@ -221,6 +221,7 @@ fn decide<T>(
             }
             (Verdict::Continue, None) => {
                 answer.extend(sources.map(for_whom).unwrap_or_default());
+                answer.extend(for_pages(filters));
                 answer.push(format!("forwarded{}", exempt(filters, &request)));
                 (Outcome::Forwarded, None)
             }
@@ -233,7 +234,9 @@ fn decide<T>(
 fn apart(filters: &[Filter]) -> (&[Filter], Option<&Sources>) {
     match filters.split_last() {
         Some((Filter::Sources(sources), others)) => (others, Some(sources)),
-        Some((Filter::AppRoot(_) | Filter::Redirect(_) | Filter::HttpsRedirect(..), _)) | None => (filters, None),
+        Some((Filter::AppRoot(_) | Filter::Cors(_) | Filter::Redirect(_) | Filter::HttpsRedirect(..), _)) | None => {
+            (filters, None)
+        }
     }
 }
 
@@ -248,6 +251,22 @@ fn for_whom(sources: &Sources) -> Vec<String> {
     refused.into_iter().chain(others).collect()
 }
 
+/// Which pages of other origins browsers let read the answer, in words.
+fn for_pages(filters: &[Filter]) -> Option<String> {
+    filters.iter().find_map(|filter| match filter {
+        Filter::Cors(cors) => match &cors.origins {
+            Origins::Any => {
+                Some("204 for OPTIONS, and pages of any origin may read answers (enable-cors), otherwise:".into())
+            }
+            Origins::Listed(_) => {
+                let origins = &cors.origins;
+                Some(format!("204 for OPTIONS of pages of {origins}, which may read answers (enable-cors), otherwise:"))
+            }
+        },
+        Filter::AppRoot(_) | Filter::Redirect(_) | Filter::HttpsRedirect(..) | Filter::Sources(_) => None,
+    })
+}
+
 /// The answer of a filter in words.
 fn of_filter<T>(
     route: &Route<T>,
@@ -259,6 +278,7 @@ fn of_filter<T>(
     let to = response.field(FieldName::LOCATION);
     let to = to.map(|url| format!(" to {}", String::from_utf8_lossy(url))).unwrap_or_default();
     let why = match by {
+        Filter::Cors(_) => "OPTIONS of pages that may read answers is answered at once (enable-cors)".into(),
         Filter::AppRoot(_) => format!("{} sends / there (app-root)", named(&route.spec.origin)),
         Filter::Redirect(redirect) => {
             let annotation = match redirect.kind {
@@ -285,7 +305,7 @@ fn of_filter<T>(
 /// What is special about a request that no filter answers.
 fn exempt(filters: &[Filter], request: &RequestView<'_>) -> &'static str {
     let is_challenge = |filter: &Filter| match filter {
-        Filter::AppRoot(_) | Filter::Redirect(_) | Filter::Sources(_) => false,
+        Filter::AppRoot(_) | Filter::Cors(_) | Filter::Redirect(_) | Filter::Sources(_) => false,
         Filter::HttpsRedirect(when, _) => match filter::not_redirected(*when, request) {
             Some(NotRedirected::AcmeChallenge) => true,
             Some(NotRedirected::WithoutTls | NotRedirected::Tls | NotRedirected::WithoutHost)

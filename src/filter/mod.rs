@@ -5,6 +5,7 @@
 //! upstreams. A route without filters costs one comparison.
 
 mod body_size;
+mod cors;
 mod head_edit;
 mod https_redirect;
 mod method;
@@ -15,6 +16,7 @@ mod verdict;
 mod view;
 
 pub use body_size::{BodyTooLarge, body_size};
+pub use cors::origin;
 pub use head_edit::{FieldName, Fields, HeadEdit};
 pub use https_redirect::{NotRedirected, not_redirected};
 pub use method::is_routable;
@@ -30,6 +32,7 @@ pub fn request<'f>(filters: &'f [Filter], request: &RequestView<'_>) -> Verdict<
     for filter in filters {
         let verdict = match filter {
             Filter::AppRoot(path) => redirect::app_root(filter, path, request),
+            Filter::Cors(cors) => cors::request(filter, cors, request),
             Filter::Redirect(to) => redirect::request(filter, to, request),
             Filter::HttpsRedirect(when, url) => https_redirect::request(filter, *when, *url, request),
             Filter::Sources(sources) => sources::request(filter, sources, request),
@@ -43,10 +46,10 @@ pub fn request<'f>(filters: &'f [Filter], request: &RequestView<'_>) -> Verdict<
 }
 
 /// Lets an answer pass the filters of its route, which edit its head. Answers of ours pass them too.
-#[expect(unused_variables, reason = "the filters that there are look at requests only")]
 pub fn response(filters: &[Filter], response: &ResponseView<'_>, edit: &mut HeadEdit) {
     for filter in filters {
         match filter {
+            Filter::Cors(cors) => cors::response(cors, response, edit),
             Filter::AppRoot(_) | Filter::Redirect(_) | Filter::HttpsRedirect(..) | Filter::Sources(_) => {}
         }
     }

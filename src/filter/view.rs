@@ -74,4 +74,6 @@ pub struct ResponseView<'a> {
     pub status: u16,
     /// The fields that the pod sent; none in an answer of ours.
     pub fields: Fields<'a>,
+    /// The origin of the page that asks, as [`origin`](super::origin) finds it.
+    pub origin: Option<&'a [u8]>,
 }

@@ -4,6 +4,7 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
+use super::cors::Cors;
 use super::networks::Networks;
 
 /// A filter of a route. Requests and answers pass the filters of their route in the order of these variants; no route
@@ -12,6 +13,9 @@ use super::networks::Networks;
 pub enum Filter {
     /// Answers requests for `/` with 302 to this path of the same host (annotation `app-root`).
     AppRoot(Arc<str>),
+    /// Answers `OPTIONS` of pages that may read answers with 204, and tells browsers so with every answer (annotation
+    /// `enable-cors`).
+    Cors(Arc<Cors>),
     /// Answers all requests with a redirect (annotations `permanent-redirect` and `temporal-redirect`).
     Redirect(Arc<Redirect>),
     /// Answers plain HTTP with 308 to https (annotations `ssl-redirect` and `force-ssl-redirect`).
@@ -25,6 +29,7 @@ impl Filter {
     pub fn as_str(&self) -> &'static str {
         match self {
             Self::AppRoot(_) => "app_root",
+            Self::Cors(_) => "cors",
             Self::Redirect(_) => "redirect_to",
             Self::HttpsRedirect(..) => "redirect",
             Self::Sources(_) => "sources",

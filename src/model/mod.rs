@@ -4,6 +4,7 @@
 //! set of *units*, one for each host; a change to the cluster replaces the units it touches and nothing else.
 
 mod certificate;
+mod cors;
 mod external_name;
 mod filter;
 mod host;
@@ -24,6 +25,7 @@ mod stream;
 mod upstream;
 
 pub use certificate::{Certificate, CertificateError, PrivateKey};
+pub use cors::{Cors, Credentials, OriginPattern, Origins};
 pub use external_name::{ExternalName, LookupFailure, Resolution};
 pub use filter::TrailingSlash;
 pub use filter::{

@@ -14,6 +14,7 @@ pub(super) fn filters(options: &Options, settings: &Settings) -> Filters {
     let when = https_redirect(options, settings);
     let has_values = options.locations().is_some()
         || options.sources().is_some()
+        || options.rare().is_some()
         || when.is_some() && options.redirect.url() != HttpsUrl::default();
     match when {
         _ if has_values => made(options, when),
@@ -30,8 +31,9 @@ fn made(options: &Options, when: Option<HttpsRedirect>) -> Filters {
     let redirect = locations.and_then(|locations| locations.redirect(options.redirect.port()));
     let redirect = redirect.map(|redirect| Filter::Redirect(Arc::new(redirect)));
     let https = when.map(|when| Filter::HttpsRedirect(when, options.redirect.url()));
+    let cors = options.rare().and_then(|rare| rare.cors.rule()).map(|cors| Filter::Cors(Arc::new(cors)));
     let sources = options.sources().map(|sources| Filter::Sources(Arc::new(sources.rule())));
-    Filters::new(app_root.into_iter().chain(redirect).chain(https).chain(sources).collect())
+    Filters::new(app_root.into_iter().chain(cors).chain(redirect).chain(https).chain(sources).collect())
 }
 
 fn https_redirect(options: &Options, settings: &Settings) -> Option<HttpsRedirect> {

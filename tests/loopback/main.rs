@@ -27,6 +27,7 @@ mod live;
 mod matrix;
 mod metrics;
 mod nginx_balance;
+mod nginx_cors;
 mod nginx_https;
 mod nginx_policies;
 mod nginx_redirects;

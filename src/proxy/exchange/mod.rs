@@ -70,6 +70,7 @@ async fn answer<S: ClientSource, K: ClientSink>(
     }
     let Admission { route, has_tls } = admit(walk.shard, walk.peer, walk.work)?;
     walk.record.route = Some(Arc::clone(&route));
+    walk.record.origin = filter::origin(&route.spec.filters, &walk.work.request, &walk.work.head);
     let policy = &*route.spec.policy;
     source.obey(&policy.timeouts);
     sink.obey(&policy.timeouts);

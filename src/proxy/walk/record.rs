@@ -22,6 +22,8 @@ pub(crate) struct Record {
     started: Instant,
     /// The route that took it.
     pub route: Option<Arc<Route<Target>>>,
+    /// The origin of the page that asks, where a filter of the route decides by it.
+    pub origin: Option<Box<[u8]>>,
     /// Status of the final answer; 0 before there is one.
     pub status: Cell<u16>,
     /// Bytes of the request's body.
@@ -54,6 +56,7 @@ impl Record {
         Self {
             started,
             route: None,
+            origin: None,
             status: Cell::new(0),
             received: Cell::new(0),
             sent: Cell::new(0),

@@ -6,6 +6,7 @@
 //! what they set beside the object.
 
 mod anyway;
+mod cors_options;
 mod dialects;
 mod document;
 mod draft;
@@ -17,6 +18,7 @@ mod native;
 mod options;
 mod parsed;
 mod policy_options;
+mod rare_options;
 mod reading;
 mod restricting;
 mod source_options;

@@ -6,6 +6,7 @@ use crate::model::{Balance, HttpsUrl, PortInUrl, RoutePolicy, TrailingSlash};
 
 use super::location_options::LocationOptions;
 use super::policy_options::PolicyOptions;
+use super::rare_options::RareOptions;
 use super::source_options::SourceOptions;
 use super::take_over::take_over;
 
@@ -25,6 +26,8 @@ pub(crate) struct Options {
     locations: Option<Box<LocationOptions>>,
     /// Which clients are served.
     sources: Option<Box<SourceOptions>>,
+    /// What few objects ask for.
+    rare: Option<Box<RareOptions>>,
 }
 
 /// When plain HTTP is sent to https.
@@ -48,6 +51,7 @@ impl Options {
         policy: None,
         locations: None,
         sources: None,
+        rare: None,
     };
 
     /// What is set of the policy, to set more.
@@ -63,6 +67,16 @@ impl Options {
     /// What is set of clients, to set more.
     pub(super) fn of_sources(&mut self) -> &mut SourceOptions {
         self.sources.get_or_insert_default()
+    }
+
+    /// What is set of rare topics, to set more.
+    pub(super) fn of_rare(&mut self) -> &mut RareOptions {
+        self.rare.get_or_insert_default()
+    }
+
+    /// What few objects ask for.
+    pub(crate) fn rare(&self) -> Option<&RareOptions> {
+        self.rare.as_deref()
     }
 
     /// Which clients are served; `None`: all.
@@ -88,11 +102,12 @@ impl Options {
 
     /// Takes over what others set and these do not. Returns whether both set the same thing differently.
     pub(super) fn absorb(&mut self, other: Self) -> bool {
-        let Self { redirect: RedirectOptions { with_tls, always, slash, port }, balance, policy, locations, sources } =
-            other;
+        let Self { redirect, balance, policy, locations, sources, rare } = other;
+        let RedirectOptions { with_tls, always, slash, port } = redirect;
         let differs = [
             take_over(&mut self.redirect.slash, slash),
             take_over(&mut self.redirect.port, port),
+            rare.is_some_and(|rare| self.of_rare().absorb(*rare)),
             sources.is_some_and(|sources| self.of_sources().absorb(*sources)),
             locations.is_some_and(|locations| self.of_locations().absorb(*locations)),
             policy.is_some_and(|policy| self.of_policy().absorb(*policy)),

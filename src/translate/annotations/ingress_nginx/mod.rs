@@ -5,6 +5,7 @@
 
 mod balance;
 mod buffers;
+mod cors;
 mod https;
 mod limits;
 mod obsolete;
@@ -23,6 +24,7 @@ pub(super) const DIALECT: Dialect = Dialect {
         &https::ROWS,
         &redirects::ROWS,
         &sources::ROWS,
+        &cors::ROWS,
         &limits::ROWS,
         &balance::ROWS,
         &buffers::ROWS,
