@@ -97,7 +97,7 @@ fn manifests_come_to_what_the_golden_files_say() {
 fn every_annotation_of_ingress_nginx_stands_in_a_case() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let read = |file: &str| std::fs::read_to_string(root.join(file)).expect("the file is readable");
-    let cases = ["nginx", "nginx-cors", "nginx-policies", "nginx-redirects", "nginx-sources"];
+    let cases = ["nginx", "nginx-cors", "nginx-limits", "nginx-policies", "nginx-redirects", "nginx-sources"];
     let cases: String = cases.iter().map(|case| read(&format!("tests/golden/{case}.in.yaml"))).collect();
     let document = read("docs/annotations.md");
     let listed = document.lines().filter_map(|line| line.strip_prefix("### `nginx.ingress.kubernetes.io/"));
@@ -235,6 +235,7 @@ fn route(input: &Input, spec: &RouteSpec) -> Route {
         match filter {
             Filter::AppRoot(path) => other_filters.push(format!("/ 302 {path}")),
             Filter::Cors(cors) => other_filters.push(format!("{:?}", **cors)),
+            Filter::Limits(limits) => other_filters.push(format!("{:?}", **limits)),
             Filter::Sources(sources) => other_filters.push(format!("{sources:?}")),
             Filter::Redirect(redirect) => other_filters.push(format!("{:?}", **redirect)),
             Filter::HttpsRedirect(when, url) => {

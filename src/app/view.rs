@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use crate::model::{
-    Action, Cors, Credentials, Filter, HttpsRedirect, Location, PodTls, Protocol, Reply, RouteSpec, Sources,
-    UpstreamSpec, Verification,
+    Action, Cors, Credentials, Filter, HttpsRedirect, KnownLimits, Location, PodTls, Protocol, Rate, Reply,
+    RequestLimits, RouteSpec, Sources, UpstreamSpec, Verification,
 };
 use crate::routing::{CompiledHost, Route, RouteTable};
 use crate::upstream::{Backend, Destination, Target};
@@ -41,8 +41,8 @@ fn route(route: &Route<Target>) -> Value {
         "path": matches.path.path(),
         "pathType": matches.path.kind(),
         "ingress": origin.to_string(),
-        "httpsRedirect": https_redirect(filters),
     });
+    show_filters(filters, &mut view);
     if let Action::Forward(upstream) = action {
         let UpstreamSpec { key, port } = &**upstream;
         view["service"] = json!(key.service.to_string());
@@ -70,16 +70,6 @@ fn route(route: &Route<Target>) -> Value {
         Destination::Reply(Reply::BackendUnavailable) => view["answers"] = json!(503),
         Destination::Reply(Reply::NotFound) => view["answers"] = json!(404),
     }
-    let locations = locations(&route.spec.filters);
-    if !locations.is_empty() {
-        view["redirects"] = json!(locations);
-    }
-    if let Some(sources) = sources(&route.spec.filters) {
-        view["clients"] = sources;
-    }
-    if let Some(cors) = cors(&route.spec.filters) {
-        view["cors"] = cors;
-    }
     let shares: Vec<_> = route.shares().map(|share| self::route(share)).collect();
     if !shares.is_empty() {
         view["shares"] = json!(shares);
@@ -98,58 +88,64 @@ fn pod_tls(tls: &PodTls) -> Value {
     })
 }
 
-fn https_redirect(filters: &[Filter]) -> &'static str {
-    let when = filters.iter().find_map(|filter| match filter {
-        Filter::HttpsRedirect(when, _) => Some(when),
-        Filter::AppRoot(_) | Filter::Cors(_) | Filter::Redirect(_) | Filter::Sources(_) => None,
-    });
-    match when {
-        Some(HttpsRedirect::Always) => "Always",
-        Some(HttpsRedirect::WithTls) => "WithTls",
-        None => "Off",
+/// What is done with requests and answers besides forwarding them.
+fn show_filters(filters: &[Filter], view: &mut Value) {
+    let mut redirects = Vec::new();
+    view["httpsRedirect"] = json!("Off");
+    for filter in filters {
+        match filter {
+            Filter::AppRoot(path) => redirects.push(json!({ "of": "/", "status": 302, "location": **path })),
+            Filter::Cors(cors) => view["cors"] = self::cors(cors),
+            Filter::Redirect(redirect) => {
+                let (Location::Fixed(target) | Location::OnHost { path: target, port: _ }) = &redirect.location;
+                redirects.push(json!({ "of": "everything", "status": redirect.status, "location": **target }));
+            }
+            Filter::HttpsRedirect(HttpsRedirect::Always, _) => view["httpsRedirect"] = json!("Always"),
+            Filter::HttpsRedirect(HttpsRedirect::WithTls, _) => view["httpsRedirect"] = json!("WithTls"),
+            Filter::Limits(limits) => view["limits"] = self::limits(limits),
+            Filter::Sources(sources) => view["clients"] = self::sources(sources),
+        }
+    }
+    if !redirects.is_empty() {
+        view["redirects"] = json!(redirects);
     }
 }
 
 /// Who is served, by address.
-fn sources(filters: &[Filter]) -> Option<Value> {
-    filters.iter().find_map(|filter| match filter {
-        Filter::Sources(sources) => Some(match &**sources {
-            Sources::Unreadable => json!("Nobody"),
-            Sources::Lists { denied, allowed } => {
-                json!({ "denied": denied.to_string(), "allowed": allowed.as_ref().map(ToString::to_string) })
-            }
-        }),
-        Filter::AppRoot(_) | Filter::Cors(_) | Filter::Redirect(_) | Filter::HttpsRedirect(..) => None,
-    })
+fn sources(sources: &Sources) -> Value {
+    match sources {
+        Sources::Unreadable => json!("Nobody"),
+        Sources::Lists { denied, allowed } => {
+            json!({ "denied": denied.to_string(), "allowed": allowed.as_ref().map(ToString::to_string) })
+        }
+    }
 }
 
 /// What browsers are told about pages of other origins.
-fn cors(filters: &[Filter]) -> Option<Value> {
-    filters.iter().find_map(|filter| match filter {
-        Filter::Cors(cors) => {
-            let Cors { origins, methods, headers, exposed, credentials, max_age } = &**cors;
-            Some(json!({
-                "origins": origins.to_string(),
-                "methods": **methods,
-                "headers": **headers,
-                "exposed": exposed.as_deref(),
-                "credentials": *credentials == Credentials::Allowed,
-                "maxAge": max_age,
-            }))
-        }
-        Filter::AppRoot(_) | Filter::Redirect(_) | Filter::HttpsRedirect(..) | Filter::Sources(_) => None,
+fn cors(cors: &Cors) -> Value {
+    let Cors { origins, methods, headers, exposed, credentials, max_age } = cors;
+    json!({
+        "origins": origins.to_string(),
+        "methods": **methods,
+        "headers": **headers,
+        "exposed": exposed.as_deref(),
+        "credentials": *credentials == Credentials::Allowed,
+        "maxAge": max_age,
     })
 }
 
-/// Where requests are sent instead: by their filters, `/` and all.
-fn locations(filters: &[Filter]) -> Vec<Value> {
-    let location = |filter: &Filter| match filter {
-        Filter::AppRoot(path) => Some(json!({ "of": "/", "status": 302, "location": **path })),
-        Filter::Redirect(redirect) => {
-            let (Location::Fixed(target) | Location::OnHost { path: target, port: _ }) = &redirect.location;
-            Some(json!({ "of": "everything", "status": redirect.status, "location": **target }))
-        }
-        Filter::Cors(_) | Filter::HttpsRedirect(..) | Filter::Sources(_) => None,
+/// How much each client may ask for.
+fn limits(limits: &RequestLimits) -> Value {
+    let rate = |rate: &Option<Rate>| {
+        rate.map(|Rate { interval, burst }| json!({ "interval": interval.as_secs_f64(), "burst": burst }))
     };
-    filters.iter().filter_map(location).collect()
+    match limits {
+        RequestLimits::Unreadable => json!("Nobody"),
+        RequestLimits::Known(KnownLimits { rates: [per_second, per_minute], in_progress, exempt }) => json!({
+            "perSecond": rate(per_second),
+            "perMinute": rate(per_minute),
+            "inProgress": in_progress,
+            "exempt": exempt.to_string(),
+        }),
+    }
 }

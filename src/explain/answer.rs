@@ -3,14 +3,15 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
-use crate::filter::{self, BodyTooLarge, FieldName, NotRedirected, RequestView, Response, Verdict};
+use crate::filter::{self, BodyTooLarge, FieldName, NotRedirected, RequestView, Response, Uncounted, Verdict};
 use crate::model::{
-    Action, Filter, HostPattern, HttpsRedirect, Networks, ObjectKind, ObjectName, ObjectRef, Origin, Origins,
-    Predicates, Problem, RedirectKind, Reply, Sources, UnitKey,
+    Action, Filter, HostPattern, HttpsRedirect, ObjectKind, ObjectName, ObjectRef, Origin, Predicates, Problem,
+    RedirectKind, Reply, UnitKey,
 };
 use crate::routing::{self, Found, Holds, PathRefusal, Route, normalize_host, normalize_name};
 use crate::translate;
 
+use super::clients::{apart, closed, for_pages, for_whom};
 use super::near::{self, Around, Winner};
 use super::question::QuestionHead;
 use super::{Explanation, Facts, Outcome, Question, Subject, View, backing, certificate, named, shown};
@@ -173,8 +174,9 @@ fn decide<T>(
         has_tls: found.has_tls,
         https_port: view.https_port,
         client: None,
+        meter: &Uncounted,
     };
-    let (filters, sources) = apart(&route.spec.filters);
+    let (filters, of_clients) = apart(&route.spec.filters);
     let mut answer = misdirected(question, view, head);
     let too_large = filter::body_size(route.spec.policy.body_bytes, &head.request).err();
     let refusal = match &route.spec.action {
@@ -205,11 +207,8 @@ fn decide<T>(
         answer.push(format!("413 because a body of {length} bytes is longer than {limit} bytes ({by})"));
         (Outcome::Refused, Some(413))
     } else {
+        let refusal = closed(of_clients).map(|why| (503, why.to_owned())).or(refusal);
         match (filter::request(filters, &request), refusal) {
-            (Verdict::Continue, _) if matches!(sources, Some(Sources::Unreadable)) => {
-                answer.push("503 because a list of addresses cannot be read, so nobody is served".into());
-                (Outcome::Refused, Some(503))
-            }
             (Verdict::Respond(response), _) => {
                 answer.extend(of_filter(route, filters, &request, &response));
                 let is_redirect = (300..400).contains(&response.status);
@@ -220,51 +219,14 @@ fn decide<T>(
                 (Outcome::Refused, Some(status))
             }
             (Verdict::Continue, None) => {
-                answer.extend(sources.map(for_whom).unwrap_or_default());
                 answer.extend(for_pages(filters));
+                answer.extend(for_whom(of_clients));
                 answer.push(format!("forwarded{}", exempt(filters, &request)));
                 (Outcome::Forwarded, None)
             }
         }
     };
     conclude(explanation, outcome, status, answer);
-}
-
-/// The filters that decide without the client's address, which is not known here, and the one that needs it.
-fn apart(filters: &[Filter]) -> (&[Filter], Option<&Sources>) {
-    match filters.split_last() {
-        Some((Filter::Sources(sources), others)) => (others, Some(sources)),
-        Some((Filter::AppRoot(_) | Filter::Cors(_) | Filter::Redirect(_) | Filter::HttpsRedirect(..), _)) | None => {
-            (filters, None)
-        }
-    }
-}
-
-/// Which clients are served, in words.
-fn for_whom(sources: &Sources) -> Vec<String> {
-    let Sources::Lists { denied, allowed } = sources else { return Vec::new() };
-    let refused = (*denied != Networks::default())
-        .then(|| format!("403 for clients in {denied} (denylist-source-range), for others:"));
-    let others = allowed
-        .as_ref()
-        .map(|allowed| format!("403 for clients that are not in {allowed} (allowlist-source-range), for others:"));
-    refused.into_iter().chain(others).collect()
-}
-
-/// Which pages of other origins browsers let read the answer, in words.
-fn for_pages(filters: &[Filter]) -> Option<String> {
-    filters.iter().find_map(|filter| match filter {
-        Filter::Cors(cors) => match &cors.origins {
-            Origins::Any => {
-                Some("204 for OPTIONS, and pages of any origin may read answers (enable-cors), otherwise:".into())
-            }
-            Origins::Listed(_) => {
-                let origins = &cors.origins;
-                Some(format!("204 for OPTIONS of pages of {origins}, which may read answers (enable-cors), otherwise:"))
-            }
-        },
-        Filter::AppRoot(_) | Filter::Redirect(_) | Filter::HttpsRedirect(..) | Filter::Sources(_) => None,
-    })
 }
 
 /// The answer of a filter in words.
@@ -290,7 +252,7 @@ fn of_filter<T>(
         Filter::HttpsRedirect(HttpsRedirect::Always, _) => {
             format!("{} forces it (force-ssl-redirect)", named(&route.spec.origin))
         }
-        Filter::Sources(_) => "the address of the client is not known here".into(),
+        Filter::Limits(_) | Filter::Sources(_) => "the address of the client is not known here".into(),
         Filter::HttpsRedirect(HttpsRedirect::WithTls, _) => "a TLS entry covers the host (ssl-redirect)".into(),
     };
     let mut lines = vec![format!("{status}{to} because {why}")];
@@ -305,7 +267,7 @@ fn of_filter<T>(
 /// What is special about a request that no filter answers.
 fn exempt(filters: &[Filter], request: &RequestView<'_>) -> &'static str {
     let is_challenge = |filter: &Filter| match filter {
-        Filter::AppRoot(_) | Filter::Cors(_) | Filter::Redirect(_) | Filter::Sources(_) => false,
+        Filter::AppRoot(_) | Filter::Cors(_) | Filter::Redirect(_) | Filter::Limits(_) | Filter::Sources(_) => false,
         Filter::HttpsRedirect(when, _) => match filter::not_redirected(*when, request) {
             Some(NotRedirected::AcmeChallenge) => true,
             Some(NotRedirected::WithoutTls | NotRedirected::Tls | NotRedirected::WithoutHost)

@@ -23,7 +23,11 @@ const VARY: FieldName<'_> = FieldName::other(b"vary");
 pub fn origin(filters: &[Filter], request: &RequestHead, head: &[u8]) -> Option<Box<[u8]>> {
     let decides = |filter: &Filter| match filter {
         Filter::Cors(cors) => matches!(cors.origins, Origins::Listed(_)),
-        Filter::AppRoot(_) | Filter::Redirect(_) | Filter::HttpsRedirect(..) | Filter::Sources(_) => false,
+        Filter::AppRoot(_)
+        | Filter::Redirect(_)
+        | Filter::HttpsRedirect(..)
+        | Filter::Limits(_)
+        | Filter::Sources(_) => false,
     };
     if filters.iter().any(decides) { origin_of(request, head).map(Into::into) } else { None }
 }
@@ -79,6 +83,7 @@ mod tests {
 
     use super::*;
     use crate::filter::Fields;
+    use crate::filter::Uncounted;
     use crate::http1::{Limits, Progress, RequestContext, ResponseHead};
     use crate::model::OriginPattern;
 
@@ -109,6 +114,7 @@ mod tests {
             has_tls: false,
             https_port: 443,
             client: None,
+            meter: &Uncounted,
         };
         let filters = [Filter::Cors(Arc::new(cors.clone()))];
         let status = match crate::filter::request(&filters, &view) {

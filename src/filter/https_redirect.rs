@@ -85,6 +85,7 @@ fn location(url: HttpsUrl, view: &RequestView<'_>) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::filter::Uncounted;
     use crate::http1::{Limits, Progress, RequestHead};
 
     /// What `decide` makes of a request with this start line and these lines, in clear, to a host with TLS.
@@ -101,6 +102,7 @@ mod tests {
             has_tls: true,
             https_port: 443,
             client: None,
+            meter: &Uncounted,
         })
     }
 

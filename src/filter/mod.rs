@@ -8,6 +8,8 @@ mod body_size;
 mod cors;
 mod head_edit;
 mod https_redirect;
+mod limits;
+mod meter;
 mod method;
 mod predicates;
 mod redirect;
@@ -19,6 +21,7 @@ pub use body_size::{BodyTooLarge, body_size};
 pub use cors::origin;
 pub use head_edit::{FieldName, Fields, HeadEdit};
 pub use https_redirect::{NotRedirected, not_redirected};
+pub use meter::{Beyond, Meter, Uncounted};
 pub use method::is_routable;
 pub use predicates::holds;
 pub use sources::asks_for_client;
@@ -35,6 +38,7 @@ pub fn request<'f>(filters: &'f [Filter], request: &RequestView<'_>) -> Verdict<
             Filter::Cors(cors) => cors::request(filter, cors, request),
             Filter::Redirect(to) => redirect::request(filter, to, request),
             Filter::HttpsRedirect(when, url) => https_redirect::request(filter, *when, *url, request),
+            Filter::Limits(limits) => limits::request(filter, limits, request),
             Filter::Sources(sources) => sources::request(filter, sources, request),
         };
         match verdict {
@@ -50,7 +54,11 @@ pub fn response(filters: &[Filter], response: &ResponseView<'_>, edit: &mut Head
     for filter in filters {
         match filter {
             Filter::Cors(cors) => cors::response(cors, response, edit),
-            Filter::AppRoot(_) | Filter::Redirect(_) | Filter::HttpsRedirect(..) | Filter::Sources(_) => {}
+            Filter::AppRoot(_)
+            | Filter::Redirect(_)
+            | Filter::HttpsRedirect(..)
+            | Filter::Limits(_)
+            | Filter::Sources(_) => {}
         }
     }
 }

@@ -45,6 +45,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
+    use crate::filter::Uncounted;
     use crate::http1::{Limits, Progress, RequestHead};
     use crate::model::RedirectKind;
 
@@ -62,6 +63,7 @@ mod tests {
             has_tls: true,
             https_port: 443,
             client: None,
+            meter: &Uncounted,
         };
         match crate::filter::request(std::slice::from_ref(filter), &view) {
             Verdict::Continue => None,

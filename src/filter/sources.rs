@@ -6,8 +6,8 @@ use crate::model::{Filter, Sources};
 
 /// Whether one of these filters decides by the client's address, which takes a while to find out.
 pub fn asks_for_client(filters: &[Filter]) -> bool {
-    // It is the last of all.
-    matches!(filters.last(), Some(Filter::Sources(_)))
+    // They are the last of all.
+    matches!(filters.last(), Some(Filter::Limits(_) | Filter::Sources(_)))
 }
 
 pub(super) fn request<'f>(filter: &'f Filter, sources: &Sources, request: &RequestView<'_>) -> Verdict<'f> {
@@ -34,6 +34,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
+    use crate::filter::Uncounted;
     use crate::http1::RequestHead;
     use crate::model::{HttpsRedirect, HttpsUrl, Networks};
 
@@ -57,6 +58,7 @@ mod tests {
             has_tls: false,
             https_port: 443,
             client: client.map(|client| client.parse().unwrap()),
+            meter: &Uncounted,
         };
         let filter = Filter::Sources(Arc::new(sources));
         match crate::filter::request(std::slice::from_ref(&filter), &view) {

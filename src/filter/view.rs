@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use super::head_edit::Fields;
+use super::meter::Meter;
 use crate::http1::{FieldKind, RequestHead};
 
 /// A request that has found its route.
@@ -24,6 +25,8 @@ pub struct RequestView<'a> {
     pub https_port: u16,
     /// The address of the client, whom trusted proxies speak for. `None` where no filter asks for it.
     pub client: Option<IpAddr>,
+    /// Counts the requests of clients.
+    pub meter: &'a dyn Meter,
 }
 
 impl<'a> RequestView<'a> {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::cors::Cors;
 use super::networks::Networks;
+use super::request_limits::RequestLimits;
 
 /// A filter of a route. Requests and answers pass the filters of their route in the order of these variants; no route
 /// can change the order.
@@ -20,19 +21,57 @@ pub enum Filter {
     Redirect(Arc<Redirect>),
     /// Answers plain HTTP with 308 to https (annotations `ssl-redirect` and `force-ssl-redirect`).
     HttpsRedirect(HttpsRedirect, HttpsUrl),
+    /// Lets each client ask for so much (annotations `limit-rps`, `limit-rpm` and `limit-connections`).
+    Limits(Arc<RequestLimits>),
     /// Lets clients pass by their address (annotations `allowlist-source-range` and `denylist-source-range`).
     Sources(Arc<Sources>),
 }
 
+/// What kind of a filter it is, in the same order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum FilterKind {
+    /// [`Filter::AppRoot`].
+    AppRoot,
+    /// [`Filter::Cors`].
+    Cors,
+    /// [`Filter::Redirect`].
+    Redirect,
+    /// [`Filter::HttpsRedirect`].
+    HttpsRedirect,
+    /// [`Filter::Limits`].
+    Limits,
+    /// [`Filter::Sources`].
+    Sources,
+}
+
 impl Filter {
-    /// Short stable name, as in `Tidegate-Explanation`.
-    pub fn as_str(&self) -> &'static str {
+    /// Its kind.
+    pub fn kind(&self) -> FilterKind {
         match self {
-            Self::AppRoot(_) => "app_root",
-            Self::Cors(_) => "cors",
-            Self::Redirect(_) => "redirect_to",
-            Self::HttpsRedirect(..) => "redirect",
-            Self::Sources(_) => "sources",
+            Self::AppRoot(_) => FilterKind::AppRoot,
+            Self::Cors(_) => FilterKind::Cors,
+            Self::Redirect(_) => FilterKind::Redirect,
+            Self::HttpsRedirect(..) => FilterKind::HttpsRedirect,
+            Self::Limits(_) => FilterKind::Limits,
+            Self::Sources(_) => FilterKind::Sources,
+        }
+    }
+}
+
+impl FilterKind {
+    /// All.
+    pub const ALL: [Self; 6] =
+        [Self::AppRoot, Self::Cors, Self::Redirect, Self::HttpsRedirect, Self::Limits, Self::Sources];
+
+    /// Short stable name, as in `Tidegate-Explanation`, metrics and the access log.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::AppRoot => "app_root",
+            Self::Cors => "cors",
+            Self::Redirect => "redirect_to",
+            Self::HttpsRedirect => "redirect",
+            Self::Limits => "limits",
+            Self::Sources => "sources",
         }
     }
 }

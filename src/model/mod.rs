@@ -18,6 +18,7 @@ mod pod_tls;
 mod policy;
 mod precedence;
 mod problem;
+mod request_limits;
 mod route;
 mod route_match;
 mod snapshot;
@@ -29,7 +30,8 @@ pub use cors::{Cors, Credentials, OriginPattern, Origins};
 pub use external_name::{ExternalName, LookupFailure, Resolution};
 pub use filter::TrailingSlash;
 pub use filter::{
-    ClientPort, Filter, Filters, HttpsRedirect, HttpsUrl, Location, PortInUrl, Redirect, RedirectKind, Sources,
+    ClientPort, Filter, FilterKind, Filters, HttpsRedirect, HttpsUrl, Location, PortInUrl, Redirect, RedirectKind,
+    Sources,
 };
 pub use host::{HostKey, HostSpec, Tenancy, TenantTls, TlsSpec, Unmatched};
 pub use kind::{ObjectKind, Resource};
@@ -42,6 +44,7 @@ pub use pod_tls::{CaBundle, CaError, PodTls, TlsHttp, Verification};
 pub use policy::{Balance, RoutePolicy, RouteTimeouts};
 pub use precedence::Precedence;
 pub use problem::{Problem, ProblemCode, Severity};
+pub use request_limits::{KnownLimits, Rate, RequestLimits};
 pub use route::{Action, Reply, RouteSpec, Split, WeightedBackend};
 pub use route_match::{HeaderMatch, PathMatch, Predicates, QueryMatch, RouteMatch, ValueMatch};
 pub use snapshot::{Snapshot, UnitKey};

@@ -29,6 +29,7 @@ mod metrics;
 mod nginx_balance;
 mod nginx_cors;
 mod nginx_https;
+mod nginx_limits;
 mod nginx_policies;
 mod nginx_redirects;
 mod nginx_sources;

@@ -13,6 +13,7 @@ use crate::proxy::error::{ProxyError, Side};
 use crate::proxy::pods::forward::forward;
 use crate::proxy::walk::client_io::{ClientSink, ClientSource, GO_ON};
 use crate::proxy::walk::grpc::is_grpc;
+use crate::proxy::walk::meter::{Counted, RequestMeter};
 use crate::proxy::walk::peer::Scheme;
 use crate::proxy::walk::{Walk, explanation};
 use crate::routing::Route;
@@ -111,9 +112,10 @@ async fn answer_for_all<K: ClientSink>(walk: &mut Walk<'_>, sink: &mut K) -> Res
 }
 
 /// Lets the request pass the limit of its route and then the filters.
-fn pass_filters<'r>(walk: &Walk<'_>, route: &'r Route<Target>, has_tls: bool) -> Result<Verdict<'r>, ProxyError> {
-    let Walk { listener, peer, work, .. } = walk;
+fn pass_filters<'r>(walk: &mut Walk<'_>, route: &'r Route<Target>, has_tls: bool) -> Result<Verdict<'r>, ProxyError> {
+    let Walk { shard, listener, peer, work, ready_at, .. } = walk;
     filter::body_size(route.spec.policy.body_bytes, &work.request).map_err(|_| ProxyError::BodyTooLarge)?;
+    let meter = RequestMeter::new(&shard.limiter, route.spec.origin.label(), *ready_at);
     let request = RequestView {
         head: &work.head,
         request: &work.request,
@@ -124,8 +126,15 @@ fn pass_filters<'r>(walk: &Walk<'_>, route: &'r Route<Target>, has_tls: bool) ->
         https_port: listener.forwarding.https_port,
         client: filter::asks_for_client(&route.spec.filters)
             .then(|| request_head::client(&work.head, &work.request, peer, &listener.forwarding)),
+        meter: &meter,
     };
-    Ok(filter::request(&route.spec.filters, &request))
+    let verdict = filter::request(&route.spec.filters, &request);
+    let Counted { place, has_forgotten } = meter.finish();
+    if has_forgotten {
+        shard.metrics.client_forgotten();
+    }
+    walk.place = place;
+    Ok(verdict)
 }
 
 /// Answers what a filter answers.
@@ -135,7 +144,12 @@ async fn answer_of_filter<K: ClientSink>(
     sink: &mut K,
 ) -> Result<(), ProxyError> {
     let Response { by, status, fields, text } = response;
+    let by = by.kind();
     walk.record.answered_by = Some(by.as_str());
+    walk.shard.metrics.answered_by(by);
+    if *status >= 400 {
+        walk.record.error.set(Some(by.as_str()));
+    }
     let must_close = leaves_unread(&walk.work.request, Side::Internal);
     let edit = &mut walk.work.answer_edit;
     edit.clear();

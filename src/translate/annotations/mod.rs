@@ -13,6 +13,7 @@ mod draft;
 mod faults;
 mod foreign;
 mod ingress_nginx;
+mod limit_options;
 mod location_options;
 mod native;
 mod options;

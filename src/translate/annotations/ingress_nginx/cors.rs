@@ -105,8 +105,8 @@ pub(super) const ROWS: [Annotation; 7] = [
         scopes: &[Scope::Ingress],
         verdict: Verdict::Exact,
         doc: "Tells browsers that pages of other origins may read answers, as the other `cors-…` annotations say. Every `OPTIONS` of\n\
-              such an origin is answered with 204, before redirects, limits and address lists, and reaches no pod. The fields go with all other\n\
-              answers too, also with errors, and take the place of the pod's.",
+              such an origin is answered with 204, before redirects, limits and address lists, and reaches no pod. The fields go with\n\
+              all other answers too, also with errors, and take the place of the pod's.",
     },
 ];
 

@@ -9,6 +9,7 @@ mod cors;
 mod https;
 mod limits;
 mod obsolete;
+mod rates;
 mod redirects;
 mod sources;
 mod url;
@@ -25,6 +26,7 @@ pub(super) const DIALECT: Dialect = Dialect {
         &redirects::ROWS,
         &sources::ROWS,
         &cors::ROWS,
+        &rates::ROWS,
         &limits::ROWS,
         &balance::ROWS,
         &buffers::ROWS,
