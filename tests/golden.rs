@@ -97,7 +97,8 @@ fn manifests_come_to_what_the_golden_files_say() {
 fn every_annotation_of_ingress_nginx_stands_in_a_case() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let read = |file: &str| std::fs::read_to_string(root.join(file)).expect("the file is readable");
-    let cases = ["nginx", "nginx-cors", "nginx-limits", "nginx-policies", "nginx-redirects", "nginx-sources"];
+    let cases =
+        ["nginx", "nginx-answers", "nginx-cors", "nginx-limits", "nginx-policies", "nginx-redirects", "nginx-sources"];
     let cases: String = cases.iter().map(|case| read(&format!("tests/golden/{case}.in.yaml"))).collect();
     let document = read("docs/annotations.md");
     let listed = document.lines().filter_map(|line| line.strip_prefix("### `nginx.ingress.kubernetes.io/"));
@@ -236,6 +237,7 @@ fn route(input: &Input, spec: &RouteSpec) -> Route {
             Filter::AppRoot(path) => other_filters.push(format!("/ 302 {path}")),
             Filter::Cors(cors) => other_filters.push(format!("{:?}", **cors)),
             Filter::Limits(limits) => other_filters.push(format!("{:?}", **limits)),
+            Filter::Rewrites(rewrites) => other_filters.push(format!("{:?}", **rewrites)),
             Filter::Sources(sources) => other_filters.push(format!("{sources:?}")),
             Filter::Redirect(redirect) => other_filters.push(format!("{:?}", **redirect)),
             Filter::HttpsRedirect(when, url) => {
@@ -295,7 +297,8 @@ fn route(input: &Input, spec: &RouteSpec) -> Route {
 /// What one policy has and another one has not, but for the balance, which is shown by itself.
 fn differing(usual: &RoutePolicy, policy: &RoutePolicy) -> BTreeMap<&'static str, String> {
     let shown = |policy: &RoutePolicy| {
-        let RoutePolicy { balance: _, attempts, body_bytes, response_head_bytes, upstream_requests, timeouts } = policy;
+        let RoutePolicy { balance: _, attempts, body_bytes, response_head_bytes, upstream_requests, log, timeouts } =
+            policy;
         let RouteTimeouts { connect, reuse_unsafe, response, upload, response_gap, grpc_silence, .. } = timeouts;
         let RouteTimeouts { body_gap, body_rate, write, tunnel_idle, .. } = timeouts;
         let body_bytes = body_bytes.map_or_else(|| "no limit".to_owned(), |bytes| bytes.to_string());
@@ -304,6 +307,7 @@ fn differing(usual: &RoutePolicy, policy: &RoutePolicy) -> BTreeMap<&'static str
             ("body_bytes", body_bytes),
             ("response_head_bytes", response_head_bytes.to_string()),
             ("upstream_requests", upstream_requests.to_string()),
+            ("log", format!("{log:?}")),
             ("connect", format!("{connect:?}")),
             ("reuse_unsafe", format!("{reuse_unsafe:?}")),
             ("response", format!("{response:?}")),

@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use crate::model::{
-    Action, Cors, Credentials, Filter, HttpsRedirect, KnownLimits, Location, PodTls, Protocol, Rate, Reply,
-    RequestLimits, RouteSpec, Sources, UpstreamSpec, Verification,
+    Action, Cors, Credentials, Filter, HttpsRedirect, KnownLimits, Location, PodTls, Protocol, Rate, Replacement,
+    Reply, RequestLimits, Rewrites, RouteSpec, Sources, UpstreamSpec, Verification,
 };
 use crate::routing::{CompiledHost, Route, RouteTable};
 use crate::upstream::{Backend, Destination, Target};
@@ -102,6 +102,7 @@ fn show_filters(filters: &[Filter], view: &mut Value) {
             }
             Filter::HttpsRedirect(HttpsRedirect::Always, _) => view["httpsRedirect"] = json!("Always"),
             Filter::HttpsRedirect(HttpsRedirect::WithTls, _) => view["httpsRedirect"] = json!("WithTls"),
+            Filter::Rewrites(rewrites) => view["rewrites"] = self::rewrites(rewrites),
             Filter::Limits(limits) => view["limits"] = self::limits(limits),
             Filter::Sources(sources) => view["clients"] = self::sources(sources),
         }
@@ -132,6 +133,15 @@ fn cors(cors: &Cors) -> Value {
         "credentials": *credentials == Credentials::Allowed,
         "maxAge": max_age,
     })
+}
+
+/// What is rewritten of pods' answers.
+fn rewrites(rewrites: &Rewrites) -> Value {
+    let Rewrites { location, cookie_domain, cookie_path } = rewrites;
+    let shown = |replacement: &Option<Replacement>| {
+        replacement.as_ref().map(|Replacement { from, to }| json!({ "from": **from, "to": **to }))
+    };
+    json!({ "location": shown(location), "cookieDomain": shown(cookie_domain), "cookiePath": shown(cookie_path) })
 }
 
 /// How much each client may ask for.

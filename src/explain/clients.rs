@@ -7,7 +7,11 @@ use crate::model::{Filter, KnownLimits, Networks, Origins, Rate, RequestLimits, 
 pub(super) fn apart(filters: &[Filter]) -> (&[Filter], &[Filter]) {
     let needs_client = |filter: &Filter| match filter {
         Filter::Limits(_) | Filter::Sources(_) => true,
-        Filter::AppRoot(_) | Filter::Cors(_) | Filter::Redirect(_) | Filter::HttpsRedirect(..) => false,
+        Filter::AppRoot(_)
+        | Filter::Cors(_)
+        | Filter::Redirect(_)
+        | Filter::HttpsRedirect(..)
+        | Filter::Rewrites(_) => false,
     };
     // They are the last of all.
     filters.split_at(filters.iter().position(needs_client).unwrap_or(filters.len()))
@@ -26,6 +30,7 @@ pub(super) fn closed(filters: &[Filter]) -> Option<&'static str> {
         | Filter::Cors(_)
         | Filter::Redirect(_)
         | Filter::HttpsRedirect(..)
+        | Filter::Rewrites(_)
         | Filter::Limits(_)
         | Filter::Sources(_) => None,
     })
@@ -36,7 +41,11 @@ pub(super) fn for_whom(filters: &[Filter]) -> Vec<String> {
     let lines = |filter: &Filter| match filter {
         Filter::Limits(limits) => within(limits),
         Filter::Sources(sources) => listed(sources),
-        Filter::AppRoot(_) | Filter::Cors(_) | Filter::Redirect(_) | Filter::HttpsRedirect(..) => Vec::new(),
+        Filter::AppRoot(_)
+        | Filter::Cors(_)
+        | Filter::Redirect(_)
+        | Filter::HttpsRedirect(..)
+        | Filter::Rewrites(_) => Vec::new(),
     };
     filters.iter().flat_map(lines).collect()
 }
@@ -78,6 +87,7 @@ pub(super) fn for_pages(filters: &[Filter]) -> Option<String> {
         Filter::AppRoot(_)
         | Filter::Redirect(_)
         | Filter::HttpsRedirect(..)
+        | Filter::Rewrites(_)
         | Filter::Limits(_)
         | Filter::Sources(_) => None,
     })

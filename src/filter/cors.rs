@@ -26,6 +26,7 @@ pub fn origin(filters: &[Filter], request: &RequestHead, head: &[u8]) -> Option<
         Filter::AppRoot(_)
         | Filter::Redirect(_)
         | Filter::HttpsRedirect(..)
+        | Filter::Rewrites(_)
         | Filter::Limits(_)
         | Filter::Sources(_) => false,
     };

@@ -13,6 +13,7 @@ mod meter;
 mod method;
 mod predicates;
 mod redirect;
+mod rewrites;
 mod sources;
 mod verdict;
 mod view;
@@ -38,6 +39,7 @@ pub fn request<'f>(filters: &'f [Filter], request: &RequestView<'_>) -> Verdict<
             Filter::Cors(cors) => cors::request(filter, cors, request),
             Filter::Redirect(to) => redirect::request(filter, to, request),
             Filter::HttpsRedirect(when, url) => https_redirect::request(filter, *when, *url, request),
+            Filter::Rewrites(_) => Verdict::Continue,
             Filter::Limits(limits) => limits::request(filter, limits, request),
             Filter::Sources(sources) => sources::request(filter, sources, request),
         };
@@ -54,6 +56,7 @@ pub fn response(filters: &[Filter], response: &ResponseView<'_>, edit: &mut Head
     for filter in filters {
         match filter {
             Filter::Cors(cors) => cors::response(cors, response, edit),
+            Filter::Rewrites(rewrites) => rewrites::response(rewrites, response, edit),
             Filter::AppRoot(_)
             | Filter::Redirect(_)
             | Filter::HttpsRedirect(..)

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::cors::Cors;
 use super::networks::Networks;
 use super::request_limits::RequestLimits;
+use super::rewrites::Rewrites;
 
 /// A filter of a route. Requests and answers pass the filters of their route in the order of these variants; no route
 /// can change the order.
@@ -21,6 +22,9 @@ pub enum Filter {
     Redirect(Arc<Redirect>),
     /// Answers plain HTTP with 308 to https (annotations `ssl-redirect` and `force-ssl-redirect`).
     HttpsRedirect(HttpsRedirect, HttpsUrl),
+    /// Rewrites what pods say about where they are (annotations `proxy-redirect-from`, `proxy-cookie-domain` and
+    /// `proxy-cookie-path`).
+    Rewrites(Arc<Rewrites>),
     /// Lets each client ask for so much (annotations `limit-rps`, `limit-rpm` and `limit-connections`).
     Limits(Arc<RequestLimits>),
     /// Lets clients pass by their address (annotations `allowlist-source-range` and `denylist-source-range`).
@@ -38,6 +42,8 @@ pub enum FilterKind {
     Redirect,
     /// [`Filter::HttpsRedirect`].
     HttpsRedirect,
+    /// [`Filter::Rewrites`].
+    Rewrites,
     /// [`Filter::Limits`].
     Limits,
     /// [`Filter::Sources`].
@@ -52,6 +58,7 @@ impl Filter {
             Self::Cors(_) => FilterKind::Cors,
             Self::Redirect(_) => FilterKind::Redirect,
             Self::HttpsRedirect(..) => FilterKind::HttpsRedirect,
+            Self::Rewrites(_) => FilterKind::Rewrites,
             Self::Limits(_) => FilterKind::Limits,
             Self::Sources(_) => FilterKind::Sources,
         }
@@ -60,8 +67,8 @@ impl Filter {
 
 impl FilterKind {
     /// All.
-    pub const ALL: [Self; 6] =
-        [Self::AppRoot, Self::Cors, Self::Redirect, Self::HttpsRedirect, Self::Limits, Self::Sources];
+    pub const ALL: [Self; 7] =
+        [Self::AppRoot, Self::Cors, Self::Redirect, Self::HttpsRedirect, Self::Rewrites, Self::Limits, Self::Sources];
 
     /// Short stable name, as in `Tidegate-Explanation`, metrics and the access log.
     pub fn as_str(self) -> &'static str {
@@ -70,6 +77,7 @@ impl FilterKind {
             Self::Cors => "cors",
             Self::Redirect => "redirect_to",
             Self::HttpsRedirect => "redirect",
+            Self::Rewrites => "rewrites",
             Self::Limits => "limits",
             Self::Sources => "sources",
         }

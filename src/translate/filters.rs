@@ -33,8 +33,20 @@ fn made(options: &Options, when: Option<HttpsRedirect>) -> Filters {
     let https = when.map(|when| Filter::HttpsRedirect(when, options.redirect.url()));
     let cors = options.rare().and_then(|rare| rare.cors.rule()).map(|cors| Filter::Cors(Arc::new(cors)));
     let limits = options.rare().and_then(|rare| rare.limits.rule()).map(|limits| Filter::Limits(Arc::new(limits)));
+    let rewrites = options.rare().and_then(|rare| rare.rewrites.rule());
+    let rewrites = rewrites.map(|rewrites| Filter::Rewrites(Arc::new(rewrites)));
     let sources = options.sources().map(|sources| Filter::Sources(Arc::new(sources.rule())));
-    Filters::new(app_root.into_iter().chain(cors).chain(redirect).chain(https).chain(limits).chain(sources).collect())
+    Filters::new(
+        app_root
+            .into_iter()
+            .chain(cors)
+            .chain(redirect)
+            .chain(https)
+            .chain(rewrites)
+            .chain(limits)
+            .chain(sources)
+            .collect(),
+    )
 }
 
 fn https_redirect(options: &Options, settings: &Settings) -> Option<HttpsRedirect> {

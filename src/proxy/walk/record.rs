@@ -9,6 +9,7 @@ use tokio::time::Instant;
 
 use super::peer::{Peer, Scheme};
 use crate::http1::{FieldKind, RequestError, Version};
+use crate::model::LogLines;
 use crate::observe::{Entry, Refusal, RoutePart, TlsPart, UpstreamPart};
 use crate::proxy::error::{ProxyError, Side};
 use crate::proxy::shard::Shard;
@@ -92,7 +93,8 @@ impl Record {
         let request_bytes = work.head.len() as u64 + self.received.get();
         let metrics = self.route.as_ref().map_or_else(|| shard.metrics.unrouted(), |route| &route.target.metrics);
         metrics.record(status, duration, request_bytes, self.sent.get());
-        if !shard.access_log.is_on() {
+        let log = self.route.as_ref().map_or(LogLines::Written, |route| route.spec.policy.log);
+        if !shard.access_log.is_on() || log == LogLines::LeftOut {
             return;
         }
         let request = &work.request;

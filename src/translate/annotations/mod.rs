@@ -22,6 +22,7 @@ mod policy_options;
 mod rare_options;
 mod reading;
 mod restricting;
+mod rewrite_options;
 mod source_options;
 mod suggest;
 mod table;

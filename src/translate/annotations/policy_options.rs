@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::model::RoutePolicy;
+use crate::model::{LogLines, RoutePolicy};
 
 use super::take_over::take_over;
 
@@ -15,6 +15,8 @@ pub(crate) struct PolicyOptions {
     pub(super) body: Option<BodyLimit>,
     /// Longest wait for a connection to a pod.
     pub(super) connect: Option<Duration>,
+    /// Whether requests get a line in the access log.
+    pub(super) log: Option<LogLines>,
     /// Longest silence of a pod.
     pub(super) read: Option<Duration>,
     /// Longest wait for a pod to take more of a request.
@@ -33,7 +35,8 @@ pub(super) enum BodyLimit {
 impl PolicyOptions {
     /// Changes what is set.
     pub(super) fn apply(&self, policy: &mut RoutePolicy) {
-        let Self { attempts, body, connect, read, send } = *self;
+        let Self { attempts, body, connect, log, read, send } = *self;
+        policy.log = log.unwrap_or(policy.log);
         policy.attempts = attempts.unwrap_or(policy.attempts);
         match body {
             Some(BodyLimit::Unlimited) => policy.body_bytes = None,
@@ -53,11 +56,12 @@ impl PolicyOptions {
 
     /// Takes over what others set and these do not. Returns whether both set the same thing differently.
     pub(super) fn absorb(&mut self, other: Self) -> bool {
-        let Self { attempts, body, connect, read, send } = other;
+        let Self { attempts, body, connect, log, read, send } = other;
         let differs = [
             take_over(&mut self.attempts, attempts),
             take_over(&mut self.body, body),
             take_over(&mut self.connect, connect),
+            take_over(&mut self.log, log),
             take_over(&mut self.read, read),
             take_over(&mut self.send, send),
         ];

@@ -2,6 +2,7 @@
 
 use super::cors_options::CorsOptions;
 use super::limit_options::LimitOptions;
+use super::rewrite_options::RewriteOptions;
 
 /// What is set, by topic.
 #[derive(Debug, Default)]
@@ -10,12 +11,14 @@ pub(crate) struct RareOptions {
     pub(crate) cors: CorsOptions,
     /// How much each client may ask for.
     pub(crate) limits: LimitOptions,
+    /// What is rewritten of pods' answers.
+    pub(crate) rewrites: RewriteOptions,
 }
 
 impl RareOptions {
     /// Takes over what others set and these do not. Returns whether both set the same thing differently.
     pub(super) fn absorb(&mut self, other: Self) -> bool {
-        let Self { cors, limits } = other;
-        [self.cors.absorb(cors), self.limits.absorb(limits)].contains(&true)
+        let Self { cors, limits, rewrites } = other;
+        [self.cors.absorb(cors), self.limits.absorb(limits), self.rewrites.absorb(rewrites)].contains(&true)
     }
 }

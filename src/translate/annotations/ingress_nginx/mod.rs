@@ -8,9 +8,11 @@ mod buffers;
 mod cors;
 mod https;
 mod limits;
+mod logs;
 mod obsolete;
 mod rates;
 mod redirects;
+mod rewrites;
 mod sources;
 mod url;
 
@@ -27,7 +29,9 @@ pub(super) const DIALECT: Dialect = Dialect {
         &sources::ROWS,
         &cors::ROWS,
         &rates::ROWS,
+        &rewrites::ROWS,
         &limits::ROWS,
+        &logs::ROWS,
         &balance::ROWS,
         &buffers::ROWS,
         &obsolete::ROWS,
