@@ -95,7 +95,7 @@ fn manifests_come_to_what_the_golden_files_say() {
     cases.sort();
     assert!(cases.len() >= FEWEST, "only {} cases in {}", cases.len(), folder.display());
     let stale: Vec<String> = cases.iter().filter_map(|case| check(case)).collect();
-    assert!(stale.is_empty(), "{}\nUPDATE_GOLDEN=1 rewrites the outputs", stale.join("\n"));
+    assert!(stale.is_empty(), "{}\nUPDATE_GOLDEN=1 answer_urls the outputs", stale.join("\n"));
 }
 
 #[test]
@@ -249,6 +249,9 @@ fn route(input: &Input, spec: &RouteSpec) -> Route {
     for filter in &**filters {
         match filter {
             Filter::AppRoot(path) => other_filters.push(format!("/ 302 {path}")),
+            Filter::Cors(cors) => other_filters.push(format!("{:?}", **cors)),
+            Filter::Limits(limits) => other_filters.push(format!("{:?}", **limits)),
+            Filter::AnswerUrls(answer_urls) => other_filters.push(format!("{:?}", **answer_urls)),
             Filter::Sources(sources) => other_filters.push(format!("{sources:?}")),
             Filter::Rewrite(rewrite) => other_filters.push(format!("{:?}", **rewrite)),
             Filter::Redirect(redirect) => other_filters.push(format!("{:?}", **redirect)),
@@ -326,7 +329,7 @@ fn route(input: &Input, spec: &RouteSpec) -> Route {
 fn differing(usual: &RoutePolicy, policy: &RoutePolicy) -> BTreeMap<&'static str, String> {
     let shown = |policy: &RoutePolicy| {
         let RoutePolicy { balance: _, attempts, body_bytes, response_head_bytes, .. } = policy;
-        let RoutePolicy { upstream_requests, timeouts, pod_head, retry, retry_within, .. } = policy;
+        let RoutePolicy { upstream_requests, timeouts, pod_head, log, retry, retry_within, .. } = policy;
         let RouteTimeouts { connect, reuse_unsafe, response, upload, response_gap, grpc_silence, .. } = timeouts;
         let RouteTimeouts { body_gap, body_rate, write, tunnel_idle, .. } = timeouts;
         let body_bytes = body_bytes.map_or_else(|| "no limit".to_owned(), |bytes| bytes.to_string());
@@ -338,6 +341,7 @@ fn differing(usual: &RoutePolicy, policy: &RoutePolicy) -> BTreeMap<&'static str
             ("retry", format!("{retry:?}")),
             ("retry_within", format!("{retry_within:?}")),
             ("pod_head", format!("{pod_head:?}")),
+            ("log", format!("{log:?}")),
             ("connect", format!("{connect:?}")),
             ("reuse_unsafe", format!("{reuse_unsafe:?}")),
             ("response", format!("{response:?}")),

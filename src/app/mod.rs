@@ -27,7 +27,7 @@ use crate::lifecycle::{Drain, DrainTimes, Readiness};
 use crate::observe::{AccessLog, Metrics, panics};
 use crate::proxy::listener::{self, ListenerProtocol};
 use crate::proxy::tls::{Http2, SniResolver, fallback_certificate, server_config, tickets};
-use crate::proxy::{Connections, Handover, Heartbeats, Inspector, Ledger, Shared};
+use crate::proxy::{Connections, Handover, Heartbeats, Inspector, Ledger, Limiter, Shared};
 use crate::resolver;
 use crate::routing::TableCell;
 use crate::upstream::{Registry, Target};
@@ -149,6 +149,7 @@ pub fn bind(args: &ServeArgs) -> anyhow::Result<Bound> {
                 handover: Handover::default(),
                 inspector: Inspector::default(),
                 heartbeats: Heartbeats::default(),
+                limiter: Limiter::default(),
             },
             drain,
             times: DrainTimes { delay: args.lifecycle.drain_delay, timeout: args.lifecycle.drain_timeout },

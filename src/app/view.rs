@@ -3,8 +3,9 @@
 use serde_json::{Value, json};
 
 use crate::model::{
-    Action, ClientCertificate, Filter, HttpsRedirect, Location, PodTls, Protocol, Reply, Rewrite, RouteSpec, Sni,
-    Sources, Template, TlsVersions, UpstreamSpec, Verification,
+    Action, AnswerUrls, ClientCertificate, Cors, Credentials, Filter, HttpsRedirect, KnownLimits, Location, PodTls,
+    Protocol, Rate, Replacement, Reply, RequestLimits, Rewrite, RouteSpec, Sni, Sources, Template, TlsVersions,
+    UpstreamSpec, Verification,
 };
 use crate::routing::{CompiledHost, Route, RouteTable};
 use crate::upstream::{Backend, Destination, Target};
@@ -41,8 +42,8 @@ fn route(route: &Route<Target>) -> Value {
         "path": matches.path.path(),
         "pathType": matches.path.kind(),
         "ingress": origin.to_string(),
-        "httpsRedirect": https_redirect(filters),
     });
+    show_filters(filters, &mut view);
     if let Action::Forward(upstream) = action {
         let UpstreamSpec { key, port } = &**upstream;
         view["service"] = json!(key.service.to_string());
@@ -69,16 +70,6 @@ fn route(route: &Route<Target>) -> Value {
         }
         Destination::Reply(Reply::BackendUnavailable) => view["answers"] = json!(503),
         Destination::Reply(Reply::NotFound) => view["answers"] = json!(404),
-    }
-    let locations = locations(&route.spec.filters);
-    if !locations.is_empty() {
-        view["redirects"] = json!(locations);
-    }
-    if let Some(rewrite) = rewrite(&route.spec.filters) {
-        view["rewrite"] = rewrite;
-    }
-    if let Some(sources) = sources(&route.spec.filters) {
-        view["clients"] = sources;
     }
     let shares: Vec<_> = route.shares().map(|share| self::route(share)).collect();
     if !shares.is_empty() {
@@ -112,60 +103,90 @@ fn pod_tls(tls: &PodTls) -> Value {
     view
 }
 
-fn https_redirect(filters: &[Filter]) -> &'static str {
-    let when = filters.iter().find_map(|filter| match filter {
-        Filter::HttpsRedirect(when, _) => Some(when),
-        Filter::AppRoot(_) | Filter::Redirect(_) | Filter::Rewrite(_) | Filter::Sources(_) => None,
-    });
-    match when {
-        Some(HttpsRedirect::Always) => "Always",
-        Some(HttpsRedirect::WithTls) => "WithTls",
-        None => "Off",
+/// What is done with requests and answers besides forwarding them.
+fn show_filters(filters: &[Filter], view: &mut Value) {
+    let mut redirects = Vec::new();
+    view["httpsRedirect"] = json!("Off");
+    for filter in filters {
+        match filter {
+            Filter::AppRoot(path) => redirects.push(json!({ "of": "/", "status": 302, "location": **path })),
+            Filter::Cors(cors) => view["cors"] = self::cors(cors),
+            Filter::Redirect(redirect) => {
+                let location = match &redirect.location {
+                    Location::Fixed(target) | Location::OnHost { path: target, port: _ } => target.to_string(),
+                    Location::OtherHost(host) => format!("//{host}"),
+                };
+                redirects.push(json!({ "of": "everything", "status": redirect.status, "location": location }));
+            }
+            Filter::HttpsRedirect(HttpsRedirect::Always, _) => view["httpsRedirect"] = json!("Always"),
+            Filter::HttpsRedirect(HttpsRedirect::WithTls, _) => view["httpsRedirect"] = json!("WithTls"),
+            Filter::Rewrite(rewrite) => view["rewrite"] = self::rewrite(rewrite),
+            Filter::AnswerUrls(answer_urls) => view["answer_urls"] = self::answer_urls(answer_urls),
+            Filter::Limits(limits) => view["limits"] = self::limits(limits),
+            Filter::Sources(sources) => view["clients"] = self::sources(sources),
+        }
+    }
+    if !redirects.is_empty() {
+        view["redirects"] = json!(redirects);
     }
 }
 
-/// The path that pods get, where it is another.
-fn rewrite(filters: &[Filter]) -> Option<Value> {
-    filters.iter().find_map(|filter| match filter {
-        Filter::Rewrite(rewrite) => {
-            let Rewrite { path, query, keeps_query, prefix } = &**rewrite;
-            let text = |template: &Option<Template>| template.as_ref().map(ToString::to_string);
-            Some(json!({
-                "path": path.to_string(),
-                "query": text(query),
-                "keepsQuery": keeps_query,
-                "forwardedPrefix": text(prefix),
-            }))
-        }
-        Filter::AppRoot(_) | Filter::Redirect(_) | Filter::HttpsRedirect(..) | Filter::Sources(_) => None,
+/// The path that pods get.
+fn rewrite(rewrite: &Rewrite) -> Value {
+    let Rewrite { path, query, keeps_query, prefix } = rewrite;
+    let text = |template: &Option<Template>| template.as_ref().map(ToString::to_string);
+    json!({
+        "path": path.to_string(),
+        "query": text(query),
+        "keepsQuery": keeps_query,
+        "forwardedPrefix": text(prefix),
     })
 }
 
 /// Who is served, by address.
-fn sources(filters: &[Filter]) -> Option<Value> {
-    filters.iter().find_map(|filter| match filter {
-        Filter::Sources(sources) => Some(match &**sources {
-            Sources::Unreadable => json!("Nobody"),
-            Sources::Lists { denied, allowed } => {
-                json!({ "denied": denied.to_string(), "allowed": allowed.as_ref().map(ToString::to_string) })
-            }
-        }),
-        Filter::AppRoot(_) | Filter::Redirect(_) | Filter::Rewrite(_) | Filter::HttpsRedirect(..) => None,
+fn sources(sources: &Sources) -> Value {
+    match sources {
+        Sources::Unreadable => json!("Nobody"),
+        Sources::Lists { denied, allowed } => {
+            json!({ "denied": denied.to_string(), "allowed": allowed.as_ref().map(ToString::to_string) })
+        }
+    }
+}
+
+/// What browsers are told about pages of other origins.
+fn cors(cors: &Cors) -> Value {
+    let Cors { origins, methods, headers, exposed, credentials, max_age } = cors;
+    json!({
+        "origins": origins.to_string(),
+        "methods": **methods,
+        "headers": **headers,
+        "exposed": exposed.as_deref(),
+        "credentials": *credentials == Credentials::Allowed,
+        "maxAge": max_age,
     })
 }
 
-/// Where requests are sent instead: by their filters, `/` and all.
-fn locations(filters: &[Filter]) -> Vec<Value> {
-    let location = |filter: &Filter| match filter {
-        Filter::AppRoot(path) => Some(json!({ "of": "/", "status": 302, "location": **path })),
-        Filter::Redirect(redirect) => {
-            let location = match &redirect.location {
-                Location::Fixed(target) | Location::OnHost { path: target, port: _ } => target.to_string(),
-                Location::OtherHost(host) => format!("//{host}"),
-            };
-            Some(json!({ "of": "everything", "status": redirect.status, "location": location }))
-        }
-        Filter::Rewrite(_) | Filter::HttpsRedirect(..) | Filter::Sources(_) => None,
+/// What is rewritten of pods' answers.
+fn answer_urls(answer_urls: &AnswerUrls) -> Value {
+    let AnswerUrls { location, cookie_domain, cookie_path } = answer_urls;
+    let shown = |replacement: &Option<Replacement>| {
+        replacement.as_ref().map(|Replacement { from, to }| json!({ "from": **from, "to": **to }))
     };
-    filters.iter().filter_map(location).collect()
+    json!({ "location": shown(location), "cookieDomain": shown(cookie_domain), "cookiePath": shown(cookie_path) })
+}
+
+/// How much each client may ask for.
+fn limits(limits: &RequestLimits) -> Value {
+    let rate = |rate: &Option<Rate>| {
+        rate.map(|Rate { interval, burst }| json!({ "interval": interval.as_secs_f64(), "burst": burst }))
+    };
+    match limits {
+        RequestLimits::Unreadable => json!("Nobody"),
+        RequestLimits::Known(KnownLimits { rates: [per_second, per_minute], in_progress, exempt }) => json!({
+            "perSecond": rate(per_second),
+            "perMinute": rate(per_minute),
+            "inProgress": in_progress,
+            "exempt": exempt.to_string(),
+        }),
+    }
 }

@@ -3,14 +3,17 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
-use crate::filter::{self, BodyTooLarge, FieldName, NotRedirected, RequestChange, RequestView, Response, Verdict};
+use crate::filter::{
+    self, BodyTooLarge, FieldName, NotRedirected, RequestChange, RequestView, Response, Uncounted, Verdict,
+};
 use crate::model::{
-    Action, CanaryRule, Filter, HostPattern, HttpsRedirect, Networks, ObjectKind, ObjectName, ObjectRef, Origin,
-    Predicates, Problem, RedirectKind, Reply, Sources, UnitKey,
+    Action, CanaryRule, Filter, HostPattern, HttpsRedirect, ObjectKind, ObjectName, ObjectRef, Origin, Predicates,
+    Problem, RedirectKind, Reply, UnitKey,
 };
 use crate::routing::{self, Draw, Found, Holds, PathRefusal, Route, normalize_host, normalize_name};
 use crate::translate;
 
+use super::clients::{apart, closed, for_pages, for_whom};
 use super::near::{self, Around, Winner};
 use super::question::QuestionHead;
 use super::{Explanation, Facts, Outcome, Question, Subject, View, backing, certificate, named, shown};
@@ -184,8 +187,9 @@ fn decide<T>(
         client: None,
         decoded_path: &routing::decoded(&canonical),
         pattern: route.spec.matches.path.pattern(),
+        meter: &Uncounted,
     };
-    let (filters, sources) = apart(&route.spec.filters);
+    let (filters, of_clients) = apart(&route.spec.filters);
     let mut answer = misdirected(question, view, head);
     let too_large = filter::body_size(route.spec.policy.body_bytes, &head.request).err();
     let refusal = match &route.spec.action {
@@ -217,11 +221,8 @@ fn decide<T>(
         (Outcome::Refused, Some(413))
     } else {
         let mut change = RequestChange::default();
+        let refusal = closed(of_clients).map(|why| (503, why.to_owned())).or(refusal);
         match (filter::request(filters, &request, &mut change), refusal) {
-            (Verdict::Continue, _) if matches!(sources, Some(Sources::Unreadable)) => {
-                answer.push("503 because a list of addresses cannot be read, so nobody is served".into());
-                (Outcome::Refused, Some(503))
-            }
             (Verdict::Respond(response), _) => {
                 answer.extend(of_filter(route, filters, &request, &response));
                 let is_redirect = (300..400).contains(&response.status);
@@ -232,7 +233,8 @@ fn decide<T>(
                 (Outcome::Refused, Some(status))
             }
             (Verdict::Continue, None) => {
-                answer.extend(sources.map(for_whom).unwrap_or_default());
+                answer.extend(for_pages(filters));
+                answer.extend(for_whom(of_clients));
                 answer.extend(shared);
                 answer.push(format!("forwarded{}{}", rewritten(&change), exempt(filters, &request)));
                 (Outcome::Forwarded, None)
@@ -256,27 +258,6 @@ fn shared(action: &Action) -> Option<String> {
     Some(format!("of requests{by}, {weight} of {total} go to the canary: {to}"))
 }
 
-/// The filters that decide without the client's address, which is not known here, and the one that needs it.
-fn apart(filters: &[Filter]) -> (&[Filter], Option<&Sources>) {
-    match filters.split_last() {
-        Some((Filter::Sources(sources), others)) => (others, Some(sources)),
-        Some((Filter::AppRoot(_) | Filter::Redirect(_) | Filter::Rewrite(_) | Filter::HttpsRedirect(..), _)) | None => {
-            (filters, None)
-        }
-    }
-}
-
-/// Which clients are served, in words.
-fn for_whom(sources: &Sources) -> Vec<String> {
-    let Sources::Lists { denied, allowed } = sources else { return Vec::new() };
-    let refused = (*denied != Networks::default())
-        .then(|| format!("403 for clients in {denied} (denylist-source-range), for others:"));
-    let others = allowed
-        .as_ref()
-        .map(|allowed| format!("403 for clients that are not in {allowed} (allowlist-source-range), for others:"));
-    refused.into_iter().chain(others).collect()
-}
-
 /// The answer of a filter in words.
 fn of_filter<T>(
     route: &Route<T>,
@@ -288,6 +269,7 @@ fn of_filter<T>(
     let to = response.field(FieldName::LOCATION);
     let to = to.map(|url| format!(" to {}", String::from_utf8_lossy(url))).unwrap_or_default();
     let why = match by {
+        Filter::Cors(_) => "OPTIONS of pages that may read answers is answered at once (enable-cors)".into(),
         Filter::AppRoot(_) => format!("{} sends / there (app-root)", named(&route.spec.origin)),
         Filter::Redirect(redirect) => {
             let annotation = match redirect.kind {
@@ -301,7 +283,8 @@ fn of_filter<T>(
             format!("{} forces it (force-ssl-redirect)", named(&route.spec.origin))
         }
         Filter::Rewrite(_) => format!("{} sends the path there (rewrite-target)", named(&route.spec.origin)),
-        Filter::Sources(_) => "the address of the client is not known here".into(),
+        Filter::AnswerUrls(_) => "of what is rewritten in answers".into(),
+        Filter::Limits(_) | Filter::Sources(_) => "the address of the client is not known here".into(),
         Filter::HttpsRedirect(HttpsRedirect::WithTls, _) => "a TLS entry covers the host (ssl-redirect)".into(),
     };
     let mut lines = vec![format!("{status}{to} because {why}")];
@@ -324,7 +307,13 @@ fn rewritten(change: &RequestChange) -> String {
 /// What is special about a request that no filter answers.
 fn exempt(filters: &[Filter], request: &RequestView<'_>) -> &'static str {
     let is_challenge = |filter: &Filter| match filter {
-        Filter::AppRoot(_) | Filter::Redirect(_) | Filter::Rewrite(_) | Filter::Sources(_) => false,
+        Filter::AppRoot(_)
+        | Filter::Cors(_)
+        | Filter::Redirect(_)
+        | Filter::Rewrite(_)
+        | Filter::AnswerUrls(_)
+        | Filter::Limits(_)
+        | Filter::Sources(_) => false,
         Filter::HttpsRedirect(when, _) => match filter::not_redirected(*when, request) {
             Some(NotRedirected::AcmeChallenge) => true,
             Some(NotRedirected::WithoutTls | NotRedirected::Tls | NotRedirected::WithoutHost)

@@ -8,6 +8,7 @@
 mod answer;
 mod backing;
 mod certificate;
+mod clients;
 mod near;
 mod outside;
 mod question;

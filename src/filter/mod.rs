@@ -4,13 +4,17 @@
 //! through [`RequestView`] and says what follows through [`Verdict`]. Nothing here knows sockets, time, tables or
 //! upstreams. A route without filters costs one comparison.
 
+mod answer_urls;
 mod body_size;
 mod canary;
 mod change;
 mod cookies;
+mod cors;
 mod escape;
 mod head_edit;
 mod https_redirect;
+mod limits;
+mod meter;
 mod method;
 mod predicates;
 mod redirect;
@@ -23,8 +27,10 @@ mod view;
 pub use body_size::{BodyTooLarge, body_size};
 pub use canary::canary;
 pub use change::RequestChange;
+pub use cors::origin;
 pub use head_edit::{FieldName, Fields, HeadEdit};
 pub use https_redirect::{NotRedirected, not_redirected};
+pub use meter::{Beyond, Meter, Uncounted};
 pub use method::is_routable;
 pub use predicates::holds;
 pub use verdict::{Response, Verdict};
@@ -38,9 +44,12 @@ pub fn request<'f>(filters: &'f [Filter], request: &RequestView<'_>, change: &mu
     for filter in filters {
         let verdict = match filter {
             Filter::AppRoot(path) => redirect::app_root(filter, path, request),
+            Filter::Cors(cors) => cors::request(filter, cors, request),
             Filter::Redirect(to) => redirect::request(filter, to, request),
             Filter::Rewrite(to) => rewrite::request(filter, to, request, change),
             Filter::HttpsRedirect(when, url) => https_redirect::request(filter, *when, *url, request),
+            Filter::AnswerUrls(_) => Verdict::Continue,
+            Filter::Limits(limits) => limits::request(filter, limits, request),
             Filter::Sources(sources) => sources::request(filter, sources, request),
         };
         match verdict {
@@ -52,14 +61,16 @@ pub fn request<'f>(filters: &'f [Filter], request: &RequestView<'_>, change: &mu
 }
 
 /// Lets an answer pass the filters of its route, which edit its head. Answers of ours pass them too.
-#[expect(unused_variables, reason = "the filters that there are look at requests only")]
 pub fn response(filters: &[Filter], response: &ResponseView<'_>, edit: &mut HeadEdit) {
     for filter in filters {
         match filter {
+            Filter::Cors(cors) => cors::response(cors, response, edit),
+            Filter::AnswerUrls(answer_urls) => answer_urls::response(answer_urls, response, edit),
             Filter::AppRoot(_)
             | Filter::Redirect(_)
             | Filter::Rewrite(_)
             | Filter::HttpsRedirect(..)
+            | Filter::Limits(_)
             | Filter::Sources(_) => {}
         }
     }
@@ -67,22 +78,19 @@ pub fn response(filters: &[Filter], response: &ResponseView<'_>, edit: &mut Head
 
 /// Whether a filter looks at the address of the client.
 pub fn asks_for_client(filters: &[Filter]) -> bool {
-    filters.iter().any(|filter| match filter {
-        Filter::Sources(_) => true,
-        Filter::AppRoot(_) | Filter::Redirect(_) | Filter::Rewrite(_) | Filter::HttpsRedirect(..) => {
-            templates(filter).any(|template| template.has(&Variable::RemoteAddress))
-        }
-    })
+    let asks = |filter: &Filter| {
+        matches!(filter, Filter::Limits(_) | Filter::Sources(_))
+            || templates(filter).any(|template| template.has(&Variable::RemoteAddress))
+    };
+    filters.iter().any(asks)
 }
 
 /// Whether a filter looks at the decoded path.
 pub fn asks_for_path(filters: &[Filter]) -> bool {
-    filters.iter().any(|filter| match filter {
-        Filter::Rewrite(_) => true,
-        Filter::AppRoot(_) | Filter::Redirect(_) | Filter::HttpsRedirect(..) | Filter::Sources(_) => {
-            templates(filter).any(|template| template.has(&Variable::Uri))
-        }
-    })
+    let asks = |filter: &Filter| {
+        matches!(filter, Filter::Rewrite(_)) || templates(filter).any(|template| template.has(&Variable::Uri))
+    };
+    filters.iter().any(asks)
 }
 
 /// The templates that a filter has.
@@ -93,7 +101,12 @@ fn templates(filter: &Filter) -> impl Iterator<Item = &Template> {
             Location::OtherHost(_) => [None; 3],
         },
         Filter::Rewrite(to) => [Some(&to.path), to.query.as_ref(), to.prefix.as_ref()],
-        Filter::AppRoot(_) | Filter::HttpsRedirect(..) | Filter::Sources(_) => [None; 3],
+        Filter::AppRoot(_)
+        | Filter::Cors(_)
+        | Filter::HttpsRedirect(..)
+        | Filter::AnswerUrls(_)
+        | Filter::Limits(_)
+        | Filter::Sources(_) => [None; 3],
     };
     templates.into_iter().flatten()
 }

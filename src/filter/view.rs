@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use super::head_edit::Fields;
+use super::meter::Meter;
 use crate::http1::{FieldKind, RequestHead};
 use crate::model::Pattern;
 
@@ -33,6 +34,8 @@ pub struct RequestView<'a> {
     pub decoded_path: &'a [u8],
     /// The pattern by which the request has found its route.
     pub pattern: Option<&'a Pattern>,
+    /// Counts the requests of clients.
+    pub meter: &'a dyn Meter,
 }
 
 impl<'a> RequestView<'a> {
@@ -105,11 +108,14 @@ pub struct ResponseView<'a> {
     pub status: u16,
     /// The fields that the pod sent; none in an answer of ours.
     pub fields: Fields<'a>,
+    /// The origin of the page that asks, as [`origin`](super::origin) finds it.
+    pub origin: Option<&'a [u8]>,
 }
 
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
+    use crate::filter::meter::Uncounted;
     use crate::http1::{Limits, Progress};
 
     /// What `decide` makes of a request with this start line and these lines, in clear, to a host with TLS.
@@ -130,6 +136,7 @@ pub(super) mod tests {
             client: None,
             decoded_path: b"",
             pattern: None,
+            meter: &Uncounted,
         })
     }
 }

@@ -4,8 +4,11 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
+use super::answer_urls::AnswerUrls;
+use super::cors::Cors;
 use super::names::Hostname;
 use super::networks::Networks;
+use super::request_limits::RequestLimits;
 use super::template::Template;
 
 /// A filter of a route. Requests and answers pass the filters of their route in the order of these variants; no route
@@ -14,25 +17,85 @@ use super::template::Template;
 pub enum Filter {
     /// Answers requests for `/` with 302 to this path of the same host (annotation `app-root`).
     AppRoot(Arc<str>),
+    /// Answers `OPTIONS` of pages that may read answers with 204, and tells browsers so with every answer (annotation
+    /// `enable-cors`).
+    Cors(Arc<Cors>),
     /// Answers all requests with a redirect (annotations `permanent-redirect` and `temporal-redirect`).
     Redirect(Arc<Redirect>),
     /// Gives requests another path (annotation `rewrite-target`).
     Rewrite(Arc<Rewrite>),
     /// Answers plain HTTP with 308 to https (annotations `ssl-redirect` and `force-ssl-redirect`).
     HttpsRedirect(HttpsRedirect, HttpsUrl),
+    /// Rewrites what pods say about where they are (annotations `proxy-redirect-from`, `proxy-cookie-domain` and
+    /// `proxy-cookie-path`).
+    AnswerUrls(Arc<AnswerUrls>),
+    /// Lets each client ask for so much (annotations `limit-rps`, `limit-rpm` and `limit-connections`).
+    Limits(Arc<RequestLimits>),
     /// Lets clients pass by their address (annotations `allowlist-source-range` and `denylist-source-range`).
     Sources(Arc<Sources>),
 }
 
+/// What kind of a filter it is, in the same order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum FilterKind {
+    /// [`Filter::AppRoot`].
+    AppRoot,
+    /// [`Filter::Cors`].
+    Cors,
+    /// [`Filter::Redirect`].
+    Redirect,
+    /// [`Filter::Rewrite`].
+    Rewrite,
+    /// [`Filter::HttpsRedirect`].
+    HttpsRedirect,
+    /// [`Filter::AnswerUrls`].
+    AnswerUrls,
+    /// [`Filter::Limits`].
+    Limits,
+    /// [`Filter::Sources`].
+    Sources,
+}
+
 impl Filter {
-    /// Short stable name, as in `Tidegate-Explanation`.
-    pub fn as_str(&self) -> &'static str {
+    /// Its kind.
+    pub fn kind(&self) -> FilterKind {
         match self {
-            Self::AppRoot(_) => "app_root",
-            Self::Redirect(_) => "redirect_to",
-            Self::Rewrite(_) => "rewrite",
-            Self::HttpsRedirect(..) => "redirect",
-            Self::Sources(_) => "sources",
+            Self::AppRoot(_) => FilterKind::AppRoot,
+            Self::Cors(_) => FilterKind::Cors,
+            Self::Redirect(_) => FilterKind::Redirect,
+            Self::Rewrite(_) => FilterKind::Rewrite,
+            Self::HttpsRedirect(..) => FilterKind::HttpsRedirect,
+            Self::AnswerUrls(_) => FilterKind::AnswerUrls,
+            Self::Limits(_) => FilterKind::Limits,
+            Self::Sources(_) => FilterKind::Sources,
+        }
+    }
+}
+
+impl FilterKind {
+    /// All.
+    pub const ALL: [Self; 8] = [
+        Self::AppRoot,
+        Self::Cors,
+        Self::Redirect,
+        Self::Rewrite,
+        Self::HttpsRedirect,
+        Self::AnswerUrls,
+        Self::Limits,
+        Self::Sources,
+    ];
+
+    /// Short stable name, as in `Tidegate-Explanation`, metrics and the access log.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::AppRoot => "app_root",
+            Self::Cors => "cors",
+            Self::Redirect => "redirect_to",
+            Self::Rewrite => "rewrite",
+            Self::HttpsRedirect => "redirect",
+            Self::AnswerUrls => "answer_urls",
+            Self::Limits => "limits",
+            Self::Sources => "sources",
         }
     }
 }

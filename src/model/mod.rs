@@ -3,7 +3,9 @@
 //! Plain immutable data: comparable, printable, free of Kubernetes types, sockets and async code. A snapshot is a
 //! set of *units*, one for each host; a change to the cluster replaces the units it touches and nothing else.
 
+mod answer_urls;
 mod certificate;
+mod cors;
 mod external_name;
 mod filter;
 mod host;
@@ -19,6 +21,7 @@ mod pod_tls;
 mod policy;
 mod precedence;
 mod problem;
+mod request_limits;
 mod retry_rule;
 mod route;
 mod route_match;
@@ -27,11 +30,14 @@ mod stream;
 mod template;
 mod upstream;
 
+pub use answer_urls::{AnswerUrls, Replacement};
 pub use certificate::{Certificate, CertificateError, PrivateKey};
+pub use cors::{Cors, Credentials, OriginPattern, Origins};
 pub use external_name::{ExternalName, LookupFailure, Resolution};
 pub use filter::TrailingSlash;
 pub use filter::{
-    ClientPort, Filter, Filters, HttpsRedirect, HttpsUrl, Location, PortInUrl, Redirect, RedirectKind, Rewrite, Sources,
+    ClientPort, Filter, FilterKind, Filters, HttpsRedirect, HttpsUrl, Location, PortInUrl, Redirect, RedirectKind,
+    Rewrite, Sources,
 };
 pub use host::{HostKey, HostSpec, Tenancy, TenantTls, TlsSpec, Unmatched};
 pub use kind::{ObjectKind, Resource};
@@ -43,9 +49,10 @@ pub use pattern::{Pattern, PatternError, anchored};
 pub use persistent_map::PersistentMap;
 pub use pod_head::{PodHead, PodHost};
 pub use pod_tls::{CaBundle, CaError, ClientCertificate, PodTls, Sni, TlsHttp, TlsVersions, Verification};
-pub use policy::{Balance, RoutePolicy, RouteTimeouts};
+pub use policy::{Balance, LogLines, RoutePolicy, RouteTimeouts};
 pub use precedence::Precedence;
 pub use problem::{Problem, ProblemCode, Severity};
+pub use request_limits::{KnownLimits, Rate, RequestLimits};
 pub use retry_rule::{RetryCase, RetryRule};
 pub use route::{Action, Canary, CanaryHeader, CanaryRule, CanaryValue, Reply, RouteSpec, Split, WeightedBackend};
 pub use route_match::{HeaderMatch, PathMatch, Predicates, QueryMatch, RouteMatch, ValueMatch};

@@ -30,6 +30,8 @@ pub struct RoutePolicy {
     /// Requests in flight of the route's upstream at the most (503). It is spread over the endpoints: those that have their
     /// part are passed over. Default no limit; `--upstream-max-requests`; HAProxy `maxconn` of a server.
     pub upstream_requests: usize,
+    /// Whether requests get a line in the access log, where it is on. Default yes; no option; nginx `access_log`.
+    pub log: LogLines,
     /// How long requests, their pods and their clients may take.
     pub timeouts: RouteTimeouts,
     /// What differs in the heads of requests as pods get them; `None`: nothing. Default nothing; annotations.
@@ -81,6 +83,7 @@ impl Default for RoutePolicy {
             body_bytes: None,
             response_head_bytes: 64 * 1024,
             upstream_requests: usize::MAX,
+            log: LogLines::default(),
             timeouts: RouteTimeouts::default(),
             pod_head: None,
         }
@@ -102,6 +105,16 @@ impl Default for RouteTimeouts {
             tunnel_idle: Duration::from_secs(3600),
         }
     }
+}
+
+/// Whether requests get a line in the access log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
+pub enum LogLines {
+    /// Each gets one.
+    #[default]
+    Written,
+    /// None does.
+    LeftOut,
 }
 
 /// How an endpoint is chosen.

@@ -68,6 +68,16 @@ pub(crate) const RESPONSE_BYTES: Family =
     counter("tidegate_response_bytes_total", ROUTE, "Bytes of answers sent: bodies, without heads and framing");
 pub(crate) const REQUESTS_REFUSED: Family =
     counter("tidegate_requests_refused_total", &["reason"], "Requests refused before a route was looked up");
+pub(crate) const FILTER_ANSWERS: Family = counter(
+    "tidegate_filter_answers_total",
+    &["filter"],
+    "Requests that a filter of their route answered: a redirect, or a refusal (`limits`, `sources`)",
+);
+pub(crate) const CLIENTS_FORGOTTEN: Family = counter(
+    "tidegate_limit_clients_forgotten_total",
+    &[],
+    "Clients of rate limits whose requests were forgotten for those of others, for want of room",
+);
 
 pub(crate) const UPSTREAM_ATTEMPTS: Family = counter(
     "tidegate_upstream_attempts_total",
@@ -307,7 +317,7 @@ pub const GROUPS: &[Group] = &[
         note: "One set of series for each Service that an Ingress routes to, from its first request until the last \
                route to it is gone. Requests that no route took are counted under `_none`; should there be more than \
                50,000 sets, the rest share `_more`.",
-        families: &[REQUESTS, REQUEST_DURATION, REQUEST_BYTES, RESPONSE_BYTES, REQUESTS_REFUSED],
+        families: &[REQUESTS, REQUEST_DURATION, REQUEST_BYTES, RESPONSE_BYTES, REQUESTS_REFUSED, FILTER_ANSWERS],
     },
     Group {
         title: "Upstreams",
@@ -391,6 +401,7 @@ pub const GROUPS: &[Group] = &[
             MEMORY_USED,
             MEMORY_RELIEF,
             MEMORY_RELIEFS,
+            CLIENTS_FORGOTTEN,
             PANICS,
             PROCESS_CPU,
             PROCESS_OPEN_FDS,

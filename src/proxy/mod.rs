@@ -29,6 +29,7 @@ pub use shard::connections::Connections;
 pub use shard::handover::Handover;
 pub use shard::heartbeats::Heartbeats;
 pub use shard::inspector::{Inspector, ShardAnswer};
+pub use shard::limiter::Limiter;
 pub use shard::views::{ClientView, Listing, PodView, ShardView, Standing};
 pub use thread::{Listeners, run, serve};
 pub use wire::buffers;

@@ -16,6 +16,7 @@ pub(super) fn filters(options: &Options, settings: &Settings, rewrite: Option<Ar
     let has_values = rewrite.is_some()
         || options.locations().is_some()
         || options.sources().is_some()
+        || options.rare().is_some()
         || when.is_some() && options.redirect.url() != HttpsUrl::default();
     match when {
         _ if has_values => made(options, when, rewrite),
@@ -32,9 +33,22 @@ fn made(options: &Options, when: Option<HttpsRedirect>, rewrite: Option<Arc<Rewr
     let redirect = locations.and_then(|locations| locations.redirect(options.redirect.port()));
     let redirect = redirect.map(|redirect| Filter::Redirect(Arc::new(redirect)));
     let https = when.map(|when| Filter::HttpsRedirect(when, options.redirect.url()));
+    let cors = options.rare().and_then(|rare| rare.cors.rule()).map(|cors| Filter::Cors(Arc::new(cors)));
+    let limits = options.rare().and_then(|rare| rare.limits.rule()).map(|limits| Filter::Limits(Arc::new(limits)));
+    let answer_urls = options.rare().and_then(|rare| rare.answer_urls.rule());
+    let answer_urls = answer_urls.map(|answer_urls| Filter::AnswerUrls(Arc::new(answer_urls)));
     let sources = options.sources().map(|sources| Filter::Sources(Arc::new(sources.rule())));
     Filters::new(
-        app_root.into_iter().chain(redirect).chain(rewrite.map(Filter::Rewrite)).chain(https).chain(sources).collect(),
+        app_root
+            .into_iter()
+            .chain(cors)
+            .chain(redirect)
+            .chain(rewrite.map(Filter::Rewrite))
+            .chain(https)
+            .chain(answer_urls)
+            .chain(limits)
+            .chain(sources)
+            .collect(),
     )
 }
 

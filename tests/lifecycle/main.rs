@@ -168,6 +168,32 @@ fn requests_are_logged_as_json_on_standard_output() {
 }
 
 #[test]
+fn nginx_z1_requests_of_routes_without_a_log_get_no_line_and_refusals_name_their_filter() {
+    let pod = Pod::named("web");
+    let annotated = |key: &str, value: &str| serde_json::json!({(format!("nginx.ingress.kubernetes.io/{key}")): value});
+    let paths = [("/", "Prefix", "web")];
+    let of = |objects: Manifests, name: &str, annotations: Value| {
+        objects.ingress_with(name, Some(&format!("{name}.example")), &paths, annotations, serde_json::json!([]))
+    };
+    let objects = of(Manifests::new().service("web", &[pod.address]), "quiet", annotated("enable-access-log", "false"));
+    let objects = of(objects, "loud", annotated("enable-access-log", "true"));
+    let objects = of(objects, "closed", annotated("denylist-source-range", "0.0.0.0/0"));
+    let mut process = Process::start(&objects, &["--drain-delay", "0s"]);
+    for (host, status) in [("quiet", 200), ("loud", 200), ("quiet", 200), ("closed", 403)] {
+        let host = format!("{host}.example");
+        assert_eq!(Client::connect(process.http).ask(get(&host, "/")).status(), status);
+    }
+    process.signal("TERM");
+    let mut output = String::new();
+    process.child.stdout.take().unwrap().read_to_string(&mut output).unwrap();
+    let lines: Vec<_> = output.lines().collect();
+    assert_eq!(lines.len(), 2, "{output}");
+    assert!(lines[0].contains("loud.example") && !lines[0].contains("error"), "{output}");
+    assert!(lines[1].contains("closed.example") && lines[1].contains("\"error\":\"sources\""), "{output}");
+    assert_eq!(process.end().code(), Some(0));
+}
+
+#[test]
 fn the_named_client_is_logged_and_connections_of_health_checks_are_not() {
     let pod = Pod::named("web");
     let options = [

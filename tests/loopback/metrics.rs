@@ -12,12 +12,13 @@ use crate::support::tls::{Hello, TlsClient};
 use crate::support::{DEADLINE, Manifests, Pod, PodConnection, Speech, Tidegate, TlsPod, eventually, get, refusing};
 
 /// The families that these tests compare, without the prefix.
-const DATA_PLANE: [&str; 20] = [
+const DATA_PLANE: [&str; 21] = [
     "requests_total",
     "request_duration_seconds",
     "request_bytes_total",
     "response_bytes_total",
     "requests_refused_total",
+    "filter_answers_total",
     "upstream_attempts_total",
     "upstream_failures_total",
     "upstream_retries_total",
@@ -280,6 +281,29 @@ fn each_way_to_fail_has_its_reason() {
         let heads = f64::from(status == 200);
         let moved = [(ATTEMPTS, 1.0), (CONNECTS, 1.0), (HEADS, heads), (&failure(reason), 1.0)];
         expect_of_one(&Manifests::everything_to(&[pod.address]), &["--response-timeout", "150ms"], status, &moved);
+    }
+}
+
+#[test]
+fn what_a_filter_answers_is_counted_by_its_name() {
+    let pod = Pod::named("web");
+    for (key, value, status, filter) in [
+        ("app-root", "/app", 302, "app_root"),
+        ("permanent-redirect", "https://b.example/", 301, "redirect_to"),
+        ("force-ssl-redirect", "true", 308, "redirect"),
+        ("limit-rps", "many", 503, "limits"),
+        ("denylist-source-range", "127.0.0.0/8", 403, "sources"),
+    ] {
+        let annotations = serde_json::json!({(format!("nginx.ingress.kubernetes.io/{key}")): value});
+        let manifests = Manifests::new().service("web", &[pod.address]).ingress_with(
+            "all",
+            None,
+            &[("/", "Prefix", "web")],
+            annotations,
+            serde_json::json!([]),
+        );
+        let answers = format!(r#"filter_answers_total{{filter="{filter}"}}"#);
+        expect_of_one(&manifests, &[], status, &[(&answers, 1.0)]);
     }
 }
 

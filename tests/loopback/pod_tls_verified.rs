@@ -11,7 +11,7 @@ use tidegate::model::{
 };
 use tidegate::observe::{AccessLog, AccessLogFormat, Metrics};
 use tidegate::proxy::listener::{self, ListenerProtocol};
-use tidegate::proxy::{self, Connections, Handover, Heartbeats, Inspector, Ledger, ProxyConfig, Shared};
+use tidegate::proxy::{self, Connections, Handover, Heartbeats, Inspector, Ledger, Limiter, ProxyConfig, Shared};
 use tidegate::routing::RouteTable;
 use tidegate::source::manifests;
 use tidegate::translate::{self, Input, Settings};
@@ -63,6 +63,7 @@ fn ask(pods: &[SocketAddr], tls: &PodTls) -> (Message, String) {
         handover: Handover::default(),
         inspector: Inspector::default(),
         heartbeats: Heartbeats::default(),
+        limiter: Limiter::default(),
     };
     let (shard_log, retirements) = (log.shard(), registry.retirements());
     let serving = std::thread::spawn(move || proxy::run(shared, shard_log, sockets, retirements));

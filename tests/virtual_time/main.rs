@@ -9,6 +9,7 @@
 mod support;
 
 mod deadlines;
+mod limits;
 mod schedules;
 mod stage;
 mod strays;

@@ -10,7 +10,7 @@ use tidegate::controller::Controller;
 use tidegate::lifecycle::{Drain, Phase, Readiness};
 use tidegate::observe::{AccessLog, AccessLogFormat, Metrics};
 use tidegate::proxy::listener::{self, ListenerProtocol};
-use tidegate::proxy::{self, Connections, Handover, Heartbeats, Inspector, Ledger, ProxyConfig, Shared};
+use tidegate::proxy::{self, Connections, Handover, Heartbeats, Inspector, Ledger, Limiter, ProxyConfig, Shared};
 use tidegate::source::{Event, manifests};
 use tidegate::translate::Settings;
 use tidegate::upstream::Registry;
@@ -43,7 +43,11 @@ pub(crate) fn on_h2_stage<F: Future<Output = ()>>(test: impl FnOnce(Stage) -> F)
     on_stage_of(Manifests::everything_to_h2c, test);
 }
 
-fn on_stage_of<F: Future<Output = ()>>(objects: fn(&[SocketAddr]) -> Manifests, test: impl FnOnce(Stage) -> F) {
+/// The same with these objects.
+pub(crate) fn on_stage_of<F: Future<Output = ()>>(
+    objects: impl Fn(&[SocketAddr]) -> Manifests,
+    test: impl FnOnce(Stage) -> F,
+) {
     let runtime =
         Builder::new_current_thread().enable_all().start_paused(true).build_local(LocalOptions::default()).unwrap();
     runtime.block_on(async {
@@ -83,6 +87,7 @@ fn on_stage_of<F: Future<Output = ()>>(objects: fn(&[SocketAddr]) -> Manifests, 
             handover: Handover::default(),
             inspector: Inspector::default(),
             heartbeats: Heartbeats::default(),
+            limiter: Limiter::default(),
         };
         let serving = spawn_local(proxy::serve(shared, log.shard(), listeners, registry.retirements()));
 

@@ -34,7 +34,8 @@ impl FieldName<'static> {
     /// `X-Request-ID`.
     pub const X_REQUEST_ID: Self = Self { text: b"x-request-id", kind: FieldKind::XRequestId };
 
-    const fn other(text: &'static [u8]) -> Self {
+    /// A name in lower case that is in none of [`FieldKind`]'s other kinds.
+    pub(super) const fn other(text: &'static [u8]) -> Self {
         Self { text, kind: FieldKind::Other }
     }
 }

@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Registry, TextEncoder};
 use watches::WatchMetrics;
 
-use crate::model::{ObjectName, Problem, ProblemCode, Severity};
+use crate::model::{FilterKind, ObjectName, Problem, ProblemCode, Severity};
 use crate::observe::config_metrics::ConfigMetrics;
 use crate::observe::dns_metrics::DnsMetrics;
 use crate::observe::durations;
@@ -35,6 +35,8 @@ pub struct Metrics {
     unrouted: Arc<RouteMetrics>,
     upstreams: Live<UpstreamMetrics>,
     refused: [IntCounter; Refusal::ALL.len()],
+    answered: [IntCounter; FilterKind::ALL.len()],
+    clients_forgotten: IntCounter,
     shed: [IntCounter; Shed::ALL.len()],
     listeners: [ListenerMetrics; Listener::ALL.len()],
     http2: Http2Metrics,
@@ -123,6 +125,7 @@ impl Metrics {
 
         gauges(&families::BUILD).with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
         let refused = counters(&families::REQUESTS_REFUSED);
+        let answered = counters(&families::FILTER_ANSWERS);
         let shed = counters(&families::CONNECTIONS_SHED);
         let (open, total) = (gauges(&families::CONNECTIONS_OPEN), counters(&families::CONNECTIONS));
         let headers = counters(&families::PROXY_PROTOCOL);
@@ -134,6 +137,8 @@ impl Metrics {
             unrouted: Arc::default(),
             upstreams: Live::new(&["namespace", "service", "port"], SERIES_LIMIT),
             refused: Refusal::ALL.map(|reason| refused.with_label_values(&[reason.as_str()])),
+            answered: FilterKind::ALL.map(|filter| answered.with_label_values(&[filter.as_str()])),
+            clients_forgotten: counter(&families::CLIENTS_FORGOTTEN),
             shed: Shed::ALL.map(|reason| shed.with_label_values(&[reason.as_str()])),
             listeners: Listener::ALL.map(|listener| ListenerMetrics {
                 open: open.with_label_values(&[listener.as_str()]),
@@ -211,6 +216,16 @@ impl Metrics {
     /// Counts a request that was refused before a route was looked up.
     pub fn refused(&self, reason: Refusal) {
         self.refused[reason as usize].inc();
+    }
+
+    /// Counts a request that a filter of its route answered.
+    pub fn answered_by(&self, filter: FilterKind) {
+        self.answered[filter as usize].inc();
+    }
+
+    /// Counts a client whose requests were forgotten for those of another one, for want of room.
+    pub fn client_forgotten(&self) {
+        self.clients_forgotten.inc();
     }
 
     /// Counts connections of clients that were closed in favour of others.

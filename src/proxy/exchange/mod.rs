@@ -14,6 +14,7 @@ use crate::proxy::pods::forward::forward;
 use crate::proxy::shard::scratch::ExchangeBuffers;
 use crate::proxy::walk::client_io::{ClientSink, ClientSource, GO_ON};
 use crate::proxy::walk::grpc::is_grpc;
+use crate::proxy::walk::meter::{Counted, RequestMeter};
 use crate::proxy::walk::peer::Scheme;
 use crate::proxy::walk::{Walk, explanation};
 use crate::routing::{self, Route};
@@ -71,6 +72,7 @@ async fn answer<S: ClientSource, K: ClientSink>(
     }
     let Admission { route, has_tls } = admit(walk.shard, walk.peer, walk.work)?;
     walk.record.route = Some(Arc::clone(&route));
+    walk.record.origin = filter::origin(&route.spec.filters, &walk.work.request, &walk.work.head);
     let policy = &*route.spec.policy;
     source.obey(&policy.timeouts);
     sink.obey(&policy.timeouts);
@@ -113,13 +115,14 @@ async fn answer_for_all<K: ClientSink>(walk: &mut Walk<'_>, sink: &mut K) -> Res
 
 /// Lets the request pass the limit of its route and then the filters.
 fn pass_filters<'r>(walk: &mut Walk<'_>, route: &'r Route<Target>, has_tls: bool) -> Result<Verdict<'r>, ProxyError> {
-    let Walk { listener, peer, work, .. } = walk;
+    let Walk { shard, listener, peer, work, ready_at, .. } = walk;
     filter::body_size(route.spec.policy.body_bytes, &work.request).map_err(|_| ProxyError::BodyTooLarge)?;
     let filters = &*route.spec.filters;
     let ExchangeBuffers { head, request, request_change, .. } = &mut **work;
     let client =
         filter::asks_for_client(filters).then(|| request_head::client(head, request, peer, &listener.forwarding));
     let canonical = if filter::asks_for_path(filters) { canonical_path(request.path(head)) } else { String::new() };
+    let meter = RequestMeter::new(&shard.limiter, route.spec.origin.label(), *ready_at);
     let view = RequestView {
         head,
         request,
@@ -133,8 +136,15 @@ fn pass_filters<'r>(walk: &mut Walk<'_>, route: &'r Route<Target>, has_tls: bool
         client,
         decoded_path: &routing::decoded(&canonical),
         pattern: route.spec.matches.path.pattern(),
+        meter: &meter,
     };
-    Ok(filter::request(filters, &view, request_change))
+    let verdict = filter::request(filters, &view, request_change);
+    let Counted { place, has_forgotten } = meter.finish();
+    if has_forgotten {
+        shard.metrics.client_forgotten();
+    }
+    walk.place = place;
+    Ok(verdict)
 }
 
 /// The path of a request that has found its route, which only paths with a canonical form do.
@@ -149,7 +159,12 @@ async fn answer_of_filter<K: ClientSink>(
     sink: &mut K,
 ) -> Result<(), ProxyError> {
     let Response { by, status, fields, text } = response;
+    let by = by.kind();
     walk.record.answered_by = Some(by.as_str());
+    walk.shard.metrics.answered_by(by);
+    if *status >= 400 {
+        walk.record.error.set(Some(by.as_str()));
+    }
     let must_close = leaves_unread(&walk.work.request, Side::Internal);
     let edit = &mut walk.work.answer_edit;
     edit.clear();

@@ -11,6 +11,7 @@ pub(crate) mod handshakes;
 pub(crate) mod heads_budget;
 pub(crate) mod heartbeats;
 pub(crate) mod inspector;
+pub(crate) mod limiter;
 pub(crate) mod pod_tls;
 pub(crate) mod roster;
 pub(crate) mod scratch;
@@ -49,6 +50,7 @@ use handshakes::Handshakes;
 use heads_budget::HeadsBudget;
 use heartbeats::Heartbeats;
 use inspector::Inspector;
+use limiter::Limiter;
 use pod_tls::PodTlsConfigs;
 use roster::Roster;
 use scratch::ScratchPool;
@@ -89,6 +91,8 @@ pub struct Shared {
     pub inspector: Inspector,
     /// Whether the shards run.
     pub heartbeats: Heartbeats,
+    /// What clients have asked for.
+    pub limiter: Limiter,
 }
 
 /// Places for connections to pods.
@@ -109,6 +113,8 @@ pub(crate) struct Shard {
     /// Connections to pods, and how many there may be.
     pub pod_places: PodPlaces,
     pub ledger: Ledger,
+    /// What clients have asked for, of all shards.
+    pub limiter: Limiter,
     /// The shard's part of the ledger.
     pub share: Rc<LedgerShare>,
     pub access_log: ShardLog,
@@ -152,6 +158,7 @@ impl Shard {
             handover: _,
             inspector: _,
             heartbeats: _,
+            limiter,
         } = shared;
         let pool = Pool::new(PoolConfig { idle: config.pods.idle, ..PoolConfig::default() });
         let sessions = Sessions::new(config.pods.stall);
@@ -168,6 +175,7 @@ impl Shard {
             connections,
             neighbours,
             ledger,
+            limiter,
             access_log,
             buffers,
             scratches: ScratchPool::new(&share),

@@ -125,7 +125,8 @@ pub(crate) fn travels(field: &Field) -> bool {
 /// Edits an answer, a pod's or ours: by the filters of its route, and with the explanation where the client asked for one.
 pub(crate) fn edit(record: &Record, status: u16, fields: Fields<'_>, edit: &mut HeadEdit) {
     if let Some(route) = &record.route {
-        filter::response(&route.spec.filters, &ResponseView { status, fields }, edit);
+        let response = ResponseView { status, fields, origin: record.origin.as_deref() };
+        filter::response(&route.spec.filters, &response, edit);
     }
     record.explain(edit);
 }

@@ -4,6 +4,7 @@ pub(crate) mod answer_head;
 pub(crate) mod client_io;
 pub(crate) mod explanation;
 pub(crate) mod grpc;
+pub(crate) mod meter;
 pub(crate) mod peer;
 pub(crate) mod record;
 pub(crate) mod respond;
@@ -15,6 +16,7 @@ use tokio::time::Instant;
 use crate::proxy::config::ListenerConfig;
 use crate::proxy::error::ProxyError;
 use crate::proxy::shard::Shard;
+use crate::proxy::shard::limiter::Place;
 use crate::proxy::shard::scratch::ExchangeBuffers;
 use peer::Peer;
 use record::Record;
@@ -33,6 +35,8 @@ pub(crate) struct Walk<'a> {
     pub ready_at: Instant,
     /// What is known so far.
     pub record: Record,
+    /// Its place among the client's requests in progress, where they are limited.
+    pub place: Option<Place>,
     /// Whether it has ended. If it is dropped before, the client has left.
     pub is_over: bool,
     is_recorded: bool,
@@ -49,7 +53,7 @@ impl<'a> Walk<'a> {
         ready_at: Instant,
     ) -> Self {
         let record = Record::new(started);
-        Self { shard, listener, peer, work, ready_at, record, is_over: false, is_recorded: false }
+        Self { shard, listener, peer, work, ready_at, record, place: None, is_over: false, is_recorded: false }
     }
 }
 
@@ -60,6 +64,8 @@ impl Walk<'_> {
         if !self.is_over {
             self.record.failed(self.shard, &ProxyError::ClientClosed);
         }
+        // What counts requests knows that those it has counted are over.
+        self.place = None;
         let now = Instant::now();
         self.record.finish(self.shard, self.peer, self.work, now);
         now

@@ -9,6 +9,7 @@ use tokio::time::Instant;
 
 use super::peer::{Peer, Scheme};
 use crate::http1::{FieldKind, RequestError, Version};
+use crate::model::LogLines;
 use crate::observe::{Entry, Refusal, RoutePart, TlsPart, UpstreamPart};
 use crate::proxy::error::{ProxyError, Side};
 use crate::proxy::shard::Shard;
@@ -22,6 +23,8 @@ pub(crate) struct Record {
     started: Instant,
     /// The route that took it.
     pub route: Option<Arc<Route<Target>>>,
+    /// The origin of the page that asks, where a filter of the route decides by it.
+    pub origin: Option<Box<[u8]>>,
     /// Status of the final answer; 0 before there is one.
     pub status: Cell<u16>,
     /// Bytes of the request's body.
@@ -54,6 +57,7 @@ impl Record {
         Self {
             started,
             route: None,
+            origin: None,
             status: Cell::new(0),
             received: Cell::new(0),
             sent: Cell::new(0),
@@ -89,7 +93,8 @@ impl Record {
         let request_bytes = work.head.len() as u64 + self.received.get();
         let metrics = self.route.as_ref().map_or_else(|| shard.metrics.unrouted(), |route| &route.target.metrics);
         metrics.record(status, duration, request_bytes, self.sent.get());
-        if !shard.access_log.is_on() {
+        let log = self.route.as_ref().map_or(LogLines::Written, |route| route.spec.policy.log);
+        if !shard.access_log.is_on() || log == LogLines::LeftOut {
             return;
         }
         let request = &work.request;

@@ -5,14 +5,17 @@
 //! the one that comes first in `Dialects` wins. The annotations of an object are read once, when it arrives; the index keeps
 //! what they set beside the object.
 
+mod answer_options;
 mod anyway;
 mod canary_options;
+mod cors_options;
 mod dialects;
 mod document;
 mod draft;
 mod faults;
 mod foreign;
 mod ingress_nginx;
+mod limit_options;
 mod location_options;
 mod native;
 mod options;
@@ -20,6 +23,7 @@ mod parsed;
 mod path_options;
 mod pod_options;
 mod policy_options;
+mod rare_options;
 mod reading;
 mod restricting;
 mod rewrite_target;

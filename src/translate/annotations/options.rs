@@ -9,6 +9,7 @@ use super::location_options::LocationOptions;
 use super::path_options::PathOptions;
 use super::pod_options::{PodProtocol, PodTlsOptions};
 use super::policy_options::PolicyOptions;
+use super::rare_options::RareOptions;
 use super::source_options::SourceOptions;
 use super::take_over::take_over;
 
@@ -34,6 +35,8 @@ pub(crate) struct Options {
     paths: Option<Box<PathOptions>>,
     /// Which clients are served.
     sources: Option<Box<SourceOptions>>,
+    /// What few objects ask for.
+    rare: Option<Box<RareOptions>>,
 }
 
 /// When plain HTTP is sent to https.
@@ -60,6 +63,7 @@ impl Options {
         locations: None,
         paths: None,
         sources: None,
+        rare: None,
     };
 
     /// What is set of canaries, to set more.
@@ -112,6 +116,16 @@ impl Options {
         self.of_policy().pod_tls.get_or_insert_default()
     }
 
+    /// What is set of rare topics, to set more.
+    pub(super) fn of_rare(&mut self) -> &mut RareOptions {
+        self.rare.get_or_insert_default()
+    }
+
+    /// What few objects ask for.
+    pub(crate) fn rare(&self) -> Option<&RareOptions> {
+        self.rare.as_deref()
+    }
+
     /// Which clients are served; `None`: all.
     pub(crate) fn sources(&self) -> Option<&SourceOptions> {
         self.sources.as_deref()
@@ -135,13 +149,14 @@ impl Options {
 
     /// Takes over what others set and these do not. Returns whether both set the same thing differently.
     pub(super) fn absorb(&mut self, other: Self) -> bool {
-        let Self { redirect, balance, canary, protocol, policy, locations, paths, sources } = other;
+        let Self { redirect, balance, canary, protocol, policy, locations, paths, sources, rare } = other;
         let RedirectOptions { with_tls, always, slash, port } = redirect;
         let differs = [
             take_over(&mut self.redirect.slash, slash),
             take_over(&mut self.redirect.port, port),
             canary.is_some_and(|canary| self.of_canary().absorb(*canary)),
             paths.is_some_and(|paths| self.of_paths().absorb(*paths)),
+            rare.is_some_and(|rare| self.of_rare().absorb(*rare)),
             sources.is_some_and(|sources| self.of_sources().absorb(*sources)),
             locations.is_some_and(|locations| self.of_locations().absorb(*locations)),
             policy.is_some_and(|policy| self.of_policy().absorb(*policy)),

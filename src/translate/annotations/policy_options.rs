@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::model::{PodHead, PodHost, RetryRule, RoutePolicy};
+use crate::model::{LogLines, PodHead, PodHost, RetryRule, RoutePolicy};
 
 use super::pod_options::PodTlsOptions;
 use super::take_over::take_over;
@@ -20,6 +20,8 @@ pub(crate) struct PolicyOptions {
     pub(super) body: Option<BodyLimit>,
     /// Longest wait for a connection to a pod.
     pub(super) connect: Option<Duration>,
+    /// Whether requests get a line in the access log.
+    pub(super) log: Option<LogLines>,
     /// Longest silence of a pod.
     pub(super) read: Option<Duration>,
     /// Longest wait for a pod to take more of a request.
@@ -42,7 +44,8 @@ pub(super) enum BodyLimit {
 impl PolicyOptions {
     /// Changes what is set.
     pub(super) fn apply(&self, policy: &mut RoutePolicy) {
-        let Self { attempts, retry, retry_within, body, connect, read, send, ref host, pod_tls: _ } = *self;
+        let Self { attempts, retry, retry_within, body, connect, log, read, send, ref host, pod_tls: _ } = *self;
+        policy.log = log.unwrap_or(policy.log);
         policy.attempts = attempts.unwrap_or(policy.attempts);
         policy.retry = retry.or(policy.retry);
         if let Some(within) = retry_within {
@@ -70,13 +73,14 @@ impl PolicyOptions {
 
     /// Takes over what others set and these do not. Returns whether both set the same thing differently.
     pub(super) fn absorb(&mut self, other: Self) -> bool {
-        let Self { attempts, retry, retry_within, body, connect, read, send, host, pod_tls } = other;
+        let Self { attempts, retry, retry_within, body, connect, log, read, send, host, pod_tls } = other;
         let differs = [
             take_over(&mut self.attempts, attempts),
             take_over(&mut self.retry, retry),
             take_over(&mut self.retry_within, retry_within),
             take_over(&mut self.body, body),
             take_over(&mut self.connect, connect),
+            take_over(&mut self.log, log),
             take_over(&mut self.read, read),
             take_over(&mut self.send, send),
             take_over(&mut self.host, host),

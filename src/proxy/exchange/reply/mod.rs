@@ -16,7 +16,7 @@ use crate::proxy::walk::client_io::ClientSink;
 /// The methods that routes may serve, as Allow names them. Others are forwarded too, but for CONNECT and TRACE.
 pub(super) const METHODS: &[u8] = b"GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
 
-/// Answers with this status and text. `answer_edit` holds the fields that only this answer has, and no others.
+/// Answers with this status and text, which a 204 does not have. `answer_edit` holds the fields that only this answer has, and no others.
 pub(super) async fn send<K: ClientSink>(
     walk: &mut Walk<'_>,
     status: u16,
@@ -33,18 +33,23 @@ pub(super) async fn send<K: ClientSink>(
         503 => answer_edit.add(FieldName::RETRY_AFTER, b"1"),
         _ => {}
     }
-    answer_edit.add(FieldName::CONTENT_TYPE, b"text/plain; charset=utf-8");
+    let has_body = status != 204;
+    if has_body {
+        answer_edit.add(FieldName::CONTENT_TYPE, b"text/plain; charset=utf-8");
+    }
     answer_edit.add(FieldName::X_REQUEST_ID, request_id.as_bytes());
     answer_head::edit(record, status, Fields::default(), answer_edit);
     reply.clear();
-    // Writing to memory cannot fail.
-    let _ = writeln!(reply, "{status} {reason}: {text} (request id {request_id})");
+    if has_body {
+        // Writing to memory cannot fail.
+        let _ = writeln!(reply, "{status} {reason}: {text} (request id {request_id})");
+    }
     sink.respond(&AnswerHead {
         status,
         reason: reason.as_bytes(),
         fields: Fields::default(),
         edit: answer_edit,
-        framing: Framing::Length(reply.len() as u64),
+        framing: if has_body { Framing::Length(reply.len() as u64) } else { Framing::None },
         told_length: None,
         upgrade: None,
         must_close,

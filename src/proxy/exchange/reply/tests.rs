@@ -11,6 +11,7 @@ use crate::proxy::shard::connections::Connections;
 use crate::proxy::shard::handover::Handover;
 use crate::proxy::shard::heartbeats::Heartbeats;
 use crate::proxy::shard::inspector::Inspector;
+use crate::proxy::shard::limiter::Limiter;
 use crate::proxy::shard::turns::Turns;
 use crate::proxy::shard::{Shard, Shared};
 use crate::proxy::walk::peer::{Peer, Scheme};
@@ -100,6 +101,7 @@ fn shard() -> Rc<Shard> {
         handover: Handover::default(),
         inspector: Inspector::default(),
         heartbeats: Heartbeats::default(),
+        limiter: Limiter::default(),
     };
     let (neighbours, _) = shared.handover.join(0);
     Shard::new(shared, log.shard(), Turns::default(), neighbours)

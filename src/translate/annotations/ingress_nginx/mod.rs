@@ -3,16 +3,20 @@
 //! A row says what an annotation does where it stands. What ingress-nginx does without it, its defaults, is no part of this:
 //! an Ingress without annotations is served as ours are.
 
+mod answer_urls;
 mod balance;
 mod buffers;
 mod canary;
+mod cors;
 mod hosts;
 mod https;
 mod limits;
+mod logs;
 mod obsolete;
 mod paths;
 mod pod_tls;
 mod pods;
+mod rates;
 mod redirects;
 mod retries;
 mod sources;
@@ -32,9 +36,13 @@ pub(super) const DIALECT: Dialect = Dialect {
         &paths::ROWS,
         &redirects::ROWS,
         &sources::ROWS,
+        &cors::ROWS,
+        &rates::ROWS,
+        &answer_urls::ROWS,
         &limits::ROWS,
         &canary::ROWS,
         &retries::ROWS,
+        &logs::ROWS,
         &balance::ROWS,
         &pods::ROWS,
         &pod_tls::ROWS,

@@ -11,7 +11,11 @@ use super::super::source_options::SourceList;
 use super::super::table::{Annotation, Scope, Verdict};
 use super::super::value::Value;
 
-const VALUES: &str = "addresses and networks (CIDR), with commas between";
+/// The values of lists, in words.
+pub(super) const VALUES: &str = "addresses and networks (CIDR), with commas between";
+/// What to write instead of what is no list.
+pub(super) const REMEDY: &str = "Use addresses and networks with commas between, such as 10.0.0.0/8,192.0.2.1";
+
 const ALLOWED: Value = Value::Text {
     values: VALUES,
     read: |draft, text, _| {
@@ -61,17 +65,21 @@ pub(super) const ROWS: [Annotation; 3] = [
 
 /// Reads a list. One that cannot be read is told, and keeps everybody out.
 fn list(draft: &mut Draft, text: &str) -> SourceList {
-    let networks: Option<Vec<_>> = text.split(',').map(|entry| network(entry.trim())).collect();
-    match networks {
+    match networks(text) {
         Some(networks) => SourceList::Networks(Networks::new(networks)),
         None => {
             draft.is_unreadable(
                 "is no list of addresses and networks, so nobody is served: all requests are answered with 503",
-                "Use addresses and networks with commas between, such as 10.0.0.0/8,192.0.2.1",
+                REMEDY,
             );
             SourceList::Unreadable
         }
     }
+}
+
+/// Networks with commas between. `None`: one of them is none.
+pub(super) fn networks(text: &str) -> Option<Vec<IpNet>> {
+    text.split(',').map(|entry| network(entry.trim())).collect()
 }
 
 fn network(text: &str) -> Option<IpNet> {

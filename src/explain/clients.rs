@@ -1,0 +1,98 @@
+//! What depends on who asks: the client's address, what it has asked for so far, and the page. None of it is known here, so it
+//! is told in words.
+
+use crate::model::{Filter, KnownLimits, Networks, Origins, Rate, RequestLimits, Sources};
+
+/// The filters that decide without the client's address, and those that need it.
+pub(super) fn apart(filters: &[Filter]) -> (&[Filter], &[Filter]) {
+    let needs_client = |filter: &Filter| match filter {
+        Filter::Limits(_) | Filter::Sources(_) => true,
+        Filter::AppRoot(_)
+        | Filter::Cors(_)
+        | Filter::Redirect(_)
+        | Filter::Rewrite(_)
+        | Filter::HttpsRedirect(..)
+        | Filter::AnswerUrls(_) => false,
+    };
+    // They are the last of all.
+    filters.split_at(filters.iter().position(needs_client).unwrap_or(filters.len()))
+}
+
+/// Why nobody is served; `None` if some are.
+pub(super) fn closed(filters: &[Filter]) -> Option<&'static str> {
+    filters.iter().find_map(|filter| match filter {
+        Filter::Limits(limits) if **limits == RequestLimits::Unreadable => {
+            Some("a limit of requests cannot be read, so nobody is served")
+        }
+        Filter::Sources(sources) if **sources == Sources::Unreadable => {
+            Some("a list of addresses cannot be read, so nobody is served")
+        }
+        Filter::AppRoot(_)
+        | Filter::Cors(_)
+        | Filter::Redirect(_)
+        | Filter::Rewrite(_)
+        | Filter::HttpsRedirect(..)
+        | Filter::AnswerUrls(_)
+        | Filter::Limits(_)
+        | Filter::Sources(_) => None,
+    })
+}
+
+/// Which clients are served.
+pub(super) fn for_whom(filters: &[Filter]) -> Vec<String> {
+    let lines = |filter: &Filter| match filter {
+        Filter::Limits(limits) => within(limits),
+        Filter::Sources(sources) => listed(sources),
+        Filter::AppRoot(_)
+        | Filter::Cors(_)
+        | Filter::Redirect(_)
+        | Filter::Rewrite(_)
+        | Filter::HttpsRedirect(..)
+        | Filter::AnswerUrls(_) => Vec::new(),
+    };
+    filters.iter().flat_map(lines).collect()
+}
+
+fn within(limits: &RequestLimits) -> Vec<String> {
+    let RequestLimits::Known(KnownLimits { rates, in_progress, exempt }) = limits else { return Vec::new() };
+    let whom = if *exempt == Networks::default() { String::new() } else { format!(" that are not in {exempt}") };
+    let line =
+        |beyond: String, annotation: &str| format!("503 for clients{whom} beyond {beyond} ({annotation}), for others:");
+    let rates = rates.iter().zip(["limit-rps", "limit-rpm"]).filter_map(|(rate, annotation)| {
+        let Rate { interval, burst } = (*rate)?;
+        Some(line(format!("one request in {interval:?} and {burst} at once"), annotation))
+    });
+    let in_progress = in_progress.map(|most| line(format!("{most} requests in progress"), "limit-connections"));
+    rates.chain(in_progress).collect()
+}
+
+fn listed(sources: &Sources) -> Vec<String> {
+    let Sources::Lists { denied, allowed } = sources else { return Vec::new() };
+    let refused = (*denied != Networks::default())
+        .then(|| format!("403 for clients in {denied} (denylist-source-range), for others:"));
+    let others = allowed
+        .as_ref()
+        .map(|allowed| format!("403 for clients that are not in {allowed} (allowlist-source-range), for others:"));
+    refused.into_iter().chain(others).collect()
+}
+
+/// Which pages of other origins browsers let read the answer.
+pub(super) fn for_pages(filters: &[Filter]) -> Option<String> {
+    filters.iter().find_map(|filter| match filter {
+        Filter::Cors(cors) => Some(match &cors.origins {
+            Origins::Any => {
+                "204 for OPTIONS, and pages of any origin may read answers (enable-cors), otherwise:".into()
+            }
+            origins @ Origins::Listed(_) => {
+                format!("204 for OPTIONS of pages of {origins}, which may read answers (enable-cors), otherwise:")
+            }
+        }),
+        Filter::AppRoot(_)
+        | Filter::Redirect(_)
+        | Filter::Rewrite(_)
+        | Filter::HttpsRedirect(..)
+        | Filter::AnswerUrls(_)
+        | Filter::Limits(_)
+        | Filter::Sources(_) => None,
+    })
+}

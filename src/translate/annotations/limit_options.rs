@@ -1,0 +1,72 @@
+//! What annotations can set of how much each client may ask for.
+
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use crate::model::{KnownLimits, Networks, Rate, RequestLimits};
+
+use super::take_over::take_over;
+
+/// How many times its rate may come at once, where nothing else is said.
+const MULTIPLIER: u32 = 5;
+
+/// What is set.
+#[derive(Debug, Default)]
+pub(crate) struct LimitOptions {
+    /// Requests in a second.
+    pub(super) per_second: Option<Limit>,
+    /// Requests in a minute.
+    pub(super) per_minute: Option<Limit>,
+    /// Requests in progress.
+    pub(super) in_progress: Option<Limit>,
+    /// How many times its rate may come at once.
+    pub(super) multiplier: Option<u32>,
+    /// Clients without limits.
+    pub(super) exempt: Option<Networks>,
+}
+
+/// A limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Limit {
+    /// So many; `None`: no limit.
+    Requests(Option<NonZeroU32>),
+    /// It cannot be read. Nobody knows whom it was to keep out.
+    Unreadable,
+}
+
+impl LimitOptions {
+    /// All together; `None`: there is no limit.
+    pub(crate) fn rule(&self) -> Option<RequestLimits> {
+        let Self { per_second, per_minute, in_progress, multiplier, exempt } = self;
+        let limits = [per_second, per_minute, in_progress].map(|limit| match limit {
+            None => Ok(None),
+            Some(Limit::Requests(requests)) => Ok(*requests),
+            Some(Limit::Unreadable) => Err(RequestLimits::Unreadable),
+        });
+        let [per_second, per_minute, in_progress] = match limits {
+            [Ok(per_second), Ok(per_minute), Ok(in_progress)] => [per_second, per_minute, in_progress],
+            [Err(unreadable), _, _] | [_, Err(unreadable), _] | [_, _, Err(unreadable)] => return Some(unreadable),
+        };
+        let multiplier = multiplier.unwrap_or(MULTIPLIER);
+        let rate = |requests: Option<NonZeroU32>, seconds| {
+            requests.map(|requests| Rate::new(requests, Duration::from_secs(seconds), multiplier))
+        };
+        let rates = [rate(per_second, 1), rate(per_minute, 60)];
+        let has_any = in_progress.is_some() || rates.iter().any(Option::is_some);
+        let exempt = exempt.clone().unwrap_or_default();
+        has_any.then_some(RequestLimits::Known(KnownLimits { rates, in_progress, exempt }))
+    }
+
+    /// Takes over what others set and these do not. Returns whether both set the same thing differently.
+    pub(super) fn absorb(&mut self, other: Self) -> bool {
+        let Self { per_second, per_minute, in_progress, multiplier, exempt } = other;
+        let differs = [
+            take_over(&mut self.per_second, per_second),
+            take_over(&mut self.per_minute, per_minute),
+            take_over(&mut self.in_progress, in_progress),
+            take_over(&mut self.multiplier, multiplier),
+            take_over(&mut self.exempt, exempt),
+        ];
+        differs.contains(&true)
+    }
+}
