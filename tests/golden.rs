@@ -251,6 +251,7 @@ fn route(input: &Input, spec: &RouteSpec) -> Route {
             Filter::AppRoot(path) => other_filters.push(format!("/ 302 {path}")),
             Filter::Cors(cors) => other_filters.push(format!("{:?}", **cors)),
             Filter::Limits(limits) => other_filters.push(format!("{:?}", **limits)),
+            Filter::Affinity(affinity) => other_filters.push(format!("{:?}", **affinity)),
             Filter::AnswerUrls(answer_urls) => other_filters.push(format!("{:?}", **answer_urls)),
             Filter::Sources(sources) => other_filters.push(format!("{sources:?}")),
             Filter::Rewrite(rewrite) => other_filters.push(format!("{:?}", **rewrite)),

@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use crate::model::{
-    Action, AnswerUrls, ClientCertificate, Cors, Credentials, Filter, HttpsRedirect, KnownLimits, Location, PodTls,
-    Protocol, Rate, Replacement, Reply, RequestLimits, Rewrite, RouteSpec, Sni, Sources, Template, TlsVersions,
+    Action, Affinity, AnswerUrls, ClientCertificate, Cors, Credentials, Filter, HttpsRedirect, KnownLimits, Location,
+    PodTls, Protocol, Rate, Replacement, Reply, RequestLimits, Rewrite, RouteSpec, Sni, Sources, Template, TlsVersions,
     UpstreamSpec, Verification,
 };
 use crate::routing::{CompiledHost, Route, RouteTable};
@@ -122,6 +122,7 @@ fn show_filters(filters: &[Filter], view: &mut Value) {
             Filter::HttpsRedirect(HttpsRedirect::WithTls, _) => view["httpsRedirect"] = json!("WithTls"),
             Filter::Rewrite(rewrite) => view["rewrite"] = self::rewrite(rewrite),
             Filter::AnswerUrls(answer_urls) => view["answer_urls"] = self::answer_urls(answer_urls),
+            Filter::Affinity(affinity) => view["affinity"] = self::affinity(affinity),
             Filter::Limits(limits) => view["limits"] = self::limits(limits),
             Filter::Sources(sources) => view["clients"] = self::sources(sources),
         }
@@ -173,6 +174,14 @@ fn answer_urls(answer_urls: &AnswerUrls) -> Value {
         replacement.as_ref().map(|Replacement { from, to }| json!({ "from": **from, "to": **to }))
     };
     json!({ "location": shown(location), "cookieDomain": shown(cookie_domain), "cookiePath": shown(cookie_path) })
+}
+
+/// Which requests go to the same endpoint.
+fn affinity(affinity: &Affinity) -> Value {
+    match affinity {
+        Affinity::Text { text, among } => json!({ "text": text.to_string(), "among": among }),
+        Affinity::Cookie(cookie) => json!({ "cookie": *cookie.name, "mode": format!("{:?}", cookie.mode) }),
+    }
 }
 
 /// How much each client may ask for.

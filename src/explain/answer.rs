@@ -187,6 +187,7 @@ fn decide<T>(
         client: None,
         decoded_path: &routing::decoded(&canonical),
         pattern: route.spec.matches.path.pattern(),
+        random: 0,
         meter: &Uncounted,
     };
     let (filters, of_clients) = apart(&route.spec.filters);
@@ -284,6 +285,7 @@ fn of_filter<T>(
         }
         Filter::Rewrite(_) => format!("{} sends the path there (rewrite-target)", named(&route.spec.origin)),
         Filter::AnswerUrls(_) => "of what is rewritten in answers".into(),
+        Filter::Affinity(_) => "of where requests of one client go".into(),
         Filter::Limits(_) | Filter::Sources(_) => "the address of the client is not known here".into(),
         Filter::HttpsRedirect(HttpsRedirect::WithTls, _) => "a TLS entry covers the host (ssl-redirect)".into(),
     };
@@ -312,6 +314,7 @@ fn exempt(filters: &[Filter], request: &RequestView<'_>) -> &'static str {
         | Filter::Redirect(_)
         | Filter::Rewrite(_)
         | Filter::AnswerUrls(_)
+        | Filter::Affinity(_)
         | Filter::Limits(_)
         | Filter::Sources(_) => false,
         Filter::HttpsRedirect(when, _) => match filter::not_redirected(*when, request) {

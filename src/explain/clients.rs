@@ -12,7 +12,8 @@ pub(super) fn apart(filters: &[Filter]) -> (&[Filter], &[Filter]) {
         | Filter::Redirect(_)
         | Filter::Rewrite(_)
         | Filter::HttpsRedirect(..)
-        | Filter::AnswerUrls(_) => false,
+        | Filter::AnswerUrls(_)
+        | Filter::Affinity(_) => false,
     };
     // They are the last of all.
     filters.split_at(filters.iter().position(needs_client).unwrap_or(filters.len()))
@@ -33,6 +34,7 @@ pub(super) fn closed(filters: &[Filter]) -> Option<&'static str> {
         | Filter::Rewrite(_)
         | Filter::HttpsRedirect(..)
         | Filter::AnswerUrls(_)
+        | Filter::Affinity(_)
         | Filter::Limits(_)
         | Filter::Sources(_) => None,
     })
@@ -48,7 +50,8 @@ pub(super) fn for_whom(filters: &[Filter]) -> Vec<String> {
         | Filter::Redirect(_)
         | Filter::Rewrite(_)
         | Filter::HttpsRedirect(..)
-        | Filter::AnswerUrls(_) => Vec::new(),
+        | Filter::AnswerUrls(_)
+        | Filter::Affinity(_) => Vec::new(),
     };
     filters.iter().flat_map(lines).collect()
 }
@@ -92,6 +95,7 @@ pub(super) fn for_pages(filters: &[Filter]) -> Option<String> {
         | Filter::Rewrite(_)
         | Filter::HttpsRedirect(..)
         | Filter::AnswerUrls(_)
+        | Filter::Affinity(_)
         | Filter::Limits(_)
         | Filter::Sources(_) => None,
     })

@@ -28,6 +28,7 @@ pub fn origin(filters: &[Filter], request: &RequestHead, head: &[u8]) -> Option<
         | Filter::Rewrite(_)
         | Filter::HttpsRedirect(..)
         | Filter::AnswerUrls(_)
+        | Filter::Affinity(_)
         | Filter::Limits(_)
         | Filter::Sources(_) => false,
     };
@@ -54,7 +55,7 @@ pub(super) fn request<'f>(filter: &'f Filter, cors: &Cors, request: &RequestView
 
 pub(super) fn response(cors: &Cors, response: &ResponseView<'_>, edit: &mut HeadEdit) {
     let Cors { origins, methods, headers, exposed, credentials, max_age } = cors;
-    let ResponseView { status: _, fields, origin } = *response;
+    let ResponseView { fields, origin, .. } = *response;
     let told = match (origins, origin) {
         (Origins::Any, _) => &b"*"[..],
         (Origins::Listed(_), origin) => {
@@ -126,7 +127,7 @@ mod tests {
         assert_eq!(head.parse(&bytes, context, &Limits::RESPONSE), Ok(Progress::Complete));
         let fields = Fields { bytes: &bytes, list: &head.fields };
         let mut edit = HeadEdit::default();
-        let view = ResponseView { status: 200, fields, origin: origin.map(str::as_bytes) };
+        let view = ResponseView { origin: origin.map(str::as_bytes), ..ResponseView::new(200, fields) };
         crate::filter::response(&[Filter::Cors(Arc::new(cors.clone()))], &view, &mut edit);
         let mut out = Vec::new();
         edit.write(fields, &mut out, |_| true);

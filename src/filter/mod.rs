@@ -4,6 +4,7 @@
 //! through [`RequestView`] and says what follows through [`Verdict`]. Nothing here knows sockets, time, tables or
 //! upstreams. A route without filters costs one comparison.
 
+mod affinity;
 mod answer_urls;
 mod body_size;
 mod canary;
@@ -24,6 +25,7 @@ mod template;
 mod verdict;
 mod view;
 
+pub use affinity::{Session, side};
 pub use body_size::{BodyTooLarge, body_size};
 pub use canary::canary;
 pub use change::RequestChange;
@@ -36,7 +38,7 @@ pub use predicates::holds;
 pub use verdict::{Response, Verdict};
 pub use view::{RequestView, ResponseView, is_https};
 
-use crate::model::{Filter, Location, Template, Variable};
+use crate::model::{Affinity, Filter, Location, Template, Variable};
 
 /// Lets a request pass the filters of its route, one after the other, up to the first that does not let it continue. `change`
 /// takes what they change of it.
@@ -49,6 +51,10 @@ pub fn request<'f>(filters: &'f [Filter], request: &RequestView<'_>, change: &mu
             Filter::Rewrite(to) => rewrite::request(filter, to, request, change),
             Filter::HttpsRedirect(when, url) => https_redirect::request(filter, *when, *url, request),
             Filter::AnswerUrls(_) => Verdict::Continue,
+            Filter::Affinity(affinity) => {
+                affinity::request(affinity, request, change);
+                Verdict::Continue
+            }
             Filter::Limits(limits) => limits::request(filter, limits, request),
             Filter::Sources(sources) => sources::request(filter, sources, request),
         };
@@ -66,6 +72,7 @@ pub fn response(filters: &[Filter], response: &ResponseView<'_>, edit: &mut Head
         match filter {
             Filter::Cors(cors) => cors::response(cors, response, edit),
             Filter::AnswerUrls(answer_urls) => answer_urls::response(answer_urls, response, edit),
+            Filter::Affinity(affinity) => affinity::response(affinity, response, edit),
             Filter::AppRoot(_)
             | Filter::Redirect(_)
             | Filter::Rewrite(_)
@@ -93,6 +100,11 @@ pub fn asks_for_path(filters: &[Filter]) -> bool {
     filters.iter().any(asks)
 }
 
+/// Whether a filter needs a number that nobody can guess.
+pub fn asks_for_random(filters: &[Filter]) -> bool {
+    filters.iter().any(|filter| matches!(filter, Filter::Affinity(_)))
+}
+
 /// The templates that a filter has.
 fn templates(filter: &Filter) -> impl Iterator<Item = &Template> {
     let templates = match filter {
@@ -101,6 +113,10 @@ fn templates(filter: &Filter) -> impl Iterator<Item = &Template> {
             Location::OtherHost(_) => [None; 3],
         },
         Filter::Rewrite(to) => [Some(&to.path), to.query.as_ref(), to.prefix.as_ref()],
+        Filter::Affinity(affinity) => match &**affinity {
+            Affinity::Text { text, among: _ } => [Some(text), None, None],
+            Affinity::Cookie(_) => [None; 3],
+        },
         Filter::AppRoot(_)
         | Filter::Cors(_)
         | Filter::HttpsRedirect(..)

@@ -4,6 +4,7 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
+use super::affinity::Affinity;
 use super::answer_urls::AnswerUrls;
 use super::cors::Cors;
 use super::names::Hostname;
@@ -29,6 +30,8 @@ pub enum Filter {
     /// Rewrites what pods say about where they are (annotations `proxy-redirect-from`, `proxy-cookie-domain` and
     /// `proxy-cookie-path`).
     AnswerUrls(Arc<AnswerUrls>),
+    /// Sends requests that belong together to the same endpoint (annotations `affinity` and `upstream-hash-by`).
+    Affinity(Arc<Affinity>),
     /// Lets each client ask for so much (annotations `limit-rps`, `limit-rpm` and `limit-connections`).
     Limits(Arc<RequestLimits>),
     /// Lets clients pass by their address (annotations `allowlist-source-range` and `denylist-source-range`).
@@ -50,6 +53,8 @@ pub enum FilterKind {
     HttpsRedirect,
     /// [`Filter::AnswerUrls`].
     AnswerUrls,
+    /// [`Filter::Affinity`].
+    Affinity,
     /// [`Filter::Limits`].
     Limits,
     /// [`Filter::Sources`].
@@ -66,6 +71,7 @@ impl Filter {
             Self::Rewrite(_) => FilterKind::Rewrite,
             Self::HttpsRedirect(..) => FilterKind::HttpsRedirect,
             Self::AnswerUrls(_) => FilterKind::AnswerUrls,
+            Self::Affinity(_) => FilterKind::Affinity,
             Self::Limits(_) => FilterKind::Limits,
             Self::Sources(_) => FilterKind::Sources,
         }
@@ -74,13 +80,14 @@ impl Filter {
 
 impl FilterKind {
     /// All.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::AppRoot,
         Self::Cors,
         Self::Redirect,
         Self::Rewrite,
         Self::HttpsRedirect,
         Self::AnswerUrls,
+        Self::Affinity,
         Self::Limits,
         Self::Sources,
     ];
@@ -94,6 +101,7 @@ impl FilterKind {
             Self::Rewrite => "rewrite",
             Self::HttpsRedirect => "redirect",
             Self::AnswerUrls => "answer_urls",
+            Self::Affinity => "affinity",
             Self::Limits => "limits",
             Self::Sources => "sources",
         }

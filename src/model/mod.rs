@@ -3,6 +3,7 @@
 //! Plain immutable data: comparable, printable, free of Kubernetes types, sockets and async code. A snapshot is a
 //! set of *units*, one for each host; a change to the cluster replaces the units it touches and nothing else.
 
+mod affinity;
 mod answer_urls;
 mod certificate;
 mod cors;
@@ -30,6 +31,7 @@ mod stream;
 mod template;
 mod upstream;
 
+pub use affinity::{Affinity, AffinityMode, Preference, SameSite, SessionCookie, key_of, score, token};
 pub use answer_urls::{AnswerUrls, Replacement};
 pub use certificate::{Certificate, CertificateError, PrivateKey};
 pub use cors::{Cors, Credentials, OriginPattern, Origins};

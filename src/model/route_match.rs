@@ -89,6 +89,14 @@ impl PathMatch {
         }
     }
 
+    /// The path for cookies that belong to the route: that of the rule, or all of them where it is a pattern.
+    pub fn cookie_path(&self) -> &str {
+        match self {
+            Self::Exact(path) | Self::Prefix(path) => path,
+            Self::Pattern(_) => "/",
+        }
+    }
+
     /// The regular expression, if it is one.
     pub fn pattern(&self) -> Option<&Pattern> {
         match self {

@@ -37,6 +37,8 @@ fn made(options: &Options, when: Option<HttpsRedirect>, rewrite: Option<Arc<Rewr
     let limits = options.rare().and_then(|rare| rare.limits.rule()).map(|limits| Filter::Limits(Arc::new(limits)));
     let answer_urls = options.rare().and_then(|rare| rare.answer_urls.rule());
     let answer_urls = answer_urls.map(|answer_urls| Filter::AnswerUrls(Arc::new(answer_urls)));
+    let affinity = options.rare().and_then(|rare| rare.affinity.rule());
+    let affinity = affinity.map(|affinity| Filter::Affinity(Arc::new(affinity)));
     let sources = options.sources().map(|sources| Filter::Sources(Arc::new(sources.rule())));
     Filters::new(
         app_root
@@ -46,6 +48,7 @@ fn made(options: &Options, when: Option<HttpsRedirect>, rewrite: Option<Arc<Rewr
             .chain(rewrite.map(Filter::Rewrite))
             .chain(https)
             .chain(answer_urls)
+            .chain(affinity)
             .chain(limits)
             .chain(sources)
             .collect(),

@@ -26,6 +26,7 @@ mod limits;
 mod live;
 mod matrix;
 mod metrics;
+mod nginx_affinity;
 mod nginx_answers;
 mod nginx_balance;
 mod nginx_canary;

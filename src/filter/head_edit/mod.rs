@@ -25,6 +25,8 @@ impl FieldName<'static> {
     pub const LOCATION: Self = Self::other(b"location");
     /// `Retry-After`.
     pub const RETRY_AFTER: Self = Self::other(b"retry-after");
+    /// `Set-Cookie`.
+    pub const SET_COOKIE: Self = Self::other(b"set-cookie");
     /// `Tidegate-Explain`, with which clients ask how they are answered.
     pub const TIDEGATE_EXPLAIN: Self = Self::other(b"tidegate-explain");
     /// `Tidegate-Explanation`, which tells them.

@@ -3,6 +3,7 @@
 use tokio::time::Instant;
 
 use super::attempt::{Attempt, Patience, WHOLE_BODY};
+use super::pick::pick;
 use super::replacement::Replacement;
 use super::retry::{Facts, History, retry};
 use super::{connect, h1, h2, open_session, tls, upgrade};
@@ -31,6 +32,7 @@ pub(crate) async fn forward<S: ClientSource, K: ClientSink>(
     let patience = Patience::of(policy, walk.work);
     let mut history = History::new(policy.attempts);
     let mut began = walk.ready_at;
+    let preference = walk.work.request_change.preference;
     let until = policy.retry_within.map(|within| began + within);
     let mut error = ProxyError::NoEndpoints;
     let mut chosen = None;
@@ -44,7 +46,7 @@ pub(crate) async fn forward<S: ClientSource, K: ClientSink>(
         }
         let picked = match chosen.take() {
             Some(endpoint) => Ok(endpoint),
-            None => upstream.pick(policy.balance, policy.upstream_requests, &history.tried, began),
+            None => pick(upstream, policy, preference, &history.tried, began),
         };
         let endpoint = match picked {
             Ok(endpoint) => endpoint,
@@ -57,7 +59,7 @@ pub(crate) async fn forward<S: ClientSource, K: ClientSink>(
             }
         };
         let facts = Facts { is_idempotent, is_whole, was_renewed: history.newer_than.is_some() };
-        let replacement = Replacement::of(upstream, policy, (&history, facts), endpoint.id(), until);
+        let replacement = Replacement::of(upstream, (policy, preference), (&history, facts), endpoint.id(), until);
         metrics.attempt();
         if number > 0 {
             metrics.retry();

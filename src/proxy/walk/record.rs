@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime};
 use tokio::time::Instant;
 
 use super::peer::{Peer, Scheme};
+use crate::filter::Session;
 use crate::http1::{FieldKind, RequestError, Version};
 use crate::model::LogLines;
 use crate::observe::{Entry, Refusal, RoutePart, TlsPart, UpstreamPart};
@@ -25,6 +26,8 @@ pub(crate) struct Record {
     pub route: Option<Arc<Route<Target>>>,
     /// The origin of the page that asks, where a filter of the route decides by it.
     pub origin: Option<Box<[u8]>>,
+    /// The session of the client, where a filter of the route keeps one.
+    pub session: Option<Session>,
     /// Status of the final answer; 0 before there is one.
     pub status: Cell<u16>,
     /// Bytes of the request's body.
@@ -58,6 +61,7 @@ impl Record {
             started,
             route: None,
             origin: None,
+            session: None,
             status: Cell::new(0),
             received: Cell::new(0),
             sent: Cell::new(0),

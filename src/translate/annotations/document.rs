@@ -38,7 +38,7 @@ Some values may have variables, written `$name` or `${name}`. A value with any o
 | `$escaped_request_uri` | `$request_uri`, encoded as a value of a query |
 | `$host` | the host in lower case, without the port |
 | `$http_host`, `$best_http_host` | the host as the client sent it |
-| `$remote_addr`, `$the_real_ip` | the address of the client |
+| `$remote_addr`, `$the_real_ip`, `$realip_remote_addr` | the address of the client |
 | `$request_method` | the method |
 | `$request_uri` | the path and the query as the client sent them |
 | `$scheme`, `$pass_access_scheme` | `http` or `https`, which the client used |

@@ -5,6 +5,7 @@
 //! the one that comes first in `Dialects` wins. The annotations of an object are read once, when it arrives; the index keeps
 //! what they set beside the object.
 
+mod affinity_options;
 mod answer_options;
 mod anyway;
 mod canary_options;

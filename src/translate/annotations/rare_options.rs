@@ -1,5 +1,6 @@
 //! What annotations can set that few objects ask for: topics that share one allocation.
 
+use super::affinity_options::AffinityOptions;
 use super::answer_options::AnswerOptions;
 use super::cors_options::CorsOptions;
 use super::limit_options::LimitOptions;
@@ -7,6 +8,8 @@ use super::limit_options::LimitOptions;
 /// What is set, by topic.
 #[derive(Debug, Default)]
 pub(crate) struct RareOptions {
+    /// Which requests go to the same endpoint.
+    pub(crate) affinity: AffinityOptions,
     /// Which pages of other origins may read answers.
     pub(crate) cors: CorsOptions,
     /// How much each client may ask for.
@@ -18,7 +21,13 @@ pub(crate) struct RareOptions {
 impl RareOptions {
     /// Takes over what others set and these do not. Returns whether both set the same thing differently.
     pub(super) fn absorb(&mut self, other: Self) -> bool {
-        let Self { cors, limits, answer_urls } = other;
-        [self.cors.absorb(cors), self.limits.absorb(limits), self.answer_urls.absorb(answer_urls)].contains(&true)
+        let Self { affinity, cors, limits, answer_urls } = other;
+        let differs = [
+            self.affinity.absorb(affinity),
+            self.cors.absorb(cors),
+            self.limits.absorb(limits),
+            self.answer_urls.absorb(answer_urls),
+        ];
+        differs.contains(&true)
     }
 }

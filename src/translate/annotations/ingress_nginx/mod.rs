@@ -3,6 +3,7 @@
 //! A row says what an annotation does where it stands. What ingress-nginx does without it, its defaults, is no part of this:
 //! an Ingress without annotations is served as ours are.
 
+mod affinity;
 mod answer_urls;
 mod balance;
 mod buffers;
@@ -44,6 +45,7 @@ pub(super) const DIALECT: Dialect = Dialect {
         &retries::ROWS,
         &logs::ROWS,
         &balance::ROWS,
+        &affinity::ROWS,
         &pods::ROWS,
         &pod_tls::ROWS,
         &buffers::ROWS,
