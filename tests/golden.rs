@@ -297,8 +297,16 @@ fn route(input: &Input, spec: &RouteSpec) -> Route {
 /// What one policy has and another one has not, but for the balance, which is shown by itself.
 fn differing(usual: &RoutePolicy, policy: &RoutePolicy) -> BTreeMap<&'static str, String> {
     let shown = |policy: &RoutePolicy| {
-        let RoutePolicy { balance: _, attempts, body_bytes, response_head_bytes, upstream_requests, log, timeouts } =
-            policy;
+        let RoutePolicy {
+            balance: _,
+            attempts,
+            body_bytes,
+            response_head_bytes,
+            upstream_requests,
+            answer_rate,
+            log,
+            timeouts,
+        } = policy;
         let RouteTimeouts { connect, reuse_unsafe, response, upload, response_gap, grpc_silence, .. } = timeouts;
         let RouteTimeouts { body_gap, body_rate, write, tunnel_idle, .. } = timeouts;
         let body_bytes = body_bytes.map_or_else(|| "no limit".to_owned(), |bytes| bytes.to_string());
@@ -307,6 +315,7 @@ fn differing(usual: &RoutePolicy, policy: &RoutePolicy) -> BTreeMap<&'static str
             ("body_bytes", body_bytes),
             ("response_head_bytes", response_head_bytes.to_string()),
             ("upstream_requests", upstream_requests.to_string()),
+            ("answer_rate", format!("{answer_rate:?}")),
             ("log", format!("{log:?}")),
             ("connect", format!("{connect:?}")),
             ("reuse_unsafe", format!("{reuse_unsafe:?}")),

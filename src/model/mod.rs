@@ -42,7 +42,7 @@ pub use networks::Networks;
 pub use origin::{Origin, Place};
 pub use persistent_map::PersistentMap;
 pub use pod_tls::{CaBundle, CaError, PodTls, TlsHttp, Verification};
-pub use policy::{Balance, LogLines, RoutePolicy, RouteTimeouts};
+pub use policy::{AnswerRate, Balance, LogLines, RoutePolicy, RouteTimeouts};
 pub use precedence::Precedence;
 pub use problem::{Problem, ProblemCode, Severity};
 pub use request_limits::{KnownLimits, Rate, RequestLimits};

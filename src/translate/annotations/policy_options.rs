@@ -1,8 +1,9 @@
 //! What annotations can set of a route's policy.
 
+use std::num::NonZeroU64;
 use std::time::Duration;
 
-use crate::model::{LogLines, RoutePolicy};
+use crate::model::{AnswerRate, LogLines, RoutePolicy};
 
 use super::take_over::take_over;
 
@@ -11,6 +12,12 @@ use super::take_over::take_over;
 pub(crate) struct PolicyOptions {
     /// Endpoints tried at the most.
     pub(super) attempts: Option<usize>,
+    /// Bytes of an answer for each second; `Some(0)` is no limit.
+    pub(super) answer_rate: Option<u64>,
+    /// Bytes of an answer that come in front without a limit.
+    pub(super) answer_rate_after: Option<u64>,
+    /// Whether answers are buffered in ingress-nginx. Without it, it limits no rate.
+    pub(super) buffers_answers: Option<bool>,
     /// Longest body of a request.
     pub(super) body: Option<BodyLimit>,
     /// Longest wait for a connection to a pod.
@@ -35,7 +42,11 @@ pub(super) enum BodyLimit {
 impl PolicyOptions {
     /// Changes what is set.
     pub(super) fn apply(&self, policy: &mut RoutePolicy) {
-        let Self { attempts, body, connect, log, read, send } = *self;
+        let Self { attempts, answer_rate, answer_rate_after, buffers_answers, body, connect, log, read, send } = *self;
+        if let Some(bytes_per_second) = answer_rate.filter(|_| buffers_answers == Some(true)).and_then(NonZeroU64::new)
+        {
+            policy.answer_rate = Some(AnswerRate { bytes_per_second, after: answer_rate_after.unwrap_or(0) });
+        }
         policy.log = log.unwrap_or(policy.log);
         policy.attempts = attempts.unwrap_or(policy.attempts);
         match body {
@@ -56,9 +67,12 @@ impl PolicyOptions {
 
     /// Takes over what others set and these do not. Returns whether both set the same thing differently.
     pub(super) fn absorb(&mut self, other: Self) -> bool {
-        let Self { attempts, body, connect, log, read, send } = other;
+        let Self { attempts, answer_rate, answer_rate_after, buffers_answers, body, connect, log, read, send } = other;
         let differs = [
             take_over(&mut self.attempts, attempts),
+            take_over(&mut self.answer_rate, answer_rate),
+            take_over(&mut self.answer_rate_after, answer_rate_after),
+            take_over(&mut self.buffers_answers, buffers_answers),
             take_over(&mut self.body, body),
             take_over(&mut self.connect, connect),
             take_over(&mut self.log, log),

@@ -10,6 +10,7 @@ mod https;
 mod limits;
 mod logs;
 mod obsolete;
+mod pace;
 mod rates;
 mod redirects;
 mod rewrites;
@@ -32,6 +33,7 @@ pub(super) const DIALECT: Dialect = Dialect {
         &rewrites::ROWS,
         &limits::ROWS,
         &logs::ROWS,
+        &pace::ROWS,
         &balance::ROWS,
         &buffers::ROWS,
         &obsolete::ROWS,
