@@ -344,7 +344,7 @@ fn slice(app: usize, last: u8) -> Change {
 }
 
 fn secret(app: usize, certificate: Arc<Certificate>) -> Change {
-    let secret = Secret { name: name(app, "-tls"), certificate: Ok(certificate), last_good: None };
+    let secret = Secret { name: name(app, "-tls"), certificate: Ok(certificate), last_good: None, authorities: None };
     Change::arrival(secret)
 }
 

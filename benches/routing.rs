@@ -10,8 +10,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tidegate::model::{
-    Action, Filter, Filters, HostPattern, HostSpec, HttpsRedirect, HttpsUrl, ObjectName, Origin, PathMatch, Place,
-    Reply, RouteMatch, RouteSpec, Snapshot, Unmatched,
+    Action, Filter, Filters, HostPattern, HostSpec, HttpsRedirect, HttpsUrl, ObjectName, Origin, PathMatch, Pattern,
+    Place, Reply, RouteMatch, RouteSpec, Snapshot, Unmatched,
 };
 use tidegate::routing::{RouteTable, TableCell};
 
@@ -33,6 +33,9 @@ fn main() {
         measure_table(&format!("1 host x {count} exacts"), 1, count, Kind::Exact);
         measure_table(&format!("{count} hosts x 1 path"), count, 1, Kind::Prefix);
     }
+    for count in [1, 10, 100, 1_000] {
+        measure_table(&format!("1 host x {count} patterns"), 1, count, Kind::Pattern);
+    }
     measure_table("10000 hosts x 10 paths", 10_000, 10, Kind::Prefix);
     measure_table("10 hosts x 10000 paths", 10, 10_000, Kind::Prefix);
 
@@ -46,6 +49,7 @@ fn main() {
 enum Kind {
     Exact,
     Prefix,
+    Pattern,
 }
 
 fn measure_table(name: &str, hosts: usize, paths: usize, kind: Kind) {
@@ -58,7 +62,7 @@ fn measure_table(name: &str, hosts: usize, paths: usize, kind: Kind) {
     let table = compile_once(&snapshot);
     let below = match kind {
         Kind::Exact => "",
-        Kind::Prefix => "/items/4711",
+        Kind::Prefix | Kind::Pattern => "/items/4711",
     };
     let mut random = Random(1);
     let mut requests = |before: &str, after: &str| {
@@ -183,6 +187,7 @@ fn snapshot(hosts: usize, paths: usize, kind: Kind) -> Snapshot {
         matches: RouteMatch::path(match kind {
             Kind::Exact => PathMatch::Exact(path.into()),
             Kind::Prefix => PathMatch::Prefix(path.into()),
+            Kind::Pattern => PathMatch::Pattern(pattern(&path)),
         }),
         action: Action::Reply(Reply::NotFound),
         filters: filters.clone(),
@@ -196,6 +201,10 @@ fn snapshot(hosts: usize, paths: usize, kind: Kind) -> Snapshot {
         (unit.key.clone(), Arc::new(unit))
     };
     Snapshot { hosts: (0..hosts).map(unit).collect(), ..Snapshot::default() }
+}
+
+fn pattern(path: &str) -> Pattern {
+    Pattern::new(&format!("{path}(/|$)(.*)").into()).expect("it is a pattern")
 }
 
 fn host_name(number: usize) -> String {

@@ -6,10 +6,12 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde::Serialize;
 use tidegate::model::{
-    Action, Certificate, HostSpec, ObjectName, PortRef, Protocol, Reply, RoutePolicy, RouteSpec, RouteTimeouts,
+    Action, Canary, Certificate, HostSpec, ObjectName, PodTls, PortRef, Protocol, Reply, RoutePolicy, RouteSpec,
+    RouteTimeouts, UpstreamSpec,
 };
 use tidegate::model::{
     Balance, Filter, HostPattern, HttpsRedirect, HttpsUrl, ListenerSet, TenantTls, TlsSpec, Unmatched,
@@ -67,6 +69,9 @@ struct Route {
     /// Only where it is not the usual one.
     #[serde(skip_serializing_if = "Option::is_none")]
     protocol: Option<&'static str>,
+    /// Only where something is said of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tls: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     balance: Option<&'static str>,
     /// What differs from the policy of all routes.
@@ -90,16 +95,17 @@ fn manifests_come_to_what_the_golden_files_say() {
     cases.sort();
     assert!(cases.len() >= FEWEST, "only {} cases in {}", cases.len(), folder.display());
     let stale: Vec<String> = cases.iter().filter_map(|case| check(case)).collect();
-    assert!(stale.is_empty(), "{}\nUPDATE_GOLDEN=1 rewrites the outputs", stale.join("\n"));
+    assert!(stale.is_empty(), "{}\nUPDATE_GOLDEN=1 answer_urls the outputs", stale.join("\n"));
 }
 
 #[test]
 fn every_annotation_of_ingress_nginx_stands_in_a_case() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let read = |file: &str| std::fs::read_to_string(root.join(file)).expect("the file is readable");
-    let cases =
-        ["nginx", "nginx-answers", "nginx-cors", "nginx-limits", "nginx-policies", "nginx-redirects", "nginx-sources"];
-    let cases: String = cases.iter().map(|case| read(&format!("tests/golden/{case}.in.yaml"))).collect();
+    let files = std::fs::read_dir(root.join("tests/golden")).expect("tests/golden is there");
+    let names = files.map(|file| file.expect("tests/golden is readable").file_name().to_string_lossy().into_owned());
+    let cases = names.filter(|name| name.starts_with("nginx") && name.ends_with(".in.yaml"));
+    let cases: String = cases.map(|name| read(&format!("tests/golden/{name}"))).collect();
     let document = read("docs/annotations.md");
     let listed = document.lines().filter_map(|line| line.strip_prefix("### `nginx.ingress.kubernetes.io/"));
     let keys: Vec<_> = listed.filter_map(|line| line.strip_suffix('`')).collect();
@@ -216,6 +222,14 @@ fn certificates(tls: &TlsSpec) -> Vec<String> {
     tls.certificates.iter().map(|certificate| names(certificate)).collect()
 }
 
+/// The backend of a canary.
+fn target(backend: &Result<Arc<UpstreamSpec>, Reply>) -> String {
+    match backend {
+        Ok(upstream) => format!("{}:{}", upstream.key.service, upstream.port),
+        Err(reply) => format!("{reply:?}"),
+    }
+}
+
 /// The TLS of a wildcard by namespace; nothing where there is one with the same as for the wildcard itself.
 fn of_tenants(own: Option<&TlsSpec>, all: &[TenantTls]) -> BTreeMap<String, Vec<String>> {
     match all {
@@ -237,8 +251,9 @@ fn route(input: &Input, spec: &RouteSpec) -> Route {
             Filter::AppRoot(path) => other_filters.push(format!("/ 302 {path}")),
             Filter::Cors(cors) => other_filters.push(format!("{:?}", **cors)),
             Filter::Limits(limits) => other_filters.push(format!("{:?}", **limits)),
-            Filter::Rewrites(rewrites) => other_filters.push(format!("{:?}", **rewrites)),
+            Filter::AnswerUrls(answer_urls) => other_filters.push(format!("{:?}", **answer_urls)),
             Filter::Sources(sources) => other_filters.push(format!("{sources:?}")),
+            Filter::Rewrite(rewrite) => other_filters.push(format!("{:?}", **rewrite)),
             Filter::Redirect(redirect) => other_filters.push(format!("{:?}", **redirect)),
             Filter::HttpsRedirect(when, url) => {
                 let when = match when {
@@ -254,19 +269,31 @@ fn route(input: &Input, spec: &RouteSpec) -> Route {
     let upstream = match action {
         Action::Forward(upstream) => upstream,
         Action::Split(split) => panic!("the output does not show {split:?}"),
+        Action::Canary(canary) => {
+            let Canary { main, canary, rule } = &**canary;
+            other_filters.push(format!("{rule:?} {}", target(canary)));
+            let action = match main {
+                Ok(upstream) => Action::Forward(Arc::clone(upstream)),
+                Err(reply) => Action::Reply(*reply),
+            };
+            let mut shown = route(input, &RouteSpec { action, ..spec.clone() });
+            shown.other_filters = other_filters;
+            return shown;
+        }
         Action::Reply(reply) => {
             let target = match reply {
                 Reply::BackendUnavailable => "503",
                 Reply::NotFound => "404",
             };
             let target = target.to_owned();
-            let (endpoints, protocol, balance, policy) = (None, None, None, BTreeMap::new());
+            let (endpoints, protocol, tls, balance, policy) = (None, None, None, None, BTreeMap::new());
             return Route {
                 path,
                 ingress,
                 target,
                 endpoints,
                 protocol,
+                tls,
                 balance,
                 policy,
                 https_redirect,
@@ -284,6 +311,10 @@ fn route(input: &Input, spec: &RouteSpec) -> Route {
             Protocol::Http1 => None,
             Protocol::H2c | Protocol::Tls(_) => Some(upstream.key.protocol.as_str()),
         },
+        tls: match &upstream.key.protocol {
+            Protocol::Tls(tls) if **tls != PodTls::unverified(tls.http) => Some(format!("{tls:?}")),
+            Protocol::Http1 | Protocol::H2c | Protocol::Tls(_) => None,
+        },
         balance: match policy.balance {
             Balance::LeastInFlight => None,
             Balance::RoundRobin => Some("round-robin"),
@@ -297,16 +328,8 @@ fn route(input: &Input, spec: &RouteSpec) -> Route {
 /// What one policy has and another one has not, but for the balance, which is shown by itself.
 fn differing(usual: &RoutePolicy, policy: &RoutePolicy) -> BTreeMap<&'static str, String> {
     let shown = |policy: &RoutePolicy| {
-        let RoutePolicy {
-            balance: _,
-            attempts,
-            body_bytes,
-            response_head_bytes,
-            upstream_requests,
-            answer_rate,
-            log,
-            timeouts,
-        } = policy;
+        let RoutePolicy { balance: _, attempts, body_bytes, response_head_bytes, .. } = policy;
+        let RoutePolicy { upstream_requests, answer_rate, timeouts, pod_head, log, retry, retry_within, .. } = policy;
         let RouteTimeouts { connect, reuse_unsafe, response, upload, response_gap, grpc_silence, .. } = timeouts;
         let RouteTimeouts { body_gap, body_rate, write, tunnel_idle, .. } = timeouts;
         let body_bytes = body_bytes.map_or_else(|| "no limit".to_owned(), |bytes| bytes.to_string());
@@ -316,6 +339,9 @@ fn differing(usual: &RoutePolicy, policy: &RoutePolicy) -> BTreeMap<&'static str
             ("response_head_bytes", response_head_bytes.to_string()),
             ("upstream_requests", upstream_requests.to_string()),
             ("answer_rate", format!("{answer_rate:?}")),
+            ("retry", format!("{retry:?}")),
+            ("retry_within", format!("{retry_within:?}")),
+            ("pod_head", format!("{pod_head:?}")),
             ("log", format!("{log:?}")),
             ("connect", format!("{connect:?}")),
             ("reuse_unsafe", format!("{reuse_unsafe:?}")),

@@ -35,7 +35,7 @@ const fn decision(id: &'static str, kind: char, text: &'static str) -> Rule {
 
 #[rustfmt::skip]
 const RULES: &[Rule] = &[
-    rule("1", 'M', "Exact, Prefix and ImplementationSpecific are accepted; ImplementationSpecific is Prefix, and counts as Prefix in conflicts; a path that looks like a pattern is compared as it is written, with a Problem"),
+    rule("1", 'M', "Exact, Prefix and ImplementationSpecific are accepted; ImplementationSpecific is Prefix, and counts as Prefix in conflicts; a path that looks like a pattern is compared as it is written, with a Problem, unless an Ingress of the host asks for patterns (annotations `use-regex` and `rewrite-target`)"),
     rule("2", 'M', "Exact is the whole path, case-sensitive; `/foo` and `/foo/` differ"),
     rule("3", 'M', "Prefix goes element by element: `/aaa/bb` does not take `/aaa/bbb`"),
     rule("4", 'M', "a trailing slash of a Prefix is ignored; Prefix `/` takes everything"),

@@ -3,8 +3,9 @@
 use serde_json::{Value, json};
 
 use crate::model::{
-    Action, Cors, Credentials, Filter, HttpsRedirect, KnownLimits, Location, PodTls, Protocol, Rate, Replacement,
-    Reply, RequestLimits, Rewrites, RouteSpec, Sources, UpstreamSpec, Verification,
+    Action, AnswerUrls, ClientCertificate, Cors, Credentials, Filter, HttpsRedirect, KnownLimits, Location, PodTls,
+    Protocol, Rate, Replacement, Reply, RequestLimits, Rewrite, RouteSpec, Sni, Sources, Template, TlsVersions,
+    UpstreamSpec, Verification,
 };
 use crate::routing::{CompiledHost, Route, RouteTable};
 use crate::upstream::{Backend, Destination, Target};
@@ -77,15 +78,29 @@ fn route(route: &Route<Target>) -> Value {
     view
 }
 
+/// What differs from TLS that nobody has asked anything of stands there only where it does.
 fn pod_tls(tls: &PodTls) -> Value {
-    let PodTls { http: _, server_name, verification } = tls;
-    json!({
+    let PodTls { http: _, server_name, sni, verification, versions, client } = tls;
+    let mut view = json!({
         "serverName": server_name.as_ref().map(ToString::to_string),
         "verified": match verification {
             Verification::Unverified => false,
             Verification::Ca(_) => true,
         },
-    })
+    });
+    match sni {
+        Sni::Sent => {}
+        Sni::Withheld => view["sendsServerName"] = json!(false),
+    }
+    match versions {
+        TlsVersions::Both => {}
+        TlsVersions::Only12 => view["version"] = json!("1.2"),
+        TlsVersions::Only13 => view["version"] = json!("1.3"),
+    }
+    if let Some(ClientCertificate(certificate)) = client {
+        view["clientCertificate"] = json!(certificate.names());
+    }
+    view
 }
 
 /// What is done with requests and answers besides forwarding them.
@@ -97,12 +112,16 @@ fn show_filters(filters: &[Filter], view: &mut Value) {
             Filter::AppRoot(path) => redirects.push(json!({ "of": "/", "status": 302, "location": **path })),
             Filter::Cors(cors) => view["cors"] = self::cors(cors),
             Filter::Redirect(redirect) => {
-                let (Location::Fixed(target) | Location::OnHost { path: target, port: _ }) = &redirect.location;
-                redirects.push(json!({ "of": "everything", "status": redirect.status, "location": **target }));
+                let location = match &redirect.location {
+                    Location::Fixed(target) | Location::OnHost { path: target, port: _ } => target.to_string(),
+                    Location::OtherHost(host) => format!("//{host}"),
+                };
+                redirects.push(json!({ "of": "everything", "status": redirect.status, "location": location }));
             }
             Filter::HttpsRedirect(HttpsRedirect::Always, _) => view["httpsRedirect"] = json!("Always"),
             Filter::HttpsRedirect(HttpsRedirect::WithTls, _) => view["httpsRedirect"] = json!("WithTls"),
-            Filter::Rewrites(rewrites) => view["rewrites"] = self::rewrites(rewrites),
+            Filter::Rewrite(rewrite) => view["rewrite"] = self::rewrite(rewrite),
+            Filter::AnswerUrls(answer_urls) => view["answer_urls"] = self::answer_urls(answer_urls),
             Filter::Limits(limits) => view["limits"] = self::limits(limits),
             Filter::Sources(sources) => view["clients"] = self::sources(sources),
         }
@@ -110,6 +129,18 @@ fn show_filters(filters: &[Filter], view: &mut Value) {
     if !redirects.is_empty() {
         view["redirects"] = json!(redirects);
     }
+}
+
+/// The path that pods get.
+fn rewrite(rewrite: &Rewrite) -> Value {
+    let Rewrite { path, query, keeps_query, prefix } = rewrite;
+    let text = |template: &Option<Template>| template.as_ref().map(ToString::to_string);
+    json!({
+        "path": path.to_string(),
+        "query": text(query),
+        "keepsQuery": keeps_query,
+        "forwardedPrefix": text(prefix),
+    })
 }
 
 /// Who is served, by address.
@@ -136,8 +167,8 @@ fn cors(cors: &Cors) -> Value {
 }
 
 /// What is rewritten of pods' answers.
-fn rewrites(rewrites: &Rewrites) -> Value {
-    let Rewrites { location, cookie_domain, cookie_path } = rewrites;
+fn answer_urls(answer_urls: &AnswerUrls) -> Value {
+    let AnswerUrls { location, cookie_domain, cookie_path } = answer_urls;
     let shown = |replacement: &Option<Replacement>| {
         replacement.as_ref().map(|Replacement { from, to }| json!({ "from": **from, "to": **to }))
     };

@@ -72,7 +72,7 @@ impl<'c> Targets<'c> {
                 }
             },
             // Its shares are routes of their own. This answers where none of them has a weight.
-            Action::Split(_) => self.reply(label, Reply::BackendUnavailable),
+            Action::Split(_) | Action::Canary(_) => self.reply(label, Reply::BackendUnavailable),
             Action::Reply(reply) => self.reply(label, *reply),
         }
     }

@@ -3,12 +3,14 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
-use crate::filter::{self, BodyTooLarge, FieldName, NotRedirected, RequestView, Response, Uncounted, Verdict};
-use crate::model::{
-    Action, Filter, HostPattern, HttpsRedirect, ObjectKind, ObjectName, ObjectRef, Origin, Predicates, Problem,
-    RedirectKind, Reply, UnitKey,
+use crate::filter::{
+    self, BodyTooLarge, FieldName, NotRedirected, RequestChange, RequestView, Response, Uncounted, Verdict,
 };
-use crate::routing::{self, Found, Holds, PathRefusal, Route, normalize_host, normalize_name};
+use crate::model::{
+    Action, CanaryRule, Filter, HostPattern, HttpsRedirect, ObjectKind, ObjectName, ObjectRef, Origin, Predicates,
+    Problem, RedirectKind, Reply, UnitKey,
+};
+use crate::routing::{self, Draw, Found, Holds, PathRefusal, Route, normalize_host, normalize_name};
 use crate::translate;
 
 use super::clients::{apart, closed, for_pages, for_whom};
@@ -162,8 +164,15 @@ fn decide<T>(
         };
         return conclude(explanation, Outcome::Refused, Some(404), vec![format!("404 because {why}")]);
     };
-    // Of a split, which shares its requests at random, the first backend stands for all.
-    let route = route.choose(|| 0);
+    let shared = shared(&route.spec.action);
+    // Of a split, which shares its requests at random, the first backend stands for all, and of a canary the main one.
+    let route = route.choose(&Draw {
+        random: &|| 0,
+        asks: &|rule| filter::canary(rule, &head.request, &head.bytes).or(Some(false)),
+        lives: &|_| true,
+    });
+    let path = String::from_utf8_lossy(head.request.path(&head.bytes));
+    let canonical = routing::canonical_path(&path).unwrap_or_default();
     // The client is not known. It counts as one that is not trusted.
     let request = RequestView {
         head: &head.bytes,
@@ -172,8 +181,12 @@ fn decide<T>(
         is_https: question.is_https,
         is_trusted: false,
         has_tls: found.has_tls,
+        port: if question.is_https { view.https_port } else { 80 },
+        http_port: 80,
         https_port: view.https_port,
         client: None,
+        decoded_path: &routing::decoded(&canonical),
+        pattern: route.spec.matches.path.pattern(),
         meter: &Uncounted,
     };
     let (filters, of_clients) = apart(&route.spec.filters);
@@ -188,7 +201,7 @@ fn decide<T>(
             explanation.say(Subject::Upstream, lines);
             (!has_endpoint).then(|| (503, "no endpoint can get it".to_owned()))
         }
-        Action::Split(_) => Some((503, "no backend has a weight".to_owned())),
+        Action::Split(_) | Action::Canary(_) => Some((503, "no backend has a weight".to_owned())),
         Action::Reply(reply) => {
             let status = match reply {
                 Reply::BackendUnavailable => 503,
@@ -207,8 +220,9 @@ fn decide<T>(
         answer.push(format!("413 because a body of {length} bytes is longer than {limit} bytes ({by})"));
         (Outcome::Refused, Some(413))
     } else {
+        let mut change = RequestChange::default();
         let refusal = closed(of_clients).map(|why| (503, why.to_owned())).or(refusal);
-        match (filter::request(filters, &request), refusal) {
+        match (filter::request(filters, &request, &mut change), refusal) {
             (Verdict::Respond(response), _) => {
                 answer.extend(of_filter(route, filters, &request, &response));
                 let is_redirect = (300..400).contains(&response.status);
@@ -221,12 +235,27 @@ fn decide<T>(
             (Verdict::Continue, None) => {
                 answer.extend(for_pages(filters));
                 answer.extend(for_whom(of_clients));
-                answer.push(format!("forwarded{}", exempt(filters, &request)));
+                answer.extend(shared);
+                answer.push(format!("forwarded{}{}", rewritten(&change), exempt(filters, &request)));
                 (Outcome::Forwarded, None)
             }
         }
     };
     conclude(explanation, outcome, status, answer);
+}
+
+/// What becomes of the other requests of a route with a canary.
+fn shared(action: &Action) -> Option<String> {
+    let Action::Canary(canary) = action else { return None };
+    let CanaryRule { header, cookie, weight, total } = &canary.rule;
+    let by = header.iter().map(|header| format!("header {}", header.name));
+    let by: Vec<_> = by.chain(cookie.iter().map(|cookie| format!("cookie {cookie}"))).collect();
+    let by = if by.is_empty() { String::new() } else { format!(" that say nothing by {}", by.join(" and ")) };
+    let to = match &canary.canary {
+        Ok(upstream) => format!("Service {}", upstream.key.service),
+        Err(_) => "a backend that cannot be used".into(),
+    };
+    Some(format!("of requests{by}, {weight} of {total} go to the canary: {to}"))
 }
 
 /// The answer of a filter in words.
@@ -246,23 +275,33 @@ fn of_filter<T>(
             let annotation = match redirect.kind {
                 RedirectKind::Permanent => "permanent-redirect",
                 RedirectKind::Temporal => "temporal-redirect",
+                RedirectKind::Www => "from-to-www-redirect",
             };
             format!("{} sends everything there ({annotation})", named(&route.spec.origin))
         }
         Filter::HttpsRedirect(HttpsRedirect::Always, _) => {
             format!("{} forces it (force-ssl-redirect)", named(&route.spec.origin))
         }
-        Filter::Rewrites(_) => "of what is rewritten in answers".into(),
+        Filter::Rewrite(_) => format!("{} sends the path there (rewrite-target)", named(&route.spec.origin)),
+        Filter::AnswerUrls(_) => "of what is rewritten in answers".into(),
         Filter::Limits(_) | Filter::Sources(_) => "the address of the client is not known here".into(),
         Filter::HttpsRedirect(HttpsRedirect::WithTls, _) => "a TLS entry covers the host (ssl-redirect)".into(),
     };
     let mut lines = vec![format!("{status}{to} because {why}")];
-    match filter::request(filters, &RequestView { is_trusted: true, ..*request }) {
+    match filter::request(filters, &RequestView { is_trusted: true, ..*request }, &mut RequestChange::default()) {
         Verdict::Continue => lines
             .push("forwarded instead if the client is one of --trusted-proxies: X-Forwarded-Proto says https".into()),
         Verdict::Respond(_) => {}
     }
     lines
+}
+
+/// The path that the pod gets, where it is another.
+fn rewritten(change: &RequestChange) -> String {
+    if change.target.is_empty() {
+        return String::new();
+    }
+    format!(" as {} (rewrite-target)", String::from_utf8_lossy(&change.target))
 }
 
 /// What is special about a request that no filter answers.
@@ -271,7 +310,8 @@ fn exempt(filters: &[Filter], request: &RequestView<'_>) -> &'static str {
         Filter::AppRoot(_)
         | Filter::Cors(_)
         | Filter::Redirect(_)
-        | Filter::Rewrites(_)
+        | Filter::Rewrite(_)
+        | Filter::AnswerUrls(_)
         | Filter::Limits(_)
         | Filter::Sources(_) => false,
         Filter::HttpsRedirect(when, _) => match filter::not_redirected(*when, request) {

@@ -3,7 +3,8 @@
 use std::net::SocketAddr;
 
 use crate::model::{
-    Balance, EndpointPort, PodTls, PortRef, Protocol, RoutePolicy, TlsHttp, UpstreamKey, UpstreamSpec, Verification,
+    Balance, EndpointPort, PodTls, PortRef, Protocol, RoutePolicy, Sni, TlsHttp, TlsVersions, UpstreamKey,
+    UpstreamSpec, Verification,
 };
 use crate::translate::{self, Condition, Input};
 
@@ -100,7 +101,7 @@ fn of_slices(input: &Input, spec: &UpstreamSpec, used: &[SocketAddr]) -> Vec<Str
 
 fn service(spec: &UpstreamSpec, policy: &RoutePolicy) -> String {
     let UpstreamSpec { key: UpstreamKey { service, endpoint_port, protocol }, port } = spec;
-    let RoutePolicy { balance, .. } = policy;
+    let RoutePolicy { balance, pod_head, .. } = policy;
     let named = match (port, endpoint_port) {
         (PortRef::Number(_), EndpointPort::Named { name, otherwise: _ }) if !name.is_empty() => format!(" ({name})"),
         (_, EndpointPort::Named { .. } | EndpointPort::Fixed(_)) => String::new(),
@@ -114,21 +115,33 @@ fn service(spec: &UpstreamSpec, policy: &RoutePolicy) -> String {
         Balance::LeastInFlight => "least in flight",
         Balance::RoundRobin => "in turn",
     };
-    format!("Service {service} port {port}{named}, {protocol}, {balance}")
+    let host = pod_head.iter().filter_map(|head| head.host.as_ref());
+    let host: String = host.map(|host| format!(", asked for {}", host.as_str())).collect();
+    format!("Service {service} port {port}{named}, {protocol}, {balance}{host}")
 }
 
 fn through_tls(tls: &PodTls) -> String {
-    let PodTls { http, server_name, verification } = tls;
+    let PodTls { http, server_name, sni, verification, versions, client } = tls;
     let http = match http {
         TlsHttp::Negotiated => "HTTP/2 or HTTP/1.1 through TLS",
         TlsHttp::Http2 => "HTTP/2 through TLS",
     };
-    let name = server_name.as_ref().map(|name| format!(" for {name}")).unwrap_or_default();
+    let versions = match versions {
+        TlsVersions::Both => "",
+        TlsVersions::Only12 => " 1.2",
+        TlsVersions::Only13 => " 1.3",
+    };
+    let unsent = match sni {
+        Sni::Sent => "",
+        Sni::Withheld => " (which is not sent)",
+    };
+    let name = server_name.as_ref().map(|name| format!(" for {name}{unsent}")).unwrap_or_default();
+    let client = if client.is_some() { ", with a certificate of ours" } else { "" };
     let verified = match verification {
         Verification::Unverified => "certificate not verified",
         Verification::Ca(_) => "certificate verified",
     };
-    format!("{http}{name} ({verified})")
+    format!("{http}{versions}{name} ({verified}{client})")
 }
 
 fn no_endpoint(key: &UpstreamKey, slices: usize, without_port: usize) -> String {

@@ -10,8 +10,9 @@ pub(super) fn apart(filters: &[Filter]) -> (&[Filter], &[Filter]) {
         Filter::AppRoot(_)
         | Filter::Cors(_)
         | Filter::Redirect(_)
+        | Filter::Rewrite(_)
         | Filter::HttpsRedirect(..)
-        | Filter::Rewrites(_) => false,
+        | Filter::AnswerUrls(_) => false,
     };
     // They are the last of all.
     filters.split_at(filters.iter().position(needs_client).unwrap_or(filters.len()))
@@ -29,8 +30,9 @@ pub(super) fn closed(filters: &[Filter]) -> Option<&'static str> {
         Filter::AppRoot(_)
         | Filter::Cors(_)
         | Filter::Redirect(_)
+        | Filter::Rewrite(_)
         | Filter::HttpsRedirect(..)
-        | Filter::Rewrites(_)
+        | Filter::AnswerUrls(_)
         | Filter::Limits(_)
         | Filter::Sources(_) => None,
     })
@@ -44,8 +46,9 @@ pub(super) fn for_whom(filters: &[Filter]) -> Vec<String> {
         Filter::AppRoot(_)
         | Filter::Cors(_)
         | Filter::Redirect(_)
+        | Filter::Rewrite(_)
         | Filter::HttpsRedirect(..)
-        | Filter::Rewrites(_) => Vec::new(),
+        | Filter::AnswerUrls(_) => Vec::new(),
     };
     filters.iter().flat_map(lines).collect()
 }
@@ -86,8 +89,9 @@ pub(super) fn for_pages(filters: &[Filter]) -> Option<String> {
         }),
         Filter::AppRoot(_)
         | Filter::Redirect(_)
+        | Filter::Rewrite(_)
         | Filter::HttpsRedirect(..)
-        | Filter::Rewrites(_)
+        | Filter::AnswerUrls(_)
         | Filter::Limits(_)
         | Filter::Sources(_) => None,
     })

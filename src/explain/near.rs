@@ -93,11 +93,12 @@ fn foreign(around: &Around<'_>, claimant: &Claimant) -> Miss {
 
 fn of_owner(around: &Around<'_>, claimants: &[Claimant], misses: &mut Vec<Miss>) {
     let mut has_met_winner = false;
+    let has_patterns = around.owner.is_some_and(|owner| translate::has_patterns(around.input, owner));
     for claimant in claimants.iter().filter(|claimant| claimant.is_ours) {
         let ingress = &claimant.ingress.name;
         for (field, entry) in claimant.paths() {
             let text = format!("{} of Ingress {ingress} {field}", described(entry));
-            let matched = translate::path_match(entry);
+            let matched = translate::path_match(entry, has_patterns);
             let would_take = matched.as_ref().zip(around.path).is_some_and(|(rule, path)| routing::takes(rule, path));
             if let Some(fault) = finding(around.problems, ingress, &field) {
                 let nearness = match (would_take, &matched) {
@@ -168,12 +169,14 @@ fn lost(around: &Around<'_>, entry: &Path, rule: Option<&PathMatch>, would_take:
         let why = match around.winner.as_ref().map(|winner| winner.path) {
             Some(PathMatch::Exact(_)) => "an Exact path comes first",
             Some(PathMatch::Prefix(_)) => "it is shorter",
+            Some(PathMatch::Pattern(_)) => "the other pattern is longer, or comes first of two as long",
             None => "the path is refused",
         };
         return (Nearness::Match, why);
     }
     let written = &*entry.path;
     match rule {
+        PathMatch::Pattern(_) => (Nearness::Other, "the pattern does not match"),
         _ if path.eq_ignore_ascii_case(written) && path != written => (Nearness::Almost, "paths are case-sensitive"),
         PathMatch::Exact(_) if path.trim_end_matches('/') == written.trim_end_matches('/') => {
             (Nearness::Almost, "Exact is the whole path, and it differs in the slash at the end")
@@ -277,6 +280,7 @@ pub(super) fn taken(winner: &Winner<'_>, field: Option<&str>) -> String {
         _ if winner.is_fallback => "what no path takes".into(),
         PathMatch::Exact(path) => format!("Exact {path}"),
         PathMatch::Prefix(path) => format!("Prefix {path}"),
+        PathMatch::Pattern(pattern) => format!("Pattern {}", pattern.text()),
     };
     match field {
         Some(field) => format!("{}  {field}  {path}", named(winner.origin)),

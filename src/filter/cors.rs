@@ -25,8 +25,9 @@ pub fn origin(filters: &[Filter], request: &RequestHead, head: &[u8]) -> Option<
         Filter::Cors(cors) => matches!(cors.origins, Origins::Listed(_)),
         Filter::AppRoot(_)
         | Filter::Redirect(_)
+        | Filter::Rewrite(_)
         | Filter::HttpsRedirect(..)
-        | Filter::Rewrites(_)
+        | Filter::AnswerUrls(_)
         | Filter::Limits(_)
         | Filter::Sources(_) => false,
     };
@@ -84,7 +85,8 @@ mod tests {
 
     use super::*;
     use crate::filter::Fields;
-    use crate::filter::Uncounted;
+    use crate::filter::RequestChange;
+    use crate::filter::view::tests::with_view;
     use crate::http1::{Limits, Progress, RequestContext, ResponseHead};
     use crate::model::OriginPattern;
 
@@ -103,27 +105,17 @@ mod tests {
     /// What becomes of a request with this start line and these further lines: the status of our answer, and the origin that is
     /// kept for the answer.
     fn asked(cors: &Cors, method: &str, lines: &str) -> (Option<u16>, Option<String>) {
-        let head = format!("{method} /x HTTP/1.1\r\nHost: a\r\n{lines}\r\n");
-        let mut request = RequestHead::new();
-        assert_eq!(request.parse(head.as_bytes(), &Limits::REQUEST), Ok(Progress::Complete), "{head}");
-        let view = RequestView {
-            head: head.as_bytes(),
-            request: &request,
-            is_tls: false,
-            is_https: false,
-            is_trusted: false,
-            has_tls: false,
-            https_port: 443,
-            client: None,
-            meter: &Uncounted,
-        };
-        let filters = [Filter::Cors(Arc::new(cors.clone()))];
-        let status = match crate::filter::request(&filters, &view) {
-            Verdict::Continue => None,
-            Verdict::Respond(response) => Some(response.status),
-        };
-        let origin = origin(&filters, &request, head.as_bytes());
-        (status, origin.map(|origin| String::from_utf8(origin.into()).unwrap()))
+        let (start, host) = (format!("{method} /x HTTP/1.1"), "Host: a");
+        let lines: Vec<_> = [&*start, host].into_iter().chain(lines.lines()).collect();
+        with_view(&lines, |view| {
+            let filters = [Filter::Cors(Arc::new(cors.clone()))];
+            let status = match crate::filter::request(&filters, &view, &mut RequestChange::default()) {
+                Verdict::Continue => None,
+                Verdict::Respond(response) => Some(response.status),
+            };
+            let origin = origin(&filters, view.request, view.head);
+            (status, origin.map(|origin| String::from_utf8(origin.into()).unwrap()))
+        })
     }
 
     /// The lines that an answer with these lines has behind the filter.

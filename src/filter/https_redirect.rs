@@ -85,26 +85,7 @@ fn location(url: HttpsUrl, view: &RequestView<'_>) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::filter::Uncounted;
-    use crate::http1::{Limits, Progress, RequestHead};
-
-    /// What `decide` makes of a request with this start line and these lines, in clear, to a host with TLS.
-    fn view_of<T>(lines: &[&str], decide: impl FnOnce(RequestView<'_>) -> T) -> T {
-        let head = format!("{}\r\n\r\n", lines.join("\r\n"));
-        let mut request = RequestHead::new();
-        assert_eq!(request.parse(head.as_bytes(), &Limits::REQUEST), Ok(Progress::Complete), "{head}");
-        decide(RequestView {
-            head: head.as_bytes(),
-            request: &request,
-            is_tls: false,
-            is_https: false,
-            is_trusted: false,
-            has_tls: true,
-            https_port: 443,
-            client: None,
-            meter: &Uncounted,
-        })
-    }
+    use crate::filter::view::tests::with_view as view_of;
 
     fn location_of(start: &str, host: &str, https_port: u16) -> String {
         location_as(HttpsUrl::default(), start, host, https_port)

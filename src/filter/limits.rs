@@ -35,7 +35,8 @@ mod tests {
 
     use super::*;
     use crate::filter::Meter;
-    use crate::http1::RequestHead;
+    use crate::filter::RequestChange;
+    use crate::filter::view::tests::with_view;
     use crate::model::{KnownLimits, Networks};
 
     /// Counts how often it is asked, and says this each time.
@@ -51,23 +52,15 @@ mod tests {
 
     /// What a client gets where the meter says this: the status, if it is not served, and how often the meter was asked.
     fn outcome(limits: RequestLimits, client: Option<&str>, says: Result<(), Beyond>) -> (Option<u16>, usize) {
-        let (request, meter) = (&RequestHead::new(), Asked(Cell::new(0), says));
-        let view = RequestView {
-            head: b"",
-            request,
-            is_tls: false,
-            is_https: false,
-            is_trusted: false,
-            has_tls: false,
-            https_port: 443,
-            client: client.map(|client| client.parse().unwrap()),
-            meter: &meter,
-        };
+        let meter = Asked(Cell::new(0), says);
         let filter = Filter::Limits(Arc::new(limits));
-        let status = match crate::filter::request(std::slice::from_ref(&filter), &view) {
-            Verdict::Continue => None,
-            Verdict::Respond(response) => Some(response.status),
-        };
+        let status = with_view(&["GET / HTTP/1.1", "Host: a"], |view| {
+            let view = RequestView { client: client.map(|client| client.parse().unwrap()), meter: &meter, ..view };
+            match crate::filter::request(std::slice::from_ref(&filter), &view, &mut RequestChange::default()) {
+                Verdict::Continue => None,
+                Verdict::Respond(response) => Some(response.status),
+            }
+        });
         (status, meter.0.get())
     }
 

@@ -4,8 +4,13 @@
 //! through [`RequestView`] and says what follows through [`Verdict`]. Nothing here knows sockets, time, tables or
 //! upstreams. A route without filters costs one comparison.
 
+mod answer_urls;
 mod body_size;
+mod canary;
+mod change;
+mod cookies;
 mod cors;
+mod escape;
 mod head_edit;
 mod https_redirect;
 mod limits;
@@ -13,33 +18,37 @@ mod meter;
 mod method;
 mod predicates;
 mod redirect;
-mod rewrites;
+mod rewrite;
 mod sources;
+mod template;
 mod verdict;
 mod view;
 
 pub use body_size::{BodyTooLarge, body_size};
+pub use canary::canary;
+pub use change::RequestChange;
 pub use cors::origin;
 pub use head_edit::{FieldName, Fields, HeadEdit};
 pub use https_redirect::{NotRedirected, not_redirected};
 pub use meter::{Beyond, Meter, Uncounted};
 pub use method::is_routable;
 pub use predicates::holds;
-pub use sources::asks_for_client;
 pub use verdict::{Response, Verdict};
 pub use view::{RequestView, ResponseView, is_https};
 
-use crate::model::Filter;
+use crate::model::{Filter, Location, Template, Variable};
 
-/// Lets a request pass the filters of its route, one after the other, up to the first that does not let it continue.
-pub fn request<'f>(filters: &'f [Filter], request: &RequestView<'_>) -> Verdict<'f> {
+/// Lets a request pass the filters of its route, one after the other, up to the first that does not let it continue. `change`
+/// takes what they change of it.
+pub fn request<'f>(filters: &'f [Filter], request: &RequestView<'_>, change: &mut RequestChange) -> Verdict<'f> {
     for filter in filters {
         let verdict = match filter {
             Filter::AppRoot(path) => redirect::app_root(filter, path, request),
             Filter::Cors(cors) => cors::request(filter, cors, request),
             Filter::Redirect(to) => redirect::request(filter, to, request),
+            Filter::Rewrite(to) => rewrite::request(filter, to, request, change),
             Filter::HttpsRedirect(when, url) => https_redirect::request(filter, *when, *url, request),
-            Filter::Rewrites(_) => Verdict::Continue,
+            Filter::AnswerUrls(_) => Verdict::Continue,
             Filter::Limits(limits) => limits::request(filter, limits, request),
             Filter::Sources(sources) => sources::request(filter, sources, request),
         };
@@ -56,12 +65,77 @@ pub fn response(filters: &[Filter], response: &ResponseView<'_>, edit: &mut Head
     for filter in filters {
         match filter {
             Filter::Cors(cors) => cors::response(cors, response, edit),
-            Filter::Rewrites(rewrites) => rewrites::response(rewrites, response, edit),
+            Filter::AnswerUrls(answer_urls) => answer_urls::response(answer_urls, response, edit),
             Filter::AppRoot(_)
             | Filter::Redirect(_)
+            | Filter::Rewrite(_)
             | Filter::HttpsRedirect(..)
             | Filter::Limits(_)
             | Filter::Sources(_) => {}
+        }
+    }
+}
+
+/// Whether a filter looks at the address of the client.
+pub fn asks_for_client(filters: &[Filter]) -> bool {
+    let asks = |filter: &Filter| {
+        matches!(filter, Filter::Limits(_) | Filter::Sources(_))
+            || templates(filter).any(|template| template.has(&Variable::RemoteAddress))
+    };
+    filters.iter().any(asks)
+}
+
+/// Whether a filter looks at the decoded path.
+pub fn asks_for_path(filters: &[Filter]) -> bool {
+    let asks = |filter: &Filter| {
+        matches!(filter, Filter::Rewrite(_)) || templates(filter).any(|template| template.has(&Variable::Uri))
+    };
+    filters.iter().any(asks)
+}
+
+/// The templates that a filter has.
+fn templates(filter: &Filter) -> impl Iterator<Item = &Template> {
+    let templates = match filter {
+        Filter::Redirect(to) => match &to.location {
+            Location::Fixed(template) | Location::OnHost { path: template, port: _ } => [Some(template), None, None],
+            Location::OtherHost(_) => [None; 3],
+        },
+        Filter::Rewrite(to) => [Some(&to.path), to.query.as_ref(), to.prefix.as_ref()],
+        Filter::AppRoot(_)
+        | Filter::Cors(_)
+        | Filter::HttpsRedirect(..)
+        | Filter::AnswerUrls(_)
+        | Filter::Limits(_)
+        | Filter::Sources(_) => [None; 3],
+    };
+    templates.into_iter().flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::model::{Captures, Filters, HttpsRedirect, HttpsUrl, Redirect, RedirectKind, Sources};
+
+    #[test]
+    fn the_clients_address_and_the_decoded_path_are_asked_for_only_where_they_matter() {
+        let redirect = |to: &str| {
+            let location = Location::Fixed(Template::parse(to, Captures::Refused).unwrap());
+            Filter::Redirect(Arc::new(Redirect { kind: RedirectKind::Permanent, status: 301, location }))
+        };
+        let https = || Filter::HttpsRedirect(HttpsRedirect::Always, HttpsUrl::default());
+        let sources = || Filter::Sources(Arc::new(Sources::Unreadable));
+        for (filters, client, path) in [
+            (vec![], false, false),
+            (vec![https()], false, false),
+            (vec![https(), sources()], true, false),
+            (vec![redirect("https://b/$host")], false, false),
+            (vec![redirect("https://b/$remote_addr"), https()], true, false),
+            (vec![redirect("https://b$uri")], false, true),
+        ] {
+            let filters = Filters::new(filters);
+            assert_eq!((asks_for_client(&filters), asks_for_path(&filters)), (client, path), "{filters:?}");
         }
     }
 }

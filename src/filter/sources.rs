@@ -4,12 +4,6 @@ use super::verdict::{Response, Verdict};
 use super::view::RequestView;
 use crate::model::{Filter, Sources};
 
-/// Whether one of these filters decides by the client's address, which takes a while to find out.
-pub fn asks_for_client(filters: &[Filter]) -> bool {
-    // They are the last of all.
-    matches!(filters.last(), Some(Filter::Limits(_) | Filter::Sources(_)))
-}
-
 pub(super) fn request<'f>(filter: &'f Filter, sources: &Sources, request: &RequestView<'_>) -> Verdict<'f> {
     match sources {
         Sources::Unreadable => refuse(filter, 503, "it is not known who this may be served to"),
@@ -34,9 +28,9 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::filter::Uncounted;
-    use crate::http1::RequestHead;
-    use crate::model::{HttpsRedirect, HttpsUrl, Networks};
+    use crate::filter::RequestChange;
+    use crate::filter::view::tests::with_view;
+    use crate::model::Networks;
 
     fn networks(text: &str) -> Networks {
         Networks::new(text.split_whitespace().map(|network| network.parse().unwrap()).collect())
@@ -48,23 +42,14 @@ mod tests {
 
     /// The status that a client gets; `None` where it is served.
     fn status(sources: Sources, client: Option<&str>) -> Option<u16> {
-        let request = &RequestHead::new();
-        let view = RequestView {
-            head: b"",
-            request,
-            is_tls: false,
-            is_https: false,
-            is_trusted: false,
-            has_tls: false,
-            https_port: 443,
-            client: client.map(|client| client.parse().unwrap()),
-            meter: &Uncounted,
-        };
         let filter = Filter::Sources(Arc::new(sources));
-        match crate::filter::request(std::slice::from_ref(&filter), &view) {
-            Verdict::Continue => None,
-            Verdict::Respond(response) => Some(response.status),
-        }
+        with_view(&["GET / HTTP/1.1", "Host: a"], |view| {
+            let view = RequestView { client: client.map(|client| client.parse().unwrap()), ..view };
+            match crate::filter::request(std::slice::from_ref(&filter), &view, &mut RequestChange::default()) {
+                Verdict::Continue => None,
+                Verdict::Respond(response) => Some(response.status),
+            }
+        })
     }
 
     #[test]
@@ -89,13 +74,5 @@ mod tests {
     fn nginx_k2_a_list_that_cannot_be_read_and_a_client_that_is_not_known_are_refused() {
         assert_eq!(status(Sources::Unreadable, Some("10.0.0.1")), Some(503));
         assert_eq!(status(lists("", None), None), Some(403));
-    }
-
-    #[test]
-    fn the_clients_address_is_asked_for_only_where_it_decides() {
-        let https = || Filter::HttpsRedirect(HttpsRedirect::Always, HttpsUrl::default());
-        let sources = Filter::Sources(Arc::new(Sources::Unreadable));
-        let filters = crate::model::Filters::new(vec![sources, https()]);
-        assert!(asks_for_client(&filters) && !asks_for_client(&[https()]) && !asks_for_client(&[]));
     }
 }

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use super::head_edit::Fields;
 use super::meter::Meter;
 use crate::http1::{FieldKind, RequestHead};
+use crate::model::Pattern;
 
 /// A request that has found its route.
 #[derive(Clone, Copy, Debug)]
@@ -21,10 +22,18 @@ pub struct RequestView<'a> {
     pub is_trusted: bool,
     /// Whether a TLS entry covers the host.
     pub has_tls: bool,
+    /// The port that clients use to reach the listener.
+    pub port: u16,
+    /// The port clients reach http by.
+    pub http_port: u16,
     /// The port clients reach https by.
     pub https_port: u16,
     /// The address of the client, whom trusted proxies speak for. `None` where no filter asks for it.
     pub client: Option<IpAddr>,
+    /// The path in canonical form, decoded. Empty where no filter asks for it.
+    pub decoded_path: &'a [u8],
+    /// The pattern by which the request has found its route.
+    pub pattern: Option<&'a Pattern>,
     /// Counts the requests of clients.
     pub meter: &'a dyn Meter,
 }
@@ -46,6 +55,28 @@ impl<'a> RequestView<'a> {
             }
             (None, None) => request.authority.of(head),
         }
+    }
+
+    /// The path and the query as the client sent them.
+    pub fn request_uri(&self) -> Vec<u8> {
+        let mut uri = self.path().to_vec();
+        if let Some(query) = self.request.query {
+            uri.push(b'?');
+            uri.extend_from_slice(query.of(self.head));
+        }
+        uri
+    }
+
+    /// The port that the client used. A trusted proxy in front of us may say it, or the scheme that it goes by.
+    pub fn port_of_client(&self) -> u16 {
+        let field = |kind| if self.is_trusted { self.request.field(kind) } else { None };
+        let told = field(FieldKind::XForwardedPort).and_then(|field| str::from_utf8(field.value.of(self.head)).ok());
+        let scheme = field(FieldKind::XForwardedProto).and_then(|field| is_https(field.value.of(self.head)));
+        told.and_then(|port| port.parse().ok()).unwrap_or(match scheme {
+            Some(true) => self.https_port,
+            Some(false) => self.http_port,
+            None => self.port,
+        })
     }
 
     /// Whether the client used https. On a plain connection a trusted proxy in front of us knows better than the
@@ -79,4 +110,33 @@ pub struct ResponseView<'a> {
     pub fields: Fields<'a>,
     /// The origin of the page that asks, as [`origin`](super::origin) finds it.
     pub origin: Option<&'a [u8]>,
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use crate::filter::meter::Uncounted;
+    use crate::http1::{Limits, Progress};
+
+    /// What `decide` makes of a request with this start line and these lines, in clear, to a host with TLS.
+    pub(in crate::filter) fn with_view<T>(lines: &[&str], decide: impl FnOnce(RequestView<'_>) -> T) -> T {
+        let head = format!("{}\r\n\r\n", lines.join("\r\n"));
+        let mut request = RequestHead::new();
+        assert_eq!(request.parse(head.as_bytes(), &Limits::REQUEST), Ok(Progress::Complete), "{head}");
+        decide(RequestView {
+            head: head.as_bytes(),
+            request: &request,
+            is_tls: false,
+            is_https: false,
+            is_trusted: false,
+            has_tls: true,
+            port: 80,
+            http_port: 80,
+            https_port: 443,
+            client: None,
+            decoded_path: b"",
+            pattern: None,
+            meter: &Uncounted,
+        })
+    }
 }

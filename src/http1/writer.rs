@@ -68,6 +68,14 @@ pub fn request_line(out: &mut Vec<u8>, buf: &[u8], head: &RequestHead) {
     out.extend_from_slice(b" HTTP/1.1\r\n");
 }
 
+/// Appends the start line of a request to another target than its own. The target has neither spaces nor control characters.
+pub fn request_line_to(out: &mut Vec<u8>, buf: &[u8], head: &RequestHead, target: &[u8]) {
+    out.extend_from_slice(head.method_text.of(buf));
+    out.push(b' ');
+    out.extend_from_slice(target);
+    out.extend_from_slice(b" HTTP/1.1\r\n");
+}
+
 /// Appends a status line in HTTP/1.1. `status` has three digits; `reason` is that of a parsed head, or [`reason`].
 pub fn status_line(out: &mut Vec<u8>, status: u16, reason: &[u8]) {
     out.extend_from_slice(b"HTTP/1.1 ");

@@ -4,10 +4,12 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
+use super::answer_urls::AnswerUrls;
 use super::cors::Cors;
+use super::names::Hostname;
 use super::networks::Networks;
 use super::request_limits::RequestLimits;
-use super::rewrites::Rewrites;
+use super::template::Template;
 
 /// A filter of a route. Requests and answers pass the filters of their route in the order of these variants; no route
 /// can change the order.
@@ -20,11 +22,13 @@ pub enum Filter {
     Cors(Arc<Cors>),
     /// Answers all requests with a redirect (annotations `permanent-redirect` and `temporal-redirect`).
     Redirect(Arc<Redirect>),
+    /// Gives requests another path (annotation `rewrite-target`).
+    Rewrite(Arc<Rewrite>),
     /// Answers plain HTTP with 308 to https (annotations `ssl-redirect` and `force-ssl-redirect`).
     HttpsRedirect(HttpsRedirect, HttpsUrl),
     /// Rewrites what pods say about where they are (annotations `proxy-redirect-from`, `proxy-cookie-domain` and
     /// `proxy-cookie-path`).
-    Rewrites(Arc<Rewrites>),
+    AnswerUrls(Arc<AnswerUrls>),
     /// Lets each client ask for so much (annotations `limit-rps`, `limit-rpm` and `limit-connections`).
     Limits(Arc<RequestLimits>),
     /// Lets clients pass by their address (annotations `allowlist-source-range` and `denylist-source-range`).
@@ -40,10 +44,12 @@ pub enum FilterKind {
     Cors,
     /// [`Filter::Redirect`].
     Redirect,
+    /// [`Filter::Rewrite`].
+    Rewrite,
     /// [`Filter::HttpsRedirect`].
     HttpsRedirect,
-    /// [`Filter::Rewrites`].
-    Rewrites,
+    /// [`Filter::AnswerUrls`].
+    AnswerUrls,
     /// [`Filter::Limits`].
     Limits,
     /// [`Filter::Sources`].
@@ -57,8 +63,9 @@ impl Filter {
             Self::AppRoot(_) => FilterKind::AppRoot,
             Self::Cors(_) => FilterKind::Cors,
             Self::Redirect(_) => FilterKind::Redirect,
+            Self::Rewrite(_) => FilterKind::Rewrite,
             Self::HttpsRedirect(..) => FilterKind::HttpsRedirect,
-            Self::Rewrites(_) => FilterKind::Rewrites,
+            Self::AnswerUrls(_) => FilterKind::AnswerUrls,
             Self::Limits(_) => FilterKind::Limits,
             Self::Sources(_) => FilterKind::Sources,
         }
@@ -67,8 +74,16 @@ impl Filter {
 
 impl FilterKind {
     /// All.
-    pub const ALL: [Self; 7] =
-        [Self::AppRoot, Self::Cors, Self::Redirect, Self::HttpsRedirect, Self::Rewrites, Self::Limits, Self::Sources];
+    pub const ALL: [Self; 8] = [
+        Self::AppRoot,
+        Self::Cors,
+        Self::Redirect,
+        Self::Rewrite,
+        Self::HttpsRedirect,
+        Self::AnswerUrls,
+        Self::Limits,
+        Self::Sources,
+    ];
 
     /// Short stable name, as in `Tidegate-Explanation`, metrics and the access log.
     pub fn as_str(self) -> &'static str {
@@ -76,8 +91,9 @@ impl FilterKind {
             Self::AppRoot => "app_root",
             Self::Cors => "cors",
             Self::Redirect => "redirect_to",
+            Self::Rewrite => "rewrite",
             Self::HttpsRedirect => "redirect",
-            Self::Rewrites => "rewrites",
+            Self::AnswerUrls => "answer_urls",
             Self::Limits => "limits",
             Self::Sources => "sources",
         }
@@ -142,20 +158,38 @@ pub enum RedirectKind {
     Permanent,
     /// `temporal-redirect`.
     Temporal,
+    /// `from-to-www-redirect`.
+    Www,
 }
 
-/// Where a redirect leads. Nothing of the request goes into it but what is said here.
+/// Where a redirect leads. Nothing of the request goes into it but what is said here and what variables name.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Location {
     /// This URL or path, as it is.
-    Fixed(Arc<str>),
+    Fixed(Template),
     /// This path of the scheme and host of the request.
     OnHost {
         /// The path, with a query where it has one.
-        path: Arc<str>,
+        path: Template,
         /// Whether the port stays that the client gave.
         port: ClientPort,
     },
+    /// The URL of the request under this host, with the port of the scheme and without a slash at its end.
+    OtherHost(Hostname),
+}
+
+/// Another path for requests (nginx `rewrite … break`).
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Rewrite {
+    /// The path. It has variables for what the groups of the route's pattern match. Where it is a URL of http or https, requests
+    /// are answered with 302 to it.
+    pub path: Template,
+    /// The query that comes in front of the client's own.
+    pub query: Option<Template>,
+    /// Whether the client's own query goes on.
+    pub keeps_query: bool,
+    /// What pods get as `X-Forwarded-Prefix`.
+    pub prefix: Option<Template>,
 }
 
 /// Whether a URL has the port that the client gave with the host.
@@ -210,7 +244,7 @@ mod tests {
     #[test]
     fn filters_apply_in_the_order_of_their_variants() {
         let https = Filter::HttpsRedirect(HttpsRedirect::Always, HttpsUrl::default());
-        let (kind, location) = (RedirectKind::Permanent, Location::Fixed("/".into()));
+        let (kind, location) = (RedirectKind::Permanent, Location::Fixed(Template::plain("/")));
         let redirect = Filter::Redirect(Arc::new(Redirect { kind, status: 301, location }));
         let root = Filter::AppRoot("/x".into());
         let filters = Filters::new(vec![https.clone(), redirect.clone(), root.clone()]);

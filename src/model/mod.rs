@@ -3,6 +3,7 @@
 //! Plain immutable data: comparable, printable, free of Kubernetes types, sockets and async code. A snapshot is a
 //! set of *units*, one for each host; a change to the cluster replaces the units it touches and nothing else.
 
+mod answer_urls;
 mod certificate;
 mod cors;
 mod external_name;
@@ -13,26 +14,30 @@ mod listener;
 mod names;
 mod networks;
 mod origin;
+mod pattern;
 mod persistent_map;
+mod pod_head;
 mod pod_tls;
 mod policy;
 mod precedence;
 mod problem;
 mod request_limits;
-mod rewrites;
+mod retry_rule;
 mod route;
 mod route_match;
 mod snapshot;
 mod stream;
+mod template;
 mod upstream;
 
+pub use answer_urls::{AnswerUrls, Replacement};
 pub use certificate::{Certificate, CertificateError, PrivateKey};
 pub use cors::{Cors, Credentials, OriginPattern, Origins};
 pub use external_name::{ExternalName, LookupFailure, Resolution};
 pub use filter::TrailingSlash;
 pub use filter::{
     ClientPort, Filter, FilterKind, Filters, HttpsRedirect, HttpsUrl, Location, PortInUrl, Redirect, RedirectKind,
-    Sources,
+    Rewrite, Sources,
 };
 pub use host::{HostKey, HostSpec, Tenancy, TenantTls, TlsSpec, Unmatched};
 pub use kind::{ObjectKind, Resource};
@@ -40,15 +45,18 @@ pub use listener::{Application, ListenerKey, ListenerSet, ListenerSpec, Transpor
 pub use names::{HostPattern, Hostname, HostnameError, Labels, ObjectName, ObjectRef};
 pub use networks::Networks;
 pub use origin::{Origin, Place};
+pub use pattern::{Pattern, PatternError, anchored};
 pub use persistent_map::PersistentMap;
-pub use pod_tls::{CaBundle, CaError, PodTls, TlsHttp, Verification};
+pub use pod_head::{PodHead, PodHost};
+pub use pod_tls::{CaBundle, CaError, ClientCertificate, PodTls, Sni, TlsHttp, TlsVersions, Verification};
 pub use policy::{AnswerRate, Balance, LogLines, RoutePolicy, RouteTimeouts};
 pub use precedence::Precedence;
 pub use problem::{Problem, ProblemCode, Severity};
 pub use request_limits::{KnownLimits, Rate, RequestLimits};
-pub use rewrites::{Replacement, Rewrites};
-pub use route::{Action, Reply, RouteSpec, Split, WeightedBackend};
+pub use retry_rule::{RetryCase, RetryRule};
+pub use route::{Action, Canary, CanaryHeader, CanaryRule, CanaryValue, Reply, RouteSpec, Split, WeightedBackend};
 pub use route_match::{HeaderMatch, PathMatch, Predicates, QueryMatch, RouteMatch, ValueMatch};
 pub use snapshot::{Snapshot, UnitKey};
 pub use stream::{StreamRoute, StreamSpec};
+pub use template::{Captures, Part, Template, TemplateError, Variable};
 pub use upstream::{EndpointPort, EndpointSpec, EndpointState, PortRef, Protocol, UpstreamKey, UpstreamSpec};

@@ -208,6 +208,16 @@ impl HostPattern {
         }
     }
 
+    /// An exact host with `www.` in front or, where it has that, without it.
+    pub fn with_other_www(&self) -> Option<Self> {
+        let Self::Exact(name) = self else { return None };
+        let other = match name.as_str().strip_prefix("www.") {
+            Some(rest) => rest.to_owned(),
+            None => format!("www.{name}"),
+        };
+        Hostname::parse(&other).ok().map(Self::Exact)
+    }
+
     /// Whether a certificate name (a DNS name, possibly `*.…`) covers this pattern.
     pub fn is_covered_by(&self, certificate_name: &str) -> bool {
         let wanted = match self {
@@ -290,6 +300,20 @@ impl fmt::Display for ObjectRef {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nginx_e1_the_other_host_has_www_in_front_or_has_not() {
+        for (host, expected) in [
+            ("a.example", Some("www.a.example")),
+            ("www.a.example", Some("a.example")),
+            ("www.www.a.example", Some("www.a.example")),
+            ("*.a.example", None),
+            ("", None),
+        ] {
+            let host = HostPattern::parse(host).unwrap();
+            assert_eq!(host.with_other_www().map(|other| other.to_string()).as_deref(), expected);
+        }
+    }
 
     #[test]
     fn hosts_are_normalised_or_refused() {

@@ -1,4 +1,5 @@
-//! How connections to pods are encrypted: what is spoken within, which server name is asked for, and what is verified.
+//! How connections to pods are encrypted: what is spoken within, which server name is asked for, what is verified, and what we
+//! show ourselves.
 //!
 //! It is part of an upstream's identity. A connection that was made under one of its values must serve no other: what was
 //! verified for one route was perhaps not verified enough for another.
@@ -12,6 +13,7 @@ use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
+use super::certificate::Certificate;
 use super::names::Hostname;
 
 /// Certificates a bundle may have; more is refused. The bundle of all public authorities has about 150.
@@ -26,14 +28,53 @@ pub struct PodTls {
     /// then no name is sent, and a certificate that is verified must have the pod's address. nginx `proxy_ssl_name` with
     /// `proxy_ssl_server_name`.
     pub server_name: Option<Hostname>,
+    /// Whether pods are told the name. Default they are; nginx `proxy_ssl_server_name`.
+    pub sni: Sni,
     /// What a pod's certificate must be. Default anything; nginx `proxy_ssl_verify`.
     pub verification: Verification,
+    /// The versions of TLS. Default both; nginx `proxy_ssl_protocols`.
+    pub versions: TlsVersions,
+    /// The certificate that pods get where they ask for one. Default none; nginx `proxy_ssl_certificate`.
+    pub client: Option<ClientCertificate>,
 }
+
+/// Whether a server name is sent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Sni {
+    /// It is, and their certificate must have it where it is verified.
+    #[default]
+    Sent,
+    /// It is not; their certificate must have it all the same.
+    Withheld,
+}
+
+/// The versions of TLS that are spoken.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum TlsVersions {
+    /// 1.2 and 1.3.
+    #[default]
+    Both,
+    /// 1.2.
+    Only12,
+    /// 1.3.
+    Only13,
+}
+
+/// Our certificate towards pods. Two are equal when their chains are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientCertificate(pub Arc<Certificate>);
 
 impl PodTls {
     /// Without a server name and without verification, as a Service's `appProtocol` asks for it.
     pub fn unverified(http: TlsHttp) -> Self {
-        Self { http, server_name: None, verification: Verification::Unverified }
+        Self {
+            http,
+            server_name: None,
+            sni: Sni::default(),
+            verification: Verification::Unverified,
+            versions: TlsVersions::default(),
+            client: None,
+        }
     }
 
     /// The same with a server name.
@@ -95,9 +136,18 @@ pub enum CaError {
 impl CaBundle {
     /// Reads certificates as PEM (`ca.crt`).
     pub fn parse(pem: &[u8]) -> Result<Self, CaError> {
+        Self::new(CertificateDer::pem_slice_iter(pem).map(|item| item.map_err(|_| CaError::NoCertificate)))
+    }
+
+    /// The same from DER, as [`Self::certificates`] gave it.
+    pub fn from_der(certificates: impl IntoIterator<Item = Vec<u8>>) -> Result<Self, CaError> {
+        Self::new(certificates.into_iter().map(|der| Ok(CertificateDer::from(der))))
+    }
+
+    fn new(items: impl Iterator<Item = Result<CertificateDer<'static>, CaError>>) -> Result<Self, CaError> {
         let (mut certificates, mut roots) = (Vec::new(), RootCertStore::empty());
-        for item in CertificateDer::pem_slice_iter(pem) {
-            let certificate = item.map_err(|_| CaError::NoCertificate)?;
+        for item in items {
+            let certificate = item?;
             if certificates.len() == MOST {
                 return Err(CaError::TooMany);
             }
@@ -116,8 +166,26 @@ impl CaBundle {
     }
 
     /// The certificates, each as DER.
-    fn certificates(&self) -> impl Iterator<Item = &[u8]> {
+    pub fn certificates(&self) -> impl Iterator<Item = &[u8]> {
         self.certificates.iter().map(AsRef::as_ref)
+    }
+}
+
+impl Hash for ClientCertificate {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.chain().for_each(|der| der.hash(state));
+    }
+}
+
+impl PartialOrd for ClientCertificate {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for ClientCertificate {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.0.chain().cmp(other.0.chain())
     }
 }
 
@@ -169,7 +237,9 @@ mod tests {
         assert_ne!(parse(&one), parse(&two));
         assert_ne!(parse(&one), parse(&format!("{one}{two}")));
         assert_eq!(parse(&one).cmp(&parse(&two)), parse(&two).cmp(&parse(&one)).reverse());
-        assert_eq!(parse(&format!("{one}{two}")).roots().len(), 2);
+        let both = parse(&format!("{one}{two}"));
+        assert_eq!(both.roots().len(), 2);
+        assert_eq!(CaBundle::from_der(both.certificates().map(<[u8]>::to_vec)).unwrap(), both);
         assert_eq!(format!("{:?}", parse(&one)), "CaBundle { certificates: 1, .. }");
     }
 

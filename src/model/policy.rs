@@ -7,6 +7,9 @@
 use std::num::NonZeroU64;
 use std::time::Duration;
 
+use super::pod_head::PodHead;
+use super::retry_rule::RetryRule;
+
 /// How requests of a route are treated.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct RoutePolicy {
@@ -15,6 +18,12 @@ pub struct RoutePolicy {
     /// Endpoints tried at the most for one request, the first one counted. At least 1; default 3;
     /// `--connect-attempts`; nginx `proxy_next_upstream_tries`.
     pub attempts: usize,
+    /// When a request goes to another endpoint; `None`: where no pod has processed it, and wherever it may be repeated because
+    /// a kept connection has ended. Default `None`; annotations; nginx `proxy_next_upstream`.
+    pub retry: Option<RetryRule>,
+    /// From when on a request is tried at no other endpoint, counted from its head. Default no limit; annotations; nginx
+    /// `proxy_next_upstream_timeout`.
+    pub retry_within: Option<Duration>,
     /// Longest body of a request (413). Bytes; default no limit; `--max-body-bytes`; nginx `client_max_body_size`.
     pub body_bytes: Option<u64>,
     /// Longest head of a response (502). Bytes; default 64 KiB; no option; nginx `proxy_buffer_size`.
@@ -28,6 +37,8 @@ pub struct RoutePolicy {
     pub log: LogLines,
     /// How long requests, their pods and their clients may take.
     pub timeouts: RouteTimeouts,
+    /// What differs in the heads of requests as pods get them; `None`: nothing. Default nothing; annotations.
+    pub pod_head: Option<Box<PodHead>>,
 }
 
 /// How long a request of a route, its pod and its client may take.
@@ -70,12 +81,15 @@ impl Default for RoutePolicy {
         Self {
             balance: Balance::default(),
             attempts: 3,
+            retry: None,
+            retry_within: None,
             body_bytes: None,
             response_head_bytes: 64 * 1024,
             upstream_requests: usize::MAX,
             answer_rate: None,
             log: LogLines::default(),
             timeouts: RouteTimeouts::default(),
+            pod_head: None,
         }
     }
 }

@@ -20,6 +20,7 @@ pub struct Precedence {
 enum Kind {
     Exact,
     Prefix,
+    Pattern,
 }
 
 impl Precedence {
@@ -28,6 +29,7 @@ impl Precedence {
         let kind = match path {
             PathMatch::Exact(_) => Kind::Exact,
             PathMatch::Prefix(_) => Kind::Prefix,
+            PathMatch::Pattern(_) => Kind::Pattern,
         };
         let (has_method, headers, query) = match predicates {
             Some(Predicates { method, headers, query }) => (method.is_some(), headers.len(), query.len()),

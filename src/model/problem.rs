@@ -46,6 +46,8 @@ pub enum ProblemCode {
     OverriddenAnnotation,
     /// An older Ingress already has the same host and path, host-wide setting or default backend.
     Conflict,
+    /// A canary that has the host, path and type of path of no other Ingress of its namespace.
+    CanaryWithoutMain,
     /// A rule or TLS entry for a host in which another namespace has the say.
     HostNotOwned,
     /// The class name that an Ingress asks for names no IngressClass.
@@ -98,6 +100,7 @@ impl ProblemCode {
             Self::UnsupportedAnnotation => "UnsupportedAnnotation",
             Self::OverriddenAnnotation => "OverriddenAnnotation",
             Self::Conflict => "Conflict",
+            Self::CanaryWithoutMain => "CanaryWithoutMain",
             Self::HostNotOwned => "HostNotOwned",
             Self::ClassNotFound => "ClassNotFound",
             Self::UnsupportedParameters => "UnsupportedParameters",

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::filter::Filters;
 use super::origin::Origin;
+use super::pattern::Pattern;
 use super::policy::RoutePolicy;
 use super::route_match::RouteMatch;
 use super::upstream::UpstreamSpec;
@@ -41,6 +42,8 @@ pub enum Action {
     Forward(Arc<UpstreamSpec>),
     /// Share requests among several backends. No front end asks for it yet.
     Split(Arc<Split>),
+    /// Share requests between a backend and its canary.
+    Canary(Arc<Canary>),
     /// Answer ourselves: the route's backend cannot be used.
     Reply(Reply),
 }
@@ -60,6 +63,52 @@ pub struct WeightedBackend {
     /// Where its share goes. A backend that cannot be used keeps its share and answers with an error, so that the
     /// others do not get more than they were given.
     pub upstream: Result<Arc<UpstreamSpec>, Reply>,
+}
+
+/// A backend and another one that gets some of its requests (annotations `canary` and `canary-…`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Canary {
+    /// The backend.
+    pub main: Result<Arc<UpstreamSpec>, Reply>,
+    /// The other one. While it has no endpoint, all requests go to the first.
+    pub canary: Result<Arc<UpstreamSpec>, Reply>,
+    /// Which requests it gets.
+    pub rule: CanaryRule,
+}
+
+/// Which requests a canary gets: what the header says, else what the cookie says, else by chance.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CanaryRule {
+    /// A header field that may say it.
+    pub header: Option<CanaryHeader>,
+    /// A cookie that says it with `always` or `never`.
+    pub cookie: Option<Arc<str>>,
+    /// How many of `total` requests it gets of those that say nothing.
+    pub weight: u32,
+    /// At least 100.
+    pub total: u32,
+}
+
+/// A header field that says whether a canary gets a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CanaryHeader {
+    /// Its name, in lower case.
+    pub name: Arc<str>,
+    /// How it says that.
+    pub value: CanaryValue,
+}
+
+/// What a header field says about a canary.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CanaryValue {
+    /// `always` or `never`.
+    Word,
+    /// With this value: yes.
+    Exact(Arc<str>),
+    /// With a value that this matches: yes.
+    Matching(Pattern),
+    /// With any value: no. Its pattern cannot be read.
+    Never,
 }
 
 /// Why a route answers by itself.

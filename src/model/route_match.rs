@@ -1,10 +1,11 @@
 //! Which requests of a host a route takes: those with a path and, where the author asks for more, with a method,
 //! header fields or query parameters.
 //!
-//! Regular expressions, once a front end asks for them, are a third variant of `PathMatch` and a second one of
-//! `ValueMatch`. They must be matched in time linear in the path (the `regex` crate does so).
+//! Regular expressions of values, once a front end asks for them, are a second variant of `ValueMatch`.
 
 use std::sync::Arc;
+
+use super::pattern::Pattern;
 
 /// What a request must have for a route to take it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -15,7 +16,7 @@ pub struct RouteMatch {
     pub predicates: Option<Box<Predicates>>,
 }
 
-/// A path match (Ingress `pathType`, Gateway API `HTTPPathMatch`). Matching is case-sensitive, on canonical paths.
+/// A path match (Ingress `pathType`, Gateway API `HTTPPathMatch`). Exact and Prefix are case-sensitive, on canonical paths.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum PathMatch {
     /// The whole path.
@@ -23,6 +24,8 @@ pub enum PathMatch {
     /// The path itself or anything below it, element by element; a trailing slash in the rule is ignored for
     /// matching and only counts as length.
     Prefix(Arc<str>),
+    /// A regular expression, without regard to case, from the start of the decoded path. Asked after the other two.
+    Pattern(Pattern),
 }
 
 /// What a request must have besides its path: all of it (Gateway API `HTTPRouteMatch`).
@@ -73,14 +76,24 @@ impl PathMatch {
     pub fn path(&self) -> &str {
         match self {
             Self::Exact(path) | Self::Prefix(path) => path,
+            Self::Pattern(pattern) => pattern.text(),
         }
     }
 
-    /// The type of match as an Ingress names it.
+    /// The type of match, as an Ingress names it where it has a name for it.
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Exact(_) => "Exact",
             Self::Prefix(_) => "Prefix",
+            Self::Pattern(_) => "Pattern",
+        }
+    }
+
+    /// The regular expression, if it is one.
+    pub fn pattern(&self) -> Option<&Pattern> {
+        match self {
+            Self::Exact(_) | Self::Prefix(_) => None,
+            Self::Pattern(pattern) => Some(pattern),
         }
     }
 }

@@ -37,6 +37,8 @@ pub enum UpstreamFailure {
     Reset,
     /// What came back is not a valid response.
     BadResponse,
+    /// The response had a status for which another endpoint was asked.
+    PassedOver,
     /// The response head did not come in time.
     HeadTimeout,
     /// The response body stalled.
@@ -44,7 +46,7 @@ pub enum UpstreamFailure {
 }
 
 impl UpstreamFailure {
-    const ALL: [Self; 13] = [
+    const ALL: [Self; 14] = [
         Self::NoEndpoint,
         Self::Full,
         Self::ConnectRefused,
@@ -56,6 +58,7 @@ impl UpstreamFailure {
         Self::Closed,
         Self::Reset,
         Self::BadResponse,
+        Self::PassedOver,
         Self::HeadTimeout,
         Self::BodyTimeout,
     ];
@@ -74,6 +77,7 @@ impl UpstreamFailure {
             Self::Closed => "closed",
             Self::Reset => "reset",
             Self::BadResponse => "bad_response",
+            Self::PassedOver => "passed_over",
             Self::HeadTimeout => "timeout",
             Self::BodyTimeout => "body_timeout",
         }

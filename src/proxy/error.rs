@@ -112,6 +112,9 @@ pub(crate) enum ProxyError {
     /// The answer stopped arriving.
     #[error("the backend's answer stopped arriving")]
     ResponseStalled,
+    /// The route would rather have the answer of another pod, which is asked.
+    #[error("the backend answers with a status for which another pod is asked")]
+    PassedOver,
     /// The pod does not read the request.
     #[error("the backend does not read the request")]
     UpstreamStalled,
@@ -150,6 +153,7 @@ impl ProxyError {
             | Self::UpstreamStream
             | Self::ResponseTimeout
             | Self::ResponseStalled
+            | Self::PassedOver
             | Self::UpstreamStalled => Side::Upstream,
         }
     }
@@ -182,6 +186,7 @@ impl ProxyError {
             | Self::InterimFlood
             | Self::UpgradeUnsupported
             | Self::UpstreamCancelled
+            | Self::PassedOver
             | Self::UpstreamStream => 502,
         }
     }
@@ -217,6 +222,7 @@ impl ProxyError {
             Self::UpstreamStream => "stream_failed",
             Self::ResponseTimeout => "response_timeout",
             Self::ResponseStalled => "response_stalled",
+            Self::PassedOver => "passed_over",
             Self::UpstreamStalled => "request_stalled",
         }
     }
@@ -271,6 +277,7 @@ mod tests {
             UpstreamStream,
             ResponseTimeout,
             ResponseStalled,
+            PassedOver,
             UpstreamStalled,
         ];
         tls.into_iter().chain(others).collect()

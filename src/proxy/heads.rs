@@ -35,7 +35,7 @@ pub fn compose_for_pod(bytes: &[u8], client: IpAddr, forwarding: &Forwarding) ->
         tls: None,
     };
     request_head::identify(&mut work, 0);
-    request_head::compose(&mut work, &peer, forwarding, || 0);
+    request_head::compose(&mut work, &peer, forwarding, None, || 0);
     Some((work.request, work.out))
 }
 

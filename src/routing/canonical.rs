@@ -9,6 +9,8 @@
 //! that a path cannot hold encoded, dot segments resolved (§5.2.4; also spelled `%2e`, also with `;` parameters), empty
 //! segments dropped. `%2F` and `%5C` stay what they are: part of a segment.
 
+use std::borrow::Cow;
+
 /// Why a path is not routed. All are answered with 400.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 pub enum PathRefusal {
@@ -82,6 +84,20 @@ pub(super) fn append_raw(path: &str, out: &mut String) {
         }
         out.push_str(rest);
     }
+}
+
+/// A path without escapes, as nginx and regular expressions see it (`$uri`).
+pub fn decoded(path: &str) -> Cow<'_, [u8]> {
+    let Some(first) = memchr::memchr(b'%', path.as_bytes()) else { return Cow::Borrowed(path.as_bytes()) };
+    let (plain, mut rest) = path.as_bytes().split_at(first);
+    let mut decoded = Vec::with_capacity(path.len());
+    decoded.extend_from_slice(plain);
+    while let [byte, behind @ ..] = rest {
+        let of_escape = if *byte == b'%' { behind.get(..2).and_then(escaped) } else { None };
+        decoded.push(of_escape.unwrap_or(*byte));
+        rest = if of_escape.is_some() { &behind[2..] } else { behind };
+    }
+    Cow::Owned(decoded)
 }
 
 /// The byte that two hex digits stand for.
@@ -301,6 +317,21 @@ mod tests {
         }
         assert_eq!(checked(""), Ok("/"));
         assert_eq!(checked("/a?x=/../"), Ok("/a"));
+    }
+
+    #[test]
+    fn decoded_paths_have_no_escapes() {
+        for (path, expected) in [
+            ("/a", &b"/a"[..]),
+            ("/a%2Fb%20c", b"/a/b c"),
+            ("/%C3%A9", b"/\xc3\xa9"),
+            ("/%2525", b"/%25"),
+            ("/%", b"/%"),
+            ("/%4", b"/%4"),
+            ("/%zz", b"/%zz"),
+        ] {
+            assert_eq!(&*decoded(path), expected, "{path}");
+        }
     }
 
     #[test]

@@ -24,8 +24,12 @@ pub struct CompiledHost<T> {
 }
 
 impl<T> CompiledHost<T> {
-    /// Compiles a unit; `resolve` makes the target of each of its routes.
-    pub(super) fn compile(spec: &Arc<HostSpec>, resolve: &mut dyn FnMut(&RouteSpec) -> T) -> Self {
+    /// Compiles a unit; `resolve` makes the target of each of its routes. `former` is the unit that it replaces.
+    pub(super) fn compile(
+        spec: &Arc<HostSpec>,
+        former: Option<&Self>,
+        resolve: &mut dyn FnMut(&RouteSpec) -> T,
+    ) -> Self {
         let HostSpec { key: _, routes, unmatched, tls: _, tenancy } = &**spec;
         let tenancy = tenancy.as_deref();
         let mut compile = |spec: &Arc<RouteSpec>| Arc::new(Route::compile(spec, resolve));
@@ -35,7 +39,7 @@ impl<T> CompiledHost<T> {
         };
         Self {
             spec: Arc::clone(spec),
-            matcher: Matcher::build(routes.iter().map(|route| &route.matches)),
+            matcher: Matcher::build(routes.iter().map(|route| &route.matches), former.map(|former| &former.matcher)),
             routes: routes.iter().map(&mut compile).collect(),
             fallback: fallback.map(&mut compile),
             default_backend: tenancy.and_then(|tenancy| tenancy.default_backend.as_ref()).map(compile),

@@ -1,4 +1,4 @@
-//! What a path index looks for: the paths of a host's routes in the form that is compared, in order of precedence.
+//! What a path index looks for: the plain paths of a host's routes in the form that is compared, in order of precedence.
 
 use super::canonical::RulePath;
 use crate::model::{PathMatch, Precedence, RouteMatch};
@@ -37,10 +37,15 @@ impl Keys {
     pub(super) fn of<'a>(matches: impl Iterator<Item = &'a RouteMatch>) -> Self {
         let (mut entries, mut spellings) = (Vec::with_capacity(matches.size_hint().0), Vec::new());
         for (RouteMatch { path, predicates }, route) in matches.zip(0..) {
+            let key_of: fn(String) -> Key = match path {
+                PathMatch::Exact(_) => Key::exact,
+                PathMatch::Prefix(_) => Key::prefix,
+                PathMatch::Pattern(_) => continue,
+            };
             let Some(RulePath { canonical, written }) = RulePath::parse(path.path()) else { continue };
             let precedence = Precedence::new(path, canonical.len(), predicates.as_deref());
-            let key = Key::new(path, canonical);
-            spellings.extend(written.map(|written| (Key::new(path, written), key.clone())));
+            let key = key_of(canonical);
+            spellings.extend(written.map(|written| (key_of(written), key.clone())));
             entries.push(Entry { key, precedence, route });
         }
         entries.sort_unstable();
@@ -71,14 +76,13 @@ impl Keys {
 }
 
 impl Key {
-    fn new(rule: &PathMatch, mut path: String) -> Self {
-        match rule {
-            PathMatch::Exact(_) => Self::Exact(path.into()),
-            PathMatch::Prefix(_) => {
-                path.truncate(path.trim_end_matches('/').len());
-                Self::Prefix(path.into())
-            }
-        }
+    fn exact(path: String) -> Self {
+        Self::Exact(path.into())
+    }
+
+    fn prefix(mut path: String) -> Self {
+        path.truncate(path.trim_end_matches('/').len());
+        Self::Prefix(path.into())
     }
 
     pub(super) fn path(&self) -> &str {

@@ -5,14 +5,24 @@
 
 use super::keys::{Entry, Keys};
 use super::path_index::PathIndex;
+use super::patterns::Patterns;
 use crate::model::RouteMatch;
 
 /// Positions in a host's list of routes, by match.
 #[derive(Debug)]
 pub(super) struct Matcher {
     paths: PathIndex,
-    /// Of each route. `None`: no route has predicates.
+    /// `None`: neither predicates nor patterns decide.
+    more: Option<Box<More>>,
+}
+
+/// What else than plain paths decides.
+#[derive(Debug)]
+struct More {
+    /// Of each route. `None`: no route of a plain path has predicates.
     alternatives: Option<Box<[Alternative]>>,
+    /// Asked after the plain paths.
+    patterns: Option<Box<Patterns>>,
 }
 
 /// What comes of a route whose path matches.
@@ -25,26 +35,41 @@ enum Alternative {
 }
 
 impl Matcher {
-    /// Indexes matches that stand in order of precedence where `model::Precedence` does not decide.
-    pub(super) fn build<'a>(matches: impl ExactSizeIterator<Item = &'a RouteMatch>) -> Self {
+    /// Indexes matches that stand in order of precedence where `model::Precedence` does not decide. What `former` has is
+    /// taken over where it costs much to make.
+    pub(super) fn build<'a>(
+        matches: impl ExactSizeIterator<Item = &'a RouteMatch> + Clone,
+        former: Option<&Self>,
+    ) -> Self {
         let count = matches.len();
+        let former = former.and_then(|former| former.more.as_ref()?.patterns.as_deref());
+        let patterns = Patterns::build(matches.clone(), former);
         let keys = Keys::of(matches);
         let alternatives = alternatives(&keys.entries, count);
-        Self { paths: PathIndex::build(keys), alternatives }
+        let is_plain = alternatives.is_none() && patterns.is_none();
+        let more = if is_plain { None } else { Some(Box::new(More { alternatives, patterns })) };
+        Self { paths: PathIndex::build(keys), more }
     }
 
     /// The route for a path that starts with a slash. `holds` tells whether the predicates of a route hold.
     #[inline]
     pub(super) fn find(&self, path: &str, holds: impl Fn(u32) -> bool) -> Option<u32> {
-        match &self.alternatives {
+        match &self.more {
             None => self.paths.find(path),
-            Some(alternatives) => self.find_among(alternatives, path, holds),
+            Some(more) => self.find_among(more, path, holds),
         }
     }
 
     #[inline(never)]
-    fn find_among(&self, alternatives: &[Alternative], path: &str, holds: impl Fn(u32) -> bool) -> Option<u32> {
-        self.paths.candidates(path).find_map(|first| first_that_takes(alternatives, first, &holds))
+    fn find_among(&self, more: &More, path: &str, holds: impl Fn(u32) -> bool) -> Option<u32> {
+        let More { alternatives, patterns } = more;
+        let plain = match alternatives {
+            None => self.paths.find(path),
+            Some(alternatives) => {
+                self.paths.candidates(path).find_map(|first| first_that_takes(alternatives, first, &holds))
+            }
+        };
+        plain.or_else(|| patterns.as_ref()?.find(path, holds))
     }
 }
 

@@ -10,6 +10,7 @@ mod host_index;
 mod keys;
 mod matcher;
 mod path_index;
+mod patterns;
 mod publish;
 mod reading;
 mod route;
@@ -18,10 +19,10 @@ mod table;
 #[cfg(test)]
 mod tests;
 
-pub use canonical::PathRefusal;
+pub use canonical::{PathRefusal, decoded};
 pub use compiled::{CompiledHost, Holds};
 pub use host_header::{normalize_host, normalize_name};
 pub use publish::TableCell;
 pub use reading::{canonical_path, takes};
-pub use route::Route;
+pub use route::{Draw, Route};
 pub use table::{CertificateSource, Certificates, Found, RouteTable};

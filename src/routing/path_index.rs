@@ -1,7 +1,6 @@
 //! Finds the routes of a host that a path can have: Exact before Prefix, then the longest Prefix.
 //!
-//! Regular expressions, once a front end asks for them, are a third list beside the two kinds here: all of them in one
-//! set (`regex::RegexSet`), asked after the Prefix keys.
+//! Regular expressions stand beside it, in `patterns`.
 
 use std::cmp::Reverse;
 use std::collections::HashMap;

@@ -20,5 +20,7 @@ pub(super) fn written_path(raw_path: &str) -> Result<String, PathRefusal> {
 
 /// Whether a rule would take a path, in canonical form, if there were no other rule and its predicates held.
 pub fn takes(rule: &PathMatch, canonical: &str) -> bool {
-    Matcher::build(std::iter::once(&RouteMatch::path(rule.clone()))).find(canonical, |_| true).is_some()
+    Matcher::build(std::slice::from_ref(&RouteMatch::path(rule.clone())).iter(), None)
+        .find(canonical, |_| true)
+        .is_some()
 }

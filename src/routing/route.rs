@@ -1,8 +1,9 @@
-//! A route, compiled. A split shares its requests among several backends, each of which is compiled as a route of its own.
+//! A route, compiled. A split shares its requests among several backends, and so does a canary: each backend is compiled as a
+//! route of its own.
 
 use std::sync::Arc;
 
-use crate::model::{Action, RouteSpec, Split, WeightedBackend};
+use crate::model::{Action, Canary, CanaryRule, Reply, RouteSpec, Split, UpstreamSpec, WeightedBackend};
 
 /// What a request is sent to. `T` is what the data plane executes.
 #[derive(Clone, Debug)]
@@ -11,36 +12,115 @@ pub struct Route<T> {
     pub target: T,
     /// What it was compiled from.
     pub spec: Arc<RouteSpec>,
-    /// Present where the action is a split. Then `target` is what becomes of requests if no share has a weight.
+    /// Present where several backends share the requests. Then `target` is what becomes of those that no share gets.
     shares: Option<Box<Shares<T>>>,
+}
+
+/// What decides between routes that share requests.
+pub struct Draw<'a, T> {
+    /// Any number of 64 bits.
+    pub random: &'a dyn Fn() -> u64,
+    /// Whether the request asks for the canary; `None`: it says nothing.
+    pub asks: &'a dyn Fn(&CanaryRule) -> Option<bool>,
+    /// Whether a target can take requests.
+    pub lives: &'a dyn Fn(&T) -> bool,
 }
 
 impl<T> Route<T> {
     pub(super) fn compile(spec: &Arc<RouteSpec>, resolve: &mut dyn FnMut(&RouteSpec) -> T) -> Self {
         let shares = match &spec.action {
-            Action::Split(split) => Some(Box::new(Shares::compile(split, spec, resolve))),
+            Action::Split(split) => Some(Box::new(Shares::Weights(Weights::compile(split, spec, resolve)))),
+            Action::Canary(canary) => Some(Box::new(Shares::Canary(Sides::compile(canary, spec, resolve)))),
             Action::Forward(_) | Action::Reply(_) => None,
         };
         Self { target: resolve(spec), spec: Arc::clone(spec), shares }
     }
 
-    /// The route that executes a request: this one, or where it is a split the share that `random` falls to.
-    pub fn choose(self: &Arc<Self>, random: impl FnOnce() -> u64) -> &Arc<Self> {
+    /// The route that executes a request: this one, or where requests are shared the one that it falls to.
+    #[inline]
+    pub fn choose(self: &Arc<Self>, draw: &Draw<'_, T>) -> &Arc<Self> {
         match &self.shares {
             None => self,
-            Some(shares) => shares.choose(random()).unwrap_or(self),
+            Some(shares) => shares.choose(draw).unwrap_or(self),
         }
     }
 
-    /// The routes among which a split shares its requests; none for others.
+    /// The routes among which requests are shared; none for most.
     pub fn shares(&self) -> impl Iterator<Item = &Arc<Self>> {
         self.shares.iter().flat_map(|shares| shares.routes())
     }
 }
 
+/// How requests are shared.
+#[derive(Clone, Debug)]
+enum Shares<T> {
+    Weights(Weights<T>),
+    Canary(Sides<T>),
+}
+
+impl<T> Shares<T> {
+    #[inline(never)]
+    fn choose(&self, draw: &Draw<'_, T>) -> Option<&Arc<Route<T>>> {
+        match self {
+            Self::Weights(weights) => weights.choose((draw.random)()),
+            Self::Canary(sides) => Some(sides.choose(draw)),
+        }
+    }
+
+    fn routes(&self) -> impl Iterator<Item = &Arc<Route<T>>> {
+        let (weights, sides) = match self {
+            Self::Weights(weights) => (&*weights.shares, None),
+            Self::Canary(sides) => (&[][..], Some([&sides.main, &sides.canary])),
+        };
+        weights.iter().map(|share| &share.route).chain(sides.into_iter().flatten())
+    }
+}
+
+/// A route as one of its backends executes it: all that looks at it sees what it sees of any other.
+fn with_backend<T>(
+    backend: &Result<Arc<UpstreamSpec>, Reply>,
+    spec: &RouteSpec,
+    resolve: &mut dyn FnMut(&RouteSpec) -> T,
+) -> Arc<Route<T>> {
+    let action = match backend {
+        Ok(upstream) => Action::Forward(Arc::clone(upstream)),
+        Err(reply) => Action::Reply(*reply),
+    };
+    let spec = Arc::new(RouteSpec { action, ..spec.clone() });
+    Arc::new(Route { target: resolve(&spec), spec, shares: None })
+}
+
+/// A backend and its canary.
+#[derive(Clone, Debug)]
+struct Sides<T> {
+    main: Arc<Route<T>>,
+    canary: Arc<Route<T>>,
+    rule: CanaryRule,
+}
+
+impl<T> Sides<T> {
+    fn compile(canary: &Canary, spec: &RouteSpec, resolve: &mut dyn FnMut(&RouteSpec) -> T) -> Self {
+        let Canary { main, canary, rule } = canary;
+        let [main, canary] = [main, canary].map(|backend| with_backend(backend, spec, resolve));
+        Self { main, canary, rule: rule.clone() }
+    }
+
+    fn choose(&self, draw: &Draw<'_, T>) -> &Arc<Route<T>> {
+        let by_chance = || below((draw.random)(), self.rule.total) < u64::from(self.rule.weight);
+        let is_canary = (draw.asks)(&self.rule).unwrap_or_else(by_chance);
+        if is_canary && (draw.lives)(&self.canary.target) { &self.canary } else { &self.main }
+    }
+}
+
+/// A number below `total`, of any number of 64 bits.
+fn below(random: u64, total: impl Into<u64>) -> u64 {
+    // Below the total.
+    ((u128::from(random) * u128::from(total.into())) >> u64::BITS) as u64
+}
+
 /// The routes among which requests are shared.
 #[derive(Clone, Debug)]
-struct Shares<T> {
+struct Weights<T> {
     shares: Box<[Share<T>]>,
     total: u64,
 }
@@ -52,34 +132,22 @@ struct Share<T> {
     route: Arc<Route<T>>,
 }
 
-impl<T> Shares<T> {
-    /// One share for each backend with a weight. It is the route itself, with the backend as its only one: all that
-    /// looks at a route sees what it sees of any other.
+impl<T> Weights<T> {
+    /// One share for each backend with a weight.
     fn compile(split: &Split, spec: &RouteSpec, resolve: &mut dyn FnMut(&RouteSpec) -> T) -> Self {
         let mut total = 0;
         let with_weight = split.backends.iter().filter(|backend| backend.weight > 0);
         let shares = with_weight.map(|WeightedBackend { weight, upstream }| {
             total += u64::from(*weight);
-            let action = match upstream {
-                Ok(upstream) => Action::Forward(Arc::clone(upstream)),
-                Err(reply) => Action::Reply(*reply),
-            };
-            let spec = Arc::new(RouteSpec { action, ..spec.clone() });
-            Share { end: total, route: Arc::new(Route { target: resolve(&spec), spec, shares: None }) }
+            Share { end: total, route: with_backend(upstream, spec, resolve) }
         });
         Self { shares: shares.collect(), total }
     }
 
     /// The share that `random`, any number of 64 bits, falls to.
     fn choose(&self, random: u64) -> Option<&Arc<Route<T>>> {
-        // Below the total, which is below 2^64.
-        let point = ((u128::from(random) * u128::from(self.total)) >> u64::BITS) as u64;
+        let point = below(random, self.total);
         let at = self.shares.partition_point(|share| share.end <= point);
         self.shares.get(at).map(|share| &share.route)
-    }
-
-    /// All of them.
-    fn routes(&self) -> impl Iterator<Item = &Arc<Route<T>>> {
-        self.shares.iter().map(|share| &share.route)
     }
 }

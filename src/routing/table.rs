@@ -108,10 +108,16 @@ impl<T> RouteTable<T> {
 
     fn set_host(&mut self, key: &HostKey, spec: Option<&Arc<HostSpec>>, resolve: &mut dyn FnMut(&RouteSpec) -> T) {
         let HostKey { listeners, pattern } = key;
-        let unit = spec.filter(|spec| !spec.is_empty()).map(|spec| Arc::new(CompiledHost::compile(spec, resolve)));
+        let spec = spec.filter(|spec| !spec.is_empty());
+        let mut compile =
+            |former: Option<&CompiledHost<T>>| Some(Arc::new(CompiledHost::compile(spec?, former, resolve)));
         match listeners {
-            ListenerSet::Default => self.hosts.set(pattern, unit),
+            ListenerSet::Default => {
+                let unit = compile(self.hosts.get(pattern));
+                self.hosts.set(pattern, unit);
+            }
             ListenerSet::Of(listeners) => {
+                let unit = compile(None);
                 for listener in &**listeners {
                     self.others.entry(*listener).or_insert_with(HostIndex::empty).set(pattern, unit.clone());
                 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::model::ProblemCode;
 use crate::source::objects::Backend;
 
+use super::annotations::Options;
 use super::input::Input;
 use super::{endpoints, service};
 
@@ -19,9 +20,10 @@ pub enum BackendReadiness {
     Never,
 }
 
-/// Whether this backend of an object in this namespace can take requests.
+/// Whether this backend of an object in this namespace can take requests. What its annotations say of protocols makes no
+/// difference to that: pods of one port are the same ones, whatever is spoken to them.
 pub fn backend_readiness(input: &Input, namespace: &Arc<str>, backend: &Backend) -> BackendReadiness {
-    match service::resolve(input, namespace, backend) {
+    match service::resolve(input, namespace, backend, &Options::UNSET) {
         Ok(upstream) if endpoints::endpoints(input, &upstream.key).is_empty() => BackendReadiness::NotYet,
         Ok(_) => BackendReadiness::Ready,
         Err(fault) if matches!(fault.code, ProblemCode::ServiceNotFound | ProblemCode::PortNotFound) => {

@@ -8,7 +8,7 @@ use crate::source::objects::{Ingress, Path};
 use super::input::Input;
 use super::lower::{Claim, Field, Positions, RoutingObject};
 use super::tenancy::Say;
-use super::{classes, path, validity};
+use super::{classes, path, pattern_hosts, validity};
 
 /// An Ingress that names a host.
 #[derive(Clone, Debug)]
@@ -66,9 +66,15 @@ pub fn uncounted_tls(input: &Input, hosts: &[HostPattern], owner: &HostPattern) 
     uncounted
 }
 
-/// What a path entry matches; `None` where it is not valid.
-pub fn path_match(path: &Path) -> Option<PathMatch> {
-    path::matched(path).ok().map(|matched| matched.path)
+/// Whether all paths of a host are patterns.
+pub fn has_patterns(input: &Input, host: &HostPattern) -> bool {
+    pattern_hosts::has_patterns(input, host)
+}
+
+/// What a path entry matches at a host of which all paths are patterns, or none is; `None` where it is not valid.
+pub fn path_match(path: &Path, has_patterns: bool) -> Option<PathMatch> {
+    let matched = if has_patterns { path::matched_as_pattern(path) } else { path::matched(path) };
+    matched.ok().map(|matched| matched.path)
 }
 
 /// The Secret of which an Ingress of ours for this host, or the default, gives this certificate.

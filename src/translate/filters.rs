@@ -2,22 +2,24 @@
 
 use std::sync::{Arc, LazyLock};
 
-use crate::model::{Filter, Filters, HttpsRedirect, HttpsUrl};
+use crate::model::{Filter, Filters, HttpsRedirect, HttpsUrl, Rewrite};
 
 use super::annotations::Options;
 use super::settings::Settings;
 
-/// The filters of the routes of an Ingress. Lists that do not depend on values of the Ingress exist once.
-pub(super) fn filters(options: &Options, settings: &Settings) -> Filters {
+/// The filters of a route of an Ingress, which gives requests another path or does not. Lists that do not depend on values of the
+/// Ingress exist once.
+pub(super) fn filters(options: &Options, settings: &Settings, rewrite: Option<Arc<Rewrite>>) -> Filters {
     static WITH_TLS: LazyLock<Filters> = LazyLock::new(|| only(HttpsRedirect::WithTls));
     static ALWAYS: LazyLock<Filters> = LazyLock::new(|| only(HttpsRedirect::Always));
     let when = https_redirect(options, settings);
-    let has_values = options.locations().is_some()
+    let has_values = rewrite.is_some()
+        || options.locations().is_some()
         || options.sources().is_some()
         || options.rare().is_some()
         || when.is_some() && options.redirect.url() != HttpsUrl::default();
     match when {
-        _ if has_values => made(options, when),
+        _ if has_values => made(options, when, rewrite),
         None => Filters::default(),
         Some(HttpsRedirect::WithTls) => WITH_TLS.clone(),
         Some(HttpsRedirect::Always) => ALWAYS.clone(),
@@ -25,7 +27,7 @@ pub(super) fn filters(options: &Options, settings: &Settings) -> Filters {
 }
 
 /// Filters that depend on values of the Ingress.
-fn made(options: &Options, when: Option<HttpsRedirect>) -> Filters {
+fn made(options: &Options, when: Option<HttpsRedirect>, rewrite: Option<Arc<Rewrite>>) -> Filters {
     let locations = options.locations();
     let app_root = locations.and_then(|locations| locations.app_root().cloned()).map(Filter::AppRoot);
     let redirect = locations.and_then(|locations| locations.redirect(options.redirect.port()));
@@ -33,16 +35,17 @@ fn made(options: &Options, when: Option<HttpsRedirect>) -> Filters {
     let https = when.map(|when| Filter::HttpsRedirect(when, options.redirect.url()));
     let cors = options.rare().and_then(|rare| rare.cors.rule()).map(|cors| Filter::Cors(Arc::new(cors)));
     let limits = options.rare().and_then(|rare| rare.limits.rule()).map(|limits| Filter::Limits(Arc::new(limits)));
-    let rewrites = options.rare().and_then(|rare| rare.rewrites.rule());
-    let rewrites = rewrites.map(|rewrites| Filter::Rewrites(Arc::new(rewrites)));
+    let answer_urls = options.rare().and_then(|rare| rare.answer_urls.rule());
+    let answer_urls = answer_urls.map(|answer_urls| Filter::AnswerUrls(Arc::new(answer_urls)));
     let sources = options.sources().map(|sources| Filter::Sources(Arc::new(sources.rule())));
     Filters::new(
         app_root
             .into_iter()
             .chain(cors)
             .chain(redirect)
+            .chain(rewrite.map(Filter::Rewrite))
             .chain(https)
-            .chain(rewrites)
+            .chain(answer_urls)
             .chain(limits)
             .chain(sources)
             .collect(),

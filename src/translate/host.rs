@@ -6,17 +6,25 @@ use foldhash::HashMap;
 
 use crate::model::UpstreamSpec;
 use crate::model::{
-    Action, Filters, HostPattern, HostSpec, ObjectKind, ObjectRef, Origin, PathMatch, Place, Precedence,
+    Action, Filter, Filters, HostPattern, HostSpec, Hostname, Location, ObjectKind, ObjectRef, Origin, PathMatch,
+    Pattern, Place, Precedence,
 };
-use crate::model::{Problem, ProblemCode, Reply, RouteMatch, RoutePolicy, RouteSpec, Severity, Tenancy, Unmatched};
+use crate::model::{
+    Problem, ProblemCode, Redirect, RedirectKind, Reply, RouteMatch, RoutePolicy, RouteSpec, Severity, Tenancy,
+    Unmatched,
+};
+use crate::source::objects::PathKind;
 
 use super::annotations::Options;
+use super::canary::{self, CanaryBid};
 use super::conflicts;
 use super::external::{self, NameFinding};
 use super::filters::filters;
 use super::input::Input;
-use super::lower::{BackendRef, Bid, Claim, RouteClaim};
+use super::kin::{self, Kin};
+use super::lower::{Bid, Claim, RouteClaim};
 use super::path::{self, Matched};
+use super::pattern_hosts::{self, ROOT};
 use super::service::{self, BackendFault};
 use super::tenancy::Say;
 use super::tls::{self, Chosen};
@@ -26,8 +34,21 @@ pub(crate) fn translate(input: &Input, host: &HostPattern) -> (Option<Arc<HostSp
     let say = Say::at(input, host);
     let mut problems: Vec<Problem> = say.refusals().collect();
     let mut spec = HostSpec::empty(host.clone());
-    spec.routes = routes(input, host, say.served(), &mut problems);
-    let mut fallback = fallback(input, host, say.served(), &mut problems).map(Arc::new);
+    let Served { routes, mut fallback, has_rules } = match kin::of(host, &say) {
+        None => {
+            problems.extend(kin::overruled(host, &say));
+            served(input, host, &|| kin::naming(host, &say), &mut problems)
+        }
+        Some(Kin::Alias { of }) => {
+            let base = Say::at(input, &of);
+            // What is found there is said by the unit of that host.
+            served(input, &of, &|| kin::naming(&of, &base), &mut Vec::new())
+        }
+        Some(Kin::Www { to, by }) => {
+            Served { routes: [Arc::new(www(input, to, by))].into(), fallback: None, has_rules: true }
+        }
+    };
+    spec.routes = routes;
     let mut tenancy = Tenancy::default();
     Chosen { own: spec.tls, of_tenants: tenancy.tls } = tls::choose(input, host, &say, &mut problems);
     if *host == HostPattern::Any {
@@ -37,7 +58,7 @@ pub(crate) fn translate(input: &Input, host: &HostPattern) -> (Option<Arc<HostSp
             None => fallback = default_backend,
         }
     }
-    if fallback.is_some() || say.served().any(|claim| !claim.rules.is_empty()) {
+    if fallback.is_some() || has_rules {
         spec.unmatched = Unmatched::Keep(fallback);
     }
     if *host != HostPattern::Any && !say.has_tenants(spec.tenants()) {
@@ -48,23 +69,60 @@ pub(crate) fn translate(input: &Input, host: &HostPattern) -> (Option<Arc<HostSp
     (spec, problems)
 }
 
+/// What is served for the requests of a host.
+struct Served {
+    routes: Box<[Arc<RouteSpec>]>,
+    fallback: Option<Arc<RouteSpec>>,
+    /// Whether requests that no route takes belong to the host.
+    has_rules: bool,
+}
+
+fn served<'a, C: Iterator<Item = &'a Claim>>(
+    input: &'a Input,
+    host: &HostPattern,
+    claims: &dyn Fn() -> C,
+    problems: &mut Vec<Problem>,
+) -> Served {
+    let has_patterns = pattern_hosts::any_asks(host, claims());
+    let routes = routes(input, host, claims(), has_patterns, problems);
+    let fallback = fallback(input, host, claims(), problems).map(Arc::new);
+    Served { routes, fallback, has_rules: claims().any(has_rules) }
+}
+
+/// Whether an object claims requests of the host by itself.
+fn has_rules(claim: &Claim) -> bool {
+    !claim.rules.is_empty() && claim.by.options().canary().is_none()
+}
+
+/// The route that sends everything to the host with or without `www.` in front.
+fn www(input: &Input, to: Hostname, by: &Claim) -> RouteSpec {
+    let redirect = Redirect { kind: RedirectKind::Www, status: 308, location: Location::OtherHost(to) };
+    let filters = Filters::new(vec![Filter::Redirect(Arc::new(redirect))]);
+    let treatment = Treatment { filters, policy: Arc::clone(&input.settings().policy) };
+    let origin = Origin::Object { kind: by.by.kind(), name: by.by.name().clone(), place: Place::Unknown };
+    route(&treatment, everything(), origin, Action::Reply(Reply::NotFound))
+}
+
 /// One route for each distinct match: the oldest object keeps it, within an object the first entry.
 fn routes<'a>(
     input: &'a Input,
     host: &HostPattern,
     claims: impl Iterator<Item = &'a Claim>,
+    has_patterns: bool,
     problems: &mut Vec<Problem>,
 ) -> Box<[Arc<RouteSpec>]> {
     let mut routes = Vec::new();
     let mut taken: HashMap<PathMatch, Bid<'_>> = HashMap::default();
-    let (mut last, mut roots) = (None, Vec::new());
+    let (mut last, mut roots, mut canaries) = (None, Vec::new(), Vec::new());
     for claim in claims {
         let treatment = Treatment::of(input, claim.by.options());
+        let canary = claim.by.options().canary();
         let mut has_root = claim.by.options().locations().is_none_or(|locations| locations.app_root().is_none());
         claim.each_route(&mut |RouteClaim { bid, path, matched }| {
-            if !std::mem::replace(&mut has_root, true) {
+            if canary.is_none() && !std::mem::replace(&mut has_root, true) {
                 roots.push((bid, treatment.clone()));
             }
+            let matched = if has_patterns { path::matched_as_pattern(path) } else { matched };
             let Matched { path: matched, key } = match matched {
                 Ok(matched) => matched,
                 Err(fault) => {
@@ -74,21 +132,31 @@ fn routes<'a>(
                     return;
                 }
             };
+            if let Some(rule) = &canary {
+                let (action, fault) = action(input, bid, &mut last);
+                problems.extend(fault.map(|fault| on_backend(bid, &format!("{}.backend", bid.field), fault)));
+                let (rule, backend) = (rule.clone(), canary::backend_of(&action));
+                canaries.push(CanaryBid { bid, path: matched, key, rule, backend });
+                return;
+            }
             if let Some(winner) = taken.get(&key) {
                 problems.push(conflicts::over_path(host, &matched, bid, *winner));
                 return;
             }
             taken.insert(key.clone(), bid);
-            if let Some((severity, message, remedy)) = path::taken_literally(path) {
+            let taken_literally = if has_patterns { None } else { path::taken_literally(path) };
+            if let Some((severity, message, remedy)) = taken_literally {
                 let field = format!("{}.path", bid.field);
                 problems.push(bid.by.problem(field, ProblemCode::PatternPath, severity, message, remedy));
             }
             let (action, fault) = action(input, bid, &mut last);
-            let route = route(&treatment, matched, bid.origin(), action);
+            let own = treatment.of_path(input, claim.by.options(), (&path.path, &path.kind));
+            let route = route(own.as_ref().unwrap_or(&treatment), matched, bid.origin(), action);
             routes.push((key, route));
             problems.extend(fault.map(|fault| on_backend(bid, &format!("{}.backend", bid.field), fault)));
         });
     }
+    canary::share(host, &mut routes, &taken, canaries, problems);
     routes.extend(roots.into_iter().filter_map(|(bid, treatment)| root(&mut taken, bid, &treatment)));
     routes.sort_unstable_by(|(a, _), (b, _)| precedence(a).cmp(&precedence(b)));
     routes.into_iter().map(|(_, route)| Arc::new(route)).collect()
@@ -110,9 +178,9 @@ fn root<'a>(
     Some((exactly.clone(), route(treatment, exactly, origin, Action::Reply(Reply::NotFound))))
 }
 
-/// Order of precedence, then alphabetically to have an order at all.
-fn precedence(path: &PathMatch) -> (Precedence, &str) {
-    (Precedence::new(path, path.path().len(), None), path.path())
+/// Order of precedence, then that of patterns, then alphabetically to have an order at all.
+fn precedence(path: &PathMatch) -> (Precedence, Option<&Pattern>, &str) {
+    (Precedence::new(path, path.path().len(), None), path.pattern(), path.path())
 }
 
 /// What takes the requests that no route takes: the default backend of the oldest object that has one and takes part.
@@ -122,29 +190,38 @@ fn fallback<'a>(
     claims: impl Iterator<Item = &'a Claim>,
     problems: &mut Vec<Problem>,
 ) -> Option<RouteSpec> {
-    let mut bids = claims.filter_map(|claim| claim.fallback(host));
+    let mains = claims.filter(|claim| claim.by.options().canary().is_none());
+    let mut bids = mains.filter_map(|claim| claim.fallback(host));
     let winner = bids.next()?;
     problems.extend(bids.map(|loser| conflicts::over_fallback(host, loser, winner)));
     // What is wrong with the backend is said once, by the unit of the object.
     let (action, _) = service::action(resolve(input, winner));
-    Some(route(&Treatment::of(input, winner.by.options()), everything(), winner.origin(), action))
+    let options = winner.by.options();
+    let treatment = Treatment::of(input, options);
+    let rewriting = treatment.of_path(input, options, (ROOT.0, &ROOT.1));
+    let path = match (&rewriting, Pattern::new(&ROOT.0.into())) {
+        (Some(_), Ok(pattern)) => PathMatch::Pattern(pattern),
+        (Some(_), Err(_)) | (None, _) => everything(),
+    };
+    Some(route(rewriting.as_ref().unwrap_or(&treatment), path, winner.origin(), action))
 }
 
-/// What a route to the backend of a bid does. `last` is the last backend that can be used, with the upstream that it is:
+/// What a route to the backend of a bid does. `last` is the last bid whose backend can be used, with the upstream that it is:
 /// most paths have the backend of the path before, and share its upstream.
 fn action<'a>(
     input: &Input,
     bid: Bid<'a>,
-    last: &mut Option<(BackendRef<'a>, Arc<UpstreamSpec>)>,
+    last: &mut Option<(Bid<'a>, Arc<UpstreamSpec>)>,
 ) -> (Action, Option<BackendFault>) {
-    if let Some((backend, upstream)) = last
-        && *backend == bid.backend
+    if let Some((former, upstream)) = last
+        && former.backend == bid.backend
+        && former.by.options().have_upstreams_of(bid.by.options())
     {
         return (Action::Forward(Arc::clone(upstream)), None);
     }
     let (action, fault) = service::action(resolve(input, bid));
     if let Action::Forward(upstream) = &action {
-        *last = Some((bid.backend, Arc::clone(upstream)));
+        *last = Some((bid, Arc::clone(upstream)));
     }
     (action, fault)
 }
@@ -159,7 +236,14 @@ struct Treatment {
 impl Treatment {
     fn of(input: &Input, options: &Options) -> Self {
         let settings = input.settings();
-        Self { filters: filters(options, settings), policy: options.policy(&settings.policy) }
+        Self { filters: filters(options, settings, None), policy: options.policy(&settings.policy) }
+    }
+
+    /// That of a path for which pods get another one; `None` for other paths.
+    fn of_path(&self, input: &Input, options: &Options, path: (&str, &PathKind)) -> Option<Self> {
+        let rewrite = options.paths()?.rewrite(path.0, path.1)?;
+        let filters = filters(options, input.settings(), Some(rewrite));
+        Some(Self { filters, policy: Arc::clone(&self.policy) })
     }
 }
 
@@ -172,7 +256,7 @@ fn route(treatment: &Treatment, path: PathMatch, origin: Origin, action: Action)
 fn default_backend(input: &Input, problems: &mut Vec<Problem>) -> Option<RouteSpec> {
     let settings = input.settings();
     let (service, port) = settings.default_backend.clone()?;
-    let resolved = service::resolve_service(input, service.clone(), port);
+    let resolved = service::resolve_service(input, service.clone(), port, &Options::UNSET);
     let object = ObjectRef { kind: ObjectKind::Service, name: service };
     let upstream = resolved.as_ref().ok().map(|spec| &spec.key);
     problems.extend(external::finding(input, &object.name, upstream).map(|finding| {
@@ -203,5 +287,5 @@ pub(crate) fn default_backend_problem(input: &Input, bid: Bid<'_>) -> Option<Pro
 }
 
 fn resolve(input: &Input, bid: Bid<'_>) -> Result<UpstreamSpec, BackendFault> {
-    service::resolve(input, bid.backend.namespace, bid.backend.backend)
+    service::resolve(input, bid.backend.namespace, bid.backend.backend, bid.by.options())
 }

@@ -49,6 +49,15 @@ impl Index {
         self.hosts.get(host).map_or(&[], Vec::as_slice)
     }
 
+    /// These hosts, and those that are other names of them: when the former change, the latter do.
+    pub(crate) fn with_aliases(&self, mut hosts: Vec<HostPattern>) -> Vec<HostPattern> {
+        for at in 0..hosts.len() {
+            let claims = self.claims(&hosts[at]).iter().filter(|claim| claim.by.adds_hosts());
+            hosts.extend(claims.flat_map(|claim| claim.by.annotations().hosts()).cloned());
+        }
+        hosts
+    }
+
     /// The objects that refer to this one.
     pub(crate) fn users(&self, kind: ObjectKind, name: &ObjectName) -> &[Lowered] {
         self.users.get(&kind).and_then(|users| users.get(name)).map_or(&[], Users::as_slice)

@@ -250,7 +250,7 @@ impl Input {
     /// All that depends on whether and how an object that claims hosts is served.
     fn invalidate_claims(&self, object: ObjectRef, named: Named, invalidated: &mut Invalidated) {
         let Named { hosts, references } = named;
-        invalidated.hosts(hosts);
+        invalidated.hosts(self.index.with_aliases(hosts));
         invalidated.object(object);
         for ObjectRef { kind, name } in references {
             match kind {
@@ -277,7 +277,7 @@ impl Input {
     /// All that depends on an object through those that refer to it.
     fn invalidate_users(&self, used: &ObjectRef, invalidated: &mut Invalidated) {
         for user in self.index.users(used.kind, &used.name) {
-            invalidated.hosts(user.hosts_using(used));
+            invalidated.hosts(self.index.with_aliases(user.hosts_using(used)));
             invalidated.object(user.reference());
         }
     }

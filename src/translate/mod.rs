@@ -7,6 +7,7 @@
 mod address;
 pub mod annotations;
 mod backend_readiness;
+mod canary;
 mod claims;
 mod classes;
 mod conflicts;
@@ -18,10 +19,13 @@ mod host;
 mod index;
 mod input;
 mod invalidated;
+mod kin;
 mod lower;
 mod object;
 mod path;
 mod pattern;
+mod pattern_hosts;
+mod pod_tls;
 mod problems;
 mod resolutions;
 mod rulers;
@@ -44,7 +48,7 @@ use crate::model::{
 use crate::source::objects::Ingress;
 
 pub use backend_readiness::{BackendReadiness, backend_readiness};
-pub use claims::{Claimant, claimants, host_owner, path_match, secret_of, uncounted_tls};
+pub use claims::{Claimant, claimants, has_patterns, host_owner, path_match, secret_of, uncounted_tls};
 pub use endpoints::{Condition, Survey, endpoints, survey};
 pub use external::{External, external};
 pub use input::Input;

@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use crate::model::{PathMatch, Severity};
+use crate::model::{PathMatch, Pattern, PatternError, Severity};
 use crate::source::objects::{Path, PathKind};
 
 use super::pattern;
@@ -69,11 +69,46 @@ pub(crate) fn matched(path: &Path) -> Result<Matched, PathFault> {
             let message = format!("path {} {reason}, so this path is not served", quoted(&path.path));
             Err(PathFault { field: "path", message, remedy: pattern::remedy(&path.path).into() })
         }
-        Err(Fault { reason, remedy }) => {
-            let message = format!("path {} {reason}, so this path is not served", quoted(&path.path));
-            Err(PathFault { field: "path", message, remedy: remedy.into() })
+        Err(fault) => Err(of_path(path, &fault)),
+    }
+}
+
+/// The match that a path entry asks for at a host of which all paths are patterns, whatever its type.
+pub(crate) fn matched_as_pattern(path: &Path) -> Result<Matched, PathFault> {
+    if let PathKind::Unknown(kind) = &path.kind {
+        return Err(unknown_kind(kind));
+    }
+    let text = if path.path.is_empty() { &"/".into() } else { &path.path };
+    if !text.starts_with('/') {
+        return Err(of_path(path, &RELATIVE));
+    }
+    match Pattern::new(text) {
+        Ok(pattern) => {
+            let path = PathMatch::Pattern(pattern);
+            Ok(Matched { path: path.clone(), key: path })
+        }
+        Err(error) => {
+            let message = format!(
+                "all paths of the host are patterns, and {} cannot be one, as {error}, so this path is not served",
+                quoted(&path.path)
+            );
+            Err(PathFault { field: "path", message, remedy: remedy(error).into() })
         }
     }
+}
+
+fn remedy(error: PatternError) -> &'static str {
+    match error {
+        PatternError::Unsupported => "Write the pattern without look-around and back-references",
+        PatternError::TooLarge => "Write a shorter pattern, with fewer repetitions",
+        PatternError::Syntax => "Write a regular expression, with \\ in front of characters that are meant as they are",
+    }
+}
+
+fn of_path(path: &Path, fault: &Fault) -> PathFault {
+    let Fault { reason, remedy } = *fault;
+    let message = format!("path {} {reason}, so this path is not served", quoted(&path.path));
+    PathFault { field: "path", message, remedy: remedy.into() }
 }
 
 fn unknown_kind(kind: &str) -> PathFault {

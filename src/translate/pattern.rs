@@ -1,5 +1,5 @@
-//! Paths that look like patterns of another controller. Here every path is compared as it is written, so hardly any request
-//! has such a one, and its author must be told.
+//! Paths that look like patterns at a host where none is. There every path is compared as it is written, so hardly any request has
+//! such a one, and its author must be told.
 
 use super::problems::quoted;
 
@@ -44,7 +44,7 @@ pub(crate) fn remedy(path: &str) -> String {
         let plain = if plain.is_empty() { "/" } else { plain };
         return format!("Write {} with pathType Prefix, which takes that path and all below it", quoted(plain));
     }
-    "Write plain paths with pathType Prefix or Exact: patterns are not supported yet".into()
+    "Set nginx.ingress.kubernetes.io/use-regex to \"true\", which makes the paths of the host patterns, or write plain paths".into()
 }
 
 #[cfg(test)]
@@ -84,7 +84,7 @@ mod tests {
             );
         }
         for path in ["/v[0-9]+/.*", "/a/(b|c)", "^api(.*)", "/a(.*)/b"] {
-            assert!(remedy(path).contains("not supported yet"), "{path}: {}", remedy(path));
+            assert!(remedy(path).contains("use-regex"), "{path}: {}", remedy(path));
         }
     }
 }

@@ -10,9 +10,12 @@ use crate::model::{
 use crate::source::objects::{Backend, PortValue, Service, ServiceKind, ServicePort};
 
 use super::address::external_refusal;
+use super::annotations::{Options, PodProtocol};
 use super::external_name::{self, Outside, Unusable};
 use super::input::Input;
+use super::pod_tls::pod_tls;
 use super::problems::{quoted, some_of};
+use super::secret::SecretFinding;
 
 /// Why a backend cannot be used, and what is answered instead.
 #[derive(Debug, PartialEq, Eq)]
@@ -39,13 +42,19 @@ impl BackendFault {
     }
 }
 
-/// Resolves a backend. Services are looked up in the namespace of the Ingress and nowhere else.
-pub(crate) fn resolve(input: &Input, namespace: &Arc<str>, backend: &Backend) -> Result<UpstreamSpec, BackendFault> {
+/// Resolves a backend of an object whose annotations set these options. Services are looked up in the namespace of the object
+/// and nowhere else.
+pub(crate) fn resolve(
+    input: &Input,
+    namespace: &Arc<str>,
+    backend: &Backend,
+    options: &Options,
+) -> Result<UpstreamSpec, BackendFault> {
     match backend {
         Backend::Service { name, port } => {
             let service = ObjectName::new(namespace.clone(), name.clone());
             let port = port_ref(port.as_ref())?;
-            resolve_service(input, service, port)
+            resolve_service(input, service, port, options)
         }
         Backend::Resource(resource) => Err(BackendFault {
             reply: Reply::NotFound,
@@ -67,7 +76,12 @@ pub(crate) fn resolve(input: &Input, namespace: &Arc<str>, backend: &Backend) ->
 }
 
 /// Resolves a port of a Service.
-pub(crate) fn resolve_service(input: &Input, name: ObjectName, port: PortRef) -> Result<UpstreamSpec, BackendFault> {
+pub(crate) fn resolve_service(
+    input: &Input,
+    name: ObjectName,
+    port: PortRef,
+    options: &Options,
+) -> Result<UpstreamSpec, BackendFault> {
     let Some(service) = input.objects().service(&name) else {
         return Err(BackendFault::unavailable(
             ".service.name",
@@ -78,18 +92,19 @@ pub(crate) fn resolve_service(input: &Input, name: ObjectName, port: PortRef) ->
     };
     if let Some(outside) = external_name::outside(service, input.settings()) {
         let outside = outside.map_err(|why| not_served(service, why))?;
-        return resolve_external(input, service, outside, port);
+        return resolve_external(input, service, outside, port, options);
     }
     let Some(found) = find_port(service, &port) else {
         if let (ServiceKind::Headless, true, PortRef::Number(number)) = (&service.kind, service.ports.is_empty(), &port)
         {
             let endpoint_port = EndpointPort::Fixed(*number);
-            let key = UpstreamKey { service: name, endpoint_port, protocol: Protocol::Http1 };
+            let protocol = secured(input, spoken(None, options), options)?;
+            let key = UpstreamKey { service: name, endpoint_port, protocol };
             return Ok(UpstreamSpec { key, port });
         }
         return Err(port_not_found(service, &port));
     };
-    let protocol = protocol(service, found)?;
+    let protocol = secured(input, protocol(service, found, options)?, options)?;
     let endpoint_port = EndpointPort::Named { name: found.name.clone(), otherwise: found.target.unwrap_or(found.port) };
     Ok(UpstreamSpec { key: UpstreamKey { service: name, endpoint_port, protocol }, port })
 }
@@ -101,10 +116,11 @@ fn resolve_external(
     service: &Service,
     outside: Outside,
     port: PortRef,
+    options: &Options,
 ) -> Result<UpstreamSpec, BackendFault> {
     let (number, protocol) = match (find_port(service, &port), &port) {
-        (Some(found), _) => (found.target.unwrap_or(found.port), protocol(service, found)?),
-        (None, PortRef::Number(number)) => (*number, Protocol::Http1),
+        (Some(found), _) => (found.target.unwrap_or(found.port), protocol(service, found, options)?),
+        (None, PortRef::Number(number)) => (*number, spoken(None, options)),
         (None, PortRef::Name(_)) => return Err(port_not_found(service, &port)),
     };
     let protocol = match (outside, protocol) {
@@ -120,6 +136,7 @@ fn resolve_external(
         }
         (Outside::Name(_), protocol @ (Protocol::Http1 | Protocol::H2c)) => protocol,
     };
+    let protocol = secured(input, protocol, options)?;
     let key = UpstreamKey { service: service.name.clone(), endpoint_port: EndpointPort::Fixed(number), protocol };
     Ok(UpstreamSpec { key, port })
 }
@@ -197,9 +214,8 @@ fn port_not_found(service: &Service, wanted: &PortRef) -> BackendFault {
     BackendFault::unavailable(".service.port", ProblemCode::PortNotFound, reason, remedy)
 }
 
-/// What is spoken to the pods (`appProtocol`, KEP-3726 and the names in common use), in upper or lower case: `HTTPS` and
-/// `GRPC` are written too. Names of protocols we do not know are allowed by the API and mean nothing to us: HTTP/1.1.
-fn protocol(service: &Service, port: &ServicePort) -> Result<Protocol, BackendFault> {
+/// What is spoken to the pods behind a port.
+fn protocol(service: &Service, port: &ServicePort, options: &Options) -> Result<Protocol, BackendFault> {
     if !port.is_tcp {
         return Err(BackendFault::unavailable(
             ".service.port",
@@ -208,9 +224,38 @@ fn protocol(service: &Service, port: &ServicePort) -> Result<Protocol, BackendFa
             "Use a TCP port",
         ));
     }
-    let Some(name) = port.app_protocol.as_deref() else { return Ok(Protocol::Http1) };
+    Ok(spoken(port.app_protocol.as_deref(), options))
+}
+
+/// What is spoken to pods: what annotations say, or else what the port does.
+fn spoken(app_protocol: Option<&str>, options: &Options) -> Protocol {
+    match (options.protocol, app_protocol) {
+        (Some(PodProtocol::Http), _) | (None, None) => Protocol::Http1,
+        (Some(PodProtocol::Grpc), _) => Protocol::H2c,
+        (Some(PodProtocol::Https), _) => through_tls(TlsHttp::Negotiated),
+        (Some(PodProtocol::Grpcs), _) => through_tls(TlsHttp::Http2),
+        (None, Some(name)) => named(name),
+    }
+}
+
+/// The same with what annotations say of TLS.
+fn secured(input: &Input, protocol: Protocol, options: &Options) -> Result<Protocol, BackendFault> {
+    match (protocol, options.pod_tls()) {
+        (Protocol::Tls(tls), Some(options)) => match pod_tls(input, &tls, options) {
+            Ok(tls) => Ok(Protocol::Tls(Arc::new(tls))),
+            Err(SecretFinding { code, severity: _, message, remedy }) => {
+                Err(BackendFault { reply: Reply::BackendUnavailable, field: "", code, message, remedy })
+            }
+        },
+        (protocol, _) => Ok(protocol),
+    }
+}
+
+/// What is spoken where a port names it (`appProtocol`, KEP-3726 and the names in common use), in upper or lower case: `HTTPS`
+/// and `GRPC` are written too. Names of protocols we do not know are allowed by the API and mean nothing to us: HTTP/1.1.
+fn named(name: &str) -> Protocol {
     let is_any = |names: &[&str]| names.iter().any(|known| known.eq_ignore_ascii_case(name));
-    Ok(if is_any(&["kubernetes.io/h2c", "h2c", "grpc"]) {
+    if is_any(&["kubernetes.io/h2c", "h2c", "grpc"]) {
         Protocol::H2c
     } else if is_any(&["https", "kubernetes.io/wss", "wss"]) {
         through_tls(TlsHttp::Negotiated)
@@ -218,7 +263,7 @@ fn protocol(service: &Service, port: &ServicePort) -> Result<Protocol, BackendFa
         through_tls(TlsHttp::Http2)
     } else {
         Protocol::Http1
-    })
+    }
 }
 
 /// A Service cannot say who signs its pods' certificates, nor for which name.

@@ -119,6 +119,25 @@ fn nginx_d1_d4_permanent_redirect_sends_everything_to_the_url_and_nothing_to_pod
 }
 
 #[test]
+fn nginx_d1_variables_stand_for_what_the_request_has() {
+    let forwarded = ["--trusted-proxies", "127.0.0.0/8"];
+    for (value, target, url) in [
+        ("https://b.example$request_uri", "/x?y=%20z", "https://b.example/x?y=%20z"),
+        ("https://$host/new$uri$is_args$args", "/a%20b?c", "https://a.example/new/a%20b?c"),
+        ("https://b.example/?to=$scheme://$http_host", "/", "https://b.example/?to=http://a.example:81"),
+        ("https://b.example/$http_x_one", "/", "https://b.example/1%2"),
+        ("https://b.example/$remote_addr", "/", "https://b.example/10.1.1.1"),
+    ] {
+        let annotations = nginx(&[("permanent-redirect", value)]);
+        let (_pod, server) = serve_with(annotations, &[("/", "Prefix", "web")], json!([]), &forwarded);
+        let request =
+            format!("GET {target} HTTP/1.1\r\nHost: A.example:81\r\nX-One: 1%2\r\nX-Forwarded-For: 10.1.1.1\r\n\r\n");
+        let url = url.replace("a.example:81", "A.example:81");
+        assert_eq!(location(&server, request), at(301, &url), "{value}");
+    }
+}
+
+#[test]
 fn nginx_d1_d2_codes_are_those_of_redirects_and_others_leave_the_default() {
     for (annotation, values, status) in
         [("permanent-redirect", ["308", "300", "307"], 301), ("temporal-redirect", ["307", "300", "303"], 302)]
@@ -167,7 +186,9 @@ fn a_hostile_redirect_is_not_applied_and_its_neighbour_serves() {
         "https://b.example/\r\nSet-Cookie: a=b",
         "javascript:alert(1)",
         "//evil.example/",
-        "https://b.example$request_uri",
+        "https://b.example$nginx_version",
+        "$scheme://b.example/",
+        "https://b.example/$1",
         "b.example",
         &long,
     ] {

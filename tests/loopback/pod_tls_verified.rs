@@ -4,7 +4,6 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use tidegate::lifecycle::{Drain, Phase};
 use tidegate::model::{
     Action, CaBundle, HostSpec, Hostname, PodTls, Protocol, Reply, RouteSpec, Snapshot, TlsHttp, UpstreamKey,
@@ -18,41 +17,10 @@ use tidegate::source::manifests;
 use tidegate::translate::{self, Input, Settings};
 use tidegate::upstream::{Backend, Destination, Registry, Target};
 
-use crate::support::{Asked, Client, Manifests, Message, Pod, Speech, TlsPod, get};
+use crate::support::{Asked, Authority, Client, Manifests, Message, Pod, Speech, TlsPod, get};
 
-/// An authority, and what it signs.
-struct Authority {
-    pem: String,
-    issuer: Issuer<'static, KeyPair>,
-}
-
-impl Authority {
-    fn new(name: &str) -> Self {
-        let key = KeyPair::generate().unwrap();
-        let mut params = CertificateParams::new(Vec::new()).unwrap();
-        params.distinguished_name.push(rcgen::DnType::CommonName, name);
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let pem = params.self_signed(&key).unwrap().pem();
-        Self { pem, issuer: Issuer::new(params, key) }
-    }
-
-    /// A certificate for a name or an address, valid for so many days around now.
-    fn sign(&self, name: &str, days: std::ops::Range<i64>) -> (String, String) {
-        let key = KeyPair::generate().unwrap();
-        let mut params = CertificateParams::new([name.to_owned()]).unwrap();
-        let now = std::time::SystemTime::now();
-        let day = |day: i64| {
-            let distance = Duration::from_secs(day.unsigned_abs() * 24 * 3600);
-            if day < 0 { now - distance } else { now + distance }
-        };
-        params.not_before = day(days.start).into();
-        params.not_after = day(days.end).into();
-        (params.signed_by(&key, &self.issuer).unwrap().pem(), key.serialize_pem())
-    }
-
-    fn bundle(&self) -> Verification {
-        Verification::Ca(Arc::new(CaBundle::parse(self.pem.as_bytes()).unwrap()))
-    }
+fn bundle(authority: &Authority) -> Verification {
+    Verification::Ca(Arc::new(CaBundle::parse(authority.pem.as_bytes()).unwrap()))
 }
 
 /// Asks a proxy of one route once, whose upstream is given `tls`. Gives also its metrics.
@@ -123,7 +91,7 @@ fn with_tls(mut snapshot: Snapshot, tls: &PodTls) -> Snapshot {
 
 fn tls(server_name: Option<&str>, verification: Verification) -> PodTls {
     let server_name = server_name.map(|name| Hostname::parse(name).unwrap());
-    PodTls { http: TlsHttp::Negotiated, server_name, verification }
+    PodTls { server_name, verification, ..PodTls::unverified(TlsHttp::Negotiated) }
 }
 
 #[test]
@@ -133,14 +101,14 @@ fn a_pod_is_served_from_if_its_certificate_is_of_the_right_authority_and_name() 
     let shown = |certificate| TlsPod::before(pod.address, Speech { certificate, ..Speech::of(&["http/1.1"]) });
     let named = shown(right.sign("pod.example", -1..1));
     for (server_name, verification, expected) in [
-        (Some("pod.example"), right.bundle(), Ok(())),
+        (Some("pod.example"), bundle(&right), Ok(())),
         (
             Some("pod.example"),
-            wrong.bundle(),
+            bundle(&wrong),
             Err("the backend's certificate is not signed by an authority that is trusted for it"),
         ),
-        (Some("other.example"), right.bundle(), Err("the backend's certificate is for another name")),
-        (None, right.bundle(), Err("the backend's certificate is for another name")),
+        (Some("other.example"), bundle(&right), Err("the backend's certificate is for another name")),
+        (None, bundle(&right), Err("the backend's certificate is for another name")),
         (Some("other.example"), Verification::Unverified, Ok(())),
     ] {
         let (answer, metrics) = ask(&[named.address], &tls(server_name, verification));
@@ -159,7 +127,7 @@ fn a_pod_is_served_from_if_its_certificate_is_of_the_right_authority_and_name() 
     }
     // Without a name the address counts.
     let by_address = shown(right.sign("127.0.0.1", -1..1));
-    assert_eq!(ask(&[by_address.address], &tls(None, right.bundle())).0.text(), "one");
+    assert_eq!(ask(&[by_address.address], &tls(None, bundle(&right))).0.text(), "one");
     assert_eq!(by_address.hellos()[0].name, None);
 }
 
@@ -172,7 +140,7 @@ fn a_certificate_that_is_not_valid_now_is_told_as_such() {
     {
         let certificate = authority.sign("pod.example", days);
         let shown = TlsPod::before(pod.address, Speech { certificate, ..Speech::of(&["http/1.1"]) });
-        let (answer, _) = ask(&[shown.address], &tls(Some("pod.example"), authority.bundle()));
+        let (answer, _) = ask(&[shown.address], &tls(Some("pod.example"), bundle(&authority)));
         assert_eq!(answer.status(), 502);
         assert!(answer.text().contains(why), "{}", answer.text());
         let (answer, _) = ask(&[shown.address], &tls(Some("pod.example"), Verification::Unverified));
@@ -190,6 +158,6 @@ fn another_pod_is_asked_if_the_certificate_of_one_is_refused() {
     };
     let pods = [shown(&wrong), shown(&right)];
     let addresses = pods.each_ref().map(|pod| pod.address);
-    let (answer, _) = ask(&addresses, &tls(Some("pod.example"), right.bundle()));
+    let (answer, _) = ask(&addresses, &tls(Some("pod.example"), bundle(&right)));
     assert_eq!(answer.text(), "one");
 }

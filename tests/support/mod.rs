@@ -5,6 +5,7 @@
 #![allow(dead_code, unused_imports, unreachable_pub, missing_docs, reason = "each test binary uses a part of it")]
 
 pub mod asker;
+mod authority;
 pub mod baseline;
 mod client;
 pub mod dns;
@@ -21,6 +22,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+pub use authority::Authority;
 pub use client::{Client, get};
 pub use manifests::{Manifests, Path, certificate};
 pub use pod::{Pod, PodConnection, not_accepting, refusing};

@@ -10,7 +10,7 @@ use rustls::ServerConfig;
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::server::{ClientHello, ResolvesServerCert};
+use rustls::server::{ClientHello, ResolvesServerCert, WebPkiClientVerifier};
 use rustls::sign::CertifiedKey;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -30,13 +30,15 @@ pub struct Speech {
     pub is_tls12: bool,
     /// Whether it ends connections without close_notify.
     pub cuts: bool,
+    /// The authority, as PEM, that must have signed a certificate of the other side.
+    pub asks_for: Option<String>,
 }
 
 impl Speech {
     /// With a certificate of its own making.
     pub fn of(protocols: &[&'static str]) -> Self {
         let certificate = certificate(&["pod.example"]);
-        Self { protocols: protocols.to_vec(), certificate, is_tls12: false, cuts: false }
+        Self { protocols: protocols.to_vec(), certificate, is_tls12: false, cuts: false, asks_for: None }
     }
 }
 
@@ -193,11 +195,20 @@ fn config(speech: &Speech, seen: &Arc<Seen>) -> Arc<ServerConfig> {
     let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).unwrap();
     let key = CertifiedKey::new(chain, aws_lc_rs::sign::any_supported_type(&key).unwrap());
     let versions: &[_] = if speech.is_tls12 { &[&rustls::version::TLS12] } else { rustls::ALL_VERSIONS };
-    let mut config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+    let config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
         .with_protocol_versions(versions)
-        .unwrap()
-        .with_no_client_auth()
-        .with_cert_resolver(Arc::new(Listening { key: Arc::new(key), seen: Arc::clone(seen) }));
+        .unwrap();
+    let config = match &speech.asks_for {
+        None => config.with_no_client_auth(),
+        Some(pem) => {
+            let mut roots = rustls::RootCertStore::empty();
+            roots.add(CertificateDer::from_pem_slice(pem.as_bytes()).unwrap()).unwrap();
+            let provider = Arc::new(aws_lc_rs::default_provider());
+            let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider).build();
+            config.with_client_cert_verifier(verifier.unwrap())
+        }
+    };
+    let mut config = config.with_cert_resolver(Arc::new(Listening { key: Arc::new(key), seen: Arc::clone(seen) }));
     config.alpn_protocols = speech.protocols.iter().map(|name| name.as_bytes().to_vec()).collect();
     config.ticketer = aws_lc_rs::Ticketer::new().unwrap();
     Arc::new(config)

@@ -82,7 +82,12 @@ fn with_tls(of: &str, secrets: &[&str]) -> Change {
 }
 
 fn secret(of: &str) -> Change {
-    let secret = Secret { name: name(of), certificate: Err(SecretFault::Missing("tls.crt")), last_good: None };
+    let secret = Secret {
+        name: name(of),
+        certificate: Err(SecretFault::Missing("tls.crt")),
+        last_good: None,
+        authorities: None,
+    };
     Change::arrival(secret)
 }
 

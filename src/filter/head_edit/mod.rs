@@ -29,6 +29,8 @@ impl FieldName<'static> {
     pub const TIDEGATE_EXPLAIN: Self = Self::other(b"tidegate-explain");
     /// `Tidegate-Explanation`, which tells them.
     pub const TIDEGATE_EXPLANATION: Self = Self::other(b"tidegate-explanation");
+    /// `X-Forwarded-Prefix`.
+    pub const X_FORWARDED_PREFIX: Self = Self { text: b"x-forwarded-prefix", kind: FieldKind::XForwardedOther };
     /// `X-Request-ID`.
     pub const X_REQUEST_ID: Self = Self { text: b"x-request-id", kind: FieldKind::XRequestId };
 

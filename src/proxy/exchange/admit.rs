@@ -8,8 +8,8 @@ use crate::proxy::error::ProxyError;
 use crate::proxy::shard::Shard;
 use crate::proxy::shard::scratch::ExchangeBuffers;
 use crate::proxy::walk::peer::Peer;
-use crate::routing::{PathRefusal, Route, normalize_name};
-use crate::upstream::Target;
+use crate::routing::{Draw, PathRefusal, Route, normalize_name};
+use crate::upstream::{Destination, Target};
 
 /// A request that has a route.
 pub(crate) struct Admission {
@@ -41,7 +41,19 @@ pub(crate) fn admit(shard: &Shard, peer: &Peer, work: &mut ExchangeBuffers) -> R
         PathRefusal::Invalid => ProxyError::PathInvalid,
         PathRefusal::Ambiguous => ProxyError::PathAmbiguous,
     })?;
-    let route = found.route.ok_or(ProxyError::NoRoute)?.choose(|| shard.random() as u64);
-    let route = Arc::clone(route);
+    let draw = Draw {
+        random: &|| shard.random() as u64,
+        asks: &|rule| filter::canary(rule, request, head),
+        lives: &has_endpoint,
+    };
+    let route = Arc::clone(found.route.ok_or(ProxyError::NoRoute)?.choose(&draw));
     Ok(Admission { route, has_tls: found.has_tls })
+}
+
+/// Whether a target has a pod.
+fn has_endpoint(target: &Target) -> bool {
+    match &target.destination {
+        Destination::Forward(backend) => !backend.upstream.endpoints().is_empty(),
+        Destination::Reply(_) => false,
+    }
 }

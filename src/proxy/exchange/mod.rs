@@ -11,12 +11,13 @@ use crate::http1::{Framing, RequestHead, TargetForm};
 use crate::model::{Reply, RoutePolicy, RouteTimeouts};
 use crate::proxy::error::{ProxyError, Side};
 use crate::proxy::pods::forward::forward;
+use crate::proxy::shard::scratch::ExchangeBuffers;
 use crate::proxy::walk::client_io::{ClientSink, ClientSource, GO_ON};
 use crate::proxy::walk::grpc::is_grpc;
 use crate::proxy::walk::meter::{Counted, RequestMeter};
 use crate::proxy::walk::peer::Scheme;
 use crate::proxy::walk::{Walk, explanation};
-use crate::routing::Route;
+use crate::routing::{self, Route};
 use crate::upstream::{Destination, Target};
 use admit::{Admission, admit};
 
@@ -29,7 +30,7 @@ pub(crate) async fn exchange<S: ClientSource, K: ClientSink>(
     source: &mut S,
     sink: &mut K,
 ) -> Result<(), ProxyError> {
-    walk.work.request_edit.clear();
+    walk.work.request_change.clear();
     request_head::identify(walk.work, walk.shard.random());
     walk.record.is_explained = explanation::is_asked(walk.listener, walk.peer, walk.work);
     let outcome = match answer(walk, source, sink).await {
@@ -86,7 +87,8 @@ async fn answer<S: ClientSource, K: ClientSink>(
     if walk.work.request.expects_continue {
         await_go_on(walk, policy, source);
     }
-    request_head::compose(walk.work, walk.peer, &walk.listener.forwarding, || walk.shard.random());
+    let head = policy.pod_head.as_deref();
+    request_head::compose(walk.work, walk.peer, &walk.listener.forwarding, head, || walk.shard.random());
     forward(walk, backend, policy, source, sink).await
 }
 
@@ -115,26 +117,39 @@ async fn answer_for_all<K: ClientSink>(walk: &mut Walk<'_>, sink: &mut K) -> Res
 fn pass_filters<'r>(walk: &mut Walk<'_>, route: &'r Route<Target>, has_tls: bool) -> Result<Verdict<'r>, ProxyError> {
     let Walk { shard, listener, peer, work, ready_at, .. } = walk;
     filter::body_size(route.spec.policy.body_bytes, &work.request).map_err(|_| ProxyError::BodyTooLarge)?;
+    let filters = &*route.spec.filters;
+    let ExchangeBuffers { head, request, request_change, .. } = &mut **work;
+    let client =
+        filter::asks_for_client(filters).then(|| request_head::client(head, request, peer, &listener.forwarding));
+    let canonical = if filter::asks_for_path(filters) { canonical_path(request.path(head)) } else { String::new() };
     let meter = RequestMeter::new(&shard.limiter, route.spec.origin.label(), *ready_at);
-    let request = RequestView {
-        head: &work.head,
-        request: &work.request,
+    let view = RequestView {
+        head,
+        request,
         is_tls: peer.tls.is_some(),
         is_https: peer.scheme == Scheme::Https,
         is_trusted: peer.is_trusted,
         has_tls,
+        port: peer.port,
+        http_port: listener.forwarding.http_port,
         https_port: listener.forwarding.https_port,
-        client: filter::asks_for_client(&route.spec.filters)
-            .then(|| request_head::client(&work.head, &work.request, peer, &listener.forwarding)),
+        client,
+        decoded_path: &routing::decoded(&canonical),
+        pattern: route.spec.matches.path.pattern(),
         meter: &meter,
     };
-    let verdict = filter::request(&route.spec.filters, &request);
+    let verdict = filter::request(filters, &view, request_change);
     let Counted { place, has_forgotten } = meter.finish();
     if has_forgotten {
         shard.metrics.client_forgotten();
     }
     walk.place = place;
     Ok(verdict)
+}
+
+/// The path of a request that has found its route, which only paths with a canonical form do.
+fn canonical_path(path: &[u8]) -> String {
+    std::str::from_utf8(path).ok().and_then(|path| routing::canonical_path(path).ok()).unwrap_or_default()
 }
 
 /// Answers what a filter answers.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::replacement::Replacement;
 use crate::http1::{RequestContext, websocket};
 use crate::http2::head::encode::split;
 use crate::model::RoutePolicy;
@@ -32,6 +33,8 @@ pub(super) struct Attempt<'a> {
     pub began: Instant,
     /// Connections made before this moment are not used.
     pub newer_than: Option<Instant>,
+    /// What may take its place; `None`: its answer is passed on, whatever the status.
+    pub replacement: Option<&'a Replacement<'a>>,
 }
 
 /// What the answer's parser must know of the request.

@@ -3,6 +3,7 @@
 use tokio::time::Instant;
 
 use super::attempt::{Attempt, Patience, WHOLE_BODY};
+use super::replacement::Replacement;
 use super::retry::{Facts, History, retry};
 use super::{connect, h1, h2, open_session, tls, upgrade};
 use crate::http1::Framing;
@@ -30,15 +31,22 @@ pub(crate) async fn forward<S: ClientSource, K: ClientSink>(
     let patience = Patience::of(policy, walk.work);
     let mut history = History::new(policy.attempts);
     let mut began = walk.ready_at;
+    let until = policy.retry_within.map(|within| began + within);
     let mut error = ProxyError::NoEndpoints;
+    let mut chosen = None;
     for number in 0_usize.. {
         if number > 0 {
             began = Instant::now();
-            if !upstream.withdraw_retry(began) {
+            let is_over = until.is_some_and(|until| until <= began);
+            if chosen.is_none() && (is_over || !upstream.withdraw_retry(began)) {
                 break;
             }
         }
-        let endpoint = match upstream.pick(policy.balance, policy.upstream_requests, &history.tried, began) {
+        let picked = match chosen.take() {
+            Some(endpoint) => Ok(endpoint),
+            None => upstream.pick(policy.balance, policy.upstream_requests, &history.tried, began),
+        };
+        let endpoint = match picked {
             Ok(endpoint) => endpoint,
             Err(why) => {
                 // The failure of an attempt tells more.
@@ -48,13 +56,23 @@ pub(crate) async fn forward<S: ClientSource, K: ClientSink>(
                 break;
             }
         };
+        let facts = Facts { is_idempotent, is_whole, was_renewed: history.newer_than.is_some() };
+        let replacement = Replacement::of(upstream, policy, (&history, facts), endpoint.id(), until);
         metrics.attempt();
         if number > 0 {
             metrics.retry();
         }
         walk.record.attempts.set(walk.record.attempts.get().saturating_add(1));
         walk.record.endpoint.set(Some(endpoint.address()));
-        let attempt = Attempt { endpoint, policy, patience, metrics, began, newer_than: history.newer_than };
+        let attempt = Attempt {
+            endpoint,
+            policy,
+            patience,
+            metrics,
+            began,
+            newer_than: history.newer_than,
+            replacement: replacement.as_deref(),
+        };
         let shard = walk.shard;
         let outcome = match (&upstream.key().protocol, is_whole) {
             (Protocol::Http1, true) => match connect::obtain(shard, &attempt, is_idempotent, sink).await {
@@ -91,12 +109,15 @@ pub(crate) async fn forward<S: ClientSource, K: ClientSink>(
         if let Some(reason) = reason(&failure.error) {
             metrics.failure(reason);
         }
-        let facts = Facts { is_idempotent, is_whole, was_renewed: attempt.newer_than.is_some() };
-        let next = retry(&failure, facts);
+        let rule = policy.retry.filter(|_| !sink.has_responded());
+        let next = retry(&failure, facts, rule);
         error = failure.error;
-        if !history.allows(next, attempt.endpoint.id()) {
+        let tried = attempt.endpoint.id();
+        chosen = replacement.and_then(|replacement| replacement.into_endpoint());
+        if !history.allows(next, tried) {
             break;
         }
+        walk.record.head_after.set(None);
     }
     Err(error)
 }
@@ -143,6 +164,7 @@ fn reason(error: &ProxyError) -> Option<UpstreamFailure> {
         | ProxyError::ResponseRule
         | ProxyError::InterimFlood
         | ProxyError::UpgradeUnsupported => UpstreamFailure::BadResponse,
+        ProxyError::PassedOver => UpstreamFailure::PassedOver,
         ProxyError::UpstreamCancelled | ProxyError::UpstreamStream => UpstreamFailure::Reset,
         ProxyError::UpstreamClosed | ProxyError::UpstreamTruncated => UpstreamFailure::Closed,
         ProxyError::Request(_)

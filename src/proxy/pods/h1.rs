@@ -76,6 +76,7 @@ pub(super) async fn whole<S: ClientSource, K: ClientSink>(
         answer_edit,
         timer,
         handed_over: since,
+        replacement: attempt.replacement,
     };
     let passed = pass_on(parts, pod, sink).await;
     match passed.map_err(|failure| Failure { was_reused: is_reused, ..failure })? {
@@ -122,6 +123,7 @@ pub(super) async fn streaming<S: ClientSource, K: ClientSink>(
         answer_edit,
         timer,
         handed_over: since,
+        replacement: attempt.replacement,
     };
     let (passed, is_complete) = {
         let mut sending = pin!(copy(&mut *source, &mut to_pod, &walk.record.received, policy.body_bytes));

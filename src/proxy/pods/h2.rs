@@ -50,8 +50,19 @@ pub(super) async fn attempt<S: ClientSource, K: ClientSink>(
     let opened = open(&mut session, &pod_request, is_bodiless && !is_connect, policy);
     let stream = unless_lost(sink, opened).await?;
     let handed_over = Instant::now();
-    let parts =
-        Parts { shard, policy, patience, record, request, must_switch, response, answer_edit, timer, handed_over };
+    let parts = Parts {
+        shard,
+        policy,
+        patience,
+        record,
+        request,
+        must_switch,
+        response,
+        answer_edit,
+        timer,
+        handed_over,
+        replacement: attempt.replacement,
+    };
     let has_answered = Cell::new(false);
     let pod = H2Response {
         gap: patience.gap,

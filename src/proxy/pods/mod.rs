@@ -10,6 +10,7 @@ mod h2_body;
 mod h2_head;
 mod handshake;
 mod open_session;
+mod replacement;
 mod response;
 mod retry;
 mod tls;

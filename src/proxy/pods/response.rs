@@ -9,6 +9,7 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 
 use super::attempt::Patience;
+use super::replacement::Replacement;
 use super::retry::{Failure, Reached};
 use crate::filter::HeadEdit;
 use crate::http1::{Limits, MAX_INTERIM, RequestContext, ResponseError, ResponseHead};
@@ -74,6 +75,8 @@ pub(super) struct Parts<'a> {
     pub timer: &'a mut LazyTimer,
     /// When the connection got the request.
     pub handed_over: Instant,
+    /// What may take the place of the attempt.
+    pub replacement: Option<&'a Replacement<'a>>,
 }
 
 /// How an answer ended.
@@ -95,13 +98,16 @@ pub(super) async fn pass_on<P: PodResponse, K: ClientSink>(
     mut pod: P,
     sink: &mut K,
 ) -> Result<Passed<P::Body, P::Connection>, Failure> {
-    let Parts { shard, policy, patience, record, request, must_switch, response, answer_edit, timer, handed_over } =
-        parts;
+    let Parts { shard, policy, patience, record, request, must_switch, response, answer_edit, timer, .. } = parts;
+    let Parts { handed_over, replacement, .. } = parts;
     let mut wait = HeadWait::new(patience.head, handed_over, &record.received, timer);
     let limits = Limits { head_bytes: policy.response_head_bytes, ..Limits::RESPONSE };
     final_head(&mut pod, response, request, &limits, &mut wait, (record, handed_over + GO_ON), sink).await?;
     let now = Instant::now();
     record.head_after.set(Some(now.saturating_duration_since(handed_over)));
+    if replacement.is_some_and(|replacement| replacement.passes_over(response.status, now)) {
+        return Err(Failure::new(ProxyError::PassedOver, Reached::PassedOver));
+    }
     if must_switch && (200..300).contains(&response.status) {
         return Err(ProxyError::from(ResponseError::NoSwitch).into());
     }

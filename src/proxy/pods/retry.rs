@@ -2,11 +2,14 @@
 //!
 //! A request that no pod has processed may be sent again, while its body is at hand (RFC 9113 §8.7). A request that a
 //! pod may have processed is sent again only if it is idempotent, complete in memory, and was sent on a connection that
-//! had served before, which pods close at their own time (RFC 9110 §9.2.2). That happens once.
+//! had served before, which pods close at their own time (RFC 9110 §9.2.2). That happens once. The author of a route may ask
+//! for more, and may forbid other endpoints.
 
 use tokio::time::Instant;
 
+use crate::model::{RetryCase, RetryRule};
 use crate::proxy::error::ProxyError;
+use crate::proxy::pod_tls_fault::PodTlsFault;
 
 /// How often one request takes a new connection because others went away. A pod that closes all of its HTTP/2
 /// connections at once has at most so many to a shard.
@@ -25,6 +28,8 @@ pub(super) enum Reached {
     Refused,
     /// The connection ended before any byte of an answer: the request may have been processed.
     Unanswered,
+    /// The pod has answered, and another one is asked instead.
+    PassedOver,
     /// Anything else: another attempt would not help, or would do harm.
     Pod,
 }
@@ -80,10 +85,69 @@ pub(super) struct Facts {
     pub was_renewed: bool,
 }
 
-/// Decides.
-pub(super) fn retry(failure: &Failure, facts: Facts) -> Retry {
+impl Facts {
+    /// Whether the request may be processed twice, by what the route's author says.
+    pub(super) fn may_repeat(self, rule: RetryRule) -> bool {
+        self.is_whole && (self.is_idempotent || rule.has(RetryCase::NonIdempotent))
+    }
+}
+
+/// Decides. `rule` is what the route's author says, where he says anything and the client has got nothing of an answer.
+pub(super) fn retry(failure: &Failure, facts: Facts, rule: Option<RetryRule>) -> Retry {
+    let usual = usual(failure, facts);
+    let Some(rule) = rule else { return usual };
+    let is_asked_for = || case(&failure.error).is_some_and(|case| rule.has(case));
+    match (failure.reached, usual) {
+        (Reached::NotConnected, _) if !is_asked_for() => Retry::No,
+        (_, Retry::No) if facts.may_repeat(rule) && is_asked_for() => Retry::OtherEndpoint,
+        (_, usual) => usual,
+    }
+}
+
+/// The case of a rule that an error is. `None` for those of the client, of ours, and of an answer that has begun.
+fn case(error: &ProxyError) -> Option<RetryCase> {
+    match error {
+        ProxyError::ConnectTimeout
+        | ProxyError::PodTls(PodTlsFault::Timeout)
+        | ProxyError::ResponseTimeout
+        | ProxyError::UpstreamStalled => Some(RetryCase::Timeout),
+        ProxyError::ConnectRefused
+        | ProxyError::ConnectOther
+        | ProxyError::PodTls(_)
+        | ProxyError::UpstreamClosed
+        | ProxyError::UpstreamStream => Some(RetryCase::Error),
+        ProxyError::PodSpeaksTls | ProxyError::Response(_) | ProxyError::ResponseRule | ProxyError::InterimFlood => {
+            Some(RetryCase::InvalidHead)
+        }
+        // A call of gRPC whose deadline is over has no time for another pod.
+        ProxyError::UpstreamCancelled
+        | ProxyError::PassedOver
+        | ProxyError::UpgradeUnsupported
+        | ProxyError::UpstreamTruncated
+        | ProxyError::ResponseBody(_)
+        | ProxyError::ResponseStalled
+        | ProxyError::Request(_)
+        | ProxyError::HeadTimeout
+        | ProxyError::PathInvalid
+        | ProxyError::PathAmbiguous
+        | ProxyError::Misdirected
+        | ProxyError::BodyTooLarge
+        | ProxyError::RequestBody(_)
+        | ProxyError::BodyTimeout
+        | ProxyError::ClientClosed
+        | ProxyError::ClientStalled
+        | ProxyError::MethodNotAllowed
+        | ProxyError::NoRoute
+        | ProxyError::BackendUnavailable
+        | ProxyError::NoEndpoints
+        | ProxyError::UpstreamFull => None,
+    }
+}
+
+/// Decides where the route's author says nothing.
+fn usual(failure: &Failure, facts: Facts) -> Retry {
     match failure.reached {
-        Reached::NotConnected => Retry::OtherEndpoint,
+        Reached::NotConnected | Reached::PassedOver => Retry::OtherEndpoint,
         Reached::NotSent if !facts.was_renewed => Retry::NewConnection,
         Reached::LeftBehind if failure.is_body_at_hand => Retry::NewConnection,
         Reached::Refused if failure.is_body_at_hand => Retry::AnyConnection,
@@ -97,7 +161,7 @@ pub(super) fn retry(failure: &Failure, facts: Facts) -> Retry {
 /// What one request has tried so far.
 pub(super) struct History {
     most: usize,
-    /// Ids of endpoints to which there was no connection. No memory while there is none.
+    /// Ids of endpoints that are not asked again. No memory while there is none.
     pub tried: Vec<u64>,
     /// Connections made before this moment are not used.
     pub newer_than: Option<Instant>,
@@ -145,6 +209,7 @@ mod tests {
             Reached::LeftBehind,
             Reached::Refused,
             Reached::Unanswered,
+            Reached::PassedOver,
             Reached::Pod,
         ] {
             for (was_reused, is_body_at_hand) in all.into_iter().flat_map(|a| all.map(|b| (a, b))) {
@@ -153,7 +218,7 @@ mod tests {
                     let failure = Failure { error: ProxyError::UpstreamClosed, reached, was_reused, is_body_at_hand };
                     let facts = Facts { is_idempotent, is_whole, was_renewed };
                     let expected = match (reached, is_body_at_hand, was_renewed) {
-                        (Reached::NotConnected, _, _) => Retry::OtherEndpoint,
+                        (Reached::NotConnected | Reached::PassedOver, _, _) => Retry::OtherEndpoint,
                         (Reached::NotSent, _, false) | (Reached::LeftBehind, true, _) => Retry::NewConnection,
                         (Reached::Refused, true, _) => Retry::AnyConnection,
                         (Reached::Unanswered, _, false) if is_idempotent && is_whole && was_reused => {
@@ -161,9 +226,54 @@ mod tests {
                         }
                         _ => Retry::No,
                     };
-                    assert_eq!(retry(&failure, facts), expected, "{failure:?} {facts:?}");
+                    assert_eq!(retry(&failure, facts, None), expected, "{failure:?} {facts:?}");
                 }
             }
+        }
+    }
+
+    #[test]
+    fn nginx_p2_a_rule_asks_for_more_and_for_less() {
+        use RetryCase::{Error, InvalidHead, NonIdempotent, Status503, Timeout};
+        let rule = |cases: &[RetryCase]| cases.iter().copied().collect::<RetryRule>();
+        let repeatable = Facts { is_idempotent: true, is_whole: true, was_renewed: false };
+        let errors = [
+            (ProxyError::ConnectRefused, Reached::NotConnected, Error),
+            (ProxyError::PodTls(PodTlsFault::Refused), Reached::NotConnected, Error),
+            (ProxyError::ConnectTimeout, Reached::NotConnected, Timeout),
+            (ProxyError::PodTls(PodTlsFault::Timeout), Reached::NotConnected, Timeout),
+            (ProxyError::UpstreamClosed, Reached::Unanswered, Error),
+            (ProxyError::UpstreamClosed, Reached::Pod, Error),
+            (ProxyError::UpstreamStream, Reached::Pod, Error),
+            (ProxyError::ResponseTimeout, Reached::Pod, Timeout),
+            (ProxyError::UpstreamStalled, Reached::Pod, Timeout),
+            (ProxyError::ResponseRule, Reached::Pod, InvalidHead),
+            (ProxyError::PodSpeaksTls, Reached::Pod, InvalidHead),
+        ];
+        for (error, reached, of) in errors {
+            let failure = Failure::new(error, reached);
+            let is_unsent = reached == Reached::NotConnected;
+            for case in RetryCase::ALL {
+                let expected = if case == of { Retry::OtherEndpoint } else { Retry::No };
+                assert_eq!(retry(&failure, repeatable, Some(rule(&[case]))), expected, "{failure:?} {case:?}");
+                let post = Facts { is_idempotent: false, ..repeatable };
+                let of_post = if is_unsent { expected } else { Retry::No };
+                assert_eq!(retry(&failure, post, Some(rule(&[case]))), of_post, "{failure:?} {case:?}");
+                assert_eq!(retry(&failure, post, Some(rule(&[case, NonIdempotent]))), expected, "{failure:?} {case:?}");
+                let streaming = Facts { is_whole: false, ..repeatable };
+                assert_eq!(retry(&failure, streaming, Some(rule(&[case, NonIdempotent]))), of_post, "{failure:?}");
+            }
+        }
+        for error in [ProxyError::ResponseStalled, ProxyError::UpstreamTruncated, ProxyError::ClientClosed] {
+            let all = RetryCase::ALL.into_iter().collect();
+            assert_eq!(retry(&Failure::from(error), repeatable, Some(all)), Retry::No);
+        }
+        // Of what no pod has processed nothing changes, whatever is said.
+        let left = Failure::new(ProxyError::UpstreamClosed, Reached::LeftBehind);
+        let stale = Failure { was_reused: true, ..Failure::new(ProxyError::UpstreamClosed, Reached::Unanswered) };
+        for rule in [rule(&[]), rule(&[Status503])] {
+            assert_eq!(retry(&left, repeatable, Some(rule)), Retry::NewConnection);
+            assert_eq!(retry(&stale, repeatable, Some(rule)), Retry::NewConnection);
         }
     }
 

@@ -13,10 +13,11 @@ use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, Server
 use rustls::client::{Resumption, WebPkiServerVerifier};
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{ClientConfig, DigitallySignedStruct, Error, SignatureScheme};
 use tokio::time::Instant;
 
-use crate::model::{PodTls, Verification};
+use crate::model::{ClientCertificate, PodTls, Sni, TlsVersions, Verification};
 use crate::upstream::Endpoint;
 
 /// Endpoints of which sessions are kept. Their tickets take a few kilobytes, with the certificates that were shown.
@@ -48,7 +49,7 @@ impl PodTlsConfigs {
             entry.used = now;
             return Ok(Arc::clone(&entry.config));
         }
-        let config = Arc::new(config(&self.provider(), &tls.verification)?);
+        let config = Arc::new(config(&self.provider(), tls)?);
         if entries.len() >= MOST {
             let oldest = entries.iter().min_by_key(|(_, entry)| entry.used).map(|(id, _)| *id);
             oldest.and_then(|id| entries.remove(&id));
@@ -70,8 +71,9 @@ impl PodTlsConfigs {
     }
 }
 
-/// TLS 1.2 and 1.3, no certificate of ours, no early data (RFC 8470: it can be replayed).
-fn config(provider: &Arc<CryptoProvider>, verification: &Verification) -> Result<ClientConfig, Error> {
+/// No early data (RFC 8470: it can be replayed).
+fn config(provider: &Arc<CryptoProvider>, tls: &PodTls) -> Result<ClientConfig, Error> {
+    let PodTls { http: _, server_name: _, sni, verification, versions, client } = tls;
     let verifier: Arc<dyn ServerCertVerifier> = match verification {
         Verification::Unverified => {
             Arc::new(Anybody { schemes: provider.signature_verification_algorithms.supported_schemes() })
@@ -82,11 +84,24 @@ fn config(provider: &Arc<CryptoProvider>, verification: &Verification) -> Result
             built.map_err(|error| Error::General(error.to_string()))?
         }
     };
-    let mut config = ClientConfig::builder_with_provider(Arc::clone(provider))
-        .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])?
+    let both = [&rustls::version::TLS13, &rustls::version::TLS12];
+    let versions = match versions {
+        TlsVersions::Both => &both[..],
+        TlsVersions::Only13 => &both[..1],
+        TlsVersions::Only12 => &both[1..],
+    };
+    let config = ClientConfig::builder_with_provider(Arc::clone(provider))
+        .with_protocol_versions(versions)?
         .dangerous()
-        .with_custom_certificate_verifier(verifier)
-        .with_no_client_auth();
+        .with_custom_certificate_verifier(verifier);
+    let mut config = match client {
+        None => config.with_no_client_auth(),
+        Some(ClientCertificate(certificate)) => {
+            let key = CertifiedKey::clone(certificate.key());
+            config.with_client_cert_resolver(Arc::new(SingleCertAndKey::from(key)))
+        }
+    };
+    config.enable_sni = *sni == Sni::Sent;
     config.resumption = Resumption::in_memory_sessions(TICKETS);
     config.enable_early_data = false;
     // Decompression before authentication can be made to use much memory.

@@ -6,7 +6,7 @@ use std::ops::{Deref, DerefMut};
 use std::rc::Rc;
 
 use super::timer::LazyTimer;
-use crate::filter::HeadEdit;
+use crate::filter::{HeadEdit, RequestChange};
 use crate::http1::{RequestHead, ResponseHead};
 use crate::observe::Relief;
 use crate::proxy::wire::buffers::thinned;
@@ -29,7 +29,7 @@ pub(crate) struct ExchangeBuffers {
     /// The parsed request head.
     pub request: RequestHead,
     /// What changes of the request on its way to the pod.
-    pub request_edit: HeadEdit,
+    pub request_change: RequestChange,
     /// The parsed head of the answer.
     pub response: ResponseHead,
     /// What the head of an answer over HTTP/2 points into.

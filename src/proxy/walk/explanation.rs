@@ -22,7 +22,7 @@ pub(crate) fn is_asked(listener: &ListenerConfig, peer: &Peer, work: &mut Exchan
     if listener.explain_to.is_empty() {
         return false;
     }
-    let ExchangeBuffers { head, request, request_edit, .. } = work;
+    let ExchangeBuffers { head, request, request_change, .. } = work;
     // There may be no request behind the bytes of one that was refused.
     if head.is_empty() || !asks(request, head) {
         return false;
@@ -30,7 +30,7 @@ pub(crate) fn is_asked(listener: &ListenerConfig, peer: &Peer, work: &mut Exchan
     if !may_ask(listener, peer) {
         return false;
     }
-    request_edit.remove(Fields { bytes: head, list: &request.fields }, FieldName::TIDEGATE_EXPLAIN);
+    request_change.fields.remove(Fields { bytes: head, list: &request.fields }, FieldName::TIDEGATE_EXPLAIN);
     true
 }
 

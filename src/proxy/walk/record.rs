@@ -188,6 +188,7 @@ fn refusal(error: &ProxyError) -> Option<Refusal> {
         | ProxyError::ResponseRule
         | ProxyError::InterimFlood
         | ProxyError::UpgradeUnsupported
+        | ProxyError::PassedOver
         | ProxyError::UpstreamCancelled
         | ProxyError::UpstreamStream
         | ProxyError::ResponseTimeout

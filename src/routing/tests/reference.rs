@@ -107,14 +107,19 @@ fn takes_path(rule: &PathMatch, path: &str) -> bool {
             let rule: Vec<_> = rule.strip_suffix('/').unwrap_or(rule).split('/').collect();
             path.split('/').collect::<Vec<_>>().starts_with(&rule)
         }
+        PathMatch::Pattern(pattern) => pattern.regex().is_match(path.as_bytes()),
     }
 }
 
 /// Whether a match comes before one that stands before it in the list.
 fn beats(next: &RouteMatch, best: &RouteMatch) -> bool {
-    let is_exact = |rule: &RouteMatch| matches!(rule.path, PathMatch::Exact(_));
-    if is_exact(next) != is_exact(best) {
-        return is_exact(next);
+    let rank = |rule: &RouteMatch| match rule.path {
+        PathMatch::Exact(_) => 0,
+        PathMatch::Prefix(_) => 1,
+        PathMatch::Pattern(_) => 2,
+    };
+    if rank(next) != rank(best) {
+        return rank(next) < rank(best);
     }
     let length = |rule: &RouteMatch| rule.path.path().len();
     if length(next) != length(best) {

@@ -1,4 +1,4 @@
-//! Secret (core/v1). Its certificate is parsed when it arrives, and its values are dropped then.
+//! Secret (core/v1). Its certificates are parsed when it arrives, and its values are dropped then.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use super::fields::name_of;
 use super::manifest;
 use super::row::{Kind, OnMalformed, Watched};
 use super::wire::{Malformed, Meta, Sent, parse};
-use crate::model::{Certificate, CertificateError, ObjectKind, ObjectName, Resource};
+use crate::model::{CaBundle, Certificate, CertificateError, ObjectKind, ObjectName, Resource};
 use crate::source::objects::{Secret, SecretFault};
 
 /// The type of Secrets that hold a certificate.
@@ -21,6 +21,11 @@ const TLS_TYPE: &str = "kubernetes.io/tls";
 const OPAQUE_TYPE: &str = "Opaque";
 /// The keys of chain and private key.
 const KEYS: [&str; 2] = ["tls.crt", "tls.key"];
+/// The key of authorities.
+const AUTHORITIES: &str = "ca.crt";
+/// Longest text of authorities that is read. Bytes. All public ones take 200 KiB. Whether anybody uses a Secret's authorities is not
+/// known when it arrives.
+const MOST_AUTHORITIES: usize = 256 * 1024;
 
 pub(in crate::source) static KIND: Kind = Kind {
     object: ObjectKind::Secret,
@@ -59,22 +64,23 @@ struct Wire<'a> {
     type_: Option<String>,
 }
 
-/// Parses the certificate and drops the values. `stringData`, which only manifests have, goes before `data`.
+/// Parses the certificates and drops the values. `stringData`, which only manifests have, goes before `data`.
 pub(super) fn convert(object: core::Secret) -> Secret {
     let core::Secret { data, immutable: _, metadata, string_data, type_ } = object;
     let kind = type_.filter(|t| !t.is_empty()).unwrap_or_else(|| OPAQUE_TYPE.to_owned());
     let (data, text) = (data.unwrap_or_default(), string_data.unwrap_or_default());
-    let has_both = || KEYS.iter().all(|key| data.contains_key(*key) || text.contains_key(*key));
+    let value = |key: &str| text.get(key).map(String::as_bytes).or_else(|| data.get(key).map(|v| v.0.as_slice()));
+    let has_both = || KEYS.iter().all(|key| value(key).is_some());
     let certificate = if kind == TLS_TYPE || kind == OPAQUE_TYPE && has_both() {
-        let value = |key: &'static str| {
-            let value = text.get(key).map(String::as_bytes);
-            value.or_else(|| data.get(key).map(|v| v.0.as_slice())).ok_or(SecretFault::Missing(key))
-        };
+        let value = |key: &'static str| value(key).ok_or(SecretFault::Missing(key));
         value("tls.crt").and_then(|chain| Ok(Certificate::parse(chain, value("tls.key")?)?)).map(Arc::new)
     } else {
-        Err(SecretFault::Type(kind.into()))
+        Err(SecretFault::Type(kind.clone().into()))
     };
-    Secret { name: name_of(&metadata), certificate, last_good: None }
+    let may_have = |text: &&[u8]| text.len() <= MOST_AUTHORITIES && (kind == TLS_TYPE || kind == OPAQUE_TYPE);
+    let authorities = value(AUTHORITIES).filter(may_have);
+    let authorities = authorities.and_then(|pem| CaBundle::parse(pem).ok()).map(Arc::new);
+    Secret { name: name_of(&metadata), certificate, last_good: None, authorities }
 }
 
 /// Takes line breaks out of a Secret's base64, as the API server does.
@@ -99,6 +105,8 @@ pub(super) struct SavedSecret {
     fault: Option<Fault>,
     /// The pair it had before.
     last_good: Option<Pair>,
+    /// The authorities, DER in base64.
+    authorities: Option<Vec<ByteString>>,
 }
 
 /// Chain and key, DER in base64.
@@ -126,17 +134,19 @@ enum Fault {
 
 impl SavedSecret {
     pub(super) fn new(secret: &Secret) -> Self {
-        let Secret { name, certificate, last_good } = secret;
+        let Secret { name, certificate, last_good, authorities } = secret;
+        let der = |bundle: &CaBundle| bundle.certificates().map(|der| ByteString(der.to_vec())).collect();
         Self {
             name: name.clone(),
             certificate: certificate.as_ref().ok().map(|certificate| Pair::new(certificate)),
             fault: certificate.as_ref().err().map(Fault::new),
             last_good: last_good.as_ref().map(|certificate| Pair::new(certificate)),
+            authorities: authorities.as_ref().map(|bundle| der(bundle)),
         }
     }
 
     fn into_secret(self) -> Option<Secret> {
-        let Self { name, certificate, fault, last_good } = self;
+        let Self { name, certificate, fault, last_good, authorities } = self;
         let certificate = match (certificate, fault) {
             (Some(pair), _) => Ok(pair.into_certificate()?),
             (None, Some(fault)) => Err(fault.into_fault()),
@@ -146,7 +156,11 @@ impl SavedSecret {
             Some(pair) => Some(pair.into_certificate()?),
             None => None,
         };
-        Some(Secret { name, certificate, last_good })
+        let authorities = match authorities {
+            Some(all) => Some(Arc::new(CaBundle::from_der(all.into_iter().map(|der| der.0)).ok()?)),
+            None => None,
+        };
+        Some(Secret { name, certificate, last_good, authorities })
     }
 }
 

@@ -294,6 +294,26 @@ fn fault_b77_an_opaque_secret_with_the_keys_of_a_certificate_holds_one() {
 }
 
 #[test]
+fn nginx_q2_secrets_hold_authorities_beside_a_certificate_or_alone() {
+    let made = rcgen::generate_simple_self_signed(vec!["ca.example".to_owned()]).unwrap();
+    let (pem, key) = (made.cert.pem(), made.signing_key.serialize_pem());
+    let authorities = |kind: &str, data: Value| {
+        let secret = secret_of(json!({"metadata": {"name": "s"}, "type": kind, "stringData": data}));
+        secret.authorities.map(|bundle| bundle.certificates().map(<[u8]>::to_vec).collect::<Vec<_>>())
+    };
+    let expected = Some(vec![made.cert.der().to_vec()]);
+    assert_eq!(authorities("kubernetes.io/tls", json!({"ca.crt": pem, "tls.crt": pem, "tls.key": key})), expected);
+    assert_eq!(authorities("Opaque", json!({"ca.crt": pem})), expected);
+    assert_eq!(authorities("example.com/other", json!({"ca.crt": pem})), None);
+    assert_eq!(authorities("kubernetes.io/tls", json!({"tls.crt": pem, "tls.key": key})), None);
+    for garbage in ["", "garbage", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"] {
+        assert_eq!(authorities("Opaque", json!({"ca.crt": garbage})), None, "{garbage}");
+    }
+    let long = pem.repeat(1 + 256 * 1024 / pem.len());
+    assert_eq!(authorities("Opaque", json!({"ca.crt": long})), None);
+}
+
+#[test]
 fn text_of_a_manifest_goes_before_its_data() {
     let converted = secret_of(json!({
         "metadata": {"name": "s"}, "type": "kubernetes.io/tls",

@@ -358,7 +358,12 @@ mod tests {
     #[test]
     fn the_removal_of_a_file_removes_no_object_of_its_name() {
         let name = ObjectName::new("", "a");
-        let secret = Secret { name: name.clone(), certificate: Err(SecretFault::Missing("tls.crt")), last_good: None };
+        let secret = Secret {
+            name: name.clone(),
+            certificate: Err(SecretFault::Missing("tls.crt")),
+            last_good: None,
+            authorities: None,
+        };
         let mut objects = Objects::default();
         objects.apply(Change::arrival(secret.clone()));
         let removal = |kind| Change::removal(ObjectRef::new(kind, name.clone()));

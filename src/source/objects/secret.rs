@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::model::{Certificate, CertificateError, ObjectName};
+use crate::model::{CaBundle, Certificate, CertificateError, ObjectName};
 
 /// A Secret (core/v1), reduced to what TLS needs. Values are parsed on arrival and never kept as text.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,6 +13,8 @@ pub struct Secret {
     pub certificate: Result<Arc<Certificate>, SecretFault>,
     /// When the present content is unusable: the last usable certificate of this Secret, which goes on serving.
     pub last_good: Option<Arc<Certificate>>,
+    /// The authorities in `ca.crt`; `None` when there are none that can be used.
+    pub authorities: Option<Arc<CaBundle>>,
 }
 
 /// Why a Secret has no usable certificate.

@@ -9,7 +9,7 @@ use proptest::sample::select;
 
 use super::checksum::Checksum;
 use super::*;
-use crate::model::{Certificate, CertificateError, ObjectKind, ObjectName, ObjectRef};
+use crate::model::{CaBundle, Certificate, CertificateError, ObjectKind, ObjectName, ObjectRef};
 use crate::observe::Metrics;
 use crate::source::objects::*;
 
@@ -160,8 +160,10 @@ fn secret() -> impl Strategy<Value = Change> {
         certificate().prop_map(|certificate| (Ok(certificate), None)),
         (fault, some(certificate())).prop_map(|(fault, last_good)| (Err(fault), last_good)),
     ];
-    (object_name(), content).prop_map(|(name, (certificate, last_good))| {
-        let secret = Secret { name: name.clone(), certificate, last_good };
+    let authorities = some(certificate())
+        .prop_map(|of| of.map(|of| Arc::new(CaBundle::from_der(of.chain().map(<[u8]>::to_vec)).unwrap())));
+    (object_name(), content, authorities).prop_map(|(name, (certificate, last_good), authorities)| {
+        let secret = Secret { name: name.clone(), certificate, last_good, authorities };
         Change::arrival(secret)
     })
 }
@@ -184,7 +186,9 @@ fn content(objects: &Objects) -> BTreeSet<String> {
         let pairs = [object.certificate.as_ref().ok(), object.last_good.as_ref()].map(|certificate| {
             certificate.map(|c| (c.chain().map(<[u8]>::to_vec).collect::<Vec<_>>(), c.private_key().secret_der()))
         });
-        format!("{object:?} {pairs:?}")
+        let authorities =
+            object.authorities.as_ref().map(|bundle| bundle.certificates().map(<[u8]>::to_vec).collect::<Vec<_>>());
+        format!("{object:?} {pairs:?} {authorities:?}")
     });
     ingresses.chain(classes).chain(services).chain(slices).chain(secrets).collect()
 }
@@ -208,7 +212,12 @@ struct SavedKey(usize);
 impl SavedKey {
     fn change(&self) -> Change {
         let name = ObjectName::new("shop", "cert");
-        let secret = Secret { name: name.clone(), certificate: Ok(Arc::clone(&CERTIFICATES[self.0])), last_good: None };
+        let secret = Secret {
+            name: name.clone(),
+            certificate: Ok(Arc::clone(&CERTIFICATES[self.0])),
+            last_good: None,
+            authorities: None,
+        };
         Change::arrival(secret)
     }
 }

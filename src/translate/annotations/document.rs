@@ -26,6 +26,23 @@ served without that restriction. `tidegate check` shows all of them, also before
 The verdict says how an annotation compares with what it does in ingress-nginx: `exact`; `different`, and how; `no effect`, and
 why that is harmless; `refused`, why, and what to do instead. A value for which the difference matters is reported as
 `UnsupportedAnnotation`. What ingress-nginx does without an annotation is no part of this: its defaults are not ours.
+
+Some values may have variables, written `$name` or `${name}`. A value with any other variable is refused.
+
+| variable | what it stands for |
+|---|---|
+| `$1` to `$9` | what a group of the path's pattern matches |
+| `$arg_NAME`, `$cookie_NAME`, `$http_NAME` | a parameter of the query, a cookie, a header field (`-` written as `_`) |
+| `$args`, `$query_string`, `$is_args` | the query; `?` where there is one |
+| `$content_length`, `$content_type` | the header fields |
+| `$escaped_request_uri` | `$request_uri`, encoded as a value of a query |
+| `$host` | the host in lower case, without the port |
+| `$http_host`, `$best_http_host` | the host as the client sent it |
+| `$remote_addr`, `$the_real_ip` | the address of the client |
+| `$request_method` | the method |
+| `$request_uri` | the path and the query as the client sent them |
+| `$scheme`, `$pass_access_scheme` | `http` or `https`, which the client used |
+| `$uri`, `$document_uri` | the path, decoded |
 ";
 
 /// The reference of all annotations, as Markdown: `docs/annotations.md`.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::model::{ClientPort, Location, PortInUrl, Redirect, RedirectKind};
+use crate::model::{ClientPort, Location, PortInUrl, Redirect, RedirectKind, Template};
 
 use super::take_over::take_over;
 
@@ -12,15 +12,17 @@ pub(crate) struct LocationOptions {
     /// Path that requests for `/` are sent to.
     pub(super) app_root: Option<Arc<str>>,
     /// Where all requests are sent for good: a URL, or a path.
-    pub(super) permanent: Option<Arc<str>>,
+    pub(super) permanent: Option<Template>,
     /// The status for that.
     pub(super) permanent_status: Option<u16>,
     /// Where all requests are sent for now: a URL.
-    pub(super) temporal: Option<Arc<str>>,
+    pub(super) temporal: Option<Template>,
     /// The status for that.
     pub(super) temporal_status: Option<u16>,
     /// Whether a path is sent as a path, and not as a URL.
     pub(super) relative: Option<bool>,
+    /// Whether the host with or without `www.` in front leads here.
+    pub(super) with_www: Option<bool>,
 }
 
 impl LocationOptions {
@@ -36,7 +38,7 @@ impl LocationOptions {
         let temporal = self.temporal.as_ref();
         let temporal = temporal.map(|url| (RedirectKind::Temporal, url, self.temporal_status.unwrap_or(302)));
         let (kind, target, status) = temporal.or_else(permanent)?;
-        let location = if target.starts_with('/') && !self.relative.unwrap_or(false) {
+        let location = if target.start().starts_with('/') && !self.relative.unwrap_or(false) {
             let port = match port {
                 Some(PortInUrl::Always) => ClientPort::Kept,
                 Some(PortInUrl::IfUnusual | PortInUrl::Never) | None => ClientPort::Dropped,
@@ -48,9 +50,14 @@ impl LocationOptions {
         Some(Redirect { kind, status, location })
     }
 
+    /// Whether the host with or without `www.` in front leads here.
+    pub(crate) fn is_with_www(&self) -> bool {
+        self.with_www.unwrap_or(false)
+    }
+
     /// Takes over what others set and these do not. Returns whether both set the same thing differently.
     pub(super) fn absorb(&mut self, other: Self) -> bool {
-        let Self { app_root, permanent, permanent_status, temporal, temporal_status, relative } = other;
+        let Self { app_root, permanent, permanent_status, temporal, temporal_status, relative, with_www } = other;
         let differs = [
             take_over(&mut self.app_root, app_root),
             take_over(&mut self.permanent, permanent),
@@ -58,6 +65,7 @@ impl LocationOptions {
             take_over(&mut self.temporal, temporal),
             take_over(&mut self.temporal_status, temporal_status),
             take_over(&mut self.relative, relative),
+            take_over(&mut self.with_www, with_www),
         ];
         differs.contains(&true)
     }

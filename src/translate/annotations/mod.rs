@@ -5,7 +5,9 @@
 //! the one that comes first in `Dialects` wins. The annotations of an object are read once, when it arrives; the index keeps
 //! what they set beside the object.
 
+mod answer_options;
 mod anyway;
+mod canary_options;
 mod cors_options;
 mod dialects;
 mod document;
@@ -18,11 +20,13 @@ mod location_options;
 mod native;
 mod options;
 mod parsed;
+mod path_options;
+mod pod_options;
 mod policy_options;
 mod rare_options;
 mod reading;
 mod restricting;
-mod rewrite_options;
+mod rewrite_target;
 mod source_options;
 mod suggest;
 mod table;
@@ -39,6 +43,7 @@ pub use document::document;
 pub(crate) use draft::Draft;
 pub(crate) use options::Options;
 pub(crate) use parsed::Parsed;
+pub(crate) use pod_options::{NamedSecret, PodProtocol, PodTlsOptions};
 pub(crate) use reading::read;
 pub(crate) use table::Scope;
 #[cfg(test)]

@@ -2,9 +2,12 @@
 
 use std::sync::Arc;
 
-use crate::model::{Balance, HttpsUrl, PortInUrl, RoutePolicy, TrailingSlash};
+use crate::model::{Balance, CanaryRule, HttpsUrl, PortInUrl, RoutePolicy, TrailingSlash};
 
+use super::canary_options::CanaryOptions;
 use super::location_options::LocationOptions;
+use super::path_options::PathOptions;
+use super::pod_options::{PodProtocol, PodTlsOptions};
 use super::policy_options::PolicyOptions;
 use super::rare_options::RareOptions;
 use super::source_options::SourceOptions;
@@ -20,10 +23,16 @@ pub(crate) struct Options {
     pub(crate) redirect: RedirectOptions,
     /// How endpoints are chosen.
     pub(crate) balance: Option<Balance>,
+    /// Which requests of another object it gets.
+    canary: Option<Box<CanaryOptions>>,
+    /// What is spoken to pods.
+    pub(crate) protocol: Option<PodProtocol>,
     /// How long requests, their bodies and their pods may take, and how much.
     policy: Option<Box<PolicyOptions>>,
     /// Where requests are sent instead of to a pod.
     locations: Option<Box<LocationOptions>>,
+    /// How paths are read, and which ones pods get.
+    paths: Option<Box<PathOptions>>,
     /// Which clients are served.
     sources: Option<Box<SourceOptions>>,
     /// What few objects ask for.
@@ -48,11 +57,24 @@ impl Options {
     pub(crate) const UNSET: Self = Self {
         redirect: RedirectOptions { with_tls: None, always: None, slash: None, port: None },
         balance: None,
+        canary: None,
+        protocol: None,
         policy: None,
         locations: None,
+        paths: None,
         sources: None,
         rare: None,
     };
+
+    /// What is set of canaries, to set more.
+    pub(super) fn of_canary(&mut self) -> &mut CanaryOptions {
+        self.canary.get_or_insert_default()
+    }
+
+    /// Which requests of another object it gets; `None`: it is no canary.
+    pub(crate) fn canary(&self) -> Option<CanaryRule> {
+        self.canary.as_ref()?.rule()
+    }
 
     /// What is set of the policy, to set more.
     pub(super) fn of_policy(&mut self) -> &mut PolicyOptions {
@@ -64,9 +86,34 @@ impl Options {
         self.locations.get_or_insert_default()
     }
 
+    /// What is set of paths, to set more.
+    pub(super) fn of_paths(&mut self) -> &mut PathOptions {
+        self.paths.get_or_insert_default()
+    }
+
+    /// How paths are read, and which ones pods get.
+    pub(crate) fn paths(&self) -> Option<&PathOptions> {
+        self.paths.as_deref()
+    }
+
     /// What is set of clients, to set more.
     pub(super) fn of_sources(&mut self) -> &mut SourceOptions {
         self.sources.get_or_insert_default()
+    }
+
+    /// Whether both come to the same upstreams for the same backends.
+    pub(crate) fn have_upstreams_of(&self, other: &Self) -> bool {
+        self.protocol == other.protocol && self.pod_tls() == other.pod_tls()
+    }
+
+    /// What is set of TLS to pods; `None`: nothing.
+    pub(crate) fn pod_tls(&self) -> Option<&PodTlsOptions> {
+        self.policy.as_ref()?.pod_tls.as_deref()
+    }
+
+    /// What is set of TLS to pods, to set more.
+    pub(super) fn of_pod_tls(&mut self) -> &mut PodTlsOptions {
+        self.of_policy().pod_tls.get_or_insert_default()
     }
 
     /// What is set of rare topics, to set more.
@@ -102,11 +149,13 @@ impl Options {
 
     /// Takes over what others set and these do not. Returns whether both set the same thing differently.
     pub(super) fn absorb(&mut self, other: Self) -> bool {
-        let Self { redirect, balance, policy, locations, sources, rare } = other;
+        let Self { redirect, balance, canary, protocol, policy, locations, paths, sources, rare } = other;
         let RedirectOptions { with_tls, always, slash, port } = redirect;
         let differs = [
             take_over(&mut self.redirect.slash, slash),
             take_over(&mut self.redirect.port, port),
+            canary.is_some_and(|canary| self.of_canary().absorb(*canary)),
+            paths.is_some_and(|paths| self.of_paths().absorb(*paths)),
             rare.is_some_and(|rare| self.of_rare().absorb(*rare)),
             sources.is_some_and(|sources| self.of_sources().absorb(*sources)),
             locations.is_some_and(|locations| self.of_locations().absorb(*locations)),
@@ -114,6 +163,7 @@ impl Options {
             take_over(&mut self.redirect.with_tls, with_tls),
             take_over(&mut self.redirect.always, always),
             take_over(&mut self.balance, balance),
+            take_over(&mut self.protocol, protocol),
         ];
         differs.contains(&true)
     }

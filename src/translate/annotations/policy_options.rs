@@ -3,8 +3,9 @@
 use std::num::NonZeroU64;
 use std::time::Duration;
 
-use crate::model::{AnswerRate, LogLines, RoutePolicy};
+use crate::model::{AnswerRate, LogLines, PodHead, PodHost, RetryRule, RoutePolicy};
 
+use super::pod_options::PodTlsOptions;
 use super::take_over::take_over;
 
 /// What is set. What is absent leaves the decision to the settings.
@@ -18,6 +19,10 @@ pub(crate) struct PolicyOptions {
     pub(super) answer_rate_after: Option<u64>,
     /// Whether answers are buffered in ingress-nginx. Without it, it limits no rate.
     pub(super) buffers_answers: Option<bool>,
+    /// When a request goes to another endpoint.
+    pub(super) retry: Option<RetryRule>,
+    /// From when on it does no more; zero: there is no limit.
+    pub(super) retry_within: Option<Duration>,
     /// Longest body of a request.
     pub(super) body: Option<BodyLimit>,
     /// Longest wait for a connection to a pod.
@@ -28,6 +33,10 @@ pub(crate) struct PolicyOptions {
     pub(super) read: Option<Duration>,
     /// Longest wait for a pod to take more of a request.
     pub(super) send: Option<Duration>,
+    /// The host that pods are asked for.
+    pub(super) host: Option<PodHost>,
+    /// TLS to pods. It is no policy, and as rare.
+    pub(super) pod_tls: Option<Box<PodTlsOptions>>,
 }
 
 /// Longest body of a request.
@@ -42,13 +51,18 @@ pub(super) enum BodyLimit {
 impl PolicyOptions {
     /// Changes what is set.
     pub(super) fn apply(&self, policy: &mut RoutePolicy) {
-        let Self { attempts, answer_rate, answer_rate_after, buffers_answers, body, connect, log, read, send } = *self;
+        let Self { attempts, retry, retry_within, body, connect, log, read, send, ref host, .. } = *self;
+        let Self { answer_rate, answer_rate_after, buffers_answers, .. } = *self;
         if let Some(bytes_per_second) = answer_rate.filter(|_| buffers_answers == Some(true)).and_then(NonZeroU64::new)
         {
             policy.answer_rate = Some(AnswerRate { bytes_per_second, after: answer_rate_after.unwrap_or(0) });
         }
         policy.log = log.unwrap_or(policy.log);
         policy.attempts = attempts.unwrap_or(policy.attempts);
+        policy.retry = retry.or(policy.retry);
+        if let Some(within) = retry_within {
+            policy.retry_within = Some(within).filter(|within| !within.is_zero());
+        }
         match body {
             Some(BodyLimit::Unlimited) => policy.body_bytes = None,
             Some(BodyLimit::Bytes(bytes)) => policy.body_bytes = Some(bytes),
@@ -63,13 +77,20 @@ impl PolicyOptions {
             timeouts.grpc_silence = Some(read);
             timeouts.tunnel_idle = read;
         }
+        let head = PodHead { host: host.clone() };
+        if head != PodHead::default() {
+            policy.pod_head = Some(Box::new(head));
+        }
     }
 
     /// Takes over what others set and these do not. Returns whether both set the same thing differently.
     pub(super) fn absorb(&mut self, other: Self) -> bool {
-        let Self { attempts, answer_rate, answer_rate_after, buffers_answers, body, connect, log, read, send } = other;
+        let Self { attempts, retry, retry_within, body, connect, log, read, send, host, pod_tls, .. } = other;
+        let Self { answer_rate, answer_rate_after, buffers_answers, .. } = other;
         let differs = [
             take_over(&mut self.attempts, attempts),
+            take_over(&mut self.retry, retry),
+            take_over(&mut self.retry_within, retry_within),
             take_over(&mut self.answer_rate, answer_rate),
             take_over(&mut self.answer_rate_after, answer_rate_after),
             take_over(&mut self.buffers_answers, buffers_answers),
@@ -78,6 +99,8 @@ impl PolicyOptions {
             take_over(&mut self.log, log),
             take_over(&mut self.read, read),
             take_over(&mut self.send, send),
+            take_over(&mut self.host, host),
+            pod_tls.is_some_and(|tls| self.pod_tls.get_or_insert_default().absorb(*tls)),
         ];
         differs.contains(&true)
     }

@@ -1,8 +1,8 @@
 //! What annotations can set that few objects ask for: topics that share one allocation.
 
+use super::answer_options::AnswerOptions;
 use super::cors_options::CorsOptions;
 use super::limit_options::LimitOptions;
-use super::rewrite_options::RewriteOptions;
 
 /// What is set, by topic.
 #[derive(Debug, Default)]
@@ -12,13 +12,13 @@ pub(crate) struct RareOptions {
     /// How much each client may ask for.
     pub(crate) limits: LimitOptions,
     /// What is rewritten of pods' answers.
-    pub(crate) rewrites: RewriteOptions,
+    pub(crate) answer_urls: AnswerOptions,
 }
 
 impl RareOptions {
     /// Takes over what others set and these do not. Returns whether both set the same thing differently.
     pub(super) fn absorb(&mut self, other: Self) -> bool {
-        let Self { cors, limits, rewrites } = other;
-        [self.cors.absorb(cors), self.limits.absorb(limits), self.rewrites.absorb(rewrites)].contains(&true)
+        let Self { cors, limits, answer_urls } = other;
+        [self.cors.absorb(cors), self.limits.absorb(limits), self.answer_urls.absorb(answer_urls)].contains(&true)
     }
 }

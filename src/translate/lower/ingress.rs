@@ -7,8 +7,8 @@ use crate::model::{HostPattern, ObjectKind, ObjectName, ObjectRef};
 use crate::source::objects::{Backend, Ingress, Rule, TlsEntry};
 
 use super::super::path;
-use super::Lowered;
 use super::claim::{BackendRef, Bid, Claim, Field, Parts, RouteClaim, TlsClaim, TlsMention};
+use super::{Added, Lowered};
 
 /// A position in a list of an Ingress. An object in a cluster has at most a few megabytes, so it fits.
 fn position(at: usize) -> u32 {
@@ -17,7 +17,7 @@ fn position(at: usize) -> u32 {
 
 /// What the Ingress claims, by host. A host that an annotation adds takes all rules unless a rule names it, and all TLS entries
 /// unless one of them names it.
-pub(super) fn claims(ingress: &Ingress, added: &[HostPattern]) -> BTreeMap<HostPattern, Parts> {
+pub(super) fn claims(ingress: &Ingress, added: Added<'_>) -> BTreeMap<HostPattern, Parts> {
     let mut found: BTreeMap<HostPattern, Parts> = BTreeMap::new();
     for (at, host) in readable_rules(ingress) {
         found.entry(host).or_default().rules.push(position(at));
@@ -39,30 +39,54 @@ pub(super) fn claims(ingress: &Ingress, added: &[HostPattern]) -> BTreeMap<HostP
     if is_catch_all(ingress) {
         found.entry(HostPattern::Any).or_default();
     }
-    for host in added {
+    for host in added.aliases {
         let parts = found.entry(host.clone()).or_default();
         if parts.rules.is_empty() {
             parts.rules = readable_rules(ingress).map(|(at, _)| position(at)).collect();
         }
         if parts.tls.is_empty() {
-            parts.tls = (0..ingress.tls.len()).map(|entry| TlsMention { entry: position(entry), host: None }).collect();
+            parts.tls = all_tls(ingress);
+        }
+    }
+    for host in added.www(ingress) {
+        let parts = found.entry(host).or_default();
+        if parts.tls.is_empty() {
+            parts.tls = all_tls(ingress);
         }
     }
     found
 }
 
+/// Where TLS entries name a host that stands in no list.
+fn all_tls(ingress: &Ingress) -> Vec<TlsMention> {
+    (0..ingress.tls.len()).map(|entry| TlsMention { entry: position(entry), host: None }).collect()
+}
+
+impl Added<'_> {
+    /// The hosts of rules with or without `www.` in front, where that is asked for.
+    fn www(self, ingress: &Ingress) -> impl Iterator<Item = HostPattern> {
+        let rules = if self.with_www { &*ingress.rules } else { &[] };
+        rules.iter().filter_map(|rule| host_of(rule)?.with_other_www())
+    }
+}
+
+/// The hosts that rules name.
+pub(super) fn named_by_rules(ingress: &Ingress) -> Vec<HostPattern> {
+    readable_rules(ingress).map(|(_, host)| host).collect()
+}
+
 /// All hosts that the Ingress claims.
-pub(super) fn hosts(ingress: &Ingress, added: &[HostPattern]) -> Vec<HostPattern> {
+pub(super) fn hosts(ingress: &Ingress, added: Added<'_>) -> Vec<HostPattern> {
     let mut hosts = hosts_of_rules(ingress, added);
     hosts.extend(ingress.tls.iter().flat_map(tls_hosts).map(|(_, host)| host));
     hosts
 }
 
 /// The wildcards that the Ingress has rules for.
-pub(super) fn wildcards<'a>(ingress: &'a Ingress, added: &'a [HostPattern]) -> impl Iterator<Item = HostPattern> + 'a {
+pub(super) fn wildcards<'a>(ingress: &'a Ingress, added: Added<'a>) -> impl Iterator<Item = HostPattern> + 'a {
     let written = ingress.rules.iter().filter(|rule| rule.host.starts_with('*'));
     let of_rules = written.filter_map(|rule| HostPattern::parse(&rule.host).ok());
-    of_rules.chain(added.iter().filter(|host| matches!(host, HostPattern::Wildcard { .. })).cloned())
+    of_rules.chain(added.aliases.iter().filter(|host| matches!(host, HostPattern::Wildcard { .. })).cloned())
 }
 
 /// The first host that rules, the default backend or TLS entries claim.
@@ -73,7 +97,7 @@ pub(super) fn first_host(ingress: &Ingress) -> Option<HostPattern> {
 }
 
 /// The hosts that are to be translated again when an object changes that rules, the default backend or TLS entries name.
-pub(super) fn hosts_using(ingress: &Ingress, added: &[HostPattern], used: &ObjectRef) -> Vec<HostPattern> {
+pub(super) fn hosts_using(ingress: &Ingress, added: Added<'_>, used: &ObjectRef) -> Vec<HostPattern> {
     if used.name.namespace != ingress.name.namespace {
         return Vec::new();
     }
@@ -84,22 +108,23 @@ pub(super) fn hosts_using(ingress: &Ingress, added: &[HostPattern], used: &Objec
     }
 }
 
-fn hosts_with_service(ingress: &Ingress, added: &[HostPattern], service: &str) -> Vec<HostPattern> {
+fn hosts_with_service(ingress: &Ingress, added: Added<'_>, service: &str) -> Vec<HostPattern> {
     if ingress.default_backend.as_ref().is_some_and(|backend| names_service(backend, service)) {
         return hosts_of_rules(ingress, added);
     }
     let uses = |rule: &&Rule| rule.paths.iter().flatten().any(|path| names_service(&path.backend, service));
     let mut hosts: Vec<_> = ingress.rules.iter().filter(uses).filter_map(host_of).collect();
     if !hosts.is_empty() {
-        hosts.extend_from_slice(added);
+        hosts.extend_from_slice(added.aliases);
     }
     hosts
 }
 
-fn hosts_with_secret(ingress: &Ingress, added: &[HostPattern], secret: &str) -> Vec<HostPattern> {
+fn hosts_with_secret(ingress: &Ingress, added: Added<'_>, secret: &str) -> Vec<HostPattern> {
     let mut hosts = Vec::new();
     for tls in ingress.tls.iter().filter(|tls| tls.secret.as_deref() == Some(secret)) {
-        hosts.extend_from_slice(added);
+        hosts.extend_from_slice(added.aliases);
+        hosts.extend(added.www(ingress));
         if tls.hosts.is_empty() {
             hosts.extend(readable_rules(ingress).map(|(_, host)| host));
         } else {
@@ -182,10 +207,10 @@ fn readable_rules(ingress: &Ingress) -> impl Iterator<Item = (usize, HostPattern
 }
 
 /// The hosts at which the Ingress has a say in what no route takes.
-fn hosts_of_rules(ingress: &Ingress, added: &[HostPattern]) -> Vec<HostPattern> {
+fn hosts_of_rules(ingress: &Ingress, added: Added<'_>) -> Vec<HostPattern> {
     let of_rules = ingress.rules.iter().filter_map(host_of);
     let catch_all = is_catch_all(ingress).then_some(HostPattern::Any);
-    of_rules.chain(catch_all).chain(added.iter().cloned()).collect()
+    of_rules.chain(catch_all).chain(added.aliases.iter().cloned()).chain(added.www(ingress)).collect()
 }
 
 /// The valid hosts of a TLS entry with their positions. Unlike in rules, an empty one means nothing.

@@ -19,7 +19,7 @@ use super::annotations::{self, Options, Parsed, Scope};
 use super::settings::Settings;
 use super::{classes, problems};
 
-pub(crate) use claim::{BackendRef, Bid, Claim, Field, Positions, RouteClaim, TlsClaim};
+pub(crate) use claim::{Bid, Claim, Field, Positions, RouteClaim, TlsClaim};
 
 /// An object that claims hosts. It stays as the source gave it.
 #[derive(Clone, Debug)]
@@ -42,6 +42,15 @@ pub(crate) struct Named {
     pub(crate) hosts: Vec<HostPattern>,
     /// The objects that it refers to.
     pub(crate) references: Vec<ObjectRef>,
+}
+
+/// The hosts that annotations add to those that fields name.
+#[derive(Clone, Copy, Debug)]
+struct Added<'a> {
+    /// Other names of the hosts of rules.
+    aliases: &'a [HostPattern],
+    /// Those with or without `www.` in front.
+    with_www: bool,
 }
 
 impl RoutingObject {
@@ -129,6 +138,24 @@ impl Lowered {
         &self.annotations
     }
 
+    /// The hosts that its rules name.
+    pub(crate) fn hosts_of_rules(&self) -> Vec<HostPattern> {
+        match &self.object {
+            RoutingObject::Ingress(ingress) => ingress::named_by_rules(ingress),
+        }
+    }
+
+    /// Whether its annotations add hosts to those that its fields name.
+    pub(crate) fn adds_hosts(&self) -> bool {
+        let Added { aliases, with_www } = self.added();
+        with_www || !aliases.is_empty()
+    }
+
+    fn added(&self) -> Added<'_> {
+        let with_www = self.options().locations().is_some_and(|locations| locations.is_with_www());
+        Added { aliases: self.annotations.hosts(), with_www }
+    }
+
     /// Whether we serve it.
     pub(crate) fn is_ours(&self, objects: &Objects, settings: &Settings) -> bool {
         match &self.object {
@@ -139,7 +166,7 @@ impl Lowered {
     /// What it claims, by host. A host that cannot be read is left out: a finding tells of it.
     pub(crate) fn claims(&self) -> impl Iterator<Item = (HostPattern, Claim)> {
         let hosts = match &self.object {
-            RoutingObject::Ingress(ingress) => ingress::claims(ingress, self.annotations.hosts()),
+            RoutingObject::Ingress(ingress) => ingress::claims(ingress, self.added()),
         };
         hosts.into_iter().map(|(host, parts)| (host, parts.into_claim(self.clone())))
     }
@@ -147,14 +174,14 @@ impl Lowered {
     /// All hosts that it claims, some of them perhaps more than once.
     pub(crate) fn hosts(&self) -> Vec<HostPattern> {
         match &self.object {
-            RoutingObject::Ingress(ingress) => ingress::hosts(ingress, self.annotations.hosts()),
+            RoutingObject::Ingress(ingress) => ingress::hosts(ingress, self.added()),
         }
     }
 
     /// The wildcards that it has rules for.
     pub(crate) fn wildcards(&self) -> impl Iterator<Item = HostPattern> {
         match &self.object {
-            RoutingObject::Ingress(ingress) => ingress::wildcards(ingress, self.annotations.hosts()),
+            RoutingObject::Ingress(ingress) => ingress::wildcards(ingress, self.added()),
         }
     }
 
@@ -164,7 +191,7 @@ impl Lowered {
             return self.hosts();
         }
         match &self.object {
-            RoutingObject::Ingress(ingress) => ingress::hosts_using(ingress, self.annotations.hosts(), used),
+            RoutingObject::Ingress(ingress) => ingress::hosts_using(ingress, self.added(), used),
         }
     }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::model::{HostPattern, HostnameError, ObjectKind, ObjectName, Problem, ProblemCode, Severity};
 use crate::source::objects::{Ingress, ServiceKind};
 
-use super::super::annotations::{self, Anyway, Usual};
+use super::super::annotations::{self, Anyway, PodTlsOptions, Usual};
 use super::super::external::{self, NameFinding};
 use super::super::host::default_backend_problem;
 use super::super::input::Input;
@@ -38,6 +38,7 @@ pub(super) fn problems(input: &Input, ingress: &Ingress, lowered: &Lowered) -> V
         )),
         None => {}
     }
+    check_verification(ingress, lowered, &mut problems);
     check_rules(ingress, &mut problems);
     for entry in 0..ingress.tls.len() {
         check_tls_hosts(ingress, entry, &mut problems);
@@ -47,6 +48,17 @@ pub(super) fn problems(input: &Input, ingress: &Ingress, lowered: &Lowered) -> V
     problems
 }
 
+/// Verification of pods needs authorities. Nothing else can tell who asks for it without.
+fn check_verification(ingress: &Ingress, lowered: &Lowered, problems: &mut Vec<Problem>) {
+    let without = |tls: &PodTlsOptions| tls.verifies == Some(true) && tls.secret.is_none();
+    if lowered.options().pod_tls().is_some_and(without) {
+        let message = "certificates of pods are to be verified, but no Secret with their authorities is named, so they are not verified";
+        let remedy = "Set proxy-ssl-secret to a Secret that has them in ca.crt";
+        let code = ProblemCode::UnsupportedAnnotation;
+        problems.push(on_ingress(ingress, "metadata.annotations", code, Severity::Error, message, remedy));
+    }
+}
+
 /// Faults of slices are reported in full on the slices. The author of the Ingress looks at the Ingress, so they are mentioned
 /// here.
 fn check_endpoints(input: &Input, ingress: &Ingress, lowered: &Lowered, problems: &mut Vec<Problem>) {
@@ -54,7 +66,7 @@ fn check_endpoints(input: &Input, ingress: &Ingress, lowered: &Lowered, problems
     for service in references.iter().filter(|object| object.kind == ObjectKind::Service).map(|object| &object.name) {
         if input.objects().service(service).is_some_and(|service| matches!(service.kind, ServiceKind::ExternalName(_)))
         {
-            check_external_name(input, ingress, service, problems);
+            check_external_name(input, ingress, lowered, service, problems);
             continue;
         }
         let slices = input.objects().slices_of(service);
@@ -72,10 +84,17 @@ fn check_endpoints(input: &Input, ingress: &Ingress, lowered: &Lowered, problems
 }
 
 /// What DNS says of an external name.
-fn check_external_name(input: &Input, ingress: &Ingress, service: &ObjectName, problems: &mut Vec<Problem>) {
+fn check_external_name(
+    input: &Input,
+    ingress: &Ingress,
+    lowered: &Lowered,
+    service: &ObjectName,
+    problems: &mut Vec<Problem>,
+) {
     let paths = ingress.rules.iter().flat_map(|rule| rule.paths.iter().flatten());
     let backends = paths.map(|path| &path.backend).chain(&ingress.default_backend);
-    let resolved = backends.filter_map(|backend| service::resolve(input, &ingress.name.namespace, backend).ok());
+    let resolve = |backend| service::resolve(input, &ingress.name.namespace, backend, lowered.options());
+    let resolved = backends.filter_map(|backend| resolve(backend).ok());
     let upstreams: BTreeSet<_> = resolved.map(|spec| spec.key).filter(|key| key.service == *service).collect();
     if let Some(NameFinding { code, severity, message, remedy }) = external::finding(input, service, &upstreams) {
         problems.push(on_ingress(ingress, format!("service {}", service.name), code, severity, message, remedy));

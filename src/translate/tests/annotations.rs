@@ -105,8 +105,8 @@ fn what_happens_anyway_is_not_told_and_what_differs_is() {
     for (path, key, value) in [
         ("/x", "haproxy.org/ssl-redirect", "true"),
         ("/x", "ingress.kubernetes.io/force-ssl-redirect", "true"),
-        ("/", "nginx.ingress.kubernetes.io/rewrite-target", "/"),
-        ("/x", "nginx.ingress.kubernetes.io/use-regex", "false"),
+        ("/", "ingress.kubernetes.io/rewrite-target", "/"),
+        ("/x", "haproxy-ingress.github.io/use-regex", "false"),
         ("/x", "nginx.ingress.kubernetes.io/backend-protocol", "HTTP"),
         ("/x", "ingress.kubernetes.io/proxy-body-size", "0"),
         ("/x", "alb.ingress.kubernetes.io/ssl-redirect", "443"),
@@ -118,9 +118,9 @@ fn what_happens_anyway_is_not_told_and_what_differs_is() {
     }
     for (path, key, value) in [
         ("/x", "haproxy.org/ssl-redirect", "false"),
-        ("/x", "nginx.ingress.kubernetes.io/rewrite-target", "/"),
-        ("/", "nginx.ingress.kubernetes.io/rewrite-target", "/app"),
-        ("/x", "nginx.ingress.kubernetes.io/use-regex", "true"),
+        ("/x", "ingress.kubernetes.io/rewrite-target", "/"),
+        ("/", "haproxy-ingress.github.io/rewrite-target", "/app"),
+        ("/x", "haproxy-ingress.github.io/use-regex", "true"),
         ("/x", "ingress.kubernetes.io/proxy-body-size", "8m"),
         ("/x", "traefik.ingress.kubernetes.io/router.entrypoints", "internal"),
     ] {

@@ -16,7 +16,7 @@ fn upstream(world: &World) -> Arc<UpstreamSpec> {
     match &world.host("a.example").routes[0].action {
         Action::Forward(upstream) => upstream.clone(),
         Action::Reply(reply) => panic!("{reply:?}: {:#?}", world.problems),
-        Action::Split(split) => panic!("{split:?}"),
+        action @ (Action::Split(_) | Action::Canary(_)) => panic!("{action:?}"),
     }
 }
 

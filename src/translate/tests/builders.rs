@@ -52,13 +52,13 @@ pub(super) fn certificate_with(
 pub(super) const NOW: i64 = 1_790_000_000;
 
 pub(super) fn secret(text: &str, certificate: &Arc<Certificate>) -> Change {
-    let secret = Secret { name: name(text), certificate: Ok(certificate.clone()), last_good: None };
+    let secret = Secret { name: name(text), certificate: Ok(certificate.clone()), last_good: None, authorities: None };
     Change::arrival(secret)
 }
 
 pub(super) fn broken_secret(text: &str) -> Change {
     let fault = SecretFault::Content(CertificateError::NoCertificate);
-    let secret = Secret { name: name(text), certificate: Err(fault), last_good: None };
+    let secret = Secret { name: name(text), certificate: Err(fault), last_good: None, authorities: None };
     Change::arrival(secret)
 }
 
@@ -137,7 +137,9 @@ impl World {
                 let endpoints = crate::translate::endpoints(&self.input, &upstream.key);
                 endpoints.into_iter().map(|endpoint| endpoint.address).collect()
             }
-            action @ (Action::Split(_) | Action::Reply(_)) => panic!("{host} does not forward: {action:?}"),
+            action @ (Action::Split(_) | Action::Canary(_) | Action::Reply(_)) => {
+                panic!("{host} does not forward: {action:?}")
+            }
         }
     }
 }
@@ -146,6 +148,7 @@ fn in_short(path: &PathMatch) -> String {
     match path {
         PathMatch::Exact(path) => format!("= {path}"),
         PathMatch::Prefix(path) => path.to_string(),
+        PathMatch::Pattern(pattern) => format!("~ {}", pattern.text()),
     }
 }
 
@@ -154,6 +157,6 @@ pub(super) fn target(action: &Action) -> String {
         Action::Forward(upstream) => format!("{}:{}", upstream.key.service, upstream.port),
         Action::Reply(crate::model::Reply::BackendUnavailable) => "503".into(),
         Action::Reply(crate::model::Reply::NotFound) => "404".into(),
-        Action::Split(split) => format!("{split:?}"),
+        Action::Split(_) | Action::Canary(_) => format!("{action:?}"),
     }
 }

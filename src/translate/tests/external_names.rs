@@ -25,7 +25,7 @@ fn leads_to(service: Service, settings: Settings) -> World {
 fn spec(world: &World) -> Result<Arc<UpstreamSpec>, &Problem> {
     match &world.host("a.example").routes[0].action {
         Action::Forward(upstream) => Ok(upstream.clone()),
-        Action::Reply(_) | Action::Split(_) => Err(world.only_problem()),
+        Action::Reply(_) | Action::Split(_) | Action::Canary(_) => Err(world.only_problem()),
     }
 }
 
@@ -246,7 +246,7 @@ fn f14_a_service_may_change_its_type_again_and_again() {
             world.snapshot = crate::translate::snapshot(&world.input).0;
             match &world.host("a.example").routes[0].action {
                 Action::Forward(_) => assert_eq!(endpoints(&world), expected),
-                Action::Reply(_) | Action::Split(_) => assert!(expected.is_empty()),
+                Action::Reply(_) | Action::Split(_) | Action::Canary(_) => assert!(expected.is_empty()),
             }
         }
     }

@@ -11,6 +11,7 @@ mod external_names;
 mod hosts;
 mod incremental;
 mod paths;
+mod pods;
 mod properties;
 mod tls;
 

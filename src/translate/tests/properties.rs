@@ -130,7 +130,7 @@ fn some_slice() -> impl Strategy<Value = Change> {
 fn some_secret() -> impl Strategy<Value = Change> {
     (object_name(SECRETS), 0..CERTIFICATES.len() + 1).prop_map(|(name, which)| {
         let certificate = CERTIFICATES.get(which).cloned().ok_or(SecretFault::Missing("tls.crt"));
-        Change::arrival(Secret { name, certificate, last_good: None })
+        Change::arrival(Secret { name, certificate, last_good: None, authorities: None })
     })
 }
 
@@ -188,7 +188,7 @@ fn endpoints(
     let routes = snapshot.hosts.values().flat_map(|host| host.routes.iter().chain(host.fallback()));
     let upstreams = routes.filter_map(|route| match &route.action {
         crate::model::Action::Forward(upstream) => Some(upstream),
-        crate::model::Action::Split(_) | crate::model::Action::Reply(_) => None,
+        crate::model::Action::Split(_) | crate::model::Action::Canary(_) | crate::model::Action::Reply(_) => None,
     });
     let filled = |key: &crate::model::UpstreamKey| crate::translate::endpoints(input, key);
     upstreams.map(|upstream| (upstream.key.clone(), filled(&upstream.key))).collect()

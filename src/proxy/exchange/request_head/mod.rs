@@ -7,6 +7,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use crate::filter::{Fields, is_https};
 use crate::http1::{Field, FieldKind, RequestHead, TargetForm, Upgrade, websocket, writer};
+use crate::model::PodHead;
 use crate::proxy::config::Forwarding;
 use crate::proxy::shard::scratch::ExchangeBuffers;
 use crate::proxy::walk::peer::Peer;
@@ -14,15 +15,29 @@ use crate::proxy::walk::peer::Peer;
 /// Room for the fields that we add, in bytes. They may take more.
 const FORWARDED: usize = 512;
 
-/// Writes the head into `work.out`: everything but the body. `random` gives bits for a nonce, if one is needed.
-pub(crate) fn compose(work: &mut ExchangeBuffers, peer: &Peer, forwarding: &Forwarding, random: impl FnOnce() -> u128) {
-    let ExchangeBuffers { head, request, request_edit, out, request_id, .. } = work;
+/// Writes the head into `work.out`: everything but the body. `differing` is what the route's policy says of it, `random` gives
+/// bits for a nonce, if one is needed.
+pub(crate) fn compose(
+    work: &mut ExchangeBuffers,
+    peer: &Peer,
+    forwarding: &Forwarding,
+    differing: Option<&PodHead>,
+    random: impl FnOnce() -> u128,
+) {
+    let ExchangeBuffers { head, request, request_change, out, request_id, .. } = work;
     out.clear();
     // Growth by doubling would take twice the length of a long head.
     out.reserve_exact(head.len() + FORWARDED);
-    writer::request_line(out, head, request);
-    let host_anew = request.form == TargetForm::Absolute || request.field(FieldKind::Host).is_none();
-    if host_anew {
+    if request_change.target.is_empty() {
+        writer::request_line(out, head, request);
+    } else {
+        writer::request_line_to(out, head, request, &request_change.target);
+    }
+    let mut host_anew = request.form == TargetForm::Absolute || request.field(FieldKind::Host).is_none();
+    if let Some(host) = differing.and_then(|head| head.host.as_ref()) {
+        host_anew = true;
+        writer::field(out, b"host", host.as_str().as_bytes());
+    } else if host_anew {
         writer::field(out, b"host", request.authority.of(head));
     }
     let trusted = peer.is_trusted;
@@ -33,7 +48,7 @@ pub(crate) fn compose(work: &mut ExchangeBuffers, peer: &Peer, forwarding: &Forw
         keys.filter(|field| field.name.of(head).eq_ignore_ascii_case(websocket::KEY_FIELD))
             .for_each(|field| field.hop = true);
     }
-    request_edit.write(Fields { bytes: head, list: &request.fields }, out, |field| match field.kind {
+    request_change.fields.write(Fields { bytes: head, list: &request.fields }, out, |field| match field.kind {
         FieldKind::Host => !host_anew,
         _ => !field.hop && travels(field.kind, trusted),
     });

@@ -2,6 +2,7 @@ use std::net::SocketAddr;
 
 use super::*;
 use crate::http1::{Limits, Progress};
+use crate::model::PodHost;
 use crate::proxy::walk::peer::Scheme;
 
 const CLIENT: &str = "192.0.2.7";
@@ -34,9 +35,14 @@ fn work(head: &str) -> ExchangeBuffers {
 
 /// The lines that a pod gets for these lines of `from`, the request line first.
 fn lines_from(from: &str, lines: &[&str]) -> Vec<String> {
+    lines_differing(from, lines, None)
+}
+
+/// The same where the policy says something of the head.
+fn lines_differing(from: &str, lines: &[&str], differing: Option<&PodHead>) -> Vec<String> {
     let mut work = work(&format!("{}\r\n\r\n", lines.join("\r\n")));
     identify(&mut work, 0xfeed);
-    compose(&mut work, &peer(from), &forwarding(), || 0);
+    compose(&mut work, &peer(from), &forwarding(), differing, || 0);
     let text = String::from_utf8(work.out).unwrap();
     let lines = text.strip_suffix("\r\n\r\n").expect("a head with its end").split("\r\n");
     lines.map(str::to_owned).collect()
@@ -80,6 +86,23 @@ fn an_absolute_target_and_an_old_request_get_a_host_of_their_own() {
     let lines = lines_from(CLIENT, &["GET / HTTP/1.0"]);
     assert_eq!(lines[..2], ["GET / HTTP/1.1", "host: "]);
     assert!(!lines.iter().any(|line| line.starts_with("x-forwarded-host")));
+}
+
+#[test]
+fn nginx_u2_a_host_of_the_route_takes_the_place_of_the_clients_and_is_the_only_one() {
+    let head = PodHead { host: PodHost::parse("Pods.example:81") };
+    for (lines, clients) in [
+        (&["GET /x HTTP/1.1", "Host: a.test:8443"][..], Some("a.test:8443")),
+        (&["GET http://a.test/x HTTP/1.1", "Host: a.test"], Some("a.test")),
+        (&["GET /x HTTP/1.1", "Connection: host", "Host: a.test"], Some("a.test")),
+        (&["GET /x HTTP/1.0"], None),
+    ] {
+        let lines = lines_differing(CLIENT, lines, Some(&head));
+        assert_eq!(lines[..2], ["GET /x HTTP/1.1", "host: Pods.example:81"]);
+        assert_eq!(lines.iter().filter(|line| line.to_lowercase().starts_with("host:")).count(), 1, "{lines:?}");
+        let told = lines.iter().find_map(|line| line.strip_prefix("x-forwarded-host: "));
+        assert_eq!(told, clients);
+    }
 }
 
 #[test]

@@ -1,14 +1,11 @@
-//! How long requests may take, how long their bodies may be, and how often they are tried.
+//! How long requests may take, and how long their bodies may be.
 
 use super::super::policy_options::BodyLimit;
 use super::super::table::{Annotation, Scope, Verdict};
 use super::super::value::Value;
 
-/// Endpoints that are tried where there is no limit.
-const MANY: usize = 100;
-
 /// By key.
-pub(super) const ROWS: [Annotation; 5] = [
+pub(super) const ROWS: [Annotation; 4] = [
     Annotation {
         key: "proxy-body-size",
         value: Value::Size(|draft, bytes| {
@@ -29,19 +26,6 @@ pub(super) const ROWS: [Annotation; 5] = [
         verdict: Verdict::Exact,
         doc: "Longest wait for a connection to a pod, for each attempt; then another pod is tried, and the answer is 504 where none is\n\
               left.",
-    },
-    Annotation {
-        key: "proxy-next-upstream-tries",
-        value: Value::Count(|draft, count| {
-            let most = if count == 0 { MANY } else { MANY.min(count as usize) };
-            draft.options.of_policy().attempts = Some(most);
-        }),
-        default: "`--connect-attempts` (3)",
-        scopes: &[Scope::Ingress],
-        verdict: Verdict::Different(
-            "no more than 100 pods are tried, also with `0`, which is no limit in ingress-nginx",
-        ),
-        doc: "Pods that are tried for one request at the most, the first one counted.",
     },
     Annotation {
         key: "proxy-read-timeout",

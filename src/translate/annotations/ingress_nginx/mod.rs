@@ -3,19 +3,26 @@
 //! A row says what an annotation does where it stands. What ingress-nginx does without it, its defaults, is no part of this:
 //! an Ingress without annotations is served as ours are.
 
+mod answer_urls;
 mod balance;
 mod buffers;
+mod canary;
 mod cors;
+mod hosts;
 mod https;
 mod limits;
 mod logs;
 mod obsolete;
 mod pace;
+mod paths;
+mod pod_tls;
+mod pods;
 mod rates;
 mod redirects;
-mod rewrites;
+mod retries;
 mod sources;
 mod url;
+mod variables;
 
 use super::table::{Dialect, Unlisted};
 
@@ -26,15 +33,21 @@ pub(super) const DIALECT: Dialect = Dialect {
     unlisted: Unlisted::Foreign,
     groups: &[
         &https::ROWS,
+        &hosts::ROWS,
+        &paths::ROWS,
         &redirects::ROWS,
         &sources::ROWS,
         &cors::ROWS,
         &rates::ROWS,
-        &rewrites::ROWS,
+        &answer_urls::ROWS,
         &limits::ROWS,
+        &canary::ROWS,
+        &retries::ROWS,
         &logs::ROWS,
         &pace::ROWS,
         &balance::ROWS,
+        &pods::ROWS,
+        &pod_tls::ROWS,
         &buffers::ROWS,
         &obsolete::ROWS,
     ],

@@ -7,17 +7,17 @@ use super::url::{self, Target};
 
 const STATUSES: Verdict = Verdict::Different("`304`, `305` and `306`, which are no redirects, are refused");
 
-const WITHOUT_VARIABLES: Verdict =
-    Verdict::Different("a value with variables (`$request_uri`) is refused: they are not read yet");
-
 /// By key.
-pub(super) const ROWS: [Annotation; 6] = [
+pub(super) const ROWS: [Annotation; 7] = [
     Annotation {
         key: "app-root",
         value: Value::Text {
             values: "a path",
             read: |draft, text, _| {
-                url::read(draft, text, Target::Path, |draft, path| draft.options.of_locations().app_root = Some(path))
+                url::read(draft, text, Target::Path, |draft, path| match path.as_text() {
+                    Some(path) => draft.options.of_locations().app_root = Some(path.into()),
+                    None => draft.refuses("has a variable, so it is not applied", "Write the path without variables"),
+                })
             },
         },
         default: "none",
@@ -27,18 +27,27 @@ pub(super) const ROWS: [Annotation; 6] = [
               `/`. Comes before all other redirects.",
     },
     Annotation {
+        key: "from-to-www-redirect",
+        value: Value::LooseBoolean(|draft, is_set| draft.options.of_locations().with_www = Some(is_set)),
+        default: "`false`",
+        scopes: &[Scope::Ingress],
+        verdict: Verdict::Exact,
+        doc: "Answers requests for the host of a rule with `www.` in front, or for a host of a rule without its `www.`, with 308 to\n\
+              the host of the rule. A rule for the other host wins. Over TLS the certificate must cover both hosts.",
+    },
+    Annotation {
         key: "permanent-redirect",
         value: Value::Text {
-            values: "a URL of http or https, or a path; up to 2048 characters",
+            values: "a URL of http or https, or a path; up to 2048 characters; variables",
             read: |draft, text, _| {
                 url::read(draft, text, Target::Any, |draft, url| draft.options.of_locations().permanent = Some(url))
             },
         },
         default: "none",
         scopes: &[Scope::Ingress],
-        verdict: WITHOUT_VARIABLES,
-        doc: "Answers every request with 301 to exactly this URL. A path is made a URL of the scheme and host of the request. Comes\n\
-              before the redirect to https. `temporal-redirect` wins over it.",
+        verdict: Verdict::Exact,
+        doc: "Answers every request with 301 to exactly this URL, in which variables may stand. A path is made a URL of the scheme and\n\
+              host of the request. Comes before the redirect to https. `temporal-redirect` wins over it.",
     },
     Annotation {
         key: "permanent-redirect-code",
@@ -66,15 +75,16 @@ pub(super) const ROWS: [Annotation; 6] = [
     Annotation {
         key: "temporal-redirect",
         value: Value::Text {
-            values: "a URL of http or https; up to 2048 characters",
+            values: "a URL of http or https; up to 2048 characters; variables",
             read: |draft, text, _| {
                 url::read(draft, text, Target::Url, |draft, url| draft.options.of_locations().temporal = Some(url))
             },
         },
         default: "none",
         scopes: &[Scope::Ingress],
-        verdict: WITHOUT_VARIABLES,
-        doc: "Answers every request with 302 to exactly this URL, before the redirect to https. Wins over `permanent-redirect`.",
+        verdict: Verdict::Exact,
+        doc: "Answers every request with 302 to exactly this URL, in which variables may stand, before the redirect to https. Wins over\n\
+              `permanent-redirect`.",
     },
     Annotation {
         key: "temporal-redirect-code",

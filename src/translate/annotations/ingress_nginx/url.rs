@@ -1,9 +1,10 @@
 //! URLs and paths that redirects lead to. They are sent to clients as they are, so nothing is taken that could be read as
 //! anything else.
 
-use std::sync::Arc;
+use crate::model::{Captures, Template};
 
 use super::super::draft::Draft;
+use super::variables;
 
 /// Longest one. Clients and caches take no more than some thousand characters.
 const LONGEST: usize = 2048;
@@ -19,40 +20,39 @@ pub(super) enum Target {
     Any,
 }
 
-/// Reads a URL or a path, and hands it to `set`. One that is refused for a reason that its author may not guess sets nothing, and
-/// says why. `None`: it is neither.
-pub(super) fn read(draft: &mut Draft, text: &str, target: Target, set: fn(&mut Draft, Arc<str>)) -> Option<()> {
+/// Reads a URL or a path, in which variables may stand, and hands it to `set`. One that is refused for a reason that its author may
+/// not guess sets nothing, and says why. `None`: it is neither.
+pub(super) fn read(draft: &mut Draft, text: &str, target: Target, set: fn(&mut Draft, Template)) -> Option<()> {
     let text = text.trim_matches([' ', '\t', '\n']);
     if text.len() > LONGEST {
         draft.refuses("is longer than 2048 characters, so it is not applied", "Use a shorter one");
-    } else if text.contains('$') {
-        draft.refuses(
-            "has a variable, and variables are not read yet, so it is not applied",
-            "Write it without variables, or redirect in the application",
-        );
-    } else if is_uri(text) && fits(text, target) {
-        set(draft, text.into());
-    } else {
-        return None;
+        return Some(());
+    }
+    match variables::read(draft, text, Captures::Refused) {
+        Some(template) if is_uri(&template) && fits(&template, target) => set(draft, template),
+        Some(_) => return None,
+        None => {}
     }
     Some(())
 }
 
-fn fits(text: &str, target: Target) -> bool {
+fn fits(template: &Template, target: Target) -> bool {
+    let start = template.start();
+    let has_more = template.as_text().is_none();
     match target {
-        Target::Url => is_url(text),
-        Target::Path => is_path(text),
-        Target::Any => is_url(text) || is_path(text),
+        Target::Url => is_url(start, has_more),
+        Target::Path => is_path(start),
+        Target::Any => is_url(start, has_more) || is_path(start),
     }
 }
 
-/// With a scheme that leads to a web server, and a host.
-fn is_url(text: &str) -> bool {
+/// With a scheme that leads to a web server, and a host, which a variable may give.
+fn is_url(start: &str, has_more: bool) -> bool {
     let rest = ["http://", "https://"].iter().find_map(|scheme| {
-        let (front, rest) = text.split_at_checked(scheme.len())?;
+        let (front, rest) = start.split_at_checked(scheme.len())?;
         front.eq_ignore_ascii_case(scheme).then_some(rest)
     });
-    rest.is_some_and(|rest| !rest.starts_with(['/', '?', '#', ':', '@']) && !rest.is_empty())
+    rest.is_some_and(|rest| !rest.starts_with(['/', '?', '#', ':', '@']) && (has_more || !rest.is_empty()))
 }
 
 /// Two slashes would lead to another host.
@@ -60,11 +60,11 @@ fn is_path(text: &str) -> bool {
     text.starts_with('/') && !text.starts_with("//")
 }
 
-/// Whether all characters may stand in a URI (RFC 3986 §2), in which there is no white space, no control character and no
-/// backslash, which browsers take for a slash.
-fn is_uri(text: &str) -> bool {
-    let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~:/?#[]@!$&'()*+,;=%".contains(&byte);
-    text.bytes().all(is_allowed)
+/// Whether all characters of the author may stand in a URI (RFC 3986 §2), in which there is no white space, no control character
+/// and no backslash, which browsers take for a slash.
+fn is_uri(template: &Template) -> bool {
+    let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~:/?#[]@!&'()*+,;=%".contains(&byte);
+    template.texts().all(|text| text.bytes().all(is_allowed))
 }
 
 #[cfg(test)]
@@ -89,6 +89,14 @@ mod tests {
             ("data:text/html,x", false, false),
             ("ftp://b.example/", false, false),
             ("b.example/x", false, false),
+            ("https://$host/x", true, false),
+            ("https://b.example$request_uri", true, false),
+            ("https://b.example/x?to=$escaped_request_uri", true, false),
+            ("https:/$host", false, false),
+            ("$scheme://b.example/", false, false),
+            ("/x$request_uri", false, true),
+            ("/$request_uri", false, true),
+            ("https://b.example/$host x", false, false),
             ("https://b.example/\r\nSet-Cookie: a=b", false, false),
             ("https://b.example/\u{7f}", false, false),
             ("https://b.example/x y", false, false),
@@ -107,8 +115,10 @@ mod tests {
     }
 
     #[test]
-    fn variables_and_what_is_over_long_are_refused_with_the_reason() {
-        for text in ["https://b.example$request_uri", &format!("/{}", "x".repeat(LONGEST))] {
+    fn unknown_variables_and_what_is_over_long_are_refused_with_the_reason() {
+        for text in
+            ["https://b.example$nginx_version", "https://b.example/$1", "/$", &format!("/{}", "x".repeat(LONGEST))]
+        {
             let mut draft = Draft::default();
             assert_eq!(read(&mut draft, text, Target::Any, |_, _| panic!("it is set")), Some(()));
             assert!(draft.remark.is_some(), "{text}");

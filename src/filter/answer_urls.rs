@@ -4,14 +4,14 @@
 use super::head_edit::{FieldName, Fields, HeadEdit};
 use super::view::ResponseView;
 use crate::http1::Field;
-use crate::model::{Replacement, Rewrites};
+use crate::model::{AnswerUrls, Replacement};
 
 const LOCATION: FieldName<'_> = FieldName::LOCATION;
 const REFRESH: FieldName<'_> = FieldName::other(b"refresh");
 const SET_COOKIE: FieldName<'_> = FieldName::other(b"set-cookie");
 
-pub(super) fn response(rewrites: &Rewrites, response: &ResponseView<'_>, edit: &mut HeadEdit) {
-    let Rewrites { location, cookie_domain, cookie_path } = rewrites;
+pub(super) fn response(answer_urls: &AnswerUrls, response: &ResponseView<'_>, edit: &mut HeadEdit) {
+    let AnswerUrls { location, cookie_domain, cookie_path } = answer_urls;
     let fields = response.fields;
     if let Some(replacement) = location {
         rewrite(fields, LOCATION, edit, |value| beginning(value, replacement));
@@ -101,7 +101,7 @@ mod tests {
     }
 
     /// The lines that an answer with these lines has behind the filter.
-    fn rewritten(rewrites: &Rewrites, lines: &str) -> Vec<String> {
+    fn rewritten(answer_urls: &AnswerUrls, lines: &str) -> Vec<String> {
         let bytes = format!("HTTP/1.1 302 Found\r\n{lines}\r\n").into_bytes();
         let mut head = ResponseHead::new();
         let context = RequestContext { method: Method::Get, upgrade: None };
@@ -109,7 +109,7 @@ mod tests {
         let fields = Fields { bytes: &bytes, list: &head.fields };
         let mut edit = HeadEdit::default();
         let view = ResponseView { status: 302, fields, origin: None };
-        crate::filter::response(&[Filter::Rewrites(Arc::new(rewrites.clone()))], &view, &mut edit);
+        crate::filter::response(&[Filter::AnswerUrls(Arc::new(answer_urls.clone()))], &view, &mut edit);
         let mut out = Vec::new();
         edit.write(fields, &mut out, |field| !field.hop);
         String::from_utf8(out).unwrap().lines().map(str::to_owned).collect()
@@ -118,7 +118,7 @@ mod tests {
     #[test]
     fn nginx_z4_the_beginning_of_locations_is_replaced_and_nothing_else() {
         let location = replacement("http://pod:8080/two/", "https://a.example/one/");
-        let rewrites = Rewrites { location, ..Rewrites::default() };
+        let answer_urls = AnswerUrls { location, ..AnswerUrls::default() };
         for (line, expected) in [
             ("Location: http://pod:8080/two/x?y", "location: https://a.example/one/x?y"),
             ("Location: http://pod:8080/two", "Location: http://pod:8080/two"),
@@ -129,13 +129,13 @@ mod tests {
             ("Refresh: http://pod:8080/two/", "Refresh: http://pod:8080/two/"),
             ("X-Other: http://pod:8080/two/", "X-Other: http://pod:8080/two/"),
         ] {
-            assert_eq!(rewritten(&rewrites, &format!("{line}\r\n")), [expected]);
+            assert_eq!(rewritten(&answer_urls, &format!("{line}\r\n")), [expected]);
         }
     }
 
     #[test]
     fn nginx_z4_domains_and_paths_of_cookies_are_replaced_each_in_its_way() {
-        let both = Rewrites {
+        let both = AnswerUrls {
             location: None,
             cookie_domain: replacement("pod.internal", "a.example"),
             cookie_path: replacement("/two/", "/"),
@@ -154,19 +154,19 @@ mod tests {
             let expected = expected.map_or_else(|| line.trim_end().to_owned(), |new| format!("set-cookie: {new}"));
             assert_eq!(rewritten(&both, &line), [expected.as_str()]);
         }
-        let only_path = Rewrites { cookie_domain: None, ..both };
+        let only_path = AnswerUrls { cookie_domain: None, ..both };
         let line = "Set-Cookie: a=b; Domain=pod.internal; Path=/two/x\r\n";
         assert_eq!(rewritten(&only_path, line), ["set-cookie: a=b; Domain=pod.internal; Path=/x"]);
     }
 
     #[test]
     fn of_several_cookies_those_that_stay_keep_their_place_and_hidden_ones_stay_hidden() {
-        let rewrites = Rewrites { cookie_path: replacement("/two", ""), ..Rewrites::default() };
+        let answer_urls = AnswerUrls { cookie_path: replacement("/two", ""), ..AnswerUrls::default() };
         let lines = "Set-Cookie: a=1; Path=/\r\nX-One: 1\r\nset-cookie: b=2; Path=/two/x\r\nSet-Cookie: c=3\r\n";
         let expected = ["X-One: 1", "set-cookie: a=1; Path=/", "set-cookie: b=2; Path=/x", "set-cookie: c=3"];
-        assert_eq!(rewritten(&rewrites, lines), expected);
+        assert_eq!(rewritten(&answer_urls, lines), expected);
         assert_eq!(
-            rewritten(&rewrites, "Connection: set-cookie\r\nSet-Cookie: b=2; Path=/two\r\n"),
+            rewritten(&answer_urls, "Connection: set-cookie\r\nSet-Cookie: b=2; Path=/two\r\n"),
             ["Connection: set-cookie"]
         );
     }

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use crate::model::{Replacement, Rewrites};
+use crate::model::{AnswerUrls, Replacement};
 
 use super::take_over::take_over;
 
 /// What is set.
 #[derive(Debug, Default)]
-pub(crate) struct RewriteOptions {
+pub(crate) struct AnswerOptions {
     /// What URLs begin with.
     pub(super) location_from: Option<Part>,
     /// What they are to begin with.
@@ -37,9 +37,9 @@ pub(super) enum Rewrite {
     Replace(Replacement),
 }
 
-impl RewriteOptions {
+impl AnswerOptions {
     /// All together; `None`: nothing is rewritten.
-    pub(crate) fn rule(&self) -> Option<Rewrites> {
+    pub(crate) fn rule(&self) -> Option<AnswerUrls> {
         let Self { location_from, location_to, cookie_domain, cookie_path } = self;
         let replacement = |rewrite: &Option<Rewrite>| match rewrite {
             Some(Rewrite::Replace(replacement)) => Some(replacement.clone()),
@@ -50,8 +50,8 @@ impl RewriteOptions {
             (Some(Part::Text(_) | Part::Off) | None, Some(Part::Text(_) | Part::Off) | None) => None,
         };
         let (cookie_domain, cookie_path) = (replacement(cookie_domain), replacement(cookie_path));
-        let rewrites = Rewrites { location, cookie_domain, cookie_path };
-        (rewrites != Rewrites::default()).then_some(rewrites)
+        let answer_urls = AnswerUrls { location, cookie_domain, cookie_path };
+        (answer_urls != AnswerUrls::default()).then_some(answer_urls)
     }
 
     /// Takes over what others set and these do not. Returns whether both set the same thing differently.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 /// Which parts of pods' answers are rewritten.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Rewrites {
+pub struct AnswerUrls {
     /// The beginning of URLs in `Location` and `Refresh`.
     pub location: Option<Replacement>,
     /// The domain of cookies, as a whole and in any case.

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use crate::model::Replacement;
 
+use super::super::answer_options::{Part, Rewrite};
 use super::super::draft::Draft;
-use super::super::rewrite_options::{Part, Rewrite};
 use super::super::table::{Annotation, Scope, Verdict};
 use super::super::value::Value;
 
@@ -23,7 +23,7 @@ pub(super) const ROWS: [Annotation; 4] = [
             values: "`off`, or two domains with a space between",
             read: |draft, text, _| {
                 rewrite(draft, text, |draft, rewrite| {
-                    draft.options.of_rare().rewrites.cookie_domain = Some(match rewrite {
+                    draft.options.of_rare().answer_urls.cookie_domain = Some(match rewrite {
                         Rewrite::Replace(Replacement { from, to }) => {
                             Rewrite::Replace(Replacement { from: without_dot(&from), to: without_dot(&to) })
                         }
@@ -42,7 +42,7 @@ pub(super) const ROWS: [Annotation; 4] = [
         value: Value::Text {
             values: "`off`, or two paths with a space between; the second may stand in quotes and have further attributes",
             read: |draft, text, _| {
-                rewrite(draft, text, |draft, rewrite| draft.options.of_rare().rewrites.cookie_path = Some(rewrite))
+                rewrite(draft, text, |draft, rewrite| draft.options.of_rare().answer_urls.cookie_path = Some(rewrite))
             },
         },
         default: "`off`",
@@ -56,7 +56,7 @@ pub(super) const ROWS: [Annotation; 4] = [
         value: Value::Text {
             values: "`off`, `default`, or what URLs begin with",
             read: |draft, text, _| {
-                part(draft, text, |draft, part| draft.options.of_rare().rewrites.location_from = Some(part))
+                part(draft, text, |draft, part| draft.options.of_rare().answer_urls.location_from = Some(part))
             },
         },
         default: "`off`",
@@ -71,7 +71,7 @@ pub(super) const ROWS: [Annotation; 4] = [
         value: Value::Text {
             values: "`off`, or what URLs are to begin with",
             read: |draft, text, _| {
-                part(draft, text, |draft, part| draft.options.of_rare().rewrites.location_to = Some(part))
+                part(draft, text, |draft, part| draft.options.of_rare().answer_urls.location_to = Some(part))
             },
         },
         default: "`off`",

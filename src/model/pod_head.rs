@@ -1,0 +1,113 @@
+//! What pods see in the head of a request that its client did not say.
+
+use std::net::{Ipv4Addr, Ipv6Addr};
+use std::sync::Arc;
+
+use super::names::{Hostname, HostnameError};
+
+/// What differs in the heads of a route's requests as its pods get them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct PodHead {
+    /// The host that pods are asked for. Default the client's; nginx `proxy_set_header Host`.
+    pub host: Option<PodHost>,
+}
+
+/// A host, perhaps with a port, for `Host` and `:authority`: a name or an address, and nothing that could end a line or begin
+/// anything else.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct PodHost(Arc<str>);
+
+impl PodHost {
+    /// Reads one. It stays as it is written, in upper and lower case.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (host, port) = match text.strip_prefix('[') {
+            Some(rest) => {
+                let (address, behind) = rest.split_once(']')?;
+                address.parse::<Ipv6Addr>().ok()?;
+                (None, if behind.is_empty() { None } else { Some(behind.strip_prefix(':')?) })
+            }
+            None => text.split_once(':').map_or((Some(text), None), |(host, port)| (Some(host), Some(port))),
+        };
+        (host.is_none_or(is_host) && port.is_none_or(is_port)).then(|| Self(text.into()))
+    }
+
+    /// The host as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+fn is_host(text: &str) -> bool {
+    match Hostname::parse(text) {
+        Ok(_) => true,
+        Err(HostnameError::Address) => text.parse::<Ipv4Addr>().is_ok(),
+        Err(
+            HostnameError::Empty
+            | HostnameError::TooLong
+            | HostnameError::Label
+            | HostnameError::Character
+            | HostnameError::Wildcard,
+        ) => false,
+    }
+}
+
+/// 1 to 65535, as nobody but an attacker writes it in another way.
+fn is_port(text: &str) -> bool {
+    !text.starts_with('0') && text.bytes().all(|byte| byte.is_ascii_digit()) && text.parse::<u16>().is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_is_a_name_or_an_address_and_perhaps_a_port() {
+        for text in [
+            "api.example",
+            "API.Example.",
+            "api",
+            "my_app.shop.svc.cluster.local:8080",
+            "192.0.2.1",
+            "192.0.2.1:80",
+            "[2001:db8::1]",
+            "[2001:db8::1]:65535",
+        ] {
+            assert_eq!(PodHost::parse(text).as_ref().map(PodHost::as_str), Some(text));
+        }
+        for text in [
+            "",
+            ":80",
+            "api.example:",
+            "api.example:0",
+            "api.example:080",
+            "api.example:65536",
+            "api.example:+1",
+            "api.example:80:80",
+            "api..example",
+            "-api.example",
+            "*.example",
+            "http://api.example",
+            "api.example/x",
+            "user@api.example",
+            "api.example\r\nX: y",
+            "api.example\n",
+            "api example",
+            "api.example\0",
+            "bücher.example",
+            "api%2eexample",
+            "192.0.2.1.",
+            "2001:db8::1",
+            "[2001:db8::1",
+            "[2001:db8::1]x",
+            "[2001:db8::1]:",
+            "[fe80::1%eth0]",
+            "[api.example]",
+            "a.example, b.example",
+            "api.example;x",
+            "\"api.example\"",
+        ] {
+            assert_eq!(PodHost::parse(text), None, "{text:?}");
+        }
+        assert_eq!(PodHost::parse(&"x".repeat(64)), None);
+    }
+}

@@ -1,0 +1,152 @@
+//! TLS to pods.
+
+use crate::model::{Hostname, ObjectKind, ObjectName, ObjectRef, TlsVersions};
+
+use super::super::draft::Draft;
+use super::super::pod_options::NamedSecret;
+use super::super::table::{Annotation, Scope, Verdict};
+use super::super::value::Value;
+
+const WITHOUT_SECRET: &str = "it acts without `proxy-ssl-secret`, too";
+
+/// By key.
+pub(super) const ROWS: [Annotation; 7] = [
+    Annotation {
+        key: "proxy-ssl-ciphers",
+        value: Value::Text { values: "any", read: |_, _, _| Some(()) },
+        default: "none",
+        scopes: &[Scope::Ingress],
+        verdict: Verdict::NoEffect(
+            "ciphers are those with forward secrecy and authenticated encryption; pods that speak no such have no TLS 1.3 either",
+        ),
+        doc: "Ciphers of TLS to pods.",
+    },
+    Annotation {
+        key: "proxy-ssl-name",
+        value: Value::Text {
+            values: "a host name",
+            read: |draft, text, _| {
+                draft.options.of_pod_tls().name = Some(Hostname::parse(text.trim()).ok()?);
+                Some(())
+            },
+        },
+        default: "none: a certificate that is verified must have the pod's address",
+        scopes: &[Scope::Ingress],
+        verdict: Verdict::Different(WITHOUT_SECRET),
+        doc: "The name that certificates of pods must have where they are verified, and that pods are told with\n\
+              `proxy-ssl-server-name`. For ExternalName Services it takes the place of the external name.",
+    },
+    Annotation {
+        key: "proxy-ssl-protocols",
+        value: Value::Text {
+            values: "words with spaces between: `TLSv1.2`, `TLSv1.3`",
+            read: |draft, text, _| versions(draft, text),
+        },
+        default: "`TLSv1.2 TLSv1.3`",
+        scopes: &[Scope::Ingress],
+        verdict: Verdict::Different("versions before 1.2 are not spoken"),
+        doc: "Versions of TLS that are spoken to pods.",
+    },
+    Annotation {
+        key: "proxy-ssl-secret",
+        value: Value::Text {
+            values: "`namespace/name` of a Secret in the namespace of the Ingress",
+            read: |draft, text, carrier| {
+                secret(draft, text.trim(), carrier);
+                Some(())
+            },
+        },
+        default: "none",
+        scopes: &[Scope::Ingress],
+        verdict: Verdict::Different(
+            "it concerns only pods that TLS is spoken to; one of type Opaque is read by name (`--secret-access names`) and from manifests",
+        ),
+        doc: "A Secret with the authorities that sign certificates of pods (`ca.crt`), a certificate for pods that ask for one\n\
+              (`tls.crt`, `tls.key`), or both. Where it is missing or unusable, requests are answered with 503.",
+    },
+    Annotation {
+        key: "proxy-ssl-server-name",
+        value: Value::OnOff(|draft, is_on| draft.options.of_pod_tls().sends_name = Some(is_on)),
+        default: "`off`; `on` for ExternalName Services without `proxy-ssl-name`",
+        scopes: &[Scope::Ingress],
+        verdict: Verdict::Different(WITHOUT_SECRET),
+        doc: "Whether pods are told the name of `proxy-ssl-name`, or that of their ExternalName Service (SNI).",
+    },
+    Annotation {
+        key: "proxy-ssl-verify",
+        value: Value::OnOff(|draft, is_on| draft.options.of_pod_tls().verifies = Some(is_on)),
+        default: "`off`",
+        scopes: &[Scope::Ingress],
+        verdict: Verdict::Different(
+            "without `proxy-ssl-name` the certificate must have the pod's address; with a Secret that has no `ca.crt` the answer is 503",
+        ),
+        doc: "Whether certificates of pods are verified: valid now, signed by an authority in `proxy-ssl-secret`, and with the name of\n\
+              `proxy-ssl-name`. A pod with another one is passed over, and the answer is 502 where none is left. Without\n\
+              `proxy-ssl-secret` nothing is verified, as in ingress-nginx, and that is reported.",
+    },
+    Annotation {
+        key: "proxy-ssl-verify-depth",
+        value: Value::Count(|_, _| {}),
+        default: "none",
+        scopes: &[Scope::Ingress],
+        verdict: Verdict::NoEffect(
+            "a chain has six certificates between leaf and authority at the most, whatever the depth",
+        ),
+        doc: "Longest chain between the certificate of a pod and its authority.",
+    },
+];
+
+/// A Secret that cannot be used lets no request pass.
+fn secret(draft: &mut Draft, text: &str, carrier: &ObjectName) {
+    let named = match text.split_once('/') {
+        Some((namespace, name)) if !namespace.is_empty() && !name.is_empty() && !name.contains('/') => {
+            if *namespace == *carrier.namespace {
+                let name = ObjectName::new(carrier.namespace.clone(), name);
+                draft.references.push(ObjectRef::new(ObjectKind::Secret, name.clone()));
+                NamedSecret::Name(name)
+            } else {
+                draft.is_unreadable(
+                    "is a Secret of another namespace, which is not read, so requests that need TLS to pods are answered with 503",
+                    "Copy the Secret into the namespace of the Ingress",
+                );
+                NamedSecret::Unusable
+            }
+        }
+        Some(_) | None => {
+            draft.is_unreadable(
+                "names no Secret, so requests that need TLS to pods are answered with 503",
+                "Write namespace/name",
+            );
+            NamedSecret::Unusable
+        }
+    };
+    draft.options.of_pod_tls().secret = Some(named);
+}
+
+/// `None`: there is no word, or one that is no version.
+fn versions(draft: &mut Draft, text: &str) -> Option<()> {
+    let (mut has_12, mut has_13, mut has_older) = (false, false, false);
+    for word in text.split_ascii_whitespace() {
+        match word {
+            "TLSv1.2" => has_12 = true,
+            "TLSv1.3" => has_13 = true,
+            "SSLv2" | "SSLv3" | "TLSv1" | "TLSv1.1" => has_older = true,
+            _ => return None,
+        }
+    }
+    let versions = match (has_12, has_13) {
+        (true, true) => TlsVersions::Both,
+        (true, false) => TlsVersions::Only12,
+        (false, true) => TlsVersions::Only13,
+        (false, false) if has_older => {
+            draft.refuses("has no version that is spoken, so pods get TLS 1.2 and 1.3", "Use TLSv1.2 TLSv1.3");
+            return Some(());
+        }
+        (false, false) => return None,
+    };
+    if has_older {
+        draft.differs("has versions that are not spoken any more: they are left out", "Remove those before TLSv1.2");
+    }
+    draft.options.of_pod_tls().versions = Some(versions);
+    Some(())
+}

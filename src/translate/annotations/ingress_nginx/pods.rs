@@ -1,0 +1,87 @@
+//! How pods are spoken to.
+
+use crate::model::PodHost;
+
+use super::super::draft::Draft;
+use super::super::pod_options::PodProtocol;
+use super::super::table::{Annotation, Scope, Verdict};
+use super::super::value::Value;
+
+/// By key.
+pub(super) const ROWS: [Annotation; 2] = [
+    Annotation {
+        key: "backend-protocol",
+        value: Value::Text {
+            values: "`HTTP`, `HTTPS`, `GRPC`, `GRPCS` or `AUTO_HTTP`, in upper or lower case",
+            read: |draft, text, _| {
+                protocol(draft, text.trim());
+                Some(())
+            },
+        },
+        default: "`appProtocol` of the Service's port; HTTP/1.1 without one",
+        scopes: &[Scope::Ingress],
+        verdict: Verdict::Different(
+            "with `HTTPS` pods may choose HTTP/2; `AUTO_HTTP` is `HTTP`, also for clients of https; `FCGI` is refused; without the \
+         annotation `appProtocol` counts",
+        ),
+        doc: "What is spoken to the pods of all routes, whatever `appProtocol` says: `HTTP` is HTTP/1.1 in clear, `HTTPS` is as\n\
+          `appProtocol: https`, `GRPC` is HTTP/2 in clear, `GRPCS` is HTTP/2 through TLS. Certificates of pods are not verified. A\n\
+          value that is none of these is `HTTP`.",
+    },
+    Annotation {
+        key: "upstream-vhost",
+        value: Value::Text {
+            values: "a host name or an address, with a port or without",
+            read: |draft, text, _| host(draft, text.trim()),
+        },
+        default: "the client's `Host`",
+        scopes: &[Scope::Ingress],
+        verdict: Verdict::Different("a value with variables (`$service_name`) is refused: they are not read yet"),
+        doc: "The `Host`, and in HTTP/2 the `:authority`, that pods get. `X-Forwarded-Host` says what the client asked for. Which route a\n\
+              request takes does not depend on it.",
+    },
+];
+
+fn protocol(draft: &mut Draft, text: &str) {
+    let is = |name: &str| text.eq_ignore_ascii_case(name);
+    let protocol = if is("HTTP") {
+        PodProtocol::Http
+    } else if is("HTTPS") {
+        PodProtocol::Https
+    } else if is("GRPC") {
+        PodProtocol::Grpc
+    } else if is("GRPCS") {
+        PodProtocol::Grpcs
+    } else if is("AUTO_HTTP") {
+        draft.differs(
+            "becomes HTTP: pods are spoken to in clear, also for clients of https",
+            "Write HTTP or HTTPS, as the pods speak it",
+        );
+        PodProtocol::Http
+    } else if is("FCGI") {
+        draft.refuses(
+            "has no effect: FastCGI is not spoken",
+            "Put a server in front of the application that speaks HTTP and FastCGI",
+        );
+        return;
+    } else {
+        draft.is_unreadable(
+            "is no protocol of this annotation, so pods are spoken to in HTTP/1.1",
+            "Use HTTP, HTTPS, GRPC or GRPCS",
+        );
+        PodProtocol::Http
+    };
+    draft.options.protocol = Some(protocol);
+}
+
+fn host(draft: &mut Draft, text: &str) -> Option<()> {
+    if text.contains('$') {
+        draft.refuses(
+            "has a variable, and variables are not read yet, so pods get the client's Host",
+            "Write it without variables, in an Ingress for each Service",
+        );
+        return Some(());
+    }
+    draft.options.of_policy().host = Some(PodHost::parse(text)?);
+    Some(())
+}

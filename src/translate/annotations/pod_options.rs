@@ -1,0 +1,57 @@
+//! What annotations can set of how pods are spoken to.
+
+use crate::model::{Hostname, ObjectName, TlsVersions};
+
+use super::take_over::take_over;
+
+/// What is spoken to pods, whatever the port of their Service says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum PodProtocol {
+    /// HTTP/1.1 in clear.
+    Http,
+    /// HTTP through TLS.
+    Https,
+    /// HTTP/2 in clear.
+    Grpc,
+    /// HTTP/2 through TLS.
+    Grpcs,
+}
+
+/// What is set of TLS to pods.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct PodTlsOptions {
+    /// The Secret with the authorities that sign pods' certificates, and with a certificate for pods that ask for one.
+    pub(crate) secret: Option<NamedSecret>,
+    /// Whether pods' certificates are verified.
+    pub(crate) verifies: Option<bool>,
+    /// The name that pods' certificates must have.
+    pub(crate) name: Option<Hostname>,
+    /// Whether pods are told the name.
+    pub(crate) sends_name: Option<bool>,
+    /// The versions of TLS.
+    pub(crate) versions: Option<TlsVersions>,
+}
+
+/// A Secret that an annotation names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum NamedSecret {
+    /// This one.
+    Name(ObjectName),
+    /// It is not known which, or it must not be used.
+    Unusable,
+}
+
+impl PodTlsOptions {
+    /// Takes over what others set and these do not. Returns whether both set the same thing differently.
+    pub(super) fn absorb(&mut self, other: Self) -> bool {
+        let Self { secret, verifies, name, sends_name, versions } = other;
+        let differs = [
+            take_over(&mut self.secret, secret),
+            take_over(&mut self.verifies, verifies),
+            take_over(&mut self.name, name),
+            take_over(&mut self.sends_name, sends_name),
+            take_over(&mut self.versions, versions),
+        ];
+        differs.contains(&true)
+    }
+}

@@ -1,0 +1,66 @@
+//! TLS to pods as annotations ask for it, with what the Secret that they name holds.
+
+use std::sync::Arc;
+
+use crate::model::{ClientCertificate, ObjectName, PodTls, ProblemCode, Severity, Sni, Verification};
+use crate::source::objects::{Secret, SecretFault};
+
+use super::annotations::{NamedSecret, PodTlsOptions};
+use super::input::Input;
+use super::secret::{SecretFinding, examine};
+use super::validity::usable;
+
+/// What pods are spoken to with, where nothing but the options says something else than `tls`.
+pub(crate) fn pod_tls(input: &Input, tls: &PodTls, options: &PodTlsOptions) -> Result<PodTls, SecretFinding> {
+    let PodTlsOptions { secret, verifies, name, sends_name, versions } = options;
+    let secret = secret.as_ref().map(|named| in_use(input, named)).transpose()?;
+    let client = secret.and_then(|(_, secret)| usable(secret)).cloned().map(ClientCertificate);
+    let verification = match secret {
+        Some((name, secret)) if verifies.unwrap_or(false) => {
+            let authorities = secret.authorities.as_ref();
+            Verification::Ca(authorities.cloned().ok_or_else(|| without(name, "ca.crt"))?)
+        }
+        Some(_) | None => Verification::Unverified,
+    };
+    let is_told = sends_name.unwrap_or(name.is_none());
+    Ok(PodTls {
+        http: tls.http,
+        server_name: name.as_ref().or(tls.server_name.as_ref()).cloned(),
+        sni: if is_told { Sni::Sent } else { Sni::Withheld },
+        verification,
+        versions: versions.unwrap_or(tls.versions),
+        client,
+    })
+}
+
+/// The Secret, if it holds anything. One with authorities need not hold a certificate.
+fn in_use<'a>(input: &'a Input, named: &'a NamedSecret) -> Result<(&'a ObjectName, &'a Arc<Secret>), SecretFinding> {
+    let NamedSecret::Name(name) = named else {
+        let message = format!("the annotation for TLS to pods names no Secret that can be used, so {INSTEAD}");
+        return Err(finding(ProblemCode::InvalidAnnotation, message, "Correct the annotation"));
+    };
+    let Some(secret) = input.objects().secret(name).filter(|_| input.may_see(name)) else {
+        return Err(examine(input, name, INSTEAD).unwrap_or_else(|| without(name, "certificates")));
+    };
+    let holds_enough = match &secret.certificate {
+        Ok(_) => true,
+        Err(SecretFault::Type(_) | SecretFault::Missing("tls.crt")) => secret.authorities.is_some(),
+        Err(SecretFault::Missing(_) | SecretFault::Content(_)) => secret.last_good.is_some(),
+    };
+    if holds_enough { Ok((name, secret)) } else { Err(without(name, "ca.crt, and no usable tls.crt with its tls.key")) }
+}
+
+const INSTEAD: &str = "requests that need TLS to pods are answered with 503";
+
+fn without(secret: &ObjectName, what: &str) -> SecretFinding {
+    let message = format!("Secret {secret} holds no usable {what}, so {INSTEAD}");
+    finding(
+        ProblemCode::InvalidSecret,
+        message,
+        "Put the authorities as PEM into ca.crt, and a certificate into tls.crt and tls.key",
+    )
+}
+
+fn finding(code: ProblemCode, message: String, remedy: &str) -> SecretFinding {
+    SecretFinding { code, severity: Severity::Error, message, remedy: remedy.into() }
+}

@@ -1,0 +1,151 @@
+//! How pods are spoken to where annotations of ingress-nginx say so. Names of tests carry the behaviour that they show.
+
+use std::net::SocketAddr;
+
+use http::{HeaderMap, HeaderValue, Response};
+use serde_json::{Value, json};
+
+use crate::support::h2::{Call, H2Client, H2Pod, run, send};
+use crate::support::{Asked, Manifests, Pod, Speech, Tidegate, TlsPod, eventually, get};
+
+/// A pod, and annotations for one Ingress to it.
+fn manifests(app_protocol: &str, pod: SocketAddr, annotations: &[(&str, &str)]) -> Manifests {
+    let key = |key| format!("nginx.ingress.kubernetes.io/{key}");
+    let annotations: Value = annotations.iter().map(|(of, value)| (key(of), json!(value))).collect();
+    let paths = [("/", "Prefix", "web")];
+    Manifests::new().speaking("web", app_protocol, &[pod]).ingress_with(
+        "web",
+        Some("a.example"),
+        &paths,
+        annotations,
+        json!([]),
+    )
+}
+
+fn serve(app_protocol: &str, pod: SocketAddr, annotations: &[(&str, &str)]) -> Tidegate {
+    Tidegate::serve(&manifests(app_protocol, pod, annotations))
+}
+
+#[test]
+fn nginx_q1_http_is_spoken_in_clear_whatever_the_service_says() {
+    let pod = Pod::named("clear");
+    for (protocol, app_protocol) in [("HTTP", "https"), ("http", "kubernetes.io/h2c"), ("ajp", "https")] {
+        let server = serve(app_protocol, pod.address, &[("backend-protocol", protocol)]);
+        assert_eq!(server.ask(get("a.example", "/")).text(), "clear", "{protocol}");
+    }
+}
+
+#[test]
+fn nginx_q2_https_is_tls_to_any_certificate_and_without_a_name() {
+    let (http1, http2) = (Pod::named("one"), H2Pod::named("two"));
+    for (pod, protocols, expected) in [(http1.address, &["http/1.1"], "one"), (http2.address, &["h2"], "two")] {
+        let tls = TlsPod::before(pod, Speech::of(protocols));
+        let server = serve("http", tls.address, &[("backend-protocol", "HTTPS")]);
+        assert_eq!(server.ask(get("a.example", "/")).text(), expected);
+        assert_eq!(tls.hellos(), [Asked { name: None, protocols: vec!["h2".into(), "http/1.1".into()] }]);
+    }
+}
+
+#[test]
+fn nginx_q3_calls_of_grpc_keep_their_trailers_in_clear_and_through_tls() {
+    let pod = H2Pod::scripted(|mut call: Call| async move {
+        let Ok((body, _)) = call.body().await else { return };
+        let mut stream = call.head(Response::builder().header("content-type", "application/grpc"), false);
+        send(&mut stream, &body, false).await.unwrap();
+        let mut trailers = HeaderMap::new();
+        trailers.insert("grpc-status", HeaderValue::from_static("0"));
+        stream.send_trailers(trailers).unwrap();
+    });
+    let tls = TlsPod::before(pod.address, Speech::of(&[]));
+    let servers = [
+        serve("http", pod.address, &[("backend-protocol", "GRPC")]),
+        serve("http", tls.address, &[("backend-protocol", "GRPCS")]),
+    ];
+    run(async {
+        for server in &servers {
+            let client = H2Client::plain(server).await;
+            let call = client.request("POST", "a.example", "/greet.Greeter/Unary").header("te", "trailers");
+            let call = call.header("content-type", "application/grpc");
+            let answer = client.ask(call, b"\0\0\0\0\x02hi").await;
+            assert_eq!(answer.body, b"\0\0\0\0\x02hi");
+            assert_eq!(answer.trailers["grpc-status"], "0");
+        }
+    });
+    assert_eq!(tls.hellos(), [Asked { name: None, protocols: vec!["h2".into()] }]);
+}
+
+#[test]
+fn nginx_q1_ingresses_of_different_protocols_to_one_service_do_not_disturb_each_other() {
+    // It says which of the two it hears, and takes neither for more than one request.
+    let pod = Pod::scripted(|mut connection| {
+        let Ok(first) = connection.some() else { return };
+        if first.starts_with(b"GET ") {
+            connection.send("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 5\r\n\r\nclear");
+        }
+    });
+    let annotations = json!({"nginx.ingress.kubernetes.io/backend-protocol": "HTTPS"});
+    let paths = [("/tls", "Prefix", "web")];
+    let of_host = Some("a.example");
+    let both = manifests("http", pod.address, &[]).ingress_with("through-tls", of_host, &paths, annotations, json!([]));
+    let server = Tidegate::serve(&both);
+    for _ in 0..3 {
+        assert_eq!(server.ask(get("a.example", "/tls")).status(), 502);
+        assert_eq!(server.ask(get("a.example", "/")).text(), "clear");
+    }
+    let first_bytes: Vec<_> = (0..pod.connections()).map(|at| pod.received(at)[0]).collect();
+    assert_eq!(first_bytes, [0x16, b'G', 0x16, b'G', 0x16, b'G'], "handshakes of TLS, and requests");
+}
+
+#[test]
+fn nginx_q1_the_protocol_follows_the_annotation_while_requests_come() {
+    let pod = Pod::named("clear");
+    let tls = TlsPod::before(pod.address, Speech::of(&["http/1.1"]));
+    let server = serve("http", tls.address, &[]);
+    assert_eq!(server.ask(get("a.example", "/")).status(), 502, "the pod speaks TLS");
+    server.replace(&manifests("http", tls.address, &[("backend-protocol", "HTTPS")]));
+    eventually("TLS is spoken", || (server.ask(get("a.example", "/")).status() == 200).then_some(()));
+}
+
+#[test]
+fn nginx_u2_pods_over_http1_are_asked_for_the_host_of_the_annotation_and_told_the_clients() {
+    let pod = Pod::named("web");
+    let tls = TlsPod::before(pod.address, Speech::of(&["http/1.1"]));
+    let vhost = ("upstream-vhost", "Api.Example:8080");
+    let servers =
+        [serve("http", pod.address, &[vhost]), serve("http", tls.address, &[vhost, ("backend-protocol", "HTTPS")])];
+    for server in &servers {
+        assert_eq!(server.ask(get("a.example:81", "/x")).text(), "web");
+        run(async {
+            let client = H2Client::plain(server).await;
+            assert_eq!(client.get("a.example:81", "/x").await.text(), "web");
+        });
+    }
+    let seen = pod.requests();
+    assert_eq!(seen.len(), 4);
+    for request in seen {
+        assert_eq!(request.field("host"), Some("Api.Example:8080"));
+        assert_eq!(request.field("x-forwarded-host"), Some("a.example:81"));
+    }
+    assert_eq!(tls.hellos()[0].name, None, "the name for TLS is another matter");
+}
+
+#[test]
+fn nginx_u2_pods_over_http2_get_the_host_of_the_annotation_as_authority() {
+    let pod = H2Pod::named("web");
+    let server = serve("http", pod.address, &[("upstream-vhost", "api.example"), ("backend-protocol", "GRPC")]);
+    assert_eq!(server.ask(get("a.example", "/x")).text(), "web");
+    let [(_, uri, fields)] = &pod.heads()[..] else { panic!("{:?}", pod.heads()) };
+    assert_eq!(uri.authority().map(http::uri::Authority::as_str), Some("api.example"));
+    assert_eq!((fields.get("host"), &fields["x-forwarded-host"]), (None, &HeaderValue::from_static("a.example")));
+}
+
+#[test]
+fn nginx_u2_what_is_no_host_leaves_the_clients() {
+    let pod = Pod::named("web");
+    for value in ["api.example\r\nX-Admin: yes", "$service_name.svc", "http://api.example"] {
+        let server = serve("http", pod.address, &[("upstream-vhost", value)]);
+        assert_eq!(server.ask(get("a.example", "/")).text(), "web");
+        let seen = pod.requests().pop().unwrap();
+        assert_eq!((seen.field("host"), seen.field("x-admin")), (Some("a.example"), None), "{value:?}");
+    }
+}
