@@ -330,7 +330,7 @@ fn route(input: &Input, spec: &RouteSpec) -> Route {
 fn differing(usual: &RoutePolicy, policy: &RoutePolicy) -> BTreeMap<&'static str, String> {
     let shown = |policy: &RoutePolicy| {
         let RoutePolicy { balance: _, attempts, body_bytes, response_head_bytes, .. } = policy;
-        let RoutePolicy { upstream_requests, timeouts, pod_head, log, retry, retry_within, .. } = policy;
+        let RoutePolicy { upstream_requests, answer_rate, timeouts, pod_head, log, retry, retry_within, .. } = policy;
         let RouteTimeouts { connect, reuse_unsafe, response, upload, response_gap, grpc_silence, .. } = timeouts;
         let RouteTimeouts { body_gap, body_rate, write, tunnel_idle, .. } = timeouts;
         let body_bytes = body_bytes.map_or_else(|| "no limit".to_owned(), |bytes| bytes.to_string());
@@ -339,6 +339,7 @@ fn differing(usual: &RoutePolicy, policy: &RoutePolicy) -> BTreeMap<&'static str
             ("body_bytes", body_bytes),
             ("response_head_bytes", response_head_bytes.to_string()),
             ("upstream_requests", upstream_requests.to_string()),
+            ("answer_rate", format!("{answer_rate:?}")),
             ("retry", format!("{retry:?}")),
             ("retry_within", format!("{retry_within:?}")),
             ("pod_head", format!("{pod_head:?}")),

@@ -51,7 +51,7 @@ pub use pattern::{Pattern, PatternError, anchored};
 pub use persistent_map::PersistentMap;
 pub use pod_head::{PodHead, PodHost};
 pub use pod_tls::{CaBundle, CaError, ClientCertificate, PodTls, Sni, TlsHttp, TlsVersions, Verification};
-pub use policy::{Balance, LogLines, RoutePolicy, RouteTimeouts};
+pub use policy::{AnswerRate, Balance, LogLines, RoutePolicy, RouteTimeouts};
 pub use precedence::Precedence;
 pub use problem::{Problem, ProblemCode, Severity};
 pub use request_limits::{KnownLimits, Rate, RequestLimits};

@@ -4,6 +4,7 @@
 //! are translated: the defaults of the command line are one `RoutePolicy` that all routes share, and a route whose Ingress
 //! sets something has one of its own. So a request finds every value on its route and reads no configuration.
 
+use std::num::NonZeroU64;
 use std::time::Duration;
 
 use super::pod_head::PodHead;
@@ -30,6 +31,8 @@ pub struct RoutePolicy {
     /// Requests in flight of the route's upstream at the most (503). It is spread over the endpoints: those that have their
     /// part are passed over. Default no limit; `--upstream-max-requests`; HAProxy `maxconn` of a server.
     pub upstream_requests: usize,
+    /// How fast the bodies of answers are passed on. Default no limit; no option; nginx `limit_rate`.
+    pub answer_rate: Option<AnswerRate>,
     /// Whether requests get a line in the access log, where it is on. Default yes; no option; nginx `access_log`.
     pub log: LogLines,
     /// How long requests, their pods and their clients may take.
@@ -83,6 +86,7 @@ impl Default for RoutePolicy {
             body_bytes: None,
             response_head_bytes: 64 * 1024,
             upstream_requests: usize::MAX,
+            answer_rate: None,
             log: LogLines::default(),
             timeouts: RouteTimeouts::default(),
             pod_head: None,
@@ -105,6 +109,15 @@ impl Default for RouteTimeouts {
             tunnel_idle: Duration::from_secs(3600),
         }
     }
+}
+
+/// How fast the body of an answer is passed on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct AnswerRate {
+    /// Bytes for each second.
+    pub bytes_per_second: NonZeroU64,
+    /// Bytes that come in front without a limit.
+    pub after: u64,
 }
 
 /// Whether requests get a line in the access log.

@@ -1,6 +1,9 @@
 //! What becomes of pods' answers where annotations of ingress-nginx say so. Names of tests carry the behaviour that they show.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use crate::support::h2::{H2Client, run};
 use crate::support::{Manifests, Message, Pod, Tidegate, get};
@@ -83,4 +86,20 @@ fn nginx_z4_answers_of_ours_are_left_alone() {
     let server = serve(&pod, &[&ALL[..], &[("permanent-redirect", "http://pod:8080/two/x")]].concat());
     let answer = server.ask(get("a.example", "/"));
     assert_eq!((answer.status(), told(&answer)), (301, vec!["http://pod:8080/two/x".to_owned()]));
+}
+
+#[test]
+fn nginx_l4_a_rate_holds_over_http_1_and_http_2() {
+    let body = "x".repeat(128 << 10);
+    let pod = Pod::answering(format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len()));
+    let server = serve(&pod, &[("limit-rate", "64"), ("proxy-buffering", "on")]);
+    let began = Instant::now();
+    assert_eq!(server.ask(get("a.example", "/")).text(), body);
+    assert!(began.elapsed() >= Duration::from_secs(1), "the second half comes with the second second");
+    run(async {
+        let client = H2Client::plain(&server).await;
+        let began = Instant::now();
+        assert_eq!(client.get("a.example", "/").await.text(), body);
+        assert!(began.elapsed() >= Duration::from_secs(1));
+    });
 }

@@ -96,7 +96,7 @@ fn nginx_l1_a_table_made_anew_forgets_nothing() {
     swap(&[("limit-rpm", "2"), ("proxy-body-size", "1m")], "two.example");
     assert_eq!(served(&server, "127.0.0.1", "a.example", 10), 4);
     swap(&[("limit-rpm", "4")], "three.example");
-    // What has come so far is five and a half minutes' worth at the former rate, and would take that long to leak.
+    // What has come so far fills the bucket of the new limit too, and nothing of it leaks within fifteen seconds.
     assert_eq!(served(&server, "127.0.0.1", "a.example", 10), 0);
 }
 

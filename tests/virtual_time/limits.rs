@@ -1,4 +1,4 @@
-//! Limits of requests, with the time in which they leak.
+//! Limits of requests and answers, with the time that they take.
 
 use crate::stage::{Side, Stage, on_stage_of, seconds};
 use crate::support::Manifests;
@@ -65,5 +65,39 @@ fn nginx_l1_requests_leak_one_by_one_from_what_has_come_at_once() {
         course.pod = None;
         seconds(60.0).await;
         assert_eq!(course.served(&stage, 8).await, 5);
+    });
+}
+
+/// What a client gets of an answer of 100 KiB, in KiB: at once, and with each further second.
+async fn portions(stage: Stage, count: usize) -> Vec<usize> {
+    let mut client = stage.connect().await;
+    client.send(GET).await;
+    let mut pod = stage.pod().await;
+    pod.head().await;
+    pod.send(format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", 100 << 10)).await;
+    client.head().await;
+    pod.send(vec![b'x'; 100 << 10]).await;
+    let mut portions = Vec::new();
+    for _ in 0..count {
+        let (bytes, is_closed) = client.arrived().await;
+        assert!(!is_closed);
+        portions.push(bytes.len() >> 10);
+        seconds(1.0).await;
+    }
+    portions
+}
+
+#[test]
+fn nginx_l4_an_answer_comes_at_its_rate_and_some_of_it_before() {
+    let limited = limited(&[("limit-rate", "10"), ("limit-rate-after", "50"), ("proxy-buffering", "on")]);
+    on_stage_of(limited, |stage| async move {
+        assert_eq!(portions(stage, 6).await, [60, 10, 10, 10, 10, 0]);
+    });
+}
+
+#[test]
+fn nginx_l4_a_rate_holds_only_where_answers_are_buffered() {
+    on_stage_of(limited(&[("limit-rate", "10")]), |stage| async move {
+        assert_eq!(portions(stage, 2).await, [100, 0]);
     });
 }

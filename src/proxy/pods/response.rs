@@ -21,6 +21,7 @@ use crate::proxy::walk::client_io::{ClientSink, GO_ON};
 use crate::proxy::walk::record::Record;
 use crate::proxy::walk::respond::{Decision, respond};
 use crate::proxy::wire::body::{BodySink, BodySource, copy};
+use crate::proxy::wire::slow::SlowSink;
 
 /// How often a wait for a head looks whether the client is still there.
 const LOOK: Duration = Duration::from_millis(500);
@@ -119,7 +120,13 @@ pub(super) async fn pass_on<P: PodResponse, K: ClientSink>(
         Decision::Tunnel => Ok(Passed::Tunnel(Box::new(body))),
         Decision::Relay => {
             let arrived = body.has_arrived().then_some(now);
-            copy(&mut body, sink, &record.sent, None).await?;
+            match policy.answer_rate {
+                None => copy(&mut body, sink, &record.sent, None).await?,
+                Some(rate) => {
+                    let mut slow = SlowSink::new(sink, rate);
+                    Box::pin(copy(&mut body, &mut slow, &record.sent, None)).await?;
+                }
+            }
             Ok(Passed::Whole { connection: P::finish(&mut body, connection), arrived })
         }
     }

@@ -1,5 +1,5 @@
 //! A shard: one thread with a runtime, listeners and pools of its own. Nothing in it is shared but the table cell,
-//! the living upstreams and the counters.
+//! the living upstreams, what limited clients have asked for, and the counters.
 
 pub(crate) mod client_connection;
 pub(crate) mod clients;

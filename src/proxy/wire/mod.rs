@@ -8,5 +8,6 @@ pub(crate) mod h2;
 pub(crate) mod ledger;
 pub(crate) mod pace;
 mod quiet;
+pub(crate) mod slow;
 pub(crate) mod socket;
 pub(crate) mod tls;

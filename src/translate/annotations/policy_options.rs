@@ -1,8 +1,9 @@
 //! What annotations can set of a route's policy.
 
+use std::num::NonZeroU64;
 use std::time::Duration;
 
-use crate::model::{LogLines, PodHead, PodHost, RetryRule, RoutePolicy};
+use crate::model::{AnswerRate, LogLines, PodHead, PodHost, RetryRule, RoutePolicy};
 
 use super::pod_options::PodTlsOptions;
 use super::take_over::take_over;
@@ -12,6 +13,12 @@ use super::take_over::take_over;
 pub(crate) struct PolicyOptions {
     /// Endpoints tried at the most.
     pub(super) attempts: Option<usize>,
+    /// Bytes of an answer for each second; `Some(0)` is no limit.
+    pub(super) answer_rate: Option<u64>,
+    /// Bytes of an answer that come in front without a limit.
+    pub(super) answer_rate_after: Option<u64>,
+    /// Whether answers are buffered in ingress-nginx. Without it, it limits no rate.
+    pub(super) buffers_answers: Option<bool>,
     /// When a request goes to another endpoint.
     pub(super) retry: Option<RetryRule>,
     /// From when on it does no more; zero: there is no limit.
@@ -44,7 +51,12 @@ pub(super) enum BodyLimit {
 impl PolicyOptions {
     /// Changes what is set.
     pub(super) fn apply(&self, policy: &mut RoutePolicy) {
-        let Self { attempts, retry, retry_within, body, connect, log, read, send, ref host, pod_tls: _ } = *self;
+        let Self { attempts, retry, retry_within, body, connect, log, read, send, ref host, .. } = *self;
+        let Self { answer_rate, answer_rate_after, buffers_answers, .. } = *self;
+        if let Some(bytes_per_second) = answer_rate.filter(|_| buffers_answers == Some(true)).and_then(NonZeroU64::new)
+        {
+            policy.answer_rate = Some(AnswerRate { bytes_per_second, after: answer_rate_after.unwrap_or(0) });
+        }
         policy.log = log.unwrap_or(policy.log);
         policy.attempts = attempts.unwrap_or(policy.attempts);
         policy.retry = retry.or(policy.retry);
@@ -73,11 +85,15 @@ impl PolicyOptions {
 
     /// Takes over what others set and these do not. Returns whether both set the same thing differently.
     pub(super) fn absorb(&mut self, other: Self) -> bool {
-        let Self { attempts, retry, retry_within, body, connect, log, read, send, host, pod_tls } = other;
+        let Self { attempts, retry, retry_within, body, connect, log, read, send, host, pod_tls, .. } = other;
+        let Self { answer_rate, answer_rate_after, buffers_answers, .. } = other;
         let differs = [
             take_over(&mut self.attempts, attempts),
             take_over(&mut self.retry, retry),
             take_over(&mut self.retry_within, retry_within),
+            take_over(&mut self.answer_rate, answer_rate),
+            take_over(&mut self.answer_rate_after, answer_rate_after),
+            take_over(&mut self.buffers_answers, buffers_answers),
             take_over(&mut self.body, body),
             take_over(&mut self.connect, connect),
             take_over(&mut self.log, log),

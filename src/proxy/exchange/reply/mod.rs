@@ -16,7 +16,8 @@ use crate::proxy::walk::client_io::ClientSink;
 /// The methods that routes may serve, as Allow names them. Others are forwarded too, but for CONNECT and TRACE.
 pub(super) const METHODS: &[u8] = b"GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
 
-/// Answers with this status and text, which a 204 does not have. `answer_edit` holds the fields that only this answer has, and no others.
+/// Answers with this status and text, which a 204 does not have. `answer_edit` holds the fields that only this answer has, and
+/// no others.
 pub(super) async fn send<K: ClientSink>(
     walk: &mut Walk<'_>,
     status: u16,

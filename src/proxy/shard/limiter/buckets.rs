@@ -18,7 +18,15 @@ const WAYS: usize = 8;
 
 /// The buckets of all clients.
 #[derive(Debug)]
-pub(super) struct Buckets([Mutex<Vec<Bucket>>; PARTS]);
+pub(super) struct Buckets([Mutex<Part>; PARTS]);
+
+#[derive(Debug, Default)]
+struct Part {
+    /// The latest time of a request. Shards read the clock one after the other, and time must not go back.
+    latest: u64,
+    /// None before the first request.
+    buckets: Vec<Bucket>,
+}
 
 /// What a client has asked for of late, by the second and by the minute.
 #[derive(Clone, Copy, Debug, Default)]
@@ -52,19 +60,29 @@ impl Buckets {
         let part = (key >> (u64::BITS - PARTS.ilog2())) as usize;
         let first = (key as usize % (BUCKETS / WAYS)) * WAYS;
         let mut part = self.0[part].lock().unwrap_or_else(PoisonError::into_inner);
-        if part.is_empty() {
-            part.resize(BUCKETS, Bucket::default());
+        let Part { latest, buckets } = &mut *part;
+        if buckets.is_empty() {
+            buckets.resize(BUCKETS, Bucket::default());
         }
-        let ways = &mut part[first..first + WAYS];
+        *latest = now.max(*latest);
+        let (now, ways) = (*latest, &mut buckets[first..first + WAYS]);
         let own = ways.iter().position(|bucket| bucket.key == key);
         let mut filled = own.map_or([0; 2], |own| ways[own].empty_at);
+        let mut has_room = true;
         for (empty_at, rate) in filled.iter_mut().zip(rates) {
             let Some(Rate { interval, burst }) = rate else { continue };
-            let from = now.max(*empty_at);
-            if from - now > nanos(*interval).saturating_mul(u64::from(*burst)) {
-                return Admission::Beyond;
-            }
-            *empty_at = from.saturating_add(nanos(*interval));
+            let burst = nanos(*interval).saturating_mul(u64::from(*burst));
+            let full = now.saturating_add(burst).saturating_add(nanos(*interval));
+            // One that was filled at a slower rate is no more than full now.
+            *empty_at = (*empty_at).clamp(now, full);
+            has_room &= *empty_at - now <= burst;
+        }
+        if !has_room {
+            own.iter().for_each(|own| ways[*own].empty_at = filled);
+            return Admission::Beyond;
+        }
+        for (empty_at, rate) in filled.iter_mut().zip(rates) {
+            *empty_at = empty_at.saturating_add(rate.map_or(0, |rate| nanos(rate.interval)));
         }
         let emptiest = || (0..WAYS).min_by_key(|at| ways[*at].empties_at()).unwrap_or_default();
         let place = own.unwrap_or_else(emptiest);
@@ -131,11 +149,22 @@ mod tests {
     }
 
     #[test]
-    fn a_time_before_the_last_one_counts_as_full_as_it_is() {
+    fn a_client_that_was_full_at_a_slow_rate_waits_no_longer_than_the_present_rate_says() {
+        let (buckets, slow) = (Buckets::default(), [None, rate(1, 60, 100)]);
+        assert_eq!(admitted(&buckets, 7, &slow, 0, 200), 101);
+        let fast = [None, rate(60, 60, 5)];
+        assert_eq!(admitted(&buckets, 7, &fast, SECOND, 10), 0);
+        assert_eq!(admitted(&buckets, 7, &fast, 2 * SECOND, 10), 1);
+        assert_eq!(admitted(&buckets, 7, &fast, 6 * SECOND, 10), 4);
+    }
+
+    #[test]
+    fn a_time_before_the_last_one_gives_and_takes_nothing() {
         let (buckets, rates) = (Buckets::default(), [rate(1, 1, 1), None]);
         assert_eq!(admitted(&buckets, 7, &rates, 10 * SECOND, 10), 2);
-        // Shards read the clock one after the other.
         assert_eq!(admitted(&buckets, 7, &rates, 9 * SECOND, 10), 0);
+        assert_eq!(admitted(&buckets, 7, &rates, 10 * SECOND, 10), 0);
+        assert_eq!(admitted(&buckets, 7, &rates, 11 * SECOND, 10), 1);
     }
 
     #[test]
@@ -153,7 +182,7 @@ mod tests {
         assert_eq!(buckets.admit(key(0), &slow(100), 0), Admission::InPlaceOfAnother);
         // What has leaked is no loss.
         assert_eq!(buckets.admit(key(9), &slow(9), 1000 * SECOND), Admission::Within);
-        let filled = buckets.0.iter().filter(|part| !part.lock().unwrap().is_empty()).count();
+        let filled = buckets.0.iter().filter(|part| !part.lock().unwrap().buckets.is_empty()).count();
         assert_eq!((filled, size_of::<Bucket>() * BUCKETS * PARTS), (1, 6 << 20));
     }
 

@@ -34,7 +34,8 @@ struct Counts {
     began: OnceLock<Instant>,
 }
 
-/// A client of an object: a number that stands for both. It fits two of them once in many millions of years of requests.
+/// A client of an object: a number that stands for both. Two that have the same one would count together, which nobody can bring
+/// about and chance does not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct ClientKey(u64);
 

@@ -38,14 +38,18 @@ pub(super) const ROWS: [Annotation; 7] = [
     },
     Annotation {
         key: "proxy-buffering",
-        value: Value::OnOff(ignore),
+        value: Value::OnOff(|draft, is_on| {
+            if is_on {
+                draft.options.of_policy().buffers_answers = Some(true);
+            }
+        }),
         default: "`off`",
         scopes: &[Scope::Ingress],
-        verdict: Verdict::NoEffect(
+        verdict: Verdict::Different(
             "answers are passed on as they come, as with `off`; with `on` clients get the same bytes, and no later, but a slow one \
              holds its pod for longer",
         ),
-        doc: "Whether a pod may be done with its answer before the client is.",
+        doc: "Whether a pod may be done with its answer before the client is. `limit-rate` needs `on`.",
     },
     Annotation {
         key: "proxy-buffers-number",

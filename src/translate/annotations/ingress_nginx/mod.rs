@@ -14,6 +14,7 @@ mod https;
 mod limits;
 mod logs;
 mod obsolete;
+mod pace;
 mod paths;
 mod pod_tls;
 mod pods;
@@ -44,6 +45,7 @@ pub(super) const DIALECT: Dialect = Dialect {
         &canary::ROWS,
         &retries::ROWS,
         &logs::ROWS,
+        &pace::ROWS,
         &balance::ROWS,
         &affinity::ROWS,
         &pods::ROWS,

@@ -13,8 +13,8 @@ use super::sources;
 const VALUES: &str = "a whole number, `0` or more";
 
 const COUNTED: Verdict = Verdict::Different(
-    "IPv6 clients count by their /64; 262,144 clients of all Ingresses are remembered, and beyond it some may begin anew, where \
-     ingress-nginx has 80,000 for each Ingress and answers 503 beyond",
+    "IPv6 clients count by their /64; 262,144 clients of all Ingresses together are remembered, and beyond it some begin anew, where \
+     ingress-nginx has 5 MB for each Ingress",
 );
 
 const EXEMPT: Value = Value::Text {
