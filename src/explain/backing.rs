@@ -35,7 +35,13 @@ pub(super) fn describe(
             has_endpoint
         }
         None => {
-            lines.extend(of_slices(input, spec, &used));
+            match spec.key.endpoint_port {
+                EndpointPort::OfService(_) => lines.push(match used.first() {
+                    Some(address) => format!("its own address {address}, behind which the cluster chooses a pod"),
+                    None => "its own address, to which requests are never sent".into(),
+                }),
+                EndpointPort::Named { .. } | EndpointPort::Fixed(_) => lines.extend(of_slices(input, spec, &used)),
+            }
             !used.is_empty()
         }
     };
@@ -104,7 +110,7 @@ fn service(spec: &UpstreamSpec, policy: &RoutePolicy) -> String {
     let RoutePolicy { balance, pod_head, .. } = policy;
     let named = match (port, endpoint_port) {
         (PortRef::Number(_), EndpointPort::Named { name, otherwise: _ }) if !name.is_empty() => format!(" ({name})"),
-        (_, EndpointPort::Named { .. } | EndpointPort::Fixed(_)) => String::new(),
+        (_, EndpointPort::Named { .. } | EndpointPort::Fixed(_) | EndpointPort::OfService(_)) => String::new(),
     };
     let protocol = match protocol {
         Protocol::Http1 => "HTTP/1.1".into(),
@@ -150,10 +156,12 @@ fn no_endpoint(key: &UpstreamKey, slices: usize, without_port: usize) -> String 
         (slices, EndpointPort::Named { name, otherwise: _ }) if slices == without_port && !name.is_empty() => {
             format!("no endpoint: none of the Service's EndpointSlices ({slices}) has a TCP port named {name}")
         }
-        (slices, EndpointPort::Named { .. } | EndpointPort::Fixed(_)) if slices == without_port => {
+        (slices, EndpointPort::Named { .. } | EndpointPort::Fixed(_) | EndpointPort::OfService(_))
+            if slices == without_port =>
+        {
             format!("no endpoint: none of the Service's EndpointSlices ({slices}) has the port without a name")
         }
-        (slices, EndpointPort::Named { .. } | EndpointPort::Fixed(_)) => {
+        (slices, EndpointPort::Named { .. } | EndpointPort::Fixed(_) | EndpointPort::OfService(_)) => {
             format!("no endpoint is ready in the Service's EndpointSlices ({slices})")
         }
     }

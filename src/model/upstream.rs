@@ -88,6 +88,8 @@ pub enum EndpointPort {
     },
     /// This number: of a headless Service without ports, or of an ExternalName Service.
     Fixed(u16),
+    /// This port of the Service's own address (`clusterIP`), which stands for all of its pods: there is one endpoint.
+    OfService(u16),
 }
 
 /// An endpoint as data: what an upstream is filled with.

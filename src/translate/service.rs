@@ -105,7 +105,10 @@ pub(crate) fn resolve_service(
         return Err(port_not_found(service, &port));
     };
     let protocol = secured(input, protocol(service, found, options)?, options)?;
-    let endpoint_port = EndpointPort::Named { name: found.name.clone(), otherwise: found.target.unwrap_or(found.port) };
+    let endpoint_port = match (options.to_service, &service.kind, service.cluster_ip) {
+        (Some(true), ServiceKind::Cluster, Some(_)) => EndpointPort::OfService(found.port),
+        _ => EndpointPort::Named { name: found.name.clone(), otherwise: found.target.unwrap_or(found.port) },
+    };
     Ok(UpstreamSpec { key: UpstreamKey { service: name, endpoint_port, protocol }, port })
 }
 

@@ -6,7 +6,7 @@ use http::{HeaderMap, HeaderValue, Response};
 use serde_json::{Value, json};
 
 use crate::support::h2::{Call, H2Client, H2Pod, run, send};
-use crate::support::{Asked, Manifests, Pod, Speech, Tidegate, TlsPod, eventually, get};
+use crate::support::{Asked, Manifests, Pod, Speech, Tidegate, TlsPod, eventually, get, refusing};
 
 /// A pod, and annotations for one Ingress to it.
 fn manifests(app_protocol: &str, pod: SocketAddr, annotations: &[(&str, &str)]) -> Manifests {
@@ -147,5 +147,50 @@ fn nginx_u2_what_is_no_host_leaves_the_clients() {
         assert_eq!(server.ask(get("a.example", "/")).text(), "web");
         let seen = pod.requests().pop().unwrap();
         assert_eq!((seen.field("host"), seen.field("x-admin")), (Some("a.example"), None), "{value:?}");
+    }
+}
+
+/// A Service whose own address is that of this pod, and which has another pod.
+fn with_own_address(own: SocketAddr, pod: SocketAddr, annotations: &Value) -> Manifests {
+    let service = json!({
+        "apiVersion": "v1", "kind": "Service", "metadata": {"name": "web", "namespace": "test"},
+        "spec": {"clusterIP": own.ip().to_string(), "ports": [{"name": "http", "port": own.port()}]},
+    });
+    let ingress = json!({
+        "apiVersion": "networking.k8s.io/v1", "kind": "Ingress",
+        "metadata": {"name": "web", "namespace": "test", "annotations": annotations},
+        "spec": {"ingressClassName": "tidegate", "defaultBackend": {"service": {"name": "web", "port": {"name": "http"}}}},
+    });
+    Manifests::new().object(service).endpoint("web", 0, pod, json!({"ready": true})).object(ingress)
+}
+
+#[test]
+fn nginx_u1_requests_go_to_the_address_of_the_service_while_the_annotation_says_so() {
+    let (own, pod) = (Pod::named("service"), Pod::named("pod"));
+    let manifests = |value: &str| {
+        let annotations = json!({"nginx.ingress.kubernetes.io/service-upstream": value});
+        with_own_address(own.address, pod.address, &annotations)
+    };
+    let server = Tidegate::serve(&manifests("true"));
+    for _ in 0..3 {
+        assert_eq!(server.ask(get("a.example", "/")).text(), "service");
+    }
+    assert_eq!(pod.connections(), 0);
+    server.replace(&manifests("false"));
+    eventually("the pod is asked", || (server.ask(get("a.example", "/")).text() == "pod").then_some(()));
+}
+
+#[test]
+fn nginx_u1_an_address_that_refuses_is_asked_as_often_as_pods_would_be() {
+    let (own, _held) = refusing();
+    let pod = Pod::named("pod");
+    for (tries, expected) in [("1", 1.0), ("3", 3.0)] {
+        let annotations = json!({
+            "nginx.ingress.kubernetes.io/service-upstream": "true",
+            "nginx.ingress.kubernetes.io/proxy-next-upstream-tries": tries,
+        });
+        let server = Tidegate::serve(&with_own_address(own, pod.address, &annotations));
+        assert_eq!(server.ask(get("a.example", "/")).status(), 502);
+        assert_eq!(server.metric("tidegate_upstream_attempts_total", ""), expected);
     }
 }

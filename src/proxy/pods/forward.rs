@@ -7,7 +7,7 @@ use super::replacement::Replacement;
 use super::retry::{Facts, History, retry};
 use super::{connect, h1, h2, open_session, tls, upgrade};
 use crate::http1::Framing;
-use crate::model::{Protocol, RoutePolicy};
+use crate::model::{EndpointPort, Protocol, RoutePolicy};
 use crate::observe::{UpstreamFailure, UpstreamMetrics};
 use crate::proxy::error::ProxyError;
 use crate::proxy::pod_tls_fault::PodTlsFault;
@@ -28,6 +28,7 @@ pub(crate) async fn forward<S: ClientSource, K: ClientSink>(
     let Backend { upstream, metrics } = backend;
     let is_whole = take_whole_body(walk, source);
     let is_idempotent = walk.work.request.method.is_idempotent();
+    let has_one_address = matches!(upstream.key().endpoint_port, EndpointPort::OfService(_));
     let patience = Patience::of(policy, walk.work);
     let mut history = History::new(policy.attempts);
     let mut began = walk.ready_at;
@@ -56,7 +57,8 @@ pub(crate) async fn forward<S: ClientSource, K: ClientSink>(
                 break;
             }
         };
-        let facts = Facts { is_idempotent, is_whole, was_renewed: history.newer_than.is_some() };
+        let was_renewed = history.newer_than.is_some();
+        let facts = Facts { is_idempotent, is_whole, was_renewed, has_one_address };
         let replacement = Replacement::of(upstream, policy, (&history, facts), endpoint.id(), until);
         metrics.attempt();
         if number > 0 {

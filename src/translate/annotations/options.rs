@@ -22,6 +22,8 @@ pub(crate) struct Options {
     pub(crate) balance: Option<Balance>,
     /// What is spoken to pods.
     pub(crate) protocol: Option<PodProtocol>,
+    /// Whether requests go to the address of the Service, and not to those of its pods.
+    pub(crate) to_service: Option<bool>,
     /// How long requests, their bodies and their pods may take, and how much.
     policy: Option<Box<PolicyOptions>>,
     /// Where requests are sent instead of to a pod.
@@ -49,6 +51,7 @@ impl Options {
         redirect: RedirectOptions { with_tls: None, always: None, slash: None, port: None },
         balance: None,
         protocol: None,
+        to_service: None,
         policy: None,
         locations: None,
         sources: None,
@@ -71,7 +74,10 @@ impl Options {
 
     /// Whether both come to the same upstreams for the same backends.
     pub(crate) fn have_upstreams_of(&self, other: &Self) -> bool {
-        self.protocol == other.protocol && self.pod_tls() == other.pod_tls()
+        let is_to_service = |options: &Self| options.to_service.unwrap_or(false);
+        self.protocol == other.protocol
+            && is_to_service(self) == is_to_service(other)
+            && self.pod_tls() == other.pod_tls()
     }
 
     /// What is set of TLS to pods; `None`: nothing.
@@ -107,7 +113,7 @@ impl Options {
 
     /// Takes over what others set and these do not. Returns whether both set the same thing differently.
     pub(super) fn absorb(&mut self, other: Self) -> bool {
-        let Self { redirect, balance, protocol, policy, locations, sources } = other;
+        let Self { redirect, balance, protocol, to_service, policy, locations, sources } = other;
         let RedirectOptions { with_tls, always, slash, port } = redirect;
         let differs = [
             take_over(&mut self.redirect.slash, slash),
@@ -119,6 +125,7 @@ impl Options {
             take_over(&mut self.redirect.always, always),
             take_over(&mut self.balance, balance),
             take_over(&mut self.protocol, protocol),
+            take_over(&mut self.to_service, to_service),
         ];
         differs.contains(&true)
     }

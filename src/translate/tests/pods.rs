@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use super::builders::*;
 use crate::model::{
-    Action, ClientCertificate, HostKey, PodTls, ProblemCode, Protocol, Severity, TlsHttp, UnitKey, UpstreamSpec,
+    Action, ClientCertificate, EndpointPort, HostKey, PodTls, ProblemCode, Protocol, Severity, TlsHttp, UnitKey,
+    UpstreamSpec,
 };
 use crate::source::objects::builders::IngressBuilder;
 use crate::source::objects::{PathKind, Service, ServiceKind};
@@ -135,4 +136,49 @@ fn nginx_q2_the_secret_of_an_annotation_is_followed_and_invalidates_the_hosts_of
     assert_ne!(of(&first), of(&second));
     // Its last usable certificate goes on being shown.
     assert_eq!(spoken(broken_secret("pods")), of(&second));
+}
+
+#[test]
+fn nginx_u1_the_address_of_the_service_is_the_one_endpoint_and_follows_it() {
+    let key = "nginx.ingress.kubernetes.io/service-upstream";
+    let cluster_ip = |text: &str| Some(text.parse().unwrap());
+    let pods = || of_slice(slice("special-1", "special", &[ready("10.0.0.1"), ready("10.0.0.2")]));
+    let endpoints = |service: Service, value: &str| {
+        let world = world([of_service(service), pods(), to_special(80).annotate(key, value).change()]);
+        assert_eq!(world.problems(), [""; 0]);
+        world.endpoints("a.example").iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    let of_pods = ["10.0.0.1:8080", "10.0.0.2:8080"];
+    let special = Service { cluster_ip: cluster_ip("10.96.0.1"), ..service("special") };
+    assert_eq!(endpoints(special.clone(), "true"), ["10.96.0.1:80"], "the port of the Service, not that of its pods");
+    assert_eq!(endpoints(special.clone(), "false"), of_pods);
+    assert_eq!(endpoints(service("special"), "true"), of_pods);
+    let headless = Service { kind: ServiceKind::Headless, cluster_ip: None, ..special.clone() };
+    assert_eq!(endpoints(headless, "true"), of_pods);
+    let refused = Service { cluster_ip: cluster_ip("169.254.169.254"), ..special.clone() };
+    assert_eq!(endpoints(refused, "true"), [""; 0]);
+    let six = Service { cluster_ip: cluster_ip("fd00::1"), ..special.clone() };
+    assert_eq!(endpoints(six, "true"), ["[fd00::1]:80"]);
+
+    let mut world = world([of_service(special.clone()), pods(), to_special(80).annotate(key, "true").change()]);
+    let moved = Service { cluster_ip: cluster_ip("10.96.0.2"), ..special };
+    assert!(world.input.apply(of_service(moved)).services.contains(&name("special")), "its endpoints are made anew");
+    assert_eq!(world.endpoints("a.example")[0].to_string(), "10.96.0.2:80");
+}
+
+#[test]
+fn nginx_u1_an_ingress_to_pods_and_one_to_the_service_have_upstreams_of_their_own() {
+    let key = "nginx.ingress.kubernetes.io/service-upstream";
+    let special = Service { cluster_ip: Some("10.96.0.1".parse().unwrap()), ..service("special") };
+    let path = |at: &str| [path(PathKind::Prefix, at, backend("special", 80))];
+    let world = world([
+        of_service(special),
+        ingress("1").rule("a.example", &path("/1")).annotate(key, "true").change(),
+        ingress("2").rule("a.example", &path("/2")).change(),
+        ingress("3").rule("a.example", &path("/3")).annotate(key, "false").change(),
+    ]);
+    let upstreams = upstreams(&world);
+    assert_eq!(upstreams[0].key.endpoint_port, EndpointPort::OfService(80));
+    assert_ne!(upstreams[0], upstreams[1]);
+    assert!(Arc::ptr_eq(&upstreams[1], &upstreams[2]));
 }

@@ -8,7 +8,7 @@ use super::super::table::{Annotation, Scope, Verdict};
 use super::super::value::Value;
 
 /// By key.
-pub(super) const ROWS: [Annotation; 2] = [
+pub(super) const ROWS: [Annotation; 3] = [
     Annotation {
         key: "backend-protocol",
         value: Value::Text {
@@ -27,6 +27,18 @@ pub(super) const ROWS: [Annotation; 2] = [
         doc: "What is spoken to the pods of all routes, whatever `appProtocol` says: `HTTP` is HTTP/1.1 in clear, `HTTPS` is as\n\
           `appProtocol: https`, `GRPC` is HTTP/2 in clear, `GRPCS` is HTTP/2 through TLS. Certificates of pods are not verified. A\n\
           value that is none of these is `HTTP`.",
+    },
+    Annotation {
+        key: "service-upstream",
+        value: Value::LooseBoolean(|draft, is_set| draft.options.to_service = Some(is_set)),
+        default: "`false`",
+        scopes: &[Scope::Ingress],
+        verdict: Verdict::Different(
+            "of a pod behind the address that does not answer nothing is known here, so that it is asked again",
+        ),
+        doc: "Sends requests to the address of the Service (`clusterIP`) instead of to its pods: the cluster chooses a pod for each\n\
+              connection, and connections are kept, so that requests are spread unevenly. Balance and retries at another pod need the\n\
+              addresses of pods. Services without an address of their own, which are headless or an ExternalName, are as always.",
     },
     Annotation {
         key: "upstream-vhost",
