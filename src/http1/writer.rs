@@ -68,6 +68,13 @@ pub fn request_line(out: &mut Vec<u8>, buf: &[u8], head: &RequestHead) {
     out.extend_from_slice(b" HTTP/1.1\r\n");
 }
 
+/// The same in HTTP/1.0.
+pub fn old_request_line(out: &mut Vec<u8>, buf: &[u8], head: &RequestHead) {
+    request_line(out, buf, head);
+    out.truncate(out.len() - b"1\r\n".len());
+    out.extend_from_slice(b"0\r\n");
+}
+
 /// Appends a status line in HTTP/1.1. `status` has three digits; `reason` is that of a parsed head, or [`reason`].
 pub fn status_line(out: &mut Vec<u8>, status: u16, reason: &[u8]) {
     out.extend_from_slice(b"HTTP/1.1 ");

@@ -38,7 +38,7 @@ pub use names::{HostPattern, Hostname, HostnameError, Labels, ObjectName, Object
 pub use networks::Networks;
 pub use origin::{Origin, Place};
 pub use persistent_map::PersistentMap;
-pub use pod_head::{PodHead, PodHost};
+pub use pod_head::{PodConnection, PodHead, PodHost, PodVersion};
 pub use pod_tls::{CaBundle, CaError, ClientCertificate, PodTls, Sni, TlsHttp, TlsVersions, Verification};
 pub use policy::{Balance, RoutePolicy, RouteTimeouts};
 pub use precedence::Precedence;

@@ -194,3 +194,60 @@ fn nginx_u1_an_address_that_refuses_is_asked_as_often_as_pods_would_be() {
         assert_eq!(server.metric("tidegate_upstream_attempts_total", ""), expected);
     }
 }
+
+#[test]
+fn nginx_u3_a_connection_that_is_to_close_serves_one_request_whatever_its_pod_does() {
+    for (said, connections) in [("close", 3), ("keep-alive", 1)] {
+        // It goes on reading.
+        let pod = Pod::named("web");
+        let server = serve("http", pod.address, &[("connection-proxy-header", said)]);
+        let mut client = server.connect();
+        for _ in 0..3 {
+            assert_eq!(client.ask(get("a.example", "/")).text(), "web");
+        }
+        assert!(pod.requests().iter().all(|request| request.field("connection") == Some(said)), "{said}");
+        assert_eq!(pod.connections(), connections, "{said}");
+    }
+}
+
+#[test]
+fn nginx_z6_a_pod_of_http_1_0_is_asked_in_it_and_its_answers_end_with_their_connection() {
+    let pod = Pod::scripted(|mut connection| {
+        let Some(request) = connection.request() else { return };
+        let body = String::from_utf8_lossy(&request.body).into_owned();
+        connection.send(format!("HTTP/1.0 200 OK\r\n\r\n{} {body}", request.start));
+    });
+    let server = serve("http", pod.address, &[("proxy-http-version", "1.0")]);
+    assert_eq!(server.ask(get("a.example", "/x")).text(), "GET /x HTTP/1.0 ");
+    let post = "POST /x HTTP/1.1\r\nHost: a.example\r\nContent-Length: 4\r\n\r\nbody";
+    assert_eq!(server.ask(post).text(), "POST /x HTTP/1.0 body");
+    let chunked = "POST /x HTTP/1.1\r\nHost: a.example\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n";
+    assert_eq!(server.ask(chunked).text(), "POST /x HTTP/1.1 x");
+    let told = "POST /x HTTP/1.1\r\nHost: a.example\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n";
+    let mut client = server.connect();
+    client.send(told);
+    assert!(client.head().unwrap().starts_with(b"HTTP/1.1 100"), "we say it, as the pod cannot");
+    client.send("body");
+    assert_eq!(client.answer().text(), "POST /x HTTP/1.0 body");
+}
+
+#[test]
+fn nginx_z6_a_pod_that_keeps_connections_in_http_1_0_may() {
+    let pod = Pod::scripted(|mut connection| {
+        while connection.request().is_some() {
+            connection.send("HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 2\r\n\r\nok");
+        }
+    });
+    for (annotations, connections) in [
+        (&[("proxy-http-version", "1.0")][..], 3),
+        (&[("proxy-http-version", "1.0"), ("connection-proxy-header", "keep-alive")], 1),
+    ] {
+        let before = pod.connections();
+        let server = serve("http", pod.address, annotations);
+        let mut client = server.connect();
+        for _ in 0..3 {
+            assert_eq!(client.ask(get("a.example", "/")).text(), "ok");
+        }
+        assert_eq!(pod.connections() - before, connections);
+    }
+}

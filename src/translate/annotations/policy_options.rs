@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::model::{PodHead, PodHost, RetryRule, RoutePolicy};
+use crate::model::{PodConnection, PodHead, PodHost, PodVersion, RetryRule, RoutePolicy};
 
 use super::pod_options::PodTlsOptions;
 use super::take_over::take_over;
@@ -26,6 +26,10 @@ pub(crate) struct PolicyOptions {
     pub(super) send: Option<Duration>,
     /// The host that pods are asked for.
     pub(super) host: Option<PodHost>,
+    /// What pods are told of their connection.
+    pub(super) connection: Option<PodConnection>,
+    /// The version of HTTP/1 that pods are spoken to in.
+    pub(super) version: Option<PodVersion>,
     /// TLS to pods. It is no policy, and as rare.
     pub(super) pod_tls: Option<Box<PodTlsOptions>>,
 }
@@ -42,7 +46,19 @@ pub(super) enum BodyLimit {
 impl PolicyOptions {
     /// Changes what is set.
     pub(super) fn apply(&self, policy: &mut RoutePolicy) {
-        let Self { attempts, retry, retry_within, body, connect, read, send, ref host, pod_tls: _ } = *self;
+        let Self {
+            attempts,
+            retry,
+            retry_within,
+            body,
+            connect,
+            read,
+            send,
+            ref host,
+            connection,
+            version,
+            pod_tls: _,
+        } = *self;
         policy.attempts = attempts.unwrap_or(policy.attempts);
         policy.retry = retry.or(policy.retry);
         if let Some(within) = retry_within {
@@ -62,7 +78,7 @@ impl PolicyOptions {
             timeouts.grpc_silence = Some(read);
             timeouts.tunnel_idle = read;
         }
-        let head = PodHead { host: host.clone() };
+        let head = PodHead { host: host.clone(), connection, version: version.unwrap_or_default() };
         if head != PodHead::default() {
             policy.pod_head = Some(Box::new(head));
         }
@@ -70,7 +86,8 @@ impl PolicyOptions {
 
     /// Takes over what others set and these do not. Returns whether both set the same thing differently.
     pub(super) fn absorb(&mut self, other: Self) -> bool {
-        let Self { attempts, retry, retry_within, body, connect, read, send, host, pod_tls } = other;
+        let Self { attempts, retry, retry_within, body, connect, read, send, host, connection, version, pod_tls } =
+            other;
         let differs = [
             take_over(&mut self.attempts, attempts),
             take_over(&mut self.retry, retry),
@@ -80,6 +97,8 @@ impl PolicyOptions {
             take_over(&mut self.read, read),
             take_over(&mut self.send, send),
             take_over(&mut self.host, host),
+            take_over(&mut self.connection, connection),
+            take_over(&mut self.version, version),
             pod_tls.is_some_and(|tls| self.pod_tls.get_or_insert_default().absorb(*tls)),
         ];
         differs.contains(&true)

@@ -1,14 +1,14 @@
 //! How pods are spoken to.
 
-use crate::model::PodHost;
+use crate::model::{PodConnection, PodHost, PodVersion};
 
 use super::super::draft::Draft;
 use super::super::pod_options::PodProtocol;
 use super::super::table::{Annotation, Scope, Verdict};
-use super::super::value::Value;
+use super::super::value::{Value, Word};
 
 /// By key.
-pub(super) const ROWS: [Annotation; 3] = [
+pub(super) const ROWS: [Annotation; 5] = [
     Annotation {
         key: "backend-protocol",
         value: Value::Text {
@@ -27,6 +27,36 @@ pub(super) const ROWS: [Annotation; 3] = [
         doc: "What is spoken to the pods of all routes, whatever `appProtocol` says: `HTTP` is HTTP/1.1 in clear, `HTTPS` is as\n\
           `appProtocol: https`, `GRPC` is HTTP/2 in clear, `GRPCS` is HTTP/2 through TLS. Certificates of pods are not verified. A\n\
           value that is none of these is `HTTP`.",
+    },
+    Annotation {
+        key: "connection-proxy-header",
+        value: Value::OneOf(&[
+            Word { text: "close", set: |draft| draft.options.of_policy().connection = Some(PodConnection::Close) },
+            Word {
+                text: "keep-alive",
+                set: |draft| draft.options.of_policy().connection = Some(PodConnection::KeepAlive),
+            },
+        ]),
+        default: "none",
+        scopes: &[Scope::Ingress],
+        verdict: Verdict::Different(
+            "requests that ask for another protocol (WebSocket) keep what that needs, and work",
+        ),
+        doc: "What pods over HTTP/1 get as `Connection`. With `close` each request has a connection of its own.",
+    },
+    Annotation {
+        key: "proxy-http-version",
+        value: Value::OneOf(&[
+            Word { text: "1.1", set: |draft| draft.options.of_policy().version = Some(PodVersion::Http11) },
+            Word { text: "1.0", set: |draft| draft.options.of_policy().version = Some(PodVersion::Http10) },
+        ]),
+        default: "`1.1`",
+        scopes: &[Scope::Ingress],
+        verdict: Verdict::Different(
+            "with `1.0` a request whose length is not known, or that asks for another protocol (WebSocket), is sent in HTTP/1.1",
+        ),
+        doc: "The version of HTTP that pods are spoken to in. Those that HTTP/2 is spoken to get that. With `1.0` each request has a\n\
+              connection of its own, unless `connection-proxy-header` is `keep-alive` and the pod agrees.",
     },
     Annotation {
         key: "service-upstream",
