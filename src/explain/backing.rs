@@ -139,7 +139,7 @@ fn through_tls(tls: &PodTls) -> String {
     };
     let unsent = match sni {
         Sni::Sent => "",
-        Sni::Withheld => " (which is not sent)",
+        Sni::Withheld => ", which is not sent",
     };
     let name = server_name.as_ref().map(|name| format!(" for {name}{unsent}")).unwrap_or_default();
     let client = if client.is_some() { ", with a certificate of ours" } else { "" };

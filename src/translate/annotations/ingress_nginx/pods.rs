@@ -22,11 +22,11 @@ pub(super) const ROWS: [Annotation; 5] = [
         scopes: &[Scope::Ingress],
         verdict: Verdict::Different(
             "with `HTTPS` pods may choose HTTP/2; `AUTO_HTTP` is `HTTP`, also for clients of https; `FCGI` is refused; without the \
-         annotation `appProtocol` counts",
+             annotation `appProtocol` counts",
         ),
         doc: "What is spoken to the pods of all routes, whatever `appProtocol` says: `HTTP` is HTTP/1.1 in clear, `HTTPS` is as\n\
-          `appProtocol: https`, `GRPC` is HTTP/2 in clear, `GRPCS` is HTTP/2 through TLS. Certificates of pods are not verified. A\n\
-          value that is none of these is `HTTP`.",
+              `appProtocol: https`, `GRPC` is HTTP/2 in clear, `GRPCS` is HTTP/2 through TLS. Certificates of pods are not verified\n\
+              unless `proxy-ssl-verify` says so. A value that is none of these is `HTTP`.",
     },
     Annotation {
         key: "connection-proxy-header",
@@ -64,11 +64,12 @@ pub(super) const ROWS: [Annotation; 5] = [
         default: "`false`",
         scopes: &[Scope::Ingress],
         verdict: Verdict::Different(
-            "of a pod behind the address that does not answer nothing is known here, so that it is asked again",
+            "pods behind the address are not told apart, so that one which does not answer is asked again",
         ),
         doc: "Sends requests to the address of the Service (`clusterIP`) instead of to its pods: the cluster chooses a pod for each\n\
-              connection, and connections are kept, so that requests are spread unevenly. Balance and retries at another pod need the\n\
-              addresses of pods. Services without an address of their own, which are headless or an ExternalName, are as always.",
+              connection, and connections are kept, so that requests are spread unevenly. A connection that fails is tried again there;\n\
+              balance and `proxy-next-upstream` for answers need the addresses of pods. Services without an address of their own, which\n\
+              are headless or an ExternalName, are as always.",
     },
     Annotation {
         key: "upstream-vhost",
