@@ -106,24 +106,30 @@ fn of_slices(input: &Input, spec: &UpstreamSpec, used: &[SocketAddr]) -> Vec<Str
 }
 
 fn service(spec: &UpstreamSpec, policy: &RoutePolicy) -> String {
-    let UpstreamSpec { key: UpstreamKey { service, endpoint_port, protocol }, port } = spec;
+    let UpstreamSpec { key: UpstreamKey { service, endpoint_port, protocol }, port, for_https } = spec;
     let RoutePolicy { balance, pod_head, .. } = policy;
     let named = match (port, endpoint_port) {
         (PortRef::Number(_), EndpointPort::Named { name, otherwise: _ }) if !name.is_empty() => format!(" ({name})"),
         (_, EndpointPort::Named { .. } | EndpointPort::Fixed(_) | EndpointPort::OfService(_)) => String::new(),
     };
-    let protocol = match protocol {
-        Protocol::Http1 => "HTTP/1.1".into(),
-        Protocol::H2c => "HTTP/2 in clear".into(),
-        Protocol::Tls(tls) => through_tls(tls),
-    };
+    let protocol = spoken(protocol);
+    let for_https = for_https.as_ref().map(|spec| format!(", for clients of https {}", spoken(&spec.key.protocol)));
+    let for_https = for_https.unwrap_or_default();
     let balance = match balance {
         Balance::LeastInFlight => "least in flight",
         Balance::RoundRobin => "in turn",
     };
     let host = pod_head.iter().filter_map(|head| head.host.as_ref());
     let host: String = host.map(|host| format!(", asked for {}", host.as_str())).collect();
-    format!("Service {service} port {port}{named}, {protocol}, {balance}{host}")
+    format!("Service {service} port {port}{named}, {protocol}{for_https}, {balance}{host}")
+}
+
+fn spoken(protocol: &Protocol) -> String {
+    match protocol {
+        Protocol::Http1 => "HTTP/1.1".into(),
+        Protocol::H2c => "HTTP/2 in clear".into(),
+        Protocol::Tls(tls) => through_tls(tls),
+    }
 }
 
 fn through_tls(tls: &PodTls) -> String {

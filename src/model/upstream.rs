@@ -73,6 +73,8 @@ pub struct UpstreamSpec {
     /// The port as the Ingress names it: what metrics and the debug view show. A port that one Ingress names by number and
     /// another by name is one upstream; each of the two names has metrics of its own.
     pub port: PortRef,
+    /// Where requests go instead whose client uses https. Default the same way; annotation `backend-protocol: AUTO_HTTP`.
+    pub for_https: Option<Arc<UpstreamSpec>>,
 }
 
 /// Where an endpoint's port number comes from.

@@ -74,15 +74,40 @@ fn nginx_q3_calls_of_grpc_keep_their_trailers_in_clear_and_through_tls() {
     assert_eq!(tls.hellos(), [Asked { name: None, protocols: vec!["h2".into()] }]);
 }
 
-#[test]
-fn nginx_q1_ingresses_of_different_protocols_to_one_service_do_not_disturb_each_other() {
-    // It says which of the two it hears, and takes neither for more than one request.
-    let pod = Pod::scripted(|mut connection| {
+/// A pod that answers what is asked in clear, and ends connections on which something else is spoken.
+fn clear_only() -> Pod {
+    Pod::scripted(|mut connection| {
         let Ok(first) = connection.some() else { return };
         if first.starts_with(b"GET ") {
             connection.send("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 5\r\n\r\nclear");
         }
+    })
+}
+
+#[test]
+fn nginx_q1_auto_http_is_what_the_client_uses() {
+    let (pod, auto) = (clear_only(), ("backend-protocol", "AUTO_HTTP"));
+    let server = serve("https", pod.address, &[auto]);
+    assert_eq!(server.ask(get("a.example", "/")).text(), "clear");
+    run(async {
+        assert_eq!(H2Client::tls(&server, "a.example").await.get("a.example", "/").await.status, 502);
+        assert_eq!(H2Client::plain(&server).await.get("a.example", "/").await.text(), "clear");
     });
+    let first_bytes: Vec<_> = (0..pod.connections()).map(|at| pod.received(at)[0]).collect();
+    assert_eq!(first_bytes, [b'G', 0x16, b'G'], "a handshake of TLS between two requests");
+
+    let web = Pod::named("web");
+    let secured = TlsPod::before(web.address, Speech::of(&["http/1.1"]));
+    let server = serve("http", secured.address, &[auto]);
+    run(async {
+        assert_eq!(H2Client::tls(&server, "a.example").await.get("a.example", "/").await.text(), "web");
+    });
+    assert_eq!(server.ask(get("a.example", "/")).status(), 502, "in clear, to a pod that speaks TLS");
+}
+
+#[test]
+fn nginx_q1_ingresses_of_different_protocols_to_one_service_do_not_disturb_each_other() {
+    let pod = clear_only();
     let annotations = json!({"nginx.ingress.kubernetes.io/backend-protocol": "HTTPS"});
     let paths = [("/tls", "Prefix", "web")];
     let of_host = Some("a.example");

@@ -25,7 +25,7 @@ pub(crate) async fn forward<S: ClientSource, K: ClientSink>(
     source: &mut S,
     sink: &mut K,
 ) -> Result<(), ProxyError> {
-    let Backend { upstream, metrics } = backend;
+    let Backend { upstream, metrics, for_https: _ } = backend;
     let is_idempotent = walk.work.request.method.is_idempotent();
     let has_one_address = matches!(upstream.key().endpoint_port, EndpointPort::OfService(_));
     let patience = Patience::of(policy, walk.work);

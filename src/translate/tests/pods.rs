@@ -65,7 +65,6 @@ fn nginx_q1_the_annotation_decides_over_app_protocol_in_upper_and_lower_case() {
 #[test]
 fn nginx_q1_what_is_not_spoken_is_told_and_what_is_unknown_is_http() {
     for (value, expected, code, severity) in [
-        ("AUTO_HTTP", Protocol::Http1, ProblemCode::UnsupportedAnnotation, Severity::Warning),
         ("ajp", Protocol::Http1, ProblemCode::InvalidAnnotation, Severity::Error),
         ("", Protocol::Http1, ProblemCode::InvalidAnnotation, Severity::Error),
         ("HTTPS GRPC", Protocol::Http1, ProblemCode::InvalidAnnotation, Severity::Error),
@@ -75,6 +74,23 @@ fn nginx_q1_what_is_not_spoken_is_told_and_what_is_unknown_is_http() {
         assert_eq!(upstreams(&world)[0].key.protocol, expected, "{value}");
         let problem = world.only_problem();
         assert_eq!((problem.code, problem.severity), (code, severity), "{problem}");
+    }
+}
+
+#[test]
+fn nginx_q1_auto_http_is_http_and_another_upstream_through_tls_for_https() {
+    let name_key = "nginx.ingress.kubernetes.io/proxy-ssl-name";
+    for app_protocol in [None, Some("https"), Some("h2c")] {
+        let web = to_special(80).annotate(PROTOCOL, "Auto_HTTP").annotate(name_key, "pod.example");
+        let world = world([of_service(speaking(app_protocol)), web.change()]);
+        let upstream = &upstreams(&world)[0];
+        assert_eq!(upstream.key.protocol, Protocol::Http1);
+        let for_https = upstream.for_https.as_ref().unwrap();
+        let Protocol::Tls(tls) = &for_https.key.protocol else { panic!("{for_https:?}") };
+        assert_eq!((tls.http, tls.server_name.is_some()), (TlsHttp::Negotiated, true));
+        assert_eq!((&for_https.port, &for_https.for_https), (&upstream.port, &None));
+        assert_eq!(for_https.key.endpoint_port, upstream.key.endpoint_port);
+        assert_eq!(world.problems(), [""; 0]);
     }
 }
 

@@ -21,12 +21,12 @@ pub(super) const ROWS: [Annotation; 5] = [
         default: "`appProtocol` of the Service's port; HTTP/1.1 without one",
         scopes: &[Scope::Ingress],
         verdict: Verdict::Different(
-            "with `HTTPS` pods may choose HTTP/2; `AUTO_HTTP` is `HTTP`, also for clients of https; `FCGI` is refused; without the \
-             annotation `appProtocol` counts",
+            "with `HTTPS` pods may choose HTTP/2; `FCGI` is refused; without the annotation `appProtocol` counts",
         ),
         doc: "What is spoken to the pods of all routes, whatever `appProtocol` says: `HTTP` is HTTP/1.1 in clear, `HTTPS` is as\n\
-              `appProtocol: https`, `GRPC` is HTTP/2 in clear, `GRPCS` is HTTP/2 through TLS. Certificates of pods are not verified\n\
-              unless `proxy-ssl-verify` says so. A value that is none of these is `HTTP`.",
+              `appProtocol: https`, `GRPC` is HTTP/2 in clear, `GRPCS` is HTTP/2 through TLS, and `AUTO_HTTP` is\n\
+              `HTTPS` for clients that use https and `HTTP` for others, at one and the same port. Certificates of pods are not\n\
+              verified unless `proxy-ssl-verify` says so. A value that is none of these is `HTTP`.",
     },
     Annotation {
         key: "connection-proxy-header",
@@ -96,11 +96,7 @@ fn protocol(draft: &mut Draft, text: &str) {
     } else if is("GRPCS") {
         PodProtocol::Grpcs
     } else if is("AUTO_HTTP") {
-        draft.differs(
-            "becomes HTTP: pods are spoken to in clear, also for clients of https",
-            "Write HTTP or HTTPS, as the pods speak it",
-        );
-        PodProtocol::Http
+        PodProtocol::Auto
     } else if is("FCGI") {
         draft.refuses(
             "has no effect: FastCGI is not spoken",
