@@ -68,7 +68,7 @@ struct Route {
     endpoints: Option<Vec<SocketAddr>>,
     /// Only where it is not the usual one.
     #[serde(skip_serializing_if = "Option::is_none")]
-    protocol: Option<&'static str>,
+    protocol: Option<String>,
     /// Only where something is said of it.
     #[serde(skip_serializing_if = "Option::is_none")]
     tls: Option<String>,
@@ -308,9 +308,12 @@ fn route(input: &Input, spec: &RouteSpec) -> Route {
         ingress,
         target: format!("{}:{}", upstream.key.service, upstream.port),
         endpoints: Some(endpoints.into_iter().map(|endpoint| endpoint.address).collect()),
-        protocol: match upstream.key.protocol {
-            Protocol::Http1 => None,
-            Protocol::H2c | Protocol::Tls(_) => Some(upstream.key.protocol.as_str()),
+        protocol: match (&upstream.key.protocol, &upstream.for_https) {
+            (Protocol::Http1, None) => None,
+            (protocol, None) => Some(protocol.as_str().to_owned()),
+            (protocol, Some(other)) => {
+                Some(format!("{}, for https {}", protocol.as_str(), other.key.protocol.as_str()))
+            }
         },
         tls: match &upstream.key.protocol {
             Protocol::Tls(tls) if **tls != PodTls::unverified(tls.http) => Some(format!("{tls:?}")),

@@ -45,16 +45,19 @@ fn route(route: &Route<Target>) -> Value {
     });
     show_filters(filters, &mut view);
     if let Action::Forward(upstream) = action {
-        let UpstreamSpec { key, port } = &**upstream;
+        let UpstreamSpec { key, port, for_https } = &**upstream;
         view["service"] = json!(key.service.to_string());
         view["port"] = json!(port.to_string());
         view["protocol"] = json!(key.protocol.as_str());
+        if let Some(for_https) = for_https {
+            view["protocolForHttps"] = json!(for_https.key.protocol.as_str());
+        }
         if let Protocol::Tls(tls) = &key.protocol {
             view["tls"] = pod_tls(tls);
         }
     }
     match &route.target.destination {
-        Destination::Forward(Backend { upstream, metrics: _ }) => {
+        Destination::Forward(Backend { upstream, metrics: _, for_https: _ }) => {
             view["endpoints"] = upstream
                 .endpoints()
                 .as_slice()

@@ -79,12 +79,19 @@ impl<'c> Targets<'c> {
 
     fn forward(&self, label: &ObjectName, spec: &Arc<UpstreamSpec>) -> Target {
         let metrics = self.metrics.route(label, Arc::clone(&spec.key.service.name));
+        let mut backend = self.filled(spec);
+        backend.for_https = spec.for_https.as_ref().map(|spec| Box::new(self.filled(spec)));
+        Target { destination: Destination::Forward(backend), metrics }
+    }
+
+    /// An upstream, with its endpoints if it is new.
+    fn filled(&self, spec: &Arc<UpstreamSpec>) -> Backend {
         let (backend, is_new) = self.registry.get_or_create(spec);
         if is_new {
             let Backend { upstream, .. } = &backend;
             upstream.set_endpoints(translate::endpoints(self.input, upstream.key()));
         }
-        Target { destination: Destination::Forward(backend), metrics }
+        backend
     }
 
     fn reply(&self, label: &ObjectName, reply: Reply) -> Target {

@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use super::change::RequestChange;
+use super::change::{RequestChange, Session};
 use super::cookies::cookie;
 use super::head_edit::{FieldName, HeadEdit};
 use super::template::{as_it_is, render};
@@ -14,19 +14,6 @@ const SET_COOKIE: FieldName<'_> = FieldName::SET_COOKIE;
 
 /// What stands behind the number in a cookie of who stays with the canary.
 const CANARY: u8 = b'c';
-
-/// What is known of the client's session when its request has passed the filters.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Session {
-    /// What the cookie says; `None`: there is none.
-    pub told: Option<u64>,
-    /// The key of a session that begins.
-    pub new: u64,
-    /// Whether the client uses https.
-    pub is_https: bool,
-    /// Whether the client's browser misunderstands `SameSite=None`.
-    pub misunderstands_none: bool,
-}
 
 pub(super) fn request(affinity: &Affinity, view: &RequestView<'_>, change: &mut RequestChange) {
     match affinity {

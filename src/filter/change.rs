@@ -1,6 +1,5 @@
 //! What filters change of a request on its way to the pod.
 
-use super::affinity::Session;
 use super::head_edit::HeadEdit;
 use crate::model::Preference;
 
@@ -15,6 +14,19 @@ pub struct RequestChange {
     pub preference: Option<Preference>,
     /// The session of the client.
     pub session: Option<Session>,
+}
+
+/// What is known of the client's session when its request has passed the filters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Session {
+    /// What the cookie says; `None`: there is none.
+    pub told: Option<u64>,
+    /// The key of a session that begins.
+    pub new: u64,
+    /// Whether the client uses https.
+    pub is_https: bool,
+    /// Whether the client's browser misunderstands `SameSite=None`.
+    pub misunderstands_none: bool,
 }
 
 impl RequestChange {

@@ -25,10 +25,10 @@ mod template;
 mod verdict;
 mod view;
 
-pub use affinity::{Session, side};
+pub use affinity::side;
 pub use body_size::{BodyTooLarge, body_size};
 pub use canary::canary;
-pub use change::RequestChange;
+pub use change::{RequestChange, Session};
 pub use cors::origin;
 pub use head_edit::{FieldName, Fields, HeadEdit};
 pub use https_redirect::{NotRedirected, not_redirected};

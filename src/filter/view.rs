@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use super::affinity::Session;
+use super::change::Session;
 use super::head_edit::Fields;
 use super::meter::Meter;
 use crate::http1::{FieldKind, RequestHead};

@@ -49,7 +49,7 @@ pub use networks::Networks;
 pub use origin::{Origin, Place};
 pub use pattern::{Pattern, PatternError, anchored};
 pub use persistent_map::PersistentMap;
-pub use pod_head::{PodHead, PodHost};
+pub use pod_head::{PodConnection, PodHead, PodHost, PodVersion};
 pub use pod_tls::{CaBundle, CaError, ClientCertificate, PodTls, Sni, TlsHttp, TlsVersions, Verification};
 pub use policy::{AnswerRate, Balance, LogLines, RoutePolicy, RouteTimeouts};
 pub use precedence::Precedence;

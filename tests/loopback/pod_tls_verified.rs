@@ -81,7 +81,7 @@ fn with_tls(mut snapshot: Snapshot, tls: &PodTls) -> Snapshot {
         let routes = routes.iter().map(|route| {
             let Action::Forward(spec) = &route.action else { return Arc::clone(route) };
             let key = UpstreamKey { protocol: Protocol::Tls(Arc::new(tls.clone())), ..spec.key.clone() };
-            let action = Action::Forward(Arc::new(UpstreamSpec { key, port: spec.port.clone() }));
+            let action = Action::Forward(Arc::new(UpstreamSpec { key, port: spec.port.clone(), for_https: None }));
             Arc::new(RouteSpec { action, ..RouteSpec::clone(route) })
         });
         *host = Arc::new(HostSpec { routes: routes.collect(), ..HostSpec::clone(host) });

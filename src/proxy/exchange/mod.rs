@@ -80,7 +80,10 @@ async fn answer<S: ClientSource, K: ClientSink>(
         return answer_of_filter(walk, &response, sink).await;
     }
     let backend = match &route.target.destination {
-        Destination::Forward(backend) => backend,
+        Destination::Forward(backend) => match &backend.for_https {
+            Some(for_https) if walk.peer.scheme == Scheme::Https => for_https,
+            Some(_) | None => backend,
+        },
         Destination::Reply(Reply::BackendUnavailable) => return Err(ProxyError::BackendUnavailable),
         Destination::Reply(Reply::NotFound) => return Err(ProxyError::NoRoute),
     };

@@ -4,6 +4,7 @@ mod attempt;
 mod connect;
 mod drive_session;
 pub(crate) mod forward;
+mod gather;
 mod h1;
 mod h2;
 mod h2_body;

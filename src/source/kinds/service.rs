@@ -52,6 +52,7 @@ pub(super) fn convert(object: core::Service) -> Service {
         kind,
         ports: spec.ports.unwrap_or_default().into_iter().filter_map(service_port).collect(),
         prefers_ipv6: first_family.is_some_and(|family| family == "IPv6"),
+        cluster_ip: spec.cluster_ip.and_then(|text| text.parse().ok()),
     }
 }
 

@@ -174,6 +174,12 @@ fn services_are_routed_to_headless_or_elsewhere() {
     ] {
         assert_eq!(service_of(spec.clone()).kind, kind, "{spec}");
     }
+    for (address, expected) in
+        [("10.0.0.1", Some("10.0.0.1")), ("fd00::1", Some("fd00::1")), ("None", None), ("", None)]
+    {
+        let read = service_of(json!({"clusterIP": address})).cluster_ip.map(|ip| ip.to_string());
+        assert_eq!(read.as_deref(), expected);
+    }
 }
 
 #[test]

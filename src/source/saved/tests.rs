@@ -113,8 +113,10 @@ fn service() -> impl Strategy<Value = Change> {
     let port = (text(), any::<u16>(), some(any::<u16>()), any::<bool>(), some(text())).prop_map(
         |(name, port, target, is_tcp, app_protocol)| ServicePort { name, port, target, is_tcp, app_protocol },
     );
-    (object_name(), kind, list(port), any::<bool>()).prop_map(|(name, kind, ports, prefers_ipv6)| {
-        let service = Service { name: name.clone(), kind, ports, prefers_ipv6 };
+    let cluster_ip = some(any::<std::net::IpAddr>());
+    let fields = (object_name(), kind, list(port), any::<bool>(), cluster_ip);
+    fields.prop_map(|(name, kind, ports, prefers_ipv6, cluster_ip)| {
+        let service = Service { name: name.clone(), kind, ports, prefers_ipv6, cluster_ip };
         Change::arrival(service)
     })
 }

@@ -52,6 +52,11 @@ pub(crate) use table::{Annotation, Dialect, Unlisted, Verdict};
 #[cfg(test)]
 pub(crate) use value::Value;
 
+/// Whether an annotation with this key says how pods are spoken to. Its value belongs to the backends that it was written with.
+pub(crate) fn concerns_pods(key: &str) -> bool {
+    key.strip_prefix(ingress_nginx::DIALECT.prefix).is_some_and(ingress_nginx::concerns_pods)
+}
+
 /// Findings about the annotations of an object: those that were made when they were read, and those about other
 /// controllers' annotations that ask for something else than what happens anyway.
 pub(crate) fn problems(

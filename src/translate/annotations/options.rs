@@ -27,6 +27,8 @@ pub(crate) struct Options {
     canary: Option<Box<CanaryOptions>>,
     /// What is spoken to pods.
     pub(crate) protocol: Option<PodProtocol>,
+    /// Whether requests go to the address of the Service, and not to those of its pods.
+    pub(crate) to_service: Option<bool>,
     /// How long requests, their bodies and their pods may take, and how much.
     policy: Option<Box<PolicyOptions>>,
     /// Where requests are sent instead of to a pod.
@@ -59,6 +61,7 @@ impl Options {
         balance: None,
         canary: None,
         protocol: None,
+        to_service: None,
         policy: None,
         locations: None,
         paths: None,
@@ -103,7 +106,10 @@ impl Options {
 
     /// Whether both come to the same upstreams for the same backends.
     pub(crate) fn have_upstreams_of(&self, other: &Self) -> bool {
-        self.protocol == other.protocol && self.pod_tls() == other.pod_tls()
+        let is_to_service = |options: &Self| options.to_service.unwrap_or(false);
+        self.protocol == other.protocol
+            && is_to_service(self) == is_to_service(other)
+            && self.pod_tls() == other.pod_tls()
     }
 
     /// What is set of TLS to pods; `None`: nothing.
@@ -149,7 +155,7 @@ impl Options {
 
     /// Takes over what others set and these do not. Returns whether both set the same thing differently.
     pub(super) fn absorb(&mut self, other: Self) -> bool {
-        let Self { redirect, balance, canary, protocol, policy, locations, paths, sources, rare } = other;
+        let Self { redirect, balance, canary, protocol, to_service, policy, locations, paths, sources, rare } = other;
         let RedirectOptions { with_tls, always, slash, port } = redirect;
         let differs = [
             take_over(&mut self.redirect.slash, slash),
@@ -164,6 +170,7 @@ impl Options {
             take_over(&mut self.redirect.always, always),
             take_over(&mut self.balance, balance),
             take_over(&mut self.protocol, protocol),
+            take_over(&mut self.to_service, to_service),
         ];
         differs.contains(&true)
     }

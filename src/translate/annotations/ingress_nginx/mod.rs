@@ -27,6 +27,11 @@ mod variables;
 
 use super::table::{Dialect, Unlisted};
 
+/// Whether an annotation with this key, which has no prefix, says how pods are spoken to.
+pub(super) fn concerns_pods(short: &str) -> bool {
+    pods::ROWS.iter().chain(&pod_tls::ROWS).any(|row| row.key == short)
+}
+
 /// `nginx.ingress.kubernetes.io/…`.
 pub(super) const DIALECT: Dialect = Dialect {
     title: "ingress-nginx's",

@@ -17,7 +17,7 @@ pub(super) const ROWS: [Annotation; 7] = [
         default: "none",
         scopes: &[Scope::Ingress],
         verdict: Verdict::NoEffect(
-            "ciphers are those with forward secrecy and authenticated encryption; pods that speak no such have no TLS 1.3 either",
+            "the ciphers are those of TLS 1.3 and those of TLS 1.2 with forward secrecy and authenticated encryption",
         ),
         doc: "Ciphers of TLS to pods.",
     },
@@ -90,7 +90,7 @@ pub(super) const ROWS: [Annotation; 7] = [
         default: "none",
         scopes: &[Scope::Ingress],
         verdict: Verdict::NoEffect(
-            "a chain has six certificates between leaf and authority at the most, whatever the depth",
+            "between the certificate of a pod and its authority there may be six others, whatever the depth",
         ),
         doc: "Longest chain between the certificate of a pod and its authority.",
     },
