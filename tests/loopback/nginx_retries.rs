@@ -96,6 +96,27 @@ fn nginx_p2_an_answer_with_a_listed_status_is_another_pods() {
 }
 
 #[test]
+fn nginx_p2_each_head_is_timed_once_whatever_follows() {
+    let (dead, _held) = refusing();
+    let (bad, good) = (failing(503), Pod::named("good"));
+    let server = serve(&[dead, bad.address, good.address], &[("proxy-next-upstream", "error http_503")]);
+    for _ in 0..6 {
+        assert_eq!(server.ask(get("a.example", "/")).text(), "good");
+    }
+    let heads = bad.requests().len() + good.requests().len();
+    assert_eq!(server.metric("tidegate_upstream_response_head_seconds_count", "") as usize, heads);
+    assert!(server.metric("tidegate_upstream_failures_total", "reason=\"connect_refused\"") >= 1.0);
+    // One after the other, whichever comes first.
+    let server = serve(&[dead, bad.address], &[("proxy-next-upstream", "error http_503")]);
+    let before = bad.requests().len();
+    for _ in 0..6 {
+        server.ask(get("a.example", "/"));
+    }
+    let heads = bad.requests().len() - before;
+    assert_eq!(server.metric("tidegate_upstream_response_head_seconds_count", "") as usize, heads);
+}
+
+#[test]
 fn nginx_p2_where_no_pod_is_left_the_last_ones_answer_passes() {
     let pods = [failing(503), failing(503), failing(503)];
     let addresses: Vec<_> = pods.iter().map(|pod| pod.address).collect();
