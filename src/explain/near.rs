@@ -168,7 +168,7 @@ fn lost(around: &Around<'_>, entry: &Path, rule: Option<&PathMatch>, would_take:
     if would_take {
         let why = match around.winner.as_ref().map(|winner| winner.path) {
             Some(PathMatch::Exact(_)) => "an Exact path comes first",
-            Some(PathMatch::Prefix(_)) => "it is shorter",
+            Some(PathMatch::Prefix(_) | PathMatch::Text(_)) => "it is shorter",
             Some(PathMatch::Pattern(_)) => "the other pattern is longer, or comes first of two as long",
             None => "the path is refused",
         };
@@ -186,7 +186,7 @@ fn lost(around: &Around<'_>, entry: &Path, rule: Option<&PathMatch>, would_take:
         PathMatch::Prefix(_) if path.starts_with(written) => {
             (Nearness::Almost, "Prefix goes element by element, and the path goes on within the last one")
         }
-        PathMatch::Prefix(_) => (Nearness::Other, "the path does not begin so"),
+        PathMatch::Prefix(_) | PathMatch::Text(_) => (Nearness::Other, "the path does not begin so"),
     }
 }
 
@@ -280,6 +280,7 @@ pub(super) fn taken(winner: &Winner<'_>, field: Option<&str>) -> String {
         _ if winner.is_fallback => "what no path takes".into(),
         PathMatch::Exact(path) => format!("Exact {path}"),
         PathMatch::Prefix(path) => format!("Prefix {path}"),
+        PathMatch::Text(path) => format!("Text {path}"),
         PathMatch::Pattern(pattern) => format!("Pattern {}", pattern.text()),
     };
     match field {

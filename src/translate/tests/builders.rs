@@ -148,6 +148,7 @@ fn in_short(path: &PathMatch) -> String {
     match path {
         PathMatch::Exact(path) => format!("= {path}"),
         PathMatch::Prefix(path) => path.to_string(),
+        PathMatch::Text(path) => format!("{path}…"),
         PathMatch::Pattern(pattern) => format!("~ {}", pattern.text()),
     }
 }
