@@ -18,7 +18,7 @@ use tidegate::model::{
 };
 use tidegate::source::manifests;
 use tidegate::translate::annotations::{DialectName, Dialects};
-use tidegate::translate::{self, ExternalNames, HostOwnership, Input, Settings};
+use tidegate::translate::{self, ExternalNames, HostOwnership, Input, Profile, Settings};
 
 /// Cases that must be there, so that a wrong folder does not pass for success.
 const FEWEST: usize = 12;
@@ -180,6 +180,7 @@ fn settings(case: &Path) -> Settings {
                 let names = names.split(',').map(|name| DialectName::parse(name).expect("a dialect"));
                 settings.dialects = Dialects::new(names);
             }
+            Some(("profile", "ingress-nginx")) => settings.profile = Profile::IngressNginx,
             Some(("external-name", "off")) => settings.external_names = ExternalNames::Off,
             Some(("host-ownership", "namespace")) => {
                 settings.host_ownership = HostOwnership::Namespace { owners: owners.clone().into() };
@@ -251,6 +252,8 @@ fn route(input: &Input, spec: &RouteSpec) -> Route {
             Filter::AppRoot(path) => other_filters.push(format!("/ 302 {path}")),
             Filter::Cors(cors) => other_filters.push(format!("{:?}", **cors)),
             Filter::Limits(limits) => other_filters.push(format!("{:?}", **limits)),
+            Filter::Hsts(hsts) => other_filters.push(format!("{:?}", **hsts)),
+            Filter::NginxFields => other_filters.push("NginxFields".into()),
             Filter::Affinity(affinity) => other_filters.push(format!("{:?}", **affinity)),
             Filter::AnswerUrls(answer_urls) => other_filters.push(format!("{:?}", **answer_urls)),
             Filter::Sources(sources) => other_filters.push(format!("{sources:?}")),

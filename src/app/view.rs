@@ -125,6 +125,8 @@ fn show_filters(filters: &[Filter], view: &mut Value) {
             Filter::HttpsRedirect(HttpsRedirect::WithTls, _) => view["httpsRedirect"] = json!("WithTls"),
             Filter::Rewrite(rewrite) => view["rewrite"] = self::rewrite(rewrite),
             Filter::AnswerUrls(answer_urls) => view["answer_urls"] = self::answer_urls(answer_urls),
+            Filter::Hsts(hsts) => view["hsts"] = json!(hsts.max_age),
+            Filter::NginxFields => {}
             Filter::Affinity(affinity) => view["affinity"] = self::affinity(affinity),
             Filter::Limits(limits) => view["limits"] = self::limits(limits),
             Filter::Sources(sources) => view["clients"] = self::sources(sources),

@@ -285,6 +285,7 @@ fn of_filter<T>(
         }
         Filter::Rewrite(_) => format!("{} sends the path there (rewrite-target)", named(&route.spec.origin)),
         Filter::AnswerUrls(_) => "of what is rewritten in answers".into(),
+        Filter::Hsts(_) | Filter::NginxFields => "of the profile".into(),
         Filter::Affinity(_) => "of where requests of one client go".into(),
         Filter::Limits(_) | Filter::Sources(_) => "the address of the client is not known here".into(),
         Filter::HttpsRedirect(HttpsRedirect::WithTls, _) => "a TLS entry covers the host (ssl-redirect)".into(),
@@ -314,6 +315,8 @@ fn exempt(filters: &[Filter], request: &RequestView<'_>) -> &'static str {
         | Filter::Redirect(_)
         | Filter::Rewrite(_)
         | Filter::AnswerUrls(_)
+        | Filter::Hsts(_)
+        | Filter::NginxFields
         | Filter::Affinity(_)
         | Filter::Limits(_)
         | Filter::Sources(_) => false,

@@ -13,6 +13,8 @@ pub(super) fn apart(filters: &[Filter]) -> (&[Filter], &[Filter]) {
         | Filter::Rewrite(_)
         | Filter::HttpsRedirect(..)
         | Filter::AnswerUrls(_)
+        | Filter::Hsts(_)
+        | Filter::NginxFields
         | Filter::Affinity(_) => false,
     };
     // They are the last of all.
@@ -34,6 +36,8 @@ pub(super) fn closed(filters: &[Filter]) -> Option<&'static str> {
         | Filter::Rewrite(_)
         | Filter::HttpsRedirect(..)
         | Filter::AnswerUrls(_)
+        | Filter::Hsts(_)
+        | Filter::NginxFields
         | Filter::Affinity(_)
         | Filter::Limits(_)
         | Filter::Sources(_) => None,
@@ -51,6 +55,8 @@ pub(super) fn for_whom(filters: &[Filter]) -> Vec<String> {
         | Filter::Rewrite(_)
         | Filter::HttpsRedirect(..)
         | Filter::AnswerUrls(_)
+        | Filter::Hsts(_)
+        | Filter::NginxFields
         | Filter::Affinity(_) => Vec::new(),
     };
     filters.iter().flat_map(lines).collect()
@@ -95,6 +101,8 @@ pub(super) fn for_pages(filters: &[Filter]) -> Option<String> {
         | Filter::Rewrite(_)
         | Filter::HttpsRedirect(..)
         | Filter::AnswerUrls(_)
+        | Filter::Hsts(_)
+        | Filter::NginxFields
         | Filter::Affinity(_)
         | Filter::Limits(_)
         | Filter::Sources(_) => None,

@@ -93,12 +93,12 @@ fn foreign(around: &Around<'_>, claimant: &Claimant) -> Miss {
 
 fn of_owner(around: &Around<'_>, claimants: &[Claimant], misses: &mut Vec<Miss>) {
     let mut has_met_winner = false;
-    let has_patterns = around.owner.is_some_and(|owner| translate::has_patterns(around.input, owner));
+    let reading = around.owner.map(|owner| translate::path_reading(around.input, owner)).unwrap_or_default();
     for claimant in claimants.iter().filter(|claimant| claimant.is_ours) {
         let ingress = &claimant.ingress.name;
         for (field, entry) in claimant.paths() {
             let text = format!("{} of Ingress {ingress} {field}", described(entry));
-            let matched = translate::path_match(entry, has_patterns);
+            let matched = translate::path_match(entry, reading);
             let would_take = matched.as_ref().zip(around.path).is_some_and(|(rule, path)| routing::takes(rule, path));
             if let Some(fault) = finding(around.problems, ingress, &field) {
                 let nearness = match (would_take, &matched) {

@@ -28,6 +28,8 @@ pub fn origin(filters: &[Filter], request: &RequestHead, head: &[u8]) -> Option<
         | Filter::Rewrite(_)
         | Filter::HttpsRedirect(..)
         | Filter::AnswerUrls(_)
+        | Filter::Hsts(_)
+        | Filter::NginxFields
         | Filter::Affinity(_)
         | Filter::Limits(_)
         | Filter::Sources(_) => false,

@@ -13,10 +13,12 @@ mod cookies;
 mod cors;
 mod escape;
 mod head_edit;
+mod hsts;
 mod https_redirect;
 mod limits;
 mod meter;
 mod method;
+mod nginx_fields;
 mod predicates;
 mod redirect;
 mod rewrite;
@@ -50,7 +52,11 @@ pub fn request<'f>(filters: &'f [Filter], request: &RequestView<'_>, change: &mu
             Filter::Redirect(to) => redirect::request(filter, to, request),
             Filter::Rewrite(to) => rewrite::request(filter, to, request, change),
             Filter::HttpsRedirect(when, url) => https_redirect::request(filter, *when, *url, request),
-            Filter::AnswerUrls(_) => Verdict::Continue,
+            Filter::AnswerUrls(_) | Filter::Hsts(_) => Verdict::Continue,
+            Filter::NginxFields => {
+                nginx_fields::request(request, change);
+                Verdict::Continue
+            }
             Filter::Affinity(affinity) => {
                 affinity::request(affinity, request, change);
                 Verdict::Continue
@@ -72,11 +78,13 @@ pub fn response(filters: &[Filter], response: &ResponseView<'_>, edit: &mut Head
         match filter {
             Filter::Cors(cors) => cors::response(cors, response, edit),
             Filter::AnswerUrls(answer_urls) => answer_urls::response(answer_urls, response, edit),
+            Filter::Hsts(hsts) => hsts::response(hsts, response, edit),
             Filter::Affinity(affinity) => affinity::response(affinity, response, edit),
             Filter::AppRoot(_)
             | Filter::Redirect(_)
             | Filter::Rewrite(_)
             | Filter::HttpsRedirect(..)
+            | Filter::NginxFields
             | Filter::Limits(_)
             | Filter::Sources(_) => {}
         }
@@ -121,6 +129,8 @@ fn templates(filter: &Filter) -> impl Iterator<Item = &Template> {
         | Filter::Cors(_)
         | Filter::HttpsRedirect(..)
         | Filter::AnswerUrls(_)
+        | Filter::Hsts(_)
+        | Filter::NginxFields
         | Filter::Limits(_)
         | Filter::Sources(_) => [None; 3],
     };

@@ -115,6 +115,8 @@ pub struct ResponseView<'a> {
     pub origin: Option<&'a [u8]>,
     /// The session of the client.
     pub session: Option<Session>,
+    /// Whether the client uses https, by its listener.
+    pub is_https: bool,
     /// The endpoint that was asked last.
     pub endpoint: Option<SocketAddr>,
     /// Whether the canary of the route was asked.
@@ -126,7 +128,16 @@ pub struct ResponseView<'a> {
 impl<'a> ResponseView<'a> {
     /// An answer of which no more is known.
     pub fn new(status: u16, fields: Fields<'a>) -> Self {
-        Self { status, fields, origin: None, session: None, endpoint: None, is_canary: false, path: "/" }
+        Self {
+            status,
+            fields,
+            origin: None,
+            session: None,
+            is_https: false,
+            endpoint: None,
+            is_canary: false,
+            path: "/",
+        }
     }
 }
 

@@ -30,6 +30,10 @@ pub enum Filter {
     /// Rewrites what pods say about where they are (annotations `proxy-redirect-from`, `proxy-cookie-domain` and
     /// `proxy-cookie-path`).
     AnswerUrls(Arc<AnswerUrls>),
+    /// Tells browsers to use https alone (`--profile ingress-nginx`).
+    Hsts(Arc<Hsts>),
+    /// Tells pods what ingress-nginx tells them besides, and drops fields that it drops (`--profile ingress-nginx`).
+    NginxFields,
     /// Sends requests that belong together to the same endpoint (annotations `affinity` and `upstream-hash-by`).
     Affinity(Arc<Affinity>),
     /// Lets each client ask for so much (annotations `limit-rps`, `limit-rpm` and `limit-connections`).
@@ -53,6 +57,10 @@ pub enum FilterKind {
     HttpsRedirect,
     /// [`Filter::AnswerUrls`].
     AnswerUrls,
+    /// [`Filter::Hsts`].
+    Hsts,
+    /// [`Filter::NginxFields`].
+    NginxFields,
     /// [`Filter::Affinity`].
     Affinity,
     /// [`Filter::Limits`].
@@ -71,6 +79,8 @@ impl Filter {
             Self::Rewrite(_) => FilterKind::Rewrite,
             Self::HttpsRedirect(..) => FilterKind::HttpsRedirect,
             Self::AnswerUrls(_) => FilterKind::AnswerUrls,
+            Self::Hsts(_) => FilterKind::Hsts,
+            Self::NginxFields => FilterKind::NginxFields,
             Self::Affinity(_) => FilterKind::Affinity,
             Self::Limits(_) => FilterKind::Limits,
             Self::Sources(_) => FilterKind::Sources,
@@ -80,13 +90,15 @@ impl Filter {
 
 impl FilterKind {
     /// All.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::AppRoot,
         Self::Cors,
         Self::Redirect,
         Self::Rewrite,
         Self::HttpsRedirect,
         Self::AnswerUrls,
+        Self::Hsts,
+        Self::NginxFields,
         Self::Affinity,
         Self::Limits,
         Self::Sources,
@@ -101,6 +113,8 @@ impl FilterKind {
             Self::Rewrite => "rewrite",
             Self::HttpsRedirect => "redirect",
             Self::AnswerUrls => "answer_urls",
+            Self::Hsts => "hsts",
+            Self::NginxFields => "nginx_fields",
             Self::Affinity => "affinity",
             Self::Limits => "limits",
             Self::Sources => "sources",
@@ -184,6 +198,17 @@ pub enum Location {
     },
     /// The URL of the request under this host, with the port of the scheme and without a slash at its end.
     OtherHost(Hostname),
+}
+
+/// What browsers are told about https (RFC 6797).
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Hsts {
+    /// How long they keep to it, seconds.
+    pub max_age: u64,
+    /// Whether hosts below the host are meant, too.
+    pub includes_subdomains: bool,
+    /// Whether browsers may have it built in.
+    pub is_preloaded: bool,
 }
 
 /// Another path for requests (nginx `rewrite … break`).

@@ -38,8 +38,8 @@ pub use cors::{Cors, Credentials, OriginPattern, Origins};
 pub use external_name::{ExternalName, LookupFailure, Resolution};
 pub use filter::TrailingSlash;
 pub use filter::{
-    ClientPort, Filter, FilterKind, Filters, HttpsRedirect, HttpsUrl, Location, PortInUrl, Redirect, RedirectKind,
-    Rewrite, Sources,
+    ClientPort, Filter, FilterKind, Filters, Hsts, HttpsRedirect, HttpsUrl, Location, PortInUrl, Redirect,
+    RedirectKind, Rewrite, Sources,
 };
 pub use host::{HostKey, HostSpec, Tenancy, TenantTls, TlsSpec, Unmatched};
 pub use kind::{ObjectKind, Resource};

@@ -2,37 +2,76 @@
 
 use std::sync::{Arc, LazyLock};
 
-use crate::model::{Filter, Filters, HttpsRedirect, HttpsUrl, Rewrite};
+use crate::model::{Filter, Filters, Hsts, HttpsRedirect, HttpsUrl, Rewrite, TrailingSlash};
 
 use super::annotations::Options;
-use super::settings::Settings;
+use super::settings::{Profile, Settings};
 
 /// The filters of a route of an Ingress, which gives requests another path or does not. Lists that do not depend on values of the
 /// Ingress exist once.
 pub(super) fn filters(options: &Options, settings: &Settings, rewrite: Option<Arc<Rewrite>>) -> Filters {
-    static WITH_TLS: LazyLock<Filters> = LazyLock::new(|| only(HttpsRedirect::WithTls));
-    static ALWAYS: LazyLock<Filters> = LazyLock::new(|| only(HttpsRedirect::Always));
     let when = https_redirect(options, settings);
+    let url = when.map(|_| options.redirect.url(slash(settings))).unwrap_or_default();
     let has_values = rewrite.is_some()
         || options.locations().is_some()
         || options.sources().is_some()
         || options.rare().is_some()
-        || when.is_some() && options.redirect.url() != HttpsUrl::default();
+        || when.is_some() && url != usual_url(settings);
+    if has_values { made(options, settings, when, rewrite) } else { usual(settings.profile, when) }
+}
+
+/// The filters of Ingresses without values of their own.
+fn usual(profile: Profile, when: Option<HttpsRedirect>) -> Filters {
+    type ByRedirect = LazyLock<[Filters; 3]>;
+    static OURS: ByRedirect = LazyLock::new(|| by_redirect(Profile::Tidegate));
+    static OF_NGINX: ByRedirect = LazyLock::new(|| by_redirect(Profile::IngressNginx));
+    let [never, with_tls, always] = match profile {
+        Profile::Tidegate => &*OURS,
+        Profile::IngressNginx => &*OF_NGINX,
+    };
     match when {
-        _ if has_values => made(options, when, rewrite),
-        None => Filters::default(),
-        Some(HttpsRedirect::WithTls) => WITH_TLS.clone(),
-        Some(HttpsRedirect::Always) => ALWAYS.clone(),
+        None => never.clone(),
+        Some(HttpsRedirect::WithTls) => with_tls.clone(),
+        Some(HttpsRedirect::Always) => always.clone(),
+    }
+}
+
+fn by_redirect(profile: Profile) -> [Filters; 3] {
+    let settings = Settings { profile, ..Settings::default() };
+    [None, Some(HttpsRedirect::WithTls), Some(HttpsRedirect::Always)]
+        .map(|when| made(&Options::UNSET, &settings, when, None))
+}
+
+/// What a URL of https looks like where nothing is said.
+fn usual_url(settings: &Settings) -> HttpsUrl {
+    HttpsUrl { slash: slash(settings), ..HttpsUrl::default() }
+}
+
+fn slash(settings: &Settings) -> TrailingSlash {
+    match settings.profile {
+        Profile::Tidegate => TrailingSlash::Kept,
+        Profile::IngressNginx => TrailingSlash::Cut,
+    }
+}
+
+/// What the defaults of ingress-nginx add.
+fn of_profile(profile: Profile) -> Vec<Filter> {
+    match profile {
+        Profile::Tidegate => Vec::new(),
+        Profile::IngressNginx => {
+            let hsts = Hsts { max_age: 365 * 24 * 3600, includes_subdomains: true, is_preloaded: false };
+            vec![Filter::Hsts(Arc::new(hsts)), Filter::NginxFields]
+        }
     }
 }
 
 /// Filters that depend on values of the Ingress.
-fn made(options: &Options, when: Option<HttpsRedirect>, rewrite: Option<Arc<Rewrite>>) -> Filters {
+fn made(options: &Options, settings: &Settings, when: Option<HttpsRedirect>, rewrite: Option<Arc<Rewrite>>) -> Filters {
     let locations = options.locations();
     let app_root = locations.and_then(|locations| locations.app_root().cloned()).map(Filter::AppRoot);
     let redirect = locations.and_then(|locations| locations.redirect(options.redirect.port()));
     let redirect = redirect.map(|redirect| Filter::Redirect(Arc::new(redirect)));
-    let https = when.map(|when| Filter::HttpsRedirect(when, options.redirect.url()));
+    let https = when.map(|when| Filter::HttpsRedirect(when, options.redirect.url(slash(settings))));
     let cors = options.rare().and_then(|rare| rare.cors.rule()).map(|cors| Filter::Cors(Arc::new(cors)));
     let limits = options.rare().and_then(|rare| rare.limits.rule()).map(|limits| Filter::Limits(Arc::new(limits)));
     let answer_urls = options.rare().and_then(|rare| rare.answer_urls.rule());
@@ -48,6 +87,7 @@ fn made(options: &Options, when: Option<HttpsRedirect>, rewrite: Option<Arc<Rewr
             .chain(rewrite.map(Filter::Rewrite))
             .chain(https)
             .chain(answer_urls)
+            .chain(of_profile(settings.profile))
             .chain(affinity)
             .chain(limits)
             .chain(sources)
@@ -63,8 +103,4 @@ fn https_redirect(options: &Options, settings: &Settings) -> Option<HttpsRedirec
     } else {
         None
     }
-}
-
-fn only(when: HttpsRedirect) -> Filters {
-    Filters::new(vec![Filter::HttpsRedirect(when, HttpsUrl::default())])
 }

@@ -23,7 +23,7 @@ use super::filters::filters;
 use super::input::Input;
 use super::kin::{self, Kin};
 use super::lower::{Bid, Claim, RouteClaim};
-use super::path::{self, Matched};
+use super::path::{self, Matched, PathReading};
 use super::pattern_hosts::{self, ROOT};
 use super::service::{self, BackendFault};
 use super::tenancy::Say;
@@ -83,8 +83,8 @@ fn served<'a, C: Iterator<Item = &'a Claim>>(
     claims: &dyn Fn() -> C,
     problems: &mut Vec<Problem>,
 ) -> Served {
-    let has_patterns = pattern_hosts::any_asks(host, claims());
-    let routes = routes(input, host, claims(), has_patterns, problems);
+    let reading = pattern_hosts::reading_of(input, host, claims());
+    let routes = routes(input, host, claims(), reading, problems);
     let fallback = fallback(input, host, claims(), problems).map(Arc::new);
     Served { routes, fallback, has_rules: claims().any(has_rules) }
 }
@@ -108,7 +108,7 @@ fn routes<'a>(
     input: &'a Input,
     host: &HostPattern,
     claims: impl Iterator<Item = &'a Claim>,
-    has_patterns: bool,
+    reading: PathReading,
     problems: &mut Vec<Problem>,
 ) -> Box<[Arc<RouteSpec>]> {
     let mut routes = Vec::new();
@@ -122,7 +122,7 @@ fn routes<'a>(
             if canary.is_none() && !std::mem::replace(&mut has_root, true) {
                 roots.push((bid, treatment.clone()));
             }
-            let matched = if has_patterns { path::matched_as_pattern(path) } else { matched };
+            let matched = if reading == PathReading::Elements { matched } else { path::matched_as(reading, path) };
             let Matched { path: matched, key } = match matched {
                 Ok(matched) => matched,
                 Err(fault) => {
@@ -144,7 +144,7 @@ fn routes<'a>(
                 return;
             }
             taken.insert(key.clone(), bid);
-            let taken_literally = if has_patterns { None } else { path::taken_literally(path) };
+            let taken_literally = if reading == PathReading::Patterns { None } else { path::taken_literally(path) };
             if let Some((severity, message, remedy)) = taken_literally {
                 let field = format!("{}.path", bid.field);
                 problems.push(bid.by.problem(field, ProblemCode::PatternPath, severity, message, remedy));

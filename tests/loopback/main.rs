@@ -38,6 +38,7 @@ mod nginx_paths;
 mod nginx_pod_tls;
 mod nginx_pods;
 mod nginx_policies;
+mod nginx_profile;
 mod nginx_redirects;
 mod nginx_retries;
 mod nginx_sources;

@@ -32,6 +32,7 @@ pub(crate) async fn exchange<S: ClientSource, K: ClientSink>(
 ) -> Result<(), ProxyError> {
     walk.work.request_change.clear();
     request_head::identify(walk.work, walk.shard.random());
+    walk.record.is_https = walk.peer.scheme == Scheme::Https;
     walk.record.is_explained = explanation::is_asked(walk.listener, walk.peer, walk.work);
     let outcome = match answer(walk, source, sink).await {
         Ok(()) => Ok(()),

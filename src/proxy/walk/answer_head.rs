@@ -130,6 +130,7 @@ pub(crate) fn edit(record: &Record, status: u16, fields: Fields<'_>, edit: &mut 
             fields,
             origin: record.origin.as_deref(),
             session: record.session,
+            is_https: record.is_https,
             endpoint: record.endpoint.get(),
             is_canary: route.is_canary,
             path: route.spec.matches.path.cookie_path(),

@@ -26,6 +26,8 @@ pub(crate) struct Record {
     pub route: Option<Arc<Route<Target>>>,
     /// The origin of the page that asks, where a filter of the route decides by it.
     pub origin: Option<Box<[u8]>>,
+    /// Whether its listener stands for https.
+    pub is_https: bool,
     /// The session of the client, where a filter of the route keeps one.
     pub session: Option<Session>,
     /// Status of the final answer; 0 before there is one.
@@ -62,6 +64,7 @@ impl Record {
             route: None,
             origin: None,
             session: None,
+            is_https: false,
             status: Cell::new(0),
             received: Cell::new(0),
             sent: Cell::new(0),

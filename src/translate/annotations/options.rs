@@ -182,9 +182,9 @@ impl RedirectOptions {
         self.always.unwrap_or(false)
     }
 
-    /// What the URL looks like.
-    pub(crate) fn url(&self) -> HttpsUrl {
-        HttpsUrl { slash: self.slash.unwrap_or_default(), port: self.port.unwrap_or_default() }
+    /// What the URL looks like; `usual` is what becomes of a slash where nothing is said.
+    pub(crate) fn url(&self, usual: TrailingSlash) -> HttpsUrl {
+        HttpsUrl { slash: self.slash.unwrap_or(usual), port: self.port.unwrap_or_default() }
     }
 
     /// Whether URLs have a port, if that is said.
