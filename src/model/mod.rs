@@ -12,6 +12,7 @@ mod listener;
 mod names;
 mod networks;
 mod origin;
+mod password_hash;
 mod pattern;
 mod persistent_map;
 mod pod_head;
@@ -26,6 +27,7 @@ mod snapshot;
 mod stream;
 mod template;
 mod upstream;
+mod users;
 
 pub use certificate::{Certificate, CertificateError, PrivateKey};
 pub use external_name::{ExternalName, LookupFailure, Resolution};
@@ -39,6 +41,7 @@ pub use listener::{Application, ListenerKey, ListenerSet, ListenerSpec, Transpor
 pub use names::{HostPattern, Hostname, HostnameError, Labels, ObjectName, ObjectRef};
 pub use networks::Networks;
 pub use origin::{Origin, Place};
+pub use password_hash::{HashFault, HashParts, PasswordHash, Sha};
 pub use pattern::{Pattern, PatternError, anchored};
 pub use persistent_map::PersistentMap;
 pub use pod_head::{PodHead, PodHost};
@@ -53,3 +56,4 @@ pub use snapshot::{Snapshot, UnitKey};
 pub use stream::{StreamRoute, StreamSpec};
 pub use template::{Captures, Part, Template, TemplateError, Variable};
 pub use upstream::{EndpointPort, EndpointSpec, EndpointState, PortRef, Protocol, UpstreamKey, UpstreamSpec};
+pub use users::{EntryFault, EntryPlace, SecretUsers, UserFault, UserList, Users};
