@@ -250,6 +250,7 @@ fn route(input: &Input, spec: &RouteSpec) -> Route {
         match filter {
             Filter::AppRoot(path) => other_filters.push(format!("/ 302 {path}")),
             Filter::Sources(sources) => other_filters.push(format!("{sources:?}")),
+            Filter::BasicAuth(auth) => other_filters.push(format!("{auth:?}")),
             Filter::Rewrite(rewrite) => other_filters.push(format!("{:?}", **rewrite)),
             Filter::Redirect(redirect) => other_filters.push(format!("{:?}", **redirect)),
             Filter::HttpsRedirect(when, url) => {

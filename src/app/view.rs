@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use crate::model::{
-    Action, ClientCertificate, Filter, HttpsRedirect, Location, PodTls, Protocol, Reply, Rewrite, RouteSpec, Sni,
-    Sources, Template, TlsVersions, UpstreamSpec, Verification,
+    Action, BasicAuth, ClientCertificate, Excused, Filter, HttpsRedirect, Location, PodTls, Protocol, Reply, Rewrite,
+    RouteSpec, Sni, Sources, Template, TlsVersions, UpstreamSpec, Verification,
 };
 use crate::routing::{CompiledHost, Route, RouteTable};
 use crate::upstream::{Backend, Destination, Target};
@@ -80,6 +80,9 @@ fn route(route: &Route<Target>) -> Value {
     if let Some(sources) = sources(&route.spec.filters) {
         view["clients"] = sources;
     }
+    if let Some(auth) = basic_auth(&route.spec.filters) {
+        view["basicAuth"] = auth;
+    }
     let shares: Vec<_> = route.shares().map(|share| self::route(share)).collect();
     if !shares.is_empty() {
         view["shares"] = json!(shares);
@@ -115,7 +118,9 @@ fn pod_tls(tls: &PodTls) -> Value {
 fn https_redirect(filters: &[Filter]) -> &'static str {
     let when = filters.iter().find_map(|filter| match filter {
         Filter::HttpsRedirect(when, _) => Some(when),
-        Filter::AppRoot(_) | Filter::Redirect(_) | Filter::Rewrite(_) | Filter::Sources(_) => None,
+        Filter::AppRoot(_) | Filter::Redirect(_) | Filter::Rewrite(_) | Filter::Sources(_) | Filter::BasicAuth(_) => {
+            None
+        }
     });
     match when {
         Some(HttpsRedirect::Always) => "Always",
@@ -137,7 +142,11 @@ fn rewrite(filters: &[Filter]) -> Option<Value> {
                 "forwardedPrefix": text(prefix),
             }))
         }
-        Filter::AppRoot(_) | Filter::Redirect(_) | Filter::HttpsRedirect(..) | Filter::Sources(_) => None,
+        Filter::AppRoot(_)
+        | Filter::Redirect(_)
+        | Filter::HttpsRedirect(..)
+        | Filter::Sources(_)
+        | Filter::BasicAuth(_) => None,
     })
 }
 
@@ -150,7 +159,32 @@ fn sources(filters: &[Filter]) -> Option<Value> {
                 json!({ "denied": denied.to_string(), "allowed": allowed.as_ref().map(ToString::to_string) })
             }
         }),
-        Filter::AppRoot(_) | Filter::Redirect(_) | Filter::Rewrite(_) | Filter::HttpsRedirect(..) => None,
+        Filter::AppRoot(_)
+        | Filter::Redirect(_)
+        | Filter::Rewrite(_)
+        | Filter::HttpsRedirect(..)
+        | Filter::BasicAuth(_) => None,
+    })
+}
+
+/// Who is asked for a password, and how many users there are. Never who they are.
+fn basic_auth(filters: &[Filter]) -> Option<Value> {
+    filters.iter().find_map(|filter| match filter {
+        Filter::BasicAuth(auth) => Some(match &**auth {
+            BasicAuth::Unknown => json!("Nobody"),
+            BasicAuth::Users { realm, users, excused } => json!({
+                "realm": realm,
+                "users": users.len(),
+                "excused": excused.as_ref().map(|Excused { allowed, denied }| {
+                    json!({ "denied": denied.to_string(), "allowed": allowed.to_string() })
+                }),
+            }),
+        }),
+        Filter::AppRoot(_)
+        | Filter::Redirect(_)
+        | Filter::Rewrite(_)
+        | Filter::HttpsRedirect(..)
+        | Filter::Sources(_) => None,
     })
 }
 
@@ -165,7 +199,7 @@ fn locations(filters: &[Filter]) -> Vec<Value> {
             };
             Some(json!({ "of": "everything", "status": redirect.status, "location": location }))
         }
-        Filter::Rewrite(_) | Filter::HttpsRedirect(..) | Filter::Sources(_) => None,
+        Filter::Rewrite(_) | Filter::HttpsRedirect(..) | Filter::Sources(_) | Filter::BasicAuth(_) => None,
     };
     filters.iter().filter_map(location).collect()
 }

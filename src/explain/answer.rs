@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 
 use crate::filter::{self, BodyTooLarge, FieldName, NotRedirected, RequestChange, RequestView, Response, Verdict};
 use crate::model::{
-    Action, CanaryRule, Filter, HostPattern, HttpsRedirect, Networks, ObjectKind, ObjectName, ObjectRef, Origin,
-    Predicates, Problem, RedirectKind, Reply, Sources, UnitKey,
+    Action, BasicAuth, CanaryRule, Excused, Filter, HostPattern, HttpsRedirect, Networks, ObjectKind, ObjectName,
+    ObjectRef, Origin, Predicates, Problem, RedirectKind, Reply, Sources, UnitKey,
 };
 use crate::routing::{self, Draw, Found, Holds, PathRefusal, Route, normalize_host, normalize_name};
 use crate::translate;
@@ -185,7 +185,7 @@ fn decide<T>(
         decoded_path: &routing::decoded(&canonical),
         pattern: route.spec.matches.path.pattern(),
     };
-    let (filters, sources) = apart(&route.spec.filters);
+    let Apart { filters, sources, auth } = apart(&route.spec.filters);
     let mut answer = misdirected(question, view, head);
     let too_large = filter::body_size(route.spec.policy.body_bytes, &head.request).err();
     let refusal = match &route.spec.action {
@@ -222,6 +222,12 @@ fn decide<T>(
                 answer.push("503 because a list of addresses cannot be read, so nobody is served".into());
                 (Outcome::Refused, Some(503))
             }
+            (Verdict::Continue, _) if matches!(auth, Some(BasicAuth::Unknown)) => {
+                answer.push("503 because it is not known who has a password (auth-type), so nobody is served".into());
+                (Outcome::Refused, Some(503))
+            }
+            // Its filter is not among these.
+            (Verdict::Ask(_), _) => (Outcome::Refused, Some(401)),
             (Verdict::Respond(response), _) => {
                 answer.extend(of_filter(route, filters, &request, &response));
                 let is_redirect = (300..400).contains(&response.status);
@@ -233,6 +239,7 @@ fn decide<T>(
             }
             (Verdict::Continue, None) => {
                 answer.extend(sources.map(for_whom).unwrap_or_default());
+                answer.extend(auth.and_then(with_password));
                 answer.extend(shared);
                 answer.push(format!("forwarded{}{}", rewritten(&change), exempt(filters, &request)));
                 (Outcome::Forwarded, None)
@@ -256,14 +263,46 @@ fn shared(action: &Action) -> Option<String> {
     Some(format!("of requests{by}, {weight} of {total} go to the canary: {to}"))
 }
 
-/// The filters that decide without the client's address, which is not known here, and the one that needs it.
-fn apart(filters: &[Filter]) -> (&[Filter], Option<&Sources>) {
-    match filters.split_last() {
-        Some((Filter::Sources(sources), others)) => (others, Some(sources)),
-        Some((Filter::AppRoot(_) | Filter::Redirect(_) | Filter::Rewrite(_) | Filter::HttpsRedirect(..), _)) | None => {
-            (filters, None)
+/// The filters of a route: those that decide without the client, who is not known here, and those that need to know.
+struct Apart<'a> {
+    filters: &'a [Filter],
+    sources: Option<&'a Sources>,
+    auth: Option<&'a BasicAuth>,
+}
+
+/// Those that need to know the client come last.
+fn apart(mut filters: &[Filter]) -> Apart<'_> {
+    let (mut sources, mut auth) = (None, None);
+    while let Some((last, others)) = filters.split_last() {
+        match last {
+            Filter::Sources(of) => sources = Some(&**of),
+            Filter::BasicAuth(of) => auth = Some(&**of),
+            Filter::AppRoot(_) | Filter::Redirect(_) | Filter::Rewrite(_) | Filter::HttpsRedirect(..) => break,
         }
+        filters = others;
     }
+    Apart { filters, sources, auth }
+}
+
+/// Who has a password, in words.
+fn with_password(auth: &BasicAuth) -> Option<String> {
+    let BasicAuth::Users { realm: _, users, excused } = auth else { return None };
+    let who = match excused {
+        None => String::new(),
+        Some(Excused { allowed, denied }) if *denied == Networks::default() => {
+            format!(" that are not in {allowed} (allowlist-source-range, satisfy) and")
+        }
+        Some(Excused { allowed, denied }) => {
+            format!(
+                " that are not in {allowed} or are in {denied} (allowlist-source-range, denylist-source-range, satisfy) and"
+            )
+        }
+    };
+    let users = match users.len() {
+        1 => "the one user".to_owned(),
+        count => format!("one of {count} users"),
+    };
+    Some(format!("401 for clients{who} that do not give the password of {users} (auth-type), for others:"))
 }
 
 /// Which clients are served, in words.
@@ -302,13 +341,14 @@ fn of_filter<T>(
         }
         Filter::Rewrite(_) => format!("{} sends the path there (rewrite-target)", named(&route.spec.origin)),
         Filter::Sources(_) => "the address of the client is not known here".into(),
+        Filter::BasicAuth(_) => "the password of the client is not known here".into(),
         Filter::HttpsRedirect(HttpsRedirect::WithTls, _) => "a TLS entry covers the host (ssl-redirect)".into(),
     };
     let mut lines = vec![format!("{status}{to} because {why}")];
     match filter::request(filters, &RequestView { is_trusted: true, ..*request }, &mut RequestChange::default()) {
         Verdict::Continue => lines
             .push("forwarded instead if the client is one of --trusted-proxies: X-Forwarded-Proto says https".into()),
-        Verdict::Respond(_) => {}
+        Verdict::Respond(_) | Verdict::Ask(_) => {}
     }
     lines
 }
@@ -324,7 +364,9 @@ fn rewritten(change: &RequestChange) -> String {
 /// What is special about a request that no filter answers.
 fn exempt(filters: &[Filter], request: &RequestView<'_>) -> &'static str {
     let is_challenge = |filter: &Filter| match filter {
-        Filter::AppRoot(_) | Filter::Redirect(_) | Filter::Rewrite(_) | Filter::Sources(_) => false,
+        Filter::AppRoot(_) | Filter::Redirect(_) | Filter::Rewrite(_) | Filter::Sources(_) | Filter::BasicAuth(_) => {
+            false
+        }
         Filter::HttpsRedirect(when, _) => match filter::not_redirected(*when, request) {
             Some(NotRedirected::AcmeChallenge) => true,
             Some(NotRedirected::WithoutTls | NotRedirected::Tls | NotRedirected::WithoutHost)

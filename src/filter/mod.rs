@@ -4,6 +4,7 @@
 //! through [`RequestView`] and says what follows through [`Verdict`]. Nothing here knows sockets, time, tables or
 //! upstreams. A route without filters costs one comparison.
 
+mod basic_auth;
 mod body_size;
 mod canary;
 mod change;
@@ -20,6 +21,7 @@ mod template;
 mod verdict;
 mod view;
 
+pub use basic_auth::{Ask, answered};
 pub use body_size::{BodyTooLarge, body_size};
 pub use canary::canary;
 pub use change::RequestChange;
@@ -42,10 +44,11 @@ pub fn request<'f>(filters: &'f [Filter], request: &RequestView<'_>, change: &mu
             Filter::Rewrite(to) => rewrite::request(filter, to, request, change),
             Filter::HttpsRedirect(when, url) => https_redirect::request(filter, *when, *url, request),
             Filter::Sources(sources) => sources::request(filter, sources, request),
+            Filter::BasicAuth(auth) => basic_auth::request(filter, auth, request, change),
         };
         match verdict {
             Verdict::Continue => {}
-            Verdict::Respond(_) => return verdict,
+            Verdict::Respond(_) | Verdict::Ask(_) => return verdict,
         }
     }
     Verdict::Continue
@@ -60,7 +63,8 @@ pub fn response(filters: &[Filter], response: &ResponseView<'_>, edit: &mut Head
             | Filter::Redirect(_)
             | Filter::Rewrite(_)
             | Filter::HttpsRedirect(..)
-            | Filter::Sources(_) => {}
+            | Filter::Sources(_)
+            | Filter::BasicAuth(_) => {}
         }
     }
 }
@@ -68,7 +72,7 @@ pub fn response(filters: &[Filter], response: &ResponseView<'_>, edit: &mut Head
 /// Whether a filter looks at the address of the client.
 pub fn asks_for_client(filters: &[Filter]) -> bool {
     filters.iter().any(|filter| match filter {
-        Filter::Sources(_) => true,
+        Filter::Sources(_) | Filter::BasicAuth(_) => true,
         Filter::AppRoot(_) | Filter::Redirect(_) | Filter::Rewrite(_) | Filter::HttpsRedirect(..) => {
             templates(filter).any(|template| template.has(&Variable::RemoteAddress))
         }
@@ -79,9 +83,11 @@ pub fn asks_for_client(filters: &[Filter]) -> bool {
 pub fn asks_for_path(filters: &[Filter]) -> bool {
     filters.iter().any(|filter| match filter {
         Filter::Rewrite(_) => true,
-        Filter::AppRoot(_) | Filter::Redirect(_) | Filter::HttpsRedirect(..) | Filter::Sources(_) => {
-            templates(filter).any(|template| template.has(&Variable::Uri))
-        }
+        Filter::AppRoot(_)
+        | Filter::Redirect(_)
+        | Filter::HttpsRedirect(..)
+        | Filter::Sources(_)
+        | Filter::BasicAuth(_) => templates(filter).any(|template| template.has(&Variable::Uri)),
     })
 }
 
@@ -93,7 +99,7 @@ fn templates(filter: &Filter) -> impl Iterator<Item = &Template> {
             Location::OtherHost(_) => [None; 3],
         },
         Filter::Rewrite(to) => [Some(&to.path), to.query.as_ref(), to.prefix.as_ref()],
-        Filter::AppRoot(_) | Filter::HttpsRedirect(..) | Filter::Sources(_) => [None; 3],
+        Filter::AppRoot(_) | Filter::HttpsRedirect(..) | Filter::Sources(_) | Filter::BasicAuth(_) => [None; 3],
     };
     templates.into_iter().flatten()
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::names::Hostname;
 use super::networks::Networks;
 use super::template::Template;
+use super::users::Users;
 
 /// A filter of a route. Requests and answers pass the filters of their route in the order of these variants; no route
 /// can change the order.
@@ -22,6 +23,8 @@ pub enum Filter {
     HttpsRedirect(HttpsRedirect, HttpsUrl),
     /// Lets clients pass by their address (annotations `allowlist-source-range` and `denylist-source-range`).
     Sources(Arc<Sources>),
+    /// Asks clients for name and password (annotation `auth-type`). It is the last, so no filter follows what is asked.
+    BasicAuth(Arc<BasicAuth>),
 }
 
 impl Filter {
@@ -33,6 +36,7 @@ impl Filter {
             Self::Rewrite(_) => "rewrite",
             Self::HttpsRedirect(..) => "redirect",
             Self::Sources(_) => "sources",
+            Self::BasicAuth(_) => "basic_auth",
         }
     }
 }
@@ -150,6 +154,31 @@ pub enum Sources {
         /// Of the others only these are served; `None`: all of them.
         allowed: Option<Networks>,
     },
+}
+
+/// Which clients a route is for, by name and password.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum BasicAuth {
+    /// It is not known: for nobody (503).
+    Unknown,
+    /// For those with a right password (401).
+    Users {
+        /// What clients are told that the password is for. Without control characters.
+        realm: Arc<str>,
+        /// The users.
+        users: Arc<Users>,
+        /// Clients with these addresses need no password; `None`: there are none (annotation `satisfy`).
+        excused: Option<Excused>,
+    },
+}
+
+/// Which clients need no password, by their address.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Excused {
+    /// These need none.
+    pub allowed: Networks,
+    /// Of those, these need one.
+    pub denied: Networks,
 }
 
 /// The filters of a route, in the order in which they apply. Routes share a list: a clone allocates nothing, and a

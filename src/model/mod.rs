@@ -33,7 +33,8 @@ pub use certificate::{Certificate, CertificateError, PrivateKey};
 pub use external_name::{ExternalName, LookupFailure, Resolution};
 pub use filter::TrailingSlash;
 pub use filter::{
-    ClientPort, Filter, Filters, HttpsRedirect, HttpsUrl, Location, PortInUrl, Redirect, RedirectKind, Rewrite, Sources,
+    BasicAuth, ClientPort, Excused, Filter, Filters, HttpsRedirect, HttpsUrl, Location, PortInUrl, Redirect,
+    RedirectKind, Rewrite, Sources,
 };
 pub use host::{HostKey, HostSpec, Tenancy, TenantTls, TlsSpec, Unmatched};
 pub use kind::{ObjectKind, Resource};
@@ -56,4 +57,4 @@ pub use snapshot::{Snapshot, UnitKey};
 pub use stream::{StreamRoute, StreamSpec};
 pub use template::{Captures, Part, Template, TemplateError, Variable};
 pub use upstream::{EndpointPort, EndpointSpec, EndpointState, PortRef, Protocol, UpstreamKey, UpstreamSpec};
-pub use users::{EntryFault, EntryPlace, SecretUsers, UserFault, UserList, Users};
+pub use users::{EntryFault, EntryPlace, PasswordAnswer, SecretUsers, UserFault, UserList, Users};

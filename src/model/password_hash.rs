@@ -9,9 +9,9 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig, ge
 /// Longest text of a hash. Bytes. The longest that a program writes has 120.
 const LONGEST: usize = 512;
 /// Most work that a bcrypt may take: each step doubles it. 14 takes about a second.
-pub const MOST_BCRYPT_COST: u8 = 14;
+pub(super) const MOST_BCRYPT_COST: u8 = 14;
 /// Most rounds of SHA-crypt; as many take about half a second. Without a number there are 5,000.
-pub const MOST_SHA_ROUNDS: u32 = 500_000;
+pub(super) const MOST_SHA_ROUNDS: u32 = 500_000;
 /// Fewest rounds of SHA-crypt: a smaller number stands for this one, as in glibc.
 const FEWEST_SHA_ROUNDS: u32 = 1000;
 const USUAL_SHA_ROUNDS: u32 = 5000;
@@ -27,7 +27,7 @@ pub struct PasswordHash(Box<str>);
 pub enum HashParts<'a> {
     /// bcrypt: `$2y$`, `$2a$` and `$2b$`, which are one.
     Bcrypt {
-        /// Binary logarithm of the rounds, 4 to `MOST_BCRYPT_COST`.
+        /// Binary logarithm of the rounds, 4 to 14.
         cost: u8,
         /// The salt.
         salt: [u8; 16],
@@ -47,7 +47,7 @@ pub enum HashParts<'a> {
     ShaCrypt {
         /// Which SHA.
         sha: Sha,
-        /// Rounds, at most `MOST_SHA_ROUNDS`.
+        /// Rounds, at most 500,000.
         rounds: u32,
         /// The salt.
         salt: &'a str,

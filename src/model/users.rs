@@ -72,6 +72,19 @@ pub enum EntryFault {
     Hash(HashFault),
 }
 
+/// What was found out of a password.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PasswordAnswer {
+    /// It is the user's.
+    Right,
+    /// It is not, or there is no such user.
+    Wrong,
+    /// It is not known: too many wait to be known, or it took too long.
+    Busy,
+    /// It was not looked at: the client was wrong too often.
+    Limited,
+}
+
 impl Users {
     /// The first entry of each name counts.
     pub fn new(entries: impl IntoIterator<Item = (Box<str>, PasswordHash)>) -> Self {

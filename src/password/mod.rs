@@ -19,7 +19,7 @@ use aws_lc_rs::hmac;
 use aws_lc_rs::rand::SystemRandom;
 use tokio::time::Instant;
 
-use crate::model::Users;
+use crate::model::{PasswordAnswer, Users};
 use attempts::Attempts;
 use check::is_right;
 use queue::{Bounds, Job, Queue};
@@ -43,19 +43,6 @@ pub struct Attempt<'a> {
     pub password: &'a [u8],
     /// The address of the client.
     pub client: IpAddr,
-}
-
-/// What is known of a password.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Answer {
-    /// It is the user's.
-    Right,
-    /// It is not, or there is no such user.
-    Wrong,
-    /// It is not known: too many wait to be known, or it took too long.
-    Busy,
-    /// It is not looked at: the client was wrong too often.
-    Limited,
 }
 
 /// Tells which passwords are right. A clone tells the same.
@@ -90,17 +77,17 @@ impl Passwords {
     }
 
     /// Whether the password is right. Answers at once where it was right before or the hash is a cheap one.
-    pub async fn answer(&self, attempt: &Attempt<'_>) -> Answer {
+    pub async fn answer(&self, attempt: &Attempt<'_>) -> PasswordAnswer {
         let Attempt { users, name, password, client } = *attempt;
         if password.len() > LONGEST || password.contains(&0) {
-            return Answer::Wrong;
+            return PasswordAnswer::Wrong;
         }
-        let Some(hash) = users.hash_of(name).or_else(|| users.decoy()) else { return Answer::Wrong };
+        let Some(hash) = users.hash_of(name).or_else(|| users.decoy()) else { return PasswordAnswer::Wrong };
         let Desk { key, right, attempts, queue } = &*self.0;
         let proof = proof(key, users, name, password);
         let now = Instant::now();
         if lock(right).get(&proof, now).is_some() {
-            return Answer::Right;
+            return PasswordAnswer::Right;
         }
         let by = attempts::Place::new(client, users.identity());
         let waiting = match queue.join(&proof) {
@@ -108,7 +95,7 @@ impl Passwords {
             Some(waiting) => Some(waiting),
             None => {
                 if !lock(attempts).take(by, now) {
-                    return Answer::Limited;
+                    return PasswordAnswer::Limited;
                 }
                 let job = Job::new(hash, password, *users.identity());
                 if hash.is_cheap() { None } else { Some(queue.add(proof, job)) }
@@ -124,10 +111,10 @@ impl Passwords {
             Some(is_right) if is_right && users.hash_of(name).is_some() => {
                 lock(attempts).give_back(by);
                 lock(right).insert(proof, (), Instant::now());
-                Answer::Right
+                PasswordAnswer::Right
             }
-            Some(_) => Answer::Wrong,
-            None => Answer::Busy,
+            Some(_) => PasswordAnswer::Wrong,
+            None => PasswordAnswer::Busy,
         }
     }
 

@@ -14,7 +14,7 @@ fn users(lines: &str) -> Arc<Users> {
 }
 
 /// What `alice` is answered from this address.
-async fn ask(passwords: &Passwords, users: &Arc<Users>, password: &str, client: &str) -> Answer {
+async fn ask(passwords: &Passwords, users: &Arc<Users>, password: &str, client: &str) -> PasswordAnswer {
     let client = client.parse().unwrap();
     passwords.answer(&Attempt { users, name: "alice", password: password.as_bytes(), client }).await
 }
@@ -24,13 +24,13 @@ async fn a_right_password_is_computed_once_until_the_list_differs() {
     let passwords = Passwords::default();
     let list = users(&format!("alice:{QUICK}"));
     for _ in 0..100 {
-        assert_eq!(ask(&passwords, &list, "open sesame", "192.0.2.1").await, Answer::Right);
+        assert_eq!(ask(&passwords, &list, "open sesame", "192.0.2.1").await, PasswordAnswer::Right);
     }
     assert_eq!(passwords.work(), (1, 1));
     let other = users(&format!("alice:{QUICK}\nbob:{SHA}"));
-    assert_eq!(ask(&passwords, &other, "open sesame", "192.0.2.1").await, Answer::Right);
+    assert_eq!(ask(&passwords, &other, "open sesame", "192.0.2.1").await, PasswordAnswer::Right);
     assert_eq!(passwords.work(), (1, 2));
-    assert_eq!(ask(&passwords, &users("bob:x"), "open sesame", "192.0.2.1").await, Answer::Wrong);
+    assert_eq!(ask(&passwords, &users("bob:x"), "open sesame", "192.0.2.1").await, PasswordAnswer::Wrong);
 }
 
 #[tokio::test]
@@ -39,7 +39,7 @@ async fn many_who_ask_the_same_at_once_cost_one_computation() {
     let list = users(&format!("alice:{BCRYPT}"));
     let asks = (0..100).map(|_| ask(&passwords, &list, "open sesame", "192.0.2.1"));
     let answers = futures_util::future::join_all(asks).await;
-    assert!(answers.iter().all(|answer| *answer == Answer::Right), "{answers:?}");
+    assert!(answers.iter().all(|answer| *answer == PasswordAnswer::Right), "{answers:?}");
     assert_eq!(passwords.work().1, 1);
 }
 
@@ -49,12 +49,12 @@ async fn what_cannot_be_right_is_wrong() {
     for hash in [QUICK, SHA] {
         let list = users(&format!("alice:{hash}\nbob:{hash}"));
         let name = |name| Attempt { users: &list, name, password: b"open sesame", client: [192, 0, 2, 1].into() };
-        assert_eq!(passwords.answer(&name("bob")).await, Answer::Right);
+        assert_eq!(passwords.answer(&name("bob")).await, PasswordAnswer::Right);
         for nobody in ["", "carl", "Alice", "alice ", &"a".repeat(10_000)] {
-            assert_eq!(passwords.answer(&name(nobody)).await, Answer::Wrong, "{nobody}");
+            assert_eq!(passwords.answer(&name(nobody)).await, PasswordAnswer::Wrong, "{nobody}");
         }
         for wrong in ["", "x", "open sesame\0", "open\0sesame", &"x".repeat(10_000)] {
-            assert_eq!(ask(&passwords, &list, wrong, "192.0.2.9").await, Answer::Wrong, "{wrong}");
+            assert_eq!(ask(&passwords, &list, wrong, "192.0.2.9").await, PasswordAnswer::Wrong, "{wrong}");
         }
     }
 }
@@ -64,15 +64,15 @@ async fn who_is_wrong_too_often_is_not_looked_at_and_who_was_right_goes_on() {
     let passwords = Passwords::default();
     for hash in [QUICK, SHA] {
         let list = users(&format!("alice:{hash}"));
-        assert_eq!(ask(&passwords, &list, "open sesame", "192.0.2.1").await, Answer::Right);
+        assert_eq!(ask(&passwords, &list, "open sesame", "192.0.2.1").await, PasswordAnswer::Right);
         let mut answers = Vec::new();
         for at in 0..50 {
             answers.push(ask(&passwords, &list, &format!("wrong-{at}"), "192.0.2.1").await);
         }
-        assert!(answers[..10].iter().all(|answer| *answer == Answer::Wrong), "{answers:?}");
-        assert!(answers[20..].contains(&Answer::Limited), "{answers:?}");
-        assert_eq!(ask(&passwords, &list, "open sesame", "192.0.2.1").await, Answer::Right);
-        assert_eq!(ask(&passwords, &list, "wrong", "192.0.2.2").await, Answer::Wrong);
+        assert!(answers[..10].iter().all(|answer| *answer == PasswordAnswer::Wrong), "{answers:?}");
+        assert!(answers[20..].contains(&PasswordAnswer::Limited), "{answers:?}");
+        assert_eq!(ask(&passwords, &list, "open sesame", "192.0.2.1").await, PasswordAnswer::Right);
+        assert_eq!(ask(&passwords, &list, "wrong", "192.0.2.2").await, PasswordAnswer::Wrong);
     }
 }
 
@@ -85,8 +85,8 @@ async fn what_waits_is_bounded_and_the_rest_is_told_so_at_once() {
         async move { ask(passwords, list, &format!("wrong-{at}"), &format!("192.0.2.{at}")).await }
     };
     let answers = futures_util::future::join_all((0..60).map(ask)).await;
-    let busy = answers.iter().filter(|answer| **answer == Answer::Busy).count();
-    let wrong = answers.iter().filter(|answer| **answer == Answer::Wrong).count();
+    let busy = answers.iter().filter(|answer| **answer == PasswordAnswer::Busy).count();
+    let wrong = answers.iter().filter(|answer| **answer == PasswordAnswer::Wrong).count();
     assert_eq!(busy + wrong, 60, "{answers:?}");
     assert!((4..=6).contains(&wrong), "{answers:?}");
     assert_eq!(passwords.work(), (1, wrong));

@@ -32,6 +32,7 @@ use tokio::time::Instant;
 use crate::http2::connection::Arrival;
 use crate::lifecycle::DrainWatch;
 use crate::observe::{Metrics, Relief, ShardLog, Shed};
+use crate::password::Passwords;
 use crate::proxy::config::ProxyConfig;
 use crate::proxy::wire::buffers::BufferPool;
 use crate::proxy::wire::client_mark::Standing;
@@ -89,6 +90,8 @@ pub struct Shared {
     pub inspector: Inspector,
     /// Whether the shards run.
     pub heartbeats: Heartbeats,
+    /// Tells which passwords are right.
+    pub passwords: Passwords,
 }
 
 /// Places for connections to pods.
@@ -135,6 +138,7 @@ pub(crate) struct Shard {
     pub h2_pods: Roster<Session>,
     /// Stands still where the shard does not own its runtime.
     pub turns: Turns,
+    pub passwords: Passwords,
     random: Cell<u128>,
 }
 
@@ -152,6 +156,7 @@ impl Shard {
             handover: _,
             inspector: _,
             heartbeats: _,
+            passwords,
         } = shared;
         let pool = Pool::new(PoolConfig { idle: config.pods.idle, ..PoolConfig::default() });
         let sessions = Sessions::new(config.pods.stall);
@@ -184,6 +189,7 @@ impl Shard {
             h2_clients: Roster::default(),
             h2_pods: Roster::default(),
             turns,
+            passwords,
             random: Cell::new(seed()),
         })
     }

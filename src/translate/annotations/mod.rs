@@ -6,6 +6,7 @@
 //! what they set beside the object.
 
 mod anyway;
+mod auth_options;
 mod canary_options;
 mod dialects;
 mod document;
@@ -33,6 +34,7 @@ use crate::model::{ObjectRef, Problem};
 use crate::source::objects::Annotations;
 
 pub(crate) use anyway::{Anyway, Usual};
+pub(crate) use auth_options::{AuthKind, AuthOptions, Satisfy, UserLayout};
 pub use dialects::{DialectName, Dialects};
 pub use document::document;
 #[cfg(test)]
@@ -41,6 +43,7 @@ pub(crate) use options::Options;
 pub(crate) use parsed::Parsed;
 pub(crate) use pod_options::{NamedSecret, PodProtocol, PodTlsOptions};
 pub(crate) use reading::read;
+pub(crate) use source_options::SourceOptions;
 pub(crate) use table::Scope;
 #[cfg(test)]
 pub(crate) use table::{Annotation, Dialect, Unlisted, Verdict};

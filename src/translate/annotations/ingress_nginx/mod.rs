@@ -3,6 +3,7 @@
 //! A row says what an annotation does where it stands. What ingress-nginx does without it, its defaults, is no part of this:
 //! an Ingress without annotations is served as ours are.
 
+mod auth;
 mod balance;
 mod buffers;
 mod canary;
@@ -15,6 +16,7 @@ mod pod_tls;
 mod pods;
 mod redirects;
 mod retries;
+mod secret_name;
 mod sources;
 mod url;
 mod variables;
@@ -32,6 +34,7 @@ pub(super) const DIALECT: Dialect = Dialect {
         &paths::ROWS,
         &redirects::ROWS,
         &sources::ROWS,
+        &auth::ROWS,
         &limits::ROWS,
         &canary::ROWS,
         &retries::ROWS,
