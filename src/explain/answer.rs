@@ -290,11 +290,11 @@ fn with_password(auth: &BasicAuth) -> Option<String> {
     let who = match excused {
         None => String::new(),
         Some(Excused { allowed, denied }) if *denied == Networks::default() => {
-            format!(" that are not in {allowed} (allowlist-source-range, satisfy) and")
+            format!(" that are not in {allowed} (allowlist-source-range, satisfy) and that")
         }
         Some(Excused { allowed, denied }) => {
             format!(
-                " that are not in {allowed} or are in {denied} (allowlist-source-range, denylist-source-range, satisfy) and"
+                " that are not in {allowed} or are in {denied} (allowlist-source-range, denylist-source-range, satisfy) and that"
             )
         }
     };
@@ -302,7 +302,8 @@ fn with_password(auth: &BasicAuth) -> Option<String> {
         1 => "the one user".to_owned(),
         count => format!("one of {count} users"),
     };
-    Some(format!("401 for clients{who} that do not give the password of {users} (auth-type), for others:"))
+    let who = if who.is_empty() { " that".to_owned() } else { who };
+    Some(format!("401 for clients{who} do not give the password of {users} (auth-type), for others:"))
 }
 
 /// Which clients are served, in words.

@@ -85,6 +85,21 @@ pub enum PasswordAnswer {
     Limited,
 }
 
+impl PasswordAnswer {
+    /// All.
+    pub const ALL: [Self; 4] = [Self::Right, Self::Wrong, Self::Busy, Self::Limited];
+
+    /// Short stable name, as in metrics.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Right => "right",
+            Self::Wrong => "wrong",
+            Self::Busy => "busy",
+            Self::Limited => "limited",
+        }
+    }
+}
+
 impl Users {
     /// The first entry of each name counts.
     pub fn new(entries: impl IntoIterator<Item = (Box<str>, PasswordHash)>) -> Self {

@@ -26,6 +26,7 @@ mod limits;
 mod live;
 mod matrix;
 mod metrics;
+mod nginx_auth;
 mod nginx_balance;
 mod nginx_canary;
 mod nginx_hosts;

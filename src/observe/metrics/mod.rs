@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Registry, TextEncoder};
 use watches::WatchMetrics;
 
-use crate::model::{ObjectName, Problem, ProblemCode, Severity};
+use crate::model::{ObjectName, PasswordAnswer, Problem, ProblemCode, Severity};
 use crate::observe::config_metrics::ConfigMetrics;
 use crate::observe::dns_metrics::DnsMetrics;
 use crate::observe::durations;
@@ -36,6 +36,7 @@ pub struct Metrics {
     upstreams: Live<UpstreamMetrics>,
     refused: [IntCounter; Refusal::ALL.len()],
     shed: [IntCounter; Shed::ALL.len()],
+    passwords: [IntCounter; PasswordAnswer::ALL.len()],
     listeners: [ListenerMetrics; Listener::ALL.len()],
     http2: Http2Metrics,
     handshakes: [IntCounter; Handshake::ALL.len()],
@@ -124,6 +125,7 @@ impl Metrics {
         gauges(&families::BUILD).with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
         let refused = counters(&families::REQUESTS_REFUSED);
         let shed = counters(&families::CONNECTIONS_SHED);
+        let passwords = counters(&families::PASSWORDS);
         let (open, total) = (gauges(&families::CONNECTIONS_OPEN), counters(&families::CONNECTIONS));
         let headers = counters(&families::PROXY_PROTOCOL);
         let handshakes = counters(&families::TLS_HANDSHAKES);
@@ -134,6 +136,7 @@ impl Metrics {
             unrouted: Arc::default(),
             upstreams: Live::new(&["namespace", "service", "port"], SERIES_LIMIT),
             refused: Refusal::ALL.map(|reason| refused.with_label_values(&[reason.as_str()])),
+            passwords: PasswordAnswer::ALL.map(|answer| passwords.with_label_values(&[answer.as_str()])),
             shed: Shed::ALL.map(|reason| shed.with_label_values(&[reason.as_str()])),
             listeners: Listener::ALL.map(|listener| ListenerMetrics {
                 open: open.with_label_values(&[listener.as_str()]),
@@ -216,6 +219,11 @@ impl Metrics {
     /// Counts connections of clients that were closed in favour of others.
     pub fn shed(&self, reason: Shed, count: usize) {
         self.shed[reason as usize].inc_by(count as u64);
+    }
+
+    /// Counts what was found out of a password.
+    pub fn password(&self, answer: PasswordAnswer) {
+        self.passwords[answer as usize].inc();
     }
 
     /// The connection counters of a listener.

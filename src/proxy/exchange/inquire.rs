@@ -8,5 +8,7 @@ use crate::proxy::shard::Shard;
 pub(super) async fn inquire<'f>(shard: &Shard, ask: &Ask<'f>) -> Option<Response<'f>> {
     let Ask { by: _, realm: _, users, name, password, client } = ask;
     let attempt = Attempt { users, name, password, client: *client };
-    answered(ask, shard.passwords.answer(&attempt).await)
+    let answer = shard.passwords.answer(&attempt).await;
+    shard.metrics.password(answer);
+    answered(ask, answer)
 }
