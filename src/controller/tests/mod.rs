@@ -183,6 +183,27 @@ async fn f03_saved_secrets_stay_when_they_cannot_be_read() {
 }
 
 #[tokio::test]
+async fn f03_a_saved_secret_that_is_followed_by_itself_stays_until_the_source_has_told_of_all() {
+    let (_, mut controller) = Plane::with(Settings { secrets: VisibleSecrets::Allowed, ..Settings::default() });
+    let asking = || {
+        let key = |key| format!("nginx.ingress.kubernetes.io/{key}");
+        let routes = builders::ingress("a").rule("a.example", &[builders::prefix("/", "a")]);
+        routes.annotate(&key("auth-type"), "basic").annotate(&key("auth-secret"), "users").change()
+    };
+    let mut saved = saved_objects_of(&[]);
+    saved.changes.extend([asking(), secret("users"), secret("cert")]);
+    controller.restore(saved);
+    controller.take(events([class(), asking()]));
+    controller.take([Event::Listed, Event::Connected(ObjectKind::Secret, Connection::Up)]);
+    assert_eq!(*controller.wanted_secrets().borrow(), [name("users")].into());
+    let knows = |controller: &Controller, of| controller.input.objects().secret(&name(of)).is_some();
+    assert!(!knows(&controller, "cert"), "the list has no such certificate");
+    assert!(knows(&controller, "users"), "it is being listed by itself");
+    controller.take([Event::Synced]);
+    assert!(!knows(&controller, "users"), "and it is not there");
+}
+
+#[tokio::test]
 async fn f03_by_name_a_secret_that_may_not_be_read_keeps_itself_in_force_and_no_other() {
     let listed = ["refused", "gone", "unwanted"].map(name);
     let secrets = VisibleSecrets::Listed(Arc::new(listed.into()));
