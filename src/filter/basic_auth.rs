@@ -1,47 +1,20 @@
 //! Basic authentication (RFC 7617): what a request says of its user, what is asked of it, and what follows from the answer.
 
-use std::net::IpAddr;
-use std::sync::Arc;
-
 use base64::Engine as _;
 use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 
 use super::change::RequestChange;
 use super::head_edit::{FieldName, Fields};
-use super::verdict::{Response, Verdict};
+use super::verdict::{Ask, Response, Verdict};
 use super::view::RequestView;
 use crate::http1::FieldKind;
-use crate::model::{BasicAuth, Excused, Filter, PasswordAnswer, Users};
+use crate::model::{BasicAuth, Excused, Filter, PasswordAnswer};
 
 /// Longest name and password together, as they are sent. Bytes.
 const LONGEST: usize = 1024;
 /// When a client that was wrong too often may try again. Seconds.
 const RETRY_AFTER: &[u8] = b"1";
-
-/// Whether this is a user's password has to be asked.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Ask<'f> {
-    /// The filter that asks.
-    pub by: &'f Filter,
-    /// What clients are told that the password is for.
-    pub realm: &'f str,
-    /// The users.
-    pub users: &'f Arc<Users>,
-    /// The name.
-    pub name: String,
-    /// The password.
-    pub password: Vec<u8>,
-    /// The address of the client.
-    pub client: IpAddr,
-}
-
-impl std::fmt::Debug for Ask<'_> {
-    /// Without name and password.
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Ask").field("realm", &self.realm).field("client", &self.client).finish_non_exhaustive()
-    }
-}
 
 /// Pods never get what was meant for us.
 pub(super) fn request<'f>(
@@ -121,6 +94,8 @@ fn credentials(request: &RequestView<'_>) -> Option<(String, Vec<u8>)> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::filter::view::tests::with_view;
     use crate::model::UserList;

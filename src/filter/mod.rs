@@ -21,7 +21,7 @@ mod template;
 mod verdict;
 mod view;
 
-pub use basic_auth::{Ask, answered};
+pub use basic_auth::answered;
 pub use body_size::{BodyTooLarge, body_size};
 pub use canary::canary;
 pub use change::RequestChange;
@@ -29,7 +29,7 @@ pub use head_edit::{FieldName, Fields, HeadEdit};
 pub use https_redirect::{NotRedirected, not_redirected};
 pub use method::is_routable;
 pub use predicates::holds;
-pub use verdict::{Response, Verdict};
+pub use verdict::{Ask, Response, Verdict};
 pub use view::{RequestView, ResponseView, is_https};
 
 use crate::model::{Filter, Location, Template, Variable};

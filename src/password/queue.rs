@@ -56,13 +56,19 @@ struct State {
     /// Who waits for each job, of those that wait and those that are computed.
     askers: HashMap<Proof, Vec<oneshot::Sender<bool>>>,
     /// The lists that have jobs that wait, the one whose turn it is first.
-    turns: VecDeque<([u8; 32], VecDeque<(Proof, Job)>)>,
+    turns: VecDeque<Turn>,
     waiting: usize,
     started: usize,
     busy: usize,
     most_busy: usize,
     computed: usize,
     is_closed: bool,
+}
+
+/// The jobs of one list that wait.
+struct Turn {
+    list: [u8; 32],
+    jobs: VecDeque<(Proof, Job)>,
 }
 
 impl Job {
@@ -91,7 +97,7 @@ impl Queue {
             askers.push(sender);
             return Ok(receiver);
         }
-        let of_list = state.turns.iter().find(|(list, _)| *list == job.list).map_or(0, |(_, jobs)| jobs.len());
+        let of_list = state.turns.iter().find(|turn| turn.list == job.list).map_or(0, |turn| turn.jobs.len());
         if state.waiting >= self.bounds.waiting || of_list >= self.bounds.of_list || !self.has_thread(&mut state) {
             return Err(Full);
         }
@@ -165,18 +171,18 @@ impl Queue {
 impl State {
     fn push(&mut self, proof: Proof, job: Job) {
         self.waiting += 1;
-        match self.turns.iter_mut().find(|(list, _)| *list == job.list) {
-            Some((_, jobs)) => jobs.push_back((proof, job)),
-            None => self.turns.push_back((job.list, VecDeque::from([(proof, job)]))),
+        match self.turns.iter_mut().find(|turn| turn.list == job.list) {
+            Some(turn) => turn.jobs.push_back((proof, job)),
+            None => self.turns.push_back(Turn { list: job.list, jobs: VecDeque::from([(proof, job)]) }),
         }
     }
 
     /// Lists take turns, so that none waits for all of another's.
     fn next(&mut self) -> Option<(Proof, Job)> {
-        let (list, mut jobs) = self.turns.pop_front()?;
-        let next = jobs.pop_front();
-        if !jobs.is_empty() {
-            self.turns.push_back((list, jobs));
+        let mut turn = self.turns.pop_front()?;
+        let next = turn.jobs.pop_front();
+        if !turn.jobs.is_empty() {
+            self.turns.push_back(turn);
         }
         self.waiting -= usize::from(next.is_some());
         next
