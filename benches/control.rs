@@ -349,7 +349,13 @@ fn slice(app: usize, last: u8) -> Change {
 }
 
 fn secret(app: usize, certificate: Arc<Certificate>) -> Change {
-    let secret = Secret { name: name(app, "-tls"), certificate: Ok(certificate), last_good: None, authorities: None };
+    let secret = Secret {
+        name: name(app, "-tls"),
+        certificate: Ok(certificate),
+        last_good: None,
+        authorities: None,
+        users: None,
+    };
     Change::arrival(secret)
 }
 

@@ -257,6 +257,7 @@ fn route(input: &Input, spec: &RouteSpec) -> Route {
             Filter::Affinity(affinity) => other_filters.push(format!("{:?}", **affinity)),
             Filter::AnswerUrls(answer_urls) => other_filters.push(format!("{:?}", **answer_urls)),
             Filter::Sources(sources) => other_filters.push(format!("{sources:?}")),
+            Filter::BasicAuth(auth) => other_filters.push(format!("{auth:?}")),
             Filter::Rewrite(rewrite) => other_filters.push(format!("{:?}", **rewrite)),
             Filter::Redirect(redirect) => other_filters.push(format!("{:?}", **redirect)),
             Filter::HttpsRedirect(when, url) => {

@@ -25,6 +25,7 @@ use crate::args::ServeArgs;
 use crate::controller::Controller;
 use crate::lifecycle::{Drain, DrainTimes, Readiness};
 use crate::observe::{AccessLog, Metrics, panics};
+use crate::password::Passwords;
 use crate::proxy::listener::{self, ListenerProtocol};
 use crate::proxy::tls::{Http2, SniResolver, fallback_certificate, server_config, tickets};
 use crate::proxy::{Connections, Handover, Heartbeats, Inspector, Ledger, Limiter, Shared};
@@ -150,6 +151,7 @@ pub fn bind(args: &ServeArgs) -> anyhow::Result<Bound> {
                 inspector: Inspector::default(),
                 heartbeats: Heartbeats::default(),
                 limiter: Limiter::default(),
+                passwords: Passwords::new(workers.div_ceil(2)),
             },
             drain,
             times: DrainTimes { delay: args.lifecycle.drain_delay, timeout: args.lifecycle.drain_timeout },

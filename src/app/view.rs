@@ -3,9 +3,9 @@
 use serde_json::{Value, json};
 
 use crate::model::{
-    Action, Affinity, AnswerUrls, ClientCertificate, Cors, Credentials, Filter, HttpsRedirect, KnownLimits, Location,
-    PodTls, Protocol, Rate, Replacement, Reply, RequestLimits, Rewrite, RouteSpec, Sni, Sources, Template, TlsVersions,
-    UpstreamSpec, Verification,
+    Action, Affinity, AnswerUrls, BasicAuth, ClientCertificate, Cors, Credentials, Excused, Filter, HttpsRedirect,
+    KnownLimits, Location, PodTls, Protocol, Rate, Replacement, Reply, RequestLimits, Rewrite, RouteSpec, Sni, Sources,
+    Template, TlsVersions, UpstreamSpec, Verification,
 };
 use crate::routing::{CompiledHost, Route, RouteTable};
 use crate::upstream::{Backend, Destination, Target};
@@ -130,6 +130,7 @@ fn show_filters(filters: &[Filter], view: &mut Value) {
             Filter::Affinity(affinity) => view["affinity"] = self::affinity(affinity),
             Filter::Limits(limits) => view["limits"] = self::limits(limits),
             Filter::Sources(sources) => view["clients"] = self::sources(sources),
+            Filter::BasicAuth(auth) => view["basicAuth"] = self::basic_auth(auth),
         }
     }
     if !redirects.is_empty() {
@@ -156,6 +157,20 @@ fn sources(sources: &Sources) -> Value {
         Sources::Lists { denied, allowed } => {
             json!({ "denied": denied.to_string(), "allowed": allowed.as_ref().map(ToString::to_string) })
         }
+    }
+}
+
+/// Who is asked for a password, and how many users there are. Never who they are.
+fn basic_auth(auth: &BasicAuth) -> Value {
+    match auth {
+        BasicAuth::Unknown => json!("Nobody"),
+        BasicAuth::Users { realm, users, excused } => json!({
+            "realm": realm,
+            "users": users.len(),
+            "excused": excused.as_ref().map(|Excused { allowed, denied }| {
+                json!({ "denied": denied.to_string(), "allowed": allowed.to_string() })
+            }),
+        }),
     }
 }
 

@@ -224,6 +224,8 @@ fn decide<T>(
         let mut change = RequestChange::default();
         let refusal = closed(of_clients).map(|why| (503, why.to_owned())).or(refusal);
         match (filter::request(filters, &request, &mut change), refusal) {
+            // Its filter is not among these.
+            (Verdict::Ask(_), _) => (Outcome::Refused, Some(401)),
             (Verdict::Respond(response), _) => {
                 answer.extend(of_filter(route, filters, &request, &response));
                 let is_redirect = (300..400).contains(&response.status);
@@ -288,13 +290,14 @@ fn of_filter<T>(
         Filter::Hsts(_) | Filter::NginxFields => "of the profile".into(),
         Filter::Affinity(_) => "of where requests of one client go".into(),
         Filter::Limits(_) | Filter::Sources(_) => "the address of the client is not known here".into(),
+        Filter::BasicAuth(_) => "the password of the client is not known here".into(),
         Filter::HttpsRedirect(HttpsRedirect::WithTls, _) => "a TLS entry covers the host (ssl-redirect)".into(),
     };
     let mut lines = vec![format!("{status}{to} because {why}")];
     match filter::request(filters, &RequestView { is_trusted: true, ..*request }, &mut RequestChange::default()) {
         Verdict::Continue => lines
             .push("forwarded instead if the client is one of --trusted-proxies: X-Forwarded-Proto says https".into()),
-        Verdict::Respond(_) => {}
+        Verdict::Respond(_) | Verdict::Ask(_) => {}
     }
     lines
 }
@@ -319,7 +322,8 @@ fn exempt(filters: &[Filter], request: &RequestView<'_>) -> &'static str {
         | Filter::NginxFields
         | Filter::Affinity(_)
         | Filter::Limits(_)
-        | Filter::Sources(_) => false,
+        | Filter::Sources(_)
+        | Filter::BasicAuth(_) => false,
         Filter::HttpsRedirect(when, _) => match filter::not_redirected(*when, request) {
             Some(NotRedirected::AcmeChallenge) => true,
             Some(NotRedirected::WithoutTls | NotRedirected::Tls | NotRedirected::WithoutHost)

@@ -1,12 +1,12 @@
 //! What depends on who asks: the client's address, what it has asked for so far, and the page. None of it is known here, so it
 //! is told in words.
 
-use crate::model::{Filter, KnownLimits, Networks, Origins, Rate, RequestLimits, Sources};
+use crate::model::{BasicAuth, Excused, Filter, KnownLimits, Networks, Origins, Rate, RequestLimits, Sources};
 
 /// The filters that decide without the client's address, and those that need it.
 pub(super) fn apart(filters: &[Filter]) -> (&[Filter], &[Filter]) {
     let needs_client = |filter: &Filter| match filter {
-        Filter::Limits(_) | Filter::Sources(_) => true,
+        Filter::Limits(_) | Filter::Sources(_) | Filter::BasicAuth(_) => true,
         Filter::AppRoot(_)
         | Filter::Cors(_)
         | Filter::Redirect(_)
@@ -30,6 +30,9 @@ pub(super) fn closed(filters: &[Filter]) -> Option<&'static str> {
         Filter::Sources(sources) if **sources == Sources::Unreadable => {
             Some("a list of addresses cannot be read, so nobody is served")
         }
+        Filter::BasicAuth(auth) if matches!(**auth, BasicAuth::Unknown) => {
+            Some("it is not known who has a password (auth-type), so nobody is served")
+        }
         Filter::AppRoot(_)
         | Filter::Cors(_)
         | Filter::Redirect(_)
@@ -40,7 +43,8 @@ pub(super) fn closed(filters: &[Filter]) -> Option<&'static str> {
         | Filter::NginxFields
         | Filter::Affinity(_)
         | Filter::Limits(_)
-        | Filter::Sources(_) => None,
+        | Filter::Sources(_)
+        | Filter::BasicAuth(_) => None,
     })
 }
 
@@ -49,6 +53,7 @@ pub(super) fn for_whom(filters: &[Filter]) -> Vec<String> {
     let lines = |filter: &Filter| match filter {
         Filter::Limits(limits) => within(limits),
         Filter::Sources(sources) => listed(sources),
+        Filter::BasicAuth(auth) => with_password(auth).into_iter().collect(),
         Filter::AppRoot(_)
         | Filter::Cors(_)
         | Filter::Redirect(_)
@@ -85,6 +90,28 @@ fn listed(sources: &Sources) -> Vec<String> {
     refused.into_iter().chain(others).collect()
 }
 
+/// Who has a password, in words.
+fn with_password(auth: &BasicAuth) -> Option<String> {
+    let BasicAuth::Users { realm: _, users, excused } = auth else { return None };
+    let who = match excused {
+        None => String::new(),
+        Some(Excused { allowed, denied }) if *denied == Networks::default() => {
+            format!(" that are not in {allowed} (allowlist-source-range, satisfy) and that")
+        }
+        Some(Excused { allowed, denied }) => {
+            format!(
+                " that are not in {allowed} or are in {denied} (allowlist-source-range, denylist-source-range, satisfy) and that"
+            )
+        }
+    };
+    let users = match users.len() {
+        1 => "the one user".to_owned(),
+        count => format!("one of {count} users"),
+    };
+    let who = if who.is_empty() { " that".to_owned() } else { who };
+    Some(format!("401 for clients{who} do not give the password of {users} (auth-type), for others:"))
+}
+
 /// Which pages of other origins browsers let read the answer.
 pub(super) fn for_pages(filters: &[Filter]) -> Option<String> {
     filters.iter().find_map(|filter| match filter {
@@ -105,6 +132,7 @@ pub(super) fn for_pages(filters: &[Filter]) -> Option<String> {
         | Filter::NginxFields
         | Filter::Affinity(_)
         | Filter::Limits(_)
-        | Filter::Sources(_) => None,
+        | Filter::Sources(_)
+        | Filter::BasicAuth(_) => None,
     })
 }

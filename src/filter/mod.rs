@@ -6,6 +6,7 @@
 
 mod affinity;
 mod answer_urls;
+mod basic_auth;
 mod body_size;
 mod canary;
 mod change;
@@ -28,6 +29,7 @@ mod verdict;
 mod view;
 
 pub use affinity::side;
+pub use basic_auth::answered;
 pub use body_size::{BodyTooLarge, body_size};
 pub use canary::canary;
 pub use change::{RequestChange, Session};
@@ -37,7 +39,7 @@ pub use https_redirect::{NotRedirected, not_redirected};
 pub use meter::{Beyond, Meter, Uncounted};
 pub use method::is_routable;
 pub use predicates::holds;
-pub use verdict::{Response, Verdict};
+pub use verdict::{Ask, Response, Verdict};
 pub use view::{RequestView, ResponseView, is_https};
 
 use crate::model::{Affinity, Filter, Location, Template, Variable};
@@ -63,10 +65,11 @@ pub fn request<'f>(filters: &'f [Filter], request: &RequestView<'_>, change: &mu
             }
             Filter::Limits(limits) => limits::request(filter, limits, request),
             Filter::Sources(sources) => sources::request(filter, sources, request),
+            Filter::BasicAuth(auth) => basic_auth::request(filter, auth, request, change),
         };
         match verdict {
             Verdict::Continue => {}
-            Verdict::Respond(_) => return verdict,
+            Verdict::Respond(_) | Verdict::Ask(_) => return verdict,
         }
     }
     Verdict::Continue
@@ -86,7 +89,8 @@ pub fn response(filters: &[Filter], response: &ResponseView<'_>, edit: &mut Head
             | Filter::HttpsRedirect(..)
             | Filter::NginxFields
             | Filter::Limits(_)
-            | Filter::Sources(_) => {}
+            | Filter::Sources(_)
+            | Filter::BasicAuth(_) => {}
         }
     }
 }
@@ -94,7 +98,7 @@ pub fn response(filters: &[Filter], response: &ResponseView<'_>, edit: &mut Head
 /// Whether a filter looks at the address of the client.
 pub fn asks_for_client(filters: &[Filter]) -> bool {
     let asks = |filter: &Filter| {
-        matches!(filter, Filter::Limits(_) | Filter::Sources(_))
+        matches!(filter, Filter::Limits(_) | Filter::Sources(_) | Filter::BasicAuth(_))
             || templates(filter).any(|template| template.has(&Variable::RemoteAddress))
     };
     filters.iter().any(asks)
@@ -132,7 +136,8 @@ fn templates(filter: &Filter) -> impl Iterator<Item = &Template> {
         | Filter::Hsts(_)
         | Filter::NginxFields
         | Filter::Limits(_)
-        | Filter::Sources(_) => [None; 3],
+        | Filter::Sources(_)
+        | Filter::BasicAuth(_) => [None; 3],
     };
     templates.into_iter().flatten()
 }

@@ -1,18 +1,45 @@
 //! What follows from a decision.
 
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::Arc;
+
 use super::head_edit::FieldName;
-use crate::model::Filter;
+use crate::model::{Filter, Users};
 
 /// What happens with a request next.
-///
-/// A filter that has to ask somebody first, as an external authentication has, will need a third verdict that names
-/// the request to send and is followed by a second decision with its answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict<'f> {
     /// The next filter decides, and after the last one the request goes to the route's target.
     Continue,
     /// We answer, and nothing else sees the request.
     Respond(Response<'f>),
+    /// It is not known yet: this has to be asked. A second decision follows with the answer, and no other filter.
+    Ask(Box<Ask<'f>>),
+}
+
+/// Whether this is a user's password has to be asked.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Ask<'f> {
+    /// The filter that asks.
+    pub by: &'f Filter,
+    /// What clients are told that the password is for.
+    pub realm: &'f str,
+    /// The users.
+    pub users: &'f Arc<Users>,
+    /// The name.
+    pub name: String,
+    /// The password.
+    pub password: Vec<u8>,
+    /// The address of the client.
+    pub client: IpAddr,
+}
+
+impl fmt::Debug for Ask<'_> {
+    /// Without name and password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ask").field("realm", &self.realm).field("client", &self.client).finish_non_exhaustive()
+    }
 }
 
 /// An answer of a filter.

@@ -11,6 +11,7 @@ use super::names::Hostname;
 use super::networks::Networks;
 use super::request_limits::RequestLimits;
 use super::template::Template;
+use super::users::Users;
 
 /// A filter of a route. Requests and answers pass the filters of their route in the order of these variants; no route
 /// can change the order.
@@ -40,6 +41,8 @@ pub enum Filter {
     Limits(Arc<RequestLimits>),
     /// Lets clients pass by their address (annotations `allowlist-source-range` and `denylist-source-range`).
     Sources(Arc<Sources>),
+    /// Asks clients for name and password (annotation `auth-type`). It is the last, so no filter follows what is asked.
+    BasicAuth(Arc<BasicAuth>),
 }
 
 /// What kind of a filter it is, in the same order.
@@ -67,6 +70,8 @@ pub enum FilterKind {
     Limits,
     /// [`Filter::Sources`].
     Sources,
+    /// [`Filter::BasicAuth`].
+    BasicAuth,
 }
 
 impl Filter {
@@ -84,13 +89,14 @@ impl Filter {
             Self::Affinity(_) => FilterKind::Affinity,
             Self::Limits(_) => FilterKind::Limits,
             Self::Sources(_) => FilterKind::Sources,
+            Self::BasicAuth(_) => FilterKind::BasicAuth,
         }
     }
 }
 
 impl FilterKind {
     /// All.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::AppRoot,
         Self::Cors,
         Self::Redirect,
@@ -102,6 +108,7 @@ impl FilterKind {
         Self::Affinity,
         Self::Limits,
         Self::Sources,
+        Self::BasicAuth,
     ];
 
     /// Short stable name, as in `Tidegate-Explanation`, metrics and the access log.
@@ -118,6 +125,7 @@ impl FilterKind {
             Self::Affinity => "affinity",
             Self::Limits => "limits",
             Self::Sources => "sources",
+            Self::BasicAuth => "basic_auth",
         }
     }
 }
@@ -246,6 +254,31 @@ pub enum Sources {
         /// Of the others only these are served; `None`: all of them.
         allowed: Option<Networks>,
     },
+}
+
+/// Which clients a route is for, by name and password.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum BasicAuth {
+    /// It is not known: for nobody (503).
+    Unknown,
+    /// For those with a right password (401).
+    Users {
+        /// What clients are told that the password is for. Without control characters.
+        realm: Arc<str>,
+        /// The users.
+        users: Arc<Users>,
+        /// Clients with these addresses need no password; `None`: there are none (annotation `satisfy`).
+        excused: Option<Excused>,
+    },
+}
+
+/// Which clients need no password, by their address.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Excused {
+    /// These need none.
+    pub allowed: Networks,
+    /// Of those, these need one.
+    pub denied: Networks,
 }
 
 /// The filters of a route, in the order in which they apply. Routes share a list: a clone allocates nothing, and a

@@ -15,6 +15,7 @@ mod listener;
 mod names;
 mod networks;
 mod origin;
+mod password_hash;
 mod pattern;
 mod persistent_map;
 mod pod_head;
@@ -30,6 +31,7 @@ mod snapshot;
 mod stream;
 mod template;
 mod upstream;
+mod users;
 
 pub use affinity::{Affinity, AffinityMode, Preference, SameSite, SessionCookie, key_of, score, token};
 pub use answer_urls::{AnswerUrls, Replacement};
@@ -38,8 +40,8 @@ pub use cors::{Cors, Credentials, OriginPattern, Origins};
 pub use external_name::{ExternalName, LookupFailure, Resolution};
 pub use filter::TrailingSlash;
 pub use filter::{
-    ClientPort, Filter, FilterKind, Filters, Hsts, HttpsRedirect, HttpsUrl, Location, PortInUrl, Redirect,
-    RedirectKind, Rewrite, Sources,
+    BasicAuth, ClientPort, Excused, Filter, FilterKind, Filters, Hsts, HttpsRedirect, HttpsUrl, Location, PortInUrl,
+    Redirect, RedirectKind, Rewrite, Sources,
 };
 pub use host::{HostKey, HostSpec, Tenancy, TenantTls, TlsSpec, Unmatched};
 pub use kind::{ObjectKind, Resource};
@@ -47,6 +49,7 @@ pub use listener::{Application, ListenerKey, ListenerSet, ListenerSpec, Transpor
 pub use names::{HostPattern, Hostname, HostnameError, Labels, ObjectName, ObjectRef};
 pub use networks::Networks;
 pub use origin::{Origin, Place};
+pub use password_hash::{HashFault, HashParts, PasswordHash, Sha};
 pub use pattern::{Pattern, PatternError, anchored};
 pub use persistent_map::PersistentMap;
 pub use pod_head::{PodConnection, PodHead, PodHost, PodVersion};
@@ -62,3 +65,4 @@ pub use snapshot::{Snapshot, UnitKey};
 pub use stream::{StreamRoute, StreamSpec};
 pub use template::{Captures, Part, Template, TemplateError, Variable};
 pub use upstream::{EndpointPort, EndpointSpec, EndpointState, PortRef, Protocol, UpstreamKey, UpstreamSpec};
+pub use users::{EntryFault, EntryPlace, PasswordAnswer, SecretUsers, UserFault, UserList, Users};

@@ -113,6 +113,13 @@ pub(crate) const UPSTREAM_IDLE: Family = gauge(
     "HTTP/1 connections to endpoints kept open for the next request, as counted once a second",
 );
 
+pub(crate) const PASSWORDS: Family = counter(
+    "tidegate_passwords_total",
+    &["answer"],
+    "Names with passwords that requests gave where annotations ask for them: `right`, `wrong`, or not looked at, as too many \
+     others waited or the answer took too long (`busy`, 503) or the client was wrong too often (`limited`, 429)",
+);
+
 pub(crate) const CONNECTIONS_OPEN: Family =
     gauge("tidegate_connections_open", &["listener"], "Client connections open now");
 pub(crate) const CONNECTIONS: Family =
@@ -317,7 +324,15 @@ pub const GROUPS: &[Group] = &[
         note: "One set of series for each Service that an Ingress routes to, from its first request until the last \
                route to it is gone. Requests that no route took are counted under `_none`; should there be more than \
                50,000 sets, the rest share `_more`.",
-        families: &[REQUESTS, REQUEST_DURATION, REQUEST_BYTES, RESPONSE_BYTES, REQUESTS_REFUSED, FILTER_ANSWERS],
+        families: &[
+            REQUESTS,
+            REQUEST_DURATION,
+            REQUEST_BYTES,
+            RESPONSE_BYTES,
+            REQUESTS_REFUSED,
+            FILTER_ANSWERS,
+            PASSWORDS,
+        ],
     },
     Group {
         title: "Upstreams",

@@ -2,22 +2,33 @@
 
 use std::sync::{Arc, LazyLock};
 
-use crate::model::{Filter, Filters, Hsts, HttpsRedirect, HttpsUrl, Rewrite, TrailingSlash};
+use crate::model::{BasicAuth, Filter, Filters, Hsts, HttpsRedirect, HttpsUrl, Rewrite, TrailingSlash};
 
-use super::annotations::Options;
+use super::annotations::{Options, SourceOptions};
+use super::basic_auth::is_alternative;
 use super::settings::{Profile, Settings};
+
+/// What comes of other places than the options alone.
+#[derive(Default)]
+pub(super) struct OwnParts {
+    /// Another path for requests.
+    pub(super) rewrite: Option<Arc<Rewrite>>,
+    /// Who has a password, where one is asked for.
+    pub(super) auth: Option<Arc<BasicAuth>>,
+}
 
 /// The filters of a route of an Ingress, which gives requests another path or does not. Lists that do not depend on values of the
 /// Ingress exist once.
-pub(super) fn filters(options: &Options, settings: &Settings, rewrite: Option<Arc<Rewrite>>) -> Filters {
+pub(super) fn filters(options: &Options, settings: &Settings, parts: OwnParts) -> Filters {
     let when = https_redirect(options, settings);
     let url = when.map(|_| options.redirect.url(slash(settings))).unwrap_or_default();
-    let has_values = rewrite.is_some()
+    let has_values = parts.rewrite.is_some()
+        || parts.auth.is_some()
         || options.locations().is_some()
         || options.sources().is_some()
         || options.rare().is_some()
         || when.is_some() && url != usual_url(settings);
-    if has_values { made(options, settings, when, rewrite) } else { usual(settings.profile, when) }
+    if has_values { made(options, settings, when, parts) } else { usual(settings.profile, when) }
 }
 
 /// The filters of Ingresses without values of their own.
@@ -39,7 +50,7 @@ fn usual(profile: Profile, when: Option<HttpsRedirect>) -> Filters {
 fn by_redirect(profile: Profile) -> [Filters; 3] {
     let settings = Settings { profile, ..Settings::default() };
     [None, Some(HttpsRedirect::WithTls), Some(HttpsRedirect::Always)]
-        .map(|when| made(&Options::UNSET, &settings, when, None))
+        .map(|when| made(&Options::UNSET, &settings, when, OwnParts::default()))
 }
 
 /// What a URL of https looks like where nothing is said.
@@ -66,7 +77,8 @@ fn of_profile(profile: Profile) -> Vec<Filter> {
 }
 
 /// Filters that depend on values of the Ingress.
-fn made(options: &Options, settings: &Settings, when: Option<HttpsRedirect>, rewrite: Option<Arc<Rewrite>>) -> Filters {
+fn made(options: &Options, settings: &Settings, when: Option<HttpsRedirect>, parts: OwnParts) -> Filters {
+    let OwnParts { rewrite, auth } = parts;
     let locations = options.locations();
     let app_root = locations.and_then(|locations| locations.app_root().cloned()).map(Filter::AppRoot);
     let redirect = locations.and_then(|locations| locations.redirect(options.redirect.port()));
@@ -78,7 +90,9 @@ fn made(options: &Options, settings: &Settings, when: Option<HttpsRedirect>, rew
     let answer_urls = answer_urls.map(|answer_urls| Filter::AnswerUrls(Arc::new(answer_urls)));
     let affinity = options.rare().and_then(|rare| rare.affinity.rule());
     let affinity = affinity.map(|affinity| Filter::Affinity(Arc::new(affinity)));
-    let sources = options.sources().map(|sources| Filter::Sources(Arc::new(sources.rule())));
+    let sources = options.sources().and_then(SourceOptions::rule);
+    let sources = sources.filter(|sources| !is_alternative(sources, options));
+    let sources = sources.map(|sources| Filter::Sources(Arc::new(sources)));
     Filters::new(
         app_root
             .into_iter()
@@ -91,6 +105,7 @@ fn made(options: &Options, settings: &Settings, when: Option<HttpsRedirect>, rew
             .chain(affinity)
             .chain(limits)
             .chain(sources)
+            .chain(auth.map(Filter::BasicAuth))
             .collect(),
     )
 }

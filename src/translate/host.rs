@@ -16,10 +16,11 @@ use crate::model::{
 use crate::source::objects::PathKind;
 
 use super::annotations::Options;
+use super::basic_auth;
 use super::canary::{self, CanaryBid};
 use super::conflicts;
 use super::external::{self, NameFinding};
-use super::filters::filters;
+use super::filters::{OwnParts, filters};
 use super::input::Input;
 use super::kin::{self, Kin};
 use super::lower::{Bid, Claim, RouteClaim};
@@ -236,13 +237,19 @@ struct Treatment {
 impl Treatment {
     fn of(input: &Input, options: &Options) -> Self {
         let settings = input.settings();
-        Self { filters: filters(options, settings, None), policy: options.policy(&settings.policy) }
+        let parts = OwnParts { rewrite: None, auth: basic_auth::basic_auth(input, options) };
+        Self { filters: filters(options, settings, parts), policy: options.policy(&settings.policy) }
     }
 
-    /// That of a path for which pods get another one; `None` for other paths.
+    /// That of a path for which pods get another one, or that asks for no password where others do; `None` for other paths.
     fn of_path(&self, input: &Input, options: &Options, path: (&str, &PathKind)) -> Option<Self> {
-        let rewrite = options.paths()?.rewrite(path.0, path.1)?;
-        let filters = filters(options, input.settings(), Some(rewrite));
+        let rewrite = options.paths().and_then(|paths| paths.rewrite(path.0, path.1));
+        let is_exempt = options.auth().is_some() && basic_auth::is_exempt(path.0);
+        if rewrite.is_none() && !is_exempt {
+            return None;
+        }
+        let auth = if is_exempt { None } else { basic_auth::basic_auth(input, options) };
+        let filters = filters(options, input.settings(), OwnParts { rewrite, auth });
         Some(Self { filters, policy: Arc::clone(&self.policy) })
     }
 }

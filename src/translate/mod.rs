@@ -7,6 +7,7 @@
 mod address;
 pub mod annotations;
 mod backend_readiness;
+mod basic_auth;
 mod canary;
 mod claims;
 mod classes;

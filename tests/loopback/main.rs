@@ -28,6 +28,7 @@ mod matrix;
 mod metrics;
 mod nginx_affinity;
 mod nginx_answers;
+mod nginx_auth;
 mod nginx_balance;
 mod nginx_canary;
 mod nginx_cors;

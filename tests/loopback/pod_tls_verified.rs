@@ -10,6 +10,7 @@ use tidegate::model::{
     UpstreamSpec, Verification,
 };
 use tidegate::observe::{AccessLog, AccessLogFormat, Metrics};
+use tidegate::password::Passwords;
 use tidegate::proxy::listener::{self, ListenerProtocol};
 use tidegate::proxy::{self, Connections, Handover, Heartbeats, Inspector, Ledger, Limiter, ProxyConfig, Shared};
 use tidegate::routing::RouteTable;
@@ -64,6 +65,7 @@ fn ask(pods: &[SocketAddr], tls: &PodTls) -> (Message, String) {
         inspector: Inspector::default(),
         heartbeats: Heartbeats::default(),
         limiter: Limiter::default(),
+        passwords: Passwords::default(),
     };
     let (shard_log, retirements) = (log.shard(), registry.retirements());
     let serving = std::thread::spawn(move || proxy::run(shared, shard_log, sockets, retirements));

@@ -17,6 +17,10 @@ pub struct FieldName<'a> {
 }
 
 impl FieldName<'static> {
+    /// `Authorization`.
+    pub const AUTHORIZATION: Self = Self { text: b"authorization", kind: FieldKind::Authorization };
+    /// `WWW-Authenticate`.
+    pub const WWW_AUTHENTICATE: Self = Self::other(b"www-authenticate");
     /// `Allow`.
     pub const ALLOW: Self = Self::other(b"allow");
     /// `Content-Type`.

@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Registry, TextEncoder};
 use watches::WatchMetrics;
 
-use crate::model::{FilterKind, ObjectName, Problem, ProblemCode, Severity};
+use crate::model::{FilterKind, ObjectName, PasswordAnswer, Problem, ProblemCode, Severity};
 use crate::observe::config_metrics::ConfigMetrics;
 use crate::observe::dns_metrics::DnsMetrics;
 use crate::observe::durations;
@@ -38,6 +38,7 @@ pub struct Metrics {
     answered: [IntCounter; FilterKind::ALL.len()],
     clients_forgotten: IntCounter,
     shed: [IntCounter; Shed::ALL.len()],
+    passwords: [IntCounter; PasswordAnswer::ALL.len()],
     listeners: [ListenerMetrics; Listener::ALL.len()],
     http2: Http2Metrics,
     handshakes: [IntCounter; Handshake::ALL.len()],
@@ -127,6 +128,7 @@ impl Metrics {
         let refused = counters(&families::REQUESTS_REFUSED);
         let answered = counters(&families::FILTER_ANSWERS);
         let shed = counters(&families::CONNECTIONS_SHED);
+        let passwords = counters(&families::PASSWORDS);
         let (open, total) = (gauges(&families::CONNECTIONS_OPEN), counters(&families::CONNECTIONS));
         let headers = counters(&families::PROXY_PROTOCOL);
         let handshakes = counters(&families::TLS_HANDSHAKES);
@@ -139,6 +141,7 @@ impl Metrics {
             refused: Refusal::ALL.map(|reason| refused.with_label_values(&[reason.as_str()])),
             answered: FilterKind::ALL.map(|filter| answered.with_label_values(&[filter.as_str()])),
             clients_forgotten: counter(&families::CLIENTS_FORGOTTEN),
+            passwords: PasswordAnswer::ALL.map(|answer| passwords.with_label_values(&[answer.as_str()])),
             shed: Shed::ALL.map(|reason| shed.with_label_values(&[reason.as_str()])),
             listeners: Listener::ALL.map(|listener| ListenerMetrics {
                 open: open.with_label_values(&[listener.as_str()]),
@@ -231,6 +234,11 @@ impl Metrics {
     /// Counts connections of clients that were closed in favour of others.
     pub fn shed(&self, reason: Shed, count: usize) {
         self.shed[reason as usize].inc_by(count as u64);
+    }
+
+    /// Counts what was found out of a password.
+    pub fn password(&self, answer: PasswordAnswer) {
+        self.passwords[answer as usize].inc();
     }
 
     /// The connection counters of a listener.

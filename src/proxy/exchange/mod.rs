@@ -1,6 +1,7 @@
 //! THE REQUEST WALK: one request from its head to the end of its answer. This file only calls the phases.
 
 mod admit;
+mod inquire;
 mod reply;
 pub(crate) mod request_head;
 
@@ -20,6 +21,7 @@ use crate::proxy::walk::{Walk, explanation};
 use crate::routing::{self, Route};
 use crate::upstream::{Destination, Target};
 use admit::{Admission, admit};
+use inquire::inquire;
 
 /// What is read and thrown away of a body nobody took, at most, to keep the connection. Bytes.
 pub(crate) const DRAINED_BYTES: u64 = 64 * 1024;
@@ -77,7 +79,12 @@ async fn answer<S: ClientSource, K: ClientSink>(
     let policy = &*route.spec.policy;
     source.obey(&policy.timeouts);
     sink.obey(&policy.timeouts);
-    if let Verdict::Respond(response) = pass_filters(walk, &route, has_tls)? {
+    let response = match pass_filters(walk, &route, has_tls)? {
+        Verdict::Continue => None,
+        Verdict::Respond(response) => Some(response),
+        Verdict::Ask(ask) => Box::pin(inquire(walk.shard, &ask)).await,
+    };
+    if let Some(response) = response {
         return answer_of_filter(walk, &response, sink).await;
     }
     let backend = match &route.target.destination {

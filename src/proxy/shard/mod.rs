@@ -33,6 +33,7 @@ use tokio::time::Instant;
 use crate::http2::connection::Arrival;
 use crate::lifecycle::DrainWatch;
 use crate::observe::{Metrics, Relief, ShardLog, Shed};
+use crate::password::Passwords;
 use crate::proxy::config::ProxyConfig;
 use crate::proxy::wire::buffers::BufferPool;
 use crate::proxy::wire::client_mark::Standing;
@@ -93,6 +94,8 @@ pub struct Shared {
     pub heartbeats: Heartbeats,
     /// What clients have asked for.
     pub limiter: Limiter,
+    /// Tells which passwords are right.
+    pub passwords: Passwords,
 }
 
 /// Places for connections to pods.
@@ -141,6 +144,7 @@ pub(crate) struct Shard {
     pub h2_pods: Roster<Session>,
     /// Stands still where the shard does not own its runtime.
     pub turns: Turns,
+    pub passwords: Passwords,
     random: Cell<u128>,
 }
 
@@ -159,6 +163,7 @@ impl Shard {
             inspector: _,
             heartbeats: _,
             limiter,
+            passwords,
         } = shared;
         let pool = Pool::new(PoolConfig { idle: config.pods.idle, ..PoolConfig::default() });
         let sessions = Sessions::new(config.pods.stall);
@@ -192,6 +197,7 @@ impl Shard {
             h2_clients: Roster::default(),
             h2_pods: Roster::default(),
             turns,
+            passwords,
             random: Cell::new(seed()),
         })
     }

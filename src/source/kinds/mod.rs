@@ -13,6 +13,7 @@ mod ingress_class;
 pub(super) mod manifest;
 mod row;
 mod secret;
+mod secret_users;
 mod service;
 pub(super) mod wire;
 mod words;

@@ -8,6 +8,7 @@
 mod affinity_options;
 mod answer_options;
 mod anyway;
+mod auth_options;
 mod canary_options;
 mod cors_options;
 mod dialects;
@@ -38,6 +39,7 @@ use crate::model::{ObjectRef, Problem};
 use crate::source::objects::Annotations;
 
 pub(crate) use anyway::{Anyway, Usual};
+pub(crate) use auth_options::{AuthKind, AuthOptions, Satisfy, UserLayout};
 pub use dialects::{DialectName, Dialects};
 pub use document::document;
 #[cfg(test)]
@@ -46,6 +48,7 @@ pub(crate) use options::Options;
 pub(crate) use parsed::Parsed;
 pub(crate) use pod_options::{NamedSecret, PodProtocol, PodTlsOptions};
 pub(crate) use reading::read;
+pub(crate) use source_options::SourceOptions;
 pub(crate) use table::Scope;
 #[cfg(test)]
 pub(crate) use table::{Annotation, Dialect, Unlisted, Verdict};

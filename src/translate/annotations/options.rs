@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::model::{Balance, CanaryRule, HttpsUrl, PortInUrl, RoutePolicy, TrailingSlash};
 
+use super::auth_options::AuthOptions;
 use super::canary_options::CanaryOptions;
 use super::location_options::LocationOptions;
 use super::path_options::PathOptions;
@@ -102,6 +103,16 @@ impl Options {
     /// What is set of clients, to set more.
     pub(super) fn of_sources(&mut self) -> &mut SourceOptions {
         self.sources.get_or_insert_default()
+    }
+
+    /// What is set of passwords; `None`: nothing.
+    pub(crate) fn auth(&self) -> Option<&AuthOptions> {
+        self.sources.as_ref()?.auth.as_deref()
+    }
+
+    /// What is set of passwords, to set more.
+    pub(super) fn of_auth(&mut self) -> &mut AuthOptions {
+        self.of_sources().auth.get_or_insert_default()
     }
 
     /// Whether both come to the same upstreams for the same backends.

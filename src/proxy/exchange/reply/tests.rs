@@ -6,6 +6,7 @@ use crate::http1::Field;
 use crate::lifecycle::Drain;
 use crate::model::RouteTimeouts;
 use crate::observe::{AccessLog, AccessLogFormat, Metrics};
+use crate::password::Passwords;
 use crate::proxy::config::ProxyConfig;
 use crate::proxy::shard::connections::Connections;
 use crate::proxy::shard::handover::Handover;
@@ -102,6 +103,7 @@ fn shard() -> Rc<Shard> {
         inspector: Inspector::default(),
         heartbeats: Heartbeats::default(),
         limiter: Limiter::default(),
+        passwords: Passwords::default(),
     };
     let (neighbours, _) = shared.handover.join(0);
     Shard::new(shared, log.shard(), Turns::default(), neighbours)

@@ -5,6 +5,7 @@
 
 mod affinity;
 mod answer_urls;
+mod auth;
 mod balance;
 mod buffers;
 mod canary;
@@ -21,6 +22,7 @@ mod pods;
 mod rates;
 mod redirects;
 mod retries;
+mod secret_name;
 mod sources;
 mod url;
 mod variables;
@@ -46,6 +48,7 @@ pub(super) const DIALECT: Dialect = Dialect {
         &cors::ROWS,
         &rates::ROWS,
         &answer_urls::ROWS,
+        &auth::ROWS,
         &limits::ROWS,
         &canary::ROWS,
         &retries::ROWS,
