@@ -304,4 +304,22 @@ mod tests {
         }
         assert!(one.hash_of("c").is_none() && one.decoy().is_some() && of("").is_empty());
     }
+
+    proptest::proptest! {
+        #[test]
+        fn no_bytes_are_too_strange(bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..300)) {
+            let file = UserList::of_file(&bytes);
+            let map = UserList::of_map(std::iter::once(("user", &bytes[..])));
+            for list in [file, map] {
+                proptest::prop_assert!(list.users.len() + list.fault_count <= bytes.len() + 1);
+            }
+        }
+
+        #[test]
+        fn no_hash_is_too_strange(text in "(\\$(2y|apr1|1|5|6)\\$|\\{(SHA|SSHA|PLAIN)\\})[ -~]{0,100}") {
+            if let Ok(hash) = PasswordHash::parse(&text) {
+                proptest::prop_assert!(hash.parts().is_some());
+            }
+        }
+    }
 }

@@ -97,7 +97,7 @@ pub struct OwnSockets {
 pub enum VisibleSecrets {
     /// All: from a directory.
     All,
-    /// Those of type `kubernetes.io/tls` that our role may read: from a Kubernetes API.
+    /// Those of type `kubernetes.io/tls`, and those that annotations name, that our role may read: from a Kubernetes API.
     Allowed,
     /// Of these names those that our role may read: from a Kubernetes API, by name. `--secret-names` and
     /// `--default-certificate`.
