@@ -11,6 +11,7 @@ mod fields;
 mod ingress;
 mod ingress_class;
 pub(super) mod manifest;
+mod old_ingress;
 mod row;
 mod secret;
 mod secret_users;

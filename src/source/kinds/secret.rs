@@ -34,6 +34,7 @@ pub(in crate::source) static KIND: Kind = Kind {
     object: ObjectKind::Secret,
     resource: Resource::SECRETS,
     outdated: &[],
+    renew: None,
     watched: Watched::Secrets,
     // Secrets by name are asked for by name instead, whatever their type. To list Opaque ones too would bring most Secrets of a
     // cluster here, nearly all of which are no certificates.

@@ -16,6 +16,7 @@ pub(super) static KIND: Kind = Kind {
     object: ObjectKind::Service,
     resource: Resource::SERVICES,
     outdated: &[],
+    renew: None,
     watched: Watched::Namespaces,
     field_selector: None,
     label_selector: None,
