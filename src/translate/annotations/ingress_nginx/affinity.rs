@@ -75,13 +75,19 @@ pub(super) const ROWS: [Annotation; 15] = [
     ),
     row(
         "session-cookie-expires",
-        Value::Text { values: "seconds", read: |draft, text, _| Some(of(draft).expires = Some(seconds(text)?)) },
+        Value::Text {
+            values: "seconds",
+            read: |draft, text, _| seconds(text).map(|seconds| of(draft).expires = Some(seconds)),
+        },
         "it ends with the browser",
         "When the cookie expires, in seconds from now.",
     ),
     row(
         "session-cookie-max-age",
-        Value::Text { values: "seconds", read: |draft, text, _| Some(of(draft).max_age = Some(seconds(text)?)) },
+        Value::Text {
+            values: "seconds",
+            read: |draft, text, _| seconds(text).map(|seconds| of(draft).max_age = Some(seconds)),
+        },
         "it ends with the browser",
         "`Max-Age` of the cookie.",
     ),
