@@ -30,7 +30,7 @@ use super::kinds::{self, Kind, Watched};
 use super::objects::Signature;
 use named::Named;
 use scope::{Scope, Which};
-use watch::{Report, Watch, forbidden};
+use watch::{Report, Shared, Watch, forbidden};
 
 pub use client::{Access, AccessError};
 
@@ -102,6 +102,7 @@ pub async fn follow(
         problems: BTreeMap::new(),
         has_new_problems: false,
         turns: Arc::new(Semaphore::new(TURNS)),
+        shared: Shared::default(),
     };
     for scope in scopes(&settings) {
         follower.start(scope);
@@ -212,6 +213,8 @@ struct Follower {
     problems: BTreeMap<ObjectRef, Problem>,
     has_new_problems: bool,
     turns: Arc<Semaphore>,
+    /// Objects that two watches look for.
+    shared: Shared,
 }
 
 struct Running {
@@ -255,6 +258,7 @@ impl Follower {
             reports: self.reports.clone(),
             metrics: Arc::clone(&self.metrics),
             turns: Arc::clone(&self.turns),
+            shared: self.shared.clone(),
         };
         self.tasks.spawn(watch.run(stopped));
         id

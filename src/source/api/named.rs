@@ -69,6 +69,7 @@ impl Named {
         let Some(name) = self.running.iter().find(|(_, single)| single.id == id).map(|(name, _)| name.clone()) else {
             return;
         };
+        follower.shared.remove(&ObjectRef::new(ObjectKind::Secret, name.clone()));
         self.running.remove(&name);
         self.start(follower);
     }
@@ -79,6 +80,10 @@ impl Named {
         let waiting: Vec<_> = wanted.iter().filter(|name| !running.contains_key(*name)).collect();
         let (now, never) = waiting.split_at(waiting.len().min(bound.most().saturating_sub(running.len())));
         for &name in now {
+            match bound {
+                Bound::Listed(_) => {}
+                Bound::Namespaces(_) => follower.shared.insert(ObjectRef::new(ObjectKind::Secret, name.clone())),
+            }
             let id = follower.start(bound.scope(name));
             running.insert(name.clone(), Single { id, is_ending: false });
         }

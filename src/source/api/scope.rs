@@ -61,6 +61,11 @@ impl Scope {
         self.kind.label_selector.map(str::to_owned)
     }
 
+    /// The same in one namespace.
+    pub(super) fn within(&self, namespace: Arc<str>) -> Self {
+        Self { namespace: Some(namespace), ..self.clone() }
+    }
+
     /// The one object that is asked for by its name, if it is one.
     pub(super) fn name(&self) -> Option<&Arc<str>> {
         match &self.which {

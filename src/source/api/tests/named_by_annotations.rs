@@ -1,8 +1,10 @@
 //! Secrets that annotations name, where the list has certificates only: what is asked, and how many there may be.
 
 use std::collections::BTreeSet;
+use std::sync::Mutex;
 
 use serde_json::{Value, json};
+use tokio::sync::mpsc;
 
 use super::fake::{Answer, Followed, expired, line, list};
 use crate::model::{ObjectName, ProblemCode};
@@ -38,7 +40,7 @@ async fn one_that_is_named_is_listed_and_watched_by_its_name_unless_the_list_has
             }
         })
         .await;
-        // Nothing is asked for by a name before one is named, and never by its path, which has it whatever its type.
+        // Nothing is asked for by a name before one is named.
         followed.until(|event, _| *event == Event::Listed).await;
         assert!(followed.asked("secrets", false).iter().all(|asked| asked.name.is_empty()));
         followed.wanted.send_replace(names([("shop", "users")]));
@@ -50,8 +52,10 @@ async fn one_that_is_named_is_listed_and_watched_by_its_name_unless_the_list_has
             asked.filter(|asked| asked.name == "users").map(|asked| asked.query).collect::<Vec<_>>()
         };
         let (lists, watches) = (by_name(false), by_name(true));
-        assert!(lists.iter().chain(&watches).all(|query| query.contains(SELECTOR)), "{lists:?} {watches:?}");
-        assert_eq!((lists.len(), watches.len()), (1, 1));
+        assert!(watches.iter().all(|query| query.contains(SELECTOR)), "{watches:?}");
+        // When it went it was looked for, as the other watch might have had it by then.
+        assert!(lists[0].contains(SELECTOR) && lists[1].is_empty(), "{lists:?}");
+        assert_eq!((lists.len(), watches.len()), (2, 1));
         // It is taken back when no annotation names it any more.
         followed.wanted.send_replace([].into());
         followed.until(|_, followed| followed.removals.len() == 2).await;
@@ -96,6 +100,38 @@ async fn a_list_that_has_failed_takes_nothing_away_and_is_taken_again() {
     followed.until(|_, followed| followed.objects.get("Secret shop/users") == Some(&2)).await;
     assert!(followed.removals.is_empty());
     followed.until(|_, followed| !followed.removals.is_empty()).await;
+}
+
+#[tokio::test]
+async fn one_that_is_made_anew_with_another_type_does_not_go_after_it_has_come() {
+    // It went from the list of certificates, or from the one by its name; and it is there, for the other.
+    for goes_by_name in [false, true] {
+        let (lines, live) = mpsc::unbounded_channel();
+        let live = Mutex::new(Some(live));
+        let mut followed = Followed::start(SecretAccess::Cluster, move |asked| {
+            let is_selected = asked.query.contains("fieldSelector");
+            let is_it = asked.query.contains("metadata.name") == goes_by_name;
+            match (asked.resource.as_str(), asked.is_watch) {
+                ("secrets", false) if is_selected && is_it => {
+                    Some(Answer::Body(list(&[secret("users", "5")], "9", "")))
+                }
+                ("secrets", false) if !is_selected => Some(Answer::Body(secret("users", "21").to_string())),
+                ("secrets", true) if is_it => live.lock().unwrap().take().map(Answer::Live),
+                _ => None,
+            }
+        })
+        .await;
+        followed.until(|event, _| *event == Event::Listed).await;
+        followed.wanted.send_replace(names([("shop", "users")]));
+        followed.until_synced().await;
+        assert!(followed.objects.contains_key("Secret shop/users"));
+        lines.send(line("DELETED", &secret("users", "20"))).unwrap();
+        lines.send(line("ADDED", &secret("other", "30"))).unwrap();
+        followed.until(|_, followed| followed.objects.contains_key("Secret shop/other")).await;
+        assert!(followed.removals.is_empty(), "{goes_by_name}");
+        let asked = followed.asked("secrets", false);
+        assert!(asked.iter().any(|asked| asked.name == "users" && asked.query.is_empty()), "it was looked for");
+    }
 }
 
 #[tokio::test]

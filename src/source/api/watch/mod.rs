@@ -6,6 +6,7 @@
 //! This is not `kube_runtime::watcher`: that one reports neither that a broken watch is back nor that a line could not be read,
 //! so its user cannot know which changes are missed.
 
+mod shared;
 mod single;
 
 use std::collections::HashSet;
@@ -29,6 +30,7 @@ use crate::source::changes::Event;
 use crate::source::kinds::{OnMalformed, wire};
 use crate::source::objects::{Change, Signature};
 
+pub(super) use shared::Shared;
 pub(super) use single::forbidden;
 
 /// Shortest time that a watch is asked to last. Up to 50 s are added at random, so that watches do not end together. Seconds.
@@ -74,6 +76,8 @@ pub(super) struct Watch {
     pub(super) metrics: Arc<Metrics>,
     /// Turns to read single objects.
     pub(super) turns: Arc<Semaphore>,
+    /// Objects that another watch may have too.
+    pub(super) shared: Shared,
 }
 
 /// The state of a watch.
@@ -457,7 +461,9 @@ impl Watch {
 
     async fn departed(&self, state: &mut State, name: ObjectName) -> Result<(), Unheard> {
         if state.known.contains(&name) {
-            self.send(self.gone(name.clone())).await?;
+            if !self.is_elsewhere(&name).await {
+                self.send(self.gone(name.clone())).await?;
+            }
             state.known.remove(&name);
         }
         Ok(())
