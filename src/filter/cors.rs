@@ -18,24 +18,10 @@ const EXPOSED: FieldName<'_> = FieldName::other(b"access-control-expose-headers"
 const MAX_AGE: FieldName<'_> = FieldName::other(b"access-control-max-age");
 const VARY: FieldName<'_> = FieldName::other(b"vary");
 
-/// The origin of the page that asks, where one of these filters decides by it. It is kept until the answer: the request's head
-/// may be gone by then.
-pub fn origin(filters: &[Filter], request: &RequestHead, head: &[u8]) -> Option<Box<[u8]>> {
-    let decides = |filter: &Filter| match filter {
-        Filter::Cors(cors) => matches!(cors.origins, Origins::Listed(_)),
-        Filter::AppRoot(_)
-        | Filter::Redirect(_)
-        | Filter::Rewrite(_)
-        | Filter::HttpsRedirect(..)
-        | Filter::AnswerUrls(_)
-        | Filter::Hsts(_)
-        | Filter::NginxFields
-        | Filter::Affinity(_)
-        | Filter::Limits(_)
-        | Filter::Sources(_)
-        | Filter::BasicAuth(_) => false,
-    };
-    if filters.iter().any(decides) { origin_of(request, head).map(Into::into) } else { None }
+/// The origin of the page that asks. It is kept until the answer where a filter looks at it: the request's head may be gone by
+/// then.
+pub fn origin(request: &RequestHead, head: &[u8]) -> Option<Box<[u8]>> {
+    origin_of(request, head).map(Into::into)
 }
 
 /// Of a request with several there is none.
@@ -117,7 +103,8 @@ mod tests {
                 Verdict::Continue | Verdict::Ask(_) => None,
                 Verdict::Respond(response) => Some(response.status),
             };
-            let origin = origin(&filters, view.request, view.head);
+            let needs = crate::model::Filters::new(filters.to_vec()).needs();
+            let origin = if needs.origin { origin(view.request, view.head) } else { None };
             (status, origin.map(|origin| String::from_utf8(origin.into()).unwrap()))
         })
     }

@@ -42,7 +42,7 @@ pub use predicates::holds;
 pub use verdict::{Ask, Response, Verdict};
 pub use view::{RequestView, ResponseView, is_https};
 
-use crate::model::{Affinity, Filter, Location, Template, Variable};
+use crate::model::Filter;
 
 /// Lets a request pass the filters of its route, one after the other, up to the first that does not let it continue. `change`
 /// takes what they change of it.
@@ -75,6 +75,16 @@ pub fn request<'f>(filters: &'f [Filter], request: &RequestView<'_>, change: &mu
     Verdict::Continue
 }
 
+/// The same where no filter is any other than the redirect to https (`Needs::more`).
+pub fn only_https<'f>(filters: &'f [Filter], request: &RequestView<'_>) -> Verdict<'f> {
+    for filter in filters {
+        if let Filter::HttpsRedirect(when, url) = filter {
+            return https_redirect::request(filter, *when, *url, request);
+        }
+    }
+    Verdict::Continue
+}
+
 /// Lets an answer pass the filters of its route, which edit its head. Answers of ours pass them too.
 pub fn response(filters: &[Filter], response: &ResponseView<'_>, edit: &mut HeadEdit) {
     for filter in filters {
@@ -91,82 +101,6 @@ pub fn response(filters: &[Filter], response: &ResponseView<'_>, edit: &mut Head
             | Filter::Limits(_)
             | Filter::Sources(_)
             | Filter::BasicAuth(_) => {}
-        }
-    }
-}
-
-/// Whether a filter looks at the address of the client.
-pub fn asks_for_client(filters: &[Filter]) -> bool {
-    let asks = |filter: &Filter| {
-        matches!(filter, Filter::Limits(_) | Filter::Sources(_) | Filter::BasicAuth(_))
-            || templates(filter).any(|template| template.has(&Variable::RemoteAddress))
-    };
-    filters.iter().any(asks)
-}
-
-/// Whether a filter looks at the decoded path.
-pub fn asks_for_path(filters: &[Filter]) -> bool {
-    let asks = |filter: &Filter| {
-        matches!(filter, Filter::Rewrite(_)) || templates(filter).any(|template| template.has(&Variable::Uri))
-    };
-    filters.iter().any(asks)
-}
-
-/// Whether a filter needs a number that nobody can guess.
-pub fn asks_for_random(filters: &[Filter]) -> bool {
-    filters.iter().any(|filter| matches!(filter, Filter::Affinity(_)))
-}
-
-/// The templates that a filter has.
-fn templates(filter: &Filter) -> impl Iterator<Item = &Template> {
-    let templates = match filter {
-        Filter::Redirect(to) => match &to.location {
-            Location::Fixed(template) | Location::OnHost { path: template, port: _ } => [Some(template), None, None],
-            Location::OtherHost(_) => [None; 3],
-        },
-        Filter::Rewrite(to) => [Some(&to.path), to.query.as_ref(), to.prefix.as_ref()],
-        Filter::Affinity(affinity) => match &**affinity {
-            Affinity::Text { text, among: _ } => [Some(text), None, None],
-            Affinity::Cookie(_) => [None; 3],
-        },
-        Filter::AppRoot(_)
-        | Filter::Cors(_)
-        | Filter::HttpsRedirect(..)
-        | Filter::AnswerUrls(_)
-        | Filter::Hsts(_)
-        | Filter::NginxFields
-        | Filter::Limits(_)
-        | Filter::Sources(_)
-        | Filter::BasicAuth(_) => [None; 3],
-    };
-    templates.into_iter().flatten()
-}
-
-#[cfg(test)]
-mod tests {
-    use std::sync::Arc;
-
-    use super::*;
-    use crate::model::{Captures, Filters, HttpsRedirect, HttpsUrl, Redirect, RedirectKind, Sources};
-
-    #[test]
-    fn the_clients_address_and_the_decoded_path_are_asked_for_only_where_they_matter() {
-        let redirect = |to: &str| {
-            let location = Location::Fixed(Template::parse(to, Captures::Refused).unwrap());
-            Filter::Redirect(Arc::new(Redirect { kind: RedirectKind::Permanent, status: 301, location }))
-        };
-        let https = || Filter::HttpsRedirect(HttpsRedirect::Always, HttpsUrl::default());
-        let sources = || Filter::Sources(Arc::new(Sources::Unreadable));
-        for (filters, client, path) in [
-            (vec![], false, false),
-            (vec![https()], false, false),
-            (vec![https(), sources()], true, false),
-            (vec![redirect("https://b/$host")], false, false),
-            (vec![redirect("https://b/$remote_addr"), https()], true, false),
-            (vec![redirect("https://b$uri")], false, true),
-        ] {
-            let filters = Filters::new(filters);
-            assert_eq!((asks_for_client(&filters), asks_for_path(&filters)), (client, path), "{filters:?}");
         }
     }
 }

@@ -9,6 +9,8 @@ mod certificate;
 mod cors;
 mod external_name;
 mod filter;
+mod filter_needs;
+mod filters;
 mod host;
 mod kind;
 mod listener;
@@ -40,9 +42,11 @@ pub use cors::{Cors, Credentials, OriginPattern, Origins};
 pub use external_name::{ExternalName, LookupFailure, Resolution};
 pub use filter::TrailingSlash;
 pub use filter::{
-    BasicAuth, ClientPort, Excused, Filter, FilterKind, Filters, Hsts, HttpsRedirect, HttpsUrl, Location, PortInUrl,
-    Redirect, RedirectKind, Rewrite, Sources,
+    BasicAuth, ClientPort, Excused, Filter, FilterKind, Hsts, HttpsRedirect, HttpsUrl, Location, PortInUrl, Redirect,
+    RedirectKind, Rewrite, Sources,
 };
+pub use filter_needs::Needs;
+pub use filters::Filters;
 pub use host::{HostKey, HostSpec, Tenancy, TenantTls, TlsSpec, Unmatched};
 pub use kind::{ObjectKind, Resource};
 pub use listener::{Application, ListenerKey, ListenerSet, ListenerSpec, Transport};

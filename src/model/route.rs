@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::filter::Filters;
+use super::filters::Filters;
 use super::origin::Origin;
 use super::pattern::Pattern;
 use super::policy::RoutePolicy;

@@ -47,6 +47,11 @@ impl<T> Route<T> {
         }
     }
 
+    /// Whether requests are shared among several routes.
+    pub fn is_shared(&self) -> bool {
+        self.shares.is_some()
+    }
+
     /// The routes among which requests are shared; none for most.
     pub fn shares(&self) -> impl Iterator<Item = &Arc<Self>> {
         self.shares.iter().flat_map(|shares| shares.routes())

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::filter;
+use crate::http1::RequestHead;
 use crate::model::Predicates;
 use crate::proxy::error::ProxyError;
 use crate::proxy::shard::Shard;
@@ -42,14 +43,20 @@ pub(crate) fn admit(shard: &Shard, peer: &Peer, work: &mut ExchangeBuffers) -> R
         PathRefusal::Ambiguous => ProxyError::PathAmbiguous,
     })?;
     let route = found.route.ok_or(ProxyError::NoRoute)?;
+    let route = if route.is_shared() { choose(shard, route, request, head) } else { Arc::clone(route) };
+    Ok(Admission { route, has_tls: found.has_tls })
+}
+
+/// The route that a request falls to.
+#[inline(never)]
+fn choose(shard: &Shard, route: &Arc<Route<Target>>, request: &RequestHead, head: &[u8]) -> Arc<Route<Target>> {
     let side = || filter::side(&route.spec.filters, request, head);
-    let draw = Draw {
+    let chosen = route.choose(&Draw {
         random: &|| shard.random() as u64,
         asks: &|rule| side().or_else(|| filter::canary(rule, request, head)),
         lives: &has_endpoint,
-    };
-    let route = Arc::clone(route.choose(&draw));
-    Ok(Admission { route, has_tls: found.has_tls })
+    });
+    Arc::clone(chosen)
 }
 
 /// Whether a target has a pod.

@@ -7,16 +7,17 @@ pub(crate) mod request_head;
 
 use std::sync::Arc;
 
-use crate::filter::{self, FieldName, RequestView, Response, Verdict};
+use crate::filter::{self, FieldName, RequestView, Response, Uncounted, Verdict};
 use crate::http1::{Framing, RequestHead, TargetForm};
 use crate::model::{Reply, RoutePolicy, RouteTimeouts};
+use crate::proxy::config::ListenerConfig;
 use crate::proxy::error::{ProxyError, Side};
 use crate::proxy::pods::forward::forward;
 use crate::proxy::shard::scratch::ExchangeBuffers;
 use crate::proxy::walk::client_io::{ClientSink, ClientSource, GO_ON};
 use crate::proxy::walk::grpc::is_grpc;
 use crate::proxy::walk::meter::{Counted, RequestMeter};
-use crate::proxy::walk::peer::Scheme;
+use crate::proxy::walk::peer::{Peer, Scheme};
 use crate::proxy::walk::{Walk, explanation};
 use crate::routing::{self, Route};
 use crate::upstream::{Destination, Target};
@@ -75,7 +76,6 @@ async fn answer<S: ClientSource, K: ClientSink>(
     }
     let Admission { route, has_tls } = admit(walk.shard, walk.peer, walk.work)?;
     walk.record.route = Some(Arc::clone(&route));
-    walk.record.origin = filter::origin(&route.spec.filters, &walk.work.request, &walk.work.head);
     let policy = &*route.spec.policy;
     source.obey(&policy.timeouts);
     sink.obey(&policy.timeouts);
@@ -126,15 +126,28 @@ async fn answer_for_all<K: ClientSink>(walk: &mut Walk<'_>, sink: &mut K) -> Res
 
 /// Lets the request pass the limit of its route and then the filters.
 fn pass_filters<'r>(walk: &mut Walk<'_>, route: &'r Route<Target>, has_tls: bool) -> Result<Verdict<'r>, ProxyError> {
-    let Walk { shard, listener, peer, work, ready_at, record, .. } = walk;
-    filter::body_size(route.spec.policy.body_bytes, &work.request).map_err(|_| ProxyError::BodyTooLarge)?;
-    let filters = &*route.spec.filters;
-    let ExchangeBuffers { head, request, request_change, .. } = &mut **work;
-    let client =
-        filter::asks_for_client(filters).then(|| request_head::client(head, request, peer, &listener.forwarding));
-    let canonical = if filter::asks_for_path(filters) { canonical_path(request.path(head)) } else { String::new() };
-    let meter = RequestMeter::new(&shard.limiter, route.spec.origin.label(), *ready_at);
-    let view = RequestView {
+    let filters = &route.spec.filters;
+    if filters.needs().origin {
+        walk.record.origin = filter::origin(&walk.work.request, &walk.work.head);
+    }
+    filter::body_size(route.spec.policy.body_bytes, &walk.work.request).map_err(|_| ProxyError::BodyTooLarge)?;
+    if filters.needs().more {
+        return Ok(pass_more_filters(walk, route, has_tls));
+    }
+    let Walk { listener, peer, work, .. } = walk;
+    Ok(filter::only_https(filters, &view(&work.head, &work.request, peer, listener, has_tls)))
+}
+
+/// What is known of each request.
+#[inline]
+fn view<'a>(
+    head: &'a [u8],
+    request: &'a RequestHead,
+    peer: &Peer,
+    listener: &ListenerConfig,
+    has_tls: bool,
+) -> RequestView<'a> {
+    RequestView {
         head,
         request,
         is_tls: peer.tls.is_some(),
@@ -144,11 +157,31 @@ fn pass_filters<'r>(walk: &mut Walk<'_>, route: &'r Route<Target>, has_tls: bool
         port: peer.port,
         http_port: listener.forwarding.http_port,
         https_port: listener.forwarding.https_port,
+        client: None,
+        decoded_path: b"",
+        pattern: None,
+        random: 0,
+        meter: &Uncounted,
+    }
+}
+
+/// The same where there are filters besides the redirect to https.
+#[inline(never)]
+fn pass_more_filters<'r>(walk: &mut Walk<'_>, route: &'r Route<Target>, has_tls: bool) -> Verdict<'r> {
+    let filters = &route.spec.filters;
+    let needs = filters.needs();
+    let Walk { shard, listener, peer, work, ready_at, record, .. } = walk;
+    let ExchangeBuffers { head, request, request_change, .. } = &mut **work;
+    let client = needs.client.then(|| request_head::client(head, request, peer, &listener.forwarding));
+    let canonical = if needs.path { canonical_path(request.path(head)) } else { String::new() };
+    let meter = RequestMeter::new(&shard.limiter, route.spec.origin.label(), *ready_at);
+    let view = RequestView {
         client,
         decoded_path: &routing::decoded(&canonical),
         pattern: route.spec.matches.path.pattern(),
-        random: if filter::asks_for_random(filters) { shard.random() as u64 } else { 0 },
+        random: if needs.random { shard.random() as u64 } else { 0 },
         meter: &meter,
+        ..view(head, request, peer, listener, has_tls)
     };
     let verdict = filter::request(filters, &view, request_change);
     record.session = request_change.session;
@@ -157,7 +190,7 @@ fn pass_filters<'r>(walk: &mut Walk<'_>, route: &'r Route<Target>, has_tls: bool
         shard.metrics.client_forgotten();
     }
     walk.place = place;
-    Ok(verdict)
+    verdict
 }
 
 /// The path of a request that has found its route, which only paths with a canonical form do.

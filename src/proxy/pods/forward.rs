@@ -65,7 +65,12 @@ pub(crate) async fn forward<S: ClientSource, K: ClientSink>(
             }
         };
         let facts = Facts { is_whole, was_renewed: history.newer_than.is_some(), ..facts };
-        let replacement = Replacement::of(upstream, (policy, preference), (&history, facts), endpoint.id(), until);
+        let replacement = match policy.retry {
+            None => None,
+            Some(rule) => {
+                Replacement::of(rule, upstream, (policy, preference), (&history, facts), endpoint.id(), until)
+            }
+        };
         metrics.attempt();
         if number > 0 {
             metrics.retry();

@@ -26,13 +26,13 @@ pub(super) struct Replacement<'a> {
 impl<'a> Replacement<'a> {
     /// Of an attempt at `endpoint`. `None` where every answer is passed on.
     pub(super) fn of(
+        rule: RetryRule,
         upstream: &'a Upstream,
         (policy, preference): (&'a RoutePolicy, Option<Preference>),
         (history, facts): (&History, Facts),
         endpoint: u64,
         until: Option<Instant>,
     ) -> Option<Box<Self>> {
-        let rule = policy.retry?;
         let tried: Vec<_> = history.tried.iter().copied().chain([endpoint]).collect();
         let is_asked_for = RetryCase::STATUSES.into_iter().any(|case| rule.has(case));
         let is_possible = facts.may_repeat(rule) && tried.len() < policy.attempts;

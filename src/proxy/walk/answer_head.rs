@@ -5,6 +5,8 @@ use super::record::Record;
 use crate::filter::{self, Fields, HeadEdit, ResponseView};
 use crate::http1::{Field, FieldKind, Framing, RequestContext, ResponseHead, writer};
 use crate::proxy::shard::clock::Date;
+use crate::routing::Route;
+use crate::upstream::Target;
 
 /// The head of a final answer.
 #[derive(Clone, Copy)]
@@ -124,20 +126,26 @@ pub(crate) fn travels(field: &Field) -> bool {
 
 /// Edits an answer, a pod's or ours: by the filters of its route, and with the explanation where the client asked for one.
 pub(crate) fn edit(record: &Record, status: u16, fields: Fields<'_>, edit: &mut HeadEdit) {
-    if let Some(route) = &record.route {
-        let response = ResponseView {
-            status,
-            fields,
-            origin: record.origin.as_deref(),
-            session: record.session,
-            is_https: record.is_https,
-            endpoint: record.endpoint.get(),
-            is_canary: route.is_canary,
-            path: route.spec.matches.path.cookie_path(),
-        };
-        filter::response(&route.spec.filters, &response, edit);
+    if let Some(route) = &record.route
+        && route.spec.filters.needs().answer
+    {
+        pass_filters(record, route, (status, fields), edit);
     }
     record.explain(edit);
+}
+
+#[inline(never)]
+fn pass_filters(record: &Record, route: &Route<Target>, (status, fields): (u16, Fields<'_>), edit: &mut HeadEdit) {
+    let response = ResponseView {
+        origin: record.origin.as_deref(),
+        session: record.session,
+        is_https: record.is_https,
+        endpoint: record.endpoint.get(),
+        is_canary: route.is_canary,
+        path: route.spec.matches.path.cookie_path(),
+        ..ResponseView::new(status, fields)
+    };
+    filter::response(&route.spec.filters, &response, edit);
 }
 
 #[cfg(test)]

@@ -1,0 +1,110 @@
+//! What filters have to know of a request, found out once: most requests pay for nothing but the redirect to https.
+
+use super::affinity::Affinity;
+use super::cors::Origins;
+use super::filter::{Filter, Location};
+use super::template::{Template, Variable};
+
+/// What the filters of a route have to know.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Needs {
+    /// Whether there is any filter but the redirect to https.
+    pub more: bool,
+    /// The address of the client.
+    pub client: bool,
+    /// The decoded path.
+    pub path: bool,
+    /// A number that nobody can guess.
+    pub random: bool,
+    /// The origin of the page that asks.
+    pub origin: bool,
+    /// The answer.
+    pub answer: bool,
+}
+
+impl Needs {
+    /// Those of all these filters.
+    pub(super) fn of(filters: &[Filter]) -> Self {
+        filters.iter().map(Filter::needs).fold(Self::default(), |one, other| Self {
+            more: one.more | other.more,
+            client: one.client | other.client,
+            path: one.path | other.path,
+            random: one.random | other.random,
+            origin: one.origin | other.origin,
+            answer: one.answer | other.answer,
+        })
+    }
+}
+
+impl Filter {
+    fn needs(&self) -> Needs {
+        let has = |variable: &Variable| self.templates().any(|template| template.has(variable));
+        let usual =
+            Needs { more: true, client: has(&Variable::RemoteAddress), path: has(&Variable::Uri), ..Needs::default() };
+        match self {
+            Self::HttpsRedirect(..) => Needs::default(),
+            Self::AppRoot(_) | Self::Redirect(_) | Self::NginxFields => usual,
+            Self::Cors(cors) => Needs { origin: matches!(cors.origins, Origins::Listed(_)), answer: true, ..usual },
+            Self::Rewrite(_) => Needs { path: true, ..usual },
+            Self::AnswerUrls(_) | Self::Hsts(_) => Needs { answer: true, ..usual },
+            Self::Affinity(_) => Needs { random: true, answer: true, ..usual },
+            Self::Limits(_) | Self::Sources(_) | Self::BasicAuth(_) => Needs { client: true, ..usual },
+        }
+    }
+
+    /// The templates that it has.
+    fn templates(&self) -> impl Iterator<Item = &Template> {
+        let templates = match self {
+            Self::Redirect(to) => match &to.location {
+                Location::Fixed(template) | Location::OnHost { path: template, port: _ } => {
+                    [Some(template), None, None]
+                }
+                Location::OtherHost(_) => [None; 3],
+            },
+            Self::Rewrite(to) => [Some(&to.path), to.query.as_ref(), to.prefix.as_ref()],
+            Self::Affinity(affinity) => match &**affinity {
+                Affinity::Text { text, among: _ } => [Some(text), None, None],
+                Affinity::Cookie(_) => [None; 3],
+            },
+            Self::AppRoot(_)
+            | Self::Cors(_)
+            | Self::HttpsRedirect(..)
+            | Self::AnswerUrls(_)
+            | Self::Hsts(_)
+            | Self::NginxFields
+            | Self::Limits(_)
+            | Self::Sources(_)
+            | Self::BasicAuth(_) => [None; 3],
+        };
+        templates.into_iter().flatten()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::model::{Captures, Filters, HttpsRedirect, HttpsUrl, Redirect, RedirectKind, Sources};
+
+    #[test]
+    fn each_thing_is_needed_only_where_a_filter_looks_at_it() {
+        let redirect = |to: &str| {
+            let location = Location::Fixed(Template::parse(to, Captures::Refused).unwrap());
+            Filter::Redirect(Arc::new(Redirect { kind: RedirectKind::Permanent, status: 301, location }))
+        };
+        let https = || Filter::HttpsRedirect(HttpsRedirect::Always, HttpsUrl::default());
+        let sources = || Filter::Sources(Arc::new(Sources::Unreadable));
+        let more = Needs { more: true, ..Needs::default() };
+        for (filters, expected) in [
+            (vec![], Needs::default()),
+            (vec![https()], Needs::default()),
+            (vec![https(), sources()], Needs { client: true, ..more }),
+            (vec![redirect("https://b/$host")], more),
+            (vec![redirect("https://b/$remote_addr"), https()], Needs { client: true, ..more }),
+            (vec![redirect("https://b$uri")], Needs { path: true, ..more }),
+        ] {
+            assert_eq!(Filters::new(filters.clone()).needs(), expected, "{filters:?}");
+        }
+    }
+}
