@@ -112,6 +112,7 @@ fn what_happens_anyway_is_not_told_and_what_differs_is() {
         ("/x", "alb.ingress.kubernetes.io/ssl-redirect", "443"),
         ("/x", "traefik.ingress.kubernetes.io/router.middlewares", "default-redirect-https@kubernetescrd"),
         ("/x", "traefik.ingress.kubernetes.io/router.entrypoints", "web, websecure"),
+        ("/x", "traefik.ingress.kubernetes.io/router.entrypoints", "websecure"),
         ("/x", "traefik.ingress.kubernetes.io/router.tls", "true"),
     ] {
         assert_eq!(told(path, key, value), [""; 0], "{key}: {value}");
@@ -130,6 +131,12 @@ fn what_happens_anyway_is_not_told_and_what_differs_is() {
             "{key}: {value}"
         );
     }
+}
+
+#[test]
+fn what_is_for_https_alone_is_told_where_plain_http_is_served() {
+    let problems = with("traefik.ingress.kubernetes.io/router.entrypoints", "websecure").problems();
+    assert_eq!(problems, ["UnsupportedAnnotation Ingress shop/web metadata.annotations"]);
 }
 
 #[test]
