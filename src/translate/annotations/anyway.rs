@@ -81,6 +81,9 @@ impl Anyway {
                 points().all(|point| matches!(point, "web" | "http" | "websecure" | "https"))
                     && (redirects || points().any(|point| matches!(point, "web" | "http")))
             }
+            // WebSockets need no leave.
+            "websocket-services" => true,
+            "enable-websockets" => is("true"),
             "router.middlewares" => redirects && value.split(',').all(is_redirect_to_https),
             _ => ALIKE.iter().any(|(key, alike)| *key == short && is(alike)),
         }

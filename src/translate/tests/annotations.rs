@@ -114,6 +114,9 @@ fn what_happens_anyway_is_not_told_and_what_differs_is() {
         ("/x", "traefik.ingress.kubernetes.io/router.entrypoints", "web, websecure"),
         ("/x", "traefik.ingress.kubernetes.io/router.entrypoints", "websecure"),
         ("/x", "traefik.ingress.kubernetes.io/router.tls", "true"),
+        ("/x", "nginx.org/websocket-services", "a"),
+        ("/x", "nginx.ingress.kubernetes.io/websocket-services", "a"),
+        ("/x", "nginx.ingress.kubernetes.io/enable-websockets", "true"),
     ] {
         assert_eq!(told(path, key, value), [""; 0], "{key}: {value}");
     }
