@@ -147,6 +147,8 @@ fn mismatch(host: &HostPattern, claim: &Claim, tls: &TlsClaim, certificate: &Cer
     let message = format!(
         "the certificate in Secret {secret} covers {names}, so it is not used for host {host} and the default certificate serves unless another Ingress has one"
     );
-    let remedy = format!("Issue a certificate that covers {host}, or remove the host from this entry");
+    // Where the entry does not list the host, it cannot be removed from there.
+    let or_else = if matches!(of_host, Field::TlsHost { .. }) { ", or remove the host from this entry" } else { "" };
+    let remedy = format!("Issue a certificate that covers {host}{or_else}");
     claim.by.problem(of_host.to_string(), ProblemCode::CertificateMismatch, Severity::Error, message, remedy)
 }

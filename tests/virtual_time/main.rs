@@ -10,6 +10,7 @@ mod support;
 
 mod deadlines;
 mod limits;
+mod migrated;
 mod schedules;
 mod stage;
 mod strays;

@@ -76,10 +76,14 @@ impl Anyway {
             "proxy-body-size" => value == "0" && self.takes_any_body,
             "router.tls" => is("true") && self.has_tls,
             "router.entrypoints" => {
+                // Who is sent to https is served over https alone.
                 let points = || value.split(',').map(str::trim);
-                points().any(|point| matches!(point, "web" | "http"))
-                    && points().all(|point| matches!(point, "web" | "http" | "websecure" | "https"))
+                points().all(|point| matches!(point, "web" | "http" | "websecure" | "https"))
+                    && (redirects || points().any(|point| matches!(point, "web" | "http")))
             }
+            // WebSockets need no leave.
+            "websocket-services" => true,
+            "enable-websockets" => is("true"),
             "router.middlewares" => redirects && value.split(',').all(is_redirect_to_https),
             _ => ALIKE.iter().any(|(key, alike)| *key == short && is(alike)),
         }

@@ -1,7 +1,7 @@
 //! Which annotations of other controllers restrict access.
 
 /// Parts of the keys of annotations that restrict access, or may do so, as what they name is not known.
-const RESTRICTING: [&str; 19] = [
+const RESTRICTING: [&str; 21] = [
     "auth",
     "allow-http",
     "allow-list",
@@ -18,7 +18,9 @@ const RESTRICTING: [&str; 19] = [
     "limit-",
     "middlewares",
     "modsecurity",
+    "owasp",
     "plugins",
+    "rate-limit",
     "snippet",
     "waf",
 ];

@@ -112,7 +112,11 @@ fn what_happens_anyway_is_not_told_and_what_differs_is() {
         ("/x", "alb.ingress.kubernetes.io/ssl-redirect", "443"),
         ("/x", "traefik.ingress.kubernetes.io/router.middlewares", "default-redirect-https@kubernetescrd"),
         ("/x", "traefik.ingress.kubernetes.io/router.entrypoints", "web, websecure"),
+        ("/x", "traefik.ingress.kubernetes.io/router.entrypoints", "websecure"),
         ("/x", "traefik.ingress.kubernetes.io/router.tls", "true"),
+        ("/x", "nginx.org/websocket-services", "a"),
+        ("/x", "nginx.ingress.kubernetes.io/websocket-services", "a"),
+        ("/x", "nginx.ingress.kubernetes.io/enable-websockets", "true"),
     ] {
         assert_eq!(told(path, key, value), [""; 0], "{key}: {value}");
     }
@@ -130,6 +134,12 @@ fn what_happens_anyway_is_not_told_and_what_differs_is() {
             "{key}: {value}"
         );
     }
+}
+
+#[test]
+fn what_is_for_https_alone_is_told_where_plain_http_is_served() {
+    let problems = with("traefik.ingress.kubernetes.io/router.entrypoints", "websecure").problems();
+    assert_eq!(problems, ["UnsupportedAnnotation Ingress shop/web metadata.annotations"]);
 }
 
 #[test]
@@ -157,6 +167,8 @@ fn annotations_of_every_controller_are_told() {
         ("konghq.com/plugins", Severity::Error),
         ("kubernetes.io/ingress.global-static-ip-name", Severity::Warning),
         ("networking.gke.io/managed-certificates", Severity::Warning),
+        ("nginx.ingress.kubernetes.io/enable-owasp-core-rules", Severity::Error),
+        ("nginx.ingress.kubernetes.io/rate-limit", Severity::Error),
         ("nginx.org/jwt-key", Severity::Error),
         ("projectcontour.io/response-timeout", Severity::Warning),
     ] {

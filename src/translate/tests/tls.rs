@@ -93,6 +93,19 @@ fn rule_54_a_certificate_must_cover_its_host() {
         ]
     );
     assert!(world.problems[0].message.contains("only other.example"), "{}", world.problems[0]);
+    assert_eq!(
+        world.problems[0].remedy,
+        "Issue a certificate that covers a.example, or remove the host from this entry"
+    );
+}
+
+#[test]
+fn rule_54_a_host_that_its_entry_does_not_list_is_not_to_be_removed_from_there() {
+    let other = certificate(&["other.example"]);
+    let world = world([web("web", 1).tls(&[], Some("cert")).change(), secret("cert", &other)]);
+    let problem = world.only_problem();
+    assert_eq!((problem.code, problem.field.as_str()), (ProblemCode::CertificateMismatch, "spec.tls[0].secretName"));
+    assert_eq!(problem.remedy, "Issue a certificate that covers a.example");
 }
 
 #[test]

@@ -21,7 +21,7 @@ pub(super) const ROWS: [Annotation; 4] = [
             let slash = if is_set { TrailingSlash::Kept } else { TrailingSlash::Cut };
             draft.options.redirect.slash = Some(slash);
         }),
-        default: "`true`",
+        default: "`true`; `false` with `--profile ingress-nginx`",
         scopes: &[Scope::Ingress],
         verdict: Verdict::Exact,
         doc: "Whether the redirect to https keeps a slash at the end of the URL. With `false` one is left out, also behind a query:\n\
