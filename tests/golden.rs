@@ -14,7 +14,7 @@ use tidegate::model::{
     RouteTimeouts, UpstreamSpec,
 };
 use tidegate::model::{
-    Balance, Filter, HostPattern, HttpsRedirect, HttpsUrl, ListenerSet, TenantTls, TlsSpec, Unmatched,
+    Balance, FieldEdit, Filter, HostPattern, HttpsRedirect, HttpsUrl, ListenerSet, Rules, TenantTls, TlsSpec, Unmatched,
 };
 use tidegate::source::manifests;
 use tidegate::translate::annotations::{DialectName, Dialects};
@@ -248,6 +248,15 @@ fn route(input: &Input, spec: &RouteSpec) -> Route {
     let (mut https_redirect, mut other_filters) = (Some("off".to_owned()), Vec::new());
     for filter in &**filters {
         match filter {
+            Filter::Rules(rules) => match &**rules {
+                Rules::Closed(by) => other_filters.push(format!("503 {}", by.as_str())),
+                Rules::Listed(rules) => other_filters.extend(rules.iter().map(ToString::to_string)),
+            },
+            Filter::RequestFields(edits) => other_filters.extend(edits.iter().map(|edit| format!("to pods: {edit}"))),
+            Filter::ResponseFields(edits) => {
+                let shown = |edit: &FieldEdit| format!("to clients ({:?}): {edit}", edit.answers);
+                other_filters.extend(edits.iter().map(shown));
+            }
             Filter::AppRoot(path) => other_filters.push(format!("/ 302 {path}")),
             Filter::Cors(cors) => other_filters.push(format!("{:?}", **cors)),
             Filter::Limits(limits) => other_filters.push(format!("{:?}", **limits)),

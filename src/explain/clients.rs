@@ -8,6 +8,9 @@ pub(super) fn apart(filters: &[Filter]) -> (&[Filter], &[Filter]) {
     let needs_client = |filter: &Filter| match filter {
         Filter::Limits(_) | Filter::Sources(_) => true,
         Filter::AppRoot(_)
+        | Filter::Rules(_)
+        | Filter::RequestFields(_)
+        | Filter::ResponseFields(_)
         | Filter::Cors(_)
         | Filter::Redirect(_)
         | Filter::Rewrite(_)
@@ -29,6 +32,9 @@ pub(super) fn closed(filters: &[Filter]) -> Option<&'static str> {
             Some("a list of addresses cannot be read, so nobody is served")
         }
         Filter::AppRoot(_)
+        | Filter::Rules(_)
+        | Filter::RequestFields(_)
+        | Filter::ResponseFields(_)
         | Filter::Cors(_)
         | Filter::Redirect(_)
         | Filter::Rewrite(_)
@@ -46,6 +52,9 @@ pub(super) fn for_whom(filters: &[Filter]) -> Vec<String> {
         Filter::Limits(limits) => within(limits),
         Filter::Sources(sources) => listed(sources),
         Filter::AppRoot(_)
+        | Filter::Rules(_)
+        | Filter::RequestFields(_)
+        | Filter::ResponseFields(_)
         | Filter::Cors(_)
         | Filter::Redirect(_)
         | Filter::Rewrite(_)
@@ -91,6 +100,9 @@ pub(super) fn for_pages(filters: &[Filter]) -> Option<String> {
             }
         }),
         Filter::AppRoot(_)
+        | Filter::Rules(_)
+        | Filter::RequestFields(_)
+        | Filter::ResponseFields(_)
         | Filter::Redirect(_)
         | Filter::Rewrite(_)
         | Filter::HttpsRedirect(..)

@@ -24,6 +24,9 @@ pub fn origin(filters: &[Filter], request: &RequestHead, head: &[u8]) -> Option<
     let decides = |filter: &Filter| match filter {
         Filter::Cors(cors) => matches!(cors.origins, Origins::Listed(_)),
         Filter::AppRoot(_)
+        | Filter::Rules(_)
+        | Filter::RequestFields(_)
+        | Filter::ResponseFields(_)
         | Filter::Redirect(_)
         | Filter::Rewrite(_)
         | Filter::HttpsRedirect(..)

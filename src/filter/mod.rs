@@ -12,6 +12,7 @@ mod change;
 mod cookies;
 mod cors;
 mod escape;
+mod fields;
 mod head_edit;
 mod https_redirect;
 mod limits;
@@ -20,7 +21,9 @@ mod method;
 mod predicates;
 mod redirect;
 mod rewrite;
+mod rules;
 mod sources;
+mod spellings;
 mod template;
 mod verdict;
 mod view;
@@ -30,6 +33,7 @@ pub use body_size::{BodyTooLarge, body_size};
 pub use canary::canary;
 pub use change::{RequestChange, Session};
 pub use cors::origin;
+pub use fields::values;
 pub use head_edit::{FieldName, Fields, HeadEdit};
 pub use https_redirect::{NotRedirected, not_redirected};
 pub use meter::{Beyond, Meter, Uncounted};
@@ -38,19 +42,24 @@ pub use predicates::holds;
 pub use verdict::{Response, Verdict};
 pub use view::{RequestView, ResponseView, is_https};
 
-use crate::model::{Affinity, Filter, Location, Template, Variable};
+use crate::model::{Affinity, FieldEdit, Filter, Location, Rule, Template, Variable};
 
 /// Lets a request pass the filters of its route, one after the other, up to the first that does not let it continue. `change`
 /// takes what they change of it.
 pub fn request<'f>(filters: &'f [Filter], request: &RequestView<'_>, change: &mut RequestChange) -> Verdict<'f> {
     for filter in filters {
         let verdict = match filter {
+            Filter::Rules(rules) => rules::request(filter, rules, request),
             Filter::AppRoot(path) => redirect::app_root(filter, path, request),
             Filter::Cors(cors) => cors::request(filter, cors, request),
             Filter::Redirect(to) => redirect::request(filter, to, request),
             Filter::Rewrite(to) => rewrite::request(filter, to, request, change),
             Filter::HttpsRedirect(when, url) => https_redirect::request(filter, *when, *url, request),
-            Filter::AnswerUrls(_) => Verdict::Continue,
+            Filter::AnswerUrls(_) | Filter::ResponseFields(_) => Verdict::Continue,
+            Filter::RequestFields(edits) => {
+                fields::request(edits, request, change);
+                Verdict::Continue
+            }
             Filter::Affinity(affinity) => {
                 affinity::request(affinity, request, change);
                 Verdict::Continue
@@ -72,8 +81,11 @@ pub fn response(filters: &[Filter], response: &ResponseView<'_>, edit: &mut Head
         match filter {
             Filter::Cors(cors) => cors::response(cors, response, edit),
             Filter::AnswerUrls(answer_urls) => answer_urls::response(answer_urls, response, edit),
+            Filter::ResponseFields(edits) => fields::response(edits, response, edit),
             Filter::Affinity(affinity) => affinity::response(affinity, response, edit),
-            Filter::AppRoot(_)
+            Filter::Rules(_)
+            | Filter::RequestFields(_)
+            | Filter::AppRoot(_)
             | Filter::Redirect(_)
             | Filter::Rewrite(_)
             | Filter::HttpsRedirect(..)
@@ -86,16 +98,26 @@ pub fn response(filters: &[Filter], response: &ResponseView<'_>, edit: &mut Head
 /// Whether a filter looks at the address of the client.
 pub fn asks_for_client(filters: &[Filter]) -> bool {
     let asks = |filter: &Filter| {
-        matches!(filter, Filter::Limits(_) | Filter::Sources(_))
-            || templates(filter).any(|template| template.has(&Variable::RemoteAddress))
+        matches!(filter, Filter::Limits(_) | Filter::Sources(_)) || has(filter, &Variable::RemoteAddress)
     };
     filters.iter().any(asks)
 }
 
 /// Whether a filter looks at the decoded path.
 pub fn asks_for_path(filters: &[Filter]) -> bool {
-    let asks = |filter: &Filter| {
-        matches!(filter, Filter::Rewrite(_)) || templates(filter).any(|template| template.has(&Variable::Uri))
+    let asks = |filter: &Filter| match filter {
+        Filter::Rewrite(_) => true,
+        Filter::Rules(rules) => rules.listed().iter().any(Rule::asks_for_path),
+        Filter::AppRoot(_)
+        | Filter::Cors(_)
+        | Filter::Redirect(_)
+        | Filter::HttpsRedirect(..)
+        | Filter::AnswerUrls(_)
+        | Filter::RequestFields(_)
+        | Filter::ResponseFields(_)
+        | Filter::Affinity(_)
+        | Filter::Limits(_)
+        | Filter::Sources(_) => has(filter, &Variable::Uri),
     };
     filters.iter().any(asks)
 }
@@ -105,26 +127,30 @@ pub fn asks_for_random(filters: &[Filter]) -> bool {
     filters.iter().any(|filter| matches!(filter, Filter::Affinity(_)))
 }
 
-/// The templates that a filter has.
-fn templates(filter: &Filter) -> impl Iterator<Item = &Template> {
-    let templates = match filter {
+/// Whether a template of a filter has a variable.
+fn has(filter: &Filter, variable: &Variable) -> bool {
+    let in_any = |templates: &[Option<&Template>]| templates.iter().flatten().any(|template| template.has(variable));
+    match filter {
+        Filter::Rules(rules) => rules.listed().iter().any(|rule| rule.has(variable)),
+        Filter::RequestFields(edits) | Filter::ResponseFields(edits) => {
+            edits.iter().filter_map(FieldEdit::value).any(|template| template.has(variable))
+        }
         Filter::Redirect(to) => match &to.location {
-            Location::Fixed(template) | Location::OnHost { path: template, port: _ } => [Some(template), None, None],
-            Location::OtherHost(_) => [None; 3],
+            Location::Fixed(template) | Location::OnHost { path: template, port: _ } => template.has(variable),
+            Location::OtherHost(_) => false,
         },
-        Filter::Rewrite(to) => [Some(&to.path), to.query.as_ref(), to.prefix.as_ref()],
+        Filter::Rewrite(to) => in_any(&[Some(&to.path), to.query.as_ref(), to.prefix.as_ref()]),
         Filter::Affinity(affinity) => match &**affinity {
-            Affinity::Text { text, among: _ } => [Some(text), None, None],
-            Affinity::Cookie(_) => [None; 3],
+            Affinity::Text { text, among: _ } => text.has(variable),
+            Affinity::Cookie(_) => false,
         },
         Filter::AppRoot(_)
         | Filter::Cors(_)
         | Filter::HttpsRedirect(..)
         | Filter::AnswerUrls(_)
         | Filter::Limits(_)
-        | Filter::Sources(_) => [None; 3],
-    };
-    templates.into_iter().flatten()
+        | Filter::Sources(_) => false,
+    }
 }
 
 #[cfg(test)]

@@ -113,6 +113,8 @@ pub struct ResponseView<'a> {
     pub fields: Fields<'a>,
     /// The origin of the page that asks, as [`origin`](super::origin) finds it.
     pub origin: Option<&'a [u8]>,
+    /// What variables in edited fields come to, as [`values`](super::values) finds them.
+    pub values: &'a [Box<[u8]>],
     /// The session of the client.
     pub session: Option<Session>,
     /// The endpoint that was asked last.
@@ -126,7 +128,7 @@ pub struct ResponseView<'a> {
 impl<'a> ResponseView<'a> {
     /// An answer of which no more is known.
     pub fn new(status: u16, fields: Fields<'a>) -> Self {
-        Self { status, fields, origin: None, session: None, endpoint: None, is_canary: false, path: "/" }
+        Self { status, fields, origin: None, values: &[], session: None, endpoint: None, is_canary: false, path: "/" }
     }
 }
 

@@ -7,15 +7,19 @@ use std::sync::Arc;
 use super::affinity::Affinity;
 use super::answer_urls::AnswerUrls;
 use super::cors::Cors;
+use super::field_edits::FieldEdit;
 use super::names::Hostname;
 use super::networks::Networks;
 use super::request_limits::RequestLimits;
+use super::rules::Rules;
 use super::template::Template;
 
 /// A filter of a route. Requests and answers pass the filters of their route in the order of these variants; no route
 /// can change the order.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Filter {
+    /// Answers some requests at once, or nobody is served (annotations `deny-paths` and `redirects`, and snippets).
+    Rules(Arc<Rules>),
     /// Answers requests for `/` with 302 to this path of the same host (annotation `app-root`).
     AppRoot(Arc<str>),
     /// Answers `OPTIONS` of pages that may read answers with 204, and tells browsers so with every answer (annotation
@@ -30,6 +34,10 @@ pub enum Filter {
     /// Rewrites what pods say about where they are (annotations `proxy-redirect-from`, `proxy-cookie-domain` and
     /// `proxy-cookie-path`).
     AnswerUrls(Arc<AnswerUrls>),
+    /// Edits fields of what pods get (annotation `request-headers`).
+    RequestFields(Arc<[FieldEdit]>),
+    /// Edits fields of what clients get (annotation `response-headers`).
+    ResponseFields(Arc<[FieldEdit]>),
     /// Sends requests that belong together to the same endpoint (annotations `affinity` and `upstream-hash-by`).
     Affinity(Arc<Affinity>),
     /// Lets each client ask for so much (annotations `limit-rps`, `limit-rpm` and `limit-connections`).
@@ -41,6 +49,8 @@ pub enum Filter {
 /// What kind of a filter it is, in the same order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum FilterKind {
+    /// [`Filter::Rules`].
+    Rules,
     /// [`Filter::AppRoot`].
     AppRoot,
     /// [`Filter::Cors`].
@@ -53,6 +63,10 @@ pub enum FilterKind {
     HttpsRedirect,
     /// [`Filter::AnswerUrls`].
     AnswerUrls,
+    /// [`Filter::RequestFields`].
+    RequestFields,
+    /// [`Filter::ResponseFields`].
+    ResponseFields,
     /// [`Filter::Affinity`].
     Affinity,
     /// [`Filter::Limits`].
@@ -65,12 +79,15 @@ impl Filter {
     /// Its kind.
     pub fn kind(&self) -> FilterKind {
         match self {
+            Self::Rules(_) => FilterKind::Rules,
             Self::AppRoot(_) => FilterKind::AppRoot,
             Self::Cors(_) => FilterKind::Cors,
             Self::Redirect(_) => FilterKind::Redirect,
             Self::Rewrite(_) => FilterKind::Rewrite,
             Self::HttpsRedirect(..) => FilterKind::HttpsRedirect,
             Self::AnswerUrls(_) => FilterKind::AnswerUrls,
+            Self::RequestFields(_) => FilterKind::RequestFields,
+            Self::ResponseFields(_) => FilterKind::ResponseFields,
             Self::Affinity(_) => FilterKind::Affinity,
             Self::Limits(_) => FilterKind::Limits,
             Self::Sources(_) => FilterKind::Sources,
@@ -80,13 +97,16 @@ impl Filter {
 
 impl FilterKind {
     /// All.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 12] = [
+        Self::Rules,
         Self::AppRoot,
         Self::Cors,
         Self::Redirect,
         Self::Rewrite,
         Self::HttpsRedirect,
         Self::AnswerUrls,
+        Self::RequestFields,
+        Self::ResponseFields,
         Self::Affinity,
         Self::Limits,
         Self::Sources,
@@ -95,12 +115,15 @@ impl FilterKind {
     /// Short stable name, as in `Tidegate-Explanation`, metrics and the access log.
     pub fn as_str(self) -> &'static str {
         match self {
+            Self::Rules => "rules",
             Self::AppRoot => "app_root",
             Self::Cors => "cors",
             Self::Redirect => "redirect_to",
             Self::Rewrite => "rewrite",
             Self::HttpsRedirect => "redirect",
             Self::AnswerUrls => "answer_urls",
+            Self::RequestFields => "request_fields",
+            Self::ResponseFields => "response_fields",
             Self::Affinity => "affinity",
             Self::Limits => "limits",
             Self::Sources => "sources",

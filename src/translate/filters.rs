@@ -4,7 +4,7 @@ use std::sync::{Arc, LazyLock};
 
 use crate::model::{Filter, Filters, HttpsRedirect, HttpsUrl, Rewrite};
 
-use super::annotations::Options;
+use super::annotations::{EditOptions, Options};
 use super::settings::Settings;
 
 /// The filters of a route of an Ingress, which gives requests another path or does not. Lists that do not depend on values of the
@@ -39,6 +39,12 @@ fn made(options: &Options, when: Option<HttpsRedirect>, rewrite: Option<Arc<Rewr
     let answer_urls = answer_urls.map(|answer_urls| Filter::AnswerUrls(Arc::new(answer_urls)));
     let affinity = options.rare().and_then(|rare| rare.affinity.rule());
     let affinity = affinity.map(|affinity| Filter::Affinity(Arc::new(affinity)));
+    let edits = options.rare().map(|rare| &rare.edits);
+    let rules = edits.and_then(EditOptions::rules).map(|rules| Filter::Rules(Arc::new(rules)));
+    let request_fields = edits.and_then(EditOptions::request_fields).map(Filter::RequestFields);
+    let response_fields = edits.and_then(EditOptions::response_fields).map(Filter::ResponseFields);
+    let of_snippets = edits.into_iter().flat_map(EditOptions::sources);
+    let of_snippets = of_snippets.map(|sources| Filter::Sources(Arc::new(sources)));
     let sources = options.sources().map(|sources| Filter::Sources(Arc::new(sources.rule())));
     Filters::new(
         app_root
@@ -51,6 +57,10 @@ fn made(options: &Options, when: Option<HttpsRedirect>, rewrite: Option<Arc<Rewr
             .chain(affinity)
             .chain(limits)
             .chain(sources)
+            .chain(rules)
+            .chain(request_fields)
+            .chain(response_fields)
+            .chain(of_snippets)
             .collect(),
     )
 }

@@ -9,6 +9,7 @@ mod support;
 mod bodies;
 mod connections;
 mod debug_connections;
+mod edits;
 mod evil_pod;
 mod expectation;
 mod explain;

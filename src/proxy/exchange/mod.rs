@@ -119,7 +119,7 @@ async fn answer_for_all<K: ClientSink>(walk: &mut Walk<'_>, sink: &mut K) -> Res
 /// Lets the request pass the limit of its route and then the filters.
 fn pass_filters<'r>(walk: &mut Walk<'_>, route: &'r Route<Target>, has_tls: bool) -> Result<Verdict<'r>, ProxyError> {
     let Walk { shard, listener, peer, work, ready_at, record, .. } = walk;
-    filter::body_size(route.spec.policy.body_bytes, &work.request).map_err(|_| ProxyError::BodyTooLarge)?;
+    let fits = filter::body_size(route.spec.policy.body_bytes, &work.request).map_err(|_| ProxyError::BodyTooLarge);
     let filters = &*route.spec.filters;
     let ExchangeBuffers { head, request, request_change, .. } = &mut **work;
     let client =
@@ -142,6 +142,8 @@ fn pass_filters<'r>(walk: &mut Walk<'_>, route: &'r Route<Target>, has_tls: bool
         random: if filter::asks_for_random(filters) { shard.random() as u64 } else { 0 },
         meter: &meter,
     };
+    record.values = filter::values(filters, &view);
+    fits?;
     let verdict = filter::request(filters, &view, request_change);
     record.session = request_change.session;
     let Counted { place, has_forgotten } = meter.finish();

@@ -129,6 +129,7 @@ pub(crate) fn edit(record: &Record, status: u16, fields: Fields<'_>, edit: &mut 
             status,
             fields,
             origin: record.origin.as_deref(),
+            values: record.values.as_deref().unwrap_or_default(),
             session: record.session,
             endpoint: record.endpoint.get(),
             is_canary: route.is_canary,

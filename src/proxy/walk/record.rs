@@ -26,6 +26,8 @@ pub(crate) struct Record {
     pub route: Option<Arc<Route<Target>>>,
     /// The origin of the page that asks, where a filter of the route decides by it.
     pub origin: Option<Box<[u8]>>,
+    /// What variables in fields for the client come to, where a filter of the route has some.
+    pub values: Option<Box<[Box<[u8]>]>>,
     /// The session of the client, where a filter of the route keeps one.
     pub session: Option<Session>,
     /// Status of the final answer; 0 before there is one.
@@ -61,6 +63,7 @@ impl Record {
             started,
             route: None,
             origin: None,
+            values: None,
             session: None,
             status: Cell::new(0),
             received: Cell::new(0),
