@@ -17,7 +17,7 @@ use tidegate::model::{
     Balance, FieldEdit, Filter, HostPattern, HttpsRedirect, HttpsUrl, ListenerSet, Rules, TenantTls, TlsSpec, Unmatched,
 };
 use tidegate::source::manifests;
-use tidegate::translate::annotations::{DialectName, Dialects};
+use tidegate::translate::annotations::{Choices, DialectName, Dialects, MissingWaf, Snippets};
 use tidegate::translate::{self, ExternalNames, HostOwnership, Input, Settings};
 
 /// Cases that must be there, so that a wrong folder does not pass for success.
@@ -163,7 +163,7 @@ fn translated(case: &Path) -> String {
 
 fn settings(case: &Path) -> Settings {
     let mut settings = Settings { default_class_applies: true, allow_loopback: true, now: NOW, ..Settings::default() };
-    let mut owners = BTreeMap::new();
+    let (mut owners, mut choices) = (BTreeMap::new(), Choices::default());
     let text = std::fs::read_to_string(case).expect("the case is readable");
     for flag in text.lines().take_while(|line| line.starts_with('#')).filter_map(|line| line.strip_prefix("# --")) {
         match flag.split_once(' ') {
@@ -180,6 +180,8 @@ fn settings(case: &Path) -> Settings {
                 let names = names.split(',').map(|name| DialectName::parse(name).expect("a dialect"));
                 settings.dialects = Dialects::new(names);
             }
+            Some(("nginx-snippets", "translate")) => choices.snippets = Snippets::Translated,
+            Some(("waf-missing", "fail")) => choices.waf = MissingWaf::Closed,
             Some(("external-name", "off")) => settings.external_names = ExternalNames::Off,
             Some(("host-ownership", "namespace")) => {
                 settings.host_ownership = HostOwnership::Namespace { owners: owners.clone().into() };
@@ -193,6 +195,7 @@ fn settings(case: &Path) -> Settings {
             _ => panic!("{}: unknown flag --{flag}", case.display()),
         }
     }
+    settings.dialects = settings.dialects.with(choices);
     settings
 }
 

@@ -41,6 +41,7 @@ mod nginx_pods;
 mod nginx_policies;
 mod nginx_redirects;
 mod nginx_retries;
+mod nginx_snippets;
 mod nginx_sources;
 mod own_answers;
 mod paths;

@@ -13,6 +13,7 @@ mod hosts;
 mod https;
 mod limits;
 mod logs;
+mod modsecurity;
 mod obsolete;
 mod pace;
 mod paths;
@@ -21,7 +22,10 @@ mod pods;
 mod rates;
 mod redirects;
 mod retries;
+mod snippets;
 mod sources;
+mod tls;
+mod traces;
 mod url;
 mod variables;
 
@@ -56,6 +60,10 @@ pub(super) const DIALECT: Dialect = Dialect {
         &pods::ROWS,
         &pod_tls::ROWS,
         &buffers::ROWS,
+        &snippets::ROWS,
+        &modsecurity::ROWS,
+        &tls::ROWS,
+        &traces::ROWS,
         &obsolete::ROWS,
     ],
 };
