@@ -50,8 +50,20 @@ fn apply(edit: &FieldEdit, head: Fields<'_>, value: &[u8], edited: &mut HeadEdit
 /// What the variables in fields for the client come to, in order. It is kept until the answer: the request's head may be gone by
 /// then. `None`: there are no variables.
 pub fn values(filters: &[Filter], view: &RequestView<'_>) -> Option<Box<[Box<[u8]>]>> {
-    let of_filter = |filter| match filter {
-        &Filter::ResponseFields(ref edits) => &**edits,
+    let templates = filters.iter().flat_map(for_client).filter_map(FieldEdit::value);
+    let value = |template: &Template| {
+        let mut value = Vec::new();
+        render(template, view, None, &mut value, as_it_is);
+        value.into_boxed_slice()
+    };
+    let values: Box<[_]> = templates.filter(|template| template.as_text().is_none()).map(value).collect();
+    (!values.is_empty()).then_some(values)
+}
+
+/// The edits of what clients get.
+fn for_client(filter: &Filter) -> &[FieldEdit] {
+    match filter {
+        Filter::ResponseFields(edits) => edits,
         Filter::Rules(_)
         | Filter::AppRoot(_)
         | Filter::Cors(_)
@@ -63,15 +75,7 @@ pub fn values(filters: &[Filter], view: &RequestView<'_>) -> Option<Box<[Box<[u8
         | Filter::Affinity(_)
         | Filter::Limits(_)
         | Filter::Sources(_) => &[],
-    };
-    let templates = filters.iter().flat_map(of_filter).filter_map(FieldEdit::value);
-    let value = |template: &Template| {
-        let mut value = Vec::new();
-        render(template, view, None, &mut value, as_it_is);
-        value.into_boxed_slice()
-    };
-    let values: Box<[_]> = templates.filter(|template| template.as_text().is_none()).map(value).collect();
-    (!values.is_empty()).then_some(values)
+    }
 }
 
 #[cfg(test)]

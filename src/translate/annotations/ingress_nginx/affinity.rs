@@ -75,13 +75,25 @@ pub(super) const ROWS: [Annotation; 15] = [
     ),
     row(
         "session-cookie-expires",
-        Value::Text { values: "seconds", read: |draft, text, _| Some(of(draft).expires = Some(seconds(text)?)) },
+        Value::Text {
+            values: "seconds",
+            read: |draft, text, _| {
+                of(draft).expires = Some(seconds(text)?);
+                Some(())
+            },
+        },
         "it ends with the browser",
         "When the cookie expires, in seconds from now.",
     ),
     row(
         "session-cookie-max-age",
-        Value::Text { values: "seconds", read: |draft, text, _| Some(of(draft).max_age = Some(seconds(text)?)) },
+        Value::Text {
+            values: "seconds",
+            read: |draft, text, _| {
+                of(draft).max_age = Some(seconds(text)?);
+                Some(())
+            },
+        },
         "it ends with the browser",
         "`Max-Age` of the cookie.",
     ),

@@ -85,7 +85,8 @@ fn is_of_scheme(template: &Template) -> bool {
         [Part::Variable(Variable::Scheme), Part::Text(text), more @ ..] => {
             let rest = text.strip_prefix("://");
             rest.is_some_and(|rest| {
-                !rest.starts_with(['/', '?', '#', ':', '@']) && !(rest.is_empty() && more.is_empty())
+                let has_host = !rest.is_empty() || !more.is_empty();
+                has_host && !rest.starts_with(['/', '?', '#', ':', '@'])
             })
         }
         _ => false,

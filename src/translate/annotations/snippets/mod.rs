@@ -35,7 +35,11 @@ pub(super) fn read(draft: &mut Draft, text: &str, place: Place) {
     let directives = match parse(text) {
         Ok(directives) => directives,
         Err(error) => {
-            let message = format!("a snippet that {error} may restrict access, {NOBODY}");
+            let message = if text.contains("_by_lua") {
+                format!("Lua is not run and may restrict access, {NOBODY}")
+            } else {
+                format!("a snippet that {error} may restrict access, {NOBODY}")
+            };
             return close(draft, place, &message, "Remove it, or write it as nginx reads it");
         }
     };
@@ -63,7 +67,7 @@ pub fn judge(text: &str) -> String {
     draft.finding.map(|finding| finding.message.into()).unwrap_or_default()
 }
 
-const NOBODY: &str = "so nobody is served: all requests are answered with 503";
+const NOBODY: &str = "so nobody is served by this Ingress: all its requests are answered with 503";
 
 /// Sets what the snippet comes to.
 fn apply(draft: &mut Draft, translation: Translation, place: Place) {
