@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::h2::{H2Client, run};
+use crate::support::h2::{H2Client, H2Pod, run};
 use crate::support::{Manifests, Message, Pod, Tidegate, get};
 
 /// `a.example` has these annotations, `b.example` has none.
@@ -153,4 +153,23 @@ fn z2_redirects_of_paths_lead_where_they_say() {
         let answer = H2Client::plain(&server).await.get("a.example", "/old").await;
         assert_eq!((answer.status, answer.field("location")), (301, Some("/new")));
     });
+}
+
+#[test]
+fn z2_fields_for_pods_over_http_2_are_set_and_removed() {
+    let pod = H2Pod::scripted(|mut call| async move { call.answer(200, b"").await });
+    let annotations = json!({"tidegate.dev/request-headers": "X-Forwarded-Proto: https\nX-One: $host\n-Cookie"});
+    let manifests = Manifests::new().h2c_service("web", &[pod.address]).ingress_with(
+        "a",
+        Some("a.example"),
+        &[("/", "Prefix", "web")],
+        annotations,
+        json!([]),
+    );
+    let server = Tidegate::serve(&manifests);
+    let request = "GET / HTTP/1.1\r\nHost: a.example\r\nCookie: a=b\r\nX-One: evil\r\n\r\n";
+    assert_eq!(server.ask(request).status(), 200);
+    let (_, _, headers) = pod.heads().remove(0);
+    let all = |name: &str| headers.get_all(name).iter().map(|value| value.to_str().unwrap()).collect::<Vec<_>>();
+    assert_eq!((all("x-forwarded-proto"), all("x-one"), all("cookie")), (vec!["https"], vec!["a.example"], vec![]));
 }
