@@ -14,10 +14,10 @@ use tidegate::model::{
     RouteTimeouts, UpstreamSpec,
 };
 use tidegate::model::{
-    Balance, Filter, HostPattern, HttpsRedirect, HttpsUrl, ListenerSet, TenantTls, TlsSpec, Unmatched,
+    Balance, FieldEdit, Filter, HostPattern, HttpsRedirect, HttpsUrl, ListenerSet, Rules, TenantTls, TlsSpec, Unmatched,
 };
 use tidegate::source::manifests;
-use tidegate::translate::annotations::{DialectName, Dialects};
+use tidegate::translate::annotations::{Choices, DialectName, Dialects, MissingWaf, Snippets};
 use tidegate::translate::{self, ExternalNames, HostOwnership, Input, Profile, Settings};
 
 /// Cases that must be there, so that a wrong folder does not pass for success.
@@ -163,7 +163,7 @@ fn translated(case: &Path) -> String {
 
 fn settings(case: &Path) -> Settings {
     let mut settings = Settings { default_class_applies: true, allow_loopback: true, now: NOW, ..Settings::default() };
-    let mut owners = BTreeMap::new();
+    let (mut owners, mut choices) = (BTreeMap::new(), Choices::default());
     let text = std::fs::read_to_string(case).expect("the case is readable");
     for flag in text.lines().take_while(|line| line.starts_with('#')).filter_map(|line| line.strip_prefix("# --")) {
         match flag.split_once(' ') {
@@ -181,6 +181,8 @@ fn settings(case: &Path) -> Settings {
                 settings.dialects = Dialects::new(names);
             }
             Some(("profile", "ingress-nginx")) => settings.profile = Profile::IngressNginx,
+            Some(("nginx-snippets", "translate")) => choices.snippets = Snippets::Translated,
+            Some(("waf-missing", "fail")) => choices.waf = MissingWaf::Closed,
             Some(("external-name", "off")) => settings.external_names = ExternalNames::Off,
             Some(("host-ownership", "namespace")) => {
                 settings.host_ownership = HostOwnership::Namespace { owners: owners.clone().into() };
@@ -194,6 +196,7 @@ fn settings(case: &Path) -> Settings {
             _ => panic!("{}: unknown flag --{flag}", case.display()),
         }
     }
+    settings.dialects = settings.dialects.with(choices);
     settings
 }
 
@@ -249,6 +252,15 @@ fn route(input: &Input, spec: &RouteSpec) -> Route {
     let (mut https_redirect, mut other_filters) = (Some("off".to_owned()), Vec::new());
     for filter in &**filters {
         match filter {
+            Filter::Rules(rules) => match &**rules {
+                Rules::Closed(by) => other_filters.push(format!("503 {}", by.as_str())),
+                Rules::Listed(rules) => other_filters.extend(rules.iter().map(ToString::to_string)),
+            },
+            Filter::RequestFields(edits) => other_filters.extend(edits.iter().map(|edit| format!("to pods: {edit}"))),
+            Filter::ResponseFields(edits) => {
+                let shown = |edit: &FieldEdit| format!("to clients ({:?}): {edit}", edit.answers);
+                other_filters.extend(edits.iter().map(shown));
+            }
             Filter::AppRoot(path) => other_filters.push(format!("/ 302 {path}")),
             Filter::Cors(cors) => other_filters.push(format!("{:?}", **cors)),
             Filter::Limits(limits) => other_filters.push(format!("{:?}", **limits)),

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use libfuzzer_sys::fuzz_target;
-use tidegate::filter::{self, FieldName, RequestChange, RequestView, Verdict};
+use tidegate::filter::{self, FieldName, RequestChange, RequestView, Uncounted, Verdict};
 use tidegate::http1::{Limits, Progress, RequestHead};
 use tidegate::model::{Captures, Filter, Location, Pattern, Redirect, RedirectKind, Rewrite, Template};
 use tidegate::routing::{canonical_path, decoded};
@@ -41,6 +41,8 @@ fuzz_target!(|input: &str| {
         client: Some([10, 0, 0, 1].into()),
         decoded_path: &decoded(&path),
         pattern: Some(&pattern),
+        random: 0,
+        meter: &Uncounted,
     };
     let (path, query) = template.split_query();
     let prefix = Some(template.clone());

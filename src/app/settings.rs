@@ -7,8 +7,8 @@ use std::time::SystemTime;
 use crate::admin::DebugViews;
 use crate::args::{
     self, Auto, Container, DebugViewsChoice, ExternalNameChoice, HostOwnershipChoice, Http2Args, LimitArgs, ListenArgs,
-    MemoryLimit, ProfileChoice, ProxyProtocolMode, RoutingArgs, ServeArgs, SourceArgs, TimeoutArgs, TlsArgs,
-    UpstreamArgs,
+    MemoryLimit, NginxSnippetsChoice, ProfileChoice, ProxyProtocolMode, RoutingArgs, ServeArgs, SourceArgs,
+    TimeoutArgs, TlsArgs, UpstreamArgs, WafMissingChoice,
 };
 use crate::model::{ObjectName, RoutePolicy, RouteTimeouts};
 use crate::observe::AccessLogFormat;
@@ -17,7 +17,7 @@ use crate::proxy::config::{
     ClientLimits, ClientTimeouts, Forwarding, Http2Config, ListenerConfig, Plain, PodConfig, ProxyConfig, ProxyProtocol,
 };
 use crate::source::api::{self, ClassAccess, SecretAccess};
-use crate::translate::annotations::Dialects;
+use crate::translate::annotations::{Choices, Dialects, MissingWaf, Snippets};
 use crate::translate::{ExternalNames, HostOwnership, OwnSockets, Profile, Settings, VisibleSecrets};
 
 /// Starts the process's log.
@@ -120,7 +120,7 @@ pub(super) fn translation_of(routing: &RoutingArgs, tls: &TlsArgs, policy: Route
             }
         },
         certificate_namespaces: tls.certificate_namespaces.iter().cloned().collect(),
-        dialects: Dialects::new(routing.dialects.iter().copied()),
+        dialects: Dialects::new(routing.dialects.iter().copied()).with(choices(routing)),
         profile: match routing.profile {
             ProfileChoice::Tidegate => Profile::Tidegate,
             ProfileChoice::IngressNginx => Profile::IngressNginx,
@@ -134,6 +134,20 @@ pub(super) fn translation_of(routing: &RoutingArgs, tls: &TlsArgs, policy: Route
         },
         own: Arc::default(),
         now: i64::try_from(now).unwrap_or(i64::MAX),
+    }
+}
+
+/// What is done with annotations that nothing here can do.
+fn choices(routing: &RoutingArgs) -> Choices {
+    Choices {
+        snippets: match routing.nginx_snippets {
+            NginxSnippetsChoice::Refuse => Snippets::Refused,
+            NginxSnippetsChoice::Translate => Snippets::Translated,
+        },
+        waf: match routing.waf_missing {
+            WafMissingChoice::Serve => MissingWaf::Served,
+            WafMissingChoice::Fail => MissingWaf::Closed,
+        },
     }
 }
 

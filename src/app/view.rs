@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 
 use crate::model::{
     Action, Affinity, AnswerUrls, BasicAuth, ClientCertificate, Cors, Credentials, Excused, Filter, HttpsRedirect,
-    KnownLimits, Location, PodTls, Protocol, Rate, Replacement, Reply, RequestLimits, Rewrite, RouteSpec, Sni, Sources,
-    Template, TlsVersions, UpstreamSpec, Verification,
+    KnownLimits, Location, PodTls, Protocol, Rate, Replacement, Reply, RequestLimits, Rewrite, RouteSpec, Rules, Sni,
+    Sources, Template, TlsVersions, UpstreamSpec, Verification,
 };
 use crate::routing::{CompiledHost, Route, RouteTable};
 use crate::upstream::{Backend, Destination, Target};
@@ -112,6 +112,9 @@ fn show_filters(filters: &[Filter], view: &mut Value) {
     view["httpsRedirect"] = json!("Off");
     for filter in filters {
         match filter {
+            Filter::Rules(rules) => view["rules"] = self::rules(rules),
+            Filter::RequestFields(edits) => view["requestHeaders"] = shown(edits),
+            Filter::ResponseFields(edits) => view["responseHeaders"] = shown(edits),
             Filter::AppRoot(path) => redirects.push(json!({ "of": "/", "status": 302, "location": **path })),
             Filter::Cors(cors) => view["cors"] = self::cors(cors),
             Filter::Redirect(redirect) => {
@@ -148,6 +151,19 @@ fn rewrite(rewrite: &Rewrite) -> Value {
         "keepsQuery": keeps_query,
         "forwardedPrefix": text(prefix),
     })
+}
+
+/// Which requests are answered at once.
+fn rules(rules: &Rules) -> Value {
+    match rules {
+        Rules::Closed(by) => json!({ "nobodyIsServed": by.as_str() }),
+        Rules::Listed(rules) => shown(rules),
+    }
+}
+
+/// Each as its author may write it.
+fn shown<T: ToString>(all: &[T]) -> Value {
+    all.iter().map(ToString::to_string).collect()
 }
 
 /// Who is served, by address.

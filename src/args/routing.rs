@@ -89,6 +89,18 @@ pub struct RoutingArgs {
     /// docs/annotations.md.
     #[arg(long, value_name = "PROFILE", env = "TIDEGATE_PROFILE", default_value = "tidegate")]
     pub profile: ProfileChoice,
+    /// What becomes of snippets of nginx's configuration (annotations configuration-snippet and server-snippet).
+    ///
+    /// refuse: they have no effect, and those that restrict access close the routes of their Ingress (503). translate: those that
+    /// filters can do are done by filters, all of it or nothing; others are refused. See docs/annotations.md.
+    #[arg(long, value_name = "MODE", env = "TIDEGATE_NGINX_SNIPPETS", default_value = "refuse")]
+    pub nginx_snippets: NginxSnippetsChoice,
+
+    /// What becomes of requests that ModSecurity was to inspect (annotation enable-modsecurity): there is none.
+    ///
+    /// serve: they are served, and an error is reported. fail: they are answered with 503.
+    #[arg(long, value_name = "MODE", env = "TIDEGATE_WAF_MISSING", default_value = "serve")]
+    pub waf_missing: WafMissingChoice,
 
     /// Whether plain HTTP to a host that has TLS is answered with 308 to https.
     ///
@@ -128,6 +140,24 @@ pub enum ExternalNameChoice {
     On,
     /// They are answered with 503.
     Off,
+}
+
+/// What becomes of snippets of nginx's configuration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum NginxSnippetsChoice {
+    /// They are refused.
+    Refuse,
+    /// Those that filters can do are done by filters.
+    Translate,
+}
+
+/// What becomes of requests that ModSecurity was to inspect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum WafMissingChoice {
+    /// They are served.
+    Serve,
+    /// They are answered with 503.
+    Fail,
 }
 
 impl RoutingArgs {

@@ -8,7 +8,7 @@ use crate::filter::{
 };
 use crate::model::{
     Action, CanaryRule, Filter, HostPattern, HttpsRedirect, ObjectKind, ObjectName, ObjectRef, Origin, Predicates,
-    Problem, RedirectKind, Reply, UnitKey,
+    Problem, RedirectKind, Reply, Rule, RuleAnswer, Rules, UnitKey,
 };
 use crate::routing::{self, Draw, Found, Holds, PathRefusal, Route, normalize_host, normalize_name};
 use crate::translate;
@@ -273,6 +273,8 @@ fn of_filter<T>(
     let to = to.map(|url| format!(" to {}", String::from_utf8_lossy(url))).unwrap_or_default();
     let why = match by {
         Filter::Cors(_) => "OPTIONS of pages that may read answers is answered at once (enable-cors)".into(),
+        Filter::Rules(rules) => rule_of(rules, response.status, &named(&route.spec.origin)),
+        Filter::RequestFields(_) | Filter::ResponseFields(_) => "of fields that are edited".into(),
         Filter::AppRoot(_) => format!("{} sends / there (app-root)", named(&route.spec.origin)),
         Filter::Redirect(redirect) => {
             let annotation = match redirect.kind {
@@ -302,6 +304,22 @@ fn of_filter<T>(
     lines
 }
 
+/// Why a rule of an author answers.
+fn rule_of(rules: &Rules, status: u16, by: &str) -> String {
+    match rules {
+        Rules::Closed(why) => {
+            format!("{by} restricts access in a way that is not known here, so nobody is served ({})", why.as_str())
+        }
+        Rules::Listed(rules) => {
+            let answers = |rule: &&Rule| match rule.answer {
+                RuleAnswer::Status(of_rule) | RuleAnswer::Redirect { status: of_rule, .. } => of_rule == status,
+            };
+            let why = rules.iter().find(answers).map_or("rules", |rule| rule.by.as_str());
+            format!("a rule of {by} says so ({why})")
+        }
+    }
+}
+
 /// The path that the pod gets, where it is another.
 fn rewritten(change: &RequestChange) -> String {
     if change.target.is_empty() {
@@ -314,6 +332,9 @@ fn rewritten(change: &RequestChange) -> String {
 fn exempt(filters: &[Filter], request: &RequestView<'_>) -> &'static str {
     let is_challenge = |filter: &Filter| match filter {
         Filter::AppRoot(_)
+        | Filter::Rules(_)
+        | Filter::RequestFields(_)
+        | Filter::ResponseFields(_)
         | Filter::Cors(_)
         | Filter::Redirect(_)
         | Filter::Rewrite(_)

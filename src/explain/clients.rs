@@ -8,6 +8,9 @@ pub(super) fn apart(filters: &[Filter]) -> (&[Filter], &[Filter]) {
     let needs_client = |filter: &Filter| match filter {
         Filter::Limits(_) | Filter::Sources(_) | Filter::BasicAuth(_) => true,
         Filter::AppRoot(_)
+        | Filter::Rules(_)
+        | Filter::RequestFields(_)
+        | Filter::ResponseFields(_)
         | Filter::Cors(_)
         | Filter::Redirect(_)
         | Filter::Rewrite(_)
@@ -34,6 +37,9 @@ pub(super) fn closed(filters: &[Filter]) -> Option<&'static str> {
             Some("it is not known who has a password (auth-type), so nobody is served")
         }
         Filter::AppRoot(_)
+        | Filter::Rules(_)
+        | Filter::RequestFields(_)
+        | Filter::ResponseFields(_)
         | Filter::Cors(_)
         | Filter::Redirect(_)
         | Filter::Rewrite(_)
@@ -55,6 +61,9 @@ pub(super) fn for_whom(filters: &[Filter]) -> Vec<String> {
         Filter::Sources(sources) => listed(sources),
         Filter::BasicAuth(auth) => with_password(auth).into_iter().collect(),
         Filter::AppRoot(_)
+        | Filter::Rules(_)
+        | Filter::RequestFields(_)
+        | Filter::ResponseFields(_)
         | Filter::Cors(_)
         | Filter::Redirect(_)
         | Filter::Rewrite(_)
@@ -124,6 +133,9 @@ pub(super) fn for_pages(filters: &[Filter]) -> Option<String> {
             }
         }),
         Filter::AppRoot(_)
+        | Filter::Rules(_)
+        | Filter::RequestFields(_)
+        | Filter::ResponseFields(_)
         | Filter::Redirect(_)
         | Filter::Rewrite(_)
         | Filter::HttpsRedirect(..)

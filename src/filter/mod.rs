@@ -13,6 +13,7 @@ mod change;
 mod cookies;
 mod cors;
 mod escape;
+mod fields;
 mod head_edit;
 mod hsts;
 mod https_redirect;
@@ -23,7 +24,9 @@ mod nginx_fields;
 mod predicates;
 mod redirect;
 mod rewrite;
+mod rules;
 mod sources;
+mod spellings;
 mod template;
 mod verdict;
 mod view;
@@ -34,6 +37,7 @@ pub use body_size::{BodyTooLarge, body_size};
 pub use canary::canary;
 pub use change::{RequestChange, Session};
 pub use cors::origin;
+pub use fields::values;
 pub use head_edit::{FieldName, Fields, HeadEdit};
 pub use https_redirect::{NotRedirected, not_redirected};
 pub use meter::{Beyond, Meter, Uncounted};
@@ -49,14 +53,19 @@ use crate::model::Filter;
 pub fn request<'f>(filters: &'f [Filter], request: &RequestView<'_>, change: &mut RequestChange) -> Verdict<'f> {
     for filter in filters {
         let verdict = match filter {
+            Filter::Rules(rules) => rules::request(filter, rules, request),
             Filter::AppRoot(path) => redirect::app_root(filter, path, request),
             Filter::Cors(cors) => cors::request(filter, cors, request),
             Filter::Redirect(to) => redirect::request(filter, to, request),
             Filter::Rewrite(to) => rewrite::request(filter, to, request, change),
             Filter::HttpsRedirect(when, url) => https_redirect::request(filter, *when, *url, request),
-            Filter::AnswerUrls(_) | Filter::Hsts(_) => Verdict::Continue,
+            Filter::AnswerUrls(_) | Filter::Hsts(_) | Filter::ResponseFields(_) => Verdict::Continue,
             Filter::NginxFields => {
                 nginx_fields::request(request, change);
+                Verdict::Continue
+            }
+            Filter::RequestFields(edits) => {
+                fields::request(edits, request, change);
                 Verdict::Continue
             }
             Filter::Affinity(affinity) => {
@@ -92,8 +101,11 @@ pub fn response(filters: &[Filter], response: &ResponseView<'_>, edit: &mut Head
             Filter::Cors(cors) => cors::response(cors, response, edit),
             Filter::AnswerUrls(answer_urls) => answer_urls::response(answer_urls, response, edit),
             Filter::Hsts(hsts) => hsts::response(hsts, response, edit),
+            Filter::ResponseFields(edits) => fields::response(edits, response, edit),
             Filter::Affinity(affinity) => affinity::response(affinity, response, edit),
-            Filter::AppRoot(_)
+            Filter::Rules(_)
+            | Filter::RequestFields(_)
+            | Filter::AppRoot(_)
             | Filter::Redirect(_)
             | Filter::Rewrite(_)
             | Filter::HttpsRedirect(..)

@@ -63,7 +63,7 @@ fn rendered(template: &Template, view: &RequestView<'_>) -> Vec<u8> {
 }
 
 /// A path with one slash at its start: two would lead to the host that a client has written behind them.
-fn of_one_slash(mut location: Vec<u8>) -> Vec<u8> {
+pub(super) fn of_one_slash(mut location: Vec<u8>) -> Vec<u8> {
     let slashes = location.iter().take_while(|&&byte| byte == b'/').count();
     location.drain(..slashes.saturating_sub(1));
     location

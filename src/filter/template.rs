@@ -3,6 +3,7 @@
 use regex::bytes::Captures;
 
 use super::cookies::cookie_in_any_case;
+use super::escape;
 use super::view::RequestView;
 use crate::http1::Field;
 use crate::model::{Part, Template, Variable};
@@ -20,6 +21,30 @@ pub(super) fn render(
         match part {
             Part::Text(text) => out.extend_from_slice(text.as_bytes()),
             Part::Variable(variable) => with_value(variable, view, captures, |value| escape(value, out)),
+        }
+    }
+}
+
+/// Appends what a template of a URL comes to. What groups of a path's pattern match is not encoded yet, other values are.
+pub(super) fn render_url(
+    template: &Template,
+    view: &RequestView<'_>,
+    captures: Option<&Captures<'_>>,
+    are_of_path: bool,
+    out: &mut Vec<u8>,
+) {
+    for part in template.parts() {
+        match part {
+            Part::Text(text) => out.extend_from_slice(text.as_bytes()),
+            Part::Variable(variable) => {
+                let is_decoded = match variable {
+                    Variable::Uri => true,
+                    Variable::Capture(_) => are_of_path,
+                    _ => false,
+                };
+                let escape = if is_decoded { escape::path } else { escape::url };
+                with_value(variable, view, captures, |value| escape(value, out));
+            }
         }
     }
 }
@@ -48,7 +73,7 @@ fn with_value(
         Variable::Cookie(name) => give(cookie_in_any_case(request, head, name).unwrap_or_default()),
         Variable::EscapedRequestUri => {
             let mut escaped = Vec::new();
-            super::escape::component(&view.request_uri(), &mut escaped);
+            escape::component(&view.request_uri(), &mut escaped);
             give(&escaped);
         }
         Variable::Header(name) => {

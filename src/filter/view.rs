@@ -113,6 +113,8 @@ pub struct ResponseView<'a> {
     pub fields: Fields<'a>,
     /// The origin of the page that asks, as [`origin`](super::origin) finds it.
     pub origin: Option<&'a [u8]>,
+    /// What variables in edited fields come to, as [`values`](super::values) finds them.
+    pub values: &'a [Box<[u8]>],
     /// The session of the client.
     pub session: Option<Session>,
     /// Whether the client uses https, by its listener.
@@ -132,6 +134,7 @@ impl<'a> ResponseView<'a> {
             status,
             fields,
             origin: None,
+            values: &[],
             session: None,
             is_https: false,
             endpoint: None,

@@ -6,9 +6,11 @@ use std::sync::Arc;
 use super::affinity::Affinity;
 use super::answer_urls::AnswerUrls;
 use super::cors::Cors;
+use super::field_edits::FieldEdit;
 use super::names::Hostname;
 use super::networks::Networks;
 use super::request_limits::RequestLimits;
+use super::rules::Rules;
 use super::template::Template;
 use super::users::Users;
 
@@ -16,6 +18,8 @@ use super::users::Users;
 /// can change the order.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Filter {
+    /// Answers some requests at once, or nobody is served (annotations `deny-paths` and `redirects`, and snippets).
+    Rules(Arc<Rules>),
     /// Answers requests for `/` with 302 to this path of the same host (annotation `app-root`).
     AppRoot(Arc<str>),
     /// Answers `OPTIONS` of pages that may read answers with 204, and tells browsers so with every answer (annotation
@@ -34,6 +38,10 @@ pub enum Filter {
     Hsts(Arc<Hsts>),
     /// Tells pods what ingress-nginx tells them besides, and drops fields that it drops (`--profile ingress-nginx`).
     NginxFields,
+    /// Edits fields of what pods get (annotation `request-headers`).
+    RequestFields(Arc<[FieldEdit]>),
+    /// Edits fields of what clients get (annotation `response-headers`).
+    ResponseFields(Arc<[FieldEdit]>),
     /// Sends requests that belong together to the same endpoint (annotations `affinity` and `upstream-hash-by`).
     Affinity(Arc<Affinity>),
     /// Lets each client ask for so much (annotations `limit-rps`, `limit-rpm` and `limit-connections`).
@@ -47,6 +55,8 @@ pub enum Filter {
 /// What kind of a filter it is, in the same order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum FilterKind {
+    /// [`Filter::Rules`].
+    Rules,
     /// [`Filter::AppRoot`].
     AppRoot,
     /// [`Filter::Cors`].
@@ -63,6 +73,10 @@ pub enum FilterKind {
     Hsts,
     /// [`Filter::NginxFields`].
     NginxFields,
+    /// [`Filter::RequestFields`].
+    RequestFields,
+    /// [`Filter::ResponseFields`].
+    ResponseFields,
     /// [`Filter::Affinity`].
     Affinity,
     /// [`Filter::Limits`].
@@ -77,6 +91,7 @@ impl Filter {
     /// Its kind.
     pub fn kind(&self) -> FilterKind {
         match self {
+            Self::Rules(_) => FilterKind::Rules,
             Self::AppRoot(_) => FilterKind::AppRoot,
             Self::Cors(_) => FilterKind::Cors,
             Self::Redirect(_) => FilterKind::Redirect,
@@ -85,6 +100,8 @@ impl Filter {
             Self::AnswerUrls(_) => FilterKind::AnswerUrls,
             Self::Hsts(_) => FilterKind::Hsts,
             Self::NginxFields => FilterKind::NginxFields,
+            Self::RequestFields(_) => FilterKind::RequestFields,
+            Self::ResponseFields(_) => FilterKind::ResponseFields,
             Self::Affinity(_) => FilterKind::Affinity,
             Self::Limits(_) => FilterKind::Limits,
             Self::Sources(_) => FilterKind::Sources,
@@ -95,7 +112,8 @@ impl Filter {
 
 impl FilterKind {
     /// All.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 15] = [
+        Self::Rules,
         Self::AppRoot,
         Self::Cors,
         Self::Redirect,
@@ -104,6 +122,8 @@ impl FilterKind {
         Self::AnswerUrls,
         Self::Hsts,
         Self::NginxFields,
+        Self::RequestFields,
+        Self::ResponseFields,
         Self::Affinity,
         Self::Limits,
         Self::Sources,
@@ -113,6 +133,7 @@ impl FilterKind {
     /// Short stable name, as in `Tidegate-Explanation`, metrics and the access log.
     pub fn as_str(self) -> &'static str {
         match self {
+            Self::Rules => "rules",
             Self::AppRoot => "app_root",
             Self::Cors => "cors",
             Self::Redirect => "redirect_to",
@@ -121,6 +142,8 @@ impl FilterKind {
             Self::AnswerUrls => "answer_urls",
             Self::Hsts => "hsts",
             Self::NginxFields => "nginx_fields",
+            Self::RequestFields => "request_fields",
+            Self::ResponseFields => "response_fields",
             Self::Affinity => "affinity",
             Self::Limits => "limits",
             Self::Sources => "sources",

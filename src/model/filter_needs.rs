@@ -2,7 +2,9 @@
 
 use super::affinity::Affinity;
 use super::cors::Origins;
+use super::field_edits::FieldEdit;
 use super::filter::{Filter, Location};
+use super::rules::Rule;
 use super::template::{Template, Variable};
 
 /// What the filters of a route have to know.
@@ -38,7 +40,7 @@ impl Needs {
 
 impl Filter {
     fn needs(&self) -> Needs {
-        let has = |variable: &Variable| self.templates().any(|template| template.has(variable));
+        let has = |variable: &Variable| self.has(variable);
         let usual =
             Needs { more: true, client: has(&Variable::RemoteAddress), path: has(&Variable::Uri), ..Needs::default() };
         match self {
@@ -46,25 +48,32 @@ impl Filter {
             Self::AppRoot(_) | Self::Redirect(_) | Self::NginxFields => usual,
             Self::Cors(cors) => Needs { origin: matches!(cors.origins, Origins::Listed(_)), answer: true, ..usual },
             Self::Rewrite(_) => Needs { path: true, ..usual },
+            Self::Rules(rules) => Needs { path: usual.path || rules.listed().iter().any(Rule::asks_for_path), ..usual },
+            Self::RequestFields(_) => usual,
+            Self::ResponseFields(_) => Needs { answer: true, ..usual },
             Self::AnswerUrls(_) | Self::Hsts(_) => Needs { answer: true, ..usual },
             Self::Affinity(_) => Needs { random: true, answer: true, ..usual },
             Self::Limits(_) | Self::Sources(_) | Self::BasicAuth(_) => Needs { client: true, ..usual },
         }
     }
 
-    /// The templates that it has.
-    fn templates(&self) -> impl Iterator<Item = &Template> {
-        let templates = match self {
+    /// Whether a template of it has a variable.
+    fn has(&self, variable: &Variable) -> bool {
+        let in_any =
+            |templates: &[Option<&Template>]| templates.iter().flatten().any(|template| template.has(variable));
+        match self {
+            Self::Rules(rules) => rules.listed().iter().any(|rule| rule.has(variable)),
+            Self::RequestFields(edits) | Self::ResponseFields(edits) => {
+                edits.iter().filter_map(FieldEdit::value).any(|template| template.has(variable))
+            }
             Self::Redirect(to) => match &to.location {
-                Location::Fixed(template) | Location::OnHost { path: template, port: _ } => {
-                    [Some(template), None, None]
-                }
-                Location::OtherHost(_) => [None; 3],
+                Location::Fixed(template) | Location::OnHost { path: template, port: _ } => template.has(variable),
+                Location::OtherHost(_) => false,
             },
-            Self::Rewrite(to) => [Some(&to.path), to.query.as_ref(), to.prefix.as_ref()],
+            Self::Rewrite(to) => in_any(&[Some(&to.path), to.query.as_ref(), to.prefix.as_ref()]),
             Self::Affinity(affinity) => match &**affinity {
-                Affinity::Text { text, among: _ } => [Some(text), None, None],
-                Affinity::Cookie(_) => [None; 3],
+                Affinity::Text { text, among: _ } => text.has(variable),
+                Affinity::Cookie(_) => false,
             },
             Self::AppRoot(_)
             | Self::Cors(_)
@@ -74,9 +83,8 @@ impl Filter {
             | Self::NginxFields
             | Self::Limits(_)
             | Self::Sources(_)
-            | Self::BasicAuth(_) => [None; 3],
-        };
-        templates.into_iter().flatten()
+            | Self::BasicAuth(_) => false,
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::{Arc, LazyLock};
 
 use crate::model::{BasicAuth, Filter, Filters, Hsts, HttpsRedirect, HttpsUrl, Rewrite, TrailingSlash};
 
-use super::annotations::{Options, SourceOptions};
+use super::annotations::{EditOptions, Options, SourceOptions};
 use super::basic_auth::is_alternative;
 use super::settings::{Profile, Settings};
 
@@ -90,6 +90,12 @@ fn made(options: &Options, settings: &Settings, when: Option<HttpsRedirect>, par
     let answer_urls = answer_urls.map(|answer_urls| Filter::AnswerUrls(Arc::new(answer_urls)));
     let affinity = options.rare().and_then(|rare| rare.affinity.rule());
     let affinity = affinity.map(|affinity| Filter::Affinity(Arc::new(affinity)));
+    let edits = options.rare().map(|rare| &rare.edits);
+    let rules = edits.and_then(EditOptions::rules).map(|rules| Filter::Rules(Arc::new(rules)));
+    let request_fields = edits.and_then(EditOptions::request_fields).map(Filter::RequestFields);
+    let response_fields = edits.and_then(EditOptions::response_fields).map(Filter::ResponseFields);
+    let of_snippets = edits.into_iter().flat_map(EditOptions::sources);
+    let of_snippets = of_snippets.map(|sources| Filter::Sources(Arc::new(sources)));
     let sources = options.sources().and_then(SourceOptions::rule);
     let sources = sources.filter(|sources| !is_alternative(sources, options));
     let sources = sources.map(|sources| Filter::Sources(Arc::new(sources)));
@@ -105,6 +111,10 @@ fn made(options: &Options, settings: &Settings, when: Option<HttpsRedirect>, par
             .chain(affinity)
             .chain(limits)
             .chain(sources)
+            .chain(rules)
+            .chain(request_fields)
+            .chain(response_fields)
+            .chain(of_snippets)
             .chain(auth.map(Filter::BasicAuth))
             .collect(),
     )

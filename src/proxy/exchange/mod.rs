@@ -130,10 +130,12 @@ fn pass_filters<'r>(walk: &mut Walk<'_>, route: &'r Route<Target>, has_tls: bool
     if filters.needs().origin {
         walk.record.origin = filter::origin(&walk.work.request, &walk.work.head);
     }
-    filter::body_size(route.spec.policy.body_bytes, &walk.work.request).map_err(|_| ProxyError::BodyTooLarge)?;
+    let fits =
+        filter::body_size(route.spec.policy.body_bytes, &walk.work.request).map_err(|_| ProxyError::BodyTooLarge);
     if filters.needs().more {
-        return Ok(pass_more_filters(walk, route, has_tls));
+        return pass_more_filters(walk, route, has_tls, fits);
     }
+    fits?;
     let Walk { listener, peer, work, .. } = walk;
     Ok(filter::only_https(filters, &view(&work.head, &work.request, peer, listener, has_tls)))
 }
@@ -167,7 +169,12 @@ fn view<'a>(
 
 /// The same where there are filters besides the redirect to https.
 #[inline(never)]
-fn pass_more_filters<'r>(walk: &mut Walk<'_>, route: &'r Route<Target>, has_tls: bool) -> Verdict<'r> {
+fn pass_more_filters<'r>(
+    walk: &mut Walk<'_>,
+    route: &'r Route<Target>,
+    has_tls: bool,
+    fits: Result<(), ProxyError>,
+) -> Result<Verdict<'r>, ProxyError> {
     let filters = &route.spec.filters;
     let needs = filters.needs();
     let Walk { shard, listener, peer, work, ready_at, record, .. } = walk;
@@ -183,6 +190,8 @@ fn pass_more_filters<'r>(walk: &mut Walk<'_>, route: &'r Route<Target>, has_tls:
         meter: &meter,
         ..view(head, request, peer, listener, has_tls)
     };
+    record.values = filter::values(filters, &view);
+    fits?;
     let verdict = filter::request(filters, &view, request_change);
     record.session = request_change.session;
     let Counted { place, has_forgotten } = meter.finish();
@@ -190,7 +199,7 @@ fn pass_more_filters<'r>(walk: &mut Walk<'_>, route: &'r Route<Target>, has_tls:
         shard.metrics.client_forgotten();
     }
     walk.place = place;
-    verdict
+    Ok(verdict)
 }
 
 /// The path of a request that has found its route, which only paths with a canonical form do.

@@ -138,6 +138,7 @@ pub(crate) fn edit(record: &Record, status: u16, fields: Fields<'_>, edit: &mut 
 fn pass_filters(record: &Record, route: &Route<Target>, (status, fields): (u16, Fields<'_>), edit: &mut HeadEdit) {
     let response = ResponseView {
         origin: record.origin.as_deref(),
+        values: record.values.as_deref().unwrap_or_default(),
         session: record.session,
         is_https: record.is_https,
         endpoint: record.endpoint.get(),

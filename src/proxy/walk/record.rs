@@ -28,6 +28,8 @@ pub(crate) struct Record {
     pub origin: Option<Box<[u8]>>,
     /// Whether its listener stands for https.
     pub is_https: bool,
+    /// What variables in fields for the client come to, where a filter of the route has some.
+    pub values: Option<Box<[Box<[u8]>]>>,
     /// The session of the client, where a filter of the route keeps one.
     pub session: Option<Session>,
     /// Status of the final answer; 0 before there is one.
@@ -63,6 +65,7 @@ impl Record {
             started,
             route: None,
             origin: None,
+            values: None,
             session: None,
             is_https: false,
             status: Cell::new(0),

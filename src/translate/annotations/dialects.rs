@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::source::objects::annotations::Annotations;
 
+use super::choices::Choices;
 use super::ingress_nginx;
 use super::native;
 use super::table::{Annotation, Dialect, Unlisted};
@@ -17,9 +18,13 @@ pub enum DialectName {
     IngressNginx,
 }
 
-/// The dialects that are in force, the one that wins first. Ours is always the first of them.
+/// The dialects that are in force, the one that wins first. Ours is always the first of them. With them goes what is done with
+/// annotations that nothing here can do.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Dialects(Arc<[DialectName]>);
+pub struct Dialects {
+    names: Arc<[DialectName]>,
+    choices: Choices,
+}
 
 /// An annotation of an object, in a dialect that is in force.
 #[derive(Debug)]
@@ -65,12 +70,22 @@ impl Dialects {
                 all.push(name);
             }
         }
-        Self(all.into())
+        Self { names: all.into(), choices: Choices::default() }
+    }
+
+    /// The same, with these choices.
+    #[must_use]
+    pub fn with(self, choices: Choices) -> Self {
+        Self { choices, ..self }
+    }
+
+    pub(super) fn choices(&self) -> Choices {
+        self.choices
     }
 
     /// Their tables. Tests add rows for what no annotation does yet.
     pub(super) fn tables(&self) -> impl Iterator<Item = &'static Dialect> {
-        let tables = self.0.iter().map(|name| name.table());
+        let tables = self.names.iter().map(|name| name.table());
         #[cfg(test)]
         let tables = tables.chain([&super::super::tests::DIALECT]);
         tables
@@ -120,8 +135,8 @@ mod tests {
         use DialectName::{IngressNginx, Own};
         let both = Dialects::new([IngressNginx, Own, IngressNginx]);
         assert_eq!(both, Dialects::default());
-        assert_eq!(*both.0, [Own, IngressNginx]);
-        assert_eq!(*Dialects::new([]).0, [Own]);
+        assert_eq!(*both.names, [Own, IngressNginx]);
+        assert_eq!(*Dialects::new([]).names, [Own]);
     }
 
     #[test]

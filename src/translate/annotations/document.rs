@@ -20,8 +20,8 @@ prefix that looks misspelt.
 
 Annotations of other controllers, and those of ingress-nginx that are not listed, have no effect and are reported as
 `UnsupportedAnnotation`, unless they ask for what happens here anyway: as an error where they restrict access (authentication,
-address lists, rate limits, client certificates, snippets, middlewares that are no redirect to https), because requests are
-served without that restriction. `tidegate check` shows all of them, also before an Ingress is moved.
+address lists, rate limits, client certificates, middlewares that are no redirect to https), because requests are served without
+that restriction. `tidegate check` shows all of them, also before an Ingress is moved.
 
 The verdict says how an annotation compares with what it does in ingress-nginx: `exact`; `different`, and how; `no effect`, and
 why that is harmless; `refused`, why, and what to do instead. A value for which the difference matters is reported as
@@ -39,6 +39,16 @@ why that is harmless; `refused`, why, and what to do instead. A value for which 
 | fields for pods | `X-Forwarded-*`, `X-Real-IP`, `X-Request-ID` | `X-Scheme`, `X-Forwarded-Scheme` and `X-Original-Forwarded-For` too; fields with `_` in their name are dropped |
 
 An option that is given wins over the profile, and an annotation over both.
+
+Keys that ingress-nginx has no longer or never had (`secure-backends`, `rate-limit`, `client-max-body-size`) are reported as
+`UnknownAnnotation`, with what may be meant.
+
+Snippets of nginx's configuration are never written anywhere as text. Their directives are read. By default (`--nginx-snippets
+refuse`; chart: `nginxSnippets`) they have no effect, which is reported with the annotation that does the same; one with a directive
+that restricts access, such as `deny`, `auth_request`, `limit_req` or `return 403`, or that cannot be read or is not known, closes the
+routes of its Ingress: 503. With `--nginx-snippets translate` a snippet that filters can do is done by filters, all of it or nothing.
+There is no ModSecurity: requests that it was to inspect are served, which is reported as an error, or with `--waf-missing fail`
+(chart: `wafMissing`) answered with 503.
 
 Some values may have variables, written `$name` or `${name}`. A value with any other variable is refused.
 

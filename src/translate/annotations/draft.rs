@@ -2,6 +2,7 @@
 
 use crate::model::{HostPattern, ObjectRef, ProblemCode, Severity};
 
+use super::choices::Choices;
 use super::options::Options;
 
 /// What is set so far.
@@ -15,6 +16,21 @@ pub(crate) struct Draft {
     pub(crate) references: Vec<ObjectRef>,
     /// What is to be said about the value that is being read.
     pub(crate) remark: Option<Remark>,
+    /// What is to be said about all of the value that is being read.
+    pub(crate) finding: Option<Box<Finding>>,
+    /// What is done with what nothing here can do.
+    pub(crate) choices: Choices,
+}
+
+/// What comes of a value that is too long to be repeated.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Finding {
+    /// Whether what it asks for is left out.
+    pub(crate) severity: Severity,
+    /// What comes of it.
+    pub(crate) message: Box<str>,
+    /// What to do about it.
+    pub(crate) remedy: Box<str>,
 }
 
 /// That a value comes to something else than its author may expect.
@@ -49,10 +65,15 @@ impl Draft {
         self.remark = Some(Remark { severity: Severity::Error, code, message, remedy });
     }
 
+    /// Says what comes of all of the value that is being read.
+    pub(crate) fn finds(&mut self, severity: Severity, message: Box<str>, remedy: Box<str>) {
+        self.finding = Some(Box::new(Finding { severity, message, remedy }));
+    }
+
     /// Takes over what another draft sets and this one does not. Returns whether both set the same thing differently: then
     /// this one stays as it is there.
     pub(super) fn absorb(&mut self, other: Self) -> bool {
-        let Self { options, hosts, references, remark: _ } = other;
+        let Self { options, hosts, references, remark: _, finding: _, choices: _ } = other;
         self.hosts.extend(hosts);
         self.references.extend(references);
         self.options.absorb(options)

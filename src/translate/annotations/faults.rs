@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::model::{ObjectRef, Problem, ProblemCode, Severity};
 
 use super::super::problems::{on, quoted};
-use super::draft::Remark;
+use super::draft::{Finding, Remark};
 use super::suggest;
 use super::table::{Annotation, Dialect};
 
@@ -22,6 +22,8 @@ pub(super) enum Fault {
     Overridden { key: Arc<str>, by: Arc<str> },
     /// A value that comes to something else than its author may expect.
     Remarked { key: Arc<str>, value: Arc<str>, remark: Remark },
+    /// A long value of which something is to be said.
+    Found { key: Arc<str>, finding: Box<Finding> },
     /// An annotation that has no effect, and should have.
     Refused { key: Arc<str>, why: &'static str, instead: &'static str },
 }
@@ -57,6 +59,11 @@ impl Fault {
             Self::Remarked { key, value, remark: Remark { severity, code, message, remedy } } => {
                 let message = format!("{} {message}", quoted(value));
                 on(object, field(key), *code, *severity, message, *remedy)
+            }
+            Self::Found { key, finding } => {
+                let Finding { severity, message, remedy } = &**finding;
+                let code = ProblemCode::UnsupportedAnnotation;
+                on(object, field(key), code, *severity, &**message, &**remedy)
             }
             Self::Refused { key, why, instead } => {
                 let message = format!("it has no effect: {why}");

@@ -8,10 +8,12 @@ use crate::source::objects::annotations::{CLASS_ANNOTATION, PREFIXES};
 use super::super::problems::{on, quoted, some_of};
 use super::anyway::{self, Anyway};
 use super::dialects::{DialectName, Dialects};
+use super::meant::{Meant, meant};
 use super::restricting::restricts;
 use super::table::Dialect;
 
-/// One finding for those that restrict access, one for all others, and one for each with a misspelt prefix.
+/// One finding for those that restrict access, one for all others, and one for each with a misspelt prefix or a key that its own
+/// controller does not have.
 pub(super) fn problems(
     dialects: &Dialects,
     object: &ObjectRef,
@@ -19,6 +21,7 @@ pub(super) fn problems(
     anyway: Option<Anyway>,
 ) -> impl Iterator<Item = Problem> {
     let foreign = annotations.iter().filter_map(|(key, value)| Some((&**key, short_of(dialects, key)?, &**value)));
+    let foreign = foreign.filter(|(key, ..)| of_no_controller(key).is_none());
     let differing = foreign.filter(|(_, short, value)| !anyway.is_some_and(|anyway| anyway.includes(short, value)));
     let (restricting, others): (Vec<_>, Vec<_>) = differing.partition(|(_, short, value)| {
         restricts(short) && !(*short == "router.middlewares" && value.split(',').all(anyway::is_redirect_to_https))
@@ -39,7 +42,21 @@ pub(super) fn problems(
         let message = format!("annotations of another controller have no effect: {}", some_of(&names(&others)));
         problem(object, Severity::Warning, message, remedy(&others))
     });
-    restricting.into_iter().chain(others).chain(misspelt)
+    let meant = annotations.iter().filter_map(|(key, _)| never_read(object, key)).collect::<Vec<_>>();
+    restricting.into_iter().chain(others).chain(misspelt).chain(meant)
+}
+
+/// What is meant by a key of ingress-nginx's prefix that it does not have.
+fn of_no_controller(key: &str) -> Option<Meant> {
+    meant(key.strip_prefix(DialectName::IngressNginx.table().prefix)?)
+}
+
+/// The finding about such a key. It has no effect in ingress-nginx either, so nothing is lost.
+fn never_read(object: &ObjectRef, key: &str) -> Option<Problem> {
+    let Meant { why, instead } = of_no_controller(key)?;
+    let field = format!("metadata.annotations[{}]", quoted(key));
+    let message = format!("annotation {} has no effect: {why}", quoted(key));
+    Some(on(object, field, ProblemCode::UnknownAnnotation, Severity::Warning, message, instead))
 }
 
 /// The finding about a key whose prefix is nobody's and looks like a known one.

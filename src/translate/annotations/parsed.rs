@@ -29,7 +29,7 @@ struct Rare {
 impl Parsed {
     /// Of an object that has at least one annotation that is read.
     pub(super) fn new(draft: Draft, faults: Vec<Fault>) -> Self {
-        let Draft { options, hosts, references, remark: _ } = draft;
+        let Draft { options, hosts, references, remark: _, finding: _, choices: _ } = draft;
         let has_rare = !(hosts.is_empty() && references.is_empty() && faults.is_empty());
         let rare = || Box::new(Rare { hosts: hosts.into(), references: references.into(), faults: faults.into() });
         Self(Some(Arc::new(Content { options, rare: has_rare.then(rare) })))

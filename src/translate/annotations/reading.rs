@@ -29,11 +29,12 @@ pub(crate) fn read(dialects: &Dialects, scope: Scope, carrier: &ObjectName, anno
             faults.push(Fault::Refused { key: key.clone(), why, instead });
             continue;
         }
-        let Some(set) = set_by(annotation, value, carrier) else {
+        let Some(mut set) = set_by(dialects, annotation, value, carrier) else {
             faults.push(Fault::Invalid { key: key.clone(), value: value.clone(), annotation });
             continue;
         };
         let remark = set.remark;
+        faults.extend(set.finding.take().map(|finding| Fault::Found { key: key.clone(), finding }));
         if draft.absorb(set) {
             let by = winner(dialects, scope, carrier, annotations, (annotation, key, value));
             faults.extend(by.map(|by| Fault::Overridden { key: key.clone(), by }));
@@ -45,8 +46,8 @@ pub(crate) fn read(dialects: &Dialects, scope: Scope, carrier: &ObjectName, anno
 }
 
 /// What one annotation sets.
-fn set_by(annotation: &Annotation, value: &str, carrier: &ObjectName) -> Option<Draft> {
-    let mut draft = Draft::default();
+fn set_by(dialects: &Dialects, annotation: &Annotation, value: &str, carrier: &ObjectName) -> Option<Draft> {
+    let mut draft = Draft { choices: dialects.choices(), ..Draft::default() };
     annotation.value.read(&mut draft, value, carrier)?;
     Some(draft)
 }
@@ -64,8 +65,8 @@ fn winner(
     let mut before = dialects.entries(annotations).take_while(|entry| !Arc::ptr_eq(entry.key, key));
     let wins = |entry: &Entry<'_>| {
         let row = entry.annotation.filter(|row| row.scopes.contains(&scope));
-        let first = row.and_then(|row| set_by(row, entry.value, carrier));
-        first.zip(set_by(annotation, value, carrier)).is_some_and(|(mut first, loser)| first.absorb(loser))
+        let first = row.and_then(|row| set_by(dialects, row, entry.value, carrier));
+        first.zip(set_by(dialects, annotation, value, carrier)).is_some_and(|(mut first, loser)| first.absorb(loser))
     };
     before.find(wins).map(|entry| entry.key.clone())
 }

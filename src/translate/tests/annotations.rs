@@ -167,8 +167,6 @@ fn annotations_of_every_controller_are_told() {
         ("konghq.com/plugins", Severity::Error),
         ("kubernetes.io/ingress.global-static-ip-name", Severity::Warning),
         ("networking.gke.io/managed-certificates", Severity::Warning),
-        ("nginx.ingress.kubernetes.io/enable-owasp-core-rules", Severity::Error),
-        ("nginx.ingress.kubernetes.io/rate-limit", Severity::Error),
         ("nginx.org/jwt-key", Severity::Error),
         ("projectcontour.io/response-timeout", Severity::Warning),
     ] {

@@ -61,8 +61,11 @@ pub(crate) fn compose(
     if is_connect {
         writer::field(out, websocket::KEY_FIELD, &websocket::key(random()));
     }
-    forwarded(out, head, request, peer, forwarding);
-    writer::field(out, b"x-request-id", request_id.as_bytes());
+    let fields = &request_change.fields;
+    forwarded(out, head, request, peer, forwarding, |kind| fields.adds(kind));
+    if !fields.adds(FieldKind::XRequestId) {
+        writer::field(out, b"x-request-id", request_id.as_bytes());
+    }
     if request.expects_continue && !is_old {
         out.extend_from_slice(b"expect: 100-continue\r\n");
     }
@@ -126,10 +129,17 @@ fn travels(kind: FieldKind, trusted: bool) -> bool {
     }
 }
 
-/// Says who the client is and how it reached us, where no trusted peer has said so.
-fn forwarded(out: &mut Vec<u8>, head: &[u8], request: &RequestHead, peer: &Peer, forwarding: &Forwarding) {
+/// Says who the client is and how it reached us, where no trusted peer has said so and the route says nothing else.
+fn forwarded(
+    out: &mut Vec<u8>,
+    head: &[u8],
+    request: &RequestHead,
+    peer: &Peer,
+    forwarding: &Forwarding,
+    is_set: impl Fn(FieldKind) -> bool,
+) {
     let fields = &request.fields;
-    let told = |kind| peer.is_trusted && fields.iter().any(|field| field.kind == kind && !field.hop);
+    let told = |kind| is_set(kind) || peer.is_trusted && fields.iter().any(|field| field.kind == kind && !field.hop);
     out.extend_from_slice(b"x-forwarded-for: ");
     if peer.is_trusted {
         for field in fields.iter().filter(|field| field.kind == FieldKind::XForwardedFor && !field.value.is_empty()) {

@@ -14,6 +14,7 @@ mod hosts;
 mod https;
 mod limits;
 mod logs;
+mod modsecurity;
 mod obsolete;
 mod pace;
 mod paths;
@@ -23,7 +24,10 @@ mod rates;
 mod redirects;
 mod retries;
 mod secret_name;
+mod snippets;
 mod sources;
+mod tls;
+mod traces;
 mod url;
 mod variables;
 
@@ -59,6 +63,10 @@ pub(super) const DIALECT: Dialect = Dialect {
         &pods::ROWS,
         &pod_tls::ROWS,
         &buffers::ROWS,
+        &snippets::ROWS,
+        &modsecurity::ROWS,
+        &tls::ROWS,
+        &traces::ROWS,
         &obsolete::ROWS,
     ],
 };

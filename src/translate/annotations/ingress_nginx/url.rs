@@ -1,13 +1,10 @@
-//! URLs and paths that redirects lead to. They are sent to clients as they are, so nothing is taken that could be read as
-//! anything else.
+//! URLs and paths that redirects lead to.
 
 use crate::model::{Captures, Template};
 
 use super::super::draft::Draft;
+use super::super::redirect_target::{LONGEST, is_path, is_uri, is_url};
 use super::variables;
-
-/// Longest one. Clients and caches take no more than some thousand characters.
-const LONGEST: usize = 2048;
 
 /// What a redirect may lead to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,34 +34,11 @@ pub(super) fn read(draft: &mut Draft, text: &str, target: Target, set: fn(&mut D
 }
 
 fn fits(template: &Template, target: Target) -> bool {
-    let start = template.start();
-    let has_more = template.as_text().is_none();
     match target {
-        Target::Url => is_url(start, has_more),
-        Target::Path => is_path(start),
-        Target::Any => is_url(start, has_more) || is_path(start),
+        Target::Url => is_url(template),
+        Target::Path => is_path(template),
+        Target::Any => is_url(template) || is_path(template),
     }
-}
-
-/// With a scheme that leads to a web server, and a host, which a variable may give.
-fn is_url(start: &str, has_more: bool) -> bool {
-    let rest = ["http://", "https://"].iter().find_map(|scheme| {
-        let (front, rest) = start.split_at_checked(scheme.len())?;
-        front.eq_ignore_ascii_case(scheme).then_some(rest)
-    });
-    rest.is_some_and(|rest| !rest.starts_with(['/', '?', '#', ':', '@']) && (has_more || !rest.is_empty()))
-}
-
-/// Two slashes would lead to another host.
-fn is_path(text: &str) -> bool {
-    text.starts_with('/') && !text.starts_with("//")
-}
-
-/// Whether all characters of the author may stand in a URI (RFC 3986 §2), in which there is no white space, no control character
-/// and no backslash, which browsers take for a slash.
-fn is_uri(template: &Template) -> bool {
-    let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~:/?#[]@!&'()*+,;=%".contains(&byte);
-    template.texts().all(|text| text.bytes().all(is_allowed))
 }
 
 #[cfg(test)]

@@ -1,0 +1,55 @@
+//! Our own annotations.
+
+mod headers;
+mod lines;
+mod paths;
+
+use crate::model::Balance;
+use crate::source::objects::annotations::OWN_PREFIX;
+
+use super::table::{Annotation, Dialect, Scope, Unlisted, Verdict};
+use super::value::{Value, Word};
+
+/// `tidegate.dev/…`.
+pub(super) const DIALECT: Dialect = Dialect {
+    title: "Tidegate's own",
+    prefix: OWN_PREFIX,
+    unlisted: Unlisted::Unknown,
+    groups: &[&ROWS, &headers::ROWS, &paths::ROWS],
+};
+
+/// By key.
+const ROWS: [Annotation; 3] = [
+    Annotation {
+        key: "balance",
+        value: Value::OneOf(&[
+            Word { text: "least-in-flight", set: |draft| draft.options.balance = Some(Balance::LeastInFlight) },
+            Word { text: "round-robin", set: |draft| draft.options.balance = Some(Balance::RoundRobin) },
+        ]),
+        default: "`--balance` (`least-in-flight`)",
+        scopes: &[Scope::Ingress],
+        verdict: Verdict::Exact,
+        doc: "How the endpoint of a request is chosen. `least-in-flight` compares the next two endpoints in turn and takes the\n\
+                  one with fewer requests in flight: even on idle traffic, away from slow pods under load. `round-robin` goes\n\
+                  strictly in turn.",
+    },
+    Annotation {
+        key: "force-ssl-redirect",
+        value: Value::Boolean(|draft, is_set| draft.options.redirect.always = Some(is_set)),
+        default: "`false`",
+        scopes: &[Scope::Ingress],
+        verdict: Verdict::Exact,
+        doc: "Answers plain HTTP with 308 to https even where no TLS entry covers the host, for TLS that ends at the load\n\
+                  balancer. A request whose `X-Forwarded-Proto` says https and comes from a trusted proxy is served, and so is\n\
+                  `/.well-known/acme-challenge/`. Wins over `ssl-redirect`.",
+    },
+    Annotation {
+        key: "ssl-redirect",
+        value: Value::Boolean(|draft, is_set| draft.options.redirect.with_tls = Some(is_set)),
+        default: "`--ssl-redirect` (`true`)",
+        scopes: &[Scope::Ingress],
+        verdict: Verdict::Exact,
+        doc: "Answers plain HTTP with 308 to https where a TLS entry covers the host. A request whose `X-Forwarded-Proto` says\n\
+                  https and comes from a trusted proxy is served, and so is `/.well-known/acme-challenge/`.",
+    },
+];
