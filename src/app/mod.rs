@@ -27,7 +27,7 @@ use crate::lifecycle::{Drain, DrainTimes, Readiness};
 use crate::observe::{AccessLog, Metrics, panics};
 use crate::proxy::listener::{self, ListenerProtocol};
 use crate::proxy::tls::{Http2, SniResolver, fallback_certificate, server_config, tickets};
-use crate::proxy::{Connections, Handover, Heartbeats, Inspector, Ledger, Limiter, Shared};
+use crate::proxy::{AuthMemory, Connections, Handover, Heartbeats, Inspector, Ledger, Limiter, Shared};
 use crate::resolver;
 use crate::routing::TableCell;
 use crate::upstream::{Registry, Target};
@@ -150,6 +150,7 @@ pub fn bind(args: &ServeArgs) -> anyhow::Result<Bound> {
                 inspector: Inspector::default(),
                 heartbeats: Heartbeats::default(),
                 limiter: Limiter::default(),
+                auth_memory: AuthMemory::default(),
             },
             drain,
             times: DrainTimes { delay: args.lifecycle.drain_delay, timeout: args.lifecycle.drain_timeout },

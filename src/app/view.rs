@@ -3,9 +3,9 @@
 use serde_json::{Value, json};
 
 use crate::model::{
-    Action, AnswerUrls, ClientCertificate, Cors, Credentials, Filter, HttpsRedirect, KnownLimits, Location, PodTls,
-    Protocol, Rate, Replacement, Reply, RequestLimits, Rewrite, RouteSpec, Sni, Sources, Template, TlsVersions,
-    UpstreamSpec, Verification,
+    Action, AnswerUrls, AuthService, ClientCertificate, Cors, Credentials, ExternalAuth, Filter, HttpsRedirect,
+    KnownLimits, Location, PodTls, Protocol, Rate, Replacement, Reply, RequestLimits, Rewrite, RouteSpec, Sni, Sources,
+    Template, TlsVersions, UpstreamSpec, Verification,
 };
 use crate::routing::{CompiledHost, Route, RouteTable};
 use crate::upstream::{Backend, Destination, Target};
@@ -124,6 +124,7 @@ fn show_filters(filters: &[Filter], view: &mut Value) {
             Filter::AnswerUrls(answer_urls) => view["answer_urls"] = self::answer_urls(answer_urls),
             Filter::Limits(limits) => view["limits"] = self::limits(limits),
             Filter::Sources(sources) => view["clients"] = self::sources(sources),
+            Filter::Auth(auth) => view["auth"] = self::auth(auth),
         }
     }
     if !redirects.is_empty() {
@@ -149,6 +150,27 @@ fn sources(sources: &Sources) -> Value {
         Sources::Unreadable => json!("Nobody"),
         Sources::Lists { denied, allowed } => {
             json!({ "denied": denied.to_string(), "allowed": allowed.as_ref().map(ToString::to_string) })
+        }
+    }
+}
+
+/// Who is asked whether a request is served.
+fn auth(auth: &ExternalAuth) -> Value {
+    match auth {
+        ExternalAuth::Unusable => json!("Nobody"),
+        ExternalAuth::Service(service) => {
+            let AuthService { upstream, host, target, method, sign_in, copied, redirect: _, memory, cookies: _ } =
+                &**service;
+            json!({
+                "service": upstream.key.service.to_string(),
+                "port": upstream.port.to_string(),
+                "host": **host,
+                "target": target.to_string(),
+                "method": method,
+                "signIn": sign_in.as_ref().map(|sign_in| sign_in.url.to_string()),
+                "copied": copied,
+                "remembered": memory.is_some(),
+            })
         }
     }
 }

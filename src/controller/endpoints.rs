@@ -4,10 +4,10 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, Weak};
 
-use crate::model::{Action, ObjectName, Reply, RouteSpec, UpstreamSpec};
+use crate::model::{Action, ExternalAuth, Filter, ObjectName, Reply, RouteSpec, UpstreamSpec};
 use crate::observe::Metrics;
 use crate::translate::{self, Input};
-use crate::upstream::{Backend, Destination, Registry, Target, Upstream};
+use crate::upstream::{Backend, Besides, Destination, Registry, Target, Upstream};
 
 /// What a refill has changed, and what is left to do.
 #[derive(Default)]
@@ -61,6 +61,12 @@ impl<'c> Targets<'c> {
 
     /// The target of a route.
     pub(super) fn of(&mut self, spec: &RouteSpec) -> Target {
+        let target = self.of_action(spec);
+        let besides = spec.filters.iter().any(names_service).then(|| Arc::new(self.besides(&spec.filters)));
+        Target { besides, ..target }
+    }
+
+    fn of_action(&mut self, spec: &RouteSpec) -> Target {
         let label = spec.origin.label();
         match &spec.action {
             Action::Forward(upstream) => match &self.last {
@@ -79,15 +85,57 @@ impl<'c> Targets<'c> {
 
     fn forward(&self, label: &ObjectName, spec: &Arc<UpstreamSpec>) -> Target {
         let metrics = self.metrics.route(label, Arc::clone(&spec.key.service.name));
+        Target { destination: Destination::Forward(self.backend(spec)), metrics, besides: None }
+    }
+
+    /// The living upstream, filled.
+    fn backend(&self, spec: &Arc<UpstreamSpec>) -> Backend {
         let (backend, is_new) = self.registry.get_or_create(spec);
         if is_new {
             let Backend { upstream, .. } = &backend;
             upstream.set_endpoints(translate::endpoints(self.input, upstream.key()));
         }
-        Target { destination: Destination::Forward(backend), metrics }
+        backend
+    }
+
+    /// The services that filters name.
+    fn besides(&self, filters: &[Filter]) -> Besides {
+        let mut besides = Besides::default();
+        for filter in filters {
+            match filter {
+                Filter::Auth(auth) => match &**auth {
+                    ExternalAuth::Service(service) => besides.auth = Some(self.backend(&service.upstream)),
+                    ExternalAuth::Unusable => {}
+                },
+                Filter::AppRoot(_)
+                | Filter::Cors(_)
+                | Filter::Redirect(_)
+                | Filter::Rewrite(_)
+                | Filter::HttpsRedirect(..)
+                | Filter::AnswerUrls(_)
+                | Filter::Limits(_)
+                | Filter::Sources(_) => {}
+            }
+        }
+        besides
     }
 
     fn reply(&self, label: &ObjectName, reply: Reply) -> Target {
-        Target { destination: Destination::Reply(reply), metrics: self.metrics.route(label, "") }
+        Target { destination: Destination::Reply(reply), metrics: self.metrics.route(label, ""), besides: None }
+    }
+}
+
+/// Whether a filter names a service.
+fn names_service(filter: &Filter) -> bool {
+    match filter {
+        Filter::Auth(_) => true,
+        Filter::AppRoot(_)
+        | Filter::Cors(_)
+        | Filter::Redirect(_)
+        | Filter::Rewrite(_)
+        | Filter::HttpsRedirect(..)
+        | Filter::AnswerUrls(_)
+        | Filter::Limits(_)
+        | Filter::Sources(_) => false,
     }
 }

@@ -228,11 +228,12 @@ fn decide<T>(
                 let is_redirect = (300..400).contains(&response.status);
                 (if is_redirect { Outcome::Redirected } else { Outcome::Refused }, Some(response.status))
             }
-            (Verdict::Continue, Some((status, why))) => {
+            // Who is to be asked is among those that are told in words.
+            (Verdict::Continue | Verdict::Ask(_), Some((status, why))) => {
                 answer.push(format!("{status} because {why}"));
                 (Outcome::Refused, Some(status))
             }
-            (Verdict::Continue, None) => {
+            (Verdict::Continue | Verdict::Ask(_), None) => {
                 answer.extend(for_pages(filters));
                 answer.extend(for_whom(of_clients));
                 answer.extend(shared);
@@ -284,14 +285,16 @@ fn of_filter<T>(
         }
         Filter::Rewrite(_) => format!("{} sends the path there (rewrite-target)", named(&route.spec.origin)),
         Filter::AnswerUrls(_) => "of what is rewritten in answers".into(),
-        Filter::Limits(_) | Filter::Sources(_) => "the address of the client is not known here".into(),
+        Filter::Limits(_) | Filter::Sources(_) | Filter::Auth(_) => {
+            "the address of the client is not known here".into()
+        }
         Filter::HttpsRedirect(HttpsRedirect::WithTls, _) => "a TLS entry covers the host (ssl-redirect)".into(),
     };
     let mut lines = vec![format!("{status}{to} because {why}")];
     match filter::request(filters, &RequestView { is_trusted: true, ..*request }, &mut RequestChange::default()) {
         Verdict::Continue => lines
             .push("forwarded instead if the client is one of --trusted-proxies: X-Forwarded-Proto says https".into()),
-        Verdict::Respond(_) => {}
+        Verdict::Respond(_) | Verdict::Ask(_) => {}
     }
     lines
 }
@@ -313,7 +316,8 @@ fn exempt(filters: &[Filter], request: &RequestView<'_>) -> &'static str {
         | Filter::Rewrite(_)
         | Filter::AnswerUrls(_)
         | Filter::Limits(_)
-        | Filter::Sources(_) => false,
+        | Filter::Sources(_)
+        | Filter::Auth(_) => false,
         Filter::HttpsRedirect(when, _) => match filter::not_redirected(*when, request) {
             Some(NotRedirected::AcmeChallenge) => true,
             Some(NotRedirected::WithoutTls | NotRedirected::Tls | NotRedirected::WithoutHost)

@@ -1,12 +1,12 @@
 //! What depends on who asks: the client's address, what it has asked for so far, and the page. None of it is known here, so it
 //! is told in words.
 
-use crate::model::{Filter, KnownLimits, Networks, Origins, Rate, RequestLimits, Sources};
+use crate::model::{AuthService, ExternalAuth, Filter, KnownLimits, Networks, Origins, Rate, RequestLimits, Sources};
 
 /// The filters that decide without the client's address, and those that need it.
 pub(super) fn apart(filters: &[Filter]) -> (&[Filter], &[Filter]) {
     let needs_client = |filter: &Filter| match filter {
-        Filter::Limits(_) | Filter::Sources(_) => true,
+        Filter::Limits(_) | Filter::Sources(_) | Filter::Auth(_) => true,
         Filter::AppRoot(_)
         | Filter::Cors(_)
         | Filter::Redirect(_)
@@ -27,6 +27,9 @@ pub(super) fn closed(filters: &[Filter]) -> Option<&'static str> {
         Filter::Sources(sources) if **sources == Sources::Unreadable => {
             Some("a list of addresses cannot be read, so nobody is served")
         }
+        Filter::Auth(auth) if **auth == ExternalAuth::Unusable => {
+            Some("who is to be asked whether it is served cannot be asked (auth-url)")
+        }
         Filter::AppRoot(_)
         | Filter::Cors(_)
         | Filter::Redirect(_)
@@ -34,7 +37,8 @@ pub(super) fn closed(filters: &[Filter]) -> Option<&'static str> {
         | Filter::HttpsRedirect(..)
         | Filter::AnswerUrls(_)
         | Filter::Limits(_)
-        | Filter::Sources(_) => None,
+        | Filter::Sources(_)
+        | Filter::Auth(_) => None,
     })
 }
 
@@ -43,6 +47,7 @@ pub(super) fn for_whom(filters: &[Filter]) -> Vec<String> {
     let lines = |filter: &Filter| match filter {
         Filter::Limits(limits) => within(limits),
         Filter::Sources(sources) => listed(sources),
+        Filter::Auth(auth) => asked(auth),
         Filter::AppRoot(_)
         | Filter::Cors(_)
         | Filter::Redirect(_)
@@ -76,6 +81,13 @@ fn listed(sources: &Sources) -> Vec<String> {
     refused.into_iter().chain(others).collect()
 }
 
+fn asked(auth: &ExternalAuth) -> Vec<String> {
+    let ExternalAuth::Service(service) = auth else { return Vec::new() };
+    let AuthService { upstream, host, target, .. } = &**service;
+    let port = &upstream.port;
+    vec![format!("what {host}:{port}{target} says, if that is no 2xx (auth-url), otherwise:")]
+}
+
 /// Which pages of other origins browsers let read the answer.
 pub(super) fn for_pages(filters: &[Filter]) -> Option<String> {
     filters.iter().find_map(|filter| match filter {
@@ -93,6 +105,7 @@ pub(super) fn for_pages(filters: &[Filter]) -> Option<String> {
         | Filter::HttpsRedirect(..)
         | Filter::AnswerUrls(_)
         | Filter::Limits(_)
-        | Filter::Sources(_) => None,
+        | Filter::Sources(_)
+        | Filter::Auth(_) => None,
     })
 }

@@ -29,7 +29,8 @@ pub fn origin(filters: &[Filter], request: &RequestHead, head: &[u8]) -> Option<
         | Filter::HttpsRedirect(..)
         | Filter::AnswerUrls(_)
         | Filter::Limits(_)
-        | Filter::Sources(_) => false,
+        | Filter::Sources(_)
+        | Filter::Auth(_) => false,
     };
     if filters.iter().any(decides) { origin_of(request, head).map(Into::into) } else { None }
 }
@@ -110,7 +111,7 @@ mod tests {
         with_view(&lines, |view| {
             let filters = [Filter::Cors(Arc::new(cors.clone()))];
             let status = match crate::filter::request(&filters, &view, &mut RequestChange::default()) {
-                Verdict::Continue => None,
+                Verdict::Continue | Verdict::Ask(_) => None,
                 Verdict::Respond(response) => Some(response.status),
             };
             let origin = origin(&filters, view.request, view.head);

@@ -5,6 +5,7 @@
 //! upstreams. A route without filters costs one comparison.
 
 mod answer_urls;
+mod auth;
 mod body_size;
 mod canary;
 mod change;
@@ -17,6 +18,7 @@ mod limits;
 mod meter;
 mod method;
 mod predicates;
+mod question;
 mod redirect;
 mod rewrite;
 mod sources;
@@ -24,6 +26,7 @@ mod template;
 mod verdict;
 mod view;
 
+pub use auth::answered;
 pub use body_size::{BodyTooLarge, body_size};
 pub use canary::canary;
 pub use change::RequestChange;
@@ -33,6 +36,7 @@ pub use https_redirect::{NotRedirected, not_redirected};
 pub use meter::{Beyond, Meter, Uncounted};
 pub use method::is_routable;
 pub use predicates::holds;
+pub use question::{AuthCookies, AuthReply, Question};
 pub use verdict::{Response, Verdict};
 pub use view::{RequestView, ResponseView, is_https};
 
@@ -51,10 +55,11 @@ pub fn request<'f>(filters: &'f [Filter], request: &RequestView<'_>, change: &mu
             Filter::AnswerUrls(_) => Verdict::Continue,
             Filter::Limits(limits) => limits::request(filter, limits, request),
             Filter::Sources(sources) => sources::request(filter, sources, request),
+            Filter::Auth(auth) => auth::request(filter, auth, request),
         };
         match verdict {
             Verdict::Continue => {}
-            Verdict::Respond(_) => return verdict,
+            Verdict::Respond(_) | Verdict::Ask(_) => return verdict,
         }
     }
     Verdict::Continue
@@ -71,7 +76,8 @@ pub fn response(filters: &[Filter], response: &ResponseView<'_>, edit: &mut Head
             | Filter::Rewrite(_)
             | Filter::HttpsRedirect(..)
             | Filter::Limits(_)
-            | Filter::Sources(_) => {}
+            | Filter::Sources(_)
+            | Filter::Auth(_) => {}
         }
     }
 }
@@ -79,36 +85,35 @@ pub fn response(filters: &[Filter], response: &ResponseView<'_>, edit: &mut Head
 /// Whether a filter looks at the address of the client.
 pub fn asks_for_client(filters: &[Filter]) -> bool {
     let asks = |filter: &Filter| {
-        matches!(filter, Filter::Limits(_) | Filter::Sources(_))
-            || templates(filter).any(|template| template.has(&Variable::RemoteAddress))
+        matches!(filter, Filter::Limits(_) | Filter::Sources(_)) || has_variable(filter, &Variable::RemoteAddress)
     };
     filters.iter().any(asks)
 }
 
 /// Whether a filter looks at the decoded path.
 pub fn asks_for_path(filters: &[Filter]) -> bool {
-    let asks = |filter: &Filter| {
-        matches!(filter, Filter::Rewrite(_)) || templates(filter).any(|template| template.has(&Variable::Uri))
-    };
+    let asks = |filter: &Filter| matches!(filter, Filter::Rewrite(_)) || has_variable(filter, &Variable::Uri);
     filters.iter().any(asks)
 }
 
-/// The templates that a filter has.
-fn templates(filter: &Filter) -> impl Iterator<Item = &Template> {
-    let templates = match filter {
+/// Whether a template of a filter has this variable.
+fn has_variable(filter: &Filter, variable: &Variable) -> bool {
+    let has = |template: &Template| template.has(variable);
+    let may_have = |template: &Option<Template>| template.as_ref().is_some_and(has);
+    match filter {
         Filter::Redirect(to) => match &to.location {
-            Location::Fixed(template) | Location::OnHost { path: template, port: _ } => [Some(template), None, None],
-            Location::OtherHost(_) => [None; 3],
+            Location::Fixed(template) | Location::OnHost { path: template, port: _ } => has(template),
+            Location::OtherHost(_) => false,
         },
-        Filter::Rewrite(to) => [Some(&to.path), to.query.as_ref(), to.prefix.as_ref()],
+        Filter::Rewrite(to) => has(&to.path) || may_have(&to.query) || may_have(&to.prefix),
+        Filter::Auth(auth) => auth::templates(auth).any(has),
         Filter::AppRoot(_)
         | Filter::Cors(_)
         | Filter::HttpsRedirect(..)
         | Filter::AnswerUrls(_)
         | Filter::Limits(_)
-        | Filter::Sources(_) => [None; 3],
-    };
-    templates.into_iter().flatten()
+        | Filter::Sources(_) => false,
+    }
 }
 
 #[cfg(test)]

@@ -1,18 +1,18 @@
 //! What follows from a decision.
 
 use super::head_edit::FieldName;
+use super::question::Question;
 use crate::model::Filter;
 
 /// What happens with a request next.
-///
-/// A filter that has to ask somebody first, as an external authentication has, will need a third verdict that names
-/// the request to send and is followed by a second decision with its answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict<'f> {
     /// The next filter decides, and after the last one the request goes to the route's target.
     Continue,
     /// We answer, and nothing else sees the request.
     Respond(Response<'f>),
+    /// Somebody else is asked first. [`answered`](super::answered) decides with the answer. No filter behind decides anything.
+    Ask(Box<Question<'f>>),
 }
 
 /// An answer of a filter.

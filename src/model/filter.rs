@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::answer_urls::AnswerUrls;
 use super::cors::Cors;
+use super::external_auth::ExternalAuth;
 use super::names::Hostname;
 use super::networks::Networks;
 use super::request_limits::RequestLimits;
@@ -33,6 +34,8 @@ pub enum Filter {
     Limits(Arc<RequestLimits>),
     /// Lets clients pass by their address (annotations `allowlist-source-range` and `denylist-source-range`).
     Sources(Arc<Sources>),
+    /// Asks somebody else whether a request is served (annotation `auth-url`).
+    Auth(Arc<ExternalAuth>),
 }
 
 /// What kind of a filter it is, in the same order.
@@ -54,6 +57,8 @@ pub enum FilterKind {
     Limits,
     /// [`Filter::Sources`].
     Sources,
+    /// [`Filter::Auth`].
+    Auth,
 }
 
 impl Filter {
@@ -68,13 +73,14 @@ impl Filter {
             Self::AnswerUrls(_) => FilterKind::AnswerUrls,
             Self::Limits(_) => FilterKind::Limits,
             Self::Sources(_) => FilterKind::Sources,
+            Self::Auth(_) => FilterKind::Auth,
         }
     }
 }
 
 impl FilterKind {
     /// All.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::AppRoot,
         Self::Cors,
         Self::Redirect,
@@ -83,6 +89,7 @@ impl FilterKind {
         Self::AnswerUrls,
         Self::Limits,
         Self::Sources,
+        Self::Auth,
     ];
 
     /// Short stable name, as in `Tidegate-Explanation`, metrics and the access log.
@@ -96,6 +103,7 @@ impl FilterKind {
             Self::AnswerUrls => "answer_urls",
             Self::Limits => "limits",
             Self::Sources => "sources",
+            Self::Auth => "auth",
         }
     }
 }

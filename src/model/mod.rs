@@ -6,6 +6,7 @@
 mod answer_urls;
 mod certificate;
 mod cors;
+mod external_auth;
 mod external_name;
 mod filter;
 mod host;
@@ -33,6 +34,7 @@ mod upstream;
 pub use answer_urls::{AnswerUrls, Replacement};
 pub use certificate::{Certificate, CertificateError, PrivateKey};
 pub use cors::{Cors, Credentials, OriginPattern, Origins};
+pub use external_auth::{AnswerLife, AuthCookiesOn, AuthMemoryRule, AuthService, ExternalAuth, SignIn};
 pub use external_name::{ExternalName, LookupFailure, Resolution};
 pub use filter::TrailingSlash;
 pub use filter::{

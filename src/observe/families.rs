@@ -71,7 +71,7 @@ pub(crate) const REQUESTS_REFUSED: Family =
 pub(crate) const FILTER_ANSWERS: Family = counter(
     "tidegate_filter_answers_total",
     &["filter"],
-    "Requests that a filter of their route answered: a redirect, or a refusal (`limits`, `sources`)",
+    "Requests that a filter of their route answered: a redirect, or a refusal (`limits`, `sources`, `auth`)",
 );
 pub(crate) const CLIENTS_FORGOTTEN: Family = counter(
     "tidegate_limit_clients_forgotten_total",

@@ -2,14 +2,38 @@
 
 use std::sync::{Arc, LazyLock};
 
-use crate::model::{Filter, Filters, HttpsRedirect, HttpsUrl, Rewrite};
+use crate::model::{ExternalAuth, Filter, Filters, HostPattern, HttpsRedirect, HttpsUrl, Rewrite};
 
 use super::annotations::Options;
+use super::asked;
+use super::input::Input;
 use super::settings::Settings;
+
+/// Services that are asked beside pods, for requests of an object to a host of its rules.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Besides {
+    /// Whether requests are served.
+    auth: Option<Arc<ExternalAuth>>,
+}
+
+impl Besides {
+    /// Those that annotations of an object in this namespace name.
+    pub(super) fn of(input: &Input, options: &Options, namespace: &Arc<str>, host: &HostPattern) -> Self {
+        if options.rare().is_none() {
+            return Self::default();
+        }
+        Self { auth: asked::auth(input, options, namespace, host).map(Arc::new) }
+    }
+}
 
 /// The filters of a route of an Ingress, which gives requests another path or does not. Lists that do not depend on values of the
 /// Ingress exist once.
-pub(super) fn filters(options: &Options, settings: &Settings, rewrite: Option<Arc<Rewrite>>) -> Filters {
+pub(super) fn filters(
+    options: &Options,
+    settings: &Settings,
+    besides: &Besides,
+    rewrite: Option<Arc<Rewrite>>,
+) -> Filters {
     static WITH_TLS: LazyLock<Filters> = LazyLock::new(|| only(HttpsRedirect::WithTls));
     static ALWAYS: LazyLock<Filters> = LazyLock::new(|| only(HttpsRedirect::Always));
     let when = https_redirect(options, settings);
@@ -19,7 +43,7 @@ pub(super) fn filters(options: &Options, settings: &Settings, rewrite: Option<Ar
         || options.rare().is_some()
         || when.is_some() && options.redirect.url() != HttpsUrl::default();
     match when {
-        _ if has_values => made(options, when, rewrite),
+        _ if has_values => made(options, when, besides, rewrite),
         None => Filters::default(),
         Some(HttpsRedirect::WithTls) => WITH_TLS.clone(),
         Some(HttpsRedirect::Always) => ALWAYS.clone(),
@@ -27,7 +51,8 @@ pub(super) fn filters(options: &Options, settings: &Settings, rewrite: Option<Ar
 }
 
 /// Filters that depend on values of the Ingress.
-fn made(options: &Options, when: Option<HttpsRedirect>, rewrite: Option<Arc<Rewrite>>) -> Filters {
+fn made(options: &Options, when: Option<HttpsRedirect>, besides: &Besides, rewrite: Option<Arc<Rewrite>>) -> Filters {
+    let Besides { auth } = besides.clone();
     let locations = options.locations();
     let app_root = locations.and_then(|locations| locations.app_root().cloned()).map(Filter::AppRoot);
     let redirect = locations.and_then(|locations| locations.redirect(options.redirect.port()));
@@ -48,6 +73,7 @@ fn made(options: &Options, when: Option<HttpsRedirect>, rewrite: Option<Arc<Rewr
             .chain(answer_urls)
             .chain(limits)
             .chain(sources)
+            .chain(auth.map(Filter::Auth))
             .collect(),
     )
 }

@@ -19,10 +19,10 @@ use super::annotations::Options;
 use super::canary::{self, CanaryBid};
 use super::conflicts;
 use super::external::{self, NameFinding};
-use super::filters::filters;
+use super::filters::{Besides, filters};
 use super::input::Input;
 use super::kin::{self, Kin};
-use super::lower::{Bid, Claim, RouteClaim};
+use super::lower::{Bid, Claim, Lowered, RouteClaim};
 use super::path::{self, Matched};
 use super::pattern_hosts::{self, ROOT};
 use super::service::{self, BackendFault};
@@ -98,7 +98,7 @@ fn has_rules(claim: &Claim) -> bool {
 fn www(input: &Input, to: Hostname, by: &Claim) -> RouteSpec {
     let redirect = Redirect { kind: RedirectKind::Www, status: 308, location: Location::OtherHost(to) };
     let filters = Filters::new(vec![Filter::Redirect(Arc::new(redirect))]);
-    let treatment = Treatment { filters, policy: Arc::clone(&input.settings().policy) };
+    let treatment = Treatment { filters, policy: Arc::clone(&input.settings().policy), besides: Besides::default() };
     let origin = Origin::Object { kind: by.by.kind(), name: by.by.name().clone(), place: Place::Unknown };
     route(&treatment, everything(), origin, Action::Reply(Reply::NotFound))
 }
@@ -115,7 +115,7 @@ fn routes<'a>(
     let mut taken: HashMap<PathMatch, Bid<'_>> = HashMap::default();
     let (mut last, mut roots, mut canaries) = (None, Vec::new(), Vec::new());
     for claim in claims {
-        let treatment = Treatment::of(input, claim.by.options());
+        let treatment = Treatment::of(input, &claim.by, host);
         let canary = claim.by.options().canary();
         let mut has_root = claim.by.options().locations().is_none_or(|locations| locations.app_root().is_none());
         claim.each_route(&mut |RouteClaim { bid, path, matched }| {
@@ -197,7 +197,7 @@ fn fallback<'a>(
     // What is wrong with the backend is said once, by the unit of the object.
     let (action, _) = service::action(resolve(input, winner));
     let options = winner.by.options();
-    let treatment = Treatment::of(input, options);
+    let treatment = Treatment::of(input, winner.by, host);
     let rewriting = treatment.of_path(input, options, (ROOT.0, &ROOT.1));
     let path = match (&rewriting, Pattern::new(&ROOT.0.into())) {
         (Some(_), Ok(pattern)) => PathMatch::Pattern(pattern),
@@ -231,24 +231,28 @@ fn action<'a>(
 struct Treatment {
     filters: Filters,
     policy: Arc<RoutePolicy>,
+    besides: Besides,
 }
 
 impl Treatment {
-    fn of(input: &Input, options: &Options) -> Self {
-        let settings = input.settings();
-        Self { filters: filters(options, settings, None), policy: options.policy(&settings.policy) }
+    /// At a host of the object.
+    fn of(input: &Input, object: &Lowered, host: &HostPattern) -> Self {
+        let (settings, options) = (input.settings(), object.options());
+        let besides = Besides::of(input, options, &object.name().namespace, host);
+        let filters = filters(options, settings, &besides, None);
+        Self { filters, policy: options.policy(&settings.policy), besides }
     }
 
     /// That of a path for which pods get another one; `None` for other paths.
     fn of_path(&self, input: &Input, options: &Options, path: (&str, &PathKind)) -> Option<Self> {
         let rewrite = options.paths()?.rewrite(path.0, path.1)?;
-        let filters = filters(options, input.settings(), Some(rewrite));
-        Some(Self { filters, policy: Arc::clone(&self.policy) })
+        let filters = filters(options, input.settings(), &self.besides, Some(rewrite));
+        Some(Self { filters, policy: Arc::clone(&self.policy), besides: self.besides.clone() })
     }
 }
 
 fn route(treatment: &Treatment, path: PathMatch, origin: Origin, action: Action) -> RouteSpec {
-    let Treatment { filters, policy } = treatment.clone();
+    let Treatment { filters, policy, besides: _ } = treatment.clone();
     RouteSpec { matches: RouteMatch::path(path), action, filters, policy, origin }
 }
 
@@ -268,7 +272,9 @@ fn default_backend(input: &Input, problems: &mut Vec<Problem>) -> Option<RouteSp
         let BackendFault { reply: _, field: _, code, message, remedy } = fault;
         Problem { object, field: "--default-backend".into(), code, severity: BackendFault::SEVERITY, message, remedy }
     }));
-    Some(route(&Treatment::of(input, &Options::UNSET), everything(), Origin::DefaultBackend, action))
+    let (besides, policy) = (Besides::default(), Arc::clone(&settings.policy));
+    let filters = filters(&Options::UNSET, settings, &besides, None);
+    Some(route(&Treatment { filters, policy, besides }, everything(), Origin::DefaultBackend, action))
 }
 
 /// The problem of a backend at this field.

@@ -154,6 +154,9 @@ impl Input {
 
     /// The name that a Service has outside of the cluster, if that is to be resolved.
     pub fn external_name(&self, service: &ObjectName) -> Option<ExternalName> {
+        if service.namespace.is_empty() {
+            return external_name::name_of_url(service, &self.settings);
+        }
         self.external_name_of(self.objects.service(service)?)
     }
 
@@ -190,6 +193,7 @@ impl Input {
             invalidated.statuses.insert(ingress.name);
             return invalidated;
         }
+        self.follow_urls(&named);
         self.invalidate_claims(ingress, named, &mut invalidated);
         let differs = |(wildcard, before): &(_, _)| self.rulers().above(wildcard) != *before;
         let differing = wildcards.into_iter().zip(before).filter(differs).map(|(wildcard, _)| wildcard);
@@ -264,6 +268,18 @@ impl Input {
                     }
                 }
                 ObjectKind::Ingress | ObjectKind::IngressClass | ObjectKind::EndpointSlice | ObjectKind::File => {}
+            }
+        }
+    }
+
+    /// Hosts that URLs of annotations name are resolved for as long as an object names them.
+    fn follow_urls(&mut self, named: &Named) {
+        for ObjectRef { kind: _, name } in named.references.iter().filter(|object| object.kind == ObjectKind::Service) {
+            let Some(host) = external_name::name_of_url(name, &self.settings) else { continue };
+            if self.index.users(ObjectKind::Service, name).is_empty() {
+                self.resolutions.rename(name, Some(&host), None);
+            } else {
+                self.resolutions.rename(name, None, Some(&host));
             }
         }
     }

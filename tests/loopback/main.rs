@@ -27,6 +27,7 @@ mod live;
 mod matrix;
 mod metrics;
 mod nginx_answers;
+mod nginx_auth;
 mod nginx_balance;
 mod nginx_canary;
 mod nginx_cors;

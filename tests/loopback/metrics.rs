@@ -293,6 +293,7 @@ fn what_a_filter_answers_is_counted_by_its_name() {
         ("force-ssl-redirect", "true", 308, "redirect"),
         ("limit-rps", "many", 503, "limits"),
         ("denylist-source-range", "127.0.0.0/8", 403, "sources"),
+        ("auth-url", "nonsense", 503, "auth"),
     ] {
         let annotations = serde_json::json!({(format!("nginx.ingress.kubernetes.io/{key}")): value});
         let manifests = Manifests::new().service("web", &[pod.address]).ingress_with(

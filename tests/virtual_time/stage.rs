@@ -10,7 +10,9 @@ use tidegate::controller::Controller;
 use tidegate::lifecycle::{Drain, Phase, Readiness};
 use tidegate::observe::{AccessLog, AccessLogFormat, Metrics};
 use tidegate::proxy::listener::{self, ListenerProtocol};
-use tidegate::proxy::{self, Connections, Handover, Heartbeats, Inspector, Ledger, Limiter, ProxyConfig, Shared};
+use tidegate::proxy::{
+    self, AuthMemory, Connections, Handover, Heartbeats, Inspector, Ledger, Limiter, ProxyConfig, Shared,
+};
 use tidegate::source::{Event, manifests};
 use tidegate::translate::Settings;
 use tidegate::upstream::Registry;
@@ -88,6 +90,7 @@ pub(crate) fn on_stage_of<F: Future<Output = ()>>(
             inspector: Inspector::default(),
             heartbeats: Heartbeats::default(),
             limiter: Limiter::default(),
+            auth_memory: AuthMemory::default(),
         };
         let serving = spawn_local(proxy::serve(shared, log.shard(), listeners, registry.retirements()));
 

@@ -1,6 +1,7 @@
 //! THE REQUEST WALK: one request from its head to the end of its answer. This file only calls the phases.
 
 mod admit;
+mod ask;
 mod reply;
 pub(crate) mod request_head;
 
@@ -76,7 +77,12 @@ async fn answer<S: ClientSource, K: ClientSink>(
     let policy = &*route.spec.policy;
     source.obey(&policy.timeouts);
     sink.obey(&policy.timeouts);
-    if let Verdict::Respond(response) = pass_filters(walk, &route, has_tls)? {
+    let refusal = match pass_filters(walk, &route, has_tls)? {
+        Verdict::Continue => None,
+        Verdict::Respond(response) => Some(response),
+        Verdict::Ask(question) => Box::pin(ask::ask(walk, &route, *question, sink)).await?,
+    };
+    if let Some(response) = refusal {
         return answer_of_filter(walk, &response, sink).await;
     }
     let backend = match &route.target.destination {

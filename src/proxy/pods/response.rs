@@ -192,7 +192,8 @@ pub(super) struct HeadWait<'a> {
 }
 
 impl<'a> HeadWait<'a> {
-    fn new(patience: Duration, since: Instant, received: &'a Cell<u64>, timer: &'a mut LazyTimer) -> Self {
+    /// For a head of an answer to a request that its connection got at `since`.
+    pub(super) fn new(patience: Duration, since: Instant, received: &'a Cell<u64>, timer: &'a mut LazyTimer) -> Self {
         Self { patience, deadline: since + patience, look: since + LOOK, received, before: received.get(), timer }
     }
 

@@ -1,6 +1,7 @@
 //! A shard: one thread with a runtime, listeners and pools of its own. Nothing in it is shared but the table cell,
 //! the living upstreams, what limited clients have asked for, and the counters.
 
+pub(crate) mod auth_memory;
 pub(crate) mod client_connection;
 pub(crate) mod clients;
 pub(crate) mod clock;
@@ -40,6 +41,7 @@ use crate::proxy::wire::h2::outputs::Outputs;
 use crate::proxy::wire::ledger::{Ledger, LedgerShare};
 use crate::routing::TableCell;
 use crate::upstream::{InFlight, Pool, PoolConfig, Target};
+use auth_memory::AuthMemory;
 use client_connection::ClientConnection;
 use clients::Clients;
 use clock::Clock;
@@ -93,6 +95,8 @@ pub struct Shared {
     pub heartbeats: Heartbeats,
     /// What clients have asked for.
     pub limiter: Limiter,
+    /// What authentication services have said.
+    pub auth_memory: AuthMemory,
 }
 
 /// Places for connections to pods.
@@ -115,6 +119,8 @@ pub(crate) struct Shard {
     pub ledger: Ledger,
     /// What clients have asked for, of all shards.
     pub limiter: Limiter,
+    /// What authentication services have said, to all shards.
+    pub auth_memory: AuthMemory,
     /// The shard's part of the ledger.
     pub share: Rc<LedgerShare>,
     pub access_log: ShardLog,
@@ -159,6 +165,7 @@ impl Shard {
             inspector: _,
             heartbeats: _,
             limiter,
+            auth_memory,
         } = shared;
         let pool = Pool::new(PoolConfig { idle: config.pods.idle, ..PoolConfig::default() });
         let sessions = Sessions::new(config.pods.stall);
@@ -176,6 +183,7 @@ impl Shard {
             neighbours,
             ledger,
             limiter,
+            auth_memory,
             access_log,
             buffers,
             scratches: ScratchPool::new(&share),

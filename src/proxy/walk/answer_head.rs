@@ -128,6 +128,9 @@ pub(crate) fn edit(record: &Record, status: u16, fields: Fields<'_>, edit: &mut 
         let response = ResponseView { status, fields, origin: record.origin.as_deref() };
         filter::response(&route.spec.filters, &response, edit);
     }
+    if let Some(cookies) = &record.cookies {
+        cookies.add(status, edit);
+    }
     record.explain(edit);
 }
 

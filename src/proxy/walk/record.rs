@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime};
 use tokio::time::Instant;
 
 use super::peer::{Peer, Scheme};
+use crate::filter::AuthCookies;
 use crate::http1::{FieldKind, RequestError, Version};
 use crate::model::LogLines;
 use crate::observe::{Entry, Refusal, RoutePart, TlsPart, UpstreamPart};
@@ -45,6 +46,8 @@ pub(crate) struct Record {
     pub is_explained: bool,
     /// The filter that answered.
     pub answered_by: Option<&'static str>,
+    /// Cookies of an authentication service, for the client.
+    pub cookies: Option<Box<AuthCookies>>,
     /// Why it went wrong.
     pub error: Cell<Option<&'static str>>,
     /// The rule of HTTP/2 that the pod's answer broke.
@@ -68,6 +71,7 @@ impl Record {
             pod_tls: Cell::new(None),
             is_explained: false,
             answered_by: None,
+            cookies: None,
             error: Cell::new(None),
             broken_rule: Cell::new(None),
         }

@@ -7,6 +7,7 @@
 
 mod answer_options;
 mod anyway;
+mod auth_options;
 mod canary_options;
 mod cors_options;
 mod dialects;
@@ -27,6 +28,7 @@ mod rare_options;
 mod reading;
 mod restricting;
 mod rewrite_target;
+mod service_url;
 mod source_options;
 mod suggest;
 mod table;
@@ -45,6 +47,7 @@ pub(crate) use options::Options;
 pub(crate) use parsed::Parsed;
 pub(crate) use pod_options::{NamedSecret, PodProtocol, PodTlsOptions};
 pub(crate) use reading::read;
+pub(crate) use service_url::{ServiceUrl, UrlHost, service};
 pub(crate) use table::Scope;
 #[cfg(test)]
 pub(crate) use table::{Annotation, Dialect, Unlisted, Verdict};

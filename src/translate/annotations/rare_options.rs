@@ -1,8 +1,10 @@
 //! What annotations can set that few objects ask for: topics that share one allocation.
 
 use super::answer_options::AnswerOptions;
+use super::auth_options::AuthOptions;
 use super::cors_options::CorsOptions;
 use super::limit_options::LimitOptions;
+use super::service_url::UrlHost;
 
 /// What is set, by topic.
 #[derive(Debug, Default)]
@@ -13,12 +15,25 @@ pub(crate) struct RareOptions {
     pub(crate) limits: LimitOptions,
     /// What is rewritten of pods' answers.
     pub(crate) answer_urls: AnswerOptions,
+    /// Who is asked whether a request is served.
+    pub(crate) auth: AuthOptions,
 }
 
 impl RareOptions {
+    /// Whether a URL asks at the host of the request.
+    pub(crate) fn asks_at_own_host(&self) -> bool {
+        matches!(self.auth.asked(), Some(Ok(url)) if url.host == UrlHost::OfRequest)
+    }
+
     /// Takes over what others set and these do not. Returns whether both set the same thing differently.
     pub(super) fn absorb(&mut self, other: Self) -> bool {
-        let Self { cors, limits, answer_urls } = other;
-        [self.cors.absorb(cors), self.limits.absorb(limits), self.answer_urls.absorb(answer_urls)].contains(&true)
+        let Self { cors, limits, answer_urls, auth } = other;
+        let differs = [
+            self.cors.absorb(cors),
+            self.limits.absorb(limits),
+            self.answer_urls.absorb(answer_urls),
+            self.auth.absorb(auth),
+        ];
+        differs.contains(&true)
     }
 }

@@ -1,17 +1,20 @@
 //! Findings that belong to an Ingress as a whole: each is made here once, however many hosts the Ingress has.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use crate::model::{HostPattern, HostnameError, ObjectKind, ObjectName, Problem, ProblemCode, Severity};
-use crate::source::objects::{Ingress, ServiceKind};
+use crate::source::objects::{Ingress, Service, ServiceKind};
 
 use super::super::annotations::{self, Anyway, PodTlsOptions, Usual};
+use super::super::asked::{self, Asked};
 use super::super::external::{self, NameFinding};
 use super::super::host::default_backend_problem;
 use super::super::input::Input;
 use super::super::lower::Lowered;
 use super::super::problems::{on_ingress, quoted, some_of};
 use super::super::secret::{self, SecretFinding};
+use super::super::service::BackendFault;
 use super::super::{address, classes, service};
 
 /// The findings. About an Ingress that is not ours there is at most one: that its class does not exist, or that it names ours in a
@@ -44,6 +47,7 @@ pub(super) fn problems(input: &Input, ingress: &Ingress, lowered: &Lowered) -> V
         check_tls_hosts(ingress, entry, &mut problems);
         check_secret(input, ingress, entry, &mut problems);
     }
+    check_asked(input, ingress, lowered, &mut problems);
     check_endpoints(input, ingress, lowered, &mut problems);
     problems
 }
@@ -64,8 +68,8 @@ fn check_verification(ingress: &Ingress, lowered: &Lowered, problems: &mut Vec<P
 fn check_endpoints(input: &Input, ingress: &Ingress, lowered: &Lowered, problems: &mut Vec<Problem>) {
     let references = lowered.references();
     for service in references.iter().filter(|object| object.kind == ObjectKind::Service).map(|object| &object.name) {
-        if input.objects().service(service).is_some_and(|service| matches!(service.kind, ServiceKind::ExternalName(_)))
-        {
+        let of_name = |service: &Arc<Service>| matches!(service.kind, ServiceKind::ExternalName(_));
+        if service.namespace.is_empty() || input.objects().service(service).is_some_and(of_name) {
             check_external_name(input, ingress, lowered, service, problems);
             continue;
         }
@@ -95,10 +99,32 @@ fn check_external_name(
     let backends = paths.map(|path| &path.backend).chain(&ingress.default_backend);
     let resolve = |backend| service::resolve(input, &ingress.name.namespace, backend, lowered.options());
     let resolved = backends.filter_map(|backend| resolve(backend).ok());
-    let upstreams: BTreeSet<_> = resolved.map(|spec| spec.key).filter(|key| key.service == *service).collect();
+    let asked = asked_by(input, lowered).filter_map(|asked| asked.ok()).map(|asked| asked.upstream.key.clone());
+    let keys = resolved.map(|spec| spec.key).chain(asked);
+    let upstreams: BTreeSet<_> = keys.filter(|key| key.service == *service).collect();
     if let Some(NameFinding { code, severity, message, remedy }) = external::finding(input, service, &upstreams) {
         problems.push(on_ingress(ingress, format!("service {}", service.name), code, severity, message, remedy));
     }
+}
+
+/// The services that annotations name, at each host of a rule.
+fn asked_by<'a>(input: &'a Input, lowered: &'a Lowered) -> impl Iterator<Item = Result<Asked, BackendFault>> {
+    let url = lowered.options().rare().and_then(|rare| rare.auth.asked()).and_then(Result::ok);
+    let mut hosts = lowered.hosts_of_rules();
+    if hosts.is_empty() {
+        hosts.push(HostPattern::Any);
+    }
+    let of_host = move |host, url| asked::asked(input, url, &lowered.name().namespace, &host);
+    url.into_iter().flat_map(move |url| hosts.clone().into_iter().map(move |host| of_host(host, url)))
+}
+
+/// Services that annotations name and that cannot be asked.
+fn check_asked(input: &Input, ingress: &Ingress, lowered: &Lowered, problems: &mut Vec<Problem>) {
+    let mut faults: Vec<_> = asked_by(input, lowered).filter_map(Result::err).collect();
+    faults.dedup();
+    problems.extend(faults.into_iter().map(|BackendFault { reply: _, field: _, code, message, remedy }| {
+        on_ingress(ingress, "metadata.annotations", code, BackendFault::SEVERITY, message, remedy)
+    }));
 }
 
 fn check_rules(ingress: &Ingress, problems: &mut Vec<Problem>) {

@@ -7,6 +7,7 @@ use crate::lifecycle::Drain;
 use crate::model::RouteTimeouts;
 use crate::observe::{AccessLog, AccessLogFormat, Metrics};
 use crate::proxy::config::ProxyConfig;
+use crate::proxy::shard::auth_memory::AuthMemory;
 use crate::proxy::shard::connections::Connections;
 use crate::proxy::shard::handover::Handover;
 use crate::proxy::shard::heartbeats::Heartbeats;
@@ -102,6 +103,7 @@ fn shard() -> Rc<Shard> {
         inspector: Inspector::default(),
         heartbeats: Heartbeats::default(),
         limiter: Limiter::default(),
+        auth_memory: AuthMemory::default(),
     };
     let (neighbours, _) = shared.handover.join(0);
     Shard::new(shared, log.shard(), Turns::default(), neighbours)

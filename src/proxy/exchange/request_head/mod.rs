@@ -77,7 +77,7 @@ pub(crate) fn compose(
 }
 
 /// Whether a request field goes on to the pod. Forwarding fields do so only from trusted peers.
-fn travels(kind: FieldKind, trusted: bool) -> bool {
+pub(super) fn travels(kind: FieldKind, trusted: bool) -> bool {
     match kind {
         FieldKind::Connection
         | FieldKind::KeepAlive
@@ -116,7 +116,7 @@ fn travels(kind: FieldKind, trusted: bool) -> bool {
 }
 
 /// Says who the client is and how it reached us, where no trusted peer has said so.
-fn forwarded(out: &mut Vec<u8>, head: &[u8], request: &RequestHead, peer: &Peer, forwarding: &Forwarding) {
+pub(super) fn forwarded(out: &mut Vec<u8>, head: &[u8], request: &RequestHead, peer: &Peer, forwarding: &Forwarding) {
     let fields = &request.fields;
     let told = |kind| peer.is_trusted && fields.iter().any(|field| field.kind == kind && !field.hop);
     out.extend_from_slice(b"x-forwarded-for: ");

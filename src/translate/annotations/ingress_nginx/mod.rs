@@ -4,6 +4,7 @@
 //! an Ingress without annotations is served as ours are.
 
 mod answer_urls;
+mod auth;
 mod balance;
 mod buffers;
 mod canary;
@@ -37,6 +38,7 @@ pub(super) const DIALECT: Dialect = Dialect {
         &paths::ROWS,
         &redirects::ROWS,
         &sources::ROWS,
+        &auth::ROWS,
         &cors::ROWS,
         &rates::ROWS,
         &answer_urls::ROWS,
