@@ -3,9 +3,9 @@
 use serde_json::{Value, json};
 
 use crate::model::{
-    Action, AnswerUrls, AuthService, ClientCertificate, Cors, Credentials, ExternalAuth, Filter, HttpsRedirect,
-    KnownLimits, Location, PodTls, Protocol, Rate, Replacement, Reply, RequestLimits, Rewrite, RouteSpec, Sni, Sources,
-    Template, TlsVersions, UpstreamSpec, Verification,
+    Action, AnswerUrls, AuthService, ClientCertificate, Cors, Credentials, ErrorPages, ExternalAuth, Filter,
+    HttpsRedirect, KnownLimits, Location, PodTls, Protocol, Rate, Replacement, Reply, RequestLimits, Rewrite,
+    RouteSpec, Sni, Sources, Template, TlsVersions, UpstreamSpec, Verification,
 };
 use crate::routing::{CompiledHost, Route, RouteTable};
 use crate::upstream::{Backend, Destination, Target};
@@ -125,6 +125,7 @@ fn show_filters(filters: &[Filter], view: &mut Value) {
             Filter::Limits(limits) => view["limits"] = self::limits(limits),
             Filter::Sources(sources) => view["clients"] = self::sources(sources),
             Filter::Auth(auth) => view["auth"] = self::auth(auth),
+            Filter::Errors(pages) => view["errors"] = self::errors(pages),
         }
     }
     if !redirects.is_empty() {
@@ -152,6 +153,16 @@ fn sources(sources: &Sources) -> Value {
             json!({ "denied": denied.to_string(), "allowed": allowed.as_ref().map(ToString::to_string) })
         }
     }
+}
+
+/// Who answers errors.
+fn errors(pages: &ErrorPages) -> Value {
+    let ErrorPages { statuses, upstream, stands_in } = pages;
+    json!({
+        "statuses": statuses,
+        "service": upstream.as_ref().map(|upstream| upstream.key.service.to_string()),
+        "standsIn": stands_in,
+    })
 }
 
 /// Who is asked whether a request is served.

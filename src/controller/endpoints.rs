@@ -107,6 +107,9 @@ impl<'c> Targets<'c> {
                     ExternalAuth::Service(service) => besides.auth = Some(self.backend(&service.upstream)),
                     ExternalAuth::Unusable => {}
                 },
+                Filter::Errors(pages) => {
+                    besides.errors = pages.upstream.as_ref().map(|upstream| self.backend(upstream));
+                }
                 Filter::AppRoot(_)
                 | Filter::Cors(_)
                 | Filter::Redirect(_)
@@ -128,7 +131,7 @@ impl<'c> Targets<'c> {
 /// Whether a filter names a service.
 fn names_service(filter: &Filter) -> bool {
     match filter {
-        Filter::Auth(_) => true,
+        Filter::Auth(_) | Filter::Errors(_) => true,
         Filter::AppRoot(_)
         | Filter::Cors(_)
         | Filter::Redirect(_)

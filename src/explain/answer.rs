@@ -285,7 +285,7 @@ fn of_filter<T>(
         }
         Filter::Rewrite(_) => format!("{} sends the path there (rewrite-target)", named(&route.spec.origin)),
         Filter::AnswerUrls(_) => "of what is rewritten in answers".into(),
-        Filter::Limits(_) | Filter::Sources(_) | Filter::Auth(_) => {
+        Filter::Limits(_) | Filter::Sources(_) | Filter::Auth(_) | Filter::Errors(_) => {
             "the address of the client is not known here".into()
         }
         Filter::HttpsRedirect(HttpsRedirect::WithTls, _) => "a TLS entry covers the host (ssl-redirect)".into(),
@@ -317,7 +317,8 @@ fn exempt(filters: &[Filter], request: &RequestView<'_>) -> &'static str {
         | Filter::AnswerUrls(_)
         | Filter::Limits(_)
         | Filter::Sources(_)
-        | Filter::Auth(_) => false,
+        | Filter::Auth(_)
+        | Filter::Errors(_) => false,
         Filter::HttpsRedirect(when, _) => match filter::not_redirected(*when, request) {
             Some(NotRedirected::AcmeChallenge) => true,
             Some(NotRedirected::WithoutTls | NotRedirected::Tls | NotRedirected::WithoutHost)

@@ -1,12 +1,14 @@
 //! What depends on who asks: the client's address, what it has asked for so far, and the page. None of it is known here, so it
 //! is told in words.
 
-use crate::model::{AuthService, ExternalAuth, Filter, KnownLimits, Networks, Origins, Rate, RequestLimits, Sources};
+use crate::model::{
+    AuthService, ErrorPages, ExternalAuth, Filter, KnownLimits, Networks, Origins, Rate, RequestLimits, Sources,
+};
 
 /// The filters that decide without the client's address, and those that need it.
 pub(super) fn apart(filters: &[Filter]) -> (&[Filter], &[Filter]) {
     let needs_client = |filter: &Filter| match filter {
-        Filter::Limits(_) | Filter::Sources(_) | Filter::Auth(_) => true,
+        Filter::Limits(_) | Filter::Sources(_) | Filter::Auth(_) | Filter::Errors(_) => true,
         Filter::AppRoot(_)
         | Filter::Cors(_)
         | Filter::Redirect(_)
@@ -38,7 +40,8 @@ pub(super) fn closed(filters: &[Filter]) -> Option<&'static str> {
         | Filter::AnswerUrls(_)
         | Filter::Limits(_)
         | Filter::Sources(_)
-        | Filter::Auth(_) => None,
+        | Filter::Auth(_)
+        | Filter::Errors(_) => None,
     })
 }
 
@@ -48,6 +51,7 @@ pub(super) fn for_whom(filters: &[Filter]) -> Vec<String> {
         Filter::Limits(limits) => within(limits),
         Filter::Sources(sources) => listed(sources),
         Filter::Auth(auth) => asked(auth),
+        Filter::Errors(pages) => replaced(pages),
         Filter::AppRoot(_)
         | Filter::Cors(_)
         | Filter::Redirect(_)
@@ -81,6 +85,18 @@ fn listed(sources: &Sources) -> Vec<String> {
     refused.into_iter().chain(others).collect()
 }
 
+fn replaced(pages: &ErrorPages) -> Vec<String> {
+    let ErrorPages { statuses, upstream, stands_in } = pages;
+    let of = upstream
+        .as_ref()
+        .map_or_else(|| "404".into(), |upstream| format!("the answer of Service {}", upstream.key.service));
+    let listed: Vec<_> = statuses.iter().map(ToString::to_string).collect();
+    let listed =
+        (!listed.is_empty()).then(|| format!("{of} for {} (custom-http-errors), otherwise:", listed.join(", ")));
+    let empty = stands_in.then(|| format!("{of} where the Service has no endpoint (default-backend), otherwise:"));
+    listed.into_iter().chain(empty).collect()
+}
+
 fn asked(auth: &ExternalAuth) -> Vec<String> {
     let ExternalAuth::Service(service) = auth else { return Vec::new() };
     let AuthService { upstream, host, target, .. } = &**service;
@@ -106,6 +122,7 @@ pub(super) fn for_pages(filters: &[Filter]) -> Option<String> {
         | Filter::AnswerUrls(_)
         | Filter::Limits(_)
         | Filter::Sources(_)
-        | Filter::Auth(_) => None,
+        | Filter::Auth(_)
+        | Filter::Errors(_) => None,
     })
 }

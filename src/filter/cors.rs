@@ -30,7 +30,8 @@ pub fn origin(filters: &[Filter], request: &RequestHead, head: &[u8]) -> Option<
         | Filter::AnswerUrls(_)
         | Filter::Limits(_)
         | Filter::Sources(_)
-        | Filter::Auth(_) => false,
+        | Filter::Auth(_)
+        | Filter::Errors(_) => false,
     };
     if filters.iter().any(decides) { origin_of(request, head).map(Into::into) } else { None }
 }

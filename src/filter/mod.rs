@@ -11,6 +11,7 @@ mod canary;
 mod change;
 mod cookies;
 mod cors;
+mod errors;
 mod escape;
 mod head_edit;
 mod https_redirect;
@@ -31,6 +32,7 @@ pub use body_size::{BodyTooLarge, body_size};
 pub use canary::canary;
 pub use change::RequestChange;
 pub use cors::origin;
+pub use errors::{ErrorFacts, error_pages, replaces, tell};
 pub use head_edit::{FieldName, Fields, HeadEdit};
 pub use https_redirect::{NotRedirected, not_redirected};
 pub use meter::{Beyond, Meter, Uncounted};
@@ -56,6 +58,7 @@ pub fn request<'f>(filters: &'f [Filter], request: &RequestView<'_>, change: &mu
             Filter::Limits(limits) => limits::request(filter, limits, request),
             Filter::Sources(sources) => sources::request(filter, sources, request),
             Filter::Auth(auth) => auth::request(filter, auth, request),
+            Filter::Errors(_) => Verdict::Continue,
         };
         match verdict {
             Verdict::Continue => {}
@@ -77,7 +80,8 @@ pub fn response(filters: &[Filter], response: &ResponseView<'_>, edit: &mut Head
             | Filter::HttpsRedirect(..)
             | Filter::Limits(_)
             | Filter::Sources(_)
-            | Filter::Auth(_) => {}
+            | Filter::Auth(_)
+            | Filter::Errors(_) => {}
         }
     }
 }
@@ -112,7 +116,8 @@ fn has_variable(filter: &Filter, variable: &Variable) -> bool {
         | Filter::HttpsRedirect(..)
         | Filter::AnswerUrls(_)
         | Filter::Limits(_)
-        | Filter::Sources(_) => false,
+        | Filter::Sources(_)
+        | Filter::Errors(_) => false,
     }
 }
 

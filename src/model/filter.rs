@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::answer_urls::AnswerUrls;
 use super::cors::Cors;
+use super::error_pages::ErrorPages;
 use super::external_auth::ExternalAuth;
 use super::names::Hostname;
 use super::networks::Networks;
@@ -36,6 +37,8 @@ pub enum Filter {
     Sources(Arc<Sources>),
     /// Asks somebody else whether a request is served (annotation `auth-url`).
     Auth(Arc<ExternalAuth>),
+    /// Lets another backend answer errors (annotations `custom-http-errors` and `default-backend`).
+    Errors(Arc<ErrorPages>),
 }
 
 /// What kind of a filter it is, in the same order.
@@ -59,6 +62,8 @@ pub enum FilterKind {
     Sources,
     /// [`Filter::Auth`].
     Auth,
+    /// [`Filter::Errors`].
+    Errors,
 }
 
 impl Filter {
@@ -74,13 +79,14 @@ impl Filter {
             Self::Limits(_) => FilterKind::Limits,
             Self::Sources(_) => FilterKind::Sources,
             Self::Auth(_) => FilterKind::Auth,
+            Self::Errors(_) => FilterKind::Errors,
         }
     }
 }
 
 impl FilterKind {
     /// All.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::AppRoot,
         Self::Cors,
         Self::Redirect,
@@ -90,6 +96,7 @@ impl FilterKind {
         Self::Limits,
         Self::Sources,
         Self::Auth,
+        Self::Errors,
     ];
 
     /// Short stable name, as in `Tidegate-Explanation`, metrics and the access log.
@@ -104,6 +111,7 @@ impl FilterKind {
             Self::Limits => "limits",
             Self::Sources => "sources",
             Self::Auth => "auth",
+            Self::Errors => "errors",
         }
     }
 }

@@ -6,6 +6,7 @@
 mod answer_urls;
 mod certificate;
 mod cors;
+mod error_pages;
 mod external_auth;
 mod external_name;
 mod filter;
@@ -34,6 +35,7 @@ mod upstream;
 pub use answer_urls::{AnswerUrls, Replacement};
 pub use certificate::{Certificate, CertificateError, PrivateKey};
 pub use cors::{Cors, Credentials, OriginPattern, Origins};
+pub use error_pages::ErrorPages;
 pub use external_auth::{AnswerLife, AuthCookiesOn, AuthMemoryRule, AuthService, ExternalAuth, SignIn};
 pub use external_name::{ExternalName, LookupFailure, Resolution};
 pub use filter::TrailingSlash;

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::model::{
-    AnswerLife, AuthCookiesOn, AuthMemoryRule, AuthService, EndpointPort, ExternalAuth, HostPattern, PodTls, PortRef,
-    ProblemCode, Protocol, SignIn, Template, TlsHttp, UpstreamKey, UpstreamSpec,
+    AnswerLife, AuthCookiesOn, AuthMemoryRule, AuthService, EndpointPort, ErrorPages, ExternalAuth, HostPattern,
+    ObjectName, PodTls, PortRef, ProblemCode, Protocol, SignIn, Template, TlsHttp, UpstreamKey, UpstreamSpec,
 };
 
 use super::annotations::{Options, PodProtocol, ServiceUrl, UrlHost, service};
@@ -40,6 +40,34 @@ pub(crate) fn auth(input: &Input, options: &Options, namespace: &Arc<str>, host:
         memory,
         cookies: if all { AuthCookiesOn::Everything } else { AuthCookiesOn::Success },
     })))
+}
+
+/// Who answers errors of an Ingress in this namespace; `None`: nobody but its pods.
+pub(crate) fn error_pages(input: &Input, options: &Options, namespace: &Arc<str>) -> Option<ErrorPages> {
+    let options = &options.rare()?.errors;
+    let statuses = options.statuses();
+    let own = options.service.as_ref().and_then(|service| first_port(input, namespace, service).ok());
+    if statuses.is_empty() && own.is_none() {
+        return None;
+    }
+    let of_settings = || {
+        let (service, port) = input.settings().default_backend.clone()?;
+        resolve_service(input, service, port, &Options::UNSET).ok()
+    };
+    let stands_in = own.is_some();
+    Some(ErrorPages { statuses: statuses.into(), upstream: own.or_else(of_settings).map(Arc::new), stands_in })
+}
+
+/// The first port of a Service.
+pub(crate) fn first_port(
+    input: &Input,
+    namespace: &Arc<str>,
+    service: &Arc<str>,
+) -> Result<UpstreamSpec, BackendFault> {
+    let name = ObjectName::new(namespace.clone(), service.clone());
+    let first = input.objects().service(&name).and_then(|service| service.ports.first());
+    let port = PortRef::Number(first.map_or(80, |port| port.port));
+    resolve_service(input, name, port, &Options::UNSET)
 }
 
 /// How long answers are remembered where nothing is said of it.

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, LazyLock};
 
-use crate::model::{ExternalAuth, Filter, Filters, HostPattern, HttpsRedirect, HttpsUrl, Rewrite};
+use crate::model::{ErrorPages, ExternalAuth, Filter, Filters, HostPattern, HttpsRedirect, HttpsUrl, Rewrite};
 
 use super::annotations::Options;
 use super::asked;
@@ -14,6 +14,8 @@ use super::settings::Settings;
 pub(super) struct Besides {
     /// Whether requests are served.
     auth: Option<Arc<ExternalAuth>>,
+    /// Who answers errors.
+    errors: Option<Arc<ErrorPages>>,
 }
 
 impl Besides {
@@ -22,7 +24,8 @@ impl Besides {
         if options.rare().is_none() {
             return Self::default();
         }
-        Self { auth: asked::auth(input, options, namespace, host).map(Arc::new) }
+        let errors = asked::error_pages(input, options, namespace).map(Arc::new);
+        Self { auth: asked::auth(input, options, namespace, host).map(Arc::new), errors }
     }
 }
 
@@ -52,7 +55,7 @@ pub(super) fn filters(
 
 /// Filters that depend on values of the Ingress.
 fn made(options: &Options, when: Option<HttpsRedirect>, besides: &Besides, rewrite: Option<Arc<Rewrite>>) -> Filters {
-    let Besides { auth } = besides.clone();
+    let Besides { auth, errors } = besides.clone();
     let locations = options.locations();
     let app_root = locations.and_then(|locations| locations.app_root().cloned()).map(Filter::AppRoot);
     let redirect = locations.and_then(|locations| locations.redirect(options.redirect.port()));
@@ -74,6 +77,7 @@ fn made(options: &Options, when: Option<HttpsRedirect>, besides: &Besides, rewri
             .chain(limits)
             .chain(sources)
             .chain(auth.map(Filter::Auth))
+            .chain(errors.map(Filter::Errors))
             .collect(),
     )
 }

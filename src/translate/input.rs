@@ -8,7 +8,7 @@ use crate::source::objects::{Applied, Change, EndpointSlice, Object, Objects, Se
 
 use super::index::Index;
 use super::invalidated::Invalidated;
-use super::lower::{Lowered, Named, RoutingObject};
+use super::lower::{Claim, Lowered, Named, RoutingObject};
 use super::resolutions::Resolutions;
 use super::rulers::Rulers;
 use super::settings::{Settings, VisibleSecrets};
@@ -226,7 +226,9 @@ impl Input {
         }
         self.invalidate_users(&service, &mut invalidated);
         if self.is_default_backend(&service.name) {
-            invalidated.hosts([HostPattern::Any]);
+            let falls_back = |claim: &Claim| claim.by.options().rare().is_some_and(|rare| rare.errors.falls_back());
+            let hosts = self.index.hosts().filter(|host| self.index.claims(host).iter().any(falls_back));
+            invalidated.hosts([HostPattern::Any].into_iter().chain(hosts.cloned()));
         }
         invalidated.services.insert(service.name);
         invalidated

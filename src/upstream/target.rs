@@ -22,6 +22,8 @@ pub struct Target {
 pub struct Besides {
     /// Who says whether requests are served.
     pub auth: Option<Backend>,
+    /// Who answers errors.
+    pub errors: Option<Backend>,
 }
 
 /// Where a route's requests go.

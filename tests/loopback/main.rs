@@ -31,6 +31,7 @@ mod nginx_auth;
 mod nginx_balance;
 mod nginx_canary;
 mod nginx_cors;
+mod nginx_errors;
 mod nginx_hosts;
 mod nginx_https;
 mod nginx_limits;

@@ -2,6 +2,7 @@
 
 mod admit;
 mod ask;
+mod instead;
 mod reply;
 pub(crate) mod request_head;
 
@@ -36,10 +37,30 @@ pub(crate) async fn exchange<S: ClientSource, K: ClientSink>(
     walk.record.is_explained = explanation::is_asked(walk.listener, walk.peer, walk.work);
     let outcome = match answer(walk, source, sink).await {
         Ok(()) => Ok(()),
-        Err(error) => answer_failure(walk, error, sink).await,
+        Err(error) => match instead::replaced(walk, &error).filter(|_| !sink.has_responded()) {
+            Some(status) => Box::pin(answer_instead(walk, status, source, sink)).await,
+            None => answer_failure(walk, error, sink).await,
+        },
     };
     walk.is_over = true;
     outcome
+}
+
+/// Lets another backend answer. If it does not, the client gets the status that it was to answer.
+async fn answer_instead<S: ClientSource, K: ClientSink>(
+    walk: &mut Walk<'_>,
+    status: u16,
+    source: &mut S,
+    sink: &mut K,
+) -> Result<(), ProxyError> {
+    walk.record.replaced.set(status);
+    let Err(error) = instead::answer(walk, status, source, sink).await else { return Ok(()) };
+    walk.record.failed(walk.shard, &error);
+    if sink.has_responded() || error.side() == Side::Client {
+        return Err(error);
+    }
+    walk.work.answer_edit.clear();
+    reply::send(walk, status, "the backend has failed, and so has the one that answers errors", sink, true).await
 }
 
 /// Tells the client what went wrong, if it can still be told.
@@ -85,10 +106,11 @@ async fn answer<S: ClientSource, K: ClientSink>(
     if let Some(response) = refusal {
         return answer_of_filter(walk, &response, sink).await;
     }
-    let backend = match &route.target.destination {
-        Destination::Forward(backend) => backend,
-        Destination::Reply(Reply::BackendUnavailable) => return Err(ProxyError::BackendUnavailable),
-        Destination::Reply(Reply::NotFound) => return Err(ProxyError::NoRoute),
+    let backend = match (instead::stand_in(walk, &route), &route.target.destination) {
+        (Some(backend), _) => backend,
+        (None, Destination::Forward(backend)) => backend,
+        (None, Destination::Reply(Reply::BackendUnavailable)) => return Err(ProxyError::BackendUnavailable),
+        (None, Destination::Reply(Reply::NotFound)) => return Err(ProxyError::NoRoute),
     };
     if walk.work.request.expects_continue {
         await_go_on(walk, policy, source);

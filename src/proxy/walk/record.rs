@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 use tokio::time::Instant;
 
 use super::peer::{Peer, Scheme};
-use crate::filter::AuthCookies;
+use crate::filter::{self, AuthCookies};
 use crate::http1::{FieldKind, RequestError, Version};
 use crate::model::LogLines;
 use crate::observe::{Entry, Refusal, RoutePart, TlsPart, UpstreamPart};
@@ -48,6 +48,10 @@ pub(crate) struct Record {
     pub answered_by: Option<&'static str>,
     /// Cookies of an authentication service, for the client.
     pub cookies: Option<Box<AuthCookies>>,
+    /// The status for which another backend answers; 0: none does.
+    pub replaced: Cell<u16>,
+    /// Whether the client's connection ends behind the answer, whatever the answer says.
+    pub must_close: Cell<bool>,
     /// Why it went wrong.
     pub error: Cell<Option<&'static str>>,
     /// The rule of HTTP/2 that the pod's answer broke.
@@ -72,9 +76,17 @@ impl Record {
             is_explained: false,
             answered_by: None,
             cookies: None,
+            replaced: Cell::new(0),
+            must_close: Cell::new(false),
             error: Cell::new(None),
             broken_rule: Cell::new(None),
         }
+    }
+
+    /// Whether another backend answers instead of one that answers with this status.
+    pub(crate) fn replaces(&self, status: u16) -> bool {
+        self.replaced.get() == 0
+            && self.route.as_ref().is_some_and(|route| filter::replaces(&route.spec.filters, status))
     }
 
     /// Notes what went wrong.
@@ -193,6 +205,7 @@ fn refusal(error: &ProxyError) -> Option<Refusal> {
         | ProxyError::InterimFlood
         | ProxyError::UpgradeUnsupported
         | ProxyError::PassedOver
+        | ProxyError::Replaced
         | ProxyError::UpstreamCancelled
         | ProxyError::UpstreamStream
         | ProxyError::ResponseTimeout

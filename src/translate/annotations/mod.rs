@@ -13,6 +13,7 @@ mod cors_options;
 mod dialects;
 mod document;
 mod draft;
+mod error_options;
 mod faults;
 mod foreign;
 mod ingress_nginx;

@@ -3,6 +3,7 @@
 use super::answer_options::AnswerOptions;
 use super::auth_options::AuthOptions;
 use super::cors_options::CorsOptions;
+use super::error_options::ErrorOptions;
 use super::limit_options::LimitOptions;
 use super::service_url::UrlHost;
 
@@ -17,6 +18,8 @@ pub(crate) struct RareOptions {
     pub(crate) answer_urls: AnswerOptions,
     /// Who is asked whether a request is served.
     pub(crate) auth: AuthOptions,
+    /// Who answers errors.
+    pub(crate) errors: ErrorOptions,
 }
 
 impl RareOptions {
@@ -27,12 +30,13 @@ impl RareOptions {
 
     /// Takes over what others set and these do not. Returns whether both set the same thing differently.
     pub(super) fn absorb(&mut self, other: Self) -> bool {
-        let Self { cors, limits, answer_urls, auth } = other;
+        let Self { cors, limits, answer_urls, auth, errors } = other;
         let differs = [
             self.cors.absorb(cors),
             self.limits.absorb(limits),
             self.answer_urls.absorb(answer_urls),
             self.auth.absorb(auth),
+            self.errors.absorb(errors),
         ];
         differs.contains(&true)
     }

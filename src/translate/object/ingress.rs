@@ -48,6 +48,7 @@ pub(super) fn problems(input: &Input, ingress: &Ingress, lowered: &Lowered) -> V
         check_secret(input, ingress, entry, &mut problems);
     }
     check_asked(input, ingress, lowered, &mut problems);
+    check_error_backend(input, ingress, lowered, &mut problems);
     check_endpoints(input, ingress, lowered, &mut problems);
     problems
 }
@@ -116,6 +117,16 @@ fn asked_by<'a>(input: &'a Input, lowered: &'a Lowered) -> impl Iterator<Item = 
     }
     let of_host = move |host, url| asked::asked(input, url, &lowered.name().namespace, &host);
     url.into_iter().flat_map(move |url| hosts.clone().into_iter().map(move |host| of_host(host, url)))
+}
+
+/// The Service that is to answer errors.
+fn check_error_backend(input: &Input, ingress: &Ingress, lowered: &Lowered, problems: &mut Vec<Problem>) {
+    let named = lowered.options().rare().and_then(|rare| rare.errors.service.as_ref());
+    let resolved = named.map(|service| asked::first_port(input, &ingress.name.namespace, service));
+    let Some(Err(BackendFault { reply: _, field: _, code, message, remedy })) = resolved else { return };
+    let reason = message.strip_suffix(", so its requests are answered with 503").unwrap_or(&message);
+    let message = format!("{reason}, so it answers no errors (default-backend)");
+    problems.push(on_ingress(ingress, "metadata.annotations", code, Severity::Error, message, remedy));
 }
 
 /// Services that annotations name and that cannot be asked.

@@ -9,6 +9,7 @@ mod balance;
 mod buffers;
 mod canary;
 mod cors;
+mod errors;
 mod hosts;
 mod https;
 mod limits;
@@ -39,6 +40,7 @@ pub(super) const DIALECT: Dialect = Dialect {
         &redirects::ROWS,
         &sources::ROWS,
         &auth::ROWS,
+        &errors::ROWS,
         &cors::ROWS,
         &rates::ROWS,
         &answer_urls::ROWS,
