@@ -253,6 +253,7 @@ fn route(input: &Input, spec: &RouteSpec) -> Route {
             Filter::Limits(limits) => other_filters.push(format!("{:?}", **limits)),
             Filter::AnswerUrls(answer_urls) => other_filters.push(format!("{:?}", **answer_urls)),
             Filter::Errors(pages) => other_filters.push(format!("{:?}", **pages)),
+            Filter::Mirror(mirror) => other_filters.push(format!("{:?}", **mirror)),
             Filter::Auth(auth) => other_filters.push(format!("{:?}", **auth)),
             Filter::Sources(sources) => other_filters.push(format!("{sources:?}")),
             Filter::Rewrite(rewrite) => other_filters.push(format!("{:?}", **rewrite)),

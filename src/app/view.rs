@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 
 use crate::model::{
     Action, AnswerUrls, AuthService, ClientCertificate, Cors, Credentials, ErrorPages, ExternalAuth, Filter,
-    HttpsRedirect, KnownLimits, Location, PodTls, Protocol, Rate, Replacement, Reply, RequestLimits, Rewrite,
-    RouteSpec, Sni, Sources, Template, TlsVersions, UpstreamSpec, Verification,
+    HttpsRedirect, KnownLimits, Location, Mirror, MirrorBody, PodTls, Protocol, Rate, Replacement, Reply,
+    RequestLimits, Rewrite, RouteSpec, Sni, Sources, Template, TlsVersions, UpstreamSpec, Verification,
 };
 use crate::routing::{CompiledHost, Route, RouteTable};
 use crate::upstream::{Backend, Destination, Target};
@@ -124,6 +124,7 @@ fn show_filters(filters: &[Filter], view: &mut Value) {
             Filter::AnswerUrls(answer_urls) => view["answer_urls"] = self::answer_urls(answer_urls),
             Filter::Limits(limits) => view["limits"] = self::limits(limits),
             Filter::Sources(sources) => view["clients"] = self::sources(sources),
+            Filter::Mirror(mirror) => view["mirror"] = self::mirror(mirror),
             Filter::Auth(auth) => view["auth"] = self::auth(auth),
             Filter::Errors(pages) => view["errors"] = self::errors(pages),
         }
@@ -153,6 +154,18 @@ fn sources(sources: &Sources) -> Value {
             json!({ "denied": denied.to_string(), "allowed": allowed.as_ref().map(ToString::to_string) })
         }
     }
+}
+
+/// Where copies of requests go.
+fn mirror(mirror: &Mirror) -> Value {
+    let Mirror { upstream, host, target, body } = mirror;
+    json!({
+        "service": upstream.key.service.to_string(),
+        "port": upstream.port.to_string(),
+        "host": **host,
+        "target": target.to_string(),
+        "body": *body == MirrorBody::Whole,
+    })
 }
 
 /// Who answers errors.

@@ -107,6 +107,7 @@ impl<'c> Targets<'c> {
                     ExternalAuth::Service(service) => besides.auth = Some(self.backend(&service.upstream)),
                     ExternalAuth::Unusable => {}
                 },
+                Filter::Mirror(mirror) => besides.mirror = Some(self.backend(&mirror.upstream)),
                 Filter::Errors(pages) => {
                     besides.errors = pages.upstream.as_ref().map(|upstream| self.backend(upstream));
                 }
@@ -131,7 +132,7 @@ impl<'c> Targets<'c> {
 /// Whether a filter names a service.
 fn names_service(filter: &Filter) -> bool {
     match filter {
-        Filter::Auth(_) | Filter::Errors(_) => true,
+        Filter::Auth(_) | Filter::Errors(_) | Filter::Mirror(_) => true,
         Filter::AppRoot(_)
         | Filter::Cors(_)
         | Filter::Redirect(_)

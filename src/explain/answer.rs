@@ -284,7 +284,7 @@ fn of_filter<T>(
             format!("{} forces it (force-ssl-redirect)", named(&route.spec.origin))
         }
         Filter::Rewrite(_) => format!("{} sends the path there (rewrite-target)", named(&route.spec.origin)),
-        Filter::AnswerUrls(_) => "of what is rewritten in answers".into(),
+        Filter::AnswerUrls(_) | Filter::Mirror(_) => "of what is rewritten in answers".into(),
         Filter::Limits(_) | Filter::Sources(_) | Filter::Auth(_) | Filter::Errors(_) => {
             "the address of the client is not known here".into()
         }
@@ -315,6 +315,7 @@ fn exempt(filters: &[Filter], request: &RequestView<'_>) -> &'static str {
         | Filter::Redirect(_)
         | Filter::Rewrite(_)
         | Filter::AnswerUrls(_)
+        | Filter::Mirror(_)
         | Filter::Limits(_)
         | Filter::Sources(_)
         | Filter::Auth(_)

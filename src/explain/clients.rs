@@ -14,7 +14,8 @@ pub(super) fn apart(filters: &[Filter]) -> (&[Filter], &[Filter]) {
         | Filter::Redirect(_)
         | Filter::Rewrite(_)
         | Filter::HttpsRedirect(..)
-        | Filter::AnswerUrls(_) => false,
+        | Filter::AnswerUrls(_)
+        | Filter::Mirror(_) => false,
     };
     // They are the last of all.
     filters.split_at(filters.iter().position(needs_client).unwrap_or(filters.len()))
@@ -38,6 +39,7 @@ pub(super) fn closed(filters: &[Filter]) -> Option<&'static str> {
         | Filter::Rewrite(_)
         | Filter::HttpsRedirect(..)
         | Filter::AnswerUrls(_)
+        | Filter::Mirror(_)
         | Filter::Limits(_)
         | Filter::Sources(_)
         | Filter::Auth(_)
@@ -57,7 +59,8 @@ pub(super) fn for_whom(filters: &[Filter]) -> Vec<String> {
         | Filter::Redirect(_)
         | Filter::Rewrite(_)
         | Filter::HttpsRedirect(..)
-        | Filter::AnswerUrls(_) => Vec::new(),
+        | Filter::AnswerUrls(_)
+        | Filter::Mirror(_) => Vec::new(),
     };
     filters.iter().flat_map(lines).collect()
 }
@@ -120,6 +123,7 @@ pub(super) fn for_pages(filters: &[Filter]) -> Option<String> {
         | Filter::Rewrite(_)
         | Filter::HttpsRedirect(..)
         | Filter::AnswerUrls(_)
+        | Filter::Mirror(_)
         | Filter::Limits(_)
         | Filter::Sources(_)
         | Filter::Auth(_)

@@ -28,6 +28,7 @@ pub fn origin(filters: &[Filter], request: &RequestHead, head: &[u8]) -> Option<
         | Filter::Rewrite(_)
         | Filter::HttpsRedirect(..)
         | Filter::AnswerUrls(_)
+        | Filter::Mirror(_)
         | Filter::Limits(_)
         | Filter::Sources(_)
         | Filter::Auth(_)

@@ -36,6 +36,7 @@ pub fn error_pages(filters: &[Filter]) -> Option<&ErrorPages> {
         | Filter::Rewrite(_)
         | Filter::HttpsRedirect(..)
         | Filter::AnswerUrls(_)
+        | Filter::Mirror(_)
         | Filter::Limits(_)
         | Filter::Sources(_)
         | Filter::Auth(_) => None,

@@ -18,6 +18,7 @@ mod https_redirect;
 mod limits;
 mod meter;
 mod method;
+mod mirror;
 mod predicates;
 mod question;
 mod redirect;
@@ -37,6 +38,7 @@ pub use head_edit::{FieldName, Fields, HeadEdit};
 pub use https_redirect::{NotRedirected, not_redirected};
 pub use meter::{Beyond, Meter, Uncounted};
 pub use method::is_routable;
+pub use mirror::mirror;
 pub use predicates::holds;
 pub use question::{AuthCookies, AuthReply, Question};
 pub use verdict::{Response, Verdict};
@@ -55,6 +57,10 @@ pub fn request<'f>(filters: &'f [Filter], request: &RequestView<'_>, change: &mu
             Filter::Rewrite(to) => rewrite::request(filter, to, request, change),
             Filter::HttpsRedirect(when, url) => https_redirect::request(filter, *when, *url, request),
             Filter::AnswerUrls(_) => Verdict::Continue,
+            Filter::Mirror(mirror) => {
+                mirror::request(mirror, request, change);
+                Verdict::Continue
+            }
             Filter::Limits(limits) => limits::request(filter, limits, request),
             Filter::Sources(sources) => sources::request(filter, sources, request),
             Filter::Auth(auth) => auth::request(filter, auth, request),
@@ -78,6 +84,7 @@ pub fn response(filters: &[Filter], response: &ResponseView<'_>, edit: &mut Head
             | Filter::Redirect(_)
             | Filter::Rewrite(_)
             | Filter::HttpsRedirect(..)
+            | Filter::Mirror(_)
             | Filter::Limits(_)
             | Filter::Sources(_)
             | Filter::Auth(_)
@@ -111,6 +118,7 @@ fn has_variable(filter: &Filter, variable: &Variable) -> bool {
         },
         Filter::Rewrite(to) => has(&to.path) || may_have(&to.query) || may_have(&to.prefix),
         Filter::Auth(auth) => auth::templates(auth).any(has),
+        Filter::Mirror(mirror) => has(&mirror.target),
         Filter::AppRoot(_)
         | Filter::Cors(_)
         | Filter::HttpsRedirect(..)

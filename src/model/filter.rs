@@ -8,6 +8,7 @@ use super::answer_urls::AnswerUrls;
 use super::cors::Cors;
 use super::error_pages::ErrorPages;
 use super::external_auth::ExternalAuth;
+use super::mirror::Mirror;
 use super::names::Hostname;
 use super::networks::Networks;
 use super::request_limits::RequestLimits;
@@ -31,6 +32,8 @@ pub enum Filter {
     /// Rewrites what pods say about where they are (annotations `proxy-redirect-from`, `proxy-cookie-domain` and
     /// `proxy-cookie-path`).
     AnswerUrls(Arc<AnswerUrls>),
+    /// Sends a copy of requests elsewhere (annotation `mirror-target`).
+    Mirror(Arc<Mirror>),
     /// Lets each client ask for so much (annotations `limit-rps`, `limit-rpm` and `limit-connections`).
     Limits(Arc<RequestLimits>),
     /// Lets clients pass by their address (annotations `allowlist-source-range` and `denylist-source-range`).
@@ -56,6 +59,8 @@ pub enum FilterKind {
     HttpsRedirect,
     /// [`Filter::AnswerUrls`].
     AnswerUrls,
+    /// [`Filter::Mirror`].
+    Mirror,
     /// [`Filter::Limits`].
     Limits,
     /// [`Filter::Sources`].
@@ -76,6 +81,7 @@ impl Filter {
             Self::Rewrite(_) => FilterKind::Rewrite,
             Self::HttpsRedirect(..) => FilterKind::HttpsRedirect,
             Self::AnswerUrls(_) => FilterKind::AnswerUrls,
+            Self::Mirror(_) => FilterKind::Mirror,
             Self::Limits(_) => FilterKind::Limits,
             Self::Sources(_) => FilterKind::Sources,
             Self::Auth(_) => FilterKind::Auth,
@@ -86,13 +92,14 @@ impl Filter {
 
 impl FilterKind {
     /// All.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::AppRoot,
         Self::Cors,
         Self::Redirect,
         Self::Rewrite,
         Self::HttpsRedirect,
         Self::AnswerUrls,
+        Self::Mirror,
         Self::Limits,
         Self::Sources,
         Self::Auth,
@@ -108,6 +115,7 @@ impl FilterKind {
             Self::Rewrite => "rewrite",
             Self::HttpsRedirect => "redirect",
             Self::AnswerUrls => "answer_urls",
+            Self::Mirror => "mirror",
             Self::Limits => "limits",
             Self::Sources => "sources",
             Self::Auth => "auth",

@@ -13,6 +13,7 @@ mod filter;
 mod host;
 mod kind;
 mod listener;
+mod mirror;
 mod names;
 mod networks;
 mod origin;
@@ -46,6 +47,7 @@ pub use filter::{
 pub use host::{HostKey, HostSpec, Tenancy, TenantTls, TlsSpec, Unmatched};
 pub use kind::{ObjectKind, Resource};
 pub use listener::{Application, ListenerKey, ListenerSet, ListenerSpec, Transport};
+pub use mirror::{Mirror, MirrorBody};
 pub use names::{HostPattern, Hostname, HostnameError, Labels, ObjectName, ObjectRef};
 pub use networks::Networks;
 pub use origin::{Origin, Place};

@@ -73,6 +73,11 @@ pub(crate) const FILTER_ANSWERS: Family = counter(
     &["filter"],
     "Requests that a filter of their route answered: a redirect, or a refusal (`limits`, `sources`, `auth`)",
 );
+pub(crate) const MIRRORED: Family = counter(
+    "tidegate_mirrored_requests_total",
+    &["result"],
+    "Copies of requests for `mirror-target`: `answered`, `failed`, or `dropped` as too many were under way or the body had not come",
+);
 pub(crate) const CLIENTS_FORGOTTEN: Family = counter(
     "tidegate_limit_clients_forgotten_total",
     &[],
@@ -317,7 +322,15 @@ pub const GROUPS: &[Group] = &[
         note: "One set of series for each Service that an Ingress routes to, from its first request until the last \
                route to it is gone. Requests that no route took are counted under `_none`; should there be more than \
                50,000 sets, the rest share `_more`.",
-        families: &[REQUESTS, REQUEST_DURATION, REQUEST_BYTES, RESPONSE_BYTES, REQUESTS_REFUSED, FILTER_ANSWERS],
+        families: &[
+            REQUESTS,
+            REQUEST_DURATION,
+            REQUEST_BYTES,
+            RESPONSE_BYTES,
+            REQUESTS_REFUSED,
+            FILTER_ANSWERS,
+            MIRRORED,
+        ],
     },
     Group {
         title: "Upstreams",

@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use crate::model::{
     AnswerLife, AuthCookiesOn, AuthMemoryRule, AuthService, EndpointPort, ErrorPages, ExternalAuth, HostPattern,
-    ObjectName, PodTls, PortRef, ProblemCode, Protocol, SignIn, Template, TlsHttp, UpstreamKey, UpstreamSpec,
+    Mirror, MirrorBody, ObjectName, PodTls, PortRef, ProblemCode, Protocol, SignIn, Template, TlsHttp, UpstreamKey,
+    UpstreamSpec,
 };
 
-use super::annotations::{Options, PodProtocol, ServiceUrl, UrlHost, service};
+use super::annotations::{MirrorOptions, Options, PodProtocol, ServiceUrl, UrlHost, service};
 use super::external_name::{self, Outside};
 use super::input::Input;
 use super::service::{BackendFault, not_asked, resolve_service};
@@ -40,6 +41,15 @@ pub(crate) fn auth(input: &Input, options: &Options, namespace: &Arc<str>, host:
         memory,
         cookies: if all { AuthCookiesOn::Everything } else { AuthCookiesOn::Success },
     })))
+}
+
+/// Who gets copies of requests of an Ingress in this namespace for a host of its rules; `None`: nobody.
+pub(crate) fn mirror(input: &Input, options: &Options, namespace: &Arc<str>, host: &HostPattern) -> Option<Mirror> {
+    let MirrorOptions { url, body, host: told } = &options.rare()?.mirror;
+    let url = url.as_deref()?;
+    let Asked { upstream, host } = asked(input, url, namespace, host).ok()?;
+    let (host, body) = (told.clone().unwrap_or(host), body.unwrap_or(MirrorBody::Whole));
+    Some(Mirror { upstream, host, target: url.target.clone(), body })
 }
 
 /// Who answers errors of an Ingress in this namespace; `None`: nobody but its pods.

@@ -92,15 +92,18 @@ pub(crate) fn finding<'u>(
 ) -> Option<NameFinding> {
     let name = input.external_name(service)?;
     let Resolution { addresses, failure } = input.resolution(&name)?;
-    let named = match &*service.namespace {
-        "" => format!("{name}, which the URL of an annotation names,"),
-        _ => format!("{name}, the external name of Service {service},"),
+    let (named, nothing) = match &*service.namespace {
+        "" => (format!("{name}, which the URL of an annotation names,"), "nothing is asked or sent there"),
+        _ => {
+            let named = format!("{name}, the external name of Service {service},");
+            (named, "its requests are answered with 503")
+        }
     };
     if let Some(failure) = failure {
         let (severity, then) = if addresses.is_empty() {
-            (Severity::Error, "so its requests are answered with 503")
+            (Severity::Error, format!("so {nothing}"))
         } else {
-            (Severity::Warning, "so its requests still go to the addresses it had before, for some time")
+            (Severity::Warning, "so its requests still go to the addresses it had before, for some time".into())
         };
         let message = format!("{named} cannot be resolved: {failure}, {then}");
         return Some(NameFinding {
@@ -122,11 +125,8 @@ pub(crate) fn finding<'u>(
         return None;
     }
     let refused: Vec<_> = refused.into_iter().collect();
-    let (severity, then) = if is_any_used {
-        (Severity::Warning, "they are left out")
-    } else {
-        (Severity::Error, "its requests are answered with 503")
-    };
+    let (severity, then) =
+        if is_any_used { (Severity::Warning, "they are left out") } else { (Severity::Error, nothing) };
     let message =
         format!("{named} leads to addresses that requests are never sent to, so {then}: {}", some_of(&refused));
     let remedy = "Name a host whose addresses are those of a network";

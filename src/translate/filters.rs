@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, LazyLock};
 
-use crate::model::{ErrorPages, ExternalAuth, Filter, Filters, HostPattern, HttpsRedirect, HttpsUrl, Rewrite};
+use crate::model::{ErrorPages, ExternalAuth, Filter, Filters, HostPattern, HttpsRedirect, HttpsUrl, Mirror, Rewrite};
 
 use super::annotations::Options;
 use super::asked;
@@ -16,6 +16,8 @@ pub(super) struct Besides {
     auth: Option<Arc<ExternalAuth>>,
     /// Who answers errors.
     errors: Option<Arc<ErrorPages>>,
+    /// Who gets copies.
+    mirror: Option<Arc<Mirror>>,
 }
 
 impl Besides {
@@ -25,7 +27,8 @@ impl Besides {
             return Self::default();
         }
         let errors = asked::error_pages(input, options, namespace).map(Arc::new);
-        Self { auth: asked::auth(input, options, namespace, host).map(Arc::new), errors }
+        let mirror = asked::mirror(input, options, namespace, host).map(Arc::new);
+        Self { auth: asked::auth(input, options, namespace, host).map(Arc::new), errors, mirror }
     }
 }
 
@@ -55,7 +58,7 @@ pub(super) fn filters(
 
 /// Filters that depend on values of the Ingress.
 fn made(options: &Options, when: Option<HttpsRedirect>, besides: &Besides, rewrite: Option<Arc<Rewrite>>) -> Filters {
-    let Besides { auth, errors } = besides.clone();
+    let Besides { auth, errors, mirror } = besides.clone();
     let locations = options.locations();
     let app_root = locations.and_then(|locations| locations.app_root().cloned()).map(Filter::AppRoot);
     let redirect = locations.and_then(|locations| locations.redirect(options.redirect.port()));
@@ -78,6 +81,7 @@ fn made(options: &Options, when: Option<HttpsRedirect>, besides: &Besides, rewri
             .chain(sources)
             .chain(auth.map(Filter::Auth))
             .chain(errors.map(Filter::Errors))
+            .chain(mirror.map(Filter::Mirror))
             .collect(),
     )
 }

@@ -24,6 +24,8 @@ pub struct Besides {
     pub auth: Option<Backend>,
     /// Who answers errors.
     pub errors: Option<Backend>,
+    /// Who gets copies of requests.
+    pub mirror: Option<Backend>,
 }
 
 /// Where a route's requests go.

@@ -35,6 +35,7 @@ mod nginx_errors;
 mod nginx_hosts;
 mod nginx_https;
 mod nginx_limits;
+mod nginx_mirror;
 mod nginx_paths;
 mod nginx_pod_tls;
 mod nginx_pods;

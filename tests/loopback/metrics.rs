@@ -12,13 +12,14 @@ use crate::support::tls::{Hello, TlsClient};
 use crate::support::{DEADLINE, Manifests, Pod, PodConnection, Speech, Tidegate, TlsPod, eventually, get, refusing};
 
 /// The families that these tests compare, without the prefix.
-const DATA_PLANE: [&str; 21] = [
+const DATA_PLANE: [&str; 22] = [
     "requests_total",
     "request_duration_seconds",
     "request_bytes_total",
     "response_bytes_total",
     "requests_refused_total",
     "filter_answers_total",
+    "mirrored_requests_total",
     "upstream_attempts_total",
     "upstream_failures_total",
     "upstream_retries_total",
@@ -306,6 +307,22 @@ fn what_a_filter_answers_is_counted_by_its_name() {
         let answers = format!(r#"filter_answers_total{{filter="{filter}"}}"#);
         expect_of_one(&manifests, &[], status, &[(&answers, 1.0)]);
     }
+}
+
+#[test]
+fn a_copy_of_a_request_is_counted_by_what_became_of_it() {
+    let (pod, copied) = (Pod::named("web"), Pod::named("copied"));
+    let annotations =
+        serde_json::json!({"nginx.ingress.kubernetes.io/mirror-target": "http://copied.test.svc/$request_uri"});
+    let manifests = Manifests::new().service("web", &[pod.address]).service("copied", &[copied.address]);
+    let manifests = manifests.ingress_with("all", None, &[("/", "Prefix", "web")], annotations, serde_json::json!([]));
+    let server = Tidegate::serve(&manifests);
+    let count = |result: &str| server.metric("tidegate_mirrored_requests_total", result);
+    assert_eq!(server.ask(get("a", "/")).status(), 200);
+    eventually("the copy is answered", || (count("answered") == 1.0).then_some(()));
+    let chunked = "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n";
+    assert_eq!(server.ask(chunked).status(), 200);
+    assert_eq!((count("answered"), count("failed"), count("dropped")), (1.0, 0.0, 1.0));
 }
 
 #[test]

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::request_head;
-use crate::filter::{self, AuthReply, Fields, HeadEdit, Question, Response};
-use crate::http1::{Field, FieldKind, Method, writer};
+use super::aside_head::{self, AsideHead};
+use crate::filter::{self, AuthReply, Fields, Question, Response};
+use crate::http1::{Field, Method};
 use crate::model::RoutePolicy;
 use crate::proxy::error::ProxyError;
 use crate::proxy::pods::aside::{self, Aside, AsideAnswer};
@@ -64,8 +64,11 @@ async fn answer(
     let backend = route.target.besides.as_ref().and_then(|besides| besides.auth.as_ref());
     let backend = backend.ok_or(ProxyError::BackendUnavailable)?;
     let policy: &RoutePolicy = &route.spec.policy;
-    let bytes = compose(walk, question);
-    let method = question.service.method.as_deref().map_or(Method::Get, |method| Method::of(method.as_bytes()));
+    let text = question.service.method.as_deref().unwrap_or("GET").as_bytes();
+    let method = Method::of(text);
+    let (target, host, fields) = (&*question.target, &*question.service.host, &*question.fields);
+    let length = if method.is_safe() { None } else { Some(0) };
+    let bytes = aside_head::compose(walk, &AsideHead { method: text, target, host, fields, length });
     let deadline = Instant::now() + policy.timeouts.response.min(LONGEST);
     let sent = Aside { backend, policy, bytes: &bytes, method, deadline };
     let AsideAnswer { bytes, head } = aside::send(walk.shard, &sent, sink).await?;
@@ -87,32 +90,4 @@ fn forbids_memory((name, value): (&[u8], &[u8])) -> bool {
     };
     name.eq_ignore_ascii_case(b"cache-control") && words.any(is_one)
         || name.eq_ignore_ascii_case(b"vary") && value == b"*"
-}
-
-/// The question as bytes: the fields of the client without those of its connection, and without a body.
-fn compose(walk: &Walk<'_>, question: &Question<'_>) -> Vec<u8> {
-    let Walk { work, peer, listener, .. } = walk;
-    let ExchangeBuffers { head, request, request_id, .. } = &**work;
-    let service = question.service;
-    let mut out = Vec::with_capacity(head.len() + 1024);
-    out.extend_from_slice(service.method.as_deref().unwrap_or("GET").as_bytes());
-    out.push(b' ');
-    out.extend_from_slice(&question.target);
-    out.extend_from_slice(b" HTTP/1.1\r\n");
-    writer::field(&mut out, b"host", service.host.as_bytes());
-    let fields = Fields { bytes: head, list: &request.fields };
-    let mut edit = HeadEdit::default();
-    question.fields.iter().for_each(|(name, value)| edit.set(fields, *name, value));
-    let is_trusted = peer.is_trusted;
-    edit.write(fields, &mut out, |field| match field.kind {
-        FieldKind::Host | FieldKind::XOriginal => false,
-        kind => !field.hop && request_head::travels(kind, is_trusted),
-    });
-    request_head::forwarded(&mut out, head, request, peer, &listener.forwarding);
-    writer::field(&mut out, b"x-request-id", request_id.as_bytes());
-    if !matches!(service.method.as_deref(), None | Some("GET" | "HEAD")) {
-        writer::field(&mut out, b"content-length", b"0");
-    }
-    out.extend_from_slice(writer::HEAD_END);
-    out
 }

@@ -1,7 +1,9 @@
 //! THE REQUEST WALK: one request from its head to the end of its answer. This file only calls the phases.
 
 mod admit;
+mod aside_head;
 mod ask;
+mod copy;
 mod instead;
 mod reply;
 pub(crate) mod request_head;
@@ -112,6 +114,9 @@ async fn answer<S: ClientSource, K: ClientSink>(
         (None, Destination::Reply(Reply::BackendUnavailable)) => return Err(ProxyError::BackendUnavailable),
         (None, Destination::Reply(Reply::NotFound)) => return Err(ProxyError::NoRoute),
     };
+    if !walk.work.request_change.copy.is_empty() {
+        copy::send(walk, &route, source);
+    }
     if walk.work.request.expects_continue {
         await_go_on(walk, policy, source);
     }

@@ -6,6 +6,7 @@ pub(crate) mod client_connection;
 pub(crate) mod clients;
 pub(crate) mod clock;
 pub(crate) mod connections;
+pub(crate) mod copies;
 pub(crate) mod h1_conn;
 pub(crate) mod handover;
 pub(crate) mod handshakes;
@@ -46,6 +47,7 @@ use client_connection::ClientConnection;
 use clients::Clients;
 use clock::Clock;
 use connections::{Connections, Counted};
+use copies::Copies;
 use h1_conn::H1Conn;
 use handover::{Handover, Neighbours};
 use handshakes::Handshakes;
@@ -137,6 +139,8 @@ pub(crate) struct Shard {
     pub clock: Clock,
     /// Idle HTTP/1 connections to endpoints.
     pub pool: Pool<Box<H1Conn>>,
+    /// Copies of requests that are under way.
+    pub copies: Copies,
     /// HTTP/2 connections to endpoints.
     pub sessions: Sessions,
     /// How TLS is spoken to endpoints.
@@ -195,6 +199,7 @@ impl Shard {
             heads,
             clock: Clock::default(),
             pool,
+            copies: Copies::default(),
             sessions,
             pod_tls: PodTlsConfigs::default(),
             h2_clients: Roster::default(),

@@ -19,6 +19,7 @@ mod foreign;
 mod ingress_nginx;
 mod limit_options;
 mod location_options;
+mod mirror_options;
 mod native;
 mod options;
 mod parsed;
@@ -44,6 +45,7 @@ pub use dialects::{DialectName, Dialects};
 pub use document::document;
 #[cfg(test)]
 pub(crate) use draft::Draft;
+pub(crate) use mirror_options::MirrorOptions;
 pub(crate) use options::Options;
 pub(crate) use parsed::Parsed;
 pub(crate) use pod_options::{NamedSecret, PodProtocol, PodTlsOptions};

@@ -5,7 +5,8 @@ use super::auth_options::AuthOptions;
 use super::cors_options::CorsOptions;
 use super::error_options::ErrorOptions;
 use super::limit_options::LimitOptions;
-use super::service_url::UrlHost;
+use super::mirror_options::MirrorOptions;
+use super::service_url::{ServiceUrl, UrlHost};
 
 /// What is set, by topic.
 #[derive(Debug, Default)]
@@ -20,23 +21,27 @@ pub(crate) struct RareOptions {
     pub(crate) auth: AuthOptions,
     /// Who answers errors.
     pub(crate) errors: ErrorOptions,
+    /// Who gets copies of requests.
+    pub(crate) mirror: MirrorOptions,
 }
 
 impl RareOptions {
     /// Whether a URL asks at the host of the request.
     pub(crate) fn asks_at_own_host(&self) -> bool {
-        matches!(self.auth.asked(), Some(Ok(url)) if url.host == UrlHost::OfRequest)
+        let is_it = |url: &ServiceUrl| url.host == UrlHost::OfRequest;
+        matches!(self.auth.asked(), Some(Ok(url)) if is_it(url)) || self.mirror.url.as_deref().is_some_and(is_it)
     }
 
     /// Takes over what others set and these do not. Returns whether both set the same thing differently.
     pub(super) fn absorb(&mut self, other: Self) -> bool {
-        let Self { cors, limits, answer_urls, auth, errors } = other;
+        let Self { cors, limits, answer_urls, auth, errors, mirror } = other;
         let differs = [
             self.cors.absorb(cors),
             self.limits.absorb(limits),
             self.answer_urls.absorb(answer_urls),
             self.auth.absorb(auth),
             self.errors.absorb(errors),
+            self.mirror.absorb(mirror),
         ];
         differs.contains(&true)
     }

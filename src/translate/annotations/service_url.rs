@@ -7,6 +7,8 @@ use crate::model::{Captures, Hostname, ObjectName, Template};
 
 /// Longest one.
 const LONGEST: usize = 2048;
+/// Variables for the path of the request.
+const URI: [&str; 2] = ["$request_uri", "${request_uri}"];
 /// Variables for the host of the request.
 const OF_REQUEST: [&str; 6] =
     ["$host", "${host}", "$http_host", "${http_host}", "$best_http_host", "${best_http_host}"];
@@ -47,14 +49,16 @@ impl ServiceUrl {
             _ => return None,
         };
         let end = rest.find(['/', '?']).unwrap_or(rest.len());
-        let (authority, target) = rest.split_at(end);
+        // It begins with a slash.
+        let uri = URI.iter().filter_map(|uri| rest[..end].find(uri)).min();
+        let (authority, target) = rest.split_at(uri.unwrap_or(end));
         let (host, port) = split_port(authority)?;
         let host = match host {
             _ if OF_REQUEST.contains(&host) => UrlHost::OfRequest,
             _ => UrlHost::Named(named(host)?),
         };
         let port = port.unwrap_or(if is_https { 443 } else { 80 });
-        let target = if target.starts_with('/') { target.to_owned() } else { format!("/{target}") };
+        let target = if target.starts_with('/') || uri.is_some() { target.to_owned() } else { format!("/{target}") };
         let target = Template::parse(&target, Captures::Refused).ok()?;
         let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~:/?[]@!&'()*+,;=%".contains(&byte);
         let is_plain = target.texts().all(|text| text.bytes().all(is_allowed));
@@ -80,6 +84,11 @@ pub(crate) fn service(host: &str, namespace: &Arc<str>) -> ObjectName {
         }
         _ => ObjectName::new("", host),
     }
+}
+
+/// Whether it is a host, with a port or without.
+pub(super) fn is_host(text: &str) -> bool {
+    split_port(text).is_some_and(|(host, _)| named(host).is_some())
 }
 
 /// A port that no number follows is none, and neither is zero.
@@ -114,6 +123,7 @@ mod tests {
             ("HTTPS://Auth.example/x?y=z", "auth.example", 443, "/x?y=z"),
             ("http://auth.example:8080?y", "auth.example", 8080, "/?y"),
             ("http://10.0.0.1/x$request_uri", "10.0.0.1", 80, "/x${request_uri}"),
+            ("http://a.example$request_uri", "a.example", 80, "${request_uri}"),
             ("http://[2001:DB8::1]:81/x", "2001:db8::1", 81, "/x"),
         ] {
             let url = ServiceUrl::parse(text).unwrap();

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::model::{HostPattern, HostnameError, ObjectKind, ObjectName, Problem, ProblemCode, Severity};
 use crate::source::objects::{Ingress, Service, ServiceKind};
 
-use super::super::annotations::{self, Anyway, PodTlsOptions, Usual};
+use super::super::annotations::{self, Anyway, PodTlsOptions, ServiceUrl, Usual};
 use super::super::asked::{self, Asked};
 use super::super::external::{self, NameFinding};
 use super::super::host::default_backend_problem;
@@ -100,7 +100,8 @@ fn check_external_name(
     let backends = paths.map(|path| &path.backend).chain(&ingress.default_backend);
     let resolve = |backend| service::resolve(input, &ingress.name.namespace, backend, lowered.options());
     let resolved = backends.filter_map(|backend| resolve(backend).ok());
-    let asked = asked_by(input, lowered).filter_map(|asked| asked.ok()).map(|asked| asked.upstream.key.clone());
+    let asked = urls(lowered).into_iter().flat_map(|url| asked_by(input, lowered, url));
+    let asked = asked.filter_map(Result::ok).map(|asked| asked.upstream.key.clone());
     let keys = resolved.map(|spec| spec.key).chain(asked);
     let upstreams: BTreeSet<_> = keys.filter(|key| key.service == *service).collect();
     if let Some(NameFinding { code, severity, message, remedy }) = external::finding(input, service, &upstreams) {
@@ -108,10 +109,13 @@ fn check_external_name(
     }
 }
 
-/// The services that annotations name, at each host of a rule.
-fn asked_by<'a>(input: &'a Input, lowered: &'a Lowered) -> impl Iterator<Item = Result<Asked, BackendFault>> {
-    let url = lowered.options().rare().and_then(|rare| rare.auth.asked()).and_then(Result::ok);
-    let mut hosts = lowered.hosts_of_rules();
+/// What a URL of an annotation comes to, at each host of a rule.
+fn asked_by<'a>(
+    input: &'a Input,
+    lowered: &'a Lowered,
+    url: Option<&'a ServiceUrl>,
+) -> impl Iterator<Item = Result<Asked, BackendFault>> + 'a {
+    let mut hosts = if url.is_some() { lowered.hosts_of_rules() } else { Vec::new() };
     if hosts.is_empty() {
         hosts.push(HostPattern::Any);
     }
@@ -119,23 +123,42 @@ fn asked_by<'a>(input: &'a Input, lowered: &'a Lowered) -> impl Iterator<Item = 
     url.into_iter().flat_map(move |url| hosts.clone().into_iter().map(move |host| of_host(host, url)))
 }
 
+/// The URLs that annotations have: of who is asked whether a request is served, and of who gets copies.
+fn urls(lowered: &Lowered) -> [Option<&ServiceUrl>; 2] {
+    let rare = lowered.options().rare();
+    let auth = rare.and_then(|rare| rare.auth.asked()).and_then(Result::ok);
+    [auth, rare.and_then(|rare| rare.mirror.url.as_deref())]
+}
+
 /// The Service that is to answer errors.
 fn check_error_backend(input: &Input, ingress: &Ingress, lowered: &Lowered, problems: &mut Vec<Problem>) {
     let named = lowered.options().rare().and_then(|rare| rare.errors.service.as_ref());
     let resolved = named.map(|service| asked::first_port(input, &ingress.name.namespace, service));
-    let Some(Err(BackendFault { reply: _, field: _, code, message, remedy })) = resolved else { return };
-    let reason = message.strip_suffix(", so its requests are answered with 503").unwrap_or(&message);
-    let message = format!("{reason}, so it answers no errors (default-backend)");
+    let Some(Err(fault)) = resolved else { return };
+    let fault = instead(fault, "so it answers no errors (default-backend)");
+    let BackendFault { reply: _, field: _, code, message, remedy } = fault;
     problems.push(on_ingress(ingress, "metadata.annotations", code, Severity::Error, message, remedy));
 }
 
-/// Services that annotations name and that cannot be asked.
+/// Services that URLs of annotations name and that cannot be asked.
 fn check_asked(input: &Input, ingress: &Ingress, lowered: &Lowered, problems: &mut Vec<Problem>) {
-    let mut faults: Vec<_> = asked_by(input, lowered).filter_map(Result::err).collect();
-    faults.dedup();
-    problems.extend(faults.into_iter().map(|BackendFault { reply: _, field: _, code, message, remedy }| {
+    let [auth, mirror] = urls(lowered);
+    let faults = |url| {
+        let mut faults: Vec<_> = asked_by(input, lowered, url).filter_map(Result::err).collect();
+        faults.dedup();
+        faults
+    };
+    let mirrors = faults(mirror).into_iter().map(|fault| instead(fault, "so nothing is copied there (mirror-target)"));
+    problems.extend(faults(auth).into_iter().chain(mirrors).map(|fault| {
+        let BackendFault { reply: _, field: _, code, message, remedy } = fault;
         on_ingress(ingress, "metadata.annotations", code, BackendFault::SEVERITY, message, remedy)
     }));
+}
+
+/// The same fault where something else follows from it.
+fn instead(fault: BackendFault, then: &str) -> BackendFault {
+    let reason = fault.message.strip_suffix("so its requests are answered with 503").unwrap_or(&fault.message);
+    BackendFault { message: format!("{reason}{then}"), ..fault }
 }
 
 fn check_rules(ingress: &Ingress, problems: &mut Vec<Problem>) {

@@ -14,6 +14,7 @@ mod hosts;
 mod https;
 mod limits;
 mod logs;
+mod mirrors;
 mod obsolete;
 mod pace;
 mod paths;
@@ -41,6 +42,7 @@ pub(super) const DIALECT: Dialect = Dialect {
         &sources::ROWS,
         &auth::ROWS,
         &errors::ROWS,
+        &mirrors::ROWS,
         &cors::ROWS,
         &rates::ROWS,
         &answer_urls::ROWS,
