@@ -221,6 +221,9 @@ fn decide<T>(
         (Outcome::Refused, Some(413))
     } else {
         let mut change = RequestChange::default();
+        // Another Service takes the requests of one without endpoints, and that is told in words.
+        let stands_in = filter::error_pages(&route.spec.filters).is_some_and(|pages| pages.stands_in);
+        let refusal = refusal.filter(|(status, _)| !(stands_in && *status == 503));
         let refusal = closed(of_clients).map(|why| (503, why.to_owned())).or(refusal);
         match (filter::request(filters, &request, &mut change), refusal) {
             (Verdict::Respond(response), _) => {

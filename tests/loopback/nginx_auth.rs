@@ -402,3 +402,21 @@ fn a_host_that_no_object_names_any_more_is_not_asked_for_again() {
     server.replace(&manifests(&pod, &auth, &[]));
     eventually("the name is forgotten", || (server.metric("tidegate_dns_names", "") == 0.0).then_some(()));
 }
+
+#[test]
+fn explain_tells_who_is_asked_and_that_nobody_is_served() {
+    for (pair, expected) in [
+        (
+            URL,
+            "what auth.test.svc.cluster.local:80/check?x=${request_uri} says, if that is no 2xx (auth-url), otherwise:",
+        ),
+        (("auth-url", "nonsense"), "503 because who is to be asked whether it is served cannot be asked (auth-url)"),
+    ] {
+        let (_pod, auth, server) = serve(YES, &[pair]);
+        let told = server.admin("/debug/explain?url=http://a.example/x").text();
+        assert!(told.contains(expected), "{told}");
+        let table = server.admin("/debug/snapshot").text();
+        assert!(table.contains("auth"), "{table}");
+        assert_eq!(auth.requests().len(), 0);
+    }
+}

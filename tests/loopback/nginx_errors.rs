@@ -194,3 +194,18 @@ fn values_that_cannot_be_read_are_told_and_change_nothing() {
         assert!(problems.contains(pair.0), "{pair:?} {problems}");
     }
 }
+
+#[test]
+fn explain_tells_who_answers_errors() {
+    let (_pod, _errors, server) = serve("404 No", &[CODES, BACKEND], &[]);
+    let told = server.admin("/debug/explain?url=http://a.example/x").text();
+    for expected in [
+        "the answer of Service test/errors for 404, 503 (custom-http-errors), otherwise:",
+        "the answer of Service test/errors where the Service has no endpoint (default-backend), otherwise:",
+    ] {
+        assert!(told.contains(expected), "{told}");
+    }
+    let server = Tidegate::serve(&manifests(&[], &Pod::answering(PAGE), &[BACKEND]));
+    let told = server.admin("/debug/explain?url=http://a.example/x").text();
+    assert!(told.contains("test/errors where the Service has no endpoint") && !told.contains("503 because"), "{told}");
+}
