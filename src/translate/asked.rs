@@ -22,7 +22,7 @@ pub(crate) struct Asked {
 
 /// What requests of an Ingress in this namespace for a host of its rules are asked; `None`: nothing.
 pub(crate) fn auth(input: &Input, options: &Options, namespace: &Arc<str>, host: &HostPattern) -> Option<ExternalAuth> {
-    let options = &options.rare()?.auth;
+    let options = &options.rare()?.external_auth;
     let Ok(url) = options.asked()? else { return Some(ExternalAuth::Unusable) };
     let Ok(Asked { upstream, host }) = asked(input, url, namespace, host) else { return Some(ExternalAuth::Unusable) };
     let memory = options.key.clone().map(|key| {

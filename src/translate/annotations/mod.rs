@@ -7,13 +7,13 @@
 
 mod answer_options;
 mod anyway;
-mod auth_options;
 mod canary_options;
 mod cors_options;
 mod dialects;
 mod document;
 mod draft;
 mod error_options;
+mod external_auth_options;
 mod faults;
 mod foreign;
 mod ingress_nginx;

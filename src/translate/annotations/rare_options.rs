@@ -1,9 +1,9 @@
 //! What annotations can set that few objects ask for: topics that share one allocation.
 
 use super::answer_options::AnswerOptions;
-use super::auth_options::AuthOptions;
 use super::cors_options::CorsOptions;
 use super::error_options::ErrorOptions;
+use super::external_auth_options::ExternalAuthOptions;
 use super::limit_options::LimitOptions;
 use super::mirror_options::MirrorOptions;
 use super::service_url::{ServiceUrl, UrlHost};
@@ -18,7 +18,7 @@ pub(crate) struct RareOptions {
     /// What is rewritten of pods' answers.
     pub(crate) answer_urls: AnswerOptions,
     /// Who is asked whether a request is served.
-    pub(crate) auth: AuthOptions,
+    pub(crate) external_auth: ExternalAuthOptions,
     /// Who answers errors.
     pub(crate) errors: ErrorOptions,
     /// Who gets copies of requests.
@@ -29,17 +29,18 @@ impl RareOptions {
     /// Whether a URL asks at the host of the request.
     pub(crate) fn asks_at_own_host(&self) -> bool {
         let is_it = |url: &ServiceUrl| url.host == UrlHost::OfRequest;
-        matches!(self.auth.asked(), Some(Ok(url)) if is_it(url)) || self.mirror.url.as_deref().is_some_and(is_it)
+        matches!(self.external_auth.asked(), Some(Ok(url)) if is_it(url))
+            || self.mirror.url.as_deref().is_some_and(is_it)
     }
 
     /// Takes over what others set and these do not. Returns whether both set the same thing differently.
     pub(super) fn absorb(&mut self, other: Self) -> bool {
-        let Self { cors, limits, answer_urls, auth, errors, mirror } = other;
+        let Self { cors, limits, answer_urls, external_auth, errors, mirror } = other;
         let differs = [
             self.cors.absorb(cors),
             self.limits.absorb(limits),
             self.answer_urls.absorb(answer_urls),
-            self.auth.absorb(auth),
+            self.external_auth.absorb(external_auth),
             self.errors.absorb(errors),
             self.mirror.absorb(mirror),
         ];

@@ -126,7 +126,7 @@ fn asked_by<'a>(
 /// The URLs that annotations have: of who is asked whether a request is served, and of who gets copies.
 fn urls(lowered: &Lowered) -> [Option<&ServiceUrl>; 2] {
     let rare = lowered.options().rare();
-    let auth = rare.and_then(|rare| rare.auth.asked()).and_then(Result::ok);
+    let auth = rare.and_then(|rare| rare.external_auth.asked()).and_then(Result::ok);
     [auth, rare.and_then(|rare| rare.mirror.url.as_deref())]
 }
 

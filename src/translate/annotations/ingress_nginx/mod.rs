@@ -4,12 +4,12 @@
 //! an Ingress without annotations is served as ours are.
 
 mod answer_urls;
-mod auth;
 mod balance;
 mod buffers;
 mod canary;
 mod cors;
 mod errors;
+mod external_auth;
 mod hosts;
 mod https;
 mod limits;
@@ -40,7 +40,7 @@ pub(super) const DIALECT: Dialect = Dialect {
         &paths::ROWS,
         &redirects::ROWS,
         &sources::ROWS,
-        &auth::ROWS,
+        &external_auth::ROWS,
         &errors::ROWS,
         &mirrors::ROWS,
         &cors::ROWS,

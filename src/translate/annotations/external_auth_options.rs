@@ -7,7 +7,7 @@ use super::take_over::take_over;
 
 /// What is set.
 #[derive(Debug, Default)]
-pub(crate) struct AuthOptions {
+pub(crate) struct ExternalAuthOptions {
     /// Who is asked.
     pub(super) url: Option<AuthUrl>,
     /// Whether something is asked for that cannot be done, so that nobody is served.
@@ -39,7 +39,7 @@ pub(crate) enum AuthUrl {
     Unreadable,
 }
 
-impl AuthOptions {
+impl ExternalAuthOptions {
     /// Who is asked; `None`: nobody. `Err`: it is not known, so that nobody is served.
     pub(crate) fn asked(&self) -> Option<Result<&ServiceUrl, ()>> {
         match (&self.url, self.is_closed.unwrap_or(false)) {

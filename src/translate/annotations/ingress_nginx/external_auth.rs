@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use crate::model::{AnswerLife, Captures, ObjectKind, ObjectName, ObjectRef};
 
-use super::super::auth_options::AuthUrl;
 use super::super::draft::Draft;
+use super::super::external_auth_options::AuthUrl;
 use super::super::service_url::ServiceUrl;
 use super::super::table::{Annotation, Scope, Verdict};
 use super::super::value::Value;
@@ -42,7 +42,7 @@ const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OP
 pub(super) const ROWS: [Annotation; 16] = [
     Annotation {
         key: "auth-always-set-cookie",
-        value: Value::LooseBoolean(|draft, is_set| draft.options.of_rare().auth.always_cookies = Some(is_set)),
+        value: Value::LooseBoolean(|draft, is_set| draft.options.of_rare().external_auth.always_cookies = Some(is_set)),
         default: "`false`",
         scopes: &[Scope::Ingress],
         verdict: Verdict::Exact,
@@ -54,7 +54,7 @@ pub(super) const ROWS: [Annotation; 16] = [
         value: Value::Text {
             values: "lists of statuses or `any` with a time behind (`ms`, `s`, `m`, `h` or `d`) and commas between",
             read: |draft, text, _| {
-                draft.options.of_rare().auth.lives = Some(lives(text)?);
+                draft.options.of_rare().external_auth.lives = Some(lives(text)?);
                 Some(())
             },
         },
@@ -70,7 +70,7 @@ pub(super) const ROWS: [Annotation; 16] = [
             values: "a text; variables",
             read: |draft, text, _| {
                 let key = variables::read(draft, text, Captures::Refused);
-                draft.options.of_rare().auth.key = key;
+                draft.options.of_rare().external_auth.key = key;
                 Some(())
             },
         },
@@ -120,7 +120,7 @@ pub(super) const ROWS: [Annotation; 16] = [
             values: "`GET`, `HEAD`, `POST`, `PUT`, `PATCH`, `DELETE` or `OPTIONS`",
             read: |draft, text, _| {
                 if METHODS.contains(&text) {
-                    draft.options.of_rare().auth.method = Some(text.into());
+                    draft.options.of_rare().external_auth.method = Some(text.into());
                 } else {
                     close(draft, "is no method that a question may have, so all requests are answered with 503");
                 }
@@ -137,7 +137,7 @@ pub(super) const ROWS: [Annotation; 16] = [
         value: Value::Text {
             values: "namespace/name of a ConfigMap",
             read: |draft, _, _| {
-                draft.options.of_rare().auth.is_closed = Some(true);
+                draft.options.of_rare().external_auth.is_closed = Some(true);
                 Some(())
             },
         },
@@ -156,7 +156,7 @@ pub(super) const ROWS: [Annotation; 16] = [
             values: "a text; variables",
             read: |draft, text, _| {
                 let redirect = variables::read(draft, text, Captures::Refused);
-                draft.options.of_rare().auth.redirect = redirect;
+                draft.options.of_rare().external_auth.redirect = redirect;
                 Some(())
             },
         },
@@ -171,7 +171,7 @@ pub(super) const ROWS: [Annotation; 16] = [
             values: "names of fields with commas between",
             read: |draft, text, _| {
                 match names(text) {
-                    Some(names) => draft.options.of_rare().auth.copied = Some(names),
+                    Some(names) => draft.options.of_rare().external_auth.copied = Some(names),
                     None => close(draft, "has what no such field can be, so all requests are answered with 503"),
                 }
                 Some(())
@@ -191,7 +191,9 @@ pub(super) const ROWS: [Annotation; 16] = [
         value: Value::Text {
             values: "a URL of http or https; up to 2048 characters; variables",
             read: |draft, text, _| {
-                url::read(draft, text, Target::Url, |draft, url| draft.options.of_rare().auth.sign_in = Some(url))
+                url::read(draft, text, Target::Url, |draft, url| {
+                    draft.options.of_rare().external_auth.sign_in = Some(url)
+                })
             },
         },
         default: "none: 401",
@@ -207,7 +209,7 @@ pub(super) const ROWS: [Annotation; 16] = [
             read: |draft, text, _| {
                 let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte);
                 let is_name = (1..=128).contains(&text.len()) && text.bytes().all(is_plain);
-                draft.options.of_rare().auth.parameter = is_name.then(|| text.into());
+                draft.options.of_rare().external_auth.parameter = is_name.then(|| text.into());
                 is_name.then_some(())
             },
         },
@@ -221,7 +223,7 @@ pub(super) const ROWS: [Annotation; 16] = [
         value: Value::Text {
             values: "any",
             read: |draft, _, _| {
-                draft.options.of_rare().auth.is_closed = Some(true);
+                draft.options.of_rare().external_auth.is_closed = Some(true);
                 Some(())
             },
         },
@@ -267,7 +269,7 @@ pub(super) const ROWS: [Annotation; 16] = [
 /// Says that nobody is served.
 fn close(draft: &mut Draft, message: &'static str) {
     draft.is_unreadable(message, "Use one of the values in docs/annotations.md");
-    draft.options.of_rare().auth.is_closed = Some(true);
+    draft.options.of_rare().external_auth.is_closed = Some(true);
 }
 
 /// A URL that cannot be read keeps everybody out.
@@ -286,7 +288,7 @@ fn url(draft: &mut Draft, text: &str, carrier: &ObjectName) {
             AuthUrl::Unreadable
         }
     };
-    draft.options.of_rare().auth.url = Some(url);
+    draft.options.of_rare().external_auth.url = Some(url);
 }
 
 /// Names of fields, in lower case.
