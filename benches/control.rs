@@ -314,8 +314,13 @@ fn ingress(app: usize, second_path: &str) -> Change {
 
 fn service(app: usize, target: u16) -> Change {
     let port = ServicePort { name: "http".into(), port: 80, target: Some(target), is_tcp: true, app_protocol: None };
-    let service =
-        Service { name: name(app, ""), kind: ServiceKind::Cluster, ports: [port].into(), prefers_ipv6: false };
+    let service = Service {
+        name: name(app, ""),
+        kind: ServiceKind::Cluster,
+        ports: [port].into(),
+        prefers_ipv6: false,
+        cluster_ip: None,
+    };
     Change::arrival(service)
 }
 
@@ -344,7 +349,13 @@ fn slice(app: usize, last: u8) -> Change {
 }
 
 fn secret(app: usize, certificate: Arc<Certificate>) -> Change {
-    let secret = Secret { name: name(app, "-tls"), certificate: Ok(certificate), last_good: None, authorities: None };
+    let secret = Secret {
+        name: name(app, "-tls"),
+        certificate: Ok(certificate),
+        last_good: None,
+        authorities: None,
+        users: None,
+    };
     Change::arrival(secret)
 }
 

@@ -11,6 +11,7 @@ pub mod http2;
 pub mod lifecycle;
 pub mod model;
 pub mod observe;
+pub mod password;
 pub mod proxy;
 pub mod proxy_protocol;
 pub mod report;

@@ -18,7 +18,7 @@ use tidegate::model::{
 };
 use tidegate::source::manifests;
 use tidegate::translate::annotations::{DialectName, Dialects};
-use tidegate::translate::{self, ExternalNames, HostOwnership, Input, Settings};
+use tidegate::translate::{self, ExternalNames, HostOwnership, Input, Profile, Settings};
 
 /// Cases that must be there, so that a wrong folder does not pass for success.
 const FEWEST: usize = 12;
@@ -68,7 +68,7 @@ struct Route {
     endpoints: Option<Vec<SocketAddr>>,
     /// Only where it is not the usual one.
     #[serde(skip_serializing_if = "Option::is_none")]
-    protocol: Option<&'static str>,
+    protocol: Option<String>,
     /// Only where something is said of it.
     #[serde(skip_serializing_if = "Option::is_none")]
     tls: Option<String>,
@@ -180,6 +180,7 @@ fn settings(case: &Path) -> Settings {
                 let names = names.split(',').map(|name| DialectName::parse(name).expect("a dialect"));
                 settings.dialects = Dialects::new(names);
             }
+            Some(("profile", "ingress-nginx")) => settings.profile = Profile::IngressNginx,
             Some(("external-name", "off")) => settings.external_names = ExternalNames::Off,
             Some(("host-ownership", "namespace")) => {
                 settings.host_ownership = HostOwnership::Namespace { owners: owners.clone().into() };
@@ -251,11 +252,15 @@ fn route(input: &Input, spec: &RouteSpec) -> Route {
             Filter::AppRoot(path) => other_filters.push(format!("/ 302 {path}")),
             Filter::Cors(cors) => other_filters.push(format!("{:?}", **cors)),
             Filter::Limits(limits) => other_filters.push(format!("{:?}", **limits)),
+            Filter::Hsts(hsts) => other_filters.push(format!("{:?}", **hsts)),
+            Filter::NginxFields => other_filters.push("NginxFields".into()),
+            Filter::Affinity(affinity) => other_filters.push(format!("{:?}", **affinity)),
             Filter::AnswerUrls(answer_urls) => other_filters.push(format!("{:?}", **answer_urls)),
             Filter::Errors(pages) => other_filters.push(format!("{:?}", **pages)),
             Filter::Mirror(mirror) => other_filters.push(format!("{:?}", **mirror)),
             Filter::Auth(auth) => other_filters.push(format!("{:?}", **auth)),
             Filter::Sources(sources) => other_filters.push(format!("{sources:?}")),
+            Filter::BasicAuth(auth) => other_filters.push(format!("{auth:?}")),
             Filter::Rewrite(rewrite) => other_filters.push(format!("{:?}", **rewrite)),
             Filter::Redirect(redirect) => other_filters.push(format!("{:?}", **redirect)),
             Filter::HttpsRedirect(when, url) => {
@@ -310,9 +315,12 @@ fn route(input: &Input, spec: &RouteSpec) -> Route {
         ingress,
         target: format!("{}:{}", upstream.key.service, upstream.port),
         endpoints: Some(endpoints.into_iter().map(|endpoint| endpoint.address).collect()),
-        protocol: match upstream.key.protocol {
-            Protocol::Http1 => None,
-            Protocol::H2c | Protocol::Tls(_) => Some(upstream.key.protocol.as_str()),
+        protocol: match (&upstream.key.protocol, &upstream.for_https) {
+            (Protocol::Http1, None) => None,
+            (protocol, None) => Some(protocol.as_str().to_owned()),
+            (protocol, Some(other)) => {
+                Some(format!("{}, for https {}", protocol.as_str(), other.key.protocol.as_str()))
+            }
         },
         tls: match &upstream.key.protocol {
             Protocol::Tls(tls) if **tls != PodTls::unverified(tls.http) => Some(format!("{tls:?}")),

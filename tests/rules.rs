@@ -89,7 +89,7 @@ const RULES: &[Rule] = &[
     rule("49", 'M', "a class that does not exist is not served, with a Problem; it may come and go"),
     rule("50", 'M', "parameters of a class of ours: a Problem, and defaults"),
     rule("51", 'M', "nothing is said about Ingresses of other classes"),
-    rule("52", 'M', "Secrets of the Ingress' own namespace, of type kubernetes.io/tls or, where Secrets are read by name or from manifests, Opaque with the same keys; SNI selects the certificate, Host the route"),
+    rule("52", 'M', "Secrets of the Ingress' own namespace, of type kubernetes.io/tls or, where they are read by name, for an annotation or from manifests, Opaque with the same keys; SNI selects the certificate, Host the route"),
     rule("53", 'M', "a TLS entry without hosts covers the hosts of the Ingress' rules; for hostless rules that is TLS with the default certificate"),
     rule("54", 'S', "certificates by exact name, one-label wildcard, default; only from namespaces with a rule for the host, if any has one, and from `--certificate-namespaces`; of several Ingresses the oldest with a usable certificate that covers the host, a second one only from the same Ingress with another kind of key"),
     rule("55", 'S', "a missing, broken or mismatched Secret costs its own hosts their certificate only, and the last usable version of a Secret goes on serving; an expired certificate is served with a warning, a valid one of the same Ingress first"),

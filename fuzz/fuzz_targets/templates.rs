@@ -48,7 +48,7 @@ fuzz_target!(|input: &str| {
     let mut change = RequestChange::default();
     match filter::request(std::slice::from_ref(&rewrite), &view, &mut change) {
         Verdict::Continue => is_target(&change.target),
-        Verdict::Ask(_) => panic!("nobody is asked"),
+        Verdict::Ask(_) | Verdict::Call(_) => panic!("nobody is asked"),
         Verdict::Respond(response) => is_url(response.field(FieldName::LOCATION)),
     }
     if !to.bytes().all(|byte| byte.is_ascii_graphic()) {
@@ -58,7 +58,7 @@ fuzz_target!(|input: &str| {
     let location = Location::Fixed(template);
     let redirect = Filter::Redirect(Arc::new(Redirect { kind: RedirectKind::Permanent, status: 301, location }));
     match filter::request(std::slice::from_ref(&redirect), &view, &mut change) {
-        Verdict::Continue | Verdict::Ask(_) => panic!("it redirects"),
+        Verdict::Continue | Verdict::Ask(_) | Verdict::Call(_) => panic!("it redirects"),
         Verdict::Respond(response) => is_url(response.field(FieldName::LOCATION)),
     }
 });

@@ -25,6 +25,7 @@ use crate::args::ServeArgs;
 use crate::controller::Controller;
 use crate::lifecycle::{Drain, DrainTimes, Readiness};
 use crate::observe::{AccessLog, Metrics, panics};
+use crate::password::Passwords;
 use crate::proxy::listener::{self, ListenerProtocol};
 use crate::proxy::tls::{Http2, SniResolver, fallback_certificate, server_config, tickets};
 use crate::proxy::{AuthMemory, Connections, Handover, Heartbeats, Inspector, Ledger, Limiter, Shared};
@@ -151,6 +152,7 @@ pub fn bind(args: &ServeArgs) -> anyhow::Result<Bound> {
                 heartbeats: Heartbeats::default(),
                 limiter: Limiter::default(),
                 auth_memory: AuthMemory::default(),
+                passwords: Passwords::new(workers.div_ceil(2)),
             },
             drain,
             times: DrainTimes { delay: args.lifecycle.drain_delay, timeout: args.lifecycle.drain_timeout },

@@ -7,7 +7,8 @@ use std::time::SystemTime;
 use crate::admin::DebugViews;
 use crate::args::{
     self, Auto, Container, DebugViewsChoice, ExternalNameChoice, HostOwnershipChoice, Http2Args, LimitArgs, ListenArgs,
-    MemoryLimit, ProxyProtocolMode, RoutingArgs, ServeArgs, SourceArgs, TimeoutArgs, TlsArgs, UpstreamArgs,
+    MemoryLimit, ProfileChoice, ProxyProtocolMode, RoutingArgs, ServeArgs, SourceArgs, TimeoutArgs, TlsArgs,
+    UpstreamArgs,
 };
 use crate::model::{ObjectName, RoutePolicy, RouteTimeouts};
 use crate::observe::AccessLogFormat;
@@ -17,7 +18,7 @@ use crate::proxy::config::{
 };
 use crate::source::api::{self, ClassAccess, SecretAccess};
 use crate::translate::annotations::Dialects;
-use crate::translate::{ExternalNames, HostOwnership, OwnSockets, Settings, VisibleSecrets};
+use crate::translate::{ExternalNames, HostOwnership, OwnSockets, Profile, Settings, VisibleSecrets};
 
 /// Starts the process's log.
 pub fn logging(args: &ServeArgs) -> Result<(), LoggingError> {
@@ -120,6 +121,10 @@ pub(super) fn translation_of(routing: &RoutingArgs, tls: &TlsArgs, policy: Route
         },
         certificate_namespaces: tls.certificate_namespaces.iter().cloned().collect(),
         dialects: Dialects::new(routing.dialects.iter().copied()),
+        profile: match routing.profile {
+            ProfileChoice::Tidegate => Profile::Tidegate,
+            ProfileChoice::IngressNginx => Profile::IngressNginx,
+        },
         ssl_redirect: routing.ssl_redirect,
         policy: Arc::new(policy),
         allow_loopback: true,

@@ -3,9 +3,10 @@
 use serde_json::{Value, json};
 
 use crate::model::{
-    Action, AnswerUrls, AuthService, ClientCertificate, Cors, Credentials, ErrorPages, ExternalAuth, Filter,
-    HttpsRedirect, KnownLimits, Location, Mirror, MirrorBody, PodTls, Protocol, Rate, Replacement, Reply,
-    RequestLimits, Rewrite, RouteSpec, Sni, Sources, Template, TlsVersions, UpstreamSpec, Verification,
+    Action, Affinity, AnswerUrls, AuthService, BasicAuth, ClientCertificate, Cors, Credentials, ErrorPages, Excused,
+    ExternalAuth, Filter, HttpsRedirect, KnownLimits, Location, Mirror, MirrorBody, PodTls, Protocol, Rate,
+    Replacement, Reply, RequestLimits, Rewrite, RouteSpec, Sni, Sources, Template, TlsVersions, UpstreamSpec,
+    Verification,
 };
 use crate::routing::{CompiledHost, Route, RouteTable};
 use crate::upstream::{Backend, Destination, Target};
@@ -45,16 +46,19 @@ fn route(route: &Route<Target>) -> Value {
     });
     show_filters(filters, &mut view);
     if let Action::Forward(upstream) = action {
-        let UpstreamSpec { key, port } = &**upstream;
+        let UpstreamSpec { key, port, for_https } = &**upstream;
         view["service"] = json!(key.service.to_string());
         view["port"] = json!(port.to_string());
         view["protocol"] = json!(key.protocol.as_str());
+        if let Some(for_https) = for_https {
+            view["protocolForHttps"] = json!(for_https.key.protocol.as_str());
+        }
         if let Protocol::Tls(tls) = &key.protocol {
             view["tls"] = pod_tls(tls);
         }
     }
     match &route.target.destination {
-        Destination::Forward(Backend { upstream, metrics: _ }) => {
+        Destination::Forward(Backend { upstream, metrics: _, for_https: _ }) => {
             view["endpoints"] = upstream
                 .endpoints()
                 .as_slice()
@@ -122,8 +126,12 @@ fn show_filters(filters: &[Filter], view: &mut Value) {
             Filter::HttpsRedirect(HttpsRedirect::WithTls, _) => view["httpsRedirect"] = json!("WithTls"),
             Filter::Rewrite(rewrite) => view["rewrite"] = self::rewrite(rewrite),
             Filter::AnswerUrls(answer_urls) => view["answer_urls"] = self::answer_urls(answer_urls),
+            Filter::Hsts(hsts) => view["hsts"] = json!(hsts.max_age),
+            Filter::NginxFields => {}
+            Filter::Affinity(affinity) => view["affinity"] = self::affinity(affinity),
             Filter::Limits(limits) => view["limits"] = self::limits(limits),
             Filter::Sources(sources) => view["clients"] = self::sources(sources),
+            Filter::BasicAuth(auth) => view["basicAuth"] = self::basic_auth(auth),
             Filter::Mirror(mirror) => view["mirror"] = self::mirror(mirror),
             Filter::Auth(auth) => view["auth"] = self::auth(auth),
             Filter::Errors(pages) => view["errors"] = self::errors(pages),
@@ -199,6 +207,20 @@ fn auth(auth: &ExternalAuth) -> Value {
     }
 }
 
+/// Who is asked for a password, and how many users there are. Never who they are.
+fn basic_auth(auth: &BasicAuth) -> Value {
+    match auth {
+        BasicAuth::Unknown => json!("Nobody"),
+        BasicAuth::Users { realm, users, excused } => json!({
+            "realm": realm,
+            "users": users.len(),
+            "excused": excused.as_ref().map(|Excused { allowed, denied }| {
+                json!({ "denied": denied.to_string(), "allowed": allowed.to_string() })
+            }),
+        }),
+    }
+}
+
 /// What browsers are told about pages of other origins.
 fn cors(cors: &Cors) -> Value {
     let Cors { origins, methods, headers, exposed, credentials, max_age } = cors;
@@ -219,6 +241,14 @@ fn answer_urls(answer_urls: &AnswerUrls) -> Value {
         replacement.as_ref().map(|Replacement { from, to }| json!({ "from": **from, "to": **to }))
     };
     json!({ "location": shown(location), "cookieDomain": shown(cookie_domain), "cookiePath": shown(cookie_path) })
+}
+
+/// Which requests go to the same endpoint.
+fn affinity(affinity: &Affinity) -> Value {
+    match affinity {
+        Affinity::Text { text, among } => json!({ "text": text.to_string(), "among": among }),
+        Affinity::Cookie(cookie) => json!({ "cookie": *cookie.name, "mode": format!("{:?}", cookie.mode) }),
+    }
 }
 
 /// How much each client may ask for.

@@ -80,7 +80,7 @@ pub struct LimitArgs {
     /// Longest request body; longer is answered with 413. Default: no limit, bodies are streamed and never stored.
     ///
     /// As nginx client_max_body_size.
-    #[arg(long, value_name = "SIZE", env = "TIDEGATE_MAX_BODY_BYTES", value_parser = units::positive_bytes)]
+    #[arg(long, value_name = "SIZE", env = "TIDEGATE_MAX_BODY_BYTES", default_value_if("profile", "ingress-nginx", "1MiB"), value_parser = units::positive_bytes)]
     pub max_body_bytes: Option<Bytes>,
 }
 
@@ -258,6 +258,7 @@ pub struct TimeoutArgs {
         value_name = "DURATION",
         env = "TIDEGATE_TUNNEL_IDLE_TIMEOUT",
         default_value = "1h",
+        default_value_if("profile", "ingress-nginx", "60s"),
         value_parser = units::positive_duration
     )]
     pub tunnel_idle_timeout: Duration,
@@ -303,6 +304,7 @@ pub struct UpstreamArgs {
         value_name = "DURATION",
         env = "TIDEGATE_CONNECT_TIMEOUT",
         default_value = "1s",
+        default_value_if("profile", "ingress-nginx", "5s"),
         value_parser = units::positive_duration
     )]
     pub connect_timeout: Duration,

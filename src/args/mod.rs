@@ -26,7 +26,7 @@ pub use data_plane::{BalanceChoice, Http2Args, LimitArgs, TimeoutArgs, UpstreamA
 pub use interfaces::interface_addresses;
 pub use memory_gauge::MemoryGauge;
 pub use report::{Pod, ReportArgs};
-pub use routing::{ExternalNameChoice, HostOwnershipChoice, RoutingArgs, TlsArgs};
+pub use routing::{ExternalNameChoice, HostOwnershipChoice, ProfileChoice, RoutingArgs, TlsArgs};
 pub use source::{ManifestArgs, SecretAccess, SourceArgs};
 pub use units::{Auto, Bytes, MemoryLimit, ServiceRef};
 

@@ -82,6 +82,14 @@ pub struct RoutingArgs {
     )]
     pub dialects: Vec<DialectName>,
 
+    /// Whose defaults hold where neither an option nor an annotation says anything.
+    ///
+    /// ingress-nginx: bodies of 1 MiB, 5 s to connect, WebSockets that may be silent for 60 s, Strict-Transport-Security over https,
+    /// paths of type ImplementationSpecific compared by text, and the header fields that it sends to pods. See
+    /// docs/annotations.md.
+    #[arg(long, value_name = "PROFILE", env = "TIDEGATE_PROFILE", default_value = "tidegate")]
+    pub profile: ProfileChoice,
+
     /// Whether plain HTTP to a host that has TLS is answered with 308 to https.
     ///
     /// The annotation tidegate.dev/ssl-redirect overrides it for one Ingress. As ingress-nginx ssl-redirect.
@@ -102,6 +110,15 @@ pub enum HostOwnershipChoice {
     Shared,
     /// One namespace owns a host.
     Namespace,
+}
+
+/// Whose defaults hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ProfileChoice {
+    /// Those of Tidegate.
+    Tidegate,
+    /// Those of ingress-nginx.
+    IngressNginx,
 }
 
 /// Whether ExternalName Services are served.

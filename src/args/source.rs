@@ -90,9 +90,9 @@ pub struct SourceArgs {
 /// How Secrets are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum SecretAccess {
-    /// All of type kubernetes.io/tls in the cluster, with one watch.
+    /// All of type kubernetes.io/tls in the cluster, with one watch, and one for each that annotations name.
     Cluster,
-    /// All of type kubernetes.io/tls in some namespaces, with one watch for each.
+    /// All of type kubernetes.io/tls in some namespaces, with one watch for each, and one for each that annotations name.
     Namespaces,
     /// Those of --secret-names that our Ingresses name, and --default-certificate, with one watch for each.
     Names,

@@ -271,6 +271,20 @@ fn every_option_stands_under_a_heading_and_is_explained() {
 }
 
 #[test]
+fn an_option_wins_over_the_profile_and_the_profile_over_our_defaults() {
+    let of = |options: &[&str]| {
+        let args = serve(options);
+        (args.limits.max_body_bytes, args.upstream.connect_timeout, args.timeouts.tunnel_idle_timeout)
+    };
+    let seconds = Duration::from_secs;
+    assert_eq!(of(&[]), (None, seconds(1), seconds(3600)));
+    let profile = "--profile=ingress-nginx";
+    assert_eq!(of(&[profile]), (Some(Bytes(1 << 20)), seconds(5), seconds(60)));
+    let options = ["--connect-timeout=2s", "--tunnel-idle-timeout=2h", "--max-body-bytes=8MiB", profile];
+    assert_eq!(of(&options), (Some(Bytes(8 << 20)), seconds(2), seconds(7200)));
+}
+
+#[test]
 fn every_option_is_used() {
     let sources = [
         include_str!("../app/mod.rs"),

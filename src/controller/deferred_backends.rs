@@ -3,8 +3,9 @@
 //! The watches of an API server are not in step, and a controller of its own makes the first EndpointSlices of a Service,
 //! some hundred milliseconds after it. So an Ingress that is switched to a Service of the same moment often arrives before
 //! that Service can be used. Then such a path keeps its former Service until the new one has endpoints, the former has none
-//! left, or `LONGEST_DEFERRAL` is over. Nothing else of the Ingress waits: not new hosts and paths, TLS, class and
-//! annotations, nor the removal of anything.
+//! left, or `LONGEST_DEFERRAL` is over. With it wait the annotations that say how pods are spoken to, as they are for the new
+//! pods. Nothing else of the Ingress waits: not new hosts and paths, TLS, class and other annotations, nor the removal of
+//! anything.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -14,8 +15,8 @@ use foldhash::HashMap;
 use tokio::time::Instant;
 
 use crate::model::{ObjectKind, ObjectName, ObjectRef};
-use crate::source::objects::{Backend, Change, Ingress, Object, Path, Rule};
-use crate::translate::{self, BackendReadiness, Input};
+use crate::source::objects::{Annotations, Backend, Change, Ingress, Object, Path, Rule};
+use crate::translate::{self, BackendReadiness, Input, annotations};
 
 use super::waiting::until;
 
@@ -110,6 +111,7 @@ fn between(input: &Input, wanted: &Ingress) -> Option<(Ingress, BTreeSet<ObjectN
         return None;
     }
     let mut between = wanted.clone();
+    between.annotations = annotations_between(former, wanted);
     if let Some(from) = default {
         between.default_backend = Some(from.clone());
     }
@@ -120,6 +122,13 @@ fn between(input: &Input, wanted: &Ingress) -> Option<(Ingress, BTreeSet<ObjectN
         }
     }
     Some((between, services))
+}
+
+/// The new annotations, with the former ones in place of those that say how pods are spoken to.
+fn annotations_between(former: &Ingress, wanted: &Ingress) -> Annotations {
+    let concerns_pods = |(key, _): &&(Arc<str>, Arc<str>)| annotations::concerns_pods(key);
+    let of_former = former.annotations.iter().filter(concerns_pods);
+    wanted.annotations.iter().filter(|pair| !concerns_pods(pair)).chain(of_former).cloned().collect()
 }
 
 /// Whether all backends that the two versions name are the same one. Most changes leave it alone, and then no path waits.

@@ -85,11 +85,13 @@ impl<'c> Targets<'c> {
 
     fn forward(&self, label: &ObjectName, spec: &Arc<UpstreamSpec>) -> Target {
         let metrics = self.metrics.route(label, Arc::clone(&spec.key.service.name));
-        Target { destination: Destination::Forward(self.backend(spec)), metrics, besides: None }
+        let mut backend = self.filled(spec);
+        backend.for_https = spec.for_https.as_ref().map(|spec| Box::new(self.filled(spec)));
+        Target { destination: Destination::Forward(backend), metrics, besides: None }
     }
 
-    /// The living upstream, filled.
-    fn backend(&self, spec: &Arc<UpstreamSpec>) -> Backend {
+    /// An upstream, with its endpoints if it is new.
+    fn filled(&self, spec: &Arc<UpstreamSpec>) -> Backend {
         let (backend, is_new) = self.registry.get_or_create(spec);
         if is_new {
             let Backend { upstream, .. } = &backend;
@@ -104,12 +106,12 @@ impl<'c> Targets<'c> {
         for filter in filters {
             match filter {
                 Filter::Auth(auth) => match &**auth {
-                    ExternalAuth::Service(service) => besides.auth = Some(self.backend(&service.upstream)),
+                    ExternalAuth::Service(service) => besides.auth = Some(self.filled(&service.upstream)),
                     ExternalAuth::Unusable => {}
                 },
-                Filter::Mirror(mirror) => besides.mirror = Some(self.backend(&mirror.upstream)),
+                Filter::Mirror(mirror) => besides.mirror = Some(self.filled(&mirror.upstream)),
                 Filter::Errors(pages) => {
-                    besides.errors = pages.upstream.as_ref().map(|upstream| self.backend(upstream));
+                    besides.errors = pages.upstream.as_ref().map(|upstream| self.filled(upstream));
                 }
                 Filter::AppRoot(_)
                 | Filter::Cors(_)
@@ -118,7 +120,11 @@ impl<'c> Targets<'c> {
                 | Filter::HttpsRedirect(..)
                 | Filter::AnswerUrls(_)
                 | Filter::Limits(_)
-                | Filter::Sources(_) => {}
+                | Filter::Hsts(_)
+                | Filter::NginxFields
+                | Filter::Affinity(_)
+                | Filter::Sources(_)
+                | Filter::BasicAuth(_) => {}
             }
         }
         besides
@@ -140,6 +146,10 @@ fn names_service(filter: &Filter) -> bool {
         | Filter::HttpsRedirect(..)
         | Filter::AnswerUrls(_)
         | Filter::Limits(_)
-        | Filter::Sources(_) => false,
+        | Filter::Hsts(_)
+        | Filter::NginxFields
+        | Filter::Affinity(_)
+        | Filter::Sources(_)
+        | Filter::BasicAuth(_) => false,
     }
 }

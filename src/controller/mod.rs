@@ -65,7 +65,7 @@ pub struct Controller {
     deferred_services: DeferredServices,
     /// Whether the gauges of certificates are older than the table.
     has_new_certificates: bool,
-    /// Secrets that certificates are wanted from, for a source that reads them by name.
+    /// Secrets that a source is to follow one by one.
     wanted_secrets: watch::Sender<BTreeSet<ObjectName>>,
     external_names: ExternalNames,
     inquiries: Inquiries,
@@ -142,7 +142,7 @@ impl Controller {
         self.problems.clone()
     }
 
-    /// The Secrets that certificates are wanted from: set with `Event::Listed`, and whenever it changes later.
+    /// The Secrets that a source is to follow one by one: set with `Event::Listed`, and whenever it changes later.
     pub fn wanted_secrets(&self) -> watch::Receiver<BTreeSet<ObjectName>> {
         self.wanted_secrets.subscribe()
     }
@@ -198,8 +198,8 @@ impl Controller {
                 Event::Synced => {
                     // A directory does not tell that it is listed.
                     invalidated.extend(self.listed());
-                    invalidated.extend(self.remove_deleted_secrets());
                     self.synced();
+                    invalidated.extend(self.remove_deleted_secrets());
                 }
                 Event::Connected(kind, connection) => {
                     self.connected(kind, connection);
@@ -265,14 +265,14 @@ impl Controller {
         let Listed { held, deleted } = self.stage.listed();
         let mut invalidated = self.take_all_in(held);
         invalidated.extend(self.remove(deleted));
-        self.wanted_secrets.send_replace(self.input.wanted_secrets());
+        self.wanted_secrets.send_replace(self.input.followed_secrets());
         self.want_all_names();
         invalidated
     }
 
     fn remove_deleted_secrets(&mut self) -> Invalidated {
         let input = &self.input;
-        let deleted = self.stage.deleted_secrets(&input.settings().secrets, |name| input.wants(name));
+        let deleted = self.stage.deleted_secrets(&input.settings().secrets, |name| input.follows(name));
         self.remove(deleted)
     }
 
@@ -320,7 +320,7 @@ impl Controller {
     /// Checks again whether these Secrets are wanted.
     fn want(&self, secrets: &BTreeSet<ObjectName>) {
         for name in secrets {
-            let is_wanted = self.input.wants(name);
+            let is_wanted = self.input.follows(name);
             self.wanted_secrets
                 .send_if_modified(|wanted| if is_wanted { wanted.insert(name.clone()) } else { wanted.remove(name) });
         }

@@ -178,24 +178,24 @@ impl Stage {
     ///
     /// Secrets that may not be read stay. An API server refuses everything for a moment when it starts, and that must take
     /// away no certificate. The source tells of each Secret that it follows by name whether it is there, so one that may
-    /// not be read keeps no other in force.
+    /// not be read keeps no other in force. Where there is a list, those that are followed one by one are told of before the
+    /// source has told everything, and count until then.
     pub(super) fn deleted_secrets(
         &mut self,
         visible: &VisibleSecrets,
-        is_wanted: impl Fn(&ObjectName) -> bool,
+        is_followed: impl Fn(&ObjectName) -> bool,
     ) -> Vec<ObjectRef> {
-        let unconfirmed = match self {
-            Self::FromSavedObjects { unconfirmed, lists: Lists::Complete } | Self::Serving { unconfirmed } => {
-                unconfirmed
-            }
+        let (unconfirmed, has_all) = match self {
+            Self::FromSavedObjects { unconfirmed, lists: Lists::Complete } => (unconfirmed, false),
+            Self::Serving { unconfirmed } => (unconfirmed, true),
             Self::FromSavedObjects { lists: Lists::Incomplete(_) | Lists::Overdue, .. } | Self::Reading { .. } => {
                 return Vec::new();
             }
         };
         match (visible, unconfirmed.secrets) {
-            (VisibleSecrets::Listed(_), _) => unconfirmed.take_secrets_unless(is_wanted),
+            (VisibleSecrets::Listed(_), _) => unconfirmed.take_secrets_unless(is_followed),
             (VisibleSecrets::All | VisibleSecrets::Allowed, Some(Connection::Up)) => {
-                unconfirmed.take_secrets_unless(|_| false)
+                unconfirmed.take_secrets_unless(|name| !has_all && is_followed(name))
             }
             (VisibleSecrets::All | VisibleSecrets::Allowed, Some(Connection::Down(_)) | None) => Vec::new(),
         }

@@ -187,6 +187,7 @@ fn decide<T>(
         client: None,
         decoded_path: &routing::decoded(&canonical),
         pattern: route.spec.matches.path.pattern(),
+        random: 0,
         meter: &Uncounted,
     };
     let (filters, of_clients) = apart(&route.spec.filters);
@@ -226,17 +227,19 @@ fn decide<T>(
         let refusal = refusal.filter(|(status, _)| !(stands_in && *status == 503));
         let refusal = closed(of_clients).map(|why| (503, why.to_owned())).or(refusal);
         match (filter::request(filters, &request, &mut change), refusal) {
+            // Its filter is not among these.
+            (Verdict::Ask(_), _) => (Outcome::Refused, Some(401)),
             (Verdict::Respond(response), _) => {
                 answer.extend(of_filter(route, filters, &request, &response));
                 let is_redirect = (300..400).contains(&response.status);
                 (if is_redirect { Outcome::Redirected } else { Outcome::Refused }, Some(response.status))
             }
             // Who is to be asked is among those that are told in words.
-            (Verdict::Continue | Verdict::Ask(_), Some((status, why))) => {
+            (Verdict::Continue | Verdict::Call(_), Some((status, why))) => {
                 answer.push(format!("{status} because {why}"));
                 (Outcome::Refused, Some(status))
             }
-            (Verdict::Continue | Verdict::Ask(_), None) => {
+            (Verdict::Continue | Verdict::Call(_), None) => {
                 answer.extend(for_pages(filters));
                 answer.extend(for_whom(of_clients));
                 answer.extend(shared);
@@ -288,16 +291,19 @@ fn of_filter<T>(
         }
         Filter::Rewrite(_) => format!("{} sends the path there (rewrite-target)", named(&route.spec.origin)),
         Filter::AnswerUrls(_) | Filter::Mirror(_) => "of what is rewritten in answers".into(),
+        Filter::Hsts(_) | Filter::NginxFields => "of the profile".into(),
+        Filter::Affinity(_) => "of where requests of one client go".into(),
         Filter::Limits(_) | Filter::Sources(_) | Filter::Auth(_) | Filter::Errors(_) => {
             "the address of the client is not known here".into()
         }
+        Filter::BasicAuth(_) => "the password of the client is not known here".into(),
         Filter::HttpsRedirect(HttpsRedirect::WithTls, _) => "a TLS entry covers the host (ssl-redirect)".into(),
     };
     let mut lines = vec![format!("{status}{to} because {why}")];
     match filter::request(filters, &RequestView { is_trusted: true, ..*request }, &mut RequestChange::default()) {
         Verdict::Continue => lines
             .push("forwarded instead if the client is one of --trusted-proxies: X-Forwarded-Proto says https".into()),
-        Verdict::Respond(_) | Verdict::Ask(_) => {}
+        Verdict::Respond(_) | Verdict::Ask(_) | Verdict::Call(_) => {}
     }
     lines
 }
@@ -318,9 +324,13 @@ fn exempt(filters: &[Filter], request: &RequestView<'_>) -> &'static str {
         | Filter::Redirect(_)
         | Filter::Rewrite(_)
         | Filter::AnswerUrls(_)
-        | Filter::Mirror(_)
+        | Filter::Hsts(_)
+        | Filter::NginxFields
+        | Filter::Affinity(_)
         | Filter::Limits(_)
         | Filter::Sources(_)
+        | Filter::BasicAuth(_)
+        | Filter::Mirror(_)
         | Filter::Auth(_)
         | Filter::Errors(_) => false,
         Filter::HttpsRedirect(when, _) => match filter::not_redirected(*when, request) {

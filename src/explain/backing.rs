@@ -35,7 +35,13 @@ pub(super) fn describe(
             has_endpoint
         }
         None => {
-            lines.extend(of_slices(input, spec, &used));
+            match spec.key.endpoint_port {
+                EndpointPort::OfService(_) => lines.push(match used.first() {
+                    Some(address) => format!("its own address {address}, behind which the cluster chooses a pod"),
+                    None => "its own address, to which requests are never sent".into(),
+                }),
+                EndpointPort::Named { .. } | EndpointPort::Fixed(_) => lines.extend(of_slices(input, spec, &used)),
+            }
             !used.is_empty()
         }
     };
@@ -100,24 +106,30 @@ fn of_slices(input: &Input, spec: &UpstreamSpec, used: &[SocketAddr]) -> Vec<Str
 }
 
 fn service(spec: &UpstreamSpec, policy: &RoutePolicy) -> String {
-    let UpstreamSpec { key: UpstreamKey { service, endpoint_port, protocol }, port } = spec;
+    let UpstreamSpec { key: UpstreamKey { service, endpoint_port, protocol }, port, for_https } = spec;
     let RoutePolicy { balance, pod_head, .. } = policy;
     let named = match (port, endpoint_port) {
         (PortRef::Number(_), EndpointPort::Named { name, otherwise: _ }) if !name.is_empty() => format!(" ({name})"),
-        (_, EndpointPort::Named { .. } | EndpointPort::Fixed(_)) => String::new(),
+        (_, EndpointPort::Named { .. } | EndpointPort::Fixed(_) | EndpointPort::OfService(_)) => String::new(),
     };
-    let protocol = match protocol {
-        Protocol::Http1 => "HTTP/1.1".into(),
-        Protocol::H2c => "HTTP/2 in clear".into(),
-        Protocol::Tls(tls) => through_tls(tls),
-    };
+    let protocol = spoken(protocol);
+    let for_https = for_https.as_ref().map(|spec| format!(", for clients of https {}", spoken(&spec.key.protocol)));
+    let for_https = for_https.unwrap_or_default();
     let balance = match balance {
         Balance::LeastInFlight => "least in flight",
         Balance::RoundRobin => "in turn",
     };
     let host = pod_head.iter().filter_map(|head| head.host.as_ref());
     let host: String = host.map(|host| format!(", asked for {}", host.as_str())).collect();
-    format!("Service {service} port {port}{named}, {protocol}, {balance}{host}")
+    format!("Service {service} port {port}{named}, {protocol}{for_https}, {balance}{host}")
+}
+
+fn spoken(protocol: &Protocol) -> String {
+    match protocol {
+        Protocol::Http1 => "HTTP/1.1".into(),
+        Protocol::H2c => "HTTP/2 in clear".into(),
+        Protocol::Tls(tls) => through_tls(tls),
+    }
 }
 
 fn through_tls(tls: &PodTls) -> String {
@@ -133,7 +145,7 @@ fn through_tls(tls: &PodTls) -> String {
     };
     let unsent = match sni {
         Sni::Sent => "",
-        Sni::Withheld => " (which is not sent)",
+        Sni::Withheld => ", which is not sent",
     };
     let name = server_name.as_ref().map(|name| format!(" for {name}{unsent}")).unwrap_or_default();
     let client = if client.is_some() { ", with a certificate of ours" } else { "" };
@@ -150,10 +162,12 @@ fn no_endpoint(key: &UpstreamKey, slices: usize, without_port: usize) -> String 
         (slices, EndpointPort::Named { name, otherwise: _ }) if slices == without_port && !name.is_empty() => {
             format!("no endpoint: none of the Service's EndpointSlices ({slices}) has a TCP port named {name}")
         }
-        (slices, EndpointPort::Named { .. } | EndpointPort::Fixed(_)) if slices == without_port => {
+        (slices, EndpointPort::Named { .. } | EndpointPort::Fixed(_) | EndpointPort::OfService(_))
+            if slices == without_port =>
+        {
             format!("no endpoint: none of the Service's EndpointSlices ({slices}) has the port without a name")
         }
-        (slices, EndpointPort::Named { .. } | EndpointPort::Fixed(_)) => {
+        (slices, EndpointPort::Named { .. } | EndpointPort::Fixed(_) | EndpointPort::OfService(_)) => {
             format!("no endpoint is ready in the Service's EndpointSlices ({slices})")
         }
     }

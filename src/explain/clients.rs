@@ -2,19 +2,23 @@
 //! is told in words.
 
 use crate::model::{
-    AuthService, ErrorPages, ExternalAuth, Filter, KnownLimits, Networks, Origins, Rate, RequestLimits, Sources,
+    AuthService, BasicAuth, ErrorPages, Excused, ExternalAuth, Filter, KnownLimits, Networks, Origins, Rate,
+    RequestLimits, Sources,
 };
 
 /// The filters that decide without the client's address, and those that need it.
 pub(super) fn apart(filters: &[Filter]) -> (&[Filter], &[Filter]) {
     let needs_client = |filter: &Filter| match filter {
-        Filter::Limits(_) | Filter::Sources(_) | Filter::Auth(_) | Filter::Errors(_) => true,
+        Filter::Limits(_) | Filter::Sources(_) | Filter::BasicAuth(_) | Filter::Auth(_) | Filter::Errors(_) => true,
         Filter::AppRoot(_)
         | Filter::Cors(_)
         | Filter::Redirect(_)
         | Filter::Rewrite(_)
         | Filter::HttpsRedirect(..)
         | Filter::AnswerUrls(_)
+        | Filter::Hsts(_)
+        | Filter::NginxFields
+        | Filter::Affinity(_)
         | Filter::Mirror(_) => false,
     };
     // They are the last of all.
@@ -33,15 +37,22 @@ pub(super) fn closed(filters: &[Filter]) -> Option<&'static str> {
         Filter::Auth(auth) if **auth == ExternalAuth::Unusable => {
             Some("who is to be asked whether it is served cannot be asked (auth-url)")
         }
+        Filter::BasicAuth(auth) if matches!(**auth, BasicAuth::Unknown) => {
+            Some("it is not known who has a password (auth-type), so nobody is served")
+        }
         Filter::AppRoot(_)
         | Filter::Cors(_)
         | Filter::Redirect(_)
         | Filter::Rewrite(_)
         | Filter::HttpsRedirect(..)
         | Filter::AnswerUrls(_)
-        | Filter::Mirror(_)
+        | Filter::Hsts(_)
+        | Filter::NginxFields
+        | Filter::Affinity(_)
         | Filter::Limits(_)
         | Filter::Sources(_)
+        | Filter::BasicAuth(_)
+        | Filter::Mirror(_)
         | Filter::Auth(_)
         | Filter::Errors(_) => None,
     })
@@ -52,6 +63,7 @@ pub(super) fn for_whom(filters: &[Filter]) -> Vec<String> {
     let lines = |filter: &Filter| match filter {
         Filter::Limits(limits) => within(limits),
         Filter::Sources(sources) => listed(sources),
+        Filter::BasicAuth(auth) => with_password(auth).into_iter().collect(),
         Filter::Auth(auth) => asked(auth),
         Filter::Errors(pages) => replaced(pages),
         Filter::AppRoot(_)
@@ -60,6 +72,9 @@ pub(super) fn for_whom(filters: &[Filter]) -> Vec<String> {
         | Filter::Rewrite(_)
         | Filter::HttpsRedirect(..)
         | Filter::AnswerUrls(_)
+        | Filter::Hsts(_)
+        | Filter::NginxFields
+        | Filter::Affinity(_)
         | Filter::Mirror(_) => Vec::new(),
     };
     filters.iter().flat_map(lines).collect()
@@ -107,6 +122,28 @@ fn asked(auth: &ExternalAuth) -> Vec<String> {
     vec![format!("what {host}:{port}{target} says, if that is no 2xx (auth-url), otherwise:")]
 }
 
+/// Who has a password, in words.
+fn with_password(auth: &BasicAuth) -> Option<String> {
+    let BasicAuth::Users { realm: _, users, excused } = auth else { return None };
+    let who = match excused {
+        None => String::new(),
+        Some(Excused { allowed, denied }) if *denied == Networks::default() => {
+            format!(" that are not in {allowed} (allowlist-source-range, satisfy) and that")
+        }
+        Some(Excused { allowed, denied }) => {
+            format!(
+                " that are not in {allowed} or are in {denied} (allowlist-source-range, denylist-source-range, satisfy) and that"
+            )
+        }
+    };
+    let users = match users.len() {
+        1 => "the one user".to_owned(),
+        count => format!("one of {count} users"),
+    };
+    let who = if who.is_empty() { " that".to_owned() } else { who };
+    Some(format!("401 for clients{who} do not give the password of {users} (auth-type), for others:"))
+}
+
 /// Which pages of other origins browsers let read the answer.
 pub(super) fn for_pages(filters: &[Filter]) -> Option<String> {
     filters.iter().find_map(|filter| match filter {
@@ -123,9 +160,13 @@ pub(super) fn for_pages(filters: &[Filter]) -> Option<String> {
         | Filter::Rewrite(_)
         | Filter::HttpsRedirect(..)
         | Filter::AnswerUrls(_)
-        | Filter::Mirror(_)
+        | Filter::Hsts(_)
+        | Filter::NginxFields
+        | Filter::Affinity(_)
         | Filter::Limits(_)
         | Filter::Sources(_)
+        | Filter::BasicAuth(_)
+        | Filter::Mirror(_)
         | Filter::Auth(_)
         | Filter::Errors(_) => None,
     })

@@ -93,12 +93,12 @@ fn foreign(around: &Around<'_>, claimant: &Claimant) -> Miss {
 
 fn of_owner(around: &Around<'_>, claimants: &[Claimant], misses: &mut Vec<Miss>) {
     let mut has_met_winner = false;
-    let has_patterns = around.owner.is_some_and(|owner| translate::has_patterns(around.input, owner));
+    let reading = around.owner.map(|owner| translate::path_reading(around.input, owner)).unwrap_or_default();
     for claimant in claimants.iter().filter(|claimant| claimant.is_ours) {
         let ingress = &claimant.ingress.name;
         for (field, entry) in claimant.paths() {
             let text = format!("{} of Ingress {ingress} {field}", described(entry));
-            let matched = translate::path_match(entry, has_patterns);
+            let matched = translate::path_match(entry, reading);
             let would_take = matched.as_ref().zip(around.path).is_some_and(|(rule, path)| routing::takes(rule, path));
             if let Some(fault) = finding(around.problems, ingress, &field) {
                 let nearness = match (would_take, &matched) {
@@ -168,7 +168,7 @@ fn lost(around: &Around<'_>, entry: &Path, rule: Option<&PathMatch>, would_take:
     if would_take {
         let why = match around.winner.as_ref().map(|winner| winner.path) {
             Some(PathMatch::Exact(_)) => "an Exact path comes first",
-            Some(PathMatch::Prefix(_)) => "it is shorter",
+            Some(PathMatch::Prefix(_) | PathMatch::Text(_)) => "it is shorter",
             Some(PathMatch::Pattern(_)) => "the other pattern is longer, or comes first of two as long",
             None => "the path is refused",
         };
@@ -186,7 +186,7 @@ fn lost(around: &Around<'_>, entry: &Path, rule: Option<&PathMatch>, would_take:
         PathMatch::Prefix(_) if path.starts_with(written) => {
             (Nearness::Almost, "Prefix goes element by element, and the path goes on within the last one")
         }
-        PathMatch::Prefix(_) => (Nearness::Other, "the path does not begin so"),
+        PathMatch::Prefix(_) | PathMatch::Text(_) => (Nearness::Other, "the path does not begin so"),
     }
 }
 
@@ -280,6 +280,7 @@ pub(super) fn taken(winner: &Winner<'_>, field: Option<&str>) -> String {
         _ if winner.is_fallback => "what no path takes".into(),
         PathMatch::Exact(path) => format!("Exact {path}"),
         PathMatch::Prefix(path) => format!("Prefix {path}"),
+        PathMatch::Text(path) => format!("Text {path}"),
         PathMatch::Pattern(pattern) => format!("Pattern {}", pattern.text()),
     };
     match field {

@@ -8,7 +8,7 @@ use crate::model::{AnswerUrls, Replacement};
 
 const LOCATION: FieldName<'_> = FieldName::LOCATION;
 const REFRESH: FieldName<'_> = FieldName::other(b"refresh");
-const SET_COOKIE: FieldName<'_> = FieldName::other(b"set-cookie");
+const SET_COOKIE: FieldName<'_> = FieldName::SET_COOKIE;
 
 pub(super) fn response(answer_urls: &AnswerUrls, response: &ResponseView<'_>, edit: &mut HeadEdit) {
     let AnswerUrls { location, cookie_domain, cookie_path } = answer_urls;
@@ -108,7 +108,7 @@ mod tests {
         assert_eq!(head.parse(&bytes, context, &Limits::RESPONSE), Ok(Progress::Complete));
         let fields = Fields { bytes: &bytes, list: &head.fields };
         let mut edit = HeadEdit::default();
-        let view = ResponseView { status: 302, fields, origin: None };
+        let view = ResponseView::new(302, fields);
         crate::filter::response(&[Filter::AnswerUrls(Arc::new(answer_urls.clone()))], &view, &mut edit);
         let mut out = Vec::new();
         edit.write(fields, &mut out, |field| !field.hop);

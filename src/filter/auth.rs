@@ -20,7 +20,7 @@ const SENT_FROM: FieldName<'_> = FieldName::other(b"x-sent-from");
 pub(super) fn request<'f>(filter: &'f Filter, auth: &'f ExternalAuth, view: &RequestView<'_>) -> Verdict<'f> {
     match auth {
         ExternalAuth::Unusable => refuse(filter, 503, "it is not known who may say whether this is served"),
-        ExternalAuth::Service(service) => Verdict::Ask(Box::new(question(filter, service, view))),
+        ExternalAuth::Service(service) => Verdict::Call(Box::new(question(filter, service, view))),
     }
 }
 
@@ -71,7 +71,7 @@ fn question<'f>(by: &'f Filter, service: &'f AuthService, view: &RequestView<'_>
 
 /// What follows from an answer; `None`: the request is served. `head` is that of the request, `change` takes what the pod gets of
 /// the answer: it stands in place of all that the client sends under these names, also where the answer has none of it.
-pub fn answered<'f>(
+pub fn called<'f>(
     question: &Question<'f>,
     reply: Option<&AuthReply>,
     head: Fields<'_>,

@@ -1,6 +1,7 @@
 //! What filters change of a request on its way to the pod.
 
 use super::head_edit::HeadEdit;
+use crate::model::Preference;
 
 /// Changes of one request. Its memory is meant to be reused.
 #[derive(Clone, Debug, Default)]
@@ -11,14 +12,32 @@ pub struct RequestChange {
     pub target: Vec<u8>,
     /// Path and query of a copy for another service. Empty: there is none.
     pub copy: Vec<u8>,
+    /// The endpoint that the request prefers.
+    pub preference: Option<Preference>,
+    /// The session of the client.
+    pub session: Option<Session>,
+}
+
+/// What is known of the client's session when its request has passed the filters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Session {
+    /// What the cookie says; `None`: there is none.
+    pub told: Option<u64>,
+    /// The key of a session that begins.
+    pub new: u64,
+    /// Whether the client uses https.
+    pub is_https: bool,
+    /// Whether the client's browser misunderstands `SameSite=None`.
+    pub misunderstands_none: bool,
 }
 
 impl RequestChange {
     /// Forgets everything but the memory.
     pub fn clear(&mut self) {
-        let Self { fields, target, copy } = self;
+        let Self { fields, target, copy, preference, session } = self;
         fields.clear();
         target.clear();
         copy.clear();
+        (*preference, *session) = (None, None);
     }
 }

@@ -28,9 +28,13 @@ pub fn origin(filters: &[Filter], request: &RequestHead, head: &[u8]) -> Option<
         | Filter::Rewrite(_)
         | Filter::HttpsRedirect(..)
         | Filter::AnswerUrls(_)
-        | Filter::Mirror(_)
+        | Filter::Hsts(_)
+        | Filter::NginxFields
+        | Filter::Affinity(_)
         | Filter::Limits(_)
         | Filter::Sources(_)
+        | Filter::BasicAuth(_)
+        | Filter::Mirror(_)
         | Filter::Auth(_)
         | Filter::Errors(_) => false,
     };
@@ -57,7 +61,7 @@ pub(super) fn request<'f>(filter: &'f Filter, cors: &Cors, request: &RequestView
 
 pub(super) fn response(cors: &Cors, response: &ResponseView<'_>, edit: &mut HeadEdit) {
     let Cors { origins, methods, headers, exposed, credentials, max_age } = cors;
-    let ResponseView { status: _, fields, origin } = *response;
+    let ResponseView { fields, origin, .. } = *response;
     let told = match (origins, origin) {
         (Origins::Any, _) => &b"*"[..],
         (Origins::Listed(_), origin) => {
@@ -113,7 +117,7 @@ mod tests {
         with_view(&lines, |view| {
             let filters = [Filter::Cors(Arc::new(cors.clone()))];
             let status = match crate::filter::request(&filters, &view, &mut RequestChange::default()) {
-                Verdict::Continue | Verdict::Ask(_) => None,
+                Verdict::Continue | Verdict::Ask(_) | Verdict::Call(_) => None,
                 Verdict::Respond(response) => Some(response.status),
             };
             let origin = origin(&filters, view.request, view.head);
@@ -129,7 +133,7 @@ mod tests {
         assert_eq!(head.parse(&bytes, context, &Limits::RESPONSE), Ok(Progress::Complete));
         let fields = Fields { bytes: &bytes, list: &head.fields };
         let mut edit = HeadEdit::default();
-        let view = ResponseView { status: 200, fields, origin: origin.map(str::as_bytes) };
+        let view = ResponseView { origin: origin.map(str::as_bytes), ..ResponseView::new(200, fields) };
         crate::filter::response(&[Filter::Cors(Arc::new(cors.clone()))], &view, &mut edit);
         let mut out = Vec::new();
         edit.write(fields, &mut out, |_| true);

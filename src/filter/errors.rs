@@ -36,6 +36,10 @@ pub fn error_pages(filters: &[Filter]) -> Option<&ErrorPages> {
         | Filter::Rewrite(_)
         | Filter::HttpsRedirect(..)
         | Filter::AnswerUrls(_)
+        | Filter::Hsts(_)
+        | Filter::NginxFields
+        | Filter::Affinity(_)
+        | Filter::BasicAuth(_)
         | Filter::Mirror(_)
         | Filter::Limits(_)
         | Filter::Sources(_)

@@ -22,6 +22,10 @@ pub fn mirror(filters: &[Filter]) -> Option<&Mirror> {
         | Filter::Rewrite(_)
         | Filter::HttpsRedirect(..)
         | Filter::AnswerUrls(_)
+        | Filter::Hsts(_)
+        | Filter::NginxFields
+        | Filter::Affinity(_)
+        | Filter::BasicAuth(_)
         | Filter::Limits(_)
         | Filter::Sources(_)
         | Filter::Auth(_)

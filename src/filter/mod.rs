@@ -4,8 +4,10 @@
 //! through [`RequestView`] and says what follows through [`Verdict`]. Nothing here knows sockets, time, tables or
 //! upstreams. A route without filters costs one comparison.
 
+mod affinity;
 mod answer_urls;
 mod auth;
+mod basic_auth;
 mod body_size;
 mod canary;
 mod change;
@@ -14,11 +16,13 @@ mod cors;
 mod errors;
 mod escape;
 mod head_edit;
+mod hsts;
 mod https_redirect;
 mod limits;
 mod meter;
 mod method;
 mod mirror;
+mod nginx_fields;
 mod predicates;
 mod question;
 mod redirect;
@@ -28,10 +32,12 @@ mod template;
 mod verdict;
 mod view;
 
-pub use auth::answered;
+pub use affinity::side;
+pub use auth::called;
+pub use basic_auth::answered;
 pub use body_size::{BodyTooLarge, body_size};
 pub use canary::canary;
-pub use change::RequestChange;
+pub use change::{RequestChange, Session};
 pub use cors::origin;
 pub use errors::{ErrorFacts, error_pages, replaces, tell};
 pub use head_edit::{FieldName, Fields, HeadEdit};
@@ -41,10 +47,10 @@ pub use method::is_routable;
 pub use mirror::mirror;
 pub use predicates::holds;
 pub use question::{AuthCookies, AuthReply, Question};
-pub use verdict::{Response, Verdict};
+pub use verdict::{Ask, Response, Verdict};
 pub use view::{RequestView, ResponseView, is_https};
 
-use crate::model::{Filter, Location, Template, Variable};
+use crate::model::{Affinity, Filter, Location, Template, Variable};
 
 /// Lets a request pass the filters of its route, one after the other, up to the first that does not let it continue. `change`
 /// takes what they change of it.
@@ -56,19 +62,28 @@ pub fn request<'f>(filters: &'f [Filter], request: &RequestView<'_>, change: &mu
             Filter::Redirect(to) => redirect::request(filter, to, request),
             Filter::Rewrite(to) => rewrite::request(filter, to, request, change),
             Filter::HttpsRedirect(when, url) => https_redirect::request(filter, *when, *url, request),
-            Filter::AnswerUrls(_) => Verdict::Continue,
+            Filter::AnswerUrls(_) | Filter::Hsts(_) => Verdict::Continue,
+            Filter::NginxFields => {
+                nginx_fields::request(request, change);
+                Verdict::Continue
+            }
             Filter::Mirror(mirror) => {
                 mirror::request(mirror, request, change);
                 Verdict::Continue
             }
+            Filter::Affinity(affinity) => {
+                affinity::request(affinity, request, change);
+                Verdict::Continue
+            }
             Filter::Limits(limits) => limits::request(filter, limits, request),
             Filter::Sources(sources) => sources::request(filter, sources, request),
+            Filter::BasicAuth(auth) => basic_auth::request(filter, auth, request, change),
             Filter::Auth(auth) => auth::request(filter, auth, request),
             Filter::Errors(_) => Verdict::Continue,
         };
         match verdict {
             Verdict::Continue => {}
-            Verdict::Respond(_) | Verdict::Ask(_) => return verdict,
+            Verdict::Respond(_) | Verdict::Ask(_) | Verdict::Call(_) => return verdict,
         }
     }
     Verdict::Continue
@@ -80,13 +95,17 @@ pub fn response(filters: &[Filter], response: &ResponseView<'_>, edit: &mut Head
         match filter {
             Filter::Cors(cors) => cors::response(cors, response, edit),
             Filter::AnswerUrls(answer_urls) => answer_urls::response(answer_urls, response, edit),
+            Filter::Hsts(hsts) => hsts::response(hsts, response, edit),
+            Filter::Affinity(affinity) => affinity::response(affinity, response, edit),
             Filter::AppRoot(_)
             | Filter::Redirect(_)
             | Filter::Rewrite(_)
             | Filter::HttpsRedirect(..)
-            | Filter::Mirror(_)
+            | Filter::NginxFields
             | Filter::Limits(_)
             | Filter::Sources(_)
+            | Filter::BasicAuth(_)
+            | Filter::Mirror(_)
             | Filter::Auth(_)
             | Filter::Errors(_) => {}
         }
@@ -96,7 +115,8 @@ pub fn response(filters: &[Filter], response: &ResponseView<'_>, edit: &mut Head
 /// Whether a filter looks at the address of the client.
 pub fn asks_for_client(filters: &[Filter]) -> bool {
     let asks = |filter: &Filter| {
-        matches!(filter, Filter::Limits(_) | Filter::Sources(_)) || has_variable(filter, &Variable::RemoteAddress)
+        matches!(filter, Filter::Limits(_) | Filter::Sources(_) | Filter::BasicAuth(_))
+            || has_variable(filter, &Variable::RemoteAddress)
     };
     filters.iter().any(asks)
 }
@@ -105,6 +125,17 @@ pub fn asks_for_client(filters: &[Filter]) -> bool {
 pub fn asks_for_path(filters: &[Filter]) -> bool {
     let asks = |filter: &Filter| matches!(filter, Filter::Rewrite(_)) || has_variable(filter, &Variable::Uri);
     filters.iter().any(asks)
+}
+
+/// Whether a filter needs a number that nobody can guess.
+pub fn asks_for_random(filters: &[Filter]) -> bool {
+    filters.iter().any(|filter| matches!(filter, Filter::Affinity(_)))
+}
+
+/// The filters behind one of them.
+pub fn behind<'f>(filters: &'f [Filter], filter: &Filter) -> &'f [Filter] {
+    let at = filters.iter().position(|known| std::ptr::eq(known, filter));
+    &filters[at.expect("a filter that asks is one of these") + 1..]
 }
 
 /// Whether a template of a filter has this variable.
@@ -117,14 +148,21 @@ fn has_variable(filter: &Filter, variable: &Variable) -> bool {
             Location::OtherHost(_) => false,
         },
         Filter::Rewrite(to) => has(&to.path) || may_have(&to.query) || may_have(&to.prefix),
+        Filter::Affinity(affinity) => match &**affinity {
+            Affinity::Text { text, among: _ } => has(text),
+            Affinity::Cookie(_) => false,
+        },
         Filter::Auth(auth) => auth::templates(auth).any(has),
         Filter::Mirror(mirror) => has(&mirror.target),
         Filter::AppRoot(_)
         | Filter::Cors(_)
         | Filter::HttpsRedirect(..)
         | Filter::AnswerUrls(_)
+        | Filter::Hsts(_)
+        | Filter::NginxFields
         | Filter::Limits(_)
         | Filter::Sources(_)
+        | Filter::BasicAuth(_)
         | Filter::Errors(_) => false,
     }
 }

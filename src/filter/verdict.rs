@@ -1,8 +1,12 @@
 //! What follows from a decision.
 
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::Arc;
+
 use super::head_edit::FieldName;
 use super::question::Question;
-use crate::model::Filter;
+use crate::model::{Filter, Users};
 
 /// What happens with a request next.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -11,8 +15,34 @@ pub enum Verdict<'f> {
     Continue,
     /// We answer, and nothing else sees the request.
     Respond(Response<'f>),
-    /// Somebody else is asked first. [`answered`](super::answered) decides with the answer. No filter behind decides anything.
-    Ask(Box<Question<'f>>),
+    /// It is not known yet: this has to be asked. A second decision follows with the answer, and then the filters behind.
+    Ask(Box<Ask<'f>>),
+    /// Another service is asked. A second decision follows with what it says, and then the filters behind.
+    Call(Box<Question<'f>>),
+}
+
+/// Whether this is a user's password has to be asked.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Ask<'f> {
+    /// The filter that asks.
+    pub by: &'f Filter,
+    /// What clients are told that the password is for.
+    pub realm: &'f str,
+    /// The users.
+    pub users: &'f Arc<Users>,
+    /// The name.
+    pub name: String,
+    /// The password.
+    pub password: Vec<u8>,
+    /// The address of the client.
+    pub client: IpAddr,
+}
+
+impl fmt::Debug for Ask<'_> {
+    /// Without name and password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ask").field("realm", &self.realm).field("client", &self.client).finish_non_exhaustive()
+    }
 }
 
 /// An answer of a filter.

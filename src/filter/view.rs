@@ -1,7 +1,8 @@
 //! What a decision may see.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
+use super::change::Session;
 use super::head_edit::Fields;
 use super::meter::Meter;
 use crate::http1::{FieldKind, RequestHead};
@@ -34,6 +35,8 @@ pub struct RequestView<'a> {
     pub decoded_path: &'a [u8],
     /// The pattern by which the request has found its route.
     pub pattern: Option<&'a Pattern>,
+    /// Any number of 64 bits. Zero where no filter asks for it.
+    pub random: u64,
     /// Counts the requests of clients.
     pub meter: &'a dyn Meter,
 }
@@ -110,6 +113,32 @@ pub struct ResponseView<'a> {
     pub fields: Fields<'a>,
     /// The origin of the page that asks, as [`origin`](super::origin) finds it.
     pub origin: Option<&'a [u8]>,
+    /// The session of the client.
+    pub session: Option<Session>,
+    /// Whether the client uses https, by its listener.
+    pub is_https: bool,
+    /// The endpoint that was asked last.
+    pub endpoint: Option<SocketAddr>,
+    /// Whether the canary of the route was asked.
+    pub is_canary: bool,
+    /// The path of the route, as its author wrote it.
+    pub path: &'a str,
+}
+
+impl<'a> ResponseView<'a> {
+    /// An answer of which no more is known.
+    pub fn new(status: u16, fields: Fields<'a>) -> Self {
+        Self {
+            status,
+            fields,
+            origin: None,
+            session: None,
+            is_https: false,
+            endpoint: None,
+            is_canary: false,
+            path: "/",
+        }
+    }
 }
 
 #[cfg(test)]
@@ -136,6 +165,7 @@ pub(super) mod tests {
             client: None,
             decoded_path: b"",
             pattern: None,
+            random: 0,
             meter: &Uncounted,
         })
     }

@@ -76,6 +76,12 @@ pub fn request_line_to(out: &mut Vec<u8>, buf: &[u8], head: &RequestHead, target
     out.extend_from_slice(b" HTTP/1.1\r\n");
 }
 
+/// Turns a start line that was just appended into one of HTTP/1.0.
+pub fn in_http_1_0(out: &mut Vec<u8>) {
+    out.truncate(out.len() - b"1\r\n".len());
+    out.extend_from_slice(b"0\r\n");
+}
+
 /// Appends a status line in HTTP/1.1. `status` has three digits; `reason` is that of a parsed head, or [`reason`].
 pub fn status_line(out: &mut Vec<u8>, status: u16, reason: &[u8]) {
     out.extend_from_slice(b"HTTP/1.1 ");

@@ -4,6 +4,7 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
+use super::affinity::Affinity;
 use super::answer_urls::AnswerUrls;
 use super::cors::Cors;
 use super::error_pages::ErrorPages;
@@ -13,6 +14,7 @@ use super::names::Hostname;
 use super::networks::Networks;
 use super::request_limits::RequestLimits;
 use super::template::Template;
+use super::users::Users;
 
 /// A filter of a route. Requests and answers pass the filters of their route in the order of these variants; no route
 /// can change the order.
@@ -32,12 +34,20 @@ pub enum Filter {
     /// Rewrites what pods say about where they are (annotations `proxy-redirect-from`, `proxy-cookie-domain` and
     /// `proxy-cookie-path`).
     AnswerUrls(Arc<AnswerUrls>),
+    /// Tells browsers to use https alone (`--profile ingress-nginx`).
+    Hsts(Arc<Hsts>),
+    /// Tells pods what ingress-nginx tells them besides, and drops fields that it drops (`--profile ingress-nginx`).
+    NginxFields,
+    /// Sends requests that belong together to the same endpoint (annotations `affinity` and `upstream-hash-by`).
+    Affinity(Arc<Affinity>),
     /// Sends a copy of requests elsewhere (annotation `mirror-target`).
     Mirror(Arc<Mirror>),
     /// Lets each client ask for so much (annotations `limit-rps`, `limit-rpm` and `limit-connections`).
     Limits(Arc<RequestLimits>),
     /// Lets clients pass by their address (annotations `allowlist-source-range` and `denylist-source-range`).
     Sources(Arc<Sources>),
+    /// Asks clients for name and password (annotation `auth-type`). It is the last, so no filter follows what is asked.
+    BasicAuth(Arc<BasicAuth>),
     /// Asks somebody else whether a request is served (annotation `auth-url`).
     Auth(Arc<ExternalAuth>),
     /// Lets another backend answer errors (annotations `custom-http-errors` and `default-backend`).
@@ -59,12 +69,20 @@ pub enum FilterKind {
     HttpsRedirect,
     /// [`Filter::AnswerUrls`].
     AnswerUrls,
+    /// [`Filter::Hsts`].
+    Hsts,
+    /// [`Filter::NginxFields`].
+    NginxFields,
+    /// [`Filter::Affinity`].
+    Affinity,
     /// [`Filter::Mirror`].
     Mirror,
     /// [`Filter::Limits`].
     Limits,
     /// [`Filter::Sources`].
     Sources,
+    /// [`Filter::BasicAuth`].
+    BasicAuth,
     /// [`Filter::Auth`].
     Auth,
     /// [`Filter::Errors`].
@@ -81,9 +99,13 @@ impl Filter {
             Self::Rewrite(_) => FilterKind::Rewrite,
             Self::HttpsRedirect(..) => FilterKind::HttpsRedirect,
             Self::AnswerUrls(_) => FilterKind::AnswerUrls,
+            Self::Hsts(_) => FilterKind::Hsts,
+            Self::NginxFields => FilterKind::NginxFields,
+            Self::Affinity(_) => FilterKind::Affinity,
             Self::Mirror(_) => FilterKind::Mirror,
             Self::Limits(_) => FilterKind::Limits,
             Self::Sources(_) => FilterKind::Sources,
+            Self::BasicAuth(_) => FilterKind::BasicAuth,
             Self::Auth(_) => FilterKind::Auth,
             Self::Errors(_) => FilterKind::Errors,
         }
@@ -92,16 +114,20 @@ impl Filter {
 
 impl FilterKind {
     /// All.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 15] = [
         Self::AppRoot,
         Self::Cors,
         Self::Redirect,
         Self::Rewrite,
         Self::HttpsRedirect,
         Self::AnswerUrls,
+        Self::Hsts,
+        Self::NginxFields,
+        Self::Affinity,
         Self::Mirror,
         Self::Limits,
         Self::Sources,
+        Self::BasicAuth,
         Self::Auth,
         Self::Errors,
     ];
@@ -115,9 +141,13 @@ impl FilterKind {
             Self::Rewrite => "rewrite",
             Self::HttpsRedirect => "redirect",
             Self::AnswerUrls => "answer_urls",
+            Self::Hsts => "hsts",
+            Self::NginxFields => "nginx_fields",
+            Self::Affinity => "affinity",
             Self::Mirror => "mirror",
             Self::Limits => "limits",
             Self::Sources => "sources",
+            Self::BasicAuth => "basic_auth",
             Self::Auth => "auth",
             Self::Errors => "errors",
         }
@@ -202,6 +232,17 @@ pub enum Location {
     OtherHost(Hostname),
 }
 
+/// What browsers are told about https (RFC 6797).
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Hsts {
+    /// How long they keep to it, seconds.
+    pub max_age: u64,
+    /// Whether hosts below the host are meant, too.
+    pub includes_subdomains: bool,
+    /// Whether browsers may have it built in.
+    pub is_preloaded: bool,
+}
+
 /// Another path for requests (nginx `rewrite … break`).
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Rewrite {
@@ -237,6 +278,31 @@ pub enum Sources {
         /// Of the others only these are served; `None`: all of them.
         allowed: Option<Networks>,
     },
+}
+
+/// Which clients a route is for, by name and password.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum BasicAuth {
+    /// It is not known: for nobody (503).
+    Unknown,
+    /// For those with a right password (401).
+    Users {
+        /// What clients are told that the password is for. Without control characters.
+        realm: Arc<str>,
+        /// The users.
+        users: Arc<Users>,
+        /// Clients with these addresses need no password; `None`: there are none (annotation `satisfy`).
+        excused: Option<Excused>,
+    },
+}
+
+/// Which clients need no password, by their address.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Excused {
+    /// These need none.
+    pub allowed: Networks,
+    /// Of those, these need one.
+    pub denied: Networks,
 }
 
 /// The filters of a route, in the order in which they apply. Routes share a list: a clone allocates nothing, and a

@@ -3,6 +3,7 @@
 //! Plain immutable data: comparable, printable, free of Kubernetes types, sockets and async code. A snapshot is a
 //! set of *units*, one for each host; a change to the cluster replaces the units it touches and nothing else.
 
+mod affinity;
 mod answer_urls;
 mod certificate;
 mod cors;
@@ -17,6 +18,7 @@ mod mirror;
 mod names;
 mod networks;
 mod origin;
+mod password_hash;
 mod pattern;
 mod persistent_map;
 mod pod_head;
@@ -32,7 +34,9 @@ mod snapshot;
 mod stream;
 mod template;
 mod upstream;
+mod users;
 
+pub use affinity::{Affinity, AffinityMode, Preference, SameSite, SessionCookie, key_of, score, token};
 pub use answer_urls::{AnswerUrls, Replacement};
 pub use certificate::{Certificate, CertificateError, PrivateKey};
 pub use cors::{Cors, Credentials, OriginPattern, Origins};
@@ -41,8 +45,8 @@ pub use external_auth::{AnswerLife, AuthCookiesOn, AuthMemoryRule, AuthService, 
 pub use external_name::{ExternalName, LookupFailure, Resolution};
 pub use filter::TrailingSlash;
 pub use filter::{
-    ClientPort, Filter, FilterKind, Filters, HttpsRedirect, HttpsUrl, Location, PortInUrl, Redirect, RedirectKind,
-    Rewrite, Sources,
+    BasicAuth, ClientPort, Excused, Filter, FilterKind, Filters, Hsts, HttpsRedirect, HttpsUrl, Location, PortInUrl,
+    Redirect, RedirectKind, Rewrite, Sources,
 };
 pub use host::{HostKey, HostSpec, Tenancy, TenantTls, TlsSpec, Unmatched};
 pub use kind::{ObjectKind, Resource};
@@ -51,9 +55,10 @@ pub use mirror::{Mirror, MirrorBody};
 pub use names::{HostPattern, Hostname, HostnameError, Labels, ObjectName, ObjectRef};
 pub use networks::Networks;
 pub use origin::{Origin, Place};
+pub use password_hash::{HashFault, HashParts, PasswordHash, Sha};
 pub use pattern::{Pattern, PatternError, anchored};
 pub use persistent_map::PersistentMap;
-pub use pod_head::{PodHead, PodHost};
+pub use pod_head::{PodConnection, PodHead, PodHost, PodVersion};
 pub use pod_tls::{CaBundle, CaError, ClientCertificate, PodTls, Sni, TlsHttp, TlsVersions, Verification};
 pub use policy::{AnswerRate, Balance, LogLines, RoutePolicy, RouteTimeouts};
 pub use precedence::Precedence;
@@ -66,3 +71,4 @@ pub use snapshot::{Snapshot, UnitKey};
 pub use stream::{StreamRoute, StreamSpec};
 pub use template::{Captures, Part, Template, TemplateError, Variable};
 pub use upstream::{EndpointPort, EndpointSpec, EndpointState, PortRef, Protocol, UpstreamKey, UpstreamSpec};
+pub use users::{EntryFault, EntryPlace, PasswordAnswer, SecretUsers, UserFault, UserList, Users};

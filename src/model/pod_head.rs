@@ -10,6 +10,45 @@ use super::names::{Hostname, HostnameError};
 pub struct PodHead {
     /// The host that pods are asked for. Default the client's; nginx `proxy_set_header Host`.
     pub host: Option<PodHost>,
+    /// What is said of the connection, to pods over HTTP/1. Default nothing; nginx `proxy_set_header Connection`.
+    pub connection: Option<PodConnection>,
+    /// The version of HTTP/1 that is spoken. Default 1.1; nginx `proxy_http_version`.
+    pub version: PodVersion,
+}
+
+impl PodHead {
+    /// Whether a request that can be asked in HTTP/1.0 is.
+    pub fn is_old(&self) -> bool {
+        self.version == PodVersion::Http10
+    }
+
+    /// Whether a pod's connection ends with its answer, if the pod does not say otherwise in HTTP/1.0.
+    pub fn ends_connection(&self) -> bool {
+        match self.connection {
+            Some(PodConnection::Close) => true,
+            Some(PodConnection::KeepAlive) => false,
+            None => self.is_old(),
+        }
+    }
+}
+
+/// What pods are told of their connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum PodConnection {
+    /// `close`: it ends with the answer.
+    Close,
+    /// `keep-alive`.
+    KeepAlive,
+}
+
+/// A version of HTTP/1.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum PodVersion {
+    /// 1.1.
+    #[default]
+    Http11,
+    /// 1.0, where a request can be asked in it: its length is known, and it asks for no other protocol.
+    Http10,
 }
 
 /// A host, perhaps with a port, for `Host` and `:authority`: a name or an address, and nothing that could end a line or begin

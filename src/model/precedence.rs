@@ -10,6 +10,8 @@ use super::route_match::{PathMatch, Predicates};
 pub struct Precedence {
     kind: Kind,
     length: Reverse<usize>,
+    /// Of two as long, the one that ends with an element comes first.
+    is_text: bool,
     has_method: Reverse<bool>,
     headers: Reverse<usize>,
     query: Reverse<usize>,
@@ -28,7 +30,7 @@ impl Precedence {
     pub fn new(path: &PathMatch, length: usize, predicates: Option<&Predicates>) -> Self {
         let kind = match path {
             PathMatch::Exact(_) => Kind::Exact,
-            PathMatch::Prefix(_) => Kind::Prefix,
+            PathMatch::Prefix(_) | PathMatch::Text(_) => Kind::Prefix,
             PathMatch::Pattern(_) => Kind::Pattern,
         };
         let (has_method, headers, query) = match predicates {
@@ -38,6 +40,7 @@ impl Precedence {
         Self {
             kind,
             length: Reverse(length),
+            is_text: matches!(path, PathMatch::Text(_)),
             has_method: Reverse(has_method),
             headers: Reverse(headers),
             query: Reverse(query),

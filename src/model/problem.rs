@@ -78,7 +78,9 @@ pub enum ProblemCode {
     SecretNotListed,
     /// A Secret that this installation wants to read, but that our role does not allow reading.
     SecretForbidden,
-    /// A Secret that holds no usable certificate and key.
+    /// A Secret that is not followed, as annotations name too many.
+    TooManySecrets,
+    /// A Secret that holds no usable certificate and key, or users that cannot be used.
     InvalidSecret,
     /// The certificate does not cover the host it is asked to serve.
     CertificateMismatch,
@@ -116,6 +118,7 @@ impl ProblemCode {
             Self::SecretNotFound => "SecretNotFound",
             Self::SecretNotListed => "SecretNotListed",
             Self::SecretForbidden => "SecretForbidden",
+            Self::TooManySecrets => "TooManySecrets",
             Self::InvalidSecret => "InvalidSecret",
             Self::CertificateMismatch => "CertificateMismatch",
             Self::CertificateExpired => "CertificateExpired",

@@ -24,6 +24,8 @@ pub enum PathMatch {
     /// The path itself or anything below it, element by element; a trailing slash in the rule is ignored for
     /// matching and only counts as length.
     Prefix(Arc<str>),
+    /// A path that begins with these characters, wherever its elements end (nginx `location /…`).
+    Text(Arc<str>),
     /// A regular expression, without regard to case, from the start of the decoded path. Asked after the other two.
     Pattern(Pattern),
 }
@@ -75,7 +77,7 @@ impl PathMatch {
     /// The path as the rule gives it.
     pub fn path(&self) -> &str {
         match self {
-            Self::Exact(path) | Self::Prefix(path) => path,
+            Self::Exact(path) | Self::Prefix(path) | Self::Text(path) => path,
             Self::Pattern(pattern) => pattern.text(),
         }
     }
@@ -85,14 +87,23 @@ impl PathMatch {
         match self {
             Self::Exact(_) => "Exact",
             Self::Prefix(_) => "Prefix",
+            Self::Text(_) => "Text",
             Self::Pattern(_) => "Pattern",
+        }
+    }
+
+    /// The path for cookies that belong to the route: that of the rule, or all of them where it is a pattern.
+    pub fn cookie_path(&self) -> &str {
+        match self {
+            Self::Exact(path) | Self::Prefix(path) | Self::Text(path) => path,
+            Self::Pattern(_) => "/",
         }
     }
 
     /// The regular expression, if it is one.
     pub fn pattern(&self) -> Option<&Pattern> {
         match self {
-            Self::Exact(_) | Self::Prefix(_) => None,
+            Self::Exact(_) | Self::Prefix(_) | Self::Text(_) => None,
             Self::Pattern(pattern) => Some(pattern),
         }
     }

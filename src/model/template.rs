@@ -40,7 +40,7 @@ pub enum Variable {
     IsArgs,
     /// `$request_method`.
     Method,
-    /// `$remote_addr`, `$the_real_ip`: the address of the client.
+    /// `$remote_addr`, `$the_real_ip`, `$realip_remote_addr`: the address of the client.
     RemoteAddress,
     /// `$request_uri`: the path and the query as the client sent them.
     RequestUri,
@@ -233,7 +233,7 @@ fn variable(name: &str) -> Option<Variable> {
         "host" => Variable::Host,
         "is_args" => Variable::IsArgs,
         "pass_access_scheme" | "scheme" => Variable::Scheme,
-        "remote_addr" | "the_real_ip" => Variable::RemoteAddress,
+        "realip_remote_addr" | "remote_addr" | "the_real_ip" => Variable::RemoteAddress,
         "request_method" => Variable::Method,
         "request_uri" => Variable::RequestUri,
         _ => match (name.split_once('_'), name.as_bytes()) {

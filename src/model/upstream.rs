@@ -73,6 +73,8 @@ pub struct UpstreamSpec {
     /// The port as the Ingress names it: what metrics and the debug view show. A port that one Ingress names by number and
     /// another by name is one upstream; each of the two names has metrics of its own.
     pub port: PortRef,
+    /// Where requests go instead whose client uses https. Default the same way; annotation `backend-protocol: AUTO_HTTP`.
+    pub for_https: Option<Arc<UpstreamSpec>>,
 }
 
 /// Where an endpoint's port number comes from.
@@ -88,6 +90,8 @@ pub enum EndpointPort {
     },
     /// This number: of a headless Service without ports, or of an ExternalName Service.
     Fixed(u16),
+    /// This port of the Service's own address (`clusterIP`), which stands for all of its pods: there is one endpoint.
+    OfService(u16),
 }
 
 /// An endpoint as data: what an upstream is filled with.

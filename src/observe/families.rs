@@ -118,6 +118,13 @@ pub(crate) const UPSTREAM_IDLE: Family = gauge(
     "HTTP/1 connections to endpoints kept open for the next request, as counted once a second",
 );
 
+pub(crate) const PASSWORDS: Family = counter(
+    "tidegate_passwords_total",
+    &["answer"],
+    "Names with passwords that requests gave where annotations ask for them: `right`, `wrong`, or not looked at, as too many \
+     others waited or the answer took too long (`busy`, 503) or the client was wrong too often (`limited`, 429)",
+);
+
 pub(crate) const CONNECTIONS_OPEN: Family =
     gauge("tidegate_connections_open", &["listener"], "Client connections open now");
 pub(crate) const CONNECTIONS: Family =
@@ -330,6 +337,7 @@ pub const GROUPS: &[Group] = &[
             REQUESTS_REFUSED,
             FILTER_ANSWERS,
             MIRRORED,
+            PASSWORDS,
         ],
     },
     Group {

@@ -9,6 +9,16 @@ pub(super) enum Key {
     Exact(Box<str>),
     /// Without trailing slashes; empty for the root.
     Prefix(Box<str>),
+    Text(Box<str>),
+}
+
+/// What may follow a path that is looked for. In order of precedence of keys as long.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum End {
+    #[default]
+    Nothing,
+    Elements,
+    Anything,
 }
 
 /// A route under its key. In order: by key, and of one key in order of precedence.
@@ -40,6 +50,7 @@ impl Keys {
             let key_of: fn(String) -> Key = match path {
                 PathMatch::Exact(_) => Key::exact,
                 PathMatch::Prefix(_) => Key::prefix,
+                PathMatch::Text(_) => Key::text,
                 PathMatch::Pattern(_) => continue,
             };
             let Some(RulePath { canonical, written }) = RulePath::parse(path.path()) else { continue };
@@ -85,16 +96,22 @@ impl Key {
         Self::Prefix(path.into())
     }
 
+    fn text(path: String) -> Self {
+        Self::Text(path.into())
+    }
+
     pub(super) fn path(&self) -> &str {
         match self {
-            Self::Exact(path) | Self::Prefix(path) => path,
+            Self::Exact(path) | Self::Prefix(path) | Self::Text(path) => path,
         }
     }
 
-    pub(super) fn is_prefix(&self) -> bool {
+    /// What may follow the path.
+    pub(super) fn end(&self) -> End {
         match self {
-            Self::Exact(_) => false,
-            Self::Prefix(_) => true,
+            Self::Exact(_) => End::Nothing,
+            Self::Prefix(_) => End::Elements,
+            Self::Text(_) => End::Anything,
         }
     }
 }

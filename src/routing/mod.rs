@@ -15,6 +15,7 @@ mod publish;
 mod reading;
 mod route;
 mod table;
+mod texts;
 
 #[cfg(test)]
 mod tests;

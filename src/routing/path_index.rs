@@ -1,4 +1,4 @@
-//! Finds the routes of a host that a path can have: Exact before Prefix, then the longest Prefix.
+//! Finds the routes of a host that a path can have: Exact before Prefix and Text, then the longest of these.
 //!
 //! Regular expressions stand beside it, in `patterns`.
 
@@ -7,7 +7,8 @@ use std::collections::HashMap;
 
 use foldhash::fast::RandomState;
 
-use super::keys::{Key, Keys};
+use super::keys::{End, Key, Keys};
+use super::texts::Texts;
 
 /// Keys up to which a list in order of precedence beats hashing: with 10,000 hosts of 10 paths by cache misses.
 const FEW: usize = 16;
@@ -46,13 +47,15 @@ struct ListKey {
     /// Where the path ends; it starts where the one before ends.
     end: u16,
     route: u8,
-    is_prefix: bool,
+    follows: End,
 }
 
 #[derive(Debug)]
 pub(super) struct Maps {
     exact: PathMap,
     prefix: PathMap,
+    /// `None`: there are none, as usual.
+    texts: Option<Box<Texts>>,
     /// Length of the longest Exact key, in bytes: longer paths are not hashed.
     longest_exact: usize,
     /// A bit for each number of elements that Prefix keys have; the uppermost stands for all from 63 up.
@@ -73,10 +76,17 @@ pub(super) enum Candidates<'i, 'p> {
 #[derive(Clone, Copy)]
 pub(super) enum Start {
     Exact,
-    LongestPrefix,
-    /// At the prefixes that are shorter than this many bytes.
-    PrefixBelow(usize),
+    Longest,
+    /// At the keys behind this one.
+    Behind(Met),
     End,
+}
+
+/// A key of maps, by its length and what may follow it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) struct Met {
+    length: usize,
+    follows: End,
 }
 
 /// A key of a list.
@@ -101,7 +111,7 @@ impl PathIndex {
     pub(super) fn find(&self, path: &str) -> Option<u32> {
         match self {
             Self::Few(list) => Some(list.find(path, Place::default())?.0),
-            Self::Many(maps) => maps.find_exact(path).or_else(|| Some(maps.longest_prefix(path)?.0)),
+            Self::Many(maps) => maps.find_exact(path).or_else(|| Some(maps.longest(path)?.0)),
         }
     }
 
@@ -125,20 +135,20 @@ impl Iterator for Candidates<'_, '_> {
                 Some(route)
             }
             Self::InMaps { maps, path, from } => loop {
-                let prefix = match *from {
+                let found = match *from {
                     Start::Exact => {
-                        *from = Start::LongestPrefix;
+                        *from = Start::Longest;
                         match maps.find_exact(path) {
                             Some(route) => return Some(route),
                             None => continue,
                         }
                     }
-                    Start::LongestPrefix => maps.longest_prefix(path),
-                    Start::PrefixBelow(length) => maps.prefix_below(&path[..length]),
+                    Start::Longest => maps.longest(path),
+                    Start::Behind(met) => maps.behind(path, met),
                     Start::End => None,
                 };
-                *from = prefix.map_or(Start::End, |(_, length)| Start::PrefixBelow(length));
-                return prefix.map(|(route, _)| route);
+                *from = found.map_or(Start::End, |(_, met)| Start::Behind(met));
+                return found.map(|(route, _)| route);
             },
         }
     }
@@ -148,15 +158,15 @@ impl List {
     /// `None` when the keys are too many or too long for it.
     fn try_new(keys: &[(Key, u32)]) -> Option<Self> {
         let mut in_order: Vec<_> = keys.iter().take(FEW + 1).collect();
-        // Prefix keys that match one path are prefixes of each other: the longer is the deeper.
-        in_order.sort_by_key(|(key, _)| (key.is_prefix(), Reverse(key.path().len())));
+        // Other keys that match one path are prefixes of each other: the longer is the deeper.
+        in_order.sort_by_key(|(key, _)| (key.end() != End::Nothing, Reverse(key.path().len()), key.end()));
         let mut list = Self { paths: Text::Inline([0; INLINE]), len: 0, keys: [ListKey::default(); FEW] };
         let mut paths = String::new();
         for (key, route) in in_order {
             paths.push_str(key.path());
             let end = paths.len().try_into().ok()?;
             let route = (*route).try_into().ok()?;
-            *list.keys.get_mut(usize::from(list.len))? = ListKey { end, route, is_prefix: key.is_prefix() };
+            *list.keys.get_mut(usize::from(list.len))? = ListKey { end, route, follows: key.end() };
             list.len += 1;
         }
         match &mut list.paths {
@@ -182,7 +192,11 @@ impl List {
             // The end decides most cases without a look at the text.
             let ends_here = match path.get(wanted.len()) {
                 None => path.len() == wanted.len(),
-                Some(next) => key.is_prefix && *next == b'/',
+                Some(next) => match key.follows {
+                    End::Elements => *next == b'/',
+                    End::Nothing => false,
+                    End::Anything => true,
+                },
             };
             if ends_here && path.starts_with(wanted) {
                 return Some((key.route.into(), Place { key: next, start: end }));
@@ -195,8 +209,9 @@ impl List {
 
 impl Maps {
     fn new(keys: Vec<(Key, u32)>) -> Self {
-        let mut maps =
-            Self { exact: PathMap::default(), prefix: PathMap::default(), longest_exact: 0, depths: 0, deepest: 0 };
+        let (exact, prefix) = (PathMap::default(), PathMap::default());
+        let mut maps = Self { exact, prefix, texts: None, longest_exact: 0, depths: 0, deepest: 0 };
+        let mut texts = Vec::new();
         for (key, at) in keys {
             match key {
                 Key::Exact(path) => {
@@ -209,9 +224,33 @@ impl Maps {
                     maps.depths |= depth_bit(depth);
                     maps.prefix.insert(path, at);
                 }
+                Key::Text(path) => texts.push((path, at)),
             }
         }
+        maps.texts = (!texts.is_empty()).then(|| Box::new(Texts::new(texts)));
         maps
+    }
+
+    /// The longest key that a path begins with, Exact ones aside.
+    fn longest(&self, path: &str) -> Option<(u32, Met)> {
+        let prefix = of_prefix(self.longest_prefix(path));
+        match &self.texts {
+            None => prefix,
+            Some(texts) => longer(prefix, of_text(texts.longest(path, path.len()))),
+        }
+    }
+
+    /// The next one behind a key that the path begins with.
+    fn behind(&self, path: &str, met: Met) -> Option<(u32, Met)> {
+        let Met { length, follows } = met;
+        let prefix = of_prefix(self.prefix_below(&path[..length]));
+        let Some(texts) = &self.texts else { return prefix };
+        // Of two as long, the Prefix has come first.
+        let most = match follows {
+            End::Nothing | End::Elements => Some(length),
+            End::Anything => length.checked_sub(1),
+        };
+        longer(prefix, most.and_then(|most| of_text(texts.longest(path, most))))
     }
 
     fn find_exact(&self, path: &str) -> Option<u32> {
@@ -235,9 +274,26 @@ impl Maps {
         found
     }
 
-    /// The same among the prefixes that are shorter than `path`, which is itself one.
+    /// The same among the prefixes that are shorter than `path`, which is the beginning of one.
     fn prefix_below(&self, path: &str) -> Option<(u32, usize)> {
         self.longest_prefix(&path[..memchr::memrchr(b'/', path.as_bytes())?])
+    }
+}
+
+fn of_prefix(found: Option<(u32, usize)>) -> Option<(u32, Met)> {
+    found.map(|(route, length)| (route, Met { length, follows: End::Elements }))
+}
+
+fn of_text(found: Option<(u32, usize)>) -> Option<(u32, Met)> {
+    found.map(|(route, length)| (route, Met { length, follows: End::Anything }))
+}
+
+/// The longer one; the Prefix of two as long.
+fn longer(prefix: Option<(u32, Met)>, text: Option<(u32, Met)>) -> Option<(u32, Met)> {
+    match (prefix, text) {
+        (Some((_, of_prefix)), Some((_, of_text))) if of_text.length > of_prefix.length => text,
+        (Some(_), _) => prefix,
+        (None, text) => text,
     }
 }
 
@@ -247,6 +303,8 @@ fn depth_bit(depth: usize) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::model::{PathMatch, RouteMatch};
 
@@ -261,6 +319,10 @@ mod tests {
 
     fn prefix(path: &str) -> PathMatch {
         PathMatch::Prefix(path.into())
+    }
+
+    fn text(path: &str) -> PathMatch {
+        PathMatch::Text(path.into())
     }
 
     /// The same rules, and so many others that hashing is used.
@@ -312,6 +374,48 @@ mod tests {
         }
         for index in both(&rules[4..]) {
             assert_eq!(index.candidates("/b").next(), None);
+        }
+    }
+
+    #[test]
+    fn texts_match_wherever_elements_end_and_the_longest_key_is_asked_first() {
+        let rules = [
+            prefix("/"),
+            text("/foo"),
+            prefix("/foo"),
+            text("/foo/b"),
+            prefix("/foo/bar"),
+            exact("/foo/bar/x"),
+            text("/"),
+        ];
+        for (path, expected) in [
+            ("/foobar", &[1, 0, 6][..]),
+            ("/foo", &[2, 1, 0, 6]),
+            ("/foo/", &[2, 1, 0, 6]),
+            ("/foo/bar/x", &[5, 4, 3, 2, 1, 0, 6]),
+            ("/foo/bars", &[3, 2, 1, 0, 6]),
+            ("/fo", &[0, 6]),
+        ] {
+            for index in both(&rules) {
+                let found: Vec<_> = index.candidates(path).collect();
+                // Of `/` the Prefix has no character, and the text has one.
+                let without_roots =
+                    |all: &[u32]| all.iter().copied().filter(|route| !matches!(route, 0 | 6)).collect::<Vec<_>>();
+                assert_eq!(without_roots(&found), without_roots(expected), "{path} {index:?}");
+                assert_eq!(found.len(), expected.len(), "{path}");
+                assert_eq!(index.find(path), found.first().copied());
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn the_list_and_the_maps_agree_on_texts(
+            rules in prop::collection::vec((any::<bool>(), "(/[ab]{0,2}){1,3}"), 1..12), path in "(/[ab]{0,2}){1,4}"
+        ) {
+            let rules: Vec<_> = rules.iter().map(|(is_text, path)| if *is_text { text(path) } else { prefix(path) }).collect();
+            let [few, many] = both(&rules).map(|index| index.candidates(&path).collect::<Vec<_>>());
+            prop_assert_eq!(few, many);
         }
     }
 

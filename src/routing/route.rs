@@ -12,6 +12,8 @@ pub struct Route<T> {
     pub target: T,
     /// What it was compiled from.
     pub spec: Arc<RouteSpec>,
+    /// Whether it executes what falls to a canary.
+    pub is_canary: bool,
     /// Present where several backends share the requests. Then `target` is what becomes of those that no share gets.
     shares: Option<Box<Shares<T>>>,
 }
@@ -33,7 +35,7 @@ impl<T> Route<T> {
             Action::Canary(canary) => Some(Box::new(Shares::Canary(Sides::compile(canary, spec, resolve)))),
             Action::Forward(_) | Action::Reply(_) => None,
         };
-        Self { target: resolve(spec), spec: Arc::clone(spec), shares }
+        Self { target: resolve(spec), spec: Arc::clone(spec), is_canary: false, shares }
     }
 
     /// The route that executes a request: this one, or where requests are shared the one that it falls to.
@@ -80,6 +82,7 @@ impl<T> Shares<T> {
 fn with_backend<T>(
     backend: &Result<Arc<UpstreamSpec>, Reply>,
     spec: &RouteSpec,
+    is_canary: bool,
     resolve: &mut dyn FnMut(&RouteSpec) -> T,
 ) -> Arc<Route<T>> {
     let action = match backend {
@@ -87,7 +90,7 @@ fn with_backend<T>(
         Err(reply) => Action::Reply(*reply),
     };
     let spec = Arc::new(RouteSpec { action, ..spec.clone() });
-    Arc::new(Route { target: resolve(&spec), spec, shares: None })
+    Arc::new(Route { target: resolve(&spec), spec, is_canary, shares: None })
 }
 
 /// A backend and its canary.
@@ -101,7 +104,8 @@ struct Sides<T> {
 impl<T> Sides<T> {
     fn compile(canary: &Canary, spec: &RouteSpec, resolve: &mut dyn FnMut(&RouteSpec) -> T) -> Self {
         let Canary { main, canary, rule } = canary;
-        let [main, canary] = [main, canary].map(|backend| with_backend(backend, spec, resolve));
+        let main = with_backend(main, spec, false, resolve);
+        let canary = with_backend(canary, spec, true, resolve);
         Self { main, canary, rule: rule.clone() }
     }
 
@@ -139,7 +143,7 @@ impl<T> Weights<T> {
         let with_weight = split.backends.iter().filter(|backend| backend.weight > 0);
         let shares = with_weight.map(|WeightedBackend { weight, upstream }| {
             total += u64::from(*weight);
-            Share { end: total, route: with_backend(upstream, spec, resolve) }
+            Share { end: total, route: with_backend(upstream, spec, false, resolve) }
         });
         Self { shares: shares.collect(), total }
     }

@@ -132,6 +132,7 @@ pub(crate) fn asked(
         UpstreamSpec {
             key: UpstreamKey { service: name, endpoint_port: EndpointPort::Fixed(url.port), protocol },
             port,
+            for_https: None,
         }
     } else {
         resolve_service(input, name, port, &options)?

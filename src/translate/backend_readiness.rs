@@ -20,8 +20,8 @@ pub enum BackendReadiness {
     Never,
 }
 
-/// Whether this backend of an object in this namespace can take requests. What its annotations say of protocols makes no
-/// difference to that: pods of one port are the same ones, whatever is spoken to them.
+/// Whether this backend of an object in this namespace can take requests. What its annotations say makes no difference to that:
+/// pods of one port are the same ones, whatever is spoken to them, also behind the address of their Service.
 pub fn backend_readiness(input: &Input, namespace: &Arc<str>, backend: &Backend) -> BackendReadiness {
     match service::resolve(input, namespace, backend, &Options::UNSET) {
         Ok(upstream) if endpoints::endpoints(input, &upstream.key).is_empty() => BackendReadiness::NotYet,

@@ -7,6 +7,7 @@ use crate::source::objects::{Ingress, Path};
 
 use super::input::Input;
 use super::lower::{Claim, Field, Positions, RoutingObject};
+use super::path::PathReading;
 use super::tenancy::Say;
 use super::{classes, path, pattern_hosts, validity};
 
@@ -66,15 +67,14 @@ pub fn uncounted_tls(input: &Input, hosts: &[HostPattern], owner: &HostPattern) 
     uncounted
 }
 
-/// Whether all paths of a host are patterns.
-pub fn has_patterns(input: &Input, host: &HostPattern) -> bool {
-    pattern_hosts::has_patterns(input, host)
+/// How the paths of a host are read.
+pub fn path_reading(input: &Input, host: &HostPattern) -> PathReading {
+    pattern_hosts::reading(input, host)
 }
 
-/// What a path entry matches at a host of which all paths are patterns, or none is; `None` where it is not valid.
-pub fn path_match(path: &Path, has_patterns: bool) -> Option<PathMatch> {
-    let matched = if has_patterns { path::matched_as_pattern(path) } else { path::matched(path) };
-    matched.ok().map(|matched| matched.path)
+/// What a path entry matches at a host whose paths are read like this; `None` where it is not valid.
+pub fn path_match(path: &Path, reading: PathReading) -> Option<PathMatch> {
+    path::matched_as(reading, path).ok().map(|matched| matched.path)
 }
 
 /// The Secret of which an Ingress of ours for this host, or the default, gives this certificate.

@@ -17,7 +17,7 @@ use super::settings::Settings;
 
 /// The endpoints an upstream has now, sorted. Those that are ready; when none is, those that still serve while they
 /// terminate. Of a dual-stack Service only its first family, or else the other, so that no pod counts twice. Of an ExternalName
-/// the addresses that DNS gives.
+/// the addresses that DNS gives. Where a Service's own address is asked for, that and nothing else.
 pub fn endpoints(input: &Input, upstream: &UpstreamKey) -> Vec<EndpointSpec> {
     let (objects, settings) = (input.objects(), input.settings());
     if let Some(outside) = external::endpoints_of_url(input, upstream) {
@@ -27,6 +27,10 @@ pub fn endpoints(input: &Input, upstream: &UpstreamKey) -> Vec<EndpointSpec> {
     // Slices that a Service kept when it became an ExternalName say nothing about it.
     if let Some(outside) = external::endpoints(input, service, &upstream.endpoint_port) {
         return outside.into_iter().map(EndpointSpec::active).collect();
+    }
+    if let EndpointPort::OfService(port) = upstream.endpoint_port {
+        let own = service.cluster_ip.filter(|ip| refusal(ip.to_canonical(), settings).is_none());
+        return own.map(|ip| EndpointSpec::active(SocketAddr::new(ip.to_canonical(), port))).into_iter().collect();
     }
     let mut found = Found::default();
     for slice in objects.slices_of(&upstream.service) {
@@ -121,6 +125,7 @@ fn port_in(slice: &EndpointSlice, wanted: &EndpointPort) -> Option<u16> {
     }
     match wanted {
         EndpointPort::Fixed(number) => Some(*number),
+        EndpointPort::OfService(_) => None,
         EndpointPort::Named { name, otherwise } => match &slice.ports {
             // Slices of other makers may have no ports: they serve none.
             None => None,

@@ -2,12 +2,27 @@
 
 use std::sync::{Arc, LazyLock};
 
-use crate::model::{ErrorPages, ExternalAuth, Filter, Filters, HostPattern, HttpsRedirect, HttpsUrl, Mirror, Rewrite};
+use crate::model::{
+    BasicAuth, ErrorPages, ExternalAuth, Filter, Filters, HostPattern, Hsts, HttpsRedirect, HttpsUrl, Mirror, Rewrite,
+    TrailingSlash,
+};
 
-use super::annotations::Options;
+use super::annotations::{Options, SourceOptions};
 use super::asked;
+use super::basic_auth::is_alternative;
 use super::input::Input;
-use super::settings::Settings;
+use super::settings::{Profile, Settings};
+
+/// What comes of other places than the options alone.
+#[derive(Default)]
+pub(super) struct OwnParts {
+    /// Another path for requests.
+    pub(super) rewrite: Option<Arc<Rewrite>>,
+    /// Who has a password, where one is asked for.
+    pub(super) auth: Option<Arc<BasicAuth>>,
+    /// Whom else requests have to do with.
+    pub(super) besides: Besides,
+}
 
 /// Services that are asked beside pods, for requests of an object to a host of its rules.
 #[derive(Clone, Debug, Default)]
@@ -34,41 +49,80 @@ impl Besides {
 
 /// The filters of a route of an Ingress, which gives requests another path or does not. Lists that do not depend on values of the
 /// Ingress exist once.
-pub(super) fn filters(
-    options: &Options,
-    settings: &Settings,
-    besides: &Besides,
-    rewrite: Option<Arc<Rewrite>>,
-) -> Filters {
-    static WITH_TLS: LazyLock<Filters> = LazyLock::new(|| only(HttpsRedirect::WithTls));
-    static ALWAYS: LazyLock<Filters> = LazyLock::new(|| only(HttpsRedirect::Always));
+pub(super) fn filters(options: &Options, settings: &Settings, parts: OwnParts) -> Filters {
     let when = https_redirect(options, settings);
-    let has_values = rewrite.is_some()
+    let url = when.map(|_| options.redirect.url(slash(settings))).unwrap_or_default();
+    let has_values = parts.rewrite.is_some()
+        || parts.auth.is_some()
         || options.locations().is_some()
         || options.sources().is_some()
         || options.rare().is_some()
-        || when.is_some() && options.redirect.url() != HttpsUrl::default();
+        || when.is_some() && url != usual_url(settings);
+    if has_values { made(options, settings, when, parts) } else { usual(settings.profile, when) }
+}
+
+/// The filters of Ingresses without values of their own.
+fn usual(profile: Profile, when: Option<HttpsRedirect>) -> Filters {
+    type ByRedirect = LazyLock<[Filters; 3]>;
+    static OURS: ByRedirect = LazyLock::new(|| by_redirect(Profile::Tidegate));
+    static OF_NGINX: ByRedirect = LazyLock::new(|| by_redirect(Profile::IngressNginx));
+    let [never, with_tls, always] = match profile {
+        Profile::Tidegate => &*OURS,
+        Profile::IngressNginx => &*OF_NGINX,
+    };
     match when {
-        _ if has_values => made(options, when, besides, rewrite),
-        None => Filters::default(),
-        Some(HttpsRedirect::WithTls) => WITH_TLS.clone(),
-        Some(HttpsRedirect::Always) => ALWAYS.clone(),
+        None => never.clone(),
+        Some(HttpsRedirect::WithTls) => with_tls.clone(),
+        Some(HttpsRedirect::Always) => always.clone(),
+    }
+}
+
+fn by_redirect(profile: Profile) -> [Filters; 3] {
+    let settings = Settings { profile, ..Settings::default() };
+    [None, Some(HttpsRedirect::WithTls), Some(HttpsRedirect::Always)]
+        .map(|when| made(&Options::UNSET, &settings, when, OwnParts::default()))
+}
+
+/// What a URL of https looks like where nothing is said.
+fn usual_url(settings: &Settings) -> HttpsUrl {
+    HttpsUrl { slash: slash(settings), ..HttpsUrl::default() }
+}
+
+fn slash(settings: &Settings) -> TrailingSlash {
+    match settings.profile {
+        Profile::Tidegate => TrailingSlash::Kept,
+        Profile::IngressNginx => TrailingSlash::Cut,
+    }
+}
+
+/// What the defaults of ingress-nginx add.
+fn of_profile(profile: Profile) -> Vec<Filter> {
+    match profile {
+        Profile::Tidegate => Vec::new(),
+        Profile::IngressNginx => {
+            let hsts = Hsts { max_age: 365 * 24 * 3600, includes_subdomains: true, is_preloaded: false };
+            vec![Filter::Hsts(Arc::new(hsts)), Filter::NginxFields]
+        }
     }
 }
 
 /// Filters that depend on values of the Ingress.
-fn made(options: &Options, when: Option<HttpsRedirect>, besides: &Besides, rewrite: Option<Arc<Rewrite>>) -> Filters {
-    let Besides { auth, errors, mirror } = besides.clone();
+fn made(options: &Options, settings: &Settings, when: Option<HttpsRedirect>, parts: OwnParts) -> Filters {
+    let OwnParts { rewrite, auth, besides: Besides { auth: external_auth, errors, mirror } } = parts;
     let locations = options.locations();
     let app_root = locations.and_then(|locations| locations.app_root().cloned()).map(Filter::AppRoot);
     let redirect = locations.and_then(|locations| locations.redirect(options.redirect.port()));
     let redirect = redirect.map(|redirect| Filter::Redirect(Arc::new(redirect)));
-    let https = when.map(|when| Filter::HttpsRedirect(when, options.redirect.url()));
+    let https = when.map(|when| Filter::HttpsRedirect(when, options.redirect.url(slash(settings))));
     let cors = options.rare().and_then(|rare| rare.cors.rule()).map(|cors| Filter::Cors(Arc::new(cors)));
     let limits = options.rare().and_then(|rare| rare.limits.rule()).map(|limits| Filter::Limits(Arc::new(limits)));
     let answer_urls = options.rare().and_then(|rare| rare.answer_urls.rule());
     let answer_urls = answer_urls.map(|answer_urls| Filter::AnswerUrls(Arc::new(answer_urls)));
-    let sources = options.sources().map(|sources| Filter::Sources(Arc::new(sources.rule())));
+    let affinity = options.rare().and_then(|rare| rare.affinity.rule());
+    let affinity = affinity.map(|affinity| Filter::Affinity(Arc::new(affinity)));
+    let sources = options.sources().and_then(SourceOptions::rule);
+    let sources = sources.filter(|sources| !is_alternative(sources, options));
+    let sources = sources.map(|sources| Filter::Sources(Arc::new(sources)));
     Filters::new(
         app_root
             .into_iter()
@@ -77,9 +131,12 @@ fn made(options: &Options, when: Option<HttpsRedirect>, besides: &Besides, rewri
             .chain(rewrite.map(Filter::Rewrite))
             .chain(https)
             .chain(answer_urls)
+            .chain(of_profile(settings.profile))
+            .chain(affinity)
             .chain(limits)
             .chain(sources)
-            .chain(auth.map(Filter::Auth))
+            .chain(auth.map(Filter::BasicAuth))
+            .chain(external_auth.map(Filter::Auth))
             .chain(errors.map(Filter::Errors))
             .chain(mirror.map(Filter::Mirror))
             .collect(),
@@ -94,8 +151,4 @@ fn https_redirect(options: &Options, settings: &Settings) -> Option<HttpsRedirec
     } else {
         None
     }
-}
-
-fn only(when: HttpsRedirect) -> Filters {
-    Filters::new(vec![Filter::HttpsRedirect(when, HttpsUrl::default())])
 }

@@ -16,14 +16,15 @@ use crate::model::{
 use crate::source::objects::PathKind;
 
 use super::annotations::Options;
+use super::basic_auth;
 use super::canary::{self, CanaryBid};
 use super::conflicts;
 use super::external::{self, NameFinding};
-use super::filters::{Besides, filters};
+use super::filters::{Besides, OwnParts, filters};
 use super::input::Input;
 use super::kin::{self, Kin};
 use super::lower::{Bid, Claim, Lowered, RouteClaim};
-use super::path::{self, Matched};
+use super::path::{self, Matched, PathReading};
 use super::pattern_hosts::{self, ROOT};
 use super::service::{self, BackendFault};
 use super::tenancy::Say;
@@ -83,8 +84,8 @@ fn served<'a, C: Iterator<Item = &'a Claim>>(
     claims: &dyn Fn() -> C,
     problems: &mut Vec<Problem>,
 ) -> Served {
-    let has_patterns = pattern_hosts::any_asks(host, claims());
-    let routes = routes(input, host, claims(), has_patterns, problems);
+    let reading = pattern_hosts::reading_of(input, host, claims());
+    let routes = routes(input, host, claims(), reading, problems);
     let fallback = fallback(input, host, claims(), problems).map(Arc::new);
     Served { routes, fallback, has_rules: claims().any(has_rules) }
 }
@@ -108,7 +109,7 @@ fn routes<'a>(
     input: &'a Input,
     host: &HostPattern,
     claims: impl Iterator<Item = &'a Claim>,
-    has_patterns: bool,
+    reading: PathReading,
     problems: &mut Vec<Problem>,
 ) -> Box<[Arc<RouteSpec>]> {
     let mut routes = Vec::new();
@@ -122,7 +123,7 @@ fn routes<'a>(
             if canary.is_none() && !std::mem::replace(&mut has_root, true) {
                 roots.push((bid, treatment.clone()));
             }
-            let matched = if has_patterns { path::matched_as_pattern(path) } else { matched };
+            let matched = if reading == PathReading::Elements { matched } else { path::matched_as(reading, path) };
             let Matched { path: matched, key } = match matched {
                 Ok(matched) => matched,
                 Err(fault) => {
@@ -144,7 +145,7 @@ fn routes<'a>(
                 return;
             }
             taken.insert(key.clone(), bid);
-            let taken_literally = if has_patterns { None } else { path::taken_literally(path) };
+            let taken_literally = if reading == PathReading::Patterns { None } else { path::taken_literally(path) };
             if let Some((severity, message, remedy)) = taken_literally {
                 let field = format!("{}.path", bid.field);
                 problems.push(bid.by.problem(field, ProblemCode::PatternPath, severity, message, remedy));
@@ -239,15 +240,21 @@ impl Treatment {
     fn of(input: &Input, object: &Lowered, host: &HostPattern) -> Self {
         let (settings, options) = (input.settings(), object.options());
         let besides = Besides::of(input, options, &object.name().namespace, host);
-        let filters = filters(options, settings, &besides, None);
-        Self { filters, policy: options.policy(&settings.policy), besides }
+        let parts = OwnParts { rewrite: None, auth: basic_auth::basic_auth(input, options), besides: besides.clone() };
+        Self { filters: filters(options, settings, parts), policy: options.policy(&settings.policy), besides }
     }
 
-    /// That of a path for which pods get another one; `None` for other paths.
+    /// That of a path for which pods get another one, or that asks for no password where others do; `None` for other paths.
     fn of_path(&self, input: &Input, options: &Options, path: (&str, &PathKind)) -> Option<Self> {
-        let rewrite = options.paths()?.rewrite(path.0, path.1)?;
-        let filters = filters(options, input.settings(), &self.besides, Some(rewrite));
-        Some(Self { filters, policy: Arc::clone(&self.policy), besides: self.besides.clone() })
+        let rewrite = options.paths().and_then(|paths| paths.rewrite(path.0, path.1));
+        let is_exempt = options.auth().is_some() && basic_auth::is_exempt(path.0);
+        if rewrite.is_none() && !is_exempt {
+            return None;
+        }
+        let auth = if is_exempt { None } else { basic_auth::basic_auth(input, options) };
+        let besides = self.besides.clone();
+        let filters = filters(options, input.settings(), OwnParts { rewrite, auth, besides: besides.clone() });
+        Some(Self { filters, policy: Arc::clone(&self.policy), besides })
     }
 }
 
@@ -273,7 +280,7 @@ fn default_backend(input: &Input, problems: &mut Vec<Problem>) -> Option<RouteSp
         Problem { object, field: "--default-backend".into(), code, severity: BackendFault::SEVERITY, message, remedy }
     }));
     let (besides, policy) = (Besides::default(), Arc::clone(&settings.policy));
-    let filters = filters(&Options::UNSET, settings, &besides, None);
+    let filters = filters(&Options::UNSET, settings, OwnParts::default());
     Some(route(&Treatment { filters, policy, besides }, everything(), Origin::DefaultBackend, action))
 }
 

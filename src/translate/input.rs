@@ -96,6 +96,19 @@ impl Input {
             || users.any(|user| user.is_ours(&self.objects, &self.settings))
     }
 
+    /// Whether this Secret is to be followed by itself: it is wanted, and no list has it or is meant to have it.
+    pub fn follows(&self, secret: &ObjectName) -> bool {
+        match &self.settings.secrets {
+            VisibleSecrets::All | VisibleSecrets::Listed(_) => self.wants(secret),
+            VisibleSecrets::Allowed => {
+                let object = ObjectRef::new(ObjectKind::Secret, secret.clone());
+                let names = |user: &&Lowered| user.annotations().references().contains(&object);
+                let mut users = self.index.users(ObjectKind::Secret, secret).iter().filter(names);
+                users.any(|user| user.is_ours(&self.objects, &self.settings))
+            }
+        }
+    }
+
     /// Whether we may read this Secret. A Secret that we may not read can be wanted nevertheless.
     pub fn may_see(&self, secret: &ObjectName) -> bool {
         match &self.settings.secrets {
@@ -104,9 +117,9 @@ impl Input {
         }
     }
 
-    /// All Secrets that are wanted. Looks at everything.
-    pub fn wanted_secrets(&self) -> BTreeSet<ObjectName> {
-        self.used_secrets().into_iter().filter(|name| self.wants(name)).cloned().collect()
+    /// All Secrets that are to be followed by themselves. Looks at everything.
+    pub fn followed_secrets(&self) -> BTreeSet<ObjectName> {
+        self.used_secrets().into_iter().filter(|name| self.follows(name)).cloned().collect()
     }
 
     /// What DNS says of this name, which a Service has; `None` before it has answered.

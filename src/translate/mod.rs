@@ -8,6 +8,7 @@ mod address;
 pub mod annotations;
 mod asked;
 mod backend_readiness;
+mod basic_auth;
 mod canary;
 mod claims;
 mod classes;
@@ -49,13 +50,14 @@ use crate::model::{
 use crate::source::objects::Ingress;
 
 pub use backend_readiness::{BackendReadiness, backend_readiness};
-pub use claims::{Claimant, claimants, has_patterns, host_owner, path_match, secret_of, uncounted_tls};
+pub use claims::{Claimant, claimants, host_owner, path_match, path_reading, secret_of, uncounted_tls};
 pub use endpoints::{Condition, Survey, endpoints, survey};
 pub use external::{External, external};
 pub use input::Input;
 pub use invalidated::Invalidated;
+pub use path::PathReading;
 pub use secret::certificates;
-pub use settings::{ExternalNames, HostOwnership, OwnSockets, Settings, VisibleSecrets};
+pub use settings::{ExternalNames, HostOwnership, OwnSockets, Profile, Settings, VisibleSecrets};
 
 use lower::Lowered;
 

@@ -73,8 +73,35 @@ pub(crate) fn matched(path: &Path) -> Result<Matched, PathFault> {
     }
 }
 
+/// How the paths of a host are read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum PathReading {
+    /// Element by element.
+    #[default]
+    Elements,
+    /// As before, but for those of type ImplementationSpecific, which are texts.
+    Texts,
+    /// All of them are patterns.
+    Patterns,
+}
+
+/// The match that a path entry asks for at a host whose paths are read like this.
+pub(crate) fn matched_as(reading: PathReading, path: &Path) -> Result<Matched, PathFault> {
+    match reading {
+        PathReading::Elements => matched(path),
+        PathReading::Texts => matched(path).map(|found| match (&path.kind, found) {
+            (PathKind::ImplementationSpecific, Matched { path, key }) => {
+                let text = |path: PathMatch| PathMatch::Text(path.path().into());
+                Matched { path: text(path), key: text(key) }
+            }
+            (PathKind::Exact | PathKind::Prefix | PathKind::Unknown(_), found) => found,
+        }),
+        PathReading::Patterns => matched_as_pattern(path),
+    }
+}
+
 /// The match that a path entry asks for at a host of which all paths are patterns, whatever its type.
-pub(crate) fn matched_as_pattern(path: &Path) -> Result<Matched, PathFault> {
+fn matched_as_pattern(path: &Path) -> Result<Matched, PathFault> {
     if let PathKind::Unknown(kind) = &path.kind {
         return Err(unknown_kind(kind));
     }

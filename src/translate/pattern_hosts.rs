@@ -1,4 +1,4 @@
-//! Hosts of which all paths are patterns. In ingress-nginx one Ingress that asks for patterns, or for another path towards pods,
+//! How the paths of a host are read. In ingress-nginx one Ingress that asks for patterns, or for another path towards pods,
 //! asks for all Ingresses of its host.
 
 use crate::model::HostPattern;
@@ -6,19 +6,31 @@ use crate::source::objects::PathKind;
 
 use super::input::Input;
 use super::lower::Claim;
+use super::path::PathReading;
+use super::settings::Profile;
 use super::tenancy::Say;
 
 /// The path that a default backend stands for.
 pub(crate) const ROOT: (&str, PathKind) = ("/", PathKind::ImplementationSpecific);
 
-/// Whether all paths of a host are patterns.
-pub(crate) fn has_patterns(input: &Input, host: &HostPattern) -> bool {
-    any_asks(host, Say::at(input, host).served())
+/// How the paths of a host are read.
+pub(crate) fn reading(input: &Input, host: &HostPattern) -> PathReading {
+    reading_of(input, host, Say::at(input, host).served())
 }
 
-/// Whether one of these claims makes all paths of the host patterns.
-pub(crate) fn any_asks<'a>(host: &HostPattern, mut claims: impl Iterator<Item = &'a Claim>) -> bool {
-    claims.any(|claim| asks(claim, host))
+/// How they are read where these claims are served.
+pub(crate) fn reading_of<'a>(
+    input: &Input,
+    host: &HostPattern,
+    mut claims: impl Iterator<Item = &'a Claim>,
+) -> PathReading {
+    if claims.any(|claim| asks(claim, host)) {
+        return PathReading::Patterns;
+    }
+    match input.settings().profile {
+        Profile::Tidegate => PathReading::Elements,
+        Profile::IngressNginx => PathReading::Texts,
+    }
 }
 
 fn asks(claim: &Claim, host: &HostPattern) -> bool {

@@ -10,6 +10,9 @@ use super::input::Input;
 use super::secret::{SecretFinding, examine};
 use super::validity::usable;
 
+/// What happens where the Secret cannot be used.
+const INSTEAD: &str = "requests that need TLS to pods are answered with 503";
+
 /// What pods are spoken to with, where nothing but the options says something else than `tls`.
 pub(crate) fn pod_tls(input: &Input, tls: &PodTls, options: &PodTlsOptions) -> Result<PodTls, SecretFinding> {
     let PodTlsOptions { secret, verifies, name, sends_name, versions } = options;
@@ -49,8 +52,6 @@ fn in_use<'a>(input: &'a Input, named: &'a NamedSecret) -> Result<(&'a ObjectNam
     };
     if holds_enough { Ok((name, secret)) } else { Err(without(name, "ca.crt, and no usable tls.crt with its tls.key")) }
 }
-
-const INSTEAD: &str = "requests that need TLS to pods are answered with 503";
 
 fn without(secret: &ObjectName, what: &str) -> SecretFinding {
     let message = format!("Secret {secret} holds no usable {what}, so {INSTEAD}");

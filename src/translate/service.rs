@@ -87,6 +87,32 @@ pub(crate) fn resolve_service(
     port: PortRef,
     options: &Options,
 ) -> Result<UpstreamSpec, BackendFault> {
+    let for_https = match options.protocol {
+        Some(PodProtocol::Auto) => {
+            let protocol = Some(PodProtocol::Https);
+            Some(Arc::new(resolve_port(input, name.clone(), port.clone(), Spoken { protocol, options })?))
+        }
+        Some(PodProtocol::Http | PodProtocol::Https | PodProtocol::Grpc | PodProtocol::Grpcs) | None => None,
+    };
+    let spec = resolve_port(input, name, port, Spoken { protocol: options.protocol, options })?;
+    Ok(UpstreamSpec { for_https, ..spec })
+}
+
+/// What annotations say of how pods are spoken to.
+#[derive(Clone, Copy)]
+struct Spoken<'a> {
+    /// The protocol.
+    protocol: Option<PodProtocol>,
+    /// The rest.
+    options: &'a Options,
+}
+
+fn resolve_port(
+    input: &Input,
+    name: ObjectName,
+    port: PortRef,
+    asked: Spoken<'_>,
+) -> Result<UpstreamSpec, BackendFault> {
     let Some(service) = input.objects().service(&name) else {
         return Err(BackendFault::unavailable(
             ".service.name",
@@ -97,21 +123,24 @@ pub(crate) fn resolve_service(
     };
     if let Some(outside) = external_name::outside(service, input.settings()) {
         let outside = outside.map_err(|why| not_served(service, why))?;
-        return resolve_external(input, service, outside, port, options);
+        return resolve_external(input, service, outside, port, asked);
     }
     let Some(found) = find_port(service, &port) else {
         if let (ServiceKind::Headless, true, PortRef::Number(number)) = (&service.kind, service.ports.is_empty(), &port)
         {
             let endpoint_port = EndpointPort::Fixed(*number);
-            let protocol = secured(input, spoken(None, options), options)?;
+            let protocol = secured(input, spoken(None, asked.protocol), asked.options)?;
             let key = UpstreamKey { service: name, endpoint_port, protocol };
-            return Ok(UpstreamSpec { key, port });
+            return Ok(UpstreamSpec { key, port, for_https: None });
         }
         return Err(port_not_found(service, &port));
     };
-    let protocol = secured(input, protocol(service, found, options)?, options)?;
-    let endpoint_port = EndpointPort::Named { name: found.name.clone(), otherwise: found.target.unwrap_or(found.port) };
-    Ok(UpstreamSpec { key: UpstreamKey { service: name, endpoint_port, protocol }, port })
+    let protocol = secured(input, protocol(service, found, asked.protocol)?, asked.options)?;
+    let endpoint_port = match (asked.options.to_service, &service.kind, service.cluster_ip) {
+        (Some(true), ServiceKind::Cluster, Some(_)) => EndpointPort::OfService(found.port),
+        _ => EndpointPort::Named { name: found.name.clone(), otherwise: found.target.unwrap_or(found.port) },
+    };
+    Ok(UpstreamSpec { key: UpstreamKey { service: name, endpoint_port, protocol }, port, for_https: None })
 }
 
 /// Resolves a port of an ExternalName Service. Its ports say what is spoken and may lead to another number; a number that is
@@ -121,11 +150,11 @@ fn resolve_external(
     service: &Service,
     outside: Outside,
     port: PortRef,
-    options: &Options,
+    asked: Spoken<'_>,
 ) -> Result<UpstreamSpec, BackendFault> {
     let (number, protocol) = match (find_port(service, &port), &port) {
-        (Some(found), _) => (found.target.unwrap_or(found.port), protocol(service, found, options)?),
-        (None, PortRef::Number(number)) => (*number, spoken(None, options)),
+        (Some(found), _) => (found.target.unwrap_or(found.port), protocol(service, found, asked.protocol)?),
+        (None, PortRef::Number(number)) => (*number, spoken(None, asked.protocol)),
         (None, PortRef::Name(_)) => return Err(port_not_found(service, &port)),
     };
     let protocol = match (outside, protocol) {
@@ -141,9 +170,9 @@ fn resolve_external(
         }
         (Outside::Name(_), protocol @ (Protocol::Http1 | Protocol::H2c)) => protocol,
     };
-    let protocol = secured(input, protocol, options)?;
+    let protocol = secured(input, protocol, asked.options)?;
     let key = UpstreamKey { service: service.name.clone(), endpoint_port: EndpointPort::Fixed(number), protocol };
-    Ok(UpstreamSpec { key, port })
+    Ok(UpstreamSpec { key, port, for_https: None })
 }
 
 fn not_served(service: &Service, why: Unusable) -> BackendFault {
@@ -220,7 +249,7 @@ fn port_not_found(service: &Service, wanted: &PortRef) -> BackendFault {
 }
 
 /// What is spoken to the pods behind a port.
-fn protocol(service: &Service, port: &ServicePort, options: &Options) -> Result<Protocol, BackendFault> {
+fn protocol(service: &Service, port: &ServicePort, asked: Option<PodProtocol>) -> Result<Protocol, BackendFault> {
     if !port.is_tcp {
         return Err(BackendFault::unavailable(
             ".service.port",
@@ -229,13 +258,13 @@ fn protocol(service: &Service, port: &ServicePort, options: &Options) -> Result<
             "Use a TCP port",
         ));
     }
-    Ok(spoken(port.app_protocol.as_deref(), options))
+    Ok(spoken(port.app_protocol.as_deref(), asked))
 }
 
 /// What is spoken to pods: what annotations say, or else what the port does.
-fn spoken(app_protocol: Option<&str>, options: &Options) -> Protocol {
-    match (options.protocol, app_protocol) {
-        (Some(PodProtocol::Http), _) | (None, None) => Protocol::Http1,
+fn spoken(app_protocol: Option<&str>, asked: Option<PodProtocol>) -> Protocol {
+    match (asked, app_protocol) {
+        (Some(PodProtocol::Http | PodProtocol::Auto), _) | (None, None) => Protocol::Http1,
         (Some(PodProtocol::Grpc), _) => Protocol::H2c,
         (Some(PodProtocol::Https), _) => through_tls(TlsHttp::Negotiated),
         (Some(PodProtocol::Grpcs), _) => through_tls(TlsHttp::Http2),

@@ -35,6 +35,8 @@ pub struct Settings {
     pub certificate_namespaces: BTreeSet<Arc<str>>,
     /// The dialects of annotations that are in force. Default all; `--dialects`.
     pub dialects: Dialects,
+    /// Whose defaults hold. Default ours; `--profile`.
+    pub profile: Profile,
     /// Whether plain HTTP is sent to https where the host has TLS. Default true; `--ssl-redirect`.
     pub ssl_redirect: bool,
     /// The policy of routes whose Ingress says nothing else. Made from the command line once, and shared by them.
@@ -47,6 +49,16 @@ pub struct Settings {
     pub own: Arc<OwnSockets>,
     /// The time at which certificates are judged, in seconds since the Unix epoch. Moved on by `Input::advance`.
     pub now: i64,
+}
+
+/// Whose defaults hold where neither an option nor an annotation says anything.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Profile {
+    /// Ours.
+    #[default]
+    Tidegate,
+    /// Those of ingress-nginx.
+    IngressNginx,
 }
 
 /// Whether several namespaces may have rules for one host.
@@ -85,7 +97,7 @@ pub struct OwnSockets {
 pub enum VisibleSecrets {
     /// All: from a directory.
     All,
-    /// Those of type `kubernetes.io/tls` that our role may read: from a Kubernetes API.
+    /// Those of type `kubernetes.io/tls`, and those that annotations name, that our role may read: from a Kubernetes API.
     Allowed,
     /// Of these names those that our role may read: from a Kubernetes API, by name. `--secret-names` and
     /// `--default-certificate`.
@@ -106,6 +118,7 @@ impl Default for Settings {
             host_ownership: HostOwnership::Shared,
             certificate_namespaces: BTreeSet::new(),
             dialects: Dialects::default(),
+            profile: Profile::default(),
             ssl_redirect: true,
             policy: Arc::default(),
             allow_loopback: false,

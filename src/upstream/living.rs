@@ -11,7 +11,7 @@ use super::budget::RetryBudget;
 use super::departures::Departures;
 use super::endpoint::{Endpoint, InFlight};
 use super::endpoint_set::{EndpointSet, Followed};
-use crate::model::{Balance, EndpointSpec, PortRef, UpstreamKey, UpstreamSpec};
+use crate::model::{Balance, EndpointSpec, PortRef, Preference, UpstreamKey, UpstreamSpec};
 use crate::observe::UpstreamMetrics;
 
 /// The runtime side of an [`UpstreamKey`]: shared by all routes that forward to it, whatever their policy, and by all
@@ -122,6 +122,17 @@ impl Upstream {
         }
         let other = balance::least_loaded(set.as_slice(), tried).filter(|other| !is_full(other));
         other.map(|other| InFlight::begin(Arc::clone(other))).ok_or(Unpicked::Full)
+    }
+
+    /// The same for a request that prefers an endpoint.
+    pub fn pick_preferred(&self, preference: Preference, most: usize, tried: &[u64]) -> Result<InFlight, Unpicked> {
+        let set = self.endpoints.load();
+        let turn = self.next.fetch_add(1, Relaxed);
+        let chosen = balance::preferred(preference, set.as_slice(), turn, tried).ok_or(Unpicked::NoEndpoint)?;
+        if chosen.in_flight().saturating_mul(set.len()) >= most {
+            return Err(Unpicked::Full);
+        }
+        Ok(InFlight::begin(Arc::clone(chosen)))
     }
 
     /// Takes one retry out of the upstream's budget (20 % of requests and 10 a second); `false` when it is used up.

@@ -46,7 +46,7 @@ impl Registry {
 
     /// The living upstream that a spec names, and whether it was made just now (and so has no endpoints yet).
     pub fn get_or_create(&self, spec: &Arc<UpstreamSpec>) -> (Backend, bool) {
-        let UpstreamSpec { key, port } = &**spec;
+        let UpstreamSpec { key, port, for_https: _ } = &**spec;
         let make_metrics = || self.metrics.upstream(&key.service, port.to_string());
         // Most Services have one upstream, and a list that grows by itself begins with four.
         let mut entry = self.by_service.entry(key.service.clone()).or_insert_with(|| Vec::with_capacity(1));
@@ -61,7 +61,7 @@ impl Registry {
             upstream
         });
         let metrics = upstream.metrics(port, make_metrics);
-        (Backend { upstream, metrics }, is_new)
+        (Backend { upstream, metrics, for_https: None }, is_new)
     }
 
     /// The living upstreams of a Service: what is refilled when its EndpointSlices change.
@@ -108,7 +108,7 @@ mod tests {
     }
 
     fn spec(service: &str, port: u16) -> Arc<UpstreamSpec> {
-        Arc::new(UpstreamSpec { key: key(service, port), port: PortRef::Number(port) })
+        Arc::new(UpstreamSpec { key: key(service, port), port: PortRef::Number(port), for_https: None })
     }
 
     fn get_or_create(registry: &Registry, service: &str, port: u16) -> (Arc<Upstream>, bool) {
@@ -138,7 +138,7 @@ mod tests {
     fn two_names_of_a_port_are_one_upstream_with_metrics_for_each() {
         let metrics = Arc::<Metrics>::default();
         let registry = Registry::new(Arc::clone(&metrics));
-        let by = |port| Arc::new(UpstreamSpec { key: key("web", 80), port });
+        let by = |port| Arc::new(UpstreamSpec { key: key("web", 80), port, for_https: None });
         let (by_number, _) = registry.get_or_create(&by(PortRef::Number(80)));
         by_number.upstream.set_endpoints(endpoints(&[1, 2]));
         let (by_name, is_new) = registry.get_or_create(&by(PortRef::Name("http".into())));

@@ -37,7 +37,7 @@ fn upstream(count: u16) -> Arc<Upstream> {
         endpoint_port: EndpointPort::Fixed(80),
         protocol: Protocol::Http1,
     };
-    let spec = UpstreamSpec { key, port: PortRef::Number(80) };
+    let spec = UpstreamSpec { key, port: PortRef::Number(80), for_https: None };
     let (backend, _) = Registry::new(Arc::default()).get_or_create(&Arc::new(spec));
     backend.upstream.set_endpoints((0..count).map(endpoint).collect());
     backend.upstream

@@ -44,4 +44,6 @@ pub struct Backend {
     pub upstream: Arc<Upstream>,
     /// What attempts are counted in.
     pub metrics: Arc<UpstreamMetrics>,
+    /// Where requests go instead whose client uses https.
+    pub for_https: Option<Box<Backend>>,
 }

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::json;
 use tidegate::observe::GROUPS;
 
 use crate::support::frames::{END_STREAM, FrameClient, REFUSED_STREAM, pseudo};
@@ -12,7 +13,7 @@ use crate::support::tls::{Hello, TlsClient};
 use crate::support::{DEADLINE, Manifests, Pod, PodConnection, Speech, Tidegate, TlsPod, eventually, get, refusing};
 
 /// The families that these tests compare, without the prefix.
-const DATA_PLANE: [&str; 22] = [
+const DATA_PLANE: [&str; 23] = [
     "requests_total",
     "request_duration_seconds",
     "request_bytes_total",
@@ -20,6 +21,7 @@ const DATA_PLANE: [&str; 22] = [
     "requests_refused_total",
     "filter_answers_total",
     "mirrored_requests_total",
+    "passwords_total",
     "upstream_attempts_total",
     "upstream_failures_total",
     "upstream_retries_total",
@@ -194,6 +196,29 @@ fn handshakes_with_pods_are_counted_by_their_outcome() {
         (ACCEPTED, 2.0),
     ];
     expect(&server, &before, &moved);
+}
+
+#[test]
+fn passwords_are_counted_by_what_is_found_out_of_them() {
+    let pod = Pod::named("web");
+    let annotations = json!({
+        "nginx.ingress.kubernetes.io/auth-type": "basic",
+        "nginx.ingress.kubernetes.io/auth-secret": "users",
+    });
+    let users = json!({
+        "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "users", "namespace": "test"},
+        "stringData": {"auth": "a:{PLAIN}x"},
+    });
+    let paths = [("/", "Prefix", "web")];
+    let routes = Manifests::new().service("web", &[pod.address]);
+    let server = Tidegate::serve(&routes.ingress_with("a", Some("a"), &paths, annotations, json!([])).object(users));
+    // a:x and a:y, and none, which is not looked at.
+    for (field, status) in [("Basic YTp4", 200), ("Basic YTp5", 401), ("Basic YTp4", 200), ("x", 401)] {
+        let request = format!("GET / HTTP/1.1\r\nHost: a\r\nAuthorization: {field}\r\n\r\n");
+        assert_eq!(server.ask(request).status(), status, "{field}");
+    }
+    let counted = |answer: &str| server.metric("tidegate_passwords_total", &format!("answer=\"{answer}\""));
+    assert_eq!(["right", "wrong", "busy", "limited"].map(counted), [2.0, 1.0, 0.0, 0.0]);
 }
 
 #[test]

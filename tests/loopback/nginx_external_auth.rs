@@ -420,3 +420,21 @@ fn explain_tells_who_is_asked_and_that_nobody_is_served() {
         assert_eq!(auth.requests().len(), 0);
     }
 }
+
+#[test]
+fn a_right_password_does_not_spare_a_client_what_the_service_says() {
+    let users = json!({
+        "apiVersion": "v1", "kind": "Secret", "type": "Opaque", "metadata": {"name": "users", "namespace": "test"},
+        "stringData": {"auth": "ann:{SHA}W8r/fyL/UzygmbNAjq2HbA67qac="},
+    });
+    // "open sesame"
+    let right = "GET / HTTP/1.1\r\nHost: a.example\r\nAuthorization: Basic YW5uOm9wZW4gc2VzYW1l\r\n\r\n";
+    for (said, expected) in [(YES.to_owned(), 200), (answer("403 No", ""), 403)] {
+        let (pod, auth) = (Pod::named("web"), Pod::answering(said));
+        let pairs = [URL, ("auth-type", "basic"), ("auth-secret", "users"), ("limit-connections", "1")];
+        let server = Tidegate::serve(&manifests(&pod, &auth, &pairs).object(users.clone()));
+        assert_eq!((status(&server), auth.requests().len()), (401, 0), "who has no password is not asked about");
+        assert_eq!(server.ask(right).status(), expected);
+        assert_eq!((auth.requests().len(), pod.requests().len()), (1, usize::from(expected == 200)));
+    }
+}

@@ -232,7 +232,6 @@ fn nginx_z3_and_z6_what_has_no_effect_changes_nothing() {
         ("enable-rewrite-log", "true"),
         ("fastcgi-index", "index.php"),
         ("http2-push-preload", "true"),
-        ("proxy-http-version", "1.0"),
         ("proxy-http-version", "1.1"),
     ] {
         let server = serve(&[pod.address], key, value, &[]);

@@ -96,6 +96,27 @@ fn nginx_p2_an_answer_with_a_listed_status_is_another_pods() {
 }
 
 #[test]
+fn nginx_p2_each_head_is_timed_once_whatever_follows() {
+    let (dead, _held) = refusing();
+    let (bad, good) = (failing(503), Pod::named("good"));
+    let server = serve(&[dead, bad.address, good.address], &[("proxy-next-upstream", "error http_503")]);
+    for _ in 0..6 {
+        assert_eq!(server.ask(get("a.example", "/")).text(), "good");
+    }
+    let heads = bad.requests().len() + good.requests().len();
+    assert_eq!(server.metric("tidegate_upstream_response_head_seconds_count", "") as usize, heads);
+    assert!(server.metric("tidegate_upstream_failures_total", "reason=\"connect_refused\"") >= 1.0);
+    // One after the other, whichever comes first.
+    let server = serve(&[dead, bad.address], &[("proxy-next-upstream", "error http_503")]);
+    let before = bad.requests().len();
+    for _ in 0..6 {
+        server.ask(get("a.example", "/"));
+    }
+    let heads = bad.requests().len() - before;
+    assert_eq!(server.metric("tidegate_upstream_response_head_seconds_count", "") as usize, heads);
+}
+
+#[test]
 fn nginx_p2_where_no_pod_is_left_the_last_ones_answer_passes() {
     let pods = [failing(503), failing(503), failing(503)];
     let addresses: Vec<_> = pods.iter().map(|pod| pod.address).collect();
@@ -125,7 +146,7 @@ fn nginx_p3_tries_count_the_first_attempt_and_the_last_ones_answer_passes() {
 fn nginx_p2_what_must_not_be_processed_twice_is_repeated_only_if_asked_for() {
     let (bad, good) = (failing(503), Pod::named("good"));
     let pods = [bad.address, good.address];
-    for length in [0, 4, 2_000] {
+    for length in [0, 4, 65_536] {
         let server = serve(&pods, &[("proxy-next-upstream", "http_503")]);
         assert_eq!(of_two(&server, &post(length)), [200, 503], "{length}");
         let server = serve(&pods, &[("proxy-next-upstream", "http_503 non_idempotent")]);
@@ -139,10 +160,61 @@ fn nginx_p2_what_must_not_be_processed_twice_is_repeated_only_if_asked_for() {
 }
 
 #[test]
+fn nginx_p2_a_body_that_stops_is_the_clients_fault_before_any_pod_is_asked() {
+    let pod = Pod::named("web");
+    let options = ["--body-gap-timeout", "100ms"];
+    for (rule, connections) in [("http_503 non_idempotent", 0), ("http_503", 1), ("off", 1)] {
+        let before = pod.connections();
+        let server = serve_with(&[pod.address], &[("proxy-next-upstream", rule)], &options);
+        let mut client = server.connect();
+        client.send("POST / HTTP/1.1\r\nHost: a.example\r\nContent-Length: 4\r\n\r\nbo");
+        assert_eq!(client.answer().status(), 408, "{rule}");
+        pod.wait_for_connections(before + connections);
+        assert_eq!(pod.connections() - before, connections, "{rule}");
+    }
+}
+
+#[test]
+fn nginx_p2_a_body_that_is_waited_for_is_followed_by_the_next_request() {
+    let (bad, good) = (failing(503), Pod::named("good"));
+    let server = serve(&[bad.address, good.address], &[("proxy-next-upstream", "http_503 non_idempotent")]);
+    let mut client = server.connect();
+    let long = post(60_000);
+    client.send(format!("{long}{long}{}", get("a.example", "/last")));
+    for _ in 0..3 {
+        assert_eq!(client.answer().text(), "good");
+    }
+    let asked = good.requests();
+    assert_eq!(asked.iter().map(|request| request.body.len()).collect::<Vec<_>>(), [60_000, 60_000, 0]);
+    assert_eq!(asked[2].start, "GET /last HTTP/1.1");
+}
+
+#[test]
+fn nginx_p2_a_client_that_waits_to_be_told_to_go_on_is_not_kept_waiting() {
+    let (bad, good) = (failing(503), Pod::named("good"));
+    let server = serve(&[bad.address, good.address], &[("proxy-next-upstream", "http_503 non_idempotent")]);
+    let head = "POST / HTTP/1.1\r\nHost: a.example\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n";
+    let mut statuses: Vec<_> = (0..2)
+        .map(|_| {
+            let mut client = server.connect();
+            client.send(head);
+            let first = client.head().unwrap();
+            if !first.starts_with(b"HTTP/1.1 100") {
+                return 503;
+            }
+            client.send("body");
+            client.answer().status()
+        })
+        .collect();
+    statuses.sort_unstable();
+    assert_eq!(statuses, [200, 503]);
+}
+
+#[test]
 fn nginx_p2_a_body_that_is_not_at_hand_leaves_the_first_answer() {
     let (bad, good) = (failing(503), Pod::named("good"));
     let server = serve(&[bad.address, good.address], &[("proxy-next-upstream", "http_503 non_idempotent")]);
-    assert_eq!(of_two(&server, &post(200_000)), [200, 503]);
+    assert_eq!(of_two(&server, &post(65_537)), [200, 503]);
     let chunked = "PUT / HTTP/1.1\r\nHost: a.example\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n";
     assert_eq!(of_two(&server, chunked), [200, 503]);
 }
@@ -218,12 +290,13 @@ fn nginx_p2_pods_over_tls_and_http2_are_passed_over_in_the_same_way() {
     let server = serve(&[bad.address, good.address], &[rule, ("backend-protocol", "GRPC")]);
     run(async {
         let client = H2Client::plain(&server).await;
-        for method in ["GET", "POST", "GET"] {
-            let answer = client.ask(client.request(method, "a.example", "/"), b"").await;
+        for (method, length) in [("GET", 0), ("POST", 0), ("POST", 4), ("PUT", 60_000), ("GET", 0)] {
+            let request = client.request(method, "a.example", "/").header("content-length", length);
+            let answer = client.ask(request, &vec![b'x'; length]).await;
             assert_eq!((answer.status, answer.text().as_str()), (200, "good"), "{method}");
         }
     });
-    assert!(bad.calls() > 0 && good.calls() == 3, "{} {}", bad.calls(), good.calls());
+    assert!(bad.calls() > 0 && good.calls() == 5, "{} {}", bad.calls(), good.calls());
     assert_eq!(bad.connections(), 1, "its connection goes on");
 }
 

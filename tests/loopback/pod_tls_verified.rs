@@ -10,6 +10,7 @@ use tidegate::model::{
     UpstreamSpec, Verification,
 };
 use tidegate::observe::{AccessLog, AccessLogFormat, Metrics};
+use tidegate::password::Passwords;
 use tidegate::proxy::listener::{self, ListenerProtocol};
 use tidegate::proxy::{
     self, AuthMemory, Connections, Handover, Heartbeats, Inspector, Ledger, Limiter, ProxyConfig, Shared,
@@ -67,6 +68,7 @@ fn ask(pods: &[SocketAddr], tls: &PodTls) -> (Message, String) {
         heartbeats: Heartbeats::default(),
         limiter: Limiter::default(),
         auth_memory: AuthMemory::default(),
+        passwords: Passwords::default(),
     };
     let (shard_log, retirements) = (log.shard(), registry.retirements());
     let serving = std::thread::spawn(move || proxy::run(shared, shard_log, sockets, retirements));
@@ -84,7 +86,7 @@ fn with_tls(mut snapshot: Snapshot, tls: &PodTls) -> Snapshot {
         let routes = routes.iter().map(|route| {
             let Action::Forward(spec) = &route.action else { return Arc::clone(route) };
             let key = UpstreamKey { protocol: Protocol::Tls(Arc::new(tls.clone())), ..spec.key.clone() };
-            let action = Action::Forward(Arc::new(UpstreamSpec { key, port: spec.port.clone() }));
+            let action = Action::Forward(Arc::new(UpstreamSpec { key, port: spec.port.clone(), for_https: None }));
             Arc::new(RouteSpec { action, ..RouteSpec::clone(route) })
         });
         *host = Arc::new(HostSpec { routes: routes.collect(), ..HostSpec::clone(host) });

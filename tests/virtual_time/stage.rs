@@ -9,6 +9,7 @@ use tempfile::TempDir;
 use tidegate::controller::Controller;
 use tidegate::lifecycle::{Drain, Phase, Readiness};
 use tidegate::observe::{AccessLog, AccessLogFormat, Metrics};
+use tidegate::password::Passwords;
 use tidegate::proxy::listener::{self, ListenerProtocol};
 use tidegate::proxy::{
     self, AuthMemory, Connections, Handover, Heartbeats, Inspector, Ledger, Limiter, ProxyConfig, Shared,
@@ -91,6 +92,7 @@ pub(crate) fn on_stage_of<F: Future<Output = ()>>(
             heartbeats: Heartbeats::default(),
             limiter: Limiter::default(),
             auth_memory: AuthMemory::default(),
+            passwords: Passwords::default(),
         };
         let serving = spawn_local(proxy::serve(shared, log.shard(), listeners, registry.retirements()));
 

@@ -143,6 +143,33 @@ async fn nothing_but_the_path_waits() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn nginx_q1_the_former_pods_are_spoken_to_as_before_while_a_path_waits() {
+    let (plane, mut controller) = serving();
+    let spoken = |plane: &Plane| {
+        let table = plane.table.load();
+        let found = table.find(Some("a.example"), "/", &|_| true, &mut String::new()).expect("a path");
+        let route = found.route.expect("a route");
+        let Destination::Forward(backend) = &route.target.destination else { panic!("it forwards") };
+        let key = backend.upstream.key();
+        let redirects = !route.spec.filters.is_empty();
+        (key.service.name.to_string(), key.protocol.as_str(), redirects)
+    };
+    assert_eq!(spoken(&plane), ("a".into(), "http1", true));
+    let mut ingress = ingress_of(&[("/", "b")]);
+    let pairs = [("nginx.ingress.kubernetes.io/backend-protocol", "HTTPS"), ("tidegate.dev/ssl-redirect", "false")];
+    ingress.annotations = pairs.into_iter().map(|(key, value)| (key.into(), value.into())).collect();
+    controller.take(changed(ingress));
+    assert_eq!(spoken(&plane), ("a".into(), "http1", false), "other annotations do not wait");
+    controller.take(events([service("b"), slice("b", 1)]));
+    assert_eq!(spoken(&plane), ("b".into(), "https", false));
+    // And back.
+    controller.take(changed(ingress_of(&[("/", "c")])));
+    assert_eq!(spoken(&plane), ("b".into(), "https", true));
+    controller.take(events([service("c"), slice("c", 1)]));
+    assert_eq!(spoken(&plane), ("c".into(), "http1", true));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_path_is_let_go_with_its_former_service() {
     for gone in
         [gone("a"), events([slice("a", 0)]), events([Change::removal(ObjectRef::new(ObjectKind::Service, name("a")))])]

@@ -87,6 +87,7 @@ fn secret(of: &str) -> Change {
         certificate: Err(SecretFault::Missing("tls.crt")),
         last_good: None,
         authorities: None,
+        users: None,
     };
     Change::arrival(secret)
 }
@@ -179,6 +180,27 @@ async fn f03_saved_secrets_stay_when_they_cannot_be_read() {
     // They were listed, and this one was not there.
     controller.take([Event::Connected(ObjectKind::Secret, Connection::Up)]);
     assert!(controller.input.objects().secret(&name("cert")).is_none());
+}
+
+#[tokio::test]
+async fn f03_a_saved_secret_that_is_followed_by_itself_stays_until_the_source_has_told_of_all() {
+    let (_, mut controller) = Plane::with(Settings { secrets: VisibleSecrets::Allowed, ..Settings::default() });
+    let asking = || {
+        let key = |key| format!("nginx.ingress.kubernetes.io/{key}");
+        let routes = builders::ingress("a").rule("a.example", &[builders::prefix("/", "a")]);
+        routes.annotate(&key("auth-type"), "basic").annotate(&key("auth-secret"), "users").change()
+    };
+    let mut saved = saved_objects_of(&[]);
+    saved.changes.extend([asking(), secret("users"), secret("cert")]);
+    controller.restore(saved);
+    controller.take(events([class(), asking()]));
+    controller.take([Event::Listed, Event::Connected(ObjectKind::Secret, Connection::Up)]);
+    assert_eq!(*controller.wanted_secrets().borrow(), [name("users")].into());
+    let knows = |controller: &Controller, of| controller.input.objects().secret(&name(of)).is_some();
+    assert!(!knows(&controller, "cert"), "the list has no such certificate");
+    assert!(knows(&controller, "users"), "it is being listed by itself");
+    controller.take([Event::Synced]);
+    assert!(!knows(&controller, "users"), "and it is not there");
 }
 
 #[tokio::test]

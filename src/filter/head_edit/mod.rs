@@ -17,6 +17,10 @@ pub struct FieldName<'a> {
 }
 
 impl FieldName<'static> {
+    /// `Authorization`.
+    pub const AUTHORIZATION: Self = Self { text: b"authorization", kind: FieldKind::Authorization };
+    /// `WWW-Authenticate`.
+    pub const WWW_AUTHENTICATE: Self = Self::other(b"www-authenticate");
     /// `Allow`.
     pub const ALLOW: Self = Self::other(b"allow");
     /// `Content-Type`.
@@ -25,12 +29,22 @@ impl FieldName<'static> {
     pub const LOCATION: Self = Self::other(b"location");
     /// `Retry-After`.
     pub const RETRY_AFTER: Self = Self::other(b"retry-after");
+    /// `Set-Cookie`.
+    pub const SET_COOKIE: Self = Self::other(b"set-cookie");
+    /// `Strict-Transport-Security`.
+    pub const STRICT_TRANSPORT_SECURITY: Self = Self::other(b"strict-transport-security");
     /// `Tidegate-Explain`, with which clients ask how they are answered.
     pub const TIDEGATE_EXPLAIN: Self = Self::other(b"tidegate-explain");
     /// `Tidegate-Explanation`, which tells them.
     pub const TIDEGATE_EXPLANATION: Self = Self::other(b"tidegate-explanation");
     /// `X-Forwarded-Prefix`.
     pub const X_FORWARDED_PREFIX: Self = Self { text: b"x-forwarded-prefix", kind: FieldKind::XForwardedOther };
+    /// `X-Forwarded-Scheme`.
+    pub const X_FORWARDED_SCHEME: Self = Self { text: b"x-forwarded-scheme", kind: FieldKind::XForwardedOther };
+    /// `X-Original-Forwarded-For`.
+    pub const X_ORIGINAL_FORWARDED_FOR: Self = Self { text: b"x-original-forwarded-for", kind: FieldKind::XOriginal };
+    /// `X-Scheme`.
+    pub const X_SCHEME: Self = Self { text: b"x-scheme", kind: FieldKind::XScheme };
     /// `X-Request-ID`.
     pub const X_REQUEST_ID: Self = Self { text: b"x-request-id", kind: FieldKind::XRequestId };
 

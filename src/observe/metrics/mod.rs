@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Registry, TextEncoder};
 use watches::WatchMetrics;
 
-use crate::model::{FilterKind, ObjectName, Problem, ProblemCode, Severity};
+use crate::model::{FilterKind, ObjectName, PasswordAnswer, Problem, ProblemCode, Severity};
 use crate::observe::config_metrics::ConfigMetrics;
 use crate::observe::dns_metrics::DnsMetrics;
 use crate::observe::durations;
@@ -39,6 +39,7 @@ pub struct Metrics {
     mirrored: [IntCounter; Mirrored::ALL.len()],
     clients_forgotten: IntCounter,
     shed: [IntCounter; Shed::ALL.len()],
+    passwords: [IntCounter; PasswordAnswer::ALL.len()],
     listeners: [ListenerMetrics; Listener::ALL.len()],
     http2: Http2Metrics,
     handshakes: [IntCounter; Handshake::ALL.len()],
@@ -129,6 +130,7 @@ impl Metrics {
         let answered = counters(&families::FILTER_ANSWERS);
         let mirrored = counters(&families::MIRRORED);
         let shed = counters(&families::CONNECTIONS_SHED);
+        let passwords = counters(&families::PASSWORDS);
         let (open, total) = (gauges(&families::CONNECTIONS_OPEN), counters(&families::CONNECTIONS));
         let headers = counters(&families::PROXY_PROTOCOL);
         let handshakes = counters(&families::TLS_HANDSHAKES);
@@ -142,6 +144,7 @@ impl Metrics {
             answered: FilterKind::ALL.map(|filter| answered.with_label_values(&[filter.as_str()])),
             mirrored: Mirrored::ALL.map(|result| mirrored.with_label_values(&[result.as_str()])),
             clients_forgotten: counter(&families::CLIENTS_FORGOTTEN),
+            passwords: PasswordAnswer::ALL.map(|answer| passwords.with_label_values(&[answer.as_str()])),
             shed: Shed::ALL.map(|reason| shed.with_label_values(&[reason.as_str()])),
             listeners: Listener::ALL.map(|listener| ListenerMetrics {
                 open: open.with_label_values(&[listener.as_str()]),
@@ -239,6 +242,11 @@ impl Metrics {
     /// Counts connections of clients that were closed in favour of others.
     pub fn shed(&self, reason: Shed, count: usize) {
         self.shed[reason as usize].inc_by(count as u64);
+    }
+
+    /// Counts what was found out of a password.
+    pub fn password(&self, answer: PasswordAnswer) {
+        self.passwords[answer as usize].inc();
     }
 
     /// The connection counters of a listener.

@@ -41,12 +41,14 @@ pub(crate) fn admit(shard: &Shard, peer: &Peer, work: &mut ExchangeBuffers) -> R
         PathRefusal::Invalid => ProxyError::PathInvalid,
         PathRefusal::Ambiguous => ProxyError::PathAmbiguous,
     })?;
+    let route = found.route.ok_or(ProxyError::NoRoute)?;
+    let side = || filter::side(&route.spec.filters, request, head);
     let draw = Draw {
         random: &|| shard.random() as u64,
-        asks: &|rule| filter::canary(rule, request, head),
+        asks: &|rule| side().or_else(|| filter::canary(rule, request, head)),
         lives: &has_endpoint,
     };
-    let route = Arc::clone(found.route.ok_or(ProxyError::NoRoute)?.choose(&draw));
+    let route = Arc::clone(route.choose(&draw));
     Ok(Admission { route, has_tls: found.has_tls })
 }
 

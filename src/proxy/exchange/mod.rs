@@ -2,8 +2,9 @@
 
 mod admit;
 mod aside_head;
-mod ask;
+mod call;
 mod copy;
+mod inquire;
 mod instead;
 mod reply;
 pub(crate) mod request_head;
@@ -12,7 +13,7 @@ use std::sync::Arc;
 
 use crate::filter::{self, FieldName, RequestView, Response, Verdict};
 use crate::http1::{Framing, RequestHead, TargetForm};
-use crate::model::{Reply, RoutePolicy, RouteTimeouts};
+use crate::model::{Filter, Reply, RoutePolicy, RouteTimeouts};
 use crate::proxy::error::{ProxyError, Side};
 use crate::proxy::pods::forward::forward;
 use crate::proxy::shard::scratch::ExchangeBuffers;
@@ -24,6 +25,7 @@ use crate::proxy::walk::{Walk, explanation};
 use crate::routing::{self, Route};
 use crate::upstream::{Destination, Target};
 use admit::{Admission, admit};
+use inquire::inquire;
 
 /// What is read and thrown away of a body nobody took, at most, to keep the connection. Bytes.
 pub(crate) const DRAINED_BYTES: u64 = 64 * 1024;
@@ -36,6 +38,7 @@ pub(crate) async fn exchange<S: ClientSource, K: ClientSink>(
 ) -> Result<(), ProxyError> {
     walk.work.request_change.clear();
     request_head::identify(walk.work, walk.shard.random());
+    walk.record.is_https = walk.peer.scheme == Scheme::Https;
     walk.record.is_explained = explanation::is_asked(walk.listener, walk.peer, walk.work);
     let outcome = match answer(walk, source, sink).await {
         Ok(()) => Ok(()),
@@ -100,17 +103,28 @@ async fn answer<S: ClientSource, K: ClientSink>(
     let policy = &*route.spec.policy;
     source.obey(&policy.timeouts);
     sink.obey(&policy.timeouts);
-    let refusal = match pass_filters(walk, &route, has_tls)? {
-        Verdict::Continue => None,
-        Verdict::Respond(response) => Some(response),
-        Verdict::Ask(question) => Box::pin(ask::ask(walk, &route, *question, sink)).await?,
+    let mut filters = &*route.spec.filters;
+    let refusal = loop {
+        let (asked_by, response) = match pass_filters(walk, &route, filters, has_tls)? {
+            Verdict::Continue => break None,
+            Verdict::Respond(response) => break Some(response),
+            Verdict::Ask(ask) => (ask.by, Box::pin(inquire(walk.shard, &ask)).await),
+            Verdict::Call(question) => (question.by, Box::pin(call::call(walk, &route, *question, sink)).await?),
+        };
+        if response.is_some() {
+            break response;
+        }
+        filters = filter::behind(filters, asked_by);
     };
     if let Some(response) = refusal {
         return answer_of_filter(walk, &response, sink).await;
     }
     let backend = match (instead::stand_in(walk, &route), &route.target.destination) {
         (Some(backend), _) => backend,
-        (None, Destination::Forward(backend)) => backend,
+        (None, Destination::Forward(backend)) => match &backend.for_https {
+            Some(for_https) if walk.peer.scheme == Scheme::Https => for_https,
+            Some(_) | None => backend,
+        },
         (None, Destination::Reply(Reply::BackendUnavailable)) => return Err(ProxyError::BackendUnavailable),
         (None, Destination::Reply(Reply::NotFound)) => return Err(ProxyError::NoRoute),
     };
@@ -146,11 +160,15 @@ async fn answer_for_all<K: ClientSink>(walk: &mut Walk<'_>, sink: &mut K) -> Res
     reply::send(walk, 200, "these methods are served where a route allows them", sink, must_close).await
 }
 
-/// Lets the request pass the limit of its route and then the filters.
-fn pass_filters<'r>(walk: &mut Walk<'_>, route: &'r Route<Target>, has_tls: bool) -> Result<Verdict<'r>, ProxyError> {
-    let Walk { shard, listener, peer, work, ready_at, .. } = walk;
+/// Lets the request pass the limit of its route and then these filters of it.
+fn pass_filters<'r>(
+    walk: &mut Walk<'_>,
+    route: &Route<Target>,
+    filters: &'r [Filter],
+    has_tls: bool,
+) -> Result<Verdict<'r>, ProxyError> {
+    let Walk { shard, listener, peer, work, ready_at, record, .. } = walk;
     filter::body_size(route.spec.policy.body_bytes, &work.request).map_err(|_| ProxyError::BodyTooLarge)?;
-    let filters = &*route.spec.filters;
     let ExchangeBuffers { head, request, request_change, .. } = &mut **work;
     let client =
         filter::asks_for_client(filters).then(|| request_head::client(head, request, peer, &listener.forwarding));
@@ -169,14 +187,17 @@ fn pass_filters<'r>(walk: &mut Walk<'_>, route: &'r Route<Target>, has_tls: bool
         client,
         decoded_path: &routing::decoded(&canonical),
         pattern: route.spec.matches.path.pattern(),
+        random: if filter::asks_for_random(filters) { shard.random() as u64 } else { 0 },
         meter: &meter,
     };
     let verdict = filter::request(filters, &view, request_change);
+    record.session = request_change.session;
     let Counted { place, has_forgotten } = meter.finish();
     if has_forgotten {
         shard.metrics.client_forgotten();
     }
-    walk.place = place;
+    // Filters behind one that has asked count nothing.
+    walk.place = place.or(walk.place.take());
     Ok(verdict)
 }
 

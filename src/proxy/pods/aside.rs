@@ -66,7 +66,7 @@ pub(crate) async fn send(
 }
 
 async fn tries(shard: &Rc<Shard>, aside: &Aside<'_>) -> Result<AsideAnswer, ProxyError> {
-    let Aside { backend: Backend { upstream, metrics }, policy, .. } = aside;
+    let Aside { backend: Backend { upstream, metrics, for_https: _ }, policy, .. } = aside;
     let (mut tried, mut newer_than, mut error) = (Vec::new(), None, ProxyError::NoEndpoints);
     for _ in 0..TRIES {
         let began = Instant::now();
@@ -107,7 +107,8 @@ async fn once(shard: &Rc<Shard>, aside: &Aside<'_>, attempt: &Attempt<'_>) -> Re
         let reached = if fault.written { Reached::Unanswered } else { Reached::NotSent };
         return Err(Failure { was_reused: is_reused, ..Failure::new(ProxyError::UpstreamClosed, reached) });
     }
-    let mut pod = H1Response { reader, shard, gap: BODY_TIME, buffer: None, protocol: b"", accept: None };
+    let mut pod =
+        H1Response { reader, shard, gap: BODY_TIME, buffer: None, protocol: b"", accept: None, is_last: false };
     let request = RequestContext { method: aside.method, upgrade: None };
     let head = final_head(&mut pod, request, attempt.patience.head, since).await;
     let head = head.map_err(|failure| Failure { was_reused: is_reused, ..failure })?;

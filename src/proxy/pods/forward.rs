@@ -3,11 +3,12 @@
 use tokio::time::Instant;
 
 use super::attempt::{Attempt, Patience, WHOLE_BODY};
+use super::pick::pick;
 use super::replacement::Replacement;
 use super::retry::{Facts, History, retry};
-use super::{connect, h1, h2, open_session, tls, upgrade};
+use super::{connect, gather, h1, h2, open_session, tls, upgrade};
 use crate::http1::Framing;
-use crate::model::{Protocol, RoutePolicy};
+use crate::model::{EndpointPort, Protocol, RoutePolicy};
 use crate::observe::{UpstreamFailure, UpstreamMetrics};
 use crate::proxy::error::ProxyError;
 use crate::proxy::pod_tls_fault::PodTlsFault;
@@ -25,12 +26,19 @@ pub(crate) async fn forward<S: ClientSource, K: ClientSink>(
     source: &mut S,
     sink: &mut K,
 ) -> Result<(), ProxyError> {
-    let Backend { upstream, metrics } = backend;
-    let is_whole = take_whole_body(walk, source);
+    let Backend { upstream, metrics, for_https: _ } = backend;
     let is_idempotent = walk.work.request.method.is_idempotent();
+    let has_one_address = matches!(upstream.key().endpoint_port, EndpointPort::OfService(_));
     let patience = Patience::of(policy, walk.work);
     let mut history = History::new(policy.attempts);
     let mut began = walk.ready_at;
+    let preference = walk.work.request_change.preference;
+    let mut is_whole = take_whole_body(walk, source);
+    let facts = Facts { is_idempotent, is_whole, was_renewed: false, has_one_address };
+    if !is_whole && gather::is_wanted(walk, policy, facts) {
+        Box::pin(gather::gather(walk, source, sink)).await?;
+        (is_whole, began) = (true, Instant::now());
+    }
     let until = policy.retry_within.map(|within| began + within);
     let mut error = ProxyError::NoEndpoints;
     let mut chosen = None;
@@ -44,7 +52,7 @@ pub(crate) async fn forward<S: ClientSource, K: ClientSink>(
         }
         let picked = match chosen.take() {
             Some(endpoint) => Ok(endpoint),
-            None => upstream.pick(policy.balance, policy.upstream_requests, &history.tried, began),
+            None => pick(upstream, policy, preference, &history.tried, began),
         };
         let endpoint = match picked {
             Ok(endpoint) => endpoint,
@@ -56,8 +64,8 @@ pub(crate) async fn forward<S: ClientSource, K: ClientSink>(
                 break;
             }
         };
-        let facts = Facts { is_idempotent, is_whole, was_renewed: history.newer_than.is_some() };
-        let replacement = Replacement::of(upstream, policy, (&history, facts), endpoint.id(), until);
+        let facts = Facts { is_whole, was_renewed: history.newer_than.is_some(), ..facts };
+        let replacement = Replacement::of(upstream, (policy, preference), (&history, facts), endpoint.id(), until);
         metrics.attempt();
         if number > 0 {
             metrics.retry();

@@ -12,6 +12,7 @@ use super::tunnel::tunnel;
 use super::upload::beside;
 use crate::http1::websocket::{self, ACCEPT};
 use crate::http1::{Field, Framing, Limits, Progress, RequestContext, ResponseError, ResponseHead};
+use crate::model::RoutePolicy;
 use crate::proxy::error::{ProxyError, Side};
 use crate::proxy::shard::Shard;
 use crate::proxy::shard::scratch::ExchangeBuffers;
@@ -64,7 +65,15 @@ pub(super) async fn whole<S: ClientSource, K: ClientSink>(
     }
     let accept = if must_switch { websocket_key(out).and_then(websocket::accept) } else { None };
     let protocol = asked.upgrade_name(head);
-    let pod = H1Response { reader, shard, gap: patience.gap, buffer: None, protocol, accept: accept.as_ref() };
+    let pod = H1Response {
+        reader,
+        shard,
+        gap: patience.gap,
+        buffer: None,
+        protocol,
+        accept: accept.as_ref(),
+        is_last: is_last(policy),
+    };
     let parts = Parts {
         shard,
         policy,
@@ -111,7 +120,8 @@ pub(super) async fn streaming<S: ClientSource, K: ClientSink>(
     let frame = if request.framing == Framing::Chunked { Frame::Chunked } else { Frame::Plain };
     let mut to_pod = H1Sink::new(writer, out, frame, Side::Upstream, policy.timeouts.upload);
     let protocol = request.upgrade_name(head);
-    let pod = H1Response { reader, shard, gap: patience.gap, buffer: None, protocol, accept: None };
+    let pod =
+        H1Response { reader, shard, gap: patience.gap, buffer: None, protocol, accept: None, is_last: is_last(policy) };
     let parts = Parts {
         shard,
         policy,
@@ -173,6 +183,8 @@ pub(super) struct H1Response<'a> {
     pub(super) protocol: &'a [u8],
     /// What the answer to a WebSocket handshake must say, if nobody behind us checks it.
     pub(super) accept: Option<&'a [u8; ACCEPT]>,
+    /// Whether the connection serves no other request, whatever the pod says.
+    pub(super) is_last: bool,
 }
 
 impl<'a> PodResponse for H1Response<'a> {
@@ -232,7 +244,8 @@ impl<'a> PodResponse for H1Response<'a> {
     fn connection(&self, head: &ResponseHead, request: RequestContext) -> Keep {
         // A connection cannot be kept if its end ends the answer, or if its pod was asked to switch protocols and did
         // not.
-        let may_keep = head.keep_alive && head.framing != Framing::UntilClose && request.upgrade.is_none();
+        let is_kept = head.keep_alive && !self.is_last;
+        let may_keep = is_kept && head.framing != Framing::UntilClose && request.upgrade.is_none();
         if may_keep {
             Keep::For(head.idle_timeout(self.bytes()).map(|seconds| Duration::from_secs(u64::from(seconds))))
         } else {
@@ -242,7 +255,7 @@ impl<'a> PodResponse for H1Response<'a> {
 
     fn into_body(mut self, head: &ResponseHead) -> H1Source<'a> {
         self.skip_head(head);
-        let Self { reader, shard, gap, buffer, protocol: _, accept: _ } = self;
+        let Self { reader, shard, gap, buffer, protocol: _, accept: _, is_last: _ } = self;
         let pace = Pace { gap, rate: 0 };
         H1Source::new(reader, &shard.buffers, buffer, head.framing, Side::Upstream, pace, None)
     }
@@ -251,6 +264,11 @@ impl<'a> PodResponse for H1Response<'a> {
         // Bytes behind the end of an answer belong to no request.
         if body.has_leftover() { Keep::No } else { keep }
     }
+}
+
+/// Whether the pod is told that its connection ends with the answer.
+fn is_last(policy: &RoutePolicy) -> bool {
+    policy.pod_head.as_ref().is_some_and(|head| head.ends_connection())
 }
 
 /// Whether a head has this Sec-WebSocket-Accept and no other.

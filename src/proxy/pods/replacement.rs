@@ -5,8 +5,9 @@ use std::cell::Cell;
 
 use tokio::time::Instant;
 
+use super::pick::pick;
 use super::retry::{Facts, History};
-use crate::model::{RetryCase, RetryRule, RoutePolicy};
+use crate::model::{Preference, RetryCase, RetryRule, RoutePolicy};
 use crate::upstream::{InFlight, Upstream};
 
 /// What may take the place of an attempt.
@@ -14,6 +15,7 @@ pub(super) struct Replacement<'a> {
     rule: RetryRule,
     upstream: &'a Upstream,
     policy: &'a RoutePolicy,
+    preference: Option<Preference>,
     /// From then on no other endpoint is tried.
     until: Option<Instant>,
     /// Ids of the endpoints that were tried, with that of the attempt.
@@ -25,7 +27,7 @@ impl<'a> Replacement<'a> {
     /// Of an attempt at `endpoint`. `None` where every answer is passed on.
     pub(super) fn of(
         upstream: &'a Upstream,
-        policy: &'a RoutePolicy,
+        (policy, preference): (&'a RoutePolicy, Option<Preference>),
         (history, facts): (&History, Facts),
         endpoint: u64,
         until: Option<Instant>,
@@ -34,7 +36,7 @@ impl<'a> Replacement<'a> {
         let tried: Vec<_> = history.tried.iter().copied().chain([endpoint]).collect();
         let is_asked_for = RetryCase::STATUSES.into_iter().any(|case| rule.has(case));
         let is_possible = facts.may_repeat(rule) && tried.len() < policy.attempts;
-        let made = || Self { rule, upstream, policy, until, tried, found: Cell::default() };
+        let made = || Self { rule, upstream, policy, preference, until, tried, found: Cell::default() };
         (is_asked_for && is_possible).then(|| Box::new(made()))
     }
 
@@ -45,8 +47,8 @@ impl<'a> Replacement<'a> {
         {
             return false;
         }
-        let Self { upstream, policy, tried, .. } = self;
-        let Ok(endpoint) = upstream.pick(policy.balance, policy.upstream_requests, tried, now) else { return false };
+        let Self { upstream, policy, preference, tried, .. } = self;
+        let Ok(endpoint) = pick(upstream, policy, *preference, tried, now) else { return false };
         let is_affordable = upstream.withdraw_retry(now);
         if is_affordable {
             self.found.set(Some(endpoint));

@@ -72,6 +72,8 @@ pub(super) enum Retry {
     NewConnection,
     /// An attempt at another endpoint.
     OtherEndpoint,
+    /// An attempt at the same address, behind which another pod may answer.
+    SameAddress,
 }
 
 /// What is known of a request.
@@ -83,6 +85,8 @@ pub(super) struct Facts {
     pub is_whole: bool,
     /// Whether the attempt had to be made on a new connection.
     pub was_renewed: bool,
+    /// Whether there is one address, behind which somebody else chooses a pod for each connection.
+    pub has_one_address: bool,
 }
 
 impl Facts {
@@ -94,6 +98,13 @@ impl Facts {
 
 /// Decides. `rule` is what the route's author says, where he says anything and the client has got nothing of an answer.
 pub(super) fn retry(failure: &Failure, facts: Facts, rule: Option<RetryRule>) -> Retry {
+    match (decided(failure, facts, rule), failure.reached) {
+        (Retry::OtherEndpoint, Reached::NotConnected) if facts.has_one_address => Retry::SameAddress,
+        (decided, _) => decided,
+    }
+}
+
+fn decided(failure: &Failure, facts: Facts, rule: Option<RetryRule>) -> Retry {
     let usual = usual(failure, facts);
     let Some(rule) = rule else { return usual };
     let is_asked_for = || case(&failure.error).is_some_and(|case| rule.has(case));
@@ -168,12 +179,14 @@ pub(super) struct History {
     pub newer_than: Option<Instant>,
     refusals: usize,
     renewals: usize,
+    /// Connections to one address that were not made.
+    missed: usize,
 }
 
 impl History {
     /// Nothing yet. `most`: how many endpoints may be tried, and how many may refuse.
     pub(super) fn new(most: usize) -> Self {
-        Self { most, tried: Vec::new(), newer_than: None, refusals: 0, renewals: 0 }
+        Self { most, tried: Vec::new(), newer_than: None, refusals: 0, renewals: 0, missed: 0 }
     }
 
     /// Takes note of what is to follow an attempt at `endpoint`; false when that was done too often.
@@ -192,6 +205,10 @@ impl History {
             Retry::OtherEndpoint => {
                 self.tried.push(endpoint);
                 self.tried.len() < self.most
+            }
+            Retry::SameAddress => {
+                self.missed += 1;
+                self.missed < self.most
             }
         }
     }
@@ -214,11 +231,13 @@ mod tests {
             Reached::Pod,
         ] {
             for (was_reused, is_body_at_hand) in all.into_iter().flat_map(|a| all.map(|b| (a, b))) {
-                for bits in 0..8 {
-                    let [is_idempotent, is_whole, was_renewed] = [1, 2, 4].map(|bit| bits & bit != 0);
+                for bits in 0..16 {
+                    let [is_idempotent, is_whole, was_renewed, has_one_address] =
+                        [1, 2, 4, 8].map(|bit| bits & bit != 0);
                     let failure = Failure { error: ProxyError::UpstreamClosed, reached, was_reused, is_body_at_hand };
-                    let facts = Facts { is_idempotent, is_whole, was_renewed };
+                    let facts = Facts { is_idempotent, is_whole, was_renewed, has_one_address };
                     let expected = match (reached, is_body_at_hand, was_renewed) {
+                        (Reached::NotConnected, _, _) if has_one_address => Retry::SameAddress,
                         (Reached::NotConnected | Reached::PassedOver, _, _) => Retry::OtherEndpoint,
                         (Reached::NotSent, _, false) | (Reached::LeftBehind, true, _) => Retry::NewConnection,
                         (Reached::Refused, true, _) => Retry::AnyConnection,
@@ -237,7 +256,7 @@ mod tests {
     fn nginx_p2_a_rule_asks_for_more_and_for_less() {
         use RetryCase::{Error, InvalidHead, NonIdempotent, Status503, Timeout};
         let rule = |cases: &[RetryCase]| cases.iter().copied().collect::<RetryRule>();
-        let repeatable = Facts { is_idempotent: true, is_whole: true, was_renewed: false };
+        let repeatable = Facts { is_idempotent: true, is_whole: true, was_renewed: false, has_one_address: false };
         let errors = [
             (ProxyError::ConnectRefused, Reached::NotConnected, Error),
             (ProxyError::PodTls(PodTlsFault::Refused), Reached::NotConnected, Error),
@@ -287,6 +306,7 @@ mod tests {
         assert_eq!(count(Retry::No), 1);
         assert_eq!(count(Retry::AnyConnection), 3);
         assert_eq!(count(Retry::OtherEndpoint), 3);
+        assert_eq!(count(Retry::SameAddress), 3);
         assert_eq!(count(Retry::NewConnection), 1 + MOST_RENEWALS as u64);
     }
 }

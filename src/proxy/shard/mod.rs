@@ -35,6 +35,7 @@ use tokio::time::Instant;
 use crate::http2::connection::Arrival;
 use crate::lifecycle::DrainWatch;
 use crate::observe::{Metrics, Relief, ShardLog, Shed};
+use crate::password::Passwords;
 use crate::proxy::config::ProxyConfig;
 use crate::proxy::wire::buffers::BufferPool;
 use crate::proxy::wire::client_mark::Standing;
@@ -99,6 +100,8 @@ pub struct Shared {
     pub limiter: Limiter,
     /// What authentication services have said.
     pub auth_memory: AuthMemory,
+    /// Tells which passwords are right.
+    pub passwords: Passwords,
 }
 
 /// Places for connections to pods.
@@ -151,6 +154,7 @@ pub(crate) struct Shard {
     pub h2_pods: Roster<Session>,
     /// Stands still where the shard does not own its runtime.
     pub turns: Turns,
+    pub passwords: Passwords,
     random: Cell<u128>,
 }
 
@@ -170,6 +174,7 @@ impl Shard {
             heartbeats: _,
             limiter,
             auth_memory,
+            passwords,
         } = shared;
         let pool = Pool::new(PoolConfig { idle: config.pods.idle, ..PoolConfig::default() });
         let sessions = Sessions::new(config.pods.stall);
@@ -205,6 +210,7 @@ impl Shard {
             h2_clients: Roster::default(),
             h2_pods: Roster::default(),
             turns,
+            passwords,
             random: Cell::new(seed()),
         })
     }

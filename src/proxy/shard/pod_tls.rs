@@ -162,7 +162,7 @@ mod tests {
         let tls = Protocol::Tls(Arc::new(PodTls::unverified(TlsHttp::Negotiated)));
         let service = ObjectName::new("shop", "web");
         let key = UpstreamKey { service, endpoint_port: EndpointPort::Fixed(443), protocol: tls };
-        let spec = Arc::new(UpstreamSpec { key, port: PortRef::Number(443) });
+        let spec = Arc::new(UpstreamSpec { key, port: PortRef::Number(443), for_https: None });
         let (backend, _) = Registry::new(Arc::default()).get_or_create(&spec);
         backend.upstream.set_endpoints(endpoints(count));
         backend.upstream

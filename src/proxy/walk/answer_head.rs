@@ -125,7 +125,16 @@ pub(crate) fn travels(field: &Field) -> bool {
 /// Edits an answer, a pod's or ours: by the filters of its route, and with the explanation where the client asked for one.
 pub(crate) fn edit(record: &Record, status: u16, fields: Fields<'_>, edit: &mut HeadEdit) {
     if let Some(route) = &record.route {
-        let response = ResponseView { status, fields, origin: record.origin.as_deref() };
+        let response = ResponseView {
+            status,
+            fields,
+            origin: record.origin.as_deref(),
+            session: record.session,
+            is_https: record.is_https,
+            endpoint: record.endpoint.get(),
+            is_canary: route.is_canary,
+            path: route.spec.matches.path.cookie_path(),
+        };
         filter::response(&route.spec.filters, &response, edit);
     }
     if let Some(cookies) = &record.cookies {

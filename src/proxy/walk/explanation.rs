@@ -71,7 +71,7 @@ impl Record {
                 plain(path.path())
             );
             if let Action::Forward(upstream) = &route.spec.action {
-                let UpstreamSpec { key, port } = &**upstream;
+                let UpstreamSpec { key, port, for_https: _ } = &**upstream;
                 let (service, port) = (key.service.to_string(), port.to_string());
                 let _ = write!(line, "service={}:{}; ", plain(&service), plain(&port));
             }

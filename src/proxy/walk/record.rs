@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 use tokio::time::Instant;
 
 use super::peer::{Peer, Scheme};
-use crate::filter::{self, AuthCookies};
+use crate::filter::{self, AuthCookies, Session};
 use crate::http1::{FieldKind, RequestError, Version};
 use crate::model::LogLines;
 use crate::observe::{Entry, Refusal, RoutePart, TlsPart, UpstreamPart};
@@ -26,6 +26,10 @@ pub(crate) struct Record {
     pub route: Option<Arc<Route<Target>>>,
     /// The origin of the page that asks, where a filter of the route decides by it.
     pub origin: Option<Box<[u8]>>,
+    /// Whether its listener stands for https.
+    pub is_https: bool,
+    /// The session of the client, where a filter of the route keeps one.
+    pub session: Option<Session>,
     /// Status of the final answer; 0 before there is one.
     pub status: Cell<u16>,
     /// Bytes of the request's body.
@@ -65,6 +69,8 @@ impl Record {
             started,
             route: None,
             origin: None,
+            session: None,
+            is_https: false,
             status: Cell::new(0),
             received: Cell::new(0),
             sent: Cell::new(0),

@@ -107,6 +107,7 @@ fn takes_path(rule: &PathMatch, path: &str) -> bool {
             let rule: Vec<_> = rule.strip_suffix('/').unwrap_or(rule).split('/').collect();
             path.split('/').collect::<Vec<_>>().starts_with(&rule)
         }
+        PathMatch::Text(text) => path.starts_with(&**text),
         PathMatch::Pattern(pattern) => pattern.regex().is_match(path.as_bytes()),
     }
 }
@@ -115,7 +116,7 @@ fn takes_path(rule: &PathMatch, path: &str) -> bool {
 fn beats(next: &RouteMatch, best: &RouteMatch) -> bool {
     let rank = |rule: &RouteMatch| match rule.path {
         PathMatch::Exact(_) => 0,
-        PathMatch::Prefix(_) => 1,
+        PathMatch::Prefix(_) | PathMatch::Text(_) => 1,
         PathMatch::Pattern(_) => 2,
     };
     if rank(next) != rank(best) {

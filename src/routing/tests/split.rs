@@ -11,7 +11,7 @@ fn a_split_shares_requests_by_weight_and_an_unusable_backend_keeps_its_share() {
             endpoint_port: EndpointPort::Fixed(number),
             protocol: Protocol::Http1,
         };
-        Arc::new(UpstreamSpec { key, port: PortRef::Number(number) })
+        Arc::new(UpstreamSpec { key, port: PortRef::Number(number), for_https: None })
     };
     let split = |weights: [u32; 4]| {
         let [one, two, three, four] = weights;

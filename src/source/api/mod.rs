@@ -29,7 +29,7 @@ use super::changes::{Connection, Event};
 use super::kinds::{self, Kind, Watched};
 use super::objects::Signature;
 use named::Named;
-use scope::Scope;
+use scope::{Scope, Which};
 use watch::{Report, Watch, forbidden};
 
 pub use client::{Access, AccessError};
@@ -68,9 +68,9 @@ pub enum ClassAccess {
 /// How Secrets are read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SecretAccess {
-    /// Those of type `kubernetes.io/tls` of all namespaces.
+    /// Those of type `kubernetes.io/tls` of all namespaces, and one by one those that annotations name.
     Cluster,
-    /// Those of type `kubernetes.io/tls` of these namespaces.
+    /// The same of these namespaces.
     Namespaces(Vec<Arc<str>>),
     /// Those of these that are wanted, one by one, without a list.
     Names(BTreeSet<ObjectName>),
@@ -78,8 +78,8 @@ pub enum SecretAccess {
 
 /// Sends what the API holds, then every change of it, until the receiver is dropped.
 ///
-/// `wanted` are the Secrets to read when they are read by name: it must be set after `Event::Listed`, and whenever it
-/// changes. The absence of the API server never ends this, so `Event::Synced` may never come.
+/// `wanted` are the Secrets to read one by one: with `SecretAccess::Names` all that are wanted, else those that annotations
+/// name. It must be set after `Event::Listed`, and whenever it changes. The absence of the API server never ends this, so `Event::Synced` may never come.
 pub async fn follow(
     settings: Settings,
     access: Arc<Access>,
@@ -106,16 +106,12 @@ pub async fn follow(
     for scope in scopes(&settings) {
         follower.start(scope);
     }
-    let (by_name, listed) = match settings.secrets {
-        SecretAccess::Names(listed) => (true, listed),
-        SecretAccess::Cluster | SecretAccess::Namespaces(_) => (false, BTreeSet::new()),
-    };
-    let mut named = Named::new(listed);
+    let mut named = Named::new(settings.secrets);
     let mut progress = Progress::Listing;
     loop {
         let step = tokio::select! {
             report = incoming.recv() => report.map(Step::Report),
-            changed = wanted.changed(), if by_name && progress != Progress::Listing => changed.ok().map(|()| Step::Wanted),
+            changed = wanted.changed(), if progress != Progress::Listing => changed.ok().map(|()| Step::Wanted),
             Some(ended) = follower.tasks.join_next() => ended.err().map_or(Some(Step::Nothing), |error| {
                 tracing::error!(%error, "a watch ended");
                 None
@@ -130,7 +126,7 @@ pub async fn follow(
                 if progress == Progress::Listed {
                     progress = Progress::Wanting;
                 }
-                Ok(())
+                follower.take(Vec::new(), &mut named).await
             }
             Some(Step::Report((id, report))) => {
                 let mut reports = vec![(id, report)];
@@ -141,7 +137,7 @@ pub async fn follow(
             }
         };
         let outcome = match outcome {
-            Ok(()) => follower.advance(&mut progress, by_name).await,
+            Ok(()) => follower.advance(&mut progress).await,
             Err(Unheard) => Err(Unheard),
         };
         if outcome.is_err() {
@@ -177,9 +173,10 @@ fn scopes(settings: &Settings) -> Vec<Scope> {
     let Settings { namespaces, classes, secrets, signature: _ } = settings;
     let in_namespaces = |kind: &'static Kind, namespaces: &[Arc<str>]| -> Vec<Scope> {
         if namespaces.is_empty() {
-            return vec![Scope { kind, namespace: None, name: None }];
+            return vec![Scope { kind, namespace: None, which: Which::Selected }];
         }
-        namespaces.iter().map(|namespace| Scope { kind, namespace: Some(namespace.clone()), name: None }).collect()
+        let of = |namespace: &Arc<str>| Scope { kind, namespace: Some(namespace.clone()), which: Which::Selected };
+        namespaces.iter().map(of).collect()
     };
     let scopes_of = |kind: &'static Kind| match kind.watched {
         Watched::Namespaces => in_namespaces(kind, namespaces),
@@ -242,7 +239,7 @@ impl Follower {
         self.next_id += 1;
         let (stop, stopped) = oneshot::channel();
         let kind = scope.kind;
-        let object = scope.name.clone().map(|name| {
+        let object = scope.name().cloned().map(|name| {
             let namespace = scope.namespace.clone().unwrap_or_default();
             scope.object(ObjectName { namespace, name })
         });
@@ -370,10 +367,10 @@ impl Follower {
     }
 
     /// Sends how far the start has come. Reports come after the changes that they are about, so that is true when it is sent.
-    async fn advance(&mut self, progress: &mut Progress, by_name: bool) -> Result<(), Unheard> {
+    async fn advance(&mut self, progress: &mut Progress) -> Result<(), Unheard> {
         if *progress == Progress::Listing && self.pending.is_empty() {
             self.send(Event::Listed).await?;
-            *progress = if by_name { Progress::Listed } else { Progress::Wanting };
+            *progress = Progress::Listed;
         }
         if *progress == Progress::Wanting && self.pending.is_empty() {
             self.send(Event::Synced).await?;

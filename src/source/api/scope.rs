@@ -28,8 +28,18 @@ pub(super) struct Scope {
     pub(super) kind: &'static Kind,
     /// `None`: all namespaces, or a kind that has none.
     pub(super) namespace: Option<Arc<str>>,
-    /// One object only.
-    pub(super) name: Option<Arc<str>>,
+    pub(super) which: Which,
+}
+
+/// Which objects of a kind and namespace are watched.
+#[derive(Clone, Debug)]
+pub(super) enum Which {
+    /// Those that the field selector of the kind picks out.
+    Selected,
+    /// The one of this name, which is asked for by its name.
+    Named(Arc<str>),
+    /// The one of this name if the field selector of its kind leaves it out. So no object comes by two watches.
+    LeftOut(Arc<str>),
 }
 
 impl Scope {
@@ -38,14 +48,33 @@ impl Scope {
     }
 
     fn fields(&self) -> Option<String> {
-        match &self.name {
-            Some(name) => Some(format!("metadata.name={name}")),
-            None => self.kind.field_selector.map(str::to_owned),
+        match (&self.which, self.kind.field_selector) {
+            (Which::Selected, selector) => selector.map(str::to_owned),
+            (Which::Named(name), _) | (Which::LeftOut(name), None) => Some(format!("metadata.name={name}")),
+            (Which::LeftOut(name), Some(selector)) => {
+                Some(format!("metadata.name={name},{}", selector.replacen('=', "!=", 1)))
+            }
         }
     }
 
     fn labels(&self) -> Option<String> {
         self.kind.label_selector.map(str::to_owned)
+    }
+
+    /// The one object that is asked for by its name, if it is one.
+    pub(super) fn name(&self) -> Option<&Arc<str>> {
+        match &self.which {
+            Which::Named(name) => Some(name),
+            Which::Selected | Which::LeftOut(_) => None,
+        }
+    }
+
+    /// The name of the one object that is watched, if it is one.
+    pub(super) fn only(&self) -> Option<&Arc<str>> {
+        match &self.which {
+            Which::Named(name) | Which::LeftOut(name) => Some(name),
+            Which::Selected => None,
+        }
     }
 
     /// The object of this kind with this name.

@@ -20,6 +20,7 @@ pub(super) static KIND: Kind = Kind {
     object: ObjectKind::EndpointSlice,
     resource: Resource::ENDPOINT_SLICES,
     outdated: &["discovery.k8s.io/v1beta1"],
+    renew: None,
     watched: Watched::Namespaces,
     field_selector: None,
     // No upstream uses slices that belong to no Service.

@@ -10,6 +10,7 @@ use serde_json::value::RawValue;
 
 use super::fields::{created, each, name_of};
 use super::manifest::{self, Fault, Read};
+use super::old_ingress;
 use super::row::{Kind, OnMalformed, Watched, saved_as_it_is};
 use super::wire::{Meta, Sent, parse};
 use super::words::word;
@@ -20,6 +21,7 @@ pub(super) static KIND: Kind = Kind {
     object: ObjectKind::Ingress,
     resource: Resource::INGRESSES,
     outdated: &["extensions/v1beta1", "networking.k8s.io/v1beta1"],
+    renew: Some(old_ingress::renew),
     watched: Watched::Namespaces,
     field_selector: None,
     label_selector: None,

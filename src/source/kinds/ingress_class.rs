@@ -15,6 +15,8 @@ pub(super) static KIND: Kind = Kind {
     object: ObjectKind::IngressClass,
     resource: Resource::INGRESS_CLASSES,
     outdated: &["networking.k8s.io/v1beta1"],
+    // Its fields are the same.
+    renew: Some(|_| ()),
     watched: Watched::Classes,
     field_selector: None,
     label_selector: None,

@@ -16,6 +16,8 @@ pub(in crate::source) struct Kind {
     pub(in crate::source) resource: Resource,
     /// Former values of `apiVersion` that no API server has any more.
     pub(in crate::source) outdated: &'static [&'static str],
+    /// Brings a manifest of a former version into the form of the current one. `None`: it is not known how.
+    pub(in crate::source) renew: Option<fn(&mut Value)>,
     /// Which of its objects are watched.
     pub(in crate::source) watched: Watched,
     /// Field selector of its lists and watches.

@@ -1,6 +1,6 @@
-//! Secret (core/v1). Its certificates are parsed when it arrives, and its values are dropped then.
+//! Secret (core/v1). Its certificates and users are parsed when it arrives, and its values are dropped then.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use k8s_openapi::ByteString;
@@ -11,8 +11,9 @@ use serde_json::Value;
 use super::fields::name_of;
 use super::manifest;
 use super::row::{Kind, OnMalformed, Watched};
+use super::secret_users::SavedUsers;
 use super::wire::{Malformed, Meta, Sent, parse};
-use crate::model::{CaBundle, Certificate, CertificateError, ObjectKind, ObjectName, Resource};
+use crate::model::{CaBundle, Certificate, CertificateError, ObjectKind, ObjectName, Resource, SecretUsers, UserList};
 use crate::source::objects::{Secret, SecretFault};
 
 /// The type of Secrets that hold a certificate.
@@ -23,6 +24,8 @@ const OPAQUE_TYPE: &str = "Opaque";
 const KEYS: [&str; 2] = ["tls.crt", "tls.key"];
 /// The key of authorities.
 const AUTHORITIES: &str = "ca.crt";
+/// The key of a file of users.
+const USERS: &str = "auth";
 /// Longest text of authorities that is read. Bytes. All public ones take 200 KiB. Whether anybody uses a Secret's authorities is not
 /// known when it arrives.
 const MOST_AUTHORITIES: usize = 256 * 1024;
@@ -31,6 +34,7 @@ pub(in crate::source) static KIND: Kind = Kind {
     object: ObjectKind::Secret,
     resource: Resource::SECRETS,
     outdated: &[],
+    renew: None,
     watched: Watched::Secrets,
     // Secrets by name are asked for by name instead, whatever their type. To list Opaque ones too would bring most Secrets of a
     // cluster here, nearly all of which are no certificates.
@@ -64,7 +68,7 @@ struct Wire<'a> {
     type_: Option<String>,
 }
 
-/// Parses the certificates and drops the values. `stringData`, which only manifests have, goes before `data`.
+/// Parses certificates and users and drops the values. `stringData`, which only manifests have, goes before `data`.
 pub(super) fn convert(object: core::Secret) -> Secret {
     let core::Secret { data, immutable: _, metadata, string_data, type_ } = object;
     let kind = type_.filter(|t| !t.is_empty()).unwrap_or_else(|| OPAQUE_TYPE.to_owned());
@@ -80,7 +84,12 @@ pub(super) fn convert(object: core::Secret) -> Secret {
     let may_have = |text: &&[u8]| text.len() <= MOST_AUTHORITIES && (kind == TLS_TYPE || kind == OPAQUE_TYPE);
     let authorities = value(AUTHORITIES).filter(may_have);
     let authorities = authorities.and_then(|pem| CaBundle::parse(pem).ok()).map(Arc::new);
-    Secret { name: name_of(&metadata), certificate, last_good: None, authorities }
+    let users = (kind != TLS_TYPE).then(|| {
+        let keys: BTreeSet<&str> = data.keys().chain(text.keys()).map(String::as_str).collect();
+        let map = UserList::of_map(keys.into_iter().filter_map(|key| Some((key, value(key)?))));
+        Arc::new(SecretUsers { file: value(USERS).map(UserList::of_file), map })
+    });
+    Secret { name: name_of(&metadata), certificate, last_good: None, authorities, users }
 }
 
 /// Takes line breaks out of a Secret's base64, as the API server does.
@@ -107,6 +116,8 @@ pub(super) struct SavedSecret {
     last_good: Option<Pair>,
     /// The authorities, DER in base64.
     authorities: Option<Vec<ByteString>>,
+    /// The users with the hashes of their passwords.
+    users: Option<SavedUsers>,
 }
 
 /// Chain and key, DER in base64.
@@ -134,7 +145,7 @@ enum Fault {
 
 impl SavedSecret {
     pub(super) fn new(secret: &Secret) -> Self {
-        let Secret { name, certificate, last_good, authorities } = secret;
+        let Secret { name, certificate, last_good, authorities, users } = secret;
         let der = |bundle: &CaBundle| bundle.certificates().map(|der| ByteString(der.to_vec())).collect();
         Self {
             name: name.clone(),
@@ -142,11 +153,12 @@ impl SavedSecret {
             fault: certificate.as_ref().err().map(Fault::new),
             last_good: last_good.as_ref().map(|certificate| Pair::new(certificate)),
             authorities: authorities.as_ref().map(|bundle| der(bundle)),
+            users: users.as_ref().map(|users| SavedUsers::new(users)),
         }
     }
 
     fn into_secret(self) -> Option<Secret> {
-        let Self { name, certificate, fault, last_good, authorities } = self;
+        let Self { name, certificate, fault, last_good, authorities, users } = self;
         let certificate = match (certificate, fault) {
             (Some(pair), _) => Ok(pair.into_certificate()?),
             (None, Some(fault)) => Err(fault.into_fault()),
@@ -160,7 +172,8 @@ impl SavedSecret {
             Some(all) => Some(Arc::new(CaBundle::from_der(all.into_iter().map(|der| der.0)).ok()?)),
             None => None,
         };
-        Some(Secret { name, certificate, last_good, authorities })
+        let users = users.map(|users| Arc::new(users.into_users()));
+        Some(Secret { name, certificate, last_good, authorities, users })
     }
 }
 

@@ -16,6 +16,7 @@ pub(super) static KIND: Kind = Kind {
     object: ObjectKind::Service,
     resource: Resource::SERVICES,
     outdated: &[],
+    renew: None,
     watched: Watched::Namespaces,
     field_selector: None,
     label_selector: None,
@@ -52,6 +53,7 @@ pub(super) fn convert(object: core::Service) -> Service {
         kind,
         ports: spec.ports.unwrap_or_default().into_iter().filter_map(service_port).collect(),
         prefers_ipv6: first_family.is_some_and(|family| family == "IPv6"),
+        cluster_ip: spec.cluster_ip.and_then(|text| text.parse().ok()),
     }
 }
 

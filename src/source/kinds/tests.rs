@@ -174,6 +174,12 @@ fn services_are_routed_to_headless_or_elsewhere() {
     ] {
         assert_eq!(service_of(spec.clone()).kind, kind, "{spec}");
     }
+    for (address, expected) in
+        [("10.0.0.1", Some("10.0.0.1")), ("fd00::1", Some("fd00::1")), ("None", None), ("", None)]
+    {
+        let read = service_of(json!({"clusterIP": address})).cluster_ip.map(|ip| ip.to_string());
+        assert_eq!(read.as_deref(), expected);
+    }
 }
 
 #[test]
@@ -320,4 +326,20 @@ fn text_of_a_manifest_goes_before_its_data() {
         "data": {"tls.crt": "", "tls.key": ""}, "stringData": {"tls.crt": "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"},
     }));
     assert_eq!(converted.certificate, Err(SecretFault::Content(CertificateError::Unreadable)));
+}
+
+#[test]
+fn users_are_parsed_when_a_secret_arrives_and_passwords_are_not_kept() {
+    let secret = secret_of(json!({
+        "metadata": {"name": "auth", "namespace": "n"},
+        "stringData": {"auth": "alice:{PLAIN}sesame\nbob\n", "carl": "{SHA}W8r/fyL/UzygmbNAjq2HbA67qac="},
+    }));
+    let users = secret.users.as_ref().unwrap();
+    let file = users.file.as_ref().unwrap();
+    assert_eq!((file.users.len(), file.fault_count, users.map.users.len(), users.map.fault_count), (1, 1, 1, 1));
+    assert!(!format!("{secret:?}").contains("sesame") && !format!("{secret:?}").contains("W8r"));
+    let tls = secret_of(json!({
+        "metadata": {"name": "tls", "namespace": "n"}, "type": "kubernetes.io/tls", "stringData": {"auth": "alice:x"},
+    }));
+    assert_eq!(tls.users, None);
 }

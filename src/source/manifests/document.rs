@@ -170,7 +170,13 @@ impl Content {
                 let message = format!("apiVersion {version} of {name} is no longer an API");
                 let message = format!("{message}, it is {wanted} since Kubernetes 1.22");
                 let object = identity(kind, &value);
-                self.refuse(object, place, message, "Convert it to the current version, whose fields differ");
+                match (kind.renew, object) {
+                    (Some(renew), Some(object)) => self.renewed(kind, value, place, (object, message, renew)),
+                    (_, object) => {
+                        let remedy = "Convert it to the current version, whose fields differ";
+                        self.refuse(object, place, message, remedy);
+                    }
+                }
             }
             Meaning::Misspelt(wanted) => {
                 let (name, wanted_version) = (wanted.object.as_str(), wanted.resource.api_version);
@@ -252,6 +258,30 @@ impl Content {
         });
         self.findings.extend(unknown.chain(faults));
         self.objects.push(Item { object: read.object, place });
+    }
+
+    /// Reads an object of a former version.
+    fn renewed(
+        &mut self,
+        kind: &Kind,
+        mut value: Value,
+        place: String,
+        (object, message, renew): (ObjectRef, String, fn(&mut Value)),
+    ) {
+        renew(&mut value);
+        if let Some(fields) = value.as_object_mut() {
+            fields.insert("apiVersion".into(), kind.resource.api_version.into());
+        }
+        self.findings.push(Finding {
+            about: Some((object, "apiVersion".into())),
+            place: place.clone(),
+            line: None,
+            code: ProblemCode::InvalidManifest,
+            severity: Severity::Warning,
+            message: format!("{message}; it is read here as if it were converted"),
+            remedy: "Convert it to the current version: no API server takes it",
+        });
+        self.object(kind, value, place);
     }
 
     fn refuse(&mut self, object: Option<ObjectRef>, place: String, message: String, remedy: &'static str) {

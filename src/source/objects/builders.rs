@@ -93,6 +93,7 @@ pub(crate) fn service(text: &str) -> Service {
         kind: ServiceKind::Cluster,
         ports: [port("http", 80, 8080)].into(),
         prefers_ipv6: false,
+        cluster_ip: None,
     }
 }
 

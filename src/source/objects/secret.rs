@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use crate::model::{CaBundle, Certificate, CertificateError, ObjectName};
+use crate::model::{CaBundle, Certificate, CertificateError, ObjectName, SecretUsers};
 
-/// A Secret (core/v1), reduced to what TLS needs. Values are parsed on arrival and never kept as text.
+/// A Secret (core/v1), reduced to what TLS and passwords need. Values are parsed on arrival and never kept as text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Secret {
     /// Namespace and name.
@@ -15,6 +15,8 @@ pub struct Secret {
     pub last_good: Option<Arc<Certificate>>,
     /// The authorities in `ca.crt`; `None` when there are none that can be used.
     pub authorities: Option<Arc<CaBundle>>,
+    /// Users with the hashes of their passwords; `None` for type `kubernetes.io/tls`, which has none.
+    pub users: Option<Arc<SecretUsers>>,
 }
 
 /// Why a Secret has no usable certificate.

@@ -1,5 +1,6 @@
 //! The plain view of a Service.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -17,6 +18,8 @@ pub struct Service {
     pub ports: Box<[ServicePort]>,
     /// Whether the first of `spec.ipFamilies` is IPv6: which slices of a dual-stack Service are preferred.
     pub prefers_ipv6: bool,
+    /// `spec.clusterIP`, if it is an address.
+    pub cluster_ip: Option<IpAddr>,
 }
 
 /// `spec.type`.

@@ -9,7 +9,7 @@ use proptest::sample::select;
 
 use super::checksum::Checksum;
 use super::*;
-use crate::model::{CaBundle, Certificate, CertificateError, ObjectKind, ObjectName, ObjectRef};
+use crate::model::{CaBundle, Certificate, CertificateError, ObjectKind, ObjectName, ObjectRef, SecretUsers, UserList};
 use crate::observe::Metrics;
 use crate::source::objects::*;
 
@@ -113,8 +113,10 @@ fn service() -> impl Strategy<Value = Change> {
     let port = (text(), any::<u16>(), some(any::<u16>()), any::<bool>(), some(text())).prop_map(
         |(name, port, target, is_tcp, app_protocol)| ServicePort { name, port, target, is_tcp, app_protocol },
     );
-    (object_name(), kind, list(port), any::<bool>()).prop_map(|(name, kind, ports, prefers_ipv6)| {
-        let service = Service { name: name.clone(), kind, ports, prefers_ipv6 };
+    let cluster_ip = some(any::<std::net::IpAddr>());
+    let fields = (object_name(), kind, list(port), any::<bool>(), cluster_ip);
+    fields.prop_map(|(name, kind, ports, prefers_ipv6, cluster_ip)| {
+        let service = Service { name: name.clone(), kind, ports, prefers_ipv6, cluster_ip };
         Change::arrival(service)
     })
 }
@@ -162,9 +164,30 @@ fn secret() -> impl Strategy<Value = Change> {
     ];
     let authorities = some(certificate())
         .prop_map(|of| of.map(|of| Arc::new(CaBundle::from_der(of.chain().map(<[u8]>::to_vec)).unwrap())));
-    (object_name(), content, authorities).prop_map(|(name, (certificate, last_good), authorities)| {
-        let secret = Secret { name: name.clone(), certificate, last_good, authorities };
+    let parts = (object_name(), content, authorities, some(secret_users()));
+    parts.prop_map(|(name, (certificate, last_good), authorities, users)| {
+        let secret = Secret { name: name.clone(), certificate, last_good, authorities, users };
         Change::arrival(secret)
+    })
+}
+
+/// Entries with hashes of several forms, and entries with all sorts of faults.
+fn secret_users() -> impl Strategy<Value = Arc<SecretUsers>> {
+    let hash = select(vec![
+        "{SHA}W8r/fyL/UzygmbNAjq2HbA67qac=",
+        "{PLAIN}open sesame",
+        "$apr1$as3aXsuB$xJgV9F8l.UoaA9enmVy4b/",
+        "$apr1$as3aXsuB",
+        "$2y$20$5JQoea/yufc3SrlC/gwAZ.tDtrjeaClva8L6gf17wQItiVPDZnoDe",
+        ".fmECtRTQBVjc",
+        "hunter2",
+    ]);
+    let entries = prop::collection::vec(("[a-c:]{0,2}", hash), 0..14);
+    (some(Just(())), entries).prop_map(|(has_file, entries)| {
+        let lines: String = entries.iter().map(|(name, hash)| format!("{name}:{hash}\n")).collect();
+        let file = has_file.map(|()| UserList::of_file(lines.as_bytes()));
+        let map = UserList::of_map(entries.iter().map(|(name, hash)| (&**name, hash.as_bytes())));
+        Arc::new(SecretUsers { file, map })
     })
 }
 
@@ -188,7 +211,12 @@ fn content(objects: &Objects) -> BTreeSet<String> {
         });
         let authorities =
             object.authorities.as_ref().map(|bundle| bundle.certificates().map(<[u8]>::to_vec).collect::<Vec<_>>());
-        format!("{object:?} {pairs:?} {authorities:?}")
+        let lists = object.users.iter().flat_map(|users| users.file.iter().chain([&users.map]));
+        let of_list = |list: &UserList| {
+            list.users.iter().map(|(name, hash)| (name.to_owned(), hash.text().to_owned())).collect::<Vec<_>>()
+        };
+        let users: Vec<_> = lists.map(of_list).collect();
+        format!("{object:?} {pairs:?} {authorities:?} {users:?}")
     });
     ingresses.chain(classes).chain(services).chain(slices).chain(secrets).collect()
 }
@@ -217,6 +245,7 @@ impl SavedKey {
             certificate: Ok(Arc::clone(&CERTIFICATES[self.0])),
             last_good: None,
             authorities: None,
+            users: None,
         };
         Change::arrival(secret)
     }
@@ -276,6 +305,14 @@ fn f04_a_file_cut_off_anywhere_or_with_more_behind_is_refused() {
     }
     let more = [&bytes[..], b"x"].concat();
     assert!(matches!(parse(&more[..]), Err(Rejection::Corrupt)));
+}
+
+#[test]
+fn f64_a_secret_of_a_version_before_passwords_is_read() {
+    let secret = r#"{"Secret":{"name":{"namespace":"shop","name":"auth"},"certificate":null,"fault":{"Type":"Opaque"},"last_good":null,"authorities":null}}"#;
+    let saved = parse(&sealed("tidegate-snapshot 1 5", &[secret])[..]).unwrap();
+    assert_eq!((saved.changes.len(), saved.left_out), (1, 0));
+    assert_eq!(objects(saved.changes).secret(&ObjectName::new("shop", "auth")).unwrap().users, None);
 }
 
 #[test]

@@ -29,7 +29,7 @@ pub(crate) struct Usual {
 }
 
 /// Values that ask for nothing else than what every Ingress gets: parts of keys behind the prefix, with the value.
-const ALIKE: [(&str, &str); 17] = [
+const ALIKE: [(&str, &str); 18] = [
     ("backend-protocol", "http"),
     ("canary", "false"),
     ("enable-access-log", "true"),
@@ -44,6 +44,7 @@ const ALIKE: [(&str, &str); 17] = [
     ("proxy-buffering", "off"),
     ("proxy-http-version", "1.1"),
     ("proxy-request-buffering", "off"),
+    ("satisfy", "all"),
     ("ssl-passthrough", "false"),
     ("strip-path", "false"),
     ("use-regex", "false"),

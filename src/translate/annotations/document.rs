@@ -25,7 +25,20 @@ served without that restriction. `tidegate check` shows all of them, also before
 
 The verdict says how an annotation compares with what it does in ingress-nginx: `exact`; `different`, and how; `no effect`, and
 why that is harmless; `refused`, why, and what to do instead. A value for which the difference matters is reported as
-`UnsupportedAnnotation`. What ingress-nginx does without an annotation is no part of this: its defaults are not ours.
+`UnsupportedAnnotation`. What ingress-nginx does without an annotation is no part of this: its defaults are not ours, unless
+`--profile ingress-nginx` (chart: `profile`) asks for them:
+
+| what | ours | with `--profile ingress-nginx` |
+|---|---|---|
+| longest body of a request | no limit | 1 MiB (`--max-body-bytes`, `proxy-body-size`) |
+| wait for a connection to a pod | 1 s | 5 s (`--connect-timeout`, `proxy-connect-timeout`) |
+| silence of a WebSocket | 1 h | 60 s (`--tunnel-idle-timeout`, `proxy-read-timeout`) |
+| answers over https | as pods give them | `Strict-Transport-Security: max-age=31536000; includeSubDomains` in place of the pod's own |
+| redirect to https | keeps a slash at the end | leaves it out (`preserve-trailing-slash`) |
+| paths of type ImplementationSpecific | as Prefix | by text: `/foo` takes `/foobar`; the longest of them and of Prefix paths counts |
+| fields for pods | `X-Forwarded-*`, `X-Real-IP`, `X-Request-ID` | `X-Scheme`, `X-Forwarded-Scheme` and `X-Original-Forwarded-For` too; fields with `_` in their name are dropped |
+
+An option that is given wins over the profile, and an annotation over both.
 
 Some values may have variables, written `$name` or `${name}`. A value with any other variable is refused.
 
@@ -38,7 +51,7 @@ Some values may have variables, written `$name` or `${name}`. A value with any o
 | `$escaped_request_uri` | `$request_uri`, encoded as a value of a query |
 | `$host` | the host in lower case, without the port |
 | `$http_host`, `$best_http_host` | the host as the client sent it |
-| `$remote_addr`, `$the_real_ip` | the address of the client |
+| `$remote_addr`, `$the_real_ip`, `$realip_remote_addr` | the address of the client |
 | `$request_method` | the method |
 | `$request_uri` | the path and the query as the client sent them |
 | `$scheme`, `$pass_access_scheme` | `http` or `https`, which the client used |

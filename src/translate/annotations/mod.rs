@@ -5,8 +5,10 @@
 //! the one that comes first in `Dialects` wins. The annotations of an object are read once, when it arrives; the index keeps
 //! what they set beside the object.
 
+mod affinity_options;
 mod answer_options;
 mod anyway;
+mod auth_options;
 mod canary_options;
 mod cors_options;
 mod dialects;
@@ -41,6 +43,7 @@ use crate::model::{ObjectRef, Problem};
 use crate::source::objects::Annotations;
 
 pub(crate) use anyway::{Anyway, Usual};
+pub(crate) use auth_options::{AuthKind, AuthOptions, Satisfy, UserLayout};
 pub use dialects::{DialectName, Dialects};
 pub use document::document;
 #[cfg(test)]
@@ -51,11 +54,17 @@ pub(crate) use parsed::Parsed;
 pub(crate) use pod_options::{NamedSecret, PodProtocol, PodTlsOptions};
 pub(crate) use reading::read;
 pub(crate) use service_url::{ServiceUrl, UrlHost, service};
+pub(crate) use source_options::SourceOptions;
 pub(crate) use table::Scope;
 #[cfg(test)]
 pub(crate) use table::{Annotation, Dialect, Unlisted, Verdict};
 #[cfg(test)]
 pub(crate) use value::Value;
+
+/// Whether an annotation with this key says how pods are spoken to. Its value belongs to the backends that it was written with.
+pub(crate) fn concerns_pods(key: &str) -> bool {
+    key.strip_prefix(ingress_nginx::DIALECT.prefix).is_some_and(ingress_nginx::concerns_pods)
+}
 
 /// Findings about the annotations of an object: those that were made when they were read, and those about other
 /// controllers' annotations that ask for something else than what happens anyway.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::model::{Balance, CanaryRule, HttpsUrl, PortInUrl, RoutePolicy, TrailingSlash};
 
+use super::auth_options::AuthOptions;
 use super::canary_options::CanaryOptions;
 use super::location_options::LocationOptions;
 use super::path_options::PathOptions;
@@ -27,6 +28,8 @@ pub(crate) struct Options {
     canary: Option<Box<CanaryOptions>>,
     /// What is spoken to pods.
     pub(crate) protocol: Option<PodProtocol>,
+    /// Whether requests go to the address of the Service, and not to those of its pods.
+    pub(crate) to_service: Option<bool>,
     /// How long requests, their bodies and their pods may take, and how much.
     policy: Option<Box<PolicyOptions>>,
     /// Where requests are sent instead of to a pod.
@@ -59,6 +62,7 @@ impl Options {
         balance: None,
         canary: None,
         protocol: None,
+        to_service: None,
         policy: None,
         locations: None,
         paths: None,
@@ -106,9 +110,22 @@ impl Options {
         self.sources.get_or_insert_default()
     }
 
+    /// What is set of passwords; `None`: nothing.
+    pub(crate) fn auth(&self) -> Option<&AuthOptions> {
+        self.sources.as_ref()?.auth.as_deref()
+    }
+
+    /// What is set of passwords, to set more.
+    pub(super) fn of_auth(&mut self) -> &mut AuthOptions {
+        self.of_sources().auth.get_or_insert_default()
+    }
+
     /// Whether both come to the same upstreams for the same backends.
     pub(crate) fn have_upstreams_of(&self, other: &Self) -> bool {
-        self.protocol == other.protocol && self.pod_tls() == other.pod_tls()
+        let is_to_service = |options: &Self| options.to_service.unwrap_or(false);
+        self.protocol == other.protocol
+            && is_to_service(self) == is_to_service(other)
+            && self.pod_tls() == other.pod_tls()
     }
 
     /// What is set of TLS to pods; `None`: nothing.
@@ -154,7 +171,7 @@ impl Options {
 
     /// Takes over what others set and these do not. Returns whether both set the same thing differently.
     pub(super) fn absorb(&mut self, other: Self) -> bool {
-        let Self { redirect, balance, canary, protocol, policy, locations, paths, sources, rare } = other;
+        let Self { redirect, balance, canary, protocol, to_service, policy, locations, paths, sources, rare } = other;
         let RedirectOptions { with_tls, always, slash, port } = redirect;
         let differs = [
             take_over(&mut self.redirect.slash, slash),
@@ -169,6 +186,7 @@ impl Options {
             take_over(&mut self.redirect.always, always),
             take_over(&mut self.balance, balance),
             take_over(&mut self.protocol, protocol),
+            take_over(&mut self.to_service, to_service),
         ];
         differs.contains(&true)
     }
@@ -180,9 +198,9 @@ impl RedirectOptions {
         self.always.unwrap_or(false)
     }
 
-    /// What the URL looks like.
-    pub(crate) fn url(&self) -> HttpsUrl {
-        HttpsUrl { slash: self.slash.unwrap_or_default(), port: self.port.unwrap_or_default() }
+    /// What the URL looks like; `usual` is what becomes of a slash where nothing is said.
+    pub(crate) fn url(&self, usual: TrailingSlash) -> HttpsUrl {
+        HttpsUrl { slash: self.slash.unwrap_or(usual), port: self.port.unwrap_or_default() }
     }
 
     /// Whether URLs have a port, if that is said.

@@ -15,6 +15,8 @@ pub(crate) enum PodProtocol {
     Grpc,
     /// HTTP/2 through TLS.
     Grpcs,
+    /// HTTP, through TLS where the client uses https.
+    Auto,
 }
 
 /// What is set of TLS to pods.

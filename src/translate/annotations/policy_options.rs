@@ -3,7 +3,7 @@
 use std::num::NonZeroU64;
 use std::time::Duration;
 
-use crate::model::{AnswerRate, LogLines, PodHead, PodHost, RetryRule, RoutePolicy};
+use crate::model::{AnswerRate, LogLines, PodConnection, PodHead, PodHost, PodVersion, RetryRule, RoutePolicy};
 
 use super::pod_options::PodTlsOptions;
 use super::take_over::take_over;
@@ -35,6 +35,10 @@ pub(crate) struct PolicyOptions {
     pub(super) send: Option<Duration>,
     /// The host that pods are asked for.
     pub(super) host: Option<PodHost>,
+    /// What pods are told of their connection.
+    pub(super) connection: Option<PodConnection>,
+    /// The version of HTTP/1 that pods are spoken to in.
+    pub(super) version: Option<PodVersion>,
     /// TLS to pods. It is no policy, and as rare.
     pub(super) pod_tls: Option<Box<PodTlsOptions>>,
 }
@@ -52,7 +56,7 @@ impl PolicyOptions {
     /// Changes what is set.
     pub(super) fn apply(&self, policy: &mut RoutePolicy) {
         let Self { attempts, retry, retry_within, body, connect, log, read, send, ref host, .. } = *self;
-        let Self { answer_rate, answer_rate_after, buffers_answers, .. } = *self;
+        let Self { answer_rate, answer_rate_after, buffers_answers, connection, version, .. } = *self;
         if let Some(bytes_per_second) = answer_rate.filter(|_| buffers_answers == Some(true)).and_then(NonZeroU64::new)
         {
             policy.answer_rate = Some(AnswerRate { bytes_per_second, after: answer_rate_after.unwrap_or(0) });
@@ -77,7 +81,7 @@ impl PolicyOptions {
             timeouts.grpc_silence = Some(read);
             timeouts.tunnel_idle = read;
         }
-        let head = PodHead { host: host.clone() };
+        let head = PodHead { host: host.clone(), connection, version: version.unwrap_or_default() };
         if head != PodHead::default() {
             policy.pod_head = Some(Box::new(head));
         }
@@ -86,7 +90,7 @@ impl PolicyOptions {
     /// Takes over what others set and these do not. Returns whether both set the same thing differently.
     pub(super) fn absorb(&mut self, other: Self) -> bool {
         let Self { attempts, retry, retry_within, body, connect, log, read, send, host, pod_tls, .. } = other;
-        let Self { answer_rate, answer_rate_after, buffers_answers, .. } = other;
+        let Self { answer_rate, answer_rate_after, buffers_answers, connection, version, .. } = other;
         let differs = [
             take_over(&mut self.attempts, attempts),
             take_over(&mut self.retry, retry),
@@ -100,6 +104,8 @@ impl PolicyOptions {
             take_over(&mut self.read, read),
             take_over(&mut self.send, send),
             take_over(&mut self.host, host),
+            take_over(&mut self.connection, connection),
+            take_over(&mut self.version, version),
             pod_tls.is_some_and(|tls| self.pod_tls.get_or_insert_default().absorb(*tls)),
         ];
         differs.contains(&true)

@@ -1,5 +1,6 @@
 //! What annotations can set that few objects ask for: topics that share one allocation.
 
+use super::affinity_options::AffinityOptions;
 use super::answer_options::AnswerOptions;
 use super::cors_options::CorsOptions;
 use super::error_options::ErrorOptions;
@@ -11,6 +12,8 @@ use super::service_url::{ServiceUrl, UrlHost};
 /// What is set, by topic.
 #[derive(Debug, Default)]
 pub(crate) struct RareOptions {
+    /// Which requests go to the same endpoint.
+    pub(crate) affinity: AffinityOptions,
     /// Which pages of other origins may read answers.
     pub(crate) cors: CorsOptions,
     /// How much each client may ask for.
@@ -35,8 +38,9 @@ impl RareOptions {
 
     /// Takes over what others set and these do not. Returns whether both set the same thing differently.
     pub(super) fn absorb(&mut self, other: Self) -> bool {
-        let Self { cors, limits, answer_urls, external_auth, errors, mirror } = other;
+        let Self { affinity, cors, limits, answer_urls, external_auth, errors, mirror } = other;
         let differs = [
+            self.affinity.absorb(affinity),
             self.cors.absorb(cors),
             self.limits.absorb(limits),
             self.answer_urls.absorb(answer_urls),

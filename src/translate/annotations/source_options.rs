@@ -2,6 +2,7 @@
 
 use crate::model::{Networks, Sources};
 
+use super::auth_options::AuthOptions;
 use super::take_over::take_over;
 
 /// What is set.
@@ -11,6 +12,8 @@ pub(crate) struct SourceOptions {
     pub(super) allowed: Option<SourceList>,
     /// These are not.
     pub(super) denied: Option<SourceList>,
+    /// Who has a password.
+    pub(super) auth: Option<Box<AuthOptions>>,
 }
 
 /// A list of networks.
@@ -23,22 +26,30 @@ pub(super) enum SourceList {
 }
 
 impl SourceOptions {
-    /// Both lists together.
-    pub(crate) fn rule(&self) -> Sources {
+    /// Both lists together; `None`: there is none.
+    pub(crate) fn rule(&self) -> Option<Sources> {
+        if self.allowed.is_none() && self.denied.is_none() {
+            return None;
+        }
         let networks = |list: &Option<SourceList>| match list {
             None => Ok(None),
             Some(SourceList::Networks(networks)) => Ok(Some(networks.clone())),
             Some(SourceList::Unreadable) => Err(Sources::Unreadable),
         };
-        match (networks(&self.denied), networks(&self.allowed)) {
+        Some(match (networks(&self.denied), networks(&self.allowed)) {
             (Ok(denied), Ok(allowed)) => Sources::Lists { denied: denied.unwrap_or_default(), allowed },
             (Err(unreadable), _) | (_, Err(unreadable)) => unreadable,
-        }
+        })
     }
 
     /// Takes over what others set and these do not. Returns whether both set the same thing differently.
     pub(super) fn absorb(&mut self, other: Self) -> bool {
-        let Self { allowed, denied } = other;
-        [take_over(&mut self.allowed, allowed), take_over(&mut self.denied, denied)].contains(&true)
+        let Self { allowed, denied, auth } = other;
+        let differs = [
+            take_over(&mut self.allowed, allowed),
+            take_over(&mut self.denied, denied),
+            auth.is_some_and(|auth| self.auth.get_or_insert_default().absorb(*auth)),
+        ];
+        differs.contains(&true)
     }
 }

@@ -15,7 +15,7 @@ use super::super::lower::Lowered;
 use super::super::problems::{on_ingress, quoted, some_of};
 use super::super::secret::{self, SecretFinding};
 use super::super::service::BackendFault;
-use super::super::{address, classes, service};
+use super::super::{address, basic_auth, classes, service};
 
 /// The findings. About an Ingress that is not ours there is at most one: that its class does not exist, or that it names ours in a
 /// misspelt annotation.
@@ -42,6 +42,7 @@ pub(super) fn problems(input: &Input, ingress: &Ingress, lowered: &Lowered) -> V
         None => {}
     }
     check_verification(ingress, lowered, &mut problems);
+    check_users(input, ingress, lowered, &mut problems);
     check_rules(ingress, &mut problems);
     for entry in 0..ingress.tls.len() {
         check_tls_hosts(ingress, entry, &mut problems);
@@ -61,6 +62,13 @@ fn check_verification(ingress: &Ingress, lowered: &Lowered, problems: &mut Vec<P
         let remedy = "Set proxy-ssl-secret to a Secret that has them in ca.crt";
         let code = ProblemCode::UnsupportedAnnotation;
         problems.push(on_ingress(ingress, "metadata.annotations", code, Severity::Error, message, remedy));
+    }
+}
+
+/// Users are one matter of the Ingress, however many hosts and paths ask for passwords.
+fn check_users(input: &Input, ingress: &Ingress, lowered: &Lowered, problems: &mut Vec<Problem>) {
+    if let Some(SecretFinding { code, severity, message, remedy }) = basic_auth::finding(input, lowered.options()) {
+        problems.push(on_ingress(ingress, "metadata.annotations", code, severity, message, remedy));
     }
 }
 

@@ -52,13 +52,19 @@ pub(super) fn certificate_with(
 pub(super) const NOW: i64 = 1_790_000_000;
 
 pub(super) fn secret(text: &str, certificate: &Arc<Certificate>) -> Change {
-    let secret = Secret { name: name(text), certificate: Ok(certificate.clone()), last_good: None, authorities: None };
+    let secret = Secret {
+        name: name(text),
+        certificate: Ok(certificate.clone()),
+        last_good: None,
+        authorities: None,
+        users: None,
+    };
     Change::arrival(secret)
 }
 
 pub(super) fn broken_secret(text: &str) -> Change {
     let fault = SecretFault::Content(CertificateError::NoCertificate);
-    let secret = Secret { name: name(text), certificate: Err(fault), last_good: None, authorities: None };
+    let secret = Secret { name: name(text), certificate: Err(fault), last_good: None, authorities: None, users: None };
     Change::arrival(secret)
 }
 
@@ -148,6 +154,7 @@ fn in_short(path: &PathMatch) -> String {
     match path {
         PathMatch::Exact(path) => format!("= {path}"),
         PathMatch::Prefix(path) => path.to_string(),
+        PathMatch::Text(path) => format!("{path}…"),
         PathMatch::Pattern(pattern) => format!("~ {}", pattern.text()),
     }
 }

@@ -64,7 +64,7 @@ fn secrets_are_wanted_by_ingresses_of_ours_and_by_the_settings() {
     let mut input = Input::new(settings);
     input.apply(with("web", "tidegate", "one"));
     input.apply(with("other", "nginx", "two"));
-    let wanted = |input: &Input| input.wanted_secrets().iter().map(ToString::to_string).collect::<Vec<_>>();
+    let wanted = |input: &Input| input.followed_secrets().iter().map(ToString::to_string).collect::<Vec<_>>();
     assert_eq!(wanted(&input), ["edge/default"]);
     let invalidated = input.apply(of_class(our_class()));
     assert!(invalidated.secrets.contains(&name("one")), "a class that comes makes Secrets wanted");

@@ -1,6 +1,7 @@
 //! Tests of translation as a whole: objects in, units out.
 
 mod annotations;
+mod auth;
 mod backends;
 mod builders;
 mod classes;

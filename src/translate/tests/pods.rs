@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use super::builders::*;
 use crate::model::{
-    Action, ClientCertificate, HostKey, PodTls, ProblemCode, Protocol, Severity, TlsHttp, UnitKey, UpstreamSpec,
+    Action, ClientCertificate, EndpointPort, HostKey, PodTls, ProblemCode, Protocol, Severity, TlsHttp, UnitKey,
+    UpstreamSpec,
 };
 use crate::source::objects::builders::IngressBuilder;
 use crate::source::objects::{PathKind, Service, ServiceKind};
@@ -64,7 +65,6 @@ fn nginx_q1_the_annotation_decides_over_app_protocol_in_upper_and_lower_case() {
 #[test]
 fn nginx_q1_what_is_not_spoken_is_told_and_what_is_unknown_is_http() {
     for (value, expected, code, severity) in [
-        ("AUTO_HTTP", Protocol::Http1, ProblemCode::UnsupportedAnnotation, Severity::Warning),
         ("ajp", Protocol::Http1, ProblemCode::InvalidAnnotation, Severity::Error),
         ("", Protocol::Http1, ProblemCode::InvalidAnnotation, Severity::Error),
         ("HTTPS GRPC", Protocol::Http1, ProblemCode::InvalidAnnotation, Severity::Error),
@@ -74,6 +74,23 @@ fn nginx_q1_what_is_not_spoken_is_told_and_what_is_unknown_is_http() {
         assert_eq!(upstreams(&world)[0].key.protocol, expected, "{value}");
         let problem = world.only_problem();
         assert_eq!((problem.code, problem.severity), (code, severity), "{problem}");
+    }
+}
+
+#[test]
+fn nginx_q1_auto_http_is_http_and_another_upstream_through_tls_for_https() {
+    let name_key = "nginx.ingress.kubernetes.io/proxy-ssl-name";
+    for app_protocol in [None, Some("https"), Some("h2c")] {
+        let web = to_special(80).annotate(PROTOCOL, "Auto_HTTP").annotate(name_key, "pod.example");
+        let world = world([of_service(speaking(app_protocol)), web.change()]);
+        let upstream = &upstreams(&world)[0];
+        assert_eq!(upstream.key.protocol, Protocol::Http1);
+        let for_https = upstream.for_https.as_ref().unwrap();
+        let Protocol::Tls(tls) = &for_https.key.protocol else { panic!("{for_https:?}") };
+        assert_eq!((tls.http, tls.server_name.is_some()), (TlsHttp::Negotiated, true));
+        assert_eq!((&for_https.port, &for_https.for_https), (&upstream.port, &None));
+        assert_eq!(for_https.key.endpoint_port, upstream.key.endpoint_port);
+        assert_eq!(world.problems(), [""; 0]);
     }
 }
 
@@ -114,7 +131,7 @@ fn nginx_q2_the_secret_of_an_annotation_is_followed_and_invalidates_the_hosts_of
         ("nginx.ingress.kubernetes.io/proxy-ssl-secret", crate::model::ObjectName::new("shop", "pods"));
     let web = to_special(80).annotate(PROTOCOL, "HTTPS").annotate(key, "shop/pods");
     let mut world = world([of_service(speaking(None)), web.change()]);
-    assert_eq!(world.input.wanted_secrets().into_iter().collect::<Vec<_>>(), [secret_name]);
+    assert_eq!(world.input.followed_secrets().into_iter().collect::<Vec<_>>(), [secret_name]);
     assert_eq!(world.routes("a.example"), ["/ → 503"]);
     let host = UnitKey::Host(pattern("a.example").into());
     let mut spoken = |change| {
@@ -135,4 +152,49 @@ fn nginx_q2_the_secret_of_an_annotation_is_followed_and_invalidates_the_hosts_of
     assert_ne!(of(&first), of(&second));
     // Its last usable certificate goes on being shown.
     assert_eq!(spoken(broken_secret("pods")), of(&second));
+}
+
+#[test]
+fn nginx_u1_the_address_of_the_service_is_the_one_endpoint_and_follows_it() {
+    let key = "nginx.ingress.kubernetes.io/service-upstream";
+    let cluster_ip = |text: &str| Some(text.parse().unwrap());
+    let pods = || of_slice(slice("special-1", "special", &[ready("10.0.0.1"), ready("10.0.0.2")]));
+    let endpoints = |service: Service, value: &str| {
+        let world = world([of_service(service), pods(), to_special(80).annotate(key, value).change()]);
+        assert_eq!(world.problems(), [""; 0]);
+        world.endpoints("a.example").iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    let of_pods = ["10.0.0.1:8080", "10.0.0.2:8080"];
+    let special = Service { cluster_ip: cluster_ip("10.96.0.1"), ..service("special") };
+    assert_eq!(endpoints(special.clone(), "true"), ["10.96.0.1:80"], "the port of the Service, not that of its pods");
+    assert_eq!(endpoints(special.clone(), "false"), of_pods);
+    assert_eq!(endpoints(service("special"), "true"), of_pods);
+    let headless = Service { kind: ServiceKind::Headless, cluster_ip: None, ..special.clone() };
+    assert_eq!(endpoints(headless, "true"), of_pods);
+    let refused = Service { cluster_ip: cluster_ip("169.254.169.254"), ..special.clone() };
+    assert_eq!(endpoints(refused, "true"), [""; 0]);
+    let six = Service { cluster_ip: cluster_ip("fd00::1"), ..special.clone() };
+    assert_eq!(endpoints(six, "true"), ["[fd00::1]:80"]);
+
+    let mut world = world([of_service(special.clone()), pods(), to_special(80).annotate(key, "true").change()]);
+    let moved = Service { cluster_ip: cluster_ip("10.96.0.2"), ..special };
+    assert!(world.input.apply(of_service(moved)).services.contains(&name("special")), "its endpoints are made anew");
+    assert_eq!(world.endpoints("a.example")[0].to_string(), "10.96.0.2:80");
+}
+
+#[test]
+fn nginx_u1_an_ingress_to_pods_and_one_to_the_service_have_upstreams_of_their_own() {
+    let key = "nginx.ingress.kubernetes.io/service-upstream";
+    let special = Service { cluster_ip: Some("10.96.0.1".parse().unwrap()), ..service("special") };
+    let path = |at: &str| [path(PathKind::Prefix, at, backend("special", 80))];
+    let world = world([
+        of_service(special),
+        ingress("1").rule("a.example", &path("/1")).annotate(key, "true").change(),
+        ingress("2").rule("a.example", &path("/2")).change(),
+        ingress("3").rule("a.example", &path("/3")).annotate(key, "false").change(),
+    ]);
+    let upstreams = upstreams(&world);
+    assert_eq!(upstreams[0].key.endpoint_port, EndpointPort::OfService(80));
+    assert_ne!(upstreams[0], upstreams[1]);
+    assert!(Arc::ptr_eq(&upstreams[1], &upstreams[2]));
 }

@@ -69,6 +69,10 @@ fn some_ingress() -> impl Strategy<Value = Change> {
         ("test.tidegate.dev/secret", "c1"),
         ("test.tidegate.dev/secret", "zoo/c2"),
         ("test.tidegate.dev/service", "s1"),
+        ("nginx.ingress.kubernetes.io/backend-protocol", "HTTPS"),
+        ("nginx.ingress.kubernetes.io/proxy-ssl-secret", "shop/c1"),
+        ("nginx.ingress.kubernetes.io/proxy-ssl-verify", "on"),
+        ("nginx.ingress.kubernetes.io/service-upstream", "true"),
         ("kubernetes.io/ingress.class", "tidegate"),
         ("kubernetes.io/ingress.class", "nginx"),
     ]);
@@ -76,7 +80,7 @@ fn some_ingress() -> impl Strategy<Value = Change> {
         object_name(["i1", "i2", "i3"]),
         0i64..3,
         prop::option::weighted(0.9, text(CLASSES)),
-        prop::collection::vec(annotation, 0..3),
+        prop::collection::vec(annotation, 0..4),
         prop::option::of(some_backend()),
         prop::collection::vec(rule, 0..3),
         prop::collection::vec(entry, 0..3),
@@ -104,8 +108,11 @@ fn some_service() -> impl Strategy<Value = Change> {
         ServiceKind::ExternalName("x".into()),
         ServiceKind::ExternalName("y.example.".into()),
     ]);
-    let parts = (object_name(SERVICES), kind, 0u8..4, select(vec![None, Some("h2c"), Some("https")]), any::<bool>());
-    parts.prop_map(|(name, kind, ports, app_protocol, prefers_ipv6)| {
+    let app_protocol = select(vec![None, Some("h2c"), Some("https")]);
+    let cluster_ip = select(vec![None, Some("10.96.0.1"), Some("10.96.0.2"), Some("127.0.0.1")]);
+    let parts = (object_name(SERVICES), kind, 0u8..4, app_protocol, any::<bool>(), cluster_ip);
+    parts.prop_map(|(name, kind, ports, app_protocol, prefers_ipv6, cluster_ip)| {
+        let cluster_ip = cluster_ip.map(|text| text.parse().unwrap());
         let mut http = port("http", 80, 8080);
         http.app_protocol = app_protocol.map(Into::into);
         let ports = match ports {
@@ -113,7 +120,7 @@ fn some_service() -> impl Strategy<Value = Change> {
             1 => vec![ServicePort { is_tcp: false, ..http }],
             _ => vec![http, port("admin", 81, 9090)],
         };
-        of_service(Service { name, kind, ports: ports.into(), prefers_ipv6 })
+        of_service(Service { name, kind, ports: ports.into(), prefers_ipv6, cluster_ip })
     })
 }
 
@@ -130,7 +137,7 @@ fn some_slice() -> impl Strategy<Value = Change> {
 fn some_secret() -> impl Strategy<Value = Change> {
     (object_name(SECRETS), 0..CERTIFICATES.len() + 1).prop_map(|(name, which)| {
         let certificate = CERTIFICATES.get(which).cloned().ok_or(SecretFault::Missing("tls.crt"));
-        Change::arrival(Secret { name, certificate, last_good: None, authorities: None })
+        Change::arrival(Secret { name, certificate, last_good: None, authorities: None, users: None })
     })
 }
 

@@ -5,6 +5,8 @@
 //! distance that the turn scatters. Simulated with ten endpoints of which one is thirty times slower, always taking the
 //! next one gives the slow one's neighbours 20 % more than the average of the sound ones; this gives them less than 5 %.
 
+mod preferred;
+
 use std::cell::Cell;
 use std::sync::Arc;
 
@@ -12,6 +14,8 @@ use tokio::time::Instant;
 
 use crate::model::Balance;
 use crate::upstream::endpoint::Endpoint;
+
+pub(super) use preferred::preferred;
 
 /// The endpoint for this turn; `None` only if there is none, or the ids of all are among those `tried` already, or they
 /// do not take new requests.

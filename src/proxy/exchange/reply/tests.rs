@@ -6,6 +6,7 @@ use crate::http1::Field;
 use crate::lifecycle::Drain;
 use crate::model::RouteTimeouts;
 use crate::observe::{AccessLog, AccessLogFormat, Metrics};
+use crate::password::Passwords;
 use crate::proxy::config::ProxyConfig;
 use crate::proxy::shard::auth_memory::AuthMemory;
 use crate::proxy::shard::connections::Connections;
@@ -104,6 +105,7 @@ fn shard() -> Rc<Shard> {
         heartbeats: Heartbeats::default(),
         limiter: Limiter::default(),
         auth_memory: AuthMemory::default(),
+        passwords: Passwords::default(),
     };
     let (neighbours, _) = shared.handover.join(0);
     Shard::new(shared, log.shard(), Turns::default(), neighbours)

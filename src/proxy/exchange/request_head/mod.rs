@@ -6,8 +6,8 @@
 use std::net::{IpAddr, SocketAddr};
 
 use crate::filter::{Fields, is_https};
-use crate::http1::{Field, FieldKind, RequestHead, TargetForm, Upgrade, websocket, writer};
-use crate::model::PodHead;
+use crate::http1::{Field, FieldKind, Framing, RequestHead, TargetForm, Upgrade, websocket, writer};
+use crate::model::{PodConnection, PodHead};
 use crate::proxy::config::Forwarding;
 use crate::proxy::shard::scratch::ExchangeBuffers;
 use crate::proxy::walk::peer::Peer;
@@ -28,10 +28,16 @@ pub(crate) fn compose(
     out.clear();
     // Growth by doubling would take twice the length of a long head.
     out.reserve_exact(head.len() + FORWARDED);
+    let is_old = differing.is_some_and(PodHead::is_old)
+        && request.upgrade.is_none()
+        && !matches!(request.framing, Framing::Chunked | Framing::UntilClose);
     if request_change.target.is_empty() {
         writer::request_line(out, head, request);
     } else {
         writer::request_line_to(out, head, request, &request_change.target);
+    }
+    if is_old {
+        writer::in_http_1_0(out);
     }
     let mut host_anew = request.form == TargetForm::Absolute || request.field(FieldKind::Host).is_none();
     if let Some(host) = differing.and_then(|head| head.host.as_ref()) {
@@ -57,11 +63,11 @@ pub(crate) fn compose(
     }
     forwarded(out, head, request, peer, forwarding);
     writer::field(out, b"x-request-id", request_id.as_bytes());
-    if request.expects_continue {
+    if request.expects_continue && !is_old {
         out.extend_from_slice(b"expect: 100-continue\r\n");
     }
     // RFC 9110 §10.1.4: who sends TE names it as an option of the connection.
-    out.extend_from_slice(match (request.upgrade, request.accepts_trailers) {
+    out.extend_from_slice(match (request.upgrade, request.accepts_trailers && !is_old) {
         (Some(_), true) => b"te: trailers\r\nconnection: te, upgrade\r\n",
         (Some(_), false) => b"connection: upgrade\r\n",
         (None, true) => b"te: trailers\r\nconnection: te\r\n",
@@ -69,6 +75,11 @@ pub(crate) fn compose(
     });
     if request.upgrade.is_some() {
         writer::field(out, b"upgrade", request.upgrade_name(head));
+    } else if let Some(connection) = differing.and_then(|head| head.connection) {
+        out.extend_from_slice(match connection {
+            PodConnection::Close => b"connection: close\r\n",
+            PodConnection::KeepAlive => b"connection: keep-alive\r\n",
+        });
     }
     if request.upgrade != Some(Upgrade::WebSocket) {
         writer::framing_field(out, request.framing);

@@ -2,7 +2,7 @@ use std::net::SocketAddr;
 
 use super::*;
 use crate::http1::{Limits, Progress};
-use crate::model::PodHost;
+use crate::model::{PodHost, PodVersion};
 use crate::proxy::walk::peer::Scheme;
 
 const CLIENT: &str = "192.0.2.7";
@@ -90,7 +90,7 @@ fn an_absolute_target_and_an_old_request_get_a_host_of_their_own() {
 
 #[test]
 fn nginx_u2_a_host_of_the_route_takes_the_place_of_the_clients_and_is_the_only_one() {
-    let head = PodHead { host: PodHost::parse("Pods.example:81") };
+    let head = PodHead { host: PodHost::parse("Pods.example:81"), ..PodHead::default() };
     for (lines, clients) in [
         (&["GET /x HTTP/1.1", "Host: a.test:8443"][..], Some("a.test:8443")),
         (&["GET http://a.test/x HTTP/1.1", "Host: a.test"], Some("a.test")),
@@ -103,6 +103,40 @@ fn nginx_u2_a_host_of_the_route_takes_the_place_of_the_clients_and_is_the_only_o
         let told = lines.iter().find_map(|line| line.strip_prefix("x-forwarded-host: "));
         assert_eq!(told, clients);
     }
+}
+
+#[test]
+fn nginx_u3_what_is_said_of_the_connection_is_the_routes_and_upgrades_keep_theirs() {
+    for (connection, said) in [(PodConnection::Close, "close"), (PodConnection::KeepAlive, "keep-alive")] {
+        let head = PodHead { connection: Some(connection), ..PodHead::default() };
+        let connection = |lines: &[&str]| {
+            let lines = lines_differing(CLIENT, lines, Some(&head));
+            let said = lines.iter().filter_map(|line| line.strip_prefix("connection: ")).map(str::to_owned);
+            said.collect::<Vec<_>>()
+        };
+        assert_eq!(connection(&["GET / HTTP/1.1", "Host: a", "Connection: keep-alive, x"]), [said]);
+        assert_eq!(connection(&["POST / HTTP/1.1", "Host: a", "Connection: te", "TE: trailers"]), ["te", said]);
+        assert_eq!(connection(&["GET / HTTP/1.1", "Host: a", "Connection: upgrade", "Upgrade: x"]), ["upgrade"]);
+    }
+}
+
+#[test]
+fn nginx_z6_http_1_0_is_asked_where_that_can_be_asked_in_it() {
+    let head = PodHead { version: PodVersion::Http10, ..PodHead::default() };
+    let lines = |lines: &[&str]| lines_differing(CLIENT, lines, Some(&head));
+    let get = lines(&["GET /x?y HTTP/1.1", "Host: a", "Connection: te", "TE: trailers"]);
+    assert_eq!(get[..2], ["GET /x?y HTTP/1.0", "Host: a"]);
+    assert!(!get.iter().any(|line| line.starts_with("te:") || line.starts_with("connection:")), "{get:?}");
+    let post = lines(&["POST / HTTP/1.1", "Host: a", "Content-Length: 3", "Expect: 100-continue"]);
+    assert_eq!((post[0].as_str(), post.last().unwrap().as_str()), ("POST / HTTP/1.0", "content-length: 3"));
+    assert!(!post.iter().any(|line| line.starts_with("expect:")), "{post:?}");
+    let chunked = lines(&["POST / HTTP/1.1", "Host: a", "Transfer-Encoding: chunked"]);
+    assert_eq!(
+        (chunked[0].as_str(), chunked.last().unwrap().as_str()),
+        ("POST / HTTP/1.1", "transfer-encoding: chunked")
+    );
+    let upgrade = lines(&["GET / HTTP/1.1", "Host: a", "Connection: upgrade", "Upgrade: x"]);
+    assert_eq!(upgrade[0], "GET / HTTP/1.1");
 }
 
 #[test]

@@ -140,12 +140,12 @@ impl Book {
     }
 }
 
-/// Files are not objects. An Event about a Secret that we may not read is impossible, because it needs the uid. An Ingress of
+/// Files are not objects. An Event about a Secret that we may not read, or that is not there, is impossible, because it needs the uid. An Ingress of
 /// a class that does not exist may be served by another controller, one that goes by names: we report on it only if it names
 /// our class.
 fn is_told(problem: &Problem) -> bool {
     problem.object.kind != ObjectKind::File
-        && problem.code != ProblemCode::SecretForbidden
+        && !matches!(problem.code, ProblemCode::SecretForbidden | ProblemCode::TooManySecrets)
         && (problem.code != ProblemCode::ClassNotFound || problem.severity == Severity::Error)
 }
 

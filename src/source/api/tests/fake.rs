@@ -78,6 +78,8 @@ pub(super) struct Followed {
     /// What stands, as it came last.
     pub(super) standing: BTreeMap<String, Change>,
     folder: tempfile::TempDir,
+    /// Whether nothing is read without being wanted.
+    is_by_name: bool,
 }
 
 impl Followed {
@@ -102,6 +104,7 @@ impl Followed {
         });
         std::fs::write(&file, config.to_string()).unwrap();
         let access = Access::find(Some(file)).unwrap();
+        let is_by_name = matches!(secrets, SecretAccess::Names(_));
         let settings = Settings { namespaces: Vec::new(), classes: ClassAccess::Listed, secrets, signature: None };
         let (sender, events) = mpsc::channel(4);
         let wanted = cell::Sender::default();
@@ -119,6 +122,7 @@ impl Followed {
             problems: Vec::new(),
             standing: BTreeMap::new(),
             folder,
+            is_by_name,
         }
     }
 
@@ -147,6 +151,8 @@ impl Followed {
                 }
             }
             Event::Problems(problems) => self.problems.clone_from(problems),
+            // As the controller does, which annotations have named nothing so far.
+            Event::Listed if !self.is_by_name => self.wanted.send_modify(|_| {}),
             Event::Listed | Event::Synced | Event::Connected(..) | Event::Resolved(..) => {}
         }
     }
@@ -231,6 +237,7 @@ fn asked_for(path: &str, query: &str) -> (String, String) {
     let parts: Vec<_> = path.split('/').collect();
     let at = parts.iter().position(|part| *part == "namespaces").map_or(parts.len() - 1, |at| at + 2);
     let selected = query.split('&').find_map(|part| part.strip_prefix("fieldSelector=metadata.name%3D"));
+    let selected = selected.and_then(|selector| selector.split("%2C").next());
     let name = parts.get(at + 1).copied().or(selected).unwrap_or_default();
     (parts[at].to_owned(), name.to_owned())
 }
@@ -238,7 +245,7 @@ fn asked_for(path: &str, query: &str) -> (String, String) {
 async fn respond(stream: &mut TcpStream, asked: &Asked, script: &Script) -> std::io::Result<()> {
     let otherwise = || match asked {
         asked if asked.is_watch => Answer::Open(Vec::new()),
-        asked if asked.name.is_empty() => Answer::Body(list(&[], "1", "")),
+        asked if asked.name.is_empty() || asked.query.contains("fieldSelector=") => Answer::Body(list(&[], "1", "")),
         _ => Answer::Absent,
     };
     let head = |status: u16, more: &str| format!("HTTP/1.1 {status} X\r\nconnection: close\r\n{more}\r\n");

@@ -22,7 +22,7 @@ use super::client::Access;
 use super::failure::{Backoff, Failure, Reason, chance};
 use super::lenient::{self, Item, Line, Page};
 use super::lines::Lines;
-use super::scope::{Portion, Scope};
+use super::scope::{Portion, Scope, Which};
 use crate::model::{ObjectName, ObjectRef, Problem};
 use crate::observe::Metrics;
 use crate::source::changes::Event;
@@ -130,7 +130,7 @@ impl Watch {
     /// Works until the receiver is dropped, or until `stop`: then everything it sent is taken back.
     pub(super) async fn run(self, stop: oneshot::Receiver<()>) {
         let mut state = State::default();
-        if self.scope.name.is_some() {
+        if self.scope.only().is_some() {
             state.backoff = Backoff::for_one_object();
         }
         tokio::select! {
@@ -211,12 +211,12 @@ impl Watch {
         let now = Instant::now();
         let is_quiet = state.was_listed && state.quiet_until.is_some_and(|until| now < until);
         // A single object that we may not read is a problem and need not be logged.
-        let is_told = reason == Reason::Forbidden && self.scope.name.is_some();
+        let is_told = reason == Reason::Forbidden && self.scope.only().is_some();
         if state.told != Some(reason) && !is_quiet && !is_told {
             state.told = Some(reason);
             state.quiet_until = Some(now + QUIET);
             let namespace = self.scope.namespace.as_deref().unwrap_or("*");
-            let name = self.scope.name.as_deref().unwrap_or("*");
+            let name = self.scope.only().map_or("*", |name| name);
             let consequence = self.consequence(state);
             tracing::warn!(kind, namespace, name, reason = reason.as_str(), error = %failure, "{consequence}");
         }
@@ -228,7 +228,7 @@ impl Watch {
             }
             // The credentials may have been replaced, or the present connections may be dead.
             Reason::Connection | Reason::Untrusted | Reason::Timeout => self.access.renew(),
-            Reason::Forbidden if !state.was_listed || self.scope.name.is_some() => {
+            Reason::Forbidden if !state.was_listed || self.scope.name().is_some() => {
                 self.report(Report::Forbidden).await?
             }
             // The next request reads the credentials again.
@@ -249,18 +249,24 @@ impl Watch {
     }
 
     fn consequence(&self, state: &State) -> &'static str {
-        match &self.scope.name {
+        match &self.scope.which {
             _ if state.was_listed => "objects cannot be followed, what was read stays in force",
-            Some(_) => "a Secret cannot be read, the default certificate serves instead",
-            None => self.scope.kind.unlisted,
+            Which::Named(_) => "a Secret cannot be read, the default certificate serves instead",
+            Which::LeftOut(_) => "a Secret cannot be read, nobody is served where a password of it is asked for",
+            Which::Selected => self.scope.kind.unlisted,
         }
     }
 
     /// Reads what is there. Returns the version to watch from.
     async fn read_all(&self, state: &mut State) -> Result<String, End> {
-        match &self.scope.name {
-            Some(name) => self.read(state, name).await,
-            None => self.list(state).await,
+        match &self.scope.which {
+            Which::Named(name) => self.read(state, name).await,
+            Which::LeftOut(_) => {
+                // It is never closed.
+                let _turn = self.turns.acquire().await.ok();
+                self.list(state).await
+            }
+            Which::Selected => self.list(state).await,
         }
     }
 
@@ -410,7 +416,7 @@ impl Watch {
             _ => return Err(Failure::new(Reason::Garbage, "an event of a type that is not known").into()),
         };
         if !version.is_empty() {
-            state.overtaken = self.scope.name.is_some().then(|| version.clone());
+            state.overtaken = self.scope.name().is_some().then(|| version.clone());
             state.version = Some(version);
         }
         Ok(())

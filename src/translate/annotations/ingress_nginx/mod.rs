@@ -3,7 +3,9 @@
 //! A row says what an annotation does where it stands. What ingress-nginx does without it, its defaults, is no part of this:
 //! an Ingress without annotations is served as ours are.
 
+mod affinity;
 mod answer_urls;
+mod auth;
 mod balance;
 mod buffers;
 mod canary;
@@ -23,11 +25,17 @@ mod pods;
 mod rates;
 mod redirects;
 mod retries;
+mod secret_name;
 mod sources;
 mod url;
 mod variables;
 
 use super::table::{Dialect, Unlisted};
+
+/// Whether an annotation with this key, which has no prefix, says how pods are spoken to.
+pub(super) fn concerns_pods(short: &str) -> bool {
+    pods::ROWS.iter().chain(&pod_tls::ROWS).any(|row| row.key == short)
+}
 
 /// `nginx.ingress.kubernetes.io/…`.
 pub(super) const DIALECT: Dialect = Dialect {
@@ -46,12 +54,14 @@ pub(super) const DIALECT: Dialect = Dialect {
         &cors::ROWS,
         &rates::ROWS,
         &answer_urls::ROWS,
+        &auth::ROWS,
         &limits::ROWS,
         &canary::ROWS,
         &retries::ROWS,
         &logs::ROWS,
         &pace::ROWS,
         &balance::ROWS,
+        &affinity::ROWS,
         &pods::ROWS,
         &pod_tls::ROWS,
         &buffers::ROWS,

@@ -1,11 +1,12 @@
 //! TLS to pods.
 
-use crate::model::{Hostname, ObjectKind, ObjectName, ObjectRef, TlsVersions};
+use crate::model::{Hostname, ObjectName, TlsVersions};
 
 use super::super::draft::Draft;
 use super::super::pod_options::NamedSecret;
 use super::super::table::{Annotation, Scope, Verdict};
 use super::super::value::Value;
+use super::secret_name;
 
 const WITHOUT_SECRET: &str = "it acts without `proxy-ssl-secret`, too";
 
@@ -17,7 +18,7 @@ pub(super) const ROWS: [Annotation; 7] = [
         default: "none",
         scopes: &[Scope::Ingress],
         verdict: Verdict::NoEffect(
-            "ciphers are those with forward secrecy and authenticated encryption; pods that speak no such have no TLS 1.3 either",
+            "the ciphers are those of TLS 1.3 and those of TLS 1.2 with forward secrecy and authenticated encryption",
         ),
         doc: "Ciphers of TLS to pods.",
     },
@@ -58,9 +59,7 @@ pub(super) const ROWS: [Annotation; 7] = [
         },
         default: "none",
         scopes: &[Scope::Ingress],
-        verdict: Verdict::Different(
-            "it concerns only pods that TLS is spoken to; one of type Opaque is read by name (`--secret-access names`) and from manifests",
-        ),
+        verdict: Verdict::Different("it concerns only pods that TLS is spoken to"),
         doc: "A Secret with the authorities that sign certificates of pods (`ca.crt`), a certificate for pods that ask for one\n\
               (`tls.crt`, `tls.key`), or both. Where it is missing or unusable, requests are answered with 503.",
     },
@@ -90,7 +89,7 @@ pub(super) const ROWS: [Annotation; 7] = [
         default: "none",
         scopes: &[Scope::Ingress],
         verdict: Verdict::NoEffect(
-            "a chain has six certificates between leaf and authority at the most, whatever the depth",
+            "between the certificate of a pod and its authority there may be six others, whatever the depth",
         ),
         doc: "Longest chain between the certificate of a pod and its authority.",
     },
@@ -101,9 +100,7 @@ fn secret(draft: &mut Draft, text: &str, carrier: &ObjectName) {
     let named = match text.split_once('/') {
         Some((namespace, name)) if !namespace.is_empty() && !name.is_empty() && !name.contains('/') => {
             if *namespace == *carrier.namespace {
-                let name = ObjectName::new(carrier.namespace.clone(), name);
-                draft.references.push(ObjectRef::new(ObjectKind::Secret, name.clone()));
-                NamedSecret::Name(name)
+                named(draft, name, carrier)
             } else {
                 draft.is_unreadable(
                     "is a Secret of another namespace, which is not read, so requests that need TLS to pods are answered with 503",
@@ -112,15 +109,21 @@ fn secret(draft: &mut Draft, text: &str, carrier: &ObjectName) {
                 NamedSecret::Unusable
             }
         }
-        Some(_) | None => {
-            draft.is_unreadable(
-                "names no Secret, so requests that need TLS to pods are answered with 503",
-                "Write namespace/name",
-            );
-            NamedSecret::Unusable
-        }
+        Some(_) | None => nameless(draft),
     };
     draft.options.of_pod_tls().secret = Some(named);
+}
+
+fn named(draft: &mut Draft, name: &str, carrier: &ObjectName) -> NamedSecret {
+    secret_name::of(draft, name, carrier).map_or_else(|| nameless(draft), NamedSecret::Name)
+}
+
+fn nameless(draft: &mut Draft) -> NamedSecret {
+    draft.is_unreadable(
+        "names no Secret, so requests that need TLS to pods are answered with 503",
+        "Write namespace/name",
+    );
+    NamedSecret::Unusable
 }
 
 /// `None`: there is no word, or one that is no version.

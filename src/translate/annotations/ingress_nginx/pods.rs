@@ -1,14 +1,14 @@
 //! How pods are spoken to.
 
-use crate::model::PodHost;
+use crate::model::{PodConnection, PodHost, PodVersion};
 
 use super::super::draft::Draft;
 use super::super::pod_options::PodProtocol;
 use super::super::table::{Annotation, Scope, Verdict};
-use super::super::value::Value;
+use super::super::value::{Value, Word};
 
 /// By key.
-pub(super) const ROWS: [Annotation; 2] = [
+pub(super) const ROWS: [Annotation; 5] = [
     Annotation {
         key: "backend-protocol",
         value: Value::Text {
@@ -21,12 +21,55 @@ pub(super) const ROWS: [Annotation; 2] = [
         default: "`appProtocol` of the Service's port; HTTP/1.1 without one",
         scopes: &[Scope::Ingress],
         verdict: Verdict::Different(
-            "with `HTTPS` pods may choose HTTP/2; `AUTO_HTTP` is `HTTP`, also for clients of https; `FCGI` is refused; without the \
-         annotation `appProtocol` counts",
+            "with `HTTPS` pods may choose HTTP/2; `FCGI` is refused; without the annotation `appProtocol` counts",
         ),
         doc: "What is spoken to the pods of all routes, whatever `appProtocol` says: `HTTP` is HTTP/1.1 in clear, `HTTPS` is as\n\
-          `appProtocol: https`, `GRPC` is HTTP/2 in clear, `GRPCS` is HTTP/2 through TLS. Certificates of pods are not verified. A\n\
-          value that is none of these is `HTTP`.",
+              `appProtocol: https`, `GRPC` is HTTP/2 in clear, `GRPCS` is HTTP/2 through TLS, and `AUTO_HTTP` is\n\
+              `HTTPS` for clients that use https and `HTTP` for others, at one and the same port. Certificates of pods are not\n\
+              verified unless `proxy-ssl-verify` says so. A value that is none of these is `HTTP`.",
+    },
+    Annotation {
+        key: "connection-proxy-header",
+        value: Value::OneOf(&[
+            Word { text: "close", set: |draft| draft.options.of_policy().connection = Some(PodConnection::Close) },
+            Word {
+                text: "keep-alive",
+                set: |draft| draft.options.of_policy().connection = Some(PodConnection::KeepAlive),
+            },
+        ]),
+        default: "none",
+        scopes: &[Scope::Ingress],
+        verdict: Verdict::Different(
+            "requests that ask for another protocol (WebSocket) keep what that needs, and work",
+        ),
+        doc: "What pods over HTTP/1 get as `Connection`. With `close` each request has a connection of its own.",
+    },
+    Annotation {
+        key: "proxy-http-version",
+        value: Value::OneOf(&[
+            Word { text: "1.1", set: |draft| draft.options.of_policy().version = Some(PodVersion::Http11) },
+            Word { text: "1.0", set: |draft| draft.options.of_policy().version = Some(PodVersion::Http10) },
+        ]),
+        default: "`1.1`",
+        scopes: &[Scope::Ingress],
+        verdict: Verdict::Different(
+            "with `1.0` a request whose length is not known, or that asks for another protocol (WebSocket), is sent in HTTP/1.1",
+        ),
+        doc: "The version of HTTP that pods are spoken to in. Those that HTTP/2 is spoken to get that. With `1.0` each request has a\n\
+              connection of its own, unless `connection-proxy-header` is `keep-alive` and the pod agrees.",
+    },
+    Annotation {
+        key: "service-upstream",
+        value: Value::LooseBoolean(|draft, is_set| draft.options.to_service = Some(is_set)),
+        default: "`false`",
+        scopes: &[Scope::Ingress],
+        verdict: Verdict::Different(
+            "pods behind the address are not told apart, so that one which does not answer is asked again",
+        ),
+        doc: "Sends requests to the address of the Service (`clusterIP`) instead of to its pods: the cluster chooses a pod for each\n\
+              connection, and connections are kept, so that requests are spread unevenly. A connection that fails is tried again there;\n\
+              balance and `proxy-next-upstream` for answers need the addresses of pods. Services without an address of their own, which\n\
+              are headless or an ExternalName, are as always.",
     },
     Annotation {
         key: "upstream-vhost",
@@ -53,11 +96,7 @@ fn protocol(draft: &mut Draft, text: &str) {
     } else if is("GRPCS") {
         PodProtocol::Grpcs
     } else if is("AUTO_HTTP") {
-        draft.differs(
-            "becomes HTTP: pods are spoken to in clear, also for clients of https",
-            "Write HTTP or HTTPS, as the pods speak it",
-        );
-        PodProtocol::Http
+        PodProtocol::Auto
     } else if is("FCGI") {
         draft.refuses(
             "has no effect: FastCGI is not spoken",

@@ -25,13 +25,14 @@ pub(super) const ROWS: [Annotation; 3] = [
         default: "where no pod has processed the request",
         scopes: &[Scope::Ingress],
         verdict: Verdict::Different(
-            "within the budget of retries (docs/limits.md); a request with a body only if all of it, up to 64 KiB, came together with \
-             the head; also with `off` a request that met a connection which its pod was just closing is sent again",
+            "within the budget of retries (docs/limits.md); a request with a body only if its length is told and at most 64 KiB; also \
+             with `off` a request that met a connection which its pod was just closing is sent again",
         ),
         doc: "When a request goes to another pod: `error` is no connection, or one that ends before the head of an answer; `timeout` is\n\
               that a connection, the sending or the head takes too long; `invalid_header` is that no valid head comes; `http_503` and\n\
               the like are answers with that status. The pod's answer is passed on where no other pod is left. Methods that are not\n\
-              idempotent (POST, PATCH) go to another pod only with `non_idempotent`, or if there was no connection. `off` is never.",
+              idempotent (POST, PATCH) go to another pod only with `non_idempotent`, or if there was no connection. `off` is never.\n\
+              A request that may be repeated goes to a pod when its body, if that is short, has arrived.",
     },
     Annotation {
         key: "proxy-next-upstream-timeout",

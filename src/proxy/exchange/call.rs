@@ -21,7 +21,7 @@ use crate::upstream::Target;
 const LONGEST: Duration = Duration::from_secs(60);
 
 /// Asks. `None`: the request is served, with what its pod gets of the answer.
-pub(super) async fn ask<'r>(
+pub(super) async fn call<'r>(
     walk: &mut Walk<'_>,
     route: &Route<Target>,
     question: Question<'r>,
@@ -51,7 +51,7 @@ pub(super) async fn ask<'r>(
     walk.record.cookies = reply.as_ref().and_then(|reply| question.cookies(reply));
     let ExchangeBuffers { head, request, request_change, .. } = &mut *walk.work;
     let head = Fields { bytes: head, list: &request.fields };
-    Ok(filter::answered(&question, reply.as_deref(), head, request_change))
+    Ok(filter::called(&question, reply.as_deref(), head, request_change))
 }
 
 /// What the service says, and whether that may be remembered.

@@ -1,0 +1,99 @@
+//! What annotations can set of which requests go to the same endpoint.
+
+use std::sync::Arc;
+
+use crate::model::{Affinity, AffinityMode, SameSite, SessionCookie, Template};
+
+use super::take_over::take_over;
+
+/// What is set.
+#[derive(Debug, Default)]
+pub(crate) struct AffinityOptions {
+    /// The text by which requests go to the same endpoint.
+    pub(super) text: Option<Template>,
+    /// Whether they are spread over several ones.
+    pub(super) by_subset: Option<bool>,
+    /// Over how many.
+    pub(super) subset: Option<u32>,
+    /// Whether a cookie leads to the endpoint.
+    pub(super) by_cookie: Option<bool>,
+    /// Whether endpoints that come take over clients.
+    pub(super) mode: Option<AffinityMode>,
+    /// Whether clients stay with their side of a canary.
+    pub(super) covers_canaries: Option<bool>,
+    /// Name of the cookie.
+    pub(super) name: Option<Arc<str>>,
+    /// Its `Path`.
+    pub(super) path: Option<Arc<str>>,
+    /// Its `Domain`.
+    pub(super) domain: Option<Arc<str>>,
+    /// When it expires, in seconds from now.
+    pub(super) expires: Option<u64>,
+    /// Its `Max-Age`, seconds.
+    pub(super) max_age: Option<u64>,
+    /// Its `SameSite`.
+    pub(super) same_site: Option<SameSite>,
+    /// Whether browsers that misunderstand `SameSite=None` are told nothing.
+    pub(super) is_conditional: Option<bool>,
+    /// Whether it is for https alone.
+    pub(super) secure: Option<bool>,
+    /// Whether a client goes to another endpoint when its own fails.
+    pub(super) moves_on_failure: Option<bool>,
+}
+
+/// How many endpoints a subset has where nothing is said.
+const SUBSET: u32 = 3;
+
+impl AffinityOptions {
+    /// Which requests go to the same endpoint; `None`: it does not matter. A cookie wins over a text.
+    pub(crate) fn rule(&self) -> Option<Affinity> {
+        if self.by_cookie == Some(true) {
+            return Some(Affinity::Cookie(self.cookie()));
+        }
+        let among = if self.by_subset == Some(true) { self.subset.unwrap_or(SUBSET).max(1) } else { 1 };
+        Some(Affinity::Text { text: self.text.clone()?, among: among as usize })
+    }
+
+    fn cookie(&self) -> SessionCookie {
+        let same_site = self.same_site.map(|same_site| match same_site {
+            SameSite::None { .. } => SameSite::None { is_conditional: self.is_conditional == Some(true) },
+            same_site @ (SameSite::Strict | SameSite::Lax) => same_site,
+        });
+        SessionCookie {
+            name: self.name.clone().unwrap_or_else(|| "INGRESSCOOKIE".into()),
+            path: self.path.clone(),
+            domain: self.domain.clone(),
+            expires: self.expires,
+            max_age: self.max_age,
+            same_site,
+            secure: self.secure,
+            mode: self.mode.unwrap_or_default(),
+            moves_on_failure: self.moves_on_failure == Some(true),
+            covers_canaries: self.covers_canaries != Some(false),
+        }
+    }
+
+    /// Takes over what others set and these do not. Returns whether both set the same thing differently.
+    pub(super) fn absorb(&mut self, other: Self) -> bool {
+        let Self { text, by_subset, subset, by_cookie, mode, covers_canaries, name, path, .. } = other;
+        let Self { domain, expires, max_age, same_site, is_conditional, secure, moves_on_failure, .. } = other;
+        let differs = [
+            take_over(&mut self.text, text),
+            take_over(&mut self.by_subset, by_subset),
+            take_over(&mut self.subset, subset),
+            take_over(&mut self.by_cookie, by_cookie),
+            take_over(&mut self.mode, mode),
+            take_over(&mut self.covers_canaries, covers_canaries),
+            take_over(&mut self.name, name),
+            take_over(&mut self.path, path),
+            take_over(&mut self.domain, domain),
+            take_over(&mut self.expires, expires),
+            take_over(&mut self.max_age, max_age),
+            take_over(&mut self.same_site, same_site),
+            take_over(&mut self.is_conditional, is_conditional),
+            take_over(&mut self.secure, secure),
+            take_over(&mut self.moves_on_failure, moves_on_failure),
+        ];
+        differs.contains(&true)
+    }
+}

@@ -1,0 +1,180 @@
+//! Which requests go to the same endpoint.
+
+use crate::model::{AffinityMode, Captures, SameSite};
+
+use super::super::affinity_options::AffinityOptions;
+use super::super::draft::Draft;
+use super::super::table::{Annotation, Scope, Verdict};
+use super::super::value::{Value, Word};
+use super::variables;
+
+/// Longest text of a value, bytes.
+const LONGEST: usize = 256;
+
+/// Longest time that a cookie may last, seconds: ten years.
+const LONGEST_TIME: u64 = 10 * 365 * 24 * 3600;
+
+fn of(draft: &mut Draft) -> &mut AffinityOptions {
+    &mut draft.options.of_rare().affinity
+}
+
+const fn row(key: &'static str, value: Value, default: &'static str, doc: &'static str) -> Annotation {
+    Annotation { key, value, default, scopes: &[Scope::Ingress], verdict: Verdict::Exact, doc }
+}
+
+/// By key.
+pub(super) const ROWS: [Annotation; 15] = [
+    row(
+        "affinity",
+        Value::OneOf(&[Word { text: "cookie", set: |draft| of(draft).by_cookie = Some(true) }]),
+        "each request goes to any pod",
+        "Sends all requests of a client to the same pod, by a cookie. Wins over `upstream-hash-by`.",
+    ),
+    row(
+        "affinity-canary-behavior",
+        Value::OneOf(&[
+            Word { text: "legacy", set: |draft| of(draft).covers_canaries = Some(false) },
+            Word { text: "sticky", set: |draft| of(draft).covers_canaries = Some(true) },
+        ]),
+        "`sticky`",
+        "Whether a client stays with the main backend or its canary, too. It counts on the main Ingress.",
+    ),
+    row(
+        "affinity-mode",
+        Value::OneOf(&[
+            Word { text: "balanced", set: |draft| of(draft).mode = Some(AffinityMode::Balanced) },
+            Word { text: "persistent", set: |draft| of(draft).mode = Some(AffinityMode::Persistent) },
+        ]),
+        "`balanced`",
+        "Whether pods that come take over clients: with `balanced` the cookie is a key and each pod has an equal share of all keys,\n\
+         with `persistent` it names a pod, and a client moves when that pod is gone.",
+    ),
+    row(
+        "session-cookie-change-on-failure",
+        Value::LooseBoolean(|draft, is_set| of(draft).moves_on_failure = Some(is_set)),
+        "`false`",
+        "Whether a client goes to another pod when its own fails. Without it the answer is an error.",
+    ),
+    row(
+        "session-cookie-conditional-samesite-none",
+        Value::LooseBoolean(|draft, is_set| of(draft).is_conditional = Some(is_set)),
+        "`false`",
+        "Whether browsers that misunderstand `SameSite=None` are not told it.",
+    ),
+    row(
+        "session-cookie-domain",
+        Value::Text {
+            values: "a host name, perhaps with a dot in front",
+            read: |draft, text, _| {
+                let is_domain = is_text(text, |byte| byte.is_ascii_alphanumeric() || b".-_".contains(&byte));
+                is_domain.then(|| of(draft).domain = Some(text.into()))
+            },
+        },
+        "none",
+        "`Domain` of the cookie.",
+    ),
+    row(
+        "session-cookie-expires",
+        Value::Text {
+            values: "seconds",
+            read: |draft, text, _| seconds(text).map(|seconds| of(draft).expires = Some(seconds)),
+        },
+        "it ends with the browser",
+        "When the cookie expires, in seconds from now.",
+    ),
+    row(
+        "session-cookie-max-age",
+        Value::Text {
+            values: "seconds",
+            read: |draft, text, _| seconds(text).map(|seconds| of(draft).max_age = Some(seconds)),
+        },
+        "it ends with the browser",
+        "`Max-Age` of the cookie.",
+    ),
+    row(
+        "session-cookie-name",
+        Value::Text {
+            values: "the name of a cookie",
+            read: |draft, text, _| {
+                let is_name = is_text(text, |byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
+                is_name.then(|| of(draft).name = Some(text.into()))
+            },
+        },
+        "`INGRESSCOOKIE`",
+        "Name of the cookie.",
+    ),
+    row(
+        "session-cookie-path",
+        Value::Text {
+            values: "a path",
+            read: |draft, text, _| {
+                let is_path = text.starts_with('/')
+                    && is_text(text, |byte| byte.is_ascii_graphic() && !b";,\"\\".contains(&byte));
+                is_path.then(|| of(draft).path = Some(text.into()))
+            },
+        },
+        "the path of the rule; `/` where it is a pattern",
+        "`Path` of the cookie.",
+    ),
+    row(
+        "session-cookie-samesite",
+        Value::Text {
+            values: "`None`, `Lax` or `Strict`",
+            read: |draft, text, _| {
+                let same_site = match text.to_ascii_lowercase().as_str() {
+                    "none" => SameSite::None { is_conditional: false },
+                    "lax" => SameSite::Lax,
+                    "strict" => SameSite::Strict,
+                    _ => return None,
+                };
+                of(draft).same_site = Some(same_site);
+                Some(())
+            },
+        },
+        "none",
+        "`SameSite` of the cookie.",
+    ),
+    row(
+        "session-cookie-secure",
+        Value::LooseBoolean(|draft, is_set| of(draft).secure = Some(is_set)),
+        "where the client uses https",
+        "Whether the cookie is for https alone. Where the client uses https it always is.",
+    ),
+    row(
+        "upstream-hash-by",
+        Value::Text {
+            values: "a text with variables",
+            read: |draft, text, _| {
+                if text.is_empty() || text.len() > LONGEST || text.bytes().any(|byte| byte.is_ascii_control()) {
+                    return None;
+                }
+                let text = variables::read(draft, text, Captures::Refused);
+                text.into_iter().for_each(|text| of(draft).text = Some(text));
+                Some(())
+            },
+        },
+        "none",
+        "Sends requests for which this text is the same to the same pod. Pods that come or go move as few of them as can be.",
+    ),
+    row(
+        "upstream-hash-by-subset",
+        Value::LooseBoolean(|draft, is_set| of(draft).by_subset = Some(is_set)),
+        "`false`",
+        "Whether requests of one text are spread over several pods.",
+    ),
+    row(
+        "upstream-hash-by-subset-size",
+        Value::Count(|draft, size| of(draft).subset = Some(size)),
+        "`3`",
+        "Over how many.",
+    ),
+];
+
+fn is_text(text: &str, is_allowed: fn(u8) -> bool) -> bool {
+    !text.is_empty() && text.len() <= LONGEST && text.bytes().all(is_allowed)
+}
+
+fn seconds(text: &str) -> Option<u64> {
+    let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    text.parse().ok().filter(|seconds| is_number && *seconds <= LONGEST_TIME)
+}

@@ -1,0 +1,144 @@
+//! Passwords.
+
+use super::super::auth_options::{AuthKind, Satisfy, UserLayout};
+use super::super::draft::Draft;
+use super::super::pod_options::NamedSecret;
+use super::super::table::{Annotation, Scope, Verdict};
+use super::super::value::{Value, Word};
+use super::secret_name;
+use crate::model::ObjectName;
+
+/// Longest realm. Characters.
+const LONGEST_REALM: usize = 256;
+
+/// By key.
+pub(super) const ROWS: [Annotation; 5] = [
+    Annotation {
+        key: "auth-realm",
+        value: Value::Text {
+            values: "a text without control characters, of at most 256",
+            read: |draft, text, _| {
+                let text = text.trim();
+                let is_realm = text.chars().count() <= LONGEST_REALM && !text.contains(char::is_control);
+                draft.options.of_auth().realm = is_realm.then(|| text.into());
+                is_realm.then_some(())
+            },
+        },
+        default: "`Authentication Required`",
+        scopes: &[Scope::Ingress],
+        verdict: Verdict::Different(
+            "one that cannot be read is replaced by the default, and passwords are asked for; `off` is a realm like any other",
+        ),
+        doc: "What clients are told that the password is for.",
+    },
+    Annotation {
+        key: "auth-secret",
+        value: Value::Text {
+            values: "`name` or `namespace/name` of a Secret in the namespace of the Ingress",
+            read: |draft, text, carrier| {
+                secret(draft, text.trim(), carrier);
+                Some(())
+            },
+        },
+        default: "none: with `auth-type` nobody is served (503)",
+        scopes: &[Scope::Ingress],
+        verdict: Verdict::Different("the Secret is never of another namespace; hashes of DES-crypt let nobody in"),
+        doc: "The Secret with the users and the hashes of their passwords: bcrypt, apr1, MD5-crypt, SHA-crypt, `{SHA}`, `{SSHA}` and\n\
+              `{PLAIN}`, as `htpasswd` writes them. It may be of any type but `kubernetes.io/tls`. A change counts at once. Where it is\n\
+              missing nobody is served (503). An entry that cannot be read lets nobody in and is reported.",
+    },
+    Annotation {
+        key: "auth-secret-type",
+        value: Value::Text {
+            values: "`auth-file` or `auth-map`",
+            read: |draft, text, _| {
+                let layout = match text {
+                    "auth-file" => UserLayout::File,
+                    "auth-map" => UserLayout::Map,
+                    _ => {
+                        draft.is_unreadable(
+                            "is no form of a Secret with users, so nobody is served: all requests are answered with 503",
+                            "Use auth-file or auth-map",
+                        );
+                        UserLayout::Unknown
+                    }
+                };
+                draft.options.of_auth().layout = Some(layout);
+                Some(())
+            },
+        },
+        default: "`auth-file`",
+        scopes: &[Scope::Ingress],
+        verdict: Verdict::Exact,
+        doc: "How the Secret holds the users: with `auth-file` as lines `user:hash` in its key `auth`, with `auth-map` each user as a\n\
+              key and the hash as its value.",
+    },
+    Annotation {
+        key: "auth-type",
+        value: Value::Text { values: "`basic`", read: kind },
+        default: "no password is asked for",
+        scopes: &[Scope::Ingress],
+        verdict: Verdict::Different(
+            "with `digest` nobody is served (503); who is wrong too often is answered with 429; the limits of hashes are stated in docs/security.md",
+        ),
+        doc: "Asks for a user's name and password, else 401. It comes behind redirects and lists of addresses, so no password is\n\
+              asked for where https is used instead. Paths at or below `/.well-known/acme-challenge` ask for none. Pods do not get\n\
+              the password: `Authorization` stays here.",
+    },
+    Annotation {
+        key: "satisfy",
+        value: Value::OneOf(&[
+            Word { text: "all", set: |draft| draft.options.of_auth().satisfy = Some(Satisfy::All) },
+            Word { text: "any", set: |draft| draft.options.of_auth().satisfy = Some(Satisfy::Any) },
+        ]),
+        default: "`all`",
+        scopes: &[Scope::Ingress],
+        verdict: Verdict::Exact,
+        doc: "With `any` a client needs no password where `allowlist-source-range` has its address, and any address with a password.",
+    },
+];
+
+/// An empty value is none.
+fn kind(draft: &mut Draft, text: &str, _: &ObjectName) -> Option<()> {
+    let kind = match text.trim() {
+        "" => return None,
+        "basic" => AuthKind::Basic,
+        "digest" => {
+            draft.is_unreadable(
+                "is not spoken, as it needs passwords in clear or MD5 of them, so nobody is served: all requests are answered with 503",
+                "Use basic, over https",
+            );
+            AuthKind::Unsupported
+        }
+        _ => {
+            draft.is_unreadable(
+                "is not known, so nobody is served: all requests are answered with 503",
+                "Use basic, over https",
+            );
+            AuthKind::Unsupported
+        }
+    };
+    draft.options.of_auth().kind = Some(kind);
+    Some(())
+}
+
+/// A Secret that cannot be used lets nobody in.
+fn secret(draft: &mut Draft, text: &str, carrier: &ObjectName) {
+    let (namespace, name) = text.split_once('/').unwrap_or((&carrier.namespace, text));
+    let named = if *namespace != *carrier.namespace {
+        draft.is_unreadable(
+            "is a Secret of another namespace, which is not read, so nobody is served where a password is asked for (503)",
+            "Copy the Secret into the namespace of the Ingress",
+        );
+        NamedSecret::Unusable
+    } else if let Some(name) = secret_name::of(draft, name, carrier) {
+        NamedSecret::Name(name)
+    } else {
+        draft.is_unreadable(
+            "names no Secret, so nobody is served where a password is asked for (503)",
+            "Write the name of a Secret",
+        );
+        NamedSecret::Unusable
+    };
+    draft.options.of_auth().secret = Some(named);
+}

@@ -1,0 +1,152 @@
+//! Passwords as annotations ask for them, with the users of the Secret that they name.
+
+use std::sync::Arc;
+
+use crate::model::{BasicAuth, Excused, ObjectName, ProblemCode, Severity, Sources, UserList};
+use crate::source::objects::Secret;
+
+use super::annotations::{AuthKind, AuthOptions, NamedSecret, Options, Satisfy, UserLayout};
+use super::input::Input;
+use super::secret::{SecretFinding, examine};
+
+/// What stands where no realm is given.
+const REALM: &str = "Authentication Required";
+/// Where challenges of certificate authorities are answered (RFC 8555 §8.3). Paths of rules at or below it ask for no password.
+const ACME: &str = "/.well-known/acme-challenge";
+const INSTEAD: &str = "nobody is served: all requests are answered with 503";
+
+/// Who has a password; `None`: none is asked for.
+pub(super) fn basic_auth(input: &Input, options: &Options) -> Option<Arc<BasicAuth>> {
+    let auth = options.auth()?;
+    let kind = auth.kind()?;
+    Some(Arc::new(match list(input, auth, kind) {
+        Ok((_, list)) => BasicAuth::Users {
+            realm: auth.realm().cloned().unwrap_or_else(|| REALM.into()),
+            users: Arc::clone(&list.users),
+            excused: excused(options, auth),
+        },
+        Err(_) => BasicAuth::Unknown,
+    }))
+}
+
+/// Whether no password is asked for at a path, as a rule gives it.
+pub(super) fn is_exempt(path: &str) -> bool {
+    path.strip_prefix(ACME).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+/// Whether the lists of addresses are only another way in, and no condition of their own.
+pub(super) fn is_alternative(sources: &Sources, options: &Options) -> bool {
+    let asks = |auth: &AuthOptions| auth.kind().is_some() && auth.satisfy() == Satisfy::Any;
+    match sources {
+        Sources::Unreadable => false,
+        Sources::Lists { .. } => options.auth().is_some_and(asks),
+    }
+}
+
+/// Whose address is enough. A list of addresses that are refused allows none by itself.
+fn excused(options: &Options, auth: &AuthOptions) -> Option<Excused> {
+    match (auth.satisfy(), options.sources()?.rule()?) {
+        (Satisfy::Any, Sources::Lists { denied, allowed }) => allowed.map(|allowed| Excused { allowed, denied }),
+        (Satisfy::Any, Sources::Unreadable) | (Satisfy::All, _) => None,
+    }
+}
+
+/// What is wrong with the users that an object asks for, or with asking for them.
+pub(super) fn finding(input: &Input, options: &Options) -> Option<SecretFinding> {
+    let auth = options.auth()?;
+    let Some(kind) = auth.kind() else {
+        let without =
+            "auth-secret names users, but without auth-type no password is asked for, and everybody is served";
+        let is_told = || finding_of(ProblemCode::UnsupportedAnnotation, without.into(), "Set auth-type to basic");
+        return auth.secret().map(|_| is_told());
+    };
+    match list(input, auth, kind) {
+        Ok((name, list)) => of_list(name, list),
+        Err(finding) => finding.map(|finding| *finding),
+    }
+}
+
+/// The users, with the Secret that has them. An error without a finding was told with the annotation.
+fn list<'a>(
+    input: &'a Input,
+    auth: &'a AuthOptions,
+    kind: AuthKind,
+) -> Result<(&'a ObjectName, &'a UserList), Option<Box<SecretFinding>>> {
+    let fault = |code, message, remedy| Err(Some(Box::new(finding_of(code, message, remedy))));
+    let name = match (kind, auth.secret()) {
+        (AuthKind::Unsupported, _) | (AuthKind::Basic, Some(NamedSecret::Unusable)) => return Err(None),
+        (AuthKind::Basic, Some(NamedSecret::Name(name))) => name,
+        (AuthKind::Basic, None) => {
+            let message = format!("auth-type asks for passwords, but no auth-secret names users, so {INSTEAD}");
+            return fault(ProblemCode::InvalidAnnotation, message, "Set auth-secret to a Secret with users");
+        }
+    };
+    if !input.may_see(name) {
+        return Err(examine(input, name, INSTEAD).map(Box::new));
+    }
+    let Some(secret) = input.objects().secret(name) else {
+        let message = format!("Secret {name} does not exist or may not be read, so {INSTEAD}");
+        return fault(
+            ProblemCode::SecretNotFound,
+            message,
+            "Create the Secret, with lines of htpasswd in its key auth",
+        );
+    };
+    let Secret { users: Some(users), .. } = &**secret else {
+        let message = format!("Secret {name} is of type kubernetes.io/tls, which has no users, so {INSTEAD}");
+        return fault(ProblemCode::InvalidSecret, message, "Use a Secret of type Opaque");
+    };
+    match (auth.layout(), &users.file) {
+        (UserLayout::Map, _) => Ok((name, &users.map)),
+        (UserLayout::File, Some(file)) => Ok((name, file)),
+        (UserLayout::File, None) => {
+            let message = format!("Secret {name} has no key auth, so {INSTEAD}");
+            let remedy = "Put lines of htpasswd into the key auth, or set auth-secret-type to auth-map";
+            fault(ProblemCode::InvalidSecret, message, remedy)
+        }
+        (UserLayout::Unknown, _) => Err(None),
+    }
+}
+
+/// What is wrong with entries of a list.
+fn of_list(name: &ObjectName, list: &UserList) -> Option<SecretFinding> {
+    let UserList { users, faults, fault_count } = list;
+    let told: Vec<_> = faults.iter().map(ToString::to_string).collect();
+    let told = told.join("; ");
+    let more = fault_count - faults.len();
+    let more = if more == 0 { String::new() } else { format!("; and {more} more") };
+    let message = match (users.is_empty(), *fault_count) {
+        (false, 0) => return None,
+        (true, 0) => format!("Secret {name} has no users, so all requests are answered with 401"),
+        (true, _) => {
+            format!("Secret {name} has no user that can be used, so all requests are answered with 401: {told}{more}")
+        }
+        (false, _) => format!("Secret {name} has entries that let nobody in: {told}{more}"),
+    };
+    let remedy = "Write each user as htpasswd -B does";
+    Some(finding_of(ProblemCode::InvalidSecret, message, remedy))
+}
+
+fn finding_of(code: ProblemCode, message: String, remedy: &str) -> SecretFinding {
+    SecretFinding { code, severity: Severity::Error, message, remedy: remedy.into() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nginx_n8_rules_at_or_below_the_path_of_challenges_are_exempt_and_no_other() {
+        for (path, expected) in [
+            ("/.well-known/acme-challenge", true),
+            ("/.well-known/acme-challenge/", true),
+            ("/.well-known/acme-challenge/x", true),
+            ("/.well-known/acme-challenges", false),
+            ("/.well-known/", false),
+            ("/", false),
+            ("", false),
+        ] {
+            assert_eq!(is_exempt(path), expected, "{path}");
+        }
+    }
+}
