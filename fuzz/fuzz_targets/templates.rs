@@ -50,6 +50,7 @@ fuzz_target!(|input: &str| {
     let mut change = RequestChange::default();
     match filter::request(std::slice::from_ref(&rewrite), &view, &mut change) {
         Verdict::Continue => is_target(&change.target),
+        Verdict::Ask(_) | Verdict::Call(_) => panic!("nobody is asked"),
         Verdict::Respond(response) => is_url(response.field(FieldName::LOCATION)),
     }
     if !to.bytes().all(|byte| byte.is_ascii_graphic()) {
@@ -59,7 +60,7 @@ fuzz_target!(|input: &str| {
     let location = Location::Fixed(template);
     let redirect = Filter::Redirect(Arc::new(Redirect { kind: RedirectKind::Permanent, status: 301, location }));
     match filter::request(std::slice::from_ref(&redirect), &view, &mut change) {
-        Verdict::Continue => panic!("it redirects"),
+        Verdict::Continue | Verdict::Ask(_) | Verdict::Call(_) => panic!("it redirects"),
         Verdict::Respond(response) => is_url(response.field(FieldName::LOCATION)),
     }
 });

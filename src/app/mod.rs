@@ -28,7 +28,7 @@ use crate::observe::{AccessLog, Metrics, panics};
 use crate::password::Passwords;
 use crate::proxy::listener::{self, ListenerProtocol};
 use crate::proxy::tls::{Http2, SniResolver, fallback_certificate, server_config, tickets};
-use crate::proxy::{Connections, Handover, Heartbeats, Inspector, Ledger, Limiter, Shared};
+use crate::proxy::{AuthMemory, Connections, Handover, Heartbeats, Inspector, Ledger, Limiter, Shared};
 use crate::resolver;
 use crate::routing::TableCell;
 use crate::upstream::{Registry, Target};
@@ -151,6 +151,7 @@ pub fn bind(args: &ServeArgs) -> anyhow::Result<Bound> {
                 inspector: Inspector::default(),
                 heartbeats: Heartbeats::default(),
                 limiter: Limiter::default(),
+                auth_memory: AuthMemory::default(),
                 passwords: Passwords::new(workers.div_ceil(2)),
             },
             drain,

@@ -3,9 +3,10 @@
 use serde_json::{Value, json};
 
 use crate::model::{
-    Action, Affinity, AnswerUrls, BasicAuth, ClientCertificate, Cors, Credentials, Excused, Filter, HttpsRedirect,
-    KnownLimits, Location, PodTls, Protocol, Rate, Replacement, Reply, RequestLimits, Rewrite, RouteSpec, Rules, Sni,
-    Sources, Template, TlsVersions, UpstreamSpec, Verification,
+    Action, Affinity, AnswerUrls, AuthService, BasicAuth, ClientCertificate, Cors, Credentials, ErrorPages, Excused,
+    ExternalAuth, Filter, HttpsRedirect, KnownLimits, Location, Mirror, MirrorBody, PodTls, Protocol, Rate,
+    Replacement, Reply, RequestLimits, Rewrite, RouteSpec, Rules, Sni, Sources, Template, TlsVersions, UpstreamSpec,
+    Verification,
 };
 use crate::routing::{CompiledHost, Route, RouteTable};
 use crate::upstream::{Backend, Destination, Target};
@@ -134,6 +135,9 @@ fn show_filters(filters: &[Filter], view: &mut Value) {
             Filter::Limits(limits) => view["limits"] = self::limits(limits),
             Filter::Sources(sources) => view["clients"] = self::sources(sources),
             Filter::BasicAuth(auth) => view["basicAuth"] = self::basic_auth(auth),
+            Filter::Mirror(mirror) => view["mirror"] = self::mirror(mirror),
+            Filter::Auth(auth) => view["auth"] = self::auth(auth),
+            Filter::Errors(pages) => view["errors"] = self::errors(pages),
         }
     }
     if !redirects.is_empty() {
@@ -172,6 +176,49 @@ fn sources(sources: &Sources) -> Value {
         Sources::Unreadable => json!("Nobody"),
         Sources::Lists { denied, allowed } => {
             json!({ "denied": denied.to_string(), "allowed": allowed.as_ref().map(ToString::to_string) })
+        }
+    }
+}
+
+/// Where copies of requests go.
+fn mirror(mirror: &Mirror) -> Value {
+    let Mirror { upstream, host, target, body } = mirror;
+    json!({
+        "service": upstream.key.service.to_string(),
+        "port": upstream.port.to_string(),
+        "host": **host,
+        "target": target.to_string(),
+        "body": *body == MirrorBody::Whole,
+    })
+}
+
+/// Who answers errors.
+fn errors(pages: &ErrorPages) -> Value {
+    let ErrorPages { statuses, upstream, stands_in } = pages;
+    json!({
+        "statuses": statuses,
+        "service": upstream.as_ref().map(|upstream| upstream.key.service.to_string()),
+        "standsIn": stands_in,
+    })
+}
+
+/// Who is asked whether a request is served.
+fn auth(auth: &ExternalAuth) -> Value {
+    match auth {
+        ExternalAuth::Unusable => json!("Nobody"),
+        ExternalAuth::Service(service) => {
+            let AuthService { upstream, host, target, method, sign_in, copied, redirect: _, memory, cookies: _ } =
+                &**service;
+            json!({
+                "service": upstream.key.service.to_string(),
+                "port": upstream.port.to_string(),
+                "host": **host,
+                "target": target.to_string(),
+                "method": method,
+                "signIn": sign_in.as_ref().map(|sign_in| sign_in.url.to_string()),
+                "copied": copied,
+                "remembered": memory.is_some(),
+            })
         }
     }
 }

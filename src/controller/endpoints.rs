@@ -4,10 +4,10 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, Weak};
 
-use crate::model::{Action, ObjectName, Reply, RouteSpec, UpstreamSpec};
+use crate::model::{Action, ExternalAuth, Filter, ObjectName, Reply, RouteSpec, UpstreamSpec};
 use crate::observe::Metrics;
 use crate::translate::{self, Input};
-use crate::upstream::{Backend, Destination, Registry, Target, Upstream};
+use crate::upstream::{Backend, Besides, Destination, Registry, Target, Upstream};
 
 /// What a refill has changed, and what is left to do.
 #[derive(Default)]
@@ -61,6 +61,12 @@ impl<'c> Targets<'c> {
 
     /// The target of a route.
     pub(super) fn of(&mut self, spec: &RouteSpec) -> Target {
+        let target = self.of_action(spec);
+        let besides = spec.filters.iter().any(names_service).then(|| Arc::new(self.besides(&spec.filters)));
+        Target { besides, ..target }
+    }
+
+    fn of_action(&mut self, spec: &RouteSpec) -> Target {
         let label = spec.origin.label();
         match &spec.action {
             Action::Forward(upstream) => match &self.last {
@@ -81,7 +87,7 @@ impl<'c> Targets<'c> {
         let metrics = self.metrics.route(label, Arc::clone(&spec.key.service.name));
         let mut backend = self.filled(spec);
         backend.for_https = spec.for_https.as_ref().map(|spec| Box::new(self.filled(spec)));
-        Target { destination: Destination::Forward(backend), metrics }
+        Target { destination: Destination::Forward(backend), metrics, besides: None }
     }
 
     /// An upstream, with its endpoints if it is new.
@@ -94,7 +100,62 @@ impl<'c> Targets<'c> {
         backend
     }
 
+    /// The services that filters name.
+    fn besides(&self, filters: &[Filter]) -> Besides {
+        let mut besides = Besides::default();
+        for filter in filters {
+            match filter {
+                Filter::Auth(auth) => match &**auth {
+                    ExternalAuth::Service(service) => besides.auth = Some(self.filled(&service.upstream)),
+                    ExternalAuth::Unusable => {}
+                },
+                Filter::Mirror(mirror) => besides.mirror = Some(self.filled(&mirror.upstream)),
+                Filter::Errors(pages) => {
+                    besides.errors = pages.upstream.as_ref().map(|upstream| self.filled(upstream));
+                }
+                Filter::Rules(_)
+                | Filter::RequestFields(_)
+                | Filter::ResponseFields(_)
+                | Filter::AppRoot(_)
+                | Filter::Cors(_)
+                | Filter::Redirect(_)
+                | Filter::Rewrite(_)
+                | Filter::HttpsRedirect(..)
+                | Filter::AnswerUrls(_)
+                | Filter::Limits(_)
+                | Filter::Hsts(_)
+                | Filter::NginxFields
+                | Filter::Affinity(_)
+                | Filter::Sources(_)
+                | Filter::BasicAuth(_) => {}
+            }
+        }
+        besides
+    }
+
     fn reply(&self, label: &ObjectName, reply: Reply) -> Target {
-        Target { destination: Destination::Reply(reply), metrics: self.metrics.route(label, "") }
+        Target { destination: Destination::Reply(reply), metrics: self.metrics.route(label, ""), besides: None }
+    }
+}
+
+/// Whether a filter names a service.
+fn names_service(filter: &Filter) -> bool {
+    match filter {
+        Filter::Auth(_) | Filter::Errors(_) | Filter::Mirror(_) => true,
+        Filter::Rules(_)
+        | Filter::RequestFields(_)
+        | Filter::ResponseFields(_)
+        | Filter::AppRoot(_)
+        | Filter::Cors(_)
+        | Filter::Redirect(_)
+        | Filter::Rewrite(_)
+        | Filter::HttpsRedirect(..)
+        | Filter::AnswerUrls(_)
+        | Filter::Limits(_)
+        | Filter::Hsts(_)
+        | Filter::NginxFields
+        | Filter::Affinity(_)
+        | Filter::Sources(_)
+        | Filter::BasicAuth(_) => false,
     }
 }

@@ -222,6 +222,9 @@ fn decide<T>(
         (Outcome::Refused, Some(413))
     } else {
         let mut change = RequestChange::default();
+        // Another Service takes the requests of one without endpoints, and that is told in words.
+        let stands_in = filter::error_pages(&route.spec.filters).is_some_and(|pages| pages.stands_in);
+        let refusal = refusal.filter(|(status, _)| !(stands_in && *status == 503));
         let refusal = closed(of_clients).map(|why| (503, why.to_owned())).or(refusal);
         match (filter::request(filters, &request, &mut change), refusal) {
             // Its filter is not among these.
@@ -231,11 +234,12 @@ fn decide<T>(
                 let is_redirect = (300..400).contains(&response.status);
                 (if is_redirect { Outcome::Redirected } else { Outcome::Refused }, Some(response.status))
             }
-            (Verdict::Continue, Some((status, why))) => {
+            // Who is to be asked is among those that are told in words.
+            (Verdict::Continue | Verdict::Call(_), Some((status, why))) => {
                 answer.push(format!("{status} because {why}"));
                 (Outcome::Refused, Some(status))
             }
-            (Verdict::Continue, None) => {
+            (Verdict::Continue | Verdict::Call(_), None) => {
                 answer.extend(for_pages(filters));
                 answer.extend(for_whom(of_clients));
                 answer.extend(shared);
@@ -288,10 +292,12 @@ fn of_filter<T>(
             format!("{} forces it (force-ssl-redirect)", named(&route.spec.origin))
         }
         Filter::Rewrite(_) => format!("{} sends the path there (rewrite-target)", named(&route.spec.origin)),
-        Filter::AnswerUrls(_) => "of what is rewritten in answers".into(),
+        Filter::AnswerUrls(_) | Filter::Mirror(_) => "of what is rewritten in answers".into(),
         Filter::Hsts(_) | Filter::NginxFields => "of the profile".into(),
         Filter::Affinity(_) => "of where requests of one client go".into(),
-        Filter::Limits(_) | Filter::Sources(_) => "the address of the client is not known here".into(),
+        Filter::Limits(_) | Filter::Sources(_) | Filter::Auth(_) | Filter::Errors(_) => {
+            "the address of the client is not known here".into()
+        }
         Filter::BasicAuth(_) => "the password of the client is not known here".into(),
         Filter::HttpsRedirect(HttpsRedirect::WithTls, _) => "a TLS entry covers the host (ssl-redirect)".into(),
     };
@@ -299,7 +305,7 @@ fn of_filter<T>(
     match filter::request(filters, &RequestView { is_trusted: true, ..*request }, &mut RequestChange::default()) {
         Verdict::Continue => lines
             .push("forwarded instead if the client is one of --trusted-proxies: X-Forwarded-Proto says https".into()),
-        Verdict::Respond(_) | Verdict::Ask(_) => {}
+        Verdict::Respond(_) | Verdict::Ask(_) | Verdict::Call(_) => {}
     }
     lines
 }
@@ -344,7 +350,10 @@ fn exempt(filters: &[Filter], request: &RequestView<'_>) -> &'static str {
         | Filter::Affinity(_)
         | Filter::Limits(_)
         | Filter::Sources(_)
-        | Filter::BasicAuth(_) => false,
+        | Filter::BasicAuth(_)
+        | Filter::Mirror(_)
+        | Filter::Auth(_)
+        | Filter::Errors(_) => false,
         Filter::HttpsRedirect(when, _) => match filter::not_redirected(*when, request) {
             Some(NotRedirected::AcmeChallenge) => true,
             Some(NotRedirected::WithoutTls | NotRedirected::Tls | NotRedirected::WithoutHost)

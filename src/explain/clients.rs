@@ -1,12 +1,15 @@
 //! What depends on who asks: the client's address, what it has asked for so far, and the page. None of it is known here, so it
 //! is told in words.
 
-use crate::model::{BasicAuth, Excused, Filter, KnownLimits, Networks, Origins, Rate, RequestLimits, Sources};
+use crate::model::{
+    AuthService, BasicAuth, ErrorPages, Excused, ExternalAuth, Filter, KnownLimits, Networks, Origins, Rate,
+    RequestLimits, Sources,
+};
 
 /// The filters that decide without the client's address, and those that need it.
 pub(super) fn apart(filters: &[Filter]) -> (&[Filter], &[Filter]) {
     let needs_client = |filter: &Filter| match filter {
-        Filter::Limits(_) | Filter::Sources(_) | Filter::BasicAuth(_) => true,
+        Filter::Limits(_) | Filter::Sources(_) | Filter::BasicAuth(_) | Filter::Auth(_) | Filter::Errors(_) => true,
         Filter::AppRoot(_)
         | Filter::Rules(_)
         | Filter::RequestFields(_)
@@ -18,7 +21,8 @@ pub(super) fn apart(filters: &[Filter]) -> (&[Filter], &[Filter]) {
         | Filter::AnswerUrls(_)
         | Filter::Hsts(_)
         | Filter::NginxFields
-        | Filter::Affinity(_) => false,
+        | Filter::Affinity(_)
+        | Filter::Mirror(_) => false,
     };
     // They are the last of all.
     filters.split_at(filters.iter().position(needs_client).unwrap_or(filters.len()))
@@ -32,6 +36,9 @@ pub(super) fn closed(filters: &[Filter]) -> Option<&'static str> {
         }
         Filter::Sources(sources) if **sources == Sources::Unreadable => {
             Some("a list of addresses cannot be read, so nobody is served")
+        }
+        Filter::Auth(auth) if **auth == ExternalAuth::Unusable => {
+            Some("who is to be asked whether it is served cannot be asked (auth-url)")
         }
         Filter::BasicAuth(auth) if matches!(**auth, BasicAuth::Unknown) => {
             Some("it is not known who has a password (auth-type), so nobody is served")
@@ -50,7 +57,10 @@ pub(super) fn closed(filters: &[Filter]) -> Option<&'static str> {
         | Filter::Affinity(_)
         | Filter::Limits(_)
         | Filter::Sources(_)
-        | Filter::BasicAuth(_) => None,
+        | Filter::BasicAuth(_)
+        | Filter::Mirror(_)
+        | Filter::Auth(_)
+        | Filter::Errors(_) => None,
     })
 }
 
@@ -60,6 +70,8 @@ pub(super) fn for_whom(filters: &[Filter]) -> Vec<String> {
         Filter::Limits(limits) => within(limits),
         Filter::Sources(sources) => listed(sources),
         Filter::BasicAuth(auth) => with_password(auth).into_iter().collect(),
+        Filter::Auth(auth) => asked(auth),
+        Filter::Errors(pages) => replaced(pages),
         Filter::AppRoot(_)
         | Filter::Rules(_)
         | Filter::RequestFields(_)
@@ -71,7 +83,8 @@ pub(super) fn for_whom(filters: &[Filter]) -> Vec<String> {
         | Filter::AnswerUrls(_)
         | Filter::Hsts(_)
         | Filter::NginxFields
-        | Filter::Affinity(_) => Vec::new(),
+        | Filter::Affinity(_)
+        | Filter::Mirror(_) => Vec::new(),
     };
     filters.iter().flat_map(lines).collect()
 }
@@ -97,6 +110,25 @@ fn listed(sources: &Sources) -> Vec<String> {
         .as_ref()
         .map(|allowed| format!("403 for clients that are not in {allowed} (allowlist-source-range), for others:"));
     refused.into_iter().chain(others).collect()
+}
+
+fn replaced(pages: &ErrorPages) -> Vec<String> {
+    let ErrorPages { statuses, upstream, stands_in } = pages;
+    let of = upstream
+        .as_ref()
+        .map_or_else(|| "404".into(), |upstream| format!("the answer of Service {}", upstream.key.service));
+    let listed: Vec<_> = statuses.iter().map(ToString::to_string).collect();
+    let listed =
+        (!listed.is_empty()).then(|| format!("{of} for {} (custom-http-errors), otherwise:", listed.join(", ")));
+    let empty = stands_in.then(|| format!("{of} where the Service has no endpoint (default-backend), otherwise:"));
+    listed.into_iter().chain(empty).collect()
+}
+
+fn asked(auth: &ExternalAuth) -> Vec<String> {
+    let ExternalAuth::Service(service) = auth else { return Vec::new() };
+    let AuthService { upstream, host, target, .. } = &**service;
+    let port = &upstream.port;
+    vec![format!("what {host}:{port}{target} says, if that is no 2xx (auth-url), otherwise:")]
 }
 
 /// Who has a password, in words.
@@ -145,6 +177,9 @@ pub(super) fn for_pages(filters: &[Filter]) -> Option<String> {
         | Filter::Affinity(_)
         | Filter::Limits(_)
         | Filter::Sources(_)
-        | Filter::BasicAuth(_) => None,
+        | Filter::BasicAuth(_)
+        | Filter::Mirror(_)
+        | Filter::Auth(_)
+        | Filter::Errors(_) => None,
     })
 }

@@ -113,7 +113,7 @@ mod tests {
             let view = RequestView { client: Some(client.parse().unwrap()), ..view };
             let mut change = RequestChange::default();
             match request(filter, auth, &view, &mut change) {
-                Verdict::Continue => (0, String::new(), String::new()),
+                Verdict::Continue | Verdict::Call(_) => (0, String::new(), String::new()),
                 Verdict::Respond(response) => {
                     let told = response.field(FieldName::WWW_AUTHENTICATE).unwrap_or_default();
                     (response.status, String::from_utf8(told.to_vec()).unwrap(), String::new())

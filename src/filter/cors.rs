@@ -100,7 +100,7 @@ mod tests {
         with_view(&lines, |view| {
             let filters = [Filter::Cors(Arc::new(cors.clone()))];
             let status = match crate::filter::request(&filters, &view, &mut RequestChange::default()) {
-                Verdict::Continue | Verdict::Ask(_) => None,
+                Verdict::Continue | Verdict::Ask(_) | Verdict::Call(_) => None,
                 Verdict::Respond(response) => Some(response.status),
             };
             let needs = crate::model::Filters::new(filters.to_vec()).needs();

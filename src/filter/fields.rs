@@ -77,7 +77,10 @@ fn for_client(filter: &Filter) -> &[FieldEdit] {
         | Filter::Affinity(_)
         | Filter::Limits(_)
         | Filter::Sources(_)
-        | Filter::BasicAuth(_) => &[],
+        | Filter::BasicAuth(_)
+        | Filter::Mirror(_)
+        | Filter::Auth(_)
+        | Filter::Errors(_) => &[],
     }
 }
 

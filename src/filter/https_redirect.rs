@@ -100,7 +100,7 @@ mod tests {
                     assert_eq!((response.by, response.status), (&filter, 308));
                     String::from_utf8(response.field(FieldName::LOCATION).unwrap().to_vec()).unwrap()
                 }
-                Verdict::Continue | Verdict::Ask(_) => panic!("{start} {host} is not redirected"),
+                Verdict::Continue | Verdict::Ask(_) | Verdict::Call(_) => panic!("{start} {host} is not redirected"),
             }
         })
     }

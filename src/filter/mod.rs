@@ -6,12 +6,14 @@
 
 mod affinity;
 mod answer_urls;
+mod auth;
 mod basic_auth;
 mod body_size;
 mod canary;
 mod change;
 mod cookies;
 mod cors;
+mod errors;
 mod escape;
 mod fields;
 mod head_edit;
@@ -20,8 +22,10 @@ mod https_redirect;
 mod limits;
 mod meter;
 mod method;
+mod mirror;
 mod nginx_fields;
 mod predicates;
+mod question;
 mod redirect;
 mod rewrite;
 mod rules;
@@ -32,17 +36,21 @@ mod verdict;
 mod view;
 
 pub use affinity::side;
+pub use auth::called;
 pub use basic_auth::answered;
 pub use body_size::{BodyTooLarge, body_size};
 pub use canary::canary;
 pub use change::{RequestChange, Session};
 pub use cors::origin;
+pub use errors::{ErrorFacts, error_pages, replaces, tell};
 pub use fields::values;
 pub use head_edit::{FieldName, Fields, HeadEdit};
 pub use https_redirect::{NotRedirected, not_redirected};
 pub use meter::{Beyond, Meter, Uncounted};
 pub use method::is_routable;
+pub use mirror::mirror;
 pub use predicates::holds;
+pub use question::{AuthCookies, AuthReply, Question};
 pub use verdict::{Ask, Response, Verdict};
 pub use view::{RequestView, ResponseView, is_https};
 
@@ -68,6 +76,10 @@ pub fn request<'f>(filters: &'f [Filter], request: &RequestView<'_>, change: &mu
                 fields::request(edits, request, change);
                 Verdict::Continue
             }
+            Filter::Mirror(mirror) => {
+                mirror::request(mirror, request, change);
+                Verdict::Continue
+            }
             Filter::Affinity(affinity) => {
                 affinity::request(affinity, request, change);
                 Verdict::Continue
@@ -75,10 +87,12 @@ pub fn request<'f>(filters: &'f [Filter], request: &RequestView<'_>, change: &mu
             Filter::Limits(limits) => limits::request(filter, limits, request),
             Filter::Sources(sources) => sources::request(filter, sources, request),
             Filter::BasicAuth(auth) => basic_auth::request(filter, auth, request, change),
+            Filter::Auth(auth) => auth::request(filter, auth, request),
+            Filter::Errors(_) => Verdict::Continue,
         };
         match verdict {
             Verdict::Continue => {}
-            Verdict::Respond(_) | Verdict::Ask(_) => return verdict,
+            Verdict::Respond(_) | Verdict::Ask(_) | Verdict::Call(_) => return verdict,
         }
     }
     Verdict::Continue
@@ -112,7 +126,16 @@ pub fn response(filters: &[Filter], response: &ResponseView<'_>, edit: &mut Head
             | Filter::NginxFields
             | Filter::Limits(_)
             | Filter::Sources(_)
-            | Filter::BasicAuth(_) => {}
+            | Filter::BasicAuth(_)
+            | Filter::Mirror(_)
+            | Filter::Auth(_)
+            | Filter::Errors(_) => {}
         }
     }
+}
+
+/// The filters behind one of them.
+pub fn behind<'f>(filters: &'f [Filter], filter: &Filter) -> &'f [Filter] {
+    let at = filters.iter().position(|known| std::ptr::eq(known, filter));
+    &filters[at.expect("a filter that asks is one of these") + 1..]
 }

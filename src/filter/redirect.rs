@@ -84,7 +84,7 @@ mod tests {
             let port = if is_https { 443 } else { 80 };
             let view = RequestView { is_tls: is_https, is_https, port, ..view };
             match crate::filter::request(std::slice::from_ref(filter), &view, &mut RequestChange::default()) {
-                Verdict::Continue | Verdict::Ask(_) => None,
+                Verdict::Continue | Verdict::Ask(_) | Verdict::Call(_) => None,
                 Verdict::Respond(response) => {
                     assert_eq!(response.by, filter);
                     let location = response.field(FieldName::LOCATION).unwrap();

@@ -90,7 +90,7 @@ mod tests {
             let view = RequestView { decoded_path, pattern: Some(&pattern), ..view };
             let mut change = RequestChange::default();
             let bytes = match crate::filter::request(std::slice::from_ref(&filter), &view, &mut change) {
-                Verdict::Continue | Verdict::Ask(_) => change.target,
+                Verdict::Continue | Verdict::Ask(_) | Verdict::Call(_) => change.target,
                 Verdict::Respond(response) => {
                     assert_eq!(response.status, 302);
                     response.field(FieldName::LOCATION).unwrap().to_vec()

@@ -109,7 +109,7 @@ mod tests {
             let path = target.split('?').next().unwrap();
             let view = RequestView { decoded_path: path.as_bytes(), ..view };
             match crate::filter::request(std::slice::from_ref(filter), &view, &mut RequestChange::default()) {
-                Verdict::Continue | Verdict::Ask(_) => None,
+                Verdict::Continue | Verdict::Ask(_) | Verdict::Call(_) => None,
                 Verdict::Respond(response) => {
                     let location = response.field(FieldName::LOCATION);
                     Some((response.status, location.map(|url| String::from_utf8(url.to_vec()).unwrap())))

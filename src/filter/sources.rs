@@ -46,7 +46,7 @@ mod tests {
         with_view(&["GET / HTTP/1.1", "Host: a"], |view| {
             let view = RequestView { client: client.map(|client| client.parse().unwrap()), ..view };
             match crate::filter::request(std::slice::from_ref(&filter), &view, &mut RequestChange::default()) {
-                Verdict::Continue | Verdict::Ask(_) => None,
+                Verdict::Continue | Verdict::Ask(_) | Verdict::Call(_) => None,
                 Verdict::Respond(response) => Some(response.status),
             }
         })

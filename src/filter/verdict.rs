@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::head_edit::FieldName;
+use super::question::Question;
 use crate::model::{Filter, Users};
 
 /// What happens with a request next.
@@ -14,8 +15,10 @@ pub enum Verdict<'f> {
     Continue,
     /// We answer, and nothing else sees the request.
     Respond(Response<'f>),
-    /// It is not known yet: this has to be asked. A second decision follows with the answer, and no other filter.
+    /// It is not known yet: this has to be asked. A second decision follows with the answer, and then the filters behind.
     Ask(Box<Ask<'f>>),
+    /// Another service is asked. A second decision follows with what it says, and then the filters behind.
+    Call(Box<Question<'f>>),
 }
 
 /// Whether this is a user's password has to be asked.

@@ -6,7 +6,10 @@ use std::sync::Arc;
 use super::affinity::Affinity;
 use super::answer_urls::AnswerUrls;
 use super::cors::Cors;
+use super::error_pages::ErrorPages;
+use super::external_auth::ExternalAuth;
 use super::field_edits::FieldEdit;
+use super::mirror::Mirror;
 use super::names::Hostname;
 use super::networks::Networks;
 use super::request_limits::RequestLimits;
@@ -44,12 +47,18 @@ pub enum Filter {
     ResponseFields(Arc<[FieldEdit]>),
     /// Sends requests that belong together to the same endpoint (annotations `affinity` and `upstream-hash-by`).
     Affinity(Arc<Affinity>),
+    /// Sends a copy of requests elsewhere (annotation `mirror-target`).
+    Mirror(Arc<Mirror>),
     /// Lets each client ask for so much (annotations `limit-rps`, `limit-rpm` and `limit-connections`).
     Limits(Arc<RequestLimits>),
     /// Lets clients pass by their address (annotations `allowlist-source-range` and `denylist-source-range`).
     Sources(Arc<Sources>),
     /// Asks clients for name and password (annotation `auth-type`). It is the last, so no filter follows what is asked.
     BasicAuth(Arc<BasicAuth>),
+    /// Asks somebody else whether a request is served (annotation `auth-url`).
+    Auth(Arc<ExternalAuth>),
+    /// Lets another backend answer errors (annotations `custom-http-errors` and `default-backend`).
+    Errors(Arc<ErrorPages>),
 }
 
 /// What kind of a filter it is, in the same order.
@@ -79,12 +88,18 @@ pub enum FilterKind {
     ResponseFields,
     /// [`Filter::Affinity`].
     Affinity,
+    /// [`Filter::Mirror`].
+    Mirror,
     /// [`Filter::Limits`].
     Limits,
     /// [`Filter::Sources`].
     Sources,
     /// [`Filter::BasicAuth`].
     BasicAuth,
+    /// [`Filter::Auth`].
+    Auth,
+    /// [`Filter::Errors`].
+    Errors,
 }
 
 impl Filter {
@@ -103,16 +118,19 @@ impl Filter {
             Self::RequestFields(_) => FilterKind::RequestFields,
             Self::ResponseFields(_) => FilterKind::ResponseFields,
             Self::Affinity(_) => FilterKind::Affinity,
+            Self::Mirror(_) => FilterKind::Mirror,
             Self::Limits(_) => FilterKind::Limits,
             Self::Sources(_) => FilterKind::Sources,
             Self::BasicAuth(_) => FilterKind::BasicAuth,
+            Self::Auth(_) => FilterKind::Auth,
+            Self::Errors(_) => FilterKind::Errors,
         }
     }
 }
 
 impl FilterKind {
     /// All.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 18] = [
         Self::Rules,
         Self::AppRoot,
         Self::Cors,
@@ -125,9 +143,12 @@ impl FilterKind {
         Self::RequestFields,
         Self::ResponseFields,
         Self::Affinity,
+        Self::Mirror,
         Self::Limits,
         Self::Sources,
         Self::BasicAuth,
+        Self::Auth,
+        Self::Errors,
     ];
 
     /// Short stable name, as in `Tidegate-Explanation`, metrics and the access log.
@@ -145,9 +166,12 @@ impl FilterKind {
             Self::RequestFields => "request_fields",
             Self::ResponseFields => "response_fields",
             Self::Affinity => "affinity",
+            Self::Mirror => "mirror",
             Self::Limits => "limits",
             Self::Sources => "sources",
             Self::BasicAuth => "basic_auth",
+            Self::Auth => "auth",
+            Self::Errors => "errors",
         }
     }
 }

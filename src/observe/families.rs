@@ -71,7 +71,12 @@ pub(crate) const REQUESTS_REFUSED: Family =
 pub(crate) const FILTER_ANSWERS: Family = counter(
     "tidegate_filter_answers_total",
     &["filter"],
-    "Requests that a filter of their route answered: a redirect, or a refusal (`rules`, `limits`, `sources`)",
+    "Requests that a filter of their route answered: a redirect, or a refusal (`rules`, `limits`, `sources`, `auth`)",
+);
+pub(crate) const MIRRORED: Family = counter(
+    "tidegate_mirrored_requests_total",
+    &["result"],
+    "Copies of requests for `mirror-target`: `answered`, `failed`, or `dropped` as too many were under way or the body had not come",
 );
 pub(crate) const CLIENTS_FORGOTTEN: Family = counter(
     "tidegate_limit_clients_forgotten_total",
@@ -331,6 +336,7 @@ pub const GROUPS: &[Group] = &[
             RESPONSE_BYTES,
             REQUESTS_REFUSED,
             FILTER_ANSWERS,
+            MIRRORED,
             PASSWORDS,
         ],
     },

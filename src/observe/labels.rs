@@ -81,6 +81,30 @@ impl Relief {
     }
 }
 
+/// What became of a copy of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Mirrored {
+    /// It was answered.
+    Answered,
+    /// It was not.
+    Failed,
+    /// It was not sent: too many were under way, or its body had not come.
+    Dropped,
+}
+
+impl Mirrored {
+    pub(crate) const ALL: [Self; 3] = [Self::Answered, Self::Failed, Self::Dropped];
+
+    /// The value of the label `result`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Answered => "answered",
+            Self::Failed => "failed",
+            Self::Dropped => "dropped",
+        }
+    }
+}
+
 /// Why a client's connection was closed in favour of others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Shed {

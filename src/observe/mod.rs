@@ -32,7 +32,7 @@ pub use document::document;
 pub use families::{Family, FamilyKind, GROUPS, Group};
 pub use freshness::Freshness;
 pub use http2_metrics::{Http2Limit, Http2Side};
-pub use labels::{Handshake, Listener, PodHandshake, ProxyHeader, Refusal, Relief, Scope, Shed};
+pub use labels::{Handshake, Listener, Mirrored, PodHandshake, ProxyHeader, Refusal, Relief, Scope, Shed};
 pub use metrics::{ListenerMetrics, Metrics, OpenConnection, TableSize};
 pub use report_metrics::{EventWrite, ReportMetrics, StatusWrite};
 pub use route_metrics::RouteMetrics;

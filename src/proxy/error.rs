@@ -115,6 +115,9 @@ pub(crate) enum ProxyError {
     /// The route would rather have the answer of another pod, which is asked.
     #[error("the backend answers with a status for which another pod is asked")]
     PassedOver,
+    /// The route would rather have the answer of another backend, which is asked.
+    #[error("the backend answers with a status for which another backend is asked")]
+    Replaced,
     /// The pod does not read the request.
     #[error("the backend does not read the request")]
     UpstreamStalled,
@@ -154,6 +157,7 @@ impl ProxyError {
             | Self::ResponseTimeout
             | Self::ResponseStalled
             | Self::PassedOver
+            | Self::Replaced
             | Self::UpstreamStalled => Side::Upstream,
         }
     }
@@ -187,6 +191,7 @@ impl ProxyError {
             | Self::UpgradeUnsupported
             | Self::UpstreamCancelled
             | Self::PassedOver
+            | Self::Replaced
             | Self::UpstreamStream => 502,
         }
     }
@@ -223,6 +228,7 @@ impl ProxyError {
             Self::ResponseTimeout => "response_timeout",
             Self::ResponseStalled => "response_stalled",
             Self::PassedOver => "passed_over",
+            Self::Replaced => "replaced",
             Self::UpstreamStalled => "request_stalled",
         }
     }
@@ -278,6 +284,7 @@ mod tests {
             ResponseTimeout,
             ResponseStalled,
             PassedOver,
+            Replaced,
             UpstreamStalled,
         ];
         tls.into_iter().chain(others).collect()

@@ -25,6 +25,7 @@ mod wire;
 pub use client::{listener, tls};
 pub use config::ProxyConfig;
 pub use shard::Shared;
+pub use shard::auth_memory::AuthMemory;
 pub use shard::connections::Connections;
 pub use shard::handover::Handover;
 pub use shard::heartbeats::Heartbeats;

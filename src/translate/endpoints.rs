@@ -20,6 +20,9 @@ use super::settings::Settings;
 /// the addresses that DNS gives. Where a Service's own address is asked for, that and nothing else.
 pub fn endpoints(input: &Input, upstream: &UpstreamKey) -> Vec<EndpointSpec> {
     let (objects, settings) = (input.objects(), input.settings());
+    if let Some(outside) = external::endpoints_of_url(input, upstream) {
+        return outside.into_iter().map(EndpointSpec::active).collect();
+    }
     let Some(service) = objects.service(&upstream.service) else { return Vec::new() };
     // Slices that a Service kept when it became an ExternalName say nothing about it.
     if let Some(outside) = external::endpoints(input, service, &upstream.endpoint_port) {

@@ -26,18 +26,34 @@ pub struct External {
 
 /// What is known of an upstream whose Service is an ExternalName that is served; `None` of others.
 pub fn external(input: &Input, upstream: &UpstreamKey) -> Option<External> {
+    if upstream.service.namespace.is_empty() {
+        let outside = external_name::outside_of_url(&upstream.service, input.settings()).ok()?;
+        return Some(of_outside(input, &outside, &upstream.endpoint_port));
+    }
     let service = input.objects().service(&upstream.service)?;
     of_service(input, service, &upstream.endpoint_port)
 }
 
+/// The endpoints of a host that the URL of an annotation names; `None` of Services.
+pub(crate) fn endpoints_of_url(input: &Input, upstream: &UpstreamKey) -> Option<Vec<SocketAddr>> {
+    if !upstream.service.namespace.is_empty() {
+        return None;
+    }
+    Some(usable(external(input, upstream)))
+}
+
 fn of_service(input: &Input, service: &Service, port: &EndpointPort) -> Option<External> {
     let outside = external_name::outside(service, input.settings())?.ok()?;
-    let (name, resolution) = match &outside {
+    Some(of_outside(input, &outside, port))
+}
+
+fn of_outside(input: &Input, outside: &Outside, port: &EndpointPort) -> External {
+    let (name, resolution) = match outside {
         Outside::Name(name) => (Some(name.clone()), input.resolution(name).cloned()),
         Outside::Address(_) => (None, None),
     };
     // The key of an ExternalName has the number. One of before, when the Service was of another type, has no endpoints.
-    let addresses = match (port, &outside, &resolution) {
+    let addresses = match (port, outside, &resolution) {
         (EndpointPort::Named { .. } | EndpointPort::OfService(_), _, _)
         | (EndpointPort::Fixed(_), Outside::Name(_), None) => Vec::new(),
         (EndpointPort::Fixed(port), Outside::Address(ip), _) => vec![SocketAddr::new(*ip, *port)],
@@ -46,14 +62,18 @@ fn of_service(input: &Input, service: &Service, port: &EndpointPort) -> Option<E
         }
     };
     let judged = addresses.into_iter().map(|address| (address, external_refusal(address, input.settings())));
-    Some(External { name, resolution, addresses: judged.collect() })
+    External { name, resolution, addresses: judged.collect() }
 }
 
 /// The endpoints of an upstream outside of the cluster; `None` of others.
 pub(crate) fn endpoints(input: &Input, service: &Service, port: &EndpointPort) -> Option<Vec<SocketAddr>> {
     let ServiceKind::ExternalName(_) = service.kind else { return None };
-    let addresses = of_service(input, service, port).map(|external| external.addresses).unwrap_or_default();
-    Some(addresses.into_iter().filter(|(_, refusal)| refusal.is_none()).map(|(address, _)| address).collect())
+    Some(usable(of_service(input, service, port)))
+}
+
+fn usable(external: Option<External>) -> Vec<SocketAddr> {
+    let addresses = external.map(|external| external.addresses).unwrap_or_default();
+    addresses.into_iter().filter(|(_, refusal)| refusal.is_none()).map(|(address, _)| address).collect()
 }
 
 /// What is wrong with the name of a Service.
@@ -71,14 +91,20 @@ pub(crate) fn finding<'u>(
     service: &ObjectName,
     upstreams: impl IntoIterator<Item = &'u UpstreamKey>,
 ) -> Option<NameFinding> {
-    let name = external_name::name_of(input.objects().service(service)?, input.settings())?;
+    let name = input.external_name(service)?;
     let Resolution { addresses, failure } = input.resolution(&name)?;
-    let named = format!("{name}, the external name of Service {service},");
+    let (named, nothing) = match &*service.namespace {
+        "" => (format!("{name}, which the URL of an annotation names,"), "nothing is asked or sent there"),
+        _ => {
+            let named = format!("{name}, the external name of Service {service},");
+            (named, "its requests are answered with 503")
+        }
+    };
     if let Some(failure) = failure {
         let (severity, then) = if addresses.is_empty() {
-            (Severity::Error, "so its requests are answered with 503")
+            (Severity::Error, format!("so {nothing}"))
         } else {
-            (Severity::Warning, "so its requests still go to the addresses it had before, for some time")
+            (Severity::Warning, "so its requests still go to the addresses it had before, for some time".into())
         };
         let message = format!("{named} cannot be resolved: {failure}, {then}");
         return Some(NameFinding {
@@ -100,11 +126,8 @@ pub(crate) fn finding<'u>(
         return None;
     }
     let refused: Vec<_> = refused.into_iter().collect();
-    let (severity, then) = if is_any_used {
-        (Severity::Warning, "they are left out")
-    } else {
-        (Severity::Error, "its requests are answered with 503")
-    };
+    let (severity, then) =
+        if is_any_used { (Severity::Warning, "they are left out") } else { (Severity::Error, nothing) };
     let message =
         format!("{named} leads to addresses that requests are never sent to, so {then}: {}", some_of(&refused));
     let remedy = "Name a host whose addresses are those of a network";

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use crate::model::{ExternalName, HostnameError};
+use crate::model::{ExternalName, HostnameError, ObjectName};
 use crate::source::objects::{Service, ServiceKind};
 
 use super::settings::{ExternalNames, Settings};
@@ -17,13 +17,16 @@ pub(crate) enum Outside {
 }
 
 /// Why an ExternalName Service is not served.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Unusable {
     /// None is.
+    #[error("is outside of the cluster, where nothing is asked (--external-name off)")]
     Off,
     /// The name is the machine's own.
+    #[error("is this machine itself")]
     Localhost,
     /// It is no name.
+    #[error("is no DNS name: {0}")]
     Invalid(HostnameError),
 }
 
@@ -34,6 +37,23 @@ pub(crate) fn outside(service: &Service, settings: &Settings) -> Option<Result<O
         ExternalNames::Off => Err(Unusable::Off),
         ExternalNames::Resolved => parse(text),
     })
+}
+
+/// What the host of a URL is, which stands for a Service without a namespace.
+pub(crate) fn outside_of_url(host: &ObjectName, settings: &Settings) -> Result<Outside, Unusable> {
+    match settings.external_names {
+        ExternalNames::Off => Err(Unusable::Off),
+        ExternalNames::Resolved => parse(&host.name),
+    }
+}
+
+/// The name that has to be resolved for the host of a URL, if there is one.
+pub(crate) fn name_of_url(host: &ObjectName, settings: &Settings) -> Option<ExternalName> {
+    let is_url = host.namespace.is_empty();
+    match is_url.then(|| outside_of_url(host, settings))? {
+        Ok(Outside::Name(name)) => Some(name),
+        Ok(Outside::Address(_)) | Err(Unusable::Off | Unusable::Localhost | Unusable::Invalid(_)) => None,
+    }
 }
 
 /// The name that has to be resolved for the Service, if there is one.

@@ -2,10 +2,15 @@
 
 use std::sync::{Arc, LazyLock};
 
-use crate::model::{BasicAuth, Filter, Filters, Hsts, HttpsRedirect, HttpsUrl, Rewrite, TrailingSlash};
+use crate::model::{
+    BasicAuth, ErrorPages, ExternalAuth, Filter, Filters, HostPattern, Hsts, HttpsRedirect, HttpsUrl, Mirror, Rewrite,
+    TrailingSlash,
+};
 
 use super::annotations::{EditOptions, Options, SourceOptions};
+use super::asked;
 use super::basic_auth::is_alternative;
+use super::input::Input;
 use super::settings::{Profile, Settings};
 
 /// What comes of other places than the options alone.
@@ -15,6 +20,31 @@ pub(super) struct OwnParts {
     pub(super) rewrite: Option<Arc<Rewrite>>,
     /// Who has a password, where one is asked for.
     pub(super) auth: Option<Arc<BasicAuth>>,
+    /// Whom else requests have to do with.
+    pub(super) besides: Besides,
+}
+
+/// Services that are asked beside pods, for requests of an object to a host of its rules.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Besides {
+    /// Whether requests are served.
+    auth: Option<Arc<ExternalAuth>>,
+    /// Who answers errors.
+    errors: Option<Arc<ErrorPages>>,
+    /// Who gets copies.
+    mirror: Option<Arc<Mirror>>,
+}
+
+impl Besides {
+    /// Those that annotations of an object in this namespace name.
+    pub(super) fn of(input: &Input, options: &Options, namespace: &Arc<str>, host: &HostPattern) -> Self {
+        if options.rare().is_none() {
+            return Self::default();
+        }
+        let errors = asked::error_pages(input, options, namespace).map(Arc::new);
+        let mirror = asked::mirror(input, options, namespace, host).map(Arc::new);
+        Self { auth: asked::auth(input, options, namespace, host).map(Arc::new), errors, mirror }
+    }
 }
 
 /// The filters of a route of an Ingress, which gives requests another path or does not. Lists that do not depend on values of the
@@ -78,7 +108,7 @@ fn of_profile(profile: Profile) -> Vec<Filter> {
 
 /// Filters that depend on values of the Ingress.
 fn made(options: &Options, settings: &Settings, when: Option<HttpsRedirect>, parts: OwnParts) -> Filters {
-    let OwnParts { rewrite, auth } = parts;
+    let OwnParts { rewrite, auth, besides: Besides { auth: external_auth, errors, mirror } } = parts;
     let locations = options.locations();
     let app_root = locations.and_then(|locations| locations.app_root().cloned()).map(Filter::AppRoot);
     let redirect = locations.and_then(|locations| locations.redirect(options.redirect.port()));
@@ -116,6 +146,9 @@ fn made(options: &Options, settings: &Settings, when: Option<HttpsRedirect>, par
             .chain(response_fields)
             .chain(of_snippets)
             .chain(auth.map(Filter::BasicAuth))
+            .chain(external_auth.map(Filter::Auth))
+            .chain(errors.map(Filter::Errors))
+            .chain(mirror.map(Filter::Mirror))
             .collect(),
     )
 }

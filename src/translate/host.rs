@@ -20,10 +20,10 @@ use super::basic_auth;
 use super::canary::{self, CanaryBid};
 use super::conflicts;
 use super::external::{self, NameFinding};
-use super::filters::{OwnParts, filters};
+use super::filters::{Besides, OwnParts, filters};
 use super::input::Input;
 use super::kin::{self, Kin};
-use super::lower::{Bid, Claim, RouteClaim};
+use super::lower::{Bid, Claim, Lowered, RouteClaim};
 use super::path::{self, Matched, PathReading};
 use super::pattern_hosts::{self, ROOT};
 use super::service::{self, BackendFault};
@@ -99,7 +99,7 @@ fn has_rules(claim: &Claim) -> bool {
 fn www(input: &Input, to: Hostname, by: &Claim) -> RouteSpec {
     let redirect = Redirect { kind: RedirectKind::Www, status: 308, location: Location::OtherHost(to) };
     let filters = Filters::new(vec![Filter::Redirect(Arc::new(redirect))]);
-    let treatment = Treatment { filters, policy: Arc::clone(&input.settings().policy) };
+    let treatment = Treatment { filters, policy: Arc::clone(&input.settings().policy), besides: Besides::default() };
     let origin = Origin::Object { kind: by.by.kind(), name: by.by.name().clone(), place: Place::Unknown };
     route(&treatment, everything(), origin, Action::Reply(Reply::NotFound))
 }
@@ -116,7 +116,7 @@ fn routes<'a>(
     let mut taken: HashMap<PathMatch, Bid<'_>> = HashMap::default();
     let (mut last, mut roots, mut canaries) = (None, Vec::new(), Vec::new());
     for claim in claims {
-        let treatment = Treatment::of(input, claim.by.options());
+        let treatment = Treatment::of(input, &claim.by, host);
         let canary = claim.by.options().canary();
         let mut has_root = claim.by.options().locations().is_none_or(|locations| locations.app_root().is_none());
         claim.each_route(&mut |RouteClaim { bid, path, matched }| {
@@ -198,7 +198,7 @@ fn fallback<'a>(
     // What is wrong with the backend is said once, by the unit of the object.
     let (action, _) = service::action(resolve(input, winner));
     let options = winner.by.options();
-    let treatment = Treatment::of(input, options);
+    let treatment = Treatment::of(input, winner.by, host);
     let rewriting = treatment.of_path(input, options, (ROOT.0, &ROOT.1));
     let path = match (&rewriting, Pattern::new(&ROOT.0.into())) {
         (Some(_), Ok(pattern)) => PathMatch::Pattern(pattern),
@@ -232,13 +232,16 @@ fn action<'a>(
 struct Treatment {
     filters: Filters,
     policy: Arc<RoutePolicy>,
+    besides: Besides,
 }
 
 impl Treatment {
-    fn of(input: &Input, options: &Options) -> Self {
-        let settings = input.settings();
-        let parts = OwnParts { rewrite: None, auth: basic_auth::basic_auth(input, options) };
-        Self { filters: filters(options, settings, parts), policy: options.policy(&settings.policy) }
+    /// At a host of the object.
+    fn of(input: &Input, object: &Lowered, host: &HostPattern) -> Self {
+        let (settings, options) = (input.settings(), object.options());
+        let besides = Besides::of(input, options, &object.name().namespace, host);
+        let parts = OwnParts { rewrite: None, auth: basic_auth::basic_auth(input, options), besides: besides.clone() };
+        Self { filters: filters(options, settings, parts), policy: options.policy(&settings.policy), besides }
     }
 
     /// That of a path for which pods get another one, or that asks for no password where others do; `None` for other paths.
@@ -249,13 +252,14 @@ impl Treatment {
             return None;
         }
         let auth = if is_exempt { None } else { basic_auth::basic_auth(input, options) };
-        let filters = filters(options, input.settings(), OwnParts { rewrite, auth });
-        Some(Self { filters, policy: Arc::clone(&self.policy) })
+        let besides = self.besides.clone();
+        let filters = filters(options, input.settings(), OwnParts { rewrite, auth, besides: besides.clone() });
+        Some(Self { filters, policy: Arc::clone(&self.policy), besides })
     }
 }
 
 fn route(treatment: &Treatment, path: PathMatch, origin: Origin, action: Action) -> RouteSpec {
-    let Treatment { filters, policy } = treatment.clone();
+    let Treatment { filters, policy, besides: _ } = treatment.clone();
     RouteSpec { matches: RouteMatch::path(path), action, filters, policy, origin }
 }
 
@@ -275,7 +279,9 @@ fn default_backend(input: &Input, problems: &mut Vec<Problem>) -> Option<RouteSp
         let BackendFault { reply: _, field: _, code, message, remedy } = fault;
         Problem { object, field: "--default-backend".into(), code, severity: BackendFault::SEVERITY, message, remedy }
     }));
-    Some(route(&Treatment::of(input, &Options::UNSET), everything(), Origin::DefaultBackend, action))
+    let (besides, policy) = (Besides::default(), Arc::clone(&settings.policy));
+    let filters = filters(&Options::UNSET, settings, OwnParts::default());
+    Some(route(&Treatment { filters, policy, besides }, everything(), Origin::DefaultBackend, action))
 }
 
 /// The problem of a backend at this field.

@@ -8,7 +8,7 @@ use crate::source::objects::{Applied, Change, EndpointSlice, Object, Objects, Se
 
 use super::index::Index;
 use super::invalidated::Invalidated;
-use super::lower::{Lowered, Named, RoutingObject};
+use super::lower::{Claim, Lowered, Named, RoutingObject};
 use super::resolutions::Resolutions;
 use super::rulers::Rulers;
 use super::settings::{Settings, VisibleSecrets};
@@ -167,6 +167,9 @@ impl Input {
 
     /// The name that a Service has outside of the cluster, if that is to be resolved.
     pub fn external_name(&self, service: &ObjectName) -> Option<ExternalName> {
+        if service.namespace.is_empty() {
+            return external_name::name_of_url(service, &self.settings);
+        }
         self.external_name_of(self.objects.service(service)?)
     }
 
@@ -203,6 +206,7 @@ impl Input {
             invalidated.statuses.insert(ingress.name);
             return invalidated;
         }
+        self.follow_urls(&named);
         self.invalidate_claims(ingress, named, &mut invalidated);
         let differs = |(wildcard, before): &(_, _)| self.rulers().above(wildcard) != *before;
         let differing = wildcards.into_iter().zip(before).filter(differs).map(|(wildcard, _)| wildcard);
@@ -235,7 +239,9 @@ impl Input {
         }
         self.invalidate_users(&service, &mut invalidated);
         if self.is_default_backend(&service.name) {
-            invalidated.hosts([HostPattern::Any]);
+            let falls_back = |claim: &Claim| claim.by.options().rare().is_some_and(|rare| rare.errors.falls_back());
+            let hosts = self.index.hosts().filter(|host| self.index.claims(host).iter().any(falls_back));
+            invalidated.hosts([HostPattern::Any].into_iter().chain(hosts.cloned()));
         }
         invalidated.services.insert(service.name);
         invalidated
@@ -277,6 +283,18 @@ impl Input {
                     }
                 }
                 ObjectKind::Ingress | ObjectKind::IngressClass | ObjectKind::EndpointSlice | ObjectKind::File => {}
+            }
+        }
+    }
+
+    /// Hosts that URLs of annotations name are resolved for as long as an object names them.
+    fn follow_urls(&mut self, named: &Named) {
+        for ObjectRef { kind: _, name } in named.references.iter().filter(|object| object.kind == ObjectKind::Service) {
+            let Some(host) = external_name::name_of_url(name, &self.settings) else { continue };
+            if self.index.users(ObjectKind::Service, name).is_empty() {
+                self.resolutions.rename(name, Some(&host), None);
+            } else {
+                self.resolutions.rename(name, None, Some(&host));
             }
         }
     }

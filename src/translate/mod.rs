@@ -6,6 +6,7 @@
 
 mod address;
 pub mod annotations;
+mod asked;
 mod backend_readiness;
 mod basic_auth;
 mod canary;

@@ -42,6 +42,11 @@ impl BackendFault {
     }
 }
 
+/// The fault of a service that an annotation names and that cannot be asked.
+pub(crate) fn not_asked(code: ProblemCode, reason: String, remedy: &str) -> BackendFault {
+    BackendFault::unavailable("", code, reason, remedy)
+}
+
 /// Resolves a backend of an object whose annotations set these options. Services are looked up in the namespace of the object
 /// and nowhere else.
 pub(crate) fn resolve(

@@ -25,4 +25,4 @@ pub use living::{Unpicked, Upstream};
 pub use pool::{Fitness, Pool, PoolConfig};
 pub use registry::Registry;
 pub use retirement::{Retired, RetirementSignal, RetirementWatch};
-pub use target::{Backend, Destination, Target};
+pub use target::{Backend, Besides, Destination, Target};

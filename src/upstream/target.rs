@@ -13,6 +13,19 @@ pub struct Target {
     pub destination: Destination,
     /// What is counted of them.
     pub metrics: Arc<RouteMetrics>,
+    /// Services that are asked beside it; few routes have any.
+    pub besides: Option<Arc<Besides>>,
+}
+
+/// Services that filters of a route name.
+#[derive(Clone, Debug, Default)]
+pub struct Besides {
+    /// Who says whether requests are served.
+    pub auth: Option<Backend>,
+    /// Who answers errors.
+    pub errors: Option<Backend>,
+    /// Who gets copies of requests.
+    pub mirror: Option<Backend>,
 }
 
 /// Where a route's requests go.

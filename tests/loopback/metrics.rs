@@ -13,13 +13,14 @@ use crate::support::tls::{Hello, TlsClient};
 use crate::support::{DEADLINE, Manifests, Pod, PodConnection, Speech, Tidegate, TlsPod, eventually, get, refusing};
 
 /// The families that these tests compare, without the prefix.
-const DATA_PLANE: [&str; 22] = [
+const DATA_PLANE: [&str; 23] = [
     "requests_total",
     "request_duration_seconds",
     "request_bytes_total",
     "response_bytes_total",
     "requests_refused_total",
     "filter_answers_total",
+    "mirrored_requests_total",
     "passwords_total",
     "upstream_attempts_total",
     "upstream_failures_total",
@@ -318,6 +319,7 @@ fn what_a_filter_answers_is_counted_by_its_name() {
         ("force-ssl-redirect", "true", 308, "redirect"),
         ("limit-rps", "many", 503, "limits"),
         ("denylist-source-range", "127.0.0.0/8", 403, "sources"),
+        ("auth-url", "nonsense", 503, "auth"),
     ] {
         let annotations = serde_json::json!({(format!("nginx.ingress.kubernetes.io/{key}")): value});
         let manifests = Manifests::new().service("web", &[pod.address]).ingress_with(
@@ -330,6 +332,22 @@ fn what_a_filter_answers_is_counted_by_its_name() {
         let answers = format!(r#"filter_answers_total{{filter="{filter}"}}"#);
         expect_of_one(&manifests, &[], status, &[(&answers, 1.0)]);
     }
+}
+
+#[test]
+fn a_copy_of_a_request_is_counted_by_what_became_of_it() {
+    let (pod, copied) = (Pod::named("web"), Pod::named("copied"));
+    let annotations =
+        serde_json::json!({"nginx.ingress.kubernetes.io/mirror-target": "http://copied.test.svc/$request_uri"});
+    let manifests = Manifests::new().service("web", &[pod.address]).service("copied", &[copied.address]);
+    let manifests = manifests.ingress_with("all", None, &[("/", "Prefix", "web")], annotations, serde_json::json!([]));
+    let server = Tidegate::serve(&manifests);
+    let count = |result: &str| server.metric("tidegate_mirrored_requests_total", result);
+    assert_eq!(server.ask(get("a", "/")).status(), 200);
+    eventually("the copy is answered", || (count("answered") == 1.0).then_some(()));
+    let chunked = "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n";
+    assert_eq!(server.ask(chunked).status(), 200);
+    assert_eq!((count("answered"), count("failed"), count("dropped")), (1.0, 0.0, 1.0));
 }
 
 #[test]

@@ -12,7 +12,9 @@ use tidegate::model::{
 use tidegate::observe::{AccessLog, AccessLogFormat, Metrics};
 use tidegate::password::Passwords;
 use tidegate::proxy::listener::{self, ListenerProtocol};
-use tidegate::proxy::{self, Connections, Handover, Heartbeats, Inspector, Ledger, Limiter, ProxyConfig, Shared};
+use tidegate::proxy::{
+    self, AuthMemory, Connections, Handover, Heartbeats, Inspector, Ledger, Limiter, ProxyConfig, Shared,
+};
 use tidegate::routing::RouteTable;
 use tidegate::source::manifests;
 use tidegate::translate::{self, Input, Settings};
@@ -40,13 +42,13 @@ fn ask(pods: &[SocketAddr], tls: &PodTls) -> (Message, String) {
     let mut resolve = |route: &RouteSpec| {
         let Action::Forward(spec) = &route.action else {
             let metrics = metrics.route(route.origin.label(), "");
-            return Target { destination: Destination::Reply(Reply::NotFound), metrics };
+            return Target { destination: Destination::Reply(Reply::NotFound), metrics, besides: None };
         };
         let (backend, _) = registry.get_or_create(spec);
         let Backend { upstream, .. } = &backend;
         upstream.set_endpoints(translate::endpoints(&input, upstream.key()));
         let metrics = metrics.route(route.origin.label(), Arc::clone(&spec.key.service.name));
-        Target { destination: Destination::Forward(backend), metrics }
+        Target { destination: Destination::Forward(backend), metrics, besides: None }
     };
     let table = Arc::new(tidegate::routing::TableCell::new(Arc::new(RouteTable::compile(&snapshot, &mut resolve))));
     let log = AccessLog::start(AccessLogFormat::Off, Box::new(std::io::sink()), &metrics).unwrap();
@@ -65,6 +67,7 @@ fn ask(pods: &[SocketAddr], tls: &PodTls) -> (Message, String) {
         inspector: Inspector::default(),
         heartbeats: Heartbeats::default(),
         limiter: Limiter::default(),
+        auth_memory: AuthMemory::default(),
         passwords: Passwords::default(),
     };
     let (shard_log, retirements) = (log.shard(), registry.retirements());

@@ -11,7 +11,9 @@ use tidegate::lifecycle::{Drain, Phase, Readiness};
 use tidegate::observe::{AccessLog, AccessLogFormat, Metrics};
 use tidegate::password::Passwords;
 use tidegate::proxy::listener::{self, ListenerProtocol};
-use tidegate::proxy::{self, Connections, Handover, Heartbeats, Inspector, Ledger, Limiter, ProxyConfig, Shared};
+use tidegate::proxy::{
+    self, AuthMemory, Connections, Handover, Heartbeats, Inspector, Ledger, Limiter, ProxyConfig, Shared,
+};
 use tidegate::source::{Event, manifests};
 use tidegate::translate::Settings;
 use tidegate::upstream::Registry;
@@ -89,6 +91,7 @@ pub(crate) fn on_stage_of<F: Future<Output = ()>>(
             inspector: Inspector::default(),
             heartbeats: Heartbeats::default(),
             limiter: Limiter::default(),
+            auth_memory: AuthMemory::default(),
             passwords: Passwords::default(),
         };
         let serving = spawn_local(proxy::serve(shared, log.shard(), listeners, registry.retirements()));

@@ -16,7 +16,7 @@ use crate::observe::durations;
 use crate::observe::exposition::{Exposition, label};
 use crate::observe::families::{self, Family};
 use crate::observe::http2_metrics::{Http2Limit, Http2Metrics, Http2Side};
-use crate::observe::labels::{Handshake, Listener, ProxyHeader, Refusal, Scope, Shed};
+use crate::observe::labels::{Handshake, Listener, Mirrored, ProxyHeader, Refusal, Scope, Shed};
 use crate::observe::live::Live;
 use crate::observe::memory_metrics::MemoryMetrics;
 use crate::observe::process;
@@ -36,6 +36,7 @@ pub struct Metrics {
     upstreams: Live<UpstreamMetrics>,
     refused: [IntCounter; Refusal::ALL.len()],
     answered: [IntCounter; FilterKind::ALL.len()],
+    mirrored: [IntCounter; Mirrored::ALL.len()],
     clients_forgotten: IntCounter,
     shed: [IntCounter; Shed::ALL.len()],
     passwords: [IntCounter; PasswordAnswer::ALL.len()],
@@ -127,6 +128,7 @@ impl Metrics {
         gauges(&families::BUILD).with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
         let refused = counters(&families::REQUESTS_REFUSED);
         let answered = counters(&families::FILTER_ANSWERS);
+        let mirrored = counters(&families::MIRRORED);
         let shed = counters(&families::CONNECTIONS_SHED);
         let passwords = counters(&families::PASSWORDS);
         let (open, total) = (gauges(&families::CONNECTIONS_OPEN), counters(&families::CONNECTIONS));
@@ -140,6 +142,7 @@ impl Metrics {
             upstreams: Live::new(&["namespace", "service", "port"], SERIES_LIMIT),
             refused: Refusal::ALL.map(|reason| refused.with_label_values(&[reason.as_str()])),
             answered: FilterKind::ALL.map(|filter| answered.with_label_values(&[filter.as_str()])),
+            mirrored: Mirrored::ALL.map(|result| mirrored.with_label_values(&[result.as_str()])),
             clients_forgotten: counter(&families::CLIENTS_FORGOTTEN),
             passwords: PasswordAnswer::ALL.map(|answer| passwords.with_label_values(&[answer.as_str()])),
             shed: Shed::ALL.map(|reason| shed.with_label_values(&[reason.as_str()])),
@@ -224,6 +227,11 @@ impl Metrics {
     /// Counts a request that a filter of its route answered.
     pub fn answered_by(&self, filter: FilterKind) {
         self.answered[filter as usize].inc();
+    }
+
+    /// Counts a copy of a request.
+    pub fn mirrored(&self, result: Mirrored) {
+        self.mirrored[result as usize].inc();
     }
 
     /// Counts a client whose requests were forgotten for those of another one, for want of room.

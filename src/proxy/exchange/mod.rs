@@ -1,7 +1,11 @@
 //! THE REQUEST WALK: one request from its head to the end of its answer. This file only calls the phases.
 
 mod admit;
+mod aside_head;
+mod call;
+mod copy;
 mod inquire;
+mod instead;
 mod reply;
 pub(crate) mod request_head;
 
@@ -9,7 +13,7 @@ use std::sync::Arc;
 
 use crate::filter::{self, FieldName, RequestView, Response, Uncounted, Verdict};
 use crate::http1::{Framing, RequestHead, TargetForm};
-use crate::model::{Reply, RoutePolicy, RouteTimeouts};
+use crate::model::{Filter, Reply, RoutePolicy, RouteTimeouts};
 use crate::proxy::config::ListenerConfig;
 use crate::proxy::error::{ProxyError, Side};
 use crate::proxy::pods::forward::forward;
@@ -39,10 +43,30 @@ pub(crate) async fn exchange<S: ClientSource, K: ClientSink>(
     walk.record.is_explained = explanation::is_asked(walk.listener, walk.peer, walk.work);
     let outcome = match answer(walk, source, sink).await {
         Ok(()) => Ok(()),
-        Err(error) => answer_failure(walk, error, sink).await,
+        Err(error) => match instead::replaced(walk, &error).filter(|_| !sink.has_responded()) {
+            Some(status) => Box::pin(answer_instead(walk, status, source, sink)).await,
+            None => answer_failure(walk, error, sink).await,
+        },
     };
     walk.is_over = true;
     outcome
+}
+
+/// Lets another backend answer. If it does not, the client gets the status that it was to answer.
+async fn answer_instead<S: ClientSource, K: ClientSink>(
+    walk: &mut Walk<'_>,
+    status: u16,
+    source: &mut S,
+    sink: &mut K,
+) -> Result<(), ProxyError> {
+    walk.record.replaced.set(status);
+    let Err(error) = instead::answer(walk, status, source, sink).await else { return Ok(()) };
+    walk.record.failed(walk.shard, &error);
+    if sink.has_responded() || error.side() == Side::Client {
+        return Err(error);
+    }
+    walk.work.answer_edit.clear();
+    reply::send(walk, status, "the backend has failed, and so has the one that answers errors", sink, true).await
 }
 
 /// Tells the client what went wrong, if it can still be told.
@@ -79,22 +103,26 @@ async fn answer<S: ClientSource, K: ClientSink>(
     let policy = &*route.spec.policy;
     source.obey(&policy.timeouts);
     sink.obey(&policy.timeouts);
-    let response = match pass_filters(walk, &route, has_tls)? {
+    let refusal = match pass_filters(walk, &route, has_tls)? {
         Verdict::Continue => None,
         Verdict::Respond(response) => Some(response),
-        Verdict::Ask(ask) => Box::pin(inquire(walk.shard, &ask)).await,
+        asks @ (Verdict::Ask(_) | Verdict::Call(_)) => Box::pin(ask_all(walk, &route, has_tls, asks, sink)).await?,
     };
-    if let Some(response) = response {
+    if let Some(response) = refusal {
         return answer_of_filter(walk, &response, sink).await;
     }
-    let backend = match &route.target.destination {
-        Destination::Forward(backend) => match &backend.for_https {
+    let backend = match (instead::stand_in(walk, &route), &route.target.destination) {
+        (Some(backend), _) => backend,
+        (None, Destination::Forward(backend)) => match &backend.for_https {
             Some(for_https) if walk.peer.scheme == Scheme::Https => for_https,
             Some(_) | None => backend,
         },
-        Destination::Reply(Reply::BackendUnavailable) => return Err(ProxyError::BackendUnavailable),
-        Destination::Reply(Reply::NotFound) => return Err(ProxyError::NoRoute),
+        (None, Destination::Reply(Reply::BackendUnavailable)) => return Err(ProxyError::BackendUnavailable),
+        (None, Destination::Reply(Reply::NotFound)) => return Err(ProxyError::NoRoute),
     };
+    if !walk.work.request_change.copy.is_empty() {
+        copy::send(walk, &route, source);
+    }
     if walk.work.request.expects_continue {
         await_go_on(walk, policy, source);
     }
@@ -133,11 +161,34 @@ fn pass_filters<'r>(walk: &mut Walk<'_>, route: &'r Route<Target>, has_tls: bool
     let fits =
         filter::body_size(route.spec.policy.body_bytes, &walk.work.request).map_err(|_| ProxyError::BodyTooLarge);
     if filters.needs().more {
-        return pass_more_filters(walk, route, has_tls, fits);
+        return pass_more_filters(walk, route, filters, has_tls, fits);
     }
     fits?;
     let Walk { listener, peer, work, .. } = walk;
     Ok(filter::only_https(filters, &view(&work.head, &work.request, peer, listener, has_tls)))
+}
+
+/// Asks what a filter asks, and goes on behind it: the next may ask too. `None`: all let the request continue.
+async fn ask_all<'r, K: ClientSink>(
+    walk: &mut Walk<'_>,
+    route: &'r Route<Target>,
+    has_tls: bool,
+    mut verdict: Verdict<'r>,
+    sink: &K,
+) -> Result<Option<Response<'r>>, ProxyError> {
+    loop {
+        let (asked_by, response) = match verdict {
+            Verdict::Continue => return Ok(None),
+            Verdict::Respond(response) => return Ok(Some(response)),
+            Verdict::Ask(ask) => (ask.by, inquire(walk.shard, &ask).await),
+            Verdict::Call(question) => (question.by, call::call(walk, route, *question, sink).await?),
+        };
+        if response.is_some() {
+            return Ok(response);
+        }
+        let left = filter::behind(&route.spec.filters, asked_by);
+        verdict = pass_more_filters(walk, route, left, has_tls, Ok(()))?;
+    }
 }
 
 /// What is known of each request.
@@ -167,16 +218,16 @@ fn view<'a>(
     }
 }
 
-/// The same where there are filters besides the redirect to https.
+/// The same where there are filters besides the redirect to https: those that are left of them.
 #[inline(never)]
 fn pass_more_filters<'r>(
     walk: &mut Walk<'_>,
-    route: &'r Route<Target>,
+    route: &Route<Target>,
+    filters: &'r [Filter],
     has_tls: bool,
     fits: Result<(), ProxyError>,
 ) -> Result<Verdict<'r>, ProxyError> {
-    let filters = &route.spec.filters;
-    let needs = filters.needs();
+    let needs = route.spec.filters.needs();
     let Walk { shard, listener, peer, work, ready_at, record, .. } = walk;
     let ExchangeBuffers { head, request, request_change, .. } = &mut **work;
     let client = needs.client.then(|| request_head::client(head, request, peer, &listener.forwarding));
@@ -190,7 +241,9 @@ fn pass_more_filters<'r>(
         meter: &meter,
         ..view(head, request, peer, listener, has_tls)
     };
-    record.values = filter::values(filters, &view);
+    if record.values.is_none() {
+        record.values = filter::values(&route.spec.filters, &view);
+    }
     fits?;
     let verdict = filter::request(filters, &view, request_change);
     record.session = request_change.session;
@@ -198,7 +251,8 @@ fn pass_more_filters<'r>(
     if has_forgotten {
         shard.metrics.client_forgotten();
     }
-    walk.place = place;
+    // Filters behind one that has asked count nothing.
+    walk.place = place.or(walk.place.take());
     Ok(verdict)
 }
 

@@ -194,6 +194,7 @@ fn reason(error: &ProxyError) -> Option<UpstreamFailure> {
         | ProxyError::NoRoute
         | ProxyError::BackendUnavailable
         | ProxyError::NoEndpoints
-        | ProxyError::UpstreamFull => return None,
+        | ProxyError::UpstreamFull
+        | ProxyError::Replaced => return None,
     })
 }

@@ -162,7 +162,7 @@ pub(super) async fn streaming<S: ClientSource, K: ClientSink>(
 }
 
 /// Whether a connection may be kept for another request.
-enum Keep {
+pub(super) enum Keep {
     /// No.
     No,
     /// For as long as the pod says, if it says so.
@@ -170,18 +170,21 @@ enum Keep {
 }
 
 /// An answer over HTTP/1.
-struct H1Response<'a> {
-    reader: Reader<'a>,
-    shard: &'a Rc<Shard>,
+pub(super) struct H1Response<'a> {
+    /// The connection's side of the pod.
+    pub(super) reader: Reader<'a>,
+    /// The shard.
+    pub(super) shard: &'a Rc<Shard>,
     /// Longest time between two parts of the body.
-    gap: Duration,
-    buffer: Option<Buffer>,
+    pub(super) gap: Duration,
+    /// What has arrived.
+    pub(super) buffer: Option<Buffer>,
     /// The protocol that the request asks for.
-    protocol: &'a [u8],
+    pub(super) protocol: &'a [u8],
     /// What the answer to a WebSocket handshake must say, if nobody behind us checks it.
-    accept: Option<&'a [u8; ACCEPT]>,
+    pub(super) accept: Option<&'a [u8; ACCEPT]>,
     /// Whether the connection serves no other request, whatever the pod says.
-    is_last: bool,
+    pub(super) is_last: bool,
 }
 
 impl<'a> PodResponse for H1Response<'a> {

@@ -1,5 +1,6 @@
 //! Towards pods: endpoints, connections, attempts, and what may follow one that failed.
 
+pub(crate) mod aside;
 mod attempt;
 mod connect;
 mod drive_session;

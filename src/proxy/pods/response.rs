@@ -108,6 +108,10 @@ pub(super) async fn pass_on<P: PodResponse, K: ClientSink>(
     if replacement.is_some_and(|replacement| replacement.passes_over(response.status, now)) {
         return Err(Failure::new(ProxyError::PassedOver, Reached::PassedOver));
     }
+    if record.replaces(response.status) {
+        record.replaced.set(response.status);
+        return Err(ProxyError::Replaced.into());
+    }
     if must_switch && (200..300).contains(&response.status) {
         return Err(ProxyError::from(ResponseError::NoSwitch).into());
     }
@@ -192,7 +196,8 @@ pub(super) struct HeadWait<'a> {
 }
 
 impl<'a> HeadWait<'a> {
-    fn new(patience: Duration, since: Instant, received: &'a Cell<u64>, timer: &'a mut LazyTimer) -> Self {
+    /// For a head of an answer to a request that its connection got at `since`.
+    pub(super) fn new(patience: Duration, since: Instant, received: &'a Cell<u64>, timer: &'a mut LazyTimer) -> Self {
         Self { patience, deadline: since + patience, look: since + LOOK, received, before: received.get(), timer }
     }
 

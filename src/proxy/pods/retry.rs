@@ -133,6 +133,7 @@ fn case(error: &ProxyError) -> Option<RetryCase> {
         // A call of gRPC whose deadline is over has no time for another pod.
         ProxyError::UpstreamCancelled
         | ProxyError::PassedOver
+        | ProxyError::Replaced
         | ProxyError::UpgradeUnsupported
         | ProxyError::UpstreamTruncated
         | ProxyError::ResponseBody(_)

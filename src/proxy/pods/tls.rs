@@ -74,6 +74,20 @@ pub(super) async fn attempt<S: ClientSource, K: ClientSink>(
     }
 }
 
+/// A connection over HTTP/1.1, idle or new.
+pub(super) async fn obtain_http1(
+    shard: &Rc<Shard>,
+    attempt: &Attempt<'_>,
+    tls: &PodTls,
+    may_repeat: bool,
+) -> Result<Obtained, Failure> {
+    let connections = Connections { shard, attempt, tls, may_repeat };
+    match Box::pin(connections.http1(ONLY_HTTP1)).await? {
+        Way::Http1(obtained) => Ok(obtained),
+        Way::Http2(_) => Err(ProxyError::UpgradeUnsupported.into()),
+    }
+}
+
 /// Where an attempt gets its connection from.
 struct Connections<'a> {
     shard: &'a Rc<Shard>,

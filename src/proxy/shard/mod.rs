@@ -1,10 +1,12 @@
 //! A shard: one thread with a runtime, listeners and pools of its own. Nothing in it is shared but the table cell,
 //! the living upstreams, what limited clients have asked for, and the counters.
 
+pub(crate) mod auth_memory;
 pub(crate) mod client_connection;
 pub(crate) mod clients;
 pub(crate) mod clock;
 pub(crate) mod connections;
+pub(crate) mod copies;
 pub(crate) mod h1_conn;
 pub(crate) mod handover;
 pub(crate) mod handshakes;
@@ -41,10 +43,12 @@ use crate::proxy::wire::h2::outputs::Outputs;
 use crate::proxy::wire::ledger::{Ledger, LedgerShare};
 use crate::routing::TableCell;
 use crate::upstream::{InFlight, Pool, PoolConfig, Target};
+use auth_memory::AuthMemory;
 use client_connection::ClientConnection;
 use clients::Clients;
 use clock::Clock;
 use connections::{Connections, Counted};
+use copies::Copies;
 use h1_conn::H1Conn;
 use handover::{Handover, Neighbours};
 use handshakes::Handshakes;
@@ -94,6 +98,8 @@ pub struct Shared {
     pub heartbeats: Heartbeats,
     /// What clients have asked for.
     pub limiter: Limiter,
+    /// What authentication services have said.
+    pub auth_memory: AuthMemory,
     /// Tells which passwords are right.
     pub passwords: Passwords,
 }
@@ -118,6 +124,8 @@ pub(crate) struct Shard {
     pub ledger: Ledger,
     /// What clients have asked for, of all shards.
     pub limiter: Limiter,
+    /// What authentication services have said, to all shards.
+    pub auth_memory: AuthMemory,
     /// The shard's part of the ledger.
     pub share: Rc<LedgerShare>,
     pub access_log: ShardLog,
@@ -134,6 +142,8 @@ pub(crate) struct Shard {
     pub clock: Clock,
     /// Idle HTTP/1 connections to endpoints.
     pub pool: Pool<Box<H1Conn>>,
+    /// Copies of requests that are under way.
+    pub copies: Copies,
     /// HTTP/2 connections to endpoints.
     pub sessions: Sessions,
     /// How TLS is spoken to endpoints.
@@ -163,6 +173,7 @@ impl Shard {
             inspector: _,
             heartbeats: _,
             limiter,
+            auth_memory,
             passwords,
         } = shared;
         let pool = Pool::new(PoolConfig { idle: config.pods.idle, ..PoolConfig::default() });
@@ -181,6 +192,7 @@ impl Shard {
             neighbours,
             ledger,
             limiter,
+            auth_memory,
             access_log,
             buffers,
             scratches: ScratchPool::new(&share),
@@ -192,6 +204,7 @@ impl Shard {
             heads,
             clock: Clock::default(),
             pool,
+            copies: Copies::default(),
             sessions,
             pod_tls: PodTlsConfigs::default(),
             h2_clients: Roster::default(),

@@ -131,6 +131,9 @@ pub(crate) fn edit(record: &Record, status: u16, fields: Fields<'_>, edit: &mut 
     {
         pass_filters(record, route, (status, fields), edit);
     }
+    if let Some(cookies) = &record.cookies {
+        cookies.add(status, edit);
+    }
     record.explain(edit);
 }
 

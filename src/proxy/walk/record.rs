@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 use tokio::time::Instant;
 
 use super::peer::{Peer, Scheme};
-use crate::filter::Session;
+use crate::filter::{self, AuthCookies, Session};
 use crate::http1::{FieldKind, RequestError, Version};
 use crate::model::LogLines;
 use crate::observe::{Entry, Refusal, RoutePart, TlsPart, UpstreamPart};
@@ -52,6 +52,12 @@ pub(crate) struct Record {
     pub is_explained: bool,
     /// The filter that answered.
     pub answered_by: Option<&'static str>,
+    /// Cookies of an authentication service, for the client.
+    pub cookies: Option<Box<AuthCookies>>,
+    /// The status for which another backend answers; 0: none does.
+    pub replaced: Cell<u16>,
+    /// Whether the client's connection ends behind the answer, whatever the answer says.
+    pub must_close: Cell<bool>,
     /// Why it went wrong.
     pub error: Cell<Option<&'static str>>,
     /// The rule of HTTP/2 that the pod's answer broke.
@@ -78,9 +84,18 @@ impl Record {
             pod_tls: Cell::new(None),
             is_explained: false,
             answered_by: None,
+            cookies: None,
+            replaced: Cell::new(0),
+            must_close: Cell::new(false),
             error: Cell::new(None),
             broken_rule: Cell::new(None),
         }
+    }
+
+    /// Whether another backend answers instead of one that answers with this status.
+    pub(crate) fn replaces(&self, status: u16) -> bool {
+        self.replaced.get() == 0
+            && self.route.as_ref().is_some_and(|route| filter::replaces(&route.spec.filters, status))
     }
 
     /// Notes what went wrong.
@@ -199,6 +214,7 @@ fn refusal(error: &ProxyError) -> Option<Refusal> {
         | ProxyError::InterimFlood
         | ProxyError::UpgradeUnsupported
         | ProxyError::PassedOver
+        | ProxyError::Replaced
         | ProxyError::UpstreamCancelled
         | ProxyError::UpstreamStream
         | ProxyError::ResponseTimeout

@@ -33,7 +33,7 @@ pub(crate) fn respond<K: ClientSink>(
     answer_head::edit(record, response.status, Fields { bytes, list: &response.fields }, edit);
     let mut answer = AnswerHead::of_pod(response, bytes, request, edit, date);
     // A client that was not told to go on may send its body now, or never (RFC 9110 §10.1.1).
-    answer.must_close |= record.awaits_go_on.get() && record.received.get() == 0;
+    answer.must_close |= record.must_close.get() || record.awaits_go_on.get() && record.received.get() == 0;
     sink.respond(&answer);
     if response.upgrade.is_some() { Decision::Tunnel } else { Decision::Relay }
 }

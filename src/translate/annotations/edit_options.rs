@@ -21,8 +21,6 @@ pub(crate) struct EditOptions {
     pub(super) of_location: Option<SnippetOptions>,
     /// What the snippet for the servers of the object's hosts comes to.
     pub(super) of_server: Option<SnippetOptions>,
-    /// What the snippet for authentication comes to.
-    pub(super) of_auth: Option<SnippetOptions>,
     /// Whether nobody is served, as there is no ModSecurity.
     pub(super) lacks_waf: Option<bool>,
 }
@@ -62,7 +60,7 @@ impl EditOptions {
             None => {}
         }
         rules.extend(self.redirects.iter().flatten().cloned());
-        for snippet in [&self.of_server, &self.of_location, &self.of_auth].into_iter().flatten() {
+        for snippet in [&self.of_server, &self.of_location].into_iter().flatten() {
             match snippet {
                 SnippetOptions::Closed => return Some(Rules::Closed(RulesBy::Snippet)),
                 SnippetOptions::Known(known) => rules.extend_from_slice(&known.rules),
@@ -98,7 +96,7 @@ impl EditOptions {
 
     /// Takes over what others set and these do not. Returns whether both set the same thing differently.
     pub(super) fn absorb(&mut self, other: Self) -> bool {
-        let Self { request, response, denied, redirects, of_location, of_server, of_auth, lacks_waf } = other;
+        let Self { request, response, denied, redirects, of_location, of_server, lacks_waf } = other;
         let differs = [
             take_over(&mut self.request, request),
             take_over(&mut self.response, response),
@@ -106,7 +104,6 @@ impl EditOptions {
             take_over(&mut self.redirects, redirects),
             take_over(&mut self.of_location, of_location),
             take_over(&mut self.of_server, of_server),
-            take_over(&mut self.of_auth, of_auth),
             take_over(&mut self.lacks_waf, lacks_waf),
         ];
         differs.contains(&true)

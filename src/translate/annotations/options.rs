@@ -70,6 +70,11 @@ impl Options {
         rare: None,
     };
 
+    /// Nothing but what is spoken to pods.
+    pub(crate) fn speaking(protocol: PodProtocol) -> Self {
+        Self { protocol: Some(protocol), ..Self::UNSET }
+    }
+
     /// What is set of canaries, to set more.
     pub(super) fn of_canary(&mut self) -> &mut CanaryOptions {
         self.canary.get_or_insert_default()

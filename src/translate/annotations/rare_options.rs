@@ -4,7 +4,11 @@ use super::affinity_options::AffinityOptions;
 use super::answer_options::AnswerOptions;
 use super::cors_options::CorsOptions;
 use super::edit_options::EditOptions;
+use super::error_options::ErrorOptions;
+use super::external_auth_options::ExternalAuthOptions;
 use super::limit_options::LimitOptions;
+use super::mirror_options::MirrorOptions;
+use super::service_url::{ServiceUrl, UrlHost};
 
 /// What is set, by topic.
 #[derive(Debug, Default)]
@@ -19,18 +23,34 @@ pub(crate) struct RareOptions {
     pub(crate) answer_urls: AnswerOptions,
     /// Which fields are edited, and which requests are answered at once.
     pub(crate) edits: EditOptions,
+    /// Who is asked whether a request is served.
+    pub(crate) external_auth: ExternalAuthOptions,
+    /// Who answers errors.
+    pub(crate) errors: ErrorOptions,
+    /// Who gets copies of requests.
+    pub(crate) mirror: MirrorOptions,
 }
 
 impl RareOptions {
+    /// Whether a URL asks at the host of the request.
+    pub(crate) fn asks_at_own_host(&self) -> bool {
+        let is_it = |url: &ServiceUrl| url.host == UrlHost::OfRequest;
+        matches!(self.external_auth.asked(), Some(Ok(url)) if is_it(url))
+            || self.mirror.url.as_deref().is_some_and(is_it)
+    }
+
     /// Takes over what others set and these do not. Returns whether both set the same thing differently.
     pub(super) fn absorb(&mut self, other: Self) -> bool {
-        let Self { affinity, cors, limits, answer_urls, edits } = other;
+        let Self { affinity, cors, limits, answer_urls, edits, external_auth, errors, mirror } = other;
         let differs = [
             self.affinity.absorb(affinity),
             self.cors.absorb(cors),
             self.limits.absorb(limits),
             self.answer_urls.absorb(answer_urls),
             self.edits.absorb(edits),
+            self.external_auth.absorb(external_auth),
+            self.errors.absorb(errors),
+            self.mirror.absorb(mirror),
         ];
         differs.contains(&true)
     }

@@ -27,6 +27,8 @@ pub(crate) fn read(dialects: &Dialects, scope: Scope, carrier: &ObjectName, anno
         }
         if let Verdict::Refused { why, instead } = annotation.verdict {
             faults.push(Fault::Refused { key: key.clone(), why, instead });
+            // One that may restrict access sets that nobody is served.
+            set_by(dialects, annotation, value, carrier).map(|set| draft.absorb(set));
             continue;
         }
         let Some(mut set) = set_by(dialects, annotation, value, carrier) else {

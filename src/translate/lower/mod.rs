@@ -201,12 +201,27 @@ impl Lowered {
         let mut references = match &self.object {
             RoutingObject::Ingress(ingress) => ingress::references(ingress),
         };
-        if !self.annotations.references().is_empty() {
+        let own_hosts = self.own_hosts_asked();
+        if !self.annotations.references().is_empty() || !own_hosts.is_empty() {
             references.extend_from_slice(self.annotations.references());
+            references.extend(own_hosts);
             references.sort_unstable();
             references.dedup();
         }
         references
+    }
+
+    /// The exact hosts of its rules, where the URL of an annotation asks at the host of the request.
+    fn own_hosts_asked(&self) -> Vec<ObjectRef> {
+        if !self.options().rare().is_some_and(|rare| rare.asks_at_own_host()) {
+            return Vec::new();
+        }
+        let namespace = &self.name().namespace;
+        let exact = self.hosts_of_rules().into_iter().filter_map(|host| match host {
+            HostPattern::Exact(host) => Some(annotations::service(host.as_str(), namespace)),
+            HostPattern::Wildcard { .. } | HostPattern::Any => None,
+        });
+        exact.map(|service| ObjectRef::new(ObjectKind::Service, service)).collect()
     }
 
     /// All that it names.

@@ -1,17 +1,20 @@
 //! Findings that belong to an Ingress as a whole: each is made here once, however many hosts the Ingress has.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use crate::model::{HostPattern, HostnameError, ObjectKind, ObjectName, Problem, ProblemCode, Severity};
-use crate::source::objects::{Ingress, ServiceKind};
+use crate::source::objects::{Ingress, Service, ServiceKind};
 
-use super::super::annotations::{self, Anyway, PodTlsOptions, Usual};
+use super::super::annotations::{self, Anyway, PodTlsOptions, ServiceUrl, Usual};
+use super::super::asked::{self, Asked};
 use super::super::external::{self, NameFinding};
 use super::super::host::default_backend_problem;
 use super::super::input::Input;
 use super::super::lower::Lowered;
 use super::super::problems::{on_ingress, quoted, some_of};
 use super::super::secret::{self, SecretFinding};
+use super::super::service::BackendFault;
 use super::super::{address, basic_auth, classes, service};
 
 /// The findings. About an Ingress that is not ours there is at most one: that its class does not exist, or that it names ours in a
@@ -45,6 +48,8 @@ pub(super) fn problems(input: &Input, ingress: &Ingress, lowered: &Lowered) -> V
         check_tls_hosts(ingress, entry, &mut problems);
         check_secret(input, ingress, entry, &mut problems);
     }
+    check_asked(input, ingress, lowered, &mut problems);
+    check_error_backend(input, ingress, lowered, &mut problems);
     check_endpoints(input, ingress, lowered, &mut problems);
     problems
 }
@@ -72,8 +77,8 @@ fn check_users(input: &Input, ingress: &Ingress, lowered: &Lowered, problems: &m
 fn check_endpoints(input: &Input, ingress: &Ingress, lowered: &Lowered, problems: &mut Vec<Problem>) {
     let references = lowered.references();
     for service in references.iter().filter(|object| object.kind == ObjectKind::Service).map(|object| &object.name) {
-        if input.objects().service(service).is_some_and(|service| matches!(service.kind, ServiceKind::ExternalName(_)))
-        {
+        let of_name = |service: &Arc<Service>| matches!(service.kind, ServiceKind::ExternalName(_));
+        if service.namespace.is_empty() || input.objects().service(service).is_some_and(of_name) {
             check_external_name(input, ingress, lowered, service, problems);
             continue;
         }
@@ -103,10 +108,65 @@ fn check_external_name(
     let backends = paths.map(|path| &path.backend).chain(&ingress.default_backend);
     let resolve = |backend| service::resolve(input, &ingress.name.namespace, backend, lowered.options());
     let resolved = backends.filter_map(|backend| resolve(backend).ok());
-    let upstreams: BTreeSet<_> = resolved.map(|spec| spec.key).filter(|key| key.service == *service).collect();
+    let asked = urls(lowered).into_iter().flat_map(|url| asked_by(input, lowered, url));
+    let asked = asked.filter_map(Result::ok).map(|asked| asked.upstream.key.clone());
+    let keys = resolved.map(|spec| spec.key).chain(asked);
+    let upstreams: BTreeSet<_> = keys.filter(|key| key.service == *service).collect();
     if let Some(NameFinding { code, severity, message, remedy }) = external::finding(input, service, &upstreams) {
         problems.push(on_ingress(ingress, format!("service {}", service.name), code, severity, message, remedy));
     }
+}
+
+/// What a URL of an annotation comes to, at each host of a rule.
+fn asked_by<'a>(
+    input: &'a Input,
+    lowered: &'a Lowered,
+    url: Option<&'a ServiceUrl>,
+) -> impl Iterator<Item = Result<Asked, BackendFault>> + 'a {
+    let mut hosts = if url.is_some() { lowered.hosts_of_rules() } else { Vec::new() };
+    if hosts.is_empty() {
+        hosts.push(HostPattern::Any);
+    }
+    let of_host = move |host, url| asked::asked(input, url, &lowered.name().namespace, &host);
+    url.into_iter().flat_map(move |url| hosts.clone().into_iter().map(move |host| of_host(host, url)))
+}
+
+/// The URLs that annotations have: of who is asked whether a request is served, and of who gets copies.
+fn urls(lowered: &Lowered) -> [Option<&ServiceUrl>; 2] {
+    let rare = lowered.options().rare();
+    let auth = rare.and_then(|rare| rare.external_auth.asked()).and_then(Result::ok);
+    [auth, rare.and_then(|rare| rare.mirror.url.as_deref())]
+}
+
+/// The Service that is to answer errors.
+fn check_error_backend(input: &Input, ingress: &Ingress, lowered: &Lowered, problems: &mut Vec<Problem>) {
+    let named = lowered.options().rare().and_then(|rare| rare.errors.service.as_ref());
+    let resolved = named.map(|service| asked::first_port(input, &ingress.name.namespace, service));
+    let Some(Err(fault)) = resolved else { return };
+    let fault = instead(fault, "so it answers no errors (default-backend)");
+    let BackendFault { reply: _, field: _, code, message, remedy } = fault;
+    problems.push(on_ingress(ingress, "metadata.annotations", code, Severity::Error, message, remedy));
+}
+
+/// Services that URLs of annotations name and that cannot be asked.
+fn check_asked(input: &Input, ingress: &Ingress, lowered: &Lowered, problems: &mut Vec<Problem>) {
+    let [auth, mirror] = urls(lowered);
+    let faults = |url| {
+        let mut faults: Vec<_> = asked_by(input, lowered, url).filter_map(Result::err).collect();
+        faults.dedup();
+        faults
+    };
+    let mirrors = faults(mirror).into_iter().map(|fault| instead(fault, "so nothing is copied there (mirror-target)"));
+    problems.extend(faults(auth).into_iter().chain(mirrors).map(|fault| {
+        let BackendFault { reply: _, field: _, code, message, remedy } = fault;
+        on_ingress(ingress, "metadata.annotations", code, BackendFault::SEVERITY, message, remedy)
+    }));
+}
+
+/// The same fault where something else follows from it.
+fn instead(fault: BackendFault, then: &str) -> BackendFault {
+    let reason = fault.message.strip_suffix("so its requests are answered with 503").unwrap_or(&fault.message);
+    BackendFault { message: format!("{reason}{then}"), ..fault }
 }
 
 fn check_rules(ingress: &Ingress, problems: &mut Vec<Problem>) {

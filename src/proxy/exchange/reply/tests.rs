@@ -8,6 +8,7 @@ use crate::model::RouteTimeouts;
 use crate::observe::{AccessLog, AccessLogFormat, Metrics};
 use crate::password::Passwords;
 use crate::proxy::config::ProxyConfig;
+use crate::proxy::shard::auth_memory::AuthMemory;
 use crate::proxy::shard::connections::Connections;
 use crate::proxy::shard::handover::Handover;
 use crate::proxy::shard::heartbeats::Heartbeats;
@@ -103,6 +104,7 @@ fn shard() -> Rc<Shard> {
         inspector: Inspector::default(),
         heartbeats: Heartbeats::default(),
         limiter: Limiter::default(),
+        auth_memory: AuthMemory::default(),
         passwords: Passwords::default(),
     };
     let (neighbours, _) = shared.handover.join(0);

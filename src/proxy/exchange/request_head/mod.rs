@@ -91,7 +91,7 @@ pub(crate) fn compose(
 }
 
 /// Whether a request field goes on to the pod. Forwarding fields do so only from trusted peers.
-fn travels(kind: FieldKind, trusted: bool) -> bool {
+pub(super) fn travels(kind: FieldKind, trusted: bool) -> bool {
     match kind {
         FieldKind::Connection
         | FieldKind::KeepAlive
@@ -130,7 +130,7 @@ fn travels(kind: FieldKind, trusted: bool) -> bool {
 }
 
 /// Says who the client is and how it reached us, where no trusted peer has said so and the route says nothing else.
-fn forwarded(
+pub(super) fn forwarded(
     out: &mut Vec<u8>,
     head: &[u8],
     request: &RequestHead,

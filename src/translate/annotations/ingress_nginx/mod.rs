@@ -10,10 +10,13 @@ mod balance;
 mod buffers;
 mod canary;
 mod cors;
+mod errors;
+mod external_auth;
 mod hosts;
 mod https;
 mod limits;
 mod logs;
+mod mirrors;
 mod modsecurity;
 mod obsolete;
 mod pace;
@@ -49,6 +52,9 @@ pub(super) const DIALECT: Dialect = Dialect {
         &paths::ROWS,
         &redirects::ROWS,
         &sources::ROWS,
+        &external_auth::ROWS,
+        &errors::ROWS,
+        &mirrors::ROWS,
         &cors::ROWS,
         &rates::ROWS,
         &answer_urls::ROWS,

@@ -11,23 +11,7 @@ const JUDGED: Verdict = Verdict::Different(
 );
 
 /// By key.
-pub(super) const ROWS: [Annotation; 4] = [
-    Annotation {
-        key: "auth-snippet",
-        value: Value::Text {
-            values: VALUES,
-            read: |draft, text, _| {
-                read(draft, text, Place::Auth);
-                Some(())
-            },
-        },
-        default: "none",
-        scopes: &[Scope::Ingress],
-        verdict: Verdict::Different(
-            "never translated; refused, and one that restricts access, or may do so, lets nobody in: 503",
-        ),
-        doc: "Directives for the request to the service that authenticates.",
-    },
+pub(super) const ROWS: [Annotation; 3] = [
     Annotation {
         key: "configuration-snippet",
         value: Value::Text {

@@ -26,8 +26,6 @@ pub(super) enum Place {
     Location,
     /// In the servers of the object's hosts.
     Server,
-    /// In the location that asks about authentication.
-    Auth,
 }
 
 /// Reads a snippet, and says what comes of it.
@@ -46,16 +44,13 @@ pub(super) fn read(draft: &mut Draft, text: &str, place: Place) {
     if of_all(&directives) == Purpose::Nothing {
         return draft.finds(Severity::Warning, "all that the snippet says holds anyway".into(), "Remove it".into());
     }
-    let translated = if place == Place::Auth { None } else { Some(translate(&directives)) };
-    match (draft.choices.snippets, translated) {
-        (Snippets::Translated, Some(Ok(translation))) => apply(draft, translation, place),
-        (Snippets::Translated, Some(Err((name, why)))) => {
+    match (draft.choices.snippets, translate(&directives)) {
+        (Snippets::Translated, Ok(translation)) => apply(draft, translation, place),
+        (Snippets::Translated, Err((name, why))) => {
             refuse(draft, &directives, place, &format!("{name} {}", why.in_words()), false);
         }
-        (Snippets::Refused, Some(Ok(_))) => refuse(draft, &directives, place, "snippets are refused", true),
-        (Snippets::Refused, Some(Err(_))) | (Snippets::Refused | Snippets::Translated, None) => {
-            refuse(draft, &directives, place, "it is not translated", false);
-        }
+        (Snippets::Refused, Ok(_)) => refuse(draft, &directives, place, "snippets are refused", true),
+        (Snippets::Refused, Err(_)) => refuse(draft, &directives, place, "it is not translated", false),
     }
 }
 
@@ -93,7 +88,6 @@ fn slot(draft: &mut Draft, place: Place) -> &mut Option<SnippetOptions> {
     match place {
         Place::Location => &mut edits.of_location,
         Place::Server => &mut edits.of_server,
-        Place::Auth => &mut edits.of_auth,
     }
 }
 

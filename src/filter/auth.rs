@@ -1,0 +1,109 @@
+//! Asks another service whether a request is served (nginx `auth_request`): what it is asked, and what follows from its answer.
+
+use super::change::RequestChange;
+use super::escape;
+use super::head_edit::{FieldName, Fields};
+use super::question::{AuthReply, Question, WWW_AUTHENTICATE};
+use super::template::{as_it_is, render};
+use super::verdict::{Response, Verdict};
+use super::view::RequestView;
+use crate::http1::is_field_value;
+use crate::model::{AuthService, ExternalAuth, Filter, SignIn, Template};
+
+const ORIGINAL_METHOD: FieldName<'_> = FieldName::other(b"x-original-method");
+const ORIGINAL_URI: FieldName<'_> = FieldName::other(b"x-original-uri");
+const ORIGINAL_URL: FieldName<'_> = FieldName::other(b"x-original-url");
+const REDIRECT: FieldName<'_> = FieldName::other(b"x-auth-request-redirect");
+const SCHEME: FieldName<'_> = FieldName::other(b"x-scheme");
+const SENT_FROM: FieldName<'_> = FieldName::other(b"x-sent-from");
+
+pub(super) fn request<'f>(filter: &'f Filter, auth: &'f ExternalAuth, view: &RequestView<'_>) -> Verdict<'f> {
+    match auth {
+        ExternalAuth::Unusable => refuse(filter, 503, "it is not known who may say whether this is served"),
+        ExternalAuth::Service(service) => Verdict::Call(Box::new(question(filter, service, view))),
+    }
+}
+
+fn question<'f>(by: &'f Filter, service: &'f AuthService, view: &RequestView<'_>) -> Question<'f> {
+    let rendered = |template: &Template, escape: fn(&[u8], &mut Vec<u8>)| {
+        let mut out = Vec::new();
+        render(template, view, None, &mut out, escape);
+        out
+    };
+    let scheme = if view.came_by_https() { &b"https"[..] } else { b"http" };
+    let host = view.request.authority.of(view.head);
+    let uri = view.request_uri();
+    let redirect = service.redirect.as_ref().map_or_else(|| uri.clone(), |template| rendered(template, as_it_is));
+    let mut fields = vec![
+        (ORIGINAL_URL, [scheme, b"://", host, &uri].concat()),
+        (ORIGINAL_METHOD, view.request.method_text.of(view.head).to_vec()),
+        (SENT_FROM, b"nginx-ingress-controller".to_vec()),
+        (REDIRECT, redirect),
+    ];
+    if service.method.is_some() {
+        fields.extend([(ORIGINAL_URI, uri.clone()), (SCHEME, scheme.to_vec())]);
+    }
+    let sign_in = service.sign_in.as_ref().map(|SignIn { url, parameter }| {
+        let mut location = rendered(url, escape::url);
+        if let Some(parameter) = parameter {
+            location.push(if location.contains(&b'?') { b'&' } else { b'?' });
+            location.extend_from_slice(&[parameter.as_bytes(), b"=", scheme, b"://", host].concat());
+            escape::component(&uri, &mut location);
+        }
+        location
+    });
+    let key = service.memory.as_ref().map(|memory| rendered(&memory.key, as_it_is));
+    Question { by, service, target: rendered(&service.target, escape::url), fields, key, sign_in }
+}
+
+/// What follows from an answer; `None`: the request is served. `head` is that of the request, `change` takes what the pod gets of
+/// the answer: it stands in place of all that the client sends under these names, also where the answer has none of it.
+pub fn called<'f>(
+    question: &Question<'f>,
+    reply: Option<&AuthReply>,
+    head: Fields<'_>,
+    change: &mut RequestChange,
+) -> Option<Response<'f>> {
+    let Question { by, service, .. } = *question;
+    let response = |status, fields, text| Some(Response { by, status, fields, text });
+    let Some(reply) = reply else {
+        return response(500, Vec::new(), "who has to say whether this is served does not answer");
+    };
+    match reply.status {
+        200..300 => {
+            for name in service.copied.iter().filter_map(|name| FieldName::parse(name.as_bytes())) {
+                replace(name, reply, head, change);
+            }
+            None
+        }
+        401 => match &question.sign_in {
+            Some(location) => response(302, vec![(FieldName::LOCATION, location.clone())], "sign in there"),
+            None => {
+                let asks = reply.values(WWW_AUTHENTICATE).map(|value| (WWW_AUTHENTICATE, value.to_vec()));
+                response(401, asks.collect(), "this is served to who signs in")
+            }
+        },
+        403 => response(403, Vec::new(), "this is not served to you"),
+        _ => response(500, Vec::new(), "who has to say whether this is served says neither"),
+    }
+}
+
+/// Gives the pod what the answer has under a name. What the client sends stays behind, also under names that CGI takes for it.
+fn replace(name: FieldName<'_>, reply: &AuthReply, head: Fields<'_>, change: &mut RequestChange) {
+    let plain = |byte: &u8| if *byte == b'_' { b'-' } else { byte.to_ascii_lowercase() };
+    change.fields.remove(head, name);
+    for field in head.list {
+        let of_client = field.name.of(head.bytes);
+        if of_client.iter().map(plain).eq(name.as_bytes().iter().map(plain))
+            && let Some(twin) = FieldName::parse(of_client)
+        {
+            change.fields.remove(head, twin);
+        }
+    }
+    let values = reply.values(name).filter(|value| !value.is_empty() && is_field_value(value));
+    values.for_each(|value| change.fields.add(name, value));
+}
+
+fn refuse<'f>(by: &'f Filter, status: u16, text: &'static str) -> Verdict<'f> {
+    Verdict::Respond(Response { by, status, fields: Vec::new(), text })
+}

@@ -1,0 +1,79 @@
+//! Errors for which another backend answers (nginx `error_page`), and what it is told of them, as ingress-nginx tells it.
+
+use super::change::RequestChange;
+use super::head_edit::{FieldName, Fields};
+use crate::http1::RequestHead;
+use crate::model::{ErrorPages, Filter};
+
+const CODE: FieldName<'_> = FieldName::other(b"x-code");
+const FORMAT: FieldName<'_> = FieldName::other(b"x-format");
+const INGRESS: FieldName<'_> = FieldName::other(b"x-ingress-name");
+const NAMESPACE: FieldName<'_> = FieldName::other(b"x-namespace");
+const ORIGINAL_URI: FieldName<'_> = FieldName::other(b"x-original-uri");
+const SERVICE: FieldName<'_> = FieldName::other(b"x-service-name");
+const SERVICE_PORT: FieldName<'_> = FieldName::other(b"x-service-port");
+
+/// An error, for the backend that answers instead.
+#[derive(Clone, Copy, Debug)]
+pub struct ErrorFacts<'a> {
+    /// The status that the client does not get.
+    pub status: u16,
+    /// Namespace and name of the object whose route it is.
+    pub object: [&'a str; 2],
+    /// The Service and its port; empty where they are not known.
+    pub service: [&'a str; 2],
+    /// Path and query of the request, where the backend gets others.
+    pub uri: Option<&'a [u8]>,
+}
+
+/// Which errors of a route another backend answers.
+pub fn error_pages(filters: &[Filter]) -> Option<&ErrorPages> {
+    filters.iter().find_map(|filter| match filter {
+        Filter::Errors(pages) => Some(&**pages),
+        Filter::Rules(_)
+        | Filter::RequestFields(_)
+        | Filter::ResponseFields(_)
+        | Filter::AppRoot(_)
+        | Filter::Cors(_)
+        | Filter::Redirect(_)
+        | Filter::Rewrite(_)
+        | Filter::HttpsRedirect(..)
+        | Filter::AnswerUrls(_)
+        | Filter::Hsts(_)
+        | Filter::NginxFields
+        | Filter::Affinity(_)
+        | Filter::BasicAuth(_)
+        | Filter::Mirror(_)
+        | Filter::Limits(_)
+        | Filter::Sources(_)
+        | Filter::Auth(_) => None,
+    })
+}
+
+/// Whether answers with this status are replaced.
+pub fn replaces(filters: &[Filter], status: u16) -> bool {
+    status >= 300 && error_pages(filters).is_some_and(|pages| pages.statuses.contains(&status))
+}
+
+/// Tells the backend. What a client says under these names stays behind.
+pub fn tell(facts: &ErrorFacts<'_>, request: &RequestHead, head: &[u8], change: &mut RequestChange) {
+    let ErrorFacts { status, object: [namespace, ingress], service: [service, port], uri } = *facts;
+    let fields = Fields { bytes: head, list: &request.fields };
+    let accepted = request.fields.iter().find(|field| field.name.of(head).eq_ignore_ascii_case(b"accept"));
+    let accepted = accepted.map(|field| field.value.of(head)).unwrap_or_default();
+    let code = status.to_string();
+    for (name, value) in [
+        (CODE, code.as_bytes()),
+        (FORMAT, accepted),
+        (ORIGINAL_URI, uri.unwrap_or_default()),
+        (NAMESPACE, namespace.as_bytes()),
+        (INGRESS, ingress.as_bytes()),
+        (SERVICE, service.as_bytes()),
+        (SERVICE_PORT, port.as_bytes()),
+    ] {
+        change.fields.remove(fields, name);
+        if !value.is_empty() {
+            change.fields.add(name, value);
+        }
+    }
+}

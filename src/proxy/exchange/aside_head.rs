@@ -1,0 +1,47 @@
+//! The head of a request of our own beside that of a client: it has the fields of the client without those of its connection, and
+//! says who the client is as requests for pods do.
+
+use super::request_head;
+use crate::filter::{FieldName, Fields, HeadEdit};
+use crate::http1::{FieldKind, writer};
+use crate::proxy::shard::scratch::ExchangeBuffers;
+use crate::proxy::walk::Walk;
+
+/// What such a request is.
+pub(super) struct AsideHead<'a> {
+    pub method: &'a [u8],
+    /// Path and query.
+    pub target: &'a [u8],
+    pub host: &'a str,
+    /// In place of what the client sends under these names.
+    pub fields: &'a [(FieldName<'static>, Vec<u8>)],
+    /// Bytes of its body; `None`: it says nothing of one.
+    pub length: Option<usize>,
+}
+
+/// The head as bytes.
+pub(super) fn compose(walk: &Walk<'_>, aside: &AsideHead<'_>) -> Vec<u8> {
+    let Walk { work, peer, listener, .. } = walk;
+    let ExchangeBuffers { head, request, request_id, .. } = &**work;
+    let AsideHead { method, target, host, fields, length } = aside;
+    let mut out = Vec::with_capacity(head.len() + 1024);
+    for part in [method, &b" "[..], target, b" HTTP/1.1\r\n"] {
+        out.extend_from_slice(part);
+    }
+    writer::field(&mut out, b"host", host.as_bytes());
+    let of_client = Fields { bytes: head, list: &request.fields };
+    let mut edit = HeadEdit::default();
+    fields.iter().for_each(|(name, value)| edit.set(of_client, *name, value));
+    let is_trusted = peer.is_trusted;
+    edit.write(of_client, &mut out, |field| match field.kind {
+        FieldKind::Host | FieldKind::XOriginal => false,
+        kind => !field.hop && request_head::travels(kind, is_trusted),
+    });
+    request_head::forwarded(&mut out, head, request, peer, &listener.forwarding, |_| false);
+    writer::field(&mut out, b"x-request-id", request_id.as_bytes());
+    if let Some(length) = length {
+        writer::field(&mut out, b"content-length", itoa::Buffer::new().format(*length).as_bytes());
+    }
+    out.extend_from_slice(writer::HEAD_END);
+    out
+}

@@ -1,0 +1,100 @@
+//! What happens for few routes: another backend answers instead of pods that tell of errors, or that are not there.
+
+use std::sync::Arc;
+
+use super::{reply, request_head};
+use crate::filter::{self, ErrorFacts};
+use crate::http1::{Framing, Method};
+use crate::model::{Action, Reply};
+use crate::proxy::error::{ProxyError, Side};
+use crate::proxy::pods::forward::forward;
+use crate::proxy::shard::scratch::ExchangeBuffers;
+use crate::proxy::walk::Walk;
+use crate::proxy::walk::client_io::{ClientSink, ClientSource};
+use crate::routing::Route;
+use crate::upstream::{Backend, Destination, Target};
+
+/// The backend that takes the requests of a route whose own has no endpoint. It is told so.
+pub(super) fn stand_in<'r>(walk: &mut Walk<'_>, route: &'r Arc<Route<Target>>) -> Option<&'r Backend> {
+    let besides = route.target.besides.as_ref()?;
+    let backend = besides.errors.as_ref()?;
+    let is_empty = match &route.target.destination {
+        Destination::Forward(own) => own.upstream.endpoints().is_empty(),
+        Destination::Reply(Reply::BackendUnavailable) => true,
+        Destination::Reply(Reply::NotFound) => false,
+    };
+    if !(is_empty && filter::error_pages(&route.spec.filters)?.stands_in) {
+        return None;
+    }
+    // Its own errors are its own.
+    walk.record.replaced.set(503);
+    tell(walk, route, 503, None);
+    Some(backend)
+}
+
+/// The status of an answer that another backend gives instead; `None`: the client gets the error.
+pub(super) fn replaced(walk: &Walk<'_>, error: &ProxyError) -> Option<u16> {
+    if *error == ProxyError::Replaced {
+        return Some(walk.record.replaced.get());
+    }
+    let is_of_backend = match error.side() {
+        Side::Upstream => true,
+        Side::Internal => {
+            matches!(error, ProxyError::NoEndpoints | ProxyError::BackendUnavailable | ProxyError::UpstreamFull)
+        }
+        Side::Client => false,
+    };
+    let status = error.status();
+    let is_replaced = is_of_backend && walk.record.replaces(status);
+    is_replaced.then_some(status)
+}
+
+/// Answers instead of a pod, with what the other backend says to a request for `/`. `Err`: there is no such answer.
+pub(super) async fn answer<S: ClientSource, K: ClientSink>(
+    walk: &mut Walk<'_>,
+    status: u16,
+    source: &mut S,
+    sink: &mut K,
+) -> Result<(), ProxyError> {
+    let Some(route) = walk.record.route.clone() else { return Err(ProxyError::NoRoute) };
+    let Some(backend) = route.target.besides.as_ref().and_then(|besides| besides.errors.as_ref()) else {
+        let must_close = super::leaves_unread(&walk.work.request, Side::Upstream);
+        walk.work.answer_edit.clear();
+        return reply::send(walk, 404, "nothing is here", sink, must_close).await;
+    };
+    let ExchangeBuffers { head, request, .. } = &*walk.work;
+    let mut uri = request.path(head).to_vec();
+    let mut target = b"/".to_vec();
+    if let Some(query) = request.query {
+        for text in [&mut uri, &mut target] {
+            text.push(b'?');
+            text.extend_from_slice(query.of(head));
+        }
+    }
+    tell(walk, &route, status, Some(&uri));
+    let Walk { work, peer, listener, shard, record, .. } = walk;
+    // Who may be speaking another protocol, or may send a body that nobody takes, is not asked for more.
+    record.must_close.set(work.request.upgrade.is_some() || work.request.expects_continue);
+    record.awaits_go_on.set(false);
+    let request = &mut work.request;
+    let method = if request.method == Method::Head { Method::Head } else { Method::Get };
+    (request.method, request.framing, request.upgrade, request.expects_continue) = (method, Framing::None, None, false);
+    work.request_change.target = target;
+    request_head::compose(work, peer, &listener.forwarding, None, || shard.random());
+    if let (Method::Get, Some(end)) = (method, memchr::memchr(b' ', &work.out)) {
+        work.out.splice(..end, *b"GET");
+    }
+    record.head_after.set(None);
+    forward(walk, backend, &route.spec.policy, source, sink).await
+}
+
+fn tell(walk: &mut Walk<'_>, route: &Arc<Route<Target>>, status: u16, uri: Option<&[u8]>) {
+    let (service, port) = match &route.spec.action {
+        Action::Forward(upstream) => (&*upstream.key.service.name, upstream.port.to_string()),
+        Action::Split(_) | Action::Canary(_) | Action::Reply(_) => ("", String::new()),
+    };
+    let object = route.spec.origin.label();
+    let facts = ErrorFacts { status, object: [&object.namespace, &object.name], service: [service, &port], uri };
+    let ExchangeBuffers { head, request, request_change, .. } = &mut *walk.work;
+    filter::tell(&facts, request, head, request_change);
+}
