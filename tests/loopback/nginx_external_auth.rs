@@ -438,3 +438,20 @@ fn a_right_password_does_not_spare_a_client_what_the_service_says() {
         assert_eq!((auth.requests().len(), pod.requests().len()), (1, usize::from(expected == 200)));
     }
 }
+
+#[test]
+fn nginx_h6_pages_are_told_that_they_may_read_a_refusal_and_need_no_password_to_ask_whether_they_may() {
+    let cors = [("enable-cors", "true"), ("cors-allow-origin", "https://page.example")];
+    let password = [("auth-type", "basic"), ("auth-secret", "none")];
+    let of_page =
+        |method: &str| format!("{method} / HTTP/1.1\r\nHost: a.example\r\nOrigin: https://page.example\r\n\r\n");
+    for (pairs, refusal) in [([cors, [URL, ("auth-cache-duration", "200 1s")]], 403), ([cors, password], 503)] {
+        let (pod, _auth, server) = serve(&answer("403 No", ""), &pairs.concat());
+        for (method, expected) in [("GET", refusal), ("OPTIONS", 204)] {
+            let told = server.ask(of_page(method));
+            assert_eq!(told.status(), expected, "{method}");
+            assert_eq!(told.field("access-control-allow-origin"), Some("https://page.example"), "{method} {expected}");
+        }
+        assert_eq!(pod.requests().len(), 0);
+    }
+}

@@ -93,7 +93,7 @@ pub(super) const ROWS: [Annotation; 5] = [
         ]),
         default: "`all`",
         scopes: &[Scope::Ingress],
-        verdict: Verdict::Exact,
+        verdict: Verdict::Different("with `any`, the service of `auth-url` is asked all the same"),
         doc: "With `any` a client needs no password where `allowlist-source-range` has its address, and any address with a password.",
     },
 ];
