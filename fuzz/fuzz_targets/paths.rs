@@ -89,6 +89,6 @@ fn is_same_rule(one: &PathMatch, other: &PathMatch) -> bool {
     match (one, other) {
         (PathMatch::Exact(one), PathMatch::Exact(other)) => one == other,
         (PathMatch::Prefix(one), PathMatch::Prefix(other)) => one.trim_end_matches('/') == other.trim_end_matches('/'),
-        (PathMatch::Exact(_) | PathMatch::Prefix(_) | PathMatch::Pattern(_), _) => false,
+        (PathMatch::Exact(_) | PathMatch::Prefix(_) | PathMatch::Text(_) | PathMatch::Pattern(_), _) => false,
     }
 }
