@@ -155,31 +155,11 @@ fn with_password(auth: &BasicAuth) -> Option<String> {
 
 /// Which pages of other origins browsers let read the answer.
 pub(super) fn for_pages(filters: &[Filter]) -> Option<String> {
-    filters.iter().find_map(|filter| match filter {
-        Filter::Cors(cors) => Some(match &cors.origins {
-            Origins::Any => {
-                "204 for OPTIONS, and pages of any origin may read answers (enable-cors), otherwise:".into()
-            }
-            origins @ Origins::Listed(_) => {
-                format!("204 for OPTIONS of pages of {origins}, which may read answers (enable-cors), otherwise:")
-            }
-        }),
-        Filter::AppRoot(_)
-        | Filter::Rules(_)
-        | Filter::RequestFields(_)
-        | Filter::ResponseFields(_)
-        | Filter::Redirect(_)
-        | Filter::Rewrite(_)
-        | Filter::HttpsRedirect(..)
-        | Filter::AnswerUrls(_)
-        | Filter::Hsts(_)
-        | Filter::NginxFields
-        | Filter::Affinity(_)
-        | Filter::Limits(_)
-        | Filter::Sources(_)
-        | Filter::BasicAuth(_)
-        | Filter::Mirror(_)
-        | Filter::Auth(_)
-        | Filter::Errors(_) => None,
+    let cors = filters.iter().find_map(|filter| if let Filter::Cors(cors) = filter { Some(cors) } else { None })?;
+    Some(match &cors.origins {
+        Origins::Any => "204 for OPTIONS, and pages of any origin may read answers (enable-cors), otherwise:".into(),
+        origins @ Origins::Listed(_) => {
+            format!("204 for OPTIONS of pages of {origins}, which may read answers (enable-cors), otherwise:")
+        }
     })
 }

@@ -28,26 +28,7 @@ pub struct ErrorFacts<'a> {
 
 /// Which errors of a route another backend answers.
 pub fn error_pages(filters: &[Filter]) -> Option<&ErrorPages> {
-    filters.iter().find_map(|filter| match filter {
-        Filter::Errors(pages) => Some(&**pages),
-        Filter::Rules(_)
-        | Filter::RequestFields(_)
-        | Filter::ResponseFields(_)
-        | Filter::AppRoot(_)
-        | Filter::Cors(_)
-        | Filter::Redirect(_)
-        | Filter::Rewrite(_)
-        | Filter::HttpsRedirect(..)
-        | Filter::AnswerUrls(_)
-        | Filter::Hsts(_)
-        | Filter::NginxFields
-        | Filter::Affinity(_)
-        | Filter::BasicAuth(_)
-        | Filter::Mirror(_)
-        | Filter::Limits(_)
-        | Filter::Sources(_)
-        | Filter::Auth(_) => None,
-    })
+    filters.iter().find_map(|filter| if let Filter::Errors(pages) = filter { Some(&**pages) } else { None })
 }
 
 /// Whether answers with this status are replaced.

@@ -14,24 +14,5 @@ pub(super) fn request(mirror: &Mirror, view: &RequestView<'_>, change: &mut Requ
 
 /// Where copies of requests go.
 pub fn mirror(filters: &[Filter]) -> Option<&Mirror> {
-    filters.iter().find_map(|filter| match filter {
-        Filter::Mirror(mirror) => Some(&**mirror),
-        Filter::Rules(_)
-        | Filter::RequestFields(_)
-        | Filter::ResponseFields(_)
-        | Filter::AppRoot(_)
-        | Filter::Cors(_)
-        | Filter::Redirect(_)
-        | Filter::Rewrite(_)
-        | Filter::HttpsRedirect(..)
-        | Filter::AnswerUrls(_)
-        | Filter::Hsts(_)
-        | Filter::NginxFields
-        | Filter::Affinity(_)
-        | Filter::BasicAuth(_)
-        | Filter::Limits(_)
-        | Filter::Sources(_)
-        | Filter::Auth(_)
-        | Filter::Errors(_) => None,
-    })
+    filters.iter().find_map(|filter| if let Filter::Mirror(mirror) = filter { Some(&**mirror) } else { None })
 }

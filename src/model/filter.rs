@@ -53,7 +53,7 @@ pub enum Filter {
     Limits(Arc<RequestLimits>),
     /// Lets clients pass by their address (annotations `allowlist-source-range` and `denylist-source-range`).
     Sources(Arc<Sources>),
-    /// Asks clients for name and password (annotation `auth-type`). It is the last, so no filter follows what is asked.
+    /// Asks clients for name and password (annotation `auth-type`).
     BasicAuth(Arc<BasicAuth>),
     /// Asks somebody else whether a request is served (annotation `auth-url`).
     Auth(Arc<ExternalAuth>),
