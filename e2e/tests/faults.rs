@@ -71,10 +71,22 @@ fn answers(server: &Tidegate, host: &str, status: u16) {
 fn catches_up(server: &Tidegate) {
     answers(server, "new.example", 200);
     answers(server, "gone.example", 404);
-    eventually("everything is followed again", || {
+    all_is_followed(server);
+}
+
+/// Waits until every kind is watched. A process is ready earlier, when it has read everything.
+#[track_caller]
+fn all_is_followed(server: &Tidegate) {
+    eventually("everything is followed", || {
         let is_up = server.metric("tidegate_watch_connected", "") == 5.0;
         (is_up && server.metric("tidegate_config_age_seconds", "") == 0.0).then_some(())
     });
+}
+
+/// Waits until no kind is watched.
+#[track_caller]
+fn nothing_is_followed(server: &Tidegate) {
+    eventually("nothing is followed", || (server.metric("tidegate_watch_connected", "") == 0.0).then_some(()));
 }
 
 /// Tells what was measured; shown with `--nocapture`.
@@ -90,11 +102,13 @@ fn f06_an_api_server_that_vanishes_without_a_word_is_missed_within_a_minute() {
     let server = Tidegate::follow(&detour.kubeconfig(), &options(&[]));
     answers(&server, "kept.example", 200);
     shop.is_reported("kept");
+    // A watch that has not begun yet would be missed as a request without an answer, later and for another reason.
+    all_is_followed(&server);
     let load = load(&server);
     detour.cut();
     let cut = Instant::now();
     shop.change();
-    eventually("the loss is noticed", || (server.metric("tidegate_watch_connected", "") == 0.0).then_some(()));
+    nothing_is_followed(&server);
     let noticed = cut.elapsed();
     let age = server.metric("tidegate_config_age_seconds", "");
     assert!(age >= noticed.as_secs_f64() - 1.0, "after {noticed:?} the age is {age}");
@@ -196,7 +210,7 @@ fn f15_a_service_account_that_was_made_anew_is_followed_with_its_new_token() {
     });
     shop.change();
     load.goes_on(100);
-    assert_eq!(server.metric("tidegate_watch_connected", ""), 0.0);
+    nothing_is_followed(&server);
     assert!(server.is_ready());
     files.replace("token", &token);
     let replaced = Instant::now();
@@ -229,7 +243,7 @@ fn f15_an_api_server_with_a_certificate_of_a_new_authority_is_followed_when_the_
     eventually("the new certificate is refused", || {
         (in_pod.metric("tidegate_watch_errors_total", "reason=\"untrusted\"") >= 5.0).then_some(())
     });
-    assert_eq!(in_pod.metric("tidegate_watch_connected", ""), 0.0);
+    nothing_is_followed(&in_pod);
     assert!(in_pod.is_ready());
     files.replace("ca.crt", &shop.api.authorities());
     let replaced = Instant::now();
