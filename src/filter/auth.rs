@@ -105,5 +105,5 @@ fn replace(name: FieldName<'_>, reply: &AuthReply, head: Fields<'_>, change: &mu
 }
 
 fn refuse<'f>(by: &'f Filter, status: u16, text: &'static str) -> Verdict<'f> {
-    Verdict::Respond(Response { by, status, fields: Vec::new(), text })
+    Verdict::Respond(Box::new(Response { by, status, fields: Vec::new(), text }))
 }

@@ -25,7 +25,12 @@ pub(super) fn request<'f>(
 ) -> Verdict<'f> {
     let (realm, users, excused) = match auth {
         BasicAuth::Unknown => {
-            return Verdict::Respond(refuse(filter, 503, Vec::new(), "it is not known who this may be served to"));
+            return Verdict::Respond(Box::new(refuse(
+                filter,
+                503,
+                Vec::new(),
+                "it is not known who this may be served to",
+            )));
         }
         BasicAuth::Users { realm, users, excused } => (realm, users, excused),
     };
@@ -41,7 +46,7 @@ pub(super) fn request<'f>(
         (Some((name, password)), Some(client)) => {
             Verdict::Ask(Box::new(Ask { by: filter, realm, users, name, password, client }))
         }
-        (Some(_) | None, Some(_) | None) => Verdict::Respond(challenge(filter, realm)),
+        (Some(_) | None, Some(_) | None) => Verdict::Respond(Box::new(challenge(filter, realm))),
     }
 }
 

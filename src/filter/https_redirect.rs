@@ -40,6 +40,7 @@ pub fn not_redirected(when: HttpsRedirect, request: &RequestView<'_>) -> Option<
     }
 }
 
+#[inline]
 pub(super) fn request<'f>(
     filter: &'f Filter,
     when: HttpsRedirect,
@@ -49,12 +50,12 @@ pub(super) fn request<'f>(
     if not_redirected(when, request).is_some() {
         return Verdict::Continue;
     }
-    Verdict::Respond(Response {
+    Verdict::Respond(Box::new(Response {
         by: filter,
         status: 308,
         fields: vec![(FieldName::LOCATION, location(url, request))],
         text: "this host is served over https",
-    })
+    }))
 }
 
 /// The URL of the request under https. The parser lets nothing but visible ASCII into authority and target.

@@ -23,7 +23,7 @@ pub(super) fn request<'f>(filter: &'f Filter, limits: &RequestLimits, request: &
 }
 
 fn refuse<'f>(by: &'f Filter, text: &'static str) -> Verdict<'f> {
-    Verdict::Respond(Response { by, status: 503, fields: Vec::new(), text })
+    Verdict::Respond(Box::new(Response { by, status: 503, fields: Vec::new(), text }))
 }
 
 #[cfg(test)]

@@ -52,9 +52,9 @@ impl Question<'_> {
     }
 
     /// The cookies that an answer sets.
-    pub fn cookies(&self, reply: &AuthReply) -> Option<Box<AuthCookies>> {
+    pub fn cookies(&self, reply: &AuthReply) -> Option<AuthCookies> {
         let values: Vec<_> = reply.values(SET_COOKIE).map(Box::from).collect();
-        (!values.is_empty()).then(|| Box::new(AuthCookies { values, on: self.service.cookies }))
+        (!values.is_empty()).then_some(AuthCookies { values, on: self.service.cookies })
     }
 }
 

@@ -27,7 +27,7 @@ pub(super) fn app_root<'f>(filter: &'f Filter, path: &str, request: &RequestView
 
 pub(super) fn respond(filter: &Filter, status: u16, location: Vec<u8>) -> Verdict<'_> {
     let fields = vec![(FieldName::LOCATION, location)];
-    Verdict::Respond(Response { by: filter, status, fields, text: "this is served elsewhere" })
+    Verdict::Respond(Box::new(Response { by: filter, status, fields, text: "this is served elsewhere" }))
 }
 
 /// A path under the scheme and host of the request, or by itself where the request names no host.

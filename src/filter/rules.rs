@@ -17,7 +17,7 @@ pub(super) fn request<'f>(filter: &'f Filter, rules: &'f Rules, view: &RequestVi
         Rules::Listed(rules) => rules,
     };
     let first = rules.iter().find_map(|rule| of_rule(filter, rule, view));
-    first.map_or(Verdict::Continue, Verdict::Respond)
+    first.map_or(Verdict::Continue, |response| Verdict::Respond(Box::new(response)))
 }
 
 /// The answer of one rule; `None`: its test does not hold.
@@ -72,7 +72,7 @@ fn rendered(template: &Template, view: &RequestView<'_>) -> Vec<u8> {
 }
 
 fn refuse<'f>(by: &'f Filter, status: u16, text: &'static str) -> Verdict<'f> {
-    Verdict::Respond(Response { by, status, fields: Vec::new(), text })
+    Verdict::Respond(Box::new(Response { by, status, fields: Vec::new(), text }))
 }
 
 fn answer(by: &Filter, status: u16) -> Response<'_> {

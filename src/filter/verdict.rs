@@ -14,7 +14,7 @@ pub enum Verdict<'f> {
     /// The next filter decides, and after the last one the request goes to the route's target.
     Continue,
     /// We answer, and nothing else sees the request.
-    Respond(Response<'f>),
+    Respond(Box<Response<'f>>),
     /// It is not known yet: this has to be asked. A second decision follows with the answer, and then the filters behind.
     Ask(Box<Ask<'f>>),
     /// Another service is asked. A second decision follows with what it says, and then the filters behind.

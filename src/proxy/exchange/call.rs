@@ -48,7 +48,9 @@ pub(super) async fn call<'r>(
             }
         },
     };
-    walk.record.cookies = reply.as_ref().and_then(|reply| question.cookies(reply));
+    if let Some(cookies) = reply.as_ref().and_then(|reply| question.cookies(reply)) {
+        walk.record.kept.get_or_insert_default().cookies = Some(cookies);
+    }
     let ExchangeBuffers { head, request, request_change, .. } = &mut *walk.work;
     let head = Fields { bytes: head, list: &request.fields };
     Ok(filter::called(&question, reply.as_deref(), head, request_change))

@@ -2,15 +2,14 @@
 
 use std::sync::Arc;
 
-use super::{reply, request_head};
+use super::reply;
 use crate::filter::{self, ErrorFacts};
 use crate::http1::{Framing, Method};
 use crate::model::{Action, Reply};
 use crate::proxy::error::{ProxyError, Side};
-use crate::proxy::pods::forward::forward;
 use crate::proxy::shard::scratch::ExchangeBuffers;
 use crate::proxy::walk::Walk;
-use crate::proxy::walk::client_io::{ClientSink, ClientSource};
+use crate::proxy::walk::client_io::ClientSink;
 use crate::routing::Route;
 use crate::upstream::{Backend, Destination, Target};
 
@@ -49,19 +48,9 @@ pub(super) fn replaced(walk: &Walk<'_>, error: &ProxyError) -> Option<u16> {
     is_replaced.then_some(status)
 }
 
-/// Answers instead of a pod, with what the other backend says to a request for `/`. `Err`: there is no such answer.
-pub(super) async fn answer<S: ClientSource, K: ClientSink>(
-    walk: &mut Walk<'_>,
-    status: u16,
-    source: &mut S,
-    sink: &mut K,
-) -> Result<(), ProxyError> {
-    let Some(route) = walk.record.route.clone() else { return Err(ProxyError::NoRoute) };
-    let Some(backend) = route.target.besides.as_ref().and_then(|besides| besides.errors.as_ref()) else {
-        let must_close = super::leaves_unread(&walk.work.request, Side::Upstream);
-        walk.work.answer_edit.clear();
-        return reply::send(walk, 404, "nothing is here", sink, must_close).await;
-    };
+/// Turns to the backend that answers instead of a pod: it is asked for `/`, without a body. `None`: there is no such backend.
+pub(super) fn turn<'r>(walk: &mut Walk<'_>, route: &'r Arc<Route<Target>>, status: u16) -> Option<&'r Backend> {
+    let backend = route.target.besides.as_ref().and_then(|besides| besides.errors.as_ref())?;
     let ExchangeBuffers { head, request, .. } = &*walk.work;
     let mut uri = request.path(head).to_vec();
     let mut target = b"/".to_vec();
@@ -71,21 +60,46 @@ pub(super) async fn answer<S: ClientSource, K: ClientSink>(
             text.extend_from_slice(query.of(head));
         }
     }
-    tell(walk, &route, status, Some(&uri));
-    let Walk { work, peer, listener, shard, record, .. } = walk;
+    tell(walk, route, status, Some(&uri));
+    let Walk { work, record, .. } = walk;
     // Who may be speaking another protocol, or may send a body that nobody takes, is not asked for more.
     record.must_close.set(work.request.upgrade.is_some() || work.request.expects_continue);
     record.awaits_go_on.set(false);
+    record.head_after.set(None);
     let request = &mut work.request;
     let method = if request.method == Method::Head { Method::Head } else { Method::Get };
     (request.method, request.framing, request.upgrade, request.expects_continue) = (method, Framing::None, None, false);
     work.request_change.target = target;
-    request_head::compose(work, peer, &listener.forwarding, None, || shard.random());
-    if let (Method::Get, Some(end)) = (method, memchr::memchr(b' ', &work.out)) {
+    Some(backend)
+}
+
+/// Writes the method that [`turn`] chose into a head that was composed with the client's.
+pub(super) fn ask_by_get(work: &mut ExchangeBuffers) {
+    if let (Method::Get, Some(end)) = (work.request.method, memchr::memchr(b' ', &work.out)) {
         work.out.splice(..end, *b"GET");
     }
-    record.head_after.set(None);
-    forward(walk, backend, &route.spec.policy, source, sink).await
+}
+
+/// Answers instead of a pod where no other backend does.
+pub(super) async fn answer_nothing<K: ClientSink>(walk: &mut Walk<'_>, sink: &mut K) -> Result<(), ProxyError> {
+    let must_close = super::leaves_unread(&walk.work.request, Side::Upstream);
+    walk.work.answer_edit.clear();
+    reply::send(walk, 404, "nothing is here", sink, must_close).await
+}
+
+/// Gives the client the status that another backend was to answer, and did not.
+pub(super) async fn answer_failure<K: ClientSink>(
+    walk: &mut Walk<'_>,
+    status: u16,
+    error: ProxyError,
+    sink: &mut K,
+) -> Result<(), ProxyError> {
+    walk.record.failed(walk.shard, &error);
+    if sink.has_responded() || error.side() == Side::Client {
+        return Err(error);
+    }
+    walk.work.answer_edit.clear();
+    reply::send(walk, status, "the backend has failed, and so has the one that answers errors", sink, true).await
 }
 
 fn tell(walk: &mut Walk<'_>, route: &Arc<Route<Target>>, status: u16, uri: Option<&[u8]>) {

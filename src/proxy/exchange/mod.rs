@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use crate::filter::{self, FieldName, RequestView, Response, Uncounted, Verdict};
 use crate::http1::{Framing, RequestHead, TargetForm};
-use crate::model::{Filter, Reply, RoutePolicy, RouteTimeouts};
+use crate::model::{Filter, Needs, Reply, RoutePolicy, RouteTimeouts};
 use crate::proxy::config::ListenerConfig;
 use crate::proxy::error::{ProxyError, Side};
 use crate::proxy::pods::forward::forward;
@@ -22,9 +22,10 @@ use crate::proxy::walk::client_io::{ClientSink, ClientSource, GO_ON};
 use crate::proxy::walk::grpc::is_grpc;
 use crate::proxy::walk::meter::{Counted, RequestMeter};
 use crate::proxy::walk::peer::{Peer, Scheme};
+use crate::proxy::walk::record::Kept;
 use crate::proxy::walk::{Walk, explanation};
 use crate::routing::{self, Route};
-use crate::upstream::{Destination, Target};
+use crate::upstream::{Backend, Destination, Target};
 use admit::{Admission, admit};
 use inquire::inquire;
 
@@ -41,32 +42,18 @@ pub(crate) async fn exchange<S: ClientSource, K: ClientSink>(
     request_head::identify(walk.work, walk.shard.random());
     walk.record.is_https = walk.peer.scheme == Scheme::Https;
     walk.record.is_explained = explanation::is_asked(walk.listener, walk.peer, walk.work);
-    let outcome = match answer(walk, source, sink).await {
-        Ok(()) => Ok(()),
-        Err(error) => match instead::replaced(walk, &error).filter(|_| !sink.has_responded()) {
-            Some(status) => Box::pin(answer_instead(walk, status, source, sink)).await,
-            None => answer_failure(walk, error, sink).await,
-        },
+    let mut instead_of = None;
+    let outcome = loop {
+        let Err(error) = answer(walk, instead_of, source, sink).await else { break Ok(()) };
+        match instead_of {
+            None => instead_of = instead::replaced(walk, &error).filter(|_| !sink.has_responded()),
+            Some(status) => break Box::pin(instead::answer_failure(walk, status, error, sink)).await,
+        }
+        let Some(status) = instead_of else { break answer_failure(walk, error, sink).await };
+        walk.record.replaced.set(status);
     };
     walk.is_over = true;
     outcome
-}
-
-/// Lets another backend answer. If it does not, the client gets the status that it was to answer.
-async fn answer_instead<S: ClientSource, K: ClientSink>(
-    walk: &mut Walk<'_>,
-    status: u16,
-    source: &mut S,
-    sink: &mut K,
-) -> Result<(), ProxyError> {
-    walk.record.replaced.set(status);
-    let Err(error) = instead::answer(walk, status, source, sink).await else { return Ok(()) };
-    walk.record.failed(walk.shard, &error);
-    if sink.has_responded() || error.side() == Side::Client {
-        return Err(error);
-    }
-    walk.work.answer_edit.clear();
-    reply::send(walk, status, "the backend has failed, and so has the one that answers errors", sink, true).await
 }
 
 /// Tells the client what went wrong, if it can still be told.
@@ -90,45 +77,71 @@ async fn answer_failure<K: ClientSink>(walk: &mut Walk<'_>, error: ProxyError, s
     }
 }
 
+/// Answers: `instead_of` nothing at first, and then of an error with this status. Only one of the two needs its code to be
+/// fast, but both forward by the same call: with a second one the compiler would not inline it.
 async fn answer<S: ClientSource, K: ClientSink>(
     walk: &mut Walk<'_>,
+    instead_of: Option<u16>,
     source: &mut S,
     sink: &mut K,
 ) -> Result<(), ProxyError> {
-    if walk.work.request.form == TargetForm::Asterisk {
-        return Box::pin(answer_for_all(walk, sink)).await;
+    let (route, backend, pod_head);
+    if let Some(status) = instead_of {
+        let Some(known) = walk.record.route.clone() else { return Err(ProxyError::NoRoute) };
+        route = known;
+        let Some(other) = instead::turn(walk, &route, status) else {
+            return Box::pin(instead::answer_nothing(walk, sink)).await;
+        };
+        (backend, pod_head) = (other, None);
+    } else {
+        if walk.work.request.form == TargetForm::Asterisk {
+            return Box::pin(answer_for_all(walk, sink)).await;
+        }
+        let Admission { route: found, has_tls } = admit(walk.shard, walk.peer, walk.work)?;
+        walk.record.route = Some(Arc::clone(&found));
+        route = found;
+        let policy = &*route.spec.policy;
+        source.obey(&policy.timeouts);
+        sink.obey(&policy.timeouts);
+        let refusal = match pass_filters(walk, &route, has_tls)? {
+            Verdict::Continue => None,
+            Verdict::Respond(response) => Some(response),
+            asks @ (Verdict::Ask(_) | Verdict::Call(_)) => Box::pin(ask_all(walk, &route, has_tls, asks, sink)).await?,
+        };
+        if let Some(response) = refusal {
+            return answer_of_filter(walk, &response, sink).await;
+        }
+        (backend, pod_head) = (backend_of(walk, &route)?, policy.pod_head.as_deref());
+        if !walk.work.request_change.copy.is_empty() {
+            copy::send(walk, &route, source);
+        }
+        if walk.work.request.expects_continue {
+            await_go_on(walk, policy, source);
+        }
     }
-    let Admission { route, has_tls } = admit(walk.shard, walk.peer, walk.work)?;
-    walk.record.route = Some(Arc::clone(&route));
-    let policy = &*route.spec.policy;
-    source.obey(&policy.timeouts);
-    sink.obey(&policy.timeouts);
-    let refusal = match pass_filters(walk, &route, has_tls)? {
-        Verdict::Continue => None,
-        Verdict::Respond(response) => Some(response),
-        asks @ (Verdict::Ask(_) | Verdict::Call(_)) => Box::pin(ask_all(walk, &route, has_tls, asks, sink)).await?,
-    };
-    if let Some(response) = refusal {
-        return answer_of_filter(walk, &response, sink).await;
+    request_head::compose(walk.work, walk.peer, &walk.listener.forwarding, pod_head, || walk.shard.random());
+    if instead_of.is_some() {
+        instead::ask_by_get(walk.work);
     }
-    let backend = match (instead::stand_in(walk, &route), &route.target.destination) {
-        (Some(backend), _) => backend,
-        (None, Destination::Forward(backend)) => match &backend.for_https {
-            Some(for_https) if walk.peer.scheme == Scheme::Https => for_https,
-            Some(_) | None => backend,
+    forward(walk, backend, &route.spec.policy, source, sink).await
+}
+
+/// The backend that a request is forwarded to.
+#[inline]
+fn backend_of<'r>(walk: &mut Walk<'_>, route: &'r Arc<Route<Target>>) -> Result<&'r Backend, ProxyError> {
+    if route.target.besides.is_some()
+        && let Some(backend) = instead::stand_in(walk, route)
+    {
+        return Ok(backend);
+    }
+    match &route.target.destination {
+        Destination::Forward(backend) => match &backend.for_https {
+            Some(for_https) if walk.peer.scheme == Scheme::Https => Ok(for_https),
+            Some(_) | None => Ok(backend),
         },
-        (None, Destination::Reply(Reply::BackendUnavailable)) => return Err(ProxyError::BackendUnavailable),
-        (None, Destination::Reply(Reply::NotFound)) => return Err(ProxyError::NoRoute),
-    };
-    if !walk.work.request_change.copy.is_empty() {
-        copy::send(walk, &route, source);
+        Destination::Reply(Reply::BackendUnavailable) => Err(ProxyError::BackendUnavailable),
+        Destination::Reply(Reply::NotFound) => Err(ProxyError::NoRoute),
     }
-    if walk.work.request.expects_continue {
-        await_go_on(walk, policy, source);
-    }
-    let head = policy.pod_head.as_deref();
-    request_head::compose(walk.work, walk.peer, &walk.listener.forwarding, head, || walk.shard.random());
-    forward(walk, backend, policy, source, sink).await
 }
 
 /// A client that waits to be told to go on waits for its pod to say so, unless its body is coming already.
@@ -155,9 +168,6 @@ async fn answer_for_all<K: ClientSink>(walk: &mut Walk<'_>, sink: &mut K) -> Res
 /// Lets the request pass the limit of its route and then the filters.
 fn pass_filters<'r>(walk: &mut Walk<'_>, route: &'r Route<Target>, has_tls: bool) -> Result<Verdict<'r>, ProxyError> {
     let filters = &route.spec.filters;
-    if filters.needs().origin {
-        walk.record.origin = filter::origin(&walk.work.request, &walk.work.head);
-    }
     let fits =
         filter::body_size(route.spec.policy.body_bytes, &walk.work.request).map_err(|_| ProxyError::BodyTooLarge);
     if filters.needs().more {
@@ -175,7 +185,7 @@ async fn ask_all<'r, K: ClientSink>(
     has_tls: bool,
     mut verdict: Verdict<'r>,
     sink: &K,
-) -> Result<Option<Response<'r>>, ProxyError> {
+) -> Result<Option<Box<Response<'r>>>, ProxyError> {
     loop {
         let (asked_by, response) = match verdict {
             Verdict::Continue => return Ok(None),
@@ -183,8 +193,8 @@ async fn ask_all<'r, K: ClientSink>(
             Verdict::Ask(ask) => (ask.by, inquire(walk.shard, &ask).await),
             Verdict::Call(question) => (question.by, call::call(walk, route, *question, sink).await?),
         };
-        if response.is_some() {
-            return Ok(response);
+        if let Some(response) = response {
+            return Ok(Some(Box::new(response)));
         }
         let left = filter::behind(&route.spec.filters, asked_by);
         verdict = pass_more_filters(walk, route, left, has_tls, Ok(()))?;
@@ -241,8 +251,8 @@ fn pass_more_filters<'r>(
         meter: &meter,
         ..view(head, request, peer, listener, has_tls)
     };
-    if record.values.is_none() {
-        record.values = filter::values(&route.spec.filters, &view);
+    if record.kept.is_none() {
+        record.kept = keep(needs, &route.spec.filters, &view);
     }
     fits?;
     let verdict = filter::request(filters, &view, request_change);
@@ -254,6 +264,13 @@ fn pass_more_filters<'r>(
     // Filters behind one that has asked count nothing.
     walk.place = place.or(walk.place.take());
     Ok(verdict)
+}
+
+/// What is kept of a request for its answer, if anything is.
+fn keep(needs: Needs, filters: &[Filter], view: &RequestView<'_>) -> Option<Box<Kept>> {
+    let origin = if needs.origin { filter::origin(view.request, view.head) } else { None };
+    let values = if needs.answer { filter::values(filters, view) } else { None };
+    (origin.is_some() || values.is_some()).then(|| Box::new(Kept { origin, values, cookies: None }))
 }
 
 /// The path of a request that has found its route, which only paths with a canonical form do.

@@ -131,7 +131,9 @@ pub(crate) fn edit(record: &Record, status: u16, fields: Fields<'_>, edit: &mut 
     {
         pass_filters(record, route, (status, fields), edit);
     }
-    if let Some(cookies) = &record.cookies {
+    if let Some(kept) = &record.kept
+        && let Some(cookies) = &kept.cookies
+    {
         cookies.add(status, edit);
     }
     record.explain(edit);
@@ -139,9 +141,10 @@ pub(crate) fn edit(record: &Record, status: u16, fields: Fields<'_>, edit: &mut 
 
 #[inline(never)]
 fn pass_filters(record: &Record, route: &Route<Target>, (status, fields): (u16, Fields<'_>), edit: &mut HeadEdit) {
+    let kept = record.kept.as_deref();
     let response = ResponseView {
-        origin: record.origin.as_deref(),
-        values: record.values.as_deref().unwrap_or_default(),
+        origin: kept.and_then(|kept| kept.origin.as_deref()),
+        values: kept.and_then(|kept| kept.values.as_deref()).unwrap_or_default(),
         session: record.session,
         is_https: record.is_https,
         endpoint: record.endpoint.get(),

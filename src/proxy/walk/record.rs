@@ -24,12 +24,10 @@ pub(crate) struct Record {
     started: Instant,
     /// The route that took it.
     pub route: Option<Arc<Route<Target>>>,
-    /// The origin of the page that asks, where a filter of the route decides by it.
-    pub origin: Option<Box<[u8]>>,
     /// Whether its listener stands for https.
     pub is_https: bool,
-    /// What variables in fields for the client come to, where a filter of the route has some.
-    pub values: Option<Box<[Box<[u8]>]>>,
+    /// What filters of the route keep for the answer. Few do.
+    pub kept: Option<Box<Kept>>,
     /// The session of the client, where a filter of the route keeps one.
     pub session: Option<Session>,
     /// Status of the final answer; 0 before there is one.
@@ -52,8 +50,6 @@ pub(crate) struct Record {
     pub is_explained: bool,
     /// The filter that answered.
     pub answered_by: Option<&'static str>,
-    /// Cookies of an authentication service, for the client.
-    pub cookies: Option<Box<AuthCookies>>,
     /// The status for which another backend answers; 0: none does.
     pub replaced: Cell<u16>,
     /// Whether the client's connection ends behind the answer, whatever the answer says.
@@ -64,14 +60,24 @@ pub(crate) struct Record {
     pub broken_rule: Cell<Option<&'static str>>,
 }
 
+/// What filters keep of a request for its answer.
+#[derive(Default)]
+pub(crate) struct Kept {
+    /// The origin of the page that asks, where a filter decides by it.
+    pub origin: Option<Box<[u8]>>,
+    /// What variables in fields for the client come to.
+    pub values: Option<Box<[Box<[u8]>]>>,
+    /// Cookies of an authentication service, for the client.
+    pub cookies: Option<AuthCookies>,
+}
+
 impl Record {
     /// An exchange whose first byte came at `started`.
     pub(crate) fn new(started: Instant) -> Self {
         Self {
             started,
             route: None,
-            origin: None,
-            values: None,
+            kept: None,
             session: None,
             is_https: false,
             status: Cell::new(0),
@@ -84,7 +90,6 @@ impl Record {
             pod_tls: Cell::new(None),
             is_explained: false,
             answered_by: None,
-            cookies: None,
             replaced: Cell::new(0),
             must_close: Cell::new(false),
             error: Cell::new(None),
@@ -93,8 +98,10 @@ impl Record {
     }
 
     /// Whether another backend answers instead of one that answers with this status.
+    #[inline]
     pub(crate) fn replaces(&self, status: u16) -> bool {
-        self.replaced.get() == 0
+        status >= 300
+            && self.replaced.get() == 0
             && self.route.as_ref().is_some_and(|route| filter::replaces(&route.spec.filters, status))
     }
 

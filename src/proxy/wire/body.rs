@@ -5,7 +5,7 @@
 
 use std::cell::Cell;
 use std::future::{Future, pending, poll_fn};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::task::Poll;
 
 use crate::proxy::error::ProxyError;
@@ -60,12 +60,19 @@ pub(crate) async fn unless_lost<T, E: From<ProxyError>>(
     sink: &impl BodySink,
     wait: impl Future<Output = Result<T, E>>,
 ) -> Result<T, E> {
-    let (mut wait, mut lost) = (pin!(wait), pin!(sink.lost()));
-    poll_fn(|cx| match wait.as_mut().poll(cx) {
+    either(pin!(wait), pin!(sink.lost())).await
+}
+
+/// The same where both are pinned already. It is not async, so that the compiler inlines it where each body passes.
+#[inline]
+fn either<T, E: From<ProxyError>>(
+    mut wait: Pin<&mut impl Future<Output = Result<T, E>>>,
+    mut lost: Pin<&mut impl Future<Output = ()>>,
+) -> impl Future<Output = Result<T, E>> {
+    poll_fn(move |cx| match wait.as_mut().poll(cx) {
         Poll::Ready(outcome) => Poll::Ready(outcome),
         Poll::Pending => lost.as_mut().poll(cx).map(|()| Err(ProxyError::ClientClosed.into())),
     })
-    .await
 }
 
 /// Moves a whole body, counting its bytes in `moved`; more than `limit` bytes are an error.
@@ -80,7 +87,7 @@ pub(crate) async fn copy(
             sink.flush().await?;
         }
         // Where it lies: it is long, and to hand it over would copy it.
-        let piece = unless_lost(sink, pin!(source.chunk())).await?;
+        let piece = either(pin!(source.chunk()), pin!(sink.lost())).await?;
         match piece {
             Some(data) => {
                 moved.set(moved.get() + data.len() as u64);
