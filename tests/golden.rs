@@ -257,6 +257,7 @@ fn route(input: &Input, spec: &RouteSpec) -> Route {
                 Rules::Listed(rules) => other_filters.extend(rules.iter().map(ToString::to_string)),
             },
             Filter::RequestFields(edits) => other_filters.extend(edits.iter().map(|edit| format!("to pods: {edit}"))),
+            Filter::PodHost(host) => other_filters.push(format!("pods are asked for the host {host}")),
             Filter::ResponseFields(edits) => {
                 let shown = |edit: &FieldEdit| format!("to clients ({:?}): {edit}", edit.answers);
                 other_filters.extend(edits.iter().map(shown));

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use libfuzzer_sys::fuzz_target;
 use tidegate::filter::{self, FieldName, RequestChange, RequestView, Uncounted, Verdict};
 use tidegate::http1::{Limits, Progress, RequestHead};
-use tidegate::model::{Captures, Filter, Location, Pattern, Redirect, RedirectKind, Rewrite, Template};
+use tidegate::model::{Captures, Filter, Location, Pattern, PodHost, Redirect, RedirectKind, Rewrite, Template};
 use tidegate::routing::{canonical_path, decoded};
 
 fuzz_target!(|input: &str| {
@@ -19,7 +19,8 @@ fuzz_target!(|input: &str| {
     assert!(again.is_ok_and(|again| again.to_string() == template.to_string()), "{to:?}");
     let Ok(pattern) = Pattern::new(&pattern.into()) else { return };
 
-    let head = format!("GET {target} HTTP/1.1\r\nHost: A.example:81\r\nX-One: \u{e9} 1\r\nCookie: a=b; c=\"d\"\r\n\r\n");
+    let head =
+        format!("GET {target} HTTP/1.1\r\nHost: A.example:81\r\nX-One: \u{e9} 1\r\nCookie: a=b; c=\"d\"\r\n\r\n");
     let mut request = RequestHead::new();
     if request.parse(head.as_bytes(), &Limits::REQUEST) != Ok(Progress::Complete) {
         return;
@@ -41,6 +42,7 @@ fuzz_target!(|input: &str| {
         client: Some([10, 0, 0, 1].into()),
         decoded_path: &decoded(&path),
         pattern: Some(&pattern),
+        route: None,
         random: 0,
         meter: &Uncounted,
     };
@@ -52,6 +54,12 @@ fuzz_target!(|input: &str| {
         Verdict::Continue => is_target(&change.target),
         Verdict::Ask(_) | Verdict::Call(_) => panic!("nobody is asked"),
         Verdict::Respond(response) => is_url(response.field(FieldName::LOCATION)),
+    }
+    let host = Filter::PodHost(template.clone());
+    match filter::request(std::slice::from_ref(&host), &view, &mut change) {
+        Verdict::Continue => assert!(str::from_utf8(&change.host).is_ok_and(PodHost::is_one)),
+        Verdict::Ask(_) | Verdict::Call(_) => panic!("nobody is asked"),
+        Verdict::Respond(response) => assert_eq!(response.status, 400),
     }
     if !to.bytes().all(|byte| byte.is_ascii_graphic()) {
         // Only visible characters are taken from annotations.

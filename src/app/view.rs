@@ -115,6 +115,7 @@ fn show_filters(filters: &[Filter], view: &mut Value) {
         match filter {
             Filter::Rules(rules) => view["rules"] = self::rules(rules),
             Filter::RequestFields(edits) => view["requestHeaders"] = shown(edits),
+            Filter::PodHost(host) => view["podHost"] = json!(host.to_string()),
             Filter::ResponseFields(edits) => view["responseHeaders"] = shown(edits),
             Filter::AppRoot(path) => redirects.push(json!({ "of": "/", "status": 302, "location": **path })),
             Filter::Cors(cors) => view["cors"] = self::cors(cors),

@@ -115,6 +115,7 @@ impl<'c> Targets<'c> {
                 }
                 Filter::Rules(_)
                 | Filter::RequestFields(_)
+                | Filter::PodHost(_)
                 | Filter::ResponseFields(_)
                 | Filter::AppRoot(_)
                 | Filter::Cors(_)
@@ -144,6 +145,7 @@ fn names_service(filter: &Filter) -> bool {
         Filter::Auth(_) | Filter::Errors(_) | Filter::Mirror(_) => true,
         Filter::Rules(_)
         | Filter::RequestFields(_)
+        | Filter::PodHost(_)
         | Filter::ResponseFields(_)
         | Filter::AppRoot(_)
         | Filter::Cors(_)

@@ -187,6 +187,7 @@ fn decide<T>(
         client: None,
         decoded_path: &routing::decoded(&canonical),
         pattern: route.spec.matches.path.pattern(),
+        route: Some(&route.spec),
         random: 0,
         meter: &Uncounted,
     };
@@ -278,6 +279,9 @@ fn of_filter<T>(
     let why = match by {
         Filter::Cors(_) => "OPTIONS of pages that may read answers is answered at once (enable-cors)".into(),
         Filter::Rules(rules) => rule_of(rules, response.status, &named(&route.spec.origin)),
+        Filter::PodHost(_) => {
+            format!("what it says makes no host for the pod of {} (upstream-vhost)", named(&route.spec.origin))
+        }
         Filter::RequestFields(_) | Filter::ResponseFields(_) => "of fields that are edited".into(),
         Filter::AppRoot(_) => format!("{} sends / there (app-root)", named(&route.spec.origin)),
         Filter::Redirect(redirect) => {
@@ -326,12 +330,17 @@ fn rule_of(rules: &Rules, status: u16, by: &str) -> String {
     }
 }
 
-/// The path that the pod gets, where it is another.
+/// The path and the host that the pod gets, where they are others.
 fn rewritten(change: &RequestChange) -> String {
-    if change.target.is_empty() {
-        return String::new();
+    let mut said = String::new();
+    for (text, what, annotation) in
+        [(&change.target, "as", "rewrite-target"), (&change.host, "asked for", "upstream-vhost")]
+    {
+        if !text.is_empty() {
+            said.push_str(&format!(" {what} {} ({annotation})", String::from_utf8_lossy(text)));
+        }
     }
-    format!(" as {} (rewrite-target)", String::from_utf8_lossy(&change.target))
+    said
 }
 
 /// What is special about a request that no filter answers.
@@ -340,6 +349,7 @@ fn exempt(filters: &[Filter], request: &RequestView<'_>) -> &'static str {
         Filter::AppRoot(_)
         | Filter::Rules(_)
         | Filter::RequestFields(_)
+        | Filter::PodHost(_)
         | Filter::ResponseFields(_)
         | Filter::Cors(_)
         | Filter::Redirect(_)

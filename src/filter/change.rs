@@ -10,6 +10,8 @@ pub struct RequestChange {
     pub fields: HeadEdit,
     /// Path and query in place of the client's own. Empty: those go on as they are.
     pub target: Vec<u8>,
+    /// The host that the pod is asked for. Empty: what the route's policy says, or the client.
+    pub host: Vec<u8>,
     /// Path and query of a copy for another service. Empty: there is none.
     pub copy: Vec<u8>,
     /// The endpoint that the request prefers.
@@ -34,9 +36,10 @@ pub struct Session {
 impl RequestChange {
     /// Forgets everything but the memory.
     pub fn clear(&mut self) {
-        let Self { fields, target, copy, preference, session } = self;
+        let Self { fields, target, host, copy, preference, session } = self;
         fields.clear();
         target.clear();
+        host.clear();
         copy.clear();
         (*preference, *session) = (None, None);
     }

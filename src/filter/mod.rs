@@ -24,6 +24,7 @@ mod meter;
 mod method;
 mod mirror;
 mod nginx_fields;
+mod pod_host;
 mod predicates;
 mod question;
 mod redirect;
@@ -76,6 +77,7 @@ pub fn request<'f>(filters: &'f [Filter], request: &RequestView<'_>, change: &mu
                 fields::request(edits, request, change);
                 Verdict::Continue
             }
+            Filter::PodHost(host) => pod_host::request(filter, host, request, change),
             Filter::Mirror(mirror) => {
                 mirror::request(mirror, request, change);
                 Verdict::Continue
@@ -119,6 +121,7 @@ pub fn response(filters: &[Filter], response: &ResponseView<'_>, edit: &mut Head
             Filter::Affinity(affinity) => affinity::response(affinity, response, edit),
             Filter::Rules(_)
             | Filter::RequestFields(_)
+            | Filter::PodHost(_)
             | Filter::AppRoot(_)
             | Filter::Redirect(_)
             | Filter::Rewrite(_)

@@ -6,7 +6,7 @@ use super::cookies::cookie_in_any_case;
 use super::escape;
 use super::view::RequestView;
 use crate::http1::Field;
-use crate::model::{Part, Template, Variable};
+use crate::model::{Action, Part, Template, UpstreamSpec, Variable};
 
 /// Appends what a template comes to. `captures` are those of the path's pattern. Each value passes `escape` on its way, texts of
 /// the author do not.
@@ -82,15 +82,27 @@ fn with_value(
         }
         Variable::Host => give(&view.host_without_port().to_ascii_lowercase()),
         Variable::HttpHost => give(request.authority.of(head)),
+        Variable::IngressName => give(view.route.map_or(&b""[..], |route| route.origin.label().name.as_bytes())),
         Variable::IsArgs => give(if query.is_some_and(|query| !query.is_empty()) { b"?" } else { b"" }),
         Variable::Method => give(request.method_text.of(head)),
+        Variable::Namespace => give(view.route.map_or(&b""[..], |route| route.origin.label().namespace.as_bytes())),
         Variable::RemoteAddress => {
             let address = view.client.map(|client| client.to_string());
             give(address.unwrap_or_default().as_bytes());
         }
         Variable::RequestUri => give(&view.request_uri()),
         Variable::Scheme => give(if view.came_by_https() { b"https" } else { b"http" }),
+        Variable::ServiceName => give(backend(view).map_or(&b""[..], |spec| spec.key.service.name.as_bytes())),
+        Variable::ServicePort => give(backend(view).map(|spec| spec.port.to_string()).unwrap_or_default().as_bytes()),
         Variable::Uri => give(view.decoded_path),
+    }
+}
+
+/// The backend that gets the request: of several that share a route it is the only one by now.
+fn backend<'a>(view: &RequestView<'a>) -> Option<&'a UpstreamSpec> {
+    match &view.route?.action {
+        Action::Forward(spec) => Some(spec),
+        Action::Split(_) | Action::Canary(_) | Action::Reply(_) => None,
     }
 }
 

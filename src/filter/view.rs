@@ -6,7 +6,7 @@ use super::change::Session;
 use super::head_edit::Fields;
 use super::meter::Meter;
 use crate::http1::{FieldKind, RequestHead};
-use crate::model::Pattern;
+use crate::model::{Pattern, RouteSpec};
 
 /// A request that has found its route.
 #[derive(Clone, Copy, Debug)]
@@ -35,6 +35,8 @@ pub struct RequestView<'a> {
     pub decoded_path: &'a [u8],
     /// The pattern by which the request has found its route.
     pub pattern: Option<&'a Pattern>,
+    /// The route that takes it. `None` where no filter but the redirect to https asks.
+    pub route: Option<&'a RouteSpec>,
     /// Any number of 64 bits. Zero where no filter asks for it.
     pub random: u64,
     /// Counts the requests of clients.
@@ -168,6 +170,7 @@ pub(super) mod tests {
             client: None,
             decoded_path: b"",
             pattern: None,
+            route: None,
             random: 0,
             meter: &Uncounted,
         })

@@ -43,6 +43,8 @@ pub enum Filter {
     NginxFields,
     /// Edits fields of what pods get (annotation `request-headers`).
     RequestFields(Arc<[FieldEdit]>),
+    /// Gives pods a host that the request or its route says (annotation `upstream-vhost` with variables).
+    PodHost(Template),
     /// Edits fields of what clients get (annotation `response-headers`).
     ResponseFields(Arc<[FieldEdit]>),
     /// Sends requests that belong together to the same endpoint (annotations `affinity` and `upstream-hash-by`).
@@ -84,6 +86,8 @@ pub enum FilterKind {
     NginxFields,
     /// [`Filter::RequestFields`].
     RequestFields,
+    /// [`Filter::PodHost`].
+    PodHost,
     /// [`Filter::ResponseFields`].
     ResponseFields,
     /// [`Filter::Affinity`].
@@ -116,6 +120,7 @@ impl Filter {
             Self::Hsts(_) => FilterKind::Hsts,
             Self::NginxFields => FilterKind::NginxFields,
             Self::RequestFields(_) => FilterKind::RequestFields,
+            Self::PodHost(_) => FilterKind::PodHost,
             Self::ResponseFields(_) => FilterKind::ResponseFields,
             Self::Affinity(_) => FilterKind::Affinity,
             Self::Mirror(_) => FilterKind::Mirror,
@@ -130,7 +135,7 @@ impl Filter {
 
 impl FilterKind {
     /// All.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::Rules,
         Self::AppRoot,
         Self::Cors,
@@ -141,6 +146,7 @@ impl FilterKind {
         Self::Hsts,
         Self::NginxFields,
         Self::RequestFields,
+        Self::PodHost,
         Self::ResponseFields,
         Self::Affinity,
         Self::Mirror,
@@ -164,6 +170,7 @@ impl FilterKind {
             Self::Hsts => "hsts",
             Self::NginxFields => "nginx_fields",
             Self::RequestFields => "request_fields",
+            Self::PodHost => "pod_host",
             Self::ResponseFields => "response_fields",
             Self::Affinity => "affinity",
             Self::Mirror => "mirror",

@@ -49,7 +49,7 @@ impl Filter {
             Self::Cors(cors) => Needs { origin: matches!(cors.origins, Origins::Listed(_)), answer: true, ..usual },
             Self::Rewrite(_) => Needs { path: true, ..usual },
             Self::Rules(rules) => Needs { path: usual.path || rules.listed().iter().any(Rule::asks_for_path), ..usual },
-            Self::RequestFields(_) | Self::Mirror(_) | Self::Auth(_) | Self::Errors(_) => usual,
+            Self::RequestFields(_) | Self::PodHost(_) | Self::Mirror(_) | Self::Auth(_) | Self::Errors(_) => usual,
             Self::ResponseFields(_) => Needs { answer: true, ..usual },
             Self::AnswerUrls(_) | Self::Hsts(_) => Needs { answer: true, ..usual },
             Self::Affinity(_) => Needs { random: true, answer: true, ..usual },
@@ -66,6 +66,7 @@ impl Filter {
             Self::RequestFields(edits) | Self::ResponseFields(edits) => {
                 edits.iter().filter_map(FieldEdit::value).any(|template| template.has(variable))
             }
+            Self::PodHost(host) => host.has(variable),
             Self::Mirror(mirror) => mirror.target.has(variable),
             Self::Auth(auth) => auth.templates().any(|template| template.has(variable)),
             Self::Redirect(to) => match &to.location {

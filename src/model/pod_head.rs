@@ -59,6 +59,16 @@ pub struct PodHost(Arc<str>);
 impl PodHost {
     /// Reads one. It stays as it is written, in upper and lower case.
     pub fn parse(text: &str) -> Option<Self> {
+        Self::is_one(text).then(|| Self(text.into()))
+    }
+
+    /// Whether a text is one.
+    pub fn is_one(text: &str) -> bool {
+        Self::is_host_and_port(text).unwrap_or(false)
+    }
+
+    /// `None`: it is not.
+    fn is_host_and_port(text: &str) -> Option<bool> {
         let (host, port) = match text.strip_prefix('[') {
             Some(rest) => {
                 let (address, behind) = rest.split_once(']')?;
@@ -67,7 +77,7 @@ impl PodHost {
             }
             None => text.split_once(':').map_or((Some(text), None), |(host, port)| (Some(host), Some(port))),
         };
-        (host.is_none_or(is_host) && port.is_none_or(is_port)).then(|| Self(text.into()))
+        Some(host.is_none_or(is_host) && port.is_none_or(is_port))
     }
 
     /// The host as text.

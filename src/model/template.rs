@@ -36,16 +36,24 @@ pub enum Variable {
     Host,
     /// `$http_host`, `$best_http_host`: the host as the client sent it, with the port.
     HttpHost,
+    /// `$ingress_name`: the name of the Ingress whose route it is.
+    IngressName,
     /// `$is_args`: a question mark where there is a query.
     IsArgs,
     /// `$request_method`.
     Method,
+    /// `$namespace`: the namespace of the Ingress whose route it is.
+    Namespace,
     /// `$remote_addr`, `$the_real_ip`, `$realip_remote_addr`: the address of the client.
     RemoteAddress,
     /// `$request_uri`: the path and the query as the client sent them.
     RequestUri,
     /// `$scheme`, `$pass_access_scheme`: `http` or `https`, which the client used.
     Scheme,
+    /// `$service_name`: the name of the Service that the request goes to.
+    ServiceName,
+    /// `$service_port`: the port of that Service as the Ingress names it, by number or name.
+    ServicePort,
     /// `$uri`, `$document_uri`: the path, decoded.
     Uri,
 }
@@ -188,11 +196,15 @@ impl fmt::Display for Variable {
             Self::Header(name) => write!(f, "http_{}", name.replace('-', "_")),
             Self::Host => f.write_str("host"),
             Self::HttpHost => f.write_str("http_host"),
+            Self::IngressName => f.write_str("ingress_name"),
             Self::IsArgs => f.write_str("is_args"),
             Self::Method => f.write_str("request_method"),
+            Self::Namespace => f.write_str("namespace"),
             Self::RemoteAddress => f.write_str("remote_addr"),
             Self::RequestUri => f.write_str("request_uri"),
             Self::Scheme => f.write_str("scheme"),
+            Self::ServiceName => f.write_str("service_name"),
+            Self::ServicePort => f.write_str("service_port"),
             Self::Uri => f.write_str("uri"),
         }
     }
@@ -231,11 +243,15 @@ fn variable(name: &str) -> Option<Variable> {
         "document_uri" | "uri" => Variable::Uri,
         "escaped_request_uri" => Variable::EscapedRequestUri,
         "host" => Variable::Host,
+        "ingress_name" => Variable::IngressName,
         "is_args" => Variable::IsArgs,
+        "namespace" => Variable::Namespace,
         "pass_access_scheme" | "scheme" => Variable::Scheme,
         "realip_remote_addr" | "remote_addr" | "the_real_ip" => Variable::RemoteAddress,
         "request_method" => Variable::Method,
         "request_uri" => Variable::RequestUri,
+        "service_name" => Variable::ServiceName,
+        "service_port" => Variable::ServicePort,
         _ => match (name.split_once('_'), name.as_bytes()) {
             (_, [digit @ b'1'..=b'9']) => Variable::Capture(digit - b'0'),
             (Some(("arg", of)), _) if !of.is_empty() => Variable::Arg(of.into()),
@@ -280,7 +296,7 @@ mod tests {
     #[test]
     fn a_template_is_shown_as_one_that_reads_the_same() {
         let source = "/$1$args${http_a_b}x$request_uri$arg_a$cookie_b$host$http_host$is_args$request_method$remote_addr\
-                      $scheme$uri$escaped_request_uri$content_type";
+                      $scheme$uri$escaped_request_uri$content_type$namespace$ingress_name$service_name$service_port";
         let template = Template::parse(source, Captures::Allowed).unwrap();
         assert_eq!(Template::parse(&template.to_string(), Captures::Allowed), Ok(template));
     }

@@ -123,6 +123,7 @@ fn made(options: &Options, settings: &Settings, when: Option<HttpsRedirect>, par
     let edits = options.rare().map(|rare| &rare.edits);
     let rules = edits.and_then(EditOptions::rules).map(|rules| Filter::Rules(Arc::new(rules)));
     let request_fields = edits.and_then(EditOptions::request_fields).map(Filter::RequestFields);
+    let pod_host = options.rare().and_then(|rare| rare.pod_host.clone()).map(Filter::PodHost);
     let response_fields = edits.and_then(EditOptions::response_fields).map(Filter::ResponseFields);
     let of_snippets = edits.into_iter().flat_map(EditOptions::sources);
     let of_snippets = of_snippets.map(|sources| Filter::Sources(Arc::new(sources)));
@@ -143,6 +144,7 @@ fn made(options: &Options, settings: &Settings, when: Option<HttpsRedirect>, par
             .chain(sources)
             .chain(rules)
             .chain(request_fields)
+            .chain(pod_host)
             .chain(response_fields)
             .chain(of_snippets)
             .chain(auth.map(Filter::BasicAuth))

@@ -165,9 +165,27 @@ fn nginx_u2_pods_over_http2_get_the_host_of_the_annotation_as_authority() {
 }
 
 #[test]
+fn nginx_u2_variables_of_the_route_and_of_the_request_make_the_host_in_both_protocols() {
+    let (pod, h2) = (Pod::named("web"), H2Pod::named("h2"));
+    let vhost = ("upstream-vhost", "$http_x_tenant.$service_name.$namespace.svc:$service_port");
+    let server = serve("http", pod.address, &[vhost]);
+    let of_tenant = |tenant: &str| format!("GET / HTTP/1.1\r\nHost: a.example\r\nX-Tenant: {tenant}\r\n\r\n");
+    assert_eq!(server.ask(of_tenant("one")).text(), "web");
+    let seen = pod.requests().pop().unwrap();
+    let port = seen.field("host").and_then(|host| host.strip_prefix("one.web.test.svc:"));
+    assert!(port.is_some_and(|port| port.parse::<u16>().is_ok()), "{:?}", seen.field("host"));
+    assert_eq!(server.ask(of_tenant("a/b")).status(), 400);
+    assert_eq!(pod.requests().len(), 1);
+    let server = serve("http", h2.address, &[("upstream-vhost", "$service_name.svc"), ("backend-protocol", "GRPC")]);
+    assert_eq!(server.ask(get("a.example", "/x")).text(), "h2");
+    let [(_, uri, _)] = &h2.heads()[..] else { panic!("{:?}", h2.heads()) };
+    assert_eq!(uri.authority().map(http::uri::Authority::as_str), Some("web.svc"));
+}
+
+#[test]
 fn nginx_u2_what_is_no_host_leaves_the_clients() {
     let pod = Pod::named("web");
-    for value in ["api.example\r\nX-Admin: yes", "$service_name.svc", "http://api.example"] {
+    for value in ["api.example\r\nX-Admin: yes", "$pod_name.svc", "http://api.example", "http://$host"] {
         let server = serve("http", pod.address, &[("upstream-vhost", value)]);
         assert_eq!(server.ask(get("a.example", "/")).text(), "web");
         let seen = pod.requests().pop().unwrap();

@@ -70,6 +70,8 @@ pub(super) fn turn<'r>(walk: &mut Walk<'_>, route: &'r Arc<Route<Target>>, statu
     let method = if request.method == Method::Head { Method::Head } else { Method::Get };
     (request.method, request.framing, request.upgrade, request.expects_continue) = (method, Framing::None, None, false);
     work.request_change.target = target;
+    // That is said of the pods that have failed.
+    work.request_change.host.clear();
     Some(backend)
 }
 

@@ -223,6 +223,7 @@ fn view<'a>(
         client: None,
         decoded_path: b"",
         pattern: None,
+        route: None,
         random: 0,
         meter: &Uncounted,
     }
@@ -247,6 +248,7 @@ fn pass_more_filters<'r>(
         client,
         decoded_path: &routing::decoded(&canonical),
         pattern: route.spec.matches.path.pattern(),
+        route: Some(&route.spec),
         random: if needs.random { shard.random() as u64 } else { 0 },
         meter: &meter,
         ..view(head, request, peer, listener, has_tls)

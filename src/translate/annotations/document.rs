@@ -61,10 +61,12 @@ Some values may have variables, written `$name` or `${name}`. A value with any o
 | `$escaped_request_uri` | `$request_uri`, encoded as a value of a query |
 | `$host` | the host in lower case, without the port |
 | `$http_host`, `$best_http_host` | the host as the client sent it |
+| `$namespace`, `$ingress_name` | the Ingress whose route it is |
 | `$remote_addr`, `$the_real_ip`, `$realip_remote_addr` | the address of the client |
 | `$request_method` | the method |
 | `$request_uri` | the path and the query as the client sent them |
 | `$scheme`, `$pass_access_scheme` | `http` or `https`, which the client used |
+| `$service_name`, `$service_port` | the Service that the request goes to, of a canary the canary's; its port as the Ingress names it |
 | `$uri`, `$document_uri` | the path, decoded |
 ";
 

@@ -9,6 +9,8 @@ use super::external_auth_options::ExternalAuthOptions;
 use super::limit_options::LimitOptions;
 use super::mirror_options::MirrorOptions;
 use super::service_url::{ServiceUrl, UrlHost};
+use super::take_over::take_over;
+use crate::model::Template;
 
 /// What is set, by topic.
 #[derive(Debug, Default)]
@@ -21,6 +23,8 @@ pub(crate) struct RareOptions {
     pub(crate) limits: LimitOptions,
     /// What is rewritten of pods' answers.
     pub(crate) answer_urls: AnswerOptions,
+    /// What pods are asked for, where that has variables.
+    pub(crate) pod_host: Option<Template>,
     /// Which fields are edited, and which requests are answered at once.
     pub(crate) edits: EditOptions,
     /// Who is asked whether a request is served.
@@ -41,12 +45,13 @@ impl RareOptions {
 
     /// Takes over what others set and these do not. Returns whether both set the same thing differently.
     pub(super) fn absorb(&mut self, other: Self) -> bool {
-        let Self { affinity, cors, limits, answer_urls, edits, external_auth, errors, mirror } = other;
+        let Self { affinity, cors, limits, answer_urls, pod_host, edits, external_auth, errors, mirror } = other;
         let differs = [
             self.affinity.absorb(affinity),
             self.cors.absorb(cors),
             self.limits.absorb(limits),
             self.answer_urls.absorb(answer_urls),
+            take_over(&mut self.pod_host, pod_host),
             self.edits.absorb(edits),
             self.external_auth.absorb(external_auth),
             self.errors.absorb(errors),

@@ -43,6 +43,9 @@ pub(crate) fn compose(
     if let Some(host) = differing.and_then(|head| head.host.as_ref()) {
         host_anew = true;
         writer::field(out, b"host", host.as_str().as_bytes());
+    } else if !request_change.host.is_empty() {
+        host_anew = true;
+        writer::field(out, b"host", &request_change.host);
     } else if host_anew {
         writer::field(out, b"host", request.authority.of(head));
     }

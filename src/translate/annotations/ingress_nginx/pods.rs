@@ -1,11 +1,12 @@
 //! How pods are spoken to.
 
-use crate::model::{PodConnection, PodHost, PodVersion};
+use crate::model::{Captures, Part, PodConnection, PodHost, PodVersion, Variable};
 
 use super::super::draft::Draft;
 use super::super::pod_options::PodProtocol;
 use super::super::table::{Annotation, Scope, Verdict};
 use super::super::value::{Value, Word};
+use super::variables;
 
 /// By key.
 pub(super) const ROWS: [Annotation; 5] = [
@@ -74,14 +75,15 @@ pub(super) const ROWS: [Annotation; 5] = [
     Annotation {
         key: "upstream-vhost",
         value: Value::Text {
-            values: "a host name or an address, with a port or without",
+            values: "a host name or an address, with a port or without, or a text with variables that comes to one",
             read: |draft, text, _| host(draft, text.trim()),
         },
         default: "the client's `Host`",
         scopes: &[Scope::Ingress],
-        verdict: Verdict::Different("a value with variables (`$service_name`) is refused: they are not read yet"),
-        doc: "The `Host`, and in HTTP/2 the `:authority`, that pods get. `X-Forwarded-Host` says what the client asked for. Which route a\n\
-              request takes does not depend on it.",
+        verdict: Verdict::Exact,
+        doc: "The `Host`, and in HTTP/2 the `:authority`, that pods get; it may have variables, as in `$service_name.$namespace.svc`.\n\
+              `X-Forwarded-Host` says what the client asked for. Which route a request takes does not depend on it. A request from\n\
+              which no host can be made, as it lacks the field of a variable or has no part of a host in it, is answered with 400.",
     },
 ];
 
@@ -114,13 +116,20 @@ fn protocol(draft: &mut Draft, text: &str) {
 }
 
 fn host(draft: &mut Draft, text: &str) -> Option<()> {
-    if text.contains('$') {
-        draft.refuses(
-            "has a variable, and variables are not read yet, so pods get the client's Host",
-            "Write it without variables, in an Ingress for each Service",
-        );
+    if !text.contains('$') {
+        draft.options.of_policy().host = Some(PodHost::parse(text)?);
         return Some(());
     }
-    draft.options.of_policy().host = Some(PodHost::parse(text)?);
+    let Some(template) = variables::read(draft, text, Captures::Refused) else { return Some(()) };
+    // Whether it can come to a host at all.
+    let sample = template.parts().iter().map(|part| match part {
+        Part::Text(text) => text,
+        Part::Variable(Variable::ServicePort) => "80",
+        Part::Variable(_) => "a",
+    });
+    if !PodHost::is_one(&sample.collect::<String>()) {
+        return None;
+    }
+    draft.options.of_rare().pod_host = Some(template);
     Some(())
 }
