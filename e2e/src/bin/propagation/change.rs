@@ -33,12 +33,15 @@ pub(crate) enum Kind {
     Path,
     /// The rule of an Ingress goes to another Service.
     Backend,
+    /// An annotation of an Ingress gets another value.
+    Annotation,
     /// A Secret gets a new certificate.
     Certificate,
 }
 
 impl Kind {
-    pub(crate) const ALL: [Self; 5] = [Self::Endpoint, Self::Host, Self::Path, Self::Backend, Self::Certificate];
+    pub(crate) const ALL: [Self; 6] =
+        [Self::Endpoint, Self::Host, Self::Path, Self::Backend, Self::Annotation, Self::Certificate];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
@@ -46,6 +49,7 @@ impl Kind {
             Self::Host => "new host",
             Self::Path => "path",
             Self::Backend => "backend",
+            Self::Annotation => "annotation",
             Self::Certificate => "certificate",
         }
     }
@@ -55,6 +59,8 @@ impl Kind {
 enum Sign {
     /// A GET is answered 200 from one of these addresses.
     From { host: String, path: String, addresses: Vec<String> },
+    /// A GET is answered with this value in the field `X-Serial`.
+    Field { host: String, value: String },
     /// A handshake shows this certificate.
     Certificate { host: String, leaf: Vec<u8> },
 }
@@ -142,6 +148,11 @@ impl Bench {
                 times.failed += usize::from(answer.status >= 500);
                 Ok(answer.status == 200 && addresses.contains(&answer.body))
             }
+            Sign::Field { host, value } => {
+                let answer = self.probe.get(host, "/")?;
+                times.failed += usize::from(answer.status >= 500);
+                Ok(answer.field("x-serial") == Some(value))
+            }
             Sign::Certificate { host, leaf } => Ok(probe::certificate(self.running.https, host)? == *leaf),
         }
     }
@@ -154,7 +165,7 @@ impl Bench {
         // Endpoints change at applications whose rules never do: the even ones.
         let index = match kind {
             Kind::Endpoint => index & !1,
-            Kind::Path | Kind::Backend => (index | 1).min(self.shape.count - 1),
+            Kind::Path | Kind::Backend | Kind::Annotation => (index | 1).min(self.shape.count - 1),
             Kind::Host | Kind::Certificate => index,
         };
         let other = (index + 1 + self.serial % (self.shape.count - 1)) % self.shape.count;
@@ -189,6 +200,13 @@ impl Bench {
                 let patch = json!({"spec": {"rules": [{"host": host, "http": {"paths": paths}}]}});
                 self.ingresses.patch(&name, &merge, &Patch::Merge(patch)).await?;
                 Ok(Sign::From { host, path, addresses })
+            }
+            Kind::Annotation => {
+                let value = self.serial.to_string();
+                let annotation = json!({"tidegate.dev/response-headers": format!("X-Serial: {value}")});
+                let patch = json!({"metadata": {"annotations": annotation}});
+                self.ingresses.patch(&name, &merge, &Patch::Merge(patch)).await?;
+                Ok(Sign::Field { host, value })
             }
             Kind::Certificate => {
                 let index = index % self.shape.with_tls();

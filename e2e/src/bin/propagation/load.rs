@@ -29,6 +29,9 @@ pub(crate) struct Shape {
     /// Endpoints of each Service.
     #[arg(long, default_value_t = 5)]
     pub(crate) endpoints: usize,
+    /// Give each Ingress five annotations of ingress-nginx, two of them with values of its own.
+    #[arg(long)]
+    pub(crate) annotated: bool,
 }
 
 impl Shape {
@@ -71,7 +74,11 @@ pub(crate) async fn load(client: &Client, shape: &Shape) -> anyhow::Result<()> {
                 if has_tls {
                     create(secrets, secret(index, &host(index))?).await?;
                 }
-                create(ingresses, ingress(&format!("app-{index}"), &host(index), index, has_tls)).await
+                let mut object = ingress(&format!("app-{index}"), &host(index), index, has_tls);
+                if shape.annotated {
+                    annotate(&mut object, index);
+                }
+                create(ingresses, object).await
             }
         })
         .buffer_unordered(CONCURRENCY)
@@ -142,6 +149,19 @@ pub(crate) fn ingress(name: &str, host: &str, to: usize, has_tls: bool) -> serde
         object["spec"]["tls"] = json!([{"hosts": [host], "secretName": format!("tls-{to}")}]);
     }
     object
+}
+
+/// The annotations that manifests have most often, besides those that most others share.
+fn annotate(ingress: &mut serde_json::Value, index: usize) {
+    for (key, value) in [
+        ("proxy-body-size", "50m".to_owned()),
+        ("proxy-read-timeout", "3600".to_owned()),
+        ("enable-cors", "true".to_owned()),
+        ("cors-allow-origin", format!("https://app-{index}.front.example")),
+        ("whitelist-source-range", format!("127.0.0.0/8,10.{}.{}.0/24", index / 256, index % 256)),
+    ] {
+        ingress["metadata"]["annotations"][format!("nginx.ingress.kubernetes.io/{key}")] = value.into();
+    }
 }
 
 /// A path to the Service of an application.
