@@ -208,8 +208,7 @@ fn auth(auth: &ExternalAuth) -> Value {
     match auth {
         ExternalAuth::Unusable => json!("Nobody"),
         ExternalAuth::Service(service) => {
-            let AuthService { upstream, host, target, method, sign_in, copied, redirect: _, memory, cookies: _ } =
-                &**service;
+            let AuthService { upstream, host, target, method, sign_in, copied, memory, excused, .. } = &**service;
             json!({
                 "service": upstream.key.service.to_string(),
                 "port": upstream.port.to_string(),
@@ -219,6 +218,7 @@ fn auth(auth: &ExternalAuth) -> Value {
                 "signIn": sign_in.as_ref().map(|sign_in| sign_in.url.to_string()),
                 "copied": copied,
                 "remembered": memory.is_some(),
+                "excused": excused.as_ref().map(self::excused),
             })
         }
     }
@@ -231,11 +231,14 @@ fn basic_auth(auth: &BasicAuth) -> Value {
         BasicAuth::Users { realm, users, excused } => json!({
             "realm": realm,
             "users": users.len(),
-            "excused": excused.as_ref().map(|Excused { allowed, denied }| {
-                json!({ "denied": denied.to_string(), "allowed": allowed.to_string() })
-            }),
+            "excused": excused.as_ref().map(self::excused),
         }),
     }
+}
+
+/// Which clients are served by their address alone.
+fn excused(Excused { allowed, denied }: &Excused) -> Value {
+    json!({ "denied": denied.to_string(), "allowed": allowed.to_string() })
 }
 
 /// What browsers are told about pages of other origins.

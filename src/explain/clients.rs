@@ -129,25 +129,24 @@ fn replaced(pages: &ErrorPages) -> Vec<String> {
 
 fn asked(auth: &ExternalAuth) -> Vec<String> {
     let ExternalAuth::Service(service) = auth else { return Vec::new() };
-    let AuthService { upstream, host, target, .. } = &**service;
+    let AuthService { upstream, host, target, excused, .. } = &**service;
     let port = &upstream.port;
-    vec![format!("what {host}:{port}{target} says, if that is no 2xx (auth-url), otherwise:")]
+    let whom = excused.as_ref().map(|excused| format!(" of clients{}", outside(excused))).unwrap_or_default();
+    vec![format!("what {host}:{port}{target} says{whom}, if that is no 2xx (auth-url), otherwise:")]
+}
+
+/// Clients whose address is not enough.
+fn outside(Excused { allowed, denied }: &Excused) -> String {
+    if *denied == Networks::default() {
+        return format!(" that are not in {allowed} (allowlist-source-range, satisfy)");
+    }
+    format!(" that are not in {allowed} or are in {denied} (allowlist-source-range, denylist-source-range, satisfy)")
 }
 
 /// Who has a password, in words.
 fn with_password(auth: &BasicAuth) -> Option<String> {
     let BasicAuth::Users { realm: _, users, excused } = auth else { return None };
-    let who = match excused {
-        None => String::new(),
-        Some(Excused { allowed, denied }) if *denied == Networks::default() => {
-            format!(" that are not in {allowed} (allowlist-source-range, satisfy) and that")
-        }
-        Some(Excused { allowed, denied }) => {
-            format!(
-                " that are not in {allowed} or are in {denied} (allowlist-source-range, denylist-source-range, satisfy) and that"
-            )
-        }
-    };
+    let who = excused.as_ref().map(|excused| format!("{} and that", outside(excused))).unwrap_or_default();
     let users = match users.len() {
         1 => "the one user".to_owned(),
         count => format!("one of {count} users"),

@@ -17,9 +17,23 @@ const REDIRECT: FieldName<'_> = FieldName::other(b"x-auth-request-redirect");
 const SCHEME: FieldName<'_> = FieldName::other(b"x-scheme");
 const SENT_FROM: FieldName<'_> = FieldName::other(b"x-sent-from");
 
-pub(super) fn request<'f>(filter: &'f Filter, auth: &'f ExternalAuth, view: &RequestView<'_>) -> Verdict<'f> {
+pub(super) fn request<'f>(
+    filter: &'f Filter,
+    auth: &'f ExternalAuth,
+    view: &RequestView<'_>,
+    change: &mut RequestChange,
+) -> Verdict<'f> {
+    let is_excused = |service: &AuthService| {
+        service.excused.as_ref().zip(view.client).is_some_and(|(excused, client)| excused.contains(client))
+    };
     match auth {
         ExternalAuth::Unusable => refuse(filter, 503, "it is not known who may say whether this is served"),
+        ExternalAuth::Service(service) if is_excused(service) => {
+            // Nobody has said who the client is, and the client may not say it.
+            let head = Fields { bytes: view.head, list: &view.request.fields };
+            copy(service, &AuthReply::default(), head, change);
+            Verdict::Continue
+        }
         ExternalAuth::Service(service) => Verdict::Call(Box::new(question(filter, service, view))),
     }
 }
@@ -71,9 +85,7 @@ pub fn called<'f>(
     };
     match reply.status {
         200..300 => {
-            for name in service.copied.iter().filter_map(|name| FieldName::parse(name.as_bytes())) {
-                replace(name, reply, head, change);
-            }
+            copy(service, reply, head, change);
             None
         }
         401 => match &question.sign_in {
@@ -85,6 +97,13 @@ pub fn called<'f>(
         },
         403 => response(403, Vec::new(), "this is not served to you"),
         _ => response(500, Vec::new(), "who has to say whether this is served says neither"),
+    }
+}
+
+/// Gives the pod the fields of the answer that it is to get.
+fn copy(service: &AuthService, reply: &AuthReply, head: Fields<'_>, change: &mut RequestChange) {
+    for name in service.copied.iter().filter_map(|name| FieldName::parse(name.as_bytes())) {
+        replace(name, reply, head, change);
     }
 }
 

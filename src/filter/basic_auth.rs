@@ -9,7 +9,7 @@ use super::head_edit::{FieldName, Fields};
 use super::verdict::{Ask, Response, Verdict};
 use super::view::RequestView;
 use crate::http1::FieldKind;
-use crate::model::{BasicAuth, Excused, Filter, PasswordAnswer};
+use crate::model::{BasicAuth, Filter, PasswordAnswer};
 
 /// Longest name and password together, as they are sent. Bytes.
 const LONGEST: usize = 1024;
@@ -36,10 +36,7 @@ pub(super) fn request<'f>(
     };
     let head = Fields { bytes: request.head, list: &request.request.fields };
     change.fields.remove(head, FieldName::AUTHORIZATION);
-    let is_excused = |Excused { allowed, denied }: &Excused| {
-        request.client.is_some_and(|client| allowed.contains(client) && !denied.contains(client))
-    };
-    if excused.as_ref().is_some_and(is_excused) {
+    if excused.as_ref().zip(request.client).is_some_and(|(excused, client)| excused.contains(client)) {
         return Verdict::Continue;
     }
     match (credentials(request), request.client) {
@@ -103,6 +100,7 @@ mod tests {
 
     use super::*;
     use crate::filter::view::tests::with_view;
+    use crate::model::Excused;
     use crate::model::UserList;
 
     fn filter(realm: &str, excused: Option<Excused>) -> Filter {

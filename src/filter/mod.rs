@@ -89,7 +89,7 @@ pub fn request<'f>(filters: &'f [Filter], request: &RequestView<'_>, change: &mu
             Filter::Limits(limits) => limits::request(filter, limits, request),
             Filter::Sources(sources) => sources::request(filter, sources, request),
             Filter::BasicAuth(auth) => basic_auth::request(filter, auth, request, change),
-            Filter::Auth(auth) => auth::request(filter, auth, request),
+            Filter::Auth(auth) => auth::request(filter, auth, request, change),
             Filter::Errors(_) => Verdict::Continue,
         };
         match verdict {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::networks::Excused;
 use super::template::Template;
 use super::upstream::UpstreamSpec;
 
@@ -13,6 +14,16 @@ pub enum ExternalAuth {
     Unusable,
     /// This service is asked.
     Service(Box<AuthService>),
+}
+
+impl ExternalAuth {
+    /// Whether clients are served by their address alone.
+    pub fn has_excused(&self) -> bool {
+        match self {
+            Self::Service(service) => service.excused.is_some(),
+            Self::Unusable => false,
+        }
+    }
 }
 
 /// A service that says whether a request is served.
@@ -36,6 +47,8 @@ pub struct AuthService {
     pub memory: Option<AuthMemoryRule>,
     /// Which answers to clients carry the cookies that it sets.
     pub cookies: AuthCookiesOn,
+    /// Clients with these addresses are served without a question; `None`: there are none (annotation `satisfy`).
+    pub excused: Option<Excused>,
 }
 
 /// Where clients sign in.

@@ -11,7 +11,7 @@ use super::external_auth::ExternalAuth;
 use super::field_edits::FieldEdit;
 use super::mirror::Mirror;
 use super::names::Hostname;
-use super::networks::Networks;
+use super::networks::{Excused, Networks};
 use super::request_limits::RequestLimits;
 use super::rules::Rules;
 use super::template::Template;
@@ -323,13 +323,4 @@ pub enum BasicAuth {
         /// Clients with these addresses need no password; `None`: there are none (annotation `satisfy`).
         excused: Option<Excused>,
     },
-}
-
-/// Which clients need no password, by their address.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Excused {
-    /// These need none.
-    pub allowed: Networks,
-    /// Of those, these need one.
-    pub denied: Networks,
 }

@@ -50,7 +50,7 @@ pub use external_name::{ExternalName, LookupFailure, Resolution};
 pub use field_edits::{EditedAnswers, EditedName, FieldChange, FieldEdit};
 pub use filter::TrailingSlash;
 pub use filter::{
-    BasicAuth, ClientPort, Excused, Filter, FilterKind, Hsts, HttpsRedirect, HttpsUrl, Location, PortInUrl, Redirect,
+    BasicAuth, ClientPort, Filter, FilterKind, Hsts, HttpsRedirect, HttpsUrl, Location, PortInUrl, Redirect,
     RedirectKind, Rewrite, Sources,
 };
 pub use filter_needs::Needs;
@@ -60,7 +60,7 @@ pub use kind::{ObjectKind, Resource};
 pub use listener::{Application, ListenerKey, ListenerSet, ListenerSpec, Transport};
 pub use mirror::{Mirror, MirrorBody};
 pub use names::{HostPattern, Hostname, HostnameError, Labels, ObjectName, ObjectRef};
-pub use networks::Networks;
+pub use networks::{Excused, Networks};
 pub use origin::{Origin, Place};
 pub use password_hash::{HashFault, HashParts, PasswordHash, Sha};
 pub use pattern::{Pattern, PatternError, anchored};

@@ -45,6 +45,22 @@ impl fmt::Display for Networks {
     }
 }
 
+/// Which clients need neither a password nor a service's consent, by their address.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Excused {
+    /// These need none.
+    pub allowed: Networks,
+    /// Of those, these do.
+    pub denied: Networks,
+}
+
+impl Excused {
+    /// Whether a client with this address is one of them.
+    pub fn contains(&self, client: IpAddr) -> bool {
+        self.allowed.contains(client) && !self.denied.contains(client)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -10,6 +10,7 @@ use crate::model::{
 };
 
 use super::annotations::{MirrorOptions, Options, PodProtocol, ServiceUrl, UrlHost, service};
+use super::basic_auth;
 use super::external_name::{self, Outside};
 use super::input::Input;
 use super::service::{BackendFault, not_asked, resolve_service};
@@ -22,6 +23,7 @@ pub(crate) struct Asked {
 
 /// What requests of an Ingress in this namespace for a host of its rules are asked; `None`: nothing.
 pub(crate) fn auth(input: &Input, options: &Options, namespace: &Arc<str>, host: &HostPattern) -> Option<ExternalAuth> {
+    let excused = basic_auth::excused(options);
     let options = &options.rare()?.external_auth;
     let Ok(url) = options.asked()? else { return Some(ExternalAuth::Unusable) };
     let Ok(Asked { upstream, host }) = asked(input, url, namespace, host) else { return Some(ExternalAuth::Unusable) };
@@ -40,6 +42,7 @@ pub(crate) fn auth(input: &Input, options: &Options, namespace: &Arc<str>, host:
         redirect: options.redirect.clone(),
         memory,
         cookies: if all { AuthCookiesOn::Everything } else { AuthCookiesOn::Success },
+        excused,
     })))
 }
 

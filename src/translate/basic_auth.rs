@@ -23,7 +23,7 @@ pub(super) fn basic_auth(input: &Input, options: &Options) -> Option<Arc<BasicAu
         Ok((_, list)) => BasicAuth::Users {
             realm: auth.realm().cloned().unwrap_or_else(|| REALM.into()),
             users: Arc::clone(&list.users),
-            excused: excused(options, auth),
+            excused: excused(options),
         },
         Err(_) => BasicAuth::Unknown,
     }))
@@ -36,7 +36,8 @@ pub(super) fn is_exempt(path: &str) -> bool {
 
 /// Whether the lists of addresses are only another way in, and no condition of their own.
 pub(super) fn is_alternative(sources: &Sources, options: &Options) -> bool {
-    let asks = |auth: &AuthOptions| auth.kind().is_some() && auth.satisfy() == Satisfy::Any;
+    let asks_elsewhere = || options.rare().is_some_and(|rare| rare.external_auth.asked().is_some());
+    let asks = |auth: &AuthOptions| auth.satisfy() == Satisfy::Any && (auth.kind().is_some() || asks_elsewhere());
     match sources {
         Sources::Unreadable => false,
         Sources::Lists { .. } => options.auth().is_some_and(asks),
@@ -44,8 +45,8 @@ pub(super) fn is_alternative(sources: &Sources, options: &Options) -> bool {
 }
 
 /// Whose address is enough. A list of addresses that are refused allows none by itself.
-fn excused(options: &Options, auth: &AuthOptions) -> Option<Excused> {
-    match (auth.satisfy(), options.sources()?.rule()?) {
+pub(super) fn excused(options: &Options) -> Option<Excused> {
+    match (options.auth()?.satisfy(), options.sources()?.rule()?) {
         (Satisfy::Any, Sources::Lists { denied, allowed }) => allowed.map(|allowed| Excused { allowed, denied }),
         (Satisfy::Any, Sources::Unreadable) | (Satisfy::All, _) => None,
     }

@@ -1,12 +1,12 @@
 //! External authentication as annotations of ingress-nginx ask for it. Names of tests carry the behaviour that they show.
 
-use std::net::TcpListener;
+use std::net::{Ipv4Addr, TcpListener};
 
 use serde_json::{Value, json};
 
 use crate::support::dns::DnsServer;
 use crate::support::h2::{H2Client, run};
-use crate::support::{Manifests, Message, Pod, Speech, Tidegate, TlsPod, eventually, get, refusing};
+use crate::support::{Client, Manifests, Message, Pod, Speech, Tidegate, TlsPod, eventually, get, refusing};
 
 const URL: (&str, &str) = ("auth-url", "http://auth.test.svc.cluster.local/check?x=$request_uri");
 const YES: &str = "HTTP/1.1 200 OK\r\nContent-Length: 3\r\nX-User: ann\r\nX-Empty: \r\n\r\nyes";
@@ -175,6 +175,35 @@ fn nginx_i3_pods_get_fields_of_the_answer_and_never_those_of_a_client_under_thes
     let served = String::from_utf8(pod.received_in_all()).unwrap().to_lowercase();
     assert!(served.contains("x-user: ann\r\n") && served.contains("x-other: kept\r\n"), "{served}");
     assert!(!served.contains("root") && !served.contains("admin") && !served.contains("evil"), "{served}");
+}
+
+#[test]
+fn nginx_i7_with_satisfy_any_the_service_is_not_asked_about_an_address_that_is_listed() {
+    let copied = ("auth-response-headers", "X-User");
+    let allowed = ("allowlist-source-range", "127.0.0.1/32");
+    let no = answer("401 Unauthorized", "");
+    // From an address that is listed and from another, where the service says no and where it says yes.
+    for (more, expected) in [
+        (&[allowed][..], [(401, 403), (200, 403)]),
+        (&[allowed, ("satisfy", "any")], [(200, 401), (200, 200)]),
+        (&[("denylist-source-range", "127.0.0.2"), ("satisfy", "any")], [(401, 401), (200, 200)]),
+        (&[allowed, ("denylist-source-range", "127.0.0.1"), ("satisfy", "any")], [(401, 401), (200, 200)]),
+        (&[("satisfy", "any")], [(401, 401), (200, 200)]),
+    ] {
+        for (reply, (listed, other)) in [no.as_str(), YES].into_iter().zip(expected) {
+            let (pod, auth, server) = serve(reply, &[&[URL, copied][..], more].concat());
+            for (last, expected) in [(1, listed), (2, other)] {
+                let mut client = Client::connect_from(Ipv4Addr::new(127, 0, 0, last).into(), server.http);
+                let answer = client.ask("GET / HTTP/1.1\r\nHost: a.example\r\nX-User: root\r\nX_User: root\r\n\r\n");
+                assert_eq!(answer.status(), expected, "{more:?} from .{last}");
+            }
+            let asked = [listed, other].iter().filter(|status| **status != 403).count();
+            let excused = more.len() == 2 && more[1] == ("satisfy", "any") && more[0] == allowed;
+            assert_eq!(auth.requests().len(), asked - usize::from(excused), "{more:?}");
+            // Who was not asked about may not say who they are.
+            assert!(!String::from_utf8_lossy(&pod.received_in_all()).contains("root"));
+        }
+    }
 }
 
 #[test]

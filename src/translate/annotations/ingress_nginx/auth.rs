@@ -93,8 +93,9 @@ pub(super) const ROWS: [Annotation; 5] = [
         ]),
         default: "`all`",
         scopes: &[Scope::Ingress],
-        verdict: Verdict::Different("with `any`, the service of `auth-url` is asked all the same"),
-        doc: "With `any` a client needs no password where `allowlist-source-range` has its address, and any address with a password.",
+        verdict: Verdict::Different("with `any` and both `auth-type` and `auth-url`, clients need both or an address"),
+        doc: "With `any` a client whose address `allowlist-source-range` has needs no password, and the service of `auth-url` is not asked;\n\
+              others are served from any address with what is asked for.",
     },
 ];
 
