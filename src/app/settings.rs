@@ -7,12 +7,12 @@ use std::time::SystemTime;
 use crate::admin::DebugViews;
 use crate::args::{
     self, Auto, Container, DebugViewsChoice, ExternalNameChoice, HostOwnershipChoice, Http2Args, LimitArgs, ListenArgs,
-    MemoryLimit, NginxSnippetsChoice, ProfileChoice, ProxyProtocolMode, RoutingArgs, ServeArgs, SourceArgs,
-    TimeoutArgs, TlsArgs, UpstreamArgs, WafMissingChoice,
+    MemoryLimit, MetricsCompat, NginxSnippetsChoice, Pod, ProfileChoice, ProxyProtocolMode, RoutingArgs, ServeArgs,
+    SourceArgs, TimeoutArgs, TlsArgs, UpstreamArgs, WafMissingChoice,
 };
 use crate::model::{ObjectName, RoutePolicy, RouteTimeouts};
-use crate::observe::AccessLogFormat;
 use crate::observe::logging::{self, LogFormat, LoggingError};
+use crate::observe::{AccessLogFormat, Compat, ControllerNames, Metrics};
 use crate::proxy::config::{
     ClientLimits, ClientTimeouts, Forwarding, Http2Config, ListenerConfig, Plain, PodConfig, ProxyConfig, ProxyProtocol,
 };
@@ -40,6 +40,22 @@ pub(super) fn access_log(args: &ServeArgs) -> AccessLogFormat {
         args::AccessLogFormat::Json => AccessLogFormat::Json,
         args::AccessLogFormat::Common => AccessLogFormat::Common,
     }
+}
+
+/// The metrics of the process. `election` is the name of the Lease, where somebody is elected.
+pub(super) fn metrics(args: &ServeArgs, election: Option<String>) -> Metrics {
+    let wanted = match args.observe.metrics_compat {
+        MetricsCompat::IngressNginx => Compat::Metrics,
+        MetricsCompat::Off => return Metrics::new(),
+    };
+    let pod = Pod::read();
+    let controller = ControllerNames {
+        class: args.routing.controller_name.clone(),
+        namespace: pod.namespace.unwrap_or_default(),
+        pod: pod.name.or(pod.host).unwrap_or_default(),
+        election,
+    };
+    Metrics::new().in_the_manner_of_nginx(wanted, controller)
 }
 
 /// Who may see the debug views.

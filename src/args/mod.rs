@@ -274,6 +274,12 @@ pub struct ObserveArgs {
     #[arg(long, value_name = "LEVEL", env = "TIDEGATE_LOG_LEVEL", default_value = "info")]
     pub log_level: LogLevel,
 
+    /// Whose names metrics have on /metrics besides our own: with ingress-nginx its dashboards and alerts go on (docs/metrics.md).
+    ///
+    /// Each path, method and status of a request then has series of its own, some 60 of them, as there.
+    #[arg(long, value_name = "NAMES", env = "TIDEGATE_METRICS_COMPAT", default_value = "off")]
+    pub metrics_compat: MetricsCompat,
+
     /// Who is shown /debug/snapshot, /debug/problems, /debug/explain and /debug/connections of the admin address: all tenants' hosts, addresses of pods and clients, and names of Secrets.
     ///
     /// loopback: connections from 127.0.0.0/8 and ::1, as those of kubectl port-forward are. Others get 403;
@@ -294,6 +300,15 @@ pub struct ObserveArgs {
         value_parser = units::address_range
     )]
     pub explain_to: Vec<IpNet>,
+}
+
+/// Whose names metrics have besides our own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum MetricsCompat {
+    /// Nobody's.
+    Off,
+    /// Those of ingress-nginx.
+    IngressNginx,
 }
 
 /// Who may see the debug views.

@@ -56,7 +56,7 @@ pub use external::{External, external};
 pub use input::Input;
 pub use invalidated::Invalidated;
 pub use path::PathReading;
-pub use secret::certificates;
+pub use secret::{certificates, host_certificates};
 pub use settings::{ExternalNames, HostOwnership, OwnSockets, Profile, Settings, VisibleSecrets};
 
 use lower::Lowered;

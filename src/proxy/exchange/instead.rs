@@ -85,6 +85,7 @@ pub(super) async fn answer<S: ClientSource, K: ClientSink>(
         work.out.splice(..end, *b"GET");
     }
     record.head_after.set(None);
+    record.handed_over.set(None);
     forward(walk, backend, &route.spec.policy, source, sink).await
 }
 
