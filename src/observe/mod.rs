@@ -26,7 +26,10 @@ mod report_metrics;
 mod route_metrics;
 mod upstream_metrics;
 
-pub use access_log::{AccessLog, AccessLogFormat, Entry, RoutePart, ShardLog, TlsPart, UpstreamPart};
+pub use access_log::{
+    AccessLog, AccessLogFormat, Details, Entry, Facts, LineEscape, LineFormat, LineFormatError, RoutePart, ShardLog,
+    TlsPart, UpstreamPart,
+};
 pub use config_metrics::ConfigMetrics;
 pub use dns_metrics::DnsMetrics;
 pub use document::document;

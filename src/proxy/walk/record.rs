@@ -11,7 +11,7 @@ use super::peer::{Peer, Scheme};
 use crate::filter::{self, AuthCookies, Session};
 use crate::http1::{FieldKind, RequestError, Version};
 use crate::model::LogLines;
-use crate::observe::{Entry, Refusal, RouteDetail, RoutePart, Served, TlsPart, UpstreamPart};
+use crate::observe::{Details, Entry, Refusal, RouteDetail, RoutePart, Served, TlsPart, UpstreamPart};
 use crate::proxy::error::{ProxyError, Side};
 use crate::proxy::shard::Shard;
 use crate::proxy::shard::scratch::ExchangeBuffers;
@@ -70,13 +70,13 @@ pub(crate) struct Record {
 
 /// Times of an attempt, each since it began.
 #[derive(Clone, Copy, Debug)]
-struct Times {
+pub(super) struct Times {
     /// To when its connection had the request.
-    connect: Option<Duration>,
+    pub(super) connect: Option<Duration>,
     /// To the head of the answer.
-    head: Option<Duration>,
+    pub(super) head: Option<Duration>,
     /// To the end of the answer.
-    response: Option<Duration>,
+    pub(super) response: Option<Duration>,
 }
 
 impl Record {
@@ -147,15 +147,22 @@ impl Record {
     }
 
     /// The times of the last attempt, of a request that is over.
-    fn times(&self, now: Instant) -> Times {
+    pub(super) fn times(&self, now: Instant) -> Times {
         let since = |at: Instant| self.attempted.get().map(|began| at.saturating_duration_since(began));
         let connect = self.handed_over.get().and_then(since);
         let head = self.head_after.get();
         Times { connect, head: connect.and_then(|connect| Some(connect + head?)), response: since(now) }
     }
 
-    /// Counts and logs.
-    pub(crate) fn finish(&self, shard: &Shard, peer: &Peer, work: &ExchangeBuffers, now: Instant) {
+    /// Counts and logs. `details` are those of the same request.
+    pub(crate) fn finish(
+        &self,
+        shard: &Shard,
+        peer: &Peer,
+        work: &ExchangeBuffers,
+        now: Instant,
+        details: &impl Details,
+    ) {
         let duration = now.saturating_duration_since(self.started);
         let status = self.status.get();
         let request_bytes = work.head.len() as u64 + self.received.get();
@@ -208,10 +215,13 @@ impl Record {
             request_id: work.request_id.as_bytes(),
             user_agent: if is_known { of(FieldKind::UserAgent) } else { None },
             referer: if is_known { of(FieldKind::Referer) } else { None },
-            tls: peer.tls.as_ref().map(|tls| TlsPart { version: tls.version, sni: tls.server_name.as_deref() }),
+            tls: peer
+                .tls
+                .as_ref()
+                .map(|tls| TlsPart { version: tls.version.as_str(), sni: tls.server_name.as_deref() }),
             error: self.error.get(),
         };
-        shard.access_log.log(&entry);
+        shard.access_log.log(&entry, details);
     }
 }
 

@@ -1,10 +1,10 @@
-//! "Did you mean": the known key that a mistyped one is closest to.
+//! "Did you mean": the known name that a mistyped one is closest to.
 
-/// Longer keys are not compared: nobody mistypes that much, and the cost is the product of the lengths.
+/// Longer names are not compared: nobody mistypes that much, and the cost is the product of the lengths.
 const LONGEST: usize = 64;
 
 /// The candidate with the fewest edits to `text`, if they are few: at most a third of its length.
-pub(super) fn closest<'a>(text: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+pub fn closest<'a>(text: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     if text.len() > LONGEST {
         return None;
     }
