@@ -70,6 +70,12 @@ pub fn users_of_service(input: &Input, service: &ObjectName) -> impl Iterator<It
     users.filter(|user| user.is_ours(input.objects(), input.settings())).map(Lowered::reference)
 }
 
+/// Whether an object is a canary: what does not get to its backends goes to those of another object.
+pub fn is_canary(input: &Input, service: &ObjectName, object: &ObjectRef) -> bool {
+    let mut users = input.index().users(ObjectKind::Service, service).iter();
+    users.any(|user| user.reference() == *object && user.options().canary().is_some())
+}
+
 /// A unit, translated.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Translated {
