@@ -16,6 +16,11 @@ pub fn closest<'a>(text: &str, candidates: impl Iterator<Item = &'a str>) -> Opt
         .map(|(_, candidate)| candidate)
 }
 
+/// Whether two names differ by a slip: one or two edits.
+pub fn is_slip(a: &str, b: &str) -> bool {
+    a.len() <= LONGEST && b.len() <= LONGEST && a.len().abs_diff(b.len()) <= 2 && (1..=2).contains(&edits(a, b))
+}
+
 /// Levenshtein distance in bytes.
 fn edits(a: &str, b: &str) -> usize {
     let mut row: Vec<usize> = (0..=b.len()).collect();
@@ -33,6 +38,21 @@ fn edits(a: &str, b: &str) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn slips_are_one_or_two_edits() {
+        for (name, is_it) in [
+            ("mian.example", true),
+            ("main.exampl", true),
+            ("amain.example", true),
+            ("main.example", false),
+            ("m.example", false),
+            ("other.example", false),
+        ] {
+            assert_eq!(is_slip(name, "main.example"), is_it, "{name}");
+        }
+        assert!(!is_slip(&"x".repeat(65), &"x".repeat(64)));
+    }
 
     #[test]
     fn close_keys_are_suggested_and_far_ones_not() {
