@@ -28,10 +28,10 @@ fn counted(server: &Tidegate) -> Counted {
 #[track_caller]
 fn expect(server: &Tidegate, expected: &[([&str; 6], f64)]) {
     let expected: Counted = expected.iter().map(|(labels, value)| (labels.map(str::to_owned), *value)).collect();
-    let deadline = std::time::Instant::now() + DEADLINE;
+    let deadline = tokio::time::Instant::now() + DEADLINE;
     while counted(server) != expected {
         // A request is counted when it is over, which its client may see first.
-        assert!(std::time::Instant::now() < deadline, "{:#?}\nexpected {expected:#?}", counted(server));
+        assert!(tokio::time::Instant::now() < deadline, "{:#?}\nexpected {expected:#?}", counted(server));
         std::thread::park_timeout(std::time::Duration::from_millis(5));
     }
 }

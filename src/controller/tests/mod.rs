@@ -315,8 +315,11 @@ async fn a_canary_without_endpoints_is_told_to_get_no_requests() {
     let problems = controller.problems();
     let canary = ingress_to("a", "/", "next").current().cloned().and_then(Object::into_ingress).unwrap();
     let annotations = [("nginx.ingress.kubernetes.io/canary", "true")];
-    let canary =
-        Ingress { name: name("canary"), annotations: annotations.map(|(key, value)| (key.into(), value.into())).into_iter().collect(), ..Ingress::clone(&canary) };
+    let canary = Ingress {
+        name: name("canary"),
+        annotations: annotations.map(|(key, value)| (key.into(), value.into())).into_iter().collect(),
+        ..Ingress::clone(&canary)
+    };
     let canary = [Change::arrival(canary), service("next"), slice("next", 0), class()];
     controller.take(events(app("a").into_iter().chain(canary)));
     controller.take([Event::Synced]);

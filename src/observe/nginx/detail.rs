@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use super::Compat;
 use super::methods::{self, METHODS};
 use crate::observe::durations::Durations;
 use crate::observe::route_metrics::{STATUSES, status_place};
@@ -85,14 +86,21 @@ pub struct RouteDetail {
 }
 
 /// What all routes share.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Shared {
+    wanted: Compat,
     /// Requests so far, of routes that are gone too.
     pub(super) requests: AtomicU64,
     /// Pairs of method and status that have series.
     series: AtomicUsize,
     /// Takes what is beyond the limit.
     pub(super) more: Series,
+}
+
+impl Shared {
+    pub(super) fn new(wanted: Compat) -> Self {
+        Self { wanted, requests: AtomicU64::new(0), series: AtomicUsize::new(0), more: Series::default() }
+    }
 }
 
 #[derive(Debug)]
@@ -131,8 +139,12 @@ impl RouteDetail {
         self.is_canary.load(Ordering::Relaxed)
     }
 
-    /// Counts a request that is over.
+    /// Counts a request that is over, where it is shown.
     pub fn record(&self, served: &Served<'_>) {
+        match self.shared.wanted {
+            Compat::Names => return,
+            Compat::Metrics => {}
+        }
         self.shared.requests.fetch_add(1, Ordering::Relaxed);
         if served.is_canary {
             self.is_canary.store(true, Ordering::Relaxed);

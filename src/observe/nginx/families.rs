@@ -79,8 +79,8 @@ pub(super) const CONNECTIONS: Family = family(
     Gauge,
     "nginx_ingress_controller_nginx_process_connections",
     &["state"],
-    "Client connections: `active` all that are open now; as counted once a second `reading` (a handshake or a head), \
-     `waiting` (for the next request), and `writing` all others",
+    "Client connections: `active` all that are open now; as counted once a second `reading` (a TLS handshake), \
+     `waiting` (for a request), and `writing` all others",
 );
 pub(super) const CONNECTIONS_TOTAL: Family = family(
     Counter,

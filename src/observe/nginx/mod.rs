@@ -63,11 +63,14 @@ pub struct HostCertificate {
 /// What clients' connections do.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ConnectionStates {
-    /// The head of a request is read, or a handshake is under way.
+    /// A TLS handshake is under way.
     pub reading: i64,
-    /// They wait for a next request.
+    /// They wait for a request.
     pub waiting: i64,
 }
+
+/// By host and Secret, ends of validity in seconds since 1970.
+type EndsByHost = BTreeMap<(Arc<str>, Arc<str>), u64>;
 
 /// All that is kept for it.
 pub(crate) struct Nginx {
@@ -79,8 +82,7 @@ pub(crate) struct Nginx {
     more: Arc<RouteDetail>,
     /// Of requests that no route took.
     unrouted: Arc<RouteDetail>,
-    /// By host and Secret, ends of validity in seconds since 1970.
-    certificates: Mutex<BTreeMap<(Arc<str>, Arc<str>), u64>>,
+    certificates: Mutex<EndsByHost>,
     orphans: Mutex<BTreeMap<(ObjectName, Orphan), u64>>,
     reading: IntGauge,
     waiting: IntGauge,
@@ -115,7 +117,7 @@ impl Orphan {
 
 impl Nginx {
     pub(super) fn new(wanted: Compat, controller: ControllerNames) -> Self {
-        let shared = Arc::new(Shared::default());
+        let shared = Arc::new(Shared::new(wanted));
         let gauge = || IntGauge::new("state", "connections in a state").expect("a valid name");
         Self {
             wanted,

@@ -6,6 +6,9 @@ mod write;
 use std::fmt;
 use std::sync::Arc;
 
+use super::clock::Clock;
+use super::details::Details;
+use super::entry::Entry;
 use crate::model::Variable;
 use variable::Own;
 
@@ -113,6 +116,13 @@ impl LineFormat {
             (false, true) => Err(LineFormatError::TooMany),
             (false, false) => Ok(Self { pieces: pieces.into(), escape: LineEscape::Default }),
         }
+    }
+
+    /// A line by itself.
+    pub fn line(&self, entry: &Entry<'_>, details: &dyn Details) -> Vec<u8> {
+        let mut out = Vec::new();
+        self.write(&mut out, &mut Clock::new(), entry, details);
+        out
     }
 
     /// The same with values written in another way.

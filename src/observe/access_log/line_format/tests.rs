@@ -4,7 +4,6 @@ use std::time::{Duration, UNIX_EPOCH};
 use proptest::prelude::*;
 
 use super::*;
-use crate::observe::access_log::clock::Clock;
 use crate::observe::access_log::details::{Details, Facts};
 use crate::observe::access_log::entry::{Entry, RoutePart, TlsPart, UpstreamPart};
 use crate::observe::nginx::RouteNames;
@@ -83,16 +82,10 @@ fn entry(value: &[u8]) -> Entry<'_> {
     }
 }
 
-fn written(format: &LineFormat, entry: &Entry<'_>, details: &dyn Details) -> Vec<u8> {
-    let mut out = Vec::new();
-    format.write(&mut out, &mut Clock::new(), entry, details);
-    out
-}
-
 fn line(format: &str, escape: LineEscape, value: &[u8]) -> String {
     let format = LineFormat::parse(format).unwrap().escaped(escape);
     let details = Asked { value, names: Some(names()) };
-    String::from_utf8(written(&format, &entry(value), &details)).unwrap()
+    String::from_utf8(format.line(&entry(value), &details)).unwrap()
 }
 
 #[test]
@@ -136,7 +129,7 @@ fn what_there_is_not_is_a_hyphen_or_nothing_by_the_escape() {
         (LineEscape::Json, "[][][][][][][][][upstream-default-backend][][][000]\n"),
     ] {
         let format = LineFormat::parse(format).unwrap().escaped(escape);
-        assert_eq!(String::from_utf8(written(&format, &refused, &Nothing)).unwrap(), expected);
+        assert_eq!(String::from_utf8(format.line(&refused, &Nothing)).unwrap(), expected);
     }
 }
 
@@ -213,7 +206,7 @@ fn e06_lines_are_at_most_16_kib() {
                     response_bytes: u64::MAX,
                     ..entry(&value)
                 };
-                let line = written(&format, &entry, &Asked { value: &value, names: Some(names) });
+                let line = format.line(&entry, &Asked { value: &value, names: Some(names) });
                 assert!(line.len() <= 16 << 10, "{name} {escape:?}: {}", line.len());
                 assert_eq!(memchr::memchr(b'\n', &line), Some(line.len() - 1), "{name} {escape:?}");
             }
@@ -227,7 +220,7 @@ proptest! {
         let format = r#"{"a":"$http_a","b":"$request","c":"$uri","d":"$remote_user","e":"$proxy_add_x_forwarded_for"}"#;
         let entry = entry(&value);
         let details = Asked { value: &value, names: Some(names()) };
-        let of = |escape| written(&LineFormat::parse(format).unwrap().escaped(escape), &entry, &details);
+        let of = |escape| LineFormat::parse(format).unwrap().escaped(escape).line(&entry, &details);
         for escape in [LineEscape::Default, LineEscape::Json, LineEscape::None] {
             let line = of(escape);
             prop_assert_eq!(memchr::memchr(b'\n', &line), Some(line.len() - 1));
@@ -243,7 +236,7 @@ proptest! {
     #[test]
     fn any_text_is_a_format_or_refused(text: String) {
         if let Ok(format) = LineFormat::parse(&text) {
-            let line = written(&format, &entry(b"x"), &Asked { value: b"x", names: None });
+            let line = format.line(&entry(b"x"), &Asked { value: b"x", names: None });
             prop_assert_eq!(memchr::memchr(b'\n', &line), Some(line.len() - 1));
         }
     }

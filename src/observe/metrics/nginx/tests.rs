@@ -245,6 +245,9 @@ fn names_only_or_nothing_shows_nothing() {
     let named = Metrics::new().in_the_manner_of_nginx(Compat::Names, controller());
     assert_eq!(named.detail(|| names("/")).unwrap().names().upstream(), "shop-cart-80");
     named.set_host_certificates(|| panic!("nobody asks for them"));
+    let detail = named.detail(|| names("/")).unwrap();
+    detail.record(&served("GET", 200));
+    assert!(format!("{detail:?}").matches("Series").count() == 1, "nothing is counted: {detail:?}");
     assert!(!named.render().contains("nginx_ingress") && !named.shows_connection_states());
 }
 
