@@ -24,7 +24,7 @@ use tokio::sync::mpsc;
 use crate::args::ServeArgs;
 use crate::controller::Controller;
 use crate::lifecycle::{Drain, DrainTimes, Readiness};
-use crate::observe::{AccessLog, Metrics, panics};
+use crate::observe::{AccessLog, panics};
 use crate::password::Passwords;
 use crate::proxy::listener::{self, ListenerProtocol};
 use crate::proxy::tls::{Http2, SniResolver, fallback_certificate, server_config, tickets};
@@ -89,7 +89,10 @@ pub fn bind(args: &ServeArgs) -> anyhow::Result<Bound> {
     let origin = Origin::of(args)?;
     let workers = settings::workers(args);
     let config = Arc::new(settings::proxy(args));
-    let metrics = Arc::new(Metrics::new());
+    let routing = &args.routing;
+    let reports = Reports::new(&args.report, &routing.ingress_class, &routing.controller_name)
+        .filter(|_| args.source.manifests.is_none());
+    let metrics = Arc::new(settings::metrics(args, reports.as_ref().map(Reports::election)));
     let table = Arc::new(TableCell::<Target>::default());
     let drain = Drain::new();
     let readiness = Readiness::new(drain.watch());
@@ -105,9 +108,6 @@ pub fn bind(args: &ServeArgs) -> anyhow::Result<Bound> {
         Arc::clone(&metrics),
         waiting,
     );
-    let routing = &args.routing;
-    let reports = Reports::new(&args.report, &routing.ingress_class, &routing.controller_name)
-        .filter(|_| args.source.manifests.is_none());
     if let Some(reports) = &reports {
         controller.report_to(reports.inbox());
     }

@@ -33,6 +33,11 @@ impl Reports {
         self.inbox.clone()
     }
 
+    /// The name of the Lease.
+    pub(super) fn election(&self) -> String {
+        self.args.lease.as_ref().map_or_else(|| lease_name(&self.class), |lease| lease.name.to_string())
+    }
+
     /// The signature of the statuses that are written here.
     pub(super) fn signature(&self, access: &Access) -> Signature {
         Signature::of(&self.lease(access))

@@ -6,13 +6,13 @@ use std::time::SystemTime;
 
 use crate::admin::DebugViews;
 use crate::args::{
-    self, Auto, Container, DebugViewsChoice, ExternalNameChoice, HostOwnershipChoice, Http2Args, LimitArgs, ListenArgs,
-    MemoryLimit, NginxSnippetsChoice, ProfileChoice, ProxyProtocolMode, RoutingArgs, ServeArgs, SourceArgs,
-    TimeoutArgs, TlsArgs, UpstreamArgs, WafMissingChoice,
+    self, Auto, Container, DebugViewsChoice, EscapeChoice, ExternalNameChoice, HostOwnershipChoice, Http2Args,
+    LimitArgs, ListenArgs, MemoryLimit, MetricsCompat, NginxSnippetsChoice, Pod, ProfileChoice, ProxyProtocolMode,
+    RoutingArgs, ServeArgs, SourceArgs, TimeoutArgs, TlsArgs, UpstreamArgs, WafMissingChoice,
 };
 use crate::model::{ObjectName, RoutePolicy, RouteTimeouts};
-use crate::observe::AccessLogFormat;
 use crate::observe::logging::{self, LogFormat, LoggingError};
+use crate::observe::{AccessLogFormat, Compat, ControllerNames, LineEscape, Metrics};
 use crate::proxy::config::{
     ClientLimits, ClientTimeouts, Forwarding, Http2Config, ListenerConfig, Plain, PodConfig, ProxyConfig, ProxyProtocol,
 };
@@ -35,11 +35,36 @@ pub(super) fn workers(args: &ServeArgs) -> usize {
 }
 
 pub(super) fn access_log(args: &ServeArgs) -> AccessLogFormat {
-    match args.observe.access_log {
-        args::AccessLogFormat::Off => AccessLogFormat::Off,
-        args::AccessLogFormat::Json => AccessLogFormat::Json,
-        args::AccessLogFormat::Common => AccessLogFormat::Common,
+    let escape = match args.observe.access_log_format_escape {
+        EscapeChoice::Default => LineEscape::Default,
+        EscapeChoice::Json => LineEscape::Json,
+        EscapeChoice::None => LineEscape::None,
+    };
+    match (args.observe.access_log, &args.observe.access_log_format) {
+        (args::AccessLogFormat::Off, _) => AccessLogFormat::Off,
+        (_, Some(format)) => AccessLogFormat::Lines(format.clone().escaped(escape)),
+        (args::AccessLogFormat::Json, None) => AccessLogFormat::Json,
+        (args::AccessLogFormat::Common, None) => AccessLogFormat::Common,
     }
+}
+
+/// The metrics of the process. `election` is the name of the Lease, where somebody is elected.
+pub(super) fn metrics(args: &ServeArgs, election: Option<String>) -> Metrics {
+    let wanted = match (args.observe.metrics_compat, access_log(args)) {
+        (MetricsCompat::IngressNginx, _) => Compat::Metrics,
+        (MetricsCompat::Off, AccessLogFormat::Lines(_)) => Compat::Names,
+        (MetricsCompat::Off, AccessLogFormat::Off | AccessLogFormat::Json | AccessLogFormat::Common) => {
+            return Metrics::new();
+        }
+    };
+    let pod = Pod::read();
+    let controller = ControllerNames {
+        class: args.routing.controller_name.clone(),
+        namespace: pod.namespace.unwrap_or_default(),
+        pod: pod.name.or(pod.host).unwrap_or_default(),
+        election,
+    };
+    Metrics::new().in_the_manner_of_nginx(wanted, controller)
 }
 
 /// Who may see the debug views.

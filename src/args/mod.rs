@@ -21,6 +21,8 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use ipnet::IpNet;
 
+use crate::observe::LineFormat;
+
 pub use container::Container;
 pub use data_plane::{BalanceChoice, Http2Args, LimitArgs, TimeoutArgs, UpstreamArgs};
 pub use interfaces::interface_addresses;
@@ -266,6 +268,23 @@ pub struct ObserveArgs {
     #[arg(long, value_name = "FORMAT", env = "TIDEGATE_ACCESS_LOG", default_value = "json")]
     pub access_log: AccessLogFormat,
 
+    /// Form of the lines of the access log, as nginx's log_format: text with variables (docs/access-log.md). Unless --access-log is off.
+    ///
+    /// ingress-nginx stands for the form of its lines where log-format-upstream is not set. As ingress-nginx log-format-upstream.
+    #[arg(long, value_name = "TEXT", env = "TIDEGATE_ACCESS_LOG_FORMAT", value_parser = LineFormat::parse)]
+    pub access_log_format: Option<LineFormat>,
+
+    /// How values are written in lines of --access-log-format. As nginx's log_format escape.
+    #[arg(
+        long,
+        value_name = "ESCAPE",
+        env = "TIDEGATE_ACCESS_LOG_FORMAT_ESCAPE",
+        default_value = "default",
+        requires_if("json", "access_log_format"),
+        requires_if("none", "access_log_format")
+    )]
+    pub access_log_format_escape: EscapeChoice,
+
     /// Form of the program's own log, on standard error.
     #[arg(long, value_name = "FORMAT", env = "TIDEGATE_LOG_FORMAT", default_value = "text")]
     pub log_format: LogFormat,
@@ -273,6 +292,12 @@ pub struct ObserveArgs {
     /// Least level of the program's own log: info tells of changes of state, debug of connections, trace of requests.
     #[arg(long, value_name = "LEVEL", env = "TIDEGATE_LOG_LEVEL", default_value = "info")]
     pub log_level: LogLevel,
+
+    /// Whose names metrics have on /metrics besides our own: with ingress-nginx its dashboards and alerts go on (docs/metrics.md).
+    ///
+    /// Each path, method and status of a request then has series of its own, some 60 of them, as there.
+    #[arg(long, value_name = "NAMES", env = "TIDEGATE_METRICS_COMPAT", default_value = "off")]
+    pub metrics_compat: MetricsCompat,
 
     /// Who is shown /debug/snapshot, /debug/problems, /debug/explain and /debug/connections of the admin address: all tenants' hosts, addresses of pods and clients, and names of Secrets.
     ///
@@ -296,6 +321,15 @@ pub struct ObserveArgs {
     pub explain_to: Vec<IpNet>,
 }
 
+/// Whose names metrics have besides our own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum MetricsCompat {
+    /// Nobody's.
+    Off,
+    /// Those of ingress-nginx.
+    IngressNginx,
+}
+
 /// Who may see the debug views.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum DebugViewsChoice {
@@ -316,6 +350,17 @@ pub enum AccessLogFormat {
     Json,
     /// The Combined Log Format, then host, endpoint, times, attempts, route and request id.
     Common,
+}
+
+/// How values of the access log are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum EscapeChoice {
+    /// Quotes, backslashes and what is not printable ASCII as \xNN; - for what there is not.
+    Default,
+    /// As strings of JSON.
+    Json,
+    /// As they are, but for control characters.
+    None,
 }
 
 /// Form of the program's own log.

@@ -46,6 +46,7 @@ fn defaults_are_those_of_the_design() {
     assert_eq!(args.upstream.connect_attempts, 3);
     assert_eq!(args.observe.access_log, AccessLogFormat::Json);
     assert_eq!(args.observe.debug_views, DebugViewsChoice::Loopback);
+    assert_eq!((args.observe.access_log_format, args.observe.metrics_compat), (None, MetricsCompat::Off));
     assert_eq!(args.lifecycle.drain_delay, Duration::from_secs(25));
     assert_eq!(args.lifecycle.workers, None);
 }
@@ -63,6 +64,9 @@ fn values_arrive_where_they_belong() {
         "--max-body-bytes=1MiB",
         "--balance=round-robin",
         "--access-log=off",
+        "--access-log-format=[$remote_addr] $status",
+        "--access-log-format-escape=json",
+        "--metrics-compat=ingress-nginx",
         "--drain-delay=0s",
         "--workers=2",
         "--watch-ingress-without-class",
@@ -81,6 +85,9 @@ fn values_arrive_where_they_belong() {
     assert_eq!(args.limits.max_body_bytes, Some(Bytes(1 << 20)));
     assert_eq!(crate::model::Balance::from(args.upstream.balance), crate::model::Balance::RoundRobin);
     assert_eq!(args.observe.access_log, AccessLogFormat::Off);
+    assert_eq!(args.observe.access_log_format, LineFormat::parse("[$remote_addr] $status").ok());
+    assert_eq!(args.observe.access_log_format_escape, EscapeChoice::Json);
+    assert_eq!(args.observe.metrics_compat, MetricsCompat::IngressNginx);
     assert_eq!(args.lifecycle.drain_delay, Duration::ZERO);
     assert_eq!(args.lifecycle.workers, NonZeroUsize::new(2));
     assert!(args.routing.watch_ingress_without_class);
@@ -201,6 +208,10 @@ fn wrong_options_are_told_in_one_line() {
         (&["serve", "--manifests", "src", "--health", "8081"], "--health"),
         (&["serve", "--manifests", "src", "--http-stands-for-https"], "--http-stands-for-https"),
         (&["serve", "--manifests", "src", "--workers", "0"], "--workers"),
+        (&["serve", "--manifests", "src", "--access-log-format", "$statuss"], "did you mean $status?"),
+        (&["serve", "--manifests", "src", "--access-log-format-escape", "json"], "--access-log-format <TEXT>"),
+        (&["serve", "--manifests", "src", "--access-log-format-escape", "xml"], "default, json, none"),
+        (&["serve", "--manifests", "src", "--metrics-compat", "nginx"], "off, ingress-nginx"),
         (
             &["serve", "--manifests", "src", "--snapshot-file", "x"],
             "--snapshot-file is for objects of the Kubernetes API",

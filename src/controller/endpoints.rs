@@ -9,6 +9,8 @@ use crate::observe::Metrics;
 use crate::translate::{self, Input};
 use crate::upstream::{Backend, Besides, Destination, Registry, Target, Upstream};
 
+use super::route_names;
+
 /// What a refill has changed, and what is left to do.
 #[derive(Default)]
 pub(super) struct Refilled {
@@ -63,7 +65,8 @@ impl<'c> Targets<'c> {
     pub(super) fn of(&mut self, spec: &RouteSpec) -> Target {
         let target = self.of_action(spec);
         let besides = spec.filters.iter().any(names_service).then(|| Arc::new(self.besides(&spec.filters)));
-        Target { besides, ..target }
+        let detail = self.metrics.detail(|| route_names::of(self.input, spec));
+        Target { besides, detail, ..target }
     }
 
     fn of_action(&mut self, spec: &RouteSpec) -> Target {
@@ -87,7 +90,7 @@ impl<'c> Targets<'c> {
         let metrics = self.metrics.route(label, Arc::clone(&spec.key.service.name));
         let mut backend = self.filled(spec);
         backend.for_https = spec.for_https.as_ref().map(|spec| Box::new(self.filled(spec)));
-        Target { destination: Destination::Forward(backend), metrics, besides: None }
+        Target { destination: Destination::Forward(backend), metrics, detail: None, besides: None }
     }
 
     /// An upstream, with its endpoints if it is new.
@@ -135,7 +138,8 @@ impl<'c> Targets<'c> {
     }
 
     fn reply(&self, label: &ObjectName, reply: Reply) -> Target {
-        Target { destination: Destination::Reply(reply), metrics: self.metrics.route(label, ""), besides: None }
+        let metrics = self.metrics.route(label, "");
+        Target { destination: Destination::Reply(reply), metrics, detail: None, besides: None }
     }
 }
 

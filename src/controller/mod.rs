@@ -13,6 +13,7 @@ mod inquiry;
 mod problems;
 mod propagation;
 mod publish;
+mod route_names;
 mod services_without_endpoints;
 mod stage;
 mod unconfirmed;

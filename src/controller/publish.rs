@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 use tokio::time::Instant;
 
 use crate::model::{ObjectKind, ObjectName, ObjectRef, UnitKey};
-use crate::observe::{Scope, TableSize};
+use crate::observe::{HostCertificate, Scope, TableSize};
 use crate::report::Standing;
 use crate::routing::RouteTable;
 use crate::translate::{self, Invalidated, Value};
@@ -128,9 +128,17 @@ impl Controller {
     /// Brings the gauges of certificates up to date.
     pub(super) fn refresh_certificates(&mut self) {
         if std::mem::take(&mut self.has_new_certificates) {
-            self.metrics.set_certificates(translate::certificates(&self.input).into_iter().map(|(name, end)| {
-                (name, SystemTime::UNIX_EPOCH + Duration::from_secs(u64::try_from(end).unwrap_or(0)))
-            }));
+            self.metrics.set_certificates(
+                translate::certificates(&self.input).into_iter().map(|(name, end)| (name, since_1970(end))),
+            );
+            self.metrics.set_host_certificates(|| {
+                let certificates = translate::host_certificates(&self.input).into_iter();
+                certificates.map(|(host, secret, end)| HostCertificate { host, secret, end: since_1970(end) }).collect()
+            });
         }
     }
+}
+
+fn since_1970(seconds: i64) -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_secs(u64::try_from(seconds).unwrap_or(0))
 }

@@ -31,14 +31,19 @@ fn problems(input: &Input, service: &ObjectName) -> impl Iterator<Item = Problem
     let has_endpoints_of_pods = input.external_name(service).is_none();
     let users = translate::users_of_service(input, service).filter(move |_| has_endpoints_of_pods);
     users.map(move |object| Problem {
-        object,
         field: format!("service {}", service.name),
         code: ProblemCode::NoEndpoints,
         severity: Severity::Error,
         message: format!(
-            "Service {service} has had no ready endpoint for {} seconds or more, so its requests are answered with 503",
-            TOLERATED.as_secs()
+            "Service {service} has had no ready endpoint for {} seconds or more, so {}",
+            TOLERATED.as_secs(),
+            if translate::is_canary(input, service, &object) {
+                "the canary gets no requests of the main Ingress"
+            } else {
+                "its requests are answered with 503"
+            }
         ),
+        object,
         remedy: format!(
             "Look at the Pods that its selector matches, and at kubectl get endpointslices -n {} -l kubernetes.io/service-name={}",
             service.namespace, service.name

@@ -1,6 +1,8 @@
 //! Near misses: what names the host or could match the path and does not take the request, and why.
 
-use crate::model::{HostPattern, Hostname, ObjectKind, ObjectName, Origin, PathMatch, Problem, ProblemCode, UnitKey};
+use crate::model::{
+    HostPattern, Hostname, ObjectKind, ObjectName, Origin, PathMatch, Problem, ProblemCode, UnitKey, is_slip,
+};
 use crate::routing::{self, RouteTable};
 use crate::source::objects::Path;
 use crate::translate::{self, Claimant, Input};
@@ -249,24 +251,42 @@ fn farther_wildcards<T>(around: &Around<'_>, table: &RouteTable<T>) -> Vec<Miss>
         .collect()
 }
 
-/// Served hosts that differ from the host in one label.
+/// Served hosts that differ from the host in one label, or by a slip.
 fn alike<T>(around: &Around<'_>, table: &RouteTable<T>) -> Vec<Miss> {
     let Some(host) = around.host else { return Vec::new() };
     let sibling_of = parent(host).filter(|parent| parent.contains('.'));
     let is_alike = |name: &str| {
         let above = parent(name);
-        above == Some(host) || parent(host) == Some(name) || sibling_of.is_some() && above == sibling_of
+        above == Some(host)
+            || parent(host) == Some(name)
+            || sibling_of.is_some() && above == sibling_of
+            || is_slip(name, host)
     };
     let mut names: Vec<_> = table
         .hosts()
         .filter_map(|unit| match unit.pattern() {
-            HostPattern::Exact(name) if is_alike(name.as_str()) => Some(name.as_str()),
+            HostPattern::Exact(name) if is_alike(name.as_str()) => Some(name),
             HostPattern::Exact(_) | HostPattern::Wildcard { .. } | HostPattern::Any => None,
         })
         .collect();
     names.sort_unstable();
     names.truncate(3);
-    names.into_iter().map(|name| (Nearness::Other, format!("host {name}: another host"))).collect()
+    let told = names.into_iter().map(|name| match alias_of(around.input, name) {
+        Some(ingress) => format!("host {name}, a server-alias of Ingress {ingress}: another host"),
+        None => format!("host {name}: another host"),
+    });
+    told.map(|text| (Nearness::Other, text)).collect()
+}
+
+/// The Ingress that has a host as an alias, where no rule names it.
+fn alias_of(input: &Input, host: &Hostname) -> Option<ObjectName> {
+    let claimants = translate::claimants(input, &HostPattern::Exact(host.clone()));
+    let mut ours = claimants.iter().filter(|claimant| claimant.is_ours && !claimant.rules.is_empty());
+    let names_it = |claimant: &&Claimant| claimant.ingress.rules.iter().any(|rule| *rule.host == *host.as_str());
+    if ours.clone().any(|claimant| names_it(&claimant)) {
+        return None;
+    }
+    ours.next().map(|claimant| claimant.ingress.name.clone())
 }
 
 /// The part behind the first dot.

@@ -94,6 +94,11 @@ fn credentials(request: &RequestView<'_>) -> Option<(String, Vec<u8>)> {
     Some((String::from_utf8(decoded).ok()?, password))
 }
 
+/// The name that a request gives with a password, whether that is right or not (nginx `$remote_user`).
+pub fn user(request: &RequestView<'_>) -> Option<String> {
+    credentials(request).map(|(name, _)| name)
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;

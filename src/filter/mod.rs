@@ -38,7 +38,7 @@ mod view;
 
 pub use affinity::side;
 pub use auth::called;
-pub use basic_auth::answered;
+pub use basic_auth::{answered, user};
 pub use body_size::{BodyTooLarge, body_size};
 pub use canary::canary;
 pub use change::{RequestChange, Session};
@@ -52,6 +52,7 @@ pub use method::is_routable;
 pub use mirror::mirror;
 pub use predicates::holds;
 pub use question::{AuthCookies, AuthReply, Question};
+pub use template::value;
 pub use verdict::{Ask, Response, Verdict};
 pub use view::{RequestView, ResponseView, is_https};
 

@@ -54,7 +54,12 @@ pub(super) fn as_it_is(value: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(value);
 }
 
-/// Gives what a variable stands for; nothing where the request has no such thing.
+/// Gives what a variable stands for, once; an empty value where the request has no such thing. Captures are none here.
+pub fn value(variable: &Variable, view: &RequestView<'_>, give: &mut dyn FnMut(&[u8])) {
+    with_value(variable, view, None, give);
+}
+
+/// The same.
 fn with_value(
     variable: &Variable,
     view: &RequestView<'_>,

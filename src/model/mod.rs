@@ -6,6 +6,7 @@
 mod affinity;
 mod answer_urls;
 mod certificate;
+mod closest;
 mod cors;
 mod error_pages;
 mod external_auth;
@@ -43,6 +44,7 @@ mod users;
 pub use affinity::{Affinity, AffinityMode, Preference, SameSite, SessionCookie, key_of, score, token};
 pub use answer_urls::{AnswerUrls, Replacement};
 pub use certificate::{Certificate, CertificateError, PrivateKey};
+pub use closest::{closest, is_slip};
 pub use cors::{Cors, Credentials, OriginPattern, Origins};
 pub use error_pages::ErrorPages;
 pub use external_auth::{AnswerLife, AuthCookiesOn, AuthMemoryRule, AuthService, ExternalAuth, SignIn};

@@ -86,8 +86,8 @@ impl Template {
         while let Some(at) = rest.find('$') {
             let (plain, behind) = rest.split_at(at);
             push_text(&mut parts, plain);
-            let (name, after) = name(&behind[1..]).ok_or(TemplateError::Syntax)?;
-            let variable = variable(name).ok_or(TemplateError::Unknown)?;
+            let (name, after) = Variable::name(&behind[1..]).ok_or(TemplateError::Syntax)?;
+            let variable = Variable::named(name).ok_or(TemplateError::Unknown)?;
             if matches!(variable, Variable::Capture(_)) && captures == Captures::Refused {
                 return Err(TemplateError::Unknown);
             }
@@ -168,6 +168,73 @@ impl Template {
     }
 }
 
+impl Variable {
+    /// The names of those that have one name each.
+    pub const NAMES: [&str; 19] = [
+        "args",
+        "best_http_host",
+        "content_length",
+        "content_type",
+        "document_uri",
+        "escaped_request_uri",
+        "host",
+        "http_host",
+        "is_args",
+        "pass_access_scheme",
+        "query_string",
+        "realip_remote_addr",
+        "remote_addr",
+        "request_method",
+        "request_uri",
+        "scheme",
+        "the_real_ip",
+        "uri",
+        "http_user_agent",
+    ];
+
+    /// The name at the start of a text, in braces or not, and what is behind it. A number is a name by itself, of one digit.
+    pub fn name(text: &str) -> Option<(&str, &str)> {
+        if let Some(inner) = text.strip_prefix('{') {
+            return inner.split_once('}').filter(|(name, _)| !name.is_empty() && name.bytes().all(is_of_name));
+        }
+        let end = match text.as_bytes() {
+            [first, ..] if first.is_ascii_digit() => 1,
+            bytes => bytes.iter().position(|&byte| !is_of_name(byte)).unwrap_or(bytes.len()),
+        };
+        (end > 0).then(|| text.split_at(end))
+    }
+
+    /// The variable of a name. Names of nginx have no upper case, and it takes them in any.
+    pub fn named(name: &str) -> Option<Self> {
+        let name = &*name.to_ascii_lowercase();
+        let field = |name: &str| Box::from(name.replace('_', "-"));
+        Some(match name {
+            "args" | "query_string" => Variable::Args,
+            "best_http_host" | "http_host" => Variable::HttpHost,
+            "content_length" | "content_type" => Variable::Header(field(name)),
+            "document_uri" | "uri" => Variable::Uri,
+            "escaped_request_uri" => Variable::EscapedRequestUri,
+            "host" => Variable::Host,
+            "ingress_name" => Variable::IngressName,
+            "is_args" => Variable::IsArgs,
+            "namespace" => Variable::Namespace,
+            "pass_access_scheme" | "scheme" => Variable::Scheme,
+            "realip_remote_addr" | "remote_addr" | "the_real_ip" => Variable::RemoteAddress,
+            "request_method" => Variable::Method,
+            "request_uri" => Variable::RequestUri,
+            "service_name" => Variable::ServiceName,
+            "service_port" => Variable::ServicePort,
+            _ => match (name.split_once('_'), name.as_bytes()) {
+                (_, [digit @ b'1'..=b'9']) => Variable::Capture(digit - b'0'),
+                (Some(("arg", of)), _) if !of.is_empty() => Variable::Arg(of.into()),
+                (Some(("cookie", of)), _) if !of.is_empty() => Variable::Cookie(of.into()),
+                (Some(("http", of)), _) if !of.is_empty() => Variable::Header(field(of)),
+                (Some(_) | None, _) => return None,
+            },
+        })
+    }
+}
+
 /// As an author may write it.
 impl fmt::Display for Template {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -216,50 +283,8 @@ fn push_text(parts: &mut Vec<Part>, text: &str) {
     }
 }
 
-/// The name at the start of a text, in braces or not, and what is behind it. A number is a name by itself, of one digit.
-fn name(text: &str) -> Option<(&str, &str)> {
-    if let Some(inner) = text.strip_prefix('{') {
-        return inner.split_once('}').filter(|(name, _)| !name.is_empty() && name.bytes().all(is_of_name));
-    }
-    let end = match text.as_bytes() {
-        [first, ..] if first.is_ascii_digit() => 1,
-        bytes => bytes.iter().position(|&byte| !is_of_name(byte)).unwrap_or(bytes.len()),
-    };
-    (end > 0).then(|| text.split_at(end))
-}
-
 fn is_of_name(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'_'
-}
-
-/// The variable of a name. Names of nginx have no upper case, and it takes them in any.
-fn variable(name: &str) -> Option<Variable> {
-    let name = &*name.to_ascii_lowercase();
-    let field = |name: &str| Box::from(name.replace('_', "-"));
-    Some(match name {
-        "args" | "query_string" => Variable::Args,
-        "best_http_host" | "http_host" => Variable::HttpHost,
-        "content_length" | "content_type" => Variable::Header(field(name)),
-        "document_uri" | "uri" => Variable::Uri,
-        "escaped_request_uri" => Variable::EscapedRequestUri,
-        "host" => Variable::Host,
-        "ingress_name" => Variable::IngressName,
-        "is_args" => Variable::IsArgs,
-        "namespace" => Variable::Namespace,
-        "pass_access_scheme" | "scheme" => Variable::Scheme,
-        "realip_remote_addr" | "remote_addr" | "the_real_ip" => Variable::RemoteAddress,
-        "request_method" => Variable::Method,
-        "request_uri" => Variable::RequestUri,
-        "service_name" => Variable::ServiceName,
-        "service_port" => Variable::ServicePort,
-        _ => match (name.split_once('_'), name.as_bytes()) {
-            (_, [digit @ b'1'..=b'9']) => Variable::Capture(digit - b'0'),
-            (Some(("arg", of)), _) if !of.is_empty() => Variable::Arg(of.into()),
-            (Some(("cookie", of)), _) if !of.is_empty() => Variable::Cookie(of.into()),
-            (Some(("http", of)), _) if !of.is_empty() => Variable::Header(field(of)),
-            (Some(_) | None, _) => return None,
-        },
-    })
 }
 
 #[cfg(test)]
@@ -299,6 +324,11 @@ mod tests {
                       $scheme$uri$escaped_request_uri$content_type$namespace$ingress_name$service_name$service_port";
         let template = Template::parse(source, Captures::Allowed).unwrap();
         assert_eq!(Template::parse(&template.to_string(), Captures::Allowed), Ok(template));
+    }
+
+    #[test]
+    fn listed_names_are_those_of_variables() {
+        assert!(Variable::NAMES.iter().all(|name| Variable::named(name).is_some()));
     }
 
     #[test]

@@ -47,6 +47,11 @@ impl Durations {
         self.buckets.iter().map(|bucket| bucket.load(Ordering::Relaxed)).sum()
     }
 
+    /// All of them together.
+    pub(crate) fn sum(&self) -> Duration {
+        Duration::from_nanos(self.sum.load(Ordering::Relaxed))
+    }
+
     /// Writes the series of a histogram called `name`.
     pub(crate) fn write(&self, out: &mut Exposition, name: &str, labels: &str) {
         let mut count = 0;
@@ -56,7 +61,7 @@ impl Durations {
         }
         count += self.buckets[BOUNDS.len()].load(Ordering::Relaxed);
         out.integer_with(name, "_bucket", labels, ("le", "+Inf"), count);
-        out.float(name, "_sum", labels, Duration::from_nanos(self.sum.load(Ordering::Relaxed)).as_secs_f64());
+        out.float(name, "_sum", labels, self.sum().as_secs_f64());
         out.integer(name, "_count", labels, count);
     }
 }

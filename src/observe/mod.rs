@@ -18,6 +18,7 @@ mod log_queue;
 pub mod logging;
 mod memory_metrics;
 mod metrics;
+mod nginx;
 pub mod panics;
 mod process;
 mod register;
@@ -25,7 +26,10 @@ mod report_metrics;
 mod route_metrics;
 mod upstream_metrics;
 
-pub use access_log::{AccessLog, AccessLogFormat, Entry, RoutePart, ShardLog, TlsPart, UpstreamPart};
+pub use access_log::{
+    AccessLog, AccessLogFormat, Details, Entry, Facts, LineEscape, LineFormat, LineFormatError, RoutePart, ShardLog,
+    TlsPart, UpstreamPart,
+};
 pub use config_metrics::ConfigMetrics;
 pub use dns_metrics::DnsMetrics;
 pub use document::document;
@@ -34,6 +38,7 @@ pub use freshness::Freshness;
 pub use http2_metrics::{Http2Limit, Http2Side};
 pub use labels::{Handshake, Listener, Mirrored, PodHandshake, ProxyHeader, Refusal, Relief, Scope, Shed};
 pub use metrics::{ListenerMetrics, Metrics, OpenConnection, TableSize};
+pub use nginx::{Compat, ConnectionStates, ControllerNames, HostCertificate, RouteDetail, RouteNames, Served};
 pub use report_metrics::{EventWrite, ReportMetrics, StatusWrite};
 pub use route_metrics::RouteMetrics;
 pub use upstream_metrics::{UpstreamFailure, UpstreamMetrics};

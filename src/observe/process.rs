@@ -40,6 +40,34 @@ pub(crate) fn write(out: &mut Exposition) {
     }
 }
 
+/// What is read for the families of ingress-nginx.
+pub(crate) struct Figures {
+    /// Resident memory in bytes.
+    pub(crate) resident: Option<u64>,
+    /// Virtual memory in bytes.
+    pub(crate) virtual_memory: Option<u64>,
+    /// CPU time in seconds.
+    pub(crate) cpu: Option<f64>,
+    /// Unix time of the start, in seconds.
+    pub(crate) start: Option<f64>,
+}
+
+impl Figures {
+    /// Reads them.
+    pub(crate) fn read() -> Self {
+        let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+        let bytes = |key| status_number(&status, key).map(|kib| kib * 1024);
+        let times = fs::read_to_string("/proc/self/stat").ok().and_then(|stat| Times::parse(&stat));
+        let start = |times: &Times| Some(boot_time()? as f64 + times.start_ticks as f64 / TICKS_PER_SECOND);
+        Self {
+            resident: bytes("VmRSS:"),
+            virtual_memory: bytes("VmSize:"),
+            cpu: times.as_ref().map(|times| times.cpu_ticks as f64 / TICKS_PER_SECOND),
+            start: times.as_ref().and_then(start),
+        }
+    }
+}
+
 struct Times {
     cpu_ticks: u64,
     start_ticks: u64,

@@ -35,6 +35,30 @@ static PLACES: [u8; 500] = {
     places
 };
 
+/// How many places statuses have.
+pub(super) const STATUSES: usize = CODES.len() + OTHERS.len();
+
+/// The place of a status: for each of [`CODES`], then for each of [`OTHERS`].
+pub(super) fn status_place(status: u16) -> usize {
+    let place = usize::from(status).checked_sub(100).and_then(|index| PLACES.get(index));
+    place.map_or(CODES.len(), |place| usize::from(*place))
+}
+
+/// The status of a place as nginx writes it: `404`, `4xx` for all that are not told exactly, `000` for none.
+pub(super) fn status_text(place: usize) -> &'static str {
+    /// In the order of `CODES`.
+    const TEXTS: [&str; CODES.len()] = [
+        "101", "200", "201", "202", "204", "206", "301", "302", "303", "304", "307", "308", "400", "401", "403", "404",
+        "405", "408", "409", "410", "412", "413", "414", "415", "416", "417", "421", "422", "426", "429", "431", "499",
+        "500", "501", "502", "503", "504", "505",
+    ];
+    match (TEXTS.get(place), OTHERS.get(place.wrapping_sub(TEXTS.len()))) {
+        (Some(text), _) => text,
+        (None, None | Some(&"none")) => "000",
+        (None, Some(class)) => class,
+    }
+}
+
 /// What is counted of one route's requests. The counters are made with the first of them: of ten thousand Ingresses most
 /// are idle, or busy on another replica.
 #[derive(Debug, Default)]
@@ -50,7 +74,7 @@ struct Counters {
 
 /// For each of [`CODES`], then for each of [`OTHERS`].
 #[derive(Debug)]
-struct Answers([AtomicU64; CODES.len() + OTHERS.len()]);
+struct Answers([AtomicU64; STATUSES]);
 
 impl Default for Answers {
     fn default() -> Self {
@@ -60,8 +84,7 @@ impl Default for Answers {
 
 impl Answers {
     fn of(&self, status: u16) -> &AtomicU64 {
-        let place = usize::from(status).checked_sub(100).and_then(|index| PLACES.get(index));
-        &self.0[place.map_or(CODES.len(), |place| usize::from(*place))]
+        &self.0[status_place(status)]
     }
 
     fn sum(&self) -> u64 {
@@ -160,6 +183,16 @@ mod tests {
         ];
         assert_eq!(samples.collect::<Vec<_>>(), expected);
         assert_eq!(route.requests(), 14);
+    }
+
+    #[test]
+    fn places_are_shown_by_their_status() {
+        for code in CODES {
+            assert_eq!(status_text(status_place(code)), code.to_string());
+        }
+        for (status, shown) in [(0, "000"), (418, "4xx"), (599, "5xx"), (299, "2xx"), (99, "000"), (600, "000")] {
+            assert_eq!(status_text(status_place(status)), shown);
+        }
     }
 
     #[test]

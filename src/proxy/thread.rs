@@ -9,7 +9,7 @@ use tokio::runtime::{Builder, LocalOptions};
 use tokio::time::{Instant, MissedTickBehavior};
 
 use crate::lifecycle::Phase;
-use crate::observe::{Relief, ShardLog};
+use crate::observe::{ConnectionStates, Relief, ShardLog};
 use crate::proxy::client::listener::{self, ListenerProtocol};
 use crate::proxy::client::serving::Serving;
 use crate::proxy::shard::heartbeats::Heartbeat;
@@ -90,6 +90,7 @@ async fn housekeeping(shard: Rc<Shard>, serving: Rc<Serving>, mut retirements: R
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let idle = shard.metrics.idle_upstream_connections();
     let mut counted = 0;
+    let mut states = ConnectionStates::default();
     loop {
         tokio::select! {
             retired = retirements.next() => {
@@ -126,6 +127,11 @@ async fn housekeeping(shard: Rc<Shard>, serving: Rc<Serving>, mut retirements: R
                 let now = i64::try_from(shard.pool.idle_count()).unwrap_or(i64::MAX);
                 idle.add(now - counted);
                 counted = now;
+                if shard.metrics.shows_connection_states() {
+                    let now = shard.clients.states();
+                    shard.metrics.connection_states_changed(states, now);
+                    states = now;
+                }
             }
         }
         shard.sessions.sweep();

@@ -135,6 +135,8 @@ fn routes<'a>(
             };
             if let Some(rule) = &canary {
                 let (action, fault) = action(input, bid, &mut last);
+                // Its requests stay with the main backend, as while it has no endpoint.
+                let fault = fault.map(|fault| fault.followed_by("it gets no requests of the main Ingress"));
                 problems.extend(fault.map(|fault| on_backend(bid, &format!("{}.backend", bid.field), fault)));
                 let (rule, backend) = (rule.clone(), canary::backend_of(&action));
                 canaries.push(CanaryBid { bid, path: matched, key, rule, backend });
@@ -276,8 +278,8 @@ fn default_backend(input: &Input, problems: &mut Vec<Problem>) -> Option<RouteSp
     }));
     let (action, fault): (Action, _) = service::action(resolved);
     problems.extend(fault.map(|fault| {
-        let BackendFault { reply: _, field: _, code, message, remedy } = fault;
-        Problem { object, field: "--default-backend".into(), code, severity: BackendFault::SEVERITY, message, remedy }
+        let (message, code, severity) = (fault.message(), fault.code, BackendFault::SEVERITY);
+        Problem { object, field: "--default-backend".into(), code, severity, message, remedy: fault.remedy }
     }));
     let (besides, policy) = (Besides::default(), Arc::clone(&settings.policy));
     let filters = filters(&Options::UNSET, settings, OwnParts::default());
@@ -286,8 +288,8 @@ fn default_backend(input: &Input, problems: &mut Vec<Problem>) -> Option<RouteSp
 
 /// The problem of a backend at this field.
 pub(crate) fn on_backend(bid: Bid<'_>, field: &str, fault: BackendFault) -> Problem {
-    let BackendFault { reply: _, field: below, code, message, remedy } = fault;
-    bid.by.problem(format!("{field}{below}"), code, BackendFault::SEVERITY, message, remedy)
+    let message = fault.message();
+    bid.by.problem(format!("{field}{}", fault.field), fault.code, BackendFault::SEVERITY, message, fault.remedy)
 }
 
 fn everything() -> PathMatch {

@@ -56,7 +56,7 @@ pub use external::{External, external};
 pub use input::Input;
 pub use invalidated::Invalidated;
 pub use path::PathReading;
-pub use secret::certificates;
+pub use secret::{certificates, host_certificates};
 pub use settings::{ExternalNames, HostOwnership, OwnSockets, Profile, Settings, VisibleSecrets};
 
 use lower::Lowered;
@@ -68,6 +68,12 @@ pub type Findings = BTreeMap<UnitKey, Vec<Problem>>;
 pub fn users_of_service(input: &Input, service: &ObjectName) -> impl Iterator<Item = ObjectRef> {
     let users = input.index().users(ObjectKind::Service, service).iter();
     users.filter(|user| user.is_ours(input.objects(), input.settings())).map(Lowered::reference)
+}
+
+/// Whether an object is a canary: what does not get to its backends goes to those of another object.
+pub fn is_canary(input: &Input, service: &ObjectName, object: &ObjectRef) -> bool {
+    let mut users = input.index().users(ObjectKind::Service, service).iter();
+    users.any(|user| user.reference() == *object && user.options().canary().is_some())
 }
 
 /// A unit, translated.

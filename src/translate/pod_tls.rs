@@ -11,7 +11,7 @@ use super::secret::{SecretFinding, examine};
 use super::validity::usable;
 
 /// What happens where the Secret cannot be used.
-const INSTEAD: &str = "requests that need TLS to pods are answered with 503";
+pub(super) const INSTEAD: &str = "requests that need TLS to pods are answered with 503";
 
 /// What pods are spoken to with, where nothing but the options says something else than `tls`.
 pub(crate) fn pod_tls(input: &Input, tls: &PodTls, options: &PodTlsOptions) -> Result<PodTls, SecretFinding> {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::model::{Certificate, ObjectKind, ObjectName, ObjectRef, Problem, ProblemCode, Severity};
 
+use super::classes::is_ours;
 use super::input::Input;
 use super::settings::VisibleSecrets;
 use super::validity::{Validity, usable, validity};
@@ -15,6 +16,23 @@ pub fn certificates(input: &Input) -> Vec<(ObjectName, i64)> {
         Some((name.clone(), certificate.not_after()))
     });
     ends.collect()
+}
+
+/// The certificates that TLS entries of our Ingresses name, by host: where each comes from, and when it expires. `_` is the host of
+/// the default certificate. Hosts of whose certificate nothing can be used are left out.
+pub fn host_certificates(input: &Input) -> Vec<(Arc<str>, ObjectName, i64)> {
+    let end = |secret: &ObjectName| Some(input.objects().secret(secret).and_then(usable)?.not_after());
+    let ours = input.objects().ingresses().filter(|ingress| is_ours(ingress, input.objects(), input.settings()));
+    let named = ours.flat_map(|ingress| {
+        ingress.tls.iter().filter_map(|entry| {
+            let secret = ObjectName::new(ingress.name.namespace.clone(), entry.secret.clone()?);
+            let end = end(&secret)?;
+            Some(entry.hosts.iter().map(move |host| (Arc::clone(host), secret.clone(), end)))
+        })
+    });
+    let default = input.settings().default_certificate.iter();
+    let default = default.filter_map(|secret| Some((Arc::from("_"), secret.clone(), end(secret)?)));
+    named.flatten().chain(default).collect()
 }
 
 /// What is wrong with a Secret from which a certificate is wanted.

@@ -13,7 +13,7 @@ use super::address::external_refusal;
 use super::annotations::{Options, PodProtocol};
 use super::external_name::{self, Outside, Unusable};
 use super::input::Input;
-use super::pod_tls::pod_tls;
+use super::pod_tls::{INSTEAD, pod_tls};
 use super::problems::{quoted, some_of};
 use super::secret::SecretFinding;
 
@@ -26,8 +26,10 @@ pub(crate) struct BackendFault {
     pub(crate) field: &'static str,
     /// The kind of fault.
     pub(crate) code: ProblemCode,
-    /// What is wrong and what follows.
-    pub(crate) message: String,
+    /// What is wrong.
+    pub(crate) reason: String,
+    /// What follows.
+    pub(crate) follows: &'static str,
     /// What to do.
     pub(crate) remedy: String,
 }
@@ -37,8 +39,18 @@ impl BackendFault {
     pub(crate) const SEVERITY: Severity = Severity::Error;
 
     fn unavailable(field: &'static str, code: ProblemCode, reason: String, remedy: impl Into<String>) -> Self {
-        let message = format!("{reason}, so its requests are answered with 503");
-        Self { reply: Reply::BackendUnavailable, field, code, message, remedy: remedy.into() }
+        let follows = "its requests are answered with 503";
+        Self { reply: Reply::BackendUnavailable, field, code, reason, follows, remedy: remedy.into() }
+    }
+
+    /// The same fault where something else follows from it.
+    pub(crate) fn followed_by(self, follows: &'static str) -> Self {
+        Self { follows, ..self }
+    }
+
+    /// What is wrong and what follows.
+    pub(crate) fn message(&self) -> String {
+        format!("{}, so {}", self.reason, self.follows)
     }
 }
 
@@ -65,10 +77,8 @@ pub(crate) fn resolve(
             reply: Reply::NotFound,
             field: ".resource",
             code: ProblemCode::UnsupportedBackend,
-            message: format!(
-                "resource backends ({}) are not supported, so its requests are answered with 404",
-                quoted(resource)
-            ),
+            reason: format!("resource backends ({}) are not supported", quoted(resource)),
+            follows: "its requests are answered with 404",
             remedy: "Use a service backend".into(),
         }),
         Backend::Invalid => Err(BackendFault::unavailable(
@@ -278,7 +288,10 @@ fn secured(input: &Input, protocol: Protocol, options: &Options) -> Result<Proto
         (Protocol::Tls(tls), Some(options)) => match pod_tls(input, &tls, options) {
             Ok(tls) => Ok(Protocol::Tls(Arc::new(tls))),
             Err(SecretFinding { code, severity: _, message, remedy }) => {
-                Err(BackendFault { reply: Reply::BackendUnavailable, field: "", code, message, remedy })
+                let reason = message.strip_suffix(INSTEAD).and_then(|reason| reason.strip_suffix(", so "));
+                let reason = reason.unwrap_or(&message).to_owned();
+                let (reply, follows) = (Reply::BackendUnavailable, INSTEAD);
+                Err(BackendFault { reply, field: "", code, reason, follows, remedy })
             }
         },
         (protocol, _) => Ok(protocol),

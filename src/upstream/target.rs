@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::living::Upstream;
 use crate::model::Reply;
-use crate::observe::{RouteMetrics, UpstreamMetrics};
+use crate::observe::{RouteDetail, RouteMetrics, UpstreamMetrics};
 
 /// The target of a route, resolved when its table is built.
 #[derive(Clone, Debug)]
@@ -13,6 +13,8 @@ pub struct Target {
     pub destination: Destination,
     /// What is counted of them.
     pub metrics: Arc<RouteMetrics>,
+    /// What else is kept of them in the manner of ingress-nginx, where that is asked for.
+    pub detail: Option<Arc<RouteDetail>>,
     /// Services that are asked beside it; few routes have any.
     pub besides: Option<Arc<Besides>>,
 }

@@ -4,6 +4,7 @@
 
 mod floods;
 mod limits;
+mod log_lines;
 mod memory;
 mod process;
 #[path = "../support/mod.rs"]

@@ -45,6 +45,7 @@ mod nginx_external_auth;
 mod nginx_hosts;
 mod nginx_https;
 mod nginx_limits;
+mod nginx_metrics;
 mod nginx_mirror;
 mod nginx_paths;
 mod nginx_pod_tls;

@@ -42,13 +42,13 @@ fn ask(pods: &[SocketAddr], tls: &PodTls) -> (Message, String) {
     let mut resolve = |route: &RouteSpec| {
         let Action::Forward(spec) = &route.action else {
             let metrics = metrics.route(route.origin.label(), "");
-            return Target { destination: Destination::Reply(Reply::NotFound), metrics, besides: None };
+            return Target { destination: Destination::Reply(Reply::NotFound), metrics, detail: None, besides: None };
         };
         let (backend, _) = registry.get_or_create(spec);
         let Backend { upstream, .. } = &backend;
         upstream.set_endpoints(translate::endpoints(&input, upstream.key()));
         let metrics = metrics.route(route.origin.label(), Arc::clone(&spec.key.service.name));
-        Target { destination: Destination::Forward(backend), metrics, besides: None }
+        Target { destination: Destination::Forward(backend), metrics, detail: None, besides: None }
     };
     let table = Arc::new(tidegate::routing::TableCell::new(Arc::new(RouteTable::compile(&snapshot, &mut resolve))));
     let log = AccessLog::start(AccessLogFormat::Off, Box::new(std::io::sink()), &metrics).unwrap();

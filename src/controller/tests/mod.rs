@@ -309,6 +309,28 @@ async fn a_service_without_endpoints_is_told_after_half_a_minute_until_it_has_on
     assert_eq!(problems.all(), []);
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_canary_without_endpoints_is_told_to_get_no_requests() {
+    let (_plane, mut controller) = Plane::new();
+    let problems = controller.problems();
+    let canary = ingress_to("a", "/", "next").current().cloned().and_then(Object::into_ingress).unwrap();
+    let annotations = [("nginx.ingress.kubernetes.io/canary", "true")];
+    let canary = Ingress {
+        name: name("canary"),
+        annotations: annotations.map(|(key, value)| (key.into(), value.into())).into_iter().collect(),
+        ..Ingress::clone(&canary)
+    };
+    let canary = [Change::arrival(canary), service("next"), slice("next", 0), class()];
+    controller.take(events(app("a").into_iter().chain(canary)));
+    controller.take([Event::Synced]);
+    controller.tick();
+    tokio::time::advance(Duration::from_secs(30)).await;
+    controller.tick();
+    let told: Vec<_> = problems.all().iter().map(ToString::to_string).collect();
+    assert!(told.len() == 1 && told[0].contains("Ingress shop/canary"), "{told:?}");
+    assert!(told[0].contains("or more, so the canary gets no requests of the main Ingress."), "{told:?}");
+}
+
 #[tokio::test]
 async fn a_route_that_moves_between_services_in_one_batch_never_leads_to_an_empty_one() {
     let (plane, mut controller) = Plane::new();

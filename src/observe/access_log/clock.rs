@@ -1,6 +1,6 @@
 //! Wall clock times as text, made anew only when the millisecond or second changes.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 const MONTHS: [&[u8; 3]; 12] =
     [b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov", b"Dec"];
@@ -44,6 +44,11 @@ impl Clock {
         &self.common
     }
 
+    /// Since 1970, to the millisecond.
+    pub(super) fn since_1970(&self) -> Duration {
+        Duration::new(self.second, self.milli * 1_000_000)
+    }
+
     fn set_second(&mut self, second: u64) {
         self.second = second;
         let (year, month, day) = civil((second / 86_400) as u32);
@@ -85,8 +90,6 @@ fn digits(to: &mut [u8], mut value: u32) {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     #[test]

@@ -4,6 +4,7 @@
 const CUT: &[u8] = b"...";
 
 const HEX: &[u8; 16] = b"0123456789abcdef";
+const UPPER_HEX: &[u8; 16] = b"0123456789ABCDEF";
 
 /// Whether a byte stands for itself in both formats: printable ASCII but for the quote and the backslash.
 const fn is_plain(byte: u8) -> bool {
@@ -55,18 +56,32 @@ pub(super) fn json(out: &mut Vec<u8>, value: &[u8], longest: usize) {
 }
 
 /// Appends `value` for inside quotes of the common format, at most `longest` bytes: everything but plain printable
-/// ASCII as `\xNN`, as nginx writes it.
+/// ASCII as `\xNN`.
 pub(super) fn common(out: &mut Vec<u8>, value: &[u8], longest: usize) {
     if value.len() <= longest && all_plain(value) {
         out.extend_from_slice(value);
         return;
     }
+    hexadecimal(out, value, longest, is_plain, HEX);
+}
+
+/// The same with digits as nginx writes them.
+pub(super) fn nginx(out: &mut Vec<u8>, value: &[u8], longest: usize) {
+    hexadecimal(out, value, longest, is_plain, UPPER_HEX);
+}
+
+/// Appends `value` as it is, at most `longest` bytes: only what could end its line or speaks to a terminal is `\xNN`.
+pub(super) fn controls(out: &mut Vec<u8>, value: &[u8], longest: usize) {
+    hexadecimal(out, value, longest, |byte| byte >= 0x20 && byte != 0x7f, UPPER_HEX);
+}
+
+fn hexadecimal(out: &mut Vec<u8>, value: &[u8], longest: usize, is_plain: impl Fn(u8) -> bool, digits: &[u8; 16]) {
     let mut room = Room::new(out, longest);
     for byte in value {
         let fits = if is_plain(*byte) {
             room.push(&[*byte])
         } else {
-            room.push(&[b'\\', b'x', HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]])
+            room.push(&[b'\\', b'x', digits[usize::from(byte >> 4)], digits[usize::from(byte & 15)]])
         };
         if !fits {
             return;
@@ -173,6 +188,11 @@ mod tests {
             prop_assert!(parsed.is_ok());
             let text = with(common, &value, longest);
             prop_assert!(text.len() <= longest && text.is_ascii() && !text.contains('"'));
+            let text = with(nginx, &value, longest);
+            prop_assert!(text.len() <= longest && text.is_ascii() && !text.contains('"'));
+            let mut text = Vec::new();
+            controls(&mut text, &value, longest);
+            prop_assert!(text.len() <= longest && !text.iter().any(|byte| byte.is_ascii_control()));
         }
     }
 }

@@ -119,7 +119,7 @@ fn quoted(out: &mut Vec<u8>, value: Option<&[u8]>, longest: usize) {
     out.push(b'"');
 }
 
-fn number(out: &mut Vec<u8>, before: &[u8], value: u64) {
+pub(super) fn number(out: &mut Vec<u8>, before: &[u8], value: u64) {
     out.extend_from_slice(before);
     out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
 }
@@ -137,7 +137,7 @@ fn seconds(out: &mut Vec<u8>, duration: Duration) {
 }
 
 /// Address and port: `10.0.0.1:80`, `[2001:db8::1]:80`.
-fn endpoint(out: &mut Vec<u8>, endpoint: SocketAddr) {
+pub(super) fn endpoint(out: &mut Vec<u8>, endpoint: SocketAddr) {
     let is_bracketed = endpoint.ip().to_canonical().is_ipv6();
     if is_bracketed {
         out.push(b'[');
@@ -147,7 +147,7 @@ fn endpoint(out: &mut Vec<u8>, endpoint: SocketAddr) {
 }
 
 /// An address without brackets, IPv4 written by hand: `fmt` takes three times as long.
-fn address(out: &mut Vec<u8>, address: IpAddr) {
+pub(super) fn address(out: &mut Vec<u8>, address: IpAddr) {
     match address.to_canonical() {
         IpAddr::V4(address) => {
             let mut dot: &[u8] = b"";

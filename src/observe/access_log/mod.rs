@@ -3,12 +3,15 @@
 //! A shard formats its line into the shard's buffer, under a lock that nobody else holds for longer than a swap. One
 //! thread swaps the buffers for empty ones and writes them out: the first line at once, then every 50 ms or when a
 //! buffer fills. When the output does not keep up, buffers reach their limit and further lines are dropped and counted.
-//! No line, whatever clients send, is longer than 4 KiB or more than one line (class E6).
+//! No line, whatever clients send, is more than one line, or longer than 4 KiB, or 16 KiB in a format of an operator's
+//! (class E6).
 
 mod clock;
+mod details;
 mod entry;
 mod escape;
 mod format;
+mod line_format;
 mod writer;
 
 use std::fs::File;
@@ -23,7 +26,9 @@ use std::time::Duration;
 use super::metrics::Metrics;
 use writer::{Shared, Slot};
 
+pub use details::{Details, Facts};
 pub use entry::{Entry, RoutePart, TlsPart, UpstreamPart};
+pub use line_format::{LineEscape, LineFormat, LineFormatError};
 
 /// A buffer that holds this much takes no more lines: the bound on memory for each shard. Bytes.
 const BUFFER_LIMIT: usize = 1 << 20;
@@ -32,7 +37,7 @@ const BUFFER_LIMIT: usize = 1 << 20;
 const BUFFER_URGENT: usize = 256 << 10;
 
 /// What lines look like.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub enum AccessLogFormat {
     /// No lines.
     Off,
@@ -41,6 +46,8 @@ pub enum AccessLogFormat {
     Json,
     /// The Combined Log Format with upstream, timing, route and request id behind it.
     Common,
+    /// As an operator writes it.
+    Lines(LineFormat),
 }
 
 /// The access log and its writer thread. Dropping it ends the thread once what was logged is written.
@@ -88,7 +95,7 @@ impl AccessLog {
             slots.push(slot.clone());
             ShardRunning { slot, shared: running.shared.clone(), thread: running.thread.clone() }
         });
-        ShardLog { format: self.format, running }
+        ShardLog { format: self.format.clone(), running }
     }
 
     /// Writes what was logged, waiting at most `patience`, and ends the thread. False when the output was too slow:
@@ -141,7 +148,8 @@ impl ShardLog {
     }
 
     /// Logs a finished request. Never blocks on the output: when that does not keep up, the line is dropped and counted.
-    pub fn log(&self, entry: &Entry<'_>) {
+    /// `details` are asked for what a format of an operator's names besides.
+    pub fn log(&self, entry: &Entry<'_>, details: &impl Details) {
         let Some(ShardRunning { slot, shared, thread }) = &self.running else { return };
         let mut slot = slot.lock();
         let before = slot.batch.bytes.len();
@@ -152,10 +160,11 @@ impl ShardLog {
         }
         let writer::Pending { batch, clock } = &mut *slot;
         clock.set(entry.time);
-        match self.format {
+        match &self.format {
             AccessLogFormat::Off => return,
             AccessLogFormat::Json => format::json(&mut batch.bytes, clock, entry),
             AccessLogFormat::Common => format::common(&mut batch.bytes, clock, entry),
+            AccessLogFormat::Lines(format) => format.write(&mut batch.bytes, clock, entry, details),
         }
         batch.lines += 1;
         let after = batch.bytes.len();

@@ -48,6 +48,23 @@ fn hostile(evil: &[u8]) -> Entry<'_> {
     }
 }
 
+/// What no format of these tests asks for.
+struct Unasked;
+
+impl Details for Unasked {
+    fn request(&self, _: &crate::model::Variable, _: &mut dyn FnMut(&[u8])) {
+        unreachable!("only lines of an operator's format ask");
+    }
+
+    fn user(&self) -> Option<String> {
+        unreachable!("only lines of an operator's format ask");
+    }
+
+    fn facts(&self) -> Facts<'_> {
+        unreachable!("only lines of an operator's format ask");
+    }
+}
+
 fn line(format: fn(&mut Vec<u8>, &Clock, &Entry<'_>), entry: &Entry<'_>) -> String {
     let mut clock = Clock::new();
     clock.set(entry.time);
@@ -203,7 +220,7 @@ fn a_line_is_written_without_more_traffic() {
     drop(open);
     let shard = log.shard();
     for round in 0..3 {
-        shard.log(&entry());
+        shard.log(&entry(), &Unasked);
         let written = lines.recv_timeout(PATIENCE).unwrap();
         assert_eq!(written.iter().filter(|byte| **byte == b'\n').count(), 1, "round {round}");
     }
@@ -216,7 +233,7 @@ fn e06_a_blocked_output_costs_lines_and_not_time() {
     let entry = hostile(&[b'x'; 1000]);
     let mut logged = 0;
     while metrics.access_log().1.get() == 0 {
-        shard.log(&entry);
+        shard.log(&entry, &Unasked);
         logged += 1;
         assert!(logged < 10_000, "a buffer of 1 MiB takes a few hundred lines");
     }
@@ -238,7 +255,7 @@ fn all_lines_are_written_at_the_end_also_those_of_shards_that_are_gone() {
         .map(|shard| {
             thread::spawn(move || {
                 for _ in 0..500 {
-                    shard.log(&entry());
+                    shard.log(&entry(), &Unasked);
                 }
             })
         })
@@ -255,7 +272,7 @@ fn all_lines_are_written_at_the_end_also_those_of_shards_that_are_gone() {
 #[test]
 fn stopping_gives_up_on_an_output_that_stands_still() {
     let (log, _metrics, _lines, _shut) = gated();
-    log.shard().log(&entry());
+    log.shard().log(&entry(), &Unasked);
     assert!(!log.stop(Duration::from_millis(1)));
 }
 
@@ -272,7 +289,7 @@ fn a_broken_output_counts_as_dropped() {
     }
     let metrics = Metrics::new();
     let log = AccessLog::start(AccessLogFormat::Common, Box::new(Broken), &metrics).unwrap();
-    log.shard().log(&Entry { time: SystemTime::now(), ..entry() });
+    log.shard().log(&Entry { time: SystemTime::now(), ..entry() }, &Unasked);
     assert!(log.stop(PATIENCE));
     assert_eq!((metrics.access_log().0.get(), metrics.access_log().1.get()), (0, 1));
 }
@@ -282,7 +299,7 @@ fn a_log_that_is_off_takes_nothing() {
     let metrics = Metrics::new();
     let log = AccessLog::start(AccessLogFormat::Off, AccessLog::stdout().unwrap(), &metrics).unwrap();
     assert!(!log.shard().is_on() && !ShardLog::off().is_on());
-    log.shard().log(&entry());
+    log.shard().log(&entry(), &Unasked);
     assert!(log.stop(PATIENCE));
     assert_eq!(metrics.access_log().0.get(), 0);
 }

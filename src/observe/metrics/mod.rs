@@ -1,5 +1,6 @@
 //! All metrics of the process: handles for those who count, text for those who scrape.
 
+mod nginx;
 mod watches;
 
 use std::collections::BTreeMap;
@@ -19,6 +20,7 @@ use crate::observe::http2_metrics::{Http2Limit, Http2Metrics, Http2Side};
 use crate::observe::labels::{Handshake, Listener, Mirrored, ProxyHeader, Refusal, Scope, Shed};
 use crate::observe::live::Live;
 use crate::observe::memory_metrics::MemoryMetrics;
+use crate::observe::nginx::Nginx;
 use crate::observe::process;
 use crate::observe::register::{opts, register, unix_seconds};
 use crate::observe::report_metrics::{EventWrite, ReportMetrics, StatusWrite};
@@ -58,6 +60,8 @@ pub struct Metrics {
     configuration: ConfigMetrics,
     dns: DnsMetrics,
     memory: MemoryMetrics,
+    /// Where it is asked for.
+    nginx: Option<Box<Nginx>>,
 }
 
 struct TableGauges {
@@ -183,6 +187,7 @@ impl Metrics {
             configuration: ConfigMetrics::new(&registry),
             dns: DnsMetrics::new(&registry),
             memory: MemoryMetrics::new(&registry),
+            nginx: None,
             registry,
         }
     }
@@ -292,9 +297,12 @@ impl Metrics {
     /// Findings have gone, and others have come: the difference to those that were counted before.
     pub fn problems_changed<'a>(
         &self,
-        gone: impl IntoIterator<Item = &'a Problem>,
-        come: impl IntoIterator<Item = &'a Problem>,
+        gone: impl IntoIterator<Item = &'a Problem> + Clone,
+        come: impl IntoIterator<Item = &'a Problem> + Clone,
     ) {
+        if let Some(nginx) = &self.nginx {
+            nginx.problems_changed(gone.clone().into_iter(), come.clone().into_iter());
+        }
         let mut counts = self.problems.lock().unwrap_or_else(PoisonError::into_inner);
         for problem in come {
             *counts.entry((problem.code, problem.severity)).or_default() += 1;
@@ -351,6 +359,7 @@ impl Metrics {
         self.write_problems(&mut out);
         self.write_certificates(&mut out);
         process::write(&mut out);
+        self.write_nginx(&mut out);
         out.finish()
     }
 

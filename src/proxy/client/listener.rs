@@ -283,8 +283,11 @@ async fn open(
     let stream = handshake(shard, tcp, (received, deadline), &peer, config, mark).await?;
     peer.scheme = Scheme::Https;
     peer.port = forwarding.https_port;
-    peer.tls =
-        Some(TlsPeer { server_name: stream.server_name().map(str::to_owned), version: stream.version().as_str() });
+    peer.tls = Some(TlsPeer {
+        server_name: stream.server_name().map(str::to_owned),
+        version: stream.version(),
+        cipher: stream.cipher(),
+    });
     peer.is_http2 = stream.alpn() == Alpn::Http2;
     Some(Opened { socket: Socket::Tls(Box::new(stream)), peer: Rc::new(peer), first: None })
 }

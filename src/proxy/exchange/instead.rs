@@ -66,6 +66,7 @@ pub(super) fn turn<'r>(walk: &mut Walk<'_>, route: &'r Arc<Route<Target>>, statu
     record.must_close.set(work.request.upgrade.is_some() || work.request.expects_continue);
     record.awaits_go_on.set(false);
     record.head_after.set(None);
+    record.handed_over.set(None);
     let request = &mut work.request;
     let method = if request.method == Method::Head { Method::Head } else { Method::Get };
     (request.method, request.framing, request.upgrade, request.expects_continue) = (method, Framing::None, None, false);

@@ -18,6 +18,7 @@ use crate::proxy::config::ListenerConfig;
 use crate::proxy::error::{ProxyError, Side};
 use crate::proxy::pods::forward::forward;
 use crate::proxy::shard::scratch::ExchangeBuffers;
+use crate::proxy::walk::client_address::client;
 use crate::proxy::walk::client_io::{ClientSink, ClientSource, GO_ON};
 use crate::proxy::walk::grpc::is_grpc;
 use crate::proxy::walk::meter::{Counted, RequestMeter};
@@ -241,7 +242,7 @@ fn pass_more_filters<'r>(
     let needs = route.spec.filters.needs();
     let Walk { shard, listener, peer, work, ready_at, record, .. } = walk;
     let ExchangeBuffers { head, request, request_change, .. } = &mut **work;
-    let client = needs.client.then(|| request_head::client(head, request, peer, &listener.forwarding));
+    let client = needs.client.then(|| client(head, request, peer, &listener.forwarding));
     let canonical = if needs.path { canonical_path(request.path(head)) } else { String::new() };
     let meter = RequestMeter::new(&shard.limiter, route.spec.origin.label(), *ready_at);
     let view = RequestView {

@@ -77,6 +77,7 @@ pub(crate) async fn forward<S: ClientSource, K: ClientSink>(
         }
         walk.record.attempts.set(walk.record.attempts.get().saturating_add(1));
         walk.record.endpoint.set(Some(endpoint.address()));
+        walk.record.attempted.set(Some(began));
         let attempt = Attempt {
             endpoint,
             policy,
@@ -131,6 +132,7 @@ pub(crate) async fn forward<S: ClientSource, K: ClientSink>(
             break;
         }
         walk.record.head_after.set(None);
+        walk.record.handed_over.set(None);
     }
     Err(error)
 }

@@ -100,6 +100,7 @@ pub(super) async fn pass_on<P: PodResponse, K: ClientSink>(
 ) -> Result<Passed<P::Body, P::Connection>, Failure> {
     let Parts { shard, policy, patience, record, request, must_switch, response, answer_edit, timer, .. } = parts;
     let Parts { handed_over, replacement, .. } = parts;
+    record.handed_over.set(Some(handed_over));
     let mut wait = HeadWait::new(patience.head, handed_over, &record.received, timer);
     let limits = Limits { head_bytes: policy.response_head_bytes, ..Limits::RESPONSE };
     final_head(&mut pod, response, request, &limits, &mut wait, (record, handed_over + GO_ON), sink).await?;

@@ -9,6 +9,7 @@ use std::task::Waker;
 use tokio::task::AbortHandle;
 
 use super::handover::Seat;
+use crate::observe::ConnectionStates;
 use crate::proxy::wire::client_mark::{ClientMark, Order, Standing};
 
 /// Ticks for which a connection has done nothing before it is closed in favour of others: without a request, and with one.
@@ -103,6 +104,19 @@ impl Clients {
     /// How many do this.
     pub(crate) fn count(&self, standing: Standing) -> usize {
         self.places.borrow().iter().flatten().filter(|place| place.mark.standing() == standing).count()
+    }
+
+    /// What they do, in the words of nginx. Those that have sent nothing yet are awaited.
+    pub(crate) fn states(&self) -> ConnectionStates {
+        let mut states = ConnectionStates::default();
+        for place in self.places.borrow().iter().flatten() {
+            match place.mark.standing() {
+                Standing::Handshake => states.reading += 1,
+                Standing::New | Standing::Idle => states.waiting += 1,
+                Standing::Busy | Standing::Waiting | Standing::Tunnel => {}
+            }
+        }
+        states
     }
 
     /// How many places there are: an upper bound for `wake`.

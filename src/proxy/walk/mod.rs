@@ -1,9 +1,11 @@
 //! What the phases of one request share. However a request ends, it is counted and logged once.
 
 pub(crate) mod answer_head;
+pub(crate) mod client_address;
 pub(crate) mod client_io;
 pub(crate) mod explanation;
 pub(crate) mod grpc;
+mod log_details;
 pub(crate) mod meter;
 pub(crate) mod peer;
 pub(crate) mod record;
@@ -18,6 +20,7 @@ use crate::proxy::error::ProxyError;
 use crate::proxy::shard::Shard;
 use crate::proxy::shard::limiter::Place;
 use crate::proxy::shard::scratch::ExchangeBuffers;
+use log_details::Finished;
 use peer::Peer;
 use record::Record;
 
@@ -67,7 +70,8 @@ impl Walk<'_> {
         // What counts requests knows that those it has counted are over.
         self.place = None;
         let now = Instant::now();
-        self.record.finish(self.shard, self.peer, self.work, now);
+        let Self { shard, listener, peer, work, record, .. } = self;
+        record.finish(shard, peer, work, now, &Finished { record, listener, peer, work, at: now });
         now
     }
 }

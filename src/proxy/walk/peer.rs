@@ -2,6 +2,10 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use rustls::CipherSuite;
+
+use crate::proxy::wire::tls::stream::TlsVersion;
+
 /// How the client reached us.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Scheme {
@@ -47,6 +51,8 @@ pub(crate) struct Peer {
 pub(crate) struct TlsPeer {
     /// The server name the client asked for (SNI), lower case.
     pub server_name: Option<String>,
-    /// Protocol version, as logged.
-    pub version: &'static str,
+    /// Protocol version.
+    pub version: TlsVersion,
+    /// How the connection is encrypted.
+    pub cipher: Option<CipherSuite>,
 }

@@ -11,7 +11,7 @@ use super::peer::{Peer, Scheme};
 use crate::filter::{self, AuthCookies, Session};
 use crate::http1::{FieldKind, RequestError, Version};
 use crate::model::LogLines;
-use crate::observe::{Entry, Refusal, RoutePart, TlsPart, UpstreamPart};
+use crate::observe::{Details, Entry, Refusal, RouteDetail, RoutePart, Served, TlsPart, UpstreamPart};
 use crate::proxy::error::{ProxyError, Side};
 use crate::proxy::shard::Shard;
 use crate::proxy::shard::scratch::ExchangeBuffers;
@@ -40,6 +40,10 @@ pub(crate) struct Record {
     pub endpoint: Cell<Option<SocketAddr>>,
     /// From when the connection had the request of the last attempt to the head of its answer.
     pub head_after: Cell<Option<Duration>>,
+    /// When the last attempt began.
+    pub attempted: Cell<Option<Instant>>,
+    /// When the connection of the last attempt had the request, if it got that far.
+    pub handed_over: Cell<Option<Instant>>,
     /// Attempts.
     pub attempts: Cell<u8>,
     /// Whether the client waits for 100 (Continue) before it sends its body, and nobody has said it.
@@ -71,6 +75,17 @@ pub(crate) struct Kept {
     pub cookies: Option<AuthCookies>,
 }
 
+/// Times of an attempt, each since it began.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Times {
+    /// To when its connection had the request.
+    pub(super) connect: Option<Duration>,
+    /// To the head of the answer.
+    pub(super) head: Option<Duration>,
+    /// To the end of the answer.
+    pub(super) response: Option<Duration>,
+}
+
 impl Record {
     /// An exchange whose first byte came at `started`.
     pub(crate) fn new(started: Instant) -> Self {
@@ -85,6 +100,8 @@ impl Record {
             sent: Cell::new(0),
             endpoint: Cell::new(None),
             head_after: Cell::new(None),
+            attempted: Cell::new(None),
+            handed_over: Cell::new(None),
             attempts: Cell::new(0),
             awaits_go_on: Cell::new(false),
             pod_tls: Cell::new(None),
@@ -118,13 +135,53 @@ impl Record {
         }
     }
 
-    /// Counts and logs.
-    pub(crate) fn finish(&self, shard: &Shard, peer: &Peer, work: &ExchangeBuffers, now: Instant) {
+    /// Counts in the manner of ingress-nginx.
+    #[cold]
+    #[inline(never)]
+    fn count_in_detail(&self, detail: &RouteDetail, work: &ExchangeBuffers, now: Instant) {
+        let Times { connect, head, response } = self.times(now);
+        detail.record(&Served {
+            method: if work.head.is_empty() { b"" } else { work.request.method_text.of(&work.head) },
+            status: self.status.get(),
+            duration: now.saturating_duration_since(self.started),
+            connect,
+            head,
+            response,
+            request_bytes: work.head.len() as u64 + self.received.get(),
+            response_bytes: self.sent.get(),
+            is_canary: self.route.as_ref().is_some_and(|route| route.is_canary),
+        });
+    }
+
+    /// The times of the last attempt, of a request that is over.
+    pub(super) fn times(&self, now: Instant) -> Times {
+        let since = |at: Instant| self.attempted.get().map(|began| at.saturating_duration_since(began));
+        let connect = self.handed_over.get().and_then(since);
+        let head = self.head_after.get();
+        Times { connect, head: connect.and_then(|connect| Some(connect + head?)), response: since(now) }
+    }
+
+    /// Counts and logs. `details` are those of the same request.
+    pub(crate) fn finish(
+        &self,
+        shard: &Shard,
+        peer: &Peer,
+        work: &ExchangeBuffers,
+        now: Instant,
+        details: &impl Details,
+    ) {
         let duration = now.saturating_duration_since(self.started);
         let status = self.status.get();
         let request_bytes = work.head.len() as u64 + self.received.get();
         let metrics = self.route.as_ref().map_or_else(|| shard.metrics.unrouted(), |route| &route.target.metrics);
         metrics.record(status, duration, request_bytes, self.sent.get());
+        let detail = match &self.route {
+            Some(route) => route.target.detail.as_ref(),
+            None => shard.metrics.unrouted_detail(),
+        };
+        if let Some(detail) = detail {
+            self.count_in_detail(detail, work, now);
+        }
         let log = self.route.as_ref().map_or(LogLines::Written, |route| route.spec.policy.log);
         if !shard.access_log.is_on() || log == LogLines::LeftOut {
             return;
@@ -165,10 +222,13 @@ impl Record {
             request_id: work.request_id.as_bytes(),
             user_agent: if is_known { of(FieldKind::UserAgent) } else { None },
             referer: if is_known { of(FieldKind::Referer) } else { None },
-            tls: peer.tls.as_ref().map(|tls| TlsPart { version: tls.version, sni: tls.server_name.as_deref() }),
+            tls: peer
+                .tls
+                .as_ref()
+                .map(|tls| TlsPart { version: tls.version.as_str(), sni: tls.server_name.as_deref() }),
             error: self.error.get(),
         };
-        shard.access_log.log(&entry);
+        shard.access_log.log(&entry, details);
     }
 }
 

@@ -2,11 +2,10 @@
 
 use std::sync::Arc;
 
-use crate::model::{ObjectRef, Problem, ProblemCode, Severity};
+use crate::model::{ObjectRef, Problem, ProblemCode, Severity, closest};
 
 use super::super::problems::{on, quoted};
 use super::draft::{Finding, Remark};
-use super::suggest;
 use super::table::{Annotation, Dialect};
 
 /// A fault, kept in little memory until a finding is made of it.
@@ -86,7 +85,7 @@ fn unknown(object: &ObjectRef, key: &str, message: String, remedy: String) -> Pr
 
 fn remedy(key: &str, dialect: &Dialect) -> String {
     let short = key.strip_prefix(dialect.prefix).unwrap_or(key);
-    match suggest::closest(short, dialect.annotations().map(|annotation| annotation.key)) {
+    match closest(short, dialect.annotations().map(|annotation| annotation.key)) {
         Some(meant) => format!("Use {}{meant} if that is what is meant", dialect.prefix),
         None => "Remove it, or see docs/annotations.md for those that exist".into(),
     }

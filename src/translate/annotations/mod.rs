@@ -39,7 +39,6 @@ mod rewrite_target;
 mod service_url;
 pub mod snippets;
 mod source_options;
-mod suggest;
 mod table;
 mod take_over;
 mod value;

@@ -143,9 +143,9 @@ fn check_error_backend(input: &Input, ingress: &Ingress, lowered: &Lowered, prob
     let named = lowered.options().rare().and_then(|rare| rare.errors.service.as_ref());
     let resolved = named.map(|service| asked::first_port(input, &ingress.name.namespace, service));
     let Some(Err(fault)) = resolved else { return };
-    let fault = instead(fault, "so it answers no errors (default-backend)");
-    let BackendFault { reply: _, field: _, code, message, remedy } = fault;
-    problems.push(on_ingress(ingress, "metadata.annotations", code, Severity::Error, message, remedy));
+    let fault = fault.followed_by("it answers no errors (default-backend)");
+    let (message, code) = (fault.message(), fault.code);
+    problems.push(on_ingress(ingress, "metadata.annotations", code, Severity::Error, message, fault.remedy));
 }
 
 /// Services that URLs of annotations name and that cannot be asked.
@@ -156,17 +156,12 @@ fn check_asked(input: &Input, ingress: &Ingress, lowered: &Lowered, problems: &m
         faults.dedup();
         faults
     };
-    let mirrors = faults(mirror).into_iter().map(|fault| instead(fault, "so nothing is copied there (mirror-target)"));
+    let of_mirror = faults(mirror).into_iter();
+    let mirrors = of_mirror.map(|fault| fault.followed_by("nothing is copied there (mirror-target)"));
     problems.extend(faults(auth).into_iter().chain(mirrors).map(|fault| {
-        let BackendFault { reply: _, field: _, code, message, remedy } = fault;
-        on_ingress(ingress, "metadata.annotations", code, BackendFault::SEVERITY, message, remedy)
+        let (message, code) = (fault.message(), fault.code);
+        on_ingress(ingress, "metadata.annotations", code, BackendFault::SEVERITY, message, fault.remedy)
     }));
-}
-
-/// The same fault where something else follows from it.
-fn instead(fault: BackendFault, then: &str) -> BackendFault {
-    let reason = fault.message.strip_suffix("so its requests are answered with 503").unwrap_or(&fault.message);
-    BackendFault { message: format!("{reason}{then}"), ..fault }
 }
 
 fn check_rules(ingress: &Ingress, problems: &mut Vec<Problem>) {

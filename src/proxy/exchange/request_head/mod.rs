@@ -3,13 +3,12 @@
 //! Field lines are copied as they came, in runs. Fields of the client's connection are left out, and we write the
 //! fields that say who the client is (RFC 9110 §7.6; the same fields as ingress-nginx).
 
-use std::net::{IpAddr, SocketAddr};
-
 use crate::filter::{Fields, is_https};
-use crate::http1::{Field, FieldKind, Framing, RequestHead, TargetForm, Upgrade, websocket, writer};
+use crate::http1::{FieldKind, Framing, RequestHead, TargetForm, Upgrade, websocket, writer};
 use crate::model::{PodConnection, PodHead};
 use crate::proxy::config::Forwarding;
 use crate::proxy::shard::scratch::ExchangeBuffers;
+use crate::proxy::walk::client_address::client_of;
 use crate::proxy::walk::peer::Peer;
 
 /// Room for the fields that we add, in bytes. They may take more.
@@ -177,36 +176,6 @@ pub(super) fn forwarded(
             None => writer::field(out, b"x-real-ip", peer.address_text.as_bytes()),
         }
     }
-}
-
-/// The address of the client: whom trusted peers speak for, else the peer.
-pub(crate) fn client(head: &[u8], request: &RequestHead, peer: &Peer, forwarding: &Forwarding) -> IpAddr {
-    client_of(head, &request.fields, peer, forwarding).unwrap_or_else(|| peer.address.ip())
-}
-
-/// The client that trusted peers speak for: the last address of `X-Forwarded-For` that is not itself trusted, or the
-/// first if all are (nginx `real_ip_recursive`). The search ends at a member that is not an address.
-fn client_of(head: &[u8], fields: &[Field], peer: &Peer, forwarding: &Forwarding) -> Option<IpAddr> {
-    if !peer.is_trusted {
-        return None;
-    }
-    let values = fields.iter().rev().filter(|field| field.kind == FieldKind::XForwardedFor);
-    let members = values.flat_map(|field| field.value.of(head).rsplit(|&byte| byte == b','));
-    let mut client = None;
-    for address in members.map_while(forwarded_address) {
-        client = Some(address);
-        if !forwarding.is_trusted(address) {
-            break;
-        }
-    }
-    client
-}
-
-/// An address as load balancers write it, some of them with a port.
-fn forwarded_address(text: &[u8]) -> Option<IpAddr> {
-    let text = std::str::from_utf8(text).ok()?.trim();
-    let address = text.parse().or_else(|_| text.parse().map(|socket: SocketAddr| socket.ip())).ok()?;
-    Some(address.to_canonical())
 }
 
 /// Takes over the client's request id, or makes one.

@@ -10,7 +10,7 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker, ready};
 
-use rustls::{HandshakeKind, ProtocolVersion};
+use rustls::{CipherSuite, HandshakeKind, ProtocolVersion};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
@@ -104,6 +104,11 @@ impl TlsStream {
     /// The negotiated version.
     pub fn version(&self) -> TlsVersion {
         self.version
+    }
+
+    /// How it is encrypted.
+    pub fn cipher(&self) -> Option<CipherSuite> {
+        Some(self.link.borrow().session.connection().negotiated_cipher_suite()?.suite())
     }
 
     /// Whether an earlier session was resumed.

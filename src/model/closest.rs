@@ -1,10 +1,10 @@
-//! "Did you mean": the known key that a mistyped one is closest to.
+//! "Did you mean": the known name that a mistyped one is closest to.
 
-/// Longer keys are not compared: nobody mistypes that much, and the cost is the product of the lengths.
+/// Longer names are not compared: nobody mistypes that much, and the cost is the product of the lengths.
 const LONGEST: usize = 64;
 
 /// The candidate with the fewest edits to `text`, if they are few: at most a third of its length.
-pub(super) fn closest<'a>(text: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+pub fn closest<'a>(text: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     if text.len() > LONGEST {
         return None;
     }
@@ -14,6 +14,11 @@ pub(super) fn closest<'a>(text: &str, candidates: impl Iterator<Item = &'a str>)
         .filter(|(edits, candidate)| *edits <= candidate.len() / 3)
         .min()
         .map(|(_, candidate)| candidate)
+}
+
+/// Whether two names differ by a slip: one or two edits.
+pub fn is_slip(a: &str, b: &str) -> bool {
+    a.len() <= LONGEST && b.len() <= LONGEST && a.len().abs_diff(b.len()) <= 2 && (1..=2).contains(&edits(a, b))
 }
 
 /// Levenshtein distance in bytes.
@@ -33,6 +38,21 @@ fn edits(a: &str, b: &str) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn slips_are_one_or_two_edits() {
+        for (name, is_it) in [
+            ("mian.example", true),
+            ("main.exampl", true),
+            ("amain.example", true),
+            ("main.example", false),
+            ("m.example", false),
+            ("other.example", false),
+        ] {
+            assert_eq!(is_slip(name, "main.example"), is_it, "{name}");
+        }
+        assert!(!is_slip(&"x".repeat(65), &"x".repeat(64)));
+    }
 
     #[test]
     fn close_keys_are_suggested_and_far_ones_not() {
