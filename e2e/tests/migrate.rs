@@ -109,7 +109,12 @@ fn report(line: &[&str]) -> Value {
 
 fn verdicts(report: &Value) -> Vec<(&str, &str)> {
     let of = |ingress: &'_ Value, field: &str| ingress[field].as_str().map(str::to_owned).unwrap().leak() as &str;
-    report["ingresses"].as_array().unwrap().iter().map(|ingress| (of(ingress, "name"), of(ingress, "verdict"))).collect()
+    report["ingresses"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|ingress| (of(ingress, "name"), of(ingress, "verdict")))
+        .collect()
 }
 
 fn notes(report: &Value) -> String {
@@ -143,8 +148,10 @@ fn a_cluster_is_only_listed_and_what_is_written_is_taken() {
 
     // Secrets are asked for when that is wished.
     let admin = api.kubeconfig();
-    let all = report(&["--kubeconfig", path(&admin), "--read-secrets", "--namespace", "shop,ingress-nginx"]);
+    let all = report(&["--kubeconfig", path(&admin), "--read-secrets", "--namespace", "shop"]);
     assert_eq!(verdicts(&all), verdicts(&live));
+    assert_eq!(all["installation"], live["installation"], "also where its Service is in another namespace");
+    assert_eq!(all["ingresses"][1]["faults"][0]["code"], "SecretNotFound", "{all}");
 
     // With fewer rights the rest is told, and with none nothing.
     api.apply(

@@ -76,7 +76,7 @@ pub struct MigrateArgs {
     /// Write values.yaml for Tidegate's Helm chart into this directory, and ingresses/NAMESPACE.NAME.yaml for each Ingress of a former
     /// version.
     ///
-    /// Comments and what the API server sets are left out of these. Nothing is written if one of the files exists.
+    /// Comments stay, but in what kubectl wrote, of which status and the fields that the API server sets are left out. Nothing is written if one of the files exists.
     #[arg(long, value_name = "DIR", help_heading = "Output")]
     pub write: Option<PathBuf>,
 

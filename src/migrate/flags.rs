@@ -40,11 +40,11 @@ pub(super) const ROWS: &[Row] = &[
     row("deep-inspect", "true", WEBHOOK),
     row("default-backend-service", "", Same("`defaultBackend`, see the values")),
     row("default-server-port", "8181", PORTS),
-    row("default-ssl-certificate", "", Sets(default_certificate)),
+    row("default-ssl-certificate", "", Sets("`defaultCertificate`", default_certificate)),
     row("disable-catch-all", "false", NotServed("an Ingress without a host takes requests for hosts that nobody has")),
     row("disable-full-test", "false", WEBHOOK),
     row("disable-leader-election", "false", ELECTION),
-    row("disable-svc-external-name", "false", Sets(no_external_names)),
+    row("disable-svc-external-name", "false", Sets("`externalName: false`", no_external_names)),
     row("disable-sync-events", "false", NoEffect("Events tell of faults only")),
     row("dynamic-configuration-retries", "15", AT_ONCE),
     row("election-id", "ingress-controller-leader", ELECTION),
@@ -87,11 +87,11 @@ pub(super) const ROWS: &[Row] = &[
     row("profiler-port", "10245", PORTS),
     row("profiling", "true", NoEffect("there is no profiler to reach")),
     row("publish-service", "", Same("`status.publishService`, see the values")),
-    row("publish-status-address", "", Sets(publish_addresses)),
+    row("publish-status-address", "", Sets("`status.publishAddresses`", publish_addresses)),
     row("report-node-internal-ip-address", "false", NotServed("name the addresses in status.publishAddresses")),
     row("report-status-classes", "false", METRICS),
     row("root-ca-file", "", API),
-    row("shutdown-grace-period", "0", Sets(drain_delay)),
+    row("shutdown-grace-period", "0", Sets("`drain.delay`", drain_delay)),
     row("size-buckets", "", METRICS),
     row("skip-headers", "false", LOGS),
     row("skip_headers", "false", LOGS),
@@ -105,7 +105,11 @@ pub(super) const ROWS: &[Row] = &[
     row("tcp-services-configmap", "", HERE),
     row("time-buckets", "", METRICS),
     row("udp-services-configmap", "", HERE),
-    row("update-status", "true", Sets(|plan, value| plan.boolean("status.report", value, "update-status"))),
+    row(
+        "update-status",
+        "true",
+        Sets("`status.report`", |plan, value| plan.boolean("status.report", value, "update-status")),
+    ),
     row(
         "update-status-on-shutdown",
         "true",
@@ -120,9 +124,11 @@ pub(super) const ROWS: &[Row] = &[
     row(
         "watch-ingress-without-class",
         "false",
-        Sets(|plan, value| plan.boolean("watch.ingressWithoutClass", value, "watch-ingress-without-class")),
+        Sets("`watch.ingressWithoutClass`", |plan, value| {
+            plan.boolean("watch.ingressWithoutClass", value, "watch-ingress-without-class")
+        }),
     ),
-    row("watch-namespace", "", Sets(watch_namespaces)),
+    row("watch-namespace", "", Sets("`watch.namespaces`", watch_namespaces)),
     row("watch-namespace-selector", "", NotServed("list the namespaces in watch.namespaces")),
 ];
 

@@ -7,6 +7,7 @@ use serde_json::Value;
 use crate::model::{ObjectKind, ObjectName, ObjectRef};
 use crate::source::manifests::Written;
 
+use super::edited::edited;
 use super::fields::{self, Named};
 use super::words::plain;
 
@@ -25,9 +26,9 @@ pub struct Conversion {
     pub file: String,
     /// Where it comes from.
     pub place: String,
-    /// The object before, as YAML.
+    /// The object before, as YAML: as it is written, or made anew where an API server wrote it.
     pub before: String,
-    /// The object after, as YAML.
+    /// The object after, in the same way.
     pub after: String,
 }
 
@@ -63,19 +64,28 @@ pub(super) fn conversions(objects: &[Written], is_moved: &dyn Fn(&Named) -> bool
             notes.push(format!("Ingress {name} is not written: its name is too long for a file"));
             continue;
         }
-        let mut before = object.value.clone();
-        if let Some(fields) = before.as_object_mut() {
-            fields.insert("apiVersion".into(), object.version.as_str().into());
-            fields.insert("kind".into(), object.kind.as_str().into());
-        }
-        found.entry(file.clone()).or_insert_with(|| Conversion {
-            file,
-            place: format!("{}, {}", plain(&object.file.to_string_lossy()), object.place),
-            before: yaml(&without_what_the_server_sets(before)),
-            after: yaml(&without_what_the_server_sets(renewed)),
+        let place = format!("{}, {}", plain(&object.file.to_string_lossy()), object.place);
+        found.entry(file.clone()).or_insert_with(|| {
+            let (before, after) = before_and_after(object, renewed);
+            Conversion { file, place, before, after }
         });
     }
     (found.into_values().collect(), notes)
+}
+
+/// By edits of its text where an author wrote it, and otherwise made anew.
+fn before_and_after(object: &Written, renewed: Value) -> (String, String) {
+    let wanted = without_what_the_server_sets(renewed.clone());
+    let text = object.text.as_deref().filter(|_| wanted == renewed);
+    if let Some((before, after)) = text.and_then(|text| Some((text, edited(text, &renewed)?))) {
+        return (before.to_owned(), after);
+    }
+    let mut before = object.value.clone();
+    if let Some(fields) = before.as_object_mut() {
+        fields.insert("apiVersion".into(), object.version.as_str().into());
+        fields.insert("kind".into(), object.kind.as_str().into());
+    }
+    (yaml(&without_what_the_server_sets(before)), yaml(&wanted))
 }
 
 fn without_what_the_server_sets(mut object: Value) -> Value {
@@ -119,6 +129,7 @@ mod tests {
             version: version.into(),
             kind: "Ingress".into(),
             value,
+            text: None,
         }
     }
 

@@ -5,6 +5,8 @@
 
 mod controller;
 mod diff;
+mod document;
+mod edited;
 mod fields;
 mod flags;
 mod installation;
@@ -37,6 +39,7 @@ use report::{Class, Installation, Score};
 use verdicts::{Judged, Unread};
 use words::{count, plain};
 
+pub use document::document;
 pub use installation::Stream;
 pub use manifests::Conversion;
 pub use markdown::markdown;
@@ -113,6 +116,11 @@ pub fn config_maps(written: &[Written]) -> Vec<(String, String)> {
     let named = all.iter().flat_map(|controller| flags.map(|flag| controller.named_by(flag))).flatten();
     let named: BTreeSet<_> = named.map(|Named { namespace, name }| (namespace, name)).collect();
     named.into_iter().collect()
+}
+
+/// The namespaces of workloads that run ingress-nginx.
+pub fn namespaces(written: &[Written]) -> BTreeSet<String> {
+    controllers(written).into_iter().map(|controller| controller.name.namespace).collect()
 }
 
 /// Whether one of these objects runs ingress-nginx.

@@ -19,8 +19,9 @@ pub(super) struct Row {
 /// What a setting becomes.
 #[derive(Debug)]
 pub(super) enum Becomes {
-    /// Values of the chart, or options. The function says which; `None` where it cannot read the value.
-    Sets(Set),
+    /// Values of the chart, or options: which, for the documentation. The function sets them and says so; `None` where it cannot
+    /// read the value.
+    Sets(&'static str, Set),
     /// Nothing, as this program has it too: where.
     Same(&'static str),
     /// Nothing: why it is not needed.
@@ -82,7 +83,7 @@ pub(super) fn take_up(row: Option<&Row>, name: String, value: &str, plan: &mut P
 
 fn of_row(row: &Row, value: &str, plan: &mut Plan) -> (Outcome, String) {
     match row.becomes {
-        Becomes::Sets(set) => match set(plan, value) {
+        Becomes::Sets(_, set) => match set(plan, value) {
             Some(said) => (Outcome::Becomes, said),
             None => (Outcome::Unknown, format!("the value cannot be read; the default is {}", shown(row.default))),
         },
@@ -92,6 +93,18 @@ fn of_row(row: &Row, value: &str, plan: &mut Plan) -> (Outcome, String) {
             (Outcome::Same, "it is what ingress-nginx does by default".to_owned())
         }
         Becomes::NotServed(instead) => (Outcome::NotServed, instead.to_owned()),
+    }
+}
+
+impl Becomes {
+    /// In words, as Markdown.
+    pub(super) fn in_words(&self) -> String {
+        match self {
+            Self::Sets(what, _) => (*what).to_owned(),
+            Self::Same(place) => format!("the same: {place}"),
+            Self::NoEffect(why) => format!("no effect: {why}"),
+            Self::NotServed(instead) => format!("not served: {instead}"),
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! Reading a cluster once: lists, and nothing but lists. What our rights do not allow is told, and the rest is used.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -94,7 +95,14 @@ impl Cluster {
             let outcome = self.take(listing, "configmaps").await;
             self.told(outcome, &format!("ConfigMap {namespace}/{name}"), "what it sets is not in this report");
         }
-        found.retain(|object| object.kind != "ConfigMap");
+        // The Services of all namespaces were listed, or only those of some.
+        let elsewhere = |namespace: &String| self.namespaces.iter().all(|listed| **listed != **namespace);
+        let namespaces = if self.namespaces.is_empty() { BTreeSet::new() } else { migrate::namespaces(&found) };
+        for namespace in namespaces.into_iter().filter(elsewhere).collect::<Vec<_>>() {
+            let path = format!("/api/v1/namespaces/{namespace}/services");
+            let outcome = self.take(Listing { path, ..Listing::default() }, "services").await;
+            self.told(outcome, &format!("Services of namespace {namespace}"), "the values have no Service");
+        }
         std::mem::swap(&mut pages, &mut self.pages);
         self.pages.unread.extend(pages.unread);
         found.extend(parsed(pages.holders)?.1);

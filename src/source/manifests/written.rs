@@ -24,6 +24,9 @@ pub struct Written {
     pub kind: String,
     /// All of it.
     pub value: Value,
+    /// The text of the document, if it is YAML, holds nothing else, and is of a version that no API server has any more: what is
+    /// edited.
+    pub text: Option<Arc<str>>,
 }
 
 impl Written {
@@ -42,9 +45,11 @@ impl Written {
 
 /// The objects of a file that `wanted` picks out by `apiVersion` and `kind`, in their order. What cannot be read has none.
 pub(super) fn written(file: &Arc<Path>, bytes: &[u8], wanted: &dyn Fn(&str, &str) -> bool) -> Vec<Written> {
-    let mut found = Found { file, wanted, objects: Vec::new() };
+    let mut found = Found { file, wanted, objects: Vec::new(), text: None };
     for (index, document) in text::documents(bytes).into_iter().enumerate() {
-        let (values, _) = text::values(document.bytes, Format::of(file));
+        let format = Format::of(file);
+        let (values, _) = text::values(document.bytes, format);
+        found.text = (format == Format::Yaml).then_some(document.bytes);
         for value in values {
             found.take(value, None, super::catalog::position(index, document.line, ""), 0);
         }
@@ -56,6 +61,8 @@ struct Found<'a> {
     file: &'a Arc<Path>,
     wanted: &'a dyn Fn(&str, &str) -> bool,
     objects: Vec<Written>,
+    /// The present document.
+    text: Option<&'a [u8]>,
 }
 
 impl Found<'_> {
@@ -68,7 +75,10 @@ impl Found<'_> {
             return;
         }
         if (self.wanted)(&version, &kind) {
-            self.objects.push(Written { file: Arc::clone(self.file), place, version, kind, value });
+            let is_outdated = kinds::named(&kind).is_some_and(|kind| kind.outdated.contains(&&*version));
+            let text = self.text.filter(|_| is_outdated && lists == 0).and_then(|text| std::str::from_utf8(text).ok());
+            let text = text.map(Arc::from);
+            self.objects.push(Written { file: Arc::clone(self.file), place, version, kind, value, text });
             return;
         }
         let Some(item) = kind.strip_suffix("List").filter(|_| lists < MAX_LISTS) else { return };
@@ -96,7 +106,7 @@ items: [{metadata: {name: c}}]\n";
         let places: Vec<_> = found.iter().map(|object| &*object.place).collect();
         assert_eq!(
             places,
-            ["document 1 (line 1)", "document 2 (line 5), items[0]", "document 4 (line 13), items[0]"],
+            ["document 1 (line 1)", "document 2 (line 5), items[0]", "document 4 (line 14), items[0]"],
             "{found:?}"
         );
         assert!(found.iter().all(|object| (&*object.version, &*object.kind) == ("v1", "Service")));
