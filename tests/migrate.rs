@@ -59,6 +59,15 @@ fn reports_and_values_are_those_of_the_golden_files() {
 }
 
 #[test]
+fn the_documented_example_is_what_is_said() {
+    let read = |file: &str| std::fs::read_to_string(root().join(file)).expect("the file is readable");
+    let said = read("tests/migrate/helm.out.txt");
+    let (example, _) = said.split_once("\nDIFFERS").expect("something differs");
+    let example = example.trim_end();
+    assert!(read("docs/migrate-from-ingress-nginx.md").contains(example), "the guide must show:\n{example}");
+}
+
+#[test]
 fn no_output_steers_a_terminal() {
     for case in cases() {
         let examined = examined(&case, &Wishes::default());
