@@ -38,31 +38,31 @@ pub struct MigrateArgs {
         value_delimiter = ',',
         value_parser = units::namespace,
         conflicts_with = "manifests",
-        help_heading = "Sources"
+        help_heading = "Migration"
     )]
     pub namespace: Vec<Arc<str>>,
 
     /// Also list the Secrets of the cluster, to check certificates, passwords and authorities that Ingresses name.
     ///
     /// Their contents stay in memory. Without it they count as there and as usable.
-    #[arg(long, conflicts_with = "manifests", help_heading = "Sources")]
+    #[arg(long, conflicts_with = "manifests", help_heading = "Migration")]
     pub read_secrets: bool,
 
     /// Class to move. Default: that of the ingress-nginx that is found, of several the one with the most Ingresses; else nginx.
-    #[arg(long, value_name = "NAME", help_heading = "What is moved")]
+    #[arg(long, value_name = "NAME", help_heading = "Migration")]
     pub ingress_class: Option<String>,
 
     /// The spec.controller of the classes to move. Default: that of the ingress-nginx that is found; else k8s.io/ingress-nginx.
-    #[arg(long, value_name = "STRING", help_heading = "What is moved")]
+    #[arg(long, value_name = "STRING", help_heading = "Migration")]
     pub controller_class: Option<String>,
 
     /// What becomes of snippets of nginx's configuration: as the option of serve. Default: translate where the controller's
     /// ConfigMap allows snippets, else refuse.
-    #[arg(long, value_name = "MODE", help_heading = "What is moved")]
+    #[arg(long, value_name = "MODE", help_heading = "Migration")]
     pub nginx_snippets: Option<NginxSnippetsChoice>,
 
     /// What becomes of requests that ModSecurity was to inspect: as the option of serve.
-    #[arg(long, value_name = "MODE", default_value = "serve", help_heading = "What is moved")]
+    #[arg(long, value_name = "MODE", default_value = "serve", help_heading = "Migration")]
     pub waf_missing: WafMissingChoice,
 
     /// Form of the report.
