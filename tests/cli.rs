@@ -47,7 +47,14 @@ fn the_environment_counts_like_options() {
 
 #[test]
 fn help_and_version_exit_with_0() {
-    for line in [&["--help"][..], &["serve", "--help"], &["check", "--help"], &["explain", "--help"], &["--version"]] {
+    for line in [
+        &["--help"][..],
+        &["serve", "--help"],
+        &["check", "--help"],
+        &["explain", "--help"],
+        &["migrate", "--help"],
+        &["--version"],
+    ] {
         let output = tidegate(line, &[]);
         assert_eq!(output.status.code(), Some(0), "{line:?}");
         assert!(output.stderr.is_empty() && !output.stdout.is_empty(), "{line:?}");

@@ -11,6 +11,7 @@ use serde_json::Value;
 use tidegate::args;
 use tidegate::migrate::{self, Examined, Found, Origin, Wishes};
 use tidegate::source::manifests::{self, Holder};
+use tidegate::translate::annotations::Snippets;
 
 /// In 2026: where certificates stand must not depend on the day of the test.
 const NOW: i64 = 1_790_000_000;
@@ -100,6 +101,12 @@ fn most_of_what_people_write_works_unchanged() {
     let report = examined(&root().join("tests/golden/real-manifests.in.yaml"), &wishes).report;
     let score = &report.score;
     assert!(score.ingresses > 60 && score.percent >= 90, "{score:?}");
+    assert!(report.notes.iter().any(|note| note.contains("nginxSnippets: translate")), "{:?}", report.notes);
+    let translated = examined(
+        &root().join("tests/golden/real-manifests.in.yaml"),
+        &Wishes { snippets: Some(Snippets::Translated), ..wishes.clone() },
+    );
+    assert_eq!(translated.report.score.works, score.works + 1, "as the note says");
     // Every Ingress that `check` has an error about is one of those that are refused, or was wrong before.
     let findings = report.ingresses.iter().flat_map(|ingress| ingress.findings.iter().chain(&ingress.faults));
     let errors = findings.filter(|finding| finding.severity == "error").count();

@@ -263,6 +263,15 @@ spec:
         assert_eq!(edited(text, &renewed(text)).as_deref(), Some(expected));
     }
 
+    proptest::proptest! {
+        #[test]
+        fn no_text_is_too_odd(text in "(apiVersion: v|spec:|rules:|- |  |backend:|serviceName: |servicePort: 8|\\{|\\}|\\||#|é|\n){0,60}") {
+            let wanted = serde_json::json!({"apiVersion": "networking.k8s.io/v1"});
+            let outcome = edited(&text, &wanted);
+            assert!(outcome.is_none_or(|text| serde_saphyr::from_str::<Value>(&text).unwrap() == wanted));
+        }
+    }
+
     #[test]
     fn what_edits_do_not_lead_to_is_left_to_others() {
         let base = "apiVersion: extensions/v1beta1\nspec:\n  rules:\n  - http:\n      paths:\n      - backend:\n";

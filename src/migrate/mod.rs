@@ -147,12 +147,19 @@ pub fn examine(found: Found, wishes: &Wishes, now: i64) -> Examined {
         ..settings(&moved, wishes, &missing)
     };
     let problems = problems_of_source(loaded.problems, origin);
-    let mut input = Input::new(settings);
-    for change in loaded.changes {
-        input.apply(change);
-    }
     let old = manifests::old_versions(&written);
+    // Whether it would be better with snippets translated is asked only where somebody has any.
+    let is_refused = settings.dialects == dialects(Snippets::Refused, wishes);
+    let retry = (is_refused && wishes.snippets.is_none() && has_snippets(&loaded.changes)).then(|| {
+        let settings = Settings { dialects: dialects(Snippets::Translated, wishes), ..settings.clone() };
+        (settings, loaded.changes.clone())
+    });
+    let input = input(settings, loaded.changes);
     let judged = verdicts::judge(&input, &problems, &missing, &old);
+    if let Some((settings, changes)) = retry {
+        let better = verdicts::judge(&self::input(settings, changes), &problems, &missing, &old);
+        moved.notes.extend(better_with_snippets(&judged, &better));
+    }
     let is_moved = |name: &Named| {
         let ingress = input.objects().ingress(&ObjectName::new(&*name.namespace, &*name.name));
         ingress.is_some_and(|ingress| translate::is_ours(&input, ingress))
@@ -177,6 +184,39 @@ pub fn difference(examined: &Examined, folder: &str) -> String {
     }
     text.push_str(&diff::unified("/dev/null", &format!("{folder}/{VALUES}"), "", &examined.values));
     text.split('\n').map(words::sentence).collect::<Vec<_>>().join("\n")
+}
+
+fn input(settings: Settings, changes: Vec<Change>) -> Input {
+    let mut input = Input::new(settings);
+    for change in changes {
+        input.apply(change);
+    }
+    input
+}
+
+fn dialects(snippets: Snippets, wishes: &Wishes) -> Dialects {
+    Dialects::default().with(Choices { snippets, waf: wishes.waf })
+}
+
+fn has_snippets(changes: &[Change]) -> bool {
+    let ingresses = changes.iter().filter_map(Change::current).filter_map(|object| match object {
+        Object::Ingress(ingress) => Some(ingress),
+        Object::IngressClass(_) | Object::Service(_) | Object::EndpointSlice(_) | Object::Secret(_) => None,
+    });
+    let mut keys = ingresses.flat_map(|ingress| ingress.annotations.iter()).map(|(key, _)| key);
+    keys.any(|key| key.ends_with("-snippet"))
+}
+
+/// What translating snippets would change.
+fn better_with_snippets(now: &Judged, then: &Judged) -> Option<String> {
+    let works = |judged: &Judged| judged.ingresses.iter().filter(|ingress| ingress.verdict == Verdict::Works).count();
+    let (now, better) = (works(now), works(then));
+    (better > now).then(|| {
+        format!(
+            "With snippets translated to filters (nginxSnippets: translate, here --nginx-snippets translate) {better} work \
+             unchanged instead of {now}"
+        )
+    })
 }
 
 /// Name of the file of values.
@@ -252,7 +292,7 @@ fn settings(moved: &Moved, wishes: &Wishes, missing: &Unread) -> Settings {
         serve_classless: is_set("watch.ingressWithoutClass", false),
         default_certificate: text("defaultCertificate").and_then(object),
         default_backend: backend,
-        dialects: Dialects::default().with(Choices { snippets, waf: wishes.waf }),
+        dialects: dialects(snippets, wishes),
         profile: Profile::IngressNginx,
         ssl_redirect: is_set("sslRedirect", true),
         policy: Arc::new(RoutePolicy { body_bytes: Some(PROFILE_BODY), ..RoutePolicy::default() }),
@@ -353,6 +393,6 @@ fn report(judged: Judged, moved: Moved, controller: Option<&Controller>, class: 
         flags: moved.flags,
         streams: moved.streams,
         others: judged.others,
-        notes,
+        notes: notes.iter().map(|note| words::sentence(note)).collect(),
     }
 }

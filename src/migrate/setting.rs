@@ -72,13 +72,18 @@ impl Outcome {
     }
 }
 
+/// Settings whose values are secret: reports go into issues.
+const SECRET: [&str; 2] = ["maxmind-license-key", "ssl-session-ticket-key"];
+
 /// Takes up a setting. `name` is how it is shown.
 pub(super) fn take_up(row: Option<&Row>, name: String, value: &str, plan: &mut Plan) -> Setting {
     let (outcome, text) = match row {
         None => (Outcome::Unknown, "ingress-nginx is not known to have it, so it has no effect".to_owned()),
         Some(row) => of_row(row, value, plan),
     };
-    Setting { name: plain(&name), value: plain(value), outcome, text }
+    let is_secret = row.is_some_and(|row| SECRET.contains(&row.name));
+    let value = if is_secret { "(not shown)".to_owned() } else { plain(value) };
+    Setting { name: plain(&name), value, outcome, text }
 }
 
 fn of_row(row: &Row, value: &str, plan: &mut Plan) -> (Outcome, String) {
@@ -114,4 +119,33 @@ fn is_default(value: &str, default: &str) -> bool {
 
 fn shown(default: &str) -> &str {
     if default.is_empty() { "none" } else { default }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{flags, keys};
+    use super::*;
+
+    #[test]
+    fn secret_values_are_not_shown() {
+        let rows = || keys::ROWS.iter().chain(flags::ROWS);
+        for name in SECRET {
+            let row = rows().find(|row| row.name == name);
+            assert!(row.is_some(), "{name}");
+            assert_eq!(take_up(row, name.into(), "geheim", &mut Plan::default()).value, "(not shown)");
+        }
+    }
+
+    #[test]
+    fn a_setting_that_is_not_served_matters_only_where_it_differs_from_the_default() {
+        let of = |name: &str, value: &str| {
+            let row = keys::ROWS.iter().find(|row| row.name == name);
+            take_up(row, name.into(), value, &mut Plan::default()).outcome
+        };
+        assert_eq!((of("use-gzip", "false"), of("use-gzip", "t")), (Outcome::Same, Outcome::NotServed));
+        assert_eq!((of("use-gzip", "F"), of("hsts-max-age", "31536000 ")), (Outcome::Same, Outcome::Same));
+        assert_eq!((of("block-cidrs", ""), of("block-cidrs", "192.0.2.0/24")), (Outcome::Same, Outcome::NotServed));
+        assert_eq!((of("keep-alive", "soon"), of("no-such-key", "1")), (Outcome::Unknown, Outcome::Unknown));
+        assert_eq!((of("keep-alive", "60"), of("lua-shared-dicts", "x")), (Outcome::Becomes, Outcome::NoEffect));
+    }
 }

@@ -9,6 +9,8 @@ use super::words::{count, wrapped};
 
 /// Longest line. Characters.
 const WIDTH: usize = 100;
+/// Width that is left for a text behind something long.
+const NARROW: usize = 40;
 /// Hosts of an Ingress that are shown.
 const HOSTS: usize = 3;
 
@@ -47,7 +49,7 @@ impl Text {
     /// A paragraph whose first line begins with `first` and whose others with as many blanks.
     fn paragraph(&mut self, first: &str, text: &str) {
         let indent = first.chars().count();
-        for (index, line) in wrapped(text, WIDTH - indent).iter().enumerate() {
+        for (index, line) in wrapped(text, WIDTH.saturating_sub(indent).max(NARROW)).iter().enumerate() {
             let start = if index == 0 { first.to_owned() } else { " ".repeat(indent) };
             self.line(&format!("{start}{line}"));
         }
