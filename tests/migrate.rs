@@ -4,6 +4,7 @@
 //! `UPDATE_GOLDEN=1 cargo test --test migrate` writes the outputs anew: read the difference before you commit it.
 //! `scripts/chart check` renders the chart with all of the values.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
@@ -32,7 +33,8 @@ fn cases() -> Vec<PathBuf> {
 fn examined(path: &Path, wishes: &Wishes) -> Examined {
     let (loaded, written) =
         manifests::load_all(vec![Holder::Path(path.to_owned())], &migrate::is_wanted).expect("the case is readable");
-    migrate::examine(Found { loaded, written, unread: Vec::new(), origin: Origin::Manifests }, wishes, NOW)
+    let found = Found { loaded, written, listed: BTreeSet::new(), unread: Vec::new(), origin: Origin::Manifests };
+    migrate::examine(found, wishes, NOW)
 }
 
 #[test]

@@ -68,6 +68,8 @@ pub struct Found {
     pub loaded: Loaded,
     /// Objects that [`is_wanted`] picks out, as they are written.
     pub written: Vec<Written>,
+    /// Kinds of which all objects were read, so that one that is not among them does not exist.
+    pub listed: BTreeSet<ObjectKind>,
     /// What could not be read, in words.
     pub unread: Vec<String>,
     /// Where from.
@@ -130,12 +132,12 @@ pub fn has_controller(written: &[Written]) -> bool {
 
 /// Judges all that was read. `now` is the time at which certificates are judged, in seconds since the Unix epoch.
 pub fn examine(found: Found, wishes: &Wishes, now: i64) -> Examined {
-    let Found { loaded, written, unread, origin } = found;
+    let Found { loaded, written, listed, unread, origin } = found;
     let all = controllers(&written);
     let (controller, class, controller_class) = choose(&all, &loaded, wishes);
     let around = Surroundings { objects: &written, class: &class, controller_class: &controller_class };
     let mut moved = installation::moved(&around, controller, wishes);
-    let kinds: BTreeSet<ObjectKind> = loaded.changes.iter().map(|change| change.object().kind).collect();
+    let kinds: BTreeSet<ObjectKind> = loaded.changes.iter().map(|change| change.object().kind).chain(listed).collect();
     let missing =
         Unread { services: !kinds.contains(&ObjectKind::Service), secrets: !kinds.contains(&ObjectKind::Secret) };
     let settings = Settings {

@@ -8,14 +8,20 @@ use anyhow::Context as _;
 
 use crate::args::MigrateArgs;
 use crate::migrate::{self, Found, Origin, SELECTOR};
+use crate::model::ObjectKind;
 use crate::source::api::{self, Access, Listing, Unlisted};
 use crate::source::manifests::{self, Holder, Loaded, Written};
+
+/// Field selector that leaves out the Secrets in which Helm keeps releases: they are large, and no Ingress names one.
+const NO_RELEASES: &str = "type!=helm.sh/release.v1";
 
 /// The pages that were read, and what was not.
 #[derive(Default)]
 struct Pages {
     holders: Vec<Holder>,
     unread: Vec<String>,
+    /// Kinds of which all objects that were asked for are there.
+    listed: BTreeSet<ObjectKind>,
 }
 
 /// Reads everything that the report needs.
@@ -28,10 +34,10 @@ pub(super) fn read(args: &MigrateArgs) -> anyhow::Result<Found> {
         cluster.ingresses().await?;
         cluster.others(args.read_secrets).await;
         let installations = cluster.controllers().await?;
-        let Cluster { pages: Pages { holders, unread }, .. } = cluster;
+        let Cluster { pages: Pages { holders, unread, listed }, .. } = cluster;
         let (loaded, mut written) = parsed(holders)?;
         written.extend(installations);
-        Ok(Found { loaded, written, unread, origin: Origin::Cluster })
+        Ok(Found { loaded, written, listed, unread, origin: Origin::Cluster })
     })
 }
 
@@ -68,13 +74,22 @@ impl Cluster {
     /// What Ingresses refer to.
     async fn others(&mut self, read_secrets: bool) {
         let classes = self.all("apis", "networking.k8s.io/v1", "ingressclasses", None).await;
-        self.told(classes, "IngressClasses", "whether an Ingress is of the class is judged by the name of its class");
+        let follows = "whether an Ingress is of the class is judged by the name of its class";
+        self.listed(ObjectKind::IngressClass, classes, "IngressClasses", follows);
         let services = self.list("api", "v1", "services", None).await;
-        self.told(services, "Services", "ports of Services are not checked, and the values have no Service");
+        let follows = "ports of Services are not checked, and the values have no Service";
+        self.listed(ObjectKind::Service, services, "Services", follows);
         if read_secrets {
-            let secrets = self.list("api", "v1", "secrets", None).await;
-            self.told(secrets, "Secrets", "certificates and passwords are not checked");
+            let secrets = self.list("api", "v1", "secrets", Some(NO_RELEASES)).await;
+            self.listed(ObjectKind::Secret, secrets, "Secrets", "certificates and passwords are not checked");
         }
+    }
+
+    fn listed(&mut self, kind: ObjectKind, outcome: Result<(), Unlisted>, what: &str, follows: &str) {
+        if outcome.is_ok() {
+            self.pages.listed.insert(kind);
+        }
+        self.told(outcome, what, follows);
     }
 
     /// The workloads of ingress-nginx, in whatever namespace, and the ConfigMaps that they name.
@@ -131,13 +146,15 @@ impl Cluster {
     }
 
     /// Lists a kind in the namespaces that were asked for.
-    async fn list(&mut self, root: &str, group: &str, plural: &str, labels: Option<&str>) -> Result<(), Unlisted> {
+    async fn list(&mut self, root: &str, group: &str, plural: &str, fields: Option<&str>) -> Result<(), Unlisted> {
+        let fields = fields.map(str::to_owned);
         if self.namespaces.is_empty() {
-            return self.all(root, group, plural, labels).await;
+            let path = format!("/{root}/{group}/{plural}");
+            return self.take(Listing { path, labels: None, fields }, plural).await;
         }
         for namespace in self.namespaces.clone() {
             let path = format!("/{root}/{group}/namespaces/{namespace}/{plural}");
-            self.take(Listing { path, labels: labels.map(str::to_owned), fields: None }, plural).await?;
+            self.take(Listing { path, labels: None, fields: fields.clone() }, plural).await?;
         }
         Ok(())
     }

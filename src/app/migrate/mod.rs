@@ -3,6 +3,7 @@
 mod cluster;
 mod files;
 
+use std::collections::BTreeSet;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -79,5 +80,5 @@ fn by_manifests(paths: &[PathBuf], stdin: &mut impl Read) -> anyhow::Result<Foun
     let names: Vec<_> = paths.iter().map(|path| path.display().to_string()).collect();
     let read = manifests::load_all(holders, &migrate::is_wanted);
     let (loaded, written) = read.with_context(|| format!("cannot read {}", names.join(", ")))?;
-    Ok(Found { loaded, written, unread: Vec::new(), origin: Origin::Manifests })
+    Ok(Found { loaded, written, listed: BTreeSet::new(), unread: Vec::new(), origin: Origin::Manifests })
 }
