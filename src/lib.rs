@@ -9,6 +9,7 @@ pub mod filter;
 pub mod http1;
 pub mod http2;
 pub mod lifecycle;
+pub mod migrate;
 pub mod model;
 pub mod observe;
 pub mod password;

@@ -31,6 +31,9 @@ fn main() -> ExitCode {
         Command::Check(args) => app::check(&args, &mut std::io::stdout().lock())
             .map(|has_errors| if has_errors { ExitCode::FAILURE } else { ExitCode::SUCCESS }),
         Command::Explain(args) => Ok(answer(app::explain(&args, &mut std::io::stdout().lock()))),
+        Command::Migrate(args) => {
+            Ok(answer(app::migrate(&args, &mut std::io::stdin().lock(), &mut std::io::stdout().lock())))
+        }
         Command::Get(args) => Ok(answer(app::get(&args, &mut std::io::stdout().lock()))),
     };
     outcome.unwrap_or_else(|error| {
@@ -39,7 +42,7 @@ fn main() -> ExitCode {
     })
 }
 
-/// 1 says that the request is answered with an error, so what is wrong with the question is 2.
+/// 1 says that the request is answered with an error, or that moving changes something, so what is wrong with the question is 2.
 fn answer(is_good: anyhow::Result<bool>) -> ExitCode {
     match is_good {
         Ok(true) => ExitCode::SUCCESS,

@@ -25,7 +25,7 @@ fn wrong_options_exit_with_2_and_one_line() {
     assert_refused(&tidegate(&["serve", "--manifests", ".", "--http", "nowhere"], &[]), "--http");
     assert_refused(&tidegate(&["serve", "--frobnicate"], &[]), "--frobnicate");
     assert_refused(&tidegate(&["--frobnicate"], &[]), "--frobnicate");
-    assert_refused(&tidegate(&[], &[]), "serve, check, explain or get");
+    assert_refused(&tidegate(&[], &[]), "serve, check, explain, migrate or get");
 }
 
 #[test]
@@ -47,7 +47,14 @@ fn the_environment_counts_like_options() {
 
 #[test]
 fn help_and_version_exit_with_0() {
-    for line in [&["--help"][..], &["serve", "--help"], &["check", "--help"], &["explain", "--help"], &["--version"]] {
+    for line in [
+        &["--help"][..],
+        &["serve", "--help"],
+        &["check", "--help"],
+        &["explain", "--help"],
+        &["migrate", "--help"],
+        &["--version"],
+    ] {
         let output = tidegate(line, &[]);
         assert_eq!(output.status.code(), Some(0), "{line:?}");
         assert!(output.stderr.is_empty() && !output.stdout.is_empty(), "{line:?}");

@@ -7,6 +7,11 @@ fn annotations_are_documented_as_they_are_read() {
     check("docs/annotations.md", &tidegate::translate::annotations::document());
 }
 
+#[test]
+fn settings_of_ingress_nginx_are_documented_as_migrate_knows_them() {
+    check("docs/ingress-nginx-settings.md", &tidegate::migrate::document());
+}
+
 fn check(file: &str, fresh: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
     if std::env::var_os("UPDATE_GOLDEN").is_some() {

@@ -4,6 +4,7 @@ mod check;
 mod connections;
 mod explain;
 mod get;
+mod migrate;
 mod origin;
 mod report;
 mod saved_objects;
@@ -40,6 +41,7 @@ use server::Server;
 pub use check::check;
 pub use explain::explain;
 pub use get::get;
+pub use migrate::migrate;
 pub use settings::logging;
 
 /// Messages of the source that may wait for the controller.

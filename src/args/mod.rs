@@ -6,6 +6,7 @@ mod container;
 mod data_plane;
 mod interfaces;
 mod memory_gauge;
+mod migrate;
 mod report;
 mod routing;
 mod source;
@@ -27,6 +28,7 @@ pub use container::Container;
 pub use data_plane::{BalanceChoice, Http2Args, LimitArgs, TimeoutArgs, UpstreamArgs};
 pub use interfaces::interface_addresses;
 pub use memory_gauge::MemoryGauge;
+pub use migrate::{MigrateArgs, ReportFormat};
 pub use report::{Pod, ReportArgs};
 pub use routing::{
     ExternalNameChoice, HostOwnershipChoice, NginxSnippetsChoice, ProfileChoice, RoutingArgs, TlsArgs, WafMissingChoice,
@@ -69,6 +71,13 @@ pub enum Command {
     /// the request would be forwarded or redirected, with 1 if it would be answered with an error, with 2 if it cannot
     /// be told.
     Explain(ExplainArgs),
+    /// Tell what moving from ingress-nginx comes to, for a cluster or for manifests, and write the values of Tidegate's Helm chart.
+    ///
+    /// Nothing is installed or changed: a cluster is only listed, with the rights of the kubeconfig. Each Ingress of ingress-nginx works
+    /// unchanged, differs, or is refused in part, by the same translation that serve uses; the controller's ConfigMap, flags
+    /// and Service are told with what they become here. Exits with 0 if everything works unchanged, with 1 if something
+    /// differs, is refused or is not served, or if there is no Ingress of the class, with 2 if it cannot be told or written.
+    Migrate(MigrateArgs),
     /// Ask for a URL once and print the status and body of the answer.
     ///
     /// For containers that have nothing else to ask with, as in `helm test` and probes. Exits with 0 if the status is below
@@ -468,7 +477,7 @@ where
         }
         Command::Check(args) => args.routing.check().map_err(Refusal::Wrong)?,
         Command::Explain(args) => args.routing.check().map_err(Refusal::Wrong)?,
-        Command::Get(_) => {}
+        Command::Get(_) | Command::Migrate(_) => {}
     }
     Ok(command)
 }
@@ -479,7 +488,7 @@ fn one_line(error: &clap::Error) -> String {
         return "--manifests DIR is needed: a directory of Kubernetes objects".into();
     }
     if matches!(error.kind(), ErrorKind::MissingSubcommand | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand) {
-        return "a command is needed: serve, check, explain or get (try tidegate --help)".into();
+        return "a command is needed: serve, check, explain, migrate or get (try tidegate --help)".into();
     }
     let text = error.render().to_string();
     let said = text.lines().map(str::trim).take_while(|line| !line.starts_with("Usage:"));

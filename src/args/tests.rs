@@ -234,9 +234,9 @@ fn help_and_version_are_no_errors() {
     }
 }
 
-/// What `explain` is asked: no setting, so it has no environment variable.
+/// What `explain` and `migrate` are asked: no setting, so it has no environment variable.
 fn is_question(option: &clap::Arg) -> bool {
-    option.get_help_heading() == Some("Request")
+    option.get_help_heading().is_some_and(|heading| matches!(heading, "Request" | "Migration" | "Output"))
 }
 
 /// All options of all commands but `--help` and `--version`.
@@ -303,6 +303,8 @@ fn every_option_is_used() {
         include_str!("../app/settings.rs"),
         include_str!("../app/check.rs"),
         include_str!("../app/explain.rs"),
+        include_str!("../app/migrate/mod.rs"),
+        include_str!("../app/migrate/cluster.rs"),
         include_str!("../app/saved_objects.rs"),
         include_str!("../app/report.rs"),
     ];

@@ -103,6 +103,11 @@ pub fn is_ours(input: &Input, ingress: &Ingress) -> bool {
     classes::is_ours(ingress, input.objects(), input.settings())
 }
 
+/// The class that an Ingress asks for, whoever serves it.
+pub fn asked_class(ingress: &Ingress) -> Option<&str> {
+    classes::asked_class(ingress)
+}
+
 /// Translates one unit.
 pub fn unit(input: &Input, key: &UnitKey) -> Translated {
     let (value, mut problems) = match key {

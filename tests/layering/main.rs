@@ -48,6 +48,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         &["source", "translate", "routing", "upstream", "explain", "report", "model", "observe", "lifecycle"],
     ),
     ("explain", &["model", "http1", "filter", "source::objects", "translate", "routing"]),
+    ("migrate", &["model", "observe", "source", "translate"]),
     ("admin", &["model", "proxy_protocol", "observe", "lifecycle"]),
 ];
 

@@ -118,6 +118,11 @@ impl Failure {
         self.absent.as_deref() == Some(name)
     }
 
+    /// Whether the answer was 404, whoever gave it.
+    pub(super) fn is_absent(&self) -> bool {
+        self.reason == Reason::Refused && self.text.starts_with("status 404:")
+    }
+
     pub(super) fn after(mut self, after: Option<Duration>) -> Self {
         self.after = after;
         self

@@ -8,6 +8,7 @@ mod connect;
 mod failure;
 mod lenient;
 mod lines;
+mod list;
 mod named;
 mod scope;
 mod watch;
@@ -33,6 +34,7 @@ use scope::{Scope, Which};
 use watch::{Report, Shared, Watch, forbidden};
 
 pub use client::{Access, AccessError};
+pub use list::{Listing, Unlisted, list};
 
 /// Reports of watches that may wait.
 const REPORTS: usize = 256;

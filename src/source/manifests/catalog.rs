@@ -90,7 +90,7 @@ impl Catalog {
     }
 
     fn read(&self, file: &Path, bytes: &[u8], before: &Held) -> Held {
-        let format = if file.extension().is_some_and(|e| e == "json") { Format::Json } else { Format::Yaml };
+        let format = Format::of(file);
         let mut held = Held::default();
         let mut present: HashMap<ObjectRef, String> = HashMap::new();
         let (mut refused, mut is_anything_refused) = (HashSet::new(), false);
@@ -184,7 +184,8 @@ impl Held {
     }
 }
 
-fn position(index: usize, line: usize, place: &str) -> String {
+/// Where in a file something stands.
+pub(super) fn position(index: usize, line: usize, place: &str) -> String {
     format!("document {} (line {line}){place}", index + 1)
 }
 

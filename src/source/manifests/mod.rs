@@ -13,9 +13,11 @@ mod follow;
 mod scan;
 mod text;
 mod unknown;
+mod written;
 
-use std::io;
-use std::path::Path;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::model::Problem;
 
@@ -24,6 +26,7 @@ use catalog::Catalog;
 use scan::Scan;
 
 pub use follow::follow;
+pub use written::Written;
 
 #[cfg(test)]
 mod tests;
@@ -52,6 +55,52 @@ pub fn load(path: &Path) -> io::Result<Loaded> {
     problems.extend(scan.problems());
     problems.sort();
     Ok(Loaded { changes, problems })
+}
+
+/// Something that holds manifests.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Holder {
+    /// A directory, or one file.
+    Path(PathBuf),
+    /// The content of a file of this name, which says whether it is JSON.
+    Content(PathBuf, Vec<u8>),
+}
+
+/// Reads several holders as one, in their order of names, and with them the objects that `wanted` picks out by `apiVersion` and
+/// `kind`, as they are written. Where there is more than one, files are named with the path of their holder.
+pub fn load_all(holders: Vec<Holder>, wanted: &dyn Fn(&str, &str) -> bool) -> io::Result<(Loaded, Vec<Written>)> {
+    let (mut catalog, mut changes, mut written) = (Catalog::default(), Vec::new(), Vec::new());
+    let (mut problems, is_one) = (Vec::new(), holders.len() == 1);
+    let mut put = |name: Arc<Path>, bytes: Result<Vec<u8>, scan::ReadError>| {
+        if let Ok(bytes) = &bytes {
+            written.extend(written::written(&name, bytes, wanted));
+        }
+        changes.extend(catalog.put(&name, bytes));
+    };
+    for holder in holders {
+        match holder {
+            Holder::Content(name, bytes) => put(name.into(), Ok(bytes)),
+            Holder::Path(path) => {
+                let scan = Scan::of(&path, &mut |_| {})?;
+                for (relative, found) in &scan.files {
+                    let name = if is_one { Arc::clone(relative) } else { found.path.as_path().into() };
+                    put(name, scan::read(&found.path));
+                }
+                problems.extend(scan.problems());
+            }
+        }
+    }
+    problems.extend(catalog.problems());
+    problems.sort();
+    Ok((Loaded { changes, problems }, written))
+}
+
+/// Reads what a stream holds, up to the largest size of a file.
+pub fn read_stream(stream: impl Read) -> io::Result<Vec<u8>> {
+    scan::read_bounded(stream).map_err(|error| match error {
+        scan::ReadError::Io(error) => error,
+        other => io::Error::other(other.to_string()),
+    })
 }
 
 /// Reads the content of one file, whose name says whether it is JSON and is shown in Problems.

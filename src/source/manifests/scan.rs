@@ -159,8 +159,13 @@ pub(super) fn read(path: &Path) -> Result<Vec<u8>, ReadError> {
     if !metadata.is_file() {
         return Err(ReadError::NotAFile);
     }
+    read_bounded(File::open(path).map_err(fault)?)
+}
+
+/// Reads all of it, if it is no larger than a file may be.
+pub(super) fn read_bounded(stream: impl Read) -> Result<Vec<u8>, ReadError> {
     let mut bytes = Vec::new();
-    File::open(path).map_err(fault)?.take(MAX_FILE + 1).read_to_end(&mut bytes).map_err(fault)?;
+    stream.take(MAX_FILE + 1).read_to_end(&mut bytes).map_err(ReadError::Io)?;
     if bytes.len() as u64 > MAX_FILE { Err(ReadError::TooLarge) } else { Ok(bytes) }
 }
 

@@ -1,5 +1,7 @@
 //! From bytes to documents, and from a document to a value without a type. Knows YAML and JSON, not Kubernetes.
 
+use std::path::Path;
+
 use serde_json::Value;
 
 /// Most scalars, lists and maps of a document: 20,000 Ingresses in one List have a million.
@@ -16,6 +18,13 @@ pub(super) enum Format {
     Yaml,
     /// JSON, one value or several in a row.
     Json,
+}
+
+impl Format {
+    /// By the name of the file.
+    pub(super) fn of(file: &Path) -> Self {
+        if file.extension().is_some_and(|extension| extension == "json") { Self::Json } else { Self::Yaml }
+    }
 }
 
 /// A document within its file.

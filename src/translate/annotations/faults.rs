@@ -97,6 +97,7 @@ fn capitalized(text: &str) -> String {
     format!("{}{rest}", first.to_ascii_uppercase())
 }
 
-fn field(key: &str) -> String {
+/// The field that findings about the annotation with this key name.
+pub(super) fn field(key: &str) -> String {
     format!("metadata.annotations[{}]", quoted(key))
 }

@@ -39,6 +39,7 @@ mod rewrite_target;
 mod service_url;
 pub mod snippets;
 mod source_options;
+mod standing;
 mod table;
 mod take_over;
 mod value;
@@ -61,6 +62,7 @@ pub(crate) use pod_options::{NamedSecret, PodProtocol, PodTlsOptions};
 pub(crate) use reading::read;
 pub(crate) use service_url::{ServiceUrl, UrlHost, service};
 pub(crate) use source_options::SourceOptions;
+pub use standing::{NGINX_PREFIX, Standing, field_of, standing};
 pub(crate) use table::Scope;
 #[cfg(test)]
 pub(crate) use table::{Annotation, Dialect, Unlisted, Verdict};

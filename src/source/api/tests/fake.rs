@@ -87,23 +87,7 @@ impl Followed {
         secrets: SecretAccess,
         script: impl Fn(&Asked) -> Option<Answer> + Send + Sync + 'static,
     ) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let log = Arc::<Mutex<Log>>::default();
-        tokio::spawn(serve(listener, Arc::new(script), log.clone()));
-
-        let folder = tempfile::tempdir().unwrap();
-        let token = folder.path().join("token");
-        std::fs::write(&token, "first").unwrap();
-        let file = folder.path().join("kubeconfig");
-        let config = json!({
-            "apiVersion": "v1", "kind": "Config", "current-context": "x",
-            "clusters": [{"name": "c", "cluster": {"server": format!("http://{address}")}}],
-            "users": [{"name": "u", "user": {"tokenFile": token}}],
-            "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u"}}],
-        });
-        std::fs::write(&file, config.to_string()).unwrap();
-        let access = Access::find(Some(file)).unwrap();
+        let (access, folder, address, log) = serving(script).await;
         let is_by_name = matches!(secrets, SecretAccess::Names(_));
         let settings = Settings { namespaces: Vec::new(), classes: ClassAccess::Listed, secrets, signature: None };
         let (sender, events) = mpsc::channel(4);
@@ -185,6 +169,37 @@ impl Followed {
     pub(super) fn rotate_token(&self, token: &str) {
         std::fs::write(self.folder.path().join("token"), token).unwrap();
     }
+}
+
+/// The fake alone: access to it, the folder with its kubeconfig, its address, and what was asked.
+async fn serving(
+    script: impl Fn(&Asked) -> Option<Answer> + Send + Sync + 'static,
+) -> (Arc<Access>, tempfile::TempDir, SocketAddr, Arc<Mutex<Log>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let log = Arc::<Mutex<Log>>::default();
+    tokio::spawn(serve(listener, Arc::new(script), log.clone()));
+
+    let folder = tempfile::tempdir().unwrap();
+    let token = folder.path().join("token");
+    std::fs::write(&token, "first").unwrap();
+    let file = folder.path().join("kubeconfig");
+    let config = json!({
+        "apiVersion": "v1", "kind": "Config", "current-context": "x",
+        "clusters": [{"name": "c", "cluster": {"server": format!("http://{address}")}}],
+        "users": [{"name": "u", "user": {"tokenFile": token}}],
+        "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u"}}],
+    });
+    std::fs::write(&file, config.to_string()).unwrap();
+    (Access::find(Some(file)).unwrap(), folder, address, log)
+}
+
+/// Access to a fake that nobody follows. It is there as long as the folder.
+pub(super) async fn access(
+    script: impl Fn(&Asked) -> Option<Answer> + Send + Sync + 'static,
+) -> (Arc<Access>, tempfile::TempDir) {
+    let (access, folder, ..) = serving(script).await;
+    (access, folder)
 }
 
 async fn serve(listener: TcpListener, script: Arc<Script>, log: Arc<Mutex<Log>>) {

@@ -1,5 +1,6 @@
 mod fake;
 mod faults;
+mod listing;
 mod named_by_annotations;
 mod signed;
 mod single;

@@ -1,0 +1,151 @@
+//! A setting of ingress-nginx, a key of its ConfigMap or a flag, and what becomes of it.
+
+use serde::Serialize;
+
+use super::plan::{Plan, Set, boolean};
+use super::words::plain;
+
+/// A row of knowledge about a setting.
+#[derive(Debug)]
+pub(super) struct Row {
+    /// Its key, or the flag without dashes.
+    pub(super) name: &'static str,
+    /// What ingress-nginx does without it.
+    pub(super) default: &'static str,
+    /// What it becomes.
+    pub(super) becomes: Becomes,
+}
+
+/// What a setting becomes.
+#[derive(Debug)]
+pub(super) enum Becomes {
+    /// Values of the chart, or options: which, for the documentation. The function sets them and says so; `None` where it cannot
+    /// read the value.
+    Sets(&'static str, Set),
+    /// Nothing, as this program has it too: where.
+    Same(&'static str),
+    /// Nothing: why it is not needed.
+    NoEffect(&'static str),
+    /// Nothing, and something is missing, unless it has its default: what to do instead.
+    NotServed(&'static str),
+}
+
+/// What became of a setting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    /// It is not served.
+    NotServed,
+    /// Its value cannot be read, or ingress-nginx has no such setting.
+    Unknown,
+    /// It became values of the chart or options.
+    Becomes,
+    /// It is so anyway.
+    Same,
+    /// It has no effect, and needs none.
+    NoEffect,
+}
+
+/// A setting that was found, and what became of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Setting {
+    /// Its key, or the flag with its dashes.
+    pub name: String,
+    /// Its value, escaped and cut.
+    pub value: String,
+    /// What became of it.
+    pub outcome: Outcome,
+    /// In words: the values, why not, or what to do instead.
+    pub text: String,
+}
+
+impl Outcome {
+    /// In words.
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::NotServed => "not served",
+            Self::Unknown => "unknown",
+            Self::Becomes => "becomes",
+            Self::Same => "the same",
+            Self::NoEffect => "no effect",
+        }
+    }
+}
+
+/// Settings whose values are secret: reports go into issues.
+const SECRET: [&str; 2] = ["maxmind-license-key", "ssl-session-ticket-key"];
+
+/// Takes up a setting. `name` is how it is shown.
+pub(super) fn take_up(row: Option<&Row>, name: String, value: &str, plan: &mut Plan) -> Setting {
+    let (outcome, text) = match row {
+        None => (Outcome::Unknown, "ingress-nginx is not known to have it, so it has no effect".to_owned()),
+        Some(row) => of_row(row, value, plan),
+    };
+    let is_secret = row.is_some_and(|row| SECRET.contains(&row.name));
+    let value = if is_secret { "(not shown)".to_owned() } else { plain(value) };
+    Setting { name: plain(&name), value, outcome, text }
+}
+
+fn of_row(row: &Row, value: &str, plan: &mut Plan) -> (Outcome, String) {
+    match row.becomes {
+        Becomes::Sets(_, set) => match set(plan, value) {
+            Some(said) => (Outcome::Becomes, said),
+            None => (Outcome::Unknown, format!("the value cannot be read; the default is {}", shown(row.default))),
+        },
+        Becomes::Same(place) => (Outcome::Same, place.to_owned()),
+        Becomes::NoEffect(why) => (Outcome::NoEffect, why.to_owned()),
+        Becomes::NotServed(_) if is_default(value, row.default) => {
+            (Outcome::Same, "it is what ingress-nginx does by default".to_owned())
+        }
+        Becomes::NotServed(instead) => (Outcome::NotServed, instead.to_owned()),
+    }
+}
+
+impl Becomes {
+    /// In words, as Markdown.
+    pub(super) fn in_words(&self) -> String {
+        match self {
+            Self::Sets(what, _) => (*what).to_owned(),
+            Self::Same(place) => format!("the same: {place}"),
+            Self::NoEffect(why) => format!("no effect: {why}"),
+            Self::NotServed(instead) => format!("not served: {instead}"),
+        }
+    }
+}
+
+fn is_default(value: &str, default: &str) -> bool {
+    value.trim() == default || boolean(value).is_some_and(|value| boolean(default) == Some(value))
+}
+
+fn shown(default: &str) -> &str {
+    if default.is_empty() { "none" } else { default }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{flags, keys};
+    use super::*;
+
+    #[test]
+    fn secret_values_are_not_shown() {
+        let rows = || keys::ROWS.iter().chain(flags::ROWS);
+        for name in SECRET {
+            let row = rows().find(|row| row.name == name);
+            assert!(row.is_some(), "{name}");
+            assert_eq!(take_up(row, name.into(), "geheim", &mut Plan::default()).value, "(not shown)");
+        }
+    }
+
+    #[test]
+    fn a_setting_that_is_not_served_matters_only_where_it_differs_from_the_default() {
+        let of = |name: &str, value: &str| {
+            let row = keys::ROWS.iter().find(|row| row.name == name);
+            take_up(row, name.into(), value, &mut Plan::default()).outcome
+        };
+        assert_eq!((of("use-gzip", "false"), of("use-gzip", "t")), (Outcome::Same, Outcome::NotServed));
+        assert_eq!((of("use-gzip", "F"), of("hsts-max-age", "31536000 ")), (Outcome::Same, Outcome::Same));
+        assert_eq!((of("block-cidrs", ""), of("block-cidrs", "192.0.2.0/24")), (Outcome::Same, Outcome::NotServed));
+        assert_eq!((of("keep-alive", "soon"), of("no-such-key", "1")), (Outcome::Unknown, Outcome::Unknown));
+        assert_eq!((of("keep-alive", "60"), of("lua-shared-dicts", "x")), (Outcome::Becomes, Outcome::NoEffect));
+    }
+}
