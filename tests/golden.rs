@@ -14,7 +14,7 @@ use tidegate::model::{
     RouteTimeouts, UpstreamSpec,
 };
 use tidegate::model::{
-    Balance, FieldEdit, Filter, HostPattern, HttpsRedirect, HttpsUrl, ListenerSet, Rules, TenantTls, TlsSpec, Unmatched,
+    Balance, EditedName, FieldEdit, Filter, HostPattern, HttpsRedirect, HttpsUrl, ListenerSet, Rules, TenantTls, TlsSpec, Unmatched,
 };
 use tidegate::source::manifests;
 use tidegate::translate::annotations::{Choices, DialectName, Dialects, MissingWaf, Snippets};
@@ -180,6 +180,11 @@ fn settings(case: &Path) -> Settings {
                 let names = names.split(',').map(|name| DialectName::parse(name).expect("a dialect"));
                 settings.dialects = Dialects::new(names);
             }
+            Some(("allowed-response-headers", names)) => {
+                let names = names.split(',').map(|name| EditedName::parse(name).expect("a name"));
+                settings.allowed_response_headers = Arc::new(names.collect());
+            }
+            Some(("config-maps-across-namespaces", "true")) => settings.config_maps_across_namespaces = true,
             Some(("profile", "ingress-nginx")) => settings.profile = Profile::IngressNginx,
             Some(("nginx-snippets", "translate")) => choices.snippets = Snippets::Translated,
             Some(("waf-missing", "fail")) => choices.waf = MissingWaf::Closed,

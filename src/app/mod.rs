@@ -214,7 +214,7 @@ impl Bound {
         }
         let metrics = Arc::clone(&server.shared.metrics);
         let names = resolver::follow(resolver, server.controller.wanted_names(), sender.clone(), Arc::clone(&metrics));
-        let source = source.follow(sender, server.controller.wanted_secrets(), Arc::clone(&metrics));
+        let source = source.follow(sender, server.controller.wanted(), Arc::clone(&metrics));
         let reporter = reports.map(|(reports, access)| reports.start(access, &metrics));
         let outcome = server.run(stop, events, source, reporter).await;
         names.abort();

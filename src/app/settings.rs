@@ -16,9 +16,9 @@ use crate::observe::logging::{self, LogFormat, LoggingError};
 use crate::proxy::config::{
     ClientLimits, ClientTimeouts, Forwarding, Http2Config, ListenerConfig, Plain, PodConfig, ProxyConfig, ProxyProtocol,
 };
-use crate::source::api::{self, ClassAccess, SecretAccess};
+use crate::source::api::{self, ClassAccess, ConfigMapAccess, SecretAccess};
 use crate::translate::annotations::{Choices, Dialects, MissingWaf, Snippets};
-use crate::translate::{ExternalNames, HostOwnership, OwnSockets, Profile, Settings, VisibleSecrets};
+use crate::translate::{ExternalNames, HostOwnership, OwnSockets, Profile, Settings, VisibleConfigMaps, VisibleSecrets};
 
 /// Starts the process's log.
 pub fn logging(args: &ServeArgs) -> Result<(), LoggingError> {
@@ -65,6 +65,16 @@ pub(super) fn translation(args: &ServeArgs) -> Settings {
                 args::SecretAccess::Cluster | args::SecretAccess::Namespaces => VisibleSecrets::Allowed,
                 args::SecretAccess::Names => VisibleSecrets::Listed(Arc::new(secret_names(&args.source, &args.tls))),
             },
+            config_maps: match args.source.config_map_access {
+                args::ConfigMapAccess::Cluster => VisibleConfigMaps::All,
+                args::ConfigMapAccess::Namespaces => {
+                    let namespaces = config_map_namespaces(&args.source).iter().cloned();
+                    VisibleConfigMaps::Namespaces(Arc::new(namespaces.collect()))
+                }
+                args::ConfigMapAccess::Names => {
+                    VisibleConfigMaps::Listed(Arc::new(args.source.config_map_names.iter().cloned().collect()))
+                }
+            },
             allow_loopback: false,
             ..settings
         },
@@ -92,7 +102,17 @@ pub(super) fn api(args: &SourceArgs, tls: &TlsArgs) -> api::Settings {
             }
             args::SecretAccess::Namespaces => SecretAccess::Namespaces(args.secret_namespaces.clone()),
         },
+        config_maps: match args.config_map_access {
+            args::ConfigMapAccess::Cluster => ConfigMapAccess::Cluster,
+            args::ConfigMapAccess::Namespaces => ConfigMapAccess::Namespaces(config_map_namespaces(args).to_vec()),
+            args::ConfigMapAccess::Names => ConfigMapAccess::Names(args.config_map_names.iter().cloned().collect()),
+        },
     }
+}
+
+/// The namespaces of ConfigMaps that may be read.
+fn config_map_namespaces(args: &SourceArgs) -> &[Arc<str>] {
+    if args.config_map_namespaces.is_empty() { &args.watch_namespace } else { &args.config_map_namespaces }
 }
 
 /// The Secrets that may be read by name: that of the default certificate is one of them.
@@ -111,6 +131,9 @@ pub(super) fn translation_of(routing: &RoutingArgs, tls: &TlsArgs, policy: Route
         default_class_applies: true,
         class_lookup: true,
         secrets: VisibleSecrets::All,
+        config_maps: VisibleConfigMaps::All,
+        config_maps_across_namespaces: routing.config_maps_across_namespaces,
+        allowed_response_headers: Arc::new(routing.allowed_response_headers.iter().cloned().collect()),
         default_certificate: tls.default_certificate.clone(),
         default_backend: routing.default_backend.clone().map(|backend| (backend.service, backend.port)),
         host_ownership: match routing.host_ownership {

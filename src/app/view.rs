@@ -207,8 +207,8 @@ fn auth(auth: &ExternalAuth) -> Value {
     match auth {
         ExternalAuth::Unusable => json!("Nobody"),
         ExternalAuth::Service(service) => {
-            let AuthService { upstream, host, target, method, sign_in, copied, redirect: _, memory, cookies: _ } =
-                &**service;
+            let AuthService { upstream, host, target, method, sign_in, copied, sent, .. } = &**service;
+            let AuthService { redirect: _, memory, cookies: _, .. } = &**service;
             json!({
                 "service": upstream.key.service.to_string(),
                 "port": upstream.port.to_string(),
@@ -217,6 +217,8 @@ fn auth(auth: &ExternalAuth) -> Value {
                 "method": method,
                 "signIn": sign_in.as_ref().map(|sign_in| sign_in.url.to_string()),
                 "copied": copied,
+                // Not the values, which may be secrets.
+                "sent": sent.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(),
                 "remembered": memory.is_some(),
             })
         }

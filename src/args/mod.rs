@@ -29,7 +29,7 @@ pub use report::{Pod, ReportArgs};
 pub use routing::{
     ExternalNameChoice, HostOwnershipChoice, NginxSnippetsChoice, ProfileChoice, RoutingArgs, TlsArgs, WafMissingChoice,
 };
-pub use source::{ManifestArgs, SecretAccess, SourceArgs};
+pub use source::{ConfigMapAccess, ManifestArgs, SecretAccess, SourceArgs};
 pub use units::{Auto, Bytes, MemoryLimit, ServiceRef};
 
 /// A Kubernetes Ingress controller that is its own proxy.

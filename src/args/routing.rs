@@ -5,7 +5,7 @@ use std::sync::Arc;
 use clap::{Args, ValueEnum};
 
 use super::units::{self, ServiceRef};
-use crate::model::{HostPattern, ObjectName};
+use crate::model::{EditedName, HostPattern, ObjectName};
 use crate::translate::annotations::DialectName;
 
 /// How objects become routes: what translation needs to know beside the objects.
@@ -89,6 +89,31 @@ pub struct RoutingArgs {
     /// docs/annotations.md.
     #[arg(long, value_name = "PROFILE", env = "TIDEGATE_PROFILE", default_value = "tidegate")]
     pub profile: ProfileChoice,
+
+    /// Header fields of answers that ConfigMaps of the annotation custom-headers may set, with commas between. Default: none.
+    ///
+    /// As ingress-nginx global-allowed-response-headers. An Ingress whose ConfigMap sets another one is not served.
+    #[arg(
+        long,
+        value_name = "NAME",
+        env = "TIDEGATE_ALLOWED_RESPONSE_HEADERS",
+        value_delimiter = ',',
+        value_parser = units::edited_name
+    )]
+    pub allowed_response_headers: Vec<EditedName>,
+
+    /// Whether annotations may name ConfigMaps of other namespaces than that of their Ingress.
+    ///
+    /// Who may write Ingresses then sees the fields of any ConfigMap that this process may read.
+    #[arg(
+        long,
+        value_name = "BOOL",
+        env = "TIDEGATE_CONFIG_MAPS_ACROSS_NAMESPACES",
+        default_value_t = false,
+        action = clap::ArgAction::Set
+    )]
+    pub config_maps_across_namespaces: bool,
+
     /// What becomes of snippets of nginx's configuration (annotations configuration-snippet and server-snippet).
     ///
     /// refuse: they have no effect, and those that restrict access close the routes of their Ingress (503). translate: those that

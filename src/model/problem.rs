@@ -82,6 +82,16 @@ pub enum ProblemCode {
     TooManySecrets,
     /// A Secret that holds no usable certificate and key, or users that cannot be used.
     InvalidSecret,
+    /// A ConfigMap that does not exist.
+    ConfigMapNotFound,
+    /// A ConfigMap that is not among those that this installation may read, or is one of another namespace.
+    ConfigMapNotListed,
+    /// A ConfigMap that this installation wants to read, but that our role does not allow reading.
+    ConfigMapForbidden,
+    /// A ConfigMap that is not followed, as annotations name too many.
+    TooManyConfigMaps,
+    /// A ConfigMap with keys or values that cannot be used.
+    InvalidConfigMap,
     /// The certificate does not cover the host it is asked to serve.
     CertificateMismatch,
     /// The certificate is expired or not yet valid.
@@ -120,6 +130,11 @@ impl ProblemCode {
             Self::SecretForbidden => "SecretForbidden",
             Self::TooManySecrets => "TooManySecrets",
             Self::InvalidSecret => "InvalidSecret",
+            Self::ConfigMapNotFound => "ConfigMapNotFound",
+            Self::ConfigMapNotListed => "ConfigMapNotListed",
+            Self::ConfigMapForbidden => "ConfigMapForbidden",
+            Self::TooManyConfigMaps => "TooManyConfigMaps",
+            Self::InvalidConfigMap => "InvalidConfigMap",
             Self::CertificateMismatch => "CertificateMismatch",
             Self::CertificateExpired => "CertificateExpired",
         }

@@ -25,6 +25,8 @@ pub enum RulesBy {
     Snippet,
     /// The annotations of ModSecurity.
     Waf,
+    /// The annotation `custom-headers`.
+    CustomHeaders,
 }
 
 /// One rule.
@@ -78,6 +80,7 @@ impl RulesBy {
             Self::Redirects => "redirects",
             Self::Snippet => "snippet",
             Self::Waf => "modsecurity",
+            Self::CustomHeaders => "custom-headers",
         }
     }
 }

@@ -3,13 +3,14 @@
 use std::sync::{Arc, LazyLock};
 
 use crate::model::{
-    BasicAuth, ErrorPages, ExternalAuth, Filter, Filters, HostPattern, Hsts, HttpsRedirect, HttpsUrl, Mirror, Rewrite,
-    TrailingSlash,
+    BasicAuth, ErrorPages, ExternalAuth, FieldEdit, Filter, Filters, HostPattern, Hsts, HttpsRedirect, HttpsUrl,
+    Mirror, Rewrite, Rules, RulesBy, TrailingSlash,
 };
 
 use super::annotations::{EditOptions, Options, SourceOptions};
 use super::asked;
 use super::basic_auth::is_alternative;
+use super::config_map;
 use super::input::Input;
 use super::settings::{Profile, Settings};
 
@@ -33,6 +34,20 @@ pub(super) struct Besides {
     errors: Option<Arc<ErrorPages>>,
     /// Who gets copies.
     mirror: Option<Arc<Mirror>>,
+    /// Fields for answers that a ConfigMap has.
+    fields: MapFields,
+}
+
+/// Fields for answers that a ConfigMap has.
+#[derive(Clone, Debug, Default)]
+enum MapFields {
+    /// These.
+    Known(Arc<[FieldEdit]>),
+    /// None are asked for.
+    #[default]
+    None,
+    /// They are not known, or may not be set: nobody is served.
+    Closed,
 }
 
 impl Besides {
@@ -43,7 +58,12 @@ impl Besides {
         }
         let errors = asked::error_pages(input, options, namespace).map(Arc::new);
         let mirror = asked::mirror(input, options, namespace, host).map(Arc::new);
-        Self { auth: asked::auth(input, options, namespace, host).map(Arc::new), errors, mirror }
+        let fields = match config_map::custom_headers(input, options, namespace) {
+            Ok(edits) if edits.is_empty() => MapFields::None,
+            Ok(edits) => MapFields::Known(edits.into()),
+            Err(_) => MapFields::Closed,
+        };
+        Self { auth: asked::auth(input, options, namespace, host).map(Arc::new), errors, mirror, fields }
     }
 }
 
@@ -108,7 +128,7 @@ fn of_profile(profile: Profile) -> Vec<Filter> {
 
 /// Filters that depend on values of the Ingress.
 fn made(options: &Options, settings: &Settings, when: Option<HttpsRedirect>, parts: OwnParts) -> Filters {
-    let OwnParts { rewrite, auth, besides: Besides { auth: external_auth, errors, mirror } } = parts;
+    let OwnParts { rewrite, auth, besides: Besides { auth: external_auth, errors, mirror, fields } } = parts;
     let locations = options.locations();
     let app_root = locations.and_then(|locations| locations.app_root().cloned()).map(Filter::AppRoot);
     let redirect = locations.and_then(|locations| locations.redirect(options.redirect.port()));
@@ -121,9 +141,14 @@ fn made(options: &Options, settings: &Settings, when: Option<HttpsRedirect>, par
     let affinity = options.rare().and_then(|rare| rare.affinity.rule());
     let affinity = affinity.map(|affinity| Filter::Affinity(Arc::new(affinity)));
     let edits = options.rare().map(|rare| &rare.edits);
-    let rules = edits.and_then(EditOptions::rules).map(|rules| Filter::Rules(Arc::new(rules)));
+    let (of_map, closed): (&[_], _) = match &fields {
+        MapFields::Known(edits) => (edits, None),
+        MapFields::None => (&[], None),
+        MapFields::Closed => (&[], Some(Rules::Closed(RulesBy::CustomHeaders))),
+    };
+    let rules = closed.or_else(|| edits.and_then(EditOptions::rules)).map(|rules| Filter::Rules(Arc::new(rules)));
     let request_fields = edits.and_then(EditOptions::request_fields).map(Filter::RequestFields);
-    let response_fields = edits.and_then(EditOptions::response_fields).map(Filter::ResponseFields);
+    let response_fields = edits.and_then(|edits| edits.response_fields(of_map)).map(Filter::ResponseFields);
     let of_snippets = edits.into_iter().flat_map(EditOptions::sources);
     let of_snippets = of_snippets.map(|sources| Filter::Sources(Arc::new(sources)));
     let sources = options.sources().and_then(SourceOptions::rule);

@@ -66,6 +66,11 @@ impl Input {
                 self.invalidate_secret(object, &mut invalidated);
                 invalidated
             }
+            ObjectKind::ConfigMap => {
+                let mut invalidated = Invalidated::default();
+                self.invalidate_users(&object, &mut invalidated);
+                invalidated
+            }
             ObjectKind::File => Invalidated::default(),
         }
     }
@@ -96,17 +101,34 @@ impl Input {
             || users.any(|user| user.is_ours(&self.objects, &self.settings))
     }
 
-    /// Whether this Secret is to be followed by itself: it is wanted, and no list has it or is meant to have it.
-    pub fn follows(&self, secret: &ObjectName) -> bool {
-        match &self.settings.secrets {
-            VisibleSecrets::All | VisibleSecrets::Listed(_) => self.wants(secret),
-            VisibleSecrets::Allowed => {
-                let object = ObjectRef::new(ObjectKind::Secret, secret.clone());
-                let names = |user: &&Lowered| user.annotations().references().contains(&object);
-                let mut users = self.index.users(ObjectKind::Secret, secret).iter().filter(names);
-                users.any(|user| user.is_ours(&self.objects, &self.settings))
+    /// Whether this object is to be followed by itself: it is wanted, and no list has it or is meant to have it.
+    pub fn follows(&self, object: &ObjectRef) -> bool {
+        match object.kind {
+            ObjectKind::Secret => match &self.settings.secrets {
+                VisibleSecrets::All | VisibleSecrets::Listed(_) => self.wants(&object.name),
+                VisibleSecrets::Allowed => self.is_named_by_annotation(object, |_| true),
+            },
+            ObjectKind::ConfigMap => {
+                self.is_named_by_annotation(object, |user| self.may_name(&user.name().namespace, &object.name))
             }
+            ObjectKind::Ingress
+            | ObjectKind::IngressClass
+            | ObjectKind::Service
+            | ObjectKind::EndpointSlice
+            | ObjectKind::File => false,
         }
+    }
+
+    fn is_named_by_annotation(&self, object: &ObjectRef, counts: impl Fn(&Lowered) -> bool) -> bool {
+        let users = self.index.users(object.kind, &object.name).iter();
+        users
+            .filter(|user| user.annotations().references().contains(object) && counts(user))
+            .any(|user| user.is_ours(&self.objects, &self.settings))
+    }
+
+    /// Whether annotations of an object in this namespace may name this ConfigMap.
+    pub(crate) fn may_name(&self, namespace: &Arc<str>, config_map: &ObjectName) -> bool {
+        self.settings.config_maps_across_namespaces || *namespace == config_map.namespace
     }
 
     /// Whether we may read this Secret. A Secret that we may not read can be wanted nevertheless.
@@ -117,9 +139,17 @@ impl Input {
         }
     }
 
-    /// All Secrets that are to be followed by themselves. Looks at everything.
-    pub fn followed_secrets(&self) -> BTreeSet<ObjectName> {
-        self.used_secrets().into_iter().filter(|name| self.follows(name)).cloned().collect()
+    /// Whether we may read this ConfigMap. One that we may not read can be wanted nevertheless.
+    pub fn may_see_config_map(&self, config_map: &ObjectName) -> bool {
+        self.settings.config_maps.has(config_map)
+    }
+
+    /// All objects that are to be followed by themselves. Looks at everything.
+    pub fn followed(&self) -> BTreeSet<ObjectRef> {
+        let secrets = self.used_secrets().into_iter().map(|name| (ObjectKind::Secret, name));
+        let config_maps = self.index.used(ObjectKind::ConfigMap).map(|name| (ObjectKind::ConfigMap, name));
+        let named = secrets.chain(config_maps).map(|(kind, name)| ObjectRef::new(kind, name.clone()));
+        named.filter(|object| self.follows(object)).collect()
     }
 
     /// What DNS says of this name, which a Service has; `None` before it has answered.
@@ -273,7 +303,7 @@ impl Input {
         invalidated.object(object);
         for ObjectRef { kind, name } in references {
             match kind {
-                ObjectKind::Secret => _ = invalidated.secrets.insert(name),
+                ObjectKind::Secret | ObjectKind::ConfigMap => _ = invalidated.named.insert(ObjectRef { kind, name }),
                 ObjectKind::Service => {
                     invalidated.names.extend(self.external_name(&name));
                     let faulty = |slice: &&Arc<EndpointSlice>| address::is_faulty(slice, &self.settings);

@@ -12,6 +12,7 @@ mod basic_auth;
 mod canary;
 mod claims;
 mod classes;
+mod config_map;
 mod conflicts;
 mod endpoints;
 mod external;
@@ -57,7 +58,7 @@ pub use input::Input;
 pub use invalidated::Invalidated;
 pub use path::PathReading;
 pub use secret::certificates;
-pub use settings::{ExternalNames, HostOwnership, OwnSockets, Profile, Settings, VisibleSecrets};
+pub use settings::{ExternalNames, HostOwnership, OwnSockets, Profile, Settings, VisibleConfigMaps, VisibleSecrets};
 
 use lower::Lowered;
 

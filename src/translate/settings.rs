@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use crate::model::{HostPattern, ObjectName, PortRef, RoutePolicy};
+use crate::model::{EditedName, HostPattern, ObjectName, PortRef, RoutePolicy};
 
 use super::annotations::Dialects;
 
@@ -25,6 +25,12 @@ pub struct Settings {
     pub class_lookup: bool,
     /// Which Secrets we may read. Default all; `--secret-access`.
     pub secrets: VisibleSecrets,
+    /// Which ConfigMaps we may read. Default all; `--config-map-access`.
+    pub config_maps: VisibleConfigMaps,
+    /// Whether annotations may name ConfigMaps of other namespaces. Default false; `--config-maps-across-namespaces`.
+    pub config_maps_across_namespaces: bool,
+    /// The fields that ConfigMaps of the annotation `custom-headers` may set. Default none; `--allowed-response-headers`.
+    pub allowed_response_headers: Arc<BTreeSet<EditedName>>,
     /// The Secret that serves TLS clients who name no host we have a certificate for. `--default-certificate`.
     pub default_certificate: Option<ObjectName>,
     /// What takes requests that nothing matches, unless an Ingress claims them. `--default-backend`.
@@ -104,6 +110,28 @@ pub enum VisibleSecrets {
     Listed(Arc<BTreeSet<ObjectName>>),
 }
 
+/// Which ConfigMaps we may read. Others may exist nevertheless.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum VisibleConfigMaps {
+    /// All: from a directory, or with a role for all namespaces.
+    All,
+    /// Those of these namespaces.
+    Namespaces(Arc<BTreeSet<Arc<str>>>),
+    /// These: `--config-map-names`.
+    Listed(Arc<BTreeSet<ObjectName>>),
+}
+
+impl VisibleConfigMaps {
+    /// Whether this one may be read.
+    pub(crate) fn has(&self, name: &ObjectName) -> bool {
+        match self {
+            Self::All => true,
+            Self::Namespaces(namespaces) => namespaces.contains(&name.namespace),
+            Self::Listed(listed) => listed.contains(name),
+        }
+    }
+}
+
 impl Default for Settings {
     fn default() -> Self {
         Self {
@@ -113,6 +141,9 @@ impl Default for Settings {
             default_class_applies: false,
             class_lookup: true,
             secrets: VisibleSecrets::All,
+            config_maps: VisibleConfigMaps::All,
+            config_maps_across_namespaces: false,
+            allowed_response_headers: Arc::default(),
             default_certificate: None,
             default_backend: None,
             host_ownership: HostOwnership::Shared,

@@ -195,7 +195,7 @@ async fn f03_a_saved_secret_that_is_followed_by_itself_stays_until_the_source_ha
     controller.restore(saved);
     controller.take(events([class(), asking()]));
     controller.take([Event::Listed, Event::Connected(ObjectKind::Secret, Connection::Up)]);
-    assert_eq!(*controller.wanted_secrets().borrow(), [name("users")].into());
+    assert_eq!(*controller.wanted().borrow(), [builders::secret_named("users")].into());
     let knows = |controller: &Controller, of| controller.input.objects().secret(&name(of)).is_some();
     assert!(!knows(&controller, "cert"), "the list has no such certificate");
     assert!(knows(&controller, "users"), "it is being listed by itself");
@@ -220,7 +220,7 @@ async fn f03_by_name_a_secret_that_may_not_be_read_keeps_itself_in_force_and_no_
     assert_eq!(known(&controller), ["refused", "gone", "unwanted"].map(str::to_owned).into());
     controller.take(events([class(), with_tls("a", &["refused", "gone", "unlisted"])]));
     controller.take([Event::Listed]);
-    assert_eq!(*controller.wanted_secrets().borrow(), ["refused", "gone", "unlisted"].map(name).into());
+    assert_eq!(*controller.wanted().borrow(), ["refused", "gone", "unlisted"].map(builders::secret_named).into());
     // The source tells of each by itself, whatever becomes of the others.
     controller.take(events([Change::removal(ObjectRef::new(ObjectKind::Secret, name("gone")))]));
     assert_eq!(known(&controller), ["refused", "unwanted"].map(str::to_owned).into());

@@ -1,6 +1,6 @@
 //! What annotations can set of external authentication.
 
-use crate::model::{AnswerLife, Template};
+use crate::model::{AnswerLife, ObjectName, Template};
 
 use super::service_url::ServiceUrl;
 use super::take_over::take_over;
@@ -22,6 +22,8 @@ pub(crate) struct ExternalAuthOptions {
     pub(crate) copied: Option<Box<[Box<str>]>>,
     /// What is sent as the place to come back to.
     pub(crate) redirect: Option<Template>,
+    /// The ConfigMap with fields that the service gets besides. One that cannot be named closes.
+    pub(crate) sent: Option<ObjectName>,
     /// Under what answers are remembered.
     pub(crate) key: Option<Template>,
     /// For how long.
@@ -51,7 +53,7 @@ impl ExternalAuthOptions {
 
     /// Takes over what others set and these do not. Returns whether both set the same thing differently.
     pub(super) fn absorb(&mut self, other: Self) -> bool {
-        let Self { url, is_closed, method, sign_in, parameter, copied, redirect, key, lives, always_cookies } = other;
+        let Self { url, is_closed, method, sign_in, parameter, copied, redirect, sent, key, lives, always_cookies } = other;
         let differs = [
             take_over(&mut self.url, url),
             take_over(&mut self.is_closed, is_closed),
@@ -60,6 +62,7 @@ impl ExternalAuthOptions {
             take_over(&mut self.parameter, parameter),
             take_over(&mut self.copied, copied),
             take_over(&mut self.redirect, redirect),
+            take_over(&mut self.sent, sent),
             take_over(&mut self.key, key),
             take_over(&mut self.lives, lives),
             take_over(&mut self.always_cookies, always_cookies),

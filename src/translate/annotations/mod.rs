@@ -54,7 +54,7 @@ pub use dialects::{DialectName, Dialects};
 pub use document::document;
 #[cfg(test)]
 pub(crate) use draft::Draft;
-pub(crate) use edit_options::EditOptions;
+pub(crate) use edit_options::{CustomHeaders, EditOptions};
 pub(crate) use mirror_options::MirrorOptions;
 pub(crate) use options::Options;
 pub(crate) use parsed::Parsed;

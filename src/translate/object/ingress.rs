@@ -8,6 +8,7 @@ use crate::source::objects::{Ingress, Service, ServiceKind};
 
 use super::super::annotations::{self, Anyway, PodTlsOptions, ServiceUrl, Usual};
 use super::super::asked::{self, Asked};
+use super::super::config_map::{self, MapFault};
 use super::super::external::{self, NameFinding};
 use super::super::host::default_backend_problem;
 use super::super::input::Input;
@@ -50,6 +51,7 @@ pub(super) fn problems(input: &Input, ingress: &Ingress, lowered: &Lowered) -> V
     }
     check_asked(input, ingress, lowered, &mut problems);
     check_error_backend(input, ingress, lowered, &mut problems);
+    check_config_maps(input, ingress, lowered, &mut problems);
     check_endpoints(input, ingress, lowered, &mut problems);
     problems
 }
@@ -146,6 +148,19 @@ fn check_error_backend(input: &Input, ingress: &Ingress, lowered: &Lowered, prob
     let fault = instead(fault, "so it answers no errors (default-backend)");
     let BackendFault { reply: _, field: _, code, message, remedy } = fault;
     problems.push(on_ingress(ingress, "metadata.annotations", code, Severity::Error, message, remedy));
+}
+
+/// ConfigMaps that annotations name and that cannot be used.
+fn check_config_maps(input: &Input, ingress: &Ingress, lowered: &Lowered, problems: &mut Vec<Problem>) {
+    let (options, namespace) = (lowered.options(), &ingress.name.namespace);
+    let headers = config_map::custom_headers(input, options, namespace).err().flatten();
+    let sent = config_map::sent(input, options, namespace).err().flatten();
+    for (annotation, fault) in [("custom-headers", headers), ("auth-proxy-set-headers", sent)] {
+        let Some(fault) = fault else { continue };
+        let MapFault { code, message, remedy } = *fault;
+        let message = format!("{message}, so all requests are answered with 503 ({annotation})");
+        problems.push(on_ingress(ingress, "metadata.annotations", code, Severity::Error, message, remedy));
+    }
 }
 
 /// Services that URLs of annotations name and that cannot be asked.

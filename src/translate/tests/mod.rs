@@ -5,6 +5,7 @@ mod auth;
 mod backends;
 mod builders;
 mod classes;
+mod config_maps;
 mod dialect;
 mod dialects;
 mod endpoints;

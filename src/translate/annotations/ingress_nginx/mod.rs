@@ -9,7 +9,9 @@ mod auth;
 mod balance;
 mod buffers;
 mod canary;
+pub(super) mod config_map_name;
 mod cors;
+mod custom_headers;
 mod errors;
 mod external_auth;
 mod hosts;
@@ -56,6 +58,7 @@ pub(super) const DIALECT: Dialect = Dialect {
         &errors::ROWS,
         &mirrors::ROWS,
         &cors::ROWS,
+        &custom_headers::ROWS,
         &rates::ROWS,
         &answer_urls::ROWS,
         &auth::ROWS,

@@ -1,0 +1,17 @@
+//! The plain view of a ConfigMap.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::ObjectName;
+
+/// A ConfigMap (core/v1). Only those are read that annotations or options name; what its values mean depends on who names it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConfigMap {
+    /// Namespace and name.
+    pub name: ObjectName,
+    /// Keys and values. Binary values are left out: nothing here has any.
+    pub data: BTreeMap<Arc<str>, Arc<str>>,
+}
