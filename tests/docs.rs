@@ -7,6 +7,11 @@ fn annotations_are_documented_as_they_are_read() {
     check("docs/annotations.md", &tidegate::translate::annotations::document());
 }
 
+#[test]
+fn keys_of_the_config_map_are_documented_as_they_are_read() {
+    check("docs/nginx-configmap.md", &tidegate::translate::annotations::document_nginx_keys());
+}
+
 fn check(file: &str, fresh: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
     if std::env::var_os("UPDATE_GOLDEN").is_some() {

@@ -111,6 +111,7 @@ pub fn bind(args: &ServeArgs) -> anyhow::Result<Bound> {
     if let Some(reports) = &reports {
         controller.report_to(reports.inbox());
     }
+    controller.believe_in(config.listener.forwarding.believed.clone());
     let saved_objects = saved_objects::take_up(&args.lifecycle, &mut controller, &metrics)?;
     let access_log = AccessLog::start(settings::access_log(args), AccessLog::stdout()?, &metrics)
         .context("cannot start the access log")?;

@@ -39,7 +39,10 @@ impl Origin {
             Some(path) => Ok(Self::Manifests(path.clone())),
             None => {
                 api::Access::check(kubeconfig.as_ref())?;
-                Ok(Self::Api(settings::api(&args.source, &args.tls), kubeconfig.clone()))
+                Ok(Self::Api(
+                    settings::api(&args.source, &args.tls, args.routing.nginx_configmap.as_ref()),
+                    kubeconfig.clone(),
+                ))
             }
         }
     }
@@ -95,7 +98,7 @@ impl Source {
 
 /// Logs the settings for operators, in the words of the options.
 fn log(settings: &api::Settings, server: &str) {
-    let api::Settings { namespaces, classes, secrets, config_maps, signature: _ } = settings;
+    let api::Settings { namespaces, classes, secrets, config_maps, nginx_config_map: _, signature: _ } = settings;
     let namespaces = if namespaces.is_empty() { "all".to_owned() } else { namespaces.join(",") };
     let classes = match classes {
         api::ClassAccess::Listed => "read",

@@ -16,9 +16,12 @@ use crate::observe::logging::{self, LogFormat, LoggingError};
 use crate::proxy::config::{
     ClientLimits, ClientTimeouts, Forwarding, Http2Config, ListenerConfig, Plain, PodConfig, ProxyConfig, ProxyProtocol,
 };
+use crate::routing::Believed;
 use crate::source::api::{self, ClassAccess, ConfigMapAccess, SecretAccess};
 use crate::translate::annotations::{Choices, Dialects, MissingWaf, Snippets};
-use crate::translate::{ExternalNames, HostOwnership, OwnSockets, Profile, Settings, VisibleConfigMaps, VisibleSecrets};
+use crate::translate::{
+    ExternalNames, HostOwnership, OwnSockets, Profile, Settings, VisibleConfigMaps, VisibleSecrets,
+};
 
 /// Starts the process's log.
 pub fn logging(args: &ServeArgs) -> Result<(), LoggingError> {
@@ -89,9 +92,10 @@ fn own_sockets(args: &ListenArgs) -> OwnSockets {
 }
 
 /// The settings of the source that reads a Kubernetes API.
-pub(super) fn api(args: &SourceArgs, tls: &TlsArgs) -> api::Settings {
+pub(super) fn api(args: &SourceArgs, tls: &TlsArgs, nginx_config_map: Option<&ObjectName>) -> api::Settings {
     api::Settings {
         signature: None,
+        nginx_config_map: nginx_config_map.cloned(),
         namespaces: args.watch_namespace.clone(),
         classes: if args.ingress_class_lookup { ClassAccess::Listed } else { ClassAccess::None },
         secrets: match args.secret_access {
@@ -144,6 +148,10 @@ pub(super) fn translation_of(routing: &RoutingArgs, tls: &TlsArgs, policy: Route
         },
         certificate_namespaces: tls.certificate_namespaces.iter().cloned().collect(),
         dialects: Dialects::new(routing.dialects.iter().copied()).with(choices(routing)),
+        nginx_config_map: routing.nginx_configmap.clone(),
+        given: Arc::new(routing.given.clone()),
+        global: None,
+        believed: None,
         profile: match routing.profile {
             ProfileChoice::Tidegate => Profile::Tidegate,
             ProfileChoice::IngressNginx => Profile::IngressNginx,
@@ -281,6 +289,7 @@ fn pods(args: &UpstreamArgs) -> PodConfig {
 fn forwarding(args: &ListenArgs) -> Forwarding {
     Forwarding {
         trusted: args.trusted_proxies.clone(),
+        believed: Believed::default(),
         http_port: args.public_http_port,
         https_port: args.public_https_port,
         proxy_protocol: match args.proxy_protocol {

@@ -276,7 +276,8 @@ fn limits(limits: &RequestLimits) -> Value {
     };
     match limits {
         RequestLimits::Unreadable => json!("Nobody"),
-        RequestLimits::Known(KnownLimits { rates: [per_second, per_minute], in_progress, exempt }) => json!({
+        RequestLimits::Known(KnownLimits { rates: [per_second, per_minute], in_progress, exempt, statuses }) => json!({
+            "statuses": statuses,
             "perSecond": rate(per_second),
             "perMinute": rate(per_minute),
             "inProgress": in_progress,

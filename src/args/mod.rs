@@ -11,6 +11,7 @@ mod routing;
 mod source;
 mod units;
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
@@ -18,7 +19,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::parser::ValueSource;
+use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 use ipnet::IpNet;
 
 pub use container::Container;
@@ -411,7 +413,14 @@ where
     I: IntoIterator,
     I::Item: Into<OsString> + Clone,
 {
-    let command = Cli::try_parse_from(line).map(|cli| cli.command).map_err(|error| match error.kind() {
+    let parsed = Cli::command().try_get_matches_from(line).and_then(|matches| {
+        let mut command = Cli::from_arg_matches(&matches)?.command;
+        if let Some(routing) = command.routing() {
+            routing.given = given(&matches);
+        }
+        Ok(command)
+    });
+    let command = parsed.map_err(|error| match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Refusal::Asked(error.render().to_string()),
         _ => Refusal::Wrong(one_line(&error)),
     })?;
@@ -426,6 +435,27 @@ where
         Command::Get(_) => {}
     }
     Ok(command)
+}
+
+/// The long names of the options that were given, on the command line or in the environment.
+fn given(matches: &clap::ArgMatches) -> BTreeSet<Box<str>> {
+    let Some((_, matches)) = matches.subcommand() else { return BTreeSet::new() };
+    let is_given = |id: &&str| {
+        matches.try_contains_id(id).unwrap_or(false)
+            && matches!(matches.value_source(id), Some(ValueSource::CommandLine | ValueSource::EnvVariable))
+    };
+    matches.ids().map(clap::Id::as_str).filter(is_given).map(|id| id.replace('_', "-").into()).collect()
+}
+
+impl Command {
+    fn routing(&mut self) -> Option<&mut RoutingArgs> {
+        match self {
+            Self::Serve(args) => Some(&mut args.routing),
+            Self::Check(args) => Some(&mut args.routing),
+            Self::Explain(args) => Some(&mut args.routing),
+            Self::Get(_) => None,
+        }
+    }
 }
 
 fn one_line(error: &clap::Error) -> String {

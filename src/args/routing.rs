@@ -1,5 +1,6 @@
 //! How objects become routes, and who has a say in it.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
@@ -89,6 +90,17 @@ pub struct RoutingArgs {
     /// docs/annotations.md.
     #[arg(long, value_name = "PROFILE", env = "TIDEGATE_PROFILE", default_value = "tidegate")]
     pub profile: ProfileChoice,
+
+    /// ConfigMap with the settings of ingress-nginx, followed while the process runs: its keys become the defaults of all Ingresses.
+    ///
+    /// Annotations and options that are given win over it, and it wins over --profile. See docs/nginx-configmap.md. As
+    /// ingress-nginx --configmap. Default: none.
+    #[arg(long, value_name = "NS/NAME", env = "TIDEGATE_NGINX_CONFIGMAP", value_parser = units::object_name)]
+    pub nginx_configmap: Option<ObjectName>,
+
+    /// Options that were given, on the command line or in the environment: their long names.
+    #[arg(skip)]
+    pub given: BTreeSet<Box<str>>,
 
     /// Header fields of answers that ConfigMaps of the annotation custom-headers may set, with commas between. Default: none.
     ///
@@ -188,6 +200,9 @@ pub enum WafMissingChoice {
 impl RoutingArgs {
     /// What no single option can tell: one line.
     pub(super) fn check(&self) -> Result<(), String> {
+        if self.nginx_configmap.is_some() && !self.dialects.contains(&DialectName::IngressNginx) {
+            return Err("--nginx-configmap needs nginx.ingress.kubernetes.io among --dialects".into());
+        }
         match self.host_ownership {
             HostOwnershipChoice::Shared if !self.host_owners.is_empty() => {
                 Err("--host-owners is for --host-ownership namespace only".into())

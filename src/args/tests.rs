@@ -285,6 +285,23 @@ fn an_option_wins_over_the_profile_and_the_profile_over_our_defaults() {
 }
 
 #[test]
+fn options_that_are_given_are_known_and_defaults_are_not_among_them() {
+    let given = serve(&["--max-body-bytes=1MiB", "--profile", "ingress-nginx"]).routing.given;
+    assert!(["max-body-bytes", "profile"].iter().all(|option| given.contains(*option)), "{given:?}");
+    assert!(["connect-timeout", "ssl-redirect"].iter().all(|option| !given.contains(*option)), "{given:?}");
+}
+
+#[test]
+fn the_config_map_of_ingress_nginx_needs_its_dialect() {
+    let line = |more: &[&str]| {
+        let all = ["tidegate", "serve", "--manifests", "/", "--nginx-configmap", "ingress-nginx/controller"];
+        all.iter().chain(more).map(ToString::to_string).collect::<Vec<_>>()
+    };
+    assert!(read(line(&[])).is_ok());
+    assert!(read(line(&["--dialects", "tidegate.dev"])).is_err());
+}
+
+#[test]
 fn every_option_is_used() {
     let sources = [
         include_str!("../app/mod.rs"),

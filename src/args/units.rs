@@ -152,7 +152,8 @@ pub(super) fn namespace(text: &str) -> Result<Arc<str>, &'static str> {
 
 /// Parses the name of a header field that may be edited.
 pub(super) fn edited_name(text: &str) -> Result<EditedName, &'static str> {
-    EditedName::parse(text.trim()).ok_or("expected the name of a header field that neither frames a message nor belongs to a connection")
+    EditedName::parse(text.trim())
+        .ok_or("expected the name of a header field that neither frames a message nor belongs to a connection")
 }
 
 /// Parses `host=namespace`; the host `*` is any that no rule names.

@@ -29,7 +29,7 @@ use crate::lifecycle::ReadinessGuard;
 use crate::model::{ObjectKind, ObjectRef, Snapshot};
 use crate::observe::Metrics;
 use crate::report::Inbox;
-use crate::routing::TableCell;
+use crate::routing::{Believed, TableCell};
 use crate::source::objects::Change;
 use crate::source::saved::{Recorder, Saved};
 use crate::source::{Connection, Event};
@@ -70,6 +70,8 @@ pub struct Controller {
     external_names: ExternalNames,
     inquiries: Inquiries,
     recorder: Option<Recorder>,
+    /// Whose forwarding fields the proxy believes.
+    believed: Believed,
     /// Where to leave what is to be written back; `None` when nothing is.
     inbox: Option<Inbox>,
 }
@@ -99,6 +101,7 @@ impl Controller {
             external_names: ExternalNames::default(),
             inquiries: Inquiries::default(),
             recorder: None,
+            believed: Believed::default(),
             inbox: None,
         }
     }
@@ -106,6 +109,11 @@ impl Controller {
     /// From now on reports to this inbox what is published and found.
     pub fn report_to(&mut self, inbox: Inbox) {
         self.inbox = Some(inbox);
+    }
+
+    /// From now on tells the proxy here whose forwarding fields are believed.
+    pub fn believe_in(&mut self, believed: Believed) {
+        self.believed = believed;
     }
 
     /// From now on gives every change to the writer of saved objects.
@@ -235,7 +243,11 @@ impl Controller {
     fn take_in(&mut self, change: Change) -> Invalidated {
         let mut names = self.deferred_names();
         let change = self.defer(change);
+        let concerns_settings = change.as_ref().is_some_and(|change| change.object().kind == ObjectKind::ConfigMap);
         let invalidated = change.map(|change| self.input.apply(change)).unwrap_or_default();
+        if concerns_settings {
+            self.believed.set(self.input.settings().believed.clone());
+        }
         if self.stage.has_listed() {
             self.want(&invalidated.named);
         }
@@ -329,9 +341,11 @@ impl Controller {
     fn want(&self, named: &BTreeSet<ObjectRef>) {
         for object in named {
             let is_wanted = self.input.follows(object);
-            self.wanted.send_if_modified(|wanted| {
-                if is_wanted { wanted.insert(object.clone()) } else { wanted.remove(object) }
-            });
+            self.wanted.send_if_modified(
+                |wanted| {
+                    if is_wanted { wanted.insert(object.clone()) } else { wanted.remove(object) }
+                },
+            );
         }
     }
 

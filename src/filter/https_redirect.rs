@@ -51,7 +51,7 @@ pub(super) fn request<'f>(
     }
     Verdict::Respond(Response {
         by: filter,
-        status: 308,
+        status: url.status,
         fields: vec![(FieldName::LOCATION, location(url, request))],
         text: "this host is served over https",
     })

@@ -92,6 +92,12 @@ pub enum ProblemCode {
     TooManyConfigMaps,
     /// A ConfigMap with keys or values that cannot be used.
     InvalidConfigMap,
+    /// A key of ingress-nginx's ConfigMap that is not known.
+    UnknownKey,
+    /// A key of ingress-nginx's ConfigMap that has no effect, or another one than there.
+    UnsupportedKey,
+    /// A key of ingress-nginx's ConfigMap whose setting an option has, and wins.
+    OverriddenKey,
     /// The certificate does not cover the host it is asked to serve.
     CertificateMismatch,
     /// The certificate is expired or not yet valid.
@@ -135,6 +141,9 @@ impl ProblemCode {
             Self::ConfigMapForbidden => "ConfigMapForbidden",
             Self::TooManyConfigMaps => "TooManyConfigMaps",
             Self::InvalidConfigMap => "InvalidConfigMap",
+            Self::UnknownKey => "UnknownKey",
+            Self::UnsupportedKey => "UnsupportedKey",
+            Self::OverriddenKey => "OverriddenKey",
             Self::CertificateMismatch => "CertificateMismatch",
             Self::CertificateExpired => "CertificateExpired",
         }

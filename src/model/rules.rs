@@ -27,6 +27,8 @@ pub enum RulesBy {
     Waf,
     /// The annotation `custom-headers`.
     CustomHeaders,
+    /// ingress-nginx's own ConfigMap.
+    NginxConfigMap,
 }
 
 /// One rule.
@@ -81,6 +83,7 @@ impl RulesBy {
             Self::Snippet => "snippet",
             Self::Waf => "modsecurity",
             Self::CustomHeaders => "custom-headers",
+            Self::NginxConfigMap => "nginx-configmap",
         }
     }
 }

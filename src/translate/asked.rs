@@ -9,7 +9,7 @@ use crate::model::{
     UpstreamSpec,
 };
 
-use super::annotations::{MirrorOptions, Options, PodProtocol, ServiceUrl, UrlHost, service};
+use super::annotations::{MirrorOptions, Options, PodProtocol, ServiceUrl, UrlHost};
 use super::config_map;
 use super::external_name::{self, Outside};
 use super::input::Input;
@@ -113,7 +113,7 @@ pub(crate) fn asked(
             ));
         }
     };
-    let name = service(&host, namespace);
+    let name = url.service_at(&host, namespace);
     let port = PortRef::Number(url.port);
     let options = Options::speaking(if url.is_https { PodProtocol::Https } else { PodProtocol::Http });
     let upstream = if name.namespace.is_empty() {

@@ -29,8 +29,11 @@ pub(super) fn basic_auth(input: &Input, options: &Options) -> Option<Arc<BasicAu
     }))
 }
 
-/// Whether no password is asked for at a path, as a rule gives it.
-pub(super) fn is_exempt(path: &str) -> bool {
+/// Whether no password is asked for at a path, as a rule gives it. `open` are the paths that are said for all routes.
+pub(super) fn is_exempt(path: &str, open: Option<&[Box<str>]>) -> bool {
+    if let Some(open) = open {
+        return open.iter().any(|open| path.starts_with(&**open));
+    }
     path.strip_prefix(ACME).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
@@ -146,7 +149,12 @@ mod tests {
             ("/", false),
             ("", false),
         ] {
-            assert_eq!(is_exempt(path), expected, "{path}");
+            assert_eq!(is_exempt(path, None), expected, "{path}");
         }
+        let open = ["/a".into(), "/.well-known/".into()];
+        for (path, expected) in [("/a", true), ("/ab", true), ("/.well-known/x", true), ("/", false), ("/b/a", false)] {
+            assert_eq!(is_exempt(path, Some(&open)), expected, "{path}");
+        }
+        assert!(!is_exempt("/.well-known/acme-challenge/x", Some(&[])));
     }
 }

@@ -6,11 +6,12 @@ use std::sync::Arc;
 use crate::model::{
     Captures, EditedAnswers, EditedName, FieldChange, FieldEdit, ObjectName, ProblemCode, Template, TemplateError,
 };
-use crate::source::objects::ConfigMap;
+use crate::source::objects::{ConfigMap, Objects};
 
 use super::annotations::{CustomHeaders, Options};
 use super::input::Input;
 use super::problems::quoted;
+use super::settings::Settings;
 
 /// Most fields of a ConfigMap.
 const MOST: usize = 64;
@@ -32,11 +33,7 @@ pub(crate) struct MapFault {
 type Closed = Option<Box<MapFault>>;
 
 /// The fields for answers that the ConfigMap of the annotation `custom-headers` has; none where there is no such annotation.
-pub(crate) fn custom_headers(
-    input: &Input,
-    options: &Options,
-    namespace: &Arc<str>,
-) -> Result<Vec<FieldEdit>, Closed> {
+pub(crate) fn custom_headers(input: &Input, options: &Options, namespace: &Arc<str>) -> Result<Vec<FieldEdit>, Closed> {
     let named = options.rare().and_then(|rare| rare.edits.custom_headers());
     let name = match named {
         None => return Ok(Vec::new()),
@@ -46,11 +43,10 @@ pub(crate) fn custom_headers(
     let map = find(input, namespace, name)?;
     let allowed = &input.settings().allowed_response_headers;
     let edit = |(key, value): (&Arc<str>, &Arc<str>)| {
-        let name = name_of(map, key)?;
+        let (name, value) = field(map, key, value, |text| Ok(Template::plain(text)))?;
         if !allowed.contains(&name) {
             return Err(not_allowed(map, key, allowed));
         }
-        let value = Template::plain(value_of(map, key, value)?);
         Ok(FieldEdit { name, change: FieldChange::Set(value), answers: EditedAnswers::All })
     };
     each(map, edit)
@@ -65,12 +61,20 @@ pub(crate) fn sent(
     let auth = options.rare().map(|rare| &rare.external_auth).filter(|auth| auth.asked().is_some());
     let Some(name) = auth.and_then(|auth| auth.sent.as_ref()) else { return Ok(Box::default()) };
     let map = find(input, namespace, name)?;
-    let field = |(key, value): (&Arc<str>, &Arc<str>)| {
-        let name = name_of(map, key)?;
-        let value = Template::parse(value_of(map, key, value)?, Captures::Refused);
-        Ok((name, value.map_err(|error| no_template(map, key, error))?))
-    };
-    Ok(each(map, field)?.into())
+    let of_text = |text: &str| Template::parse(text, Captures::Refused);
+    Ok(each(map, |(key, value)| field(map, key, value, of_text))?.into())
+}
+
+/// A field that a ConfigMap has.
+pub(crate) fn field(
+    map: &ConfigMap,
+    key: &str,
+    value: &str,
+    template: impl Fn(&str) -> Result<Template, TemplateError>,
+) -> Result<(EditedName, Template), Box<MapFault>> {
+    let name = name_of(map, key)?;
+    let value = template(value_of(map, key, value)?).map_err(|error| no_template(map, key, error))?;
+    Ok((name, value))
 }
 
 fn each<T>(
@@ -86,29 +90,32 @@ fn each<T>(
 
 /// The ConfigMap of this name, as an object of this namespace names it.
 fn find<'a>(input: &'a Input, namespace: &Arc<str>, name: &ObjectName) -> Result<&'a ConfigMap, Closed> {
-    let refused = |code, message, remedy: &str| Err(Some(fault(code, message, remedy)));
     if !input.may_name(namespace, name) {
-        return refused(
-            ProblemCode::ConfigMapNotListed,
-            format!("ConfigMap {name} is one of another namespace, which is not read"),
-            "Copy it into the namespace of the Ingress, or ask the operator for --config-maps-across-namespaces",
-        );
+        let message = format!("ConfigMap {name} is one of another namespace, which is not read");
+        let remedy =
+            "Copy it into the namespace of the Ingress, or ask the operator for --config-maps-across-namespaces";
+        return Err(Some(fault(ProblemCode::ConfigMapNotListed, message, remedy)));
     }
-    if !input.may_see_config_map(name) {
-        return refused(
-            ProblemCode::ConfigMapNotListed,
-            format!("ConfigMap {name} is not among those that this installation may read"),
-            "Ask its operator to add it to --config-map-names, which is configMaps.names in the chart's values",
-        );
+    readable(input.settings(), input.objects(), name).map_err(Some)
+}
+
+/// The ConfigMap of this name, if we may read it.
+pub(crate) fn readable<'a>(
+    settings: &Settings,
+    objects: &'a Objects,
+    name: &ObjectName,
+) -> Result<&'a ConfigMap, Box<MapFault>> {
+    if !settings.config_maps.has(name) {
+        let message = format!("ConfigMap {name} is not among those that this installation may read");
+        let remedy =
+            "Ask its operator to add it to --config-map-names, which is configMaps.names in the chart's values";
+        return Err(fault(ProblemCode::ConfigMapNotListed, message, remedy));
     }
-    match input.objects().config_map(name) {
-        Some(map) => Ok(map),
-        None => refused(
-            ProblemCode::ConfigMapNotFound,
-            format!("ConfigMap {name} does not exist or may not be read"),
-            "Create it, readable for this controller's role",
-        ),
-    }
+    let missing = || {
+        let message = format!("ConfigMap {name} does not exist or may not be read");
+        fault(ProblemCode::ConfigMapNotFound, message, "Create it, readable for this controller's role")
+    };
+    objects.config_map(name).map(|map| &**map).ok_or_else(missing)
 }
 
 fn name_of(map: &ConfigMap, key: &str) -> Result<EditedName, Box<MapFault>> {

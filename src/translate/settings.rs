@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use crate::model::{EditedName, HostPattern, ObjectName, PortRef, RoutePolicy};
+use crate::model::{EditedName, HostPattern, Networks, ObjectName, PortRef, RoutePolicy};
 
 use super::annotations::Dialects;
+use super::global::Global;
 
-/// Settings that hold for all objects. Constant while the process runs, except for the time.
+/// Settings that hold for all objects. Constant while the process runs, except for the time and what ingress-nginx's ConfigMap says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
     /// The class name that the annotation `kubernetes.io/ingress.class` must give. Default `tidegate`; `--ingress-class`.
@@ -41,6 +42,14 @@ pub struct Settings {
     pub certificate_namespaces: BTreeSet<Arc<str>>,
     /// The dialects of annotations that are in force. Default all; `--dialects`.
     pub dialects: Dialects,
+    /// ingress-nginx's own ConfigMap, which wins over the profile. Default none; `--nginx-configmap`.
+    pub nginx_config_map: Option<ObjectName>,
+    /// The options that were given, without the hyphens in front. They win over that ConfigMap.
+    pub given: Arc<BTreeSet<Box<str>>>,
+    /// What holds for all routes; `None`: what the profile says. That ConfigMap sets it.
+    pub global: Option<Arc<Global>>,
+    /// Whose `X-Forwarded-` fields are believed besides those of `--trusted-proxies`. That ConfigMap sets it.
+    pub believed: Option<Arc<Networks>>,
     /// Whose defaults hold. Default ours; `--profile`.
     pub profile: Profile,
     /// Whether plain HTTP is sent to https where the host has TLS. Default true; `--ssl-redirect`.
@@ -149,6 +158,10 @@ impl Default for Settings {
             host_ownership: HostOwnership::Shared,
             certificate_namespaces: BTreeSet::new(),
             dialects: Dialects::default(),
+            nginx_config_map: None,
+            given: Arc::default(),
+            global: None,
+            believed: None,
             profile: Profile::default(),
             ssl_redirect: true,
             policy: Arc::default(),

@@ -33,14 +33,8 @@ use secret::SavedSecret;
 mod tests;
 
 /// All kinds.
-pub(super) static ALL: [&Kind; 6] = [
-    &ingress::KIND,
-    &ingress_class::KIND,
-    &service::KIND,
-    &endpoint_slice::KIND,
-    &secret::KIND,
-    &config_map::KIND,
-];
+pub(super) static ALL: [&Kind; 6] =
+    [&ingress::KIND, &ingress_class::KIND, &service::KIND, &endpoint_slice::KIND, &secret::KIND, &config_map::KIND];
 
 /// The kind of this name, as Kubernetes writes it.
 pub(super) fn named(name: &str) -> Option<&'static Kind> {

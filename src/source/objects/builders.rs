@@ -1,8 +1,8 @@
 //! Objects in few words, for tests.
 
 use super::{
-    AddressKind, Backend, Change, ConfigMap, EndpointSlice, Ingress, Path, PathKind, PortValue, Rule, Service, ServiceKind,
-    ServicePort, SliceEndpoint, SlicePort, TlsEntry,
+    AddressKind, Backend, Change, ConfigMap, EndpointSlice, Ingress, Path, PathKind, PortValue, Rule, Service,
+    ServiceKind, ServicePort, SliceEndpoint, SlicePort, TlsEntry,
 };
 use crate::model::{ObjectKind, ObjectName, ObjectRef};
 

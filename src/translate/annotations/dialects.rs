@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::source::objects::annotations::Annotations;
 
 use super::choices::Choices;
+use super::defaults::Defaults;
 use super::ingress_nginx;
 use super::native;
 use super::table::{Annotation, Dialect, Unlisted};
@@ -24,6 +25,7 @@ pub enum DialectName {
 pub struct Dialects {
     names: Arc<[DialectName]>,
     choices: Choices,
+    defaults: Option<Arc<Defaults>>,
 }
 
 /// An annotation of an object, in a dialect that is in force.
@@ -70,7 +72,7 @@ impl Dialects {
                 all.push(name);
             }
         }
-        Self { names: all.into(), choices: Choices::default() }
+        Self { names: all.into(), choices: Choices::default(), defaults: None }
     }
 
     /// The same, with these choices.
@@ -79,7 +81,17 @@ impl Dialects {
         Self { choices, ..self }
     }
 
-    pub(super) fn choices(&self) -> Choices {
+    /// The same, with these values for objects that set nothing themselves.
+    #[must_use]
+    pub(crate) fn with_defaults(self, defaults: Arc<Defaults>) -> Self {
+        Self { defaults: Some(defaults), ..self }
+    }
+
+    pub(super) fn defaults(&self) -> Option<&Defaults> {
+        self.defaults.as_deref()
+    }
+
+    pub(crate) fn choices(&self) -> Choices {
         self.choices
     }
 

@@ -80,10 +80,13 @@ impl EditOptions {
         (!rules.is_empty()).then(|| Rules::Listed(rules.into()))
     }
 
-    /// Fields of what pods get; `None`: they stay as they are. Our own annotation has the last word.
-    pub(crate) fn request_fields(&self) -> Option<Arc<[FieldEdit]>> {
+    /// Fields of what pods get, behind these; `None`: they stay as they are. Our own annotation has the last word.
+    pub(crate) fn request_fields<'a>(
+        &'a self,
+        first: impl IntoIterator<Item = &'a FieldEdit>,
+    ) -> Option<Arc<[FieldEdit]>> {
         let of_snippets = self.known().flat_map(|known| &known.request);
-        all(of_snippets.chain(self.request.iter().flatten()))
+        all(first.into_iter().chain(of_snippets).chain(self.request.iter().flatten()))
     }
 
     /// The ConfigMap with fields of what clients get.
@@ -91,10 +94,13 @@ impl EditOptions {
         self.custom.as_ref()
     }
 
-    /// Fields of what clients get. Those that a ConfigMap has come first.
-    pub(crate) fn response_fields(&self, of_map: &[FieldEdit]) -> Option<Arc<[FieldEdit]>> {
+    /// Fields of what clients get, behind these.
+    pub(crate) fn response_fields<'a>(
+        &'a self,
+        first: impl IntoIterator<Item = &'a FieldEdit>,
+    ) -> Option<Arc<[FieldEdit]>> {
         let of_snippets = self.known().flat_map(|known| &known.response);
-        all(of_map.iter().chain(of_snippets).chain(self.response.iter().flatten()))
+        all(first.into_iter().chain(of_snippets).chain(self.response.iter().flatten()))
     }
 
     /// Who is served, as snippets say.

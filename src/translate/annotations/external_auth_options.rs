@@ -10,6 +10,10 @@ use super::take_over::take_over;
 pub(crate) struct ExternalAuthOptions {
     /// Who is asked.
     pub(super) url: Option<AuthUrl>,
+    /// Whether who is asked for all objects is asked for this one.
+    pub(super) takes_global: Option<bool>,
+    /// Whether it is asked for all objects.
+    pub(crate) is_global: bool,
     /// Whether something is asked for that cannot be done, so that nobody is served.
     pub(super) is_closed: Option<bool>,
     /// The method of the question.
@@ -51,10 +55,34 @@ impl ExternalAuthOptions {
         }
     }
 
+    /// The same, for all objects: a Service may be of any namespace.
+    pub(super) fn for_all(mut self) -> Self {
+        self.is_global = true;
+        if let Some(AuthUrl::Url(url)) = &mut self.url {
+            url.of_any_namespace = true;
+        }
+        self
+    }
+
     /// Takes over what others set and these do not. Returns whether both set the same thing differently.
     pub(super) fn absorb(&mut self, other: Self) -> bool {
-        let Self { url, is_closed, method, sign_in, parameter, copied, redirect, sent, key, lives, always_cookies } = other;
+        let Self {
+            takes_global,
+            is_global: _,
+            url,
+            is_closed,
+            method,
+            sign_in,
+            parameter,
+            copied,
+            redirect,
+            sent,
+            key,
+            lives,
+            always_cookies,
+        } = other;
         let differs = [
+            take_over(&mut self.takes_global, takes_global),
             take_over(&mut self.url, url),
             take_over(&mut self.is_closed, is_closed),
             take_over(&mut self.method, method),

@@ -12,6 +12,7 @@ mod endpoints;
 mod external_names;
 mod hosts;
 mod incremental;
+mod nginx_config;
 mod paths;
 mod pods;
 mod properties;

@@ -69,7 +69,6 @@ async fn one_that_may_not_be_read_is_a_problem_and_everything_else_is_followed()
     followed.wanted.send_replace(wanted([("shop", "headers"), ("shop", "refused")]));
     followed.until_synced().await;
     assert!(followed.objects.contains_key("ConfigMap shop/headers"));
-    let told: Vec<_> =
-        followed.problems.iter().map(|problem| (problem.object.to_string(), problem.code)).collect();
+    let told: Vec<_> = followed.problems.iter().map(|problem| (problem.object.to_string(), problem.code)).collect();
     assert_eq!(told, [("ConfigMap shop/refused".to_owned(), ProblemCode::ConfigMapForbidden)]);
 }

@@ -110,6 +110,7 @@ impl Followed {
             classes: ClassAccess::Listed,
             secrets,
             config_maps: ConfigMapAccess::Namespaces(vec!["shop".into()]),
+            nginx_config_map: Some(ObjectName::new("edge", "nginx")),
             signature: None,
         };
         let (sender, events) = mpsc::channel(4);

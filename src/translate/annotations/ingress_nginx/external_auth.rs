@@ -264,11 +264,11 @@ pub(super) const ROWS: [Annotation; 16] = [
     },
     Annotation {
         key: "enable-global-auth",
-        value: Value::LooseBoolean(|_, _| {}),
-        default: "none",
+        value: Value::LooseBoolean(|draft, is_set| draft.options.of_rare().external_auth.takes_global = Some(is_set)),
+        default: "`true`",
         scopes: &[Scope::Ingress],
-        verdict: Verdict::NoEffect("there is no authentication for all Ingresses (`global-auth-url`)"),
-        doc: "Whether the authentication for all Ingresses counts here.",
+        verdict: Verdict::Exact,
+        doc: "Whether the authentication for all Ingresses (`global-auth-url` of `--nginx-configmap`) counts here.",
     },
 ];
 

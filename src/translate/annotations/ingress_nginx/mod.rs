@@ -38,6 +38,8 @@ mod variables;
 
 use super::table::{Dialect, Unlisted};
 
+pub(super) use sources::networks;
+
 /// Whether an annotation with this key, which has no prefix, says how pods are spoken to.
 pub(super) fn concerns_pods(short: &str) -> bool {
     pods::ROWS.iter().chain(&pod_tls::ROWS).any(|row| row.key == short)
