@@ -1,6 +1,7 @@
 //! The composition root: builds every part from the settings and connects the parts.
 
 mod check;
+mod compare;
 mod connections;
 mod explain;
 mod get;

@@ -108,7 +108,7 @@ fn pod_tls(tls: &PodTls) -> Value {
 }
 
 /// What is done with requests and answers besides forwarding them.
-fn show_filters(filters: &[Filter], view: &mut Value) {
+pub(super) fn show_filters(filters: &[Filter], view: &mut Value) {
     let mut redirects = Vec::new();
     view["httpsRedirect"] = json!("Off");
     for filter in filters {

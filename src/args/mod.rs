@@ -23,6 +23,8 @@ use clap::parser::ValueSource;
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 use ipnet::IpNet;
 
+use crate::translate::annotations::DialectName;
+
 pub use container::Container;
 pub use data_plane::{BalanceChoice, Http2Args, LimitArgs, TimeoutArgs, UpstreamArgs};
 pub use interfaces::interface_addresses;
@@ -61,7 +63,8 @@ pub enum Command {
     /// Print every problem of a directory of manifests and exit.
     ///
     /// One line for each: severity, object, field, what is wrong and what to do about it. Exits with 1 if any of them is an
-    /// error, with 0 if there are none or only warnings. Opens no sockets.
+    /// error, with 0 if there are none or only warnings. With --compare-dialects, what changes for each Ingress instead: exits with
+    /// 1 if anything does, with 0 if nothing. Opens no sockets.
     Check(CheckArgs),
     /// Tell what would become of a request, and why: Ingress, rule, Service, endpoints, and what comes close.
     ///
@@ -110,10 +113,37 @@ pub struct ServeArgs {
 pub struct CheckArgs {
     #[command(flatten, next_help_heading = "Sources")]
     pub source: ManifestArgs,
+
+    /// Tell what changes for each Ingress when the dialects change from these to those of --dialects, with commas between.
+    ///
+    /// tidegate stands for tidegate.dev alone: what was in force before annotations of ingress-nginx were read. Added, removed and
+    /// changed filters, settings and backends of each route, routes that are answered with 503, and new errors.
+    #[arg(
+        long,
+        value_name = "DIALECT",
+        value_delimiter = ',',
+        value_parser = units::former_dialect,
+        help_heading = "Output"
+    )]
+    pub compare_dialects: Vec<DialectName>,
+
+    /// Form of the output.
+    #[arg(long, value_name = "FORMAT", default_value = "text", help_heading = "Output")]
+    pub output: OutputFormat,
+
     #[command(flatten, next_help_heading = "Routing")]
     pub routing: RoutingArgs,
     #[command(flatten, next_help_heading = "TLS")]
     pub tls: TlsArgs,
+}
+
+/// Form of the output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum OutputFormat {
+    /// Lines for people.
+    Text,
+    /// One JSON object.
+    Json,
 }
 
 /// Options of `tidegate explain`.

@@ -57,6 +57,11 @@ pub(super) fn dialect(text: &str) -> Result<DialectName, String> {
     })
 }
 
+/// Parses the name of a dialect; `tidegate` is ours.
+pub(super) fn former_dialect(text: &str) -> Result<DialectName, String> {
+    if text.trim() == "tidegate" { Ok(DialectName::Own) } else { dialect(text) }
+}
+
 /// Parses `500ms`, `10s`, `5m` or `1h`; zero is allowed.
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
     const EXPECTED: &str = "expected a whole number with a unit, such as 500ms, 10s, 5m or 1h";

@@ -91,7 +91,8 @@ impl Dialects {
         self.defaults.as_deref()
     }
 
-    pub(crate) fn choices(&self) -> Choices {
+    /// What is done with annotations that nothing here can do.
+    pub fn choices(&self) -> Choices {
         self.choices
     }
 
