@@ -51,32 +51,32 @@ impl Defaults {
         references.retain(|object| object.kind != ObjectKind::Service);
         if all.options.rare().is_some() {
             let auth = std::mem::take(&mut all.options.of_rare().external_auth);
-            references.extend(self.authenticate(draft, auth, carrier));
+            references.extend(authenticate(draft, auth, carrier));
         }
         all.references = references;
         draft.absorb(all);
     }
+}
 
-    /// Who is asked for all objects is asked for this one too, unless it asks somebody itself or says that nobody is asked. Returns
-    /// the Service.
-    fn authenticate(&self, draft: &mut Draft, auth: ExternalAuthOptions, carrier: &ObjectName) -> Option<ObjectRef> {
-        let has_own = draft
-            .options
-            .rare()
-            .is_some_and(|rare| rare.external_auth.asked().is_some() || rare.external_auth.takes_global == Some(false));
-        if has_own || auth.asked().is_none() {
-            return None;
-        }
-        let auth = auth.for_all();
-        let service = match &auth.url {
-            Some(AuthUrl::Url(url)) => {
-                url.service(&carrier.namespace).map(|service| ObjectRef::new(ObjectKind::Service, service))
-            }
-            Some(AuthUrl::Unreadable) | None => None,
-        };
-        draft.options.of_rare().external_auth = auth;
-        service
+/// Who is asked for all objects is asked for this one too, unless it asks somebody itself or says that nobody is asked. Returns
+/// the Service.
+fn authenticate(draft: &mut Draft, auth: ExternalAuthOptions, carrier: &ObjectName) -> Option<ObjectRef> {
+    let has_own = draft
+        .options
+        .rare()
+        .is_some_and(|rare| rare.external_auth.asked().is_some() || rare.external_auth.takes_global == Some(false));
+    if has_own || auth.asked().is_none() {
+        return None;
     }
+    let auth = auth.for_all();
+    let service = match &auth.url {
+        Some(AuthUrl::Url(url)) => {
+            url.service(&carrier.namespace).map(|service| ObjectRef::new(ObjectKind::Service, service))
+        }
+        Some(AuthUrl::Unreadable) | None => None,
+    };
+    draft.options.of_rare().external_auth = auth;
+    service
 }
 
 impl PartialEq for Defaults {
