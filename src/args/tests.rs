@@ -223,9 +223,9 @@ fn help_and_version_are_no_errors() {
     }
 }
 
-/// What `explain` is asked: no setting, so it has no environment variable.
+/// What `explain` and `check` are asked: no setting, so it has no environment variable.
 fn is_question(option: &clap::Arg) -> bool {
-    option.get_help_heading() == Some("Request")
+    matches!(option.get_help_heading(), Some("Request" | "Output"))
 }
 
 /// All options of all commands but `--help` and `--version`.
