@@ -10,9 +10,9 @@ use crate::model::{
 };
 
 use super::annotations::{MirrorOptions, Options, PodProtocol, ServiceUrl, UrlHost};
-use super::config_map;
 use super::external_name::{self, Outside};
 use super::input::Input;
+use super::named_config_maps;
 use super::service::{BackendFault, not_asked, resolve_service};
 
 /// Where a question goes, and the `Host` that it has there.
@@ -27,7 +27,7 @@ pub(crate) fn auth(input: &Input, options: &Options, namespace: &Arc<str>, host:
     let options = &options.rare()?.external_auth;
     let Ok(url) = options.asked()? else { return Some(ExternalAuth::Unusable) };
     let Ok(Asked { upstream, host }) = asked(input, url, namespace, host) else { return Some(ExternalAuth::Unusable) };
-    let Ok(sent) = config_map::sent(input, all_options, namespace) else { return Some(ExternalAuth::Unusable) };
+    let Ok(sent) = named_config_maps::sent(input, all_options, namespace) else { return Some(ExternalAuth::Unusable) };
     let memory = options.key.clone().map(|key| {
         let usual = || [200, 202, 401].map(|status| AnswerLife { status: Some(status), time: USUAL_LIFE }).into();
         AuthMemoryRule { key, lives: options.lives.clone().unwrap_or_else(usual) }

@@ -10,9 +10,9 @@ use crate::model::{
 use super::annotations::{EditOptions, Options, SourceOptions};
 use super::asked;
 use super::basic_auth::is_alternative;
-use super::config_map;
 use super::global::{Global, LIMITED, REDIRECT};
 use super::input::Input;
+use super::named_config_maps;
 use super::settings::{Profile, Settings};
 
 /// What comes of other places than the options alone.
@@ -64,7 +64,7 @@ impl Besides {
         }
         let errors = asked::error_pages(input, options, namespace).map(Arc::new);
         let mirror = asked::mirror(input, options, namespace, host).map(Arc::new);
-        let fields = match config_map::custom_headers(input, options, namespace) {
+        let fields = match named_config_maps::custom_headers(input, options, namespace) {
             Ok(edits) if edits.is_empty() => MapFields::None,
             Ok(edits) => MapFields::Known(edits.into()),
             Err(_) => MapFields::Closed,

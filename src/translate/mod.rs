@@ -25,6 +25,7 @@ mod input;
 mod invalidated;
 mod kin;
 mod lower;
+mod named_config_maps;
 mod nginx_config;
 mod object;
 mod path;

@@ -8,11 +8,12 @@ use crate::source::objects::{Ingress, Service, ServiceKind};
 
 use super::super::annotations::{self, Anyway, PodTlsOptions, ServiceUrl, Usual};
 use super::super::asked::{self, Asked};
-use super::super::config_map::{self, MapFault};
+use super::super::config_map::MapFault;
 use super::super::external::{self, NameFinding};
 use super::super::host::default_backend_problem;
 use super::super::input::Input;
 use super::super::lower::Lowered;
+use super::super::named_config_maps;
 use super::super::problems::{on_ingress, quoted, some_of};
 use super::super::secret::{self, SecretFinding};
 use super::super::service::BackendFault;
@@ -153,8 +154,8 @@ fn check_error_backend(input: &Input, ingress: &Ingress, lowered: &Lowered, prob
 /// ConfigMaps that annotations name and that cannot be used.
 fn check_config_maps(input: &Input, ingress: &Ingress, lowered: &Lowered, problems: &mut Vec<Problem>) {
     let (options, namespace) = (lowered.options(), &ingress.name.namespace);
-    let headers = config_map::custom_headers(input, options, namespace).err().flatten();
-    let sent = config_map::sent(input, options, namespace).err().flatten();
+    let headers = named_config_maps::custom_headers(input, options, namespace).err().flatten();
+    let sent = named_config_maps::sent(input, options, namespace).err().flatten();
     for (annotation, fault) in [("custom-headers", headers), ("auth-proxy-set-headers", sent)] {
         let Some(fault) = fault else { continue };
         let MapFault { code, message, remedy } = *fault;

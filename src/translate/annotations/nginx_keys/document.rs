@@ -2,8 +2,9 @@
 
 use std::fmt::Write;
 
-use super::key::Meaning;
-use super::keys::KEYS;
+use super::idle::IDLE;
+use super::key::{Key, Meaning};
+use super::keys::ACTING;
 
 const INTRODUCTION: &str = "\
 # ingress-nginx's ConfigMap
@@ -34,13 +35,15 @@ read no more stays as it was last read for as long as the process runs.
 /// The reference of all keys, as Markdown: `docs/nginx-configmap.md`.
 pub fn document() -> String {
     let mut text = String::from(INTRODUCTION);
+    let mut keys: Vec<&Key> = ACTING.iter().chain(IDLE).collect();
+    keys.sort_unstable_by_key(|key| key.key);
     // Writing to a String cannot fail.
     let _ = writeln!(
         text,
         "\n{} keys are known.\n\n| key | default there | option that wins | what it becomes | verdict |\n|---|---|---|---|---|",
-        KEYS.len()
+        keys.len()
     );
-    for key in KEYS {
+    for key in keys {
         let becomes = match &key.meaning {
             Meaning::Annotation(annotation) => format!("annotation `{annotation}` of each Ingress without it"),
             Meaning::Global { values, doc, .. } => format!("{doc} Values: {values}."),

@@ -5,7 +5,7 @@ use crate::model::{EditedName, Networks, ObjectName, Pattern, Rule, RuleAnswer, 
 use super::super::choices::Snippets;
 use super::super::edit_options::Translated;
 use super::super::ingress_nginx::networks;
-use super::key::{CLOSES, IGNORED, Told};
+use super::told::{CLOSES, IGNORED, Told};
 
 /// What is set. What is absent leaves the decision to options and profile.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

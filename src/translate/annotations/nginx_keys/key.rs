@@ -3,6 +3,7 @@
 use super::super::ingress_nginx;
 use super::super::table::{Annotation, Verdict};
 use super::global::GlobalKeys;
+use super::told::Told;
 
 /// A key.
 #[derive(Debug)]
@@ -41,15 +42,6 @@ pub(super) enum Meaning {
         verdict: Verdict,
     },
 }
-
-/// That a value cannot be read, with what follows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Told(pub(super) &'static str);
-
-/// What follows where nothing restricts access.
-pub(super) const IGNORED: Told = Told("so it is ignored");
-/// What follows where something restricts access.
-pub(super) const CLOSES: Told = Told("and nobody knows whom it was to keep out, so all requests are answered with 503");
 
 impl Key {
     /// The row of its annotation.

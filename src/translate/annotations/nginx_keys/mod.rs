@@ -1,12 +1,14 @@
 //! ingress-nginx's own ConfigMap (`--nginx-configmap`): settings that hold for all Ingresses.
 //!
 //! A key that annotations have too is read by the row of the annotation, and is the value of each Ingress that does not have it.
-//! What no annotation sets is in `GlobalKeys`. Every key that ingress-nginx knows has a row in `keys`.
+//! What no annotation sets is in `GlobalKeys`. Every key that ingress-nginx knows has a row in `keys` or `idle`.
 
 mod document;
 mod global;
+mod idle;
 mod key;
 mod keys;
+mod told;
 
 use crate::model::{ObjectKind, ObjectRef, Problem, ProblemCode, Severity};
 use crate::source::objects::ConfigMap;
@@ -24,7 +26,7 @@ pub use document::document;
 pub(crate) use global::GlobalKeys;
 use global::Translation;
 use key::{Key, Meaning};
-use keys::KEYS;
+use told::Told;
 
 /// What a ConfigMap sets.
 #[derive(Debug)]
@@ -55,7 +57,7 @@ pub(crate) fn read(map: &ConfigMap, choices: Choices, given: &dyn Fn(&str) -> bo
     let mut snippets = Vec::new();
     for (name, text) in &map.data {
         let text = text.trim();
-        let Some(key) = KEYS.iter().find(|key| *key.key == **name) else {
+        let Some(key) = all().find(|key| *key.key == **name) else {
             reading.unknown(name);
             continue;
         };
@@ -77,6 +79,11 @@ pub(crate) fn read(map: &ConfigMap, choices: Choices, given: &dyn Fn(&str) -> bo
     NginxKeys { defaults: Defaults::new(rows, choices), global, findings, choices }
 }
 
+/// All keys.
+fn all() -> impl Iterator<Item = &'static Key> {
+    keys::ACTING.iter().chain(idle::IDLE)
+}
+
 fn is_snippet(key: &Key) -> bool {
     matches!(key.key, "server-snippet" | "location-snippet")
 }
@@ -88,7 +95,7 @@ impl Reading<'_> {
     }
 
     fn unknown(&mut self, key: &str) {
-        let meant = suggest::closest(key, KEYS.iter().map(|key| key.key));
+        let meant = suggest::closest(key, all().map(|key| key.key));
         let remedy = match meant {
             Some(meant) => format!("Use {meant} if that is what is meant"),
             None => "Remove it, or see docs/nginx-configmap.md for those that exist".into(),
@@ -110,7 +117,7 @@ impl Reading<'_> {
                 }
             }
             Meaning::Global { values, read, .. } => {
-                if let Err(key::Told(then)) = read(&mut self.global, text) {
+                if let Err(Told(then)) = read(&mut self.global, text) {
                     let message = format!("{} is not a value of this key, {then}", quoted(text));
                     let code = ProblemCode::InvalidConfigMap;
                     self.tell(key.key, code, Severity::Error, message, &format!("use {values}"));
@@ -214,11 +221,14 @@ mod tests {
 
     #[test]
     fn keys_are_in_order_and_those_that_annotations_have_are_found() {
-        assert!(KEYS.is_sorted_by_key(|key| key.key) && KEYS.len() > 150);
-        let mut names: Vec<_> = KEYS.iter().map(|key| key.key).collect();
+        for keys in [keys::ACTING, idle::IDLE] {
+            assert!(keys.is_sorted_by_key(|key| key.key) && keys.len() > 50);
+        }
+        let mut names: Vec<_> = all().map(|key| key.key).collect();
+        names.sort_unstable();
         names.dedup();
-        assert_eq!(names.len(), KEYS.len());
-        for key in KEYS {
+        assert_eq!(names.len(), all().count());
+        for key in all() {
             assert_eq!(key.row().is_some(), matches!(key.meaning, Meaning::Annotation(_)), "{}", key.key);
         }
     }
