@@ -26,6 +26,15 @@ pub(super) struct OwnParts {
     pub(super) besides: Besides,
 }
 
+impl OwnParts {
+    fn is_empty(&self) -> bool {
+        let Self { rewrite, auth, besides: Besides { auth: external_auth, errors, mirror, fields } } = self;
+        let has_fields = !matches!(fields, MapFields::None);
+        let is_any = rewrite.is_some() || auth.is_some() || external_auth.is_some() || errors.is_some();
+        !(is_any || mirror.is_some() || has_fields)
+    }
+}
+
 /// Services that are asked beside pods, for requests of an object to a host of its rules.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Besides {
@@ -85,7 +94,14 @@ pub(super) fn filters(options: &Options, settings: &Settings, parts: OwnParts) -
         || options.rare().is_some()
         || settings.global.is_some()
         || when.is_some() && url != usual_url(settings);
-    if has_values { made(options, settings, when, parts) } else { usual(settings.profile, when) }
+    match &settings.global {
+        // The redirect follows from the options, which are the same for all of these.
+        Some(global) if parts.is_empty() && settings.dialects.are_defaults(options) => {
+            global.usual.or_make(|| made(options, settings, when, parts))
+        }
+        Some(_) | None if has_values => made(options, settings, when, parts),
+        Some(_) | None => usual(settings.profile, when),
+    }
 }
 
 /// The filters of Ingresses without values of their own.
@@ -135,7 +151,7 @@ fn of_all(settings: &Settings) -> Vec<Filter> {
         None => {}
         Some(global) => {
             filters.extend(global.hsts.clone().map(Filter::Hsts));
-            filters.extend(global.sources.iter().map(|sources| Filter::Sources(Arc::new(sources.clone()))));
+            filters.extend(global.sources.iter().cloned().map(Filter::Sources));
         }
     }
     if is_nginx {

@@ -1,8 +1,8 @@
 //! What holds for all routes, besides what their objects ask for.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use crate::model::{FieldEdit, Hsts, Rules, Sources};
+use crate::model::{FieldEdit, Filters, Hsts, Rules, Sources};
 
 /// The status of redirects to https.
 pub(crate) const REDIRECT: u16 = 308;
@@ -21,11 +21,32 @@ pub struct Global {
     /// Requests that are answered at once.
     pub(crate) rules: Option<Rules>,
     /// Lists of clients, each of which must let a request pass.
-    pub(crate) sources: Box<[Sources]>,
+    pub(crate) sources: Box<[Arc<Sources>]>,
     /// Fields for pods.
     pub(crate) request: Box<[FieldEdit]>,
     /// Fields for clients.
     pub(crate) response: Box<[FieldEdit]>,
     /// Paths at which nobody is asked for anything: those that begin with one of these. `None`: the usual one.
     pub(crate) open_paths: Option<Box<[Box<str>]>>,
+    /// The filters of objects that ask for nothing: most do, and share one list. It follows from everything else.
+    pub(crate) usual: Usual,
 }
+
+/// A list of filters that is made once.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Usual(OnceLock<Filters>);
+
+impl Usual {
+    /// The list. It is made where there is none yet.
+    pub(crate) fn or_make(&self, make: impl FnOnce() -> Filters) -> Filters {
+        self.0.get_or_init(make).clone()
+    }
+}
+
+impl PartialEq for Usual {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for Usual {}

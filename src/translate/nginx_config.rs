@@ -12,7 +12,7 @@ use crate::source::objects::{ConfigMap, Objects};
 
 use super::annotations::{GlobalKeys, NginxKeys, read_nginx_keys};
 use super::config_map;
-use super::global::{Global, LIMITED, REDIRECT};
+use super::global::{Global, LIMITED, REDIRECT, Usual};
 use super::problems::on;
 use super::settings::{Profile, Settings};
 
@@ -107,10 +107,11 @@ fn of_keys(base: &Settings, keys: GlobalKeys, for_clients: Vec<FieldEdit>, for_p
         redirect: keys.redirect.unwrap_or(REDIRECT),
         limited: [rate.unwrap_or(LIMITED[0]), in_progress.unwrap_or(LIMITED[1])],
         rules,
-        sources: sources.into(),
+        sources: sources.into_iter().map(Arc::new).collect(),
         request: request.into(),
         response: response.into(),
         open_paths: keys.open_paths,
+        usual: Usual::default(),
     }
 }
 

@@ -8,6 +8,7 @@ use super::choices::Choices;
 use super::defaults::Defaults;
 use super::ingress_nginx;
 use super::native;
+use super::options::Options;
 use super::table::{Annotation, Dialect, Unlisted};
 
 /// A dialect.
@@ -85,6 +86,11 @@ impl Dialects {
     #[must_use]
     pub(crate) fn with_defaults(self, defaults: Arc<Defaults>) -> Self {
         Self { defaults: Some(defaults), ..self }
+    }
+
+    /// Whether these are the options of an object that sets nothing itself.
+    pub(crate) fn are_defaults(&self, options: &Options) -> bool {
+        self.defaults.as_ref().is_some_and(|defaults| std::ptr::eq(defaults.options(), options))
     }
 
     pub(super) fn defaults(&self) -> Option<&Defaults> {

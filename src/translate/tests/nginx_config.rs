@@ -114,3 +114,16 @@ fn a_config_map_that_changes_nothing_invalidates_nothing() {
     assert!(world.input.apply(config_map(MAP, &[("proxy-body-size", "8m"), ("use-http2", "true")])).is_empty());
     assert!(world.input.apply(config_map("edge/other", &[("proxy-body-size", "1m")])).is_empty());
 }
+
+#[test]
+fn objects_that_ask_for_nothing_share_their_filters() {
+    let map = config_map(MAP, &[("hsts", "true"), ("block-cidrs", "192.0.2.0/24"), ("proxy-body-size", "8m")]);
+    let own = web("own", &[("proxy-body-size", "2k")]);
+    let world = world_with(settings(), [web("one", &[]), web("two", &[]), own, map]);
+    let of = |host: &str| {
+        let route = &world.host(host).routes[0];
+        (route.filters.as_ptr(), Arc::as_ptr(&route.policy), route.filters.len())
+    };
+    assert_eq!(of("one.example"), of("two.example"));
+    assert_eq!((of("own.example").2, of("own.example").0 == of("one.example").0), (of("one.example").2, false));
+}
