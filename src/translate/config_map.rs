@@ -1,7 +1,7 @@
 //! ConfigMaps with fields for heads: who may read them, and what is wrong with single fields.
 
 use crate::model::{EditedName, ObjectName, ProblemCode, Template, TemplateError};
-use crate::source::objects::{ConfigMap, Objects};
+use crate::source::objects::{ConfigMap, LARGEST_CONFIG_MAP, Objects};
 
 use super::problems::quoted;
 use super::settings::Settings;
@@ -48,7 +48,12 @@ pub(crate) fn readable<'a>(
         let message = format!("ConfigMap {name} does not exist or may not be read");
         fault(ProblemCode::ConfigMapNotFound, message, "Create it, readable for this controller's role")
     };
-    objects.config_map(name).map(|map| &**map).ok_or_else(missing)
+    let map = objects.config_map(name).ok_or_else(missing)?;
+    if map.is_too_large {
+        let message = format!("ConfigMap {name} has more than {LARGEST_CONFIG_MAP} bytes, so none of it is read");
+        return Err(fault(ProblemCode::InvalidConfigMap, message, "Take out what no header field is"));
+    }
+    Ok(map)
 }
 
 fn name_of(map: &ConfigMap, key: &str) -> Result<EditedName, Box<MapFault>> {

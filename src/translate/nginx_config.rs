@@ -8,7 +8,7 @@ use crate::model::{
     Captures, EditedAnswers, EditedName, FieldChange, FieldEdit, HSTS_AGE, Hsts, Networks, ObjectKind, ObjectName,
     ObjectRef, Problem, ProblemCode, Rules, RulesBy, Severity, Template,
 };
-use crate::source::objects::{ConfigMap, Objects};
+use crate::source::objects::{ConfigMap, LARGEST_CONFIG_MAP, Objects};
 
 use super::annotations::{GlobalKeys, NginxKeys, read_nginx_keys};
 use super::config_map;
@@ -39,6 +39,17 @@ pub(crate) fn apply(base: &Settings, objects: &Objects) -> Outcome {
         outcome.problems.push(on(&object, "--nginx-configmap", code, Severity::Error, message, remedy));
         return outcome;
     };
+    if map.is_too_large {
+        let object = ObjectRef::new(ObjectKind::ConfigMap, name.clone());
+        let message = format!(
+            "it has more than {LARGEST_CONFIG_MAP} bytes, so none of it is read, and nobody knows whom it was to keep out: all requests are answered with 503"
+        );
+        let (code, remedy) = (ProblemCode::InvalidConfigMap, "Make it smaller");
+        outcome.problems.push(on(&object, "data", code, Severity::Error, message, remedy));
+        let closed = GlobalKeys { is_closed: true, ..GlobalKeys::default() };
+        outcome.settings.global = Some(Arc::new(of_keys(base, closed, Vec::new(), Vec::new())));
+        return outcome;
+    }
     let given = |option: &str| base.given.contains(option.trim_start_matches('-'));
     let NginxKeys { defaults, global, findings, choices } = read_nginx_keys(map, base.dialects.choices(), &given);
     outcome.problems.extend(findings);

@@ -10,7 +10,7 @@ use super::manifest;
 use super::row::{Kind, OnMalformed, Watched, saved_as_it_is};
 use super::wire::{Meta, Sent, parse};
 use crate::model::{ObjectKind, Resource};
-use crate::source::objects::ConfigMap;
+use crate::source::objects::{ConfigMap, LARGEST_CONFIG_MAP};
 
 pub(in crate::source) static KIND: Kind = Kind {
     object: ObjectKind::ConfigMap,
@@ -45,6 +45,9 @@ struct Wire<'a> {
 
 pub(super) fn convert(object: core::ConfigMap) -> ConfigMap {
     let core::ConfigMap { binary_data: _, data, immutable: _, metadata } = object;
-    let data = data.unwrap_or_default().into_iter().map(|(key, value)| (key.into(), value.into())).collect();
-    ConfigMap { name: name_of(&metadata), data }
+    let data = data.unwrap_or_default();
+    let is_too_large = data.iter().map(|(key, value)| key.len() + value.len()).sum::<usize>() > LARGEST_CONFIG_MAP;
+    let kept = data.into_iter().filter(|_| !is_too_large);
+    let data = kept.map(|(key, value)| (key.into(), value.into())).collect();
+    ConfigMap { name: name_of(&metadata), data, is_too_large }
 }

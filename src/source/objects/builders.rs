@@ -20,7 +20,7 @@ pub(crate) fn secret_named(text: &str) -> ObjectRef {
 /// A ConfigMap with these keys and values.
 pub(crate) fn config_map(text: &str, data: &[(&str, &str)]) -> Change {
     let data = data.iter().map(|(key, value)| ((*key).into(), (*value).into())).collect();
-    Change::arrival(ConfigMap { name: name(text), data })
+    Change::arrival(ConfigMap { name: name(text), data, is_too_large: false })
 }
 
 /// An Ingress of our class. Without `created` all are of the same age, and names decide.

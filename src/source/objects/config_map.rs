@@ -14,4 +14,10 @@ pub struct ConfigMap {
     pub name: ObjectName,
     /// Keys and values. Binary values are left out: nothing here has any.
     pub data: BTreeMap<Arc<str>, Arc<str>>,
+    /// Whether it has more than [`LARGEST`] bytes, so that none of it is kept: authors can name many.
+    #[serde(default)]
+    pub is_too_large: bool,
 }
+
+/// Most bytes of keys and values.
+pub const LARGEST: usize = 256 * 1024;

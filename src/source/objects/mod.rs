@@ -29,7 +29,7 @@ use foldhash::HashMap;
 use crate::model::{ObjectKind, ObjectName, ObjectRef};
 
 pub use annotations::Annotations;
-pub use config_map::ConfigMap;
+pub use config_map::{ConfigMap, LARGEST as LARGEST_CONFIG_MAP};
 pub use endpoint_slice::{AddressKind, EndpointSlice, SliceEndpoint, SlicePort};
 pub use ingress::{Address, Backend, Ingress, Path, PathKind, PortValue, Rule, TlsEntry};
 pub use ingress_class::IngressClass;

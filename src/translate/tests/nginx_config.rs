@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::builders::*;
-use crate::model::{HostKey, ObjectKind, ObjectRef, ProblemCode, UnitKey};
-use crate::source::objects::Change;
+use crate::model::{Filter, HostKey, ObjectKind, ObjectRef, ProblemCode, Rules, UnitKey};
+use crate::source::objects::{Change, ConfigMap};
 use crate::translate::{Input, Settings, VisibleConfigMaps, merge, snapshot, unit};
 
 const MAP: &str = "edge/nginx";
@@ -126,4 +126,18 @@ fn objects_that_ask_for_nothing_share_their_filters() {
     };
     assert_eq!(of("one.example"), of("two.example"));
     assert_eq!((of("own.example").2, of("own.example").0 == of("one.example").0), (of("one.example").2, false));
+}
+
+#[test]
+fn a_config_map_that_is_too_large_closes_all_routes() {
+    let map = ConfigMap { name: name(MAP), data: Default::default(), is_too_large: true };
+    let world = world_with(settings(), [web("plain", &[]), Change::arrival(map)]);
+    let filters = &world.host("plain.example").routes[0].filters;
+    let is_closed = |filter: &Filter| matches!(filter, Filter::Rules(rules) if matches!(**rules, Rules::Closed(_)));
+    assert!(filters.iter().any(is_closed), "{filters:?}");
+    assert!(
+        world.problems().contains(&"InvalidConfigMap ConfigMap edge/nginx data".to_owned()),
+        "{:?}",
+        world.problems()
+    );
 }

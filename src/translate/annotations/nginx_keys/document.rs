@@ -28,7 +28,7 @@ value asks for what happens anyway; an error where something that was asked for 
 `InvalidConfigMap` and is ignored; but one that restricts access (`block-cidrs`, `block-user-agents`, `block-referers`,
 `whitelist-source-range`, `denylist-source-range`, `global-auth-url` and what belongs to it, snippets) closes all routes: 503.
 
-A ConfigMap that does not exist, or may not be read, sets nothing: options and profile apply, and an error is reported. One that can be
+A ConfigMap of more than 256 KiB is not read, and closes all routes. One that does not exist, or may not be read, sets nothing: options and profile apply, and an error is reported. One that can be
 read no more stays as it was last read for as long as the process runs.
 ";
 
