@@ -89,3 +89,142 @@ fn get_exits_with_2_where_there_is_no_answer() {
     assert_refused(&tidegate(&["get", "http://127.0.0.1:1/readyz"], &[]), "no answer of 127.0.0.1:1");
     assert_refused(&tidegate(&["get"], &[]), "<URL>");
 }
+
+/// Objects of which `web` has annotations of ingress-nginx, `own` one of ours and `plain` none.
+const COMPARED: &str = r#"
+apiVersion: networking.k8s.io/v1
+kind: IngressClass
+metadata: {name: tidegate}
+spec: {controller: tidegate.dev/ingress-controller}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: a, namespace: shop}
+spec: {ports: [{port: 80, targetPort: 8080}]}
+---
+apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata:
+  name: web
+  namespace: shop
+  annotations:
+    nginx.ingress.kubernetes.io/limit-rps: "5"
+    nginx.ingress.kubernetes.io/proxy-body-size: 8m
+    nginx.ingress.kubernetes.io/server-alias: www.example
+spec:
+  ingressClassName: tidegate
+  rules:
+    - host: web.example
+      http: {paths: [{path: /, pathType: Prefix, backend: {service: {name: a, port: {number: 80}}}}]}
+---
+apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata:
+  name: closed
+  namespace: shop
+  annotations:
+    nginx.ingress.kubernetes.io/whitelist-source-range: nonsense
+    nginx.ingress.kubernetes.io/backend-protocol: HTTPS
+    nginx.ingress.kubernetes.io/configuration-snippet: 'deny all;'
+spec:
+  ingressClassName: tidegate
+  rules:
+    - host: closed.example
+      http: {paths: [{path: /, pathType: Prefix, backend: {service: {name: a, port: {number: 80}}}}]}
+---
+apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata:
+  name: plain
+  namespace: shop
+  annotations: {tidegate.dev/force-ssl-redirect: "true"}
+spec:
+  ingressClassName: tidegate
+  rules:
+    - host: plain.example
+      http: {paths: [{path: /, pathType: Prefix, backend: {service: {name: a, port: {number: 80}}}}]}
+"#;
+
+#[test]
+fn check_tells_what_other_dialects_change_for_each_ingress() {
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::write(folder.path().join("all.yaml"), COMPARED).expect("it is writable");
+    let compared = |options: &[&str]| {
+        let manifests = folder.path().to_str().expect("it is UTF-8");
+        let output = tidegate(&[&["check", "--manifests", manifests], options].concat(), &[]);
+        (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned())
+    };
+    let (code, text) = compared(&["--compare-dialects", "tidegate"]);
+    assert_eq!(code, Some(1), "{text}");
+    for line in [
+        "Ingress shop/closed:",
+        "  closed.example Prefix /: all requests are answered with 503, as rules cannot be honoured",
+        "  closed.example Prefix /: adds address lists: clients are served or refused by their address",
+        "  closed.example Prefix /: goes to shop/a:80 over https (not verified) instead of shop/a:80 over HTTP/1.1",
+        "Ingress shop/web:",
+        "  web.example Prefix /: adds limits: each client may ask for so much, and is refused beyond it",
+        "  web.example Prefix /: longest body of a request: 8388608 bytes instead of no limit",
+        "  www.example Prefix /: served from now on, by shop/a:80 over HTTP/1.1",
+        "2 of 3 Ingresses change; 1 of their routes are answered with 503 now.",
+    ] {
+        assert!(text.lines().any(|of| of == line), "without {line}:\n{text}");
+    }
+    assert!(!text.contains("shop/plain"), "{text}");
+    let (code, json) = compared(&["--compare-dialects", "tidegate.dev", "--output", "json"]);
+    let report: serde_json::Value = serde_json::from_str(&json).expect("it is JSON");
+    assert_eq!((code, &report["changed"], &report["of"]), (Some(1), &2.into(), &3.into()));
+    assert_eq!(report["refusedRoutes"], 1);
+    let web = &report["ingresses"][1];
+    assert_eq!((&web["namespace"], &web["name"]), (&"shop".into(), &"web".into()));
+    let limits = web["changes"].as_array().expect("a list").iter().find(|change| change["what"] == "limits");
+    let limits = limits.expect("limits are added");
+    assert_eq!((&limits["change"], &limits["from"]), (&"added".into(), &serde_json::Value::Null));
+    assert!(limits["to"]["limits"].is_object(), "{limits}");
+    // The other way round, and nothing at all.
+    let nginx = "tidegate.dev,nginx.ingress.kubernetes.io";
+    let (code, text) = compared(&["--compare-dialects", nginx, "--dialects", "tidegate.dev"]);
+    assert!(code == Some(1) && text.contains("web.example Prefix /: removes limits"), "{text}");
+    assert!(
+        text.contains("requests are served again") && text.contains("www.example Prefix /: served no more"),
+        "{text}"
+    );
+    let (code, text) = compared(&["--compare-dialects", nginx]);
+    assert_eq!(
+        (code, text.as_str()),
+        (Some(0), "0 of 3 Ingresses change; 0 of their routes are answered with 503 now.\n")
+    );
+    assert_refused(
+        &tidegate(&["check", "--manifests", ".", "--compare-dialects", "traefik"], &[]),
+        "--compare-dialects",
+    );
+}
+
+#[test]
+fn check_writes_problems_as_json() {
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::write(folder.path().join("all.yaml"), COMPARED).expect("it is writable");
+    let manifests = folder.path().to_str().expect("it is UTF-8");
+    let output = tidegate(&["check", "--manifests", manifests, "--output", "json"], &[]);
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).expect("it is JSON");
+    let problems = report["problems"].as_array().expect("a list");
+    let closed = problems.iter().find(|problem| problem["code"] == "InvalidAnnotation").expect("the list is told");
+    assert_eq!(
+        (output.status.code(), &closed["name"], &closed["severity"]),
+        (Some(1), &"closed".into(), &"error".into())
+    );
+}
+
+#[test]
+fn check_reads_the_config_map_of_ingress_nginx() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let map =
+        "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: nginx, namespace: edge}\ndata: {proxy-bodysize: 1m}\n";
+    std::fs::write(folder.path().join("all.yaml"), format!("{COMPARED}{map}")).expect("it is writable");
+    let manifests = folder.path().to_str().expect("it is UTF-8");
+    let output = tidegate(&["check", "--manifests", manifests, "--nginx-configmap", "edge/nginx"], &[]);
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(text.contains("ConfigMap edge/nginx: data[\"proxy-bodysize\"]: UnknownKey"), "{text}");
+    let compared = ["--nginx-configmap", "edge/nginx", "--compare-dialects", "tidegate"];
+    let output = tidegate(&[&["check", "--manifests", manifests], &compared[..]].concat(), &[]);
+    assert!(String::from_utf8_lossy(&output.stdout).contains("2 of 3 Ingresses change"));
+}

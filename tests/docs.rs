@@ -12,6 +12,11 @@ fn settings_of_ingress_nginx_are_documented_as_migrate_knows_them() {
     check("docs/ingress-nginx-settings.md", &tidegate::migrate::document());
 }
 
+#[test]
+fn keys_of_the_config_map_are_documented_as_they_are_read() {
+    check("docs/nginx-configmap.md", &tidegate::translate::annotations::document_nginx_keys());
+}
+
 fn check(file: &str, fresh: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
     if std::env::var_os("UPDATE_GOLDEN").is_some() {

@@ -14,7 +14,8 @@ use tidegate::model::{
     RouteTimeouts, UpstreamSpec,
 };
 use tidegate::model::{
-    Balance, FieldEdit, Filter, HostPattern, HttpsRedirect, HttpsUrl, ListenerSet, Rules, TenantTls, TlsSpec, Unmatched,
+    Balance, EditedName, FieldEdit, Filter, HostPattern, HttpsRedirect, HttpsUrl, ListenerSet, Rules, TenantTls,
+    TlsSpec, Unmatched,
 };
 use tidegate::source::manifests;
 use tidegate::translate::annotations::{Choices, DialectName, Dialects, MissingWaf, Snippets};
@@ -114,6 +115,20 @@ fn every_annotation_of_ingress_nginx_stands_in_a_case() {
 }
 
 #[test]
+fn every_key_of_the_config_map_of_ingress_nginx_stands_in_a_case() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let files = std::fs::read_dir(root.join("tests/golden")).expect("tests/golden is there");
+    let names = files.map(|file| file.expect("tests/golden is readable").path());
+    let cases = names.filter(|path| path.to_string_lossy().contains("nginx-configmap"));
+    let cases = cases.filter(|path| path.to_string_lossy().ends_with(".in.yaml"));
+    let cases: String = cases.map(|path| std::fs::read_to_string(path).expect("the case is readable")).collect();
+    let document = std::fs::read_to_string(root.join("docs/nginx-configmap.md")).expect("the file is readable");
+    let keys: Vec<_> = document.lines().filter_map(|line| line.strip_prefix("| `")?.split_once('`')).collect();
+    let missing: Vec<_> = keys.iter().filter(|(key, _)| !cases.contains(&format!("\n  {key}: "))).collect();
+    assert!(keys.len() > 150 && missing.is_empty(), "{} keys, without a case: {missing:?}", keys.len());
+}
+
+#[test]
 fn rule_39_only_the_first_address_of_an_endpoint_counts() {
     let case = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/endpoints.in.yaml");
     let text = std::fs::read_to_string(&case).expect("the case is readable");
@@ -180,6 +195,13 @@ fn settings(case: &Path) -> Settings {
                 let names = names.split(',').map(|name| DialectName::parse(name).expect("a dialect"));
                 settings.dialects = Dialects::new(names);
             }
+            Some(("allowed-response-headers", names)) => {
+                let names = names.split(',').map(|name| EditedName::parse(name).expect("a name"));
+                settings.allowed_response_headers = Arc::new(names.collect());
+            }
+            Some(("nginx-configmap", name)) => settings.nginx_config_map = Some(object(name)),
+            Some(("given", options)) => settings.given = Arc::new(options.split(',').map(Into::into).collect()),
+            Some(("config-maps-across-namespaces", "true")) => settings.config_maps_across_namespaces = true,
             Some(("profile", "ingress-nginx")) => settings.profile = Profile::IngressNginx,
             Some(("nginx-snippets", "translate")) => choices.snippets = Snippets::Translated,
             Some(("waf-missing", "fail")) => choices.waf = MissingWaf::Closed,
@@ -264,14 +286,16 @@ fn route(input: &Input, spec: &RouteSpec) -> Route {
             }
             Filter::AppRoot(path) => other_filters.push(format!("/ 302 {path}")),
             Filter::Cors(cors) => other_filters.push(format!("{:?}", **cors)),
-            Filter::Limits(limits) => other_filters.push(format!("{:?}", **limits)),
+            Filter::Limits(limits) => {
+                other_filters.push(format!("{:?}", **limits).replace(", statuses: [503, 503]", ""));
+            }
             Filter::Hsts(hsts) => other_filters.push(format!("{:?}", **hsts)),
             Filter::NginxFields => other_filters.push("NginxFields".into()),
             Filter::Affinity(affinity) => other_filters.push(format!("{:?}", **affinity)),
             Filter::AnswerUrls(answer_urls) => other_filters.push(format!("{:?}", **answer_urls)),
             Filter::Errors(pages) => other_filters.push(format!("{:?}", **pages)),
             Filter::Mirror(mirror) => other_filters.push(format!("{:?}", **mirror)),
-            Filter::Auth(auth) => other_filters.push(format!("{:?}", **auth)),
+            Filter::Auth(auth) => other_filters.push(format!("{:?}", **auth).replace("sent: [], ", "")),
             Filter::Sources(sources) => other_filters.push(format!("{sources:?}")),
             Filter::BasicAuth(auth) => other_filters.push(format!("{auth:?}")),
             Filter::Rewrite(rewrite) => other_filters.push(format!("{:?}", **rewrite)),
@@ -281,7 +305,7 @@ fn route(input: &Input, spec: &RouteSpec) -> Route {
                     HttpsRedirect::WithTls => None,
                     HttpsRedirect::Always => Some("always"),
                 };
-                let url = (*url != HttpsUrl::default()).then(|| format!("{url:?}"));
+                let url = (*url != HttpsUrl::default()).then(|| format!("{url:?}").replace(", status: 308", ""));
                 https_redirect = when.map(str::to_owned).into_iter().chain(url).reduce(|a, b| format!("{a} {b}"));
             }
         }
@@ -343,7 +367,7 @@ fn route(input: &Input, spec: &RouteSpec) -> Route {
             Balance::LeastInFlight => None,
             Balance::RoundRobin => Some("round-robin"),
         },
-        policy: differing(&input.settings().policy, policy),
+        policy: differing(&RoutePolicy::default(), policy),
         https_redirect,
         other_filters,
     }

@@ -147,7 +147,11 @@ impl Account {
 
     /// Namespace and name of every request for Secrets.
     fn secrets(&self) -> Vec<(String, String)> {
-        let requests = API.requests_of(&self.0).into_iter().filter(|request| request.resource == "secrets");
+        self.asked_for("secrets")
+    }
+
+    fn asked_for(&self, resource: &str) -> Vec<(String, String)> {
+        let requests = API.requests_of(&self.0).into_iter().filter(|request| request.resource == resource);
         let mut found: Vec<_> = requests.map(|request| (request.namespace, request.name)).collect();
         found.sort();
         found.dedup();
@@ -156,7 +160,11 @@ impl Account {
 
     /// How Secrets were asked for.
     fn verbs(&self) -> BTreeSet<String> {
-        let requests = API.requests_of(&self.0).into_iter().filter(|request| request.resource == "secrets");
+        self.verbs_of("secrets")
+    }
+
+    fn verbs_of(&self, resource: &str) -> BTreeSet<String> {
+        let requests = API.requests_of(&self.0).into_iter().filter(|request| request.resource == resource);
         requests.map(|request| request.verb).collect()
     }
 }
@@ -260,6 +268,56 @@ fn secrets_by_name_with_the_rights_of_the_chart_and_no_list_of_them_ever() {
     let granted = [("names-a", "one"), ("names-a", "two"), ("names-b", "three"), ("names-c", "default")];
     assert_eq!(account.secrets(), granted.map(|(namespace, name)| secret(namespace, name)));
     assert_eq!(account.verbs(), ["get", "watch"].map(str::to_owned).into());
+}
+
+#[test]
+fn config_maps_by_name_with_the_rights_of_the_chart_and_no_list_of_them_ever() {
+    let values = json!({
+        "configMaps": {"names": {"maps-a": ["headers", "unused"]}},
+        "nginxConfigMap": "maps-b/nginx",
+        "allowedResponseHeaders": ["X-One"],
+    });
+    let map = |namespace: &str, name: &str, data: Value| json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "namespace": namespace}, "data": data});
+    // Namespaces are made with the first objects in them.
+    let release = Release::install("maps", values);
+    API.apply_all(vec![map("maps-b", "nginx", json!({"hsts": "true", "hsts-max-age": "300", "no-such-key": "1"}))]);
+    let site = release.site("maps-a", "a.maps.example", "tls");
+    let mut web = tls_ingress("maps-a", "tls", release.name, "a.maps.example", "tls");
+    web["metadata"]["annotations"] = json!({"nginx.ingress.kubernetes.io/custom-headers": "maps-a/headers"});
+    API.apply_all(vec![web.clone()]);
+    let answer = || Request::get(&site.host, "/").send_tls(release.server.https).ok();
+    let shows = |what: &str, status: u16, one: Option<&str>, hsts: &str| {
+        eventually(what, || {
+            let answer = answer()?;
+            let has = |name, value| answer.field(name) == value;
+            let is_so = answer.status == status && has("x-one", one);
+            (is_so && answer.field("strict-transport-security").is_some_and(|is| is.starts_with(hsts))).then_some(())
+        });
+    };
+    shows("without its ConfigMap nobody is served", 503, None, "max-age=300");
+    API.apply_all(vec![map("maps-a", "headers", json!({"X-One": "1"}))]);
+    shows("its fields are set", 200, Some("1"), "max-age=300");
+    API.apply_all(vec![
+        map("maps-a", "headers", json!({"X-One": "2"})),
+        map("maps-b", "nginx", json!({"hsts": "true"})),
+    ]);
+    shows("changes count", 200, Some("2"), "max-age=31536000");
+    // One that is not listed is not asked for.
+    web["metadata"]["annotations"] = json!({"nginx.ingress.kubernetes.io/custom-headers": "maps-a/stranger"});
+    API.apply_all(vec![web, map("maps-a", "stranger", json!({"X-One": "1"}))]);
+    shows("nobody is served", 503, None, "max-age=");
+    eventually("the author is told", || {
+        let events = API.list("events.k8s.io/v1", "Event", "maps-a");
+        events.iter().any(|event| event["reason"] == "ConfigMapNotListed").then_some(())
+    });
+    eventually("the operator is told", || {
+        let events = API.list("events.k8s.io/v1", "Event", "maps-b");
+        events.iter().any(|event| event["reason"] == "UnknownKey").then_some(())
+    });
+    let account = release.end();
+    assert_eq!(account.denied(), []);
+    assert_eq!(account.asked_for("configmaps"), [secret("maps-a", "headers"), secret("maps-b", "nginx")]);
+    assert_eq!(account.verbs_of("configmaps"), ["get", "watch"].map(str::to_owned).into());
 }
 
 #[test]

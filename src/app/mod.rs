@@ -1,6 +1,7 @@
 //! The composition root: builds every part from the settings and connects the parts.
 
 mod check;
+mod compare;
 mod connections;
 mod explain;
 mod get;
@@ -113,6 +114,7 @@ pub fn bind(args: &ServeArgs) -> anyhow::Result<Bound> {
     if let Some(reports) = &reports {
         controller.report_to(reports.inbox());
     }
+    controller.believe_in(config.listener.forwarding.believed.clone());
     let saved_objects = saved_objects::take_up(&args.lifecycle, &mut controller, &metrics)?;
     let access_log = AccessLog::start(settings::access_log(args), AccessLog::stdout()?, &metrics)
         .context("cannot start the access log")?;
@@ -216,7 +218,7 @@ impl Bound {
         }
         let metrics = Arc::clone(&server.shared.metrics);
         let names = resolver::follow(resolver, server.controller.wanted_names(), sender.clone(), Arc::clone(&metrics));
-        let source = source.follow(sender, server.controller.wanted_secrets(), Arc::clone(&metrics));
+        let source = source.follow(sender, server.controller.wanted(), Arc::clone(&metrics));
         let reporter = reports.map(|(reports, access)| reports.start(access, &metrics));
         let outcome = server.run(stop, events, source, reporter).await;
         names.abort();

@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 
 use super::settings;
 use crate::args::ServeArgs;
-use crate::model::ObjectName;
+use crate::model::ObjectRef;
 use crate::observe::Metrics;
 use crate::source::objects::Signature;
 use crate::source::{Event, api, manifests};
@@ -39,7 +39,10 @@ impl Origin {
             Some(path) => Ok(Self::Manifests(path.clone())),
             None => {
                 api::Access::check(kubeconfig.as_ref())?;
-                Ok(Self::Api(settings::api(&args.source, &args.tls), kubeconfig.clone()))
+                Ok(Self::Api(
+                    settings::api(&args.source, &args.tls, args.routing.nginx_configmap.as_ref()),
+                    kubeconfig.clone(),
+                ))
             }
         }
     }
@@ -74,7 +77,7 @@ impl Source {
     pub(super) fn follow(
         self,
         events: mpsc::Sender<Event>,
-        wanted: watch::Receiver<BTreeSet<ObjectName>>,
+        wanted: watch::Receiver<BTreeSet<ObjectRef>>,
         metrics: Arc<Metrics>,
     ) -> JoinHandle<anyhow::Result<()>> {
         match self {
@@ -95,7 +98,7 @@ impl Source {
 
 /// Logs the settings for operators, in the words of the options.
 fn log(settings: &api::Settings, server: &str) {
-    let api::Settings { namespaces, classes, secrets, signature: _ } = settings;
+    let api::Settings { namespaces, classes, secrets, config_maps, nginx_config_map: _, signature: _ } = settings;
     let namespaces = if namespaces.is_empty() { "all".to_owned() } else { namespaces.join(",") };
     let classes = match classes {
         api::ClassAccess::Listed => "read",
@@ -106,5 +109,10 @@ fn log(settings: &api::Settings, server: &str) {
         api::SecretAccess::Namespaces(namespaces) => format!("of namespaces {}", namespaces.join(",")),
         api::SecretAccess::Names(listed) => format!("by name, of {} that are listed", listed.len()),
     };
-    tracing::info!(server, namespaces, classes, secrets, "following a Kubernetes API");
+    let config_maps = match config_maps {
+        api::ConfigMapAccess::Cluster => "of all namespaces".to_owned(),
+        api::ConfigMapAccess::Namespaces(namespaces) => format!("of namespaces {}", namespaces.join(",")),
+        api::ConfigMapAccess::Names(listed) => format!("by name, of {} that are listed", listed.len()),
+    };
+    tracing::info!(server, namespaces, classes, secrets, config_maps, "following a Kubernetes API");
 }

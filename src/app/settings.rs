@@ -16,9 +16,12 @@ use crate::observe::{AccessLogFormat, Compat, ControllerNames, LineEscape, Metri
 use crate::proxy::config::{
     ClientLimits, ClientTimeouts, Forwarding, Http2Config, ListenerConfig, Plain, PodConfig, ProxyConfig, ProxyProtocol,
 };
-use crate::source::api::{self, ClassAccess, SecretAccess};
+use crate::routing::Believed;
+use crate::source::api::{self, ClassAccess, ConfigMapAccess, SecretAccess};
 use crate::translate::annotations::{Choices, Dialects, MissingWaf, Snippets};
-use crate::translate::{ExternalNames, HostOwnership, OwnSockets, Profile, Settings, VisibleSecrets};
+use crate::translate::{
+    ExternalNames, HostOwnership, OwnSockets, Profile, Settings, VisibleConfigMaps, VisibleSecrets,
+};
 
 /// Starts the process's log.
 pub fn logging(args: &ServeArgs) -> Result<(), LoggingError> {
@@ -90,6 +93,16 @@ pub(super) fn translation(args: &ServeArgs) -> Settings {
                 args::SecretAccess::Cluster | args::SecretAccess::Namespaces => VisibleSecrets::Allowed,
                 args::SecretAccess::Names => VisibleSecrets::Listed(Arc::new(secret_names(&args.source, &args.tls))),
             },
+            config_maps: match args.source.config_map_access {
+                args::ConfigMapAccess::Cluster => VisibleConfigMaps::All,
+                args::ConfigMapAccess::Namespaces => {
+                    let namespaces = config_map_namespaces(&args.source).iter().cloned();
+                    VisibleConfigMaps::Namespaces(Arc::new(namespaces.collect()))
+                }
+                args::ConfigMapAccess::Names => {
+                    VisibleConfigMaps::Listed(Arc::new(args.source.config_map_names.iter().cloned().collect()))
+                }
+            },
             allow_loopback: false,
             ..settings
         },
@@ -104,9 +117,10 @@ fn own_sockets(args: &ListenArgs) -> OwnSockets {
 }
 
 /// The settings of the source that reads a Kubernetes API.
-pub(super) fn api(args: &SourceArgs, tls: &TlsArgs) -> api::Settings {
+pub(super) fn api(args: &SourceArgs, tls: &TlsArgs, nginx_config_map: Option<&ObjectName>) -> api::Settings {
     api::Settings {
         signature: None,
+        nginx_config_map: nginx_config_map.cloned(),
         namespaces: args.watch_namespace.clone(),
         classes: if args.ingress_class_lookup { ClassAccess::Listed } else { ClassAccess::None },
         secrets: match args.secret_access {
@@ -117,7 +131,17 @@ pub(super) fn api(args: &SourceArgs, tls: &TlsArgs) -> api::Settings {
             }
             args::SecretAccess::Namespaces => SecretAccess::Namespaces(args.secret_namespaces.clone()),
         },
+        config_maps: match args.config_map_access {
+            args::ConfigMapAccess::Cluster => ConfigMapAccess::Cluster,
+            args::ConfigMapAccess::Namespaces => ConfigMapAccess::Namespaces(config_map_namespaces(args).to_vec()),
+            args::ConfigMapAccess::Names => ConfigMapAccess::Names(args.config_map_names.iter().cloned().collect()),
+        },
     }
+}
+
+/// The namespaces of ConfigMaps that may be read.
+fn config_map_namespaces(args: &SourceArgs) -> &[Arc<str>] {
+    if args.config_map_namespaces.is_empty() { &args.watch_namespace } else { &args.config_map_namespaces }
 }
 
 /// The Secrets that may be read by name: that of the default certificate is one of them.
@@ -136,6 +160,9 @@ pub(super) fn translation_of(routing: &RoutingArgs, tls: &TlsArgs, policy: Route
         default_class_applies: true,
         class_lookup: true,
         secrets: VisibleSecrets::All,
+        config_maps: VisibleConfigMaps::All,
+        config_maps_across_namespaces: routing.config_maps_across_namespaces,
+        allowed_response_headers: Arc::new(routing.allowed_response_headers.iter().cloned().collect()),
         default_certificate: tls.default_certificate.clone(),
         default_backend: routing.default_backend.clone().map(|backend| (backend.service, backend.port)),
         host_ownership: match routing.host_ownership {
@@ -146,6 +173,10 @@ pub(super) fn translation_of(routing: &RoutingArgs, tls: &TlsArgs, policy: Route
         },
         certificate_namespaces: tls.certificate_namespaces.iter().cloned().collect(),
         dialects: Dialects::new(routing.dialects.iter().copied()).with(choices(routing)),
+        nginx_config_map: routing.nginx_configmap.clone(),
+        given: Arc::new(routing.given.clone()),
+        global: None,
+        believed: None,
         profile: match routing.profile {
             ProfileChoice::Tidegate => Profile::Tidegate,
             ProfileChoice::IngressNginx => Profile::IngressNginx,
@@ -283,6 +314,7 @@ fn pods(args: &UpstreamArgs) -> PodConfig {
 fn forwarding(args: &ListenArgs) -> Forwarding {
     Forwarding {
         trusted: args.trusted_proxies.clone(),
+        believed: Believed::default(),
         http_port: args.public_http_port,
         https_port: args.public_https_port,
         proxy_protocol: match args.proxy_protocol {

@@ -108,7 +108,7 @@ fn pod_tls(tls: &PodTls) -> Value {
 }
 
 /// What is done with requests and answers besides forwarding them.
-fn show_filters(filters: &[Filter], view: &mut Value) {
+pub(super) fn show_filters(filters: &[Filter], view: &mut Value) {
     let mut redirects = Vec::new();
     view["httpsRedirect"] = json!("Off");
     for filter in filters {
@@ -208,7 +208,7 @@ fn auth(auth: &ExternalAuth) -> Value {
     match auth {
         ExternalAuth::Unusable => json!("Nobody"),
         ExternalAuth::Service(service) => {
-            let AuthService { upstream, host, target, method, sign_in, copied, memory, excused, .. } = &**service;
+            let AuthService { upstream, host, target, method, sign_in, copied, sent, memory, excused, .. } = &**service;
             json!({
                 "service": upstream.key.service.to_string(),
                 "port": upstream.port.to_string(),
@@ -217,6 +217,8 @@ fn auth(auth: &ExternalAuth) -> Value {
                 "method": method,
                 "signIn": sign_in.as_ref().map(|sign_in| sign_in.url.to_string()),
                 "copied": copied,
+                // Not the values, which may be secrets.
+                "sent": sent.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(),
                 "remembered": memory.is_some(),
                 "excused": excused.as_ref().map(self::excused),
             })
@@ -278,7 +280,8 @@ fn limits(limits: &RequestLimits) -> Value {
     };
     match limits {
         RequestLimits::Unreadable => json!("Nobody"),
-        RequestLimits::Known(KnownLimits { rates: [per_second, per_minute], in_progress, exempt }) => json!({
+        RequestLimits::Known(KnownLimits { rates: [per_second, per_minute], in_progress, exempt, statuses }) => json!({
+            "statuses": statuses,
             "perSecond": rate(per_second),
             "perMinute": rate(per_minute),
             "inProgress": in_progress,

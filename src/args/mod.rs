@@ -12,6 +12,7 @@ mod routing;
 mod source;
 mod units;
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
@@ -19,10 +20,12 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::parser::ValueSource;
+use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 use ipnet::IpNet;
 
 use crate::observe::LineFormat;
+use crate::translate::annotations::DialectName;
 
 pub use container::Container;
 pub use data_plane::{BalanceChoice, Http2Args, LimitArgs, TimeoutArgs, UpstreamArgs};
@@ -33,7 +36,7 @@ pub use report::{Pod, ReportArgs};
 pub use routing::{
     ExternalNameChoice, HostOwnershipChoice, NginxSnippetsChoice, ProfileChoice, RoutingArgs, TlsArgs, WafMissingChoice,
 };
-pub use source::{ManifestArgs, SecretAccess, SourceArgs};
+pub use source::{ConfigMapAccess, ManifestArgs, SecretAccess, SourceArgs};
 pub use units::{Auto, Bytes, MemoryLimit, ServiceRef};
 
 /// A Kubernetes Ingress controller that is its own proxy.
@@ -63,7 +66,8 @@ pub enum Command {
     /// Print every problem of a directory of manifests and exit.
     ///
     /// One line for each: severity, object, field, what is wrong and what to do about it. Exits with 1 if any of them is an
-    /// error, with 0 if there are none or only warnings. Opens no sockets.
+    /// error, with 0 if there are none or only warnings. With --compare-dialects, what changes for each Ingress instead: exits with
+    /// 1 if anything does, with 0 if nothing. Opens no sockets.
     Check(CheckArgs),
     /// Tell what would become of a request, and why: Ingress, rule, Service, endpoints, and what comes close.
     ///
@@ -119,10 +123,37 @@ pub struct ServeArgs {
 pub struct CheckArgs {
     #[command(flatten, next_help_heading = "Sources")]
     pub source: ManifestArgs,
+
+    /// Tell what changes for each Ingress when the dialects change from these to those of --dialects, with commas between.
+    ///
+    /// tidegate stands for tidegate.dev alone: what was in force before annotations of ingress-nginx were read. Added, removed and
+    /// changed filters, settings and backends of each route, routes that are answered with 503, and new errors.
+    #[arg(
+        long,
+        value_name = "DIALECT",
+        value_delimiter = ',',
+        value_parser = units::former_dialect,
+        help_heading = "Output"
+    )]
+    pub compare_dialects: Vec<DialectName>,
+
+    /// Form of the output.
+    #[arg(long, value_name = "FORMAT", default_value = "text", help_heading = "Output")]
+    pub output: OutputFormat,
+
     #[command(flatten, next_help_heading = "Routing")]
     pub routing: RoutingArgs,
     #[command(flatten, next_help_heading = "TLS")]
     pub tls: TlsArgs,
+}
+
+/// Form of the output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum OutputFormat {
+    /// Lines for people.
+    Text,
+    /// One JSON object.
+    Json,
 }
 
 /// Options of `tidegate explain`.
@@ -465,7 +496,14 @@ where
     I: IntoIterator,
     I::Item: Into<OsString> + Clone,
 {
-    let command = Cli::try_parse_from(line).map(|cli| cli.command).map_err(|error| match error.kind() {
+    let parsed = Cli::command().try_get_matches_from(line).and_then(|matches| {
+        let mut command = Cli::from_arg_matches(&matches)?.command;
+        if let Some(routing) = command.routing() {
+            routing.given = given(&matches);
+        }
+        Ok(command)
+    });
+    let command = parsed.map_err(|error| match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Refusal::Asked(error.render().to_string()),
         _ => Refusal::Wrong(one_line(&error)),
     })?;
@@ -480,6 +518,27 @@ where
         Command::Get(_) | Command::Migrate(_) => {}
     }
     Ok(command)
+}
+
+/// The long names of the options that were given, on the command line or in the environment.
+fn given(matches: &clap::ArgMatches) -> BTreeSet<Box<str>> {
+    let Some((_, matches)) = matches.subcommand() else { return BTreeSet::new() };
+    let is_given = |id: &&str| {
+        matches.try_contains_id(id).unwrap_or(false)
+            && matches!(matches.value_source(id), Some(ValueSource::CommandLine | ValueSource::EnvVariable))
+    };
+    matches.ids().map(clap::Id::as_str).filter(is_given).map(|id| id.replace('_', "-").into()).collect()
+}
+
+impl Command {
+    fn routing(&mut self) -> Option<&mut RoutingArgs> {
+        match self {
+            Self::Serve(args) => Some(&mut args.routing),
+            Self::Check(args) => Some(&mut args.routing),
+            Self::Explain(args) => Some(&mut args.routing),
+            Self::Migrate(_) | Self::Get(_) => None,
+        }
+    }
 }
 
 fn one_line(error: &clap::Error) -> String {

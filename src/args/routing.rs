@@ -1,11 +1,12 @@
 //! How objects become routes, and who has a say in it.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
 
 use super::units::{self, ServiceRef};
-use crate::model::{HostPattern, ObjectName};
+use crate::model::{EditedName, HostPattern, ObjectName};
 use crate::translate::annotations::DialectName;
 
 /// How objects become routes: what translation needs to know beside the objects.
@@ -89,6 +90,42 @@ pub struct RoutingArgs {
     /// docs/annotations.md.
     #[arg(long, value_name = "PROFILE", env = "TIDEGATE_PROFILE", default_value = "tidegate")]
     pub profile: ProfileChoice,
+
+    /// ConfigMap with the settings of ingress-nginx, followed while the process runs: its keys become the defaults of all Ingresses.
+    ///
+    /// Annotations and options that are given win over it, and it wins over --profile. See docs/nginx-configmap.md. As
+    /// ingress-nginx --configmap. Default: none.
+    #[arg(long, value_name = "NS/NAME", env = "TIDEGATE_NGINX_CONFIGMAP", value_parser = units::object_name)]
+    pub nginx_configmap: Option<ObjectName>,
+
+    /// Options that were given, on the command line or in the environment: their long names.
+    #[arg(skip)]
+    pub given: BTreeSet<Box<str>>,
+
+    /// Header fields of answers that ConfigMaps of the annotation custom-headers may set, with commas between. Default: none.
+    ///
+    /// As ingress-nginx global-allowed-response-headers. An Ingress whose ConfigMap sets another one is not served.
+    #[arg(
+        long,
+        value_name = "NAME",
+        env = "TIDEGATE_ALLOWED_RESPONSE_HEADERS",
+        value_delimiter = ',',
+        value_parser = units::edited_name
+    )]
+    pub allowed_response_headers: Vec<EditedName>,
+
+    /// Whether annotations may name ConfigMaps of other namespaces than that of their Ingress.
+    ///
+    /// Who may write Ingresses then sees the fields of any ConfigMap that this process may read.
+    #[arg(
+        long,
+        value_name = "BOOL",
+        env = "TIDEGATE_CONFIG_MAPS_ACROSS_NAMESPACES",
+        default_value_t = false,
+        action = clap::ArgAction::Set
+    )]
+    pub config_maps_across_namespaces: bool,
+
     /// What becomes of snippets of nginx's configuration (annotations configuration-snippet and server-snippet).
     ///
     /// refuse: they have no effect, and those that restrict access close the routes of their Ingress (503). translate: those that
@@ -163,6 +200,9 @@ pub enum WafMissingChoice {
 impl RoutingArgs {
     /// What no single option can tell: one line.
     pub(super) fn check(&self) -> Result<(), String> {
+        if self.nginx_configmap.is_some() && !self.dialects.contains(&DialectName::IngressNginx) {
+            return Err("--nginx-configmap needs nginx.ingress.kubernetes.io among --dialects".into());
+        }
         match self.host_ownership {
             HostOwnershipChoice::Shared if !self.host_owners.is_empty() => {
                 Err("--host-owners is for --host-ownership namespace only".into())

@@ -85,6 +85,44 @@ pub struct SourceArgs {
         value_parser = units::object_name
     )]
     pub secret_names: Vec<ObjectName>,
+
+    /// Which ConfigMaps are read of those that our Ingresses name (annotations custom-headers and auth-proxy-set-headers).
+    ///
+    /// Each is followed by its name, with get and watch, while one of our Ingresses names it; that of --nginx-configmap always. An
+    /// Ingress that names another one is not served, and gets a problem report. Each takes a connection to the API server.
+    #[arg(long, value_name = "MODE", env = "TIDEGATE_CONFIG_MAP_ACCESS", default_value = "names")]
+    pub config_map_access: ConfigMapAccess,
+
+    /// Namespaces of --config-map-access namespaces, with commas between. Default: those of --watch-namespace.
+    #[arg(
+        long,
+        value_name = "NS",
+        env = "TIDEGATE_CONFIG_MAP_NAMESPACES",
+        value_delimiter = ',',
+        value_parser = units::namespace
+    )]
+    pub config_map_namespaces: Vec<Arc<str>>,
+
+    /// ConfigMaps of --config-map-access names, with commas between: the role must allow get and watch of each. Default: none.
+    #[arg(
+        long,
+        value_name = "NS/NAME",
+        env = "TIDEGATE_CONFIG_MAP_NAMES",
+        value_delimiter = ',',
+        value_parser = units::object_name
+    )]
+    pub config_map_names: Vec<ObjectName>,
+}
+
+/// Which ConfigMaps are read of those that are named.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ConfigMapAccess {
+    /// All.
+    Cluster,
+    /// Those of some namespaces.
+    Namespaces,
+    /// Those of --config-map-names.
+    Names,
 }
 
 /// How Secrets are read.
@@ -101,6 +139,23 @@ pub enum SecretAccess {
 impl SourceArgs {
     /// What no single option can tell: one line.
     pub(super) fn check(&self) -> Result<(), String> {
+        self.check_secrets()?;
+        let (has_namespaces, has_names) = (!self.config_map_namespaces.is_empty(), !self.config_map_names.is_empty());
+        match self.config_map_access {
+            ConfigMapAccess::Namespaces if !has_namespaces && self.watch_namespace.is_empty() => {
+                Err("--config-map-access namespaces needs --config-map-namespaces or --watch-namespace".into())
+            }
+            ConfigMapAccess::Cluster | ConfigMapAccess::Names if has_namespaces => {
+                Err("--config-map-namespaces is for --config-map-access namespaces only".into())
+            }
+            ConfigMapAccess::Cluster | ConfigMapAccess::Namespaces if has_names => {
+                Err("--config-map-names is for --config-map-access names only".into())
+            }
+            ConfigMapAccess::Cluster | ConfigMapAccess::Namespaces | ConfigMapAccess::Names => Ok(()),
+        }
+    }
+
+    fn check_secrets(&self) -> Result<(), String> {
         let has_namespaces = !self.secret_namespaces.is_empty();
         let has_names = !self.secret_names.is_empty();
         match self.secret_access {

@@ -234,7 +234,7 @@ fn help_and_version_are_no_errors() {
     }
 }
 
-/// What `explain` and `migrate` are asked: no setting, so it has no environment variable.
+/// What `explain`, `check` and `migrate` are asked: no setting, so it has no environment variable.
 fn is_question(option: &clap::Arg) -> bool {
     option.get_help_heading().is_some_and(|heading| matches!(heading, "Request" | "Migration" | "Output"))
 }
@@ -293,6 +293,23 @@ fn an_option_wins_over_the_profile_and_the_profile_over_our_defaults() {
     assert_eq!(of(&[profile]), (Some(Bytes(1 << 20)), seconds(5), seconds(60)));
     let options = ["--connect-timeout=2s", "--tunnel-idle-timeout=2h", "--max-body-bytes=8MiB", profile];
     assert_eq!(of(&options), (Some(Bytes(8 << 20)), seconds(2), seconds(7200)));
+}
+
+#[test]
+fn options_that_are_given_are_known_and_defaults_are_not_among_them() {
+    let given = serve(&["--max-body-bytes=1MiB", "--profile", "ingress-nginx"]).routing.given;
+    assert!(["max-body-bytes", "profile"].iter().all(|option| given.contains(*option)), "{given:?}");
+    assert!(["connect-timeout", "ssl-redirect"].iter().all(|option| !given.contains(*option)), "{given:?}");
+}
+
+#[test]
+fn the_config_map_of_ingress_nginx_needs_its_dialect() {
+    let line = |more: &[&str]| {
+        let all = ["tidegate", "serve", "--manifests", "/", "--nginx-configmap", "ingress-nginx/controller"];
+        all.iter().chain(more).map(ToString::to_string).collect::<Vec<_>>()
+    };
+    assert!(read(line(&[])).is_ok());
+    assert!(read(line(&["--dialects", "tidegate.dev"])).is_err());
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-use crate::model::{HostPattern, ObjectName, PortRef};
+use crate::model::{EditedName, HostPattern, ObjectName, PortRef};
 use crate::translate::annotations::DialectName;
 
 /// A number of bytes.
@@ -55,6 +55,11 @@ pub(super) fn dialect(text: &str) -> Result<DialectName, String> {
         let known: Vec<_> = DialectName::ALL.iter().map(|dialect| dialect.as_str()).collect();
         format!("expected {}", known.join(" or "))
     })
+}
+
+/// Parses the name of a dialect; `tidegate` is ours.
+pub(super) fn former_dialect(text: &str) -> Result<DialectName, String> {
+    if text.trim() == "tidegate" { Ok(DialectName::Own) } else { dialect(text) }
 }
 
 /// Parses `500ms`, `10s`, `5m` or `1h`; zero is allowed.
@@ -148,6 +153,12 @@ pub(super) fn object_name(text: &str) -> Result<ObjectName, String> {
 /// Parses the name of a namespace.
 pub(super) fn namespace(text: &str) -> Result<Arc<str>, &'static str> {
     if is_name(text) && !text.contains('.') { Ok(text.into()) } else { Err("expected the name of a namespace") }
+}
+
+/// Parses the name of a header field that may be edited.
+pub(super) fn edited_name(text: &str) -> Result<EditedName, &'static str> {
+    EditedName::parse(text.trim())
+        .ok_or("expected the name of a header field that neither frames a message nor belongs to a connection")
 }
 
 /// Parses `host=namespace`; the host `*` is any that no rule names.

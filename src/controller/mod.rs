@@ -27,10 +27,10 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
 use crate::lifecycle::ReadinessGuard;
-use crate::model::{ObjectKind, ObjectName, ObjectRef, Snapshot};
+use crate::model::{ObjectKind, ObjectRef, Snapshot};
 use crate::observe::Metrics;
 use crate::report::Inbox;
-use crate::routing::TableCell;
+use crate::routing::{Believed, TableCell};
 use crate::source::objects::Change;
 use crate::source::saved::{Recorder, Saved};
 use crate::source::{Connection, Event};
@@ -66,11 +66,13 @@ pub struct Controller {
     deferred_services: DeferredServices,
     /// Whether the gauges of certificates are older than the table.
     has_new_certificates: bool,
-    /// Secrets that a source is to follow one by one.
-    wanted_secrets: watch::Sender<BTreeSet<ObjectName>>,
+    /// Secrets and ConfigMaps that a source is to follow one by one.
+    wanted: watch::Sender<BTreeSet<ObjectRef>>,
     external_names: ExternalNames,
     inquiries: Inquiries,
     recorder: Option<Recorder>,
+    /// Whose forwarding fields the proxy believes.
+    believed: Believed,
     /// Where to leave what is to be written back; `None` when nothing is.
     inbox: Option<Inbox>,
 }
@@ -96,10 +98,11 @@ impl Controller {
             deferred_backends: DeferredBackends::default(),
             deferred_services: DeferredServices::default(),
             has_new_certificates: false,
-            wanted_secrets: watch::Sender::new(BTreeSet::new()),
+            wanted: watch::Sender::new(BTreeSet::new()),
             external_names: ExternalNames::default(),
             inquiries: Inquiries::default(),
             recorder: None,
+            believed: Believed::default(),
             inbox: None,
         }
     }
@@ -107,6 +110,11 @@ impl Controller {
     /// From now on reports to this inbox what is published and found.
     pub fn report_to(&mut self, inbox: Inbox) {
         self.inbox = Some(inbox);
+    }
+
+    /// From now on tells the proxy here whose forwarding fields are believed.
+    pub fn believe_in(&mut self, believed: Believed) {
+        self.believed = believed;
     }
 
     /// From now on gives every change to the writer of saved objects.
@@ -119,10 +127,18 @@ impl Controller {
     pub fn restore(&mut self, saved: Saved) {
         let started = Instant::now();
         let Saved { mut changes, at, left_out, bytes } = saved;
-        // The Secrets that may be read can be fewer than when the objects were saved.
+        // The Secrets and ConfigMaps that may be read can be fewer than when the objects were saved.
         changes.retain(|change| {
             let ObjectRef { kind, name } = change.object();
-            *kind != ObjectKind::Secret || self.input.may_see(name)
+            match kind {
+                ObjectKind::Secret => self.input.may_see(name),
+                ObjectKind::ConfigMap => self.input.may_see_config_map(name),
+                ObjectKind::Ingress
+                | ObjectKind::IngressClass
+                | ObjectKind::Service
+                | ObjectKind::EndpointSlice
+                | ObjectKind::File => true,
+            }
         });
         self.metrics.configuration().saved_objects_read(bytes);
         self.metrics.configuration().freshness().serve_saved_objects(at);
@@ -143,9 +159,9 @@ impl Controller {
         self.problems.clone()
     }
 
-    /// The Secrets that a source is to follow one by one: set with `Event::Listed`, and whenever it changes later.
-    pub fn wanted_secrets(&self) -> watch::Receiver<BTreeSet<ObjectName>> {
-        self.wanted_secrets.subscribe()
+    /// The Secrets and ConfigMaps that a source is to follow one by one: set with `Event::Listed`, and whenever it changes later.
+    pub fn wanted(&self) -> watch::Receiver<BTreeSet<ObjectRef>> {
+        self.wanted.subscribe()
     }
 
     /// Works until the source ends.
@@ -228,9 +244,13 @@ impl Controller {
     fn take_in(&mut self, change: Change) -> Invalidated {
         let mut names = self.deferred_names();
         let change = self.defer(change);
+        let concerns_settings = change.as_ref().is_some_and(|change| change.object().kind == ObjectKind::ConfigMap);
         let invalidated = change.map(|change| self.input.apply(change)).unwrap_or_default();
+        if concerns_settings {
+            self.believed.set(self.input.settings().believed.clone());
+        }
         if self.stage.has_listed() {
-            self.want(&invalidated.secrets);
+            self.want(&invalidated.named);
         }
         if self.stage.has_listed() || self.stage.has_table() {
             names.extend(self.deferred_names());
@@ -258,7 +278,7 @@ impl Controller {
         invalidated
     }
 
-    /// The source has listed everything but Secrets that are read by name.
+    /// The source has listed everything but what is read by name.
     fn listed(&mut self) -> Invalidated {
         if self.stage.has_listed() {
             return Invalidated::default();
@@ -266,14 +286,14 @@ impl Controller {
         let Listed { held, deleted } = self.stage.listed();
         let mut invalidated = self.take_all_in(held);
         invalidated.extend(self.remove(deleted));
-        self.wanted_secrets.send_replace(self.input.followed_secrets());
+        self.wanted.send_replace(self.input.followed());
         self.want_all_names();
         invalidated
     }
 
     fn remove_deleted_secrets(&mut self) -> Invalidated {
         let input = &self.input;
-        let deleted = self.stage.deleted_secrets(&input.settings().secrets, |name| input.follows(name));
+        let deleted = self.stage.deleted_secrets(&input.settings().secrets, |object| input.follows(object));
         self.remove(deleted)
     }
 
@@ -318,12 +338,15 @@ impl Controller {
         }
     }
 
-    /// Checks again whether these Secrets are wanted.
-    fn want(&self, secrets: &BTreeSet<ObjectName>) {
-        for name in secrets {
-            let is_wanted = self.input.follows(name);
-            self.wanted_secrets
-                .send_if_modified(|wanted| if is_wanted { wanted.insert(name.clone()) } else { wanted.remove(name) });
+    /// Checks again whether these Secrets and ConfigMaps are wanted.
+    fn want(&self, named: &BTreeSet<ObjectRef>) {
+        for object in named {
+            let is_wanted = self.input.follows(object);
+            self.wanted.send_if_modified(
+                |wanted| {
+                    if is_wanted { wanted.insert(object.clone()) } else { wanted.remove(object) }
+                },
+            );
         }
     }
 

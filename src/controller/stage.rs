@@ -4,7 +4,7 @@
 //! With saved objects it goes through `FromSavedObjects`: it serves them at once, and what the source tells replaces them.
 
 use crate::lifecycle::ReadinessGuard;
-use crate::model::{ObjectName, ObjectRef};
+use crate::model::{ObjectKind, ObjectRef};
 use crate::source::Connection;
 use crate::source::objects::{Change, Objects};
 use crate::translate::VisibleSecrets;
@@ -135,7 +135,7 @@ impl Stage {
             }
             Self::FromSavedObjects { unconfirmed, lists } => {
                 let held = std::mem::replace(lists, Lists::Complete).into_held(unconfirmed);
-                Listed { held, deleted: unconfirmed.take_all_but_secrets() }
+                Listed { held, deleted: unconfirmed.take_all_but_named() }
             }
             Self::Reading { progress: Progress::Listed | Progress::Synced, .. } | Self::Serving { .. } => {
                 Listed::default()
@@ -174,7 +174,7 @@ impl Stage {
         }
     }
 
-    /// Takes out the saved Secrets that must have been deleted: everything else was listed, and Secrets are followed.
+    /// Takes out the saved Secrets and ConfigMaps that must have been deleted: everything else was listed, and these are followed.
     ///
     /// Secrets that may not be read stay. An API server refuses everything for a moment when it starts, and that must take
     /// away no certificate. The source tells of each Secret that it follows by name whether it is there, so one that may
@@ -183,7 +183,7 @@ impl Stage {
     pub(super) fn deleted_secrets(
         &mut self,
         visible: &VisibleSecrets,
-        is_followed: impl Fn(&ObjectName) -> bool,
+        is_followed: impl Fn(&ObjectRef) -> bool,
     ) -> Vec<ObjectRef> {
         let (unconfirmed, has_all) = match self {
             Self::FromSavedObjects { unconfirmed, lists: Lists::Complete } => (unconfirmed, false),
@@ -192,13 +192,16 @@ impl Stage {
                 return Vec::new();
             }
         };
-        match (visible, unconfirmed.secrets) {
-            (VisibleSecrets::Listed(_), _) => unconfirmed.take_secrets_unless(is_followed),
+        // Of ConfigMaps there is never a list.
+        let config_maps = unconfirmed.take_unless(ObjectKind::ConfigMap, &is_followed);
+        let secrets = match (visible, unconfirmed.secrets) {
+            (VisibleSecrets::Listed(_), _) => unconfirmed.take_unless(ObjectKind::Secret, is_followed),
             (VisibleSecrets::All | VisibleSecrets::Allowed, Some(Connection::Up)) => {
-                unconfirmed.take_secrets_unless(|name| !has_all && is_followed(name))
+                unconfirmed.take_unless(ObjectKind::Secret, |object| !has_all && is_followed(object))
             }
             (VisibleSecrets::All | VisibleSecrets::Allowed, Some(Connection::Down(_)) | None) => Vec::new(),
-        }
+        };
+        config_maps.into_iter().chain(secrets).collect()
     }
 }
 
@@ -227,7 +230,7 @@ impl Lists {
 mod tests {
     use super::*;
     use crate::lifecycle::{Drain, Readiness};
-    use crate::model::ObjectKind;
+    use crate::model::{ObjectKind, ObjectName};
     use crate::source::objects::IngressClass;
 
     fn class(name: &str, controller: &str) -> Change {

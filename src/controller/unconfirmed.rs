@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::model::{ObjectKind, ObjectName, ObjectRef};
+use crate::model::{ObjectKind, ObjectRef};
 use crate::source::Connection;
 use crate::source::objects::{Change, Objects};
 
@@ -34,14 +34,14 @@ impl Unconfirmed {
         }
     }
 
-    /// Takes out everything but Secrets.
-    pub(super) fn take_all_but_secrets(&mut self) -> Vec<ObjectRef> {
-        self.take(|object| object.kind != ObjectKind::Secret)
+    /// Takes out everything but Secrets and ConfigMaps, which are followed one by one.
+    pub(super) fn take_all_but_named(&mut self) -> Vec<ObjectRef> {
+        self.take(|object| !matches!(object.kind, ObjectKind::Secret | ObjectKind::ConfigMap))
     }
 
-    /// Takes out the Secrets that are not excepted.
-    pub(super) fn take_secrets_unless(&mut self, is_excepted: impl Fn(&ObjectName) -> bool) -> Vec<ObjectRef> {
-        self.take(|object| object.kind == ObjectKind::Secret && !is_excepted(&object.name))
+    /// Takes out the objects of this kind that are not excepted.
+    pub(super) fn take_unless(&mut self, kind: ObjectKind, is_excepted: impl Fn(&ObjectRef) -> bool) -> Vec<ObjectRef> {
+        self.take(|object| object.kind == kind && !is_excepted(object))
     }
 
     fn take(&mut self, which: impl Fn(&ObjectRef) -> bool) -> Vec<ObjectRef> {

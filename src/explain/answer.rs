@@ -104,7 +104,7 @@ impl Concerned {
             ObjectKind::File => true,
             ObjectKind::Ingress => self.origin.as_ref().is_none_or(|origin| origin.is_object(&problem.object)),
             ObjectKind::Service => self.service.as_ref() == Some(&problem.object.name),
-            ObjectKind::EndpointSlice | ObjectKind::Secret => {
+            ObjectKind::EndpointSlice | ObjectKind::Secret | ObjectKind::ConfigMap => {
                 self.service.as_ref().is_some_and(|service| service.namespace == problem.object.name.namespace)
             }
             ObjectKind::IngressClass => false,

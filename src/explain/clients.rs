@@ -93,15 +93,17 @@ pub(super) fn for_whom(filters: &[Filter]) -> Vec<String> {
 }
 
 fn within(limits: &RequestLimits) -> Vec<String> {
-    let RequestLimits::Known(KnownLimits { rates, in_progress, exempt }) = limits else { return Vec::new() };
+    let RequestLimits::Known(KnownLimits { rates, in_progress, exempt, statuses }) = limits else { return Vec::new() };
     let whom = if *exempt == Networks::default() { String::new() } else { format!(" that are not in {exempt}") };
-    let line =
-        |beyond: String, annotation: &str| format!("503 for clients{whom} beyond {beyond} ({annotation}), for others:");
+    let line = |status: u16, beyond: String, annotation: &str| {
+        format!("{status} for clients{whom} beyond {beyond} ({annotation}), for others:")
+    };
     let rates = rates.iter().zip(["limit-rps", "limit-rpm"]).filter_map(|(rate, annotation)| {
         let Rate { interval, burst } = (*rate)?;
-        Some(line(format!("one request in {interval:?} and {burst} at once"), annotation))
+        Some(line(statuses[0], format!("one request in {interval:?} and {burst} at once"), annotation))
     });
-    let in_progress = in_progress.map(|most| line(format!("{most} requests in progress"), "limit-connections"));
+    let in_progress =
+        in_progress.map(|most| line(statuses[1], format!("{most} requests in progress"), "limit-connections"));
     rates.chain(in_progress).collect()
 }
 

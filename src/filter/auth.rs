@@ -57,6 +57,11 @@ fn question<'f>(by: &'f Filter, service: &'f AuthService, view: &RequestView<'_>
     if service.method.is_some() {
         fields.extend([(ORIGINAL_URI, uri.clone()), (SCHEME, scheme.to_vec())]);
     }
+    for (name, value) in &service.sent {
+        let Some(name) = FieldName::parse(name.as_str().as_bytes()) else { continue };
+        fields.retain(|(of, _)| of.as_bytes() != name.as_bytes());
+        fields.push((name, rendered(value, as_it_is)));
+    }
     let sign_in = service.sign_in.as_ref().map(|SignIn { url, parameter }| {
         let mut location = rendered(url, escape::url);
         if let Some(parameter) = parameter {

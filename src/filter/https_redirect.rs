@@ -52,7 +52,7 @@ pub(super) fn request<'f>(
     }
     Verdict::Respond(Box::new(Response {
         by: filter,
-        status: 308,
+        status: url.status,
         fields: vec![(FieldName::LOCATION, location(url, request))],
         text: "this host is served over https",
     }))

@@ -8,22 +8,24 @@ use crate::model::{Filter, RequestLimits};
 
 pub(super) fn request<'f>(filter: &'f Filter, limits: &RequestLimits, request: &RequestView<'_>) -> Verdict<'f> {
     let known = match limits {
-        RequestLimits::Unreadable => return refuse(filter, "it is not known how much this may be asked for"),
+        RequestLimits::Unreadable => return refuse(filter, 503, "it is not known how much this may be asked for"),
         RequestLimits::Known(known) => known,
     };
-    let Some(client) = request.client else { return refuse(filter, "it is not known who asks for this") };
+    let Some(client) = request.client else { return refuse(filter, 503, "it is not known who asks for this") };
     if known.exempt.contains(client) {
         return Verdict::Continue;
     }
     match request.meter.count(known, client) {
         Ok(()) => Verdict::Continue,
-        Err(Beyond::Rate) => refuse(filter, "your address asks for this more often than it may"),
-        Err(Beyond::InProgress) => refuse(filter, "your address has as many requests for this in progress as it may"),
+        Err(Beyond::Rate) => refuse(filter, known.statuses[0], "your address asks for this more often than it may"),
+        Err(Beyond::InProgress) => {
+            refuse(filter, known.statuses[1], "your address has as many requests for this in progress as it may")
+        }
     }
 }
 
-fn refuse<'f>(by: &'f Filter, text: &'static str) -> Verdict<'f> {
-    Verdict::Respond(Box::new(Response { by, status: 503, fields: Vec::new(), text }))
+fn refuse<'f>(by: &'f Filter, status: u16, text: &'static str) -> Verdict<'f> {
+    Verdict::Respond(Box::new(Response { by, status, fields: Vec::new(), text }))
 }
 
 #[cfg(test)]
@@ -66,14 +68,19 @@ mod tests {
 
     fn limits() -> RequestLimits {
         let exempt = Networks::new(vec!["10.0.0.0/8".parse().unwrap()]);
-        RequestLimits::Known(KnownLimits { rates: [None; 2], in_progress: NonZeroU32::new(1), exempt })
+        RequestLimits::Known(KnownLimits {
+            rates: [None; 2],
+            in_progress: NonZeroU32::new(1),
+            exempt,
+            statuses: [503, 429],
+        })
     }
 
     #[test]
-    fn nginx_l1_who_is_beyond_a_limit_gets_503() {
+    fn nginx_l1_who_is_beyond_a_limit_gets_the_status_of_the_limit() {
         assert_eq!(outcome(limits(), Some("192.0.2.1"), Ok(())), (None, 1));
-        for beyond in [Beyond::Rate, Beyond::InProgress] {
-            assert_eq!(outcome(limits(), Some("192.0.2.1"), Err(beyond)), (Some(503), 1));
+        for (beyond, status) in [(Beyond::Rate, 503), (Beyond::InProgress, 429)] {
+            assert_eq!(outcome(limits(), Some("192.0.2.1"), Err(beyond)), (Some(status), 1));
         }
     }
 

@@ -16,7 +16,8 @@ pub struct Question<'f> {
     /// Path and query.
     pub target: Vec<u8>,
     /// Fields that tell of the request, in place of those that the client sends under these names.
-    pub fields: Vec<(FieldName<'static>, Vec<u8>)>,
+    /// One without a value is left out.
+    pub fields: Vec<(FieldName<'f>, Vec<u8>)>,
     /// The answer is remembered under this.
     pub key: Option<Vec<u8>>,
     /// Where clients sign in.

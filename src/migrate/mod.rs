@@ -203,7 +203,11 @@ fn dialects(snippets: Snippets, wishes: &Wishes) -> Dialects {
 fn has_snippets(changes: &[Change]) -> bool {
     let ingresses = changes.iter().filter_map(Change::current).filter_map(|object| match object {
         Object::Ingress(ingress) => Some(ingress),
-        Object::IngressClass(_) | Object::Service(_) | Object::EndpointSlice(_) | Object::Secret(_) => None,
+        Object::IngressClass(_)
+        | Object::Service(_)
+        | Object::EndpointSlice(_)
+        | Object::Secret(_)
+        | Object::ConfigMap(_) => None,
     });
     let mut keys = ingresses.flat_map(|ingress| ingress.annotations.iter()).map(|(key, _)| key);
     keys.any(|key| key.ends_with("-snippet"))
@@ -244,7 +248,7 @@ fn choose<'a>(all: &'a [Controller], loaded: &Loaded, wishes: &Wishes) -> (Optio
             Object::IngressClass(class) => {
                 controllers.insert(&class.name, &class.controller);
             }
-            Object::Service(_) | Object::EndpointSlice(_) | Object::Secret(_) => {}
+            Object::Service(_) | Object::EndpointSlice(_) | Object::Secret(_) | Object::ConfigMap(_) => {}
         }
     }
     let serves = |controller: &Controller, class: &str| match controllers.get(class) {

@@ -95,6 +95,7 @@ fn is_of_moving(problem: &Problem) -> bool {
         | ProblemCode::UnsupportedProtocol
         | ProblemCode::NoEndpoints
         | ProblemCode::SecretNotFound
+        | ProblemCode::ConfigMapNotFound
         | ProblemCode::CertificateMismatch
         | ProblemCode::CertificateExpired => false,
         ProblemCode::InvalidPath
@@ -111,7 +112,14 @@ fn is_of_moving(problem: &Problem) -> bool {
         | ProblemCode::EndpointRejected
         | ProblemCode::SecretNotListed
         | ProblemCode::SecretForbidden
-        | ProblemCode::TooManySecrets => true,
+        | ProblemCode::TooManySecrets
+        | ProblemCode::ConfigMapNotListed
+        | ProblemCode::ConfigMapForbidden
+        | ProblemCode::TooManyConfigMaps
+        | ProblemCode::InvalidConfigMap
+        | ProblemCode::UnknownKey
+        | ProblemCode::UnsupportedKey
+        | ProblemCode::OverriddenKey => true,
     }
 }
 

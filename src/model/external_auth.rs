@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::field_edits::EditedName;
 use super::networks::Excused;
 use super::template::Template;
 use super::upstream::UpstreamSpec;
@@ -43,6 +44,8 @@ pub struct AuthService {
     pub copied: Box<[Box<str>]>,
     /// What it gets as `X-Auth-Request-Redirect`; `None`: the path and the query of the request.
     pub redirect: Option<Template>,
+    /// Fields that it gets besides, in place of those that clients send under these names (annotation `auth-proxy-set-headers`).
+    pub sent: Box<[(EditedName, Template)]>,
     /// Which of its answers are remembered.
     pub memory: Option<AuthMemoryRule>,
     /// Which answers to clients carry the cookies that it sets.
@@ -95,9 +98,10 @@ impl ExternalAuth {
             Self::Service(service) => Some(service),
         };
         service.into_iter().flat_map(|service| {
-            let AuthService { target, sign_in, redirect, memory, .. } = &**service;
+            let AuthService { target, sign_in, redirect, sent, memory, .. } = &**service;
+            let sent = sent.iter().map(|(_, value)| value);
             let sign_in = sign_in.iter().map(|sign_in| &sign_in.url);
-            sign_in.chain([target]).chain(redirect).chain(memory.iter().map(|memory| &memory.key))
+            sign_in.chain([target]).chain(redirect).chain(sent).chain(memory.iter().map(|memory| &memory.key))
         })
     }
 }

@@ -193,12 +193,20 @@ pub enum HttpsRedirect {
 }
 
 /// What the URL looks like that plain HTTP is sent to.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct HttpsUrl {
     /// What becomes of a slash at its end.
     pub slash: TrailingSlash,
     /// Whether it has the port of https.
     pub port: PortInUrl,
+    /// The status: 301, 302, 303, 307 or 308.
+    pub status: u16,
+}
+
+impl Default for HttpsUrl {
+    fn default() -> Self {
+        Self { slash: TrailingSlash::default(), port: PortInUrl::default(), status: 308 }
+    }
 }
 
 /// What becomes of a slash at the end of a URL.
@@ -260,6 +268,9 @@ pub enum Location {
     /// The URL of the request under this host, with the port of the scheme and without a slash at its end.
     OtherHost(Hostname),
 }
+
+/// How long browsers keep to https where nothing else is said, in ingress-nginx: a year, in seconds.
+pub const HSTS_AGE: u64 = 365 * 24 * 3600;
 
 /// What browsers are told about https (RFC 6797).
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

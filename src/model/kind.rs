@@ -9,14 +9,15 @@ pub enum ObjectKind {
     Service,
     EndpointSlice,
     Secret,
+    ConfigMap,
     /// A manifest file or one of its documents, which could not be read as an object.
     File,
 }
 
 impl ObjectKind {
     /// The kinds that Kubernetes has: all but `File`.
-    pub const OF_KUBERNETES: [Self; 5] =
-        [Self::Ingress, Self::IngressClass, Self::Service, Self::EndpointSlice, Self::Secret];
+    pub const OF_KUBERNETES: [Self; 6] =
+        [Self::Ingress, Self::IngressClass, Self::Service, Self::EndpointSlice, Self::Secret, Self::ConfigMap];
 
     /// The kind as Kubernetes writes it.
     pub fn as_str(self) -> &'static str {
@@ -26,6 +27,7 @@ impl ObjectKind {
             Self::Service => "Service",
             Self::EndpointSlice => "EndpointSlice",
             Self::Secret => "Secret",
+            Self::ConfigMap => "ConfigMap",
             Self::File => "File",
         }
     }
@@ -38,6 +40,7 @@ impl ObjectKind {
             Self::Service => Some(Resource::SERVICES),
             Self::EndpointSlice => Some(Resource::ENDPOINT_SLICES),
             Self::Secret => Some(Resource::SECRETS),
+            Self::ConfigMap => Some(Resource::CONFIG_MAPS),
             Self::File => None,
         }
     }
@@ -66,6 +69,8 @@ impl Resource {
     pub const ENDPOINT_SLICES: Self = Self::namespaced("discovery.k8s.io/v1", "endpointslices");
     /// Of Secrets.
     pub const SECRETS: Self = Self::namespaced("v1", "secrets");
+    /// Of ConfigMaps.
+    pub const CONFIG_MAPS: Self = Self::namespaced("v1", "configmaps");
 
     const fn namespaced(api_version: &'static str, plural: &'static str) -> Self {
         Self { api_version, plural, is_namespaced: true }

@@ -52,7 +52,7 @@ pub use external_name::{ExternalName, LookupFailure, Resolution};
 pub use field_edits::{EditedAnswers, EditedName, FieldChange, FieldEdit};
 pub use filter::TrailingSlash;
 pub use filter::{
-    BasicAuth, ClientPort, Filter, FilterKind, Hsts, HttpsRedirect, HttpsUrl, Location, PortInUrl, Redirect,
+    BasicAuth, ClientPort, Filter, FilterKind, HSTS_AGE, Hsts, HttpsRedirect, HttpsUrl, Location, PortInUrl, Redirect,
     RedirectKind, Rewrite, Sources,
 };
 pub use filter_needs::Needs;

@@ -82,6 +82,22 @@ pub enum ProblemCode {
     TooManySecrets,
     /// A Secret that holds no usable certificate and key, or users that cannot be used.
     InvalidSecret,
+    /// A ConfigMap that does not exist.
+    ConfigMapNotFound,
+    /// A ConfigMap that is not among those that this installation may read, or is one of another namespace.
+    ConfigMapNotListed,
+    /// A ConfigMap that this installation wants to read, but that our role does not allow reading.
+    ConfigMapForbidden,
+    /// A ConfigMap that is not followed, as annotations name too many.
+    TooManyConfigMaps,
+    /// A ConfigMap with keys or values that cannot be used.
+    InvalidConfigMap,
+    /// A key of ingress-nginx's ConfigMap that is not known.
+    UnknownKey,
+    /// A key of ingress-nginx's ConfigMap that has no effect, or another one than there.
+    UnsupportedKey,
+    /// A key of ingress-nginx's ConfigMap whose setting an option has, and wins.
+    OverriddenKey,
     /// The certificate does not cover the host it is asked to serve.
     CertificateMismatch,
     /// The certificate is expired or not yet valid.
@@ -120,6 +136,14 @@ impl ProblemCode {
             Self::SecretForbidden => "SecretForbidden",
             Self::TooManySecrets => "TooManySecrets",
             Self::InvalidSecret => "InvalidSecret",
+            Self::ConfigMapNotFound => "ConfigMapNotFound",
+            Self::ConfigMapNotListed => "ConfigMapNotListed",
+            Self::ConfigMapForbidden => "ConfigMapForbidden",
+            Self::TooManyConfigMaps => "TooManyConfigMaps",
+            Self::InvalidConfigMap => "InvalidConfigMap",
+            Self::UnknownKey => "UnknownKey",
+            Self::UnsupportedKey => "UnsupportedKey",
+            Self::OverriddenKey => "OverriddenKey",
             Self::CertificateMismatch => "CertificateMismatch",
             Self::CertificateExpired => "CertificateExpired",
         }

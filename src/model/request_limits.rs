@@ -14,7 +14,7 @@ pub enum RequestLimits {
     Known(KnownLimits),
 }
 
-/// Limits for each client. A request beyond one of them is answered with 503.
+/// Limits for each client. A request beyond one of them is refused.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct KnownLimits {
     /// How fast requests may come: by the second and by the minute.
@@ -23,6 +23,8 @@ pub struct KnownLimits {
     pub in_progress: Option<NonZeroU32>,
     /// Clients without limits.
     pub exempt: Networks,
+    /// The statuses of requests beyond a rate, and of those beyond `in_progress`. 400 to 599.
+    pub statuses: [u16; 2],
 }
 
 /// How fast requests may come: a bucket that holds `burst` requests besides the one that is served, and from which one leaks in

@@ -25,6 +25,10 @@ pub enum RulesBy {
     Snippet,
     /// The annotations of ModSecurity.
     Waf,
+    /// The annotation `custom-headers`.
+    CustomHeaders,
+    /// ingress-nginx's own ConfigMap.
+    NginxConfigMap,
 }
 
 /// One rule.
@@ -78,6 +82,8 @@ impl RulesBy {
             Self::Redirects => "redirects",
             Self::Snippet => "snippet",
             Self::Waf => "modsecurity",
+            Self::CustomHeaders => "custom-headers",
+            Self::NginxConfigMap => "nginx-configmap",
         }
     }
 }

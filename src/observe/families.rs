@@ -388,7 +388,7 @@ pub const GROUPS: &[Group] = &[
     },
     Group {
         title: "Following the cluster",
-        note: "`kind` is `Ingress`, `IngressClass`, `Service`, `EndpointSlice` or `Secret`. Propagation has upper bounds \
+        note: "`kind` is `Ingress`, `IngressClass`, `Service`, `EndpointSlice`, `Secret` or `ConfigMap`. Propagation has upper bounds \
                of 50 µs to 10 s. See [api-outages.md](api-outages.md).",
         families: &[
             CHANGES,

@@ -5,6 +5,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use crate::http1;
+use crate::routing::Believed;
 
 /// All settings of the data plane. They do not change while the process runs. What may differ from route to route is in
 /// [`RoutePolicy`](crate::model::RoutePolicy).
@@ -176,6 +177,9 @@ pub struct Forwarding {
     /// Peers whose `X-Forwarded-*` are believed and extended instead of replaced, and who may speak the PROXY protocol.
     /// Default none.
     pub trusted: Vec<IpNet>,
+    /// Peers whose `X-Forwarded-*` are believed besides, as long as they are in it. It can change; connections keep what they found.
+    /// Default none; `--nginx-configmap`.
+    pub believed: Believed,
     /// The port clients reach the http listener by, told in `X-Forwarded-Port`. Default 80.
     pub http_port: u16,
     /// The port clients reach the https listener by, told in `X-Forwarded-Port` and used in redirects. Default 443.
@@ -190,6 +194,7 @@ impl Default for Forwarding {
     fn default() -> Self {
         Self {
             trusted: Vec::new(),
+            believed: Believed::default(),
             http_port: 80,
             https_port: 443,
             proxy_protocol: ProxyProtocol::Off,
@@ -221,6 +226,11 @@ pub enum Plain {
 impl Forwarding {
     /// Whether this peer's forwarding fields are believed.
     pub(crate) fn is_trusted(&self, peer: std::net::IpAddr) -> bool {
+        self.may_introduce(peer) || self.believed.has(peer)
+    }
+
+    /// Whether this peer may say in a header of the PROXY protocol who its client is.
+    pub(crate) fn may_introduce(&self, peer: std::net::IpAddr) -> bool {
         let peer = peer.to_canonical();
         self.trusted.iter().any(|net| net.contains(&peer))
     }

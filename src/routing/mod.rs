@@ -3,6 +3,7 @@
 //! It executes what `model` says and knows nothing of Kubernetes objects, upstreams or sockets: what a route leads to is
 //! a type parameter. The controller compiles a table and publishes it; the proxy asks it once per request.
 
+mod believed;
 mod canonical;
 mod compiled;
 mod host_header;
@@ -20,6 +21,7 @@ mod texts;
 #[cfg(test)]
 mod tests;
 
+pub use believed::Believed;
 pub use canonical::{PathRefusal, decoded};
 pub use compiled::{CompiledHost, Holds};
 pub use host_header::{normalize_host, normalize_name};

@@ -9,10 +9,11 @@ use crate::model::{
     UpstreamSpec,
 };
 
-use super::annotations::{MirrorOptions, Options, PodProtocol, ServiceUrl, UrlHost, service};
+use super::annotations::{MirrorOptions, Options, PodProtocol, ServiceUrl, UrlHost};
 use super::basic_auth;
 use super::external_name::{self, Outside};
 use super::input::Input;
+use super::named_config_maps;
 use super::service::{BackendFault, not_asked, resolve_service};
 
 /// Where a question goes, and the `Host` that it has there.
@@ -24,9 +25,11 @@ pub(crate) struct Asked {
 /// What requests of an Ingress in this namespace for a host of its rules are asked; `None`: nothing.
 pub(crate) fn auth(input: &Input, options: &Options, namespace: &Arc<str>, host: &HostPattern) -> Option<ExternalAuth> {
     let excused = basic_auth::excused(options);
+    let all_options = options;
     let options = &options.rare()?.external_auth;
     let Ok(url) = options.asked()? else { return Some(ExternalAuth::Unusable) };
     let Ok(Asked { upstream, host }) = asked(input, url, namespace, host) else { return Some(ExternalAuth::Unusable) };
+    let Ok(sent) = named_config_maps::sent(input, all_options, namespace) else { return Some(ExternalAuth::Unusable) };
     let memory = options.key.clone().map(|key| {
         let usual = || [200, 202, 401].map(|status| AnswerLife { status: Some(status), time: USUAL_LIFE }).into();
         AuthMemoryRule { key, lives: options.lives.clone().unwrap_or_else(usual) }
@@ -40,6 +43,7 @@ pub(crate) fn auth(input: &Input, options: &Options, namespace: &Arc<str>, host:
         sign_in: options.sign_in.clone().map(|url| sign_in(url, options.parameter.as_deref().unwrap_or("rd"))),
         copied: options.copied.clone().unwrap_or_default(),
         redirect: options.redirect.clone(),
+        sent,
         memory,
         cookies: if all { AuthCookiesOn::Everything } else { AuthCookiesOn::Success },
         excused,
@@ -112,7 +116,7 @@ pub(crate) fn asked(
             ));
         }
     };
-    let name = service(&host, namespace);
+    let name = url.service_at(&host, namespace);
     let port = PortRef::Number(url.port);
     let options = Options::speaking(if url.is_https { PodProtocol::Https } else { PodProtocol::Http });
     let upstream = if name.namespace.is_empty() {

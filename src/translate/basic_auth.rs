@@ -29,18 +29,19 @@ pub(super) fn basic_auth(input: &Input, options: &Options) -> Option<Arc<BasicAu
     }))
 }
 
-/// Whether no password is asked for at a path, as a rule gives it.
-pub(super) fn is_exempt(path: &str) -> bool {
+/// Whether no password is asked for at a path, as a rule gives it. `open` are the paths that are said for all routes.
+pub(super) fn is_exempt(path: &str, open: Option<&[Box<str>]>) -> bool {
+    if let Some(open) = open {
+        return open.iter().any(|open| path.starts_with(&**open));
+    }
     path.strip_prefix(ACME).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
-/// Whether the lists of addresses are only another way in, and no condition of their own.
+/// Whether the lists of addresses are only another way in where something else is asked for, and no condition of their own.
 pub(super) fn is_alternative(sources: &Sources, options: &Options) -> bool {
-    let asks_elsewhere = || options.rare().is_some_and(|rare| rare.external_auth.asked().is_some());
-    let asks = |auth: &AuthOptions| auth.satisfy() == Satisfy::Any && (auth.kind().is_some() || asks_elsewhere());
     match sources {
         Sources::Unreadable => false,
-        Sources::Lists { .. } => options.auth().is_some_and(asks),
+        Sources::Lists { .. } => options.auth().is_some_and(|auth| auth.satisfy() == Satisfy::Any),
     }
 }
 
@@ -147,7 +148,12 @@ mod tests {
             ("/", false),
             ("", false),
         ] {
-            assert_eq!(is_exempt(path), expected, "{path}");
+            assert_eq!(is_exempt(path, None), expected, "{path}");
         }
+        let open = ["/a".into(), "/.well-known/".into()];
+        for (path, expected) in [("/a", true), ("/ab", true), ("/.well-known/x", true), ("/", false), ("/b/a", false)] {
+            assert_eq!(is_exempt(path, Some(&open)), expected, "{path}");
+        }
+        assert!(!is_exempt("/.well-known/acme-challenge/x", Some(&[])));
     }
 }

@@ -21,6 +21,7 @@ use super::canary::{self, CanaryBid};
 use super::conflicts;
 use super::external::{self, NameFinding};
 use super::filters::{Besides, OwnParts, filters};
+use super::global::REDIRECT;
 use super::input::Input;
 use super::kin::{self, Kin};
 use super::lower::{Bid, Claim, Lowered, RouteClaim};
@@ -97,7 +98,8 @@ fn has_rules(claim: &Claim) -> bool {
 
 /// The route that sends everything to the host with or without `www.` in front.
 fn www(input: &Input, to: Hostname, by: &Claim) -> RouteSpec {
-    let redirect = Redirect { kind: RedirectKind::Www, status: 308, location: Location::OtherHost(to) };
+    let status = input.settings().global.as_ref().map_or(REDIRECT, |global| global.redirect);
+    let redirect = Redirect { kind: RedirectKind::Www, status, location: Location::OtherHost(to) };
     let filters = Filters::new(vec![Filter::Redirect(Arc::new(redirect))]);
     let treatment = Treatment { filters, policy: Arc::clone(&input.settings().policy), besides: Besides::default() };
     let origin = Origin::Object { kind: by.by.kind(), name: by.by.name().clone(), place: Place::Unknown };
@@ -249,12 +251,17 @@ impl Treatment {
     /// That of a path for which pods get another one, or that asks for no password where others do; `None` for other paths.
     fn of_path(&self, input: &Input, options: &Options, path: (&str, &PathKind)) -> Option<Self> {
         let rewrite = options.paths().and_then(|paths| paths.rewrite(path.0, path.1));
-        let is_exempt = options.auth().is_some() && basic_auth::is_exempt(path.0);
+        let open = input.settings().global.as_ref().and_then(|global| global.open_paths.as_deref());
+        let asks_somebody = options.rare().is_some_and(|rare| {
+            let auth = &rare.external_auth;
+            auth.asked().is_some() && (auth.is_global || open.is_some())
+        });
+        let is_exempt = (options.auth().is_some() || asks_somebody) && basic_auth::is_exempt(path.0, open);
         if rewrite.is_none() && !is_exempt {
             return None;
         }
         let auth = if is_exempt { None } else { basic_auth::basic_auth(input, options) };
-        let besides = self.besides.clone();
+        let besides = if is_exempt && asks_somebody { self.besides.without_auth() } else { self.besides.clone() };
         let filters = filters(options, input.settings(), OwnParts { rewrite, auth, besides: besides.clone() });
         Some(Self { filters, policy: Arc::clone(&self.policy), besides })
     }

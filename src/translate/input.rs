@@ -3,12 +3,13 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::model::{ExternalName, HostPattern, ObjectKind, ObjectName, ObjectRef, Resolution, UnitKey};
+use crate::model::{ExternalName, HostPattern, ObjectKind, ObjectName, ObjectRef, Problem, Resolution, UnitKey};
 use crate::source::objects::{Applied, Change, EndpointSlice, Object, Objects, Service};
 
 use super::index::Index;
 use super::invalidated::Invalidated;
 use super::lower::{Claim, Lowered, Named, RoutingObject};
+use super::nginx_config::{self, Outcome};
 use super::resolutions::Resolutions;
 use super::rulers::Rulers;
 use super::settings::{Settings, VisibleSecrets};
@@ -22,12 +23,29 @@ pub struct Input {
     index: Index,
     resolutions: Resolutions,
     settings: Settings,
+    /// The settings without what ingress-nginx's ConfigMap says, and what comes of it besides. `None`: there is none.
+    nginx: Option<Box<NginxConfig>>,
+}
+
+/// What comes of ingress-nginx's ConfigMap besides settings.
+#[derive(Clone, Debug)]
+struct NginxConfig {
+    /// Without what it says.
+    base: Settings,
+    /// What is wrong with it.
+    problems: Vec<Problem>,
+    /// The ConfigMaps that it names.
+    named: Vec<ObjectName>,
 }
 
 impl Input {
     /// No objects yet.
     pub fn new(settings: Settings) -> Self {
-        Self { objects: Objects::default(), index: Index::default(), resolutions: Resolutions::default(), settings }
+        let objects = Objects::default();
+        let Outcome { settings: of_map, problems, named } = nginx_config::apply(&settings, &objects);
+        let has_map = settings.nginx_config_map.is_some();
+        let nginx = has_map.then(|| Box::new(NginxConfig { base: settings, problems, named }));
+        Self { objects, index: Index::default(), resolutions: Resolutions::default(), settings: of_map, nginx }
     }
 
     /// The objects.
@@ -45,7 +63,7 @@ impl Input {
     }
 
     pub(crate) fn rulers(&self) -> Rulers<'_> {
-        let Self { index, objects, settings, resolutions: _ } = self;
+        let Self { index, objects, settings, .. } = self;
         Rulers { index, objects, settings }
     }
 
@@ -66,6 +84,11 @@ impl Input {
                 self.invalidate_secret(object, &mut invalidated);
                 invalidated
             }
+            ObjectKind::ConfigMap => {
+                let mut invalidated = self.config_map_changed(&object.name);
+                self.invalidate_users(&object, &mut invalidated);
+                invalidated
+            }
             ObjectKind::File => Invalidated::default(),
         }
     }
@@ -74,6 +97,9 @@ impl Input {
     /// so it is not meant to be called often.
     pub fn advance(&mut self, now: i64) -> Invalidated {
         let before = std::mem::replace(&mut self.settings.now, now);
+        if let Some(nginx) = &mut self.nginx {
+            nginx.base.now = now;
+        }
         let mut invalidated = Invalidated::default();
         for name in self.used_secrets() {
             let certificate = self.objects.secret(name).and_then(validity::usable);
@@ -96,17 +122,48 @@ impl Input {
             || users.any(|user| user.is_ours(&self.objects, &self.settings))
     }
 
-    /// Whether this Secret is to be followed by itself: it is wanted, and no list has it or is meant to have it.
-    pub fn follows(&self, secret: &ObjectName) -> bool {
-        match &self.settings.secrets {
-            VisibleSecrets::All | VisibleSecrets::Listed(_) => self.wants(secret),
-            VisibleSecrets::Allowed => {
-                let object = ObjectRef::new(ObjectKind::Secret, secret.clone());
-                let names = |user: &&Lowered| user.annotations().references().contains(&object);
-                let mut users = self.index.users(ObjectKind::Secret, secret).iter().filter(names);
-                users.any(|user| user.is_ours(&self.objects, &self.settings))
+    /// Whether this object is to be followed by itself: it is wanted, and no list has it or is meant to have it.
+    pub fn follows(&self, object: &ObjectRef) -> bool {
+        match object.kind {
+            ObjectKind::Secret => match &self.settings.secrets {
+                VisibleSecrets::All | VisibleSecrets::Listed(_) => self.wants(&object.name),
+                VisibleSecrets::Allowed => self.is_named_by_annotation(object, |_| true),
+            },
+            ObjectKind::ConfigMap => {
+                self.is_named_by_settings(&object.name)
+                    || self.is_named_by_annotation(object, |user| self.may_name(&user.name().namespace, &object.name))
             }
+            ObjectKind::Ingress
+            | ObjectKind::IngressClass
+            | ObjectKind::Service
+            | ObjectKind::EndpointSlice
+            | ObjectKind::File => false,
         }
+    }
+
+    fn is_named_by_annotation(&self, object: &ObjectRef, counts: impl Fn(&Lowered) -> bool) -> bool {
+        let users = self.index.users(object.kind, &object.name).iter();
+        users
+            .filter(|user| user.annotations().references().contains(object) && counts(user))
+            .any(|user| user.is_ours(&self.objects, &self.settings))
+    }
+
+    /// Whether it is ingress-nginx's ConfigMap, or that one names it.
+    fn is_named_by_settings(&self, config_map: &ObjectName) -> bool {
+        self.nginx.as_ref().is_some_and(|nginx| {
+            nginx.base.nginx_config_map.as_ref() == Some(config_map) || nginx.named.contains(config_map)
+        })
+    }
+
+    /// What is wrong with ingress-nginx's ConfigMap.
+    pub(crate) fn problems_of_config_map(&self, name: &ObjectName) -> Vec<Problem> {
+        let nginx = self.nginx.as_ref().filter(|nginx| nginx.base.nginx_config_map.as_ref() == Some(name));
+        nginx.map(|nginx| nginx.problems.clone()).unwrap_or_default()
+    }
+
+    /// Whether annotations of an object in this namespace may name this ConfigMap.
+    pub(crate) fn may_name(&self, namespace: &Arc<str>, config_map: &ObjectName) -> bool {
+        self.settings.config_maps_across_namespaces || *namespace == config_map.namespace
     }
 
     /// Whether we may read this Secret. A Secret that we may not read can be wanted nevertheless.
@@ -117,9 +174,19 @@ impl Input {
         }
     }
 
-    /// All Secrets that are to be followed by themselves. Looks at everything.
-    pub fn followed_secrets(&self) -> BTreeSet<ObjectName> {
-        self.used_secrets().into_iter().filter(|name| self.follows(name)).cloned().collect()
+    /// Whether we may read this ConfigMap. One that we may not read can be wanted nevertheless.
+    pub fn may_see_config_map(&self, config_map: &ObjectName) -> bool {
+        self.settings.config_maps.has(config_map) || self.settings.nginx_config_map.as_ref() == Some(config_map)
+    }
+
+    /// All objects that are to be followed by themselves. Looks at everything.
+    pub fn followed(&self) -> BTreeSet<ObjectRef> {
+        let secrets = self.used_secrets().into_iter().map(|name| (ObjectKind::Secret, name));
+        let of_settings = self.nginx.iter().flat_map(|nginx| nginx.base.nginx_config_map.iter().chain(&nginx.named));
+        let config_maps = self.index.used(ObjectKind::ConfigMap).chain(of_settings);
+        let config_maps = config_maps.map(|name| (ObjectKind::ConfigMap, name));
+        let named = secrets.chain(config_maps).map(|(kind, name)| ObjectRef::new(kind, name.clone()));
+        named.filter(|object| self.follows(object)).collect()
     }
 
     /// What DNS says of this name, which a Service has; `None` before it has answered.
@@ -190,7 +257,9 @@ impl Input {
             .map(move |class| object(ObjectKind::IngressClass, ObjectName::new("", class.name.clone())));
         let faulty = self.objects.slices().filter(|slice| address::is_faulty(slice, &self.settings));
         let slices = faulty.map(move |slice| object(ObjectKind::EndpointSlice, slice.name.clone()));
-        hosts.chain([UnitKey::DefaultCertificate]).chain(ingresses).chain(classes).chain(slices)
+        let config_map = self.settings.nginx_config_map.iter();
+        let config_map = config_map.map(move |name| object(ObjectKind::ConfigMap, name.clone()));
+        hosts.chain([UnitKey::DefaultCertificate]).chain(ingresses).chain(classes).chain(slices).chain(config_map)
     }
 
     fn ingress_changed(&mut self, ingress: ObjectRef, old: Option<Object>, new: Option<Object>) -> Invalidated {
@@ -212,6 +281,49 @@ impl Input {
         let differing = wildcards.into_iter().zip(before).filter(differs).map(|(wildcard, _)| wildcard);
         self.invalidate_below(&differing.collect(), &mut invalidated);
         invalidated
+    }
+
+    /// What follows from a ConfigMap that is ingress-nginx's, or is named by it: new settings, and everything translated by them.
+    fn config_map_changed(&mut self, name: &ObjectName) -> Invalidated {
+        let mut invalidated = Invalidated::default();
+        if !self.is_named_by_settings(name) {
+            return invalidated;
+        }
+        let Some(nginx) = &mut self.nginx else { return invalidated };
+        let Outcome { settings, problems, named } = nginx_config::apply(&nginx.base, &self.objects);
+        let of_map = |name: &ObjectName| ObjectRef::new(ObjectKind::ConfigMap, name.clone());
+        invalidated.named.extend(nginx.named.iter().chain(&named).map(of_map));
+        if nginx.problems != problems {
+            invalidated.units.extend(nginx.base.nginx_config_map.iter().map(|name| UnitKey::Object(of_map(name))));
+        }
+        (nginx.problems, nginx.named) = (problems, named);
+        if self.settings != settings {
+            self.settings = settings;
+            self.read_everything_anew(&mut invalidated);
+        }
+        invalidated
+    }
+
+    /// Reads all annotations again, and invalidates all that there was and is.
+    fn read_everything_anew(&mut self, invalidated: &mut Invalidated) {
+        invalidated.units.extend(self.units());
+        let former = std::mem::take(&mut self.index);
+        for ingress in self.objects.ingresses() {
+            let lowered = RoutingObject::Ingress(ingress.clone()).lower(None, &self.settings);
+            self.index.replace(None, Some(&lowered));
+        }
+        invalidated.units.extend(self.units());
+        for kind in [ObjectKind::Secret, ObjectKind::ConfigMap] {
+            let named = former.used(kind).chain(self.index.used(kind));
+            invalidated.named.extend(named.map(|name| ObjectRef::new(kind, name.clone())));
+        }
+        let urls: BTreeSet<_> =
+            former.used(ObjectKind::Service).chain(self.index.used(ObjectKind::Service)).cloned().collect();
+        for name in urls {
+            if let Some(host) = self.follow_url(&name) {
+                invalidated.names.insert(host);
+            }
+        }
     }
 
     fn class_changed(&self, class: ObjectRef) -> Invalidated {
@@ -273,7 +385,7 @@ impl Input {
         invalidated.object(object);
         for ObjectRef { kind, name } in references {
             match kind {
-                ObjectKind::Secret => _ = invalidated.secrets.insert(name),
+                ObjectKind::Secret | ObjectKind::ConfigMap => _ = invalidated.named.insert(ObjectRef { kind, name }),
                 ObjectKind::Service => {
                     invalidated.names.extend(self.external_name(&name));
                     let faulty = |slice: &&Arc<EndpointSlice>| address::is_faulty(slice, &self.settings);
@@ -290,13 +402,19 @@ impl Input {
     /// Hosts that URLs of annotations name are resolved for as long as an object names them.
     fn follow_urls(&mut self, named: &Named) {
         for ObjectRef { kind: _, name } in named.references.iter().filter(|object| object.kind == ObjectKind::Service) {
-            let Some(host) = external_name::name_of_url(name, &self.settings) else { continue };
-            if self.index.users(ObjectKind::Service, name).is_empty() {
-                self.resolutions.rename(name, Some(&host), None);
-            } else {
-                self.resolutions.rename(name, None, Some(&host));
-            }
+            self.follow_url(name);
         }
+    }
+
+    /// The same of one. Returns the name that it is resolved by.
+    fn follow_url(&mut self, name: &ObjectName) -> Option<ExternalName> {
+        let host = external_name::name_of_url(name, &self.settings)?;
+        if self.index.users(ObjectKind::Service, name).is_empty() {
+            self.resolutions.rename(name, Some(&host), None);
+        } else {
+            self.resolutions.rename(name, None, Some(&host));
+        }
+        Some(host)
     }
 
     /// The hosts below these wildcards that depend on who has rules for the wildcard.

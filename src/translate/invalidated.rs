@@ -12,8 +12,8 @@ pub struct Invalidated {
     /// Services whose living upstreams need their endpoints computed again. New upstreams are not among them: who creates an
     /// upstream fills it.
     pub services: BTreeSet<ObjectName>,
-    /// Secrets that may be wanted now and were not before, or the other way round (`Input::wants`).
-    pub secrets: BTreeSet<ObjectName>,
+    /// Secrets and ConfigMaps that may be wanted now and were not before, or the other way round (`Input::follows`).
+    pub named: BTreeSet<ObjectRef>,
     /// External names that may be wanted now and were not before, or the other way round (`Input::wants_name`).
     pub names: BTreeSet<ExternalName>,
     /// Ingresses of which only the status has changed: there is nothing to translate, but the writer of statuses must know.
@@ -28,10 +28,10 @@ impl Invalidated {
 
     /// Adds what another change invalidates.
     pub fn extend(&mut self, other: Invalidated) {
-        let Invalidated { units, services, secrets, names, statuses } = other;
+        let Invalidated { units, services, named, names, statuses } = other;
         add(&mut self.units, units);
         add(&mut self.services, services);
-        add(&mut self.secrets, secrets);
+        add(&mut self.named, named);
         add(&mut self.names, names);
         add(&mut self.statuses, statuses);
     }

@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use crate::model::{HostPattern, ObjectName, PortRef, RoutePolicy};
+use crate::model::{EditedName, HostPattern, Networks, ObjectName, PortRef, RoutePolicy};
 
 use super::annotations::Dialects;
+use super::global::Global;
 
-/// Settings that hold for all objects. Constant while the process runs, except for the time.
+/// Settings that hold for all objects. Constant while the process runs, except for the time and what ingress-nginx's ConfigMap says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
     /// The class name that the annotation `kubernetes.io/ingress.class` must give. Default `tidegate`; `--ingress-class`.
@@ -25,6 +26,12 @@ pub struct Settings {
     pub class_lookup: bool,
     /// Which Secrets we may read. Default all; `--secret-access`.
     pub secrets: VisibleSecrets,
+    /// Which ConfigMaps we may read. Default all; `--config-map-access`.
+    pub config_maps: VisibleConfigMaps,
+    /// Whether annotations may name ConfigMaps of other namespaces. Default false; `--config-maps-across-namespaces`.
+    pub config_maps_across_namespaces: bool,
+    /// The fields that ConfigMaps of the annotation `custom-headers` may set. Default none; `--allowed-response-headers`.
+    pub allowed_response_headers: Arc<BTreeSet<EditedName>>,
     /// The Secret that serves TLS clients who name no host we have a certificate for. `--default-certificate`.
     pub default_certificate: Option<ObjectName>,
     /// What takes requests that nothing matches, unless an Ingress claims them. `--default-backend`.
@@ -35,6 +42,14 @@ pub struct Settings {
     pub certificate_namespaces: BTreeSet<Arc<str>>,
     /// The dialects of annotations that are in force. Default all; `--dialects`.
     pub dialects: Dialects,
+    /// ingress-nginx's own ConfigMap, which wins over the profile. Default none; `--nginx-configmap`.
+    pub nginx_config_map: Option<ObjectName>,
+    /// The options that were given, without the hyphens in front. They win over that ConfigMap.
+    pub given: Arc<BTreeSet<Box<str>>>,
+    /// What holds for all routes; `None`: what the profile says. That ConfigMap sets it.
+    pub global: Option<Arc<Global>>,
+    /// Whose `X-Forwarded-` fields are believed besides those of `--trusted-proxies`. That ConfigMap sets it.
+    pub believed: Option<Arc<Networks>>,
     /// Whose defaults hold. Default ours; `--profile`.
     pub profile: Profile,
     /// Whether plain HTTP is sent to https where the host has TLS. Default true; `--ssl-redirect`.
@@ -104,6 +119,28 @@ pub enum VisibleSecrets {
     Listed(Arc<BTreeSet<ObjectName>>),
 }
 
+/// Which ConfigMaps we may read. Others may exist nevertheless.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum VisibleConfigMaps {
+    /// All: from a directory, or with a role for all namespaces.
+    All,
+    /// Those of these namespaces.
+    Namespaces(Arc<BTreeSet<Arc<str>>>),
+    /// These: `--config-map-names`.
+    Listed(Arc<BTreeSet<ObjectName>>),
+}
+
+impl VisibleConfigMaps {
+    /// Whether this one may be read.
+    pub(crate) fn has(&self, name: &ObjectName) -> bool {
+        match self {
+            Self::All => true,
+            Self::Namespaces(namespaces) => namespaces.contains(&name.namespace),
+            Self::Listed(listed) => listed.contains(name),
+        }
+    }
+}
+
 impl Default for Settings {
     fn default() -> Self {
         Self {
@@ -113,11 +150,18 @@ impl Default for Settings {
             default_class_applies: false,
             class_lookup: true,
             secrets: VisibleSecrets::All,
+            config_maps: VisibleConfigMaps::All,
+            config_maps_across_namespaces: false,
+            allowed_response_headers: Arc::default(),
             default_certificate: None,
             default_backend: None,
             host_ownership: HostOwnership::Shared,
             certificate_namespaces: BTreeSet::new(),
             dialects: Dialects::default(),
+            nginx_config_map: None,
+            given: Arc::default(),
+            global: None,
+            believed: None,
             profile: Profile::default(),
             ssl_redirect: true,
             policy: Arc::default(),

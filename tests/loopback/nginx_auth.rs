@@ -206,6 +206,16 @@ fn nginx_n8_the_path_of_challenges_is_exempt_by_the_rule_and_not_by_the_request(
 }
 
 #[test]
+fn nginx_i7_a_path_that_is_exempt_from_passwords_is_still_for_listed_addresses() {
+    let pairs = [&BASIC[..], &[("allowlist-source-range", "127.0.0.1/32"), ("satisfy", "any")]].concat();
+    let (_pod, server) = serve(&pairs, &json!({"auth": FILE}));
+    for (last, expected) in [(1, 200), (2, 403)] {
+        let mut client = Client::connect_from(Ipv4Addr::new(127, 0, 0, last).into(), server.http);
+        assert_eq!(client.ask(get("a.example", "/.well-known/acme-challenge/x")).status(), expected);
+    }
+}
+
+#[test]
 fn nginx_i7_with_satisfy_any_an_address_or_a_password_is_enough() {
     let allowed = ("allowlist-source-range", "127.0.0.1/32");
     let denied = ("denylist-source-range", "127.0.0.2");

@@ -121,6 +121,22 @@ annotations:
 {{- join "," $list }}
 {{- end }}
 
+{{/* The namespaces of configMaps.access namespaces, as JSON. */}}
+{{- define "tidegate.configMapNamespaces" -}}
+{{- default .Values.watch.namespaces .Values.configMaps.namespaces | uniq | toJson }}
+{{- end }}
+
+{{/* The ConfigMaps of configMaps.access names, as NAMESPACE/NAME with commas between. */}}
+{{- define "tidegate.configMapNameList" -}}
+{{- $list := list }}
+{{- range $namespace, $names := .Values.configMaps.names }}
+{{- range $names }}
+{{- $list = append $list (printf "%s/%s" $namespace .) }}
+{{- end }}
+{{- end }}
+{{- join "," $list }}
+{{- end }}
+
 {{/* The Service whose address is published: NAMESPACE/NAME or nothing. */}}
 {{- define "tidegate.publishService" -}}
 {{- if .Values.status.publishAddresses }}
@@ -217,6 +233,19 @@ rollingUpdate:
 {{- if not (has $namespace (include "tidegate.secretNamespaces" . | fromJsonArray)) }}
 {{- fail (printf "defaultCertificate is in the namespace %s, which secrets.namespaces does not list" $namespace) }}
 {{- end }}
+{{- end }}
+{{- $maps := .Values.configMaps.access }}
+{{- if and .Values.watch.namespaces (eq $maps "cluster") }}
+{{- fail "configMaps.access: cluster does not go with watch.namespaces, which limits rights to Roles: use namespaces or names" }}
+{{- end }}
+{{- if and (eq $maps "namespaces") (not (include "tidegate.configMapNamespaces" . | fromJsonArray)) }}
+{{- fail "configMaps.access: namespaces needs configMaps.namespaces or watch.namespaces" }}
+{{- end }}
+{{- if and .Values.configMaps.names (ne $maps "names") }}
+{{- fail "configMaps.names is used with configMaps.access: names only" }}
+{{- end }}
+{{- if and .Values.configMaps.namespaces (ne $maps "namespaces") }}
+{{- fail "configMaps.namespaces is used with configMaps.access: namespaces only" }}
 {{- end }}
 {{- if and (ne (include "tidegate.proxyProtocol" .) "off") (not .Values.trustedProxies) }}
 {{- fail "the PROXY protocol (proxyProtocol, or loadBalancer.profile: proxy) needs trustedProxies: the ranges of the addresses that pods see as the load balancer's, see docs/aws-nlb.md" }}

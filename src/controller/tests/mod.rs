@@ -195,12 +195,39 @@ async fn f03_a_saved_secret_that_is_followed_by_itself_stays_until_the_source_ha
     controller.restore(saved);
     controller.take(events([class(), asking()]));
     controller.take([Event::Listed, Event::Connected(ObjectKind::Secret, Connection::Up)]);
-    assert_eq!(*controller.wanted_secrets().borrow(), [name("users")].into());
+    assert_eq!(*controller.wanted().borrow(), [builders::secret_named("users")].into());
     let knows = |controller: &Controller, of| controller.input.objects().secret(&name(of)).is_some();
     assert!(!knows(&controller, "cert"), "the list has no such certificate");
     assert!(knows(&controller, "users"), "it is being listed by itself");
     controller.take([Event::Synced]);
     assert!(!knows(&controller, "users"), "and it is not there");
+}
+
+#[tokio::test]
+async fn a_saved_config_map_stays_until_the_source_tells_of_it_or_nothing_names_it() {
+    let settings = Settings { nginx_config_map: Some(name("nginx")), ..Settings::default() };
+    let (_, mut controller) = Plane::with(settings);
+    let asking = || {
+        let routes = builders::ingress("a").rule("a.example", &[builders::prefix("/", "a")]);
+        routes.annotate("nginx.ingress.kubernetes.io/custom-headers", "headers").change()
+    };
+    let map = |of: &str| builders::config_map(of, &[("X-One", "1")]);
+    let mut saved = saved_objects_of(&[]);
+    saved.changes.extend([class(), asking(), map("headers"), map("nginx"), map("unnamed")]);
+    controller.restore(saved);
+    controller.take(events([class(), asking()]));
+    controller.take([Event::Listed]);
+    let wanted: BTreeSet<_> = controller.wanted().borrow().iter().map(ToString::to_string).collect();
+    assert_eq!(wanted, ["ConfigMap shop/headers", "ConfigMap shop/nginx"].map(str::to_owned).into());
+    let known = |controller: &Controller| {
+        let maps = controller.input.objects().config_maps().map(|map| map.name.name.to_string());
+        maps.collect::<BTreeSet<_>>()
+    };
+    assert_eq!(known(&controller).len(), 3, "no list of ConfigMaps says that one is gone");
+    controller.take([Event::Synced]);
+    assert_eq!(known(&controller), ["headers", "nginx"].map(str::to_owned).into());
+    controller.take(events([Change::removal(ObjectRef::new(ObjectKind::ConfigMap, name("headers")))]));
+    assert_eq!(known(&controller), ["nginx"].map(str::to_owned).into());
 }
 
 #[tokio::test]
@@ -220,7 +247,7 @@ async fn f03_by_name_a_secret_that_may_not_be_read_keeps_itself_in_force_and_no_
     assert_eq!(known(&controller), ["refused", "gone", "unwanted"].map(str::to_owned).into());
     controller.take(events([class(), with_tls("a", &["refused", "gone", "unlisted"])]));
     controller.take([Event::Listed]);
-    assert_eq!(*controller.wanted_secrets().borrow(), ["refused", "gone", "unlisted"].map(name).into());
+    assert_eq!(*controller.wanted().borrow(), ["refused", "gone", "unlisted"].map(builders::secret_named).into());
     // The source tells of each by itself, whatever becomes of the others.
     controller.take(events([Change::removal(ObjectRef::new(ObjectKind::Secret, name("gone")))]));
     assert_eq!(known(&controller), ["refused", "unwanted"].map(str::to_owned).into());

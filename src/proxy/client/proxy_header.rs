@@ -65,7 +65,7 @@ pub(crate) async fn receive(
     };
     let deadline = Instant::now() + limit;
     let count = |result| shard.metrics.proxy_header(listener, result);
-    let is_trusted = shard.config.listener.forwarding.is_trusted(peer.ip());
+    let is_trusted = shard.config.listener.forwarding.may_introduce(peer.ip());
     let read = match (shard.config.listener.forwarding.proxy_protocol, is_trusted) {
         (ProxyProtocol::Off, _) | (ProxyProtocol::Auto, false) => {
             return Some(Introduced { address: peer, received: None, deadline });

@@ -13,8 +13,8 @@ pub(super) struct AsideHead<'a> {
     /// Path and query.
     pub target: &'a [u8],
     pub host: &'a str,
-    /// In place of what the client sends under these names.
-    pub fields: &'a [(FieldName<'static>, Vec<u8>)],
+    /// In place of what the client sends under these names. One without a value is left out.
+    pub fields: &'a [(FieldName<'a>, Vec<u8>)],
     /// Bytes of its body; `None`: it says nothing of one.
     pub length: Option<usize>,
 }
@@ -31,14 +31,18 @@ pub(super) fn compose(walk: &Walk<'_>, aside: &AsideHead<'_>) -> Vec<u8> {
     writer::field(&mut out, b"host", host.as_bytes());
     let of_client = Fields { bytes: head, list: &request.fields };
     let mut edit = HeadEdit::default();
-    fields.iter().for_each(|(name, value)| edit.set(of_client, *name, value));
+    for (name, value) in *fields {
+        if value.is_empty() { edit.remove(of_client, *name) } else { edit.set(of_client, *name, value) }
+    }
     let is_trusted = peer.is_trusted;
     edit.write(of_client, &mut out, |field| match field.kind {
         FieldKind::Host | FieldKind::XOriginal => false,
         kind => !field.hop && request_head::travels(kind, is_trusted),
     });
-    request_head::forwarded(&mut out, head, request, peer, &listener.forwarding, |_| false);
-    writer::field(&mut out, b"x-request-id", request_id.as_bytes());
+    request_head::forwarded(&mut out, head, request, peer, &listener.forwarding, |kind| edit.adds(kind));
+    if !edit.adds(FieldKind::XRequestId) {
+        writer::field(&mut out, b"x-request-id", request_id.as_bytes());
+    }
     if let Some(length) = length {
         writer::field(&mut out, b"content-length", itoa::Buffer::new().format(*length).as_bytes());
     }

@@ -44,7 +44,7 @@ impl<'a> RequestMeter<'a> {
 
 impl Meter for RequestMeter<'_> {
     fn count(&self, limits: &KnownLimits, client: IpAddr) -> Result<(), Beyond> {
-        let KnownLimits { rates, in_progress, exempt: _ } = limits;
+        let KnownLimits { rates, in_progress, exempt: _, statuses: _ } = limits;
         let key = self.limiter.key(self.object, client);
         if rates.iter().any(Option::is_some) {
             match self.limiter.admit(key, rates, self.now) {
@@ -74,7 +74,12 @@ mod tests {
     fn more_clients_than_there_is_room_for_are_let_in_and_the_first_loss_is_told() {
         let (limiter, object, now) = (Limiter::default(), ObjectName::new("x", "y"), Instant::now());
         let rate = Rate::new(NonZeroU32::MIN, Duration::from_secs(60), 1);
-        let limits = KnownLimits { rates: [Some(rate), None], in_progress: None, exempt: Networks::default() };
+        let limits = KnownLimits {
+            rates: [Some(rate), None],
+            in_progress: None,
+            exempt: Networks::default(),
+            statuses: [503, 503],
+        };
         let mut has_forgotten = false;
         // As many as there is room for: by chance some of them have the same place.
         for client in 0..262_144 {
@@ -92,7 +97,12 @@ mod tests {
     fn a_request_beyond_its_rate_takes_no_place() {
         let (limiter, object, now) = (Limiter::default(), ObjectName::new("x", "y"), Instant::now());
         let (rate, one) = (Rate::new(NonZeroU32::MIN, Duration::from_secs(60), 1), NonZeroU32::MIN);
-        let limits = KnownLimits { rates: [Some(rate), None], in_progress: Some(one), exempt: Networks::default() };
+        let limits = KnownLimits {
+            rates: [Some(rate), None],
+            in_progress: Some(one),
+            exempt: Networks::default(),
+            statuses: [503, 503],
+        };
         let client = Ipv4Addr::LOCALHOST.into();
         let counted = || {
             let meter = RequestMeter::new(&limiter, &object, now);

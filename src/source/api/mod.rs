@@ -1,4 +1,4 @@
-//! Objects from a Kubernetes API: one list and watch for each kind, namespace, or Secret that is wanted by name.
+//! Objects from a Kubernetes API: one list and watch for each kind, namespace, or Secret or ConfigMap that is wanted by name.
 //!
 //! Only names are kept of the API's state. What was read stays in force while the API is away, because then only `Connected` is
 //! sent. Objects are parsed to the plain view when they arrive.
@@ -54,6 +54,10 @@ pub struct Settings {
     pub classes: ClassAccess,
     /// How Secrets are read. `--secret-access`.
     pub secrets: SecretAccess,
+    /// How ConfigMaps are read. `--config-map-access`.
+    pub config_maps: ConfigMapAccess,
+    /// A ConfigMap that is read besides. `--nginx-configmap`.
+    pub nginx_config_map: Option<ObjectName>,
     /// The signature of the statuses that this installation writes; `None` when it writes none.
     pub signature: Option<Signature>,
 }
@@ -78,16 +82,27 @@ pub enum SecretAccess {
     Names(BTreeSet<ObjectName>),
 }
 
+/// How ConfigMaps are read: those that options and annotations name, one by one, of these.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ConfigMapAccess {
+    /// All.
+    Cluster,
+    /// Those of these namespaces.
+    Namespaces(Vec<Arc<str>>),
+    /// These.
+    Names(BTreeSet<ObjectName>),
+}
+
 /// Sends what the API holds, then every change of it, until the receiver is dropped.
 ///
-/// `wanted` are the Secrets to read one by one: with `SecretAccess::Names` all that are wanted, else those that annotations
-/// name. It must be set after `Event::Listed`, and whenever it changes. The absence of the API server never ends this, so `Event::Synced` may never come.
+/// `wanted` are the Secrets and ConfigMaps to read one by one: of Secrets with `SecretAccess::Names` all that are wanted, else
+/// those that annotations name. It must be set after `Event::Listed`, and whenever it changes. The absence of the API server never ends this, so `Event::Synced` may never come.
 pub async fn follow(
     settings: Settings,
     access: Arc<Access>,
     metrics: Arc<Metrics>,
     events: mpsc::Sender<Event>,
-    mut wanted: cell::Receiver<BTreeSet<ObjectName>>,
+    mut wanted: cell::Receiver<BTreeSet<ObjectRef>>,
 ) {
     let (reports, mut incoming) = mpsc::channel(REPORTS);
     let mut follower = Follower {
@@ -109,7 +124,8 @@ pub async fn follow(
     for scope in scopes(&settings) {
         follower.start(scope);
     }
-    let mut named = Named::new(settings.secrets);
+    let mut named =
+        [Named::secrets(settings.secrets), Named::config_maps(settings.config_maps, settings.nginx_config_map)];
     let mut progress = Progress::Listing;
     loop {
         let step = tokio::select! {
@@ -125,7 +141,8 @@ pub async fn follow(
             None => return,
             Some(Step::Nothing) => Ok(()),
             Some(Step::Wanted) => {
-                named.reconcile(&wanted.borrow_and_update(), &mut follower);
+                let wanted = wanted.borrow_and_update().clone();
+                named.iter_mut().for_each(|named| named.reconcile(&wanted, &mut follower));
                 if progress == Progress::Listed {
                     progress = Progress::Wanting;
                 }
@@ -160,7 +177,7 @@ enum Step {
 enum Progress {
     /// Lists are under way.
     Listing,
-    /// They are complete; it is not known yet which Secrets are wanted by name.
+    /// They are complete; it is not known yet which objects are wanted by name.
     Listed,
     /// It is known, and they are being read.
     Wanting,
@@ -173,7 +190,7 @@ struct Unheard;
 
 /// What is watched from the start.
 fn scopes(settings: &Settings) -> Vec<Scope> {
-    let Settings { namespaces, classes, secrets, signature: _ } = settings;
+    let Settings { namespaces, classes, secrets, config_maps: _, nginx_config_map: _, signature: _ } = settings;
     let in_namespaces = |kind: &'static Kind, namespaces: &[Arc<str>]| -> Vec<Scope> {
         if namespaces.is_empty() {
             return vec![Scope { kind, namespace: None, which: Which::Selected }];
@@ -193,6 +210,7 @@ fn scopes(settings: &Settings) -> Vec<Scope> {
             SecretAccess::Namespaces(namespaces) => in_namespaces(kind, namespaces),
             SecretAccess::Names(_) => Vec::new(),
         },
+        Watched::ConfigMaps => Vec::new(),
     };
     kinds::ALL.into_iter().flat_map(scopes_of).collect()
 }
@@ -274,7 +292,7 @@ impl Follower {
         }
     }
 
-    async fn take(&mut self, reports: Vec<(u64, Report)>, named: &mut Named) -> Result<(), Unheard> {
+    async fn take(&mut self, reports: Vec<(u64, Report)>, named: &mut [Named]) -> Result<(), Unheard> {
         for (id, report) in reports {
             match report {
                 Report::Listed => {
@@ -297,7 +315,7 @@ impl Follower {
                     self.pending.remove(&id);
                     self.accepted(id);
                     let kind = self.watches.remove(&id).map(|running| running.kind.object);
-                    named.ended(id, self);
+                    named.iter_mut().for_each(|named| named.ended(id, self));
                     if let Some(kind) = kind {
                         self.tell_connection(kind).await?;
                     }

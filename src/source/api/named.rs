@@ -1,31 +1,34 @@
-//! Secrets one by one: a watch for each that is wanted, within bounds.
+//! Secrets and ConfigMaps one by one: a watch for each that is wanted, within bounds.
 //!
-//! Authors of Ingresses can write any name. Where Secrets are read by name only, the list of the operator is what bounds the
-//! number of watches. Elsewhere there is a list of certificates, and one by one come those that annotations name: some, and no more.
+//! Authors of Ingresses can write any name. Where objects are read by name only, the list of the operator is what bounds the
+//! number of watches. Elsewhere those come one by one that annotations name: some, and no more. Of Secrets there is a list of
+//! certificates beside them; ConfigMaps come in no other way.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::model::{ObjectKind, ObjectName, ObjectRef, Problem, ProblemCode, Severity};
-use crate::source::kinds;
+use crate::source::kinds::{self, Kind};
 
 use super::scope::{Scope, Which};
-use super::{Follower, SecretAccess};
+use super::{ConfigMapAccess, Follower, SecretAccess};
 
-/// Most Secrets that are followed because annotations name them. Each takes a connection to the API server.
+/// Most objects of a kind that are followed because annotations name them. Each takes a connection to the API server.
 const MOST: usize = 1000;
 
-/// The watches of single Secrets.
-#[derive(Debug)]
+/// The watches of single objects of a kind.
 pub(super) struct Named {
+    kind: &'static Kind,
     bound: Bound,
+    /// One that may be followed whatever the bound says.
+    besides: Option<ObjectName>,
     wanted: BTreeSet<ObjectName>,
     running: BTreeMap<ObjectName, Single>,
-    /// The Secret that the finding about too many is of.
+    /// The object that the finding about too many is of.
     told: Option<ObjectRef>,
 }
 
-/// Which Secrets may be followed one by one.
+/// Which objects may be followed one by one.
 #[derive(Debug)]
 enum Bound {
     /// These.
@@ -42,19 +45,35 @@ struct Single {
 }
 
 impl Named {
-    /// Nothing is wanted yet.
-    pub(super) fn new(access: SecretAccess) -> Self {
+    /// No Secret is wanted yet.
+    pub(super) fn secrets(access: SecretAccess) -> Self {
         let bound = match access {
             SecretAccess::Names(listed) => Bound::Listed(listed),
             SecretAccess::Cluster => Bound::Namespaces(None),
             SecretAccess::Namespaces(namespaces) => Bound::Namespaces(Some(namespaces.into_iter().collect())),
         };
-        Self { bound, wanted: BTreeSet::new(), running: BTreeMap::new(), told: None }
+        Self::new(&kinds::SECRET, bound)
+    }
+
+    /// No ConfigMap is wanted yet.
+    pub(super) fn config_maps(access: ConfigMapAccess, besides: Option<ObjectName>) -> Self {
+        let bound = match access {
+            ConfigMapAccess::Names(listed) => Bound::Listed(listed),
+            ConfigMapAccess::Cluster => Bound::Namespaces(None),
+            ConfigMapAccess::Namespaces(namespaces) => Bound::Namespaces(Some(namespaces.into_iter().collect())),
+        };
+        Self { besides, ..Self::new(&kinds::CONFIG_MAP, bound) }
+    }
+
+    fn new(kind: &'static Kind, bound: Bound) -> Self {
+        Self { kind, bound, besides: None, wanted: BTreeSet::new(), running: BTreeMap::new(), told: None }
     }
 
     /// Starts what is wanted now and stops what is not.
-    pub(super) fn reconcile(&mut self, wanted: &BTreeSet<ObjectName>, follower: &mut Follower) {
-        self.wanted = wanted.iter().filter(|name| self.bound.allows(name)).cloned().collect();
+    pub(super) fn reconcile(&mut self, wanted: &BTreeSet<ObjectRef>, follower: &mut Follower) {
+        let of_kind = wanted.iter().filter(|object| object.kind == self.kind.object).map(|object| &object.name);
+        let may = |name: &&ObjectName| self.bound.allows(name) || self.besides.as_ref() == Some(name);
+        self.wanted = of_kind.filter(may).cloned().collect();
         for (name, single) in &mut self.running {
             if !single.is_ending && !self.wanted.contains(name) {
                 single.is_ending = true;
@@ -69,22 +88,24 @@ impl Named {
         let Some(name) = self.running.iter().find(|(_, single)| single.id == id).map(|(name, _)| name.clone()) else {
             return;
         };
-        follower.shared.remove(&ObjectRef::new(ObjectKind::Secret, name.clone()));
+        follower.shared.remove(&ObjectRef::new(self.kind.object, name.clone()));
         self.running.remove(&name);
         self.start(follower);
     }
 
     /// Starts what is wanted and does not run, as far as there is room. Those that run keep their places.
     fn start(&mut self, follower: &mut Follower) {
-        let Self { bound, wanted, running, told } = self;
+        let Self { kind, bound, besides, wanted, running, told } = self;
         let waiting: Vec<_> = wanted.iter().filter(|name| !running.contains_key(*name)).collect();
-        let (now, never) = waiting.split_at(waiting.len().min(bound.most().saturating_sub(running.len())));
+        let (now, never) = waiting
+            .split_at(waiting.len().min((bound.most() + usize::from(besides.is_some())).saturating_sub(running.len())));
         for &name in now {
-            match bound {
-                Bound::Listed(_) => {}
-                Bound::Namespaces(_) => follower.shared.insert(ObjectRef::new(ObjectKind::Secret, name.clone())),
+            let scope = bound.scope(kind, name);
+            match scope.which {
+                Which::LeftOut(_) => follower.shared.insert(ObjectRef::new(kind.object, name.clone())),
+                Which::Named(_) | Which::Selected => {}
             }
-            let id = follower.start(bound.scope(name));
+            let id = follower.start(scope);
             running.insert(name.clone(), Single { id, is_ending: false });
         }
         if let Some(object) = told.take() {
@@ -92,7 +113,7 @@ impl Named {
             follower.has_new_problems = true;
         }
         if let [first, others @ ..] = never {
-            let object = ObjectRef::new(ObjectKind::Secret, ObjectName::clone(first));
+            let object = ObjectRef::new(kind.object, ObjectName::clone(first));
             follower.problems.insert(object.clone(), too_many(object.clone(), others.len()));
             follower.has_new_problems = true;
             *told = Some(object);
@@ -117,13 +138,14 @@ impl Bound {
         }
     }
 
-    fn scope(&self, name: &ObjectName) -> Scope {
+    fn scope(&self, kind: &'static Kind, name: &ObjectName) -> Scope {
         let ObjectName { namespace, name } = name.clone();
         let which = match self {
-            Self::Listed(_) => Which::Named(name),
-            Self::Namespaces(_) => Which::LeftOut(name),
+            // Where there is a list, it has those that its selector picks out.
+            Self::Namespaces(_) if kind.field_selector.is_some() => Which::LeftOut(name),
+            Self::Namespaces(_) | Self::Listed(_) => Which::Named(name),
         };
-        Scope { kind: &kinds::SECRET, namespace: Some(namespace), which }
+        Scope { kind, namespace: Some(namespace), which }
     }
 }
 
@@ -133,16 +155,18 @@ fn is_name(name: &str) -> bool {
     (1..=253).contains(&name.len()) && name.bytes().all(is_part)
 }
 
-/// The finding about Secrets for which there is no room.
+/// The finding about objects for which there is no room.
 fn too_many(object: ObjectRef, others: usize) -> Problem {
+    let kind = object.kind;
     Problem {
         object,
         field: String::new(),
-        code: ProblemCode::TooManySecrets,
+        code: if kind == ObjectKind::ConfigMap { ProblemCode::TooManyConfigMaps } else { ProblemCode::TooManySecrets },
         severity: Severity::Error,
         message: format!(
-            "annotations name more than {MOST} Secrets, so this one and {others} others are not followed, and count as missing"
+            "annotations name more than {MOST} {kind}s, so this one and {others} others are not followed, and count as missing",
+            kind = kind.as_str()
         ),
-        remedy: "Share Secrets between Ingresses of a namespace".into(),
+        remedy: format!("Share {}s between Ingresses of a namespace", kind.as_str()),
     }
 }

@@ -6,6 +6,7 @@
 //!
 //! A kind more takes `model::ObjectKind`, `objects::Object` with its plain view, and a file and a row here.
 
+mod config_map;
 mod endpoint_slice;
 mod fields;
 mod ingress;
@@ -23,6 +24,7 @@ use std::io::Write;
 
 use super::objects::Object;
 
+pub(super) use config_map::KIND as CONFIG_MAP;
 pub(super) use row::{Kind, OnMalformed, Watched};
 pub(super) use secret::KIND as SECRET;
 use secret::SavedSecret;
@@ -31,8 +33,8 @@ use secret::SavedSecret;
 mod tests;
 
 /// All kinds.
-pub(super) static ALL: [&Kind; 5] =
-    [&ingress::KIND, &ingress_class::KIND, &service::KIND, &endpoint_slice::KIND, &secret::KIND];
+pub(super) static ALL: [&Kind; 6] =
+    [&ingress::KIND, &ingress_class::KIND, &service::KIND, &endpoint_slice::KIND, &secret::KIND, &config_map::KIND];
 
 /// The kind of this name, as Kubernetes writes it.
 pub(super) fn named(name: &str) -> Option<&'static Kind> {
@@ -47,5 +49,6 @@ pub(super) fn save(object: &Object, out: impl Write) -> serde_json::Result<()> {
         Object::Service(object) => serde_json::to_writer(out, object),
         Object::EndpointSlice(object) => serde_json::to_writer(out, object),
         Object::Secret(object) => serde_json::to_writer(out, &SavedSecret::new(object)),
+        Object::ConfigMap(object) => serde_json::to_writer(out, object),
     }
 }

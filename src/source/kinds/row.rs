@@ -49,6 +49,8 @@ pub(in crate::source) enum Watched {
     Classes,
     /// Those of `--secret-access`.
     Secrets,
+    /// None but those that are followed one by one: `--config-map-access`.
+    ConfigMaps,
 }
 
 /// What happens to an object whose new version cannot be read.

@@ -35,6 +35,19 @@ fn every_kind_reads_what_it_has_saved_and_names_itself() {
     }
 }
 
+#[test]
+fn a_config_map_keeps_its_texts_unless_there_are_too_many() {
+    let map = |length: usize| {
+        let value = "x".repeat(length);
+        let object =
+            json!({"metadata": {"name": "a", "namespace": "n"}, "data": {"k": value}, "binaryData": {"b": "eA=="}});
+        config_map::convert(serde_json::from_value::<core::ConfigMap>(object).unwrap())
+    };
+    let small = map(LARGEST_CONFIG_MAP - 1);
+    assert_eq!((small.data.keys().map(|key| &**key).collect::<Vec<_>>(), small.is_too_large), (vec!["k"], false));
+    assert_eq!((map(LARGEST_CONFIG_MAP).data.len(), map(LARGEST_CONFIG_MAP).is_too_large), (0, true));
+}
+
 fn ingress_of(metadata: Value, spec: Value) -> Ingress {
     ingress::convert(
         serde_json::from_value::<networking::Ingress>(json!({"metadata": metadata, "spec": spec})).unwrap(),

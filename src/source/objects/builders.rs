@@ -1,15 +1,26 @@
 //! Objects in few words, for tests.
 
 use super::{
-    AddressKind, Backend, Change, EndpointSlice, Ingress, Path, PathKind, PortValue, Rule, Service, ServiceKind,
-    ServicePort, SliceEndpoint, SlicePort, TlsEntry,
+    AddressKind, Backend, Change, ConfigMap, EndpointSlice, Ingress, Path, PathKind, PortValue, Rule, Service,
+    ServiceKind, ServicePort, SliceEndpoint, SlicePort, TlsEntry,
 };
-use crate::model::ObjectName;
+use crate::model::{ObjectKind, ObjectName, ObjectRef};
 
 /// `namespace/name`; without a namespace that of most tests.
 pub(crate) fn name(text: &str) -> ObjectName {
     let (namespace, name) = text.split_once('/').unwrap_or(("shop", text));
     ObjectName::new(namespace, name)
+}
+
+/// The Secret of this name, which need not exist.
+pub(crate) fn secret_named(text: &str) -> ObjectRef {
+    ObjectRef::new(ObjectKind::Secret, name(text))
+}
+
+/// A ConfigMap with these keys and values.
+pub(crate) fn config_map(text: &str, data: &[(&str, &str)]) -> Change {
+    let data = data.iter().map(|(key, value)| ((*key).into(), (*value).into())).collect();
+    Change::arrival(ConfigMap { name: name(text), data, is_too_large: false })
 }
 
 /// An Ingress of our class. Without `created` all are of the same age, and names decide.

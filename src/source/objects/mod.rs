@@ -12,6 +12,7 @@
 pub mod annotations;
 #[cfg(test)]
 pub(crate) mod builders;
+mod config_map;
 mod endpoint_slice;
 mod ingress;
 mod ingress_class;
@@ -28,6 +29,7 @@ use foldhash::HashMap;
 use crate::model::{ObjectKind, ObjectName, ObjectRef};
 
 pub use annotations::Annotations;
+pub use config_map::{ConfigMap, LARGEST as LARGEST_CONFIG_MAP};
 pub use endpoint_slice::{AddressKind, EndpointSlice, SliceEndpoint, SlicePort};
 pub use ingress::{Address, Backend, Ingress, Path, PathKind, PortValue, Rule, TlsEntry};
 pub use ingress_class::IngressClass;
@@ -44,6 +46,7 @@ pub enum Object {
     Service(Arc<Service>),
     EndpointSlice(Arc<EndpointSlice>),
     Secret(Arc<Secret>),
+    ConfigMap(Arc<ConfigMap>),
 }
 
 impl Object {
@@ -55,6 +58,7 @@ impl Object {
             Self::Service(object) => (ObjectKind::Service, object.name.clone()),
             Self::EndpointSlice(object) => (ObjectKind::EndpointSlice, object.name.clone()),
             Self::Secret(object) => (ObjectKind::Secret, object.name.clone()),
+            Self::ConfigMap(object) => (ObjectKind::ConfigMap, object.name.clone()),
         };
         ObjectRef { kind, name }
     }
@@ -102,6 +106,12 @@ impl From<EndpointSlice> for Object {
 impl From<Secret> for Object {
     fn from(object: Secret) -> Self {
         Self::Secret(Arc::new(object))
+    }
+}
+
+impl From<ConfigMap> for Object {
+    fn from(object: ConfigMap) -> Self {
+        Self::ConfigMap(Arc::new(object))
     }
 }
 
@@ -168,6 +178,7 @@ pub struct Objects {
     /// By Service, sorted by name of slice.
     slices_of: HashMap<ObjectName, Vec<Arc<EndpointSlice>>>,
     secrets: HashMap<ObjectName, Arc<Secret>>,
+    config_maps: HashMap<ObjectName, Arc<ConfigMap>>,
 }
 
 impl Objects {
@@ -226,6 +237,16 @@ impl Objects {
         self.secrets.values()
     }
 
+    /// The ConfigMap of this name.
+    pub fn config_map(&self, name: &ObjectName) -> Option<&Arc<ConfigMap>> {
+        self.config_maps.get(name)
+    }
+
+    /// All ConfigMaps, in no particular order.
+    pub fn config_maps(&self) -> impl Iterator<Item = &Arc<ConfigMap>> {
+        self.config_maps.values()
+    }
+
     /// The object that is meant, if it is there.
     pub fn get(&self, object: &ObjectRef) -> Option<Object> {
         let ObjectRef { kind, name } = object;
@@ -235,6 +256,7 @@ impl Objects {
             ObjectKind::Service => self.service(name).cloned().map(Object::Service),
             ObjectKind::EndpointSlice => self.slice(name).cloned().map(Object::EndpointSlice),
             ObjectKind::Secret => self.secret(name).cloned().map(Object::Secret),
+            ObjectKind::ConfigMap => self.config_map(name).cloned().map(Object::ConfigMap),
             ObjectKind::File => None,
         }
     }
@@ -247,7 +269,8 @@ impl Objects {
         let services = self.services().cloned().map(Object::Service);
         let slices = self.slices().cloned().map(Object::EndpointSlice);
         let secrets = self.secrets().cloned().map(Object::Secret);
-        classes.chain(ingresses).chain(services).chain(slices).chain(secrets)
+        let config_maps = self.config_maps().cloned().map(Object::ConfigMap);
+        classes.chain(ingresses).chain(services).chain(slices).chain(secrets).chain(config_maps)
     }
 
     /// Whether a change would leave everything as it is.
@@ -273,6 +296,7 @@ impl Objects {
                 let new = self.with_last_good(new);
                 set(self.secrets.entry(name), new).map(Object::Secret)
             }
+            Some(Object::ConfigMap(new)) => set(self.config_maps.entry(name), new).map(Object::ConfigMap),
             None => self.remove(kind, &name).map_or(Applied::AsBefore, |old| Applied::Changed(Some(old))),
         }
     }
@@ -288,6 +312,7 @@ impl Objects {
                 old.map(Object::EndpointSlice)
             }
             ObjectKind::Secret => self.secrets.remove(name).map(Object::Secret),
+            ObjectKind::ConfigMap => self.config_maps.remove(name).map(Object::ConfigMap),
             ObjectKind::File => None,
         }
     }

@@ -5,8 +5,10 @@ use std::sync::Arc;
 use crate::source::objects::annotations::Annotations;
 
 use super::choices::Choices;
+use super::defaults::Defaults;
 use super::ingress_nginx;
 use super::native;
+use super::options::Options;
 use super::table::{Annotation, Dialect, Unlisted};
 
 /// A dialect.
@@ -24,6 +26,7 @@ pub enum DialectName {
 pub struct Dialects {
     names: Arc<[DialectName]>,
     choices: Choices,
+    defaults: Option<Arc<Defaults>>,
 }
 
 /// An annotation of an object, in a dialect that is in force.
@@ -70,7 +73,7 @@ impl Dialects {
                 all.push(name);
             }
         }
-        Self { names: all.into(), choices: Choices::default() }
+        Self { names: all.into(), choices: Choices::default(), defaults: None }
     }
 
     /// The same, with these choices.
@@ -79,7 +82,23 @@ impl Dialects {
         Self { choices, ..self }
     }
 
-    pub(super) fn choices(&self) -> Choices {
+    /// The same, with these values for objects that set nothing themselves.
+    #[must_use]
+    pub(crate) fn with_defaults(self, defaults: Arc<Defaults>) -> Self {
+        Self { defaults: Some(defaults), ..self }
+    }
+
+    /// Whether these are the options of an object that sets nothing itself.
+    pub(crate) fn are_defaults(&self, options: &Options) -> bool {
+        self.defaults.as_ref().is_some_and(|defaults| std::ptr::eq(defaults.options(), options))
+    }
+
+    pub(super) fn defaults(&self) -> Option<&Defaults> {
+        self.defaults.as_deref()
+    }
+
+    /// What is done with annotations that nothing here can do.
+    pub fn choices(&self) -> Choices {
         self.choices
     }
 

@@ -38,7 +38,8 @@ why that is harmless; `refused`, why, and what to do instead. A value for which 
 | paths of type ImplementationSpecific | as Prefix | by text: `/foo` takes `/foobar`; the longest of them and of Prefix paths counts |
 | fields for pods | `X-Forwarded-*`, `X-Real-IP`, `X-Request-ID` | `X-Scheme`, `X-Forwarded-Scheme` and `X-Original-Forwarded-For` too; fields with `_` in their name are dropped |
 
-An option that is given wins over the profile, and an annotation over both.
+An option that is given wins over the profile, and an annotation over both. ingress-nginx's own ConfigMap (`--nginx-configmap`, see
+[nginx-configmap.md](nginx-configmap.md)) comes between: behind annotations and options that are given, before the profile.
 
 Keys that ingress-nginx has no longer or never had (`secure-backends`, `rate-limit`, `client-max-body-size`) are reported as
 `UnknownAnnotation`, with what may be meant.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::model::{FieldEdit, Rule, Rules, RulesBy, Sources};
+use crate::model::{FieldEdit, ObjectName, Rule, Rules, RulesBy, Sources};
 
 use super::take_over::take_over;
 
@@ -13,6 +13,8 @@ pub(crate) struct EditOptions {
     pub(super) request: Option<Box<[FieldEdit]>>,
     /// Fields of what clients get.
     pub(super) response: Option<Box<[FieldEdit]>>,
+    /// The ConfigMap with fields of what clients get.
+    pub(super) custom: Option<CustomHeaders>,
     /// Paths that are refused.
     pub(super) denied: Option<Rules>,
     /// Paths that are elsewhere.
@@ -23,6 +25,15 @@ pub(crate) struct EditOptions {
     pub(super) of_server: Option<SnippetOptions>,
     /// Whether nobody is served, as there is no ModSecurity.
     pub(super) lacks_waf: Option<bool>,
+}
+
+/// A ConfigMap with fields of what clients get.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum CustomHeaders {
+    /// This one.
+    Named(ObjectName),
+    /// It cannot be named: nobody is served.
+    Unusable,
 }
 
 /// What a snippet of nginx's configuration comes to.
@@ -69,16 +80,27 @@ impl EditOptions {
         (!rules.is_empty()).then(|| Rules::Listed(rules.into()))
     }
 
-    /// Fields of what pods get; `None`: they stay as they are. Our own annotation has the last word.
-    pub(crate) fn request_fields(&self) -> Option<Arc<[FieldEdit]>> {
+    /// Fields of what pods get, behind these; `None`: they stay as they are. Our own annotation has the last word.
+    pub(crate) fn request_fields<'a>(
+        &'a self,
+        first: impl IntoIterator<Item = &'a FieldEdit>,
+    ) -> Option<Arc<[FieldEdit]>> {
         let of_snippets = self.known().flat_map(|known| &known.request);
-        all(of_snippets.chain(self.request.iter().flatten()))
+        all(first.into_iter().chain(of_snippets).chain(self.request.iter().flatten()))
     }
 
-    /// Fields of what clients get.
-    pub(crate) fn response_fields(&self) -> Option<Arc<[FieldEdit]>> {
+    /// The ConfigMap with fields of what clients get.
+    pub(crate) fn custom_headers(&self) -> Option<&CustomHeaders> {
+        self.custom.as_ref()
+    }
+
+    /// Fields of what clients get, behind these.
+    pub(crate) fn response_fields<'a>(
+        &'a self,
+        first: impl IntoIterator<Item = &'a FieldEdit>,
+    ) -> Option<Arc<[FieldEdit]>> {
         let of_snippets = self.known().flat_map(|known| &known.response);
-        all(of_snippets.chain(self.response.iter().flatten()))
+        all(first.into_iter().chain(of_snippets).chain(self.response.iter().flatten()))
     }
 
     /// Who is served, as snippets say.
@@ -96,10 +118,11 @@ impl EditOptions {
 
     /// Takes over what others set and these do not. Returns whether both set the same thing differently.
     pub(super) fn absorb(&mut self, other: Self) -> bool {
-        let Self { request, response, denied, redirects, of_location, of_server, lacks_waf } = other;
+        let Self { request, response, custom, denied, redirects, of_location, of_server, lacks_waf } = other;
         let differs = [
             take_over(&mut self.request, request),
             take_over(&mut self.response, response),
+            take_over(&mut self.custom, custom),
             take_over(&mut self.denied, denied),
             take_over(&mut self.redirects, redirects),
             take_over(&mut self.of_location, of_location),

@@ -1,6 +1,6 @@
 //! What annotations can set of external authentication.
 
-use crate::model::{AnswerLife, Template};
+use crate::model::{AnswerLife, ObjectName, Template};
 
 use super::service_url::ServiceUrl;
 use super::take_over::take_over;
@@ -10,6 +10,10 @@ use super::take_over::take_over;
 pub(crate) struct ExternalAuthOptions {
     /// Who is asked.
     pub(super) url: Option<AuthUrl>,
+    /// Whether who is asked for all objects is asked for this one.
+    pub(super) takes_global: Option<bool>,
+    /// Whether it is asked for all objects.
+    pub(crate) is_global: bool,
     /// Whether something is asked for that cannot be done, so that nobody is served.
     pub(super) is_closed: Option<bool>,
     /// The method of the question.
@@ -22,6 +26,8 @@ pub(crate) struct ExternalAuthOptions {
     pub(crate) copied: Option<Box<[Box<str>]>>,
     /// What is sent as the place to come back to.
     pub(crate) redirect: Option<Template>,
+    /// The ConfigMap with fields that the service gets besides. One that cannot be named closes.
+    pub(crate) sent: Option<ObjectName>,
     /// Under what answers are remembered.
     pub(crate) key: Option<Template>,
     /// For how long.
@@ -49,10 +55,34 @@ impl ExternalAuthOptions {
         }
     }
 
+    /// The same, for all objects: a Service may be of any namespace.
+    pub(super) fn for_all(mut self) -> Self {
+        self.is_global = true;
+        if let Some(AuthUrl::Url(url)) = &mut self.url {
+            url.of_any_namespace = true;
+        }
+        self
+    }
+
     /// Takes over what others set and these do not. Returns whether both set the same thing differently.
     pub(super) fn absorb(&mut self, other: Self) -> bool {
-        let Self { url, is_closed, method, sign_in, parameter, copied, redirect, key, lives, always_cookies } = other;
+        let Self {
+            takes_global,
+            is_global: _,
+            url,
+            is_closed,
+            method,
+            sign_in,
+            parameter,
+            copied,
+            redirect,
+            sent,
+            key,
+            lives,
+            always_cookies,
+        } = other;
         let differs = [
+            take_over(&mut self.takes_global, takes_global),
             take_over(&mut self.url, url),
             take_over(&mut self.is_closed, is_closed),
             take_over(&mut self.method, method),
@@ -60,6 +90,7 @@ impl ExternalAuthOptions {
             take_over(&mut self.parameter, parameter),
             take_over(&mut self.copied, copied),
             take_over(&mut self.redirect, redirect),
+            take_over(&mut self.sent, sent),
             take_over(&mut self.key, key),
             take_over(&mut self.lives, lives),
             take_over(&mut self.always_cookies, always_cookies),

@@ -35,8 +35,8 @@ pub(super) enum Limit {
 }
 
 impl LimitOptions {
-    /// All together; `None`: there is no limit.
-    pub(crate) fn rule(&self) -> Option<RequestLimits> {
+    /// All together, with the statuses of requests beyond a rate and beyond a number in progress; `None`: there is no limit.
+    pub(crate) fn rule(&self, statuses: [u16; 2]) -> Option<RequestLimits> {
         let Self { per_second, per_minute, in_progress, multiplier, exempt } = self;
         let limits = [per_second, per_minute, in_progress].map(|limit| match limit {
             None => Ok(None),
@@ -54,7 +54,7 @@ impl LimitOptions {
         let rates = [rate(per_second, 1), rate(per_minute, 60)];
         let has_any = in_progress.is_some() || rates.iter().any(Option::is_some);
         let exempt = exempt.clone().unwrap_or_default();
-        has_any.then_some(RequestLimits::Known(KnownLimits { rates, in_progress, exempt }))
+        has_any.then_some(RequestLimits::Known(KnownLimits { rates, in_progress, exempt, statuses }))
     }
 
     /// Takes over what others set and these do not. Returns whether both set the same thing differently.

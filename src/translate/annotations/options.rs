@@ -198,9 +198,9 @@ impl RedirectOptions {
         self.always.unwrap_or(false)
     }
 
-    /// What the URL looks like; `usual` is what becomes of a slash where nothing is said.
-    pub(crate) fn url(&self, usual: TrailingSlash) -> HttpsUrl {
-        HttpsUrl { slash: self.slash.unwrap_or(usual), port: self.port.unwrap_or_default() }
+    /// What the URL looks like; `usual` is how it looks where nothing is said.
+    pub(crate) fn url(&self, usual: HttpsUrl) -> HttpsUrl {
+        HttpsUrl { slash: self.slash.unwrap_or(usual.slash), port: self.port.unwrap_or(usual.port), ..usual }
     }
 
     /// Whether URLs have a port, if that is said.

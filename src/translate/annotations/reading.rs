@@ -44,6 +44,11 @@ pub(crate) fn read(dialects: &Dialects, scope: Scope, carrier: &ObjectName, anno
             faults.push(Fault::Remarked { key: key.clone(), value: value.clone(), remark });
         }
     }
+    match dialects.defaults() {
+        Some(defaults) if !has_any => return defaults.shared(),
+        Some(defaults) => defaults.fill(&mut draft, carrier),
+        None => {}
+    }
     if has_any { Parsed::new(draft, faults) } else { Parsed::default() }
 }
 

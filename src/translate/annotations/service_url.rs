@@ -24,6 +24,8 @@ pub(crate) struct ServiceUrl {
     pub(crate) port: u16,
     /// Path and query. It begins with a slash.
     pub(crate) target: Template,
+    /// Whether a Service of any namespace is meant by its name, and not of that of the object alone.
+    pub(crate) of_any_namespace: bool,
 }
 
 /// The host of a URL.
@@ -62,28 +64,41 @@ impl ServiceUrl {
         let target = Template::parse(&target, Captures::Refused).ok()?;
         let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~:/?[]@!&'()*+,;=%".contains(&byte);
         let is_plain = target.texts().all(|text| text.bytes().all(is_allowed));
-        is_plain.then_some(Self { is_https, host, port, target })
+        is_plain.then_some(Self { is_https, host, port, target, of_any_namespace: false })
     }
 
     /// The Service that it names, for an object of this namespace: one of the same namespace, or what stands for a host of the
     /// network and has no namespace. `None`: that depends on the request.
     pub(crate) fn service(&self, namespace: &Arc<str>) -> Option<ObjectName> {
         match &self.host {
-            UrlHost::Named(host) => Some(service(host, namespace)),
+            UrlHost::Named(host) => Some(self.service_at(host, namespace)),
             UrlHost::OfRequest => None,
+        }
+    }
+
+    /// The Service that this host is, which it names or has from the request.
+    pub(crate) fn service_at(&self, host: &str, namespace: &Arc<str>) -> ObjectName {
+        match labels(host)[..] {
+            [service, namespace, "svc"] | [service, namespace, "svc", "cluster", "local"] if self.of_any_namespace => {
+                ObjectName::new(namespace, service)
+            }
+            _ => service(host, namespace),
         }
     }
 }
 
 /// The Service that a host is.
 pub(crate) fn service(host: &str, namespace: &Arc<str>) -> ObjectName {
-    let labels: Vec<_> = host.trim_end_matches('.').split('.').collect();
-    match labels[..] {
+    match labels(host)[..] {
         [service, of, "svc"] | [service, of, "svc", "cluster", "local"] if *of == **namespace => {
             ObjectName::new(namespace.clone(), service)
         }
         _ => ObjectName::new("", host),
     }
+}
+
+fn labels(host: &str) -> Vec<&str> {
+    host.trim_end_matches('.').split('.').collect()
 }
 
 /// Whether it is a host, with a port or without.

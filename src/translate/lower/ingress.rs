@@ -104,7 +104,11 @@ pub(super) fn hosts_using(ingress: &Ingress, added: Added<'_>, used: &ObjectRef)
     match used.kind {
         ObjectKind::Service => hosts_with_service(ingress, added, &used.name.name),
         ObjectKind::Secret => hosts_with_secret(ingress, added, &used.name.name),
-        ObjectKind::Ingress | ObjectKind::IngressClass | ObjectKind::EndpointSlice | ObjectKind::File => Vec::new(),
+        ObjectKind::Ingress
+        | ObjectKind::IngressClass
+        | ObjectKind::EndpointSlice
+        | ObjectKind::ConfigMap
+        | ObjectKind::File => Vec::new(),
     }
 }
 

@@ -8,10 +8,12 @@ use crate::source::objects::{Ingress, Service, ServiceKind};
 
 use super::super::annotations::{self, Anyway, PodTlsOptions, ServiceUrl, Usual};
 use super::super::asked::{self, Asked};
+use super::super::config_map::MapFault;
 use super::super::external::{self, NameFinding};
 use super::super::host::default_backend_problem;
 use super::super::input::Input;
 use super::super::lower::Lowered;
+use super::super::named_config_maps;
 use super::super::problems::{on_ingress, quoted, some_of};
 use super::super::secret::{self, SecretFinding};
 use super::super::service::BackendFault;
@@ -50,6 +52,7 @@ pub(super) fn problems(input: &Input, ingress: &Ingress, lowered: &Lowered) -> V
     }
     check_asked(input, ingress, lowered, &mut problems);
     check_error_backend(input, ingress, lowered, &mut problems);
+    check_config_maps(input, ingress, lowered, &mut problems);
     check_endpoints(input, ingress, lowered, &mut problems);
     problems
 }
@@ -146,6 +149,19 @@ fn check_error_backend(input: &Input, ingress: &Ingress, lowered: &Lowered, prob
     let fault = fault.followed_by("it answers no errors (default-backend)");
     let (message, code) = (fault.message(), fault.code);
     problems.push(on_ingress(ingress, "metadata.annotations", code, Severity::Error, message, fault.remedy));
+}
+
+/// ConfigMaps that annotations name and that cannot be used.
+fn check_config_maps(input: &Input, ingress: &Ingress, lowered: &Lowered, problems: &mut Vec<Problem>) {
+    let (options, namespace) = (lowered.options(), &ingress.name.namespace);
+    let headers = named_config_maps::custom_headers(input, options, namespace).err().flatten();
+    let sent = named_config_maps::sent(input, options, namespace).err().flatten();
+    for (annotation, fault) in [("custom-headers", headers), ("auth-proxy-set-headers", sent)] {
+        let Some(fault) = fault else { continue };
+        let MapFault { code, message, remedy } = *fault;
+        let message = format!("{message}, so all requests are answered with 503 ({annotation})");
+        problems.push(on_ingress(ingress, "metadata.annotations", code, Severity::Error, message, remedy));
+    }
 }
 
 /// Services that URLs of annotations name and that cannot be asked.

@@ -18,6 +18,7 @@ pub(crate) fn problems(input: &Input, object: &ObjectRef) -> Vec<Problem> {
         }),
         ObjectKind::IngressClass => objects.class(&name.name).map(|class| classes::problems(class, input.settings())),
         ObjectKind::EndpointSlice => objects.slice(name).map(|slice| endpoints::problems(input, slice)),
+        ObjectKind::ConfigMap => Some(input.problems_of_config_map(name)),
         ObjectKind::Service | ObjectKind::Secret | ObjectKind::File => None,
     }
     .unwrap_or_default()

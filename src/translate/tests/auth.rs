@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::builders::{ingress, name, pattern, prefix, world, world_with};
+use super::builders::{ingress, name, pattern, prefix, secret_named, world, world_with};
 use crate::model::{BasicAuth, Filter, HostKey, SecretUsers, UnitKey, UserList};
 use crate::source::objects::{Change, Secret, SecretFault};
 use crate::translate::{Input, Settings, VisibleSecrets};
@@ -57,7 +57,7 @@ fn nginx_h5_a_change_of_the_secret_reaches_the_routes_that_ask() {
 
 #[test]
 fn secrets_of_annotations_are_followed_while_an_ingress_of_ours_names_them() {
-    let followed = |input: &Input| input.followed_secrets().iter().map(ToString::to_string).collect::<Vec<_>>();
+    let followed = |input: &Input| input.followed().iter().map(|object| object.name.to_string()).collect::<Vec<_>>();
     let changes = || {
         [asking("web", "tidegate", "users"), asking("other", "nginx", "theirs"), asking("bad", "tidegate", "x/users")]
     };
@@ -66,7 +66,7 @@ fn secrets_of_annotations_are_followed_while_an_ingress_of_ours_names_them() {
     let mut listed = of(VisibleSecrets::Allowed);
     assert_eq!(followed(&listed.input), ["shop/users"]);
     let invalidated = listed.input.apply(asking("web", "nginx", "users"));
-    assert!(invalidated.secrets.contains(&name("users")) && followed(&listed.input).is_empty());
+    assert!(invalidated.named.contains(&secret_named("users")) && followed(&listed.input).is_empty());
     let by_name = of(VisibleSecrets::Listed(Arc::default()));
     assert_eq!(followed(&by_name.input), ["shop/tls", "shop/users"]);
 }

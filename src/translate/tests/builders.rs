@@ -7,8 +7,8 @@ use crate::model::{
     Action, Certificate, CertificateError, HostKey, HostPattern, HostSpec, PathMatch, Problem, Snapshot,
 };
 pub(super) use crate::source::objects::builders::{
-    IngressBuilder, backend, backend_by_name, exact, ingress, name, of_service, of_slice, path, port, prefix, ready,
-    service, slice,
+    IngressBuilder, backend, backend_by_name, config_map, exact, ingress, name, of_service, of_slice, path, port,
+    prefix, ready, secret_named, service, slice,
 };
 use crate::source::objects::{Change, IngressClass, Secret, SecretFault};
 use crate::translate::{Input, Settings};

@@ -64,13 +64,13 @@ fn secrets_are_wanted_by_ingresses_of_ours_and_by_the_settings() {
     let mut input = Input::new(settings);
     input.apply(with("web", "tidegate", "one"));
     input.apply(with("other", "nginx", "two"));
-    let wanted = |input: &Input| input.followed_secrets().iter().map(ToString::to_string).collect::<Vec<_>>();
+    let wanted = |input: &Input| input.followed().iter().map(|object| object.name.to_string()).collect::<Vec<_>>();
     assert_eq!(wanted(&input), ["edge/default"]);
     let invalidated = input.apply(of_class(our_class()));
-    assert!(invalidated.secrets.contains(&name("one")), "a class that comes makes Secrets wanted");
+    assert!(invalidated.named.contains(&secret_named("one")), "a class that comes makes Secrets wanted");
     assert_eq!(wanted(&input).len(), 2);
     let invalidated = input.apply(with("web", "tidegate", "three"));
-    assert_eq!(invalidated.secrets.iter().collect::<Vec<_>>(), [&name("one"), &name("three")]);
+    assert_eq!(invalidated.named.into_iter().collect::<Vec<_>>(), ["one", "three"].map(secret_named));
     assert!(!input.wants(&name("one")) && input.wants(&name("three")) && !input.wants(&name("two")));
 }
 

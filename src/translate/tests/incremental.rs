@@ -198,13 +198,13 @@ fn an_object_that_an_annotation_names_invalidates_all_hosts_of_the_ingress() {
     let naming =
         web().annotate("test.tidegate.dev/secret", "zoo/users").annotate("test.tidegate.dev/service", "errors");
     let invalidated = input.apply(naming.change());
-    assert!(invalidated.secrets.contains(&name("zoo/users")) && input.wants(&name("zoo/users")));
+    assert!(invalidated.named.contains(&secret_named("zoo/users")) && input.wants(&name("zoo/users")));
     let all = ["a.example", "b.example", "Ingress shop/web"];
     assert_eq!(units(&input.apply(broken_secret("zoo/users"))), all);
     assert!(input.apply(broken_secret("users")).is_empty(), "of another namespace");
     assert_eq!(units(&input.apply(of_service(service("errors")))), all);
     let invalidated = input.apply(web().change());
-    assert!(invalidated.secrets.contains(&name("zoo/users")) && !input.wants(&name("zoo/users")));
+    assert!(invalidated.named.contains(&secret_named("zoo/users")) && !input.wants(&name("zoo/users")));
     assert_eq!(units(&input.apply(Change::removal(ObjectRef::new(ObjectKind::Service, name("errors"))))), [""; 0]);
     assert_eq!(units(&input.apply(Change::removal(ObjectRef::new(ObjectKind::Secret, name("zoo/users"))))), [""; 0]);
 }

@@ -131,7 +131,7 @@ fn nginx_q2_the_secret_of_an_annotation_is_followed_and_invalidates_the_hosts_of
         ("nginx.ingress.kubernetes.io/proxy-ssl-secret", crate::model::ObjectName::new("shop", "pods"));
     let web = to_special(80).annotate(PROTOCOL, "HTTPS").annotate(key, "shop/pods");
     let mut world = world([of_service(speaking(None)), web.change()]);
-    assert_eq!(world.input.followed_secrets().into_iter().collect::<Vec<_>>(), [secret_name]);
+    assert_eq!(world.input.followed().into_iter().map(|object| object.name).collect::<Vec<_>>(), [secret_name]);
     assert_eq!(world.routes("a.example"), ["/ → 503"]);
     let host = UnitKey::Host(pattern("a.example").into());
     let mut spoken = |change| {

@@ -208,9 +208,11 @@ fn differ(before: &Input, after: &Input, object: &ObjectRef) -> bool {
         match object.kind {
             ObjectKind::Service => (service.cloned(), None),
             ObjectKind::Secret => (None, secret.cloned()),
-            ObjectKind::Ingress | ObjectKind::IngressClass | ObjectKind::EndpointSlice | ObjectKind::File => {
-                (None, None)
-            }
+            ObjectKind::Ingress
+            | ObjectKind::IngressClass
+            | ObjectKind::EndpointSlice
+            | ObjectKind::ConfigMap
+            | ObjectKind::File => (None, None),
         }
     };
     of(before) != of(after)

@@ -140,12 +140,18 @@ impl Book {
     }
 }
 
-/// Files are not objects. An Event about a Secret that we may not read, or that is not there, is impossible, because it needs the uid. An Ingress of
+/// Files are not objects. An Event about a Secret or ConfigMap that we may not read, or that is not there, is impossible, because it needs the uid. An Ingress of
 /// a class that does not exist may be served by another controller, one that goes by names: we report on it only if it names
 /// our class.
 fn is_told(problem: &Problem) -> bool {
     problem.object.kind != ObjectKind::File
-        && !matches!(problem.code, ProblemCode::SecretForbidden | ProblemCode::TooManySecrets)
+        && !matches!(
+            problem.code,
+            ProblemCode::SecretForbidden
+                | ProblemCode::TooManySecrets
+                | ProblemCode::ConfigMapForbidden
+                | ProblemCode::TooManyConfigMaps
+        )
         && (problem.code != ProblemCode::ClassNotFound || problem.severity == Severity::Error)
 }
 

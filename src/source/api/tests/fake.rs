@@ -12,8 +12,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, watch as cell};
 use tokio::time::timeout;
 
-use super::super::{Access, ClassAccess, SecretAccess, Settings, follow};
-use crate::model::{ObjectName, Problem};
+use super::super::{Access, ClassAccess, ConfigMapAccess, SecretAccess, Settings, follow};
+use crate::model::{ObjectKind, ObjectName, ObjectRef, Problem};
 use crate::observe::Metrics;
 use crate::source::Event;
 use crate::source::objects::Change;
@@ -64,7 +64,7 @@ type Script = dyn Fn(&Asked) -> Option<Answer> + Send + Sync;
 /// The fake and what follows it.
 pub(super) struct Followed {
     pub(super) events: mpsc::Receiver<Event>,
-    pub(super) wanted: cell::Sender<std::collections::BTreeSet<ObjectName>>,
+    pub(super) wanted: cell::Sender<std::collections::BTreeSet<ObjectRef>>,
     pub(super) metrics: Arc<Metrics>,
     /// How long to wait for an event.
     pub(super) patience: Duration,
@@ -89,7 +89,14 @@ impl Followed {
     ) -> Self {
         let (access, folder, address, log) = serving(script).await;
         let is_by_name = matches!(secrets, SecretAccess::Names(_));
-        let settings = Settings { namespaces: Vec::new(), classes: ClassAccess::Listed, secrets, signature: None };
+        let settings = Settings {
+            namespaces: Vec::new(),
+            classes: ClassAccess::Listed,
+            secrets,
+            config_maps: ConfigMapAccess::Namespaces(vec!["shop".into()]),
+            nginx_config_map: Some(ObjectName::new("edge", "nginx")),
+            signature: None,
+        };
         let (sender, events) = mpsc::channel(4);
         let wanted = cell::Sender::default();
         let metrics = Arc::new(Metrics::new());
@@ -110,6 +117,12 @@ impl Followed {
         }
     }
 
+    /// From now on these Secrets are wanted, and nothing else.
+    pub(super) fn want(&self, secrets: std::collections::BTreeSet<ObjectName>) {
+        let object = |name| ObjectRef::new(ObjectKind::Secret, name);
+        self.wanted.send_replace(secrets.into_iter().map(object).collect());
+    }
+
     /// The next event, taken in.
     pub(super) async fn next(&mut self) -> Event {
         let event = timeout(self.patience, self.events.recv()).await;
@@ -125,8 +138,9 @@ impl Followed {
                 let name = change.object().to_string();
                 if change.current().is_none() {
                     let was_there = self.objects.remove(&name).is_some();
-                    // A Secret that is read by name is also reported when it does not exist.
-                    assert!(was_there || name.starts_with("Secret "), "{name} went but was not there");
+                    // What is read by name is also reported when it does not exist.
+                    let is_named = name.starts_with("Secret ") || name.starts_with("ConfigMap ");
+                    assert!(was_there || is_named, "{name} went but was not there");
                     self.standing.remove(&name);
                     self.removals.push(name);
                 } else {

@@ -1,3 +1,4 @@
+mod config_maps;
 mod fake;
 mod faults;
 mod listing;
@@ -236,6 +237,8 @@ async fn f02_an_api_that_is_down_at_the_start_is_waited_for() {
         namespaces: Vec::new(),
         classes: super::ClassAccess::Listed,
         secrets: SecretAccess::Cluster,
+        config_maps: super::ConfigMapAccess::Names(Default::default()),
+        nginx_config_map: None,
         signature: None,
     };
     let metrics = std::sync::Arc::new(crate::observe::Metrics::new());

@@ -43,7 +43,7 @@ async fn one_that_is_named_is_listed_and_watched_by_its_name_unless_the_list_has
         // Nothing is asked for by a name before one is named.
         followed.until(|event, _| *event == Event::Listed).await;
         assert!(followed.asked("secrets", false).iter().all(|asked| asked.name.is_empty()));
-        followed.wanted.send_replace(names([("shop", "users")]));
+        followed.want(names([("shop", "users")]));
         followed.until(|_, followed| followed.objects.contains_key("Secret shop/users")).await;
         followed.until(|_, followed| !followed.removals.is_empty()).await;
         followed.until(|_, followed| followed.objects.contains_key("Secret shop/users")).await;
@@ -57,7 +57,7 @@ async fn one_that_is_named_is_listed_and_watched_by_its_name_unless_the_list_has
         assert!(lists[0].contains(SELECTOR) && lists[1].is_empty(), "{lists:?}");
         assert_eq!((lists.len(), watches.len()), (2, 1));
         // It is taken back when no annotation names it any more.
-        followed.wanted.send_replace([].into());
+        followed.want([].into());
         followed.until(|_, followed| followed.removals.len() == 2).await;
         assert!(followed.objects.is_empty());
     }
@@ -70,7 +70,7 @@ async fn names_that_are_none_and_other_namespaces_are_never_asked_for() {
     let hostile = ["a,type=Opaque", "..", "a/b", "", "a b", "a\r\nb", "A", "é"];
     let odd = hostile.into_iter().filter(|name| *name != "..").map(|name| ("shop", name));
     let wanted = odd.chain([("elsewhere", "users"), ("shop", "last")]);
-    followed.wanted.send_replace(wanted.map(|(namespace, name)| ObjectName::new(namespace, name)).collect());
+    followed.want(wanted.map(|(namespace, name)| ObjectName::new(namespace, name)).collect());
     let is_asked = || followed.asked("secrets", true).iter().any(|asked| asked.name == "last");
     tokio::time::timeout(super::fake::DEADLINE, async {
         while !is_asked() {
@@ -96,7 +96,7 @@ async fn a_list_that_has_failed_takes_nothing_away_and_is_taken_again() {
     })
     .await;
     followed.until(|event, _| *event == Event::Listed).await;
-    followed.wanted.send_replace(names([("shop", "users")]));
+    followed.want(names([("shop", "users")]));
     followed.until(|_, followed| followed.objects.get("Secret shop/users") == Some(&2)).await;
     assert!(followed.removals.is_empty());
     followed.until(|_, followed| !followed.removals.is_empty()).await;
@@ -122,7 +122,7 @@ async fn one_that_is_made_anew_with_another_type_does_not_go_after_it_has_come()
         })
         .await;
         followed.until(|event, _| *event == Event::Listed).await;
-        followed.wanted.send_replace(names([("shop", "users")]));
+        followed.want(names([("shop", "users")]));
         followed.until_synced().await;
         assert!(followed.objects.contains_key("Secret shop/users"));
         lines.send(line("DELETED", &secret("users", "20"))).unwrap();
@@ -143,11 +143,11 @@ async fn there_are_so_many_and_no_more_and_who_came_first_stays() {
     .await;
     followed.until(|event, _| *event == Event::Listed).await;
     let last = ObjectName::new("shop", "z-first");
-    followed.wanted.send_replace([last.clone()].into());
+    followed.want([last.clone()].into());
     followed.until(|_, followed| followed.objects.contains_key("Secret shop/z-first")).await;
     // All lists but these are of no interest here.
     let many: BTreeSet<_> = (0..1001).map(|count| ObjectName::new("shop", format!("users-{count:04}"))).collect();
-    followed.wanted.send_replace(many.iter().cloned().chain([last]).collect());
+    followed.want(many.iter().cloned().chain([last]).collect());
     followed.until(|event, _| matches!(event, Event::Problems(problems) if !problems.is_empty())).await;
     let [problem] = &followed.problems[..] else { panic!("{:?}", followed.problems) };
     let told = (problem.object.to_string(), problem.code);
@@ -155,7 +155,7 @@ async fn there_are_so_many_and_no_more_and_who_came_first_stays() {
     assert!(problem.message.contains("this one and 1 others"), "{}", problem.message);
     assert!(followed.lists_at_once("secrets") <= TURNS + 1);
     // Room is made.
-    followed.wanted.send_replace(many.into_iter().skip(900).collect());
+    followed.want(many.into_iter().skip(900).collect());
     followed.until(|event, _| matches!(event, Event::Problems(problems) if problems.is_empty())).await;
     followed.until(|_, followed| followed.objects.contains_key("Secret shop/users-1000")).await;
 }

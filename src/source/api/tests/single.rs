@@ -43,7 +43,7 @@ async fn follow<const N: usize>(
         })
         .await;
     followed.until(|event, _| *event == Event::Listed).await;
-    followed.wanted.send_replace(listed);
+    followed.want(listed);
     followed
 }
 
@@ -69,19 +69,19 @@ async fn secrets_by_name_are_read_while_they_are_wanted_and_listed_and_never_lis
     // Authors of Ingresses write what they like.
     let strangers = (0..3000).map(|count| ObjectName::new("shop", format!("stranger-{count}")));
     let elsewhere = [ObjectName::new("elsewhere", "two"), ObjectName::new("shop", "x,y=z")];
-    followed.wanted.send_replace(names(["one"]).into_iter().chain(strangers).chain(elsewhere).collect());
+    followed.want(names(["one"]).into_iter().chain(strangers).chain(elsewhere).collect());
     followed.until_synced().await;
     assert_eq!(followed.objects.keys().collect::<Vec<_>>(), ["Secret shop/one"]);
-    followed.wanted.send_replace(names(["two"]));
+    followed.want(names(["two"]));
     followed.until(|_, followed| followed.objects.contains_key("Secret shop/two")).await;
     while followed.objects.len() > 1 {
         followed.next().await;
     }
     assert_eq!(followed.removals, ["Secret shop/one"]);
     // Wanted, not wanted, wanted again before the former watch has ended.
-    followed.wanted.send_replace([].into());
+    followed.want([].into());
     tokio::task::yield_now().await;
-    followed.wanted.send_replace(names(["two", "one"]));
+    followed.want(names(["two", "one"]));
     followed.until(|_, followed| followed.objects.contains_key("Secret shop/one")).await;
     while !followed.objects.contains_key("Secret shop/two") {
         followed.next().await;
@@ -126,7 +126,7 @@ async fn one_that_may_be_read_but_not_watched_is_a_problem_too_and_one_that_is_n
     followed.until(|event, _| matches!(event, Event::Problems(problems) if !problems.is_empty())).await;
     assert_eq!(followed.problems[0].code, ProblemCode::SecretForbidden);
     assert!(followed.objects.contains_key("Secret shop/tls"));
-    followed.wanted.send_replace([].into());
+    followed.want([].into());
     followed.until(|event, _| matches!(event, Event::Problems(problems) if problems.is_empty())).await;
 }
 
@@ -233,7 +233,7 @@ async fn many_are_read_a_few_at_a_time() {
     })
     .await;
     followed.until(|event, _| *event == Event::Listed).await;
-    followed.wanted.send_replace(listed);
+    followed.want(listed);
     followed.until_synced().await;
     assert_eq!(followed.objects.len(), 60);
     let at_once = followed.lists_at_once("secrets");

@@ -24,7 +24,7 @@ use super::failure::{Backoff, Failure, Reason, chance};
 use super::lenient::{self, Item, Line, Page};
 use super::lines::Lines;
 use super::scope::{Portion, Scope, Which};
-use crate::model::{ObjectName, ObjectRef, Problem};
+use crate::model::{ObjectKind, ObjectName, ObjectRef, Problem};
 use crate::observe::Metrics;
 use crate::source::changes::Event;
 use crate::source::kinds::{OnMalformed, wire};
@@ -255,6 +255,7 @@ impl Watch {
     fn consequence(&self, state: &State) -> &'static str {
         match &self.scope.which {
             _ if state.was_listed => "objects cannot be followed, what was read stays in force",
+            Which::Named(_) if self.scope.kind.object == ObjectKind::ConfigMap => self.scope.kind.unlisted,
             Which::Named(_) => "a Secret cannot be read, the default certificate serves instead",
             Which::LeftOut(_) => "a Secret cannot be read, nobody is served where a password of it is asked for",
             Which::Selected => self.scope.kind.unlisted,

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use super::super::failure::{Failure, Reason};
 use super::super::lenient;
 use super::{End, State, Watch, garbage};
-use crate::model::{ObjectName, ObjectRef, Problem, ProblemCode, Severity};
+use crate::model::{ObjectKind, ObjectName, ObjectRef, Problem, ProblemCode, Severity};
 
 /// The version that stands for any: a watch from here begins with what is there.
 pub(super) const ANY: &str = "0";
@@ -66,13 +66,30 @@ impl State {
 
 /// The finding about an object that the settings allow to read and our role does not.
 pub(in super::super) fn forbidden(object: ObjectRef) -> Problem {
+    let (code, message, plural) = match object.kind {
+        ObjectKind::ConfigMap => (
+            ProblemCode::ConfigMapForbidden,
+            "options and annotations name this ConfigMap, but the controller's role does not allow following it, so no change of it is taken in",
+            "configmaps",
+        ),
+        ObjectKind::Ingress
+        | ObjectKind::IngressClass
+        | ObjectKind::Service
+        | ObjectKind::EndpointSlice
+        | ObjectKind::Secret
+        | ObjectKind::File => (
+            ProblemCode::SecretForbidden,
+            "--secret-names or --default-certificate names this Secret, but the controller's role does not allow following it, so no new certificate is taken from it",
+            "secrets",
+        ),
+    };
     Problem {
         field: String::new(),
-        code: ProblemCode::SecretForbidden,
+        code,
         severity: Severity::Error,
-        message: "--secret-names or --default-certificate names this Secret, but the controller's role does not allow following it, so no new certificate is taken from it".into(),
+        message: message.into(),
         remedy: format!(
-            "Grant get and watch of secrets with resourceNames [{}] in namespace {}, or take it off the list",
+            "Grant get and watch of {plural} with resourceNames [{}] in namespace {}, or take it off the list",
             object.name.name, object.name.namespace
         ),
         object,

@@ -9,6 +9,7 @@ use super::super::external_auth_options::AuthUrl;
 use super::super::service_url::ServiceUrl;
 use super::super::table::{Annotation, Scope, Verdict};
 use super::super::value::Value;
+use super::config_map_name;
 use super::url::{self, Target};
 use super::variables;
 
@@ -136,19 +137,24 @@ pub(super) const ROWS: [Annotation; 16] = [
         key: "auth-proxy-set-headers",
         value: Value::Text {
             values: "namespace/name of a ConfigMap",
-            read: |draft, _, _| {
-                draft.options.of_rare().external_auth.is_closed = Some(true);
+            read: |draft, text, carrier| {
+                match config_map_name::of(draft, text, carrier) {
+                    Some(name) => draft.options.of_rare().external_auth.sent = Some(name),
+                    None => close(draft, "names no ConfigMap, so all requests are answered with 503"),
+                }
                 Some(())
             },
         },
         default: "none",
         scopes: &[Scope::Ingress],
-        verdict: Verdict::Refused {
-            why: "ConfigMaps are not read, and nobody knows what the service would say without the fields; all requests of the Ingress \
-                  are answered with 503",
-            instead: "let the service do without them, and remove the annotation",
-        },
-        doc: "Fields for the service of `auth-url`.",
+        verdict: Verdict::Different(
+            "a change counts at once; `Host`, `X-Forwarded-For` and fields that frame a message or belong to a connection are \
+             refused: 503; a field of ours is replaced and not sent twice",
+        ),
+        doc: "The ConfigMap with fields that the service of `auth-url` gets besides, in place of those that clients send under these\n\
+              names: each key is a name, its value may have variables, and one that comes to nothing is no field. It is of the\n\
+              namespace of the Ingress, unless `--config-maps-across-namespaces` is given. The process must be allowed to read it\n\
+              (`--config-map-names`). Where it cannot be used nobody is served (503).",
     },
     Annotation {
         key: "auth-request-redirect",
@@ -258,11 +264,11 @@ pub(super) const ROWS: [Annotation; 16] = [
     },
     Annotation {
         key: "enable-global-auth",
-        value: Value::LooseBoolean(|_, _| {}),
-        default: "none",
+        value: Value::LooseBoolean(|draft, is_set| draft.options.of_rare().external_auth.takes_global = Some(is_set)),
+        default: "`true`",
         scopes: &[Scope::Ingress],
-        verdict: Verdict::NoEffect("there is no authentication for all Ingresses (`global-auth-url`)"),
-        doc: "Whether the authentication for all Ingresses counts here.",
+        verdict: Verdict::Exact,
+        doc: "Whether the authentication for all Ingresses (`global-auth-url` of `--nginx-configmap`) counts here.",
     },
 ];
 

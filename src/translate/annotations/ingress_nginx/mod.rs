@@ -9,7 +9,9 @@ mod auth;
 mod balance;
 mod buffers;
 mod canary;
+pub(super) mod config_map_name;
 mod cors;
+mod custom_headers;
 mod errors;
 mod external_auth;
 mod hosts;
@@ -36,6 +38,8 @@ mod variables;
 
 use super::table::{Dialect, Unlisted};
 
+pub(super) use sources::networks;
+
 /// Whether an annotation with this key, which has no prefix, says how pods are spoken to.
 pub(super) fn concerns_pods(short: &str) -> bool {
     pods::ROWS.iter().chain(&pod_tls::ROWS).any(|row| row.key == short)
@@ -56,6 +60,7 @@ pub(super) const DIALECT: Dialect = Dialect {
         &errors::ROWS,
         &mirrors::ROWS,
         &cors::ROWS,
+        &custom_headers::ROWS,
         &rates::ROWS,
         &answer_urls::ROWS,
         &auth::ROWS,

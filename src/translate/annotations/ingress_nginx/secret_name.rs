@@ -5,18 +5,23 @@ use crate::model::{ObjectKind, ObjectName, ObjectRef};
 
 /// The Secret of this name beside the carrier, which is followed from now on; `None`: no object has such a name (RFC 1123).
 pub(super) fn of(draft: &mut Draft, name: &str, carrier: &ObjectName) -> Option<ObjectName> {
+    if !is_name(name) {
+        return None;
+    }
+    let name = ObjectName::new(carrier.namespace.clone(), name);
+    draft.references.push(ObjectRef::new(ObjectKind::Secret, name.clone()));
+    Some(name)
+}
+
+/// Whether an object can have this name.
+pub(super) fn is_name(name: &str) -> bool {
     let is_letter = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
     let is_label = |label: &str| {
         label.bytes().all(|byte| is_letter(byte) || byte == b'-')
             && label.bytes().next().is_some_and(is_letter)
             && label.bytes().next_back().is_some_and(is_letter)
     };
-    if name.len() > 253 || !name.split('.').all(is_label) {
-        return None;
-    }
-    let name = ObjectName::new(carrier.namespace.clone(), name);
-    draft.references.push(ObjectRef::new(ObjectKind::Secret, name.clone()));
-    Some(name)
+    name.len() <= 253 && name.split('.').all(is_label)
 }
 
 #[cfg(test)]

@@ -78,7 +78,7 @@ fn list(draft: &mut Draft, text: &str) -> SourceList {
 }
 
 /// Networks with commas between. `None`: one of them is none.
-pub(super) fn networks(text: &str) -> Option<Vec<IpNet>> {
+pub(in super::super) fn networks(text: &str) -> Option<Vec<IpNet>> {
     text.split(',').map(|entry| network(entry.trim())).collect()
 }
 
