@@ -113,7 +113,8 @@ impl<'c> Targets<'c> {
                 Filter::Errors(pages) => {
                     besides.errors = pages.upstream.as_ref().map(|upstream| self.filled(upstream));
                 }
-                Filter::Rules(_)
+                Filter::ClientAuth(_)
+                | Filter::Rules(_)
                 | Filter::RequestFields(_)
                 | Filter::ResponseFields(_)
                 | Filter::AppRoot(_)
@@ -142,7 +143,8 @@ impl<'c> Targets<'c> {
 fn names_service(filter: &Filter) -> bool {
     match filter {
         Filter::Auth(_) | Filter::Errors(_) | Filter::Mirror(_) => true,
-        Filter::Rules(_)
+        Filter::ClientAuth(_)
+        | Filter::Rules(_)
         | Filter::RequestFields(_)
         | Filter::ResponseFields(_)
         | Filter::AppRoot(_)

@@ -21,6 +21,7 @@ pub struct CompiledHost<T> {
     // Repeated from the spec, so that a look-up does not touch its memory.
     keeps_unmatched: bool,
     has_tls: bool,
+    asks_for_certificates: bool,
 }
 
 impl<T> CompiledHost<T> {
@@ -45,6 +46,7 @@ impl<T> CompiledHost<T> {
             default_backend: tenancy.and_then(|tenancy| tenancy.default_backend.as_ref()).map(compile),
             keeps_unmatched,
             has_tls: spec.has_tls(),
+            asks_for_certificates: asks_for_certificates(spec),
         }
     }
 
@@ -100,6 +102,11 @@ impl<T> CompiledHost<T> {
         self.has_tls
     }
 
+    /// Whether a route asks clients for certificates.
+    pub(super) fn asks_for_certificates(&self) -> bool {
+        self.asks_for_certificates
+    }
+
     /// Whether requests that no route takes belong to this unit.
     pub(super) fn keeps_unmatched(&self) -> bool {
         self.keeps_unmatched
@@ -126,6 +133,15 @@ impl<T> CompiledHost<T> {
         let holds = |route: u32| self.routes.get(route as usize).is_some_and(|route| has_what_is_asked(route, holds));
         self.routes.get(self.matcher.find(path, holds)? as usize)
     }
+}
+
+fn asks_for_certificates(spec: &HostSpec) -> bool {
+    let asks = |route: &Arc<RouteSpec>| route.filters.needs().certificate;
+    let fallback = match &spec.unmatched {
+        Unmatched::Keep(fallback) => fallback.as_ref(),
+        Unmatched::FallThrough => None,
+    };
+    spec.routes.iter().chain(fallback).any(asks)
 }
 
 fn has_what_is_asked<T>(route: &Route<T>, holds: Holds<'_>) -> bool {

@@ -160,6 +160,16 @@ impl<T> RouteTable<T> {
         }
     }
 
+    /// Whether any host asks clients for certificates. Known without counting.
+    pub fn asks_for_certificates(&self) -> bool {
+        self.hosts.asks_for_certificates()
+    }
+
+    /// Whether clients of a server name, lower case and without a trailing dot, are asked for a certificate.
+    pub fn asks_for_certificate(&self, server_name: Option<&str>) -> bool {
+        self.hosts.asks_for_certificate(server_name)
+    }
+
     /// Whether a connection made for the server name `sni` may not carry requests for `host` (RFC 9110 §15.5.20): the
     /// two are served with other certificates. Both in lower case.
     pub fn misdirects(&self, sni: &str, host: &str) -> bool {

@@ -3,8 +3,8 @@
 use std::sync::{Arc, LazyLock};
 
 use crate::model::{
-    BasicAuth, ErrorPages, ExternalAuth, Filter, Filters, HostPattern, Hsts, HttpsRedirect, HttpsUrl, Mirror, Rewrite,
-    TrailingSlash,
+    BasicAuth, ClientAuth, ErrorPages, ExternalAuth, Filter, Filters, HostPattern, Hsts, HttpsRedirect, HttpsUrl,
+    Mirror, Rewrite, TrailingSlash,
 };
 
 use super::annotations::{EditOptions, Options, SourceOptions};
@@ -18,6 +18,8 @@ use super::settings::{Profile, Settings};
 pub(super) struct OwnParts {
     /// Another path for requests.
     pub(super) rewrite: Option<Arc<Rewrite>>,
+    /// Who has a certificate, where clients are asked for one.
+    pub(super) clients: Option<Arc<ClientAuth>>,
     /// Who has a password, where one is asked for.
     pub(super) auth: Option<Arc<BasicAuth>>,
     /// Whom else requests have to do with.
@@ -54,6 +56,7 @@ pub(super) fn filters(options: &Options, settings: &Settings, parts: OwnParts) -
     let url = when.map(|_| options.redirect.url(slash(settings))).unwrap_or_default();
     let has_values = parts.rewrite.is_some()
         || parts.auth.is_some()
+        || parts.clients.is_some()
         || options.locations().is_some()
         || options.sources().is_some()
         || options.rare().is_some()
@@ -108,7 +111,7 @@ fn of_profile(profile: Profile) -> Vec<Filter> {
 
 /// Filters that depend on values of the Ingress.
 fn made(options: &Options, settings: &Settings, when: Option<HttpsRedirect>, parts: OwnParts) -> Filters {
-    let OwnParts { rewrite, auth, besides: Besides { auth: external_auth, errors, mirror } } = parts;
+    let OwnParts { rewrite, clients, auth, besides: Besides { auth: external_auth, errors, mirror } } = parts;
     let locations = options.locations();
     let app_root = locations.and_then(|locations| locations.app_root().cloned()).map(Filter::AppRoot);
     let redirect = locations.and_then(|locations| locations.redirect(options.redirect.port()));
@@ -145,6 +148,7 @@ fn made(options: &Options, settings: &Settings, when: Option<HttpsRedirect>, par
             .chain(request_fields)
             .chain(response_fields)
             .chain(of_snippets)
+            .chain(clients.map(Filter::ClientAuth))
             .chain(auth.map(Filter::BasicAuth))
             .chain(external_auth.map(Filter::Auth))
             .chain(errors.map(Filter::Errors))

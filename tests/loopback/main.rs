@@ -39,6 +39,8 @@ mod nginx_answers;
 mod nginx_auth;
 mod nginx_balance;
 mod nginx_canary;
+mod nginx_client_certificates;
+mod nginx_client_sessions;
 mod nginx_cors;
 mod nginx_errors;
 mod nginx_external_auth;

@@ -4,6 +4,7 @@ pub(crate) mod answer_head;
 pub(crate) mod client_io;
 pub(crate) mod explanation;
 pub(crate) mod grpc;
+pub(crate) mod identity;
 pub(crate) mod meter;
 pub(crate) mod peer;
 pub(crate) mod record;

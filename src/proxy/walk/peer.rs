@@ -2,6 +2,8 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use super::identity::ShownChain;
+
 /// How the client reached us.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Scheme {
@@ -49,4 +51,6 @@ pub(crate) struct TlsPeer {
     pub server_name: Option<String>,
     /// Protocol version, as logged.
     pub version: &'static str,
+    /// What it has shown of itself; `None`: it was not asked for a certificate.
+    pub shown: Option<Box<ShownChain>>,
 }

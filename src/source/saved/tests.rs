@@ -9,7 +9,9 @@ use proptest::sample::select;
 
 use super::checksum::Checksum;
 use super::*;
-use crate::model::{CaBundle, Certificate, CertificateError, ObjectKind, ObjectName, ObjectRef, SecretUsers, UserList};
+use crate::model::{
+    CaBundle, Certificate, CertificateError, ClientTrust, ObjectKind, ObjectName, ObjectRef, SecretUsers, UserList,
+};
 use crate::observe::Metrics;
 use crate::source::objects::*;
 
@@ -166,7 +168,8 @@ fn secret() -> impl Strategy<Value = Change> {
         .prop_map(|of| of.map(|of| Arc::new(CaBundle::from_der(of.chain().map(<[u8]>::to_vec)).unwrap())));
     let parts = (object_name(), content, authorities, some(secret_users()));
     parts.prop_map(|(name, (certificate, last_good), authorities, users)| {
-        let secret = Secret { name: name.clone(), certificate, last_good, authorities, users };
+        let clients = authorities.as_ref().map(|of| ClientTrust::parse(Arc::clone(of), None).map(Arc::new));
+        let secret = Secret { name: name.clone(), certificate, last_good, authorities, clients, users };
         Change::arrival(secret)
     })
 }
@@ -245,6 +248,7 @@ impl SavedKey {
             certificate: Ok(Arc::clone(&CERTIFICATES[self.0])),
             last_good: None,
             authorities: None,
+            clients: None,
             users: None,
         };
         Change::arrival(secret)

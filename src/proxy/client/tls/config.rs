@@ -6,6 +6,7 @@ use rustls::ServerConfig;
 use rustls::crypto::aws_lc_rs;
 use rustls::server::{NoServerSessionStorage, ProducesTickets};
 
+use super::asking::{Anybody, Tickets};
 use super::resolver::SniResolver;
 
 /// Whether HTTP/2 is offered in ALPN beside HTTP/1.1.
@@ -24,6 +25,31 @@ pub fn tickets() -> Result<Arc<dyn ProducesTickets>, rustls::Error> {
     aws_lc_rs::Ticketer::new()
 }
 
+/// The configurations of the listeners.
+#[derive(Clone, Debug)]
+pub struct TlsConfigs {
+    /// It asks nobody for a certificate.
+    plain: Arc<ServerConfig>,
+    /// It asks the clients of some server names.
+    asking: Arc<ServerConfig>,
+}
+
+impl TlsConfigs {
+    /// `resolver` is one that asks, and `plain` the same without. Both offer HTTP/2.
+    pub fn new(plain: Arc<SniResolver>, asking: Arc<SniResolver>) -> Result<Self, rustls::Error> {
+        let of_others = tickets()?;
+        let both = Arc::new(Tickets { of_others: Arc::clone(&of_others), of_shown: tickets()? });
+        let plain = server_config(plain, of_others, Http2::Offered)?;
+        let asking = config(Some(Anybody::new()), asking, both, Http2::Offered)?;
+        Ok(Self { plain, asking })
+    }
+
+    /// That of a handshake which begins now; whether any host asks for certificates.
+    pub(crate) fn of_now(&self, asks: bool) -> Arc<ServerConfig> {
+        Arc::clone(if asks { &self.asking } else { &self.plain })
+    }
+}
+
 /// The configuration of one kind of listener: TLS 1.2 and 1.3 (1.0 and 1.1 are refused), no client certificates, no
 /// early data (RFC 8470: it can be replayed), no renegotiation, no compression of any kind.
 ///
@@ -33,10 +59,22 @@ pub fn server_config(
     tickets: Arc<dyn ProducesTickets>,
     http2: Http2,
 ) -> Result<Arc<ServerConfig>, rustls::Error> {
-    let mut config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
-        .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])?
-        .with_no_client_auth()
-        .with_cert_resolver(resolver);
+    config(None, resolver, tickets, http2)
+}
+
+fn config(
+    verifier: Option<Anybody>,
+    resolver: Arc<SniResolver>,
+    tickets: Arc<dyn ProducesTickets>,
+    http2: Http2,
+) -> Result<Arc<ServerConfig>, rustls::Error> {
+    let builder = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+        .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])?;
+    let builder = match verifier {
+        None => builder.with_no_client_auth(),
+        Some(anybody) => builder.with_client_cert_verifier(Arc::new(anybody)),
+    };
+    let mut config = builder.with_cert_resolver(resolver);
     config.alpn_protocols = match http2 {
         Http2::Offered => vec![b"h2".to_vec(), b"http/1.1".to_vec()],
         Http2::Disabled => vec![b"http/1.1".to_vec()],

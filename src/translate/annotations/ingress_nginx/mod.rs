@@ -9,6 +9,7 @@ mod auth;
 mod balance;
 mod buffers;
 mod canary;
+mod client_certificates;
 mod cors;
 mod errors;
 mod external_auth;
@@ -59,6 +60,7 @@ pub(super) const DIALECT: Dialect = Dialect {
         &rates::ROWS,
         &answer_urls::ROWS,
         &auth::ROWS,
+        &client_certificates::ROWS,
         &limits::ROWS,
         &canary::ROWS,
         &retries::ROWS,
