@@ -149,3 +149,135 @@ fn without<'f>(filter: &'f Filter, rule: &'f ClientRule, request: &RequestView<'
 fn refuse<'f>(by: &'f Filter, status: u16, text: &'static str) -> Verdict<'f> {
     Verdict::Respond(Response { by, status, fields: Vec::new(), text })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::filter::identity::ClientIdentity;
+    use crate::filter::view::tests::with_view;
+    use crate::model::{CaBundle, ClientFault, ClientTrust, HttpsRedirect, HttpsUrl, Pattern, Redirect, RedirectKind};
+    use crate::model::{Captures, Location};
+
+    /// A client that has shown this.
+    #[derive(Debug)]
+    struct Client(Presented);
+
+    impl ClientIdentity for Client {
+        fn presented(&self, host: &[u8], _: &Arc<ClientTrust>, depth: u32) -> Presented {
+            assert_eq!((host, depth), (&b"a"[..], 1));
+            self.0.clone()
+        }
+    }
+
+    fn shown(verified: Result<(), ClientFault>) -> Presented {
+        let names = Some(CertificateNames { subject: "CN=alice".into(), issuer: "CN=ca".into() });
+        Presented::Certificate(Rc::new(ShownCertificate { der: b"x".as_slice().into(), names, verified }))
+    }
+
+    fn rule(need: CertificateNeed) -> ClientRule {
+        let pem = include_bytes!("../model/fixtures/clients-ca.crt");
+        let trust = ClientTrust::parse(Arc::new(CaBundle::parse(pem).unwrap()), None).unwrap();
+        let forwarding = CertificateForwarding::Whole;
+        ClientRule { need, trust: Arc::new(trust), depth: 1, error_page: None, subject: None, forwarding }
+    }
+
+    /// The status of the answer, or what the pod is told.
+    fn of(filters: &[Filter], client: Presented, is_tls: bool) -> Result<String, u16> {
+        let lines = ["GET / HTTP/1.1", "Host: a", "ssl-client-verify: SUCCESS", "SSL_CLIENT_X: y", "ssl-client: z"];
+        with_view(&lines, |view| {
+            let client = Client(client);
+            let view = RequestView { identity: &client, is_tls, is_https: is_tls, ..view };
+            let mut change = RequestChange::default();
+            match crate::filter::request(filters, &view, &mut change) {
+                Verdict::Respond(response) => Err(response.status),
+                Verdict::Continue | Verdict::Ask(_) | Verdict::Call(_) => {
+                    let head = Fields { bytes: view.head, list: &view.request.fields };
+                    let kept = head.list.iter().filter(|field| change.fields.keeps(field));
+                    let kept: Vec<_> = kept.map(|field| field.name.of(head.bytes)).collect();
+                    assert_eq!(kept, [&b"Host"[..], b"ssl-client"], "nothing of the client's is left");
+                    let Fields { bytes, list } = change.fields.added();
+                    let told = list.iter().map(|field| String::from_utf8_lossy(field.value.of(bytes)).into_owned());
+                    Ok(told.collect::<Vec<_>>().join(" "))
+                }
+            }
+        })
+    }
+
+    fn filters(rule: ClientRule) -> [Filter; 1] {
+        [Filter::ClientAuth(Arc::new(ClientAuth::Rule(rule)))]
+    }
+
+    const TOLD: &str = "CN=alice CN=ca \
+        -----BEGIN%20CERTIFICATE-----%0AeA%3D%3D%0A-----END%20CERTIFICATE-----%0A";
+
+    #[test]
+    fn nginx_x2_x4_the_need_and_what_was_found_decide_and_the_pod_is_told() {
+        let told = |verified: &str| Ok(format!("{verified} {TOLD}"));
+        let foreign = || shown(Err(ClientFault::UnknownIssuer));
+        let failed = "FAILED:unable to get local issuer certificate";
+        let none = || Ok("NONE".to_owned());
+        for (need, expected) in [
+            (CertificateNeed::Required, [Err(400), told("SUCCESS"), Err(400), Err(400), Err(421)]),
+            (CertificateNeed::Optional, [none(), told("SUCCESS"), Err(400), Err(400), Err(421)]),
+            (CertificateNeed::OptionalOfAnybody, [none(), told("SUCCESS"), told(failed), Err(400), Err(421)]),
+            (CertificateNeed::NotAsked, [none(), none(), none(), none(), none()]),
+        ] {
+            let filters = filters(rule(need));
+            let clients =
+                [Presented::Nothing, shown(Ok(())), foreign(), shown(Err(ClientFault::Expired)), Presented::NotAsked];
+            assert_eq!(clients.map(|client| of(&filters, client, true)), expected, "{need:?}");
+        }
+        assert_eq!(of(&[Filter::ClientAuth(Arc::new(ClientAuth::Unknown))], shown(Ok(())), true), Err(403));
+    }
+
+    #[test]
+    fn nginx_x3_x5_a_page_for_errors_and_a_pattern_for_subjects() {
+        let error_page = Some(Template::parse("https://b/$host", Captures::Refused).unwrap());
+        let page = filters(ClientRule { error_page, ..rule(CertificateNeed::Required) });
+        assert_eq!(of(&page, Presented::Nothing, true), Err(302));
+        assert_eq!(of(&page, Presented::NotAsked, true), Err(421), "a certificate may be there on another connection");
+        let subject = Some(Pattern::of_values(&"CN=a".into()).unwrap());
+        let pattern = filters(ClientRule { subject, ..rule(CertificateNeed::Optional) });
+        assert!(of(&pattern, shown(Ok(())), true).is_ok());
+        assert_eq!(of(&pattern, Presented::Nothing, true), Err(403));
+        let subject = Some(Pattern::of_values(&"CN=b".into()).unwrap());
+        let pattern = filters(ClientRule { subject, ..rule(CertificateNeed::Required) });
+        assert_eq!(of(&pattern, shown(Ok(())), true), Err(403));
+    }
+
+    #[test]
+    fn nginx_x1_nothing_else_answers_who_has_no_certificate_but_the_redirect_to_https() {
+        let location = Location::Fixed(Template::plain("https://b/"));
+        let redirect = Redirect { kind: RedirectKind::Permanent, status: 301, location };
+        let [auth] = filters(rule(CertificateNeed::Required));
+        let https = Filter::HttpsRedirect(HttpsRedirect::Always, HttpsUrl::default());
+        let all = crate::model::Filters::new(vec![https, Filter::Redirect(Arc::new(redirect.clone())), auth.clone()]);
+        assert_eq!(of(&all, Presented::Nothing, true), Err(400));
+        assert_eq!(of(&all, shown(Ok(())), true), Err(301));
+        assert_eq!(of(&all, Presented::Nothing, false), Err(308));
+        let all = crate::model::Filters::new(vec![Filter::Redirect(Arc::new(redirect)), auth]);
+        assert_eq!(of(&all, Presented::Nothing, false), Err(400));
+    }
+
+    #[test]
+    fn nginx_x7_others_that_are_asked_are_told_what_the_pod_is_told() {
+        let lines = ["GET / HTTP/1.1", "Host: a", "ssl-client-verify: SUCCESS", "X-A: b"];
+        with_view(&lines, |view| {
+            let head = Fields { bytes: view.head, list: &view.request.fields };
+            let (mut told, mut edit) = (HeadEdit::default(), HeadEdit::default());
+            tell_beside(&told, head, &mut edit);
+            assert!(head.list.iter().all(|field| edit.keeps(field)), "the host says nothing of certificates");
+            told.add(VERIFY, b"NONE");
+            told.add(FieldName::X_SCHEME, b"https");
+            tell_beside(&told, head, &mut edit);
+            let mut out = Vec::new();
+            edit.write(head, &mut out, |_| true);
+            assert_eq!(
+                String::from_utf8(out).unwrap().to_lowercase(),
+                "host: a\r\nx-a: b\r\nssl-client-verify: none\r\n"
+            );
+        });
+    }
+}

@@ -349,3 +349,102 @@ impl fmt::Debug for ClientTrust {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rustls::pki_types::pem::PemObject;
+
+    use super::*;
+
+    const CA: &[u8] = include_bytes!("fixtures/clients-ca.crt");
+    const V1: &[u8] = include_bytes!("fixtures/client-v1.crt");
+
+    fn bundle(pem: &[u8]) -> Arc<CaBundle> {
+        Arc::new(CaBundle::parse(pem).unwrap())
+    }
+
+    fn certificate(pem: &[u8]) -> CertificateDer<'static> {
+        CertificateDer::from_pem_slice(pem).unwrap()
+    }
+
+    /// In the middle of 2026, in seconds.
+    fn now() -> UnixTime {
+        UnixTime::since_unix_epoch(std::time::Duration::from_secs(1_780_000_000))
+    }
+
+    fn verified(ca: &[u8], crl: Option<&[u8]>, leaf: &[u8]) -> Result<(), ClientFault> {
+        ClientTrust::parse(bundle(ca), crl).unwrap().verify(&[certificate(leaf)], 1, now())
+    }
+
+    #[test]
+    fn a_certificate_of_version_1_is_right_if_an_authority_has_signed_it() {
+        assert_eq!(verified(CA, None, V1), Ok(()));
+        for (crl, expected) in [
+            (&include_bytes!("fixtures/clients-empty.crl")[..], Ok(())),
+            (include_bytes!("fixtures/clients-revoked.crl"), Err(ClientFault::Revoked)),
+            (include_bytes!("fixtures/clients-old.crl"), Err(ClientFault::ExpiredCrl)),
+        ] {
+            assert_eq!(verified(CA, Some(crl), V1), expected);
+        }
+        // A certificate with the name of the authority and another key.
+        let key = rcgen::KeyPair::generate().unwrap();
+        let mut params = rcgen::CertificateParams::new(Vec::new()).unwrap();
+        params.distinguished_name = rcgen::DistinguishedName::new();
+        params.distinguished_name.push(rcgen::DnType::CommonName, "My Cert Authority");
+        params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        let namesake = params.self_signed(&key).unwrap().pem();
+        assert_eq!(verified(namesake.as_bytes(), None, V1), Err(ClientFault::UnknownIssuer));
+    }
+
+    #[test]
+    fn a_certificate_that_is_listed_is_right_by_itself_and_signs_no_other() {
+        let key = rcgen::KeyPair::generate().unwrap();
+        for is_ca in [rcgen::IsCa::NoCa, rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained)] {
+            let mut params = rcgen::CertificateParams::new(["a.example".to_owned()]).unwrap();
+            let signs = matches!(is_ca, rcgen::IsCa::Ca(_));
+            params.is_ca = is_ca;
+            let own = params.self_signed(&key).unwrap().pem();
+            assert_eq!(verified(own.as_bytes(), None, own.as_bytes()), Ok(()), "{signs}");
+            assert_eq!(verified(CA, None, own.as_bytes()), Err(ClientFault::SelfSigned), "{signs}");
+            let issuer = rcgen::Issuer::new(params, &key);
+            let mut other = rcgen::CertificateParams::new(["b.example".to_owned()]).unwrap();
+            other.distinguished_name.push(rcgen::DnType::CommonName, "b");
+            let other = other.signed_by(&rcgen::KeyPair::generate().unwrap(), &issuer).unwrap().pem();
+            let expected = if signs { Ok(()) } else { Err(ClientFault::UnknownIssuer) };
+            assert_eq!(verified(own.as_bytes(), None, other.as_bytes()), expected, "{signs}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_never_right() {
+        let trust = ClientTrust::parse(bundle(CA), None).unwrap();
+        let verify = |chain: &[CertificateDer<'_>]| trust.verify(chain, 1, now());
+        assert_eq!(verify(&[]), Err(ClientFault::Unreadable));
+        let good = certificate(V1);
+        let longer = [good.as_ref(), b"\0"].concat();
+        for der in [&b""[..], b"garbage", &good[..good.len() - 1], &longer] {
+            assert_eq!(verify(&[CertificateDer::from(der)]), Err(ClientFault::Unreadable), "{}", der.len());
+        }
+        for at in 0..good.len() {
+            let mut changed = good.to_vec();
+            changed[at] ^= 1;
+            assert_ne!(verify(&[CertificateDer::from(changed)]), Ok(()), "byte {at}");
+        }
+        assert_eq!(ClientTrust::parse(bundle(CA), Some(b"garbage")), Err(CrlError::NoList));
+        assert_eq!(ClientTrust::parse(bundle(CA), Some(V1)), Err(CrlError::NoList));
+        let broken = b"-----BEGIN X509 CRL-----\nAAAA\n-----END X509 CRL-----\n";
+        assert_eq!(ClientTrust::parse(bundle(CA), Some(broken)), Err(CrlError::Unreadable));
+        assert_eq!(ClientTrust::parse(bundle(CA), Some(&vec![b' '; LONGEST + 1])), Err(CrlError::TooLong));
+    }
+
+    #[test]
+    fn authorities_are_told_apart_by_their_certificates_and_lists() {
+        let empty: &[u8] = include_bytes!("fixtures/clients-empty.crl");
+        let of = |crl| ClientTrust::parse(bundle(CA), crl).unwrap();
+        assert_eq!(of(None), of(None));
+        assert_eq!(of(Some(empty)), of(Some(empty)));
+        assert_ne!(of(None), of(Some(empty)));
+        let again = ClientTrust::from_der(bundle(CA), of(Some(empty)).revoked().map(<[u8]>::to_vec)).unwrap();
+        assert_eq!(again, of(Some(empty)));
+    }
+}

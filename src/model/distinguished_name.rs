@@ -97,3 +97,46 @@ fn dump(value: &Any<'_>, text: &mut String) {
         let _ = write!(text, "{byte:02X}");
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rcgen::{DistinguishedName, DnType, DnValue};
+
+    use crate::model::CertificateNames;
+
+    fn subject(parts: &[(DnType, DnValue)]) -> String {
+        let mut params = rcgen::CertificateParams::new(Vec::new()).unwrap();
+        params.distinguished_name = DistinguishedName::new();
+        parts.iter().for_each(|(kind, value)| params.distinguished_name.push(kind.clone(), value.clone()));
+        let made = params.self_signed(&rcgen::KeyPair::generate().unwrap()).unwrap();
+        CertificateNames::of(made.der()).unwrap().subject.into()
+    }
+
+    /// The expectations were made by `openssl x509 -subject -nameopt RFC2253`.
+    #[test]
+    fn names_are_written_as_openssl_writes_them() {
+        let text = |text: &str| DnValue::Utf8String(text.into());
+        let names = [
+            (DnType::CountryName, text("DE")),
+            (DnType::OrganizationName, text("Example, Inc.")),
+            (DnType::CommonName, text("alice")),
+        ];
+        assert_eq!(subject(&names), "CN=alice,O=Example\\, Inc.,C=DE");
+        for (value, expected) in [
+            ("a+b=c", "CN=a\\+b=c"),
+            (" a#b ", "CN=\\ a#b\\ "),
+            ("#a", "CN=\\#a"),
+            ("\"a\" <b>;\\", "CN=\\\"a\\\" \\<b\\>\\;\\\\"),
+            ("a\r\nX: y\0", "CN=a\\0D\\0AX: y\\00"),
+            ("Jürgen", "CN=J\\C3\\BCrgen"),
+            ("", "CN="),
+        ] {
+            assert_eq!(subject(&[(DnType::CommonName, text(value))]), expected, "{value:?}");
+        }
+        assert_eq!(subject(&[]), "");
+        let email = DnType::CustomDnType(vec![1, 2, 840, 113549, 1, 9, 1]);
+        assert_eq!(subject(&[(email, text("a@b.example"))]), "emailAddress=a@b.example");
+        let unknown = DnType::CustomDnType(vec![1, 3, 9999, 1]);
+        assert_eq!(subject(&[(unknown, text("ab"))]), "1.3.9999.1=#0C026162");
+    }
+}

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::model::{ClientAuth, ClientRule, ClientTrust, ObjectName, ProblemCode, Severity};
+use crate::model::{CertificateNeed, ClientAuth, ClientRule, ClientTrust, ObjectName, ProblemCode, Severity};
 
 use super::annotations::{ClientOptions, NamedSecret, Options, SubjectPattern};
 use super::input::Input;
@@ -23,15 +23,31 @@ impl<'a> OfHost<'a> {
         Self(mains.filter_map(|by| Some((by, Arc::new(of_object(input, by.options())?)))).collect())
     }
 
-    /// What is asked of the clients of an object: what it says itself, else what the oldest says that says anything. A younger
-    /// one of another namespace has no say: it could shut out the clients of a host that others serve.
+    /// What is asked of the clients of an object: what the oldest says that says anything, unless the object asks for as much
+    /// itself. A younger one of another namespace has no say: it could shut out the clients of a host that others serve.
     pub(super) fn for_object(&self, object: &Lowered) -> Option<&Arc<ClientAuth>> {
-        let own = self.0.iter().find(|(by, _)| by.is_same(object));
+        let own = self.0.iter().find(|(by, _)| by.is_same(object)).map(|(_, auth)| auth);
         let has_say = |by: &Lowered| {
             by.name().namespace == object.name().namespace || by.object().seniority() < object.object().seniority()
         };
-        let (_, auth) = own.or_else(|| self.0.iter().find(|(by, _)| has_say(by)))?;
-        Some(auth)
+        let first = self.0.iter().find(|(by, _)| by.is_same(object) || has_say(by)).map(|(_, auth)| auth);
+        match (own, first) {
+            (Some(own), Some(first)) if strictness(own) < strictness(first) => Some(first),
+            (own, first) => own.or(first),
+        }
+    }
+}
+
+/// The higher, the less a client may do without.
+fn strictness(auth: &ClientAuth) -> u8 {
+    match auth {
+        ClientAuth::Unknown => 3,
+        ClientAuth::Rule(rule) => match rule.need {
+            CertificateNeed::NotAsked => 0,
+            CertificateNeed::OptionalOfAnybody => 1,
+            CertificateNeed::Optional => 2,
+            CertificateNeed::Required => 3,
+        },
     }
 }
 
