@@ -10,6 +10,7 @@ use super::redirect;
 use super::template;
 use super::verdict::{Response, Verdict};
 use super::view::RequestView;
+use crate::http1::tells_of_certificate;
 use crate::model::{
     CertificateForwarding, CertificateNames, CertificateNeed, ClientAuth, ClientRule, Filter, Template, escaped_pem,
 };
@@ -18,8 +19,6 @@ const CERTIFICATE: FieldName<'_> = FieldName::other(b"ssl-client-cert");
 const VERIFY: FieldName<'_> = FieldName::other(b"ssl-client-verify");
 const SUBJECT: FieldName<'_> = FieldName::other(b"ssl-client-subject-dn");
 const ISSUER: FieldName<'_> = FieldName::other(b"ssl-client-issuer-dn");
-/// What the names of fields begin with that only we may send.
-const OURS: &[u8] = b"ssl-client-";
 
 /// `filter` is one of `filters`. In clear nobody can show a certificate, so what is sent to https is sent there first.
 pub(super) fn request<'f>(
@@ -85,7 +84,7 @@ fn presented(rule: &ClientRule, request: &RequestView<'_>) -> Presented {
 fn drop_claims(head: Fields<'_>, edit: &mut HeadEdit) {
     for field in head.list {
         let name = field.name.of(head.bytes);
-        if is_ours(name)
+        if tells_of_certificate(name)
             && let Some(name) = FieldName::parse(name)
         {
             edit.remove(head, name);
@@ -93,15 +92,10 @@ fn drop_claims(head: Fields<'_>, edit: &mut HeadEdit) {
     }
 }
 
-fn is_ours(name: &[u8]) -> bool {
-    let plain = |byte: &u8| if *byte == b'_' { b'-' } else { byte.to_ascii_lowercase() };
-    name.len() > OURS.len() && name[..OURS.len()].iter().map(plain).eq(OURS.iter().copied())
-}
-
 /// Says the same to another service that is asked or gets a copy: `told` is what the pod is told, `edit` that of the other head.
 pub fn tell_beside(told: &HeadEdit, head: Fields<'_>, edit: &mut HeadEdit) {
     let Fields { bytes, list } = told.added();
-    let mut ours = list.iter().filter(|field| is_ours(field.name.of(bytes))).peekable();
+    let mut ours = list.iter().filter(|field| tells_of_certificate(field.name.of(bytes))).peekable();
     if ours.peek().is_some() {
         drop_claims(head, edit);
     }

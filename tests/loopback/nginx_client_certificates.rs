@@ -177,9 +177,15 @@ fn nginx_x4_x7_pods_are_told_what_was_found_and_nothing_that_clients_say_of_it()
         "ssl_client_subject_dn: CN=root",
         "ssl-client-issuer-dn: CN=root",
         "Ssl-Client-Anything: x",
+        // Neither may ours be named away, nor come again behind the body.
+        "Connection: ssl-client-verify, ssl-client-subject-dn",
+        "Transfer-Encoding: chunked",
+        "TE: trailers",
     ]
     .join("\r\n");
-    let request = format!("GET / HTTP/1.1\r\nHost: a.example\r\n{spoofed}\r\n\r\n");
+    let request = format!(
+        "POST / HTTP/1.1\r\nHost: a.example\r\n{spoofed}\r\n\r\n0\r\nSsl-Client-Verify: SUCCESS\r\nX-Behind: y\r\n\r\n"
+    );
     let (good, foreign) = (alice(), OTHER.sign_client(&NAMES, 7, -1..1));
     let subject = Some("O=Example\\, Inc.,CN=alice");
     for (pairs, identity, verify, subject, issuer, passes) in [
@@ -202,6 +208,9 @@ fn nginx_x4_x7_pods_are_told_what_was_found_and_nothing_that_clients_say_of_it()
             assert_eq!(status(&head), 200, "{pairs:?}");
         });
         let told = pod.only_request();
+        let received = String::from_utf8(pod.received_in_all()).unwrap().to_lowercase();
+        let behind = received.split("\r\n\r\n").nth(1).unwrap();
+        assert!(behind.contains("x-behind: y") && !behind.contains("ssl-client"), "{behind}");
         assert_eq!(told.all("ssl-client-verify"), [verify], "{pairs:?}");
         assert_eq!(told.all("ssl-client-subject-dn"), subject.into_iter().collect::<Vec<_>>(), "{pairs:?}");
         assert_eq!(told.all("ssl-client-issuer-dn"), issuer.into_iter().collect::<Vec<_>>(), "{pairs:?}");
@@ -346,4 +355,26 @@ fn nginx_x1_who_has_not_the_key_of_a_certificate_has_no_certificate() {
             assert!(answer.is_err(), "{answer:?}");
         }
     });
+}
+
+#[test]
+fn nginx_x7_who_is_asked_beside_the_pod_is_told_the_same() {
+    let (pod, auth) = (Pod::named("web"), Pod::answering("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"));
+    let url = ("auth-url", "http://auth.test.svc.cluster.local/");
+    let objects = manifests(&pod, &[SECRET, (NEED, "optional"), url]).service("auth", &[auth.address]);
+    let server = Tidegate::serve(&objects.object(clients(json!({"ca.crt": TRUSTED.pem}))));
+    let request =
+        "GET / HTTP/1.1\r\nHost: a.example\r\nssl-client-verify: SUCCESS\r\nSSL_Client_Verify: SUCCESS\r\n\r\n";
+    run(async {
+        for identity in [None, Some(&alice())] {
+            let (head, _) = connect(&server, "a.example", identity).await.ask(request).await.unwrap();
+            assert_eq!(status(&head), 200);
+        }
+    });
+    for of in [&auth, &pod] {
+        let told: Vec<_> =
+            of.requests().iter().map(|told| told.field("ssl-client-verify").map(str::to_owned)).collect();
+        assert_eq!(told, [Some("NONE".to_owned()), Some("SUCCESS".to_owned())]);
+        assert!(of.requests().iter().all(|told| told.all("ssl_client_verify").is_empty()));
+    }
 }

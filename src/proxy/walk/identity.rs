@@ -12,8 +12,7 @@ use std::time::Duration;
 use rustls::pki_types::{CertificateDer, UnixTime};
 use tokio::time::Instant;
 
-use super::peer::Peer;
-use crate::filter::{ClientIdentity, Presented, ShownCertificate};
+use crate::filter::{Presented, ShownCertificate};
 use crate::model::{CertificateNames, ClientTrust};
 
 /// How long the outcome of a verification counts.
@@ -42,7 +41,8 @@ impl ShownChain {
         Self { chain: chain.into(), known: RefCell::new(None) }
     }
 
-    fn presented(&self, trust: &Arc<ClientTrust>, depth: u32) -> Presented {
+    /// The certificate with the outcome of its verification.
+    pub(crate) fn presented(&self, trust: &Arc<ClientTrust>, depth: u32) -> Presented {
         let Some(leaf) = self.chain.first() else { return Presented::Nothing };
         let mut known = self.known.borrow_mut();
         let counts = |known: &&Known| {
@@ -60,18 +60,5 @@ impl ShownChain {
         });
         *known = Some(Known { trust: Arc::clone(trust), depth, since: Instant::now(), shown: Rc::clone(&shown) });
         Presented::Certificate(shown)
-    }
-}
-
-impl ClientIdentity for Peer {
-    /// A connection that was made for another name than the host of the request says nothing, whoever it is (nginx answers 421).
-    fn presented(&self, host: &[u8], trust: &Arc<ClientTrust>, depth: u32) -> Presented {
-        let Some(tls) = &self.tls else { return Presented::NotAsked };
-        let Some(shown) = &tls.shown else { return Presented::NotAsked };
-        let host = host.strip_suffix(b".").unwrap_or(host);
-        if tls.server_name.as_ref().is_some_and(|name| !name.as_bytes().eq_ignore_ascii_case(host)) {
-            return Presented::NotAsked;
-        }
-        shown.presented(trust, depth)
     }
 }
