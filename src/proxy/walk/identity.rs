@@ -62,3 +62,40 @@ impl ShownChain {
         Presented::Certificate(shown)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rustls::pki_types::pem::PemObject;
+
+    use super::*;
+    use crate::model::{CaBundle, ClientFault};
+
+    fn trust(crl: Option<&[u8]>) -> Arc<ClientTrust> {
+        let bundle = CaBundle::parse(include_bytes!("../../model/fixtures/clients-ca.crt")).unwrap();
+        Arc::new(ClientTrust::parse(Arc::new(bundle), crl).unwrap())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nginx_x1_what_was_verified_counts_for_a_minute_and_for_the_same_authorities() {
+        let pem = include_bytes!("../../model/fixtures/client-v1.crt");
+        let chain = ShownChain::new(&[CertificateDer::from_pem_slice(pem).unwrap()]);
+        let of = |trust, depth| match chain.presented(trust, depth) {
+            Presented::Certificate(shown) => shown,
+            other => panic!("{other:?}"),
+        };
+        let (one, same) = (trust(None), trust(None));
+        let first = of(&one, 1);
+        assert_eq!(first.verified, Ok(()));
+        assert!(Rc::ptr_eq(&first, &of(&one, 1)) && Rc::ptr_eq(&first, &of(&same, 1)));
+        tokio::time::advance(COUNTS - Duration::from_secs(1)).await;
+        assert!(Rc::ptr_eq(&first, &of(&one, 1)));
+        tokio::time::advance(Duration::from_secs(2)).await;
+        let second = of(&one, 1);
+        assert!(!Rc::ptr_eq(&first, &second), "the time may be another");
+        let revoked = trust(Some(include_bytes!("../../model/fixtures/clients-revoked.crl")));
+        assert_eq!(of(&revoked, 1).verified, Err(ClientFault::Revoked));
+        assert_eq!(of(&one, 1).verified, Ok(()));
+        let nothing = ShownChain::new(&[]).presented(&one, 1);
+        assert!(matches!(nothing, Presented::Nothing), "{nothing:?}");
+    }
+}
