@@ -378,3 +378,41 @@ fn nginx_x7_who_is_asked_beside_the_pod_is_told_the_same() {
         assert!(of.requests().iter().all(|told| told.all("ssl_client_verify").is_empty()));
     }
 }
+
+#[test]
+fn nginx_x1_wildcards_other_names_and_rules_without_a_host_ask_by_the_server_name() {
+    let pod = Pod::named("web");
+    let paths = [("/", "Prefix", "web")];
+    let ask = |more: &[(&str, &str)]| annotations(&[&[SECRET][..], more].concat());
+    let objects = Manifests::new()
+        .service("web", &[pod.address])
+        .ingress_with("wild", Some("*.w.example"), &paths, ask(&[]), json!([]))
+        .ingress_with("named", Some("n.example"), &paths, ask(&[("server-alias", "other.example")]), json!([]))
+        .ingress("open", Some("open.w.example"), &paths)
+        .object(clients(json!({"ca.crt": TRUSTED.pem})));
+    let any = objects.clone().ingress_with("any", None, &paths, ask(&[]), json!([]));
+    let good = alice();
+    for (objects, name, host, expected) in [
+        (&objects, "x.w.example", "x.w.example", [400, 200]),
+        (&objects, "x.w.example", "y.w.example", [421, 421]),
+        (&objects, "open.w.example", "open.w.example", [200, 200]),
+        (&objects, "open.w.example", "x.w.example", [421, 421]),
+        (&objects, "x.w.example", "open.w.example", [200, 200]),
+        (&objects, "n.example", "n.example", [400, 200]),
+        (&objects, "other.example", "other.example", [400, 200]),
+        (&objects, "127.0.0.1", "n.example", [421, 421]),
+        (&any, "unknown.example", "unknown.example", [400, 200]),
+        (&any, "127.0.0.1", "127.0.0.1", [400, 200]),
+        (&any, "127.0.0.1", "unknown.example", [400, 200]),
+        (&any, "open.w.example", "unknown.example", [421, 421]),
+        (&any, "open.w.example", "open.w.example", [200, 200]),
+    ] {
+        let server = Tidegate::serve(objects);
+        run(async {
+            for (identity, expected) in [None, Some(&good)].into_iter().zip(expected) {
+                let (head, _) = connect(&server, name, identity).await.ask(get(host, "/")).await.unwrap();
+                assert_eq!(status(&head), expected, "{name} {host}");
+            }
+        });
+    }
+}

@@ -165,3 +165,31 @@ fn nginx_x8_sessions_are_resumed_with_the_certificate_and_for_their_own_host_onl
         });
     }
 }
+
+#[test]
+fn nginx_x1_what_a_client_shows_is_bounded() {
+    let (_pod, server) = serve(&[SECRET]);
+    let one = TRUSTED.intermediate("One");
+    let identity = alice();
+    let size = one.pem.len() * 3 / 4;
+    let with = |bytes: usize| Identity {
+        pem: format!("{}\n{}", identity.pem, one.pem.repeat(bytes / size)),
+        ..identity.clone()
+    };
+    run(async {
+        let config = Arc::new(hello(Some(&with(24 * 1024))).config());
+        for is_resumed in [false, true] {
+            let mut client = TlsClient::connect_with(server.https, "a.example", &config).await.unwrap();
+            assert_eq!((client.is_resumed(), ask(&mut client, "a.example").await), (is_resumed, 200));
+        }
+        for bytes in [48, 63, 128] {
+            let connecting = TlsClient::connect(server.https, "a.example", &hello(Some(&with(bytes * 1024)))).await;
+            let answer = match connecting {
+                Ok(mut client) => client.ask(get("a.example", "/")).await.map(|(head, _)| head),
+                Err(error) => Err(error),
+            };
+            assert!(answer.is_err(), "{bytes} KiB: {answer:?}");
+        }
+        assert_eq!(ask_with(&server, &identity).await, 200);
+    });
+}

@@ -24,6 +24,10 @@ use rustls::{CertificateError, DigitallySignedStruct, DistinguishedName, Error, 
 
 use crate::model::{Hostname, is_signed_in_handshake, key_of_certificate};
 
+/// Most bytes of all certificates that a client shows, which its connection keeps; with more the handshake fails. A chain has two
+/// to six kilobytes.
+const MOST: usize = 32 * 1024;
+
 thread_local! {
     /// The handshake that this thread is working on. Empty outside of that.
     static COURSE: Cell<Course> = const { Cell::new(Course::NEW) };
@@ -106,10 +110,13 @@ impl ClientCertVerifier for Anybody {
 
     fn verify_client_cert(
         &self,
-        _: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
+        leaf: &CertificateDer<'_>,
+        others: &[CertificateDer<'_>],
         _: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
+        if leaf.len() + others.iter().map(|der| der.len()).sum::<usize>() > MOST {
+            return Err(Error::InvalidCertificate(CertificateError::ApplicationVerificationFailure));
+        }
         note(|course| course.has_shown = true);
         Ok(ClientCertVerified::assertion())
     }
