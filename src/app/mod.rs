@@ -193,7 +193,7 @@ fn tls_configs(table: &Arc<TableCell<Target>>) -> anyhow::Result<Arc<TlsConfigs>
         SniResolver::new(choose, Arc::clone(&fallback))
     };
     let asking = Arc::clone(table);
-    let asking = resolver().asking(move |name| asking.load().asks_for_certificate(name));
+    let asking = resolver().asking(move |name| asking.load().asked_of(name));
     Ok(Arc::new(TlsConfigs::new(Arc::new(resolver()), Arc::new(asking))?))
 }
 

@@ -56,6 +56,23 @@ pub enum CertificateForwarding {
     Whole,
 }
 
+/// Whose certificates the clients of a server name are asked for. They are told, so that browsers offer no others.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AskedOf {
+    /// Those of these authorities.
+    Authorities(Arc<ClientTrust>),
+    /// Those of several such, by the path of the request: nobody is told.
+    Several,
+}
+
+impl AskedOf {
+    /// Both.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        if self == other { self } else { Self::Several }
+    }
+}
+
 impl CertificateNeed {
     /// As annotations write it.
     pub fn as_str(self) -> &'static str {
@@ -69,11 +86,12 @@ impl CertificateNeed {
 }
 
 impl ClientAuth {
-    /// Whether clients are asked for a certificate in their handshake.
-    pub fn is_asked(&self) -> bool {
+    /// Whose certificates clients are asked for in their handshake; `None`: they are not asked.
+    pub fn asked_of(&self) -> Option<AskedOf> {
         match self {
-            Self::Unknown => false,
-            Self::Rule(rule) => rule.need != CertificateNeed::NotAsked,
+            Self::Unknown => None,
+            Self::Rule(ClientRule { need: CertificateNeed::NotAsked, .. }) => None,
+            Self::Rule(rule) => Some(AskedOf::Authorities(Arc::clone(&rule.trust))),
         }
     }
 }

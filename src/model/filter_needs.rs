@@ -49,7 +49,7 @@ impl Filter {
             Needs { more: true, client: has(&Variable::RemoteAddress), path: has(&Variable::Uri), ..Needs::default() };
         match self {
             Self::HttpsRedirect(..) => Needs::default(),
-            Self::ClientAuth(auth) => Needs { certificate: auth.is_asked(), ..usual },
+            Self::ClientAuth(auth) => Needs { certificate: auth.asked_of().is_some(), ..usual },
             Self::AppRoot(_) | Self::Redirect(_) | Self::NginxFields => usual,
             Self::Cors(cors) => Needs { origin: matches!(cors.origins, Origins::Listed(_)), answer: true, ..usual },
             Self::Rewrite(_) => Needs { path: true, ..usual },

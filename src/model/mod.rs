@@ -47,7 +47,7 @@ mod users;
 pub use affinity::{Affinity, AffinityMode, Preference, SameSite, SessionCookie, key_of, score, token};
 pub use answer_urls::{AnswerUrls, Replacement};
 pub use certificate::{Certificate, CertificateError, PrivateKey};
-pub use client_auth::{CertificateForwarding, CertificateNeed, ClientAuth, ClientRule};
+pub use client_auth::{AskedOf, CertificateForwarding, CertificateNeed, ClientAuth, ClientRule};
 pub use client_certificate::{CertificateNames, escaped_pem, is_signed_in_handshake, key_of_certificate};
 pub use client_trust::{ClientFault, ClientTrust, CrlError};
 pub use cors::{Cors, Credentials, OriginPattern, Origins};

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::matcher::Matcher;
 use super::route::Route;
-use crate::model::{HostKey, HostPattern, HostSpec, Predicates, RouteSpec, TlsSpec, Unmatched};
+use crate::model::{AskedOf, Filter, HostKey, HostPattern, HostSpec, Predicates, RouteSpec, TlsSpec, Unmatched};
 
 /// Tells whether a request has what predicates ask for. Called for routes with predicates only: routing knows of a
 /// request no more than host and path.
@@ -46,7 +46,7 @@ impl<T> CompiledHost<T> {
             default_backend: tenancy.and_then(|tenancy| tenancy.default_backend.as_ref()).map(compile),
             keeps_unmatched,
             has_tls: spec.has_tls(),
-            asks_for_certificates: asks_for_certificates(spec),
+            asks_for_certificates: asking(spec).next().is_some(),
         }
     }
 
@@ -107,6 +107,15 @@ impl<T> CompiledHost<T> {
         self.asks_for_certificates
     }
 
+    /// Whose certificates the routes ask clients for; `None`: they do not ask.
+    pub(super) fn asked_of(&self) -> Option<AskedOf> {
+        if !self.asks_for_certificates {
+            return None;
+        }
+        let of_filter = |filter: &Filter| if let Filter::ClientAuth(auth) = filter { auth.asked_of() } else { None };
+        asking(&self.spec).flat_map(|route| route.filters.iter().find_map(of_filter)).reduce(AskedOf::and)
+    }
+
     /// Whether requests that no route takes belong to this unit.
     pub(super) fn keeps_unmatched(&self) -> bool {
         self.keeps_unmatched
@@ -135,13 +144,13 @@ impl<T> CompiledHost<T> {
     }
 }
 
-fn asks_for_certificates(spec: &HostSpec) -> bool {
-    let asks = |route: &Arc<RouteSpec>| route.filters.needs().certificate;
+/// The routes that ask clients for certificates.
+fn asking(spec: &HostSpec) -> impl Iterator<Item = &Arc<RouteSpec>> {
     let fallback = match &spec.unmatched {
         Unmatched::Keep(fallback) => fallback.as_ref(),
         Unmatched::FallThrough => None,
     };
-    spec.routes.iter().chain(fallback).any(asks)
+    spec.routes.iter().chain(fallback).filter(|route| route.filters.needs().certificate)
 }
 
 fn has_what_is_asked<T>(route: &Route<T>, holds: Holds<'_>) -> bool {

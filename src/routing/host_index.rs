@@ -5,7 +5,7 @@ use std::mem;
 use std::sync::Arc;
 
 use super::compiled::CompiledHost;
-use crate::model::{HostPattern, Hostname, Labels, PersistentMap, TlsSpec};
+use crate::model::{AskedOf, HostPattern, Hostname, Labels, PersistentMap, TlsSpec};
 
 /// Compiled units by host pattern. A clone shares all of them.
 #[derive(Debug)]
@@ -176,16 +176,14 @@ impl<T> HostIndex<T> {
         self.asking > 0
     }
 
-    /// Whether a unit that may take requests of this host asks clients for certificates.
-    pub(super) fn asks_for_certificate(&self, host: Option<&str>) -> bool {
-        let mut unit = self.owner(host).unit;
+    /// Whose certificates the units that may take requests of this host ask clients for; `None`: none does.
+    pub(super) fn asked_of(&self, host: Option<&str>) -> Option<AskedOf> {
+        let (mut unit, mut asked_of) = (self.owner(host).unit, None::<AskedOf>);
         while let Some(asked) = unit {
-            if asked.asks_for_certificates() {
-                return true;
-            }
+            asked_of = asked_of.into_iter().chain(asked.asked_of()).reduce(AskedOf::and);
             unit = if asked.keeps_unmatched() { None } else { self.after(host, asked) };
         }
-        false
+        asked_of
     }
 
     /// The wildcard units for a host, the most specific first.

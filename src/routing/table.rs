@@ -11,7 +11,7 @@ use super::host_index::{HostIndex, Owner};
 use super::reading::written_path;
 use super::route::Route;
 use crate::model::{
-    Certificate, HostKey, HostPattern, HostSpec, ListenerKey, ListenerSet, RouteSpec, Snapshot, TlsSpec,
+    AskedOf, Certificate, HostKey, HostPattern, HostSpec, ListenerKey, ListenerSet, RouteSpec, Snapshot, TlsSpec,
 };
 
 /// Everything served at one moment. `T` is what a route's target is to the data plane.
@@ -165,9 +165,10 @@ impl<T> RouteTable<T> {
         self.hosts.asks_for_certificates()
     }
 
-    /// Whether clients of a server name, lower case and without a trailing dot, are asked for a certificate.
-    pub fn asks_for_certificate(&self, server_name: Option<&str>) -> bool {
-        self.hosts.asks_for_certificate(server_name)
+    /// Whose certificates clients of a server name, lower case and without a trailing dot, are asked for; `None`: they are not
+    /// asked.
+    pub fn asked_of(&self, server_name: Option<&str>) -> Option<AskedOf> {
+        self.hosts.asked_of(server_name)
     }
 
     /// Whether a connection made for the server name `sni` may not carry requests for `host` (RFC 9110 §15.5.20): the

@@ -1,7 +1,10 @@
 //! Certificates of clients over time: chains, revocation, changes of Secrets, and sessions that are resumed.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
+use rustls::SignatureScheme;
+use rustls::client::ResolvesClientCert;
+use rustls::sign::CertifiedKey;
 use serde_json::json;
 
 use super::nginx_client_certificates::{
@@ -191,5 +194,46 @@ fn nginx_x1_what_a_client_shows_is_bounded() {
             assert!(answer.is_err(), "{bytes} KiB: {answer:?}");
         }
         assert_eq!(ask_with(&server, &identity).await, 200);
+    });
+}
+
+/// Has no certificate and keeps what it is told of authorities.
+#[derive(Debug, Default)]
+struct Told(Mutex<Vec<String>>);
+
+impl ResolvesClientCert for Told {
+    fn resolve(&self, names: &[&[u8]], _: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
+        *self.0.lock().unwrap() = names.iter().map(|name| String::from_utf8_lossy(name).into_owned()).collect();
+        None
+    }
+
+    fn has_certs(&self) -> bool {
+        true
+    }
+}
+
+#[test]
+fn nginx_x1_clients_are_told_whose_certificates_are_right() {
+    let (pod, server) = serve(&[SECRET]);
+    let other = Authority::new("Others");
+    let told = async |is_tls12: bool| {
+        let told = Arc::new(Told::default());
+        let mut config = Hello { is_tls12, ..hello(None) }.config();
+        config.client_auth_cert_resolver = Arc::clone(&told) as _;
+        let config = Arc::new(config);
+        let mut client = TlsClient::connect_with(server.https, "a.example", &config).await.unwrap();
+        assert_eq!(ask(&mut client, "a.example").await, 400);
+        let names = told.0.lock().unwrap().clone();
+        names
+    };
+    run(async {
+        for is_tls12 in [false, true] {
+            let names = told(is_tls12).await;
+            assert!(names.len() == 1 && names[0].contains("Clients"), "{names:?}");
+        }
+        server.replace(&manifests(&pod, &[SECRET]).object(clients(json!({"ca.crt": other.pem}))));
+        until(&server, &other.sign_client(&NAMES, 7, -1..1), 200).await;
+        let names = told(false).await;
+        assert!(names.len() == 1 && names[0].contains("Others"), "{names:?}");
     });
 }

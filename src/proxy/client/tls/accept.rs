@@ -80,7 +80,7 @@ pub async fn accept_after(
 async fn run(mut link: Link, deadline: Instant) -> Result<TlsStream, TlsError> {
     let mut course = Course::default();
     match timeout_at(deadline, shake_hands(&mut link, &mut course)).await {
-        Ok(Ok(())) => Ok(TlsStream::new(link, course.name, course.asks == Asks::Yes)),
+        Ok(Ok(())) => Ok(TlsStream::new(link, course.name, matches!(course.asks, Asks::Yes(_)))),
         Ok(Err(error)) => {
             match error {
                 TlsError::PlainHttp => {

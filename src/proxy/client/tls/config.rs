@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
+
 use rustls::ServerConfig;
 use rustls::crypto::aws_lc_rs;
 use rustls::server::{NoServerSessionStorage, ProducesTickets};
@@ -26,27 +28,54 @@ pub fn tickets() -> Result<Arc<dyn ProducesTickets>, rustls::Error> {
 }
 
 /// The configurations of the listeners.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct TlsConfigs {
     /// It asks nobody for a certificate.
     plain: Arc<ServerConfig>,
     /// It asks the clients of some server names.
-    asking: Arc<ServerConfig>,
+    asking: ArcSwap<Asking>,
+    resolver: Arc<SniResolver>,
+    tickets: Arc<Tickets>,
+}
+
+/// A configuration that asks, with what it asks by.
+#[derive(Debug)]
+struct Asking {
+    config: Arc<ServerConfig>,
+    anybody: Arc<Anybody>,
+}
+
+impl Asking {
+    fn new(resolver: &Arc<SniResolver>, tickets: &Arc<Tickets>) -> Result<Arc<Self>, rustls::Error> {
+        let anybody = Arc::new(Anybody::new());
+        let tickets: Arc<dyn ProducesTickets> = Arc::clone(tickets) as _;
+        let config = config(Some(Arc::clone(&anybody)), Arc::clone(resolver), tickets, Http2::Offered)?;
+        Ok(Arc::new(Self { config, anybody }))
+    }
 }
 
 impl TlsConfigs {
     /// `resolver` is one that asks, and `plain` the same without. Both offer HTTP/2.
     pub fn new(plain: Arc<SniResolver>, asking: Arc<SniResolver>) -> Result<Self, rustls::Error> {
         let of_others = tickets()?;
-        let both = Arc::new(Tickets { of_others: Arc::clone(&of_others), of_shown: tickets()? });
+        let tickets = Arc::new(Tickets { of_others: Arc::clone(&of_others), of_shown: tickets()? });
         let plain = server_config(plain, of_others, Http2::Offered)?;
-        let asking = config(Some(Anybody::new()), asking, both, Http2::Offered)?;
-        Ok(Self { plain, asking })
+        Ok(Self { plain, asking: ArcSwap::new(Asking::new(&asking, &tickets)?), resolver: asking, tickets })
     }
 
     /// That of a handshake which begins now; whether any host asks for certificates.
     pub(crate) fn of_now(&self, asks: bool) -> Arc<ServerConfig> {
-        Arc::clone(if asks { &self.asking } else { &self.plain })
+        if asks { self.asking() } else { Arc::clone(&self.plain) }
+    }
+
+    fn asking(&self) -> Arc<ServerConfig> {
+        let asking = self.asking.load();
+        if asking.anybody.is_full()
+            && let Ok(next) = Asking::new(&self.resolver, &self.tickets)
+        {
+            self.asking.store(next);
+        }
+        Arc::clone(&asking.config)
     }
 }
 
@@ -63,7 +92,7 @@ pub fn server_config(
 }
 
 fn config(
-    verifier: Option<Anybody>,
+    verifier: Option<Arc<Anybody>>,
     resolver: Arc<SniResolver>,
     tickets: Arc<dyn ProducesTickets>,
     http2: Http2,
@@ -72,7 +101,7 @@ fn config(
         .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])?;
     let builder = match verifier {
         None => builder.with_no_client_auth(),
-        Some(anybody) => builder.with_client_cert_verifier(Arc::new(anybody)),
+        Some(anybody) => builder.with_client_cert_verifier(anybody),
     };
     let mut config = builder.with_cert_resolver(resolver);
     config.alpn_protocols = match http2 {

@@ -8,10 +8,10 @@ use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 
 use super::asking::{Asks, note};
-use crate::model::{Certificate, Hostname};
+use crate::model::{AskedOf, Certificate, Hostname};
 
 type Choose = dyn Fn(Option<&str>) -> Vec<Arc<Certificate>> + Send + Sync;
-type Ask = dyn Fn(Option<&str>) -> bool + Send + Sync;
+type Ask = dyn Fn(Option<&str>) -> Option<AskedOf> + Send + Sync;
 
 /// Gives each handshake the certificate its server name has at that moment.
 pub struct SniResolver {
@@ -32,8 +32,8 @@ impl SniResolver {
         Self { choose: Box::new(choose), ask: None, fallback }
     }
 
-    /// The same, asking clients for a certificate where `ask` says so of their server name.
-    pub fn asking(self, ask: impl Fn(Option<&str>) -> bool + Send + Sync + 'static) -> Self {
+    /// The same, asking clients for a certificate where `ask` says of their server name whose.
+    pub fn asking(self, ask: impl Fn(Option<&str>) -> Option<AskedOf> + Send + Sync + 'static) -> Self {
         Self { ask: Some(Box::new(ask)), ..self }
     }
 }
@@ -42,10 +42,10 @@ impl ResolvesServerCert for SniResolver {
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         let name = hello.server_name().and_then(|name| Hostname::parse(name).ok());
         let certificates = (self.choose)(name.as_ref().map(Hostname::as_str));
-        let is_asked = self.ask.as_ref().is_some_and(|ask| ask(name.as_ref().map(Hostname::as_str)));
+        let asked_of = self.ask.as_ref().and_then(|ask| ask(name.as_ref().map(Hostname::as_str)));
         note(|course| {
             course.name = name;
-            course.asks = if is_asked { Asks::Yes } else { Asks::No };
+            course.asks = asked_of.map_or(Asks::No, Asks::Yes);
         });
         // These schemes are already reduced to those that the client's cipher suites can use.
         let schemes = hello.signature_schemes();

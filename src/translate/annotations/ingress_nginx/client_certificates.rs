@@ -70,7 +70,7 @@ pub(super) const ROWS: [Annotation; 6] = [
         default: "none: clients are not asked for certificates",
         scopes: &[Scope::Ingress],
         verdict: Verdict::Different(
-            "the Secret is never of another namespace; clients are not told the names of the authorities; where Ingresses of a host differ each has its own, unless the oldest asks for more; a younger Ingress of another namespace changes nothing for the others; rules at or below `/.well-known/acme-challenge` ask for none; in clear, where https is not redirected to, the answer is 400 instead of the pod's",
+            "the Secret is never of another namespace; where Ingresses of a host differ each has its own, unless the oldest asks for more; a younger Ingress of another namespace changes nothing for the others; rules at or below `/.well-known/acme-challenge` ask for none; in clear, where https is not redirected to, the answer is 400 instead of the pod's",
         ),
         doc: "Asks the clients of the host for a certificate. The Secret has the authorities that it must come from as PEM in `ca.crt`\n\
               and may have what they have revoked in `ca.crl`. A change counts at once, also on connections that are open. It holds for all\n\
