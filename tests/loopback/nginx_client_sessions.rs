@@ -223,8 +223,7 @@ fn nginx_x1_clients_are_told_whose_certificates_are_right() {
         let config = Arc::new(config);
         let mut client = TlsClient::connect_with(server.https, "a.example", &config).await.unwrap();
         assert_eq!(ask(&mut client, "a.example").await, 400);
-        let names = told.0.lock().unwrap().clone();
-        names
+        told.0.lock().unwrap().clone()
     };
     run(async {
         for is_tls12 in [false, true] {
