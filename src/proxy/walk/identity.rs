@@ -17,13 +17,16 @@ use crate::model::{CertificateNames, ClientTrust};
 
 /// How long the outcome of a verification counts.
 const COUNTS: Duration = Duration::from_secs(60);
+/// So many outcomes are remembered with a connection: paths of a host may ask for certificates of different authorities.
+const REMEMBERED: usize = 4;
 
 /// What a client that was asked for a certificate has shown.
 #[derive(Clone, Debug)]
 pub(crate) struct ShownChain {
     /// Its certificate first. Empty: it has none.
     chain: Box<[CertificateDer<'static>]>,
-    known: RefCell<Option<Known>>,
+    /// At most [`REMEMBERED`], the latest last.
+    known: RefCell<Vec<Known>>,
 }
 
 /// The outcome of a verification.
@@ -35,10 +38,16 @@ struct Known {
     shown: Rc<ShownCertificate>,
 }
 
+impl Known {
+    fn is_fresh(&self) -> bool {
+        self.since.elapsed() < COUNTS
+    }
+}
+
 impl ShownChain {
     /// Not verified yet.
     pub(crate) fn new(chain: &[CertificateDer<'static>]) -> Self {
-        Self { chain: chain.into(), known: RefCell::new(None) }
+        Self { chain: chain.into(), known: RefCell::default() }
     }
 
     /// The certificate with the outcome of its verification.
@@ -46,11 +55,9 @@ impl ShownChain {
         let Some(leaf) = self.chain.first() else { return Presented::Nothing };
         let mut known = self.known.borrow_mut();
         let counts = |known: &&Known| {
-            known.depth == depth
-                && known.since.elapsed() < COUNTS
-                && (Arc::ptr_eq(&known.trust, trust) || known.trust == *trust)
+            known.depth == depth && known.is_fresh() && (Arc::ptr_eq(&known.trust, trust) || known.trust == *trust)
         };
-        if let Some(known) = known.as_ref().filter(counts) {
+        if let Some(known) = known.iter().find(counts) {
             return Presented::Certificate(Rc::clone(&known.shown));
         }
         let shown = Rc::new(ShownCertificate {
@@ -58,7 +65,12 @@ impl ShownChain {
             names: CertificateNames::of(leaf),
             verified: trust.verify(&self.chain, depth, UnixTime::now()),
         });
-        *known = Some(Known { trust: Arc::clone(trust), depth, since: Instant::now(), shown: Rc::clone(&shown) });
+        known.retain(Known::is_fresh);
+        if known.len() == REMEMBERED {
+            known.remove(0);
+        }
+        let outcome = Known { trust: Arc::clone(trust), depth, since: Instant::now(), shown: Rc::clone(&shown) };
+        known.push(outcome);
         Presented::Certificate(shown)
     }
 }
@@ -94,7 +106,11 @@ mod tests {
         assert!(!Rc::ptr_eq(&first, &second), "the time may be another");
         let revoked = trust(Some(include_bytes!("../../model/fixtures/clients-revoked.crl")));
         assert_eq!(of(&revoked, 1).verified, Err(ClientFault::Revoked));
-        assert_eq!(of(&one, 1).verified, Ok(()));
+        assert!(Rc::ptr_eq(&second, &of(&one, 1)), "paths of a host may ask for different ones");
+        for depth in 0..20 {
+            assert_eq!(of(&one, depth).verified, Ok(()));
+            assert!(chain.known.borrow().len() <= REMEMBERED);
+        }
         let nothing = ShownChain::new(&[]).presented(&one, 1);
         assert!(matches!(nothing, Presented::Nothing), "{nothing:?}");
     }
