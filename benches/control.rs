@@ -354,6 +354,7 @@ fn secret(app: usize, certificate: Arc<Certificate>) -> Change {
         certificate: Ok(certificate),
         last_good: None,
         authorities: None,
+        clients: None,
         users: None,
     };
     Change::arrival(secret)

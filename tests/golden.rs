@@ -274,6 +274,7 @@ fn route(input: &Input, spec: &RouteSpec) -> Route {
     let (mut https_redirect, mut other_filters) = (Some("off".to_owned()), Vec::new());
     for filter in &**filters {
         match filter {
+            Filter::ClientAuth(auth) => other_filters.push(format!("{:?}", **auth)),
             Filter::Rules(rules) => match &**rules {
                 Rules::Closed(by) => other_filters.push(format!("503 {}", by.as_str())),
                 Rules::Listed(rules) => other_filters.extend(rules.iter().map(ToString::to_string)),

@@ -369,3 +369,55 @@ fn without_a_cluster_role_with_the_rights_of_the_chart() {
     assert_eq!(account.secrets(), [secret("team-a", "tls")]);
     assert_eq!(account.verbs(), ["get", "watch"].map(str::to_owned).into());
 }
+
+/// The authority of clients, a certificate that it has signed as `openssl x509 -req` does, and its key.
+const CLIENTS: &str = include_str!("../../src/model/fixtures/clients-ca.crt");
+const CLIENT: (&str, &str) = (
+    concat!(env!("CARGO_MANIFEST_DIR"), "/../src/model/fixtures/client-v1.crt"),
+    concat!(env!("CARGO_MANIFEST_DIR"), "/../src/model/fixtures/client-v1.key"),
+);
+
+/// The status that curl gets, with a certificate or without.
+fn curl(release: &Release, host: &str, certificate: Option<(&str, &str)>) -> u16 {
+    let mut curl = Command::new("curl");
+    curl.args(["-sk", "--noproxy", "*", "--max-time", "10", "-o", "/dev/null", "-w", "%{http_code}"]);
+    curl.arg("--connect-to").arg(format!("::{}", release.server.https)).arg(format!("https://{host}/"));
+    if let Some((certificate, key)) = certificate {
+        curl.args(["--cert", certificate, "--key", key]);
+    }
+    String::from_utf8(curl.output().expect("curl runs").stdout).unwrap().parse().expect("a status")
+}
+
+#[test]
+fn nginx_x1_authorities_of_clients_are_read_with_the_rights_of_the_chart_and_followed() {
+    for (name, access) in [
+        ("clients-all", json!({"access": "cluster"})),
+        ("clients-some", json!({"access": "namespaces", "namespaces": ["clients-some-a"]})),
+        ("clients-names", json!({"access": "names", "names": {"clients-names-a": ["tls", "clients"]}})),
+    ] {
+        let release = Release::install(name, json!({"secrets": access}));
+        let (namespace, host) = (format!("{name}-a"), format!("a.{name}.example"));
+        let site = release.site(&namespace, &host, "tls");
+        let mut object = tls_ingress(&namespace, "tls", name, &host, "tls");
+        let prefix = "nginx.ingress.kubernetes.io";
+        object["metadata"]["annotations"] =
+            json!({format!("{prefix}/auth-tls-secret"): format!("{namespace}/clients")});
+        API.apply_all(vec![object]);
+        let wait = |what: &str, status: u16, certificate| {
+            eventually(what, || (curl(&release, &host, certificate) == status).then_some(()));
+        };
+        wait("there are no authorities yet", 403, Some(CLIENT));
+        let clients = |data: Value| {
+            let metadata = json!({"name": "clients", "namespace": namespace});
+            json!({"apiVersion": "v1", "kind": "Secret", "type": "Opaque", "metadata": metadata, "stringData": data})
+        };
+        API.apply_all(vec![clients(json!({"ca.crt": CLIENTS}))]);
+        wait("who has a certificate is served", 200, Some(CLIENT));
+        assert_eq!(curl(&release, &host, None), 400, "{name}");
+        let revoked = include_str!("../../src/model/fixtures/clients-revoked.crl");
+        API.apply_all(vec![clients(json!({"ca.crt": CLIENTS, "ca.crl": revoked}))]);
+        wait("the certificate is revoked", 400, Some(CLIENT));
+        release.shows(&site);
+        assert_eq!(release.end().denied(), [], "{name}");
+    }
+}

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use libfuzzer_sys::fuzz_target;
-use tidegate::filter::{self, FieldName, RequestChange, RequestView, Uncounted, Verdict};
+use tidegate::filter::{self, Assumed, FieldName, RequestChange, RequestView, Uncounted, Verdict};
 use tidegate::http1::{Limits, Progress, RequestHead};
 use tidegate::model::{Captures, Filter, Location, Pattern, PodHost, Redirect, RedirectKind, Rewrite, Template};
 use tidegate::routing::{canonical_path, decoded};
@@ -45,6 +45,7 @@ fuzz_target!(|input: &str| {
         route: None,
         random: 0,
         meter: &Uncounted,
+        identity: &Assumed,
     };
     let (path, query) = template.split_query();
     let prefix = Some(template.clone());

@@ -12,9 +12,9 @@ use serde_json::{Value, json};
 
 use super::view::show_filters;
 use crate::model::{
-    Action, AnswerRate, Balance, BasicAuth, ExternalAuth, Filter, FilterKind, HostSpec, LogLines, ObjectKind,
-    ObjectName, Origin, Problem, Protocol, Reply, RequestLimits, RoutePolicy, RouteSpec, RouteTimeouts, Rules,
-    Severity, Snapshot, Sources, TlsHttp, UpstreamSpec, Verification,
+    Action, AnswerRate, Balance, BasicAuth, ClientAuth, ExternalAuth, Filter, FilterKind, HostSpec, LogLines,
+    ObjectKind, ObjectName, Origin, Problem, Protocol, Reply, RequestLimits, RoutePolicy, RouteSpec, RouteTimeouts,
+    Rules, Severity, Snapshot, Sources, TlsHttp, UpstreamSpec, Verification,
 };
 use crate::translate::{self, Findings, Input};
 
@@ -227,6 +227,7 @@ fn closes(filter: &Filter) -> bool {
         Filter::Sources(sources) => matches!(**sources, Sources::Unreadable),
         Filter::BasicAuth(auth) => matches!(**auth, BasicAuth::Unknown),
         Filter::Auth(auth) => matches!(**auth, ExternalAuth::Unusable),
+        Filter::ClientAuth(auth) => matches!(**auth, ClientAuth::Unknown),
         Filter::AppRoot(_)
         | Filter::Cors(_)
         | Filter::Redirect(_)
@@ -247,6 +248,7 @@ fn closes(filter: &Filter) -> bool {
 /// What a filter is about, and what it does.
 fn what(kind: FilterKind) -> (&'static str, &'static str) {
     match kind {
+        FilterKind::ClientAuth => ("client certificates", "clients are asked for a certificate"),
         FilterKind::Rules => ("rules", "some requests are answered at once"),
         FilterKind::AppRoot => ("a redirect of /", "requests for / are sent to another path"),
         FilterKind::Cors => ("CORS", "pages of other origins may read answers"),

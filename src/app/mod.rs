@@ -29,7 +29,7 @@ use crate::lifecycle::{Drain, DrainTimes, Readiness};
 use crate::observe::{AccessLog, panics};
 use crate::password::Passwords;
 use crate::proxy::listener::{self, ListenerProtocol};
-use crate::proxy::tls::{Http2, SniResolver, fallback_certificate, server_config, tickets};
+use crate::proxy::tls::{SniResolver, TlsConfigs, fallback_certificate};
 use crate::proxy::{AuthMemory, Connections, Handover, Heartbeats, Inspector, Ledger, Limiter, Shared};
 use crate::resolver;
 use crate::routing::TableCell;
@@ -119,7 +119,7 @@ pub fn bind(args: &ServeArgs) -> anyhow::Result<Bound> {
     let access_log = AccessLog::start(settings::access_log(args), AccessLog::stdout()?, &metrics)
         .context("cannot start the access log")?;
 
-    let tls = tls_config(&table).context("cannot set up TLS")?;
+    let tls = tls_configs(&table).context("cannot set up TLS")?;
     let keepalive = args.timeouts.tcp_keepalive;
     let plain = bind_listeners(args.listen.http, workers, keepalive, "--http")?;
     let encrypted = bind_listeners(args.listen.https, workers, keepalive, "--https")?;
@@ -189,11 +189,16 @@ fn bind_one(address: SocketAddr, flag: &str) -> anyhow::Result<std::net::TcpList
 }
 
 /// TLS with the certificates of the present table.
-fn tls_config(table: &Arc<TableCell<Target>>) -> anyhow::Result<Arc<rustls::ServerConfig>> {
+fn tls_configs(table: &Arc<TableCell<Target>>) -> anyhow::Result<Arc<TlsConfigs>> {
     let fallback = Arc::new(fallback_certificate(SystemTime::now())?);
-    let table = Arc::clone(table);
-    let choose = move |name: Option<&str>| table.load().certificates(name).list.to_vec();
-    Ok(server_config(Arc::new(SniResolver::new(choose, fallback)), tickets()?, Http2::Offered)?)
+    let resolver = || {
+        let table = Arc::clone(table);
+        let choose = move |name: Option<&str>| table.load().certificates(name).list.to_vec();
+        SniResolver::new(choose, Arc::clone(&fallback))
+    };
+    let asking = Arc::clone(table);
+    let asking = resolver().asking(move |name| asking.load().asked_of(name));
+    Ok(Arc::new(TlsConfigs::new(Arc::new(resolver()), Arc::new(asking))?))
 }
 
 impl Bound {

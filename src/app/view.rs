@@ -3,10 +3,10 @@
 use serde_json::{Value, json};
 
 use crate::model::{
-    Action, Affinity, AnswerUrls, AuthService, BasicAuth, ClientCertificate, Cors, Credentials, ErrorPages, Excused,
-    ExternalAuth, Filter, HttpsRedirect, KnownLimits, Location, Mirror, MirrorBody, PodTls, Protocol, Rate,
-    Replacement, Reply, RequestLimits, Rewrite, RouteSpec, Rules, Sni, Sources, Template, TlsVersions, UpstreamSpec,
-    Verification,
+    Action, Affinity, AnswerUrls, AuthService, BasicAuth, CertificateForwarding, ClientAuth, ClientCertificate,
+    ClientRule, Cors, Credentials, ErrorPages, Excused, ExternalAuth, Filter, HttpsRedirect, KnownLimits, Location,
+    Mirror, MirrorBody, PodTls, Protocol, Rate, Replacement, Reply, RequestLimits, Rewrite, RouteSpec, Rules, Sni,
+    Sources, Template, TlsVersions, UpstreamSpec, Verification,
 };
 use crate::routing::{CompiledHost, Route, RouteTable};
 use crate::upstream::{Backend, Destination, Target};
@@ -113,6 +113,7 @@ pub(super) fn show_filters(filters: &[Filter], view: &mut Value) {
     view["httpsRedirect"] = json!("Off");
     for filter in filters {
         match filter {
+            Filter::ClientAuth(auth) => view["clientCertificates"] = self::client_auth(auth),
             Filter::Rules(rules) => view["rules"] = self::rules(rules),
             Filter::RequestFields(edits) => view["requestHeaders"] = shown(edits),
             Filter::PodHost(host) => view["podHost"] = json!(host.to_string()),
@@ -143,6 +144,22 @@ pub(super) fn show_filters(filters: &[Filter], view: &mut Value) {
     }
     if !redirects.is_empty() {
         view["redirects"] = json!(redirects);
+    }
+}
+
+/// Which certificates clients need.
+fn client_auth(auth: &ClientAuth) -> Value {
+    match auth {
+        ClientAuth::Unknown => json!("Nobody"),
+        ClientAuth::Rule(ClientRule { need, trust, depth, error_page, subject, forwarding }) => json!({
+            "need": need.as_str(),
+            "authorities": trust.authorities().certificates().count(),
+            "revocationLists": trust.revoked().count(),
+            "depth": depth,
+            "errorPage": error_page.as_ref().map(ToString::to_string),
+            "subject": subject.as_ref().map(|pattern| pattern.text()),
+            "forwarded": *forwarding == CertificateForwarding::Whole,
+        }),
     }
 }
 

@@ -116,7 +116,8 @@ impl<'c> Targets<'c> {
                 Filter::Errors(pages) => {
                     besides.errors = pages.upstream.as_ref().map(|upstream| self.filled(upstream));
                 }
-                Filter::Rules(_)
+                Filter::ClientAuth(_)
+                | Filter::Rules(_)
                 | Filter::RequestFields(_)
                 | Filter::PodHost(_)
                 | Filter::ResponseFields(_)
@@ -147,7 +148,8 @@ impl<'c> Targets<'c> {
 fn names_service(filter: &Filter) -> bool {
     match filter {
         Filter::Auth(_) | Filter::Errors(_) | Filter::Mirror(_) => true,
-        Filter::Rules(_)
+        Filter::ClientAuth(_)
+        | Filter::Rules(_)
         | Filter::RequestFields(_)
         | Filter::PodHost(_)
         | Filter::ResponseFields(_)

@@ -7,13 +7,13 @@ use crate::filter::{
     self, BodyTooLarge, FieldName, NotRedirected, RequestChange, RequestView, Response, Uncounted, Verdict,
 };
 use crate::model::{
-    Action, CanaryRule, Filter, HostPattern, HttpsRedirect, ObjectKind, ObjectName, ObjectRef, Origin, Predicates,
-    Problem, RedirectKind, Reply, Rule, RuleAnswer, Rules, UnitKey,
+    Action, CanaryRule, ClientAuth, Filter, HostPattern, HttpsRedirect, ObjectKind, ObjectName, ObjectRef, Origin,
+    Predicates, Problem, RedirectKind, Reply, Rule, RuleAnswer, Rules, UnitKey,
 };
 use crate::routing::{self, Draw, Found, Holds, PathRefusal, Route, normalize_host, normalize_name};
 use crate::translate;
 
-use super::clients::{apart, closed, for_pages, for_whom};
+use super::clients::{apart, closed, for_pages, for_whom, with_certificate};
 use super::near::{self, Around, Winner};
 use super::question::QuestionHead;
 use super::{Explanation, Facts, Outcome, Question, Subject, View, backing, certificate, named, shown};
@@ -190,6 +190,7 @@ fn decide<T>(
         route: Some(&route.spec),
         random: 0,
         meter: &Uncounted,
+        identity: &filter::Assumed,
     };
     let (filters, of_clients) = apart(&route.spec.filters);
     let mut answer = misdirected(question, view, head);
@@ -241,6 +242,7 @@ fn decide<T>(
                 (Outcome::Refused, Some(status))
             }
             (Verdict::Continue | Verdict::Call(_), None) => {
+                answer.extend(with_certificate(filters));
                 answer.extend(for_pages(filters));
                 answer.extend(for_whom(of_clients));
                 answer.extend(shared);
@@ -282,6 +284,7 @@ fn of_filter<T>(
         Filter::PodHost(_) => {
             format!("what it says makes no host for the pod of {} (upstream-vhost)", named(&route.spec.origin))
         }
+        Filter::ClientAuth(auth) => certificate_of(auth, &named(&route.spec.origin)),
         Filter::RequestFields(_) | Filter::ResponseFields(_) => "of fields that are edited".into(),
         Filter::AppRoot(_) => format!("{} sends / there (app-root)", named(&route.spec.origin)),
         Filter::Redirect(redirect) => {
@@ -330,6 +333,16 @@ fn rule_of(rules: &Rules, status: u16, by: &str) -> String {
     }
 }
 
+/// Why nobody is served as far as certificates of clients go, or nobody in clear.
+fn certificate_of(auth: &ClientAuth, origin: &str) -> String {
+    match auth {
+        ClientAuth::Unknown => format!("it is not known whose certificates {origin} is for (auth-tls-secret)"),
+        ClientAuth::Rule(_) => {
+            format!("{origin} needs a certificate of the client, which has none without TLS (auth-tls-secret)")
+        }
+    }
+}
+
 /// The path and the host that the pod gets, where they are others.
 fn rewritten(change: &RequestChange) -> String {
     let mut said = String::new();
@@ -346,7 +359,8 @@ fn rewritten(change: &RequestChange) -> String {
 /// What is special about a request that no filter answers.
 fn exempt(filters: &[Filter], request: &RequestView<'_>) -> &'static str {
     let is_challenge = |filter: &Filter| match filter {
-        Filter::AppRoot(_)
+        Filter::ClientAuth(_)
+        | Filter::AppRoot(_)
         | Filter::Rules(_)
         | Filter::RequestFields(_)
         | Filter::PodHost(_)

@@ -2,15 +2,16 @@
 //! is told in words.
 
 use crate::model::{
-    AuthService, BasicAuth, ErrorPages, Excused, ExternalAuth, Filter, KnownLimits, Networks, Origins, Rate,
-    RequestLimits, Sources,
+    AuthService, BasicAuth, CertificateNeed, ClientAuth, ClientRule, ErrorPages, Excused, ExternalAuth, Filter,
+    KnownLimits, Networks, Origins, Rate, RequestLimits, Sources,
 };
 
 /// The filters that decide without the client's address, and those that need it.
 pub(super) fn apart(filters: &[Filter]) -> (&[Filter], &[Filter]) {
     let needs_client = |filter: &Filter| match filter {
         Filter::Limits(_) | Filter::Sources(_) | Filter::BasicAuth(_) | Filter::Auth(_) | Filter::Errors(_) => true,
-        Filter::AppRoot(_)
+        Filter::ClientAuth(_)
+        | Filter::AppRoot(_)
         | Filter::Rules(_)
         | Filter::RequestFields(_)
         | Filter::PodHost(_)
@@ -44,7 +45,8 @@ pub(super) fn closed(filters: &[Filter]) -> Option<&'static str> {
         Filter::BasicAuth(auth) if matches!(**auth, BasicAuth::Unknown) => {
             Some("it is not known who has a password (auth-type), so nobody is served")
         }
-        Filter::AppRoot(_)
+        Filter::ClientAuth(_)
+        | Filter::AppRoot(_)
         | Filter::Rules(_)
         | Filter::RequestFields(_)
         | Filter::PodHost(_)
@@ -74,7 +76,8 @@ pub(super) fn for_whom(filters: &[Filter]) -> Vec<String> {
         Filter::BasicAuth(auth) => with_password(auth).into_iter().collect(),
         Filter::Auth(auth) => asked(auth),
         Filter::Errors(pages) => replaced(pages),
-        Filter::AppRoot(_)
+        Filter::ClientAuth(_)
+        | Filter::AppRoot(_)
         | Filter::Rules(_)
         | Filter::RequestFields(_)
         | Filter::PodHost(_)
@@ -90,6 +93,31 @@ pub(super) fn for_whom(filters: &[Filter]) -> Vec<String> {
         | Filter::Mirror(_) => Vec::new(),
     };
     filters.iter().flat_map(lines).collect()
+}
+
+/// Which certificates clients need.
+pub(super) fn with_certificate(filters: &[Filter]) -> Vec<String> {
+    let auth =
+        filters.iter().find_map(|filter| if let Filter::ClientAuth(auth) = filter { Some(&**auth) } else { None });
+    let Some(ClientAuth::Rule(rule)) = auth else { return Vec::new() };
+    let ClientRule { need, trust: _, depth, error_page, subject, forwarding: _ } = rule;
+    let answer = error_page.as_ref().map_or_else(|| "400".to_owned(), |page| format!("302 to {page}"));
+    let whom = match need {
+        CertificateNeed::NotAsked => None,
+        CertificateNeed::Required => Some("without a certificate, or with one that is not right"),
+        CertificateNeed::Optional => Some("with a certificate that is not right"),
+        CertificateNeed::OptionalOfAnybody => Some("with a certificate that has expired or is for something else"),
+    };
+    let listed = whom.map(|whom| {
+        let need = need.as_str();
+        format!(
+            "{answer} for clients {whom} (auth-tls-secret, auth-tls-verify-client {need}, auth-tls-verify-depth {depth}), for others:"
+        )
+    });
+    let matched = subject.as_ref().map(|pattern| {
+        format!("403 for clients whose subject does not match {} (auth-tls-match-cn), for others:", pattern.text())
+    });
+    listed.into_iter().chain(matched).collect()
 }
 
 fn within(limits: &RequestLimits) -> Vec<String> {

@@ -11,6 +11,7 @@ mod basic_auth;
 mod body_size;
 mod canary;
 mod change;
+mod client_auth;
 mod cookies;
 mod cors;
 mod errors;
@@ -19,6 +20,7 @@ mod fields;
 mod head_edit;
 mod hsts;
 mod https_redirect;
+mod identity;
 mod limits;
 mod meter;
 mod method;
@@ -42,11 +44,13 @@ pub use basic_auth::{answered, user};
 pub use body_size::{BodyTooLarge, body_size};
 pub use canary::canary;
 pub use change::{RequestChange, Session};
+pub use client_auth::tell_beside;
 pub use cors::origin;
 pub use errors::{ErrorFacts, error_pages, replaces, tell};
 pub use fields::values;
 pub use head_edit::{FieldName, Fields, HeadEdit};
 pub use https_redirect::{NotRedirected, not_redirected};
+pub use identity::{Assumed, ClientIdentity, Presented, ShownCertificate};
 pub use meter::{Beyond, Meter, Uncounted};
 pub use method::is_routable;
 pub use mirror::mirror;
@@ -63,6 +67,7 @@ use crate::model::Filter;
 pub fn request<'f>(filters: &'f [Filter], request: &RequestView<'_>, change: &mut RequestChange) -> Verdict<'f> {
     for filter in filters {
         let verdict = match filter {
+            Filter::ClientAuth(auth) => client_auth::request((filter, filters), auth, request, change),
             Filter::Rules(rules) => rules::request(filter, rules, request),
             Filter::AppRoot(path) => redirect::app_root(filter, path, request),
             Filter::Cors(cors) => cors::request(filter, cors, request),
@@ -120,7 +125,8 @@ pub fn response(filters: &[Filter], response: &ResponseView<'_>, edit: &mut Head
             Filter::Hsts(hsts) => hsts::response(hsts, response, edit),
             Filter::ResponseFields(edits) => fields::response(edits, response, edit),
             Filter::Affinity(affinity) => affinity::response(affinity, response, edit),
-            Filter::Rules(_)
+            Filter::ClientAuth(_)
+            | Filter::Rules(_)
             | Filter::RequestFields(_)
             | Filter::PodHost(_)
             | Filter::AppRoot(_)

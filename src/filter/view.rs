@@ -4,6 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use super::change::Session;
 use super::head_edit::Fields;
+use super::identity::ClientIdentity;
 use super::meter::Meter;
 use crate::http1::{FieldKind, RequestHead};
 use crate::model::{Pattern, RouteSpec};
@@ -41,6 +42,8 @@ pub struct RequestView<'a> {
     pub random: u64,
     /// Counts the requests of clients.
     pub meter: &'a dyn Meter,
+    /// Knows the certificate of the client.
+    pub identity: &'a dyn ClientIdentity,
 }
 
 impl<'a> RequestView<'a> {
@@ -149,6 +152,7 @@ impl<'a> ResponseView<'a> {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
+    use crate::filter::identity::Assumed;
     use crate::filter::meter::Uncounted;
     use crate::http1::{Limits, Progress};
 
@@ -173,6 +177,7 @@ pub(super) mod tests {
             route: None,
             random: 0,
             meter: &Uncounted,
+            identity: &Assumed,
         })
     }
 }

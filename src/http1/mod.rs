@@ -44,5 +44,5 @@ pub use response::{MAX_INTERIM, RequestContext, ResponseError, ResponseHead};
 pub use scan::{Limits, MAX_FIELDS, Progress, SyntaxError};
 pub use span::Span;
 pub use target::TargetForm;
-pub(crate) use trailers::may_trail;
 pub use trailers::{MAX_TRAILER_BYTES, MAX_TRAILER_FIELDS};
+pub(crate) use trailers::{may_trail, tells_of_certificate};

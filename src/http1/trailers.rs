@@ -36,6 +36,16 @@ const DENIED: [&[u8]; 24] = [
     b"www-authenticate",
 ];
 
+/// What the names of fields begin with that tell a pod of its client's certificate.
+const OF_CERTIFICATE: &[u8] = b"ssl-client-";
+
+/// Whether a field of this name tells of the client's certificate, also where CGI makes it the same name.
+pub(crate) fn tells_of_certificate(name: &[u8]) -> bool {
+    let plain = |byte: &u8| if *byte == b'_' { b'-' } else { byte.to_ascii_lowercase() };
+    name.len() > OF_CERTIFICATE.len()
+        && name[..OF_CERTIFICATE.len()].iter().map(plain).eq(OF_CERTIFICATE.iter().copied())
+}
+
 /// What becomes of one trailer line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
@@ -64,7 +74,9 @@ pub(super) fn judge(line: &[u8]) -> Verdict {
 /// Whether a field of this name may travel on behind a body.
 pub(crate) fn may_trail(name: &[u8]) -> bool {
     match FieldKind::of(name) {
-        FieldKind::Other => !DENIED.iter().any(|denied| name.eq_ignore_ascii_case(denied)),
+        FieldKind::Other => {
+            !DENIED.iter().any(|denied| name.eq_ignore_ascii_case(denied)) && !tells_of_certificate(name)
+        }
         FieldKind::Server | FieldKind::Date => true,
         FieldKind::Host
         | FieldKind::ContentLength

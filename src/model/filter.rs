@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::affinity::Affinity;
 use super::answer_urls::AnswerUrls;
+use super::client_auth::ClientAuth;
 use super::cors::Cors;
 use super::error_pages::ErrorPages;
 use super::external_auth::ExternalAuth;
@@ -21,6 +22,8 @@ use super::users::Users;
 /// can change the order.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Filter {
+    /// Asks clients for a certificate (annotation `auth-tls-secret`). It is the first, so that nothing else answers who has none.
+    ClientAuth(Arc<ClientAuth>),
     /// Answers some requests at once, or nobody is served (annotations `deny-paths` and `redirects`, and snippets).
     Rules(Arc<Rules>),
     /// Answers requests for `/` with 302 to this path of the same host (annotation `app-root`).
@@ -66,6 +69,8 @@ pub enum Filter {
 /// What kind of a filter it is, in the same order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum FilterKind {
+    /// [`Filter::ClientAuth`].
+    ClientAuth,
     /// [`Filter::Rules`].
     Rules,
     /// [`Filter::AppRoot`].
@@ -110,6 +115,7 @@ impl Filter {
     /// Its kind.
     pub fn kind(&self) -> FilterKind {
         match self {
+            Self::ClientAuth(_) => FilterKind::ClientAuth,
             Self::Rules(_) => FilterKind::Rules,
             Self::AppRoot(_) => FilterKind::AppRoot,
             Self::Cors(_) => FilterKind::Cors,
@@ -135,7 +141,8 @@ impl Filter {
 
 impl FilterKind {
     /// All.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
+        Self::ClientAuth,
         Self::Rules,
         Self::AppRoot,
         Self::Cors,
@@ -160,6 +167,7 @@ impl FilterKind {
     /// Short stable name, as in `Tidegate-Explanation`, metrics and the access log.
     pub fn as_str(self) -> &'static str {
         match self {
+            Self::ClientAuth => "client_certificate",
             Self::Rules => "rules",
             Self::AppRoot => "app_root",
             Self::Cors => "cors",

@@ -1,6 +1,7 @@
 //! What filters have to know of a request, found out once: most requests pay for nothing but the redirect to https.
 
 use super::affinity::Affinity;
+use super::client_auth::ClientAuth;
 use super::cors::Origins;
 use super::field_edits::FieldEdit;
 use super::filter::{Filter, Location};
@@ -22,6 +23,8 @@ pub struct Needs {
     pub origin: bool,
     /// The answer.
     pub answer: bool,
+    /// The certificate of the client, which is asked for in the handshake of its connection.
+    pub certificate: bool,
 }
 
 impl Needs {
@@ -34,6 +37,7 @@ impl Needs {
             random: one.random | other.random,
             origin: one.origin | other.origin,
             answer: one.answer | other.answer,
+            certificate: one.certificate | other.certificate,
         })
     }
 }
@@ -45,6 +49,7 @@ impl Filter {
             Needs { more: true, client: has(&Variable::RemoteAddress), path: has(&Variable::Uri), ..Needs::default() };
         match self {
             Self::HttpsRedirect(..) => Needs::default(),
+            Self::ClientAuth(auth) => Needs { certificate: auth.asked_of().is_some(), ..usual },
             Self::AppRoot(_) | Self::Redirect(_) | Self::NginxFields => usual,
             Self::Cors(cors) => Needs { origin: matches!(cors.origins, Origins::Listed(_)), answer: true, ..usual },
             Self::Rewrite(_) => Needs { path: true, ..usual },
@@ -75,6 +80,10 @@ impl Filter {
                 Location::OtherHost(_) => false,
             },
             Self::Rewrite(to) => in_any(&[Some(&to.path), to.query.as_ref(), to.prefix.as_ref()]),
+            Self::ClientAuth(auth) => match &**auth {
+                ClientAuth::Rule(rule) => in_any(&[rule.error_page.as_ref()]),
+                ClientAuth::Unknown => false,
+            },
             Self::Affinity(affinity) => match &**affinity {
                 Affinity::Text { text, among: _ } => text.has(variable),
                 Affinity::Cookie(_) => false,

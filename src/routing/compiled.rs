@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::matcher::Matcher;
 use super::route::Route;
-use crate::model::{HostKey, HostPattern, HostSpec, Predicates, RouteSpec, TlsSpec, Unmatched};
+use crate::model::{AskedOf, Filter, HostKey, HostPattern, HostSpec, Predicates, RouteSpec, TlsSpec, Unmatched};
 
 /// Tells whether a request has what predicates ask for. Called for routes with predicates only: routing knows of a
 /// request no more than host and path.
@@ -21,6 +21,7 @@ pub struct CompiledHost<T> {
     // Repeated from the spec, so that a look-up does not touch its memory.
     keeps_unmatched: bool,
     has_tls: bool,
+    asks_for_certificates: bool,
 }
 
 impl<T> CompiledHost<T> {
@@ -45,6 +46,7 @@ impl<T> CompiledHost<T> {
             default_backend: tenancy.and_then(|tenancy| tenancy.default_backend.as_ref()).map(compile),
             keeps_unmatched,
             has_tls: spec.has_tls(),
+            asks_for_certificates: asking(spec).next().is_some(),
         }
     }
 
@@ -100,6 +102,20 @@ impl<T> CompiledHost<T> {
         self.has_tls
     }
 
+    /// Whether a route asks clients for certificates.
+    pub(super) fn asks_for_certificates(&self) -> bool {
+        self.asks_for_certificates
+    }
+
+    /// Whose certificates the routes ask clients for; `None`: they do not ask.
+    pub(super) fn asked_of(&self) -> Option<AskedOf> {
+        if !self.asks_for_certificates {
+            return None;
+        }
+        let of_filter = |filter: &Filter| if let Filter::ClientAuth(auth) = filter { auth.asked_of() } else { None };
+        asking(&self.spec).flat_map(|route| route.filters.iter().find_map(of_filter)).reduce(AskedOf::and)
+    }
+
     /// Whether requests that no route takes belong to this unit.
     pub(super) fn keeps_unmatched(&self) -> bool {
         self.keeps_unmatched
@@ -126,6 +142,15 @@ impl<T> CompiledHost<T> {
         let holds = |route: u32| self.routes.get(route as usize).is_some_and(|route| has_what_is_asked(route, holds));
         self.routes.get(self.matcher.find(path, holds)? as usize)
     }
+}
+
+/// The routes that ask clients for certificates.
+fn asking(spec: &HostSpec) -> impl Iterator<Item = &Arc<RouteSpec>> {
+    let fallback = match &spec.unmatched {
+        Unmatched::Keep(fallback) => fallback.as_ref(),
+        Unmatched::FallThrough => None,
+    };
+    spec.routes.iter().chain(fallback).filter(|route| route.filters.needs().certificate)
 }
 
 fn has_what_is_asked<T>(route: &Route<T>, holds: Holds<'_>) -> bool {

@@ -5,7 +5,7 @@ use std::mem;
 use std::sync::Arc;
 
 use super::compiled::CompiledHost;
-use crate::model::{HostPattern, Hostname, Labels, PersistentMap, TlsSpec};
+use crate::model::{AskedOf, HostPattern, Hostname, Labels, PersistentMap, TlsSpec};
 
 /// Compiled units by host pattern. A clone shares all of them.
 #[derive(Debug)]
@@ -20,6 +20,8 @@ pub(super) struct HostIndex<T> {
     routes: usize,
     /// Wildcard units with a TLS entry. While there are none, the wildcard of an exact host is not looked up.
     wildcards_with_tls: usize,
+    /// Units that ask clients for certificates.
+    asking: usize,
 }
 
 /// Who answers for a host.
@@ -60,7 +62,7 @@ impl<'t, T> Cover<'t, T> {
 
 impl<T> Clone for HostIndex<T> {
     fn clone(&self) -> Self {
-        let Self { exact, one_label, more_labels, any, routes, wildcards_with_tls } = self;
+        let Self { exact, one_label, more_labels, any, routes, wildcards_with_tls, asking } = self;
         Self {
             exact: exact.clone(),
             one_label: one_label.clone(),
@@ -68,6 +70,7 @@ impl<T> Clone for HostIndex<T> {
             any: any.clone(),
             routes: *routes,
             wildcards_with_tls: *wildcards_with_tls,
+            asking: *asking,
         }
     }
 }
@@ -81,15 +84,17 @@ impl<T> HostIndex<T> {
             any: None,
             routes: 0,
             wildcards_with_tls: 0,
+            asking: 0,
         }
     }
 
     /// Sets or removes the unit of a pattern in place, copying what is shared.
     pub(super) fn set(&mut self, pattern: &HostPattern, unit: Option<Arc<CompiledHost<T>>>) {
         if let Some(new) = &unit {
-            let (routes, wildcards_with_tls) = counts(new);
+            let (routes, wildcards_with_tls, asking) = counts(new);
             self.routes += routes;
             self.wildcards_with_tls += wildcards_with_tls;
+            self.asking += asking;
         }
         let former = match pattern {
             HostPattern::Exact(name) => replace(&mut self.exact, name, unit),
@@ -97,9 +102,10 @@ impl<T> HostIndex<T> {
             HostPattern::Any => mem::replace(&mut self.any, unit),
         };
         if let Some(former) = former {
-            let (routes, wildcards_with_tls) = counts(&former);
+            let (routes, wildcards_with_tls, asking) = counts(&former);
             self.routes -= routes;
             self.wildcards_with_tls -= wildcards_with_tls;
+            self.asking -= asking;
         }
     }
 
@@ -165,6 +171,21 @@ impl<T> HostIndex<T> {
         units.skip_while(|other| !std::ptr::eq(*other, unit)).skip(1).find(|unit| unit.takes_requests())
     }
 
+    /// Whether any unit asks clients for certificates.
+    pub(super) fn asks_for_certificates(&self) -> bool {
+        self.asking > 0
+    }
+
+    /// Whose certificates the units that may take requests of this host ask clients for; `None`: none does.
+    pub(super) fn asked_of(&self, host: Option<&str>) -> Option<AskedOf> {
+        let (mut unit, mut asked_of) = (self.owner(host).unit, None::<AskedOf>);
+        while let Some(asked) = unit {
+            asked_of = asked_of.into_iter().chain(asked.asked_of()).reduce(AskedOf::and);
+            unit = if asked.keeps_unmatched() { None } else { self.after(host, asked) };
+        }
+        asked_of
+    }
+
     /// The wildcard units for a host, the most specific first.
     fn wildcards<'t>(&'t self, host: Option<&str>) -> impl Iterator<Item = &'t CompiledHost<T>> {
         let closest = host.and_then(parent);
@@ -203,7 +224,8 @@ fn parent(host: &str) -> Option<&str> {
     (dot > 0).then(|| &host[dot + 1..])
 }
 
-fn counts<T>(unit: &CompiledHost<T>) -> (usize, usize) {
+/// Routes, and whether it is a wildcard with a TLS entry and whether it asks clients for certificates, each as one or none.
+fn counts<T>(unit: &CompiledHost<T>) -> (usize, usize, usize) {
     let is_wildcard = matches!(unit.pattern(), HostPattern::Wildcard { .. });
-    (unit.route_count(), usize::from(is_wildcard && unit.has_tls()))
+    (unit.route_count(), usize::from(is_wildcard && unit.has_tls()), usize::from(unit.asks_for_certificates()))
 }

@@ -11,7 +11,7 @@ use super::host_index::{HostIndex, Owner};
 use super::reading::written_path;
 use super::route::Route;
 use crate::model::{
-    Certificate, HostKey, HostPattern, HostSpec, ListenerKey, ListenerSet, RouteSpec, Snapshot, TlsSpec,
+    AskedOf, Certificate, HostKey, HostPattern, HostSpec, ListenerKey, ListenerSet, RouteSpec, Snapshot, TlsSpec,
 };
 
 /// Everything served at one moment. `T` is what a route's target is to the data plane.
@@ -158,6 +158,17 @@ impl<T> RouteTable<T> {
             Some(_) => Certificates { list: default, source: CertificateSource::EntryByDefault },
             None => Certificates { list: default, source: CertificateSource::Default },
         }
+    }
+
+    /// Whether any host asks clients for certificates. Known without counting.
+    pub fn asks_for_certificates(&self) -> bool {
+        self.hosts.asks_for_certificates()
+    }
+
+    /// Whose certificates clients of a server name, lower case and without a trailing dot, are asked for; `None`: they are not
+    /// asked.
+    pub fn asked_of(&self, server_name: Option<&str>) -> Option<AskedOf> {
+        self.hosts.asked_of(server_name)
     }
 
     /// Whether a connection made for the server name `sni` may not carry requests for `host` (RFC 9110 §15.5.20): the

@@ -3,8 +3,8 @@
 use std::sync::{Arc, LazyLock};
 
 use crate::model::{
-    BasicAuth, ErrorPages, ExternalAuth, FieldEdit, Filter, Filters, HSTS_AGE, HostPattern, Hsts, HttpsRedirect,
-    HttpsUrl, Mirror, Rewrite, Rules, RulesBy, TrailingSlash,
+    BasicAuth, ClientAuth, ErrorPages, ExternalAuth, FieldEdit, Filter, Filters, HSTS_AGE, HostPattern, Hsts,
+    HttpsRedirect, HttpsUrl, Mirror, Rewrite, Rules, RulesBy, TrailingSlash,
 };
 
 use super::annotations::{EditOptions, Options, SourceOptions};
@@ -20,6 +20,8 @@ use super::settings::{Profile, Settings};
 pub(super) struct OwnParts {
     /// Another path for requests.
     pub(super) rewrite: Option<Arc<Rewrite>>,
+    /// Who has a certificate, where clients are asked for one.
+    pub(super) clients: Option<Arc<ClientAuth>>,
     /// Who has a password, where one is asked for.
     pub(super) auth: Option<Arc<BasicAuth>>,
     /// Whom else requests have to do with.
@@ -28,9 +30,10 @@ pub(super) struct OwnParts {
 
 impl OwnParts {
     fn is_empty(&self) -> bool {
-        let Self { rewrite, auth, besides: Besides { auth: external_auth, errors, mirror, fields } } = self;
+        let Self { rewrite, clients, auth, besides: Besides { auth: external_auth, errors, mirror, fields } } = self;
         let has_fields = !matches!(fields, MapFields::None);
-        let is_any = rewrite.is_some() || auth.is_some() || external_auth.is_some() || errors.is_some();
+        let is_any =
+            rewrite.is_some() || clients.is_some() || auth.is_some() || external_auth.is_some() || errors.is_some();
         !(is_any || mirror.is_some() || has_fields)
     }
 }
@@ -89,6 +92,7 @@ pub(super) fn filters(options: &Options, settings: &Settings, parts: OwnParts) -
     let url = when.map_or(usual_url(settings), |_| options.redirect.url(usual_url(settings)));
     let has_values = parts.rewrite.is_some()
         || parts.auth.is_some()
+        || parts.clients.is_some()
         || options.locations().is_some()
         || options.sources().is_some()
         || options.rare().is_some()
@@ -173,7 +177,7 @@ fn rules(global: Option<&Global>, own: Option<Rules>) -> Option<Rules> {
 
 /// Filters that depend on values of the Ingress.
 fn made(options: &Options, settings: &Settings, when: Option<HttpsRedirect>, parts: OwnParts) -> Filters {
-    let OwnParts { rewrite, auth, besides: Besides { auth: external_auth, errors, mirror, fields } } = parts;
+    let OwnParts { rewrite, clients, auth, besides: Besides { auth: external_auth, errors, mirror, fields } } = parts;
     let locations = options.locations();
     let app_root = locations.and_then(|locations| locations.app_root().cloned()).map(Filter::AppRoot);
     let redirect = locations.and_then(|locations| locations.redirect(options.redirect.port()));
@@ -208,8 +212,11 @@ fn made(options: &Options, settings: &Settings, when: Option<HttpsRedirect>, par
     let sources = sources.filter(|sources| !(asks && is_alternative(sources, options)));
     let sources = sources.map(|sources| Filter::Sources(Arc::new(sources)));
     Filters::new(
-        app_root
+        // Nothing else answers who has no certificate, as with nginx.
+        clients
+            .map(Filter::ClientAuth)
             .into_iter()
+            .chain(app_root)
             .chain(cors)
             .chain(redirect)
             .chain(rewrite.map(Filter::Rewrite))

@@ -6,8 +6,8 @@ use foldhash::HashMap;
 
 use crate::model::UpstreamSpec;
 use crate::model::{
-    Action, Filter, Filters, HostPattern, HostSpec, Hostname, Location, ObjectKind, ObjectRef, Origin, PathMatch,
-    Pattern, Place, Precedence,
+    Action, ClientAuth, Filter, Filters, HostPattern, HostSpec, Hostname, Location, ObjectKind, ObjectRef, Origin,
+    PathMatch, Pattern, Place, Precedence,
 };
 use crate::model::{
     Problem, ProblemCode, Redirect, RedirectKind, Reply, RouteMatch, RoutePolicy, RouteSpec, Severity, Tenancy,
@@ -18,6 +18,7 @@ use crate::source::objects::PathKind;
 use super::annotations::Options;
 use super::basic_auth;
 use super::canary::{self, CanaryBid};
+use super::client_auth::OfHost;
 use super::conflicts;
 use super::external::{self, NameFinding};
 use super::filters::{Besides, OwnParts, filters};
@@ -86,8 +87,9 @@ fn served<'a, C: Iterator<Item = &'a Claim>>(
     problems: &mut Vec<Problem>,
 ) -> Served {
     let reading = pattern_hosts::reading_of(input, host, claims());
-    let routes = routes(input, host, claims(), reading, problems);
-    let fallback = fallback(input, host, claims(), problems).map(Arc::new);
+    let clients = OfHost::of(input, claims());
+    let routes = routes(input, host, (claims(), &clients), reading, problems);
+    let fallback = fallback(input, host, (claims(), &clients), problems).map(Arc::new);
     Served { routes, fallback, has_rules: claims().any(has_rules) }
 }
 
@@ -101,7 +103,8 @@ fn www(input: &Input, to: Hostname, by: &Claim) -> RouteSpec {
     let status = input.settings().global.as_ref().map_or(REDIRECT, |global| global.redirect);
     let redirect = Redirect { kind: RedirectKind::Www, status, location: Location::OtherHost(to) };
     let filters = Filters::new(vec![Filter::Redirect(Arc::new(redirect))]);
-    let treatment = Treatment { filters, policy: Arc::clone(&input.settings().policy), besides: Besides::default() };
+    let (policy, besides) = (Arc::clone(&input.settings().policy), Besides::default());
+    let treatment = Treatment { filters, policy, clients: None, besides };
     let origin = Origin::Object { kind: by.by.kind(), name: by.by.name().clone(), place: Place::Unknown };
     route(&treatment, everything(), origin, Action::Reply(Reply::NotFound))
 }
@@ -110,7 +113,7 @@ fn www(input: &Input, to: Hostname, by: &Claim) -> RouteSpec {
 fn routes<'a>(
     input: &'a Input,
     host: &HostPattern,
-    claims: impl Iterator<Item = &'a Claim>,
+    (claims, clients): (impl Iterator<Item = &'a Claim>, &OfHost<'_>),
     reading: PathReading,
     problems: &mut Vec<Problem>,
 ) -> Box<[Arc<RouteSpec>]> {
@@ -118,7 +121,7 @@ fn routes<'a>(
     let mut taken: HashMap<PathMatch, Bid<'_>> = HashMap::default();
     let (mut last, mut roots, mut canaries) = (None, Vec::new(), Vec::new());
     for claim in claims {
-        let treatment = Treatment::of(input, &claim.by, host);
+        let treatment = Treatment::of(input, &claim.by, host, clients.for_object(&claim.by));
         let canary = claim.by.options().canary();
         let mut has_root = claim.by.options().locations().is_none_or(|locations| locations.app_root().is_none());
         claim.each_route(&mut |RouteClaim { bid, path, matched }| {
@@ -192,7 +195,7 @@ fn precedence(path: &PathMatch) -> (Precedence, Option<&Pattern>, &str) {
 fn fallback<'a>(
     input: &'a Input,
     host: &HostPattern,
-    claims: impl Iterator<Item = &'a Claim>,
+    (claims, clients): (impl Iterator<Item = &'a Claim>, &OfHost<'_>),
     problems: &mut Vec<Problem>,
 ) -> Option<RouteSpec> {
     let mains = claims.filter(|claim| claim.by.options().canary().is_none());
@@ -202,7 +205,7 @@ fn fallback<'a>(
     // What is wrong with the backend is said once, by the unit of the object.
     let (action, _) = service::action(resolve(input, winner));
     let options = winner.by.options();
-    let treatment = Treatment::of(input, winner.by, host);
+    let treatment = Treatment::of(input, winner.by, host, clients.for_object(winner.by));
     let rewriting = treatment.of_path(input, options, (ROOT.0, &ROOT.1));
     let path = match (&rewriting, Pattern::new(&ROOT.0.into())) {
         (Some(_), Ok(pattern)) => PathMatch::Pattern(pattern),
@@ -236,19 +239,23 @@ fn action<'a>(
 struct Treatment {
     filters: Filters,
     policy: Arc<RoutePolicy>,
+    clients: Option<Arc<ClientAuth>>,
     besides: Besides,
 }
 
 impl Treatment {
     /// At a host of the object.
-    fn of(input: &Input, object: &Lowered, host: &HostPattern) -> Self {
+    fn of(input: &Input, object: &Lowered, host: &HostPattern, clients: Option<&Arc<ClientAuth>>) -> Self {
         let (settings, options) = (input.settings(), object.options());
         let besides = Besides::of(input, options, &object.name().namespace, host);
-        let parts = OwnParts { rewrite: None, auth: basic_auth::basic_auth(input, options), besides: besides.clone() };
-        Self { filters: filters(options, settings, parts), policy: options.policy(&settings.policy), besides }
+        let auth = basic_auth::basic_auth(input, options);
+        let parts = OwnParts { rewrite: None, clients: clients.cloned(), auth, besides: besides.clone() };
+        let (filters, policy) = (filters(options, settings, parts), options.policy(&settings.policy));
+        Self { filters, policy, clients: clients.cloned(), besides }
     }
 
-    /// That of a path for which pods get another one, or that asks for no password where others do; `None` for other paths.
+    /// That of a path for which pods get another one, or that asks for no password or certificate where others do; `None` for
+    /// other paths.
     fn of_path(&self, input: &Input, options: &Options, path: (&str, &PathKind)) -> Option<Self> {
         let rewrite = options.paths().and_then(|paths| paths.rewrite(path.0, path.1));
         let open = input.settings().global.as_ref().and_then(|global| global.open_paths.as_deref());
@@ -257,18 +264,22 @@ impl Treatment {
             auth.asked().is_some() && (auth.is_global || open.is_some())
         });
         let is_exempt = (options.auth().is_some() || asks_somebody) && basic_auth::is_exempt(path.0, open);
-        if rewrite.is_none() && !is_exempt {
+        // Paths that ingress-nginx's ConfigMap opens are open to clients without a password, not to those without a certificate.
+        let is_challenge = self.clients.is_some() && basic_auth::is_exempt(path.0, None);
+        if rewrite.is_none() && !is_exempt && !is_challenge {
             return None;
         }
+        let clients = self.clients.clone().filter(|_| !is_challenge);
         let auth = if is_exempt { None } else { basic_auth::basic_auth(input, options) };
         let besides = if is_exempt && asks_somebody { self.besides.without_auth() } else { self.besides.clone() };
-        let filters = filters(options, input.settings(), OwnParts { rewrite, auth, besides: besides.clone() });
-        Some(Self { filters, policy: Arc::clone(&self.policy), besides })
+        let parts = OwnParts { rewrite, clients: clients.clone(), auth, besides: besides.clone() };
+        let filters = filters(options, input.settings(), parts);
+        Some(Self { filters, policy: Arc::clone(&self.policy), clients, besides })
     }
 }
 
 fn route(treatment: &Treatment, path: PathMatch, origin: Origin, action: Action) -> RouteSpec {
-    let Treatment { filters, policy, besides: _ } = treatment.clone();
+    let Treatment { filters, policy, clients: _, besides: _ } = treatment.clone();
     RouteSpec { matches: RouteMatch::path(path), action, filters, policy, origin }
 }
 
@@ -290,7 +301,7 @@ fn default_backend(input: &Input, problems: &mut Vec<Problem>) -> Option<RouteSp
     }));
     let (besides, policy) = (Besides::default(), Arc::clone(&settings.policy));
     let filters = filters(&Options::UNSET, settings, OwnParts::default());
-    Some(route(&Treatment { filters, policy, besides }, everything(), Origin::DefaultBackend, action))
+    Some(route(&Treatment { filters, policy, clients: None, besides }, everything(), Origin::DefaultBackend, action))
 }
 
 /// The problem of a backend at this field.

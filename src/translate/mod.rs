@@ -12,6 +12,7 @@ mod basic_auth;
 mod canary;
 mod claims;
 mod classes;
+mod client_auth;
 mod config_map;
 mod conflicts;
 mod endpoints;

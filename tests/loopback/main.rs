@@ -39,6 +39,8 @@ mod nginx_answers;
 mod nginx_auth;
 mod nginx_balance;
 mod nginx_canary;
+mod nginx_client_certificates;
+mod nginx_client_sessions;
 mod nginx_config_maps;
 mod nginx_configmap;
 mod nginx_cors;

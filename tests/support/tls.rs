@@ -10,7 +10,9 @@ use std::task::{Context, Poll, ready};
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::CryptoProvider;
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{
     ClientConfig, ClientConnection, Connection, DigitallySignedStruct, Error, ServerConfig, ServerConnection,
     SignatureScheme,
@@ -71,6 +73,22 @@ pub struct Hello {
     pub schemes: Option<Vec<SignatureScheme>>,
     /// Whether it stops at TLS 1.2.
     pub is_tls12: bool,
+    /// The certificate that it shows where it is asked for one.
+    pub identity: Option<Identity>,
+}
+
+/// A certificate of a client, with others behind it, and its key, both PEM.
+#[derive(Clone, Debug)]
+pub struct Identity {
+    pub pem: String,
+    pub key: String,
+}
+
+impl Identity {
+    /// The certificate alone, as DER.
+    pub fn der(&self) -> Vec<u8> {
+        CertificateDer::from_pem_slice(self.pem.as_bytes()).unwrap().to_vec()
+    }
 }
 
 impl Hello {
@@ -79,16 +97,26 @@ impl Hello {
         Self { alpn: vec![protocol], ..Self::default() }
     }
 
-    fn config(&self) -> ClientConfig {
+    /// What a client needs to say it. Clients that share it may resume each other's sessions.
+    pub fn config(&self) -> ClientConfig {
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let verifier = Anybody { provider: Arc::clone(&provider), schemes: self.schemes.clone() };
         let versions: &[_] = if self.is_tls12 { &[&rustls::version::TLS12] } else { rustls::ALL_VERSIONS };
-        let mut config = ClientConfig::builder_with_provider(provider)
+        let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
             .with_protocol_versions(versions)
             .unwrap()
             .dangerous()
-            .with_custom_certificate_verifier(Arc::new(verifier))
-            .with_no_client_auth();
+            .with_custom_certificate_verifier(Arc::new(verifier));
+        let mut config = match &self.identity {
+            None => builder.with_no_client_auth(),
+            Some(Identity { pem, key }) => {
+                let chain = CertificateDer::pem_slice_iter(pem.as_bytes()).map(Result::unwrap).collect();
+                let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).unwrap();
+                let key = provider.key_provider.load_private_key(key).unwrap();
+                // Whatever the certificate says of itself.
+                builder.with_client_cert_resolver(Arc::new(SingleCertAndKey::from(CertifiedKey::new(chain, key))))
+            }
+        };
         config.alpn_protocols = self.alpn.iter().map(|name| name.as_bytes().to_vec()).collect();
         config
     }
@@ -107,12 +135,26 @@ impl TlsClient {
         Self::connect_behind(b"", address, name, hello).await
     }
 
+    /// The same with what [`Hello::config`] gave.
+    pub async fn connect_with(address: SocketAddr, name: &str, config: &Arc<ClientConfig>) -> io::Result<Self> {
+        Self::shake_hands(b"", address, name, Arc::clone(config)).await
+    }
+
     /// The same with something in front of the hello, in one segment with it.
     pub async fn connect_behind(before: &[u8], address: SocketAddr, name: &str, hello: &Hello) -> io::Result<Self> {
+        Self::shake_hands(before, address, name, Arc::new(hello.config())).await
+    }
+
+    async fn shake_hands(
+        before: &[u8],
+        address: SocketAddr,
+        name: &str,
+        config: Arc<ClientConfig>,
+    ) -> io::Result<Self> {
         let mut tcp = TcpStream::connect(address).await?;
         tcp.set_nodelay(true)?;
         let name = ServerName::try_from(name.to_owned()).expect("a name");
-        let session = ClientConnection::new(Arc::new(hello.config()), name).map_err(io::Error::other)?;
+        let session = ClientConnection::new(config, name).map_err(io::Error::other)?;
         let mut session = Connection::from(session);
         if !before.is_empty() {
             let mut first = before.to_vec();

@@ -17,7 +17,7 @@ use tokio::time::{Instant, timeout_at};
 use super::first_bytes::{FirstBytes, first_bytes};
 use super::proxy_header::{self, Introduced};
 use super::serving::Serving;
-use super::tls::{self, TlsError};
+use super::tls::{self, TlsConfigs, TlsError};
 use super::{h1, h2};
 use crate::lifecycle::{Busy, Phase};
 use crate::observe::{Handshake, Listener, Relief};
@@ -26,6 +26,7 @@ use crate::proxy::shard::Shard;
 use crate::proxy::shard::clients::Entered;
 use crate::proxy::shard::connections::Counted;
 use crate::proxy::shard::handover::{Handed, Seat};
+use crate::proxy::walk::identity::ShownChain;
 use crate::proxy::walk::peer::{Peer, Scheme, TlsPeer};
 use crate::proxy::wire::buffers::Buffer;
 use crate::proxy::wire::client_mark::{ClientMark, Standing};
@@ -47,7 +48,7 @@ pub enum ListenerProtocol {
     /// HTTP in clear.
     Http,
     /// HTTP over TLS.
-    Https(Arc<ServerConfig>),
+    Https(Arc<TlsConfigs>),
 }
 
 /// Binds one socket for each shard to the same address, among which the kernel spreads connections.
@@ -278,7 +279,7 @@ async fn open(
             peer.is_http2 = first.is_http2();
             return Some(Opened { socket, peer: Rc::new(peer), first: Some(Box::new(first)) });
         }
-        ListenerProtocol::Https(config) => config,
+        ListenerProtocol::Https(configs) => configs.of_now(shard.table.load().asks_for_certificates()),
     };
     let stream = handshake(shard, tcp, (received, deadline), &peer, config, mark).await?;
     peer.scheme = Scheme::Https;
@@ -287,6 +288,7 @@ async fn open(
         server_name: stream.server_name().map(str::to_owned),
         version: stream.version(),
         cipher: stream.cipher(),
+        shown: stream.shown_chain().map(|chain| Box::new(ShownChain::new(&chain))),
     });
     peer.is_http2 = stream.alpn() == Alpn::Http2;
     Some(Opened { socket: Socket::Tls(Box::new(stream)), peer: Rc::new(peer), first: None })

@@ -2,7 +2,7 @@
 //! says who the client is as requests for pods do.
 
 use super::request_head;
-use crate::filter::{FieldName, Fields, HeadEdit};
+use crate::filter::{self, FieldName, Fields, HeadEdit};
 use crate::http1::{FieldKind, writer};
 use crate::proxy::shard::scratch::ExchangeBuffers;
 use crate::proxy::walk::Walk;
@@ -22,7 +22,7 @@ pub(super) struct AsideHead<'a> {
 /// The head as bytes.
 pub(super) fn compose(walk: &Walk<'_>, aside: &AsideHead<'_>) -> Vec<u8> {
     let Walk { work, peer, listener, .. } = walk;
-    let ExchangeBuffers { head, request, request_id, .. } = &**work;
+    let ExchangeBuffers { head, request, request_id, request_change, .. } = &**work;
     let AsideHead { method, target, host, fields, length } = aside;
     let mut out = Vec::with_capacity(head.len() + 1024);
     for part in [method, &b" "[..], target, b" HTTP/1.1\r\n"] {
@@ -34,6 +34,7 @@ pub(super) fn compose(walk: &Walk<'_>, aside: &AsideHead<'_>) -> Vec<u8> {
     for (name, value) in *fields {
         if value.is_empty() { edit.remove(of_client, *name) } else { edit.set(of_client, *name, value) }
     }
+    filter::tell_beside(&request_change.fields, of_client, &mut edit);
     let is_trusted = peer.is_trusted;
     edit.write(of_client, &mut out, |field| match field.kind {
         FieldKind::Host | FieldKind::XOriginal => false,

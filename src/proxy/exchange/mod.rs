@@ -207,7 +207,7 @@ async fn ask_all<'r, K: ClientSink>(
 fn view<'a>(
     head: &'a [u8],
     request: &'a RequestHead,
-    peer: &Peer,
+    peer: &'a Peer,
     listener: &ListenerConfig,
     has_tls: bool,
 ) -> RequestView<'a> {
@@ -227,6 +227,7 @@ fn view<'a>(
         route: None,
         random: 0,
         meter: &Uncounted,
+        identity: peer,
     }
 }
 
@@ -294,7 +295,8 @@ async fn answer_of_filter<K: ClientSink>(
     if *status >= 400 {
         walk.record.error.set(Some(by.as_str()));
     }
-    let must_close = leaves_unread(&walk.work.request, Side::Internal);
+    // A connection that is not for the host is not for the next request to it either.
+    let must_close = leaves_unread(&walk.work.request, Side::Internal) || *status == 421;
     let edit = &mut walk.work.answer_edit;
     edit.clear();
     fields.iter().for_each(|(name, value)| edit.add(*name, value));

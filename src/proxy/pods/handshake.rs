@@ -39,7 +39,7 @@ pub(super) async fn shake_hands(
     let session = Session::client(config, name, protocols, Rc::clone(buffers)).map_err(|error| broken(&error))?;
     let mut link = Link::new(tcp, session);
     match timeout_at(deadline, run(&mut link)).await {
-        Ok(Ok(())) => Ok(TlsStream::new(link, None)),
+        Ok(Ok(())) => Ok(TlsStream::new(link, None, false)),
         Ok(Err(fault)) => Err(fault),
         Err(_) => Err(PodTlsFault::Timeout),
     }

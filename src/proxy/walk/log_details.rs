@@ -42,6 +42,7 @@ impl Finished<'_> {
             route: self.record.route.as_ref().map(|route| &*route.spec),
             random: 0,
             meter: &Uncounted,
+            identity: &filter::Assumed,
         }
     }
 }

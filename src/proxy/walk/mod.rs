@@ -5,6 +5,7 @@ pub(crate) mod client_address;
 pub(crate) mod client_io;
 pub(crate) mod explanation;
 pub(crate) mod grpc;
+pub(crate) mod identity;
 mod log_details;
 pub(crate) mod meter;
 pub(crate) mod peer;

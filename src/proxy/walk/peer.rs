@@ -1,6 +1,11 @@
 //! What a connection knows about its client.
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use super::identity::ShownChain;
+use crate::filter::{ClientIdentity, Presented};
+use crate::model::ClientTrust;
 
 use rustls::CipherSuite;
 
@@ -55,4 +60,19 @@ pub(crate) struct TlsPeer {
     pub version: TlsVersion,
     /// How the connection is encrypted.
     pub cipher: Option<CipherSuite>,
+    /// What it has shown of itself; `None`: it was not asked for a certificate.
+    pub shown: Option<Box<ShownChain>>,
+}
+
+impl ClientIdentity for Peer {
+    /// A connection that was made for another name than the host of the request says nothing, whoever it is (nginx answers 421).
+    fn presented(&self, host: &[u8], trust: &Arc<ClientTrust>, depth: u32) -> Presented {
+        let Some(tls) = &self.tls else { return Presented::NotAsked };
+        let Some(shown) = &tls.shown else { return Presented::NotAsked };
+        let host = host.strip_suffix(b".").unwrap_or(host);
+        if tls.server_name.as_ref().is_some_and(|name| !name.as_bytes().eq_ignore_ascii_case(host)) {
+            return Presented::NotAsked;
+        }
+        shown.presented(trust, depth)
+    }
 }

@@ -13,7 +13,10 @@ use super::manifest;
 use super::row::{Kind, OnMalformed, Watched};
 use super::secret_users::SavedUsers;
 use super::wire::{Malformed, Meta, Sent, parse};
-use crate::model::{CaBundle, Certificate, CertificateError, ObjectKind, ObjectName, Resource, SecretUsers, UserList};
+use crate::model::{
+    CaBundle, Certificate, CertificateError, ClientTrust, CrlError, ObjectKind, ObjectName, Resource, SecretUsers,
+    UserList,
+};
 use crate::source::objects::{Secret, SecretFault};
 
 /// The type of Secrets that hold a certificate.
@@ -24,6 +27,8 @@ const OPAQUE_TYPE: &str = "Opaque";
 const KEYS: [&str; 2] = ["tls.crt", "tls.key"];
 /// The key of authorities.
 const AUTHORITIES: &str = "ca.crt";
+/// The key of revocation lists.
+const REVOKED: &str = "ca.crl";
 /// The key of a file of users.
 const USERS: &str = "auth";
 /// Longest text of authorities that is read. Bytes. All public ones take 200 KiB. Whether anybody uses a Secret's authorities is not
@@ -84,12 +89,14 @@ pub(super) fn convert(object: core::Secret) -> Secret {
     let may_have = |text: &&[u8]| text.len() <= MOST_AUTHORITIES && (kind == TLS_TYPE || kind == OPAQUE_TYPE);
     let authorities = value(AUTHORITIES).filter(may_have);
     let authorities = authorities.and_then(|pem| CaBundle::parse(pem).ok()).map(Arc::new);
+    let clients =
+        authorities.as_ref().map(|bundle| ClientTrust::parse(Arc::clone(bundle), value(REVOKED)).map(Arc::new));
     let users = (kind != TLS_TYPE).then(|| {
         let keys: BTreeSet<&str> = data.keys().chain(text.keys()).map(String::as_str).collect();
         let map = UserList::of_map(keys.into_iter().filter_map(|key| Some((key, value(key)?))));
         Arc::new(SecretUsers { file: value(USERS).map(UserList::of_file), map })
     });
-    Secret { name: name_of(&metadata), certificate, last_good: None, authorities, users }
+    Secret { name: name_of(&metadata), certificate, last_good: None, authorities, clients, users }
 }
 
 /// Takes line breaks out of a Secret's base64, as the API server does.
@@ -116,6 +123,12 @@ pub(super) struct SavedSecret {
     last_good: Option<Pair>,
     /// The authorities, DER in base64.
     authorities: Option<Vec<ByteString>>,
+    /// The revocation lists, DER in base64.
+    #[serde(default)]
+    revoked: Vec<ByteString>,
+    /// Why they cannot be used.
+    #[serde(default)]
+    crl_fault: Option<CrlFault>,
     /// The users with the hashes of their passwords.
     users: Option<SavedUsers>,
 }
@@ -143,9 +156,37 @@ enum Fault {
     Unreadable,
 }
 
+/// `CrlError` by name.
+#[derive(Clone, Copy, Serialize, Deserialize)]
+enum CrlFault {
+    NoList,
+    TooLong,
+    Unreadable,
+}
+
+impl CrlFault {
+    fn new(error: &CrlError) -> Self {
+        match error {
+            CrlError::NoList => Self::NoList,
+            CrlError::TooLong => Self::TooLong,
+            CrlError::Unreadable => Self::Unreadable,
+        }
+    }
+
+    fn into_error(self) -> CrlError {
+        match self {
+            Self::NoList => CrlError::NoList,
+            Self::TooLong => CrlError::TooLong,
+            Self::Unreadable => CrlError::Unreadable,
+        }
+    }
+}
+
 impl SavedSecret {
     pub(super) fn new(secret: &Secret) -> Self {
-        let Secret { name, certificate, last_good, authorities, users } = secret;
+        let Secret { name, certificate, last_good, authorities, clients, users } = secret;
+        let trust = clients.as_ref().and_then(|clients| clients.as_ref().ok());
+        let crl_fault = clients.as_ref().and_then(|clients| clients.as_ref().err());
         let der = |bundle: &CaBundle| bundle.certificates().map(|der| ByteString(der.to_vec())).collect();
         Self {
             name: name.clone(),
@@ -153,12 +194,16 @@ impl SavedSecret {
             fault: certificate.as_ref().err().map(Fault::new),
             last_good: last_good.as_ref().map(|certificate| Pair::new(certificate)),
             authorities: authorities.as_ref().map(|bundle| der(bundle)),
+            revoked: trust
+                .map(|trust| trust.revoked().map(|der| ByteString(der.to_vec())).collect())
+                .unwrap_or_default(),
+            crl_fault: crl_fault.map(CrlFault::new),
             users: users.as_ref().map(|users| SavedUsers::new(users)),
         }
     }
 
     fn into_secret(self) -> Option<Secret> {
-        let Self { name, certificate, fault, last_good, authorities, users } = self;
+        let Self { name, certificate, fault, last_good, authorities, revoked, crl_fault, users } = self;
         let certificate = match (certificate, fault) {
             (Some(pair), _) => Ok(pair.into_certificate()?),
             (None, Some(fault)) => Err(fault.into_fault()),
@@ -172,8 +217,13 @@ impl SavedSecret {
             Some(all) => Some(Arc::new(CaBundle::from_der(all.into_iter().map(|der| der.0)).ok()?)),
             None => None,
         };
+        let revoked = revoked.into_iter().map(|der| der.0);
+        let clients = authorities.as_ref().map(|bundle| match crl_fault {
+            Some(fault) => Err(fault.into_error()),
+            None => ClientTrust::from_der(Arc::clone(bundle), revoked).map(Arc::new),
+        });
         let users = users.map(|users| Arc::new(users.into_users()));
-        Some(Secret { name, certificate, last_good, authorities, users })
+        Some(Secret { name, certificate, last_good, authorities, clients, users })
     }
 }
 

@@ -4,7 +4,7 @@ use k8s_openapi::api::networking::v1 as networking;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::model::{CertificateError, ObjectKind, ObjectName};
+use crate::model::{CertificateError, CrlError, ObjectKind, ObjectName};
 use crate::source::objects::*;
 
 #[test]
@@ -330,6 +330,22 @@ fn nginx_q2_secrets_hold_authorities_beside_a_certificate_or_alone() {
     }
     let long = pem.repeat(1 + 256 * 1024 / pem.len());
     assert_eq!(authorities("Opaque", json!({"ca.crt": long})), None);
+}
+
+#[test]
+fn nginx_x1_authorities_of_clients_come_with_what_they_have_revoked() {
+    let ca = include_str!("../../model/fixtures/clients-ca.crt");
+    let crl = include_str!("../../model/fixtures/clients-empty.crl");
+    let clients = |data: Value| {
+        let secret = secret_of(json!({"metadata": {"name": "s"}, "type": "Opaque", "stringData": data}));
+        secret.clients.map(|clients| clients.map(|trust| trust.revoked().count()))
+    };
+    assert_eq!(clients(json!({"ca.crt": ca})), Some(Ok(0)));
+    assert_eq!(clients(json!({"ca.crt": ca, "ca.crl": crl})), Some(Ok(1)));
+    assert_eq!(clients(json!({"ca.crt": ca, "ca.crl": ([crl, crl].concat())})), Some(Ok(2)));
+    assert_eq!(clients(json!({"ca.crt": ca, "ca.crl": ""})), Some(Err(CrlError::NoList)));
+    assert_eq!(clients(json!({"ca.crt": "garbage", "ca.crl": crl})), None);
+    assert_eq!(clients(json!({"ca.crl": crl})), None);
 }
 
 #[test]

@@ -388,6 +388,7 @@ mod tests {
             certificate: Err(SecretFault::Missing("tls.crt")),
             last_good: None,
             authorities: None,
+            clients: None,
             users: None,
         };
         let mut objects = Objects::default();

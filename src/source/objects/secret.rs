@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::model::{CaBundle, Certificate, CertificateError, ObjectName, SecretUsers};
+use crate::model::{CaBundle, Certificate, CertificateError, ClientTrust, CrlError, ObjectName, SecretUsers};
 
 /// A Secret (core/v1), reduced to what TLS and passwords need. Values are parsed on arrival and never kept as text.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,6 +15,9 @@ pub struct Secret {
     pub last_good: Option<Arc<Certificate>>,
     /// The authorities in `ca.crt`; `None` when there are none that can be used.
     pub authorities: Option<Arc<CaBundle>>,
+    /// The same with the revocation lists in `ca.crl`, for certificates of clients, or why those lists cannot be used; `None`
+    /// without authorities.
+    pub clients: Option<Result<Arc<ClientTrust>, CrlError>>,
     /// Users with the hashes of their passwords; `None` for type `kubernetes.io/tls`, which has none.
     pub users: Option<Arc<SecretUsers>>,
 }

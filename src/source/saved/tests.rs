@@ -9,11 +9,15 @@ use proptest::sample::select;
 
 use super::checksum::Checksum;
 use super::*;
-use crate::model::{CaBundle, Certificate, CertificateError, ObjectKind, ObjectName, ObjectRef, SecretUsers, UserList};
+use crate::model::{
+    CaBundle, Certificate, CertificateError, ClientTrust, ObjectKind, ObjectName, ObjectRef, SecretUsers, UserList,
+};
 use crate::observe::Metrics;
 use crate::source::objects::*;
 
 const AT: u64 = 1_800_000_000;
+/// What an authority of clients has revoked.
+const LIST: &[u8] = include_bytes!("../../model/fixtures/clients-revoked.crl");
 
 static CERTIFICATES: LazyLock<Vec<Arc<Certificate>>> = LazyLock::new(|| {
     let kinds = [&rcgen::PKCS_ECDSA_P256_SHA256, &rcgen::PKCS_ED25519, &rcgen::PKCS_RSA_SHA256];
@@ -166,7 +170,9 @@ fn secret() -> impl Strategy<Value = Change> {
         .prop_map(|of| of.map(|of| Arc::new(CaBundle::from_der(of.chain().map(<[u8]>::to_vec)).unwrap())));
     let parts = (object_name(), content, authorities, some(secret_users()));
     parts.prop_map(|(name, (certificate, last_good), authorities, users)| {
-        let secret = Secret { name: name.clone(), certificate, last_good, authorities, users };
+        let crl = [None, Some(LIST), Some(b"garbage")][name.name.len() % 3];
+        let clients = authorities.as_ref().map(|of| ClientTrust::parse(Arc::clone(of), crl).map(Arc::new));
+        let secret = Secret { name: name.clone(), certificate, last_good, authorities, clients, users };
         Change::arrival(secret)
     })
 }
@@ -245,6 +251,7 @@ impl SavedKey {
             certificate: Ok(Arc::clone(&CERTIFICATES[self.0])),
             last_good: None,
             authorities: None,
+            clients: None,
             users: None,
         };
         Change::arrival(secret)

@@ -11,6 +11,7 @@ mod anyway;
 mod auth_options;
 mod canary_options;
 mod choices;
+mod client_options;
 mod cors_options;
 mod defaults;
 mod dialects;
@@ -52,6 +53,7 @@ use crate::source::objects::Annotations;
 pub(crate) use anyway::{Anyway, Usual};
 pub(crate) use auth_options::{AuthKind, AuthOptions, Satisfy, UserLayout};
 pub use choices::{Choices, MissingWaf, Snippets};
+pub(crate) use client_options::{ClientOptions, SubjectPattern};
 pub use dialects::{DialectName, Dialects};
 pub use document::document;
 #[cfg(test)]

@@ -6,6 +6,7 @@ use crate::model::{Balance, CanaryRule, HttpsUrl, PortInUrl, RoutePolicy, Traili
 
 use super::auth_options::AuthOptions;
 use super::canary_options::CanaryOptions;
+use super::client_options::ClientOptions;
 use super::location_options::LocationOptions;
 use super::path_options::PathOptions;
 use super::pod_options::{PodProtocol, PodTlsOptions};
@@ -118,6 +119,16 @@ impl Options {
     /// What is set of passwords, to set more.
     pub(super) fn of_auth(&mut self) -> &mut AuthOptions {
         self.of_sources().auth.get_or_insert_default()
+    }
+
+    /// What is set of certificates of clients; `None`: nothing.
+    pub(crate) fn clients(&self) -> Option<&ClientOptions> {
+        self.sources.as_ref()?.clients.as_deref()
+    }
+
+    /// What is set of certificates of clients, to set more.
+    pub(super) fn of_clients(&mut self) -> &mut ClientOptions {
+        self.of_sources().clients.get_or_insert_default()
     }
 
     /// Whether both come to the same upstreams for the same backends.

@@ -3,6 +3,7 @@
 use crate::model::{Networks, Sources};
 
 use super::auth_options::AuthOptions;
+use super::client_options::ClientOptions;
 use super::take_over::take_over;
 
 /// What is set.
@@ -14,6 +15,8 @@ pub(crate) struct SourceOptions {
     pub(super) denied: Option<SourceList>,
     /// Who has a password.
     pub(super) auth: Option<Box<AuthOptions>>,
+    /// Who has a certificate.
+    pub(super) clients: Option<Box<ClientOptions>>,
 }
 
 /// A list of networks.
@@ -44,11 +47,12 @@ impl SourceOptions {
 
     /// Takes over what others set and these do not. Returns whether both set the same thing differently.
     pub(super) fn absorb(&mut self, other: Self) -> bool {
-        let Self { allowed, denied, auth } = other;
+        let Self { allowed, denied, auth, clients } = other;
         let differs = [
             take_over(&mut self.allowed, allowed),
             take_over(&mut self.denied, denied),
             auth.is_some_and(|auth| self.auth.get_or_insert_default().absorb(*auth)),
+            clients.is_some_and(|clients| self.clients.get_or_insert_default().absorb(*clients)),
         ];
         differs.contains(&true)
     }

@@ -17,7 +17,7 @@ use super::super::named_config_maps;
 use super::super::problems::{on_ingress, quoted, some_of};
 use super::super::secret::{self, SecretFinding};
 use super::super::service::BackendFault;
-use super::super::{address, basic_auth, classes, service};
+use super::super::{address, basic_auth, classes, client_auth, service};
 
 /// The findings. About an Ingress that is not ours there is at most one: that its class does not exist, or that it names ours in a
 /// misspelt annotation.
@@ -45,6 +45,7 @@ pub(super) fn problems(input: &Input, ingress: &Ingress, lowered: &Lowered) -> V
     }
     check_verification(ingress, lowered, &mut problems);
     check_users(input, ingress, lowered, &mut problems);
+    check_clients(input, ingress, lowered, &mut problems);
     check_rules(ingress, &mut problems);
     for entry in 0..ingress.tls.len() {
         check_tls_hosts(ingress, entry, &mut problems);
@@ -71,6 +72,13 @@ fn check_verification(ingress: &Ingress, lowered: &Lowered, problems: &mut Vec<P
 /// Users are one matter of the Ingress, however many hosts and paths ask for passwords.
 fn check_users(input: &Input, ingress: &Ingress, lowered: &Lowered, problems: &mut Vec<Problem>) {
     if let Some(SecretFinding { code, severity, message, remedy }) = basic_auth::finding(input, lowered.options()) {
+        problems.push(on_ingress(ingress, "metadata.annotations", code, severity, message, remedy));
+    }
+}
+
+/// Authorities of clients are one matter of the Ingress, too.
+fn check_clients(input: &Input, ingress: &Ingress, lowered: &Lowered, problems: &mut Vec<Problem>) {
+    if let Some(SecretFinding { code, severity, message, remedy }) = client_auth::finding(input, lowered.options()) {
         problems.push(on_ingress(ingress, "metadata.annotations", code, severity, message, remedy));
     }
 }

@@ -63,7 +63,7 @@ fn an_annotation_that_another_kind_of_object_must_carry_is_reported() {
 #[test]
 fn annotations_of_other_controllers_are_reported_and_those_that_restrict_access_as_errors() {
     let web = ingress("web")
-        .annotate("nginx.ingress.kubernetes.io/auth-tls-secret", "shop/clients")
+        .annotate("nginx.ingress.kubernetes.io/auth-of-tomorrow", "shop/clients")
         .annotate("nginx.org/jwt-key", "key")
         .annotate("haproxy-ingress.github.io/auth-secret", "users")
         .annotate("traefik.ingress.kubernetes.io/router.middlewares", "shop-auth@kubernetescrd")
@@ -78,7 +78,7 @@ fn annotations_of_other_controllers_are_reported_and_those_that_restrict_access_
              Use tidegate.dev/ssl-redirect instead, and remove the others.",
             "error: Ingress shop/web: metadata.annotations: UnsupportedAnnotation: requests are served without the \
              restrictions that annotations of another controller ask for: \"haproxy-ingress.github.io/auth-secret\", \
-             \"nginx.ingress.kubernetes.io/auth-tls-secret\", \"nginx.org/jwt-key\" and 1 more. \
+             \"nginx.ingress.kubernetes.io/auth-of-tomorrow\", \"nginx.org/jwt-key\" and 1 more. \
              Do not serve what needs them through Tidegate, restrict access in the application, then remove them.",
         ]
     );

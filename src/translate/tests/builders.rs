@@ -57,6 +57,7 @@ pub(super) fn secret(text: &str, certificate: &Arc<Certificate>) -> Change {
         certificate: Ok(certificate.clone()),
         last_good: None,
         authorities: None,
+        clients: None,
         users: None,
     };
     Change::arrival(secret)
@@ -64,7 +65,14 @@ pub(super) fn secret(text: &str, certificate: &Arc<Certificate>) -> Change {
 
 pub(super) fn broken_secret(text: &str) -> Change {
     let fault = SecretFault::Content(CertificateError::NoCertificate);
-    let secret = Secret { name: name(text), certificate: Err(fault), last_good: None, authorities: None, users: None };
+    let secret = Secret {
+        name: name(text),
+        certificate: Err(fault),
+        last_good: None,
+        authorities: None,
+        clients: None,
+        users: None,
+    };
     Change::arrival(secret)
 }
 

@@ -62,11 +62,11 @@ fn a_dialect_that_is_not_in_force_is_another_controllers() {
 #[test]
 fn what_a_dialect_does_not_read_yet_is_told_as_before() {
     let world =
-        with(&[(&format!("{NGINX}auth-tls-secret"), "shop/clients"), (&format!("{NGINX}ssl-redirect"), "false")]);
+        with(&[(&format!("{NGINX}auth-of-tomorrow"), "shop/clients"), (&format!("{NGINX}ssl-redirect"), "false")]);
     assert_eq!(filters(&world), []);
     let problem = world.only_problem();
     assert_eq!((problem.code, problem.severity), (ProblemCode::UnsupportedAnnotation, Severity::Error));
-    assert!(problem.message.ends_with("\"nginx.ingress.kubernetes.io/auth-tls-secret\""), "{problem}");
+    assert!(problem.message.ends_with("\"nginx.ingress.kubernetes.io/auth-of-tomorrow\""), "{problem}");
 }
 
 #[test]

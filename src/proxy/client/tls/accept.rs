@@ -2,6 +2,7 @@
 
 use std::future::poll_fn;
 use std::io;
+use std::mem;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,8 +12,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 
-use super::resolver::take_offered_name;
-use crate::model::Hostname;
+use super::asking::{Asks, Course};
 use crate::proxy::wire::buffers::{Buffer, BufferPool};
 use crate::proxy::wire::tls::session::Session;
 use crate::proxy::wire::tls::stream::{Link, TlsStream};
@@ -78,9 +78,9 @@ pub async fn accept_after(
 }
 
 async fn run(mut link: Link, deadline: Instant) -> Result<TlsStream, TlsError> {
-    let mut server_name = None;
-    match timeout_at(deadline, shake_hands(&mut link, &mut server_name)).await {
-        Ok(Ok(())) => Ok(TlsStream::new(link, server_name)),
+    let mut course = Course::default();
+    match timeout_at(deadline, shake_hands(&mut link, &mut course)).await {
+        Ok(Ok(())) => Ok(TlsStream::new(link, course.name, matches!(course.asks, Asks::Yes(_)))),
         Ok(Err(error)) => {
             match error {
                 TlsError::PlainHttp => {
@@ -98,7 +98,7 @@ async fn run(mut link: Link, deadline: Instant) -> Result<TlsStream, TlsError> {
 }
 
 /// Leaves the session tickets of a complete handshake to be sent with the first answer.
-async fn shake_hands(link: &mut Link, server_name: &mut Option<Hostname>) -> Result<(), TlsError> {
+async fn shake_hands(link: &mut Link, course: &mut Course) -> Result<(), TlsError> {
     let mut is_tls = false;
     loop {
         if !is_tls {
@@ -109,10 +109,9 @@ async fn shake_hands(link: &mut Link, server_name: &mut Option<Hostname>) -> Res
             }
         }
         if is_tls {
+            mem::take(course).leave();
             let complete = link.session().shake_hands();
-            if let Some(name) = take_offered_name() {
-                *server_name = Some(name);
-            }
+            *course = Course::take();
             match complete {
                 Ok(true) => return Ok(()),
                 Ok(false) => poll_fn(|cx| link.poll_send(cx)).await?,

@@ -2,10 +2,13 @@
 
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
+
 use rustls::ServerConfig;
 use rustls::crypto::aws_lc_rs;
 use rustls::server::{NoServerSessionStorage, ProducesTickets};
 
+use super::asking::{Anybody, Tickets};
 use super::resolver::SniResolver;
 
 /// Whether HTTP/2 is offered in ALPN beside HTTP/1.1.
@@ -24,6 +27,58 @@ pub fn tickets() -> Result<Arc<dyn ProducesTickets>, rustls::Error> {
     aws_lc_rs::Ticketer::new()
 }
 
+/// The configurations of the listeners.
+#[derive(Debug)]
+pub struct TlsConfigs {
+    /// It asks nobody for a certificate.
+    plain: Arc<ServerConfig>,
+    /// It asks the clients of some server names.
+    asking: ArcSwap<Asking>,
+    resolver: Arc<SniResolver>,
+    tickets: Arc<Tickets>,
+}
+
+/// A configuration that asks, with what it asks by.
+#[derive(Debug)]
+struct Asking {
+    config: Arc<ServerConfig>,
+    anybody: Arc<Anybody>,
+}
+
+impl Asking {
+    fn new(resolver: &Arc<SniResolver>, tickets: &Arc<Tickets>) -> Result<Arc<Self>, rustls::Error> {
+        let anybody = Arc::new(Anybody::new());
+        let tickets: Arc<dyn ProducesTickets> = Arc::clone(tickets) as _;
+        let config = config(Some(Arc::clone(&anybody)), Arc::clone(resolver), tickets, Http2::Offered)?;
+        Ok(Arc::new(Self { config, anybody }))
+    }
+}
+
+impl TlsConfigs {
+    /// `resolver` is one that asks, and `plain` the same without. Both offer HTTP/2.
+    pub fn new(plain: Arc<SniResolver>, asking: Arc<SniResolver>) -> Result<Self, rustls::Error> {
+        let of_others = tickets()?;
+        let tickets = Arc::new(Tickets { of_others: Arc::clone(&of_others), of_shown: tickets()? });
+        let plain = server_config(plain, of_others, Http2::Offered)?;
+        Ok(Self { plain, asking: ArcSwap::new(Asking::new(&asking, &tickets)?), resolver: asking, tickets })
+    }
+
+    /// That of a handshake which begins now; whether any host asks for certificates.
+    pub(crate) fn of_now(&self, asks: bool) -> Arc<ServerConfig> {
+        if asks { self.asking() } else { Arc::clone(&self.plain) }
+    }
+
+    fn asking(&self) -> Arc<ServerConfig> {
+        let asking = self.asking.load();
+        if asking.anybody.is_full()
+            && let Ok(next) = Asking::new(&self.resolver, &self.tickets)
+        {
+            self.asking.store(next);
+        }
+        Arc::clone(&asking.config)
+    }
+}
+
 /// The configuration of one kind of listener: TLS 1.2 and 1.3 (1.0 and 1.1 are refused), no client certificates, no
 /// early data (RFC 8470: it can be replayed), no renegotiation, no compression of any kind.
 ///
@@ -33,10 +88,22 @@ pub fn server_config(
     tickets: Arc<dyn ProducesTickets>,
     http2: Http2,
 ) -> Result<Arc<ServerConfig>, rustls::Error> {
-    let mut config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
-        .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])?
-        .with_no_client_auth()
-        .with_cert_resolver(resolver);
+    config(None, resolver, tickets, http2)
+}
+
+fn config(
+    verifier: Option<Arc<Anybody>>,
+    resolver: Arc<SniResolver>,
+    tickets: Arc<dyn ProducesTickets>,
+    http2: Http2,
+) -> Result<Arc<ServerConfig>, rustls::Error> {
+    let builder = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+        .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])?;
+    let builder = match verifier {
+        None => builder.with_no_client_auth(),
+        Some(anybody) => builder.with_client_cert_verifier(anybody),
+    };
+    let mut config = builder.with_cert_resolver(resolver);
     config.alpn_protocols = match http2 {
         Http2::Offered => vec![b"h2".to_vec(), b"http/1.1".to_vec()],
         Http2::Disabled => vec![b"http/1.1".to_vec()],

@@ -5,6 +5,7 @@
 //! and existing ones are not touched.
 
 mod accept;
+mod asking;
 mod config;
 mod fallback;
 mod resolver;
@@ -14,6 +15,6 @@ mod tests;
 
 pub use crate::proxy::wire::tls::stream::{Alpn, Ending, TlsStream, TlsVersion};
 pub use accept::{TlsError, accept, accept_after};
-pub use config::{Http2, server_config, tickets};
+pub use config::{Http2, TlsConfigs, server_config, tickets};
 pub use fallback::{FallbackError, fallback_certificate};
 pub use resolver::SniResolver;

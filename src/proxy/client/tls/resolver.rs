@@ -1,6 +1,5 @@
 //! Which certificate a handshake gets.
 
-use std::cell::Cell;
 use std::fmt;
 use std::sync::Arc;
 
@@ -8,25 +7,17 @@ use rustls::SignatureAlgorithm;
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 
-use crate::model::{Certificate, Hostname};
-
-thread_local! {
-    /// The name of the hello that was resolved last on this thread. The unbuffered connection does not tell the SNI,
-    /// and a second parser of hellos could read another name. Resolution runs inside the call that processes the hello,
-    /// on the same thread: so the name is left here.
-    static OFFERED: Cell<Option<Hostname>> = const { Cell::new(None) };
-}
-
-/// Takes the server name of the hello that this thread has just processed.
-pub(super) fn take_offered_name() -> Option<Hostname> {
-    OFFERED.take()
-}
+use super::asking::{Asks, note};
+use crate::model::{AskedOf, Certificate, Hostname};
 
 type Choose = dyn Fn(Option<&str>) -> Vec<Arc<Certificate>> + Send + Sync;
+type Ask = dyn Fn(Option<&str>) -> Option<AskedOf> + Send + Sync;
 
 /// Gives each handshake the certificate its server name has at that moment.
 pub struct SniResolver {
     choose: Box<Choose>,
+    /// `None`: nobody is asked for a certificate.
+    ask: Option<Box<Ask>>,
     fallback: Arc<Certificate>,
 }
 
@@ -38,7 +29,12 @@ impl SniResolver {
         choose: impl Fn(Option<&str>) -> Vec<Arc<Certificate>> + Send + Sync + 'static,
         fallback: Arc<Certificate>,
     ) -> Self {
-        Self { choose: Box::new(choose), fallback }
+        Self { choose: Box::new(choose), ask: None, fallback }
+    }
+
+    /// The same, asking clients for a certificate where `ask` says of their server name whose.
+    pub fn asking(self, ask: impl Fn(Option<&str>) -> Option<AskedOf> + Send + Sync + 'static) -> Self {
+        Self { ask: Some(Box::new(ask)), ..self }
     }
 }
 
@@ -46,7 +42,11 @@ impl ResolvesServerCert for SniResolver {
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         let name = hello.server_name().and_then(|name| Hostname::parse(name).ok());
         let certificates = (self.choose)(name.as_ref().map(Hostname::as_str));
-        OFFERED.set(name);
+        let asked_of = self.ask.as_ref().and_then(|ask| ask(name.as_ref().map(Hostname::as_str)));
+        note(|course| {
+            course.name = name;
+            course.asks = asked_of.map_or(Asks::No, Asks::Yes);
+        });
         // These schemes are already reduced to those that the client's cipher suites can use.
         let schemes = hello.signature_schemes();
         let usable = certificates.iter().filter(|c| c.key().key.choose_scheme(schemes).is_some());

@@ -10,6 +10,7 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker, ready};
 
+use rustls::pki_types::CertificateDer;
 use rustls::{CipherSuite, HandshakeKind, ProtocolVersion};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
@@ -26,6 +27,8 @@ const FRUITLESS_READS: usize = 8;
 pub struct TlsStream {
     link: RefCell<Link>,
     server_name: Option<Hostname>,
+    /// Whether the peer was asked for a certificate.
+    has_asked: bool,
     alpn: Alpn,
     version: TlsVersion,
     resumed: bool,
@@ -77,7 +80,7 @@ impl TlsVersion {
 }
 
 impl TlsStream {
-    pub(crate) fn new(link: Link, server_name: Option<Hostname>) -> Self {
+    pub(crate) fn new(link: Link, server_name: Option<Hostname>, has_asked: bool) -> Self {
         let connection = link.session.connection();
         let alpn = match connection.alpn_protocol() {
             Some(b"h2") => Alpn::Http2,
@@ -88,12 +91,20 @@ impl TlsStream {
             _ => TlsVersion::Tls13,
         };
         let resumed = connection.handshake_kind() == Some(HandshakeKind::Resumed);
-        Self { link: RefCell::new(link), server_name, alpn, version, resumed }
+        Self { link: RefCell::new(link), server_name, has_asked, alpn, version, resumed }
     }
 
     /// The name that was asked for (SNI), lower case and valid, if the peer is a client.
     pub fn server_name(&self) -> Option<&str> {
         self.server_name.as_ref().map(Hostname::as_str)
+    }
+
+    /// The certificates that the client has shown, its own first, where it was asked for one: in this handshake, or in the one
+    /// of the session that was resumed. Whether they are right is not known.
+    pub(crate) fn shown_chain(&self) -> Option<Vec<CertificateDer<'static>>> {
+        let link = self.link.borrow();
+        let chain = || link.session.connection().peer_certificates().unwrap_or_default().to_vec();
+        self.has_asked.then(chain)
     }
 
     /// The negotiated protocol.
@@ -245,7 +256,7 @@ impl Drop for TlsStream {
 
 impl fmt::Debug for TlsStream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { link: _, server_name, alpn, version, resumed } = self;
+        let Self { link: _, server_name, has_asked: _, alpn, version, resumed } = self;
         f.debug_struct("TlsStream")
             .field("server_name", server_name)
             .field("alpn", alpn)

@@ -9,6 +9,7 @@ mod auth;
 mod balance;
 mod buffers;
 mod canary;
+mod client_certificates;
 pub(super) mod config_map_name;
 mod cors;
 mod custom_headers;
@@ -64,6 +65,7 @@ pub(super) const DIALECT: Dialect = Dialect {
         &rates::ROWS,
         &answer_urls::ROWS,
         &auth::ROWS,
+        &client_certificates::ROWS,
         &limits::ROWS,
         &canary::ROWS,
         &retries::ROWS,
