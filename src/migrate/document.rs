@@ -2,8 +2,12 @@
 
 use std::fmt::Write as _;
 
-use super::setting::Row;
+use super::setting::{Becomes, Row};
 use super::{flags, keys};
+use crate::translate::annotations::nginx_key_acts;
+
+/// What becomes of a key that no value of the chart can say.
+const FOLLOWED: &str = "`nginxConfigMap`: the ConfigMap is followed ([nginx-configmap.md](nginx-configmap.md))";
 
 const INTRODUCTION: &str = "\
 # What the settings of ingress-nginx become
@@ -29,6 +33,8 @@ fn table(text: &mut String, title: &str, column: &str, dashes: &str, rows: &[Row
     for Row { name, default, becomes } in rows {
         let default = if default.is_empty() { String::new() } else { format!("`{default}`") };
         let dashes = if name.len() == 1 { "-" } else { dashes };
-        let _ = writeln!(text, "| `{dashes}{name}` | {default} | {} |", becomes.in_words());
+        let acts = matches!(becomes, Becomes::NotServed(_)) && dashes.is_empty() && nginx_key_acts(name);
+        let becomes = if acts { FOLLOWED.to_owned() } else { becomes.in_words() };
+        let _ = writeln!(text, "| `{dashes}{name}` | {default} | {becomes} |");
     }
 }

@@ -6,13 +6,13 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::source::manifests::Written;
-use crate::translate::annotations::{MissingWaf, Snippets};
+use crate::translate::annotations::{MissingWaf, Snippets, nginx_key_acts};
 
 use super::Wishes;
 use super::controller::{CLASS, CONTROLLER, Controller};
 use super::fields::{self, Named, port, texts};
 use super::plan::{Entry, Plan};
-use super::setting::{Setting, take_up};
+use super::setting::{Setting, kept, take_up};
 use super::words::plain;
 use super::{flags, keys};
 
@@ -231,15 +231,27 @@ fn config_map_keys(
         notes.push(format!("The controller's ConfigMap {name} was not found: what it sets is not in this report"));
         return Vec::new();
     };
+    let data = texts(config_map.get("data"));
+    let row_of = |key: &str| keys::ROWS.iter().find(|row| row.name == key);
+    // What no value of the chart can say, the ConfigMap itself can.
+    let is_left = |key: &str, value: &str| nginx_key_acts(key) && row_of(key).is_some_and(|row| row.is_missing(value));
+    if data.iter().any(|(key, value)| is_left(key, value)) {
+        let comment =
+            "it sets what no other value does: keep it when you uninstall ingress-nginx (helm.sh/resource-policy=keep)";
+        plan.set("nginxConfigMap", name.to_string(), comment);
+    }
     let take = |(key, value): (&String, &String)| {
-        let row = keys::ROWS.iter().find(|row| row.name == key);
+        if is_left(key, value) {
+            return kept(key, value);
+        }
+        let row = row_of(key);
         if row.is_none() && keys::DROPPED.iter().any(|prefix| key.starts_with(prefix)) {
             let dropped = super::setting::Row { name: "", default: "", becomes: keys::OF_DROPPED };
             return take_up(Some(&dropped), key.clone(), value, plan);
         }
         take_up(row, key.clone(), value, plan)
     };
-    texts(config_map.get("data")).iter().map(take).collect()
+    data.iter().map(take).collect()
 }
 
 fn streams(around: &Surroundings<'_>, controller: &Controller, notes: &mut Vec<String>) -> Vec<Stream> {

@@ -86,6 +86,12 @@ pub(super) fn take_up(row: Option<&Row>, name: String, value: &str, plan: &mut P
     Setting { name: plain(&name), value, outcome, text }
 }
 
+/// A setting that counts as it is: its ConfigMap is followed.
+pub(super) fn kept(name: &str, value: &str) -> Setting {
+    let text = "`nginxConfigMap`: the ConfigMap is followed, and the key counts as it is".to_owned();
+    Setting { name: plain(name), value: plain(value), outcome: Outcome::Becomes, text }
+}
+
 fn of_row(row: &Row, value: &str, plan: &mut Plan) -> (Outcome, String) {
     match row.becomes {
         Becomes::Sets(_, set) => match set(plan, value) {
@@ -98,6 +104,13 @@ fn of_row(row: &Row, value: &str, plan: &mut Plan) -> (Outcome, String) {
             (Outcome::Same, "it is what ingress-nginx does by default".to_owned())
         }
         Becomes::NotServed(instead) => (Outcome::NotServed, instead.to_owned()),
+    }
+}
+
+impl Row {
+    /// Whether a value asks for something that no value of the chart can say.
+    pub(super) fn is_missing(&self, value: &str) -> bool {
+        matches!(self.becomes, Becomes::NotServed(_)) && !is_default(value, self.default)
     }
 }
 

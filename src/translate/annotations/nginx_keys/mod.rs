@@ -83,6 +83,11 @@ fn all() -> impl Iterator<Item = &'static Key> {
     keys::ACTING.iter().chain(idle::IDLE)
 }
 
+/// Whether a key does something where the ConfigMap is followed.
+pub fn acts(key: &str) -> bool {
+    keys::ACTING.iter().any(|known| known.key == key)
+}
+
 fn is_snippet(key: &Key) -> bool {
     matches!(key.key, "server-snippet" | "location-snippet")
 }
