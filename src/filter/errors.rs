@@ -3,7 +3,7 @@
 use super::change::RequestChange;
 use super::head_edit::{FieldName, Fields};
 use crate::http1::RequestHead;
-use crate::model::{ErrorPages, Filter};
+use crate::model::{ErrorPages, ExternalAuth, Filter, RequestLimits, Rules, Sources};
 
 const CODE: FieldName<'_> = FieldName::other(b"x-code");
 const FORMAT: FieldName<'_> = FieldName::other(b"x-format");
@@ -34,6 +34,16 @@ pub fn error_pages(filters: &[Filter]) -> Option<&ErrorPages> {
 /// Whether answers with this status are replaced.
 pub fn replaces(filters: &[Filter], status: u16) -> bool {
     status >= 300 && error_pages(filters).is_some_and(|pages| pages.statuses.contains(&status))
+}
+
+/// Whether another backend answers instead of this filter, where it answers with this status. Redirects, questions for a password
+/// and what asks for a certificate stay, and so does the answer of a filter that cannot be read and closes its routes.
+pub fn replaces_own(filters: &[Filter], by: &Filter, status: u16) -> bool {
+    let is_refusal = matches!(by, Filter::Limits(limits) if matches!(**limits, RequestLimits::Known(_)))
+        || matches!(by, Filter::Sources(sources) if matches!(**sources, Sources::Lists { .. }))
+        || matches!(by, Filter::Rules(rules) if matches!(**rules, Rules::Listed(_)))
+        || matches!(by, Filter::Auth(auth) if matches!(**auth, ExternalAuth::Service(_)));
+    is_refusal && status >= 400 && status != 401 && replaces(filters, status)
 }
 
 /// Tells the backend. What a client says under these names stays behind.

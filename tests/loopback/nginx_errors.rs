@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use crate::support::h2::{H2Client, run};
-use crate::support::{Manifests, Message, Pod, Tidegate, get, refusing};
+use crate::support::{Client, Manifests, Message, Pod, Tidegate, get, refusing};
 
 const CODES: (&str, &str) = ("custom-http-errors", "404,503");
 const BACKEND: (&str, &str) = ("default-backend", "errors");
@@ -133,6 +133,43 @@ fn nginx_s1_errors_of_pods_that_do_not_answer_are_replaced_and_those_of_the_othe
     let server = Tidegate::serve(&manifests(&[&pod], &broken, &[CODES, BACKEND]));
     let (status, text) = ask(&server);
     assert_eq!(status, 404, "{text}");
+}
+
+#[test]
+fn nginx_s1_refusals_by_address_and_limit_are_answered_by_the_other_backend_and_the_connection_goes_on() {
+    let codes = ("custom-http-errors", "403,503");
+    for (pairs, allowed, code) in [
+        (&[("denylist-source-range", "127.0.0.1")][..], 0, "403"),
+        (&[("limit-rpm", "1"), ("limit-burst-multiplier", "1")], 2, "503"),
+    ] {
+        let (pod, errors, server) = serve("200 OK", &[&[codes, BACKEND][..], pairs].concat(), &[]);
+        let mut client = Client::connect(server.http);
+        let statuses: Vec<_> = (0..4)
+            .map(|_| client.ask("POST /x HTTP/1.1\r\nHost: a.example\r\nContent-Length: 5\r\n\r\nhello").status())
+            .collect();
+        let expected: Vec<_> = (0..4).map(|at| if at < allowed { 200 } else { 418 }).collect();
+        assert_eq!(statuses, expected, "{pairs:?}");
+        assert_eq!(pod.requests().len(), allowed);
+        let asked = errors.requests();
+        assert_eq!(asked.len(), 4 - allowed);
+        assert!(asked.iter().all(|request| request.field("x-code") == Some(code)), "{pairs:?}");
+        // The neighbour is asked on the same connection.
+        assert_eq!(client.ask(get("b.example", "/")).text(), "pod");
+    }
+}
+
+#[test]
+fn nginx_s1_refusals_that_ask_for_something_and_those_of_what_cannot_be_read_stay() {
+    let codes = ("custom-http-errors", "400,401,403,503,308");
+    for (pairs, expected) in [
+        (&[("auth-type", "basic"), ("auth-secret", "missing")][..], 503),
+        (&[("allowlist-source-range", "no address")], 503),
+        (&[("permanent-redirect", "https://c.example/"), ("permanent-redirect-code", "308")], 308),
+    ] {
+        let (_pod, errors, server) = serve("200 OK", &[&[codes, BACKEND][..], pairs].concat(), &[]);
+        assert_eq!(ask(&server).0, expected, "{pairs:?}");
+        assert_eq!(errors.requests().len(), 0);
+    }
 }
 
 #[test]

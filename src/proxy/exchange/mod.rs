@@ -289,11 +289,16 @@ async fn answer_of_filter<K: ClientSink>(
     sink: &mut K,
 ) -> Result<(), ProxyError> {
     let Response { by, status, fields, text } = response;
-    let by = by.kind();
-    walk.record.answered_by = Some(by.as_str());
-    walk.shard.metrics.answered_by(by);
+    let kind = by.kind();
+    walk.record.answered_by = Some(kind.as_str());
+    walk.shard.metrics.answered_by(kind);
     if *status >= 400 {
-        walk.record.error.set(Some(by.as_str()));
+        walk.record.error.set(Some(kind.as_str()));
+    }
+    let filters = walk.record.route.as_ref().map(|route| &route.spec.filters);
+    if filters.is_some_and(|filters| filter::replaces_own(filters, by, *status)) {
+        walk.record.replaced.set(*status);
+        return Err(ProxyError::Replaced);
     }
     // A connection that is not for the host is not for the next request to it either.
     let must_close = leaves_unread(&walk.work.request, Side::Internal) || *status == 421;

@@ -20,11 +20,11 @@ pub(super) const ROWS: [Annotation; 3] = [
         scopes: &[Scope::Ingress],
         verdict: Verdict::Different(
             "the other backend gets GET, or HEAD, without the body of the request; where it does not answer, the client gets the status with a \
-             line of text; answers of filters (redirects, address lists, limits, `auth-url`) are not replaced",
+             line of text; redirects, 401, and refusals of client certificates are not replaced",
         ),
         doc: "Statuses for which clients get the answer of the Service of `default-backend` instead, or without it that of\n\
-              `--default-backend`, or else 404. They are those of pods, and of pods that do not answer (502, 503, 504). It is asked for\n\
-              `/` with the query of the request, and told `X-Code`, `X-Format`, `X-Original-URI`, `X-Namespace`, `X-Ingress-Name`,\n\
+              `--default-backend`, or else 404. They are those of pods, of pods that do not answer (502, 503, 504), and of lists of\n\
+              addresses, limits and `auth-url`. It is asked for `/` with the query of the request, and told `X-Code`, `X-Format`, `X-Original-URI`, `X-Namespace`, `X-Ingress-Name`,\n\
               `X-Service-Name`, `X-Service-Port` and `X-Request-ID`. The client gets its status.",
     },
     Annotation {
