@@ -36,6 +36,8 @@ struct NginxConfig {
     problems: Vec<Problem>,
     /// The ConfigMaps that it names.
     named: Vec<ObjectName>,
+    /// Whether it has gone: what it said last is kept, as it may say whom to keep out.
+    is_gone: bool,
 }
 
 impl Input {
@@ -44,7 +46,7 @@ impl Input {
         let objects = Objects::default();
         let Outcome { settings: of_map, problems, named } = nginx_config::apply(&settings, &objects);
         let has_map = settings.nginx_config_map.is_some();
-        let nginx = has_map.then(|| Box::new(NginxConfig { base: settings, problems, named }));
+        let nginx = has_map.then(|| Box::new(NginxConfig { base: settings, problems, named, is_gone: false }));
         Self { objects, index: Index::default(), resolutions: Resolutions::default(), settings: of_map, nginx }
     }
 
@@ -73,6 +75,17 @@ impl Input {
     /// are looked at where other namespaces than before have rules for a wildcard.
     pub fn apply(&mut self, change: Change) -> Invalidated {
         let (object, new) = (change.object().clone(), change.current().cloned());
+        if let Some(nginx) = &mut self.nginx
+            && object.kind == ObjectKind::ConfigMap
+            && nginx.base.nginx_config_map.as_ref() == Some(&object.name)
+            && let Some(known) = self.objects.config_map(&object.name)
+        {
+            nginx.is_gone = new.is_none();
+            let is_kept = new.as_ref().is_none_or(|new| *new == Object::ConfigMap(Arc::clone(known)));
+            if is_kept {
+                return self.config_map_changed(&object.name);
+            }
+        }
         let Applied::Changed(old) = self.objects.apply(change) else { return Invalidated::default() };
         match object.kind {
             ObjectKind::Ingress => self.ingress_changed(object, old, new),
@@ -290,7 +303,8 @@ impl Input {
             return invalidated;
         }
         let Some(nginx) = &mut self.nginx else { return invalidated };
-        let Outcome { settings, problems, named } = nginx_config::apply(&nginx.base, &self.objects);
+        let Outcome { settings, mut problems, named } = nginx_config::apply(&nginx.base, &self.objects);
+        problems.extend(nginx.base.nginx_config_map.as_ref().filter(|_| nginx.is_gone).map(nginx_config::gone));
         let of_map = |name: &ObjectName| ObjectRef::new(ObjectKind::ConfigMap, name.clone());
         invalidated.named.extend(nginx.named.iter().chain(&named).map(of_map));
         if nginx.problems != problems {

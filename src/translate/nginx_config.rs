@@ -33,10 +33,11 @@ pub(crate) fn apply(base: &Settings, objects: &Objects) -> Outcome {
     let Some(name) = &base.nginx_config_map else { return outcome };
     let Some(map) = objects.config_map(name) else {
         let object = ObjectRef::new(ObjectKind::ConfigMap, name.clone());
-        let message = "the ConfigMap does not exist or may not be read, so nothing of it is set";
+        let message = "the ConfigMap does not exist or may not be read, and nobody knows whom it was to keep out: all requests are answered with 503";
         let remedy = "Create it, readable for this controller's role, or leave the option out";
         let code = ProblemCode::ConfigMapNotFound;
         outcome.problems.push(on(&object, "--nginx-configmap", code, Severity::Error, message, remedy));
+        outcome.settings.global = Some(Arc::new(closed(base)));
         return outcome;
     };
     if map.is_too_large {
@@ -46,8 +47,7 @@ pub(crate) fn apply(base: &Settings, objects: &Objects) -> Outcome {
         );
         let (code, remedy) = (ProblemCode::InvalidConfigMap, "Make it smaller");
         outcome.problems.push(on(&object, "data", code, Severity::Error, message, remedy));
-        let closed = GlobalKeys { is_closed: true, ..GlobalKeys::default() };
-        outcome.settings.global = Some(Arc::new(of_keys(base, closed, Vec::new(), Vec::new())));
+        outcome.settings.global = Some(Arc::new(closed(base)));
         return outcome;
     }
     let given = |option: &str| base.given.contains(option.trim_start_matches('-'));
@@ -71,6 +71,20 @@ pub(crate) fn apply(base: &Settings, objects: &Objects) -> Outcome {
     let for_pods = fields("proxy-set-headers", &global.for_pods);
     outcome.settings.global = Some(Arc::new(of_keys(base, global, for_clients, for_pods)));
     outcome
+}
+
+/// What is told of a ConfigMap that was read and has gone.
+pub(crate) fn gone(name: &ObjectName) -> Problem {
+    let object = ObjectRef::new(ObjectKind::ConfigMap, name.clone());
+    let message = "the ConfigMap has gone: what it said last holds until this process ends, and the next answers all requests with 503";
+    let remedy = "Create it again, or leave the option out";
+    on(&object, "--nginx-configmap", ProblemCode::ConfigMapNotFound, Severity::Error, message, remedy)
+}
+
+/// Nobody is served.
+fn closed(base: &Settings) -> Global {
+    let keys = GlobalKeys { is_closed: true, ..GlobalKeys::default() };
+    of_keys(base, keys, Vec::new(), Vec::new())
 }
 
 fn parse(text: &str) -> Option<ObjectName> {

@@ -69,7 +69,38 @@ fn any_order_of_changes_comes_to_what_all_of_them_come_to_at_once() {
             assert_eq!(input.wanted_names(), fresh.wanted_names());
         }
     }
-    assert_eq!(input.settings(), Input::new(settings()).settings(), "without the ConfigMap all is as before");
+}
+
+#[test]
+fn a_config_map_that_has_gone_holds_and_one_that_was_never_there_closes_everything() {
+    let objects = [web("plain", &[]), of_class(our_class()), of_service(service("a"))];
+    let is_closed = |input: &Input| {
+        let filters = &snapshot(input).0.hosts[&HostKey::from(pattern("plain.example"))].routes[0].filters;
+        filters.iter().any(|filter| matches!(filter, Filter::Rules(rules) if matches!(**rules, Rules::Closed(_))))
+    };
+    let told = |input: &Input| -> Vec<ProblemCode> {
+        snapshot(input).1.into_values().flatten().filter(|p| p.object == reference(MAP)).map(|p| p.code).collect()
+    };
+    let mut input = Input::new(settings());
+    objects.into_iter().for_each(|change| drop(input.apply(change)));
+    assert!(is_closed(&input));
+    assert_eq!(told(&input), [ProblemCode::ConfigMapNotFound]);
+
+    let map = || config_map(MAP, &[("whitelist-source-range", "10.0.0.0/8")]);
+    input.apply(map());
+    let with_map = snapshot(&input).0;
+    assert!(!is_closed(&input) && told(&input).is_empty());
+
+    input.apply(Change::removal(reference(MAP)));
+    assert_eq!(snapshot(&input).0, with_map, "who was kept out still is");
+    assert_eq!(told(&input), [ProblemCode::ConfigMapNotFound]);
+    input.apply(map());
+    assert_eq!(snapshot(&input).0, with_map);
+    assert!(told(&input).is_empty());
+    input.apply(Change::removal(reference(MAP)));
+    input.apply(config_map(MAP, &[]));
+    assert_ne!(snapshot(&input).0, with_map);
+    assert!(told(&input).is_empty());
 }
 
 #[test]

@@ -28,8 +28,10 @@ value asks for what happens anyway; an error where something that was asked for 
 `InvalidConfigMap` and is ignored; but one that restricts access (`block-cidrs`, `block-user-agents`, `block-referers`,
 `whitelist-source-range`, `denylist-source-range`, `global-auth-url` and what belongs to it, snippets) closes all routes: 503.
 
-A ConfigMap of more than 256 KiB is not read, and closes all routes. One that does not exist, or may not be read, sets nothing: options and profile apply, and an error is reported. One that can be
-read no more stays as it was last read for as long as the process runs.
+A ConfigMap of more than 256 KiB is not read, and closes all routes. So does one that does not exist, or may not be read, when the process
+starts: nobody knows whom it was to keep out. One that has gone since, or can be read no more, holds as it was last read for as long as
+the process runs. Each is reported as an error. So keep the ConfigMap when you uninstall ingress-nginx, as
+[migrate-from-ingress-nginx.md](migrate-from-ingress-nginx.md) shows, or make one of your own.
 ";
 
 /// The reference of all keys, as Markdown: `docs/nginx-configmap.md`.

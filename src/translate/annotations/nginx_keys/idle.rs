@@ -28,12 +28,11 @@ const fn refused_key(
 pub(super) static IDLE: &[Key] = &[
     nothing("access-log-params", "a file", &[], Verdict::NoEffect("logs go to standard output and error")),
     nothing("access-log-path", "a file", &[], Verdict::NoEffect("logs go to standard output and error")),
-    refused_key(
+    nothing(
         "allow-backend-server-header",
         "`false`",
-        &["false"],
-        "clients get the name of this server",
-        "leave it out",
+        &["true"],
+        Verdict::NoEffect("the field Server of pods goes to clients; the key hide-headers can take it away"),
     ),
     refused_key(
         "annotation-value-word-blocklist",
@@ -158,10 +157,10 @@ pub(super) static IDLE: &[Key] = &[
         "connections are counted by the address of the client",
         "leave it out",
     ),
-    refused_key("log-format-escape-json", "`false`", &["false"], AT_START, "use --access-log json"),
-    nothing("log-format-escape-none", "of nginx", &[], INSIDE),
+    refused_key("log-format-escape-json", "`false`", &["false"], AT_START, "use --access-log-format-escape json"),
+    refused_key("log-format-escape-none", "`false`", &["false"], AT_START, "use --access-log-format-escape none"),
     nothing("log-format-stream", "of nginx", &[], INSIDE),
-    refused_key("log-format-upstream", "the combined format", &[], AT_START, "use --access-log"),
+    refused_key("log-format-upstream", "the combined format", &[], AT_START, "use --access-log-format"),
     nothing("lua-shared-dicts", "of nginx", &[], INSIDE),
     refused_key("main-snippet", "none", &[], "there is no nginx", "use options of Tidegate"),
     nothing("map-hash-bucket-size", "of nginx", &[], INSIDE),
