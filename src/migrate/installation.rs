@@ -1,12 +1,15 @@
 //! What an installation of ingress-nginx comes to: its settings, its Service and its classes, as values of Tidegate's chart.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use crate::model::{ObjectName, Problem};
 use crate::source::manifests::Written;
-use crate::translate::annotations::{MissingWaf, Snippets, nginx_key_acts};
+use crate::source::objects::ConfigMap;
+use crate::translate::annotations::{Choices, MissingWaf, Snippets, nginx_key_acts, read_nginx_keys};
 
 use super::Wishes;
 use super::controller::{CLASS, CONTROLLER, Controller};
@@ -116,7 +119,7 @@ fn classes(around: &Surroundings<'_>, plan: &mut Plan) {
         plan.set(
             "ingressClass.create",
             false,
-            "it exists: annotate it with helm.sh/resource-policy=keep before you uninstall ingress-nginx",
+            "it exists: docs/migrate-from-ingress-nginx.md, step 3, says how to keep it when you uninstall ingress-nginx",
         );
     } else {
         plan.set("ingressClass.create", true, "none was found; false if it exists");
@@ -237,12 +240,13 @@ fn config_map_keys(
     let is_left = |key: &str, value: &str| nginx_key_acts(key) && row_of(key).is_some_and(|row| row.is_missing(value));
     if data.iter().any(|(key, value)| is_left(key, value)) {
         let comment =
-            "it sets what no other value does: keep it when you uninstall ingress-nginx (helm.sh/resource-policy=keep)";
+            "it sets what no other value does: docs/migrate-from-ingress-nginx.md, step 3, says how to keep it";
         plan.set("nginxConfigMap", name.to_string(), comment);
     }
+    let findings = findings_of(&ObjectName::new(&*name.namespace, &*name.name), &data);
     let take = |(key, value): (&String, &String)| {
         if is_left(key, value) {
-            return kept(key, value);
+            return kept(key, value, findings.get(&**key).map(|message| &**message));
         }
         let row = row_of(key);
         if row.is_none() && keys::DROPPED.iter().any(|prefix| key.starts_with(prefix)) {
@@ -252,6 +256,18 @@ fn config_map_keys(
         take_up(row, key.clone(), value, plan)
     };
     data.iter().map(take).collect()
+}
+
+/// What following a ConfigMap would find wrong with its keys: a message for each.
+fn findings_of(name: &ObjectName, data: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+    let text = |(key, value): (&String, &String)| (Arc::from(&**key), Arc::from(&**value));
+    let map = ConfigMap { name: name.clone(), data: data.iter().map(text).collect(), is_too_large: false };
+    let found = read_nginx_keys(&map, Choices::default(), &|_| false).findings;
+    let of_key = |problem: Problem| {
+        let key = data.keys().find(|key| problem.field == format!("data[{key:?}]"))?;
+        Some((key.clone(), format!("{}. {}", problem.message, problem.remedy)))
+    };
+    found.into_iter().filter_map(of_key).collect()
 }
 
 fn streams(around: &Surroundings<'_>, controller: &Controller, notes: &mut Vec<String>) -> Vec<Stream> {
@@ -362,6 +378,16 @@ fn describe(service: &Value, plan: &mut Plan, notes: &mut Vec<String>) {
         plan.set("loadBalancer.terminatesTls", true, "aws-load-balancer-ssl-cert");
         notes.push(
             "TLS ends at the AWS load balancer: it must send what it decrypted to Tidegate's http port, see docs/aws-nlb.md".into(),
+        );
+    }
+    // Where ingress-nginx answers health checks, Tidegate does not.
+    let is_check = |key: &str| key.starts_with("service.beta.kubernetes.io/aws-load-balancer-healthcheck-");
+    if annotations.keys().any(|key| is_check(key)) {
+        annotations.retain(|key, _| !is_check(key));
+        notes.push(
+            "The health check of the AWS load balancer is not in the values: it names a port and path of ingress-nginx. docs/aws-nlb.md \
+             has those of Tidegate"
+                .into(),
         );
     }
     if !annotations.is_empty() {

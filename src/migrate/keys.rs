@@ -203,6 +203,7 @@ pub(super) const ROWS: &[Row] = &[
     row("otlp-collector-host", "", TRACING),
     row("otlp-collector-port", "4317", TRACING),
     row("plugins", "", RAW),
+    row("preserve-trailing-slash", "false", ON_INGRESSES),
     row("proxy-add-original-uri-header", "false", NotServed("pods get no X-Original-URI")),
     row("proxy-body-size", "1m", Sets("`--max-body-bytes`", |plan, value| plan.body(value))),
     row("proxy-buffer-size", "4k", NoEffect("heads of answers of up to 64 KiB are taken, whatever the value")),

@@ -86,10 +86,15 @@ pub(super) fn take_up(row: Option<&Row>, name: String, value: &str, plan: &mut P
     Setting { name: plain(&name), value, outcome, text }
 }
 
-/// A setting that counts as it is: its ConfigMap is followed.
-pub(super) fn kept(name: &str, value: &str) -> Setting {
-    let text = "`nginxConfigMap`: the ConfigMap is followed, and the key counts as it is".to_owned();
-    Setting { name: plain(name), value: plain(value), outcome: Outcome::Becomes, text }
+/// A setting that counts as it is: its ConfigMap is followed. `finding` is what is wrong with it there.
+pub(super) fn kept(name: &str, value: &str, finding: Option<&str>) -> Setting {
+    let (outcome, text) = match finding {
+        None => {
+            (Outcome::Becomes, "`nginxConfigMap`: the ConfigMap is followed, and the key counts as it is".to_owned())
+        }
+        Some(finding) => (Outcome::NotServed, finding.to_owned()),
+    };
+    Setting { name: plain(name), value: plain(value), outcome, text }
 }
 
 fn of_row(row: &Row, value: &str, plan: &mut Plan) -> (Outcome, String) {
