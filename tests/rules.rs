@@ -44,7 +44,7 @@ const RULES: &[Rule] = &[
     rule("7", 'D', "any Exact hit wins over every Prefix"),
     rule("8", 'M', "paths are case-sensitive"),
     rule("9", 'M', "the query takes no part in matching and is forwarded unchanged"),
-    rule("10", 'D', "matching on a canonical form, forwarding the raw bytes, 400 where the two lead to different routes because of dot segments, empty segments or `;` in one; escapes of unreserved characters (`/%7Euser`) match as the characters; in rules, spellings of one path are one path, and empty and dot segments, control characters, `?`, `#` and (in Exact and Prefix) `%2F` are refused"),
+    rule("10", 'D', "matching on a canonical form, forwarding the raw bytes, 400 where the two lead to different routes because of dot segments, empty segments or `;` in one, or where a dot segment stands beside `%2F` or `%5C`, which are part of a segment otherwise; escapes of unreserved characters (`/%7Euser`) match as the characters; in rules, spellings of one path are one path, and empty and dot segments, control characters, `?`, `#` and (in Exact and Prefix) `%2F` are refused"),
     rule("11", 'M', "a rule without paths sends its host to the default backend of its Ingress; without one the host is claimed all the same, and only a catch-all (24) serves it"),
     rule("12", 'M', "an empty ImplementationSpecific path is `/`"),
     rule("13", 'S', "the oldest Ingress keeps a host, path and type (creation time, then namespace and name), within an Ingress the first entry; the others get a Conflict"),

@@ -32,11 +32,12 @@ pub(super) fn request<'f>(
     {
         return redirect;
     }
+    drop_claims(Fields { bytes: request.head, list: &request.request.fields }, &mut change.fields);
     let rule = match auth {
         ClientAuth::Unknown => return refuse(filter, 403, "it is not known whose certificates are right"),
+        ClientAuth::Excused => return Verdict::Continue,
         ClientAuth::Rule(rule) => rule,
     };
-    drop_claims(Fields { bytes: request.head, list: &request.request.fields }, &mut change.fields);
     let shown = match presented(rule, request) {
         Presented::Anything => return Verdict::Continue,
         Presented::NotAsked => {

@@ -9,7 +9,7 @@ use super::redirect;
 use super::template::{as_it_is, render};
 use super::verdict::Verdict;
 use super::view::RequestView;
-use crate::model::{Filter, Rewrite};
+use crate::model::{Filter, Part, Rewrite, Template, Variable};
 
 pub(super) fn request<'f>(
     filter: &'f Filter,
@@ -21,7 +21,7 @@ pub(super) fn request<'f>(
     let captures = captures.as_ref();
     let mut path = Vec::new();
     render(&rewrite.path, view, captures, &mut path, as_it_is);
-    if is_url(&path) {
+    if is_url(&rewrite.path) {
         let mut url = Vec::with_capacity(path.len());
         escape::url(&path, &mut url);
         append_query(rewrite, view, captures, &mut url);
@@ -43,8 +43,12 @@ pub(super) fn request<'f>(
     Verdict::Continue
 }
 
-fn is_url(path: &[u8]) -> bool {
-    path.starts_with(b"http://") || path.starts_with(b"https://")
+/// Whether the author wrote a URL. What groups match does not make one.
+fn is_url(path: &Template) -> bool {
+    let start = path.start();
+    start.starts_with("http://")
+        || start.starts_with("https://")
+        || matches!(path.parts().first(), Some(Part::Variable(Variable::Scheme)))
 }
 
 /// Appends the query that the author wrote, and the client's own behind it.
@@ -114,6 +118,7 @@ mod tests {
             ("/(.*)", "/$9", "/x", "/"),
             ("/(.*)", "https://b.example/$1", "/x?y", "https://b.example/x?y"),
             ("/(.*)", "$scheme://b.example/$1", "/x", "http://b.example/x"),
+            ("/go/(.*)", "$1", "/go/http://b.example", "/http://b.example"),
             ("/(.*)", "/$host/$1", "/x", "/a.example/x"),
         ] {
             assert_eq!(rewritten(pattern, to, target), expected, "{pattern} {to} {target}");

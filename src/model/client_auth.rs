@@ -13,6 +13,8 @@ pub enum ClientAuth {
     Unknown,
     /// As the rule says.
     Rule(ClientRule),
+    /// Nobody needs one at this path of a host that asks for them. What clients say of certificates stays behind.
+    Excused,
 }
 
 /// Which certificates clients need.
@@ -89,7 +91,7 @@ impl ClientAuth {
     /// Whose certificates clients are asked for in their handshake; `None`: they are not asked.
     pub fn asked_of(&self) -> Option<AskedOf> {
         match self {
-            Self::Unknown => None,
+            Self::Unknown | Self::Excused => None,
             Self::Rule(ClientRule { need: CertificateNeed::NotAsked, .. }) => None,
             Self::Rule(rule) => Some(AskedOf::Authorities(Arc::clone(&rule.trust))),
         }

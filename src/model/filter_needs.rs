@@ -82,7 +82,7 @@ impl Filter {
             Self::Rewrite(to) => in_any(&[Some(&to.path), to.query.as_ref(), to.prefix.as_ref()]),
             Self::ClientAuth(auth) => match &**auth {
                 ClientAuth::Rule(rule) => in_any(&[rule.error_page.as_ref()]),
-                ClientAuth::Unknown => false,
+                ClientAuth::Unknown | ClientAuth::Excused => false,
             },
             Self::Affinity(affinity) => match &**affinity {
                 Affinity::Text { text, among: _ } => text.has(variable),

@@ -25,16 +25,32 @@ impl<'a> OfHost<'a> {
 
     /// What is asked of the clients of an object: what the oldest says that says anything, unless the object asks for as much
     /// itself. A younger one of another namespace has no say: it could shut out the clients of a host that others serve.
-    pub(super) fn for_object(&self, object: &Lowered) -> Option<&Arc<ClientAuth>> {
-        let own = self.0.iter().find(|(by, _)| by.is_same(object)).map(|(_, auth)| auth);
+    pub(super) fn for_object(&self, object: &Lowered) -> Option<Arc<ClientAuth>> {
+        let own = self.0.iter().find(|(by, _)| by.is_same(object));
         let has_say = |by: &Lowered| {
             by.name().namespace == object.name().namespace || by.object().seniority() < object.object().seniority()
         };
-        let first = self.0.iter().find(|(by, _)| by.is_same(object) || has_say(by)).map(|(_, auth)| auth);
+        let first = self.0.iter().find(|(by, _)| by.is_same(object) || has_say(by));
         match (own, first) {
-            (Some(own), Some(first)) if strictness(own) < strictness(first) => Some(first),
-            (own, first) => own.or(first),
+            (Some((_, own)), Some((by, first))) if strictness(own) < strictness(first) => {
+                let is_of_tenant = by.name().namespace == object.name().namespace;
+                Some(if is_of_tenant { Arc::clone(first) } else { Arc::new(raised(own, first)) })
+            }
+            (own, first) => own.or(first).map(|(_, auth)| Arc::clone(auth)),
         }
+    }
+}
+
+/// An object's own rule, with the need that an older one of another namespace has. Whom certificates must come from, and where
+/// clients without one are sent, is not for another namespace to say.
+fn raised(own: &ClientAuth, other: &ClientAuth) -> ClientAuth {
+    let need = match other {
+        ClientAuth::Rule(other) => other.need,
+        ClientAuth::Unknown | ClientAuth::Excused => CertificateNeed::Required,
+    };
+    match own {
+        ClientAuth::Rule(own) => ClientAuth::Rule(ClientRule { need, ..own.clone() }),
+        ClientAuth::Unknown | ClientAuth::Excused => ClientAuth::Unknown,
     }
 }
 
@@ -42,6 +58,7 @@ impl<'a> OfHost<'a> {
 fn strictness(auth: &ClientAuth) -> u8 {
     match auth {
         ClientAuth::Unknown => 3,
+        ClientAuth::Excused => 0,
         ClientAuth::Rule(rule) => match rule.need {
             CertificateNeed::NotAsked => 0,
             CertificateNeed::OptionalOfAnybody => 1,

@@ -245,13 +245,13 @@ struct Treatment {
 
 impl Treatment {
     /// At a host of the object.
-    fn of(input: &Input, object: &Lowered, host: &HostPattern, clients: Option<&Arc<ClientAuth>>) -> Self {
+    fn of(input: &Input, object: &Lowered, host: &HostPattern, clients: Option<Arc<ClientAuth>>) -> Self {
         let (settings, options) = (input.settings(), object.options());
         let besides = Besides::of(input, options, &object.name().namespace, host);
         let auth = basic_auth::basic_auth(input, options);
-        let parts = OwnParts { rewrite: None, clients: clients.cloned(), auth, besides: besides.clone() };
+        let parts = OwnParts { rewrite: None, clients: clients.clone(), auth, besides: besides.clone() };
         let (filters, policy) = (filters(options, settings, parts), options.policy(&settings.policy));
-        Self { filters, policy, clients: clients.cloned(), besides }
+        Self { filters, policy, clients, besides }
     }
 
     /// That of a path for which pods get another one, or that asks for no password or certificate where others do; `None` for
@@ -269,7 +269,7 @@ impl Treatment {
         if rewrite.is_none() && !is_exempt && !is_challenge {
             return None;
         }
-        let clients = self.clients.clone().filter(|_| !is_challenge);
+        let clients = if is_challenge { Some(Arc::new(ClientAuth::Excused)) } else { self.clients.clone() };
         let auth = if is_exempt { None } else { basic_auth::basic_auth(input, options) };
         let besides = if is_exempt && asks_somebody { self.besides.without_auth() } else { self.besides.clone() };
         let parts = OwnParts { rewrite, clients: clients.clone(), auth, besides: besides.clone() };

@@ -129,13 +129,18 @@ fn nginx_x1_holds_for_every_ingress_of_the_host_and_over_http_2() {
 
 #[test]
 fn nginx_x1_in_clear_https_comes_first_and_challenges_of_authorities_need_no_certificate() {
-    let (_pod, server) = serve(&[SECRET]);
+    let (pod, server) = serve(&[SECRET]);
     let answer = server.ask(get("a.example", "/x"));
     assert_eq!(
         (answer.status(), answer.field("location").map(|to| to.starts_with("https://a.example"))),
         (308, Some(true))
     );
-    assert_eq!(server.ask(get("a.example", "/.well-known/acme-challenge/x")).status(), 200);
+    let claims = "Host: a.example\r\nssl-client-verify: SUCCESS\r\nSSL_Client_Subject_DN: CN=root";
+    let challenge = |path: &str| format!("GET /.well-known/acme-challenge/{path} HTTP/1.1\r\n{claims}\r\n\r\n");
+    assert_eq!(server.ask(challenge("x")).status(), 200);
+    let seen = String::from_utf8(pod.received_in_all()).unwrap().to_lowercase();
+    assert!(!seen.contains("ssl"), "{seen}");
+    assert_eq!(server.ask(challenge("..%2f..%2fadmin")).status(), 400, "it leads out of the path that is exempt");
     for (need, expected) in [("on", 400), ("optional", 200), ("off", 200)] {
         let (pod, server) = serve(&[SECRET, (NEED, need), ("ssl-redirect", "false")]);
         let request = "GET / HTTP/1.1\r\nHost: a.example\r\nssl-client-verify: SUCCESS\r\n\r\n";
