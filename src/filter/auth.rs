@@ -114,16 +114,8 @@ fn copy(service: &AuthService, reply: &AuthReply, head: Fields<'_>, change: &mut
 
 /// Gives the pod what the answer has under a name. What the client sends stays behind, also under names that CGI takes for it.
 fn replace(name: FieldName<'_>, reply: &AuthReply, head: Fields<'_>, change: &mut RequestChange) {
-    let plain = |byte: &u8| if *byte == b'_' { b'-' } else { byte.to_ascii_lowercase() };
     change.fields.remove(head, name);
-    for field in head.list {
-        let of_client = field.name.of(head.bytes);
-        if of_client.iter().map(plain).eq(name.as_bytes().iter().map(plain))
-            && let Some(twin) = FieldName::parse(of_client)
-        {
-            change.fields.remove(head, twin);
-        }
-    }
+    change.fields.remove_spellings(head, name);
     let values = reply.values(name).filter(|value| !value.is_empty() && is_field_value(value));
     values.for_each(|value| change.fields.add(name, value));
 }

@@ -15,6 +15,10 @@ pub(super) fn request(edits: &[FieldEdit], view: &RequestView<'_>, change: &mut 
             render(template, view, None, &mut value, as_it_is);
         }
         apply(edit, head, &value, &mut change.fields);
+        let is_added = matches!(edit.change, FieldChange::Add(_));
+        if let Some(name) = FieldName::parse(edit.name.as_str().as_bytes()).filter(|_| !is_added) {
+            change.fields.remove_spellings(head, name);
+        }
     }
 }
 
@@ -94,14 +98,17 @@ mod tests {
             edit("X-Two", FieldChange::Set(value("$http_x_none"))),
             edit("X-Three", FieldChange::Add(value("b"))),
         ];
-        with_view(&["GET /?a=1%0d HTTP/1.1", "Host: a", "x-one: old", "X-Two: old", "X-Three: a"], |view| {
-            let mut change = RequestChange::default();
-            request(&edits, &view, &mut change);
-            assert_eq!(added(&change.fields), "x-one: [a1%0d]\r\nx-three: b\r\n");
-            let kept = view.request.fields.iter().filter(|field| change.fields.keeps(field));
-            let names: Vec<_> = kept.map(|field| field.name.of(view.head)).collect();
-            assert_eq!(names, [&b"Host"[..], b"X-Three"]);
-        });
+        with_view(
+            &["GET /?a=1%0d HTTP/1.1", "Host: a", "x-one: old", "X_One: old", "X-Two: old", "x_two: old", "X-Three: a"],
+            |view| {
+                let mut change = RequestChange::default();
+                request(&edits, &view, &mut change);
+                assert_eq!(added(&change.fields), "x-one: [a1%0d]\r\nx-three: b\r\n");
+                let kept = view.request.fields.iter().filter(|field| change.fields.keeps(field));
+                let names: Vec<_> = kept.map(|field| field.name.of(view.head)).collect();
+                assert_eq!(names, [&b"Host"[..], b"X-Three"]);
+            },
+        );
     }
 
     #[test]

@@ -124,6 +124,13 @@ impl HeadEdit {
         self.added.retain(|field| !is_it(field, &self.lines));
     }
 
+    /// Drops the fields of a client's head that programs behind CGI take for this one: `_` in place of `-`.
+    pub fn remove_spellings(&mut self, head: Fields<'_>, name: FieldName<'_>) {
+        let plain = |byte: &u8| if *byte == b'_' { b'-' } else { byte.to_ascii_lowercase() };
+        let is_it = |field: &&Field| field.name.of(head.bytes).iter().map(plain).eq(name.text.iter().map(plain));
+        self.dropped.extend(head.list.iter().filter(is_it).map(|field| field.line));
+    }
+
     /// Gives a field this one value, in place of all that it has.
     pub fn set(&mut self, head: Fields<'_>, name: FieldName<'_>, value: &[u8]) {
         self.remove(head, name);

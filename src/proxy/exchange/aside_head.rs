@@ -32,7 +32,12 @@ pub(super) fn compose(walk: &Walk<'_>, aside: &AsideHead<'_>) -> Vec<u8> {
     let of_client = Fields { bytes: head, list: &request.fields };
     let mut edit = HeadEdit::default();
     for (name, value) in *fields {
-        if value.is_empty() { edit.remove(of_client, *name) } else { edit.set(of_client, *name, value) }
+        if value.is_empty() {
+            edit.remove(of_client, *name)
+        } else {
+            edit.set(of_client, *name, value)
+        }
+        edit.remove_spellings(of_client, *name);
     }
     filter::tell_beside(&request_change.fields, of_client, &mut edit);
     let is_trusted = peer.is_trusted;
