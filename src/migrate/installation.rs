@@ -9,13 +9,13 @@ use serde_json::{Value, json};
 use crate::model::{ObjectName, Problem};
 use crate::source::manifests::Written;
 use crate::source::objects::ConfigMap;
-use crate::translate::annotations::{Choices, MissingWaf, Snippets, nginx_key_acts, read_nginx_keys};
+use crate::translate::annotations::{Choices, MissingWaf, Snippets, nginx_key_acts, nginx_key_option, read_nginx_keys};
 
 use super::Wishes;
 use super::controller::{CLASS, CONTROLLER, Controller};
 use super::fields::{self, Named, port, texts};
 use super::plan::{Entry, Plan};
-use super::setting::{Setting, kept, take_up};
+use super::setting::{Outcome, Setting, kept, take_up};
 use super::words::plain;
 use super::{flags, keys};
 
@@ -238,7 +238,8 @@ fn config_map_keys(
     let row_of = |key: &str| keys::ROWS.iter().find(|row| row.name == key);
     // What no value of the chart can say, the ConfigMap itself can.
     let is_left = |key: &str, value: &str| nginx_key_acts(key) && row_of(key).is_some_and(|row| row.is_missing(value));
-    if data.iter().any(|(key, value)| is_left(key, value)) {
+    let is_followed = data.iter().any(|(key, value)| is_left(key, value));
+    if is_followed {
         let comment =
             "it sets what no other value does: docs/migrate-from-ingress-nginx.md, step 3, says how to keep it";
         plan.set("nginxConfigMap", name.to_string(), comment);
@@ -253,7 +254,13 @@ fn config_map_keys(
             let dropped = super::setting::Row { name: "", default: "", becomes: keys::OF_DROPPED };
             return take_up(Some(&dropped), key.clone(), value, plan);
         }
-        take_up(row, key.clone(), value, plan)
+        let setting = take_up(row, key.clone(), value, plan);
+        // An option would win over the key for good.
+        let option = nginx_key_option(key).filter(|_| is_followed && setting.outcome == Outcome::Becomes);
+        match option.filter(|option| plan.leave_out(option)) {
+            Some(_) => kept(key, value, None),
+            None => setting,
+        }
     };
     data.iter().map(take).collect()
 }

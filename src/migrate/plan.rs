@@ -57,6 +57,14 @@ impl Plan {
         self.values.iter().find(|entry| entry.path == path).map(|entry| &entry.value)
     }
 
+    /// Leaves out an option, and what came with it. Returns whether it was there.
+    pub(super) fn leave_out(&mut self, option: &str) -> bool {
+        if option == "--response-timeout" {
+            self.options.remove("--tunnel-idle-timeout");
+        }
+        self.options.remove(option).is_some()
+    }
+
     fn option(&mut self, option: &'static str, value: String) -> Option<String> {
         let said = format!("`{option}={value}` (`extraArgs`)");
         self.options.insert(option, value);

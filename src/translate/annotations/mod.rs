@@ -62,6 +62,7 @@ pub(crate) use edit_options::{CustomHeaders, EditOptions};
 pub(crate) use mirror_options::MirrorOptions;
 pub use nginx_keys::acts as nginx_key_acts;
 pub use nginx_keys::document as document_nginx_keys;
+pub use nginx_keys::option_of as nginx_key_option;
 pub(crate) use nginx_keys::{GlobalKeys, NginxKeys, read as read_nginx_keys};
 pub(crate) use options::Options;
 pub(crate) use parsed::Parsed;

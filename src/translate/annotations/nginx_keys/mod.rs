@@ -88,6 +88,11 @@ pub fn acts(key: &str) -> bool {
     keys::ACTING.iter().any(|known| known.key == key)
 }
 
+/// The option that says the same as a key, and wins over it.
+pub fn option_of(key: &str) -> Option<&'static str> {
+    keys::ACTING.iter().find(|known| known.key == key)?.option
+}
+
 fn is_snippet(key: &Key) -> bool {
     matches!(key.key, "server-snippet" | "location-snippet")
 }
