@@ -69,6 +69,9 @@ pub(super) fn moved(around: &Surroundings<'_>, controller: Option<&Controller>, 
         workload(around, controller, &mut plan, &mut notes);
         moved.flags = controller.flags.iter().map(|(name, value)| flag(name, value, &mut plan)).collect();
         moved.keys = config_map_keys(around, controller, &mut plan, &mut notes);
+        if plan.get("accessLogFormat").is_none() && plan.get("accessLog").is_none() {
+            plan.set("accessLogFormat", "ingress-nginx", "its lines go on; without this they are JSON");
+        }
         moved.streams = streams(around, controller, &mut notes);
         default_backend(around, controller, &mut plan, &mut notes);
         secrets(&mut plan);
