@@ -215,6 +215,20 @@ fn check_writes_problems_as_json() {
 }
 
 #[test]
+fn check_says_when_no_ingress_is_its_own() {
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::write(folder.path().join("all.yaml"), COMPARED).expect("it is writable");
+    let manifests = folder.path().to_str().expect("it is UTF-8");
+    let check = |more: &[&str]| {
+        let output = tidegate(&[&["check", "--manifests", manifests], more].concat(), &[]);
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    let told = check(&["--ingress-class", "other", "--controller-name", "other.example/controller"]);
+    assert!(told.starts_with("note: none of ") && told.contains("--ingress-class"), "{told}");
+    assert!(!check(&[]).contains("note:"));
+}
+
+#[test]
 fn check_reads_the_config_map_of_ingress_nginx() {
     let folder = tempfile::tempdir().expect("a folder");
     let map =

@@ -1,5 +1,6 @@
 //! `tidegate check`: every finding about a directory of manifests, on standard output; or what other dialects of annotations change.
 
+use std::collections::BTreeSet;
 use std::io::Write;
 
 use anyhow::Context as _;
@@ -25,17 +26,39 @@ pub fn check(args: &CheckArgs, out: &mut impl Write) -> anyhow::Result<bool> {
         let present = Outcome::of(&taken_in(settings, &loaded.changes));
         return compare::write(&former, &present, is_json, out);
     }
-    let (_, findings) = translate::snapshot(&taken_in(settings, &loaded.changes));
+    let input = taken_in(settings, &loaded.changes);
+    let (_, findings) = translate::snapshot(&input);
+    let unserved = nothing_is_ours(&input);
     let problems: Vec<_> = loaded.problems.iter().chain(findings.values().flatten()).collect();
     if is_json {
         let problems: Vec<_> = problems.iter().map(|problem| shown(problem)).collect();
-        writeln!(out, "{}", serde_json::to_string_pretty(&json!({ "problems": problems }))?)?;
+        writeln!(out, "{}", serde_json::to_string_pretty(&json!({ "problems": problems, "note": unserved }))?)?;
     } else {
+        if let Some(note) = unserved {
+            writeln!(out, "note: {note}")?;
+        }
         for problem in &problems {
             writeln!(out, "{problem}")?;
         }
     }
     Ok(problems.iter().any(|problem| problem.severity == Severity::Error))
+}
+
+/// That there are Ingresses and none is ours, in words: then nothing was checked of them.
+fn nothing_is_ours(input: &Input) -> Option<String> {
+    let ingresses: Vec<_> = input.objects().ingresses().collect();
+    if ingresses.is_empty() || ingresses.iter().any(|ingress| translate::is_ours(input, ingress)) {
+        return None;
+    }
+    let classes: BTreeSet<_> = ingresses.iter().filter_map(|ingress| translate::asked_class(ingress)).collect();
+    let of_others: Vec<_> = classes.into_iter().take(5).map(|class| format!("{class:?}")).collect();
+    let of_others =
+        if of_others.is_empty() { "no class".to_owned() } else { format!("class {}", of_others.join(", ")) };
+    let (count, class) = (ingresses.len(), &input.settings().class);
+    let text = format!(
+        "none of {count} Ingresses is of class {class:?}; they ask for {of_others} (--ingress-class, --controller-name)"
+    );
+    Some(text)
 }
 
 fn taken_in(settings: Settings, changes: &[Change]) -> Input {
