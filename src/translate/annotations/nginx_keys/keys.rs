@@ -102,9 +102,24 @@ pub(super) static ACTING: &[Key] = &[
         key: "disable-access-log",
         meaning: Meaning::Global {
             values: BOOLEAN,
-            read: |keys, text| boolean(text).map(|is_off| keys.is_unlogged = Some(is_off)),
+            read: |keys, text| {
+                boolean(text).map(|is_off| keys.is_unlogged = Some(is_off || keys.is_unlogged == Some(true)))
+            },
             verdict: EXACT,
             doc: "Whether requests have no line in the access log, as with `enable-access-log` of an Ingress.",
+        },
+        default: "`false`",
+        option: None,
+    },
+    Key {
+        key: "disable-http-access-log",
+        meaning: Meaning::Global {
+            values: BOOLEAN,
+            read: |keys, text| {
+                boolean(text).map(|is_off| keys.is_unlogged = Some(is_off || keys.is_unlogged == Some(true)))
+            },
+            verdict: EXACT,
+            doc: "The same, as only requests of HTTP have lines.",
         },
         default: "`false`",
         option: None,
