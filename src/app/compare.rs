@@ -12,9 +12,8 @@ use serde_json::{Value, json};
 
 use super::view::show_filters;
 use crate::model::{
-    Action, AnswerRate, Balance, BasicAuth, ClientAuth, ExternalAuth, Filter, FilterKind, HostSpec, LogLines,
-    ObjectKind, ObjectName, Origin, Problem, Protocol, Reply, RequestLimits, RoutePolicy, RouteSpec, RouteTimeouts,
-    Rules, Severity, Snapshot, Sources, TlsHttp, UpstreamSpec, Verification,
+    Action, AnswerRate, Balance, Filter, FilterKind, HostSpec, LogLines, ObjectKind, ObjectName, Origin, Problem,
+    Protocol, Reply, RoutePolicy, RouteSpec, RouteTimeouts, Severity, Snapshot, TlsHttp, UpstreamSpec, Verification,
 };
 use crate::translate::{self, Findings, Input};
 
@@ -174,7 +173,7 @@ fn compare(route: &str, before: &RouteSpec, now: &RouteSpec, all: &mut Vec<Chang
 
 /// The first thing to know is whether anybody is served at all.
 fn compare_filters(route: &str, before: &[Filter], now: &[Filter], all: &mut Vec<Change>) {
-    let closed = |filters: &[Filter]| filters.iter().find(|filter| closes(filter)).map(Filter::kind);
+    let closed = |filters: &[Filter]| filters.iter().find(|filter| filter.closes()).map(Filter::kind);
     match (closed(before), closed(now)) {
         (None, Some(by)) => {
             let message = format!("all requests are answered with 503, as {} cannot be honoured", what(by).0);
@@ -217,32 +216,6 @@ fn shown(filters: &[Filter]) -> Value {
         fields.remove("httpsRedirect");
     }
     view
-}
-
-/// Whether nobody is served.
-fn closes(filter: &Filter) -> bool {
-    match filter {
-        Filter::Rules(rules) => matches!(**rules, Rules::Closed(_)),
-        Filter::Limits(limits) => matches!(**limits, RequestLimits::Unreadable),
-        Filter::Sources(sources) => matches!(**sources, Sources::Unreadable),
-        Filter::BasicAuth(auth) => matches!(**auth, BasicAuth::Unknown),
-        Filter::Auth(auth) => matches!(**auth, ExternalAuth::Unusable),
-        Filter::ClientAuth(auth) => matches!(**auth, ClientAuth::Unknown),
-        Filter::AppRoot(_)
-        | Filter::Cors(_)
-        | Filter::Redirect(_)
-        | Filter::Rewrite(_)
-        | Filter::HttpsRedirect(..)
-        | Filter::AnswerUrls(_)
-        | Filter::Hsts(_)
-        | Filter::NginxFields
-        | Filter::RequestFields(_)
-        | Filter::PodHost(_)
-        | Filter::ResponseFields(_)
-        | Filter::Affinity(_)
-        | Filter::Mirror(_)
-        | Filter::Errors(_) => false,
-    }
 }
 
 /// What a filter is about, and what it does.

@@ -94,7 +94,8 @@ pub struct RoutingArgs {
     /// ConfigMap with the settings of ingress-nginx, followed while the process runs: its keys become the defaults of all Ingresses.
     ///
     /// Annotations and options that are given win over it, and it wins over --profile. See docs/nginx-configmap.md. As
-    /// ingress-nginx --configmap. Default: none.
+    /// ingress-nginx --configmap. Without that ConfigMap all requests are answered with 503; one that goes while the process runs
+    /// holds as it was. Default: none.
     #[arg(long, value_name = "NS/NAME", env = "TIDEGATE_NGINX_CONFIGMAP", value_parser = units::object_name)]
     pub nginx_configmap: Option<ObjectName>,
 

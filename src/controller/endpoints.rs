@@ -64,7 +64,7 @@ impl<'c> Targets<'c> {
     /// The target of a route.
     pub(super) fn of(&mut self, spec: &RouteSpec) -> Target {
         let target = self.of_action(spec);
-        let besides = spec.filters.iter().any(names_service).then(|| Arc::new(self.besides(&spec.filters)));
+        let besides = self.besides(&spec.filters);
         let detail = self.metrics.detail(|| route_names::of(self.input, spec));
         Target { besides, detail, ..target }
     }
@@ -103,8 +103,8 @@ impl<'c> Targets<'c> {
         backend
     }
 
-    /// The services that filters name.
-    fn besides(&self, filters: &[Filter]) -> Besides {
+    /// The services that filters name; `None`: none.
+    fn besides(&self, filters: &[Filter]) -> Option<Arc<Besides>> {
         let mut besides = Besides::default();
         for filter in filters {
             match filter {
@@ -135,35 +135,13 @@ impl<'c> Targets<'c> {
                 | Filter::BasicAuth(_) => {}
             }
         }
-        besides
+        let Besides { auth, errors, mirror } = &besides;
+        let is_any = auth.is_some() || errors.is_some() || mirror.is_some();
+        is_any.then(|| Arc::new(besides))
     }
 
     fn reply(&self, label: &ObjectName, reply: Reply) -> Target {
         let metrics = self.metrics.route(label, "");
         Target { destination: Destination::Reply(reply), metrics, detail: None, besides: None }
-    }
-}
-
-/// Whether a filter names a service.
-fn names_service(filter: &Filter) -> bool {
-    match filter {
-        Filter::Auth(_) | Filter::Errors(_) | Filter::Mirror(_) => true,
-        Filter::ClientAuth(_)
-        | Filter::Rules(_)
-        | Filter::RequestFields(_)
-        | Filter::PodHost(_)
-        | Filter::ResponseFields(_)
-        | Filter::AppRoot(_)
-        | Filter::Cors(_)
-        | Filter::Redirect(_)
-        | Filter::Rewrite(_)
-        | Filter::HttpsRedirect(..)
-        | Filter::AnswerUrls(_)
-        | Filter::Limits(_)
-        | Filter::Hsts(_)
-        | Filter::NginxFields
-        | Filter::Affinity(_)
-        | Filter::Sources(_)
-        | Filter::BasicAuth(_) => false,
     }
 }

@@ -3,7 +3,7 @@
 use super::change::RequestChange;
 use super::head_edit::{FieldName, Fields};
 use crate::http1::RequestHead;
-use crate::model::{ErrorPages, ExternalAuth, Filter, RequestLimits, Rules, Sources};
+use crate::model::{ErrorPages, Filter};
 
 const CODE: FieldName<'_> = FieldName::other(b"x-code");
 const FORMAT: FieldName<'_> = FieldName::other(b"x-format");
@@ -39,10 +39,8 @@ pub fn replaces(filters: &[Filter], status: u16) -> bool {
 /// Whether another backend answers instead of this filter, where it answers with this status. Redirects, questions for a password
 /// and what asks for a certificate stay, and so does the answer of a filter that cannot be read and closes its routes.
 pub fn replaces_own(filters: &[Filter], by: &Filter, status: u16) -> bool {
-    let is_refusal = matches!(by, Filter::Limits(limits) if matches!(**limits, RequestLimits::Known(_)))
-        || matches!(by, Filter::Sources(sources) if matches!(**sources, Sources::Lists { .. }))
-        || matches!(by, Filter::Rules(rules) if matches!(**rules, Rules::Listed(_)))
-        || matches!(by, Filter::Auth(auth) if matches!(**auth, ExternalAuth::Service(_)));
+    let is_refusal =
+        matches!(by, Filter::Limits(_) | Filter::Sources(_) | Filter::Rules(_) | Filter::Auth(_)) && !by.closes();
     is_refusal && status >= 400 && status != 401 && replaces(filters, status)
 }
 
@@ -63,6 +61,7 @@ pub fn tell(facts: &ErrorFacts<'_>, request: &RequestHead, head: &[u8], change: 
         (SERVICE_PORT, port.as_bytes()),
     ] {
         change.fields.remove(fields, name);
+        change.fields.remove_spellings(fields, name);
         if !value.is_empty() {
             change.fields.add(name, value);
         }

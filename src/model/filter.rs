@@ -137,6 +137,32 @@ impl Filter {
             Self::Errors(_) => FilterKind::Errors,
         }
     }
+
+    /// Whether it lets nobody pass, because what it asks for is not known.
+    pub fn closes(&self) -> bool {
+        match self {
+            Self::Rules(rules) => matches!(**rules, Rules::Closed(_)),
+            Self::Limits(limits) => matches!(**limits, RequestLimits::Unreadable),
+            Self::Sources(sources) => matches!(**sources, Sources::Unreadable),
+            Self::BasicAuth(auth) => matches!(**auth, BasicAuth::Unknown),
+            Self::Auth(auth) => matches!(**auth, ExternalAuth::Unusable),
+            Self::ClientAuth(auth) => matches!(**auth, ClientAuth::Unknown),
+            Self::AppRoot(_)
+            | Self::Cors(_)
+            | Self::Redirect(_)
+            | Self::Rewrite(_)
+            | Self::HttpsRedirect(..)
+            | Self::AnswerUrls(_)
+            | Self::Hsts(_)
+            | Self::NginxFields
+            | Self::RequestFields(_)
+            | Self::PodHost(_)
+            | Self::ResponseFields(_)
+            | Self::Affinity(_)
+            | Self::Mirror(_)
+            | Self::Errors(_) => false,
+        }
+    }
 }
 
 impl FilterKind {

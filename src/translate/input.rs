@@ -75,6 +75,7 @@ impl Input {
     /// are looked at where other namespaces than before have rules for a wildcard.
     pub fn apply(&mut self, change: Change) -> Invalidated {
         let (object, new) = (change.object().clone(), change.current().cloned());
+        // ingress-nginx's ConfigMap is not removed: it may say whom to keep out, and that holds until it is there again.
         if let Some(nginx) = &mut self.nginx
             && object.kind == ObjectKind::ConfigMap
             && nginx.base.nginx_config_map.as_ref() == Some(&object.name)

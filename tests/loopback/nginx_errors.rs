@@ -61,7 +61,7 @@ fn nginx_s1_listed_errors_of_pods_are_answered_by_the_other_backend_and_no_other
 fn nginx_s1_the_other_backend_is_told_of_the_error_and_of_nothing_that_a_client_invents() {
     let (_pod, errors, server) = serve("404 No", &[CODES, BACKEND], &[]);
     let request = "GET /x%20y?a=b HTTP/1.1\r\nHost: a.example\r\nAccept: application/json\r\nX-Code: 200\r\n\
-                   X-Namespace: kube-system\r\nX-Request-ID: seven\r\nCookie: id=1\r\n\r\n";
+                   X_Code: 200\r\nX-Namespace: kube-system\r\nX-Request-ID: seven\r\nCookie: id=1\r\n\r\n";
     let answer = server.ask(request);
     assert_eq!((answer.status(), answer.field("x-page")), (418, Some("yes")));
     let asked = errors.only_request();
@@ -79,6 +79,7 @@ fn nginx_s1_the_other_backend_is_told_of_the_error_and_of_nothing_that_a_client_
         ]
     );
     assert_eq!((asked.all("x-code").len(), asked.all("x-namespace").len()), (1, 1));
+    assert!(asked.all("x_code").is_empty(), "programs behind CGI take it for the other");
     assert_eq!((asked.field("x-request-id"), asked.field("host")), (Some("seven"), Some("a.example")));
 }
 

@@ -78,8 +78,8 @@ async fn answer_failure<K: ClientSink>(walk: &mut Walk<'_>, error: ProxyError, s
     }
 }
 
-/// Answers: `instead_of` nothing at first, and then of an error with this status. Only one of the two needs its code to be
-/// fast, but both forward by the same call: with a second one the compiler would not inline it.
+/// Answers a request, or lets another backend answer instead of an error with the status `instead_of`. Both forward by the same
+/// call, which is large: a second one made all requests dearer.
 async fn answer<S: ClientSource, K: ClientSink>(
     walk: &mut Walk<'_>,
     instead_of: Option<u16>,

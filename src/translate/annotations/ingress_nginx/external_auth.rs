@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::model::{AnswerLife, Captures, ObjectKind, ObjectName, ObjectRef};
+use crate::model::{AnswerLife, Captures, EditedName, ObjectKind, ObjectName, ObjectRef};
 
 use super::super::draft::Draft;
 use super::super::external_auth_options::AuthUrl;
@@ -16,27 +16,8 @@ use super::variables;
 const KEPT: Verdict = Verdict::NoEffect(
     "connections to the service are kept and used again, as those to pods are, also with variables in `auth-url`",
 );
-/// Fields that pods get from us and from nobody else, and those that belong to a connection or a message.
-const OURS: [&str; 18] = [
-    "connection",
-    "content-length",
-    "expect",
-    "host",
-    "http2-settings",
-    "keep-alive",
-    "proxy",
-    "proxy-authenticate",
-    "proxy-authorization",
-    "proxy-connection",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-    "x-forwarded-for",
-    "x-forwarded-host",
-    "x-real-ip",
-    "x-request-id",
-];
+/// Fields that pods get from us and from nobody else, besides those that no author may edit.
+const OURS: [&str; 3] = ["x-forwarded-host", "x-real-ip", "x-request-id"];
 const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
 
 /// By key.
@@ -301,9 +282,7 @@ fn url(draft: &mut Draft, text: &str, carrier: &ObjectName) {
 fn names(text: &str) -> Option<Box<[Box<str>]>> {
     let names = text.split(',').map(str::trim).filter(|name| !name.is_empty()).map(str::to_ascii_lowercase);
     let names: Vec<Box<str>> = names.map(String::into_boxed_str).collect();
-    let is_of_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
-    let may_copy =
-        |name: &str| name.len() <= 128 && name.bytes().all(is_of_token) && !OURS.contains(&&*name.replace('_', "-"));
+    let may_copy = |name: &str| EditedName::parse(name).is_some() && !OURS.contains(&&*name.replace('_', "-"));
     names.iter().all(|name| may_copy(name)).then(|| names.into())
 }
 
