@@ -184,6 +184,7 @@ fn count(totals: &mut BTreeMap<String, AnnotationTotal>, ingress: &Ingress, prob
         let total = totals.entry(short.clone()).or_insert_with(|| {
             let (verdict, text) = match standing(key) {
                 Some(Standing::Exact) => ("exact", String::new()),
+                Some(Standing::Bounded(how)) => ("exact, bounded", how.to_owned()),
                 Some(Standing::Different(how)) => ("different", how.to_owned()),
                 Some(Standing::NoEffect(why)) => ("no effect", why.to_owned()),
                 Some(Standing::Refused(why)) => ("refused", why),

@@ -23,8 +23,9 @@ Annotations of other controllers, and those of ingress-nginx that are not listed
 address lists, rate limits, client certificates, middlewares that are no redirect to https), because requests are served without
 that restriction. `tidegate check` shows all of them, also before an Ingress is moved.
 
-The verdict says how an annotation compares with what it does in ingress-nginx: `exact`; `different`, and how; `no effect`, and
-why that is harmless; `refused`, why, and what to do instead. A value for which the difference matters is reported as
+The verdict says how an annotation compares with what it does in ingress-nginx: `exact`; `exact, bounded`: the same for every use that
+ingress-nginx documents, and what is bounded or refused because it would harm others; `different`, and how; `no effect`, and why that
+is harmless; `refused`, why, and what to do instead. A value for which the difference matters is reported as
 `UnsupportedAnnotation`. What ingress-nginx does without an annotation is no part of this: its defaults are not ours, unless
 `--profile ingress-nginx` (chart: `profile`) asks for them:
 

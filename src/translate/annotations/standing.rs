@@ -14,11 +14,13 @@ pub const NGINX_PREFIX: &str = ingress_nginx::DIALECT.prefix;
 pub enum Standing {
     /// It does the same here.
     Exact,
+    /// It does the same within bounds, or but for what would harm others: which.
+    Bounded(&'static str),
     /// It does nearly the same: how it differs, where a value makes it matter.
     Different(&'static str),
     /// It does nothing, and why it need not.
     NoEffect(&'static str),
-    /// It does nothing: why, and what to do instead.
+    /// It does nothing, or does not do so for some values: why, and what to do instead.
     Refused(String),
     /// ingress-nginx does not have it either, or no longer.
     Nobodys,
@@ -32,9 +34,11 @@ pub fn standing(key: &str) -> Option<Standing> {
     let row = DialectName::IngressNginx.table().find(short);
     Some(match row.map(|row| row.verdict) {
         Some(Verdict::Exact) => Standing::Exact,
+        Some(Verdict::Bounded(how)) => Standing::Bounded(how),
         Some(Verdict::Different(how)) => Standing::Different(how),
         Some(Verdict::NoEffect(why)) => Standing::NoEffect(why),
         Some(Verdict::Refused { why, instead }) => Standing::Refused(format!("{why}; {instead}")),
+        Some(Verdict::Judged(how)) => Standing::Refused(how.to_owned()),
         None if meant(short).is_some() => Standing::Nobodys,
         None => Standing::Unread,
     })

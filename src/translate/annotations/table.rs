@@ -48,6 +48,9 @@ pub(crate) struct Annotation {
 pub(crate) enum Verdict {
     /// It does the same.
     Exact,
+    /// It does the same for every use that its documentation describes. What is bounded, or refused because it would harm
+    /// others.
+    Bounded(&'static str),
     /// It does nearly the same.
     Different(&'static str),
     /// It does nothing, and neither does it have to.
@@ -59,6 +62,9 @@ pub(crate) enum Verdict {
         /// What to do instead.
         instead: &'static str,
     },
+    /// What it asks for is refused by default, or is refused for some of its values: why, and what to do instead. Its reader
+    /// judges each value.
+    Judged(&'static str),
 }
 
 /// What may carry an annotation.
@@ -88,9 +94,11 @@ impl Verdict {
     pub(super) fn in_words(self) -> String {
         match self {
             Self::Exact => "exact".into(),
+            Self::Bounded(how) => format!("exact, bounded: {how}"),
             Self::Different(how) => format!("different: {how}"),
             Self::NoEffect(why) => format!("no effect: {why}"),
             Self::Refused { why, instead } => format!("refused: {why}; {instead}"),
+            Self::Judged(how) => format!("refused: {how}"),
         }
     }
 }

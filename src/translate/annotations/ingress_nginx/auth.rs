@@ -26,7 +26,7 @@ pub(super) const ROWS: [Annotation; 5] = [
         },
         default: "`Authentication Required`",
         scopes: &[Scope::Ingress],
-        verdict: Verdict::Different(
+        verdict: Verdict::Bounded(
             "one that cannot be read is replaced by the default, and passwords are asked for; `off` is a realm like any other",
         ),
         doc: "What clients are told that the password is for.",

@@ -23,7 +23,7 @@ pub(super) const ROWS: [Annotation; 6] = [
         },
         default: "none: the answer is 400",
         scopes: &[Scope::Ingress],
-        verdict: Verdict::Different("a path is refused: it leads to the same host, which asks for a certificate again"),
+        verdict: Verdict::Bounded("a path is refused: it leads to the same host, which asks for a certificate again"),
         doc: "Answers clients without a certificate that is right with 302 to this URL.",
     },
     Annotation {
@@ -37,7 +37,7 @@ pub(super) const ROWS: [Annotation; 6] = [
         },
         default: "none",
         scopes: &[Scope::Ingress],
-        verdict: Verdict::Different(
+        verdict: Verdict::Bounded(
             "without look-around and back-references; one that cannot be read lets nobody in (403); in clear the redirect to https comes first",
         ),
         doc: "Refuses (403) clients unless this matches anywhere in the subject of their certificate, which is written as in\n\
@@ -51,7 +51,7 @@ pub(super) const ROWS: [Annotation; 6] = [
         }),
         default: "`false`",
         scopes: &[Scope::Ingress],
-        verdict: Verdict::Different(
+        verdict: Verdict::Bounded(
             "what clients send in fields that begin with `ssl-client-` never reaches pods, whatever is set here",
         ),
         doc: "Gives pods the certificate in `ssl-client-cert`, as PEM with everything but letters, digits and `-._~` escaped. Whether or\n\
@@ -100,7 +100,7 @@ pub(super) const ROWS: [Annotation; 6] = [
         }),
         default: "`1`",
         scopes: &[Scope::Ingress],
-        verdict: Verdict::Different(
+        verdict: Verdict::Bounded(
             "every certificate of `ca.crt` that is an authority's is trusted by itself, whoever signed it; more than six between are refused whatever the depth",
         ),
         doc: "How many certificates may be between that of a client and its authority. `0` counts as `1`.",

@@ -68,7 +68,7 @@ pub(super) const ROWS: [Annotation; 7] = [
         },
         default: "`*`",
         scopes: &[Scope::Ingress],
-        verdict: Verdict::Different(
+        verdict: Verdict::Bounded(
             "an entry that is no origin is left out, also where ingress-nginx takes the whole list for `*`; with a list, answers say \
              `Vary: Origin`",
         ),

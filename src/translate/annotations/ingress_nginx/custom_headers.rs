@@ -27,7 +27,7 @@ pub(super) const ROWS: [Annotation; 1] = [Annotation {
     },
     default: "none",
     scopes: &[Scope::Ingress],
-    verdict: Verdict::Different(
+    verdict: Verdict::Bounded(
         "a change of the ConfigMap counts at once; a field that frames a message or belongs to a connection is refused: 503",
     ),
     doc: "The ConfigMap with fields for the answers of these routes, ours among them: each key is a name and its value, which has no\n\

@@ -111,7 +111,7 @@ pub(super) const ROWS: [Annotation; 16] = [
         },
         default: "`GET`",
         scopes: &[Scope::Ingress],
-        verdict: Verdict::Different("`CONNECT` and `TRACE` are refused: 503"),
+        verdict: Verdict::Bounded("`CONNECT` and `TRACE` are refused: 503"),
         doc: "The method of questions to the service of `auth-url`. With it they also tell `X-Original-URI` and `X-Scheme`.",
     },
     Annotation {
@@ -128,7 +128,7 @@ pub(super) const ROWS: [Annotation; 16] = [
         },
         default: "none",
         scopes: &[Scope::Ingress],
-        verdict: Verdict::Different(
+        verdict: Verdict::Bounded(
             "a change counts at once; `Host`, `X-Forwarded-For` and fields that frame a message or belong to a connection are \
              refused: 503; a field of ours is replaced and not sent twice",
         ),
@@ -166,7 +166,7 @@ pub(super) const ROWS: [Annotation; 16] = [
         },
         default: "none",
         scopes: &[Scope::Ingress],
-        verdict: Verdict::Different(
+        verdict: Verdict::Bounded(
             "of a field that the answer has more than once all values go on; fields that only a proxy may write, such as `Host` and \
              `X-Forwarded-For`, are refused: 503",
         ),

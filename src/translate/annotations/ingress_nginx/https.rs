@@ -43,10 +43,7 @@ pub(super) const ROWS: [Annotation; 4] = [
         }),
         default: "a port other than 443 is written out (`--public-https-port`)",
         scopes: &[Scope::Ingress],
-        verdict: Verdict::Different(
-            "the port is the one that clients reach https by and not the listener's; a redirect to a path of the same host keeps the \
-             port that the client gave",
-        ),
+        verdict: Verdict::Exact,
         doc: "Whether URLs of the redirect to https, and of redirects to a path, have a port.",
     },
 ];

@@ -49,7 +49,7 @@ pub(super) const ROWS: [Annotation; 3] = [
         },
         default: "none",
         scopes: &[Scope::Ingress],
-        verdict: Verdict::Different(
+        verdict: Verdict::Bounded(
             "the host may be no variable but `$host`, which stands for an exact host of a rule; addresses of the node, of metadata and \
              the like get nothing; each worker has 128 copies under way at the most, of others there are none \
              (`tidegate_mirrored_requests_total`)",

@@ -5,7 +5,7 @@ use super::super::draft::Draft;
 use super::super::table::{Annotation, Scope, Verdict};
 use super::super::value::Value;
 
-const MISSING: Verdict = Verdict::Different(
+const MISSING: Verdict = Verdict::Judged(
     "requests are not inspected: they are served and it is told as an error, or with `--waf-missing fail` nobody is served: 503",
 );
 

@@ -59,7 +59,7 @@ pub(super) const ROWS: [Annotation; 7] = [
         },
         default: "none",
         scopes: &[Scope::Ingress],
-        verdict: Verdict::Different("it concerns only pods that TLS is spoken to"),
+        verdict: Verdict::Exact,
         doc: "A Secret with the authorities that sign certificates of pods (`ca.crt`), a certificate for pods that ask for one\n\
               (`tls.crt`, `tls.key`), or both. Where it is missing or unusable, requests are answered with 503.",
     },

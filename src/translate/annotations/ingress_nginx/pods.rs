@@ -40,9 +40,7 @@ pub(super) const ROWS: [Annotation; 5] = [
         ]),
         default: "none",
         scopes: &[Scope::Ingress],
-        verdict: Verdict::Different(
-            "requests that ask for another protocol (WebSocket) keep what that needs, and work",
-        ),
+        verdict: Verdict::Bounded("requests that ask for another protocol (WebSocket) keep what that needs, and work"),
         doc: "What pods over HTTP/1 get as `Connection`. With `close` each request has a connection of its own.",
     },
     Annotation {
@@ -53,7 +51,7 @@ pub(super) const ROWS: [Annotation; 5] = [
         ]),
         default: "`1.1`",
         scopes: &[Scope::Ingress],
-        verdict: Verdict::Different(
+        verdict: Verdict::Bounded(
             "with `1.0` a request whose length is not known, or that asks for another protocol (WebSocket), is sent in HTTP/1.1",
         ),
         doc: "The version of HTTP that pods are spoken to in. Those that HTTP/2 is spoken to get that. With `1.0` each request has a\n\
@@ -64,9 +62,7 @@ pub(super) const ROWS: [Annotation; 5] = [
         value: Value::LooseBoolean(|draft, is_set| draft.options.to_service = Some(is_set)),
         default: "`false`",
         scopes: &[Scope::Ingress],
-        verdict: Verdict::Different(
-            "pods behind the address are not told apart, so that one which does not answer is asked again",
-        ),
+        verdict: Verdict::Exact,
         doc: "Sends requests to the address of the Service (`clusterIP`) instead of to its pods: the cluster chooses a pod for each\n\
               connection, and connections are kept, so that requests are spread unevenly. A connection that fails is tried again there;\n\
               balance and `proxy-next-upstream` for answers need the addresses of pods. Services without an address of their own, which\n\

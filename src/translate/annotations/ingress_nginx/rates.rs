@@ -12,7 +12,7 @@ use super::sources;
 
 const VALUES: &str = "a whole number, `0` or more";
 
-const COUNTED: Verdict = Verdict::Different(
+const COUNTED: Verdict = Verdict::Bounded(
     "IPv6 clients count by their /64; 262,144 clients of all Ingresses together are remembered, and beyond it some begin anew, where \
      ingress-nginx has 5 MB for each Ingress",
 );
@@ -67,7 +67,7 @@ pub(super) const ROWS: [Annotation; 6] = [
         },
         default: "no limit",
         scopes: &[Scope::Ingress],
-        verdict: Verdict::Different("IPv6 clients count by their /64"),
+        verdict: Verdict::Bounded("IPv6 clients count by their /64"),
         doc: "Requests of a client that may be in progress at once; more are answered with 503. All routes of the Ingress count\n\
               together, over all connections and workers of the process, and each replica counts by itself. A connection without a\n\
               request does not count, one of HTTP/2 with several counts several times, and a WebSocket counts for as long as it is\n\

@@ -22,7 +22,7 @@ pub(super) const ROWS: [Annotation; 7] = [
         },
         default: "none",
         scopes: &[Scope::Ingress],
-        verdict: Verdict::Different("the `/` of another Ingress of the host stays with that Ingress"),
+        verdict: Verdict::Bounded("the `/` of another Ingress of the host stays with that Ingress"),
         doc: "Answers requests for `/` with 302 to this path of the same scheme, host and port, also where the Ingress has no rule for\n\
               `/`. Comes before all other redirects.",
     },

@@ -24,7 +24,7 @@ pub(super) const ROWS: [Annotation; 3] = [
         },
         default: "where no pod has processed the request",
         scopes: &[Scope::Ingress],
-        verdict: Verdict::Different(
+        verdict: Verdict::Bounded(
             "within the budget of retries (docs/limits.md); a request with a body only if its length is told and at most 64 KiB; also \
              with `off` a request that met a connection which its pod was just closing is sent again",
         ),
@@ -52,9 +52,7 @@ pub(super) const ROWS: [Annotation; 3] = [
         }),
         default: "`--connect-attempts` (3)",
         scopes: &[Scope::Ingress],
-        verdict: Verdict::Different(
-            "no more than 100 pods are tried, also with `0`, which is no limit in ingress-nginx",
-        ),
+        verdict: Verdict::Bounded("no more than 100 pods are tried, also with `0`, which is no limit in ingress-nginx"),
         doc: "Pods that are tried for one request at the most, the first one counted.",
     },
 ];

@@ -6,7 +6,7 @@ use super::super::value::Value;
 
 const VALUES: &str = "directives of nginx";
 
-const JUDGED: Verdict = Verdict::Different(
+const JUDGED: Verdict = Verdict::Judged(
     "refused unless `--nginx-snippets` is `translate`; one that restricts access, or may do so, and is refused lets nobody in: 503",
 );
 

@@ -144,7 +144,7 @@ impl Reading<'_> {
         let (severity, why, instead) = match verdict {
             Verdict::Refused { why, instead } => (Severity::Error, why, instead),
             Verdict::NoEffect(why) => (Severity::Warning, why, "Leave it out"),
-            Verdict::Exact | Verdict::Different(_) => return,
+            Verdict::Exact | Verdict::Bounded(_) | Verdict::Different(_) | Verdict::Judged(_) => return,
         };
         // Most of these only ask for something that is not needed here.
         let severity =
