@@ -30,6 +30,7 @@ mod pod_host;
 mod predicates;
 mod question;
 mod redirect;
+mod replacement;
 mod rewrite;
 mod rules;
 mod sources;
@@ -39,6 +40,7 @@ mod verdict;
 mod view;
 
 pub use affinity::side;
+pub use answer_urls::url_values;
 pub use auth::called;
 pub use basic_auth::{answered, user};
 pub use body_size::{BodyTooLarge, body_size};

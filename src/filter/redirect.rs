@@ -31,7 +31,7 @@ pub(super) fn respond(filter: &Filter, status: u16, location: Vec<u8>) -> Verdic
 }
 
 /// A path under the scheme and host of the request, or by itself where the request names no host.
-fn on_host(path: &[u8], port: ClientPort, view: &RequestView<'_>) -> Vec<u8> {
+pub(super) fn on_host(path: &[u8], port: ClientPort, view: &RequestView<'_>) -> Vec<u8> {
     let host = match port {
         ClientPort::Kept => view.request.authority.of(view.head),
         ClientPort::Dropped => view.host_without_port(),

@@ -274,7 +274,9 @@ fn pass_more_filters<'r>(
 fn keep(needs: Needs, filters: &[Filter], view: &RequestView<'_>) -> Option<Box<Kept>> {
     let origin = if needs.origin { filter::origin(view.request, view.head) } else { None };
     let values = if needs.answer { filter::values(filters, view) } else { None };
-    (origin.is_some() || values.is_some()).then(|| Box::new(Kept { origin, values, cookies: None }))
+    let url_values = if needs.url_values { filter::url_values(filters, view) } else { None };
+    let is_any = origin.is_some() || values.is_some() || url_values.is_some();
+    is_any.then(|| Box::new(Kept { origin, values, url_values, ..Kept::default() }))
 }
 
 /// The path of a request that has found its route, which only paths with a canonical form do.

@@ -72,6 +72,8 @@ pub(crate) struct Kept {
     /// What variables in fields for the client come to.
     pub values: Option<Box<[Box<[u8]>]>>,
     /// Cookies of an authentication service, for the client.
+    /// What it says for what is rewritten of URLs in answers.
+    pub url_values: Option<Box<[Box<[u8]>]>>,
     pub cookies: Option<AuthCookies>,
 }
 
@@ -114,7 +116,7 @@ impl Record {
         }
     }
 
-    /// Whether another backend answers instead of one that answers with this status.
+    /// Whether another backend answers instead of a pod that answers with this status.
     #[inline]
     pub(crate) fn replaces(&self, status: u16) -> bool {
         status >= 300
