@@ -290,7 +290,7 @@ async fn answer_of_filter<K: ClientSink>(
     response: &Response<'_>,
     sink: &mut K,
 ) -> Result<(), ProxyError> {
-    let Response { by, status, fields, text } = response;
+    let Response { by, status, fields, text, body } = response;
     let kind = by.kind();
     walk.record.answered_by = Some(kind.as_str());
     walk.shard.metrics.answered_by(kind);
@@ -307,7 +307,10 @@ async fn answer_of_filter<K: ClientSink>(
     let edit = &mut walk.work.answer_edit;
     edit.clear();
     fields.iter().for_each(|(name, value)| edit.add(*name, value));
-    reply::send(walk, *status, text, sink, must_close).await
+    match body {
+        Some(body) => Box::pin(reply::send_text(walk, *status, body, sink, must_close)).await,
+        None => reply::send(walk, *status, text, sink, must_close).await,
+    }
 }
 
 /// Whether a body stays that cannot be read and thrown away behind an answer of ours: it is too long or of unknown
