@@ -213,9 +213,10 @@ fn mirror(mirror: &Mirror) -> Value {
 
 /// Who answers errors.
 fn errors(pages: &ErrorPages) -> Value {
-    let ErrorPages { statuses, upstream, stands_in } = pages;
+    let ErrorPages { statuses, intercepts, upstream, stands_in } = pages;
     json!({
         "statuses": statuses,
+        "ofPodsToo": intercepts,
         "service": upstream.as_ref().map(|upstream| upstream.key.service.to_string()),
         "standsIn": stands_in,
     })

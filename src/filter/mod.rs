@@ -48,7 +48,7 @@ pub use canary::canary;
 pub use change::{RequestChange, Session};
 pub use client_auth::tell_beside;
 pub use cors::origin;
-pub use errors::{ErrorFacts, error_pages, replaces, replaces_own, tell};
+pub use errors::{ErrorFacts, error_pages, intercepts, replaces, replaces_own, tell};
 pub use fields::values;
 pub use head_edit::{FieldName, Fields, HeadEdit};
 pub use https_redirect::{NotRedirected, not_redirected};

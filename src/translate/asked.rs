@@ -72,7 +72,8 @@ pub(crate) fn error_pages(input: &Input, options: &Options, namespace: &Arc<str>
         resolve_service(input, service, port, &Options::UNSET).ok()
     };
     let stands_in = own.is_some();
-    Some(ErrorPages { statuses: statuses.into(), upstream: own.or_else(of_settings).map(Arc::new), stands_in })
+    let (statuses, intercepts) = (statuses.into(), options.intercepts());
+    Some(ErrorPages { statuses, intercepts, upstream: own.or_else(of_settings).map(Arc::new), stands_in })
 }
 
 /// The first port of a Service.

@@ -87,13 +87,14 @@ async fn answer<S: ClientSource, K: ClientSink>(
     sink: &mut K,
 ) -> Result<(), ProxyError> {
     let (route, backend, pod_head);
+    let mut body = None;
     if let Some(status) = instead_of {
         let Some(known) = walk.record.route.clone() else { return Err(ProxyError::NoRoute) };
         route = known;
-        let Some(other) = instead::turn(walk, &route, status) else {
+        let Some((other, at_hand)) = instead::turn(walk, &route, status) else {
             return Box::pin(instead::answer_nothing(walk, sink)).await;
         };
-        (backend, pod_head) = (other, None);
+        (backend, pod_head, body) = (other, None, at_hand);
     } else {
         if walk.work.request.form == TargetForm::Asterisk {
             return Box::pin(answer_for_all(walk, sink)).await;
@@ -122,7 +123,7 @@ async fn answer<S: ClientSource, K: ClientSink>(
     }
     request_head::compose(walk.work, walk.peer, &walk.listener.forwarding, pod_head, || walk.shard.random());
     if instead_of.is_some() {
-        instead::ask_by_get(walk.work);
+        instead::complete(walk.work, body);
     }
     forward(walk, backend, &route.spec.policy, source, sink).await
 }

@@ -121,6 +121,13 @@ impl Record {
     pub(crate) fn replaces(&self, status: u16) -> bool {
         status >= 300
             && self.replaced.get() == 0
+    pub(crate) fn intercepts(&self, status: u16) -> bool {
+        status >= 300
+            && self.replaced.get() == 0
+            && self.route.as_ref().is_some_and(|route| filter::intercepts(&route.spec.filters, status))
+    }
+
+    /// Whether another backend answers where no pod does, which is answered with this status.
             && self.route.as_ref().is_some_and(|route| filter::replaces(&route.spec.filters, status))
     }
 
