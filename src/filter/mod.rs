@@ -55,7 +55,7 @@ pub use https_redirect::{NotRedirected, not_redirected};
 pub use identity::{Assumed, ClientIdentity, Presented, ShownCertificate};
 pub use meter::{Beyond, Meter, Uncounted};
 pub use method::is_routable;
-pub use mirror::mirror;
+pub use mirror::{copied, mirror};
 pub use predicates::holds;
 pub use question::{AuthCookies, AuthReply, Question};
 pub use template::value;

@@ -82,7 +82,7 @@ impl Filter {
                 edits.iter().filter_map(FieldEdit::value).any(|template| template.has(variable))
             }
             Self::PodHost(host) => host.has(variable),
-            Self::Mirror(mirror) => mirror.target.has(variable),
+            Self::Mirror(mirror) => mirror.target.has(variable) || mirror.host.has(variable),
             Self::Auth(auth) => auth.templates().any(|template| template.has(variable)),
             Self::Redirect(to) => match &to.location {
                 Location::Fixed(template) | Location::OnHost { path: template, port: _ } => template.has(variable),
