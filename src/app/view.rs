@@ -205,7 +205,7 @@ fn mirror(mirror: &Mirror) -> Value {
     json!({
         "service": upstream.key.service.to_string(),
         "port": upstream.port.to_string(),
-        "host": **host,
+        "host": host.to_string(),
         "target": target.to_string(),
         "body": *body == MirrorBody::Whole,
     })
@@ -213,9 +213,10 @@ fn mirror(mirror: &Mirror) -> Value {
 
 /// Who answers errors.
 fn errors(pages: &ErrorPages) -> Value {
-    let ErrorPages { statuses, upstream, stands_in } = pages;
+    let ErrorPages { statuses, intercepts, upstream, stands_in } = pages;
     json!({
         "statuses": statuses,
+        "ofPodsToo": intercepts,
         "service": upstream.as_ref().map(|upstream| upstream.key.service.to_string()),
         "standsIn": stands_in,
     })
@@ -276,11 +277,16 @@ fn cors(cors: &Cors) -> Value {
 
 /// What is rewritten of pods' answers.
 fn answer_urls(answer_urls: &AnswerUrls) -> Value {
-    let AnswerUrls { location, cookie_domain, cookie_path } = answer_urls;
+    let AnswerUrls { location, base, cookie_domain, cookie_path } = answer_urls;
     let shown = |replacement: &Option<Replacement>| {
-        replacement.as_ref().map(|Replacement { from, to }| json!({ "from": **from, "to": **to }))
+        replacement.as_ref().map(|Replacement { from, to }| json!({ "from": from.to_string(), "to": to.to_string() }))
     };
-    json!({ "location": shown(location), "cookieDomain": shown(cookie_domain), "cookiePath": shown(cookie_path) })
+    json!({
+        "location": shown(location),
+        "pathsBecomeUrls": base.is_some(),
+        "cookieDomain": shown(cookie_domain),
+        "cookiePath": shown(cookie_path),
+    })
 }
 
 /// Which requests go to the same endpoint.

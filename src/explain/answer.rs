@@ -275,7 +275,7 @@ fn of_filter<T>(
     request: &RequestView<'_>,
     response: &Response<'_>,
 ) -> Vec<String> {
-    let Response { by, status, fields: _, text: _ } = response;
+    let Response { by, status, fields: _, text: _, body } = response;
     let to = response.field(FieldName::LOCATION);
     let to = to.map(|url| format!(" to {}", String::from_utf8_lossy(url))).unwrap_or_default();
     let why = match by {
@@ -293,7 +293,9 @@ fn of_filter<T>(
                 RedirectKind::Temporal => "temporal-redirect",
                 RedirectKind::Www => "from-to-www-redirect",
             };
-            format!("{} sends everything there ({annotation})", named(&route.spec.origin))
+            let does =
+                if body.is_some() { "answers everything with the URL as text" } else { "sends everything there" };
+            format!("{} {does} ({annotation})", named(&route.spec.origin))
         }
         Filter::HttpsRedirect(HttpsRedirect::Always, _) => {
             format!("{} forces it (force-ssl-redirect)", named(&route.spec.origin))

@@ -146,13 +146,14 @@ fn listed(sources: &Sources) -> Vec<String> {
 }
 
 fn replaced(pages: &ErrorPages) -> Vec<String> {
-    let ErrorPages { statuses, upstream, stands_in } = pages;
+    let ErrorPages { statuses, intercepts, upstream, stands_in } = pages;
     let of = upstream
         .as_ref()
         .map_or_else(|| "404".into(), |upstream| format!("the answer of Service {}", upstream.key.service));
+    let whose = if *intercepts { "" } else { " that no pod has said" };
     let listed: Vec<_> = statuses.iter().map(ToString::to_string).collect();
     let listed =
-        (!listed.is_empty()).then(|| format!("{of} for {} (custom-http-errors), otherwise:", listed.join(", ")));
+        (!listed.is_empty()).then(|| format!("{of} for {}{whose} (custom-http-errors), otherwise:", listed.join(", ")));
     let empty = stands_in.then(|| format!("{of} where the Service has no endpoint (default-backend), otherwise:"));
     listed.into_iter().chain(empty).collect()
 }

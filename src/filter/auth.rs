@@ -84,7 +84,7 @@ pub fn called<'f>(
     change: &mut RequestChange,
 ) -> Option<Response<'f>> {
     let Question { by, service, .. } = *question;
-    let response = |status, fields, text| Some(Response { by, status, fields, text });
+    let response = |status, fields, text| Some(Response { by, status, fields, text, body: None });
     let Some(reply) = reply else {
         return response(500, Vec::new(), "who has to say whether this is served does not answer");
     };
@@ -121,5 +121,5 @@ fn replace(name: FieldName<'_>, reply: &AuthReply, head: Fields<'_>, change: &mu
 }
 
 fn refuse<'f>(by: &'f Filter, status: u16, text: &'static str) -> Verdict<'f> {
-    Verdict::Respond(Box::new(Response { by, status, fields: Vec::new(), text }))
+    Verdict::Respond(Box::new(Response { by, status, fields: Vec::new(), text, body: None }))
 }

@@ -73,7 +73,7 @@ fn challenge<'f>(by: &'f Filter, realm: &str) -> Response<'f> {
 }
 
 fn refuse<'f>(by: &'f Filter, status: u16, fields: Vec<(FieldName<'f>, Vec<u8>)>, text: &'static str) -> Response<'f> {
-    Response { by, status, fields, text }
+    Response { by, status, fields, text, body: None }
 }
 
 /// Name and password, if the request gives them once and in a way that can be read.

@@ -12,7 +12,8 @@ pub struct RequestChange {
     pub target: Vec<u8>,
     /// The host that the pod is asked for. Empty: what the route's policy says, or the client.
     pub host: Vec<u8>,
-    /// Path and query of a copy for another service. Empty: there is none.
+    /// Path and query of a copy for another service, and its host where the request says it ([`copied`](super::copied)). Empty: there
+    /// is none.
     pub copy: Vec<u8>,
     /// The endpoint that the request prefers.
     pub preference: Option<Preference>,

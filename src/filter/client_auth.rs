@@ -142,7 +142,7 @@ fn without<'f>(filter: &'f Filter, rule: &'f ClientRule, request: &RequestView<'
 }
 
 fn refuse<'f>(by: &'f Filter, status: u16, text: &'static str) -> Verdict<'f> {
-    Verdict::Respond(Box::new(Response { by, status, fields: Vec::new(), text }))
+    Verdict::Respond(Box::new(Response { by, status, fields: Vec::new(), text, body: None }))
 }
 
 #[cfg(test)]

@@ -39,7 +39,7 @@ pub(super) fn request<'f>(filter: &'f Filter, cors: &Cors, request: &RequestView
     if !(is_asked && cors.origins.allow(origin_of(request.request, request.head))) {
         return Verdict::Continue;
     }
-    Verdict::Respond(Box::new(Response { by: filter, status: 204, fields: Vec::new(), text: "" }))
+    Verdict::Respond(Box::new(Response { by: filter, status: 204, fields: Vec::new(), text: "", body: None }))
 }
 
 pub(super) fn response(cors: &Cors, response: &ResponseView<'_>, edit: &mut HeadEdit) {

@@ -31,7 +31,13 @@ pub fn error_pages(filters: &[Filter]) -> Option<&ErrorPages> {
     filters.iter().find_map(|filter| if let Filter::Errors(pages) = filter { Some(&**pages) } else { None })
 }
 
-/// Whether answers with this status are replaced.
+/// Whether answers of pods with this status are replaced.
+pub fn intercepts(filters: &[Filter], status: u16) -> bool {
+    let is_listed = |pages: &ErrorPages| pages.intercepts && pages.statuses.contains(&status);
+    status >= 300 && error_pages(filters).is_some_and(is_listed)
+}
+
+/// Whether what is answered with this status where no pod answers is replaced.
 pub fn replaces(filters: &[Filter], status: u16) -> bool {
     status >= 300 && error_pages(filters).is_some_and(|pages| pages.statuses.contains(&status))
 }

@@ -20,6 +20,11 @@ pub(super) fn url(value: &[u8], out: &mut Vec<u8>) {
     encode(value, out, |byte| byte.is_ascii_graphic());
 }
 
+/// Encodes what no attribute of a cookie may hold. Nothing that stands in one already is encoded again.
+pub(super) fn attribute(value: &[u8], out: &mut Vec<u8>) {
+    encode(value, out, |byte| byte.is_ascii_graphic() && byte != b';');
+}
+
 fn encode(value: &[u8], out: &mut Vec<u8>, stays: impl Fn(u8) -> bool) {
     const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
     for &byte in value {
@@ -37,12 +42,13 @@ mod tests {
 
     #[test]
     fn each_place_encodes_what_would_end_it() {
-        let value = b"/a b%?#&+\xc3\r\n";
+        let value = b"/a b%?#&+;\xc3\r\n";
         for (escape, expected) in [
-            (path as fn(&[u8], &mut Vec<u8>), "/a%20b%25%3F%23&+%C3%0D%0A"),
-            (query, "/a%20b%25%3F%23%26%2B%C3%0D%0A"),
-            (component, "%2Fa%20b%25%3F%23%26%2B%C3%0D%0A"),
-            (url, "/a%20b%?#&+%C3%0D%0A"),
+            (path as fn(&[u8], &mut Vec<u8>), "/a%20b%25%3F%23&+;%C3%0D%0A"),
+            (query, "/a%20b%25%3F%23%26%2B;%C3%0D%0A"),
+            (component, "%2Fa%20b%25%3F%23%26%2B%3B%C3%0D%0A"),
+            (url, "/a%20b%?#&+;%C3%0D%0A"),
+            (attribute, "/a%20b%?#&+%3B%C3%0D%0A"),
         ] {
             let mut out = Vec::new();
             escape(value, &mut out);

@@ -55,6 +55,7 @@ pub(super) fn request<'f>(
         status: url.status,
         fields: vec![(FieldName::LOCATION, location(url, request))],
         text: "this host is served over https",
+        body: None,
     }))
 }
 

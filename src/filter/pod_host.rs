@@ -20,7 +20,7 @@ pub(super) fn request<'f>(
         return Verdict::Continue;
     }
     let text = "the request says something that is part of a host, and is none";
-    Verdict::Respond(Box::new(Response { by, status: 400, fields: Vec::new(), text }))
+    Verdict::Respond(Box::new(Response { by, status: 400, fields: Vec::new(), text, body: None }))
 }
 
 #[cfg(test)]

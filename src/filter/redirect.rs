@@ -11,10 +11,26 @@ use crate::model::{ClientPort, Filter, Hostname, Location, Redirect, Template};
 pub(super) fn request<'f>(filter: &'f Filter, redirect: &Redirect, request: &RequestView<'_>) -> Verdict<'f> {
     let location = match &redirect.location {
         Location::Fixed(url) => of_one_slash(rendered(url, request)),
+        Location::OnHost { path, port: _ } if !leads(redirect.status) => rendered(path, request),
         Location::OnHost { path, port } => on_host(&rendered(path, request), *port, request),
         Location::OtherHost(host) => other_host(host, request),
     };
-    respond(filter, redirect.status, location)
+    if leads(redirect.status) {
+        respond(filter, redirect.status, location)
+    } else {
+        tell(filter, redirect.status, location)
+    }
+}
+
+/// Whether a status leads clients to a `Location`, with which nginx sends it then.
+fn leads(status: u16) -> bool {
+    matches!(status, 301 | 302 | 303 | 307 | 308)
+}
+
+/// Says it in the body, as nginx does with any other status. It is plain text: what clients say becomes no page of the host.
+fn tell(filter: &Filter, status: u16, text: Vec<u8>) -> Verdict<'_> {
+    let body = Some(text);
+    Verdict::Respond(Box::new(Response { by: filter, status, fields: Vec::new(), text: "this is elsewhere", body }))
 }
 
 /// nginx `if ($uri = /) { return 302 … }`.
@@ -27,11 +43,11 @@ pub(super) fn app_root<'f>(filter: &'f Filter, path: &str, request: &RequestView
 
 pub(super) fn respond(filter: &Filter, status: u16, location: Vec<u8>) -> Verdict<'_> {
     let fields = vec![(FieldName::LOCATION, location)];
-    Verdict::Respond(Box::new(Response { by: filter, status, fields, text: "this is served elsewhere" }))
+    Verdict::Respond(Box::new(Response { by: filter, status, fields, text: "this is served elsewhere", body: None }))
 }
 
 /// A path under the scheme and host of the request, or by itself where the request names no host.
-fn on_host(path: &[u8], port: ClientPort, view: &RequestView<'_>) -> Vec<u8> {
+pub(super) fn on_host(path: &[u8], port: ClientPort, view: &RequestView<'_>) -> Vec<u8> {
     let host = match port {
         ClientPort::Kept => view.request.authority.of(view.head),
         ClientPort::Dropped => view.host_without_port(),

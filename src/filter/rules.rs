@@ -27,7 +27,7 @@ fn of_rule<'f>(filter: &'f Filter, rule: &'f Rule, view: &RequestView<'_>) -> Op
         RuleAnswer::Redirect { status, to } => {
             let location = location(rule, to, view)?;
             let fields = vec![(FieldName::LOCATION, location)];
-            Some(Response { by: filter, status: *status, fields, text: "this is served elsewhere" })
+            Some(Response { by: filter, status: *status, fields, text: "this is served elsewhere", body: None })
         }
     }
 }
@@ -72,7 +72,7 @@ fn rendered(template: &Template, view: &RequestView<'_>) -> Vec<u8> {
 }
 
 fn refuse<'f>(by: &'f Filter, status: u16, text: &'static str) -> Verdict<'f> {
-    Verdict::Respond(Box::new(Response { by, status, fields: Vec::new(), text }))
+    Verdict::Respond(Box::new(Response { by, status, fields: Vec::new(), text, body: None }))
 }
 
 fn answer(by: &Filter, status: u16) -> Response<'_> {
@@ -82,7 +82,7 @@ fn answer(by: &Filter, status: u16) -> Response<'_> {
         403 => "this is served to nobody",
         _ => "this is not served",
     };
-    Response { by, status, fields: Vec::new(), text }
+    Response { by, status, fields: Vec::new(), text, body: None }
 }
 
 #[cfg(test)]

@@ -20,7 +20,7 @@ pub(super) fn request<'f>(filter: &'f Filter, sources: &Sources, request: &Reque
 }
 
 fn refuse<'f>(by: &'f Filter, status: u16, text: &'static str) -> Verdict<'f> {
-    Verdict::Respond(Box::new(Response { by, status, fields: Vec::new(), text }))
+    Verdict::Respond(Box::new(Response { by, status, fields: Vec::new(), text, body: None }))
 }
 
 #[cfg(test)]

@@ -60,7 +60,7 @@ pub fn value(variable: &Variable, view: &RequestView<'_>, give: &mut dyn FnMut(&
 }
 
 /// The same.
-fn with_value(
+pub(super) fn with_value(
     variable: &Variable,
     view: &RequestView<'_>,
     captures: Option<&Captures<'_>>,

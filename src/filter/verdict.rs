@@ -56,6 +56,8 @@ pub struct Response<'f> {
     pub fields: Vec<(FieldName<'f>, Vec<u8>)>,
     /// What the body says, for people.
     pub text: &'static str,
+    /// All of the body, as plain text, where it says something else.
+    pub body: Option<Vec<u8>>,
 }
 
 impl Response<'_> {

@@ -120,6 +120,8 @@ pub struct ResponseView<'a> {
     pub origin: Option<&'a [u8]>,
     /// What variables in edited fields come to, as [`values`](super::values) finds them.
     pub values: &'a [Box<[u8]>],
+    /// What requests say for what is rewritten, as [`url_values`](super::url_values) finds it.
+    pub url_values: &'a [Box<[u8]>],
     /// The session of the client.
     pub session: Option<Session>,
     /// Whether the client uses https, by its listener.
@@ -140,6 +142,7 @@ impl<'a> ResponseView<'a> {
             fields,
             origin: None,
             values: &[],
+            url_values: &[],
             session: None,
             is_https: false,
             endpoint: None,

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::affinity::Affinity;
 use super::answer_urls::AnswerUrls;
 use super::client_auth::ClientAuth;
+use super::client_port::ClientPort;
 use super::cors::Cors;
 use super::error_pages::ErrorPages;
 use super::external_auth::ExternalAuth;
@@ -329,15 +330,6 @@ pub struct Rewrite {
     pub keeps_query: bool,
     /// What pods get as `X-Forwarded-Prefix`.
     pub prefix: Option<Template>,
-}
-
-/// Whether a URL has the port that the client gave with the host.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum ClientPort {
-    /// It has.
-    Kept,
-    /// It has none.
-    Dropped,
 }
 
 /// Which clients a route is for, by their address.

@@ -23,6 +23,8 @@ pub struct Needs {
     pub origin: bool,
     /// The answer.
     pub answer: bool,
+    /// What requests say for what is rewritten of URLs in answers.
+    pub url_values: bool,
     /// The certificate of the client, which is asked for in the handshake of its connection.
     pub certificate: bool,
 }
@@ -37,6 +39,7 @@ impl Needs {
             random: one.random | other.random,
             origin: one.origin | other.origin,
             answer: one.answer | other.answer,
+            url_values: one.url_values | other.url_values,
             certificate: one.certificate | other.certificate,
         })
     }
@@ -57,7 +60,13 @@ impl Filter {
             Self::RequestFields(_) | Self::PodHost(_) | Self::Mirror(_) | Self::Errors(_) => usual,
             Self::Auth(auth) => Needs { client: usual.client || auth.has_excused(), ..usual },
             Self::ResponseFields(_) => Needs { answer: true, ..usual },
-            Self::AnswerUrls(_) | Self::Hsts(_) => Needs { answer: true, ..usual },
+            Self::AnswerUrls(urls) => Needs {
+                answer: true,
+                url_values: urls.of_request() > 0,
+                path: usual.path || urls.has_captures(),
+                ..usual
+            },
+            Self::Hsts(_) => Needs { answer: true, ..usual },
             Self::Affinity(_) => Needs { random: true, answer: true, ..usual },
             Self::Limits(_) | Self::Sources(_) | Self::BasicAuth(_) => Needs { client: true, ..usual },
         }
@@ -73,7 +82,7 @@ impl Filter {
                 edits.iter().filter_map(FieldEdit::value).any(|template| template.has(variable))
             }
             Self::PodHost(host) => host.has(variable),
-            Self::Mirror(mirror) => mirror.target.has(variable),
+            Self::Mirror(mirror) => mirror.target.has(variable) || mirror.host.has(variable),
             Self::Auth(auth) => auth.templates().any(|template| template.has(variable)),
             Self::Redirect(to) => match &to.location {
                 Location::Fixed(template) | Location::OnHost { path: template, port: _ } => template.has(variable),
@@ -88,10 +97,10 @@ impl Filter {
                 Affinity::Text { text, among: _ } => text.has(variable),
                 Affinity::Cookie(_) => false,
             },
+            Self::AnswerUrls(urls) => urls.has(variable),
             Self::AppRoot(_)
             | Self::Cors(_)
             | Self::HttpsRedirect(..)
-            | Self::AnswerUrls(_)
             | Self::Hsts(_)
             | Self::NginxFields
             | Self::Limits(_)
@@ -107,7 +116,9 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::model::{Captures, Filters, HttpsRedirect, HttpsUrl, Redirect, RedirectKind, Sources};
+    use crate::model::{
+        AnswerUrls, Captures, Filters, HttpsRedirect, HttpsUrl, Redirect, RedirectKind, Replacement, Sought, Sources,
+    };
 
     #[test]
     fn each_thing_is_needed_only_where_a_filter_looks_at_it() {
@@ -118,6 +129,12 @@ mod tests {
         let https = || Filter::HttpsRedirect(HttpsRedirect::Always, HttpsUrl::default());
         let sources = || Filter::Sources(Arc::new(Sources::Unreadable));
         let more = Needs { more: true, ..Needs::default() };
+        let cookie_path = |to: &str| {
+            let to = Template::parse(to, Captures::Allowed).unwrap();
+            let cookie_path = Some(Replacement { from: Sought::Text(Template::plain("/")), to });
+            Filter::AnswerUrls(Arc::new(AnswerUrls { cookie_path, ..AnswerUrls::default() }))
+        };
+        let kept = Needs { answer: true, url_values: true, ..more };
         for (filters, expected) in [
             (vec![], Needs::default()),
             (vec![https()], Needs::default()),
@@ -125,6 +142,9 @@ mod tests {
             (vec![redirect("https://b/$host")], more),
             (vec![redirect("https://b/$remote_addr"), https()], Needs { client: true, ..more }),
             (vec![redirect("https://b$uri")], Needs { path: true, ..more }),
+            (vec![cookie_path("/x")], Needs { answer: true, ..more }),
+            (vec![cookie_path("/$host")], kept),
+            (vec![cookie_path("/$1")], Needs { path: true, ..kept }),
         ] {
             assert_eq!(Filters::new(filters.clone()).needs(), expected, "{filters:?}");
         }

@@ -11,7 +11,7 @@ pub struct Mirror {
     /// Where it is.
     pub upstream: Arc<UpstreamSpec>,
     /// The `Host` that it gets.
-    pub host: Box<str>,
+    pub host: Template,
     /// Path and query.
     pub target: Template,
     /// What copies have of bodies.

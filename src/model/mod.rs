@@ -8,6 +8,7 @@ mod answer_urls;
 mod certificate;
 mod client_auth;
 mod client_certificate;
+mod client_port;
 mod client_trust;
 mod closest;
 mod cors;
@@ -46,10 +47,11 @@ mod upstream;
 mod users;
 
 pub use affinity::{Affinity, AffinityMode, Preference, SameSite, SessionCookie, key_of, score, token};
-pub use answer_urls::{AnswerUrls, Replacement};
+pub use answer_urls::{AnswerUrls, Replacement, Sought};
 pub use certificate::{Certificate, CertificateError, PrivateKey};
 pub use client_auth::{AskedOf, CertificateForwarding, CertificateNeed, ClientAuth, ClientRule};
 pub use client_certificate::{CertificateNames, escaped_pem, is_signed_in_handshake, key_of_certificate};
+pub use client_port::ClientPort;
 pub use client_trust::{ClientFault, ClientTrust, CrlError};
 pub use closest::{closest, is_slip};
 pub use cors::{Cors, Credentials, OriginPattern, Origins};
@@ -59,7 +61,7 @@ pub use external_name::{ExternalName, LookupFailure, Resolution};
 pub use field_edits::{EditedAnswers, EditedName, FieldChange, FieldEdit};
 pub use filter::TrailingSlash;
 pub use filter::{
-    BasicAuth, ClientPort, Filter, FilterKind, HSTS_AGE, Hsts, HttpsRedirect, HttpsUrl, Location, PortInUrl, Redirect,
+    BasicAuth, Filter, FilterKind, HSTS_AGE, Hsts, HttpsRedirect, HttpsUrl, Location, PortInUrl, Redirect,
     RedirectKind, Rewrite, Sources,
 };
 pub use filter_needs::Needs;

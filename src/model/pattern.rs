@@ -26,12 +26,14 @@ struct Compiled {
 }
 
 /// What is matched.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 enum Subject {
     /// A path: without regard to case, from its start and not to its end (nginx `location ~* "^…"`).
     Path,
     /// A value: any part of it, with regard to case.
     Value,
+    /// The same without regard to case.
+    ValueInAnyCase,
 }
 
 /// Why a text is no pattern.
@@ -57,6 +59,16 @@ impl Pattern {
     /// Of values: matched anywhere in one, with regard to case.
     pub fn of_values(text: &Arc<str>) -> Result<Self, PatternError> {
         Self::of(Subject::Value, text)
+    }
+
+    /// Of values: matched anywhere in one, without regard to case.
+    pub fn of_values_in_any_case(text: &Arc<str>) -> Result<Self, PatternError> {
+        Self::of(Subject::ValueInAnyCase, text)
+    }
+
+    /// Whether upper and lower case are the same for it.
+    pub fn ignores_case(&self) -> bool {
+        self.0.subject != Subject::Value
     }
 
     fn of(subject: Subject, text: &Arc<str>) -> Result<Self, PatternError> {
@@ -121,9 +133,9 @@ fn compile(subject: Subject, text: &str) -> Result<Regex, PatternError> {
     }
     let mut builder = match subject {
         Subject::Path => RegexBuilder::new(&anchored(text)),
-        Subject::Value => RegexBuilder::new(&with_plain_braces(text)),
+        Subject::Value | Subject::ValueInAnyCase => RegexBuilder::new(&with_plain_braces(text)),
     };
-    builder.case_insensitive(subject == Subject::Path).unicode(false).size_limit(LARGEST);
+    builder.case_insensitive(subject != Subject::Value).unicode(false).size_limit(LARGEST);
     builder.build().map_err(|error| match error {
         regex::Error::CompiledTooBig(_) => PatternError::TooLarge,
         regex::Error::Syntax(why) if why.contains("look-around") || why.contains("backreferences") => {
@@ -182,7 +194,8 @@ impl PartialOrd for Pattern {
 impl Ord for Pattern {
     fn cmp(&self, other: &Self) -> Ordering {
         let (mine, others) = (&*self.0.text, &*other.0.text);
-        others.len().cmp(&mine.len()).then_with(|| others.cmp(mine))
+        let by_text = others.len().cmp(&mine.len()).then_with(|| others.cmp(mine));
+        by_text.then(self.0.subject.cmp(&other.0.subject))
     }
 }
 
@@ -258,6 +271,9 @@ mod tests {
             assert_eq!(value(text).regex().is_match(subject.as_bytes()), expected, "{text} {subject}");
         }
         assert_ne!(value("/a"), pattern("/a").unwrap());
+        let in_any_case = Pattern::of_values_in_any_case(&"B".into()).unwrap();
+        assert!(in_any_case.regex().is_match(b"abc"));
+        assert_ne!(in_any_case.cmp(&value("B")), Ordering::Equal, "they are not equal");
     }
 
     #[test]

@@ -76,7 +76,7 @@ pub(crate) const FILTER_ANSWERS: Family = counter(
 pub(crate) const MIRRORED: Family = counter(
     "tidegate_mirrored_requests_total",
     &["result"],
-    "Copies of requests for `mirror-target`: `answered`, `failed`, or `dropped` as too many were under way or the body had not come",
+    "Copies of requests for `mirror-target`: `answered`, `failed`, or `dropped` as too many were under way or the body was too long or broke off",
 );
 pub(crate) const CLIENTS_FORGOTTEN: Family = counter(
     "tidegate_limit_clients_forgotten_total",

@@ -55,7 +55,8 @@ pub(crate) fn mirror(input: &Input, options: &Options, namespace: &Arc<str>, hos
     let MirrorOptions { url, body, host: told } = &options.rare()?.mirror;
     let url = url.as_deref()?;
     let Asked { upstream, host } = asked(input, url, namespace, host).ok()?;
-    let (host, body) = (told.clone().unwrap_or(host), body.unwrap_or(MirrorBody::Whole));
+    let host = told.clone().unwrap_or_else(|| Template::plain(&host));
+    let body = body.unwrap_or(MirrorBody::Whole);
     Some(Mirror { upstream, host, target: url.target.clone(), body })
 }
 
@@ -72,7 +73,8 @@ pub(crate) fn error_pages(input: &Input, options: &Options, namespace: &Arc<str>
         resolve_service(input, service, port, &Options::UNSET).ok()
     };
     let stands_in = own.is_some();
-    Some(ErrorPages { statuses: statuses.into(), upstream: own.or_else(of_settings).map(Arc::new), stands_in })
+    let (statuses, intercepts) = (statuses.into(), options.intercepts());
+    Some(ErrorPages { statuses, intercepts, upstream: own.or_else(of_settings).map(Arc::new), stands_in })
 }
 
 /// The first port of a Service.

@@ -7,7 +7,7 @@ use crate::model::{
     HttpsRedirect, HttpsUrl, Mirror, Rewrite, Rules, RulesBy, TrailingSlash,
 };
 
-use super::annotations::{EditOptions, Options, SourceOptions};
+use super::annotations::{EditOptions, LocationOptions, Options, SourceOptions, client_port};
 use super::asked;
 use super::basic_auth::is_alternative;
 use super::global::{Global, LIMITED, REDIRECT};
@@ -188,7 +188,9 @@ fn made(options: &Options, settings: &Settings, when: Option<HttpsRedirect>, par
     let limited = global.map_or(LIMITED, |global| global.limited);
     let limits = options.rare().and_then(|rare| rare.limits.rule(limited));
     let limits = limits.map(|limits| Filter::Limits(Arc::new(limits)));
-    let answer_urls = options.rare().and_then(|rare| rare.answer_urls.rule());
+    let is_relative = locations.is_some_and(LocationOptions::is_relative);
+    let base = (!is_relative).then(|| client_port(options.redirect.port()));
+    let answer_urls = options.rare().and_then(|rare| rare.answer_urls.rule(base));
     let answer_urls = answer_urls.map(|answer_urls| Filter::AnswerUrls(Arc::new(answer_urls)));
     let affinity = options.rare().and_then(|rare| rare.affinity.rule());
     let affinity = affinity.map(|affinity| Filter::Affinity(Arc::new(affinity)));

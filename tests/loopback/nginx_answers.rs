@@ -65,8 +65,13 @@ fn nginx_z4_off_default_halves_and_what_is_not_read_leave_answers_as_they_are() 
         (&[("proxy-redirect-from", "http://pod:8080/two/")], None),
         (&[("proxy-redirect-to", "/")], None),
         (&[("proxy-cookie-domain", "off"), ("proxy-cookie-path", "off")], None),
-        (&[("proxy-redirect-from", "http://pod:8080/"), ("proxy-redirect-to", "$scheme://x/")], Some("variable")),
-        (&[("proxy-cookie-domain", "~pod.* a.example")], Some("pattern")),
+        (&[("proxy-redirect-from", "http://pod:8080/two/"), ("proxy-redirect-to", "off")], None),
+        (&[("proxy-redirect-from", "http://pod:8080/"), ("proxy-redirect-to", "$secret://x/")], Some("variable")),
+        (&[("proxy-cookie-domain", "~(?!x)pod.* a.example")], Some("look-around")),
+        (&[("proxy-cookie-domain", "~((((a{99}){99}){99}){99}) a.example")], Some("InvalidAnnotation")),
+        (&[("proxy-cookie-domain", "'~((((a{99}){99}){99}){99})' a.example")], Some("too large")),
+        (&[("proxy-redirect-from", "~(/"), ("proxy-redirect-to", "/")], Some("regular expression")),
+        (&[("proxy-cookie-path", "~^(?<rest>.*)$ $rest")], Some("variable")),
         (&[("proxy-cookie-path", "/two/ /\r\nX-Evil: 1")], Some("InvalidAnnotation")),
         (&[("proxy-cookie-path", "/two/")], Some("InvalidAnnotation")),
     ] {
@@ -77,6 +82,53 @@ fn nginx_z4_off_default_halves_and_what_is_not_read_leave_answers_as_they_are() 
             Some(problem) => assert!(problems.contains(problem), "{problems}"),
             None => assert!(!problems.contains("proxy-"), "{problems}"),
         }
+    }
+}
+
+const BY_REQUEST: [(&str, &str); 4] = [
+    ("proxy-redirect-from", r"~*^http://POD:\d+/two(/.*)$"),
+    ("proxy-redirect-to", "$scheme://$host/$arg_one$1"),
+    ("proxy-cookie-domain", r"~^(pod)\.internal$ $1.$host"),
+    ("proxy-cookie-path", "/two/ \"/$http_x_one/; Secure\""),
+];
+
+#[test]
+fn nginx_z4_patterns_and_variables_are_those_of_nginx_over_http_1_and_http_2() {
+    let pod = Pod::answering(REDIRECT);
+    let server = serve(&pod, &BY_REQUEST);
+    let request = "GET /?one=1;%0D HTTP/1.1\r\nHost: A.example:81\r\nX-One: a; Path=/evil\r\n\r\n";
+    let expected = [
+        "http://a.example/1;%0D/x?y",
+        "1; url=http://a.example/1;%0D/",
+        "a=1; Domain=pod.a.example; Path=/a%3B%20Path=/evil/; Secure",
+        "b=2; Path=/",
+    ];
+    let mut client = server.connect();
+    for _ in 0..2 {
+        assert_eq!(told(&client.ask(request)), expected);
+    }
+    run(async {
+        let answer = H2Client::plain(&server).await.get("a.example", "/").await;
+        assert_eq!(answer.field("location"), Some("http://a.example//x?y"));
+    });
+    let problems = server.admin("/debug/problems").text();
+    assert!(!problems.contains("proxy-"), "{problems}");
+    // A request that a filter answers has nothing of it, and the neighbour neither.
+    assert_eq!(told(&server.ask(get("b.example", "/"))), AS_SENT);
+}
+
+#[test]
+fn nginx_z4_a_location_that_becomes_a_path_is_made_a_url_unless_redirects_are_relative() {
+    let pod = Pod::answering(REDIRECT);
+    let path = [("proxy-redirect-from", "http://pod:8080/two/"), ("proxy-redirect-to", "/one/")];
+    for (more, location) in [
+        (vec![], "http://a.example/one/x?y"),
+        (vec![("use-port-in-redirects", "true")], "http://a.example:81/one/x?y"),
+        (vec![("relative-redirects", "true")], "/one/x?y"),
+    ] {
+        let server = serve(&pod, &[&path[..], &more].concat());
+        let answer = server.ask(get("a.example:81", "/"));
+        assert_eq!((answer.field("location"), answer.field("refresh")), (Some(location), Some("1; url=/one/")));
     }
 }
 

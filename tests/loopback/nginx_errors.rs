@@ -99,8 +99,36 @@ fn nginx_s1_requests_with_a_body_heads_and_clients_of_http_2_get_the_page_too() 
         assert_eq!(H2Client::plain(&server).await.get("a.example", "/x").await.status, 418);
     });
     let starts: Vec<_> = errors.requests().iter().map(|asked| asked.method().to_owned()).collect();
-    assert_eq!(starts, ["GET", "GET", "HEAD", "GET", "GET"]);
-    assert!(errors.requests().iter().all(|asked| asked.body.is_empty() && asked.field("content-length").is_none()));
+    assert_eq!(starts, ["POST", "PUT", "HEAD", "GET", "GET"]);
+    let bodies: Vec<_> = errors
+        .requests()
+        .iter()
+        .map(|asked| (asked.text(), asked.field("content-length").map(str::to_owned)))
+        .collect();
+    let length = |length: &str| Some(length.to_owned());
+    let none = || (String::new(), None);
+    assert_eq!(bodies, [("hi".into(), length("2")), (String::new(), length("0")), none(), none(), none()]);
+}
+
+#[test]
+fn nginx_s1_a_body_is_sent_again_only_where_all_of_it_is_at_hand_and_never_that_of_another_request() {
+    let (_pod, errors, server) = serve("404 No", &[CODES, BACKEND], &[]);
+    let mut client = server.connect();
+    let long = format!("POST /x HTTP/1.1\r\nHost: a.example\r\nContent-Length: 70000\r\n\r\n{}", "x".repeat(70_000));
+    assert_eq!(client.ask(long).status(), 418);
+    let long = errors.only_request();
+    assert_eq!((long.method(), long.field("content-length"), long.body.len()), ("POST", Some("0"), 0));
+
+    // The second request is refused by a filter before any head is written, where that of the first still lies.
+    let pairs = [("custom-http-errors", "503"), BACKEND, ("limit-rpm", "1"), ("limit-burst-multiplier", "1")];
+    let (_pod, errors, server) = serve("200 OK", &pairs, &[]);
+    let mut client = server.connect();
+    let statuses: Vec<_> = ["secret", "secret", "hidden"]
+        .map(|body| format!("POST /x HTTP/1.1\r\nHost: a.example\r\nContent-Length: 6\r\n\r\n{body}"))
+        .map(|request| client.ask(request).status())
+        .into();
+    assert_eq!(statuses, [200, 200, 418]);
+    assert_eq!(errors.only_request().body, b"");
 }
 
 #[test]
@@ -209,6 +237,18 @@ fn nginx_s3_answers_of_pods_may_be_let_through() {
     let (_pod, errors, server) = serve("404 No", &[CODES, BACKEND, off], &[]);
     assert_eq!(ask(&server), (404, "pod".into()));
     assert_eq!(errors.requests().len(), 0);
+    let told = server.admin("/debug/explain?url=http://a.example/x").text();
+    assert!(told.contains("that no pod has said (custom-http-errors)"), "{told}");
+    // Nginx replaces its own errors all the same.
+    let (closed, _socket) = refusing();
+    let codes = ("custom-http-errors", "403,502");
+    let dead = manifests(&[], &errors, &[codes, BACKEND, off]).endpoint("web", 9, closed, json!({"ready": true}));
+    assert_eq!(ask(&Tidegate::serve(&dead)), (418, "page".into()));
+    assert_eq!(errors.only_request().field("x-code"), Some("502"));
+    let (_pod, _errors, server) = serve("403 No", &[codes, BACKEND, off, ("denylist-source-range", "127.0.0.1")], &[]);
+    assert_eq!(ask(&server), (418, "page".into()));
+    let (_pod, _errors, server) = serve("403 No", &[codes, BACKEND, off], &[]);
+    assert_eq!(ask(&server), (403, "pod".into()));
     let (_pod, _errors, server) = serve("404 No", &[CODES, BACKEND, ("disable-proxy-intercept-errors", "false")], &[]);
     assert_eq!(ask(&server).0, 418);
 }

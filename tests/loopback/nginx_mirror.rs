@@ -73,23 +73,63 @@ fn nginx_w2_the_copy_has_the_body_unless_it_must_not() {
 }
 
 #[test]
-fn nginx_w2_of_a_body_that_is_long_or_late_there_is_no_copy_and_the_pod_has_all_of_it() {
+fn nginx_w2_of_a_body_that_is_long_or_breaks_off_there_is_no_copy_and_the_pod_has_all_of_it() {
     let copied = Pod::named("copied");
     let (pod, server) = serve(&copied, &[]);
     let long = format!("POST / HTTP/1.1\r\nHost: a.example\r\nContent-Length: 100000\r\n\r\n{}", "x".repeat(100_000));
     assert_eq!(server.ask(long).text(), "web");
-    let mut late = server.connect();
-    late.send("POST / HTTP/1.1\r\nHost: a.example\r\nContent-Length: 2\r\n\r\nh");
+    let pieces = ["x"; 10].map(|byte| format!("2710\r\n{}\r\n", byte.repeat(10_000)));
+    let chunked = "POST / HTTP/1.1\r\nHost: a.example\r\nTransfer-Encoding: chunked\r\n\r\n";
+    assert_eq!(server.ask(format!("{chunked}{}0\r\n\r\n", pieces.concat())).text(), "web");
     wait_for(&server, "dropped", 2.0);
-    late.send("i");
-    assert_eq!(late.answer().text(), "web");
-    assert_eq!((count(&server, "dropped"), copied.requests().len()), (2.0, 0));
-    assert_eq!(pod.requests().iter().map(|request| request.body.len()).collect::<Vec<_>>(), [100_000, 2]);
+    let mut broken = server.connect();
+    broken.send("POST / HTTP/1.1\r\nHost: a.example\r\nContent-Length: 2\r\n\r\nh");
+    eventually("the pod is asked", || (pod.connections() > 0).then_some(()));
+    drop(broken);
+    wait_for(&server, "dropped", 3.0);
+    assert_eq!((count(&server, "dropped"), copied.requests().len()), (3.0, 0));
+    let lengths: Vec<_> = pod.requests().iter().map(|request| request.body.len()).collect();
+    assert_eq!(lengths[..2], [100_000, 100_000]);
+}
+
+#[test]
+fn nginx_w2_a_body_that_comes_later_is_copied_when_it_is_there_and_the_pod_waits_for_nothing() {
+    for (pairs, framing, first, rest) in [
+        (&[][..], "Content-Length: 2", "h", "i"),
+        (&[], "Transfer-Encoding: chunked", "1\r\nh\r\n", "1\r\ni\r\n0\r\n\r\n"),
+        (&[], "Transfer-Encoding: chunked", "", "2\r\nhi\r\n0\r\nX-Trailer: 1\r\n\r\n"),
+        // The body is waited for, so that the request can go to another pod.
+        (&[("proxy-next-upstream", "error http_503 non_idempotent")], "Content-Length: 2", "h", "i"),
+    ] {
+        let copied = Pod::named("copied");
+        let (pod, server) = serve(&copied, pairs);
+        let mut late = server.connect();
+        late.send(format!("PUT /x HTTP/1.1\r\nHost: a.example\r\n{framing}\r\n\r\n{first}"));
+        if pairs.is_empty() {
+            eventually("the pod is asked", || (pod.connections() == 1).then_some(()));
+        }
+        assert_eq!(copied.connections(), 0, "{framing}");
+        late.send(rest);
+        assert_eq!(late.answer().text(), "web");
+        wait_for(&server, "answered", 1.0);
+        let copy = copied.only_request();
+        assert_eq!(
+            (&*copy.start, copy.text(), copy.field("content-length")),
+            ("PUT /x HTTP/1.1", "hi".into(), Some("2"))
+        );
+        assert_eq!((copy.field("transfer-encoding"), pod.only_request().text()), (None, "hi".into()), "{framing}");
+        assert_eq!(count(&server, "dropped"), 0.0);
+    }
 }
 
 #[test]
 fn nginx_w3_the_host_is_that_of_the_target_or_another() {
-    for (host, expected) in [(None, "copied.test.svc.cluster.local"), (Some("other.example:81"), "other.example:81")] {
+    for (host, expected) in [
+        (None, "copied.test.svc.cluster.local"),
+        (Some("other.example:81"), "other.example:81"),
+        (Some("$host"), "a.example"),
+        (Some("$service_name.$namespace.svc:$service_port"), "web.test.svc:80"),
+    ] {
         let copied = Pod::named("copied");
         let pairs: Vec<_> = host.iter().map(|host| ("mirror-host", *host)).collect();
         let (_pod, server) = serve(&copied, &pairs);
@@ -97,6 +137,20 @@ fn nginx_w3_the_host_is_that_of_the_target_or_another() {
         wait_for(&server, "answered", 1.0);
         assert_eq!(copied.only_request().field("host"), Some(expected));
     }
+}
+
+#[test]
+fn nginx_w3_a_request_that_makes_no_host_is_not_copied_and_is_served() {
+    let copied = Pod::named("copied");
+    let (_pod, server) = serve(&copied, &[("mirror-host", "$http_x_host")]);
+    let ask = |line: &str| server.ask(format!("GET / HTTP/1.1\r\nHost: a.example\r\n{line}\r\n")).text();
+    for line in ["", "X-Host: a b\r\n", "X-Host: a/b\r\n"] {
+        assert_eq!(ask(line), "web");
+    }
+    assert_eq!((count(&server, "dropped"), copied.connections()), (3.0, 0));
+    assert_eq!(ask("X-Host: b.example\r\n"), "web");
+    wait_for(&server, "answered", 1.0);
+    assert_eq!(copied.only_request().field("host"), Some("b.example"));
 }
 
 #[test]
@@ -156,7 +210,8 @@ fn what_cannot_be_copied_to_is_told_and_requests_are_served() {
         ("mirror-target", "http://localhost/"),
         ("mirror-target", "http://missing.test.svc/"),
         ("mirror-host", "x\r\nX: y"),
-        ("mirror-host", "$host"),
+        ("mirror-host", "$secret"),
+        ("mirror-host", "$host/"),
         ("mirror-request-body", "maybe"),
     ] {
         let pod = Pod::named("web");

@@ -140,18 +140,48 @@ fn nginx_d1_variables_stand_for_what_the_request_has() {
 #[test]
 fn nginx_d1_d2_codes_are_those_of_redirects_and_others_leave_the_default() {
     for (annotation, values, status) in
-        [("permanent-redirect", ["308", "300", "307"], 301), ("temporal-redirect", ["307", "300", "303"], 302)]
+        [("permanent-redirect", ["308", "303", "307"], 301), ("temporal-redirect", ["307", "301", "303"], 302)]
     {
         let code = format!("{annotation}-code");
         for value in values {
             let (_pod, server) = serve(nginx(&[(annotation, "https://b.example/"), (&code, value)]));
             assert_eq!(location(&server, get("a.example", "/")), at(value.parse().unwrap(), "https://b.example/"));
         }
-        for value in ["200", "304", "309", "x", ""] {
+        for value in ["200", "299", "309", "0304", "x", ""] {
             let (_pod, server) = serve(nginx(&[(annotation, "https://b.example/"), (&code, value)]));
             assert_eq!(location(&server, get("a.example", "/")), at(status, "https://b.example/"), "{value}");
         }
     }
+}
+
+#[test]
+fn nginx_d1_d2_with_a_code_that_leads_nowhere_the_url_is_the_text_of_the_answer() {
+    for annotation in ["permanent-redirect", "temporal-redirect"] {
+        for (code, url, text) in [
+            ("300", "https://b.example/x", "https://b.example/x"),
+            ("304", "https://b.example/x", ""),
+            ("305", "https://b.example/$arg_a", "https://b.example/<b>%0D"),
+            ("306", "https://$host/", "https://a.example/"),
+        ] {
+            let (pod, server) = serve(nginx(&[(annotation, url), (&format!("{annotation}-code"), code)]));
+            let mut client = server.connect();
+            for _ in 0..2 {
+                let answer = client.ask(get("a.example", "/?a=<b>%0D"));
+                assert_eq!((answer.status(), answer.field("location")), (code.parse().unwrap(), None), "{annotation}");
+                assert_eq!(answer.text(), text, "{annotation} {code}");
+                let kind = answer.field("content-type").map(str::to_owned);
+                assert_eq!(kind, (code != "304").then(|| "text/plain; charset=utf-8".to_owned()));
+            }
+            run(async {
+                let answer = H2Client::plain(&server).await.get("a.example", "/?a=b").await;
+                assert_eq!((answer.status, answer.field("location")), (code.parse().unwrap(), None));
+                assert_eq!(answer.text(), text.replace("<b>%0D", "b"));
+            });
+            assert_eq!(pod.connections(), 0);
+        }
+    }
+    let (_pod, server) = serve(nginx(&[("permanent-redirect", "/x"), ("permanent-redirect-code", "300")]));
+    assert_eq!(server.ask(get("a.example", "/")).text(), "/x");
 }
 
 #[test]

@@ -48,8 +48,14 @@ pub(super) fn replaced(walk: &Walk<'_>, error: &ProxyError) -> Option<u16> {
     is_replaced.then_some(status)
 }
 
-/// Turns to the backend that answers instead of a pod: it is asked for `/`, without a body. `None`: there is no such backend.
-pub(super) fn turn<'r>(walk: &mut Walk<'_>, route: &'r Arc<Route<Target>>, status: u16) -> Option<&'r Backend> {
+/// Turns to the backend that answers instead of a pod: it is asked for `/` by the client's method, and gets the body that comes
+/// with this, where it is at hand. `None`: there is no such backend.
+pub(super) fn turn<'r>(
+    walk: &mut Walk<'_>,
+    route: &'r Arc<Route<Target>>,
+    status: u16,
+) -> Option<(&'r Backend, Option<Vec<u8>>)> {
+    let body = at_hand(walk);
     let backend = route.target.besides.as_ref().and_then(|besides| besides.errors.as_ref())?;
     let ExchangeBuffers { head, request, .. } = &*walk.work;
     let mut uri = request.path(head).to_vec();
@@ -68,19 +74,41 @@ pub(super) fn turn<'r>(walk: &mut Walk<'_>, route: &'r Arc<Route<Target>>, statu
     record.head_after.set(None);
     record.handed_over.set(None);
     let request = &mut work.request;
-    let method = if request.method == Method::Head { Method::Head } else { Method::Get };
-    (request.method, request.framing, request.upgrade, request.expects_continue) = (method, Framing::None, None, false);
+    if request.upgrade.is_some() {
+        request.method = Method::Get;
+    }
+    request.framing = match (&body, request.framing) {
+        (Some(body), _) => Framing::Length(body.len() as u64),
+        (None, Framing::None) => Framing::None,
+        (None, Framing::Length(_) | Framing::Chunked | Framing::UntilClose) => Framing::Length(0),
+    };
+    (request.upgrade, request.expects_continue) = (None, false);
     work.request_change.target = target;
     // That is said of the pods that have failed.
     work.request_change.host.clear();
-    Some(backend)
+    Some((backend, body))
 }
 
-/// Writes the method that [`turn`] chose into a head that was composed with the client's.
-pub(super) fn ask_by_get(work: &mut ExchangeBuffers) {
+/// The body of the request, if all of it lies behind the head that an attempt has sent. Only then may it be sent again.
+fn at_hand(walk: &Walk<'_>) -> Option<Vec<u8>> {
+    let Walk { work, record, .. } = walk;
+    let Framing::Length(length @ 1..) = work.request.framing else { return None };
+    // A request that a filter answered was not written yet.
+    if record.attempts.get() == 0 || record.received.get() != length {
+        return None;
+    }
+    let head = memchr::memmem::find(&work.out, b"\r\n\r\n")? + 4;
+    let body = &work.out[head..];
+    (body.len() as u64 == length).then(|| body.to_vec())
+}
+
+/// Completes a head that was composed for what [`turn`] chose: nothing more is awaited of the client.
+pub(super) fn complete(work: &mut ExchangeBuffers, body: Option<Vec<u8>>) {
     if let (Method::Get, Some(end)) = (work.request.method, memchr::memchr(b' ', &work.out)) {
         work.out.splice(..end, *b"GET");
     }
+    work.out.extend_from_slice(&body.unwrap_or_default());
+    work.request.framing = Framing::None;
 }
 
 /// Answers instead of a pod where no other backend does.

@@ -87,13 +87,14 @@ async fn answer<S: ClientSource, K: ClientSink>(
     sink: &mut K,
 ) -> Result<(), ProxyError> {
     let (route, backend, pod_head);
+    let mut body = None;
     if let Some(status) = instead_of {
         let Some(known) = walk.record.route.clone() else { return Err(ProxyError::NoRoute) };
         route = known;
-        let Some(other) = instead::turn(walk, &route, status) else {
+        let Some((other, at_hand)) = instead::turn(walk, &route, status) else {
             return Box::pin(instead::answer_nothing(walk, sink)).await;
         };
-        (backend, pod_head) = (other, None);
+        (backend, pod_head, body) = (other, None, at_hand);
     } else {
         if walk.work.request.form == TargetForm::Asterisk {
             return Box::pin(answer_for_all(walk, sink)).await;
@@ -122,7 +123,7 @@ async fn answer<S: ClientSource, K: ClientSink>(
     }
     request_head::compose(walk.work, walk.peer, &walk.listener.forwarding, pod_head, || walk.shard.random());
     if instead_of.is_some() {
-        instead::ask_by_get(walk.work);
+        instead::complete(walk.work, body);
     }
     forward(walk, backend, &route.spec.policy, source, sink).await
 }
@@ -274,7 +275,9 @@ fn pass_more_filters<'r>(
 fn keep(needs: Needs, filters: &[Filter], view: &RequestView<'_>) -> Option<Box<Kept>> {
     let origin = if needs.origin { filter::origin(view.request, view.head) } else { None };
     let values = if needs.answer { filter::values(filters, view) } else { None };
-    (origin.is_some() || values.is_some()).then(|| Box::new(Kept { origin, values, cookies: None }))
+    let url_values = if needs.url_values { filter::url_values(filters, view) } else { None };
+    let is_any = origin.is_some() || values.is_some() || url_values.is_some();
+    is_any.then(|| Box::new(Kept { origin, values, url_values, ..Kept::default() }))
 }
 
 /// The path of a request that has found its route, which only paths with a canonical form do.
@@ -288,7 +291,7 @@ async fn answer_of_filter<K: ClientSink>(
     response: &Response<'_>,
     sink: &mut K,
 ) -> Result<(), ProxyError> {
-    let Response { by, status, fields, text } = response;
+    let Response { by, status, fields, text, body } = response;
     let kind = by.kind();
     walk.record.answered_by = Some(kind.as_str());
     walk.shard.metrics.answered_by(kind);
@@ -305,7 +308,10 @@ async fn answer_of_filter<K: ClientSink>(
     let edit = &mut walk.work.answer_edit;
     edit.clear();
     fields.iter().for_each(|(name, value)| edit.add(*name, value));
-    reply::send(walk, *status, text, sink, must_close).await
+    match body {
+        Some(body) => Box::pin(reply::send_text(walk, *status, body, sink, must_close)).await,
+        None => reply::send(walk, *status, text, sink, must_close).await,
+    }
 }
 
 /// Whether a body stays that cannot be read and thrown away behind an answer of ours: it is too long or of unknown

@@ -35,7 +35,14 @@ pub(super) async fn gather<S: ClientSource, K: ClientSink>(
         walk.work.out.extend_from_slice(piece);
     }
     match walk.work.request.framing {
-        Framing::Length(length) if length == received.get() => Ok(()),
+        Framing::Length(length) if length == received.get() => {
+            if let Some(copy) = walk.record.take_body_copy() {
+                let head = walk.work.out.len() - usize::try_from(length).unwrap_or_default();
+                // It has its body now, and goes.
+                let _ = copy.with(&walk.work.out[head..]);
+            }
+            Ok(())
+        }
         Framing::None | Framing::Length(_) | Framing::Chunked | Framing::UntilClose => Err(ProxyError::ClientClosed),
     }
 }

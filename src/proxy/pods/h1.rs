@@ -17,6 +17,7 @@ use crate::proxy::error::{ProxyError, Side};
 use crate::proxy::shard::Shard;
 use crate::proxy::shard::scratch::ExchangeBuffers;
 use crate::proxy::walk::Walk;
+use crate::proxy::walk::body_copy::Copying;
 use crate::proxy::walk::client_io::{ClientSink, ClientSource};
 use crate::proxy::wire::body::{BodySink, copy};
 use crate::proxy::wire::buffers::Buffer;
@@ -136,7 +137,8 @@ pub(super) async fn streaming<S: ClientSource, K: ClientSink>(
         replacement: attempt.replacement,
     };
     let (passed, is_complete) = {
-        let mut sending = pin!(copy(&mut *source, &mut to_pod, &walk.record.received, policy.body_bytes));
+        let mut body = Copying { source: &mut *source, copy: walk.record.take_body_copy() };
+        let mut sending = pin!(copy(&mut body, &mut to_pod, &walk.record.received, policy.body_bytes));
         let (passed, is_complete) = beside(&walk.record, Some(sending.as_mut()), pass_on(parts, pod, sink)).await;
         // What switches protocols has the whole request first.
         match passed {

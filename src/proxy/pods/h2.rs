@@ -22,6 +22,7 @@ use crate::proxy::error::ProxyError;
 use crate::proxy::shard::scratch::ExchangeBuffers;
 use crate::proxy::shard::session::{Lease, Loss, Session};
 use crate::proxy::walk::Walk;
+use crate::proxy::walk::body_copy::Copying;
 use crate::proxy::walk::client_io::{ClientSink, ClientSource};
 use crate::proxy::walk::record::Record;
 use crate::proxy::wire::body::{BodySink, Keeping, copy, unless_lost};
@@ -76,14 +77,21 @@ pub(super) async fn attempt<S: ClientSource, K: ClientSink>(
     let mut to_pod = H2PodSink::new(&session.link, stream, policy.timeouts.upload);
     let outcome = {
         let limit = policy.body_bytes;
-        let mut rest =
-            Keeping { source: &mut *source, kept: out, start: head, most: WHOLE_BODY, is_over: &has_answered };
-        let sending = pin!(async {
-            // What earlier attempts have received of the body.
-            to_pod.data(&rest.kept[head..]).await?;
-            copy(&mut rest, &mut to_pod, &record.received, limit).await
-        });
-        beside(record, (!is_bodiless).then_some(sending), pass_on(parts, pod, sink)).await.0
+        let mut source = Copying { source: &mut *source, copy: record.take_body_copy() };
+        let outcome = {
+            let mut rest =
+                Keeping { source: &mut source, kept: out, start: head, most: WHOLE_BODY, is_over: &has_answered };
+            let sending = pin!(async {
+                // What earlier attempts have received of the body.
+                to_pod.data(&rest.kept[head..]).await?;
+                copy(&mut rest, &mut to_pod, &record.received, limit).await
+            });
+            beside(record, (!is_bodiless).then_some(sending), pass_on(parts, pod, sink)).await.0
+        };
+        if let Some(copy) = source.copy {
+            record.keep_body_copy(copy);
+        }
+        outcome
     };
     let outcome = match outcome {
         Ok(Passed::Whole { .. }) => Ok(()),

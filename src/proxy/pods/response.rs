@@ -109,7 +109,7 @@ pub(super) async fn pass_on<P: PodResponse, K: ClientSink>(
     if replacement.is_some_and(|replacement| replacement.passes_over(response.status, now)) {
         return Err(Failure::new(ProxyError::PassedOver, Reached::PassedOver));
     }
-    if record.replaces(response.status) {
+    if record.intercepts(response.status) {
         record.replaced.set(response.status);
         return Err(ProxyError::Replaced.into());
     }

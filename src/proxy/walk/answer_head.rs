@@ -145,6 +145,7 @@ fn pass_filters(record: &Record, route: &Route<Target>, (status, fields): (u16, 
     let response = ResponseView {
         origin: kept.and_then(|kept| kept.origin.as_deref()),
         values: kept.and_then(|kept| kept.values.as_deref()).unwrap_or_default(),
+        url_values: kept.and_then(|kept| kept.url_values.as_deref()).unwrap_or_default(),
         session: record.session,
         is_https: record.is_https,
         endpoint: record.endpoint.get(),

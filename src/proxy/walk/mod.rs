@@ -1,6 +1,7 @@
 //! What the phases of one request share. However a request ends, it is counted and logged once.
 
 pub(crate) mod answer_head;
+pub(crate) mod body_copy;
 pub(crate) mod client_address;
 pub(crate) mod client_io;
 pub(crate) mod explanation;

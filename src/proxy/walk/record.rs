@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use tokio::time::Instant;
 
+use super::body_copy::BodyCopy;
 use super::peer::{Peer, Scheme};
 use crate::filter::{self, AuthCookies, Session};
 use crate::http1::{FieldKind, RequestError, Version};
@@ -71,8 +72,12 @@ pub(crate) struct Kept {
     pub origin: Option<Box<[u8]>>,
     /// What variables in fields for the client come to.
     pub values: Option<Box<[Box<[u8]>]>>,
+    /// What it says for what is rewritten of URLs in answers.
+    pub url_values: Option<Box<[Box<[u8]>]>>,
     /// Cookies of an authentication service, for the client.
     pub cookies: Option<AuthCookies>,
+    /// A copy of the request that waits for its body.
+    pub body_copy: Cell<Option<Box<BodyCopy>>>,
 }
 
 /// Times of an attempt, each since it began.
@@ -114,12 +119,32 @@ impl Record {
         }
     }
 
-    /// Whether another backend answers instead of one that answers with this status.
+    /// Whether another backend answers instead of a pod that answers with this status.
     #[inline]
+    pub(crate) fn intercepts(&self, status: u16) -> bool {
+        status >= 300
+            && self.replaced.get() == 0
+            && self.route.as_ref().is_some_and(|route| filter::intercepts(&route.spec.filters, status))
+    }
+
+    /// Whether another backend answers where no pod does, which is answered with this status.
     pub(crate) fn replaces(&self, status: u16) -> bool {
         status >= 300
             && self.replaced.get() == 0
             && self.route.as_ref().is_some_and(|route| filter::replaces(&route.spec.filters, status))
+    }
+
+    /// The copy that waits for the request's body, which is about to be handed out.
+    #[inline]
+    pub(crate) fn take_body_copy(&self) -> Option<Box<BodyCopy>> {
+        self.kept.as_ref()?.body_copy.take()
+    }
+
+    /// Keeps the copy that waits for the rest of the body, as another attempt may hand it out.
+    pub(crate) fn keep_body_copy(&self, copy: Box<BodyCopy>) {
+        if let Some(kept) = &self.kept {
+            kept.body_copy.set(Some(copy));
+        }
     }
 
     /// Notes what went wrong.

@@ -1,8 +1,6 @@
 //! What annotations can set of what is rewritten of pods' answers.
 
-use std::sync::Arc;
-
-use crate::model::{AnswerUrls, Replacement};
+use crate::model::{AnswerUrls, ClientPort, Replacement, Sought, Template};
 
 use super::take_over::take_over;
 
@@ -10,47 +8,42 @@ use super::take_over::take_over;
 #[derive(Debug, Default)]
 pub(crate) struct AnswerOptions {
     /// What URLs begin with.
-    pub(super) location_from: Option<Part>,
+    pub(super) location_from: Option<Switch<Sought>>,
     /// What they are to begin with.
-    pub(super) location_to: Option<Part>,
+    pub(super) location_to: Option<Switch<Template>>,
     /// Domain of cookies.
-    pub(super) cookie_domain: Option<Rewrite>,
+    pub(super) cookie_domain: Option<Switch<Replacement>>,
     /// Path of cookies.
-    pub(super) cookie_path: Option<Rewrite>,
-}
-
-/// One half of a replacement.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Part {
-    /// Nothing is replaced.
-    Off,
-    /// This.
-    Text(Arc<str>),
+    pub(super) cookie_path: Option<Switch<Replacement>>,
 }
 
 /// Whether something is replaced.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Rewrite {
+pub(super) enum Switch<T> {
     /// It is not.
     Off,
-    /// This is.
-    Replace(Replacement),
+    /// It is, as this says.
+    On(T),
+}
+
+impl<T: Clone> Switch<T> {
+    fn on(switch: &Option<Self>) -> Option<T> {
+        match switch {
+            Some(Self::On(on)) => Some(on.clone()),
+            Some(Self::Off) | None => None,
+        }
+    }
 }
 
 impl AnswerOptions {
-    /// All together; `None`: nothing is rewritten.
-    pub(crate) fn rule(&self) -> Option<AnswerUrls> {
+    /// All together; `None`: nothing is rewritten. `base` is how a path becomes a URL, where it is to become one.
+    pub(crate) fn rule(&self, base: Option<ClientPort>) -> Option<AnswerUrls> {
         let Self { location_from, location_to, cookie_domain, cookie_path } = self;
-        let replacement = |rewrite: &Option<Rewrite>| match rewrite {
-            Some(Rewrite::Replace(replacement)) => Some(replacement.clone()),
-            Some(Rewrite::Off) | None => None,
-        };
-        let location = match (location_from, location_to) {
-            (Some(Part::Text(from)), Some(Part::Text(to))) => Some(Replacement { from: from.clone(), to: to.clone() }),
-            (Some(Part::Text(_) | Part::Off) | None, Some(Part::Text(_) | Part::Off) | None) => None,
-        };
-        let (cookie_domain, cookie_path) = (replacement(cookie_domain), replacement(cookie_path));
-        let answer_urls = AnswerUrls { location, cookie_domain, cookie_path };
+        let location = Switch::on(location_from).zip(Switch::on(location_to));
+        let location = location.map(|(from, to)| Replacement { from, to });
+        let (cookie_domain, cookie_path) = (Switch::on(cookie_domain), Switch::on(cookie_path));
+        let base = base.filter(|_| location.as_ref().is_some_and(may_be_path));
+        let answer_urls = AnswerUrls { location, base, cookie_domain, cookie_path };
         (answer_urls != AnswerUrls::default()).then_some(answer_urls)
     }
 
@@ -65,4 +58,9 @@ impl AnswerOptions {
         ];
         differs.contains(&true)
     }
+}
+
+/// Whether what it comes to may begin with a slash: the author does not say that it begins otherwise.
+fn may_be_path(Replacement { from: _, to }: &Replacement) -> bool {
+    to.start().is_empty() || to.start().starts_with('/')
 }

@@ -56,7 +56,7 @@ Some values may have variables, written `$name` or `${name}`. A value with any o
 
 | variable | what it stands for |
 |---|---|
-| `$1` to `$9` | what a group of the path's pattern matches |
+| `$1` to `$9` | what a group of the path's pattern matches, or of the pattern that is replaced |
 | `$arg_NAME`, `$cookie_NAME`, `$http_NAME` | a parameter of the query, a cookie, a header field (`-` written as `_`) |
 | `$args`, `$query_string`, `$is_args` | the query; `?` where there is one |
 | `$content_length`, `$content_type` | the header fields |

@@ -11,15 +11,19 @@ pub(crate) struct ErrorOptions {
     pub(super) statuses: Option<Box<[u16]>>,
     /// The Service that answers instead.
     pub(crate) service: Option<Arc<str>>,
-    /// Whether no answer of a pod is replaced.
+    /// Whether no answer that a pod gives is replaced.
     pub(super) is_off: Option<bool>,
 }
 
 impl ErrorOptions {
     /// The statuses of answers that are replaced, in order.
     pub(crate) fn statuses(&self) -> &[u16] {
-        let statuses = if self.is_off.unwrap_or(false) { None } else { self.statuses.as_deref() };
-        statuses.unwrap_or_default()
+        self.statuses.as_deref().unwrap_or_default()
+    }
+
+    /// Whether answers of pods are replaced too.
+    pub(crate) fn intercepts(&self) -> bool {
+        !self.is_off.unwrap_or(false)
     }
 
     /// Whether what takes requests that nothing matches answers instead.

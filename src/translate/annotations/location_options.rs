@@ -38,16 +38,17 @@ impl LocationOptions {
         let temporal = self.temporal.as_ref();
         let temporal = temporal.map(|url| (RedirectKind::Temporal, url, self.temporal_status.unwrap_or(302)));
         let (kind, target, status) = temporal.or_else(permanent)?;
-        let location = if target.start().starts_with('/') && !self.relative.unwrap_or(false) {
-            let port = match port {
-                Some(PortInUrl::Always) => ClientPort::Kept,
-                Some(PortInUrl::IfUnusual | PortInUrl::Never) | None => ClientPort::Dropped,
-            };
-            Location::OnHost { path: target.clone(), port }
+        let location = if target.start().starts_with('/') && !self.is_relative() {
+            Location::OnHost { path: target.clone(), port: client_port(port) }
         } else {
             Location::Fixed(target.clone())
         };
         Some(Redirect { kind, status, location })
+    }
+
+    /// Whether a path is sent as a path, and not as a URL.
+    pub(crate) fn is_relative(&self) -> bool {
+        self.relative.unwrap_or(false)
     }
 
     /// Whether the host with or without `www.` in front leads here.
@@ -68,5 +69,13 @@ impl LocationOptions {
             take_over(&mut self.with_www, with_www),
         ];
         differs.contains(&true)
+    }
+}
+
+/// Whether a URL that is made of a path has the port that the client gave.
+pub(crate) fn client_port(port: Option<PortInUrl>) -> ClientPort {
+    match port {
+        Some(PortInUrl::Always) => ClientPort::Kept,
+        Some(PortInUrl::IfUnusual | PortInUrl::Never) | None => ClientPort::Dropped,
     }
 }

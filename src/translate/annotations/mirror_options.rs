@@ -1,6 +1,6 @@
 //! What annotations can set of copies of requests.
 
-use crate::model::MirrorBody;
+use crate::model::{MirrorBody, Template};
 
 use super::service_url::ServiceUrl;
 use super::take_over::take_over;
@@ -13,7 +13,7 @@ pub(crate) struct MirrorOptions {
     /// What they have of bodies.
     pub(crate) body: Option<MirrorBody>,
     /// The `Host` that they have.
-    pub(crate) host: Option<Box<str>>,
+    pub(crate) host: Option<Template>,
 }
 
 impl MirrorOptions {

@@ -59,6 +59,7 @@ pub use document::document;
 #[cfg(test)]
 pub(crate) use draft::Draft;
 pub(crate) use edit_options::{CustomHeaders, EditOptions};
+pub(crate) use location_options::{LocationOptions, client_port};
 pub(crate) use mirror_options::MirrorOptions;
 pub use nginx_keys::document as document_nginx_keys;
 pub(crate) use nginx_keys::{GlobalKeys, NginxKeys, read as read_nginx_keys};

@@ -25,6 +25,43 @@ pub(super) async fn send<K: ClientSink>(
     sink: &mut K,
     must_close: bool,
 ) -> Result<(), ProxyError> {
+    let ExchangeBuffers { reply, request_id, .. } = &mut *walk.work;
+    reply.clear();
+    if has_body(status) {
+        // Writing to memory cannot fail.
+        let _ = writeln!(reply, "{status} {}: {text} (request id {request_id})", writer::reason(status));
+    }
+    send_reply(walk, status, sink, must_close).await
+}
+
+/// Answers with this status and exactly this text, which a 204 and a 304 do not have.
+pub(super) async fn send_text<K: ClientSink>(
+    walk: &mut Walk<'_>,
+    status: u16,
+    text: &[u8],
+    sink: &mut K,
+    must_close: bool,
+) -> Result<(), ProxyError> {
+    let reply = &mut walk.work.reply;
+    reply.clear();
+    if has_body(status) {
+        reply.extend_from_slice(text);
+    }
+    send_reply(walk, status, sink, must_close).await
+}
+
+/// Whether answers of ours with this status have a body (RFC 9110 §6.4.1).
+fn has_body(status: u16) -> bool {
+    !matches!(status, 204 | 304)
+}
+
+/// Answers with this status and what is in `reply`.
+async fn send_reply<K: ClientSink>(
+    walk: &mut Walk<'_>,
+    status: u16,
+    sink: &mut K,
+    must_close: bool,
+) -> Result<(), ProxyError> {
     let Walk { shard, record, work, .. } = walk;
     let ExchangeBuffers { answer_edit, reply, request_id, .. } = &mut **work;
     record.status.set(status);
@@ -34,17 +71,12 @@ pub(super) async fn send<K: ClientSink>(
         503 => answer_edit.add(FieldName::RETRY_AFTER, b"1"),
         _ => {}
     }
-    let has_body = status != 204;
+    let has_body = has_body(status);
     if has_body {
         answer_edit.add(FieldName::CONTENT_TYPE, b"text/plain; charset=utf-8");
     }
     answer_edit.add(FieldName::X_REQUEST_ID, request_id.as_bytes());
     answer_head::edit(record, status, Fields::default(), answer_edit);
-    reply.clear();
-    if has_body {
-        // Writing to memory cannot fail.
-        let _ = writeln!(reply, "{status} {reason}: {text} (request id {request_id})");
-    }
     sink.respond(&AnswerHead {
         status,
         reason: reason.as_bytes(),

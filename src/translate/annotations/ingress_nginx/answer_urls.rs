@@ -1,154 +1,170 @@
-//! What is rewritten of pods' answers.
+//! What is rewritten of what pods say about where they are.
 
 use std::sync::Arc;
 
-use crate::model::Replacement;
+use crate::model::{Captures, Pattern, PatternError, Replacement, Sought};
 
-use super::super::answer_options::{Part, Rewrite};
+use super::super::answer_options::Switch;
 use super::super::draft::Draft;
 use super::super::table::{Annotation, Scope, Verdict};
 use super::super::value::Value;
+use super::variables;
+use super::words::words;
 
-const PLAIN: Verdict =
-    Verdict::Different("a value with variables (`$host`) or a pattern (`~…`) is refused: they are not read yet");
-
-/// Longest value. Bytes: it may be sent with every answer.
-const LONGEST: usize = 2048;
+const EXACT: Verdict = Verdict::Bounded(
+    "patterns have no look-around and no back-references, and their groups no names; what a request says is encoded where it would \
+     end the field; nothing is rewritten to more than 16 KiB",
+);
 
 /// By key.
 pub(super) const ROWS: [Annotation; 4] = [
     Annotation {
         key: "proxy-cookie-domain",
         value: Value::Text {
-            values: "`off`, or two domains with a space between",
+            values: "`off`, or two domains with a space between; instead of the first a pattern behind `~`; variables",
             read: |draft, text, _| {
-                rewrite(draft, text, |draft, rewrite| {
-                    draft.options.of_rare().answer_urls.cookie_domain = Some(match rewrite {
-                        Rewrite::Replace(Replacement { from, to }) => {
-                            Rewrite::Replace(Replacement { from: without_dot(&from), to: without_dot(&to) })
-                        }
-                        Rewrite::Off => Rewrite::Off,
-                    });
-                })
+                let read = rewrite(draft, text, domain)?;
+                draft.options.of_rare().answer_urls.cookie_domain = read.known();
+                Some(())
             },
         },
         default: "`off`",
         scopes: &[Scope::Ingress],
-        verdict: PLAIN,
-        doc: "Cookies of pods for the first domain (`Domain`, in any case) become ones for the second. A dot in front counts for nothing.",
+        verdict: EXACT,
+        doc: "Cookies of pods for the first domain (`Domain`, in any case) become ones for the second. A dot in front of either counts for\n\
+              nothing, and one of the pod stays. All of a domain that a pattern matches is replaced, also by what its groups match:\n\
+              `~^(.+)\\.internal$ $1.example`.",
     },
     Annotation {
         key: "proxy-cookie-path",
         value: Value::Text {
-            values: "`off`, or two paths with a space between; the second may stand in quotes and have further attributes",
+            values: "`off`, or two paths with a space between; the second may stand in quotes and have further attributes; instead of the first \
+                     a pattern behind `~`, or behind `~*` for any case; variables",
             read: |draft, text, _| {
-                rewrite(draft, text, |draft, rewrite| draft.options.of_rare().answer_urls.cookie_path = Some(rewrite))
+                let read = rewrite(draft, text, replacement)?;
+                draft.options.of_rare().answer_urls.cookie_path = read.known();
+                Some(())
             },
         },
         default: "`off`",
         scopes: &[Scope::Ingress],
-        verdict: PLAIN,
+        verdict: EXACT,
         doc: "Cookies of pods whose `Path` begins with the first path get the second one instead: with `/two/ /` the path `/two/x`\n\
-              becomes `/x`.",
+              becomes `/x`. All of a path that a pattern matches is replaced.",
     },
     Annotation {
         key: "proxy-redirect-from",
         value: Value::Text {
-            values: "`off`, `default`, or what URLs begin with",
+            values: "`off`, `default`, what URLs begin with, or a pattern behind `~`, or behind `~*` for any case; variables",
             read: |draft, text, _| {
-                part(draft, text, |draft, part| draft.options.of_rare().answer_urls.location_from = Some(part))
+                let words = words(text)?;
+                let read = match words.as_slice() {
+                    [word] if word == "off" || word == "default" => Read::Known(Switch::Off),
+                    [word] if !word.is_empty() => Read::of(sought(draft, word)),
+                    _ => return None,
+                };
+                draft.options.of_rare().answer_urls.location_from = read.known();
+                Some(())
             },
         },
         default: "`off`",
         scopes: &[Scope::Ingress],
-        verdict: PLAIN,
+        verdict: EXACT,
         doc: "URLs in the fields `Location` and `Refresh` of pods that begin with this begin with `proxy-redirect-to` instead, if that is\n\
-              set too. Upper and lower case differ. `default` replaces nothing, as with ingress-nginx, whose pods never send what nginx\n\
-              looks for then.",
+              set too. Upper and lower case differ. All of a URL that a pattern matches is replaced. `default` replaces nothing, as with\n\
+              ingress-nginx, whose pods never send what nginx looks for then.",
     },
     Annotation {
         key: "proxy-redirect-to",
         value: Value::Text {
-            values: "`off`, or what URLs are to begin with",
+            values: "`off`, or what URLs are to begin with; variables",
             read: |draft, text, _| {
-                part(draft, text, |draft, part| draft.options.of_rare().answer_urls.location_to = Some(part))
+                let words = words(text)?;
+                let read = match words.as_slice() {
+                    [word] if word == "off" => Read::Known(Switch::Off),
+                    [word] if !word.is_empty() => Read::of(variables::read(draft, word, Captures::Allowed)),
+                    _ => return None,
+                };
+                draft.options.of_rare().answer_urls.location_to = read.known();
+                Some(())
             },
         },
         default: "`off`",
         scopes: &[Scope::Ingress],
-        verdict: Verdict::Different(
-            "a value with variables (`$host`) is refused: they are not read yet; a path is sent as a path and not made a URL",
-        ),
-        doc: "What takes the place of `proxy-redirect-from`.",
+        verdict: EXACT,
+        doc: "What takes the place of `proxy-redirect-from`, with `$1` to `$9` for what groups of a pattern there match. A `Location` that\n\
+              becomes a path is made a URL of the scheme and host of the request, unless `relative-redirects` says otherwise.",
     },
 ];
 
-/// Reads one half of a replacement. One that is refused for a reason that its author may not guess sets nothing, and says why.
-fn part(draft: &mut Draft, text: &str, set: fn(&mut Draft, Part)) -> Option<()> {
-    match words(text)?.as_slice() {
-        ["off" | "default"] => set(draft, Part::Off),
-        all @ [word] if !word.is_empty() => {
-            if !is_refused(draft, all) {
-                set(draft, Part::Text((*word).into()));
-            }
+/// What comes of a value.
+enum Read<T> {
+    /// This.
+    Known(Switch<T>),
+    /// It is refused for a reason that its author may not guess, which the draft says. It sets nothing.
+    Refused,
+}
+
+impl<T> Read<T> {
+    fn of(read: Option<T>) -> Self {
+        read.map_or(Self::Refused, |on| Self::Known(Switch::On(on)))
+    }
+
+    fn known(self) -> Option<Switch<T>> {
+        match self {
+            Self::Known(switch) => Some(switch),
+            Self::Refused => None,
         }
-        _ => return None,
     }
-    Some(())
 }
 
-/// Reads a replacement, in the same way.
-fn rewrite(draft: &mut Draft, text: &str, set: fn(&mut Draft, Rewrite)) -> Option<()> {
+/// Reads a replacement by its two words, or that there is none.
+fn rewrite(
+    draft: &mut Draft,
+    text: &str,
+    read: fn(&mut Draft, &str, &str) -> Option<Replacement>,
+) -> Option<Read<Replacement>> {
     match words(text)?.as_slice() {
-        ["off"] => set(draft, Rewrite::Off),
-        all @ [from, to] if !from.is_empty() => {
-            if !is_refused(draft, all) {
-                set(draft, Rewrite::Replace(Replacement { from: (*from).into(), to: (*to).into() }));
-            }
+        [word] if word == "off" => Some(Read::Known(Switch::Off)),
+        [from, to] if !from.is_empty() => Some(Read::of(read(draft, from, to))),
+        _ => None,
+    }
+}
+
+/// One of domains.
+fn domain(draft: &mut Draft, from: &str, to: &str) -> Option<Replacement> {
+    let without_dot = |text| str::strip_prefix(text, ".").unwrap_or(text);
+    let (from, to) = match from.strip_prefix('~') {
+        Some(text) => (Sought::Pattern(pattern(draft, text, Pattern::of_values_in_any_case)?), to),
+        None => (Sought::Text(variables::read(draft, without_dot(from), Captures::Allowed)?), without_dot(to)),
+    };
+    Some(Replacement { from, to: variables::read(draft, to, Captures::Allowed)? })
+}
+
+/// One of paths.
+fn replacement(draft: &mut Draft, from: &str, to: &str) -> Option<Replacement> {
+    Some(Replacement { from: sought(draft, from)?, to: variables::read(draft, to, Captures::Allowed)? })
+}
+
+fn sought(draft: &mut Draft, text: &str) -> Option<Sought> {
+    match (text.strip_prefix("~*"), text.strip_prefix('~')) {
+        (Some(text), _) => pattern(draft, text, Pattern::of_values_in_any_case).map(Sought::Pattern),
+        (None, Some(text)) => pattern(draft, text, Pattern::of_values).map(Sought::Pattern),
+        (None, None) => variables::read(draft, text, Captures::Allowed).map(Sought::Text),
+    }
+}
+
+fn pattern(draft: &mut Draft, text: &str, compile: fn(&Arc<str>) -> Result<Pattern, PatternError>) -> Option<Pattern> {
+    let why = match compile(&text.into()) {
+        Ok(pattern) => return Some(pattern),
+        Err(PatternError::Unsupported) => {
+            "has look-around or a back-reference, which cannot be matched in linear time, so nothing is rewritten"
         }
-        _ => return None,
-    }
-    Some(())
-}
-
-fn without_dot(domain: &str) -> Arc<str> {
-    domain.strip_prefix('.').unwrap_or(domain).into()
-}
-
-fn is_refused(draft: &mut Draft, words: &[&str]) -> bool {
-    const REMEDY: &str = "Write it as plain text, or set the field in the application";
-    if words.iter().any(|word| word.starts_with('~')) {
-        draft.refuses("is a pattern, and patterns are not read yet, so nothing is rewritten", REMEDY);
-        return true;
-    }
-    if words.iter().any(|word| word.contains('$')) {
-        draft.refuses("has a variable, and variables are not read yet, so nothing is rewritten", REMEDY);
-        return true;
-    }
-    false
-}
-
-/// Words with white space between, of visible ASCII. Quotes around a word let it have spaces and semicolons.
-fn words(text: &str) -> Option<Vec<&str>> {
-    let is_plain = |byte: u8| byte.is_ascii_graphic() && !b"\"';{}\\".contains(&byte);
-    let mut words = Vec::new();
-    let mut rest = text.trim();
-    while let Some(first) = rest.chars().next() {
-        let (word, behind) = match first {
-            quote @ ('"' | '\'') => {
-                let (word, behind) = rest[1..].split_once(quote)?;
-                let is_word = word.bytes().all(|byte| is_plain(byte) || matches!(byte, b' ' | b';'));
-                (is_word && (behind.is_empty() || behind.starts_with(' '))).then_some((word, behind))?
-            }
-            _ => {
-                let (word, behind) = rest.split_at(rest.find(' ').unwrap_or(rest.len()));
-                word.bytes().all(is_plain).then_some((word, behind))?
-            }
-        };
-        words.push(word);
-        rest = behind.trim_start_matches(' ');
-    }
-    (text.len() <= LONGEST).then_some(words)
+        Err(PatternError::TooLarge) => "has a pattern that is too large, so nothing is rewritten",
+        Err(PatternError::Syntax) => "has a pattern that is no regular expression, so nothing is rewritten",
+    };
+    draft.refuses(why, "Write another pattern, or set the field in the application");
+    None
 }
 
 #[cfg(test)]
@@ -156,40 +172,38 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nginx_z4_words_are_visible_and_end_nothing() {
-        for (text, expected) in [
-            ("off", &["off"][..]),
-            (" /two/  / ", &["/two/", "/"]),
-            ("/ \"/; HttpOnly; Secure\"", &["/", "/; HttpOnly; Secure"]),
-            ("/ '/; Secure'", &["/", "/; Secure"]),
-            ("a \"\"", &["a", ""]),
-            ("", &[]),
+    fn nginx_z4_what_cannot_be_honoured_is_refused_with_the_reason() {
+        for text in [
+            "localhost $nginx_version",
+            "a$ b",
+            "~(?!a)b /",
+            r"~(a)\1 /",
+            "~*(a /",
+            "~(a) $name",
+            "/two/ $document_root",
         ] {
-            assert_eq!(words(text).as_deref(), Some(expected), "{text}");
+            for read in [domain, replacement] {
+                let mut draft = Draft::default();
+                let read = rewrite(&mut draft, text, read).and_then(Read::known);
+                assert!(read.is_none() && draft.remark.is_some(), "{text}");
+            }
         }
-        let long = "x".repeat(LONGEST + 1);
-        for text in ["/; x", "a\r\nb", "\"a\r\nb\"", "\"a", "\"a\"b", "a\"b\"", "{a", "a\\", "ä", "a\tb", &long] {
-            assert_eq!(words(text), None, "{text:?}");
+        for text in ["", "a", "a b c", "\"\" b", "default"] {
+            assert!(rewrite(&mut Draft::default(), text, replacement).is_none(), "{text}");
         }
     }
 
     #[test]
-    fn nginx_z4_variables_and_patterns_are_refused_with_the_reason() {
-        for text in ["localhost $host", "~^(.+)$ $1", "~*/two/ /", "/two/ ~x"] {
-            let mut draft = Draft::default();
-            assert_eq!(rewrite(&mut draft, text, |_, _| panic!("it is set")), Some(()));
-            assert!(draft.remark.is_some(), "{text}");
+    fn nginx_z4_a_dot_in_front_of_a_domain_counts_for_nothing_and_patterns_of_domains_ignore_case() {
+        let read = |text: &str| rewrite(&mut Draft::default(), text, domain).and_then(Read::known);
+        assert_eq!(read(".a.example .b.example"), read("a.example b.example"));
+        for (text, ignores_case) in [("~a b", true), ("~b a", true)] {
+            let Some(Switch::On(Replacement { from: Sought::Pattern(pattern), to: _ })) = read(text) else {
+                panic!("{text}")
+            };
+            assert_eq!(pattern.ignores_case(), ignores_case);
         }
-        for text in ["$scheme://x/", "~^http://"] {
-            let mut draft = Draft::default();
-            assert_eq!(part(&mut draft, text, |_, _| panic!("it is set")), Some(()));
-            assert!(draft.remark.is_some(), "{text}");
-        }
-        for text in ["", "a", "a b c", "\"\" b", "default"] {
-            assert_eq!(rewrite(&mut Draft::default(), text, |_, _| panic!("it is set")), None, "{text}");
-        }
-        for text in ["", "a b", "\"\""] {
-            assert_eq!(part(&mut Draft::default(), text, |_, _| panic!("it is set")), None, "{text}");
-        }
+        let sought = |text| sought(&mut Draft::default(), text).unwrap().to_string();
+        assert_eq!(["~A", "~*A", "A$host"].map(sought), ["~A", "~*A", "A${host}"]);
     }
 }

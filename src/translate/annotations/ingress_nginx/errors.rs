@@ -18,13 +18,14 @@ pub(super) const ROWS: [Annotation; 3] = [
         },
         default: "none",
         scopes: &[Scope::Ingress],
-        verdict: Verdict::Different(
-            "the other backend gets GET, or HEAD, without the body of the request; where it does not answer, the client gets the status with a \
-             line of text; redirects, 401, and refusals of client certificates are not replaced",
+        verdict: Verdict::Bounded(
+            "a body that is longer than 64 KiB, or had not come in whole when the pod was asked, is not sent again, so the other backend gets \
+             the request without it; where it does not answer, the client gets the status with a line of text; what we answer ourselves to \
+             lead a client on stays: redirects, questions for a password, refusals of client certificates",
         ),
         doc: "Statuses for which clients get the answer of the Service of `default-backend` instead, or without it that of\n\
               `--default-backend`, or else 404. They are those of pods, of pods that do not answer (502, 503, 504), and of lists of\n\
-              addresses, limits and `auth-url`. It is asked for `/` with the query of the request, and told `X-Code`, `X-Format`, `X-Original-URI`, `X-Namespace`, `X-Ingress-Name`,\n\
+              addresses, limits and `auth-url`. It is asked for `/` with the method, the query and the body of the request, and told `X-Code`, `X-Format`, `X-Original-URI`, `X-Namespace`, `X-Ingress-Name`,\n\
               `X-Service-Name`, `X-Service-Port` and `X-Request-ID`. The client gets its status.",
     },
     Annotation {
@@ -53,8 +54,9 @@ pub(super) const ROWS: [Annotation; 3] = [
         value: Value::LooseBoolean(|draft, is_set| draft.options.of_rare().errors.is_off = Some(is_set)),
         default: "`false`",
         scopes: &[Scope::Ingress],
-        verdict: Verdict::Different("errors of pods that do not answer are not replaced either"),
-        doc: "Whether clients get the answers of pods whatever `custom-http-errors` says.",
+        verdict: Verdict::Exact,
+        doc: "Whether clients get the answers of pods whatever `custom-http-errors` says. What is said where no pod answers is replaced\n\
+              all the same.",
     },
 ];
 

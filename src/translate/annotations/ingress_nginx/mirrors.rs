@@ -1,25 +1,32 @@
 //! Copies of requests for another service.
 
-use crate::model::{MirrorBody, ObjectKind, ObjectRef};
+use crate::model::{Captures, MirrorBody, ObjectKind, ObjectRef, Template};
 
 use super::super::service_url::{ServiceUrl, is_host};
 use super::super::table::{Annotation, Scope, Verdict};
 use super::super::value::Value;
+use super::variables;
 
 /// By key.
 pub(super) const ROWS: [Annotation; 3] = [
     Annotation {
         key: "mirror-host",
         value: Value::Text {
-            values: "a host name or an address, with a port or without",
+            values: "a host name or an address, with a port or without, or a text with variables that comes to one",
             read: |draft, text, _| {
-                draft.options.of_rare().mirror.host = is_host(text).then(|| text.into());
-                is_host(text).then_some(())
+                let host = if text.contains('$') {
+                    let Some(template) = variables::read(draft, text, Captures::Refused) else { return Some(()) };
+                    variables::may_be_host(&template).then_some(template)?
+                } else {
+                    is_host(text).then(|| Template::plain(text))?
+                };
+                draft.options.of_rare().mirror.host = Some(host);
+                Some(())
             },
         },
         default: "the host of `mirror-target`",
         scopes: &[Scope::Ingress],
-        verdict: Verdict::Different("a value with variables is refused"),
+        verdict: Verdict::Bounded("of a request that makes no host of it there is no copy"),
         doc: "The `Host` of copies.",
     },
     Annotation {
@@ -30,10 +37,11 @@ pub(super) const ROWS: [Annotation; 3] = [
         }),
         default: "`on`",
         scopes: &[Scope::Ingress],
-        verdict: Verdict::Different(
-            "of a request whose body is longer than 64 KiB, has no known length, or has not come together with its head there is no copy",
+        verdict: Verdict::Bounded(
+            "of a request whose body is longer than 64 KiB, or does not come to its end because the pod takes no more of it, there is no copy",
         ),
-        doc: "Whether copies have the bodies of requests. `off` copies requests of any size without them.",
+        doc: "Whether copies have the bodies of requests: a copy goes out when it has all of it, and the pod gets the body as it comes.\n\
+              `off` copies requests of any size without them.",
     },
     Annotation {
         key: "mirror-target",

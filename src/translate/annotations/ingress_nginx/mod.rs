@@ -36,6 +36,7 @@ mod tls;
 mod traces;
 mod url;
 mod variables;
+mod words;
 
 use super::table::{Dialect, Unlisted};
 

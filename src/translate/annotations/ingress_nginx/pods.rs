@@ -1,6 +1,6 @@
 //! How pods are spoken to.
 
-use crate::model::{Captures, Part, PodConnection, PodHost, PodVersion, Variable};
+use crate::model::{Captures, PodConnection, PodHost, PodVersion};
 
 use super::super::draft::Draft;
 use super::super::pod_options::PodProtocol;
@@ -117,15 +117,6 @@ fn host(draft: &mut Draft, text: &str) -> Option<()> {
         return Some(());
     }
     let Some(template) = variables::read(draft, text, Captures::Refused) else { return Some(()) };
-    // Whether it can come to a host at all.
-    let sample = template.parts().iter().map(|part| match part {
-        Part::Text(text) => text,
-        Part::Variable(Variable::ServicePort) => "80",
-        Part::Variable(_) => "a",
-    });
-    if !PodHost::is_one(&sample.collect::<String>()) {
-        return None;
-    }
-    draft.options.of_rare().pod_host = Some(template);
+    draft.options.of_rare().pod_host = Some(variables::may_be_host(&template).then_some(template)?);
     Some(())
 }

@@ -5,7 +5,8 @@ use super::super::table::{Annotation, Scope, Verdict};
 use super::super::value::Value;
 use super::url::{self, Target};
 
-const STATUSES: Verdict = Verdict::Different("`304`, `305` and `306`, which are no redirects, are refused");
+const STATUSES: Verdict =
+    Verdict::Bounded("the URL that is sent as text is plain text, so that nothing in it becomes a page of the host");
 
 /// By key.
 pub(super) const ROWS: [Annotation; 7] = [
@@ -52,7 +53,7 @@ pub(super) const ROWS: [Annotation; 7] = [
     Annotation {
         key: "permanent-redirect-code",
         value: Value::Text {
-            values: "`300`, `301`, `302`, `303`, `307` or `308`",
+            values: "a number from `300` to `308`",
             read: |draft, text, _| {
                 status(draft, text, 308, |draft, code| {
                     draft.options.of_locations().permanent_status = Some(code);
@@ -62,7 +63,8 @@ pub(super) const ROWS: [Annotation; 7] = [
         default: "`301`",
         scopes: &[Scope::Ingress],
         verdict: STATUSES,
-        doc: "Status of `permanent-redirect`.",
+        doc: "Status of `permanent-redirect`. `Location` goes with 301, 302, 303, 307 and 308. With 300, 305 and 306 the URL is the text of the\n\
+              answer, as nginx sends it, and with 304 there is neither.",
     },
     Annotation {
         key: "relative-redirects",
@@ -89,7 +91,7 @@ pub(super) const ROWS: [Annotation; 7] = [
     Annotation {
         key: "temporal-redirect-code",
         value: Value::Text {
-            values: "`300`, `301`, `302`, `303` or `307`",
+            values: "a number from `300` to `307`",
             read: |draft, text, _| {
                 status(draft, text, 307, |draft, code| {
                     draft.options.of_locations().temporal_status = Some(code);
@@ -99,14 +101,13 @@ pub(super) const ROWS: [Annotation; 7] = [
         default: "`302`",
         scopes: &[Scope::Ingress],
         verdict: STATUSES,
-        doc: "Status of `temporal-redirect`.",
+        doc: "Status of `temporal-redirect`. What goes with it is as for `permanent-redirect-code`.",
     },
 ];
 
 /// The status of a redirect, up to `highest`.
 fn status(draft: &mut Draft, text: &str, highest: u16, set: fn(&mut Draft, u16)) -> Option<()> {
-    let known = [300, 301, 302, 303, 307, 308];
-    let code = known.into_iter().find(|code| *code <= highest && code.to_string() == text)?;
+    let code = (300..=highest).find(|code| code.to_string() == text)?;
     set(draft, code);
     Some(())
 }

@@ -1,8 +1,18 @@
 //! Values with variables of nginx.
 
-use crate::model::{Captures, Template, TemplateError};
+use crate::model::{Captures, Part, PodHost, Template, TemplateError, Variable};
 
 use super::super::draft::Draft;
+
+/// Whether a template can come to a host at all.
+pub(super) fn may_be_host(template: &Template) -> bool {
+    let sample = template.parts().iter().map(|part| match part {
+        Part::Text(text) => text,
+        Part::Variable(Variable::ServicePort) => "80",
+        Part::Variable(_) => "a",
+    });
+    PodHost::is_one(&sample.collect::<String>())
+}
 
 /// Reads a value. `None`: it is refused, and the draft says why.
 pub(super) fn read(draft: &mut Draft, text: &str, captures: Captures) -> Option<Template> {
