@@ -118,7 +118,7 @@ fn of_list(name: &ObjectName, list: &UserList) -> Option<SecretFinding> {
     let more = fault_count - faults.len();
     let more = if more == 0 { String::new() } else { format!("; and {more} more") };
     let message = match (users.is_empty(), *fault_count) {
-        (false, 0) => return None,
+        (false, 0) => return of_weak(name, users.weak()),
         (true, 0) => format!("Secret {name} has no users, so all requests are answered with 401"),
         (true, _) => {
             format!("Secret {name} has no user that can be used, so all requests are answered with 401: {told}{more}")
@@ -127,6 +127,15 @@ fn of_list(name: &ObjectName, list: &UserList) -> Option<SecretFinding> {
     };
     let remedy = "Write each user as htpasswd -B does";
     Some(finding_of(ProblemCode::InvalidSecret, message, remedy))
+}
+
+/// What is told of hashes that let people in and should not be there.
+fn of_weak(name: &ObjectName, count: usize) -> Option<SecretFinding> {
+    let weak = format!(
+        "Secret {name} has {count} of DES-crypt among its hashes: of these passwords only eight characters count, and who has the hash soon has the password"
+    );
+    let finding = finding_of(ProblemCode::InvalidSecret, weak, "Write each user as htpasswd -B does");
+    (count > 0).then_some(SecretFinding { severity: Severity::Warning, ..finding })
 }
 
 fn finding_of(code: ProblemCode, message: String, remedy: &str) -> SecretFinding {
