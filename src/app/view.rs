@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::model::{
-    Action, Affinity, AnswerUrls, AuthService, BasicAuth, CertificateForwarding, ClientAuth, ClientCertificate,
+    Action, Affinity, AnswerUrls, AuthService, BasicAuth, CertificateForwarding, ClientAuth, ClientCertificate, EnoughPassword,
     ClientRule, Cors, Credentials, ErrorPages, Excused, ExternalAuth, Filter, HttpsRedirect, KnownLimits, Location,
     Mirror, MirrorBody, PodTls, Protocol, Rate, Replacement, Reply, RequestLimits, Rewrite, RouteSpec, Rules, Sni,
     Sources, Template, TlsVersions, UpstreamSpec, Verification,
@@ -226,7 +226,8 @@ fn auth(auth: &ExternalAuth) -> Value {
     match auth {
         ExternalAuth::Unusable => json!("Nobody"),
         ExternalAuth::Service(service) => {
-            let AuthService { upstream, host, target, method, sign_in, copied, sent, memory, excused, .. } = &**service;
+            let AuthService { upstream, host, target, method, sign_in, copied, sent, memory, excused, passwords, .. } =
+                &**service;
             json!({
                 "service": upstream.key.service.to_string(),
                 "port": upstream.port.to_string(),
@@ -239,6 +240,7 @@ fn auth(auth: &ExternalAuth) -> Value {
                 "sent": sent.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(),
                 "remembered": memory.is_some(),
                 "excused": excused.as_ref().map(self::excused),
+                "passwords": passwords.as_ref().map(|EnoughPassword { realm, users }| json!({ "realm": realm, "users": users.len() })),
             })
         }
     }

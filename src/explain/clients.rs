@@ -3,7 +3,7 @@
 
 use crate::model::{
     AuthService, BasicAuth, CertificateNeed, ClientAuth, ClientRule, ErrorPages, Excused, ExternalAuth, Filter,
-    KnownLimits, Networks, Origins, Rate, RequestLimits, Sources,
+    KnownLimits, Networks, Origins, Rate, RequestLimits, Sources, Users,
 };
 
 /// The filters that decide without the client's address, and those that need it.
@@ -159,9 +159,14 @@ fn replaced(pages: &ErrorPages) -> Vec<String> {
 
 fn asked(auth: &ExternalAuth) -> Vec<String> {
     let ExternalAuth::Service(service) = auth else { return Vec::new() };
-    let AuthService { upstream, host, target, excused, .. } = &**service;
+    let AuthService { upstream, host, target, excused, passwords, .. } = &**service;
     let port = &upstream.port;
-    let whom = excused.as_ref().map(|excused| format!(" of clients{}", outside(excused))).unwrap_or_default();
+    let without = passwords
+        .as_ref()
+        .map(|passwords| format!(" that do not give the password of {} (auth-type, satisfy)", some_of(&passwords.users)));
+    let outside = excused.as_ref().map(outside);
+    let whom: Vec<_> = outside.into_iter().chain(without).collect();
+    let whom = if whom.is_empty() { String::new() } else { format!(" of clients{}", whom.join(" and")) };
     vec![format!("what {host}:{port}{target} says{whom}, if that is no 2xx (auth-url), otherwise:")]
 }
 
@@ -177,12 +182,16 @@ fn outside(Excused { allowed, denied }: &Excused) -> String {
 fn with_password(auth: &BasicAuth) -> Option<String> {
     let BasicAuth::Users { realm: _, users, excused } = auth else { return None };
     let who = excused.as_ref().map(|excused| format!("{} and that", outside(excused))).unwrap_or_default();
-    let users = match users.len() {
-        1 => "the one user".to_owned(),
-        count => format!("one of {count} users"),
-    };
+    let users = some_of(users);
     let who = if who.is_empty() { " that".to_owned() } else { who };
     Some(format!("401 for clients{who} do not give the password of {users} (auth-type), for others:"))
+}
+
+fn some_of(users: &Users) -> String {
+    match users.len() {
+        1 => "the one user".to_owned(),
+        count => format!("one of {count} users"),
+    }
 }
 
 /// Which pages of other origins browsers let read the answer.

@@ -55,7 +55,7 @@ impl Filter {
             Self::Rewrite(_) => Needs { path: true, ..usual },
             Self::Rules(rules) => Needs { path: usual.path || rules.listed().iter().any(Rule::asks_for_path), ..usual },
             Self::RequestFields(_) | Self::PodHost(_) | Self::Mirror(_) | Self::Errors(_) => usual,
-            Self::Auth(auth) => Needs { client: usual.client || auth.has_excused(), ..usual },
+            Self::Auth(auth) => Needs { client: usual.client || auth.looks_at_client(), ..usual },
             Self::ResponseFields(_) => Needs { answer: true, ..usual },
             Self::AnswerUrls(_) | Self::Hsts(_) => Needs { answer: true, ..usual },
             Self::Affinity(_) => Needs { random: true, answer: true, ..usual },

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::model::{BasicAuth, Excused, ObjectName, ProblemCode, Severity, Sources, UserList};
+use crate::model::{AuthService, BasicAuth, EnoughPassword, Excused, ExternalAuth, ObjectName, ProblemCode, Severity, Sources, UserList};
 use crate::source::objects::Secret;
 
 use super::annotations::{AuthKind, AuthOptions, NamedSecret, Options, Satisfy, UserLayout};
@@ -41,7 +41,33 @@ pub(super) fn is_exempt(path: &str, open: Option<&[Box<str>]>) -> bool {
 pub(super) fn is_alternative(sources: &Sources, options: &Options) -> bool {
     match sources {
         Sources::Unreadable => false,
-        Sources::Lists { .. } => options.auth().is_some_and(|auth| auth.satisfy() == Satisfy::Any),
+        Sources::Lists { .. } => is_one_enough(options),
+    }
+}
+
+/// Whether one of the ways in is enough.
+fn is_one_enough(options: &Options) -> bool {
+    options.auth().is_some_and(|auth| auth.satisfy() == Satisfy::Any)
+}
+
+/// A password and the consent of a service, each with what the other is to it. Where one of them is enough a single filter looks at
+/// both, and nobody is served where one of them is not known.
+pub(super) fn together(
+    options: &Options,
+    password: Option<Arc<BasicAuth>>,
+    consent: Option<Arc<ExternalAuth>>,
+) -> (Option<Arc<BasicAuth>>, Option<Arc<ExternalAuth>>) {
+    if !is_one_enough(options) {
+        return (password, consent);
+    }
+    match (password.as_deref(), consent.as_deref()) {
+        (Some(BasicAuth::Users { realm, users, excused: _ }), Some(ExternalAuth::Service(service))) => {
+            let passwords = Some(EnoughPassword { realm: Arc::clone(realm), users: Arc::clone(users) });
+            let service = AuthService { passwords, ..(**service).clone() };
+            (None, Some(Arc::new(ExternalAuth::Service(Box::new(service)))))
+        }
+        (Some(BasicAuth::Users { .. }), Some(ExternalAuth::Unusable)) => (None, consent),
+        (Some(BasicAuth::Unknown), Some(_)) | (None, _) | (_, None) => (password, consent),
     }
 }
 

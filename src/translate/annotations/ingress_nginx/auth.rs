@@ -93,9 +93,11 @@ pub(super) const ROWS: [Annotation; 5] = [
         ]),
         default: "`all`",
         scopes: &[Scope::Ingress],
-        verdict: Verdict::Different("with `any` and both `auth-type` and `auth-url`, clients need both or an address"),
-        doc: "With `any` a client whose address `allowlist-source-range` has needs no password, and the service of `auth-url` is not asked;\n\
-              others are served from any address with what is asked for.",
+        verdict: Verdict::Exact,
+        doc: "With `any` one of these is enough: an address that `allowlist-source-range` has, a password of `auth-type`, the consent of\n\
+              `auth-url`. They are looked at in this order, up to the first that lets the client in. Where none does, the last decides what\n\
+              is answered: the service, with `auth-signin` the way there (302), without a service the question for a password (401). Where\n\
+              one that is asked for cannot be read or done, nobody is served (503).",
     },
 ];
 
