@@ -47,7 +47,7 @@ fn nginx_i1_the_service_gets_the_fields_of_the_request_and_what_it_asks_for_and_
     let (pod, auth, server) = serve(YES, &[URL]);
     let request = "POST /x?y=%20 HTTP/1.1\r\nHost: a.example:81\r\nContent-Length: 2\r\nCookie: id=1\r\n\
                    Authorization: Bearer z\r\nX-Original-URL: http://evil/\r\nX-Sent-From: evil\r\nX-Real-IP: 9.9.9.9\r\n\
-                   X-Forwarded-For: 9.9.9.9\r\nX-Request-ID: seven\r\n\r\nhi";
+                   X-Forwarded-For: 9.9.9.9\r\nX-Forwarded-Host: evil\r\nX-Forwarded-Proto: https\r\nX-Request-ID: seven\r\n\r\nhi";
     assert_eq!(server.ask(request).text(), "web");
     let asked = auth.only_request();
     assert_eq!(asked.start, "GET /check?x=/x?y=%20 HTTP/1.1");
@@ -65,6 +65,11 @@ fn nginx_i1_the_service_gets_the_fields_of_the_request_and_what_it_asks_for_and_
         ("content-length", None),
         ("transfer-encoding", None),
         ("x-original-uri", None),
+        ("x-scheme", None),
+        // ingress-nginx says nothing of these, and what clients say is not believed.
+        ("x-forwarded-host", None),
+        ("x-forwarded-port", None),
+        ("x-forwarded-proto", None),
     ] {
         assert_eq!(field(&asked, name).as_deref(), expected, "{name}");
     }
@@ -353,6 +358,13 @@ fn nginx_i5_two_requests_with_one_key_ask_once() {
         (answer("200 OK", "Set-Cookie: a=1\r\n"), None, 2),
         (answer("200 OK", private), None, 2),
         (answer("200 OK", ""), Some("200 0"), 2),
+        // What the answer says of its time wins.
+        (answer("403 No", "Cache-Control: max-age=60\r\n"), None, 1),
+        (answer("200 OK", "Cache-Control: max-age=0\r\n"), None, 2),
+        (answer("200 OK", "Expires: Thu, 01 Jan 1970 00:00:00 GMT\r\n"), None, 2),
+        (answer("200 OK", "X-Accel-Expires: 60\r\nCache-Control: private\r\n"), Some("200 0"), 1),
+        (answer("200 OK", "Vary: *\r\n"), None, 2),
+        (answer("200 OK", "Vary: Cookie\r\n"), None, 1),
     ] {
         let mut pairs = vec![URL, key];
         pairs.extend(life.map(|life| ("auth-cache-duration", life)));
@@ -360,6 +372,11 @@ fn nginx_i5_two_requests_with_one_key_ask_once() {
         let first = ask(&server, "/", "1");
         assert_eq!(ask(&server, "/", "1"), first);
         assert_eq!(auth.requests().len(), asked, "{said} {life:?}");
+    }
+    let (_pod, auth, server) = serve(&answer("200 OK", "Vary: Accept, X-Team\r\n"), &[URL, key]);
+    for (team, asked) in [("red", 1), ("blue", 2), ("red", 2), ("blue", 2)] {
+        let request = format!("GET / HTTP/1.1\r\nHost: a.example\r\nCookie: id=1\r\nX-Team: {team}\r\n\r\n");
+        assert_eq!((server.ask(request).status(), auth.requests().len()), (200, asked), "{team}");
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::aside_head::{self, AsideHead};
+use super::aside_head::{self, AsideHead, Told};
 use crate::filter;
 use crate::http1::Framing;
 use crate::model::MirrorBody;
@@ -64,6 +64,7 @@ fn prepared<S: ClientSource>(walk: &Walk<'_>, route: &Route<Target>, source: &S)
             host: &mirror.host,
             fields: &[],
             length: body.map(<[u8]>::len),
+            told: Told::All,
         },
     );
     bytes.extend_from_slice(body.unwrap_or_default());

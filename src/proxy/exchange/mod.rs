@@ -2,6 +2,7 @@
 
 mod admit;
 mod aside_head;
+mod auth_life;
 mod call;
 mod copy;
 mod inquire;
