@@ -42,7 +42,7 @@ pub(super) const ROWS: &[Row] = &[
     row(
         "allow-cross-namespace-resources",
         "false",
-        NotServed("Secrets of another namespace are not used: copy them to the Ingress's"),
+        Sets("`secrets.acrossNamespaces`, `configMaps.acrossNamespaces`", across),
     ),
     row("allow-snippet-annotations", "false", Sets("`nginxSnippets`", snippets)),
     row("annotation-value-word-blocklist", "", NoEffect("no text of an annotation becomes configuration")),
@@ -333,6 +333,17 @@ fn snippets(plan: &mut Plan, value: &str) -> Option<String> {
     match super::plan::boolean(value)? {
         true => plan.set("nginxSnippets", "translate", "allow-snippet-annotations"),
         false => plan.set("nginxSnippets", "refuse", "allow-snippet-annotations"),
+    }
+}
+
+fn across(plan: &mut Plan, value: &str) -> Option<String> {
+    const KEY: &str = "allow-cross-namespace-resources";
+    match super::plan::boolean(value)? {
+        true => {
+            let secrets = plan.set("secrets.acrossNamespaces", true, KEY)?;
+            Some(format!("{secrets}, {}", plan.set("configMaps.acrossNamespaces", true, KEY)?))
+        }
+        false => Some("`secrets.acrossNamespaces: false` and `configMaps.acrossNamespaces: false`, the default".into()),
     }
 }
 

@@ -7,7 +7,7 @@ use crate::source::objects::Secret;
 
 use super::annotations::{AuthKind, AuthOptions, NamedSecret, Options, Satisfy, UserLayout};
 use super::input::Input;
-use super::secret::{SecretFinding, examine};
+use super::secret::{SecretFinding, allowed};
 
 /// What stands where no realm is given.
 const REALM: &str = "Authentication Required";
@@ -89,7 +89,7 @@ pub(super) fn finding(input: &Input, options: &Options) -> Option<SecretFinding>
         return auth.secret().map(|_| is_told());
     };
     match list(input, auth, kind) {
-        Ok((name, list)) => of_list(name, list),
+        Ok((name, list)) => of_list(name, list, matches!(auth.secret(), Some(NamedSecret::OfOther(_)))),
         Err(finding) => finding.map(|finding| *finding),
     }
 }
@@ -102,16 +102,13 @@ fn list<'a>(
 ) -> Result<(&'a ObjectName, &'a UserList), Option<Box<SecretFinding>>> {
     let fault = |code, message, remedy| Err(Some(Box::new(finding_of(code, message, remedy))));
     let name = match (kind, auth.secret()) {
-        (AuthKind::Unsupported, _) | (AuthKind::Basic, Some(NamedSecret::Unusable)) => return Err(None),
-        (AuthKind::Basic, Some(NamedSecret::Name(name))) => name,
+        (AuthKind::Unsupported, _) => return Err(None),
+        (AuthKind::Basic, Some(named)) => allowed(input, named, INSTEAD)?,
         (AuthKind::Basic, None) => {
             let message = format!("auth-type asks for passwords, but no auth-secret names users, so {INSTEAD}");
             return fault(ProblemCode::InvalidAnnotation, message, "Set auth-secret to a Secret with users");
         }
     };
-    if !input.may_see(name) {
-        return Err(examine(input, name, INSTEAD).map(Box::new));
-    }
     let Some(secret) = input.objects().secret(name) else {
         let message = format!("Secret {name} does not exist or may not be read, so {INSTEAD}");
         return fault(
@@ -136,12 +133,12 @@ fn list<'a>(
     }
 }
 
-/// What is wrong with entries of a list.
-fn of_list(name: &ObjectName, list: &UserList) -> Option<SecretFinding> {
+/// What is wrong with entries of a list. Of one of another namespace it is not told where: keys are for those who have the Secret.
+fn of_list(name: &ObjectName, list: &UserList, is_of_other: bool) -> Option<SecretFinding> {
     let UserList { users, faults, fault_count } = list;
-    let told: Vec<_> = faults.iter().map(ToString::to_string).collect();
+    let told: Vec<_> = if is_of_other { vec![format!("{fault_count}")] } else { faults.iter().map(ToString::to_string).collect() };
     let told = told.join("; ");
-    let more = fault_count - faults.len();
+    let more = if is_of_other { 0 } else { fault_count - faults.len() };
     let more = if more == 0 { String::new() } else { format!("; and {more} more") };
     let message = match (users.is_empty(), *fault_count) {
         (false, 0) => return of_weak(name, users.weak()),

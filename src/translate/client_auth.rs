@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use crate::model::{CertificateNeed, ClientAuth, ClientRule, ClientTrust, ObjectName, ProblemCode, Severity};
+use crate::model::{CertificateNeed, ClientAuth, ClientRule, ClientTrust, ProblemCode, Severity};
 
-use super::annotations::{ClientOptions, NamedSecret, Options, SubjectPattern};
+use super::annotations::{ClientOptions, Options, SubjectPattern};
 use super::input::Input;
 use super::lower::{Claim, Lowered};
-use super::secret::{SecretFinding, examine};
+use super::secret::{SecretFinding, allowed};
 
 const INSTEAD: &str = "nobody is served: all requests are answered with 403";
 /// How many certificates may be between that of a client and an authority where nothing is said.
@@ -105,13 +105,8 @@ pub(super) fn finding(input: &Input, options: &Options) -> Option<SecretFinding>
 
 /// The authorities of the Secret. An error without a finding was told with the annotation.
 fn trust<'a>(input: &'a Input, options: &ClientOptions) -> Result<&'a Arc<ClientTrust>, Option<Box<SecretFinding>>> {
-    let name: &ObjectName = match &options.secret {
-        Some(NamedSecret::Name(name)) => name,
-        Some(NamedSecret::Unusable) | None => return Err(None),
-    };
-    if !input.may_see(name) {
-        return Err(examine(input, name, INSTEAD).map(Box::new));
-    }
+    let Some(named) = &options.secret else { return Err(None) };
+    let name = allowed(input, named, INSTEAD)?;
     let fault = |code, message, remedy| Err(Some(Box::new(fault(code, message, remedy))));
     let Some(secret) = input.objects().secret(name) else {
         let message = format!("Secret {name} does not exist or may not be read, so {INSTEAD}");
