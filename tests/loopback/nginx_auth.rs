@@ -171,6 +171,22 @@ fn nginx_h3_h7_a_secret_that_is_missing_or_of_another_namespace_lets_nobody_in()
 }
 
 #[test]
+fn nginx_h7_a_secret_of_another_namespace_counts_where_an_option_allows_it() {
+    let mut secret = users(&json!({"auth": format!("alice:{SHA}")}));
+    secret["metadata"]["namespace"] = json!("other");
+    let pod = Pod::named("web");
+    let manifests = manifests(&pod, &[("auth-type", "basic"), ("auth-secret", "other/users")]).object(secret);
+    for (options, right, wrong) in [(&[][..], 503, 503), (&["--secrets-across-namespaces", "true"], 200, 401)] {
+        let server = Tidegate::serve_with(&manifests, options);
+        assert_eq!(server.ask(with("alice", "open sesame")).status(), right, "{options:?}");
+        assert_eq!(server.ask(with("alice", "x")).status(), wrong, "{options:?}");
+        assert_eq!(server.ask(get("b.example", "/")).status(), 200, "the neighbour serves");
+        let problems = server.admin("/debug/problems").text();
+        assert_eq!(problems.contains("--secrets-across-namespaces"), right == 503, "{problems}");
+    }
+}
+
+#[test]
 fn nginx_h4_content_that_cannot_be_read_lets_nobody_in_and_is_told() {
     let huge = "x:y\n".repeat(100_000);
     for content in ["foo:bar", "", "\n\n# nobody\n", ":\n:", "open sesame", "sha:{SHA}", "\u{0}\u{1}\r\r\n", &huge] {
