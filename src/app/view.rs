@@ -151,7 +151,7 @@ pub(super) fn show_filters(filters: &[Filter], view: &mut Value) {
 fn client_auth(auth: &ClientAuth) -> Value {
     match auth {
         ClientAuth::Unknown => json!("Nobody"),
-        ClientAuth::Excused => json!("Everybody"),
+        ClientAuth::ExcusedInClear(auth) => json!({ "inClear": "Everybody", "throughTls": client_auth(auth) }),
         ClientAuth::Rule(ClientRule { need, trust, depth, error_page, subject, forwarding }) => json!({
             "need": need.as_str(),
             "authorities": trust.authorities().certificates().count(),

@@ -99,7 +99,7 @@ pub(super) fn for_whom(filters: &[Filter]) -> Vec<String> {
 pub(super) fn with_certificate(filters: &[Filter]) -> Vec<String> {
     let auth =
         filters.iter().find_map(|filter| if let Filter::ClientAuth(auth) = filter { Some(&**auth) } else { None });
-    let Some(ClientAuth::Rule(rule)) = auth else { return Vec::new() };
+    let Some(rule) = auth.and_then(ClientAuth::rule) else { return Vec::new() };
     let ClientRule { need, trust: _, depth, error_page, subject, forwarding: _ } = rule;
     let answer = error_page.as_ref().map_or_else(|| "400".to_owned(), |page| format!("302 to {page}"));
     let whom = match need {

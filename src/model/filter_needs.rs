@@ -1,7 +1,6 @@
 //! What filters have to know of a request, found out once: most requests pay for nothing but the redirect to https.
 
 use super::affinity::Affinity;
-use super::client_auth::ClientAuth;
 use super::cors::Origins;
 use super::field_edits::FieldEdit;
 use super::filter::{Filter, Location};
@@ -80,10 +79,7 @@ impl Filter {
                 Location::OtherHost(_) => false,
             },
             Self::Rewrite(to) => in_any(&[Some(&to.path), to.query.as_ref(), to.prefix.as_ref()]),
-            Self::ClientAuth(auth) => match &**auth {
-                ClientAuth::Rule(rule) => in_any(&[rule.error_page.as_ref()]),
-                ClientAuth::Unknown | ClientAuth::Excused => false,
-            },
+            Self::ClientAuth(auth) => in_any(&[auth.rule().and_then(|rule| rule.error_page.as_ref())]),
             Self::Affinity(affinity) => match &**affinity {
                 Affinity::Text { text, among: _ } => text.has(variable),
                 Affinity::Cookie(_) => false,

@@ -44,27 +44,17 @@ impl<'a> OfHost<'a> {
 /// An object's own rule, with the need that an older one of another namespace has. Whom certificates must come from, and where
 /// clients without one are sent, is not for another namespace to say.
 fn raised(own: &ClientAuth, other: &ClientAuth) -> ClientAuth {
-    let need = match other {
-        ClientAuth::Rule(other) => other.need,
-        ClientAuth::Unknown | ClientAuth::Excused => CertificateNeed::Required,
-    };
-    match own {
-        ClientAuth::Rule(own) => ClientAuth::Rule(ClientRule { need, ..own.clone() }),
-        ClientAuth::Unknown | ClientAuth::Excused => ClientAuth::Unknown,
-    }
+    let need = other.rule().map_or(CertificateNeed::Required, |other| other.need);
+    own.rule().map_or(ClientAuth::Unknown, |own| ClientAuth::Rule(ClientRule { need, ..own.clone() }))
 }
 
 /// The higher, the less a client may do without.
 fn strictness(auth: &ClientAuth) -> u8 {
-    match auth {
-        ClientAuth::Unknown => 3,
-        ClientAuth::Excused => 0,
-        ClientAuth::Rule(rule) => match rule.need {
-            CertificateNeed::NotAsked => 0,
-            CertificateNeed::OptionalOfAnybody => 1,
-            CertificateNeed::Optional => 2,
-            CertificateNeed::Required => 3,
-        },
+    match auth.rule().map(|rule| rule.need) {
+        Some(CertificateNeed::NotAsked) => 0,
+        Some(CertificateNeed::OptionalOfAnybody) => 1,
+        Some(CertificateNeed::Optional) => 2,
+        Some(CertificateNeed::Required) | None => 3,
     }
 }
 

@@ -69,8 +69,10 @@ pub(super) const ROWS: [Annotation; 6] = [
         },
         default: "none: clients are not asked for certificates",
         scopes: &[Scope::Ingress],
-        verdict: Verdict::Different(
-            "the Secret is never of another namespace; where Ingresses of a host differ each has its own, unless the oldest asks for more; a younger Ingress of another namespace changes nothing for the others; rules at or below `/.well-known/acme-challenge` ask for none; in clear, where https is not redirected to, the answer is 400 instead of the pod's",
+        verdict: Verdict::Bounded(
+            "an Ingress that names authorities has those at its paths and no other's, unless the oldest of the host asks for more; a younger \
+             Ingress of another namespace changes nothing for the others; in clear, where https is not redirected to, the answer is 400 \
+             instead of the pod's, but for rules at or below `/.well-known/acme-challenge`",
         ),
         doc: "Asks the clients of the host for a certificate. The Secret has the authorities that it must come from as PEM in `ca.crt`\n\
               and may have what they have revoked in `ca.crl`. It is of the namespace of the Ingress, unless `--secrets-across-namespaces` is\n\
