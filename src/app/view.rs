@@ -3,10 +3,10 @@
 use serde_json::{Value, json};
 
 use crate::model::{
-    Action, Affinity, AnswerUrls, AuthService, BasicAuth, CertificateForwarding, ClientAuth, ClientCertificate, EnoughPassword,
-    ClientRule, Cors, Credentials, ErrorPages, Excused, ExternalAuth, Filter, HttpsRedirect, KnownLimits, Location,
-    Mirror, MirrorBody, PodTls, Protocol, Rate, Replacement, Reply, RequestLimits, Rewrite, RouteSpec, Rules, Sni,
-    Sources, Template, TlsVersions, UpstreamSpec, Verification,
+    Action, Affinity, AnswerUrls, AuthService, BasicAuth, CertificateForwarding, ClientAuth, ClientCertificate,
+    ClientRule, Cors, Credentials, EnoughPassword, ErrorPages, Excused, ExternalAuth, Filter, HttpsRedirect,
+    KnownLimits, Location, Mirror, MirrorBody, PodTls, Protocol, Rate, Replacement, Reply, RequestLimits, Rewrite,
+    RouteSpec, Rules, Sni, Sources, Template, TlsVersions, UpstreamSpec, Verification,
 };
 use crate::routing::{CompiledHost, Route, RouteTable};
 use crate::upstream::{Backend, Destination, Target};
@@ -226,8 +226,9 @@ fn auth(auth: &ExternalAuth) -> Value {
     match auth {
         ExternalAuth::Unusable => json!("Nobody"),
         ExternalAuth::Service(service) => {
-            let AuthService { upstream, host, target, method, sign_in, copied, sent, memory, excused, passwords, .. } =
-                &**service;
+            let AuthService {
+                upstream, host, target, method, sign_in, copied, sent, memory, excused, passwords, ..
+            } = &**service;
             json!({
                 "service": upstream.key.service.to_string(),
                 "port": upstream.port.to_string(),

@@ -161,9 +161,9 @@ fn asked(auth: &ExternalAuth) -> Vec<String> {
     let ExternalAuth::Service(service) = auth else { return Vec::new() };
     let AuthService { upstream, host, target, excused, passwords, .. } = &**service;
     let port = &upstream.port;
-    let without = passwords
-        .as_ref()
-        .map(|passwords| format!(" that do not give the password of {} (auth-type, satisfy)", some_of(&passwords.users)));
+    let without = passwords.as_ref().map(|passwords| {
+        format!(" that do not give the password of {} (auth-type, satisfy)", some_of(&passwords.users))
+    });
     let outside = excused.as_ref().map(outside);
     let whom: Vec<_> = outside.into_iter().chain(without).collect();
     let whom = if whom.is_empty() { String::new() } else { format!(" of clients{}", whom.join(" and")) };

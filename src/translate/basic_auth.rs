@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use crate::model::{AuthService, BasicAuth, EnoughPassword, Excused, ExternalAuth, ObjectName, ProblemCode, Severity, Sources, UserList};
+use crate::model::{
+    AuthService, BasicAuth, EnoughPassword, Excused, ExternalAuth, ObjectName, ProblemCode, Severity, Sources, UserList,
+};
 use crate::source::objects::Secret;
 
 use super::annotations::{AuthKind, AuthOptions, NamedSecret, Options, Satisfy, UserLayout};
@@ -136,7 +138,8 @@ fn list<'a>(
 /// What is wrong with entries of a list. Of one of another namespace it is not told where: keys are for those who have the Secret.
 fn of_list(name: &ObjectName, list: &UserList, is_of_other: bool) -> Option<SecretFinding> {
     let UserList { users, faults, fault_count } = list;
-    let told: Vec<_> = if is_of_other { vec![format!("{fault_count}")] } else { faults.iter().map(ToString::to_string).collect() };
+    let told: Vec<_> =
+        if is_of_other { vec![format!("{fault_count}")] } else { faults.iter().map(ToString::to_string).collect() };
     let told = told.join("; ");
     let more = if is_of_other { 0 } else { fault_count - faults.len() };
     let more = if more == 0 { String::new() } else { format!("; and {more} more") };

@@ -151,9 +151,7 @@ impl Input {
         match object.kind {
             ObjectKind::Secret => match &self.settings.secrets {
                 VisibleSecrets::All | VisibleSecrets::Listed(_) => self.wants(&object.name),
-                VisibleSecrets::Allowed => {
-                    self.is_named_by_annotation(object, |user| self.may_use(user, &object.name))
-                }
+                VisibleSecrets::Allowed => self.is_named_by_annotation(object, |user| self.may_use(user, &object.name)),
             },
             ObjectKind::ConfigMap => {
                 self.is_named_by_settings(&object.name)

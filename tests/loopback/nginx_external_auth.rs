@@ -213,13 +213,8 @@ fn nginx_i7_with_satisfy_any_the_service_is_not_asked_about_an_address_that_is_l
 }
 
 /// `alice` with the password `open sesame`, whom pods know by a field that the service may set.
-const BOTH: [(&str, &str); 5] = [
-    URL,
-    ("auth-type", "basic"),
-    ("auth-secret", "users"),
-    ("satisfy", "any"),
-    ("auth-response-headers", "X-User"),
-];
+const BOTH: [(&str, &str); 5] =
+    [URL, ("auth-type", "basic"), ("auth-secret", "users"), ("satisfy", "any"), ("auth-response-headers", "X-User")];
 
 /// The same with users, and these annotations besides.
 fn serve_both(said: &str, more: &[(&str, &str)]) -> (Pod, Pod, Tidegate) {

@@ -18,7 +18,7 @@ use crate::proxy::wire::body::BodySink;
 use crate::routing::Route;
 use crate::upstream::Target;
 
-/// Longest time that a request waits to be served or not, as in ingress-nginx, whose timeouts of a route do not count here.
+/// Longest time that a request waits to be served or not, whatever its route says.
 const LONGEST: Duration = Duration::from_secs(60);
 
 /// Asks. `None`: the request is served, with what its pod gets of the answer.
@@ -73,8 +73,9 @@ async fn answer(
     let method = Method::of(text);
     let (target, host, fields) = (&*question.target, &*question.service.host, &*question.fields);
     let length = if method.is_safe() { None } else { Some(0) };
-    let bytes = aside_head::compose(walk, &AsideHead { method: text, target, host, fields, length, told: Told::Client });
-    let deadline = Instant::now() + LONGEST;
+    let bytes =
+        aside_head::compose(walk, &AsideHead { method: text, target, host, fields, length, told: Told::Client });
+    let deadline = Instant::now() + policy.timeouts.response.min(LONGEST);
     let sent = Aside { backend, policy, bytes: &bytes, method, deadline };
     let AsideAnswer { bytes, head } = aside::send(walk.shard, &sent, sink).await?;
     let of = |field: &Field| (field.name.of(&bytes), field.value.of(&bytes));

@@ -49,7 +49,6 @@ pub(super) const ROWS: [Annotation; 5] = [
               `{PLAIN}`, as `htpasswd` writes them. It may be of any type but `kubernetes.io/tls`, and of the namespace of the Ingress, unless\n\
               `--secrets-across-namespaces` is given. A change counts at once. Where it is missing or may not be named nobody is served (503).\n\
               An entry that cannot be read lets nobody in and is reported; so is DES-crypt, which is weak.",
-
     },
     Annotation {
         key: "auth-secret-type",

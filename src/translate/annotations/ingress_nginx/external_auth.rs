@@ -62,7 +62,9 @@ pub(super) const ROWS: [Annotation; 16] = [
         },
         default: "no answer is remembered",
         scopes: &[Scope::Ingress],
-        verdict: Verdict::Bounded("of all routes together 4096 answers are remembered, each of at most 16 KiB of fields"),
+        verdict: Verdict::Bounded(
+            "of all routes together 4096 answers are remembered, each of at most 16 KiB of fields",
+        ),
         doc: "Requests of a route for which this comes to the same get the answer of the service of `auth-url` that one of them had. Where\n\
               the answer has `Vary`, they must be equal in these fields too. Not remembered are answers with `Set-Cookie`, with `Vary: *`,\n\
               and with `no-store`, `no-cache` or `private` in `Cache-Control`.",
@@ -238,7 +240,7 @@ pub(super) const ROWS: [Annotation; 16] = [
         scopes: &[Scope::Ingress],
         verdict: Verdict::Bounded(
             "the host may be no variable but `$host`, which stands for an exact host of a rule; addresses of the node, of metadata and \
-             the like are not asked: 503; an answer is 500 if it is not there after 60 s in all; of `X-Forwarded-` fields and the like \
+             the like are not asked: 503; where the answer is late, after `proxy-read-timeout` and no later than 60 s, it is 500; of `X-Forwarded-` fields and the like \
              questions have only those that a trusted proxy sends",
         ),
         doc: "Asks this service about each request, with its fields and without its body: 2xx lets it pass, 401 and 403 are passed on,\n\
