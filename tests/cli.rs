@@ -1,6 +1,7 @@
 //! The command line from outside: exit codes, and that wrong options cost one line.
 
-use std::process::{Command, Output};
+use std::io::Write as _;
+use std::process::{Command, Output, Stdio};
 
 fn tidegate(line: &[&str], environment: &[(&str, &str)]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tidegate"));
@@ -241,4 +242,30 @@ fn check_reads_the_config_map_of_ingress_nginx() {
     let compared = ["--nginx-configmap", "edge/nginx", "--compare-dialects", "tidegate"];
     let output = tidegate(&[&["check", "--manifests", manifests], &compared[..]].concat(), &[]);
     assert!(String::from_utf8_lossy(&output.stdout).contains("2 of 3 Ingresses change"));
+}
+
+#[test]
+fn check_reads_several_manifests_and_standard_input_as_one() {
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    let class = "apiVersion: networking.k8s.io/v1\nkind: IngressClass\nmetadata: {name: tidegate}\nspec: {controller: tidegate.dev/ingress-controller}\n";
+    let service =
+        "apiVersion: v1\nkind: Service\nmetadata: {name: web, namespace: shop}\nspec: {ports: [{port: 80}]}\n";
+    let ingress = "apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: {name: web, namespace: shop}\nspec: {ingressClassName: tidegate, defaultBackend: {service: {name: web, port: {number: 81}}}}\n";
+    let [class, service] = [("class.yaml", class), ("service.yaml", service)].map(|(name, text)| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).expect("the folder is writable");
+        path.to_str().expect("the path is text").to_owned()
+    });
+    let mut check = Command::new(env!("CARGO_BIN_EXE_tidegate"))
+        .args(["check", "--manifests", &class, "--manifests", &service, "--manifests", "-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("the program starts");
+    check.stdin.take().expect("it is piped").write_all(ingress.as_bytes()).expect("it is read");
+    let output = check.wait_with_output().expect("it ends");
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    // Only with all three is it the port that is missing.
+    assert!(said.contains("PortNotFound") && said.lines().count() == 1, "{said}");
+    assert_eq!(output.status.code(), Some(1));
 }

@@ -3,22 +3,19 @@
 use std::collections::BTreeSet;
 use std::io::Write;
 
-use anyhow::Context as _;
 use serde_json::json;
 
 use super::compare::{self, Outcome};
-use super::settings;
+use super::{objects, settings};
 use crate::args::{CheckArgs, OutputFormat};
 use crate::model::{Problem, RoutePolicy, Severity};
-use crate::source::manifests;
 use crate::source::objects::Change;
 use crate::translate::annotations::{DialectName, Dialects};
 use crate::translate::{self, Input, Settings};
 
 /// Writes the findings. Returns whether one of them is an error; with `--compare-dialects`, whether anything changes.
 pub fn check(args: &CheckArgs, out: &mut impl Write) -> anyhow::Result<bool> {
-    let path = &args.source.manifests;
-    let loaded = manifests::load(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let (loaded, _) = objects::read(&args.source.manifests, &mut std::io::stdin(), &|_, _| false)?;
     let settings = settings::translation_of(&args.routing, &args.tls, RoutePolicy::default());
     let is_json = args.output == OutputFormat::Json;
     if !args.compare_dialects.is_empty() {

@@ -7,21 +7,22 @@ use anyhow::Context as _;
 use serde_json::Value;
 
 use super::get::{self, Answer};
-use super::settings;
+use super::{objects, settings};
 use crate::admin::{Asked, Explained, Explaining, Unexplained};
 use crate::args::ExplainArgs;
 use crate::controller::Inquirer;
 use crate::explain::{self, Explanation, Question, View};
 use crate::model::{Problem, RoutePolicy};
 use crate::routing::RouteTable;
-use crate::source::manifests;
 use crate::translate::{self, Input};
 
 /// Writes the explanation. Returns whether the request would be served, by a pod or by a redirect.
 pub fn explain(args: &ExplainArgs, out: &mut impl Write) -> anyhow::Result<bool> {
     let question = Question::parse(&args.url, &args.header)?;
-    let Some(path) = &args.manifests else { return by_process(args, out) };
-    let loaded = manifests::load(path).with_context(|| format!("cannot read {}", path.display()))?;
+    if args.manifests.is_empty() {
+        return by_process(args, out);
+    }
+    let (loaded, _) = objects::read(&args.manifests, &mut std::io::stdin(), &|_, _| false)?;
     let mut input = Input::new(settings::translation_of(&args.routing, &args.tls, RoutePolicy::default()));
     for change in loaded.changes {
         input.apply(change);

@@ -6,6 +6,7 @@ mod connections;
 mod explain;
 mod get;
 mod migrate;
+mod objects;
 mod origin;
 mod report;
 mod saved_objects;

@@ -15,7 +15,7 @@ pub struct MigrateArgs {
     ///
     /// As kubectl get writes them, too: YAML or JSON, with Lists and several documents. Ingresses of extensions/v1beta1 and
     /// networking.k8s.io/v1beta1 are read as if they were converted.
-    #[arg(long, value_name = "PATH", env = "TIDEGATE_MANIFESTS", value_parser = existing_or_stdin, help_heading = "Sources")]
+    #[arg(long, value_name = "PATH", env = "TIDEGATE_MANIFESTS", value_parser = source::existing_or_stdin, help_heading = "Sources")]
     pub manifests: Vec<PathBuf>,
 
     /// Kubeconfig file that leads to the cluster.
@@ -94,8 +94,4 @@ pub enum ReportFormat {
     Markdown,
     /// For programs: one object.
     Json,
-}
-
-fn existing_or_stdin(text: &str) -> Result<PathBuf, &'static str> {
-    if text == "-" { Ok(PathBuf::from(text)) } else { source::existing(text) }
 }

@@ -168,15 +168,16 @@ pub struct ExplainArgs {
     #[arg(short = 'H', long, value_name = "NAME: VALUE", help_heading = "Request")]
     pub header: Vec<String>,
 
-    /// Explain by this directory of Kubernetes objects (or one file), as `check` reads it. Default: ask at --admin.
+    /// Explain by this directory of Kubernetes objects (or one file, or - for standard input), as `check` reads it. May be given
+    /// more than once. Default: ask at --admin.
     #[arg(
         long,
         value_name = "DIR",
         env = "TIDEGATE_MANIFESTS",
-        value_parser = source::existing,
+        value_parser = source::existing_or_stdin,
         help_heading = "Sources"
     )]
-    pub manifests: Option<PathBuf>,
+    pub manifests: Vec<PathBuf>,
 
     /// Admin address of the running process that is asked when there is no --manifests, as ADDR or http://ADDR.
     ///

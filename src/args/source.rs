@@ -11,12 +11,13 @@ use crate::model::ObjectName;
 /// Where `check` reads objects.
 #[derive(Debug, Clone, Args)]
 pub struct ManifestArgs {
-    /// Directory of Kubernetes objects: every *.yaml, *.yml and *.json below it. May also be one file.
+    /// Directory of Kubernetes objects: every *.yaml, *.yml and *.json below it. May also be one file, or - for standard input.
+    /// May be given more than once.
     ///
     /// A file may hold several documents and Lists; names that start with a dot are passed over. A file or document that
     /// cannot be read is reported and the rest is used.
-    #[arg(long, value_name = "DIR", env = "TIDEGATE_MANIFESTS", value_parser = existing)]
-    pub manifests: PathBuf,
+    #[arg(long, value_name = "DIR", env = "TIDEGATE_MANIFESTS", value_parser = existing_or_stdin, required = true)]
+    pub manifests: Vec<PathBuf>,
 }
 
 /// Where `serve` reads objects.
@@ -177,4 +178,8 @@ impl SourceArgs {
 pub(super) fn existing(text: &str) -> Result<PathBuf, &'static str> {
     let path = PathBuf::from(text);
     if path.exists() { Ok(path) } else { Err("there is no such directory or file") }
+}
+
+pub(super) fn existing_or_stdin(text: &str) -> Result<PathBuf, &'static str> {
+    if text == "-" { Ok(PathBuf::from(text)) } else { existing(text) }
 }

@@ -2,12 +2,9 @@
 
 use std::fmt::Write as _;
 
-use super::setting::{Becomes, Row};
+use super::setting::Row;
 use super::{flags, keys};
-use crate::translate::annotations::nginx_key_acts;
-
-/// What becomes of a key that no value of the chart can say.
-const FOLLOWED: &str = "`nginxConfigMap`: the ConfigMap is followed ([nginx-configmap.md](nginx-configmap.md))";
+use crate::translate::annotations::nginx_key;
 
 const INTRODUCTION: &str = "\
 # What the settings of ingress-nginx become
@@ -19,22 +16,40 @@ of `tidegate serve`, which go into `extraArgs`. A setting that is not served cha
 here holds with `profile: ingress-nginx`. Annotations stand in [annotations.md](annotations.md).
 ";
 
+const KEYS: &str = "
+## Keys of the ConfigMap
+
+These become values of the chart, or options. [nginx-configmap.md](nginx-configmap.md) says what each other key does: where one of them
+has an effect the values follow the ConfigMap itself (`nginxConfigMap`), and then it counts for those below that it can set, too.
+
+| key | default | becomes |
+|---|---|---|
+";
+
+const FLAGS: &str = "
+## Flags
+
+| flag | default | becomes |
+|---|---|---|
+";
+
 /// The settings of ingress-nginx and what each becomes, as Markdown: `docs/ingress-nginx-settings.md`.
 pub fn document() -> String {
     let mut text = String::from(INTRODUCTION);
-    table(&mut text, "Keys of the ConfigMap", "key", "", keys::ROWS);
-    table(&mut text, "Flags", "flag", "--", flags::ROWS);
+    text.push_str(KEYS);
+    for keys::Row { name, words, set: _ } in keys::ROWS {
+        line(&mut text, name, nginx_key(name).map_or("", |key| key.default), words);
+    }
+    text.push_str(FLAGS);
+    for Row { name, default, becomes } in flags::ROWS {
+        let dashes = if name.len() == 1 { "-" } else { "--" };
+        line(&mut text, &format!("{dashes}{name}"), default, &becomes.in_words());
+    }
     text
 }
 
-fn table(text: &mut String, title: &str, column: &str, dashes: &str, rows: &[Row]) {
+fn line(text: &mut String, name: &str, default: &str, becomes: &str) {
+    let default = if default.is_empty() { String::new() } else { format!("`{default}`") };
     // Writing to a String cannot fail.
-    let _ = writeln!(text, "\n## {title}\n\n| {column} | default | becomes |\n|---|---|---|");
-    for Row { name, default, becomes } in rows {
-        let default = if default.is_empty() { String::new() } else { format!("`{default}`") };
-        let dashes = if name.len() == 1 { "-" } else { dashes };
-        let acts = matches!(becomes, Becomes::NotServed(_)) && dashes.is_empty() && nginx_key_acts(name);
-        let becomes = if acts { FOLLOWED.to_owned() } else { becomes.in_words() };
-        let _ = writeln!(text, "| `{dashes}{name}` | {default} | {becomes} |");
-    }
+    let _ = writeln!(text, "| `{name}` | {default} | {becomes} |");
 }

@@ -9,13 +9,13 @@ use serde_json::{Value, json};
 use crate::model::{ObjectName, Problem};
 use crate::source::manifests::Written;
 use crate::source::objects::ConfigMap;
-use crate::translate::annotations::{Choices, MissingWaf, Snippets, nginx_key_acts, nginx_key_option, read_nginx_keys};
+use crate::translate::annotations::{Choices, KeyEffect, MissingWaf, NginxKey, Snippets, nginx_key, read_nginx_keys};
 
 use super::Wishes;
 use super::controller::{CLASS, CONTROLLER, Controller};
 use super::fields::{self, Named, port, texts};
 use super::plan::{Entry, Plan};
-use super::setting::{Outcome, Setting, kept, take_up};
+use super::setting::{Outcome, Setting, kept, take_up, take_up_key};
 use super::words::plain;
 use super::{flags, keys};
 
@@ -38,6 +38,8 @@ pub(super) struct Moved {
     pub(super) notes: Vec<String>,
     /// The Service of the controller.
     pub(super) service: Option<Named>,
+    /// The ConfigMap of the controller, if the values follow it.
+    pub(super) followed: Option<ConfigMap>,
 }
 
 /// A TCP or UDP service: none is served yet.
@@ -64,11 +66,12 @@ pub(super) fn moved(around: &Surroundings<'_>, controller: Option<&Controller>, 
         values: Vec::new(),
         notes: Vec::new(),
         service: None,
+        followed: None,
     };
     if let Some(controller) = controller {
         workload(around, controller, &mut plan, &mut notes);
         moved.flags = controller.flags.iter().map(|(name, value)| flag(name, value, &mut plan)).collect();
-        moved.keys = config_map_keys(around, controller, &mut plan, &mut notes);
+        (moved.keys, moved.followed) = config_map_keys(around, controller, &mut plan, &mut notes);
         if plan.get("accessLogFormat").is_none() && plan.get("accessLog").is_none() {
             plan.set("accessLogFormat", "ingress-nginx", "its lines go on; without this they are JSON");
         }
@@ -231,48 +234,49 @@ fn config_map_keys(
     controller: &Controller,
     plan: &mut Plan,
     notes: &mut Vec<String>,
-) -> Vec<Setting> {
-    let Some(name) = controller.named_by("configmap") else { return Vec::new() };
+) -> (Vec<Setting>, Option<ConfigMap>) {
+    let Some(name) = controller.named_by("configmap") else { return Default::default() };
     let Some(config_map) = find(around.objects, "ConfigMap", &name) else {
         notes.push(format!("The controller's ConfigMap {name} was not found: what it sets is not in this report"));
-        return Vec::new();
+        return Default::default();
     };
     let data = texts(config_map.get("data"));
     let row_of = |key: &str| keys::ROWS.iter().find(|row| row.name == key);
     // What no value of the chart can say, the ConfigMap itself can.
-    let is_left = |key: &str, value: &str| nginx_key_acts(key) && row_of(key).is_some_and(|row| row.is_missing(value));
+    let is_left = |key: &str, value: &str| {
+        let acts = |known: NginxKey| known.effect == KeyEffect::Acts && !known.is_default(value);
+        row_of(key).is_none() && nginx_key(key).is_some_and(acts)
+    };
     let is_followed = data.iter().any(|(key, value)| is_left(key, value));
     if is_followed {
         let comment =
             "it sets what no other value does: docs/migrate-from-ingress-nginx.md, step 3, says how to keep it";
         plan.set("nginxConfigMap", name.to_string(), comment);
     }
-    let findings = findings_of(&ObjectName::new(&*name.namespace, &*name.name), &data);
+    let text = |(key, value): (&String, &String)| (Arc::from(&**key), Arc::from(&**value));
+    let name = ObjectName::new(&*name.namespace, &*name.name);
+    let map = ConfigMap { name, data: data.iter().map(text).collect(), is_too_large: false };
+    let findings = findings_of(&map, &data);
     let take = |(key, value): (&String, &String)| {
         if is_left(key, value) {
             return kept(key, value, findings.get(&**key).map(|message| &**message));
         }
-        let row = row_of(key);
-        if row.is_none() && keys::DROPPED.iter().any(|prefix| key.starts_with(prefix)) {
-            let dropped = super::setting::Row { name: "", default: "", becomes: keys::OF_DROPPED };
-            return take_up(Some(&dropped), key.clone(), value, plan);
-        }
-        let setting = take_up(row, key.clone(), value, plan);
+        let known = nginx_key(key);
+        let setting = take_up_key(row_of(key), known.as_ref(), key, value, plan);
         // An option would win over the key for good.
-        let option = nginx_key_option(key).filter(|_| is_followed && setting.outcome == Outcome::Becomes);
+        let option =
+            known.and_then(|known| known.option).filter(|_| is_followed && setting.outcome == Outcome::Becomes);
         match option.filter(|option| plan.leave_out(option)) {
             Some(_) => kept(key, value, None),
             None => setting,
         }
     };
-    data.iter().map(take).collect()
+    (data.iter().map(take).collect(), is_followed.then_some(map))
 }
 
 /// What following a ConfigMap would find wrong with its keys: a message for each.
-fn findings_of(name: &ObjectName, data: &BTreeMap<String, String>) -> BTreeMap<String, String> {
-    let text = |(key, value): (&String, &String)| (Arc::from(&**key), Arc::from(&**value));
-    let map = ConfigMap { name: name.clone(), data: data.iter().map(text).collect(), is_too_large: false };
-    let found = read_nginx_keys(&map, Choices::default(), &|_| false).findings;
+fn findings_of(map: &ConfigMap, data: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+    let found = read_nginx_keys(map, Choices::default(), &|_| false).findings;
     let of_key = |problem: Problem| {
         let key = data.keys().find(|key| problem.field == format!("data[{key:?}]"))?;
         Some((key.clone(), format!("{}. {}", problem.message, problem.remedy)))

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::report::{Finding, IngressReport, Report, Verdict};
 use super::setting::{Outcome, Setting};
-use super::words::count;
+use super::words::{closed, count};
 
 /// The report as Markdown (GitHub's, with tables).
 pub fn markdown(report: &Report) -> String {
@@ -31,12 +31,13 @@ fn summary(text: &mut String, report: &Report) {
     let Report { score, class, installation, .. } = report;
     let _ = writeln!(
         text,
-        "\n**{} of {} work unchanged ({} %).** {} served and differ in something, {} refused in part.\n",
+        "\n**{} of {} work unchanged ({} %).** {} served and differ in something, {} refused in part{}.\n",
         score.works,
         count(score.ingresses, "Ingress", "Ingresses"),
         score.percent,
         if score.differs == 1 { "1 is".to_owned() } else { format!("{} are", score.differs) },
         if score.refused == 1 { "1 is".to_owned() } else { format!("{} are", score.refused) },
+        closed(score.closed),
     );
     if let Some(installation) = installation {
         let _ = write!(
@@ -70,6 +71,7 @@ fn ingresses(text: &mut String, report: &Report) {
             continue;
         }
         text.push_str(match verdict {
+            Verdict::Closed => "\n## Not served\n\nAll requests of these are answered with 503.\n\n",
             Verdict::Refused => "\n## Refused in part\n\nSomething that these ask for is not served.\n\n",
             Verdict::Differs => "\n## Differ\n\nThese are served, and not in all as before.\n\n",
             Verdict::Works => "\n## Work unchanged\n\n",

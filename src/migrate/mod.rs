@@ -26,7 +26,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::model::{ObjectKind, ObjectName, PortRef, Problem, ProblemCode, RoutePolicy};
+use crate::model::{ObjectKind, ObjectName, ObjectRef, PortRef, Problem, ProblemCode, RoutePolicy};
 use crate::source::manifests::{Loaded, Written};
 use crate::source::objects::{Change, Object};
 use crate::translate::annotations::{Choices, Dialects, MissingWaf, Snippets};
@@ -35,6 +35,7 @@ use crate::translate::{self, ExternalNames, Input, Profile, Settings};
 use controller::{Controller, controllers};
 use fields::Named;
 use installation::{Moved, Surroundings};
+use plan::Entry;
 use report::{Class, Installation, Score};
 use verdicts::{Judged, Unread};
 use words::{count, plain};
@@ -138,8 +139,17 @@ pub fn examine(found: Found, wishes: &Wishes, now: i64) -> Examined {
     let around = Surroundings { objects: &written, class: &class, controller_class: &controller_class };
     let mut moved = installation::moved(&around, controller, wishes);
     let kinds: BTreeSet<ObjectKind> = loaded.changes.iter().map(|change| change.object().kind).chain(listed).collect();
-    let missing =
-        Unread { services: !kinds.contains(&ObjectKind::Service), secrets: !kinds.contains(&ObjectKind::Secret) };
+    let is_unread = |kind: ObjectKind| !kinds.contains(&kind);
+    let missing = Unread {
+        services: is_unread(ObjectKind::Service),
+        secrets: is_unread(ObjectKind::Secret),
+        config_maps: is_unread(ObjectKind::ConfigMap),
+        // ingress-nginx ignores the annotation without this flag.
+        passthrough: controller
+            .is_some_and(|controller| controller.flag("enable-ssl-passthrough").is_none_or(|flag| flag == "false")),
+    };
+    let Loaded { mut changes, problems } = loaded;
+    changes.extend(moved.followed.clone().map(Change::arrival));
     let settings = Settings {
         class: Arc::from(&*class),
         controller: Arc::from(&*controller_class),
@@ -148,15 +158,16 @@ pub fn examine(found: Found, wishes: &Wishes, now: i64) -> Examined {
         now,
         ..settings(&moved, wishes, &missing)
     };
-    let problems = problems_of_source(loaded.problems, origin);
+    let problems = problems_of_source(problems, origin);
     let old = manifests::old_versions(&written);
     // Whether it would be better with snippets translated is asked only where somebody has any.
     let is_refused = settings.dialects == dialects(Snippets::Refused, wishes);
-    let retry = (is_refused && wishes.snippets.is_none() && has_snippets(&loaded.changes)).then(|| {
+    let retry = (is_refused && wishes.snippets.is_none() && has_snippets(&changes)).then(|| {
         let settings = Settings { dialects: dialects(Snippets::Translated, wishes), ..settings.clone() };
-        (settings, loaded.changes.clone())
+        (settings, changes.clone())
     });
-    let input = input(settings, loaded.changes);
+    let input = input(settings, changes);
+    moved.values.extend(config_map_names(&input));
     let judged = verdicts::judge(&input, &problems, &missing, &old);
     if let Some((settings, changes)) = retry {
         let better = verdicts::judge(&self::input(settings, changes), &problems, &missing, &old);
@@ -295,6 +306,7 @@ fn settings(moved: &Moved, wishes: &Wishes, missing: &Unread) -> Settings {
         Some(_) | None => Snippets::Refused,
     };
     Settings {
+        nginx_config_map: moved.followed.as_ref().map(|map| map.name.clone()),
         serve_classless: is_set("watch.ingressWithoutClass", false),
         default_certificate: text("defaultCertificate").and_then(object),
         default_backend: backend,
@@ -305,6 +317,18 @@ fn settings(moved: &Moved, wishes: &Wishes, missing: &Unread) -> Settings {
         external_names: if is_set("externalName", true) { ExternalNames::Resolved } else { ExternalNames::Off },
         ..Settings::default()
     }
+}
+
+/// The ConfigMaps that annotations and keys name: the process reads none but those that the values list.
+fn config_map_names(input: &Input) -> Option<Entry> {
+    let mut names: BTreeMap<Arc<str>, Vec<Arc<str>>> = BTreeMap::new();
+    for ObjectRef { kind, name } in input.followed() {
+        if kind == ObjectKind::ConfigMap && input.settings().nginx_config_map.as_ref() != Some(&name) {
+            names.entry(name.namespace).or_default().push(name.name);
+        }
+    }
+    let comment = "those that annotations and keys of the ConfigMap name".to_owned();
+    (!names.is_empty()).then(|| Entry { path: "configMaps.names", value: serde_json::json!(names), comment })
 }
 
 /// What the values begin with.
@@ -342,6 +366,7 @@ fn notes_of(judged: &Judged, all: &[Controller], chosen: Option<&Controller>, or
     for (kind, number) in &judged.unchecked {
         let what = count(*number, "reference was", "references were");
         let (name, more) = match (kind, origin) {
+            (ObjectKind::ConfigMap, _) => ("ConfigMaps that annotations name", ""),
             (ObjectKind::Secret, Origin::Cluster) => ("Secrets", "; --read-secrets reads them"),
             (ObjectKind::Secret, Origin::Manifests) => ("Secrets", ""),
             _ => ("Services", ""),
@@ -382,6 +407,7 @@ fn report(judged: Judged, moved: Moved, controller: Option<&Controller>, class: 
             works,
             differs: number(Verdict::Differs),
             refused: number(Verdict::Refused),
+            closed: number(Verdict::Closed),
             percent: (works * 100).checked_div(ingresses).unwrap_or(100),
         },
         class,

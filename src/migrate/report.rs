@@ -43,6 +43,8 @@ pub struct Score {
     pub differs: usize,
     /// Those of which a part is not served.
     pub refused: usize,
+    /// Those of which nothing is served: the answer is 503.
+    pub closed: usize,
     /// Share of those that work, rounded down; 100 without any Ingress.
     pub percent: usize,
 }
@@ -77,6 +79,8 @@ pub struct Installation {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Verdict {
+    /// None of it is served: all its requests are answered with 503.
+    Closed,
     /// A part of what it asks for is not served: it has an error.
     Refused,
     /// It is served, and something is ignored or differs: it has a warning.
@@ -183,5 +187,5 @@ impl Report {
 
 impl Verdict {
     /// All, the worst first.
-    pub(super) const ALL: [Self; 3] = [Self::Refused, Self::Differs, Self::Works];
+    pub(super) const ALL: [Self; 4] = [Self::Closed, Self::Refused, Self::Differs, Self::Works];
 }

@@ -2,13 +2,15 @@
 
 use serde::Serialize;
 
+use super::keys;
 use super::plan::{Plan, Set, boolean};
 use super::words::plain;
+use crate::translate::annotations::{KeyEffect, NginxKey};
 
-/// A row of knowledge about a setting.
+/// A row of knowledge about a flag.
 #[derive(Debug)]
 pub(super) struct Row {
-    /// Its key, or the flag without dashes.
+    /// The flag without dashes.
     pub(super) name: &'static str,
     /// What ingress-nginx does without it.
     pub(super) default: &'static str,
@@ -74,15 +76,38 @@ impl Outcome {
 
 /// Settings whose values are secret: reports go into issues.
 const SECRET: [&str; 2] = ["maxmind-license-key", "ssl-session-ticket-key"];
+const UNKNOWN: &str = "ingress-nginx is not known to have it, so it has no effect";
+const AS_THERE: &str = "it is what ingress-nginx does by default";
 
-/// Takes up a setting. `name` is how it is shown.
+/// Takes up a key of the ConfigMap. `row` is what it becomes, if it becomes values of the chart; `known`, what it is otherwise.
+pub(super) fn take_up_key(
+    row: Option<&keys::Row>,
+    known: Option<&NginxKey>,
+    name: &str,
+    value: &str,
+    plan: &mut Plan,
+) -> Setting {
+    let (outcome, text) = match (row, known) {
+        (_, None) => (Outcome::Unknown, UNKNOWN.to_owned()),
+        (Some(row), Some(known)) => match (row.set)(plan, value) {
+            Some(said) => (Outcome::Becomes, said),
+            None => (Outcome::Unknown, format!("the value cannot be read; the default is {}", known.default)),
+        },
+        (None, Some(known)) if known.is_default(value) => (Outcome::Same, AS_THERE.to_owned()),
+        (None, Some(NginxKey { effect: KeyEffect::Needless(why), .. })) => (Outcome::NoEffect, (*why).to_owned()),
+        (None, Some(NginxKey { effect: KeyEffect::Refused(why), .. })) => (Outcome::NotServed, why.clone()),
+        (None, Some(NginxKey { effect: KeyEffect::Acts, .. })) => return kept(name, value, None),
+    };
+    Setting { name: plain(name), value: shown(name, value), outcome, text }
+}
+
+/// Takes up a flag. `name` is how it is shown.
 pub(super) fn take_up(row: Option<&Row>, name: String, value: &str, plan: &mut Plan) -> Setting {
     let (outcome, text) = match row {
-        None => (Outcome::Unknown, "ingress-nginx is not known to have it, so it has no effect".to_owned()),
+        None => (Outcome::Unknown, UNKNOWN.to_owned()),
         Some(row) => of_row(row, value, plan),
     };
-    let is_secret = row.is_some_and(|row| SECRET.contains(&row.name));
-    let value = if is_secret { "(not shown)".to_owned() } else { plain(value) };
+    let value = shown(row.map_or("", |row| row.name), value);
     Setting { name: plain(&name), value, outcome, text }
 }
 
@@ -101,21 +126,12 @@ fn of_row(row: &Row, value: &str, plan: &mut Plan) -> (Outcome, String) {
     match row.becomes {
         Becomes::Sets(_, set) => match set(plan, value) {
             Some(said) => (Outcome::Becomes, said),
-            None => (Outcome::Unknown, format!("the value cannot be read; the default is {}", shown(row.default))),
+            None => (Outcome::Unknown, format!("the value cannot be read; the default is {}", said(row.default))),
         },
         Becomes::Same(place) => (Outcome::Same, place.to_owned()),
         Becomes::NoEffect(why) => (Outcome::NoEffect, why.to_owned()),
-        Becomes::NotServed(_) if is_default(value, row.default) => {
-            (Outcome::Same, "it is what ingress-nginx does by default".to_owned())
-        }
+        Becomes::NotServed(_) if is_default(value, row.default) => (Outcome::Same, AS_THERE.to_owned()),
         Becomes::NotServed(instead) => (Outcome::NotServed, instead.to_owned()),
-    }
-}
-
-impl Row {
-    /// Whether a value asks for something that no value of the chart can say.
-    pub(super) fn is_missing(&self, value: &str) -> bool {
-        matches!(self.becomes, Becomes::NotServed(_)) && !is_default(value, self.default)
     }
 }
 
@@ -135,35 +151,42 @@ fn is_default(value: &str, default: &str) -> bool {
     value.trim() == default || boolean(value).is_some_and(|value| boolean(default) == Some(value))
 }
 
-fn shown(default: &str) -> &str {
+fn said(default: &str) -> &str {
     if default.is_empty() { "none" } else { default }
+}
+
+/// A value as reports show it.
+fn shown(name: &str, value: &str) -> String {
+    if SECRET.contains(&name) { "(not shown)".to_owned() } else { plain(value) }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::{flags, keys};
+    use super::super::flags;
     use super::*;
+    use crate::translate::annotations::nginx_key;
+
+    fn key(name: &str, value: &str) -> Setting {
+        let row = keys::ROWS.iter().find(|row| row.name == name);
+        take_up_key(row, nginx_key(name).as_ref(), name, value, &mut Plan::default())
+    }
 
     #[test]
     fn secret_values_are_not_shown() {
-        let rows = || keys::ROWS.iter().chain(flags::ROWS);
-        for name in SECRET {
-            let row = rows().find(|row| row.name == name);
-            assert!(row.is_some(), "{name}");
-            assert_eq!(take_up(row, name.into(), "geheim", &mut Plan::default()).value, "(not shown)");
-        }
+        let [flag, of_config_map] = SECRET;
+        let row = flags::ROWS.iter().find(|row| row.name == flag);
+        assert_eq!(take_up(row, flag.into(), "geheim", &mut Plan::default()).value, "(not shown)");
+        assert_eq!(key(of_config_map, "geheim").value, "(not shown)");
     }
 
     #[test]
     fn a_setting_that_is_not_served_matters_only_where_it_differs_from_the_default() {
-        let of = |name: &str, value: &str| {
-            let row = keys::ROWS.iter().find(|row| row.name == name);
-            take_up(row, name.into(), value, &mut Plan::default()).outcome
-        };
-        assert_eq!((of("use-gzip", "false"), of("use-gzip", "t")), (Outcome::Same, Outcome::NotServed));
-        assert_eq!((of("use-gzip", "F"), of("hsts-max-age", "31536000 ")), (Outcome::Same, Outcome::Same));
-        assert_eq!((of("block-cidrs", ""), of("block-cidrs", "192.0.2.0/24")), (Outcome::Same, Outcome::NotServed));
+        let of = |name: &str, value: &str| key(name, value).outcome;
+        assert_eq!((of("use-gzip", "false"), of("use-gzip", "true")), (Outcome::Same, Outcome::NotServed));
+        assert_eq!((of("hsts-max-age", "31536000 "), of("hsts-max-age", "60")), (Outcome::Same, Outcome::Becomes));
+        assert_eq!((of("block-cidrs", ""), of("block-cidrs", "192.0.2.0/24")), (Outcome::Same, Outcome::Becomes));
         assert_eq!((of("keep-alive", "soon"), of("no-such-key", "1")), (Outcome::Unknown, Outcome::Unknown));
         assert_eq!((of("keep-alive", "60"), of("lua-shared-dicts", "x")), (Outcome::Becomes, Outcome::NoEffect));
+        assert_eq!(of("jaeger-sampler-type", "const"), Outcome::NoEffect);
     }
 }

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use super::report::{Finding, IngressReport, Report, Verdict};
 use super::setting::{Outcome, Setting};
-use super::words::{count, wrapped};
+use super::words::{closed, count, wrapped};
 
 /// Longest line. Characters.
 const WIDTH: usize = 100;
@@ -18,7 +18,7 @@ const HOSTS: usize = 3;
 pub fn terminal(report: &Report) -> String {
     let mut text = Text(String::new());
     text.summary(report);
-    for verdict in [Verdict::Refused, Verdict::Differs] {
+    for verdict in [Verdict::Closed, Verdict::Refused, Verdict::Differs] {
         text.ingresses(report, verdict);
     }
     text.works(report);
@@ -60,13 +60,14 @@ impl Text {
         let line = match score.ingresses {
             0 => format!("No Ingress of class {} was found.", class.name),
             all => format!(
-                "{} of {} work unchanged ({} %). {} {}, {} refused in part.",
+                "{} of {} work unchanged ({} %). {} {}, {} refused in part{}.",
                 score.works,
                 count(all, "Ingress", "Ingresses"),
                 score.percent,
                 score.differs,
                 if score.differs == 1 { "differs" } else { "differ" },
                 if score.refused == 1 { "1 is".to_owned() } else { format!("{} are", score.refused) },
+                closed(score.closed),
             ),
         };
         self.line(&line);
@@ -98,6 +99,7 @@ impl Text {
             return;
         }
         self.title(match verdict {
+            Verdict::Closed => "NOT SERVED: all requests of these are answered with 503",
             Verdict::Refused => "REFUSED IN PART: something that these ask for is not served",
             Verdict::Differs => "DIFFERS: these are served, and not in all as before",
             Verdict::Works => "WORKS",

@@ -2,13 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::{ObjectKind, ObjectRef, Problem, ProblemCode, Severity};
+use crate::model::{Filter, ObjectKind, ObjectRef, Problem, ProblemCode, Severity, Snapshot};
 use crate::source::objects::Ingress;
 use crate::translate::annotations::{NGINX_PREFIX, Standing, field_of, standing};
 use crate::translate::{self, Input};
 
 use super::report::{AnnotationTotal, Finding, IngressReport, OtherFinding, Verdict};
 use super::words::{plain, sentence};
+
+/// The annotation that needs a flag of the controller.
+const PASSTHROUGH: &str = "nginx.ingress.kubernetes.io/ssl-passthrough";
 
 /// What was judged.
 #[derive(Debug, Default)]
@@ -26,11 +29,15 @@ pub(super) struct Judged {
 pub(super) struct Unread {
     pub(super) services: bool,
     pub(super) secrets: bool,
+    pub(super) config_maps: bool,
+    /// Whether ingress-nginx does not read `ssl-passthrough` either.
+    pub(super) passthrough: bool,
 }
 
 /// Translates everything, and sorts what is found.
 pub(super) fn judge(input: &Input, source: &[Problem], unread: &Unread, old: &BTreeMap<ObjectRef, String>) -> Judged {
-    let (_, findings) = translate::snapshot(input);
+    let (snapshot, findings) = translate::snapshot(input);
+    let open = open(&snapshot);
     let mut of_object: BTreeMap<&ObjectRef, Vec<&Problem>> = BTreeMap::new();
     for problem in source.iter().chain(findings.values().flatten()) {
         of_object.entry(&problem.object).or_default().push(problem);
@@ -48,12 +55,27 @@ pub(super) fn judge(input: &Input, source: &[Problem], unread: &Unread, old: &BT
             continue;
         }
         let mut problems = of_object.remove(&object).unwrap_or_default();
-        problems.retain(|problem| is_checked(problem, unread, &mut judged.unchecked));
+        let is_told = |problem: &&Problem| !(unread.passthrough && problem.field == field_of(PASSTHROUGH));
+        problems.retain(|problem| is_told(problem) && is_checked(problem, unread, &mut judged.unchecked));
         count(&mut totals, ingress, &problems);
-        judged.ingresses.push(of_ingress(ingress, &problems, old.get(&object)));
+        let mut report = of_ingress(ingress, &problems, old.get(&object));
+        if report.verdict == Verdict::Refused && open.get(&object) == Some(&false) {
+            report.verdict = Verdict::Closed;
+        }
+        judged.ingresses.push(report);
     }
     judged.annotations = sorted(totals);
-    let others = of_object.into_iter().filter(|(object, _)| object.kind != ObjectKind::Ingress);
+    // What is wrong with keys of ingress-nginx's own ConfigMap is told with the keys.
+    let is_other = |object: &ObjectRef| match object.kind {
+        ObjectKind::Ingress => false,
+        ObjectKind::ConfigMap => input.settings().nginx_config_map.as_ref() != Some(&object.name),
+        ObjectKind::IngressClass
+        | ObjectKind::Service
+        | ObjectKind::EndpointSlice
+        | ObjectKind::Secret
+        | ObjectKind::File => true,
+    };
+    let others = of_object.into_iter().filter(|(object, _)| is_other(object));
     for problem in others.flat_map(|(_, problems)| problems) {
         if is_checked(problem, unread, &mut judged.unchecked) {
             judged
@@ -66,11 +88,23 @@ pub(super) fn judge(input: &Input, source: &[Problem], unread: &Unread, old: &BT
     judged
 }
 
+/// The objects that routes come from, and whether any of these routes lets somebody pass.
+fn open(snapshot: &Snapshot) -> BTreeMap<ObjectRef, bool> {
+    let mut open = BTreeMap::new();
+    for route in snapshot.hosts.values().flat_map(|host| host.routes.iter()) {
+        if let Some(object) = route.origin.object() {
+            *open.entry(object).or_default() |= !route.filters.iter().any(Filter::closes);
+        }
+    }
+    open
+}
+
 /// Whether an object that is said to be missing was looked for.
 fn is_checked(problem: &Problem, unread: &Unread, unchecked: &mut BTreeMap<ObjectKind, usize>) -> bool {
     let kind = match problem.code {
         ProblemCode::ServiceNotFound if unread.services => ObjectKind::Service,
         ProblemCode::SecretNotFound if unread.secrets => ObjectKind::Secret,
+        ProblemCode::ConfigMapNotFound if unread.config_maps => ObjectKind::ConfigMap,
         _ => return true,
     };
     *unchecked.entry(kind).or_default() += 1;

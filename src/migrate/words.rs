@@ -56,6 +56,15 @@ pub(super) fn wrapped(text: &str, width: usize) -> Vec<String> {
     lines
 }
 
+/// How many Ingresses are answered with 503, at the end of a sentence; nothing where there are none.
+pub(super) fn closed(number: usize) -> String {
+    match number {
+        0 => String::new(),
+        1 => ", 1 is answered with 503 alone".to_owned(),
+        more => format!(", {more} are answered with 503 alone"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -8,11 +8,9 @@ use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use anyhow::Context as _;
-
+use super::objects;
 use crate::args::{MigrateArgs, NginxSnippetsChoice, ReportFormat, WafMissingChoice};
 use crate::migrate::{self, Examined, Found, Origin, Wishes};
-use crate::source::manifests::{self, Holder};
 use crate::translate::annotations::{MissingWaf, Snippets};
 
 /// Writes the report and the files. Returns whether everything works as before.
@@ -67,18 +65,6 @@ fn wishes(args: &MigrateArgs) -> Wishes {
 }
 
 fn by_manifests(paths: &[PathBuf], stdin: &mut impl Read) -> anyhow::Result<Found> {
-    let mut holders = Vec::new();
-    for path in paths {
-        if path.as_os_str() != "-" {
-            holders.push(Holder::Path(path.clone()));
-            continue;
-        }
-        let bytes = manifests::read_stream(&mut *stdin).context("cannot read standard input")?;
-        let is_json = bytes.trim_ascii_start().first().is_some_and(|first| matches!(first, b'{' | b'['));
-        holders.push(Holder::Content(if is_json { "stdin.json" } else { "stdin.yaml" }.into(), bytes));
-    }
-    let names: Vec<_> = paths.iter().map(|path| path.display().to_string()).collect();
-    let read = manifests::load_all(holders, &migrate::is_wanted);
-    let (loaded, written) = read.with_context(|| format!("cannot read {}", names.join(", ")))?;
+    let (loaded, written) = objects::read(paths, stdin, &migrate::is_wanted)?;
     Ok(Found { loaded, written, listed: BTreeSet::new(), unread: Vec::new(), origin: Origin::Manifests })
 }

@@ -31,7 +31,10 @@ pub(super) const ROWS: [Annotation; 1] = [Annotation {
     },
     default: "none",
     scopes: &[Scope::Ingress],
-    verdict: Verdict::Different("regular expressions and names with a `*` at their end are left out; `*` is one label"),
+    verdict: Verdict::Bounded(
+        "regular expressions and names with a `*` at their end are left out and told, as they claim hosts below domains of others; \
+         `*` is one label",
+    ),
     doc: "Other names of the host of the rules: what is served there is served here, whichever Ingress it comes from. A rule for\n\
           such a name wins.",
 }];

@@ -7,7 +7,7 @@ use super::super::value::Value;
 const VALUES: &str = "directives of nginx";
 
 const JUDGED: Verdict = Verdict::Judged(
-    "refused unless `--nginx-snippets` is `translate`; one that restricts access, or may do so, and is refused lets nobody in: 503",
+    "by default; `--nginx-snippets translate` reads it. One that restricts access, or may do so, and is refused lets nobody in: 503",
 );
 
 /// By key.

@@ -28,7 +28,7 @@ pub(super) const ROWS: [Annotation; 3] = [
         }),
         default: "`false`",
         scopes: &[Scope::Ingress],
-        verdict: Verdict::Judged("`true` is refused: TLS ends here; `false` is exact"),
+        verdict: Verdict::Judged("`true`, as TLS ends here; `false` is exact"),
         doc: "Whether connections go to pods as they are, by the name in their TLS handshake.",
     },
     Annotation {

@@ -57,7 +57,8 @@ pub(super) const ROWS: [Annotation; 2] = [
 /// Reads paths that are refused. Where one cannot be read nobody knows what it was to keep out.
 fn denied(text: &str) -> Rules {
     let rule = |line: &str| {
-        let (path, is_tree) = path(line)?;
+        // One path a line: a list with commas would be one path that nobody asks for.
+        let (path, is_tree) = path(line).filter(|_| !line.contains(",/"))?;
         let path = regex::escape(path);
         let pattern = if is_tree { format!("^{path}(/|$)") } else { format!("^{path}/?$") };
         let test = RuleTest::Path(Pattern::of_values(&Arc::from(pattern)).ok()?);

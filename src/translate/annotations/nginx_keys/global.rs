@@ -85,9 +85,14 @@ pub(super) fn seconds(text: &str) -> Result<u64, Told> {
 }
 
 /// Names of fields with commas between.
-pub(super) fn names(text: &str) -> Result<Vec<EditedName>, Told> {
-    let names = text.split(',').map(str::trim).filter(|name| !name.is_empty());
-    names.map(|name| EditedName::parse(name).ok_or(IGNORED)).collect()
+pub(super) fn names(text: &str, set: &mut Vec<EditedName>) -> Result<(), Told> {
+    let names: Vec<_> = text.split(',').map(str::trim).filter(|name| !name.is_empty()).collect();
+    set.extend(names.iter().filter_map(|name| EditedName::parse(name)));
+    if set.len() == names.len() {
+        Ok(())
+    } else {
+        Err(Told("so what is no name of a field that may be edited is left out"))
+    }
 }
 
 /// The name of a ConfigMap, which is read later.

@@ -5,6 +5,20 @@ use super::key::{Key, Meaning};
 
 /// It concerns how nginx is built inside.
 const INSIDE: Verdict = Verdict::NoEffect("it is a setting of nginx alone, and there is no nginx");
+/// It concerns bodies while they pass.
+const STREAMED: Verdict = Verdict::NoEffect("bodies are passed on as they come, within --memory-limit");
+/// It concerns Services of TCP and UDP.
+const STREAMS: Verdict = Verdict::NoEffect("connections that are no HTTP are not served");
+/// It concerns connections to pods that rest.
+const IDLE_PODS: Verdict = Verdict::NoEffect("idle connections to pods are kept as long as pods keep them");
+/// It concerns sessions of TLS.
+const TICKETS: Verdict = Verdict::NoEffect("sessions are resumed by tickets, whose keys are made anew by themselves");
+/// It concerns traces.
+const TRACES: Verdict = Verdict::NoEffect("no traces are sent");
+/// It concerns the page of nginx about itself.
+const STATUS: Verdict = Verdict::NoEffect("there is no status page of nginx; metrics are at :9090/metrics");
+/// ingress-nginx has lost it.
+const GONE: Verdict = Verdict::NoEffect("ingress-nginx itself has it no longer");
 /// It is set for the process.
 const AT_START: &str = "it is said at the start, for all connections";
 
@@ -72,6 +86,7 @@ pub(super) static IDLE: &[Key] = &[
     ),
     refused_key("disable-ipv6", "`false`", &["false"], AT_START, "use --http 0.0.0.0:8080 and --https 0.0.0.0:8443"),
     nothing("disable-ipv6-dns", "`false`", &["true", "false"], Verdict::NoEffect("addresses of both kinds are used")),
+    nothing("disable-stream-access-log", "`false`", &["true", "false"], STREAMS),
     nothing(
         "enable-access-log-for-default-backend",
         "`false`",
@@ -79,7 +94,13 @@ pub(super) static IDLE: &[Key] = &[
         Verdict::NoEffect("requests of the default backend are logged as all are"),
     ),
     nothing("enable-aio-write", "of nginx", &[], INSIDE),
-    refused_key("enable-brotli", "`false`", &["false"], "answers are not compressed", "let pods compress them"),
+    refused_key(
+        "enable-brotli",
+        "`false`",
+        &["false"],
+        "answers are not compressed",
+        "let pods, or a CDN in front, compress them",
+    ),
     nothing("enable-multi-accept", "of nginx", &[], INSIDE),
     refused_key(
         "enable-ocsp",
@@ -88,6 +109,7 @@ pub(super) static IDLE: &[Key] = &[
         "no answers of OCSP are stapled",
         "leave it out: certificate authorities give OCSP up",
     ),
+    nothing("enable-opentracing", "`false`", &["false"], GONE),
     refused_key(
         "enable-real-ip",
         "`false`",
@@ -95,7 +117,7 @@ pub(super) static IDLE: &[Key] = &[
         "it would say who clients are and leave the other fields alone",
         "use use-forwarded-headers with proxy-real-ip-cidr, or --trusted-proxies",
     ),
-    nothing("enable-serial-reloads", "of nginx", &[], INSIDE),
+    nothing("enable-serial-reloads", "of nginx", &[], Verdict::NoEffect("nothing is reloaded")),
     refused_key(
         "enable-syslog",
         "`false`",
@@ -120,10 +142,11 @@ pub(super) static IDLE: &[Key] = &[
         "let the proxy in front send X-Forwarded-For",
     ),
     nothing("generate-request-id", "`true`", &["true"], Verdict::NoEffect("requests always have an X-Request-ID")),
-    nothing("global-rate-limit-memcached-host", "of nginx", &[], INSIDE),
-    nothing("global-rate-limit-memcached-port", "of nginx", &[], INSIDE),
-    nothing("global-rate-limit-status-code", "of nginx", &[], INSIDE),
-    nothing("grpc-buffer-size-kb", "of nginx", &[], INSIDE),
+    nothing("geoip-database", "a file", &[], Verdict::NoEffect("countries of clients are not known")),
+    nothing("global-rate-limit-memcached-host", "of nginx", &[], GONE),
+    nothing("global-rate-limit-memcached-port", "of nginx", &[], GONE),
+    nothing("global-rate-limit-status-code", "of nginx", &[], GONE),
+    nothing("grpc-buffer-size-kb", "of nginx", &[], STREAMED),
     nothing("gzip-disable", "of nginx", &[], Verdict::NoEffect("answers are not compressed")),
     nothing("gzip-level", "of nginx", &[], Verdict::NoEffect("answers are not compressed")),
     nothing("gzip-min-length", "of nginx", &[], Verdict::NoEffect("answers are not compressed")),
@@ -146,7 +169,6 @@ pub(super) static IDLE: &[Key] = &[
         &["true"],
         Verdict::NoEffect("fields whose names are no tokens are refused with the request"),
     ),
-    nothing("jaeger-collector-host", "of nginx", &[], INSIDE),
     refused_key("keep-alive", "`75`", &[], AT_START, "use --idle-timeout"),
     refused_key("keep-alive-requests", "`1000`", &[], AT_START, "use --max-requests-per-connection"),
     refused_key("large-client-header-buffers", "`4 8k`", &[], AT_START, "use --max-head-bytes"),
@@ -159,15 +181,20 @@ pub(super) static IDLE: &[Key] = &[
     ),
     refused_key("log-format-escape-json", "`false`", &["false"], AT_START, "use --access-log-format-escape json"),
     refused_key("log-format-escape-none", "`false`", &["false"], AT_START, "use --access-log-format-escape none"),
-    nothing("log-format-stream", "of nginx", &[], INSIDE),
+    nothing("log-format-stream", "of nginx", &[], STREAMS),
     refused_key("log-format-upstream", "the combined format", &[], AT_START, "use --access-log-format"),
     nothing("lua-shared-dicts", "of nginx", &[], INSIDE),
     refused_key("main-snippet", "none", &[], "there is no nginx", "use options of Tidegate"),
     nothing("map-hash-bucket-size", "of nginx", &[], INSIDE),
     refused_key("max-worker-connections", "`16384`", &["16384", "0"], AT_START, "use --max-connections"),
-    nothing("max-worker-open-files", "of nginx", &[], INSIDE),
-    nothing("nginx-status-ipv4-whitelist", "of nginx", &[], INSIDE),
-    nothing("nginx-status-ipv6-whitelist", "of nginx", &[], INSIDE),
+    nothing(
+        "max-worker-open-files",
+        "of nginx",
+        &[],
+        Verdict::NoEffect("the limit of open files is raised as far as the system allows"),
+    ),
+    nothing("nginx-status-ipv4-whitelist", "of nginx", &[], STATUS),
+    nothing("nginx-status-ipv6-whitelist", "of nginx", &[], STATUS),
     refused_key(
         "no-tls-redirect-locations",
         "`/.well-known/acme-challenge`",
@@ -175,16 +202,16 @@ pub(super) static IDLE: &[Key] = &[
         "requests for `/.well-known/acme-challenge/` are not redirected to https, and all others are",
         "use the annotation ssl-redirect of an Ingress for these paths",
     ),
-    nothing("opentelemetry-config", "of nginx", &[], INSIDE),
-    nothing("otel-max-export-batch-size", "of nginx", &[], INSIDE),
-    nothing("otel-max-queuesize", "of nginx", &[], INSIDE),
-    nothing("otel-sampler", "of nginx", &[], INSIDE),
-    nothing("otel-sampler-parent-based", "of nginx", &[], INSIDE),
-    nothing("otel-sampler-ratio", "of nginx", &[], INSIDE),
-    nothing("otel-schedule-delay-millis", "of nginx", &[], INSIDE),
-    nothing("otel-service-name", "of nginx", &[], INSIDE),
-    nothing("otlp-collector-host", "of nginx", &[], INSIDE),
-    nothing("otlp-collector-port", "of nginx", &[], INSIDE),
+    nothing("opentelemetry-config", "of nginx", &[], TRACES),
+    nothing("otel-max-export-batch-size", "of nginx", &[], TRACES),
+    nothing("otel-max-queuesize", "of nginx", &[], TRACES),
+    nothing("otel-sampler", "of nginx", &[], TRACES),
+    nothing("otel-sampler-parent-based", "of nginx", &[], TRACES),
+    nothing("otel-sampler-ratio", "of nginx", &[], TRACES),
+    nothing("otel-schedule-delay-millis", "of nginx", &[], TRACES),
+    nothing("otel-service-name", "of nginx", &[], TRACES),
+    nothing("otlp-collector-host", "of nginx", &[], TRACES),
+    nothing("otlp-collector-port", "of nginx", &[], TRACES),
     refused_key("plugins", "none", &[], "Lua is not run", "leave it out"),
     refused_key(
         "proxy-add-original-uri-header",
@@ -202,11 +229,11 @@ pub(super) static IDLE: &[Key] = &[
         Verdict::NoEffect("a header of the PROXY protocol has 3 s"),
     ),
     nothing("proxy-ssl-location-only", "of nginx", &[], INSIDE),
-    nothing("proxy-stream-next-upstream", "of nginx", &[], INSIDE),
-    nothing("proxy-stream-next-upstream-timeout", "of nginx", &[], INSIDE),
-    nothing("proxy-stream-next-upstream-tries", "of nginx", &[], INSIDE),
-    nothing("proxy-stream-responses", "of nginx", &[], INSIDE),
-    nothing("proxy-stream-timeout", "of nginx", &[], INSIDE),
+    nothing("proxy-stream-next-upstream", "of nginx", &[], STREAMS),
+    nothing("proxy-stream-next-upstream-timeout", "of nginx", &[], STREAMS),
+    nothing("proxy-stream-next-upstream-tries", "of nginx", &[], STREAMS),
+    nothing("proxy-stream-responses", "of nginx", &[], STREAMS),
+    nothing("proxy-stream-timeout", "of nginx", &[], STREAMS),
     refused_key(
         "retry-non-idempotent",
         "`false`",
@@ -234,7 +261,12 @@ pub(super) static IDLE: &[Key] = &[
         "leave it out",
     ),
     refused_key("ssl-dh-param", "none", &[], "key exchange is by elliptic curves alone", "leave it out"),
-    nothing("ssl-early-data", "of nginx", &[], INSIDE),
+    nothing(
+        "ssl-early-data",
+        "`false`",
+        &["false"],
+        Verdict::NoEffect("no request is taken before the handshake is done"),
+    ),
     refused_key("ssl-ecdh-curve", "`auto`", &["auto"], "the curves are those of the TLS library", "leave it out"),
     refused_key(
         "ssl-protocols",
@@ -250,16 +282,11 @@ pub(super) static IDLE: &[Key] = &[
         "clients that name no known host get the default certificate",
         "use an Ingress for each host that is served",
     ),
-    nothing("ssl-session-cache", "`true`", &["true", "false"], Verdict::NoEffect("sessions are resumed by tickets")),
-    nothing("ssl-session-cache-size", "of nginx", &[], INSIDE),
-    nothing("ssl-session-ticket-key", "of nginx", &[], INSIDE),
-    nothing(
-        "ssl-session-tickets",
-        "`false`",
-        &["true", "false"],
-        Verdict::NoEffect("sessions are resumed by tickets whose keys change"),
-    ),
-    nothing("ssl-session-timeout", "of nginx", &[], INSIDE),
+    nothing("ssl-session-cache", "`true`", &["true", "false"], TICKETS),
+    nothing("ssl-session-cache-size", "of nginx", &[], TICKETS),
+    nothing("ssl-session-ticket-key", "of nginx", &[], TICKETS),
+    nothing("ssl-session-tickets", "`false`", &["true", "false"], TICKETS),
+    nothing("ssl-session-timeout", "of nginx", &[], TICKETS),
     nothing("stream-access-log-path", "a file", &[], Verdict::NoEffect("logs go to standard output and error")),
     refused_key(
         "stream-snippet",
@@ -282,13 +309,19 @@ pub(super) static IDLE: &[Key] = &[
         "let the container runtime take it",
     ),
     nothing("syslog-port", "of nginx", &[], INSIDE),
-    nothing("upstream-keepalive-connections", "of nginx", &[], INSIDE),
-    nothing("upstream-keepalive-requests", "of nginx", &[], INSIDE),
-    nothing("upstream-keepalive-time", "of nginx", &[], INSIDE),
+    nothing("upstream-keepalive-connections", "of nginx", &[], IDLE_PODS),
+    nothing("upstream-keepalive-requests", "of nginx", &[], IDLE_PODS),
+    nothing("upstream-keepalive-time", "of nginx", &[], IDLE_PODS),
     refused_key("upstream-keepalive-timeout", "`60`", &["60"], AT_START, "use --upstream-idle-timeout"),
     refused_key("use-geoip", "`true`", &["true", "false"], "countries of clients are not known", "leave it out"),
     refused_key("use-geoip2", "`false`", &["false"], "countries of clients are not known", "leave it out"),
-    refused_key("use-gzip", "`false`", &["false"], "answers are not compressed", "let pods compress them"),
+    refused_key(
+        "use-gzip",
+        "`false`",
+        &["false"],
+        "answers are not compressed",
+        "let pods, or a CDN in front, compress them",
+    ),
     refused_key("use-http2", "`true`", &["true"], "HTTP/2 is always offered", "leave it out"),
     refused_key(
         "use-proxy-protocol",
@@ -303,3 +336,9 @@ pub(super) static IDLE: &[Key] = &[
     refused_key("worker-processes", "the CPUs", &["auto"], AT_START, "use --workers"),
     refused_key("worker-shutdown-timeout", "`240s`", &[], AT_START, "use --drain-timeout"),
 ];
+
+/// Keys that begin like this belong to tracers that ingress-nginx has dropped.
+pub(super) const DROPPED: [&str; 3] = ["datadog-", "jaeger-", "zipkin-"];
+
+/// What all of those are.
+pub(super) static OF_DROPPED: Key = nothing("jaeger-", "none", &[], GONE);

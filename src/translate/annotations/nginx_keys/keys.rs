@@ -131,7 +131,7 @@ pub(super) static ACTING: &[Key] = &[
         key: "global-allowed-response-headers",
         meaning: Meaning::Global {
             values: "names of fields with commas between",
-            read: |keys, text| names(text).map(|names| keys.allowed = Some(names)),
+            read: |keys, text| names(text, keys.allowed.insert(Vec::new())),
             verdict: Verdict::Different("names are compared in upper and lower case alike"),
             doc: "The fields that `custom-headers` may set.",
         },
@@ -152,7 +152,7 @@ pub(super) static ACTING: &[Key] = &[
         key: "hide-headers",
         meaning: Meaning::Global {
             values: "names of fields with commas between",
-            read: |keys, text| names(text).map(|names| keys.hidden = names),
+            read: |keys, text| names(text, &mut keys.hidden),
             verdict: EXACT,
             doc: "Fields of pods that clients do not get.",
         },

@@ -8,6 +8,7 @@ mod global;
 mod idle;
 mod key;
 mod keys;
+mod standing;
 mod told;
 
 use crate::model::{ObjectKind, ObjectRef, Problem, ProblemCode, Severity};
@@ -25,6 +26,8 @@ pub use document::document;
 pub(crate) use global::GlobalKeys;
 use global::Translation;
 use key::{Key, Meaning};
+pub use standing::{KeyEffect, NginxKey, nginx_key};
+use standing::{all, find, is_needless};
 use told::Told;
 
 /// What a ConfigMap sets.
@@ -56,7 +59,7 @@ pub(crate) fn read(map: &ConfigMap, choices: Choices, given: &dyn Fn(&str) -> bo
     let mut snippets = Vec::new();
     for (name, text) in &map.data {
         let text = text.trim();
-        let Some(key) = all().find(|key| *key.key == **name) else {
+        let Some(key) = find(name) else {
             reading.unknown(name);
             continue;
         };
@@ -66,7 +69,7 @@ pub(crate) fn read(map: &ConfigMap, choices: Choices, given: &dyn Fn(&str) -> bo
         match key.option.filter(|option| given(option)) {
             Some(option) => reading.overridden(key, option),
             None if is_snippet(key) => snippets.push((key, text)),
-            None => reading.key(key, text, choices),
+            None => reading.key(name, key, text, choices),
         }
     }
     let choices = Choices { snippets: reading.global.snippets.unwrap_or(choices.snippets), ..choices };
@@ -76,21 +79,6 @@ pub(crate) fn read(map: &ConfigMap, choices: Choices, given: &dyn Fn(&str) -> bo
     reading.check_together();
     let Reading { rows, global, findings, .. } = reading;
     NginxKeys { defaults: Defaults::new(rows, choices), global, findings, choices }
-}
-
-/// All keys.
-fn all() -> impl Iterator<Item = &'static Key> {
-    keys::ACTING.iter().chain(idle::IDLE)
-}
-
-/// Whether a key does something where the ConfigMap is followed.
-pub fn acts(key: &str) -> bool {
-    keys::ACTING.iter().any(|known| known.key == key)
-}
-
-/// The option that says the same as a key, and wins over it.
-pub fn option_of(key: &str) -> Option<&'static str> {
-    keys::ACTING.iter().find(|known| known.key == key)?.option
 }
 
 fn is_snippet(key: &Key) -> bool {
@@ -118,7 +106,7 @@ impl Reading<'_> {
         self.tell(key.key, ProblemCode::OverriddenKey, Severity::Warning, message, "Remove one of the two");
     }
 
-    fn key(&mut self, key: &'static Key, text: &str, choices: Choices) {
+    fn key(&mut self, name: &str, key: &'static Key, text: &str, choices: Choices) {
         match &key.meaning {
             Meaning::Annotation(_) => {
                 if let Some(row) = key.row() {
@@ -134,23 +122,22 @@ impl Reading<'_> {
             }
             Meaning::Nothing { usual, verdict } => {
                 if !usual.contains(&text) {
-                    self.without_effect(key, *verdict);
+                    self.without_effect(name, *verdict);
                 }
             }
         }
     }
 
-    fn without_effect(&mut self, key: &Key, verdict: Verdict) {
+    fn without_effect(&mut self, key: &str, verdict: Verdict) {
         let (severity, why, instead) = match verdict {
             Verdict::Refused { why, instead } => (Severity::Error, why, instead),
             Verdict::NoEffect(why) => (Severity::Warning, why, "Leave it out"),
             Verdict::Exact | Verdict::Bounded(_) | Verdict::Different(_) | Verdict::Judged(_) => return,
         };
         // Most of these only ask for something that is not needed here.
-        let severity =
-            if instead.to_ascii_lowercase().starts_with("leave it out") { Severity::Warning } else { severity };
+        let severity = if is_needless(instead) { Severity::Warning } else { severity };
         let message = format!("it has no effect here: {why}");
-        self.tell(key.key, ProblemCode::UnsupportedKey, severity, message, instead);
+        self.tell(key, ProblemCode::UnsupportedKey, severity, message, instead);
     }
 
     fn annotation(&mut self, key: &Key, row: &'static Annotation, text: &str, choices: Choices) {
@@ -160,7 +147,7 @@ impl Reading<'_> {
             let remedy = format!("use {}", row.value.in_words());
             return self.tell(key.key, ProblemCode::InvalidConfigMap, Severity::Error, message, &remedy);
         }
-        self.without_effect(key, row.verdict);
+        self.without_effect(key.key, row.verdict);
         self.remarks(key, text, &mut draft);
         self.rows.push((row, text.into()));
     }
