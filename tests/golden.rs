@@ -202,6 +202,7 @@ fn settings(case: &Path) -> Settings {
             Some(("nginx-configmap", name)) => settings.nginx_config_map = Some(object(name)),
             Some(("given", options)) => settings.given = Arc::new(options.split(',').map(Into::into).collect()),
             Some(("config-maps-across-namespaces", "true")) => settings.config_maps_across_namespaces = true,
+            Some(("secrets-across-namespaces", "true")) => settings.secrets_across_namespaces = true,
             Some(("profile", "ingress-nginx")) => settings.profile = Profile::IngressNginx,
             Some(("nginx-snippets", "translate")) => choices.snippets = Snippets::Translated,
             Some(("waf-missing", "fail")) => choices.waf = MissingWaf::Closed,

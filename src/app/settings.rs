@@ -162,6 +162,7 @@ pub(super) fn translation_of(routing: &RoutingArgs, tls: &TlsArgs, policy: Route
         secrets: VisibleSecrets::All,
         config_maps: VisibleConfigMaps::All,
         config_maps_across_namespaces: routing.config_maps_across_namespaces,
+        secrets_across_namespaces: routing.secrets_across_namespaces,
         allowed_response_headers: Arc::new(routing.allowed_response_headers.iter().cloned().collect()),
         default_certificate: tls.default_certificate.clone(),
         default_backend: routing.default_backend.clone().map(|backend| (backend.service, backend.port)),

@@ -4,9 +4,9 @@ use serde_json::{Value, json};
 
 use crate::model::{
     Action, Affinity, AnswerUrls, AuthService, BasicAuth, CertificateForwarding, ClientAuth, ClientCertificate,
-    ClientRule, Cors, Credentials, ErrorPages, Excused, ExternalAuth, Filter, HttpsRedirect, KnownLimits, Location,
-    Mirror, MirrorBody, PodTls, Protocol, Rate, Replacement, Reply, RequestLimits, Rewrite, RouteSpec, Rules, Sni,
-    Sources, Template, TlsVersions, UpstreamSpec, Verification,
+    ClientRule, Cors, Credentials, EnoughPassword, ErrorPages, Excused, ExternalAuth, Filter, HttpsRedirect,
+    KnownLimits, Location, Mirror, MirrorBody, PodTls, Protocol, Rate, Replacement, Reply, RequestLimits, Rewrite,
+    RouteSpec, Rules, Sni, Sources, Template, TlsVersions, UpstreamSpec, Verification,
 };
 use crate::routing::{CompiledHost, Route, RouteTable};
 use crate::upstream::{Backend, Destination, Target};
@@ -151,7 +151,7 @@ pub(super) fn show_filters(filters: &[Filter], view: &mut Value) {
 fn client_auth(auth: &ClientAuth) -> Value {
     match auth {
         ClientAuth::Unknown => json!("Nobody"),
-        ClientAuth::Excused => json!("Everybody"),
+        ClientAuth::ExcusedInClear(auth) => json!({ "inClear": "Everybody", "throughTls": client_auth(auth) }),
         ClientAuth::Rule(ClientRule { need, trust, depth, error_page, subject, forwarding }) => json!({
             "need": need.as_str(),
             "authorities": trust.authorities().certificates().count(),
@@ -227,7 +227,9 @@ fn auth(auth: &ExternalAuth) -> Value {
     match auth {
         ExternalAuth::Unusable => json!("Nobody"),
         ExternalAuth::Service(service) => {
-            let AuthService { upstream, host, target, method, sign_in, copied, sent, memory, excused, .. } = &**service;
+            let AuthService {
+                upstream, host, target, method, sign_in, copied, sent, memory, excused, passwords, ..
+            } = &**service;
             json!({
                 "service": upstream.key.service.to_string(),
                 "port": upstream.port.to_string(),
@@ -240,6 +242,7 @@ fn auth(auth: &ExternalAuth) -> Value {
                 "sent": sent.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(),
                 "remembered": memory.is_some(),
                 "excused": excused.as_ref().map(self::excused),
+                "passwords": passwords.as_ref().map(|EnoughPassword { realm, users }| json!({ "realm": realm, "users": users.len() })),
             })
         }
     }

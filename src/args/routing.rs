@@ -127,6 +127,19 @@ pub struct RoutingArgs {
     )]
     pub config_maps_across_namespaces: bool,
 
+    /// Whether annotations may name Secrets of other namespaces than that of their Ingress (auth-secret, auth-tls-secret, proxy-ssl-secret).
+    ///
+    /// Who may write Ingresses then uses any Secret that this process may read: he asks for passwords of its users, and pods of his
+    /// choice are shown its certificate. Its contents are not shown to him.
+    #[arg(
+        long,
+        value_name = "BOOL",
+        env = "TIDEGATE_SECRETS_ACROSS_NAMESPACES",
+        default_value_t = false,
+        action = clap::ArgAction::Set
+    )]
+    pub secrets_across_namespaces: bool,
+
     /// What becomes of snippets of nginx's configuration (annotations configuration-snippet and server-snippet).
     ///
     /// refuse: they have no effect, and those that restrict access close the routes of their Ingress (503). translate: those that

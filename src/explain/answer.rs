@@ -339,8 +339,7 @@ fn rule_of(rules: &Rules, status: u16, by: &str) -> String {
 fn certificate_of(auth: &ClientAuth, origin: &str) -> String {
     match auth {
         ClientAuth::Unknown => format!("it is not known whose certificates {origin} is for (auth-tls-secret)"),
-        ClientAuth::Excused => format!("{origin} asks nobody for a certificate here"),
-        ClientAuth::Rule(_) => {
+        ClientAuth::Rule(_) | ClientAuth::ExcusedInClear(_) => {
             format!("{origin} needs a certificate of the client, which has none without TLS (auth-tls-secret)")
         }
     }

@@ -3,7 +3,7 @@
 
 use crate::model::{
     AuthService, BasicAuth, CertificateNeed, ClientAuth, ClientRule, ErrorPages, Excused, ExternalAuth, Filter,
-    KnownLimits, Networks, Origins, Rate, RequestLimits, Sources,
+    KnownLimits, Networks, Origins, Rate, RequestLimits, Sources, Users,
 };
 
 /// The filters that decide without the client's address, and those that need it.
@@ -99,7 +99,7 @@ pub(super) fn for_whom(filters: &[Filter]) -> Vec<String> {
 pub(super) fn with_certificate(filters: &[Filter]) -> Vec<String> {
     let auth =
         filters.iter().find_map(|filter| if let Filter::ClientAuth(auth) = filter { Some(&**auth) } else { None });
-    let Some(ClientAuth::Rule(rule)) = auth else { return Vec::new() };
+    let Some(rule) = auth.and_then(ClientAuth::rule) else { return Vec::new() };
     let ClientRule { need, trust: _, depth, error_page, subject, forwarding: _ } = rule;
     let answer = error_page.as_ref().map_or_else(|| "400".to_owned(), |page| format!("302 to {page}"));
     let whom = match need {
@@ -160,9 +160,14 @@ fn replaced(pages: &ErrorPages) -> Vec<String> {
 
 fn asked(auth: &ExternalAuth) -> Vec<String> {
     let ExternalAuth::Service(service) = auth else { return Vec::new() };
-    let AuthService { upstream, host, target, excused, .. } = &**service;
+    let AuthService { upstream, host, target, excused, passwords, .. } = &**service;
     let port = &upstream.port;
-    let whom = excused.as_ref().map(|excused| format!(" of clients{}", outside(excused))).unwrap_or_default();
+    let without = passwords.as_ref().map(|passwords| {
+        format!(" that do not give the password of {} (auth-type, satisfy)", some_of(&passwords.users))
+    });
+    let outside = excused.as_ref().map(outside);
+    let whom: Vec<_> = outside.into_iter().chain(without).collect();
+    let whom = if whom.is_empty() { String::new() } else { format!(" of clients{}", whom.join(" and")) };
     vec![format!("what {host}:{port}{target} says{whom}, if that is no 2xx (auth-url), otherwise:")]
 }
 
@@ -178,12 +183,16 @@ fn outside(Excused { allowed, denied }: &Excused) -> String {
 fn with_password(auth: &BasicAuth) -> Option<String> {
     let BasicAuth::Users { realm: _, users, excused } = auth else { return None };
     let who = excused.as_ref().map(|excused| format!("{} and that", outside(excused))).unwrap_or_default();
-    let users = match users.len() {
-        1 => "the one user".to_owned(),
-        count => format!("one of {count} users"),
-    };
+    let users = some_of(users);
     let who = if who.is_empty() { " that".to_owned() } else { who };
     Some(format!("401 for clients{who} do not give the password of {users} (auth-type), for others:"))
+}
+
+fn some_of(users: &Users) -> String {
+    match users.len() {
+        1 => "the one user".to_owned(),
+        count => format!("one of {count} users"),
+    }
 }
 
 /// Which pages of other origins browsers let read the answer.

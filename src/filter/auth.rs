@@ -1,14 +1,15 @@
 //! Asks another service whether a request is served (nginx `auth_request`): what it is asked, and what follows from its answer.
 
+use super::basic_auth::{asks_for_password, credentials};
 use super::change::RequestChange;
 use super::escape;
 use super::head_edit::{FieldName, Fields};
 use super::question::{AuthReply, Question, WWW_AUTHENTICATE};
 use super::template::{as_it_is, render};
-use super::verdict::{Response, Verdict};
+use super::verdict::{Ask, Response, Verdict};
 use super::view::RequestView;
 use crate::http1::is_field_value;
-use crate::model::{AuthService, ExternalAuth, Filter, SignIn, Template};
+use crate::model::{AuthService, EnoughPassword, ExternalAuth, Filter, SignIn, Template};
 
 const ORIGINAL_METHOD: FieldName<'_> = FieldName::other(b"x-original-method");
 const ORIGINAL_URI: FieldName<'_> = FieldName::other(b"x-original-uri");
@@ -26,15 +27,29 @@ pub(super) fn request<'f>(
     let is_excused = |service: &AuthService| {
         service.excused.as_ref().zip(view.client).is_some_and(|(excused, client)| excused.contains(client))
     };
-    match auth {
-        ExternalAuth::Unusable => refuse(filter, 503, "it is not known who may say whether this is served"),
-        ExternalAuth::Service(service) if is_excused(service) => {
-            // Nobody has said who the client is, and the client may not say it.
-            let head = Fields { bytes: view.head, list: &view.request.fields };
+    let service = match auth {
+        ExternalAuth::Unusable => return refuse(filter, 503, "it is not known who may say whether this is served"),
+        ExternalAuth::Service(service) => service,
+    };
+    let head = Fields { bytes: view.head, list: &view.request.fields };
+    // Pods never get what was meant for us. Where nobody says who the client is, the client may not say it.
+    if service.passwords.is_some() {
+        change.fields.remove(head, FieldName::AUTHORIZATION);
+    }
+    if is_excused(service) {
+        copy(service, &AuthReply::default(), head, change);
+        return Verdict::Continue;
+    }
+    let question = Box::new(question(filter, service, view));
+    // In the order of nginx, whose password comes before the service.
+    let given = service.passwords.as_ref().and_then(|passwords| Some((passwords, view.client?, credentials(view)?)));
+    match given {
+        Some((EnoughPassword { realm, users }, client, (name, password))) => {
             copy(service, &AuthReply::default(), head, change);
-            Verdict::Continue
+            let otherwise = Some(question);
+            Verdict::Ask(Box::new(Ask { by: filter, realm, users, name, password, client, otherwise }))
         }
-        ExternalAuth::Service(service) => Verdict::Call(Box::new(question(filter, service, view))),
+        None => Verdict::Call(question),
     }
 }
 
@@ -88,6 +103,7 @@ pub fn called<'f>(
     let Some(reply) = reply else {
         return response(500, Vec::new(), "who has to say whether this is served does not answer");
     };
+    let for_password = service.passwords.as_ref().map(|passwords| asks_for_password(&passwords.realm));
     match reply.status {
         200..300 => {
             copy(service, reply, head, change);
@@ -97,10 +113,10 @@ pub fn called<'f>(
             Some(location) => response(302, vec![(FieldName::LOCATION, location.clone())], "sign in there"),
             None => {
                 let asks = reply.values(WWW_AUTHENTICATE).map(|value| (WWW_AUTHENTICATE, value.to_vec()));
-                response(401, asks.collect(), "this is served to who signs in")
+                response(401, for_password.into_iter().chain(asks).collect(), "this is served to who signs in")
             }
         },
-        403 => response(403, Vec::new(), "this is not served to you"),
+        403 => response(403, Vec::from_iter(for_password), "this is not served to you"),
         _ => response(500, Vec::new(), "who has to say whether this is served says neither"),
     }
 }

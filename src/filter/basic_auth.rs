@@ -41,26 +41,34 @@ pub(super) fn request<'f>(
     }
     match (credentials(request), request.client) {
         (Some((name, password)), Some(client)) => {
-            Verdict::Ask(Box::new(Ask { by: filter, realm, users, name, password, client }))
+            Verdict::Ask(Box::new(Ask { by: filter, realm, users, name, password, client, otherwise: None }))
         }
         (Some(_) | None, Some(_) | None) => Verdict::Respond(Box::new(challenge(filter, realm))),
     }
 }
 
-/// What we answer; `None`: the request goes on.
-pub fn answered<'f>(ask: &Ask<'f>, answer: PasswordAnswer) -> Option<Response<'f>> {
-    match answer {
-        PasswordAnswer::Right => None,
-        PasswordAnswer::Wrong => Some(challenge(ask.by, ask.realm)),
-        PasswordAnswer::Busy => Some(refuse(ask.by, 503, Vec::new(), "too many passwords are being looked at")),
-        PasswordAnswer::Limited => {
+/// What follows from an answer. What is not known is refused, also where there is another way in: nginx asks on after 401 and 403 only.
+pub fn answered<'f>(ask: Ask<'f>, answer: PasswordAnswer) -> Verdict<'f> {
+    let Ask { by, realm, otherwise, .. } = ask;
+    let response = match (answer, otherwise) {
+        (PasswordAnswer::Right, _) => return Verdict::Continue,
+        (PasswordAnswer::Wrong, Some(question)) => return Verdict::Call(question),
+        (PasswordAnswer::Wrong, None) => challenge(by, realm),
+        (PasswordAnswer::Busy, _) => refuse(by, 503, Vec::new(), "too many passwords are being looked at"),
+        (PasswordAnswer::Limited, _) => {
             let fields = vec![(FieldName::RETRY_AFTER, RETRY_AFTER.to_vec())];
-            Some(refuse(ask.by, 429, fields, "too many wrong passwords came from your address"))
+            refuse(by, 429, fields, "too many wrong passwords came from your address")
         }
-    }
+    };
+    Verdict::Respond(Box::new(response))
 }
 
 fn challenge<'f>(by: &'f Filter, realm: &str) -> Response<'f> {
+    refuse(by, 401, vec![asks_for_password(realm)], "this needs a name and a password")
+}
+
+/// The field that asks for a password.
+pub(super) fn asks_for_password<'f>(realm: &str) -> (FieldName<'f>, Vec<u8>) {
     let mut value = b"Basic realm=\"".to_vec();
     for byte in realm.bytes() {
         if matches!(byte, b'"' | b'\\') {
@@ -69,7 +77,7 @@ fn challenge<'f>(by: &'f Filter, realm: &str) -> Response<'f> {
         value.push(byte);
     }
     value.push(b'"');
-    refuse(by, 401, vec![(FieldName::WWW_AUTHENTICATE, value)], "this needs a name and a password")
+    (FieldName::WWW_AUTHENTICATE, value)
 }
 
 fn refuse<'f>(by: &'f Filter, status: u16, fields: Vec<(FieldName<'f>, Vec<u8>)>, text: &'static str) -> Response<'f> {
@@ -77,7 +85,7 @@ fn refuse<'f>(by: &'f Filter, status: u16, fields: Vec<(FieldName<'f>, Vec<u8>)>
 }
 
 /// Name and password, if the request gives them once and in a way that can be read.
-fn credentials(request: &RequestView<'_>) -> Option<(String, Vec<u8>)> {
+pub(super) fn credentials(request: &RequestView<'_>) -> Option<(String, Vec<u8>)> {
     let mut fields = request.request.fields.iter().filter(|field| field.kind == FieldKind::Authorization);
     let (field, None) = (fields.next()?, fields.next()) else { return None };
     let value = field.value.of(request.head).trim_ascii();
@@ -181,7 +189,10 @@ mod tests {
             let mut change = RequestChange::default();
             let Verdict::Ask(ask) = request(&filter, auth, &view, &mut change) else { panic!("nothing is asked") };
             assert!(!format!("{ask:?}").contains("sesame") && !format!("{ask:?}").contains("alice"));
-            let status = |answer| answered(&ask, answer).map_or(0, |response| response.status);
+            let status = |answer| match answered((*ask).clone(), answer) {
+                Verdict::Respond(response) => response.status,
+                Verdict::Continue | Verdict::Ask(_) | Verdict::Call(_) => 0,
+            };
             assert_eq!(
                 [PasswordAnswer::Right, PasswordAnswer::Wrong, PasswordAnswer::Busy, PasswordAnswer::Limited]
                     .map(status),

@@ -35,7 +35,8 @@ pub(super) fn request<'f>(
     drop_claims(Fields { bytes: request.head, list: &request.request.fields }, &mut change.fields);
     let rule = match auth {
         ClientAuth::Unknown => return refuse(filter, 403, "it is not known whose certificates are right"),
-        ClientAuth::Excused => return Verdict::Continue,
+        ClientAuth::ExcusedInClear(_) if !request.is_tls => return Verdict::Continue,
+        ClientAuth::ExcusedInClear(auth) => return self::request((filter, filters), auth, request, change),
         ClientAuth::Rule(rule) => rule,
     };
     let shown = match presented(rule, request) {

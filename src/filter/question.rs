@@ -60,11 +60,6 @@ impl Question<'_> {
 }
 
 impl AuthReply {
-    /// Whether it may be remembered: one that sets a cookie is for one client.
-    pub fn sets_cookie(&self) -> bool {
-        self.values(SET_COOKIE).next().is_some()
-    }
-
     /// Its values of a field.
     pub(super) fn values(&self, name: FieldName<'_>) -> impl Iterator<Item = &[u8]> {
         let is_it = move |(of, _): &&NameAndValue| of.eq_ignore_ascii_case(name.as_bytes());

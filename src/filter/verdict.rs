@@ -36,6 +36,8 @@ pub struct Ask<'f> {
     pub password: Vec<u8>,
     /// The address of the client.
     pub client: IpAddr,
+    /// What another service is asked where the password is wrong; `None`: that is the end.
+    pub otherwise: Option<Box<Question<'f>>>,
 }
 
 impl fmt::Debug for Ask<'_> {

@@ -13,8 +13,9 @@ pub enum ClientAuth {
     Unknown,
     /// As the rule says.
     Rule(ClientRule),
-    /// Nobody needs one at this path of a host that asks for them. What clients say of certificates stays behind.
-    Excused,
+    /// In clear nobody needs one at this path, where challenges of authorities are answered; through TLS as this says. What clients
+    /// say of certificates stays behind.
+    ExcusedInClear(Arc<Self>),
 }
 
 /// Which certificates clients need.
@@ -88,12 +89,18 @@ impl CertificateNeed {
 }
 
 impl ClientAuth {
+    /// Which certificates clients need through TLS; `None`: it is not known.
+    pub fn rule(&self) -> Option<&ClientRule> {
+        match self {
+            Self::Unknown => None,
+            Self::Rule(rule) => Some(rule),
+            Self::ExcusedInClear(auth) => auth.rule(),
+        }
+    }
+
     /// Whose certificates clients are asked for in their handshake; `None`: they are not asked.
     pub fn asked_of(&self) -> Option<AskedOf> {
-        match self {
-            Self::Unknown | Self::Excused => None,
-            Self::Rule(ClientRule { need: CertificateNeed::NotAsked, .. }) => None,
-            Self::Rule(rule) => Some(AskedOf::Authorities(Arc::clone(&rule.trust))),
-        }
+        let rule = self.rule().filter(|rule| rule.need != CertificateNeed::NotAsked)?;
+        Some(AskedOf::Authorities(Arc::clone(&rule.trust)))
     }
 }

@@ -7,6 +7,7 @@ use super::field_edits::EditedName;
 use super::networks::Excused;
 use super::template::Template;
 use super::upstream::UpstreamSpec;
+use super::users::Users;
 
 /// External authentication (annotation `auth-url`).
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -18,10 +19,10 @@ pub enum ExternalAuth {
 }
 
 impl ExternalAuth {
-    /// Whether clients are served by their address alone.
-    pub fn has_excused(&self) -> bool {
+    /// Whether it matters which address a client has.
+    pub fn looks_at_client(&self) -> bool {
         match self {
-            Self::Service(service) => service.excused.is_some(),
+            Self::Service(service) => service.excused.is_some() || service.passwords.is_some(),
             Self::Unusable => false,
         }
     }
@@ -52,6 +53,17 @@ pub struct AuthService {
     pub cookies: AuthCookiesOn,
     /// Clients with these addresses are served without a question; `None`: there are none (annotation `satisfy`).
     pub excused: Option<Excused>,
+    /// Clients with one of these passwords are served without a question; `None`: there are none (annotation `satisfy`).
+    pub passwords: Option<EnoughPassword>,
+}
+
+/// Who is served by a password, where the consent of a service is another way in.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct EnoughPassword {
+    /// What clients are told that the password is for. Without control characters.
+    pub realm: Arc<str>,
+    /// The users.
+    pub users: Arc<Users>,
 }
 
 /// Where clients sign in.

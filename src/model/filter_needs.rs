@@ -1,7 +1,6 @@
 //! What filters have to know of a request, found out once: most requests pay for nothing but the redirect to https.
 
 use super::affinity::Affinity;
-use super::client_auth::ClientAuth;
 use super::cors::Origins;
 use super::field_edits::FieldEdit;
 use super::filter::{Filter, Location};
@@ -58,7 +57,7 @@ impl Filter {
             Self::Rewrite(_) => Needs { path: true, ..usual },
             Self::Rules(rules) => Needs { path: usual.path || rules.listed().iter().any(Rule::asks_for_path), ..usual },
             Self::RequestFields(_) | Self::PodHost(_) | Self::Mirror(_) | Self::Errors(_) => usual,
-            Self::Auth(auth) => Needs { client: usual.client || auth.has_excused(), ..usual },
+            Self::Auth(auth) => Needs { client: usual.client || auth.looks_at_client(), ..usual },
             Self::ResponseFields(_) => Needs { answer: true, ..usual },
             Self::AnswerUrls(urls) => Needs {
                 answer: true,
@@ -89,10 +88,7 @@ impl Filter {
                 Location::OtherHost(_) => false,
             },
             Self::Rewrite(to) => in_any(&[Some(&to.path), to.query.as_ref(), to.prefix.as_ref()]),
-            Self::ClientAuth(auth) => match &**auth {
-                ClientAuth::Rule(rule) => in_any(&[rule.error_page.as_ref()]),
-                ClientAuth::Unknown | ClientAuth::Excused => false,
-            },
+            Self::ClientAuth(auth) => in_any(&[auth.rule().and_then(|rule| rule.error_page.as_ref())]),
             Self::Affinity(affinity) => match &**affinity {
                 Affinity::Text { text, among: _ } => text.has(variable),
                 Affinity::Cookie(_) => false,

@@ -56,7 +56,7 @@ pub use client_trust::{ClientFault, ClientTrust, CrlError};
 pub use closest::{closest, is_slip};
 pub use cors::{Cors, Credentials, OriginPattern, Origins};
 pub use error_pages::ErrorPages;
-pub use external_auth::{AnswerLife, AuthCookiesOn, AuthMemoryRule, AuthService, ExternalAuth, SignIn};
+pub use external_auth::{AnswerLife, AuthCookiesOn, AuthMemoryRule, AuthService, EnoughPassword, ExternalAuth, SignIn};
 pub use external_name::{ExternalName, LookupFailure, Resolution};
 pub use field_edits::{EditedAnswers, EditedName, FieldChange, FieldEdit};
 pub use filter::TrailingSlash;

@@ -43,6 +43,13 @@ pub enum HashParts<'a> {
         /// What comes of the right password, in the letters of crypt.
         digest: &'a str,
     },
+    /// The first of crypt, without a prefix. Of a password eight characters count.
+    DesCrypt {
+        /// The salt, two letters of crypt.
+        salt: &'a str,
+        /// What comes of the right password, in the letters of crypt.
+        digest: &'a str,
+    },
     /// `$5$` and `$6$`.
     ShaCrypt {
         /// Which SHA.
@@ -78,9 +85,6 @@ pub enum HashFault {
     /// It has no form that is known. It may be a password in clear.
     #[error("its form is not known")]
     Form,
-    /// It looks like the DES of crypt.
-    #[error("it is DES-crypt, which is broken and not read")]
-    Des,
     /// It begins like a known one and goes on differently.
     #[error("it is malformed")]
     Malformed,
@@ -114,6 +118,11 @@ impl PasswordHash {
         &self.0
     }
 
+    /// Whether who has it finds the password soon: it is DES-crypt.
+    pub fn is_weak(&self) -> bool {
+        !self.0.starts_with(['$', '{'])
+    }
+
     /// Whether it is computed within microseconds.
     pub fn is_cheap(&self) -> bool {
         self.0.starts_with('{')
@@ -136,7 +145,8 @@ impl<'a> HashParts<'a> {
         }
         let Some((form, rest)) = text.strip_prefix('$').and_then(|rest| rest.split_once('$')) else {
             let is_des = text.len() == 13 && text.bytes().all(is_letter);
-            return Err(if is_des { HashFault::Des } else { HashFault::Form });
+            let parts = if is_des { text.split_at_checked(2) } else { None };
+            return parts.map(|(salt, digest)| HashParts::DesCrypt { salt, digest }).ok_or(HashFault::Form);
         };
         match form {
             "2a" | "2b" | "2y" => bcrypt(rest),
@@ -243,7 +253,7 @@ mod tests {
 
     #[test]
     fn a_hash_is_of_a_known_form_and_does_not_take_too_long() {
-        use HashFault::{Costly, Des, Form, Malformed};
+        use HashFault::{Costly, Form, Malformed};
         let sha256 = "K2UpXHHf0kgsm0oN8RO2iQrFsRFDDKxIjxMlHVGT.H5";
         let bcrypt = "5JQoea/yufc3SrlC/gwAZ.tDtrjeaClva8L6gf17wQItiVPDZnoDe";
         for (text, expected) in [
@@ -277,7 +287,10 @@ mod tests {
             ("{SSHA}W8r/fyL/UzygmbNAjq2HbA67qacaYmM=".into(), Ok(())),
             ("{SSHA}nonsense".into(), Err(Malformed)),
             ("{PLAIN}open sesame".into(), Ok(())),
-            (".fmECtRTQBVjc".into(), Err(Des)),
+            (".fmECtRTQBVjc".into(), Ok(())),
+            (".fmECtRTQBVj".into(), Err(Form)),
+            (".fmECtRTQBVj=".into(), Err(Form)),
+            (".fmECtRTQBVjcc".into(), Err(Form)),
             ("open sesame".into(), Err(Form)),
             ("".into(), Err(Form)),
             ("$".into(), Err(Form)),

@@ -3,6 +3,7 @@
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::digest::{Context, SHA1_FOR_LEGACY_USE_ONLY};
 
+use super::des_crypt::des_crypt;
 use super::letters;
 use super::md5_crypt::md5_crypt;
 use crate::model::{HashParts, PasswordHash, Sha};
@@ -33,6 +34,9 @@ pub(super) fn is_right(hash: &PasswordHash, password: &[u8]) -> bool {
         }
         Some(HashParts::Md5Crypt { magic, salt, digest }) => {
             equal(md5_crypt(magic, salt, password).as_bytes(), digest.as_bytes())
+        }
+        Some(HashParts::DesCrypt { salt, digest }) => {
+            des_crypt(salt, password).is_some_and(|found| equal(found.as_bytes(), digest.as_bytes()))
         }
         Some(HashParts::ShaCrypt { sha, rounds, salt, digest }) => {
             let Ok(rounds) = sha_crypt::Params::new(rounds) else { return false };
@@ -65,7 +69,7 @@ mod tests {
 
     /// Made by `htpasswd -nb FORM alice 'open sesame'` of Apache 2.4.67 and by `openssl passwd` of OpenSSL 3.0. `{SSHA}` is
     /// SHA-1 of the password and the salt `abc`.
-    const ALL: [&str; 14] = [
+    const ALL: [&str; 15] = [
         // -B, -B -C 10; the three letters stand for one thing.
         "$2y$05$5JQoea/yufc3SrlC/gwAZ.tDtrjeaClva8L6gf17wQItiVPDZnoDe",
         "$2a$05$5JQoea/yufc3SrlC/gwAZ.tDtrjeaClva8L6gf17wQItiVPDZnoDe",
@@ -84,6 +88,8 @@ mod tests {
         "$5$0RNSlAXddLvM/soo$QaEJG2Je0hd588LfbFhN/hn02a7Q8Gb6L600jRYg/O8",
         "$6$J3mStJYvClR02Q1f$FsO64dcaaaCkI48QSjLVKM1l6L5Az1EOLOSWwfdePoc6AA3PTu2DuvgsULwHPkY7PwzoOUbHmRq8BtSxS1u0.0",
         "{PLAIN}open sesame",
+        // perl -e 'print crypt("open sesame", "ab")'; it knows eight characters, as does -d.
+        "ab/G8gtZdMwak",
     ];
 
     fn hash(text: &str) -> PasswordHash {
@@ -102,8 +108,19 @@ mod tests {
         for text in ALL {
             let hash = hash(text);
             assert!(is_right(&hash, b"open sesame"), "{text}");
-            for wrong in [&b""[..], b"open sesam", b"open sesame ", b"Open sesame", &[0xff; 256]] {
+            for wrong in [&b""[..], b"open se", b"open-sesame ", b"Open sesame", &[0xff; 256]] {
                 assert!(!is_right(&hash, wrong), "{text} {wrong:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn all_of_a_password_counts_but_what_des_crypt_and_bcrypt_do_not_look_at() {
+        for text in ALL {
+            let is_cut = hash(text).is_weak();
+            assert_eq!(text.len() == 13, is_cut, "{text}");
+            for longer in [&b"open sesam"[..], b"open sesame "] {
+                assert_eq!(is_right(&hash(text), longer), is_cut, "{text} {longer:?}");
             }
         }
     }

@@ -1,6 +1,16 @@
-//! The letters of crypt: how MD5-crypt and SHA-crypt write their digests.
+//! The letters of crypt: how its hashes write salts and digests.
 
 const LETTERS: &[u8; 64] = b"./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+
+/// The letter of the lowest six bits.
+pub(super) fn letter(bits: u8) -> char {
+    char::from(LETTERS[usize::from(bits & 63)])
+}
+
+/// The six bits of a letter.
+pub(super) fn value(letter: u8) -> Option<u8> {
+    (0..64).find(|&bits| LETTERS[usize::from(bits)] == letter)
+}
 
 /// Writes bytes of a digest in groups of three, whose places these are; a group at the end may be shorter.
 pub(super) fn write(digest: &[u8], places: &[u8]) -> String {
@@ -9,7 +19,7 @@ pub(super) fn write(digest: &[u8], places: &[u8]) -> String {
         let byte = |place: &u8| digest.get(usize::from(*place)).copied().unwrap_or_default();
         let mut bits = group.iter().fold(0_u32, |bits, place| bits << 8 | u32::from(byte(place)));
         for _ in 0..=group.len() {
-            text.push(char::from(LETTERS[(bits & 63) as usize]));
+            text.push(letter((bits & 63) as u8));
             bits >>= 6;
         }
     }

@@ -6,6 +6,7 @@
 
 mod attempts;
 mod check;
+mod des_crypt;
 mod letters;
 mod md5_crypt;
 mod queue;

@@ -47,6 +47,8 @@ pub(crate) fn auth(input: &Input, options: &Options, namespace: &Arc<str>, host:
         memory,
         cookies: if all { AuthCookiesOn::Everything } else { AuthCookiesOn::Success },
         excused,
+        // Where both are asked for, filters of the route have the password too.
+        passwords: None,
     })))
 }
 

@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
-use crate::model::{BasicAuth, Excused, ObjectName, ProblemCode, Severity, Sources, UserList};
+use crate::model::{
+    AuthService, BasicAuth, EnoughPassword, Excused, ExternalAuth, ObjectName, ProblemCode, Severity, Sources, UserList,
+};
 use crate::source::objects::Secret;
 
 use super::annotations::{AuthKind, AuthOptions, NamedSecret, Options, Satisfy, UserLayout};
 use super::input::Input;
-use super::secret::{SecretFinding, examine};
+use super::secret::{SecretFinding, allowed};
 
 /// What stands where no realm is given.
 const REALM: &str = "Authentication Required";
@@ -41,7 +43,33 @@ pub(super) fn is_exempt(path: &str, open: Option<&[Box<str>]>) -> bool {
 pub(super) fn is_alternative(sources: &Sources, options: &Options) -> bool {
     match sources {
         Sources::Unreadable => false,
-        Sources::Lists { .. } => options.auth().is_some_and(|auth| auth.satisfy() == Satisfy::Any),
+        Sources::Lists { .. } => is_one_enough(options),
+    }
+}
+
+/// Whether one of the ways in is enough.
+fn is_one_enough(options: &Options) -> bool {
+    options.auth().is_some_and(|auth| auth.satisfy() == Satisfy::Any)
+}
+
+/// A password and the consent of a service, each with what the other is to it. Where one of them is enough a single filter looks at
+/// both, and nobody is served where one of them is not known.
+pub(super) fn together(
+    options: &Options,
+    password: Option<Arc<BasicAuth>>,
+    consent: Option<Arc<ExternalAuth>>,
+) -> (Option<Arc<BasicAuth>>, Option<Arc<ExternalAuth>>) {
+    if !is_one_enough(options) {
+        return (password, consent);
+    }
+    match (password.as_deref(), consent.as_deref()) {
+        (Some(BasicAuth::Users { realm, users, excused: _ }), Some(ExternalAuth::Service(service))) => {
+            let passwords = Some(EnoughPassword { realm: Arc::clone(realm), users: Arc::clone(users) });
+            let service = AuthService { passwords, ..(**service).clone() };
+            (None, Some(Arc::new(ExternalAuth::Service(Box::new(service)))))
+        }
+        (Some(BasicAuth::Users { .. }), Some(ExternalAuth::Unusable)) => (None, consent),
+        (Some(BasicAuth::Unknown), Some(_)) | (None, _) | (_, None) => (password, consent),
     }
 }
 
@@ -63,7 +91,7 @@ pub(super) fn finding(input: &Input, options: &Options) -> Option<SecretFinding>
         return auth.secret().map(|_| is_told());
     };
     match list(input, auth, kind) {
-        Ok((name, list)) => of_list(name, list),
+        Ok((name, list)) => of_list(name, list, matches!(auth.secret(), Some(NamedSecret::OfOther(_)))),
         Err(finding) => finding.map(|finding| *finding),
     }
 }
@@ -76,16 +104,13 @@ fn list<'a>(
 ) -> Result<(&'a ObjectName, &'a UserList), Option<Box<SecretFinding>>> {
     let fault = |code, message, remedy| Err(Some(Box::new(finding_of(code, message, remedy))));
     let name = match (kind, auth.secret()) {
-        (AuthKind::Unsupported, _) | (AuthKind::Basic, Some(NamedSecret::Unusable)) => return Err(None),
-        (AuthKind::Basic, Some(NamedSecret::Name(name))) => name,
+        (AuthKind::Unsupported, _) => return Err(None),
+        (AuthKind::Basic, Some(named)) => allowed(input, named, INSTEAD)?,
         (AuthKind::Basic, None) => {
             let message = format!("auth-type asks for passwords, but no auth-secret names users, so {INSTEAD}");
             return fault(ProblemCode::InvalidAnnotation, message, "Set auth-secret to a Secret with users");
         }
     };
-    if !input.may_see(name) {
-        return Err(examine(input, name, INSTEAD).map(Box::new));
-    }
     let Some(secret) = input.objects().secret(name) else {
         let message = format!("Secret {name} does not exist or may not be read, so {INSTEAD}");
         return fault(
@@ -110,15 +135,16 @@ fn list<'a>(
     }
 }
 
-/// What is wrong with entries of a list.
-fn of_list(name: &ObjectName, list: &UserList) -> Option<SecretFinding> {
+/// What is wrong with entries of a list. Of one of another namespace it is not told where: keys are for those who have the Secret.
+fn of_list(name: &ObjectName, list: &UserList, is_of_other: bool) -> Option<SecretFinding> {
     let UserList { users, faults, fault_count } = list;
-    let told: Vec<_> = faults.iter().map(ToString::to_string).collect();
+    let told: Vec<_> =
+        if is_of_other { vec![format!("{fault_count}")] } else { faults.iter().map(ToString::to_string).collect() };
     let told = told.join("; ");
-    let more = fault_count - faults.len();
+    let more = if is_of_other { 0 } else { fault_count - faults.len() };
     let more = if more == 0 { String::new() } else { format!("; and {more} more") };
     let message = match (users.is_empty(), *fault_count) {
-        (false, 0) => return None,
+        (false, 0) => return of_weak(name, users.weak()),
         (true, 0) => format!("Secret {name} has no users, so all requests are answered with 401"),
         (true, _) => {
             format!("Secret {name} has no user that can be used, so all requests are answered with 401: {told}{more}")
@@ -127,6 +153,15 @@ fn of_list(name: &ObjectName, list: &UserList) -> Option<SecretFinding> {
     };
     let remedy = "Write each user as htpasswd -B does";
     Some(finding_of(ProblemCode::InvalidSecret, message, remedy))
+}
+
+/// What is told of hashes that let people in and should not be there.
+fn of_weak(name: &ObjectName, count: usize) -> Option<SecretFinding> {
+    let weak = format!(
+        "Secret {name} has {count} of DES-crypt among its hashes: of these passwords only eight characters count, and who has the hash soon has the password"
+    );
+    let finding = finding_of(ProblemCode::InvalidSecret, weak, "Write each user as htpasswd -B does");
+    (count > 0).then_some(SecretFinding { severity: Severity::Warning, ..finding })
 }
 
 fn finding_of(code: ProblemCode, message: String, remedy: &str) -> SecretFinding {

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use crate::model::{CertificateNeed, ClientAuth, ClientRule, ClientTrust, ObjectName, ProblemCode, Severity};
+use crate::model::{CertificateNeed, ClientAuth, ClientRule, ClientTrust, ProblemCode, Severity};
 
-use super::annotations::{ClientOptions, NamedSecret, Options, SubjectPattern};
+use super::annotations::{ClientOptions, Options, SubjectPattern};
 use super::input::Input;
 use super::lower::{Claim, Lowered};
-use super::secret::{SecretFinding, examine};
+use super::secret::{SecretFinding, allowed};
 
 const INSTEAD: &str = "nobody is served: all requests are answered with 403";
 /// How many certificates may be between that of a client and an authority where nothing is said.
@@ -44,27 +44,17 @@ impl<'a> OfHost<'a> {
 /// An object's own rule, with the need that an older one of another namespace has. Whom certificates must come from, and where
 /// clients without one are sent, is not for another namespace to say.
 fn raised(own: &ClientAuth, other: &ClientAuth) -> ClientAuth {
-    let need = match other {
-        ClientAuth::Rule(other) => other.need,
-        ClientAuth::Unknown | ClientAuth::Excused => CertificateNeed::Required,
-    };
-    match own {
-        ClientAuth::Rule(own) => ClientAuth::Rule(ClientRule { need, ..own.clone() }),
-        ClientAuth::Unknown | ClientAuth::Excused => ClientAuth::Unknown,
-    }
+    let need = other.rule().map_or(CertificateNeed::Required, |other| other.need);
+    own.rule().map_or(ClientAuth::Unknown, |own| ClientAuth::Rule(ClientRule { need, ..own.clone() }))
 }
 
 /// The higher, the less a client may do without.
 fn strictness(auth: &ClientAuth) -> u8 {
-    match auth {
-        ClientAuth::Unknown => 3,
-        ClientAuth::Excused => 0,
-        ClientAuth::Rule(rule) => match rule.need {
-            CertificateNeed::NotAsked => 0,
-            CertificateNeed::OptionalOfAnybody => 1,
-            CertificateNeed::Optional => 2,
-            CertificateNeed::Required => 3,
-        },
+    match auth.rule().map(|rule| rule.need) {
+        Some(CertificateNeed::NotAsked) => 0,
+        Some(CertificateNeed::OptionalOfAnybody) => 1,
+        Some(CertificateNeed::Optional) => 2,
+        Some(CertificateNeed::Required) | None => 3,
     }
 }
 
@@ -105,13 +95,8 @@ pub(super) fn finding(input: &Input, options: &Options) -> Option<SecretFinding>
 
 /// The authorities of the Secret. An error without a finding was told with the annotation.
 fn trust<'a>(input: &'a Input, options: &ClientOptions) -> Result<&'a Arc<ClientTrust>, Option<Box<SecretFinding>>> {
-    let name: &ObjectName = match &options.secret {
-        Some(NamedSecret::Name(name)) => name,
-        Some(NamedSecret::Unusable) | None => return Err(None),
-    };
-    if !input.may_see(name) {
-        return Err(examine(input, name, INSTEAD).map(Box::new));
-    }
+    let Some(named) = &options.secret else { return Err(None) };
+    let name = allowed(input, named, INSTEAD)?;
     let fault = |code, message, remedy| Err(Some(Box::new(fault(code, message, remedy))));
     let Some(secret) = input.objects().secret(name) else {
         let message = format!("Secret {name} does not exist or may not be read, so {INSTEAD}");

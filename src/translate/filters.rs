@@ -9,7 +9,7 @@ use crate::model::{
 
 use super::annotations::{EditOptions, LocationOptions, Options, SourceOptions, client_port};
 use super::asked;
-use super::basic_auth::is_alternative;
+use super::basic_auth::{is_alternative, together};
 use super::global::{Global, LIMITED, REDIRECT};
 use super::input::Input;
 use super::named_config_maps;
@@ -211,6 +211,7 @@ fn made(options: &Options, settings: &Settings, when: Option<HttpsRedirect>, par
     let sources = options.sources().and_then(SourceOptions::rule);
     // Where nothing else is asked for, as at paths that are exempt, the list is all that restricts.
     let asks = auth.is_some() || external_auth.is_some();
+    let (auth, external_auth) = together(options, auth, external_auth);
     let sources = sources.filter(|sources| !(asks && is_alternative(sources, options)));
     let sources = sources.map(|sources| Filter::Sources(Arc::new(sources)));
     Filters::new(

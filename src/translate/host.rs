@@ -269,7 +269,11 @@ impl Treatment {
         if rewrite.is_none() && !is_exempt && !is_challenge {
             return None;
         }
-        let clients = if is_challenge { Some(Arc::new(ClientAuth::Excused)) } else { self.clients.clone() };
+        let excused = |auth: &Arc<ClientAuth>| match (is_challenge, &**auth) {
+            (true, ClientAuth::Rule(_)) => Arc::new(ClientAuth::ExcusedInClear(Arc::clone(auth))),
+            (true, ClientAuth::Unknown | ClientAuth::ExcusedInClear(_)) | (false, _) => Arc::clone(auth),
+        };
+        let clients = self.clients.as_ref().map(excused);
         let auth = if is_exempt { None } else { basic_auth::basic_auth(input, options) };
         let besides = if is_exempt && asks_somebody { self.besides.without_auth() } else { self.besides.clone() };
         let parts = OwnParts { rewrite, clients: clients.clone(), auth, besides: besides.clone() };

@@ -126,14 +126,24 @@ impl Input {
 
     /// The Secrets that objects or the settings name.
     pub(crate) fn used_secrets(&self) -> BTreeSet<&ObjectName> {
-        self.index.used(ObjectKind::Secret).chain(self.settings.default_certificate.as_ref()).collect()
+        let is_allowed = |name: &&ObjectName| {
+            let mut users = self.index.users(ObjectKind::Secret, name).iter();
+            self.settings.secrets_across_namespaces || users.any(|user| self.may_use(user, name))
+        };
+        let named = self.index.used(ObjectKind::Secret).filter(is_allowed);
+        named.chain(self.settings.default_certificate.as_ref()).collect()
     }
 
     /// Whether this Secret is wanted: an object of ours or the settings name it.
     pub fn wants(&self, secret: &ObjectName) -> bool {
         let mut users = self.index.users(ObjectKind::Secret, secret).iter();
         self.settings.default_certificate.as_ref() == Some(secret)
-            || users.any(|user| user.is_ours(&self.objects, &self.settings))
+            || users.any(|user| self.may_use(user, secret) && user.is_ours(&self.objects, &self.settings))
+    }
+
+    /// Whether an object may name this Secret. TLS entries name those of their namespace only.
+    fn may_use(&self, user: &Lowered, secret: &ObjectName) -> bool {
+        self.settings.secrets_across_namespaces || user.name().namespace == secret.namespace
     }
 
     /// Whether this object is to be followed by itself: it is wanted, and no list has it or is meant to have it.
@@ -141,7 +151,7 @@ impl Input {
         match object.kind {
             ObjectKind::Secret => match &self.settings.secrets {
                 VisibleSecrets::All | VisibleSecrets::Listed(_) => self.wants(&object.name),
-                VisibleSecrets::Allowed => self.is_named_by_annotation(object, |_| true),
+                VisibleSecrets::Allowed => self.is_named_by_annotation(object, |user| self.may_use(user, &object.name)),
             },
             ObjectKind::ConfigMap => {
                 self.is_named_by_settings(&object.name)

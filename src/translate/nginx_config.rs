@@ -60,7 +60,15 @@ pub(crate) fn apply(base: &Settings, objects: &Objects) -> Outcome {
     if let Some(allowed) = &global.allowed {
         settings.allowed_response_headers = Arc::new(allowed.iter().cloned().collect());
     }
-    settings.config_maps_across_namespaces = global.across_namespaces.unwrap_or(base.config_maps_across_namespaces);
+    if let Some(is_on) = global.across_namespaces {
+        let decides = |option: &str| !base.given.contains(option);
+        if decides("config-maps-across-namespaces") {
+            settings.config_maps_across_namespaces = is_on;
+        }
+        if decides("secrets-across-namespaces") {
+            settings.secrets_across_namespaces = is_on;
+        }
+    }
     settings.believed = believed(&global).map(Arc::new);
     let mut fields = |key: &str, named: &Option<Box<str>>| -> Vec<FieldEdit> {
         let Some(name) = named.as_deref().and_then(parse) else { return Vec::new() };

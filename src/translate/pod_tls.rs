@@ -7,7 +7,7 @@ use crate::source::objects::{Secret, SecretFault};
 
 use super::annotations::{NamedSecret, PodTlsOptions};
 use super::input::Input;
-use super::secret::{SecretFinding, examine};
+use super::secret::{SecretFinding, allowed, examine};
 use super::validity::usable;
 
 /// What happens where the Secret cannot be used.
@@ -38,11 +38,12 @@ pub(crate) fn pod_tls(input: &Input, tls: &PodTls, options: &PodTlsOptions) -> R
 
 /// The Secret, if it holds anything. One with authorities need not hold a certificate.
 fn in_use<'a>(input: &'a Input, named: &'a NamedSecret) -> Result<(&'a ObjectName, &'a Arc<Secret>), SecretFinding> {
-    let NamedSecret::Name(name) = named else {
+    let unusable = || {
         let message = format!("the annotation for TLS to pods names no Secret that can be used, so {INSTEAD}");
-        return Err(finding(ProblemCode::InvalidAnnotation, message, "Correct the annotation"));
+        finding(ProblemCode::InvalidAnnotation, message, "Correct the annotation")
     };
-    let Some(secret) = input.objects().secret(name).filter(|_| input.may_see(name)) else {
+    let name = allowed(input, named, INSTEAD).map_err(|found| found.map_or_else(unusable, |found| *found))?;
+    let Some(secret) = input.objects().secret(name) else {
         return Err(examine(input, name, INSTEAD).unwrap_or_else(|| without(name, "certificates")));
     };
     let holds_enough = match &secret.certificate {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::model::{Certificate, ObjectKind, ObjectName, ObjectRef, Problem, ProblemCode, Severity};
 
+use super::annotations::NamedSecret;
 use super::classes::is_ours;
 use super::input::Input;
 use super::settings::VisibleSecrets;
@@ -45,6 +46,31 @@ pub(crate) struct SecretFinding {
     pub(crate) message: String,
     /// What to do.
     pub(crate) remedy: String,
+}
+
+/// The Secret that an annotation names, if it may be used. An error without a finding was told with the annotation. `instead` says
+/// what happens where it may not.
+pub(crate) fn allowed<'a>(
+    input: &Input,
+    named: &'a NamedSecret,
+    instead: &str,
+) -> Result<&'a ObjectName, Option<Box<SecretFinding>>> {
+    let name = match named {
+        NamedSecret::Unusable => return Err(None),
+        NamedSecret::Name(name) => name,
+        NamedSecret::OfOther(name) if input.settings().secrets_across_namespaces => name,
+        NamedSecret::OfOther(name) => {
+            return Err(Some(Box::new(SecretFinding {
+                code: ProblemCode::SecretNotListed,
+                severity: Severity::Error,
+                message: format!("Secret {name} is one of another namespace, which is not read, so {instead}"),
+                remedy:
+                    "Copy it into the namespace of the Ingress, or ask the operator for --secrets-across-namespaces"
+                        .into(),
+            })));
+        }
+    };
+    if input.may_see(name) { Ok(name) } else { Err(examine(input, name, instead).map(Box::new)) }
 }
 
 /// Looks at the Secret of this name. `instead` says what happens where it gives no certificate at all.

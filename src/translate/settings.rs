@@ -26,6 +26,8 @@ pub struct Settings {
     pub class_lookup: bool,
     /// Which Secrets we may read. Default all; `--secret-access`.
     pub secrets: VisibleSecrets,
+    /// Whether annotations may name Secrets of other namespaces. Default false; `--secrets-across-namespaces`.
+    pub secrets_across_namespaces: bool,
     /// Which ConfigMaps we may read. Default all; `--config-map-access`.
     pub config_maps: VisibleConfigMaps,
     /// Whether annotations may name ConfigMaps of other namespaces. Default false; `--config-maps-across-namespaces`.
@@ -151,6 +153,7 @@ impl Default for Settings {
             class_lookup: true,
             secrets: VisibleSecrets::All,
             config_maps: VisibleConfigMaps::All,
+            secrets_across_namespaces: false,
             config_maps_across_namespaces: false,
             allowed_response_headers: Arc::default(),
             default_certificate: None,

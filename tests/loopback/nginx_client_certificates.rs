@@ -141,6 +141,15 @@ fn nginx_x1_in_clear_https_comes_first_and_challenges_of_authorities_need_no_cer
     let seen = String::from_utf8(pod.received_in_all()).unwrap().to_lowercase();
     assert!(!seen.contains("ssl"), "{seen}");
     assert_eq!(server.ask(challenge("..%2f..%2fadmin")).status(), 400, "it leads out of the path that is exempt");
+    run(async {
+        for (identity, expected) in [(None, 400), (Some(alice()), 200)] {
+            let mut client = connect(&server, "a.example", identity.as_ref()).await;
+            let (head, _) = client.ask(challenge("x")).await.unwrap();
+            assert_eq!(status(&head), expected, "{identity:?}");
+        }
+    });
+    let (_pod, unknown) = serve_trusting(&[SECRET], json!({}));
+    assert_eq!(unknown.ask(challenge("x")).status(), 403, "whose certificates are right is not known");
     for (need, expected) in [("on", 400), ("optional", 200), ("off", 200)] {
         let (pod, server) = serve(&[SECRET, (NEED, need), ("ssl-redirect", "false")]);
         let request = "GET / HTTP/1.1\r\nHost: a.example\r\nssl-client-verify: SUCCESS\r\n\r\n";

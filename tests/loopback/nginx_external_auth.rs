@@ -2,6 +2,7 @@
 
 use std::net::{Ipv4Addr, TcpListener};
 
+use base64::Engine as _;
 use serde_json::{Value, json};
 
 use crate::support::dns::DnsServer;
@@ -46,7 +47,7 @@ fn nginx_i1_the_service_gets_the_fields_of_the_request_and_what_it_asks_for_and_
     let (pod, auth, server) = serve(YES, &[URL]);
     let request = "POST /x?y=%20 HTTP/1.1\r\nHost: a.example:81\r\nContent-Length: 2\r\nCookie: id=1\r\n\
                    Authorization: Bearer z\r\nX-Original-URL: http://evil/\r\nX-Sent-From: evil\r\nX-Real-IP: 9.9.9.9\r\n\
-                   X-Forwarded-For: 9.9.9.9\r\nX-Request-ID: seven\r\n\r\nhi";
+                   X-Forwarded-For: 9.9.9.9\r\nX-Forwarded-Host: evil\r\nX-Forwarded-Proto: https\r\nX-Request-ID: seven\r\n\r\nhi";
     assert_eq!(server.ask(request).text(), "web");
     let asked = auth.only_request();
     assert_eq!(asked.start, "GET /check?x=/x?y=%20 HTTP/1.1");
@@ -64,6 +65,11 @@ fn nginx_i1_the_service_gets_the_fields_of_the_request_and_what_it_asks_for_and_
         ("content-length", None),
         ("transfer-encoding", None),
         ("x-original-uri", None),
+        ("x-scheme", None),
+        // ingress-nginx says nothing of these, and what clients say is not believed.
+        ("x-forwarded-host", None),
+        ("x-forwarded-port", None),
+        ("x-forwarded-proto", None),
     ] {
         assert_eq!(field(&asked, name).as_deref(), expected, "{name}");
     }
@@ -206,6 +212,108 @@ fn nginx_i7_with_satisfy_any_the_service_is_not_asked_about_an_address_that_is_l
     }
 }
 
+/// `alice` with the password `open sesame`, whom pods know by a field that the service may set.
+const BOTH: [(&str, &str); 5] =
+    [URL, ("auth-type", "basic"), ("auth-secret", "users"), ("satisfy", "any"), ("auth-response-headers", "X-User")];
+
+/// The same with users, and these annotations besides.
+fn serve_both(said: &str, more: &[(&str, &str)]) -> (Pod, Pod, Tidegate) {
+    let (pod, auth) = (Pod::named("web"), Pod::answering(said.to_owned()));
+    let secret = json!({
+        "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "users", "namespace": "test"},
+        "stringData": {"auth": "alice:{SHA}W8r/fyL/UzygmbNAjq2HbA67qac="},
+    });
+    let server = Tidegate::serve(&manifests(&pod, &auth, &[&BOTH[..], more].concat()).object(secret));
+    (pod, auth, server)
+}
+
+const RIGHT: &str = "Authorization: Basic YWxpY2U6b3BlbiBzZXNhbWU=\r\n";
+const WRONG: &str = "Authorization: Basic YWxpY2U6eA==\r\n";
+
+#[test]
+fn nginx_i7_with_satisfy_any_a_password_or_the_consent_of_the_service_is_enough() {
+    let basic = "Basic realm=\"Authentication Required\"";
+    let bearer = answer("401 No", "WWW-Authenticate: Bearer\r\n");
+    let (no, lost) = (answer("403 No", ""), answer("404 Not Found", ""));
+    for (said, fields, expected, asks) in [
+        // A password that is right spares the question.
+        (&*no, RIGHT, 200, &[][..]),
+        (&lost, RIGHT, 200, &[]),
+        (YES, WRONG, 200, &[]),
+        (YES, "", 200, &[]),
+        (YES, "Authorization: Bearer z\r\n", 200, &[]),
+        // Of two refusals the last counts, and all that could help is told.
+        (&bearer, "", 401, &[basic, "Bearer"]),
+        (&bearer, WRONG, 401, &[basic, "Bearer"]),
+        (&no, WRONG, 403, &[basic]),
+        // What is no refusal ends the search.
+        (&lost, WRONG, 500, &[]),
+    ] {
+        let (pod, auth, server) = serve_both(said, &[]);
+        let request = format!("GET / HTTP/1.1\r\nHost: a.example\r\nX-User: root\r\nX_User: root\r\n{fields}\r\n");
+        let answer = server.ask(request);
+        assert_eq!((answer.status(), answer.all("www-authenticate")), (expected, asks.to_vec()), "{said} {fields}");
+        assert_eq!(auth.requests().len(), usize::from(fields != RIGHT), "{said} {fields}");
+        let served = String::from_utf8(pod.received_in_all()).unwrap().to_lowercase();
+        assert_eq!(served.is_empty(), expected != 200);
+        assert!(!served.contains("root") && !served.contains("authorization"), "{served}");
+        assert_eq!(served.contains("x-user: ann"), expected == 200 && fields != RIGHT, "{served}");
+        assert_eq!(server.ask(get("b.example", "/")).text(), "web", "the neighbour serves");
+    }
+    let (_pod, _auth, server) = serve_both(&answer("401 No", ""), &[("auth-signin", "https://s.example/")]);
+    let answer = server.ask(get("a.example", "/"));
+    assert_eq!((answer.status(), answer.field("location")), (302, Some("https://s.example/?rd=http://a.example%2F")));
+    run(async {
+        let client = H2Client::plain(&server).await;
+        assert_eq!(client.get("a.example", "/").await.status, 302);
+        let right = client.request("GET", "a.example", "/").header("authorization", "Basic YWxpY2U6b3BlbiBzZXNhbWU=");
+        assert_eq!(client.ask(right, b"").await.status, 200);
+    });
+}
+
+#[test]
+fn nginx_i7_with_satisfy_any_an_address_comes_before_password_and_service() {
+    let listed = [("allowlist-source-range", "127.0.0.1/32")];
+    let (_pod, auth, server) = serve_both(&answer("401 No", ""), &listed);
+    for (last, fields, expected, asked) in [(1, "", 200, 0), (2, "", 401, 1), (2, RIGHT, 200, 1), (2, WRONG, 401, 2)] {
+        let mut client = Client::connect_from(Ipv4Addr::new(127, 0, 0, last).into(), server.http);
+        let answer = client.ask(format!("GET / HTTP/1.1\r\nHost: a.example\r\n{fields}\r\n"));
+        assert_eq!((answer.status(), auth.requests().len()), (expected, asked), ".{last} {fields}");
+    }
+}
+
+#[test]
+fn nginx_i7_with_satisfy_any_nobody_is_served_where_one_of_the_ways_in_is_not_known() {
+    for more in [
+        ("auth-secret", "missing"),
+        ("auth-type", "digest"),
+        ("auth-url", "nonsense"),
+        ("auth-snippet", "deny all;"),
+        ("allowlist-source-range", "nonsense"),
+    ] {
+        let (pod, auth, server) = serve_both(YES, &[more]);
+        for fields in ["", RIGHT] {
+            let answer = server.ask(format!("GET / HTTP/1.1\r\nHost: a.example\r\n{fields}\r\n"));
+            assert_eq!(answer.status(), 503, "{more:?} {fields}");
+        }
+        assert_eq!((pod.requests().len(), auth.requests().len()), (0, 0), "{more:?}");
+        assert_eq!(server.ask(get("b.example", "/")).text(), "web", "the neighbour serves");
+    }
+}
+
+#[test]
+fn nginx_i7_with_satisfy_any_who_is_wrong_too_often_is_told_to_wait() {
+    let (_pod, _auth, server) = serve_both(YES, &[]);
+    let statuses: Vec<_> = (0..20)
+        .map(|at| {
+            let encoded = base64::engine::general_purpose::STANDARD.encode(format!("alice:{at}"));
+            server.ask(format!("GET / HTTP/1.1\r\nHost: a.example\r\nAuthorization: Basic {encoded}\r\n\r\n")).status()
+        })
+        .collect();
+    assert!(statuses.starts_with(&[200; 10]) && statuses.contains(&429), "{statuses:?}");
+    assert_eq!(status(&server), 200, "who gives no password is judged by the service");
+}
+
 #[test]
 fn nginx_i4_cookies_of_the_service_go_to_the_client() {
     let yes = answer("200 OK", "Set-Cookie: a=1\r\nSet-Cookie: b=2\r\n");
@@ -245,6 +353,13 @@ fn nginx_i5_two_requests_with_one_key_ask_once() {
         (answer("200 OK", "Set-Cookie: a=1\r\n"), None, 2),
         (answer("200 OK", private), None, 2),
         (answer("200 OK", ""), Some("200 0"), 2),
+        // What the answer says of its time wins.
+        (answer("403 No", "Cache-Control: max-age=60\r\n"), None, 1),
+        (answer("200 OK", "Cache-Control: max-age=0\r\n"), None, 2),
+        (answer("200 OK", "Expires: Thu, 01 Jan 1970 00:00:00 GMT\r\n"), None, 2),
+        (answer("200 OK", "X-Accel-Expires: 60\r\nCache-Control: private\r\n"), Some("200 0"), 1),
+        (answer("200 OK", "Vary: *\r\n"), None, 2),
+        (answer("200 OK", "Vary: Cookie\r\n"), None, 1),
     ] {
         let mut pairs = vec![URL, key];
         pairs.extend(life.map(|life| ("auth-cache-duration", life)));
@@ -252,6 +367,11 @@ fn nginx_i5_two_requests_with_one_key_ask_once() {
         let first = ask(&server, "/", "1");
         assert_eq!(ask(&server, "/", "1"), first);
         assert_eq!(auth.requests().len(), asked, "{said} {life:?}");
+    }
+    let (_pod, auth, server) = serve(&answer("200 OK", "Vary: Accept, X-Team\r\n"), &[URL, key]);
+    for (team, asked) in [("red", 1), ("blue", 2), ("red", 2), ("blue", 2)] {
+        let request = format!("GET / HTTP/1.1\r\nHost: a.example\r\nCookie: id=1\r\nX-Team: {team}\r\n\r\n");
+        assert_eq!((server.ask(request).status(), auth.requests().len()), (200, asked), "{team}");
     }
 }
 

@@ -17,13 +17,37 @@ pub(super) struct AsideHead<'a> {
     pub fields: &'a [(FieldName<'a>, Vec<u8>)],
     /// Bytes of its body; `None`: it says nothing of one.
     pub length: Option<usize>,
+    pub told: Told,
+}
+
+/// What it says of how the request reached us, besides the address of the client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Told {
+    /// What pods get.
+    All,
+    /// What a trusted peer says of host and port, and nothing of the scheme, as ingress-nginx asks.
+    Client,
+}
+
+impl Told {
+    /// Whether a field of the client goes on.
+    fn keeps(self, kind: FieldKind) -> bool {
+        self == Self::All || kind != FieldKind::XForwardedProto
+    }
+
+    /// Whether we write a field that nobody has given.
+    fn writes(self, kind: FieldKind) -> bool {
+        let is_of_way =
+            matches!(kind, FieldKind::XForwardedHost | FieldKind::XForwardedPort | FieldKind::XForwardedProto);
+        self == Self::All || !is_of_way
+    }
 }
 
 /// The head as bytes.
 pub(super) fn compose(walk: &Walk<'_>, aside: &AsideHead<'_>) -> Vec<u8> {
     let Walk { work, peer, listener, .. } = walk;
     let ExchangeBuffers { head, request, request_id, request_change, .. } = &**work;
-    let AsideHead { method, target, host, fields, length } = aside;
+    let AsideHead { method, target, host, fields, length, told } = aside;
     let mut out = Vec::with_capacity(head.len() + 1024);
     for part in [method, &b" "[..], target, b" HTTP/1.1\r\n"] {
         out.extend_from_slice(part);
@@ -43,9 +67,10 @@ pub(super) fn compose(walk: &Walk<'_>, aside: &AsideHead<'_>) -> Vec<u8> {
     let is_trusted = peer.is_trusted;
     edit.write(of_client, &mut out, |field| match field.kind {
         FieldKind::Host | FieldKind::XOriginal => false,
-        kind => !field.hop && request_head::travels(kind, is_trusted),
+        kind => !field.hop && request_head::travels(kind, is_trusted) && told.keeps(kind),
     });
-    request_head::forwarded(&mut out, head, request, peer, &listener.forwarding, |kind| edit.adds(kind));
+    let is_set = |kind| edit.adds(kind) || !told.writes(kind);
+    request_head::forwarded(&mut out, head, request, peer, &listener.forwarding, is_set);
     if !edit.adds(FieldKind::XRequestId) {
         writer::field(&mut out, b"x-request-id", request_id.as_bytes());
     }

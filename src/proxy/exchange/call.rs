@@ -1,14 +1,15 @@
 //! A phase of the walk for few routes: somebody else is asked whether the request is served, and the request waits.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use tokio::time::Instant;
 
-use super::aside_head::{self, AsideHead};
+use super::aside_head::{self, AsideHead, Told};
+use super::auth_life::{Lasting, lasting, variant};
 use crate::filter::{self, AuthReply, Fields, Question, Response};
 use crate::http1::{Field, Method};
-use crate::model::RoutePolicy;
+use crate::model::{AuthMemoryRule, RoutePolicy};
 use crate::proxy::error::ProxyError;
 use crate::proxy::pods::aside::{self, Aside, AsideAnswer};
 use crate::proxy::shard::scratch::ExchangeBuffers;
@@ -29,15 +30,16 @@ pub(super) async fn call<'r>(
 ) -> Result<Option<Response<'r>>, ProxyError> {
     let memory = &walk.shard.auth_memory;
     let key = question.key.as_deref().zip(question.service.memory.as_ref());
-    let remembered = key.and_then(|(key, _)| memory.get(&route.spec, key, Instant::now()));
+    let of_request = |vary: &[u8]| variant(vary, Fields { bytes: &walk.work.head, list: &walk.work.request.fields });
+    let remembered = key.and_then(|(key, _)| memory.get(&route.spec, key, of_request, Instant::now()));
     let reply = match remembered {
         Some(reply) => Some(reply),
-        None => match answer(walk, route, &question, sink).await {
-            Ok((reply, may_remember)) => {
+        None => match answer(walk, route, &question, key.map(|(_, rule)| rule), sink).await {
+            Ok((reply, lasting)) => {
                 let reply = Arc::new(reply);
-                let life = key.filter(|_| may_remember).and_then(|(key, rule)| Some((key, rule.life(reply.status)?)));
-                if let Some((key, life)) = life {
-                    memory.put(&route.spec, key, Arc::clone(&reply), Instant::now(), life);
+                if let Some(((key, _), Lasting { life, vary })) = key.zip(lasting) {
+                    let depends = (&*vary, &*of_request(&vary));
+                    memory.put(&route.spec, key, depends, Arc::clone(&reply), (Instant::now(), life));
                 }
                 Some(reply)
             }
@@ -56,13 +58,14 @@ pub(super) async fn call<'r>(
     Ok(filter::called(&question, reply.as_deref(), head, request_change))
 }
 
-/// What the service says, and whether that may be remembered.
+/// What the service says, and by a rule how long that is remembered.
 async fn answer(
     walk: &Walk<'_>,
     route: &Route<Target>,
     question: &Question<'_>,
+    rule: Option<&AuthMemoryRule>,
     sink: &impl BodySink,
-) -> Result<(AuthReply, bool), ProxyError> {
+) -> Result<(AuthReply, Option<Lasting>), ProxyError> {
     let backend = route.target.besides.as_ref().and_then(|besides| besides.auth.as_ref());
     let backend = backend.ok_or(ProxyError::BackendUnavailable)?;
     let policy: &RoutePolicy = &route.spec.policy;
@@ -70,7 +73,8 @@ async fn answer(
     let method = Method::of(text);
     let (target, host, fields) = (&*question.target, &*question.service.host, &*question.fields);
     let length = if method.is_safe() { None } else { Some(0) };
-    let bytes = aside_head::compose(walk, &AsideHead { method: text, target, host, fields, length });
+    let bytes =
+        aside_head::compose(walk, &AsideHead { method: text, target, host, fields, length, told: Told::Client });
     let deadline = Instant::now() + policy.timeouts.response.min(LONGEST);
     let sent = Aside { backend, policy, bytes: &bytes, method, deadline };
     let AsideAnswer { bytes, head } = aside::send(walk.shard, &sent, sink).await?;
@@ -79,17 +83,6 @@ async fn answer(
     let kept = head.fields.iter().filter(travels).map(of).filter(|(name, _)| question.keeps(name));
     let reply =
         AuthReply { status: head.status, fields: kept.map(|(name, value)| (name.into(), value.into())).collect() };
-    let may_remember = !reply.sets_cookie() && !head.fields.iter().map(of).any(forbids_memory);
-    Ok((reply, may_remember))
-}
-
-/// Whether a field says that an answer must not be given to another request.
-fn forbids_memory((name, value): (&[u8], &[u8])) -> bool {
-    let mut words = value.split(|&byte| byte == b',').map(<[u8]>::trim_ascii);
-    let is_one = |word: &[u8]| {
-        let name = word.split(|&byte| byte == b'=').next().unwrap_or_default();
-        [&b"no-store"[..], b"no-cache", b"private"].iter().any(|known| name.eq_ignore_ascii_case(known))
-    };
-    name.eq_ignore_ascii_case(b"cache-control") && words.any(is_one)
-        || name.eq_ignore_ascii_case(b"vary") && value == b"*"
+    let lasting = rule.and_then(|rule| lasting(rule, head.status, head.fields.iter().map(of), SystemTime::now()));
+    Ok((reply, lasting))
 }

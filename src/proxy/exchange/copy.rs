@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::aside_head::{self, AsideHead};
+use super::aside_head::{self, AsideHead, Told};
 use crate::filter;
 use crate::http1::{Framing, Method, writer};
 use crate::model::{MirrorBody, RoutePolicy};
@@ -103,7 +103,7 @@ fn prepared<'s, S: ClientSource>(walk: &Walk<'_>, route: &Route<Target>, source:
     };
     let (target, host) = filter::copied(mirror, &work.request_change.copy)?;
     let method = work.request.method_text.of(&work.head);
-    let head = AsideHead { method, target, host, fields: &[], length: None };
+    let head = AsideHead { method, target, host, fields: &[], length: None, told: Told::All };
     let mut bytes = aside_head::compose(walk, &head);
     bytes.truncate(bytes.len() - writer::HEAD_END.len());
     let copy = Copy {

@@ -2,6 +2,7 @@
 
 mod admit;
 mod aside_head;
+mod auth_life;
 mod call;
 mod copy;
 mod inquire;
@@ -189,15 +190,27 @@ async fn ask_all<'r, K: ClientSink>(
     sink: &K,
 ) -> Result<Option<Box<Response<'r>>>, ProxyError> {
     loop {
-        let (asked_by, response) = match verdict {
+        let asked_by = match verdict {
             Verdict::Continue => return Ok(None),
             Verdict::Respond(response) => return Ok(Some(response)),
-            Verdict::Ask(ask) => (ask.by, inquire(walk.shard, &ask).await),
-            Verdict::Call(question) => (question.by, call::call(walk, route, *question, sink).await?),
+            Verdict::Ask(ask) => {
+                let by = ask.by;
+                match inquire(walk.shard, *ask).await {
+                    Verdict::Continue => by,
+                    then @ (Verdict::Respond(_) | Verdict::Ask(_) | Verdict::Call(_)) => {
+                        verdict = then;
+                        continue;
+                    }
+                }
+            }
+            Verdict::Call(question) => {
+                let by = question.by;
+                if let Some(response) = call::call(walk, route, *question, sink).await? {
+                    return Ok(Some(Box::new(response)));
+                }
+                by
+            }
         };
-        if let Some(response) = response {
-            return Ok(Some(Box::new(response)));
-        }
         let left = filter::behind(&route.spec.filters, asked_by);
         verdict = pass_more_filters(walk, route, left, has_tls, Ok(()))?;
     }

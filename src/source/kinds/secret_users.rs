@@ -38,8 +38,9 @@ enum Place {
 enum Fault {
     NoEntry,
     TooMany,
+    // What was one when DES-crypt was not read.
+    #[serde(alias = "Des")]
     Form,
-    Des,
     Malformed,
     Costly,
 }
@@ -90,7 +91,6 @@ impl SavedFault {
                 EntryFault::NoEntry => Fault::NoEntry,
                 EntryFault::TooMany => Fault::TooMany,
                 EntryFault::Hash(HashFault::Form) => Fault::Form,
-                EntryFault::Hash(HashFault::Des) => Fault::Des,
                 EntryFault::Hash(HashFault::Malformed) => Fault::Malformed,
                 EntryFault::Hash(HashFault::Costly) => Fault::Costly,
             },
@@ -108,7 +108,6 @@ impl SavedFault {
                 Fault::NoEntry => EntryFault::NoEntry,
                 Fault::TooMany => EntryFault::TooMany,
                 Fault::Form => EntryFault::Hash(HashFault::Form),
-                Fault::Des => EntryFault::Hash(HashFault::Des),
                 Fault::Malformed => EntryFault::Hash(HashFault::Malformed),
                 Fault::Costly => EntryFault::Hash(HashFault::Costly),
             },

@@ -37,9 +37,11 @@ pub(crate) struct PodTlsOptions {
 /// A Secret that an annotation names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum NamedSecret {
-    /// This one.
+    /// This one of the namespace of the object.
     Name(ObjectName),
-    /// It is not known which, or it must not be used.
+    /// This one of another namespace, which may be used if the operator allows it.
+    OfOther(ObjectName),
+    /// It is not known which.
     Unusable,
 }
 

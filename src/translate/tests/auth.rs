@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::builders::{ingress, name, pattern, prefix, secret_named, world, world_with};
-use crate::model::{BasicAuth, Filter, HostKey, SecretUsers, UnitKey, UserList};
+use super::builders::{config_map, ingress, name, pattern, prefix, secret_named, world, world_with};
+use crate::model::{BasicAuth, Filter, HostKey, ObjectKind, ObjectRef, SecretUsers, UnitKey, UserList};
 use crate::source::objects::{Change, Secret, SecretFault};
 use crate::translate::{Input, Settings, VisibleSecrets};
 
@@ -91,4 +91,71 @@ fn nginx_i7_satisfy_alone_asks_for_nothing() {
     assert!(world.problems.is_empty(), "{:?}", world.problems);
     let filters = &world.host("a.example").routes[0].filters;
     assert!(!filters.iter().any(|filter| matches!(filter, Filter::BasicAuth(_) | Filter::Sources(_))));
+}
+
+#[test]
+fn nginx_h7_a_secret_of_another_namespace_is_followed_and_used_only_where_the_operator_allows_it() {
+    let listed = |text| VisibleSecrets::Listed(Arc::new([name(text)].into()));
+    for (secrets, across, expected) in [
+        (VisibleSecrets::All, false, None),
+        (VisibleSecrets::Allowed, false, None),
+        (listed("zoo/users"), false, None),
+        (VisibleSecrets::All, true, Some(1)),
+        (VisibleSecrets::Allowed, true, Some(1)),
+        (listed("zoo/users"), true, Some(1)),
+        // The list of the operator bounds it all the same.
+        (listed("zoo/others"), true, None),
+    ] {
+        let settings = Settings { secrets, secrets_across_namespaces: across, ..Settings::default() };
+        let told = format!("{:?} {across}", settings.secrets);
+        let changes = [
+            asking("web", "tidegate", "zoo/users"),
+            asking("foreign", "nginx", "zoo/theirs"),
+            users("zoo/users", "a:{PLAIN}x"),
+            users("zoo/theirs", "a:{PLAIN}x"),
+        ];
+        let mut world = world_with(settings, changes);
+        assert_eq!(count(&world.input), expected, "{told}");
+        let is_refused = world.problems().contains(&"SecretNotListed Ingress shop/web metadata.annotations".to_owned());
+        assert_eq!(is_refused, expected.is_none(), "{told}");
+        let follows = |input: &Input, text: &str| {
+            input.follows(&ObjectRef::new(ObjectKind::Secret, name(text)))
+                || input.followed().contains(&ObjectRef::new(ObjectKind::Secret, name(text)))
+        };
+        assert_eq!(follows(&world.input, "zoo/users"), across, "{told}");
+        assert_eq!(world.input.wants(&name("zoo/users")), across, "{told}");
+        assert!(!follows(&world.input, "zoo/theirs"), "{told}");
+        world.input.apply(asking("web", "tidegate", "users"));
+        assert!(!follows(&world.input, "zoo/users") && !world.input.wants(&name("zoo/users")), "{told}");
+    }
+}
+
+#[test]
+fn nginx_h7_of_entries_of_another_namespace_it_is_not_told_where_they_stand() {
+    let settings = Settings { secrets_across_namespaces: true, ..Settings::default() };
+    let world = world_with(settings, [asking("web", "tidegate", "zoo/users"), users("zoo/users", "a:x\nb:{PLAIN}x")]);
+    let told: Vec<_> = world.problems.iter().map(|problem| problem.message.clone()).collect();
+    assert!(told.iter().any(|message| message.contains("entries that let nobody in: 1")), "{told:?}");
+    assert!(!told.iter().any(|message| message.contains("line")), "{told:?}");
+}
+
+#[test]
+fn the_config_map_of_ingress_nginx_allows_it_where_no_option_says_otherwise() {
+    let across = "allow-cross-namespace-resources";
+    for (given, value, expected) in [
+        (&[][..], "true", [true, true]),
+        (&[], "false", [false, false]),
+        (&["secrets-across-namespaces"], "true", [false, true]),
+        (&["config-maps-across-namespaces"], "true", [true, false]),
+    ] {
+        let settings = Settings {
+            nginx_config_map: Some(name("edge/nginx")),
+            given: Arc::new(given.iter().map(|option| (*option).into()).collect()),
+            ..Settings::default()
+        };
+        let world = world_with(settings, [config_map("edge/nginx", &[(across, value)])]);
+        let settings = world.input.settings();
+        let found = [settings.secrets_across_namespaces, settings.config_maps_across_namespaces];
+        assert_eq!(found, expected, "{given:?} {value}");
+    }
 }

@@ -34,7 +34,7 @@ pub(super) const ROWS: [Annotation; 5] = [
     Annotation {
         key: "auth-secret",
         value: Value::Text {
-            values: "`name` or `namespace/name` of a Secret in the namespace of the Ingress",
+            values: "`name` or `namespace/name` of a Secret",
             read: |draft, text, carrier| {
                 secret(draft, text.trim(), carrier);
                 Some(())
@@ -42,10 +42,13 @@ pub(super) const ROWS: [Annotation; 5] = [
         },
         default: "none: with `auth-type` nobody is served (503)",
         scopes: &[Scope::Ingress],
-        verdict: Verdict::Different("the Secret is never of another namespace; hashes of DES-crypt let nobody in"),
-        doc: "The Secret with the users and the hashes of their passwords: bcrypt, apr1, MD5-crypt, SHA-crypt, `{SHA}`, `{SSHA}` and\n\
-              `{PLAIN}`, as `htpasswd` writes them. It may be of any type but `kubernetes.io/tls`. A change counts at once. Where it is\n\
-              missing nobody is served (503). An entry that cannot be read lets nobody in and is reported.",
+        verdict: Verdict::Bounded(
+            "hashes that take long let nobody in: bcrypt with a cost above 14, SHA-crypt with more than 500,000 rounds; at most 10,000 users",
+        ),
+        doc: "The Secret with the users and the hashes of their passwords: bcrypt, apr1, MD5-crypt, SHA-crypt, DES-crypt, `{SHA}`, `{SSHA}` and\n\
+              `{PLAIN}`, as `htpasswd` writes them. It may be of any type but `kubernetes.io/tls`, and of the namespace of the Ingress, unless\n\
+              `--secrets-across-namespaces` is given. A change counts at once. Where it is missing or may not be named nobody is served (503).\n\
+              An entry that cannot be read lets nobody in and is reported; so is DES-crypt, which is weak.",
     },
     Annotation {
         key: "auth-secret-type",
@@ -93,9 +96,11 @@ pub(super) const ROWS: [Annotation; 5] = [
         ]),
         default: "`all`",
         scopes: &[Scope::Ingress],
-        verdict: Verdict::Different("with `any` and both `auth-type` and `auth-url`, clients need both or an address"),
-        doc: "With `any` a client whose address `allowlist-source-range` has needs no password, and the service of `auth-url` is not asked;\n\
-              others are served from any address with what is asked for.",
+        verdict: Verdict::Exact,
+        doc: "With `any` one of these is enough: an address that `allowlist-source-range` has, a password of `auth-type`, the consent of\n\
+              `auth-url`. They are looked at in this order, up to the first that lets the client in. Where none does, the last decides what\n\
+              is answered: the service, with `auth-signin` the way there (302), without a service the question for a password (401). Where\n\
+              one that is asked for cannot be read or done, nobody is served (503).",
     },
 ];
 
@@ -126,14 +131,8 @@ fn kind(draft: &mut Draft, text: &str, _: &ObjectName) -> Option<()> {
 /// A Secret that cannot be used lets nobody in.
 fn secret(draft: &mut Draft, text: &str, carrier: &ObjectName) {
     let (namespace, name) = text.split_once('/').unwrap_or((&carrier.namespace, text));
-    let named = if *namespace != *carrier.namespace {
-        draft.is_unreadable(
-            "is a Secret of another namespace, which is not read, so nobody is served where a password is asked for (503)",
-            "Copy the Secret into the namespace of the Ingress",
-        );
-        NamedSecret::Unusable
-    } else if let Some(name) = secret_name::of(draft, name, carrier) {
-        NamedSecret::Name(name)
+    let named = if let Some(named) = secret_name::of(draft, namespace, name, carrier) {
+        named
     } else {
         draft.is_unreadable(
             "names no Secret, so nobody is served where a password is asked for (503)",

@@ -61,7 +61,7 @@ pub(super) const ROWS: [Annotation; 6] = [
     Annotation {
         key: "auth-tls-secret",
         value: Value::Text {
-            values: "`namespace/name` of a Secret in the namespace of the Ingress",
+            values: "`namespace/name` of a Secret",
             read: |draft, text, carrier| {
                 secret(draft, text.trim(), carrier);
                 Some(())
@@ -69,12 +69,14 @@ pub(super) const ROWS: [Annotation; 6] = [
         },
         default: "none: clients are not asked for certificates",
         scopes: &[Scope::Ingress],
-        verdict: Verdict::Different(
-            "the Secret is never of another namespace; where Ingresses of a host differ each has its own, unless the oldest asks for more; a younger Ingress of another namespace changes nothing for the others; rules at or below `/.well-known/acme-challenge` ask for none; in clear, where https is not redirected to, the answer is 400 instead of the pod's",
+        verdict: Verdict::Bounded(
+            "an Ingress that names authorities has those at its paths and no other's, unless the oldest of the host asks for more; a younger \
+             Ingress of another namespace changes nothing for the others; in clear, where https is not redirected to, the answer is 400 \
+             instead of the pod's, but for rules at or below `/.well-known/acme-challenge`",
         ),
         doc: "Asks the clients of the host for a certificate. The Secret has the authorities that it must come from as PEM in `ca.crt`\n\
-              and may have what they have revoked in `ca.crl`. A change counts at once, also on connections that are open. It holds for all\n\
-              Ingresses of the host. Where the Secret is missing or cannot be used nobody is served (403). A connection that was made\n\
+              and may have what they have revoked in `ca.crl`. It is of the namespace of the Ingress, unless `--secrets-across-namespaces` is\n\
+              given. A change counts at once, also on connections that are open. It holds for all Ingresses of the host. Where the Secret is missing or cannot be used nobody is served (403). A connection that was made\n\
               for another host is refused (421).",
     },
     Annotation {
@@ -126,25 +128,11 @@ fn subject(draft: &mut Draft, text: &str) {
 /// A Secret that cannot be used lets nobody in.
 fn secret(draft: &mut Draft, text: &str, carrier: &ObjectName) {
     let named = match text.split_once('/') {
-        Some((namespace, _)) if !namespace.is_empty() && *namespace != *carrier.namespace => {
-            draft.is_unreadable(
-                "is a Secret of another namespace, which is not read, so nobody is served (403)",
-                "Copy the Secret into the namespace of the Ingress",
-            );
-            None
-        }
-        Some((namespace, name)) if !namespace.is_empty() => named(draft, name, carrier),
-        Some(_) | None => nameless(draft),
+        Some((namespace, name)) if !namespace.is_empty() => secret_name::of(draft, namespace, name, carrier),
+        Some(_) | None => None,
     };
-    draft.options.of_clients().secret = Some(named.map_or(NamedSecret::Unusable, NamedSecret::Name));
-}
-
-fn named(draft: &mut Draft, name: &str, carrier: &ObjectName) -> Option<ObjectName> {
-    let named = secret_name::of(draft, name, carrier);
-    if named.is_some() { named } else { nameless(draft) }
-}
-
-fn nameless(draft: &mut Draft) -> Option<ObjectName> {
-    draft.is_unreadable("names no Secret, so nobody is served (403)", "Write namespace/name");
-    None
+    if named.is_none() {
+        draft.is_unreadable("names no Secret, so nobody is served (403)", "Write namespace/name");
+    }
+    draft.options.of_clients().secret = Some(named.unwrap_or(NamedSecret::Unusable));
 }

@@ -42,9 +42,13 @@ pub(super) const ROWS: [Annotation; 16] = [
         },
         default: "`200 202 401 5m`",
         scopes: &[Scope::Ingress],
-        verdict: Verdict::Different("what the answer says in `Cache-Control` does not lengthen or shorten the time"),
+        verdict: Verdict::Bounded(
+            "at most a year, and never beyond their time: `stale-while-revalidate` and `stale-if-error` prolong nothing; that the service \
+             does not answer is not remembered",
+        ),
         doc: "For how long answers of the service of `auth-url` are remembered, where `auth-cache-key` is set. A time without a status is\n\
-              for `200`, `301` and `302`.",
+              for `200`, `301` and `302`. What an answer says itself wins, for any status: `X-Accel-Expires`, `s-maxage` or `max-age` in\n\
+              `Cache-Control`, `Expires`.",
     },
     Annotation {
         key: "auth-cache-key",
@@ -58,11 +62,12 @@ pub(super) const ROWS: [Annotation; 16] = [
         },
         default: "no answer is remembered",
         scopes: &[Scope::Ingress],
-        verdict: Verdict::Different(
-            "answers with `Set-Cookie`, or with `Cache-Control` that names `no-store`, `no-cache` or `private`, are not remembered; \
-             of all routes together 4096 are",
+        verdict: Verdict::Bounded(
+            "of all routes together 4096 answers are remembered, each of at most 16 KiB of fields",
         ),
-        doc: "Requests of a route for which this comes to the same get the answer of the service of `auth-url` that one of them had.",
+        doc: "Requests of a route for which this comes to the same get the answer of the service of `auth-url` that one of them had. Where\n\
+              the answer has `Vary`, they must be equal in these fields too. Not remembered are answers with `Set-Cookie`, with `Vary: *`,\n\
+              and with `no-store`, `no-cache` or `private` in `Cache-Control`.",
     },
     Annotation {
         key: "auth-keepalive",
@@ -233,13 +238,13 @@ pub(super) const ROWS: [Annotation; 16] = [
         },
         default: "nobody is asked",
         scopes: &[Scope::Ingress],
-        verdict: Verdict::Different(
+        verdict: Verdict::Bounded(
             "the host may be no variable but `$host`, which stands for an exact host of a rule; addresses of the node, of metadata and \
-             the like are not asked: 503; where the answer is late, after `proxy-read-timeout` and no later than 60 s, it is 500; \
-             questions tell the other `X-Forwarded-` fields too",
+             the like are not asked: 503; where the answer is late, after `proxy-read-timeout` and no later than 60 s, it is 500; of `X-Forwarded-` fields and the like \
+             questions have only those that a trusted proxy sends",
         ),
         doc: "Asks this service about each request, with its fields and without its body: 2xx lets it pass, 401 and 403 are passed on,\n\
-              anything else is 500. Redirects, CORS, limits and address lists come first. A Service of the namespace is asked at its\n\
+              anything else is 500. Questions say nothing of the scheme in `X-Forwarded-Proto`. Redirects, CORS, limits and address lists come first. A Service of the namespace is asked at its\n\
               endpoints (`http://name.namespace.svc.cluster.local`), others by DNS, as ExternalName Services are. Certificates are not\n\
               verified, as in ingress-nginx. A URL that cannot be read lets nobody in: 503.",
     },

@@ -51,7 +51,7 @@ pub(super) const ROWS: [Annotation; 7] = [
     Annotation {
         key: "proxy-ssl-secret",
         value: Value::Text {
-            values: "`namespace/name` of a Secret in the namespace of the Ingress",
+            values: "`namespace/name` of a Secret",
             read: |draft, text, carrier| {
                 secret(draft, text.trim(), carrier);
                 Some(())
@@ -61,7 +61,8 @@ pub(super) const ROWS: [Annotation; 7] = [
         scopes: &[Scope::Ingress],
         verdict: Verdict::Exact,
         doc: "A Secret with the authorities that sign certificates of pods (`ca.crt`), a certificate for pods that ask for one\n\
-              (`tls.crt`, `tls.key`), or both. Where it is missing or unusable, requests are answered with 503.",
+              (`tls.crt`, `tls.key`), or both. It is of the namespace of the Ingress, unless `--secrets-across-namespaces` is given. Where\n\
+              it is missing, unusable or may not be named, requests are answered with 503.",
     },
     Annotation {
         key: "proxy-ssl-server-name",
@@ -99,23 +100,11 @@ pub(super) const ROWS: [Annotation; 7] = [
 fn secret(draft: &mut Draft, text: &str, carrier: &ObjectName) {
     let named = match text.split_once('/') {
         Some((namespace, name)) if !namespace.is_empty() && !name.is_empty() && !name.contains('/') => {
-            if *namespace == *carrier.namespace {
-                named(draft, name, carrier)
-            } else {
-                draft.is_unreadable(
-                    "is a Secret of another namespace, which is not read, so requests that need TLS to pods are answered with 503",
-                    "Copy the Secret into the namespace of the Ingress",
-                );
-                NamedSecret::Unusable
-            }
+            secret_name::of(draft, namespace, name, carrier).unwrap_or_else(|| nameless(draft))
         }
         Some(_) | None => nameless(draft),
     };
     draft.options.of_pod_tls().secret = Some(named);
-}
-
-fn named(draft: &mut Draft, name: &str, carrier: &ObjectName) -> NamedSecret {
-    secret_name::of(draft, name, carrier).map_or_else(|| nameless(draft), NamedSecret::Name)
 }
 
 fn nameless(draft: &mut Draft) -> NamedSecret {

@@ -1,16 +1,18 @@
 //! Names of Secrets that annotations give. Each is asked for by its name, so it must be one.
 
 use super::super::draft::Draft;
+use super::super::pod_options::NamedSecret;
 use crate::model::{ObjectKind, ObjectName, ObjectRef};
 
-/// The Secret of this name beside the carrier, which is followed from now on; `None`: no object has such a name (RFC 1123).
-pub(super) fn of(draft: &mut Draft, name: &str, carrier: &ObjectName) -> Option<ObjectName> {
-    if !is_name(name) {
+/// The Secret with these names, which is followed from now on if the carrier may name it; `None`: no object has such a name (RFC 1123).
+pub(super) fn of(draft: &mut Draft, namespace: &str, name: &str, carrier: &ObjectName) -> Option<NamedSecret> {
+    let is_own = *namespace == *carrier.namespace;
+    if !(is_own || is_name(namespace)) || !is_name(name) {
         return None;
     }
-    let name = ObjectName::new(carrier.namespace.clone(), name);
+    let name = ObjectName::new(namespace, name);
     draft.references.push(ObjectRef::new(ObjectKind::Secret, name.clone()));
-    Some(name)
+    Some(if is_own { NamedSecret::Name(name) } else { NamedSecret::OfOther(name) })
 }
 
 /// Whether an object can have this name.
@@ -48,8 +50,19 @@ mod tests {
             (&long, false),
         ] {
             let mut draft = Draft::default();
-            assert_eq!(of(&mut draft, name, &carrier).is_some(), expected, "{name}");
-            assert_eq!(draft.references.len(), usize::from(expected));
+            assert_eq!(of(&mut draft, "shop", name, &carrier).is_some(), expected, "{name}");
+            assert_eq!(of(&mut draft, "zoo", name, &carrier).is_some(), expected, "{name}");
+            assert_eq!(draft.references.len(), 2 * usize::from(expected));
+        }
+        for (namespace, expected) in [
+            ("shop", Some(NamedSecret::Name(ObjectName::new("shop", "a")))),
+            ("zoo", Some(NamedSecret::OfOther(ObjectName::new("zoo", "a")))),
+            ("", None),
+            ("..", None),
+            ("Zoo", None),
+            ("zoo,shop", None),
+        ] {
+            assert_eq!(of(&mut Draft::default(), namespace, "a", &carrier), expected, "{namespace}");
         }
     }
 }

@@ -38,13 +38,11 @@ pub(super) static ACTING: &[Key] = &[
         meaning: Meaning::Global {
             values: BOOLEAN,
             read: |keys, text| boolean(text).map(|is_on| keys.across_namespaces = Some(is_on)),
-            verdict: Verdict::Different(
-                "for ConfigMaps, not for Secrets: those are always of the namespace of the Ingress",
-            ),
-            doc: "Whether annotations may name ConfigMaps of other namespaces.",
+            verdict: Verdict::Exact,
+            doc: "Whether annotations may name ConfigMaps and Secrets of other namespaces; where `--config-maps-across-namespaces` or `--secrets-across-namespaces` is given, it wins for the one or the other.",
         },
         default: "`false`",
-        option: Some("--config-maps-across-namespaces"),
+        option: None,
     },
     Key {
         key: "allow-snippet-annotations",
