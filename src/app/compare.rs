@@ -274,7 +274,7 @@ fn spoken(protocol: &Protocol) -> String {
         Protocol::H2c => "HTTP/2 in clear".into(),
         Protocol::Tls(tls) => match &tls.verification {
             Verification::Unverified => format!("{} (not verified)", http(tls.http)),
-            Verification::Ca(_) => format!("{} (verified)", http(tls.http)),
+            Verification::Ca { .. } => format!("{} (verified)", http(tls.http)),
         },
     }
 }

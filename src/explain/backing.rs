@@ -151,7 +151,7 @@ fn through_tls(tls: &PodTls) -> String {
     let client = if client.is_some() { ", with a certificate of ours" } else { "" };
     let verified = match verification {
         Verification::Unverified => "certificate not verified",
-        Verification::Ca(_) => "certificate verified",
+        Verification::Ca { .. } => "certificate verified",
     };
     format!("{http}{versions}{name} ({verified}{client})")
 }
