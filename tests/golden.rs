@@ -367,6 +367,7 @@ fn route(input: &Input, spec: &RouteSpec) -> Route {
         balance: match policy.balance {
             Balance::LeastInFlight => None,
             Balance::RoundRobin => Some("round-robin"),
+            Balance::Ewma => Some("ewma"),
         },
         policy: differing(&RoutePolicy::default(), policy),
         https_redirect,

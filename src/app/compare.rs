@@ -302,6 +302,7 @@ fn settings(policy: &RoutePolicy) -> Vec<(&'static str, &'static str, String)> {
     let in_turn = match balance {
         Balance::LeastInFlight => "the one with the fewest requests",
         Balance::RoundRobin => "in turn",
+        Balance::Ewma => "the one that answers sooner",
     };
     let is_logged = match log {
         LogLines::Written => "yes",

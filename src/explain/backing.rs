@@ -118,6 +118,7 @@ fn service(spec: &UpstreamSpec, policy: &RoutePolicy) -> String {
     let balance = match balance {
         Balance::LeastInFlight => "least in flight",
         Balance::RoundRobin => "in turn",
+        Balance::Ewma => "the one of two that answers sooner",
     };
     let host = pod_head.iter().filter_map(|head| head.host.as_ref());
     let host: String = host.map(|host| format!(", asked for {}", host.as_str())).collect();

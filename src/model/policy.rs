@@ -139,4 +139,6 @@ pub enum Balance {
     LeastInFlight,
     /// Strictly in turn.
     RoundRobin,
+    /// Of two endpoints the one that has lately answered sooner (Peak EWMA); ingress-nginx `load-balance: ewma`.
+    Ewma,
 }

@@ -6,9 +6,9 @@ use super::attempt::{Attempt, Patience, WHOLE_BODY};
 use super::pick::pick;
 use super::replacement::Replacement;
 use super::retry::{Facts, History, retry};
-use super::{connect, gather, h1, h2, open_session, tls, upgrade};
+use super::{connect, gather, h1, h2, open_session, times, tls, upgrade};
 use crate::http1::Framing;
-use crate::model::{EndpointPort, Protocol, RoutePolicy};
+use crate::model::{Balance, EndpointPort, Protocol, RoutePolicy};
 use crate::observe::{UpstreamFailure, UpstreamMetrics};
 use crate::proxy::error::ProxyError;
 use crate::proxy::pod_tls_fault::PodTlsFault;
@@ -115,6 +115,9 @@ pub(crate) async fn forward<S: ClientSource, K: ClientSink>(
         // Also of an answer whose body failed.
         if let Some(latency) = walk.record.head_after.get() {
             metrics.response_head(latency);
+        }
+        if policy.balance == Balance::Ewma {
+            times::note(upstream, &attempt.endpoint, &walk.record, &outcome);
         }
         let failure = match outcome {
             Ok(()) => return Ok(()),

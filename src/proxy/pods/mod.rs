@@ -16,6 +16,7 @@ mod pick;
 mod replacement;
 mod response;
 mod retry;
+mod times;
 mod tls;
 mod tunnel;
 mod upgrade;
