@@ -12,6 +12,9 @@ const fn row(name: &'static str, default: &'static str, becomes: Becomes) -> Row
 
 const LOGS: Becomes = NoEffect("logs go to standard output and standard error, where Kubernetes takes them");
 const STREAMED: Becomes = NoEffect("bodies are passed on as they come, within --memory-limit");
+const BUFFERED: Becomes = NoEffect(
+    "bodies are passed on as they come: set the annotation of the same name on Ingresses whose pods must not wait for slow clients",
+);
 const INTERNAL: Becomes = NoEffect("it sizes a table inside nginx");
 const GONE: Becomes = NoEffect("ingress-nginx itself has it no longer");
 const RAW: Becomes = NotServed("no text becomes configuration: use annotations on the Ingresses that need it");
@@ -236,7 +239,7 @@ pub(super) const ROWS: &[Row] = &[
     ),
     row("proxy-redirect-from", "off", ON_INGRESSES),
     row("proxy-redirect-to", "off", ON_INGRESSES),
-    row("proxy-request-buffering", "on", STREAMED),
+    row("proxy-request-buffering", "on", BUFFERED),
     row(
         "proxy-send-timeout",
         "60",

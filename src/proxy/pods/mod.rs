@@ -5,7 +5,7 @@ mod attempt;
 mod connect;
 mod drive_session;
 pub(crate) mod forward;
-mod gather;
+pub(crate) mod gather;
 mod h1;
 mod h2;
 mod h2_body;
