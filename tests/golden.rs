@@ -368,6 +368,7 @@ fn route(input: &Input, spec: &RouteSpec) -> Route {
         balance: match policy.balance {
             Balance::LeastInFlight => None,
             Balance::RoundRobin => Some("round-robin"),
+            Balance::Ewma => Some("ewma"),
         },
         policy: differing(&RoutePolicy::default(), policy),
         https_redirect,
@@ -382,13 +383,16 @@ fn differing(usual: &RoutePolicy, policy: &RoutePolicy) -> BTreeMap<&'static str
         let RoutePolicy { upstream_requests, answer_rate, timeouts, pod_head, log, retry, retry_within, .. } = policy;
         let RouteTimeouts { connect, reuse_unsafe, response, upload, response_gap, grpc_silence, .. } = timeouts;
         let RouteTimeouts { body_gap, body_rate, write, tunnel_idle, .. } = timeouts;
+        let RoutePolicy { request_buffer, answer_ahead, .. } = policy;
         let body_bytes = body_bytes.map_or_else(|| "no limit".to_owned(), |bytes| bytes.to_string());
         BTreeMap::from([
             ("attempts", attempts.to_string()),
             ("body_bytes", body_bytes),
+            ("request_buffer", format!("{request_buffer:?}")),
             ("response_head_bytes", response_head_bytes.to_string()),
             ("upstream_requests", upstream_requests.to_string()),
             ("answer_rate", format!("{answer_rate:?}")),
+            ("answer_ahead", format!("{answer_ahead:?}")),
             ("retry", format!("{retry:?}")),
             ("retry_within", format!("{retry_within:?}")),
             ("pod_head", format!("{pod_head:?}")),

@@ -274,7 +274,7 @@ fn spoken(protocol: &Protocol) -> String {
         Protocol::H2c => "HTTP/2 in clear".into(),
         Protocol::Tls(tls) => match &tls.verification {
             Verification::Unverified => format!("{} (not verified)", http(tls.http)),
-            Verification::Ca(_) => format!("{} (verified)", http(tls.http)),
+            Verification::Ca { .. } => format!("{} (verified)", http(tls.http)),
         },
     }
 }
@@ -289,7 +289,8 @@ fn answer(reply: Reply) -> &'static str {
 /// The settings of a policy: short name, in words, value.
 fn settings(policy: &RoutePolicy) -> Vec<(&'static str, &'static str, String)> {
     let RoutePolicy { balance, attempts, retry, retry_within, body_bytes, response_head_bytes, .. } = policy;
-    let RoutePolicy { upstream_requests: _, answer_rate, log, timeouts, pod_head, .. } = policy;
+    let RoutePolicy { upstream_requests: _, request_buffer, answer_rate, log, timeouts, pod_head, .. } = policy;
+    let RoutePolicy { answer_ahead, .. } = policy;
     let RouteTimeouts { connect, response, upload, response_gap, grpc_silence, tunnel_idle, .. } = timeouts;
     let bytes = |bytes: &Option<u64>| bytes.map_or_else(|| "no limit".to_owned(), |bytes| format!("{bytes} bytes"));
     let time = |time: Option<Duration>| time.map_or_else(|| "no limit".to_owned(), |time| format!("{time:?}"));
@@ -298,10 +299,12 @@ fn settings(policy: &RoutePolicy) -> Vec<(&'static str, &'static str, String)> {
             |AnswerRate { bytes_per_second, after }: &AnswerRate| format!("{bytes_per_second} bytes/s after {after}");
         rate.as_ref().map_or_else(|| "no limit".to_owned(), of)
     };
+    let buffer = |bytes: &Option<usize>| bytes.map_or_else(|| "nothing".to_owned(), |bytes| format!("{bytes} bytes"));
     let usual = || "as usual".to_owned();
     let in_turn = match balance {
         Balance::LeastInFlight => "the one with the fewest requests",
         Balance::RoundRobin => "in turn",
+        Balance::Ewma => "the one that answers sooner",
     };
     let is_logged = match log {
         LogLines::Written => "yes",
@@ -313,7 +316,9 @@ fn settings(policy: &RoutePolicy) -> Vec<(&'static str, &'static str, String)> {
         ("retry", "when another endpoint is tried", retry.as_ref().map_or_else(usual, |retry| format!("{retry:?}"))),
         ("retry_within", "for how long another endpoint is tried", time(*retry_within)),
         ("body_bytes", "longest body of a request", bytes(body_bytes)),
+        ("request_buffer", "what of a body a pod is not asked before", buffer(request_buffer)),
         ("response_head_bytes", "longest head of an answer", format!("{response_head_bytes} bytes")),
+        ("answer_ahead", "what of an answer is read ahead", buffer(answer_ahead)),
         ("answer_rate", "rate of answers", rate(answer_rate)),
         ("log", "requests in the access log", is_logged.to_owned()),
         ("connect", "wait for a connection to a pod", format!("{connect:?}")),

@@ -89,7 +89,7 @@ fn pod_tls(tls: &PodTls) -> Value {
         "serverName": server_name.as_ref().map(ToString::to_string),
         "verified": match verification {
             Verification::Unverified => false,
-            Verification::Ca(_) => true,
+            Verification::Ca { .. } => true,
         },
     });
     match sni {

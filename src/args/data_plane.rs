@@ -281,7 +281,7 @@ pub struct TimeoutArgs {
 pub struct UpstreamArgs {
     /// How an endpoint is chosen.
     ///
-    /// As nginx random two least_conn and HAProxy leastconn, or roundrobin.
+    /// As nginx random two least_conn and HAProxy leastconn, or roundrobin, or ewma of ingress-nginx.
     #[arg(long, value_name = "WAY", env = "TIDEGATE_BALANCE", default_value = "least-in-flight")]
     pub balance: BalanceChoice,
 
@@ -354,6 +354,8 @@ pub enum BalanceChoice {
     LeastInFlight,
     /// Strictly in turn.
     RoundRobin,
+    /// Of two the one that has lately answered sooner.
+    Ewma,
 }
 
 impl From<BalanceChoice> for Balance {
@@ -361,6 +363,7 @@ impl From<BalanceChoice> for Balance {
         match choice {
             BalanceChoice::LeastInFlight => Self::LeastInFlight,
             BalanceChoice::RoundRobin => Self::RoundRobin,
+            BalanceChoice::Ewma => Self::Ewma,
         }
     }
 }

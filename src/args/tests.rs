@@ -84,6 +84,7 @@ fn values_arrive_where_they_belong() {
     assert_eq!(args.limits.max_connections, Auto::Count(NonZeroUsize::new(100).unwrap()));
     assert_eq!(args.limits.max_body_bytes, Some(Bytes(1 << 20)));
     assert_eq!(crate::model::Balance::from(args.upstream.balance), crate::model::Balance::RoundRobin);
+    assert_eq!(crate::model::Balance::from(BalanceChoice::Ewma), crate::model::Balance::Ewma);
     assert_eq!(args.observe.access_log, AccessLogFormat::Off);
     assert_eq!(args.observe.access_log_format, LineFormat::parse("[$remote_addr] $status").ok());
     assert_eq!(args.observe.access_log_format_escape, EscapeChoice::Json);

@@ -118,6 +118,7 @@ fn service(spec: &UpstreamSpec, policy: &RoutePolicy) -> String {
     let balance = match balance {
         Balance::LeastInFlight => "least in flight",
         Balance::RoundRobin => "in turn",
+        Balance::Ewma => "the one of two that answers sooner",
     };
     let host = pod_head.iter().filter_map(|head| head.host.as_ref());
     let host: String = host.map(|host| format!(", asked for {}", host.as_str())).collect();
@@ -151,7 +152,7 @@ fn through_tls(tls: &PodTls) -> String {
     let client = if client.is_some() { ", with a certificate of ours" } else { "" };
     let verified = match verification {
         Verification::Unverified => "certificate not verified",
-        Verification::Ca(_) => "certificate verified",
+        Verification::Ca { .. } => "certificate verified",
     };
     format!("{http}{versions}{name} ({verified}{client})")
 }

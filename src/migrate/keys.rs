@@ -121,7 +121,7 @@ fn log_level(plan: &mut Plan, value: &str) -> Option<String> {
 fn balance(plan: &mut Plan, value: &str) -> Option<String> {
     match value.trim() {
         "round_robin" => plan.word("--balance", "round-robin"),
-        "ewma" => Some("`--balance=least-in-flight`, the default".into()),
+        "ewma" => plan.word("--balance", "ewma"),
         _ => None,
     }
 }

@@ -108,8 +108,13 @@ impl TlsHttp {
 pub enum Verification {
     /// Anything: pods make their own certificates, and nothing in the cluster says which are right.
     Unverified,
-    /// Valid now, for the server name or the pod's address, and signed by one of these authorities.
-    Ca(Arc<CaBundle>),
+    /// Valid now, for the server name or the pod's address, and signed by an authority.
+    Ca {
+        /// The authorities.
+        authorities: Arc<CaBundle>,
+        /// How many certificates may be between that of a pod and its authority; nginx `proxy_ssl_verify_depth`.
+        depth: u32,
+    },
 }
 
 /// Certificates of authorities, checked when they arrive, so that no later step can fail on them. Two are equal when their

@@ -26,12 +26,18 @@ pub struct RoutePolicy {
     pub retry_within: Option<Duration>,
     /// Longest body of a request (413). Bytes; default no limit; `--max-body-bytes`; nginx `client_max_body_size`.
     pub body_bytes: Option<u64>,
+    /// Bytes of a request's body that are waited for before a pod is asked, so that no pod waits for a slow client; `None`: the
+    /// pod gets the body as it comes. Default `None`; annotation; nginx `proxy_request_buffering`.
+    pub request_buffer: Option<usize>,
     /// Longest head of a response (502). Bytes; default 64 KiB; no option; nginx `proxy_buffer_size`.
     pub response_head_bytes: usize,
     /// Requests in flight of the route's upstream at the most (503). It is spread over the endpoints: those that have their
     /// part are passed over. Default no limit; `--upstream-max-requests`; HAProxy `maxconn` of a server.
     pub upstream_requests: usize,
-    /// How fast the bodies of answers are passed on. Default no limit; no option; nginx `limit_rate`.
+    /// Bytes of an answer's body that are read while its client takes those before them, so that the pod is done with it sooner;
+    /// `None`: none. Default `None`; annotation; nginx `proxy_buffering` and `proxy_buffers`.
+    pub answer_ahead: Option<usize>,
+    /// How fast the bodies of answers are passed on that are read ahead. Default no limit; no option; nginx `limit_rate`.
     pub answer_rate: Option<AnswerRate>,
     /// Whether requests get a line in the access log, where it is on. Default yes; no option; nginx `access_log`.
     pub log: LogLines,
@@ -84,8 +90,10 @@ impl Default for RoutePolicy {
             retry: None,
             retry_within: None,
             body_bytes: None,
+            request_buffer: None,
             response_head_bytes: 64 * 1024,
             upstream_requests: usize::MAX,
+            answer_ahead: None,
             answer_rate: None,
             log: LogLines::default(),
             timeouts: RouteTimeouts::default(),
@@ -139,4 +147,6 @@ pub enum Balance {
     LeastInFlight,
     /// Strictly in turn.
     RoundRobin,
+    /// Of two endpoints the one that has lately answered sooner (Peak EWMA); ingress-nginx `load-balance: ewma`.
+    Ewma,
 }

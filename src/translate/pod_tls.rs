@@ -10,21 +10,31 @@ use super::input::Input;
 use super::secret::{SecretFinding, allowed, examine};
 use super::validity::usable;
 
+/// How many certificates may be between that of a pod and its authority, where nothing is said.
+const DEPTH: u32 = 1;
+
 /// What happens where the Secret cannot be used.
 pub(super) const INSTEAD: &str = "requests that need TLS to pods are answered with 503";
 
-/// What pods are spoken to with, where nothing but the options says something else than `tls`.
+/// What pods are spoken to with, where nothing but the options says something else than `tls`. As in ingress-nginx it is the
+/// Secret that brings the others into force, and its authorities those that say what is verified and which versions are spoken.
 pub(crate) fn pod_tls(input: &Input, tls: &PodTls, options: &PodTlsOptions) -> Result<PodTls, SecretFinding> {
-    let PodTlsOptions { secret, verifies, name, sends_name, versions } = options;
-    let secret = secret.as_ref().map(|named| in_use(input, named)).transpose()?;
-    let client = secret.and_then(|(_, secret)| usable(secret)).cloned().map(ClientCertificate);
-    let verification = match secret {
-        Some((name, secret)) if verifies.unwrap_or(false) => {
-            let authorities = secret.authorities.as_ref();
-            Verification::Ca(authorities.cloned().ok_or_else(|| without(name, "ca.crt"))?)
-        }
-        Some(_) | None => Verification::Unverified,
+    let PodTlsOptions { secret, verifies, depth, name, sends_name, versions } = options;
+    let Some(secret) = secret else {
+        // There no name is sent without one.
+        let is_withheld = tls.server_name.is_some() && *sends_name == Some(false);
+        return Ok(PodTls { sni: if is_withheld { Sni::Withheld } else { tls.sni }, ..tls.clone() });
     };
+    let (secret_name, secret) = in_use(input, secret)?;
+    let client = usable(secret).cloned().map(ClientCertificate);
+    let authorities = secret.authorities.as_ref();
+    let verification = if verifies.unwrap_or(false) {
+        let authorities = authorities.cloned().ok_or_else(|| without(secret_name, "ca.crt"))?;
+        Verification::Ca { authorities, depth: depth.unwrap_or(DEPTH) }
+    } else {
+        Verification::Unverified
+    };
+    let versions = versions.filter(|_| authorities.is_some());
     let is_told = sends_name.unwrap_or(name.is_none());
     Ok(PodTls {
         http: tls.http,

@@ -1,9 +1,10 @@
 //! The endpoints of an upstream at one moment: immutable, sorted by address, replaced as a whole.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use tokio::time::Instant;
+use tokio::time::{Duration, Instant};
 
+use super::balance::Scores;
 use super::endpoint::Endpoint;
 use crate::model::EndpointSpec;
 
@@ -25,22 +26,43 @@ pub(super) enum Followed {
 
 /// What one load of an upstream's cell gives.
 #[derive(Debug, Default)]
-pub struct EndpointSet(Box<[Arc<Endpoint>]>);
+pub struct EndpointSet {
+    endpoints: Box<[Arc<Endpoint>]>,
+    /// How long they have taken to answer, for routes that ask. They come with the first that does.
+    scores: OnceLock<Box<Scores>>,
+}
 
 impl EndpointSet {
     /// The endpoints, sorted by address, no address twice.
     pub fn as_slice(&self) -> &[Arc<Endpoint>] {
-        &self.0
+        &self.endpoints
     }
 
     /// How many endpoints there are.
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.endpoints.len()
     }
 
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.endpoints.is_empty()
+    }
+
+    /// How long its endpoints have taken to answer.
+    pub(super) fn scores(&self, now: Instant) -> &Scores {
+        self.scores.get_or_init(|| Box::new(Scores::new(self.len(), now)))
+    }
+
+    /// An endpoint, which may have left meanwhile, has taken `time` for an answer.
+    pub(super) fn took(&self, endpoint: &Endpoint, time: Duration, now: Instant) {
+        if let Some(place) = self.place(endpoint) {
+            self.scores(now).took(place, time, now);
+        }
+    }
+
+    fn place(&self, endpoint: &Endpoint) -> Option<usize> {
+        let place = self.endpoints.binary_search_by_key(&endpoint.address(), |other| other.address()).ok()?;
+        (self.endpoints[place].id() == endpoint.id()).then_some(place)
     }
 
     /// What becomes of the set when these endpoints are wanted, sorted by address and no address twice. The endpoints of
@@ -48,7 +70,7 @@ impl EndpointSet {
     pub(super) fn follow(&self, wanted: &[EndpointSpec], now: Instant) -> Followed {
         let (mut next, mut gone) = (Vec::with_capacity(wanted.len()), Vec::new());
         let (mut has_new_state, mut has_new_address) = (false, false);
-        let mut rest = self.0.iter().peekable();
+        let mut rest = self.endpoints.iter().peekable();
         for spec in wanted {
             // Equality first: most addresses stay, and their order costs more to tell.
             let leaves = |living: &&Arc<Endpoint>| {
@@ -71,12 +93,24 @@ impl EndpointSet {
         }
         gone.extend(rest.cloned());
         if has_new_address || !gone.is_empty() {
-            Followed::Replaced { next: Self(next.into()), gone }
+            Followed::Replaced { next: self.followed_by(next, now), gone }
         } else if has_new_state {
             Followed::States
         } else {
             Followed::Nothing
         }
+    }
+}
+
+impl EndpointSet {
+    /// A set of these endpoints, with what is known of those that were in this one.
+    fn followed_by(&self, endpoints: Vec<Arc<Endpoint>>, now: Instant) -> Self {
+        let scores = OnceLock::new();
+        if let Some(known) = self.scores.get() {
+            let places = endpoints.iter().map(|endpoint| self.place(endpoint));
+            let _ = scores.set(Box::new(known.carried(places, now)));
+        }
+        Self { endpoints: endpoints.into(), scores }
     }
 }
 

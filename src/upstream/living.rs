@@ -4,9 +4,9 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use arc_swap::ArcSwap;
-use tokio::time::Instant;
+use tokio::time::{Duration, Instant};
 
-use super::balance;
+use super::balance::{self, Way};
 use super::budget::RetryBudget;
 use super::departures::Departures;
 use super::endpoint::{Endpoint, InFlight};
@@ -114,7 +114,12 @@ impl Upstream {
     pub fn pick(&self, balance: Balance, most: usize, tried: &[u64], now: Instant) -> Result<InFlight, Unpicked> {
         let set = self.endpoints.load();
         let turn = self.next.fetch_add(1, Relaxed);
-        let chosen = balance::choose(balance, set.as_slice(), turn, tried, now).ok_or(Unpicked::NoEndpoint)?;
+        let way = match balance {
+            Balance::LeastInFlight => Way::LeastInFlight,
+            Balance::RoundRobin => Way::InTurn,
+            Balance::Ewma => Way::Soonest(set.scores(now)),
+        };
+        let chosen = balance::choose(way, set.as_slice(), turn, tried, now).ok_or(Unpicked::NoEndpoint)?;
         // Another request may take the last place at the same time: the limit may be exceeded by one for each shard.
         let is_full = |endpoint: &Endpoint| endpoint.in_flight().saturating_mul(set.len()) >= most;
         if !is_full(chosen) {
@@ -133,6 +138,11 @@ impl Upstream {
             return Err(Unpicked::Full);
         }
         Ok(InFlight::begin(Arc::clone(chosen)))
+    }
+
+    /// An endpoint has taken `time` for an answer. To be told for routes that choose by it.
+    pub fn took(&self, endpoint: &Endpoint, time: Duration, now: Instant) {
+        self.endpoints.load().took(endpoint, time, now);
     }
 
     /// Takes one retry out of the upstream's budget (20 % of requests and 10 a second); `false` when it is used up.

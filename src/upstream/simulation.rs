@@ -76,12 +76,17 @@ fn run(
     let mut outcome = Outcome { served: vec![0; count], failed: vec![0; count], lost: 0 };
     let (mut chance, start, mut clock) = (Chance(seed), Instant::now(), 0);
     let mut ends = BinaryHeap::new();
-    let mut open: BTreeMap<usize, InFlight> = BTreeMap::new();
+    let mut open: BTreeMap<usize, (u64, InFlight)> = BTreeMap::new();
     for request in 0..requests {
         clock += chance.around(gap);
         while ends.peek().is_some_and(|Reverse((end, _))| *end <= clock) {
-            let Some(Reverse((_, ended))) = ends.pop() else { break };
-            open.remove(&ended);
+            let Some(Reverse((end, ended))) = ends.pop() else { break };
+            if let Some((began, endpoint)) = open.remove(&ended)
+                && balance == Balance::Ewma
+            {
+                let time = Duration::from_micros(end - began);
+                upstream.took(&endpoint, time, start + Duration::from_micros(end));
+            }
         }
         let (now, mut tried) = (start + Duration::from_micros(clock), Vec::new());
         let connected = loop {
@@ -104,7 +109,7 @@ fn run(
         };
         outcome.served[place(&endpoint)] += 1;
         ends.push(Reverse((clock + chance.around(micros(place(&endpoint))), request)));
-        open.insert(request, endpoint);
+        open.insert(request, (clock, endpoint));
     }
     drop(open);
     assert!(upstream.endpoints().as_slice().iter().all(|e| e.in_flight() == 0), "every guard gave its count back");
@@ -148,6 +153,52 @@ fn a_slow_endpoint_gets_a_small_share_and_its_neighbours_no_larger_one_than_the_
             }
         }
     }
+}
+
+#[test]
+fn nginx_r3_ewma_gives_a_slow_endpoint_a_small_share_and_finds_out_when_it_is_quick_again() {
+    const SECOND: u64 = 1_000_000;
+    for seed in SEEDS {
+        for count in [2, 3, 10] {
+            let micros = |place| if place == 0 { 150_000 } else { 5000 };
+            let upstream = upstream(count);
+            let slow = run((&upstream, Balance::Ewma), seed, 20_000, 5000 / u64::from(count), micros, |_, _| true);
+            let fair = 20_000 / usize::from(count);
+            assert!(slow.served[0] * 10 < fair, "seed {seed}, {count}: {:?}", slow.served);
+            assert!(slow.served.iter().all(|served| *served > 0), "seed {seed}, {count}: {:?}", slow.served);
+        }
+        // The same set, two minutes long: what was known of the slow one is forgotten.
+        let upstream = upstream(3);
+        let endpoints = upstream.endpoints();
+        endpoints.as_slice().iter().enumerate().for_each(|(place, endpoint)| {
+            let time = if place == 0 { SECOND } else { 5000 };
+            upstream.took(endpoint, Duration::from_micros(time), Instant::now());
+        });
+        let after = run((&upstream, Balance::Ewma), seed, 60_000, 2000, |_| 5000, |_, _| true);
+        assert!(after.served[0] * 5 > 20_000, "seed {seed}: {:?}", after.served);
+    }
+}
+
+#[test]
+fn nginx_r3_an_endpoint_that_comes_begins_with_the_mean_and_those_that_stay_keep_what_is_known() {
+    let upstream = upstream(2);
+    let now = Instant::now();
+    for (endpoint, seconds) in upstream.endpoints().as_slice().iter().zip([1, 3]) {
+        upstream.took(endpoint, Duration::from_secs(seconds), now);
+    }
+    let chosen = |upstream: &Upstream| {
+        let picks = (0..30).map(|_| place(&upstream.pick(Balance::Ewma, usize::MAX, &[], Instant::now()).unwrap()));
+        picks.collect::<std::collections::BTreeSet<_>>()
+    };
+    assert_eq!(chosen(&upstream), [0].into());
+    // The third has two seconds: better than the second, and no better than the first.
+    upstream.set_endpoints((0..3).map(endpoint).collect());
+    assert_eq!(chosen(&upstream), [0, 2].into());
+    upstream.set_endpoints((1..3).map(endpoint).collect());
+    assert_eq!(chosen(&upstream), [2].into());
+    let gone = upstream.endpoints();
+    upstream.set_endpoints((1..2).map(endpoint).collect());
+    upstream.took(&gone.as_slice()[1], Duration::from_secs(1), now);
 }
 
 #[test]

@@ -38,6 +38,7 @@ mod nginx_affinity;
 mod nginx_answers;
 mod nginx_auth;
 mod nginx_balance;
+mod nginx_buffering;
 mod nginx_canary;
 mod nginx_client_certificates;
 mod nginx_client_sessions;

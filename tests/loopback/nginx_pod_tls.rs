@@ -74,6 +74,9 @@ fn nginx_q2_the_name_is_sent_only_if_asked_for() {
         let Asked { name, .. } = shown.hellos().pop().unwrap();
         assert_eq!(name, expected, "{sent:?}");
     }
+    let server = serve(&[shown.address], &[NAMED, ("proxy-ssl-server-name", "on")], &secret);
+    assert_eq!(server.ask(get("a.example", "/")).text(), "web");
+    assert_eq!(shown.hellos().pop().unwrap().name, None, "it needs a Secret");
 }
 
 #[test]
@@ -96,11 +99,51 @@ fn nginx_q2_a_pod_that_asks_for_a_certificate_gets_that_of_the_secret() {
 #[test]
 fn nginx_q2_versions_are_those_of_the_annotation() {
     let pod = Pod::named("web");
-    for (versions, of_old, of_new) in [("TLSv1.3", 502, 200), ("TLSv1.2", 200, 200), ("TLSv1.2 TLSv1.3", 200, 200)] {
-        for (is_tls12, status) in [(true, of_old), (false, of_new)] {
+    let authority = Authority::new("right");
+    let (with, without) = (json!({"ca.crt": authority.pem}), pair(authority.sign("tidegate.example", -1..1)));
+    for (annotations, secret, of_old) in [
+        (vec![SECRET, ("proxy-ssl-protocols", "TLSv1.3")], &with, 502),
+        (vec![SECRET, ("proxy-ssl-protocols", "TLSv1.2")], &with, 200),
+        (vec![SECRET, ("proxy-ssl-protocols", "TLSv1.2 TLSv1.3")], &with, 200),
+        // Nothing of it has an effect without a Secret, and this one has none without authorities.
+        (vec![("proxy-ssl-protocols", "TLSv1.3")], &with, 200),
+        (vec![SECRET, ("proxy-ssl-protocols", "TLSv1.3")], &without, 200),
+    ] {
+        for (is_tls12, status) in [(true, of_old), (false, 200)] {
             let shown = TlsPod::before(pod.address, Speech { is_tls12, ..Speech::of(&["http/1.1"]) });
-            let server = serve(&[shown.address], &[("proxy-ssl-protocols", versions)], &json!({}));
-            assert_eq!(server.ask(get("a.example", "/")).status(), status, "{versions} {is_tls12}");
+            let server = serve(&[shown.address], &annotations, secret);
+            assert_eq!(server.ask(get("a.example", "/")).status(), status, "{annotations:?} {is_tls12}");
+        }
+    }
+}
+
+#[test]
+fn nginx_q2_no_more_certificates_may_be_between_than_the_depth_says() {
+    let root = Authority::new("root");
+    let first = root.intermediate("first");
+    let second = first.intermediate("second");
+    let pod = Pod::named("web");
+    let shown = |signer: &Authority, between: &[&Authority]| {
+        let (leaf, key) = signer.sign("pod.example", -1..1);
+        let chain = between.iter().fold(leaf, |chain, next| chain + &next.pem);
+        showing(&pod, (chain, key))
+    };
+    let (none, one, two) = (shown(&root, &[]), shown(&first, &[&first]), shown(&second, &[&second, &first]));
+    // The authority itself does not count.
+    let with_root = shown(&first, &[&first, &root]);
+    let secret = json!({"ca.crt": root.pem});
+    for (depth, statuses) in [
+        (None, [200, 200, 502, 200]),
+        (Some("0"), [200, 200, 502, 200]),
+        (Some("1"), [200, 200, 502, 200]),
+        (Some("2"), [200, 200, 200, 200]),
+        (Some("4294967295"), [200, 200, 200, 200]),
+    ] {
+        for (shown, status) in [&none, &one, &two, &with_root].into_iter().zip(statuses) {
+            let mut annotations = vec![SECRET, VERIFIED, NAMED];
+            annotations.extend(depth.map(|depth| ("proxy-ssl-verify-depth", depth)));
+            let server = serve(&[shown.address], &annotations, &secret);
+            assert_eq!(server.ask(get("a.example", "/")).status(), status, "{depth:?}");
         }
     }
 }

@@ -23,7 +23,7 @@ use tidegate::upstream::{Backend, Destination, Registry, Target};
 use crate::support::{Asked, Authority, Client, Manifests, Message, Pod, Speech, TlsPod, get};
 
 fn bundle(authority: &Authority) -> Verification {
-    Verification::Ca(Arc::new(CaBundle::parse(authority.pem.as_bytes()).unwrap()))
+    Verification::Ca { authorities: Arc::new(CaBundle::parse(authority.pem.as_bytes()).unwrap()), depth: 1 }
 }
 
 /// Asks a proxy of one route once, whose upstream is given `tls`. Gives also its metrics.

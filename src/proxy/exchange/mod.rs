@@ -18,6 +18,7 @@ use crate::model::{Filter, Needs, Reply, RoutePolicy, RouteTimeouts};
 use crate::proxy::config::ListenerConfig;
 use crate::proxy::error::{ProxyError, Side};
 use crate::proxy::pods::forward::forward;
+use crate::proxy::pods::gather;
 use crate::proxy::shard::scratch::ExchangeBuffers;
 use crate::proxy::walk::client_address::client;
 use crate::proxy::walk::client_io::{ClientSink, ClientSource, GO_ON};
@@ -119,7 +120,11 @@ async fn answer<S: ClientSource, K: ClientSink>(
             copy::send(walk, &route, source);
         }
         if walk.work.request.expects_continue {
-            await_go_on(walk, policy, source);
+            if gather::buffered(walk, policy, &backend.upstream).is_some() {
+                Box::pin(go_on(walk, source, sink)).await?;
+            } else {
+                await_go_on(walk, policy, source);
+            }
         }
     }
     request_head::compose(walk.work, walk.peer, &walk.listener.forwarding, pod_head, || walk.shard.random());
@@ -157,6 +162,16 @@ fn await_go_on<S: ClientSource>(walk: &mut Walk<'_>, policy: &RoutePolicy, sourc
         let body_gap = policy.timeouts.body_gap + GO_ON;
         source.obey(&RouteTimeouts { body_gap, ..policy.timeouts });
     }
+}
+
+/// A client that waits to be told to go on is told so: its body is waited for before a pod is asked.
+async fn go_on<S: ClientSource, K: ClientSink>(
+    walk: &mut Walk<'_>,
+    source: &mut S,
+    sink: &mut K,
+) -> Result<(), ProxyError> {
+    walk.work.request.expects_continue = false;
+    if source.is_buffered() { Ok(()) } else { sink.interim(100, &[], &[]).await }
 }
 
 /// Answers `OPTIONS *`, which asks about the proxy itself (RFC 9110 §9.3.7).

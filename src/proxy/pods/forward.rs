@@ -6,9 +6,9 @@ use super::attempt::{Attempt, Patience, WHOLE_BODY};
 use super::pick::pick;
 use super::replacement::Replacement;
 use super::retry::{Facts, History, retry};
-use super::{connect, gather, h1, h2, open_session, tls, upgrade};
+use super::{connect, gather, h1, h2, open_session, times, tls, upgrade};
 use crate::http1::Framing;
-use crate::model::{EndpointPort, Protocol, RoutePolicy};
+use crate::model::{Balance, EndpointPort, Protocol, RoutePolicy};
 use crate::observe::{UpstreamFailure, UpstreamMetrics};
 use crate::proxy::error::ProxyError;
 use crate::proxy::pod_tls_fault::PodTlsFault;
@@ -35,10 +35,13 @@ pub(crate) async fn forward<S: ClientSource, K: ClientSink>(
     let preference = walk.work.request_change.preference;
     let mut is_whole = take_whole_body(walk, source);
     let facts = Facts { is_idempotent, is_whole, was_renewed: false, has_one_address };
-    if !is_whole && gather::is_wanted(walk, policy, facts) {
-        Box::pin(gather::gather(walk, source, sink)).await?;
-        (is_whole, began) = (true, Instant::now());
+    let mut gathered = None;
+    if !is_whole && let Some(most) = gather::wanted(walk, policy, upstream, facts) {
+        let come = Box::pin(gather::gather(walk, most, policy.body_bytes, source, sink)).await?;
+        (is_whole, began) = (come.is_whole, Instant::now());
+        gathered = Some(come);
     }
+    let is_short = is_whole && !gathered.as_ref().is_some_and(|come| come.is_long);
     let until = policy.retry_within.map(|within| began + within);
     let mut error = ProxyError::NoEndpoints;
     let mut chosen = None;
@@ -88,15 +91,15 @@ pub(crate) async fn forward<S: ClientSource, K: ClientSink>(
             replacement: replacement.as_deref(),
         };
         let shard = walk.shard;
-        let outcome = match (&upstream.key().protocol, is_whole) {
+        let outcome = match (&upstream.key().protocol, is_short) {
             (Protocol::Http1, true) => match connect::obtain(shard, &attempt, is_idempotent, sink).await {
                 Ok(obtained) => h1::whole(walk, &attempt, obtained, source, sink).await,
                 Err(failure) => Err(failure),
             },
             (Protocol::Http1, false) => {
                 let streaming = async {
-                    let obtained = connect::obtain(shard, &attempt, false, sink).await?;
-                    h1::streaming(walk, &attempt, obtained, source, sink).await
+                    let obtained = connect::obtain(shard, &attempt, is_whole && is_idempotent, sink).await?;
+                    h1::attempt(walk, &attempt, obtained, is_whole, source, sink).await
                 };
                 Box::pin(streaming).await
             }
@@ -115,6 +118,9 @@ pub(crate) async fn forward<S: ClientSource, K: ClientSink>(
         // Also of an answer whose body failed.
         if let Some(latency) = walk.record.head_after.get() {
             metrics.response_head(latency);
+        }
+        if policy.balance == Balance::Ewma {
+            times::note(upstream, &attempt.endpoint, &walk.record, &outcome);
         }
         let failure = match outcome {
             Ok(()) => return Ok(()),

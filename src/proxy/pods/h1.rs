@@ -4,14 +4,14 @@ use std::pin::pin;
 use std::rc::Rc;
 use std::time::Duration;
 
-use super::attempt::{Attempt, context, must_switch, websocket_key};
+use super::attempt::{Attempt, WHOLE_BODY, context, must_switch, websocket_key};
 use super::connect::{Obtained, speaks_tls};
 use super::response::{HeadWait, Parts, Passed, PodResponse, pass_on};
 use super::retry::{Failure, Reached};
 use super::tunnel::tunnel;
 use super::upload::beside;
 use crate::http1::websocket::{self, ACCEPT};
-use crate::http1::{Field, Framing, Limits, Progress, RequestContext, ResponseError, ResponseHead};
+use crate::http1::{Field, Framing, Limits, Progress, RequestContext, ResponseError, ResponseHead, writer};
 use crate::model::RoutePolicy;
 use crate::proxy::error::{ProxyError, Side};
 use crate::proxy::shard::Shard;
@@ -25,7 +25,11 @@ use crate::proxy::wire::h1_body::{Frame, H1Sink, H1Source};
 use crate::proxy::wire::pace::Pace;
 use crate::proxy::wire::socket::Reader;
 
-/// One attempt with either kind of request. `forward` calls the two by itself for pods in clear, which are most.
+/// A request of at most this size that is complete is sent before anything else is done. Bytes; a head, and a body that has
+/// arrived in whole, are not longer.
+pub(super) const LONG: usize = WHOLE_BODY + 64 * 1024;
+
+/// One attempt with any kind of request. `forward` calls `whole` by itself for pods in clear, which are most.
 pub(super) async fn attempt<S: ClientSource, K: ClientSink>(
     walk: &mut Walk<'_>,
     attempt: &Attempt<'_>,
@@ -34,7 +38,9 @@ pub(super) async fn attempt<S: ClientSource, K: ClientSink>(
     source: &mut S,
     sink: &mut K,
 ) -> Result<(), Failure> {
-    if is_whole {
+    if is_whole && walk.work.out.len() > LONG {
+        Box::pin(long(walk, attempt, obtained, sink)).await
+    } else if is_whole {
         whole(walk, attempt, obtained, source, sink).await
     } else {
         streaming(walk, attempt, obtained, source, sink).await
@@ -119,6 +125,9 @@ pub(super) async fn streaming<S: ClientSource, K: ClientSink>(
     let (reader, writer) = conn.socket.split();
     let ExchangeBuffers { out, response, answer_edit, request, timer, head, .. } = &mut *walk.work;
     let frame = if request.framing == Framing::Chunked { Frame::Chunked } else { Frame::Plain };
+    if policy.request_buffer.is_some() && frame == Frame::Chunked {
+        in_a_chunk(out);
+    }
     let mut to_pod = H1Sink::new(writer, out, frame, Side::Upstream, policy.timeouts.upload);
     let protocol = request.upgrade_name(head);
     let pod =
@@ -160,6 +169,66 @@ pub(super) async fn streaming<S: ClientSource, K: ClientSink>(
         }
         Passed::Whole { .. } => Ok(()),
         Passed::Tunnel(_) => Err(ProxyError::UpstreamClosed.into()),
+    }
+}
+
+/// One attempt with a request that needs nothing more from the client and is long: the pod may answer before it has taken all of
+/// it.
+async fn long<K: ClientSink>(
+    walk: &mut Walk<'_>,
+    attempt: &Attempt<'_>,
+    obtained: Obtained,
+    sink: &mut K,
+) -> Result<(), Failure> {
+    let (shard, policy, patience) = (walk.shard, attempt.policy, attempt.patience);
+    let context = context(walk.work);
+    let Obtained { mut conn, is_reused, since } = obtained;
+    let (reader, writer) = conn.socket.split();
+    let ExchangeBuffers { out, response, answer_edit, request, timer, head, .. } = &mut *walk.work;
+    let mut staged = Vec::new();
+    let mut to_pod = H1Sink::new(writer, &mut staged, Frame::Plain, Side::Upstream, policy.timeouts.upload);
+    let protocol = request.upgrade_name(head);
+    let pod =
+        H1Response { reader, shard, gap: patience.gap, buffer: None, protocol, accept: None, is_last: is_last(policy) };
+    let parts = Parts {
+        shard,
+        policy,
+        patience,
+        record: &walk.record,
+        request: context,
+        must_switch: false,
+        response,
+        answer_edit,
+        timer,
+        handed_over: since,
+        replacement: attempt.replacement,
+    };
+    let (passed, is_complete) = {
+        let sending = pin!(async {
+            to_pod.data(out).await?;
+            to_pod.end(&[]).await
+        });
+        beside(&walk.record, Some(sending), pass_on(parts, pod, sink)).await
+    };
+    match passed.map_err(|failure| Failure { was_reused: is_reused, ..failure })? {
+        Passed::Whole { connection: Keep::For(advertised), arrived } if is_complete => {
+            shard.keep(&attempt.endpoint, conn, (since, arrived), advertised);
+            Ok(())
+        }
+        Passed::Whole { .. } => Ok(()),
+        // It was not asked to switch protocols.
+        Passed::Tunnel(_) => Err(ProxyError::UpstreamClosed.into()),
+    }
+}
+
+/// Makes a chunk of what has come of a body, behind the head in `out`.
+#[cold]
+fn in_a_chunk(out: &mut Vec<u8>) {
+    let head = memchr::memmem::find(out, b"\r\n\r\n").map_or(out.len(), |end| end + 4);
+    if out.len() > head {
+        let line = writer::chunk_size_line(out.len() - head);
+        out.splice(head..head, line.as_bytes().iter().copied());
+        out.extend_from_slice(writer::CHUNK_END);
     }
 }
 

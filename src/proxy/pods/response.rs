@@ -20,6 +20,7 @@ use crate::proxy::shard::timer::LazyTimer;
 use crate::proxy::walk::client_io::{ClientSink, GO_ON};
 use crate::proxy::walk::record::Record;
 use crate::proxy::walk::respond::{Decision, respond};
+use crate::proxy::wire::ahead::copy_ahead;
 use crate::proxy::wire::body::{BodySink, BodySource, copy};
 use crate::proxy::wire::slow::SlowSink;
 
@@ -125,11 +126,12 @@ pub(super) async fn pass_on<P: PodResponse, K: ClientSink>(
         Decision::Tunnel => Ok(Passed::Tunnel(Box::new(body))),
         Decision::Relay => {
             let arrived = body.has_arrived().then_some(now);
-            match policy.answer_rate {
-                None => copy(&mut body, sink, &record.sent, None).await?,
-                Some(rate) => {
+            match (policy.answer_ahead, policy.answer_rate) {
+                (None, _) => copy(&mut body, sink, &record.sent, None).await?,
+                (Some(most), None) => Box::pin(copy_ahead(&mut body, sink, &record.sent, most, &shard.share)).await?,
+                (Some(most), Some(rate)) => {
                     let mut slow = SlowSink::new(sink, rate);
-                    Box::pin(copy(&mut body, &mut slow, &record.sent, None)).await?;
+                    Box::pin(copy_ahead(&mut body, &mut slow, &record.sent, most, &shard.share)).await?;
                 }
             }
             Ok(Passed::Whole { connection: P::finish(&mut body, connection), arrived })

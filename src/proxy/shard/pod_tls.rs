@@ -17,7 +17,7 @@ use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{ClientConfig, DigitallySignedStruct, Error, SignatureScheme};
 use tokio::time::Instant;
 
-use crate::model::{ClientCertificate, PodTls, Sni, TlsVersions, Verification};
+use crate::model::{CaBundle, ClientCertificate, PodTls, Sni, TlsVersions, Verification};
 use crate::upstream::Endpoint;
 
 /// Endpoints of which sessions are kept. Their tickets take a few kilobytes, with the certificates that were shown.
@@ -78,10 +78,11 @@ fn config(provider: &Arc<CryptoProvider>, tls: &PodTls) -> Result<ClientConfig, 
         Verification::Unverified => {
             Arc::new(Anybody { schemes: provider.signature_verification_algorithms.supported_schemes() })
         }
-        Verification::Ca(bundle) => {
-            let roots = Arc::clone(bundle.roots());
+        Verification::Ca { authorities, depth } => {
+            let roots = Arc::clone(authorities.roots());
             let built = WebPkiServerVerifier::builder_with_provider(roots, Arc::clone(provider)).build();
-            built.map_err(|error| Error::General(error.to_string()))?
+            let verifier = built.map_err(|error| Error::General(error.to_string()))?;
+            Arc::new(Signed { verifier, authorities: Arc::clone(authorities), depth: *depth as usize })
         }
     };
     let both = [&rustls::version::TLS13, &rustls::version::TLS12];
@@ -108,6 +109,54 @@ fn config(provider: &Arc<CryptoProvider>, tls: &PodTls) -> Result<ClientConfig, 
     config.cert_compressors = Vec::new();
     config.cert_decompressors = Vec::new();
     Ok(config)
+}
+
+/// Takes what an authority has signed, with no more certificates between than may be. The verifier of the TLS library takes up
+/// to six.
+#[derive(Debug)]
+struct Signed {
+    verifier: Arc<WebPkiServerVerifier>,
+    authorities: Arc<CaBundle>,
+    depth: usize,
+}
+
+impl ServerCertVerifier for Signed {
+    fn verify_server_cert(
+        &self,
+        leaf: &CertificateDer<'_>,
+        others: &[CertificateDer<'_>],
+        name: &ServerName<'_>,
+        ocsp: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        // Senders put them in order (RFC 5246 §7.4.2), and some add the authority itself.
+        let is_authority =
+            |der: &CertificateDer<'_>| self.authorities.certificates().any(|known| known == der.as_ref());
+        let between: Vec<_> = others.iter().filter(|der| !is_authority(der)).take(self.depth).cloned().collect();
+        self.verifier.verify_server_cert(leaf, &between, name, ocsp, now)
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        leaf: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.verifier.verify_tls12_signature(message, leaf, signature)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        leaf: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.verifier.verify_tls13_signature(message, leaf, signature)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.verifier.supported_verify_schemes()
+    }
 }
 
 /// Takes any certificate. It does not ask for proof that the pod has its key either: whoever is between us and the pod

@@ -31,14 +31,18 @@ impl BodyCopy {
         }
         self.body.extend_from_slice(piece);
         if self.length == Some(self.body.len() as u64) {
-            self.end();
+            self.hand_over();
             return None;
         }
         Some(self)
     }
 
     /// That was all.
-    fn end(&mut self) {
+    pub(crate) fn end(mut self: Box<Self>) {
+        self.hand_over();
+    }
+
+    fn hand_over(&mut self) {
         let body = std::mem::take(&mut self.body);
         if let Some(done) = self.done.take() {
             done(self.length.is_none_or(|length| length == body.len() as u64).then_some(body));
@@ -66,7 +70,7 @@ impl<S: BodySource> BodySource for Copying<'_, S> {
     #[inline]
     async fn chunk(&mut self) -> Result<Option<&[u8]>, ProxyError> {
         let piece = self.source.chunk().await?;
-        if let Some(mut copy) = self.copy.take() {
+        if let Some(copy) = self.copy.take() {
             self.copy = match piece {
                 Some(piece) => copy.with(piece),
                 None => {
@@ -113,7 +117,7 @@ mod tests {
             copy = copy.and_then(|copy| copy.with(piece));
         }
         match copy {
-            Some(mut copy) if has_end => copy.end(),
+            Some(copy) if has_end => copy.end(),
             other => drop(other),
         }
         outcomes.take()

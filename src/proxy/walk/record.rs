@@ -82,13 +82,13 @@ pub(crate) struct Kept {
 
 /// Times of an attempt, each since it began.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Times {
+pub(crate) struct Times {
     /// To when its connection had the request.
-    pub(super) connect: Option<Duration>,
+    pub(crate) connect: Option<Duration>,
     /// To the head of the answer.
-    pub(super) head: Option<Duration>,
+    pub(crate) head: Option<Duration>,
     /// To the end of the answer.
-    pub(super) response: Option<Duration>,
+    pub(crate) response: Option<Duration>,
 }
 
 impl Record {
@@ -179,7 +179,7 @@ impl Record {
     }
 
     /// The times of the last attempt, of a request that is over.
-    pub(super) fn times(&self, now: Instant) -> Times {
+    pub(crate) fn times(&self, now: Instant) -> Times {
         let since = |at: Instant| self.attempted.get().map(|began| at.saturating_duration_since(began));
         let connect = self.handed_over.get().and_then(since);
         let head = self.head_after.get();

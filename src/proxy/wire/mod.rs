@@ -1,5 +1,6 @@
 //! Bytes on connections, to clients and to pods: sockets, TLS, and bodies over both protocols. Knows nothing of requests.
 
+pub(crate) mod ahead;
 pub(crate) mod body;
 pub mod buffers;
 pub(crate) mod client_mark;

@@ -26,6 +26,8 @@ pub(crate) struct PodTlsOptions {
     pub(crate) secret: Option<NamedSecret>,
     /// Whether pods' certificates are verified.
     pub(crate) verifies: Option<bool>,
+    /// How many certificates may be between that of a pod and its authority.
+    pub(crate) depth: Option<u32>,
     /// The name that pods' certificates must have.
     pub(crate) name: Option<Hostname>,
     /// Whether pods are told the name.
@@ -46,12 +48,27 @@ pub(crate) enum NamedSecret {
 }
 
 impl PodTlsOptions {
+    /// Keys of the annotations that have no effect without a Secret, and are there without one. That no name is to be sent is so
+    /// without one, too.
+    pub(crate) fn idle(&self) -> Vec<&'static str> {
+        let Self { secret, verifies, depth, name, sends_name, versions } = self;
+        let set = [
+            ("proxy-ssl-name", name.is_some()),
+            ("proxy-ssl-protocols", versions.is_some()),
+            ("proxy-ssl-server-name", *sends_name == Some(true)),
+            ("proxy-ssl-verify", *verifies == Some(true)),
+            ("proxy-ssl-verify-depth", depth.is_some()),
+        ];
+        set.into_iter().filter(|(_, is_set)| *is_set && secret.is_none()).map(|(key, _)| key).collect()
+    }
+
     /// Takes over what others set and these do not. Returns whether both set the same thing differently.
     pub(super) fn absorb(&mut self, other: Self) -> bool {
-        let Self { secret, verifies, name, sends_name, versions } = other;
+        let Self { secret, verifies, depth, name, sends_name, versions } = other;
         let differs = [
             take_over(&mut self.secret, secret),
             take_over(&mut self.verifies, verifies),
+            take_over(&mut self.depth, depth),
             take_over(&mut self.name, name),
             take_over(&mut self.sends_name, sends_name),
             take_over(&mut self.versions, versions),

@@ -8,6 +8,16 @@ use crate::model::{AnswerRate, LogLines, PodConnection, PodHead, PodHost, PodVer
 use super::pod_options::PodTlsOptions;
 use super::take_over::take_over;
 
+/// Bytes of a request's body that are kept before a pod is asked, where nothing more is said. nginx keeps longer ones in a file.
+const LEAST_BUFFERED: usize = 1 << 20;
+/// Those that are kept at the most, of a request and of an answer.
+const MOST_BUFFERED: usize = 8 << 20;
+/// Bytes of an answer that are read ahead at the least, where any are.
+const LEAST_AHEAD: usize = 16 << 10;
+/// Bytes of a buffer for an answer, and how many there are, in ingress-nginx where nothing is said.
+const BUFFER: u64 = 4 << 10;
+const BUFFERS: u32 = 4;
+
 /// What is set. What is absent leaves the decision to the settings.
 #[derive(Debug, Default)]
 pub(crate) struct PolicyOptions {
@@ -19,6 +29,14 @@ pub(crate) struct PolicyOptions {
     pub(super) answer_rate_after: Option<u64>,
     /// Whether answers are buffered in ingress-nginx. Without it, it limits no rate.
     pub(super) buffers_answers: Option<bool>,
+    /// How many buffers an answer has.
+    pub(super) buffers: Option<u32>,
+    /// Bytes of each.
+    pub(super) buffer: Option<u64>,
+    /// Whether pods are asked when the body of a request has come.
+    pub(super) buffers_requests: Option<bool>,
+    /// Bytes of a body that are kept for that.
+    pub(super) body_buffer: Option<u64>,
     /// When a request goes to another endpoint.
     pub(super) retry: Option<RetryRule>,
     /// From when on it does no more; zero: there is no limit.
@@ -57,6 +75,15 @@ impl PolicyOptions {
     pub(super) fn apply(&self, policy: &mut RoutePolicy) {
         let Self { attempts, retry, retry_within, body, connect, log, read, send, ref host, .. } = *self;
         let Self { answer_rate, answer_rate_after, buffers_answers, connection, version, .. } = *self;
+        let Self { buffers_requests, body_buffer, buffers, buffer, .. } = *self;
+        if buffers_answers == Some(true) {
+            let bytes = buffer.unwrap_or(BUFFER).saturating_mul(buffers.unwrap_or(BUFFERS).into());
+            policy.answer_ahead = Some(usize::try_from(bytes).unwrap_or(usize::MAX).clamp(LEAST_AHEAD, MOST_BUFFERED));
+        }
+        if buffers_requests == Some(true) {
+            let bytes = usize::try_from(body_buffer.unwrap_or(0)).unwrap_or(usize::MAX);
+            policy.request_buffer = Some(bytes.clamp(LEAST_BUFFERED, MOST_BUFFERED));
+        }
         if let Some(bytes_per_second) = answer_rate.filter(|_| buffers_answers == Some(true)).and_then(NonZeroU64::new)
         {
             policy.answer_rate = Some(AnswerRate { bytes_per_second, after: answer_rate_after.unwrap_or(0) });
@@ -91,6 +118,7 @@ impl PolicyOptions {
     pub(super) fn absorb(&mut self, other: Self) -> bool {
         let Self { attempts, retry, retry_within, body, connect, log, read, send, host, pod_tls, .. } = other;
         let Self { answer_rate, answer_rate_after, buffers_answers, connection, version, .. } = other;
+        let Self { buffers_requests, body_buffer, buffers, buffer, .. } = other;
         let differs = [
             take_over(&mut self.attempts, attempts),
             take_over(&mut self.retry, retry),
@@ -98,6 +126,10 @@ impl PolicyOptions {
             take_over(&mut self.answer_rate, answer_rate),
             take_over(&mut self.answer_rate_after, answer_rate_after),
             take_over(&mut self.buffers_answers, buffers_answers),
+            take_over(&mut self.buffers, buffers),
+            take_over(&mut self.buffer, buffer),
+            take_over(&mut self.buffers_requests, buffers_requests),
+            take_over(&mut self.body_buffer, body_buffer),
             take_over(&mut self.body, body),
             take_over(&mut self.connect, connect),
             take_over(&mut self.log, log),

@@ -57,7 +57,8 @@ mod tests {
     fn keys_stand_as_their_rows_say() {
         let of = |short: &str| standing(&format!("{NGINX_PREFIX}{short}"));
         assert_eq!(of("force-ssl-redirect"), Some(Standing::Exact));
-        assert!(matches!(of("proxy-buffering"), Some(Standing::Different(_))));
+        assert!(matches!(of("proxy-buffering"), Some(Standing::Bounded(_))));
+        assert!(matches!(of("backend-protocol"), Some(Standing::Different(_))));
         assert!(matches!(of("enable-rewrite-log"), Some(Standing::NoEffect(_))));
         assert!(matches!(of("fastcgi-index"), Some(Standing::Refused(_))));
         assert_eq!((of("secure-backends"), of("no-such-thing")), (Some(Standing::Nobodys), Some(Standing::Unread)));

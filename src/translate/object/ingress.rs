@@ -43,7 +43,7 @@ pub(super) fn problems(input: &Input, ingress: &Ingress, lowered: &Lowered) -> V
         )),
         None => {}
     }
-    check_verification(ingress, lowered, &mut problems);
+    check_pod_tls(ingress, lowered, &mut problems);
     check_users(input, ingress, lowered, &mut problems);
     check_clients(input, ingress, lowered, &mut problems);
     check_rules(ingress, &mut problems);
@@ -58,14 +58,18 @@ pub(super) fn problems(input: &Input, ingress: &Ingress, lowered: &Lowered) -> V
     problems
 }
 
-/// Verification of pods needs authorities. Nothing else can tell who asks for it without.
-fn check_verification(ingress: &Ingress, lowered: &Lowered, problems: &mut Vec<Problem>) {
-    let without = |tls: &PodTlsOptions| tls.verifies == Some(true) && tls.secret.is_none();
-    if lowered.options().pod_tls().is_some_and(without) {
-        let message = "certificates of pods are to be verified, but no Secret with their authorities is named, so they are not verified";
-        let remedy = "Set proxy-ssl-secret to a Secret that has them in ca.crt";
-        let code = ProblemCode::UnsupportedAnnotation;
-        problems.push(on_ingress(ingress, "metadata.annotations", code, Severity::Error, message, remedy));
+/// Of TLS to pods nothing has an effect without a Secret, as in ingress-nginx.
+fn check_pod_tls(ingress: &Ingress, lowered: &Lowered, problems: &mut Vec<Problem>) {
+    for key in lowered.options().pod_tls().map(PodTlsOptions::idle).unwrap_or_default() {
+        let (severity, follows) = match key {
+            "proxy-ssl-verify" => (Severity::Error, ": certificates of pods are not verified"),
+            _ => (Severity::Warning, ""),
+        };
+        let field = annotations::field_of(&format!("{}{key}", annotations::NGINX_PREFIX));
+        let message = format!("has no effect without proxy-ssl-secret, as in ingress-nginx{follows}");
+        let remedy =
+            "Set proxy-ssl-secret to a Secret of the namespace, with the authorities of pods in ca.crt, or remove it";
+        problems.push(on_ingress(ingress, field, ProblemCode::UnsupportedAnnotation, severity, message, remedy));
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::builders::*;
 use crate::model::{
-    Action, ClientCertificate, EndpointPort, HostKey, PodTls, ProblemCode, Protocol, Severity, TlsHttp, UnitKey,
+    Action, ClientCertificate, EndpointPort, HostKey, PodTls, ProblemCode, Protocol, Severity, Sni, TlsHttp, UnitKey,
     UpstreamSpec,
 };
 use crate::source::objects::builders::IngressBuilder;
@@ -79,15 +79,14 @@ fn nginx_q1_what_is_not_spoken_is_told_and_what_is_unknown_is_http() {
 
 #[test]
 fn nginx_q1_auto_http_is_http_and_another_upstream_through_tls_for_https() {
-    let name_key = "nginx.ingress.kubernetes.io/proxy-ssl-name";
     for app_protocol in [None, Some("https"), Some("h2c")] {
-        let web = to_special(80).annotate(PROTOCOL, "Auto_HTTP").annotate(name_key, "pod.example");
+        let web = to_special(80).annotate(PROTOCOL, "Auto_HTTP");
         let world = world([of_service(speaking(app_protocol)), web.change()]);
         let upstream = &upstreams(&world)[0];
         assert_eq!(upstream.key.protocol, Protocol::Http1);
         let for_https = upstream.for_https.as_ref().unwrap();
         let Protocol::Tls(tls) = &for_https.key.protocol else { panic!("{for_https:?}") };
-        assert_eq!((tls.http, tls.server_name.is_some()), (TlsHttp::Negotiated, true));
+        assert_eq!(**tls, PodTls::unverified(TlsHttp::Negotiated));
         assert_eq!((&for_https.port, &for_https.for_https), (&upstream.port, &None));
         assert_eq!(for_https.key.endpoint_port, upstream.key.endpoint_port);
         assert_eq!(world.problems(), [""; 0]);
@@ -123,6 +122,39 @@ fn nginx_q1_services_without_ports_are_spoken_to_as_the_annotation_says_and_outs
         let world = world([of_service(bare), to_special(443).annotate(PROTOCOL, "HTTPS").change()]);
         assert_eq!(upstreams(&world)[0].key.protocol, through(expected));
     }
+}
+
+#[test]
+fn nginx_q2_without_a_secret_nothing_has_an_effect_and_each_is_told() {
+    let of = |key: &str, value: &str| {
+        let key = format!("nginx.ingress.kubernetes.io/{key}");
+        world([of_service(speaking(None)), to_special(80).annotate(PROTOCOL, "HTTPS").annotate(&key, value).change()])
+    };
+    for (key, value, severity) in [
+        ("proxy-ssl-name", "pod.example", Severity::Warning),
+        ("proxy-ssl-protocols", "TLSv1.3", Severity::Warning),
+        ("proxy-ssl-server-name", "on", Severity::Warning),
+        ("proxy-ssl-verify", "on", Severity::Error),
+        ("proxy-ssl-verify-depth", "2", Severity::Warning),
+    ] {
+        let world = of(key, value);
+        assert_eq!(upstreams(&world)[0].key.protocol, through(tls(TlsHttp::Negotiated)), "{key}");
+        let problem = world.only_problem();
+        assert_eq!((problem.code, problem.severity), (ProblemCode::UnsupportedAnnotation, severity), "{problem}");
+        assert!(problem.field.contains(&format!("/{key}\"")), "{problem}");
+        assert!(problem.message.contains("without proxy-ssl-secret"), "{problem}");
+    }
+    for (key, value) in [("proxy-ssl-server-name", "off"), ("proxy-ssl-verify", "off")] {
+        let world = of(key, value);
+        assert_eq!(upstreams(&world)[0].key.protocol, through(tls(TlsHttp::Negotiated)), "{key}");
+        assert_eq!(world.problems(), [""; 0], "it is so without them");
+    }
+    let outside = Service { kind: ServiceKind::ExternalName("api.example".into()), ..service("special") };
+    let off = "nginx.ingress.kubernetes.io/proxy-ssl-server-name";
+    let web = to_special(80).annotate(PROTOCOL, "HTTPS").annotate(off, "off");
+    let name = crate::model::ExternalName::parse("api.example").unwrap();
+    let unsent = PodTls { sni: Sni::Withheld, ..tls(TlsHttp::Negotiated).named(name.host().clone()) };
+    assert_eq!(upstreams(&world([of_service(outside), web.change()]))[0].key.protocol, through(unsent));
 }
 
 #[test]

@@ -6,16 +6,28 @@
 //! next one gives the slow one's neighbours 20 % more than the average of the sound ones; this gives them less than 5 %.
 
 mod preferred;
+mod scores;
 
 use std::cell::Cell;
 use std::sync::Arc;
 
 use tokio::time::Instant;
 
-use crate::model::Balance;
 use crate::upstream::endpoint::Endpoint;
 
 pub(super) use preferred::preferred;
+pub(super) use scores::Scores;
+
+/// How an endpoint is chosen, with what must be known for it.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Way<'a> {
+    /// The one whose turn it is.
+    InTurn,
+    /// Of two the one with fewer requests in flight.
+    LeastInFlight,
+    /// Of two the one with the lower score. The scores are in the order of the set.
+    Soonest(&'a Scores),
+}
 
 /// The endpoint for this turn; `None` only if there is none, or the ids of all are among those `tried` already, or they
 /// do not take new requests.
@@ -25,7 +37,7 @@ pub(super) use preferred::preferred;
 /// over. First attempts ignore suspicion when more than half of the set is suspect, because then the cause is probably
 /// ours and the other endpoints would be overrun. And a suspect endpoint is used when nothing else is left.
 pub(super) fn choose<'a>(
-    balance: Balance,
+    way: Way<'_>,
     endpoints: &'a [Arc<Endpoint>],
     turn: usize,
     tried: &[u64],
@@ -44,13 +56,13 @@ pub(super) fn choose<'a>(
         met_suspect.set(met_suspect.get() | is_suspect);
         !is_suspect && !endpoint.is_draining() && !tried.contains(&endpoint.id())
     };
-    let sound = best(balance, endpoints, turn, is_sound);
+    let sound = best(way, endpoints, turn, now, is_sound);
     if !met_suspect.get() {
         return sound;
     }
     let sound = sound.filter(|_| !is_first_attempt || !are_most_suspect(endpoints));
     sound.or_else(|| {
-        best(balance, endpoints, turn, |endpoint| !endpoint.is_draining() && !tried.contains(&endpoint.id()))
+        best(way, endpoints, turn, now, |endpoint| !endpoint.is_draining() && !tried.contains(&endpoint.id()))
     })
 }
 
@@ -68,17 +80,21 @@ fn are_most_suspect(endpoints: &[Arc<Endpoint>]) -> bool {
 }
 
 /// The first that may serve, or the first two compared.
-fn best(
-    balance: Balance,
-    endpoints: &[Arc<Endpoint>],
+fn best<'a>(
+    way: Way<'_>,
+    endpoints: &'a [Arc<Endpoint>],
     turn: usize,
+    now: Instant,
     may_serve: impl Fn(&Endpoint) -> bool,
-) -> Option<&Arc<Endpoint>> {
+) -> Option<&'a Arc<Endpoint>> {
+    if let Way::Soonest(scores) = way {
+        return soonest(scores, endpoints, turn, now, may_serve);
+    }
     let mut candidates = in_order(endpoints, turn).filter(|endpoint| may_serve(endpoint));
     let first = candidates.next()?;
-    match balance {
-        Balance::RoundRobin => Some(first),
-        Balance::LeastInFlight => {
+    match way {
+        Way::InTurn | Way::Soonest(_) => Some(first),
+        Way::LeastInFlight => {
             // An idle one cannot be beaten: the second need not be looked at.
             let load = first.in_flight();
             let lighter = if load == 0 { None } else { candidates.next().filter(|second| second.in_flight() < load) };
@@ -87,14 +103,33 @@ fn best(
     }
 }
 
+/// The one of the first two that may serve whose score is lower.
+#[cold]
+fn soonest<'a>(
+    scores: &Scores,
+    endpoints: &'a [Arc<Endpoint>],
+    turn: usize,
+    now: Instant,
+    may_serve: impl Fn(&Endpoint) -> bool,
+) -> Option<&'a Arc<Endpoint>> {
+    let mut candidates = places(endpoints.len(), turn).filter(|place| may_serve(&endpoints[*place]));
+    let first = candidates.next()?;
+    let sooner = candidates.next().filter(|second| scores.of(*second, now) < scores.of(first, now));
+    endpoints.get(sooner.unwrap_or(first))
+}
+
 /// All endpoints: first the one whose turn it is, then the others, beginning at a distance that the turn decides.
 fn in_order(endpoints: &[Arc<Endpoint>], turn: usize) -> impl Iterator<Item = &Arc<Endpoint>> {
-    let count = endpoints.len();
+    places(endpoints.len(), turn).map(|place| &endpoints[place])
+}
+
+/// The same for the places of `count` endpoints.
+fn places(count: usize, turn: usize) -> impl Iterator<Item = usize> {
     (0..count).map(move |step| match step {
-        0 => &endpoints[turn % count],
+        0 => turn % count,
         step => {
             let distance = 1 + scattered(turn).wrapping_add(step - 1) % (count - 1);
-            &endpoints[(turn % count + distance) % count]
+            (turn % count + distance) % count
         }
     })
 }

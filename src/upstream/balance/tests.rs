@@ -4,10 +4,18 @@ use proptest::prelude::*;
 use tokio::time::Duration;
 
 use super::*;
-use crate::model::{EndpointSpec, EndpointState};
+use crate::model::{Balance, EndpointSpec, EndpointState};
 use crate::upstream::endpoint::InFlight;
 
 const BOTH: [Balance; 2] = [Balance::LeastInFlight, Balance::RoundRobin];
+
+fn way(balance: Balance) -> Way<'static> {
+    match balance {
+        Balance::LeastInFlight => Way::LeastInFlight,
+        Balance::RoundRobin => Way::InTurn,
+        Balance::Ewma => panic!("it needs scores"),
+    }
+}
 
 fn endpoints(count: usize, now: Instant) -> Vec<Arc<Endpoint>> {
     let address = |i: usize| ([10, 0, (i / 256) as u8, i as u8], 80).into();
@@ -18,7 +26,7 @@ fn endpoints(count: usize, now: Instant) -> Vec<Arc<Endpoint>> {
 fn shares(balance: Balance, set: &[Arc<Endpoint>], turns: usize, now: Instant) -> Vec<usize> {
     let mut shares = BTreeMap::new();
     for turn in 0..turns {
-        let chosen = choose(balance, set, turn, &[], now).unwrap();
+        let chosen = choose(way(balance), set, turn, &[], now).unwrap();
         *shares.entry(chosen.id()).or_insert(0) += 1;
     }
     set.iter().map(|e| shares.get(&e.id()).copied().unwrap_or(0)).collect()
@@ -37,7 +45,7 @@ fn the_one_with_fewer_in_flight_is_taken_and_the_first_when_equal() {
     let now = Instant::now();
     let set = endpoints(2, now);
     let busy = InFlight::begin(Arc::clone(&set[0]));
-    let choice = |balance| choose(balance, &set, 0, &[], now).unwrap().id();
+    let choice = |balance| choose(way(balance), &set, 0, &[], now).unwrap().id();
     assert_eq!(choice(Balance::LeastInFlight), set[1].id());
     assert_eq!(choice(Balance::RoundRobin), set[0].id());
     let _too = InFlight::begin(Arc::clone(&set[1]));
@@ -77,7 +85,7 @@ fn a_retry_never_probes_while_something_sound_is_left() {
     let tried = [set[0].id()];
     let later = now + Duration::from_secs(60);
     for turn in 0..30 {
-        assert_eq!(choose(Balance::RoundRobin, &set, turn, &tried, later).unwrap().id(), set[2].id());
+        assert_eq!(choose(Way::InTurn, &set, turn, &tried, later).unwrap().id(), set[2].id());
     }
 }
 
@@ -92,7 +100,7 @@ fn half_may_be_passed_over_but_not_more() {
     assert_eq!(shares(Balance::RoundRobin, &set, 120, now), [30; 4], "first attempts take no notice");
     let tried = [set[0].id()];
     for turn in 0..12 {
-        let retry = choose(Balance::RoundRobin, &set, turn, &tried, now).unwrap();
+        let retry = choose(Way::InTurn, &set, turn, &tried, now).unwrap();
         assert_eq!(retry.id(), set[3].id(), "a retry goes where connecting works");
     }
 }
@@ -104,8 +112,8 @@ fn the_last_one_is_used_however_suspect() {
     set[0].connect_failed(now);
     assert_eq!(shares(Balance::LeastInFlight, &set, 10, now), [10]);
     let tried = [set[0].id()];
-    assert!(choose(Balance::LeastInFlight, &set, 0, &tried, now).is_none(), "but not twice by one request");
-    assert!(choose(Balance::LeastInFlight, &[], 7, &[], now).is_none());
+    assert!(choose(Way::LeastInFlight, &set, 0, &tried, now).is_none(), "but not twice by one request");
+    assert!(choose(Way::LeastInFlight, &[], 7, &[], now).is_none());
 }
 
 #[test]
@@ -121,7 +129,7 @@ fn a_draining_endpoint_is_never_chosen_nor_probed_nor_counted() {
         set[1].connect_failed(now);
         set[2].connect_failed(now);
         assert!(shares(balance, &set, 300, now)[1..].iter().all(|share| *share > 0));
-        assert!(choose(balance, &set[..1], 0, &[], now).is_none());
+        assert!(choose(way(balance), &set[..1], 0, &[], now).is_none());
     }
 }
 
@@ -140,7 +148,7 @@ proptest! {
         let set = endpoints(count, now);
         let mut shares = BTreeMap::new();
         for turn in from..from + count * laps {
-            *shares.entry(choose(Balance::LeastInFlight, &set, turn, &[], now).unwrap().id()).or_insert(0) += 1;
+            *shares.entry(choose(Way::LeastInFlight, &set, turn, &[], now).unwrap().id()).or_insert(0) += 1;
         }
         prop_assert!(shares.len() == count && shares.values().all(|n| *n == laps));
     }
@@ -158,7 +166,7 @@ proptest! {
         }
         let untried: Vec<_> = set.iter().filter(|e| !tried.contains(&e.id())).collect();
         for balance in BOTH {
-            let chosen = choose(balance, &set, turn, &tried, now);
+            let chosen = choose(way(balance), &set, turn, &tried, now);
             prop_assert_eq!(chosen.is_some(), !untried.is_empty());
             let Some(chosen) = chosen else { continue };
             prop_assert!(!tried.contains(&chosen.id()));

@@ -9,22 +9,13 @@ use super::super::value::{Value, Word};
 pub(super) const ROWS: [Annotation; 1] = [Annotation {
     key: "load-balance",
     value: Value::OneOf(&[
-        Word {
-            text: "ewma",
-            set: |draft| {
-                draft.options.balance = Some(Balance::LeastInFlight);
-                draft.differs(
-                    "becomes least in flight, which weighs endpoints by their requests and not by their response times",
-                    "Set tidegate.dev/balance to \"least-in-flight\" if that is right",
-                );
-            },
-        },
+        Word { text: "ewma", set: |draft| draft.options.balance = Some(Balance::Ewma) },
         Word { text: "round_robin", set: |draft| draft.options.balance = Some(Balance::RoundRobin) },
     ]),
     default: "`--balance` (`least-in-flight`)",
     scopes: &[Scope::Ingress],
-    verdict: Verdict::Different(
-        "`round_robin` is exact; `ewma` becomes least in flight, which weighs by requests and not by response times",
-    ),
-    doc: "How the endpoint of a request is chosen, as `tidegate.dev/balance`.",
+    verdict: Verdict::Exact,
+    doc: "How the endpoint of a request is chosen, as `tidegate.dev/balance`. `ewma` is Peak EWMA: of two endpoints the one with the\n\
+          lower mean of the times that connecting and answers take, in which a time counts for a third after ten seconds. An\n\
+          endpoint that comes begins with the mean of the others.",
 }];

@@ -8,8 +8,6 @@ use super::super::table::{Annotation, Scope, Verdict};
 use super::super::value::Value;
 use super::secret_name;
 
-const WITHOUT_SECRET: &str = "it acts without `proxy-ssl-secret`, too";
-
 /// By key.
 pub(super) const ROWS: [Annotation; 7] = [
     Annotation {
@@ -33,9 +31,10 @@ pub(super) const ROWS: [Annotation; 7] = [
         },
         default: "none: a certificate that is verified must have the pod's address",
         scopes: &[Scope::Ingress],
-        verdict: Verdict::Different(WITHOUT_SECRET),
+        verdict: Verdict::Exact,
         doc: "The name that certificates of pods must have where they are verified, and that pods are told with\n\
-              `proxy-ssl-server-name`. For ExternalName Services it takes the place of the external name.",
+              `proxy-ssl-server-name`. For ExternalName Services it takes the place of the external name. Without\n\
+              `proxy-ssl-secret` it has no effect, as in ingress-nginx, and that is reported.",
     },
     Annotation {
         key: "proxy-ssl-protocols",
@@ -45,8 +44,9 @@ pub(super) const ROWS: [Annotation; 7] = [
         },
         default: "`TLSv1.2 TLSv1.3`",
         scopes: &[Scope::Ingress],
-        verdict: Verdict::Different("versions before 1.2 are not spoken"),
-        doc: "Versions of TLS that are spoken to pods.",
+        verdict: Verdict::Exact,
+        doc: "Versions of TLS that are spoken to pods. It needs a `proxy-ssl-secret` with a `ca.crt`, as in ingress-nginx; without that\n\
+              both are spoken. Versions before 1.2 are in no value of ingress-nginx 1.15, either: they are left out.",
     },
     Annotation {
         key: "proxy-ssl-secret",
@@ -69,16 +69,20 @@ pub(super) const ROWS: [Annotation; 7] = [
         value: Value::OnOff(|draft, is_on| draft.options.of_pod_tls().sends_name = Some(is_on)),
         default: "`off`; `on` for ExternalName Services without `proxy-ssl-name`",
         scopes: &[Scope::Ingress],
-        verdict: Verdict::Different(WITHOUT_SECRET),
-        doc: "Whether pods are told the name of `proxy-ssl-name`, or that of their ExternalName Service (SNI).",
+        verdict: Verdict::Bounded(
+            "without `proxy-ssl-name` pods are told no name, and not nginx's `upstream_balancer`",
+        ),
+        doc: "Whether pods are told the name of `proxy-ssl-name`, or that of their ExternalName Service (SNI). Without\n\
+              `proxy-ssl-secret` only `off` has an effect, and `on` is reported.",
     },
     Annotation {
         key: "proxy-ssl-verify",
         value: Value::OnOff(|draft, is_on| draft.options.of_pod_tls().verifies = Some(is_on)),
         default: "`off`",
         scopes: &[Scope::Ingress],
-        verdict: Verdict::Different(
-            "without `proxy-ssl-name` the certificate must have the pod's address; with a Secret that has no `ca.crt` the answer is 503",
+        verdict: Verdict::Bounded(
+            "without `proxy-ssl-name` the certificate must have the pod's address, and not nginx's `upstream_balancer`; with a Secret that \
+             has no `ca.crt` the answer is 503, and no pod is left unverified",
         ),
         doc: "Whether certificates of pods are verified: valid now, signed by an authority in `proxy-ssl-secret`, and with the name of\n\
               `proxy-ssl-name`. A pod with another one is passed over, and the answer is 502 where none is left. Without\n\
@@ -86,13 +90,12 @@ pub(super) const ROWS: [Annotation; 7] = [
     },
     Annotation {
         key: "proxy-ssl-verify-depth",
-        value: Value::Count(|_, _| {}),
-        default: "none",
+        // ingress-nginx takes zero for nothing.
+        value: Value::Count(|draft, depth| draft.options.of_pod_tls().depth = Some(depth.max(1))),
+        default: "`1`",
         scopes: &[Scope::Ingress],
-        verdict: Verdict::NoEffect(
-            "between the certificate of a pod and its authority there may be six others, whatever the depth",
-        ),
-        doc: "Longest chain between the certificate of a pod and its authority.",
+        verdict: Verdict::Bounded("there may be six at the most"),
+        doc: "How many certificates may be between that of a pod and its authority, where `proxy-ssl-verify` is `on`. `0` counts as `1`.",
     },
 ];
 

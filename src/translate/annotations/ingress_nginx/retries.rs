@@ -25,8 +25,8 @@ pub(super) const ROWS: [Annotation; 3] = [
         default: "where no pod has processed the request",
         scopes: &[Scope::Ingress],
         verdict: Verdict::Bounded(
-            "within the budget of retries (docs/limits.md); a request with a body only if its length is told and at most 64 KiB; also \
-             with `off` a request that met a connection which its pod was just closing is sent again",
+            "within the budget of retries (docs/limits.md); a request with a body only if its length is told and at most 64 KiB, or where \
+             `proxy-request-buffering` has kept it; also with `off` a request that met a connection which its pod was just closing is sent again",
         ),
         doc: "When a request goes to another pod: `error` is no connection, or one that ends before the head of an answer; `timeout` is\n\
               that a connection, the sending or the head takes too long; `invalid_header` is that no valid head comes; `http_503` and\n\

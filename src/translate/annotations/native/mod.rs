@@ -23,6 +23,7 @@ const ROWS: [Annotation; 3] = [
     Annotation {
         key: "balance",
         value: Value::OneOf(&[
+            Word { text: "ewma", set: |draft| draft.options.balance = Some(Balance::Ewma) },
             Word { text: "least-in-flight", set: |draft| draft.options.balance = Some(Balance::LeastInFlight) },
             Word { text: "round-robin", set: |draft| draft.options.balance = Some(Balance::RoundRobin) },
         ]),
@@ -31,7 +32,8 @@ const ROWS: [Annotation; 3] = [
         verdict: Verdict::Exact,
         doc: "How the endpoint of a request is chosen. `least-in-flight` compares the next two endpoints in turn and takes the\n\
                   one with fewer requests in flight: even on idle traffic, away from slow pods under load. `round-robin` goes\n\
-                  strictly in turn.",
+                  strictly in turn. `ewma` takes the one of two endpoints that has lately answered sooner: for each a mean of the
+                  times that connecting and answers take, in which the last ten seconds weigh most.",
     },
     Annotation {
         key: "force-ssl-redirect",
