@@ -192,7 +192,7 @@ fn hosts_that_an_annotation_adds_are_served_and_follow_what_the_others_follow() 
 
 #[test]
 fn an_object_that_an_annotation_names_invalidates_all_hosts_of_the_ingress() {
-    let mut input = Input::new(Settings::default());
+    let mut input = Input::new(Settings { secrets_across_namespaces: true, ..Settings::default() });
     input.apply(of_class(our_class()));
     let web = || ingress("web").rule("a.example", &[prefix("/", "a")]).rule("b.example", &[prefix("/", "b")]);
     let naming =
