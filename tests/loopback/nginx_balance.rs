@@ -1,8 +1,9 @@
 //! How endpoints are chosen where annotations of ingress-nginx say so.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::json;
+use tokio::time::Instant;
 
 use crate::support::{Client, Manifests, Pod, Tidegate, eventually, get};
 

@@ -38,7 +38,7 @@ impl BodyCopy {
     }
 
     /// That was all.
-    pub(crate) fn end(mut self: Box<Self>) {
+    pub(crate) fn end(mut self) {
         self.hand_over();
     }
 
