@@ -288,12 +288,13 @@ fn of_filter<T>(
         Filter::RequestFields(_) | Filter::ResponseFields(_) => "of fields that are edited".into(),
         Filter::AppRoot(_) => format!("{} sends / there (app-root)", named(&route.spec.origin)),
         Filter::Redirect(redirect) => {
-            let annotation = match redirect.kind {
-                RedirectKind::Permanent => "permanent-redirect",
-                RedirectKind::Temporal => "temporal-redirect",
-                RedirectKind::Www => "from-to-www-redirect",
+            let what = match redirect.kind {
+                RedirectKind::Permanent => "sends everything there (permanent-redirect)",
+                RedirectKind::Temporal => "sends everything there (temporal-redirect)",
+                RedirectKind::Www => "sends everything there (from-to-www-redirect)",
+                RedirectKind::Slash => "has the path with a slash at its end, and nothing has it without",
             };
-            format!("{} sends everything there ({annotation})", named(&route.spec.origin))
+            format!("{} {what}", named(&route.spec.origin))
         }
         Filter::HttpsRedirect(HttpsRedirect::Always, _) => {
             format!("{} forces it (force-ssl-redirect)", named(&route.spec.origin))

@@ -37,6 +37,7 @@ is harmless; `refused`, why, and what to do instead. A value for which the diffe
 | answers over https | as pods give them | `Strict-Transport-Security: max-age=31536000; includeSubDomains` in place of the pod's own |
 | redirect to https | keeps a slash at the end | leaves it out (`preserve-trailing-slash`) |
 | paths of type ImplementationSpecific | as Prefix | by text: `/foo` takes `/foobar`; the longest of them and of Prefix paths counts |
+| a request for `/foo` where a rule has `/foo/` | Prefix takes it | is sent to `/foo/` with 301, unless a rule has `/foo` or paths are patterns |
 | fields for pods | `X-Forwarded-*`, `X-Real-IP`, `X-Request-ID` | `X-Scheme`, `X-Forwarded-Scheme` and `X-Original-Forwarded-For` too; fields with `_` in their name are dropped |
 
 An option that is given wins over the profile, and an annotation over both. ingress-nginx's own ConfigMap (`--nginx-configmap`, see
