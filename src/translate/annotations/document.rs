@@ -18,10 +18,11 @@ the same thing, `tidegate.dev/` wins, and the other one is reported as `Overridd
 that begins with `tidegate.dev/` and is not listed is reported as `UnknownAnnotation` and has no effect, and so is one with a
 prefix that looks misspelt.
 
-Annotations of other controllers, and those of ingress-nginx that are not listed, have no effect and are reported as
-`UnsupportedAnnotation`, unless they ask for what happens here anyway: as an error where they restrict access (authentication,
-address lists, rate limits, client certificates, middlewares that are no redirect to https), because requests are served without
-that restriction. `tidegate check` shows all of them, also before an Ingress is moved.
+Annotations of other controllers have no effect and are reported as `UnsupportedAnnotation`, unless they ask for what happens here
+anyway: as an error where they restrict access (authentication, address lists, rate limits, client certificates, middlewares that are
+no redirect to https), because requests are served without that restriction. Names that ingress-nginx does not have are reported as
+`UnknownAnnotation`, with the nearest that it has, or as such an error. `tidegate check` shows all of them, also before an Ingress is
+moved.
 
 The verdict says how an annotation compares with what it does in ingress-nginx: `exact`; `exact, bounded`: the same for every use that
 ingress-nginx documents, and what is bounded or refused because it would harm others; `different`, and how; `no effect`, and why that
