@@ -7,6 +7,9 @@ use std::sync::OnceLock;
 /// The version of Helm that `scripts/setup` builds.
 const HELM: &str = "v3.19.5";
 
+/// The version of oauth2-proxy that `scripts/setup` builds.
+const OAUTH2_PROXY: &str = "v7.15.6";
+
 /// The directory of etcd, kube-apiserver and so on.
 #[derive(Debug, Clone)]
 pub struct Kubernetes {
@@ -39,9 +42,21 @@ impl Kubernetes {
     /// # Panics
     /// When it is not there.
     pub fn helm(&self) -> PathBuf {
+        self.built(&format!("helm-{HELM}/helm"))
+    }
+
+    /// oauth2-proxy, as `scripts/setup e2e` builds it.
+    ///
+    /// # Panics
+    /// When it is not there.
+    pub fn oauth2_proxy(&self) -> PathBuf {
+        self.built(&format!("oauth2-proxy-{OAUTH2_PROXY}/oauth2-proxy"))
+    }
+
+    fn built(&self, name: &str) -> PathBuf {
         let cache = self.directory.parent().expect("the programs are in a cache");
-        let helm = cache.join(format!("helm-{HELM}/helm"));
-        assert!(helm.is_file(), "{} is not there: scripts/setup e2e", helm.display());
-        helm
+        let program = cache.join(name);
+        assert!(program.is_file(), "{} is not there: scripts/setup e2e", program.display());
+        program
     }
 }

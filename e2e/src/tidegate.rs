@@ -45,6 +45,18 @@ impl Tidegate {
         Self::serve(&[&["--kubeconfig", kubeconfig], options].concat())
     }
 
+    /// The same with a `resolv.conf` of its own, which only this process sees.
+    #[track_caller]
+    pub fn follow_by_resolver(kubeconfig: &Path, resolver: &Path, options: &[&str]) -> Self {
+        let (kubeconfig, resolver) = (kubeconfig.to_str(), resolver.to_str());
+        let options = [&["--kubeconfig", kubeconfig.expect("a path in UTF-8")], options].concat();
+        let mount = "mount --bind \"$0\" /etc/resolv.conf && exec \"$@\"";
+        let way = ["unshare", "--mount", "sh", "-c", mount, resolver.expect("a path in UTF-8")];
+        let server = Self::start_by(&way, &options, &[]);
+        server.wait_until_ready();
+        server
+    }
+
     /// Starts it and waits only until it listens.
     #[track_caller]
     pub fn start(options: &[&str], environment: &[(&str, &str)]) -> Self {

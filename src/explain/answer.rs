@@ -288,14 +288,15 @@ fn of_filter<T>(
         Filter::RequestFields(_) | Filter::ResponseFields(_) => "of fields that are edited".into(),
         Filter::AppRoot(_) => format!("{} sends / there (app-root)", named(&route.spec.origin)),
         Filter::Redirect(redirect) => {
-            let annotation = match redirect.kind {
-                RedirectKind::Permanent => "permanent-redirect",
-                RedirectKind::Temporal => "temporal-redirect",
-                RedirectKind::Www => "from-to-www-redirect",
-            };
             let does =
                 if body.is_some() { "answers everything with the URL as text" } else { "sends everything there" };
-            format!("{} {does} ({annotation})", named(&route.spec.origin))
+            let what = match redirect.kind {
+                RedirectKind::Permanent => format!("{does} (permanent-redirect)"),
+                RedirectKind::Temporal => format!("{does} (temporal-redirect)"),
+                RedirectKind::Www => format!("{does} (from-to-www-redirect)"),
+                RedirectKind::Slash => "has the path with a slash at its end, and nothing has it without".to_owned(),
+            };
+            format!("{} {what}", named(&route.spec.origin))
         }
         Filter::HttpsRedirect(HttpsRedirect::Always, _) => {
             format!("{} forces it (force-ssl-redirect)", named(&route.spec.origin))

@@ -286,6 +286,8 @@ pub enum RedirectKind {
     Temporal,
     /// `from-to-www-redirect`.
     Www,
+    /// None: a rule has the path with a slash at its end (nginx `auto_redirect`).
+    Slash,
 }
 
 /// Where a redirect leads. Nothing of the request goes into it but what is said here and what variables name.

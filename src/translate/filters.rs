@@ -144,7 +144,7 @@ fn slash(settings: &Settings) -> TrailingSlash {
 }
 
 /// What the defaults of ingress-nginx, and its ConfigMap, add.
-fn of_all(settings: &Settings) -> Vec<Filter> {
+pub(super) fn of_all(settings: &Settings) -> Vec<Filter> {
     let mut filters = Vec::new();
     let is_nginx = settings.profile == Profile::IngressNginx;
     match &settings.global {

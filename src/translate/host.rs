@@ -21,7 +21,7 @@ use super::canary::{self, CanaryBid};
 use super::client_auth::OfHost;
 use super::conflicts;
 use super::external::{self, NameFinding};
-use super::filters::{Besides, OwnParts, filters};
+use super::filters::{Besides, OwnParts, filters, of_all};
 use super::global::REDIRECT;
 use super::input::Input;
 use super::kin::{self, Kin};
@@ -29,6 +29,7 @@ use super::lower::{Bid, Claim, Lowered, RouteClaim};
 use super::path::{self, Matched, PathReading};
 use super::pattern_hosts::{self, ROOT};
 use super::service::{self, BackendFault};
+use super::slashes;
 use super::tenancy::Say;
 use super::tls::{self, Chosen};
 
@@ -119,7 +120,7 @@ fn routes<'a>(
 ) -> Box<[Arc<RouteSpec>]> {
     let mut routes = Vec::new();
     let mut taken: HashMap<PathMatch, Bid<'_>> = HashMap::default();
-    let (mut last, mut roots, mut canaries) = (None, Vec::new(), Vec::new());
+    let (mut last, mut roots, mut canaries, mut shorter) = (None, Vec::new(), Vec::new(), Vec::new());
     for claim in claims {
         let treatment = Treatment::of(input, &claim.by, host, clients.for_object(&claim.by));
         let canary = claim.by.options().canary();
@@ -152,6 +153,9 @@ fn routes<'a>(
                 return;
             }
             taken.insert(key.clone(), bid);
+            if reading == PathReading::Texts {
+                shorter.extend(slashes::without(&key).map(|path| (path, bid)));
+            }
             let taken_literally = if reading == PathReading::Patterns { None } else { path::taken_literally(path) };
             if let Some((severity, message, remedy)) = taken_literally {
                 let field = format!("{}.path", bid.field);
@@ -166,6 +170,7 @@ fn routes<'a>(
     }
     canary::share(host, &mut routes, &taken, canaries, problems);
     routes.extend(roots.into_iter().filter_map(|(bid, treatment)| root(&mut taken, bid, &treatment)));
+    routes.extend(shorter.into_iter().filter_map(|(path, bid)| shorter_path(input, &mut taken, path, bid)));
     routes.sort_unstable_by(|(a, _), (b, _)| precedence(a).cmp(&precedence(b)));
     routes.into_iter().map(|(_, route)| Arc::new(route)).collect()
 }
@@ -184,6 +189,23 @@ fn root<'a>(
     taken.insert(exactly.clone(), bid);
     let origin = Origin::Object { kind: bid.by.kind(), name: bid.by.name().clone(), place: Place::Unknown };
     Some((exactly.clone(), route(treatment, exactly, origin, Action::Reply(Reply::NotFound))))
+}
+
+/// The route that sends requests for a path without the slash of its rule to the path with it, where no rule takes them. Nothing
+/// else of the rule holds for it, as in nginx.
+fn shorter_path<'a>(
+    input: &Input,
+    taken: &mut HashMap<PathMatch, Bid<'a>>,
+    path: Arc<str>,
+    bid: Bid<'a>,
+) -> Option<(PathMatch, RouteSpec)> {
+    let exactly = slashes::free(path, taken)?;
+    taken.insert(exactly.clone(), bid);
+    let redirect = slashes::redirect(bid.by.options().redirect.port())?;
+    let filters = Filters::new(std::iter::once(redirect).chain(of_all(input.settings())).collect());
+    let (policy, besides) = (Arc::clone(&input.settings().policy), Besides::default());
+    let treatment = Treatment { filters, policy, clients: None, besides };
+    Some((exactly.clone(), route(&treatment, exactly, bid.origin(), Action::Reply(Reply::NotFound))))
 }
 
 /// Order of precedence, then that of patterns, then alphabetically to have an order at all.

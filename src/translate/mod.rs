@@ -39,6 +39,7 @@ mod rulers;
 mod secret;
 mod service;
 mod settings;
+mod slashes;
 mod tenancy;
 mod tls;
 mod validity;

@@ -140,6 +140,43 @@ fn paths_of_type_implementation_specific_are_compared_by_text() {
 }
 
 #[test]
+fn nginx_s14_a_path_without_the_slash_of_its_rule_is_sent_to_the_one_with_it() {
+    let all: &[Path<'_>] = &[
+        ("/a/", "Prefix", "one"),
+        ("/b/", "Exact", "one"),
+        ("/c/", "ImplementationSpecific", "one"),
+        ("/d/", "Prefix", "one"),
+        ("/d", "Exact", "two"),
+        ("/e", "Prefix", "one"),
+        ("/", "Prefix", "two"),
+    ];
+    let location = |server: &Tidegate, target: &str| {
+        let answer = server.ask(get("a.example:81", target));
+        (answer.status(), answer.field("location").map(str::to_owned))
+    };
+    // Before the redirect to https, and before anybody is asked who they are.
+    let (pods, server) = serve(all, json!({"nginx.ingress.kubernetes.io/auth-type": "basic"}), with_tls(), &PROFILE);
+    for (target, expected) in
+        [("/a", "http://a.example/a/"), ("/b?x=/y&z", "http://a.example/b/?x=/y&z"), ("/%63?", "http://a.example/c/")]
+    {
+        assert_eq!(location(&server, target), (301, Some(expected.to_owned())), "{target}");
+    }
+    assert_eq!(location(&server, "/d").1.as_deref(), Some("https://a.example/d"));
+    assert_eq!(location(&server, "/a/").1.as_deref(), Some("https://a.example/a"));
+    assert!(pods.iter().all(|pod| pod.requests().is_empty()));
+
+    let (_pods, server) = serve(all, json!({}), json!([]), &PROFILE);
+    let found = ["/a/", "/d", "/d/x", "/e", "/ab", "/"].map(|target| who(&server, target));
+    assert_eq!(found, ["one", "two", "one", "one", "two", "two"]);
+    // Patterns have none, and neither have our own defaults.
+    let regex = json!({"nginx.ingress.kubernetes.io/use-regex": "true"});
+    let (_pods, server) = serve(&[("/a/", "Prefix", "one")], regex, json!([]), &PROFILE);
+    assert_eq!(who(&server, "/a"), "404");
+    let (_pods, server) = serve(&[("/a/", "Prefix", "one")], json!({}), json!([]), &[]);
+    assert_eq!(who(&server, "/a"), "one");
+}
+
+#[test]
 fn the_profile_holds_also_where_nothing_is_said() {
     let (_pods, server) = serve(ROOT, json!({}), json!([]), &["--profile", "tidegate"]);
     assert_eq!(who(&server, "/"), "one");

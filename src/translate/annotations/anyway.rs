@@ -83,7 +83,7 @@ impl Anyway {
             }
             // WebSockets need no leave.
             "websocket-services" => true,
-            "enable-websockets" => is("true"),
+            "enable-websocket" | "enable-websockets" => is("true"),
             "router.middlewares" => redirects && value.split(',').all(is_redirect_to_https),
             _ => ALIKE.iter().any(|(key, alike)| *key == short && is(alike)),
         }

@@ -18,10 +18,11 @@ the same thing, `tidegate.dev/` wins, and the other one is reported as `Overridd
 that begins with `tidegate.dev/` and is not listed is reported as `UnknownAnnotation` and has no effect, and so is one with a
 prefix that looks misspelt.
 
-Annotations of other controllers, and those of ingress-nginx that are not listed, have no effect and are reported as
-`UnsupportedAnnotation`, unless they ask for what happens here anyway: as an error where they restrict access (authentication,
-address lists, rate limits, client certificates, middlewares that are no redirect to https), because requests are served without
-that restriction. `tidegate check` shows all of them, also before an Ingress is moved.
+Annotations of other controllers have no effect and are reported as `UnsupportedAnnotation`, unless they ask for what happens here
+anyway: as an error where they restrict access (authentication, address lists, rate limits, client certificates, middlewares that are
+no redirect to https), because requests are served without that restriction. Names that ingress-nginx does not have are reported as
+`UnknownAnnotation`, with the nearest that it has, or as such an error. `tidegate check` shows all of them, also before an Ingress is
+moved.
 
 The verdict says how an annotation compares with what it does in ingress-nginx: `exact`; `exact, bounded`: the same for every use that
 ingress-nginx documents, and what is bounded or refused because it would harm others; `different`, and how; `no effect`, and why that
@@ -37,6 +38,7 @@ is harmless; `refused`, why, and what to do instead. A value for which the diffe
 | answers over https | as pods give them | `Strict-Transport-Security: max-age=31536000; includeSubDomains` in place of the pod's own |
 | redirect to https | keeps a slash at the end | leaves it out (`preserve-trailing-slash`) |
 | paths of type ImplementationSpecific | as Prefix | by text: `/foo` takes `/foobar`; the longest of them and of Prefix paths counts |
+| a request for `/foo` where a rule has `/foo/` | Prefix takes it | is sent to `/foo/` with 301, unless a rule has `/foo` or paths are patterns |
 | fields for pods | `X-Forwarded-*`, `X-Real-IP`, `X-Request-ID` | `X-Scheme`, `X-Forwarded-Scheme` and `X-Original-Forwarded-For` too; fields with `_` in their name are dropped |
 
 An option that is given wins over the profile, and an annotation over both. ingress-nginx's own ConfigMap (`--nginx-configmap`, see

@@ -87,6 +87,39 @@ fn annotations_of_other_controllers_are_reported_and_those_that_restrict_access_
 }
 
 #[test]
+fn keys_that_ingress_nginx_does_not_have_are_told_with_what_may_be_meant() {
+    let web = ingress("web")
+        .annotate("nginx.ingress.kubernetes.io/proxy-body-sise", "8m")
+        .annotate("nginx.ingress.kubernetes.io/of-nobody", "1")
+        .annotate("nginx.ingress.kubernetes.io/enable-websocket", "true");
+    let world = world([web.rule("a.example", &[prefix("/", "a")]).change()]);
+    assert_eq!(
+        world.problems.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        [
+            "warning: Ingress shop/web: metadata.annotations: UnknownAnnotation: ingress-nginx has no annotations of these names, so \
+          they have no effect there either: \"nginx.ingress.kubernetes.io/of-nobody\", \
+          \"nginx.ingress.kubernetes.io/proxy-body-sise\". Use \"nginx.ingress.kubernetes.io/proxy-body-size\" if that is what \
+          \"nginx.ingress.kubernetes.io/proxy-body-sise\" means, and remove the others."
+        ]
+    );
+    let world = with("nginx.ingress.kubernetes.io/of-nobody", "1");
+    assert_eq!(world.only_problem().remedy, "Remove them, or see docs/annotations.md for those that exist");
+}
+
+#[test]
+fn keys_of_before_0_9_say_nothing_more_where_todays_say_the_same() {
+    let old = |key: &str, value: &str, today: &str| {
+        let web = ingress("web")
+            .annotate(&format!("ingress.kubernetes.io/{key}"), value)
+            .annotate(&format!("nginx.ingress.kubernetes.io/{key}"), today);
+        world([web.rule("a.example", &[prefix("/", "a")]).change()]).problems.len()
+    };
+    assert_eq!(old("whitelist-source-range", "10.0.0.0/8", "10.0.0.0/8"), 0);
+    assert_eq!(old("whitelist-source-range", "10.0.0.0/8", "10.0.0.0/9"), 1);
+    assert_eq!(old("proxy-body-size", "8m", "8m"), 0);
+}
+
+#[test]
 fn a01_hostile_texts_are_quoted_and_cut() {
     let world = with("tidegate.dev/balance", &format!("\r\n{}\u{1b}[31m", "x".repeat(256 * 1024)));
     let problem = world.only_problem();

@@ -46,7 +46,7 @@ pub(super) const ROWS: [Annotation; 3] = [
         scopes: &[Scope::Ingress],
         verdict: JUDGED,
         doc: "As `configuration-snippet`, and comes before it. It holds for the routes of its own Ingress: other Ingresses of the host\n\
-              need it too.",
+              need it too. Times and lengths in it have no effect, in ingress-nginx neither.",
     },
     Annotation {
         key: "stream-snippet",

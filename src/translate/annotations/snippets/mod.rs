@@ -68,8 +68,18 @@ const NOBODY: &str = "so nobody is served by this Ingress: all its requests are 
 fn apply(draft: &mut Draft, translation: Translation, place: Place) {
     let Translation { filters, connect, read, send, body } = translation;
     if connect.is_some() || read.is_some() || send.is_some() || body.is_some() {
-        let policy = draft.options.of_policy();
-        (policy.connect, policy.read, policy.send, policy.body) = (connect, read, send, body);
+        match place {
+            Place::Location => {
+                let policy = draft.options.of_policy();
+                (policy.connect, policy.read, policy.send, policy.body) = (connect, read, send, body);
+            }
+            Place::Server => draft.finds(
+                Severity::Warning,
+                "times and lengths of a server have no effect, in ingress-nginx neither, as each location has its own"
+                    .into(),
+                "Use proxy-connect-timeout, proxy-read-timeout, proxy-send-timeout and proxy-body-size".into(),
+            ),
+        }
     }
     if place == Place::Server && (!filters.rules.is_empty() || filters.sources.is_some()) {
         draft.finds(
