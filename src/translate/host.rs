@@ -43,6 +43,7 @@ pub(crate) fn translate(input: &Input, host: &HostPattern) -> (Option<Arc<HostSp
         }
         Some(Kin::Alias { of }) => {
             let base = Say::at(input, &of);
+            canary::tell(input, host, &|| kin::canaries_named(host, &say), PathReading::default(), &mut problems);
             // What is found there is said by the unit of that host.
             served(input, &of, &|| kin::naming(&of, &base), &mut Vec::new())
         }

@@ -208,6 +208,16 @@ fn other_names_of_a_host_are_shared_and_no_rule_of_a_canary_finds_its_main_there
     assert_eq!(world.routes("b.example"), [format!("/ → {SHARED}")]);
     world.apply([at("b.example")]);
     assert_canaries_are_followed(&world.input);
+    for host in ["a.example", "b.example"] {
+        assert_eq!(world.routes(host), ["/ → shop/a:80"]);
+    }
+    assert_eq!(world.problems(), ["CanaryWithoutMain Ingress shop/new spec.rules[0].http.paths[0]"]);
+    // Nor does an alias of a canary count.
+    let of_canary = canary("new", "7").rule("a.example", &[prefix("/", "c")]);
+    world.apply([of_canary.annotate("test.tidegate.dev/alias", "c.example").change()]);
+    assert_canaries_are_followed(&world.input);
+    assert!(world.find("c.example").is_none_or(|host| host.routes.is_empty()));
+    assert_eq!(world.routes("b.example"), [format!("/ → {SHARED}")]);
 }
 
 #[test]
