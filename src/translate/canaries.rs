@@ -124,9 +124,13 @@ impl Canaries {
         concerned
     }
 
-    fn forget(&mut self, hung: &Hung) {
+    fn forget(&mut self, hung: &Arc<Hung>) {
         let Some(of_target) = self.shared.get_mut(&hung.of) else { return };
-        of_target.remove(&hung.precedence());
+        // The same place of the object may have another host by now, and be there for that.
+        let key = hung.precedence();
+        if of_target.get(&key).is_some_and(|kept| Arc::ptr_eq(kept, hung)) {
+            of_target.remove(&key);
+        }
         if of_target.is_empty() {
             self.shared.remove(&hung.of);
         }

@@ -132,6 +132,16 @@ fn nginx_f1_what_comes_goes_or_changes_at_one_host_is_followed_at_the_others() {
 }
 
 #[test]
+fn nginx_f1_a_rule_of_a_canary_may_move_between_hosts_of_one_service() {
+    let mut world = world([main(), other(), two_ports(), new_canary()]);
+    for host in ["c.example", "a.example", "c.example"] {
+        world.apply([canary("new", "7").created(9).rule(host, &[prefix("/", "c")]).change()]);
+        assert_canaries_are_followed(&world.input);
+        assert_eq!(world.routes("b.example"), [format!("/y → {SHARED}")], "{host}");
+    }
+}
+
+#[test]
 fn nginx_f1_a_path_that_another_namespace_takes_frees_the_service_everywhere() {
     let mut world = world([main(), other(), two_ports(), new_canary(), of_service(service("zoo/a"))]);
     let older = ingress("zoo/older").created(-1).rule("a.example", &[prefix("/", "a")]).change();
