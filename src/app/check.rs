@@ -60,9 +60,7 @@ fn nothing_is_ours(input: &Input) -> Option<String> {
 
 fn taken_in(settings: Settings, changes: &[Change]) -> Input {
     let mut input = Input::new(settings);
-    for change in changes {
-        input.apply(change.clone());
-    }
+    input.apply_all(changes.iter().cloned());
     input
 }
 

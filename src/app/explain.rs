@@ -24,9 +24,7 @@ pub fn explain(args: &ExplainArgs, out: &mut impl Write) -> anyhow::Result<bool>
     }
     let (loaded, _) = objects::read(&args.manifests, &mut std::io::stdin(), &|_, _| false)?;
     let mut input = Input::new(settings::translation_of(&args.routing, &args.tls, RoutePolicy::default()));
-    for change in loaded.changes {
-        input.apply(change);
-    }
+    input.apply_all(loaded.changes);
     let explanation = by_objects(&question, &input, &loaded.problems);
     write!(out, "{explanation}")?;
     Ok(explanation.is_served())

@@ -108,7 +108,7 @@ impl Controller {
     ) -> Invalidated {
         let mut invalidated = Invalidated::default();
         for (change, since) in changes {
-            let of_change = self.input.apply(change);
+            let of_change = self.input.take_in(change);
             self.want_names(&of_change.names);
             if self.stage.is_synced() {
                 propagation.begin(ObjectKind::Service, since, &of_change);

@@ -245,7 +245,7 @@ impl Controller {
         let mut names = self.deferred_names();
         let change = self.defer(change);
         let concerns_settings = change.as_ref().is_some_and(|change| change.object().kind == ObjectKind::ConfigMap);
-        let invalidated = change.map(|change| self.input.apply(change)).unwrap_or_default();
+        let invalidated = change.map(|change| self.input.take_in(change)).unwrap_or_default();
         if concerns_settings {
             self.believed.set(self.input.settings().believed.clone());
         }

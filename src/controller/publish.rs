@@ -21,6 +21,7 @@ use super::propagation::Propagation;
 impl Controller {
     /// The first table: everything at once.
     pub(super) fn publish_everything(&mut self, started: Instant) {
+        self.input.follow_canaries(&mut Invalidated::default());
         let (snapshot, findings) = translate::snapshot(&self.input);
         self.set_findings(findings);
         let table = {
@@ -52,6 +53,7 @@ impl Controller {
             }
             invalidated.extend(of_change);
         }
+        self.input.follow_canaries(&mut invalidated);
         let Refilled { changed, to_empty } = refill(&self.input, &self.registry, &invalidated.services);
         propagation.filled(changed);
         let units = self.publish(&invalidated.units, started);

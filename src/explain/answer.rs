@@ -8,10 +8,10 @@ use crate::filter::{
 };
 use crate::model::{
     Action, CanaryRule, ClientAuth, Filter, HostPattern, HttpsRedirect, ObjectKind, ObjectName, ObjectRef, Origin,
-    Predicates, Problem, RedirectKind, Reply, Rule, RuleAnswer, Rules, UnitKey,
+    Predicates, Problem, RedirectKind, Reply, RouteSpec, Rule, RuleAnswer, Rules, UnitKey,
 };
 use crate::routing::{self, Draw, Found, Holds, PathRefusal, Route, normalize_host, normalize_name};
-use crate::translate;
+use crate::translate::{self, CanaryRuleOf, Input};
 
 use super::clients::{apart, closed, for_pages, for_whom, with_certificate};
 use super::near::{self, Around, Winner};
@@ -164,7 +164,7 @@ fn decide<T>(
         };
         return conclude(explanation, Outcome::Refused, Some(404), vec![format!("404 because {why}")]);
     };
-    let shared = shared(&route.spec.action);
+    let shared = shared(view.input, &route.spec);
     // Of a split, which shares its requests at random, the first backend stands for all, and of a canary the main one.
     let route = route.choose(&Draw {
         random: &|| 0,
@@ -255,8 +255,8 @@ fn decide<T>(
 }
 
 /// What becomes of the other requests of a route with a canary.
-fn shared(action: &Action) -> Option<String> {
-    let Action::Canary(canary) = action else { return None };
+fn shared(input: &Input, route: &RouteSpec) -> Option<String> {
+    let Action::Canary(canary) = &route.action else { return None };
     let CanaryRule { header, cookie, weight, total } = &canary.rule;
     let by = header.iter().map(|header| format!("header {}", header.name));
     let by: Vec<_> = by.chain(cookie.iter().map(|cookie| format!("cookie {cookie}"))).collect();
@@ -265,7 +265,14 @@ fn shared(action: &Action) -> Option<String> {
         Ok(upstream) => format!("Service {}", upstream.key.service),
         Err(_) => "a backend that cannot be used".into(),
     };
-    Some(format!("of requests{by}, {weight} of {total} go to the canary: {to}"))
+    let whose = translate::shared_by_other(input, &route.origin).map(|CanaryRuleOf { ingress, field, host }| {
+        let host = match host {
+            HostPattern::Exact(_) | HostPattern::Wildcard { .. } => format!("host {host}"),
+            HostPattern::Any => "any host".into(),
+        };
+        format!(" (by {field} of Ingress {ingress} for {host}, as the rule there has the same Service and port)")
+    });
+    Some(format!("of requests{by}, {weight} of {total} go to the canary: {to}{}", whose.unwrap_or_default()))
 }
 
 /// The answer of a filter in words.

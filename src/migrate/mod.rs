@@ -201,9 +201,7 @@ pub fn difference(examined: &Examined, folder: &str) -> String {
 
 fn input(settings: Settings, changes: Vec<Change>) -> Input {
     let mut input = Input::new(settings);
-    for change in changes {
-        input.apply(change);
-    }
+    input.apply_all(changes);
     input
 }
 

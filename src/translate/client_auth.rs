@@ -19,7 +19,7 @@ pub(super) struct OfHost<'a>(Vec<(&'a Lowered, Arc<ClientAuth>)>);
 impl<'a> OfHost<'a> {
     /// `claims` are those of the host, oldest first.
     pub(super) fn of(input: &Input, claims: impl Iterator<Item = &'a Claim>) -> Self {
-        let mains = claims.map(|claim| &claim.by).filter(|by| by.options().canary().is_none());
+        let mains = claims.map(|claim| &claim.by).filter(|by| !by.options().is_canary());
         Self(mains.filter_map(|by| Some((by, Arc::new(of_object(input, by.options())?)))).collect())
     }
 

@@ -1,6 +1,6 @@
 //! What the younger of two objects is told that ask for the same thing (semantics 13, 24 and 54).
 
-use crate::model::{HostPattern, PathMatch, Problem, ProblemCode, Severity};
+use crate::model::{HostPattern, ObjectName, PathMatch, Problem, ProblemCode, Severity};
 
 use super::lower::{Bid, Field, Lowered};
 use super::problems::quoted;
@@ -20,6 +20,20 @@ pub(crate) fn over_path(host: &HostPattern, path: &PathMatch, loser: Bid<'_>, wi
         format!("{what} belongs to {}, so this entry is not served", senior(winner.by, loser.by))
     };
     let remedy = "Remove one of the two entries, or change its host or path";
+    loser.by.problem(loser.field.to_string(), ProblemCode::Conflict, severity(loser, winner), message, remedy)
+}
+
+/// Two canaries of one Service and port.
+pub(crate) fn over_canary(service: &ObjectName, loser: Bid<'_>, winner: Bid<'_>) -> Problem {
+    let whose = if loser.by.is_same(winner.by) {
+        format!("this {}", loser.by.kind().as_str())
+    } else {
+        senior(winner.by, loser.by)
+    };
+    let field = winner.field;
+    let message =
+        format!("the canary of Service {service} and this port is {field} of {whose}, so this one does not count");
+    let remedy = "Keep one canary for each Service and port";
     loser.by.problem(loser.field.to_string(), ProblemCode::Conflict, severity(loser, winner), message, remedy)
 }
 

@@ -10,14 +10,13 @@ use crate::model::{
     PathMatch, Pattern, Place, Precedence,
 };
 use crate::model::{
-    Problem, ProblemCode, Redirect, RedirectKind, Reply, RouteMatch, RoutePolicy, RouteSpec, Severity, Tenancy,
-    Unmatched,
+    Problem, ProblemCode, Redirect, RedirectKind, Reply, RouteMatch, RoutePolicy, RouteSpec, Tenancy, Unmatched,
 };
 use crate::source::objects::PathKind;
 
 use super::annotations::Options;
 use super::basic_auth;
-use super::canary::{self, CanaryBid};
+use super::canary;
 use super::client_auth::OfHost;
 use super::conflicts;
 use super::external::{self, NameFinding};
@@ -45,6 +44,7 @@ pub(crate) fn translate(input: &Input, host: &HostPattern) -> (Option<Arc<HostSp
         }
         Some(Kin::Alias { of }) => {
             let base = Say::at(input, &of);
+            canary::tell(input, host, &|| kin::canaries_named(host, &say), PathReading::default(), &mut problems);
             // What is found there is said by the unit of that host.
             served(input, &of, &|| kin::naming(&of, &base), &mut Vec::new())
         }
@@ -89,6 +89,7 @@ fn served<'a, C: Iterator<Item = &'a Claim>>(
 ) -> Served {
     let reading = pattern_hosts::reading_of(input, host, claims());
     let clients = OfHost::of(input, claims());
+    canary::tell(input, host, claims, reading, problems);
     let routes = routes(input, host, (claims(), &clients), reading, problems);
     let fallback = fallback(input, host, (claims(), &clients), problems).map(Arc::new);
     Served { routes, fallback, has_rules: claims().any(has_rules) }
@@ -96,7 +97,7 @@ fn served<'a, C: Iterator<Item = &'a Claim>>(
 
 /// Whether an object claims requests of the host by itself.
 fn has_rules(claim: &Claim) -> bool {
-    !claim.rules.is_empty() && claim.by.options().canary().is_none()
+    !claim.rules.is_empty() && !claim.by.options().is_canary()
 }
 
 /// The route that sends everything to the host with or without `www.` in front.
@@ -120,34 +121,18 @@ fn routes<'a>(
 ) -> Box<[Arc<RouteSpec>]> {
     let mut routes = Vec::new();
     let mut taken: HashMap<PathMatch, Bid<'_>> = HashMap::default();
-    let (mut last, mut roots, mut canaries, mut shorter) = (None, Vec::new(), Vec::new(), Vec::new());
-    for claim in claims {
+    let (mut last, mut roots, mut shorter) = (None, Vec::new(), Vec::new());
+    for claim in claims.filter(|claim| !claim.by.options().is_canary()) {
         let treatment = Treatment::of(input, &claim.by, host, clients.for_object(&claim.by));
-        let canary = claim.by.options().canary();
         let mut has_root = claim.by.options().locations().is_none_or(|locations| locations.app_root().is_none());
         claim.each_route(&mut |RouteClaim { bid, path, matched }| {
-            if canary.is_none() && !std::mem::replace(&mut has_root, true) {
+            if !std::mem::replace(&mut has_root, true) {
                 roots.push((bid, treatment.clone()));
             }
-            let matched = if reading == PathReading::Elements { matched } else { path::matched_as(reading, path) };
-            let Matched { path: matched, key } = match matched {
+            let Matched { path: matched, key } = match canary::read(reading, path, matched) {
                 Ok(matched) => matched,
-                Err(fault) => {
-                    let field = format!("{}.{}", bid.field, fault.field);
-                    let code = ProblemCode::InvalidPath;
-                    problems.push(bid.by.problem(field, code, Severity::Error, fault.message, fault.remedy));
-                    return;
-                }
+                Err(fault) => return problems.push(bid.invalid_path(fault)),
             };
-            if let Some(rule) = &canary {
-                let (action, fault) = action(input, bid, &mut last);
-                // Its requests stay with the main backend, as while it has no endpoint.
-                let fault = fault.map(|fault| fault.followed_by("it gets no requests of the main Ingress"));
-                problems.extend(fault.map(|fault| on_backend(bid, &format!("{}.backend", bid.field), fault)));
-                let (rule, backend) = (rule.clone(), canary::backend_of(&action));
-                canaries.push(CanaryBid { bid, path: matched, key, rule, backend });
-                return;
-            }
             if let Some(winner) = taken.get(&key) {
                 problems.push(conflicts::over_path(host, &matched, bid, *winner));
                 return;
@@ -163,12 +148,12 @@ fn routes<'a>(
             }
             let (action, fault) = action(input, bid, &mut last);
             let own = treatment.of_path(input, claim.by.options(), (&path.path, &path.kind));
+            let action = canary::shared(input, bid, action);
             let route = route(own.as_ref().unwrap_or(&treatment), matched, bid.origin(), action);
             routes.push((key, route));
-            problems.extend(fault.map(|fault| on_backend(bid, &format!("{}.backend", bid.field), fault)));
+            problems.extend(fault.map(|fault| service::on_backend(bid, &format!("{}.backend", bid.field), fault)));
         });
     }
-    canary::share(host, &mut routes, &taken, canaries, problems);
     routes.extend(roots.into_iter().filter_map(|(bid, treatment)| root(&mut taken, bid, &treatment)));
     routes.extend(shorter.into_iter().filter_map(|(path, bid)| shorter_path(input, &mut taken, path, bid)));
     routes.sort_unstable_by(|(a, _), (b, _)| precedence(a).cmp(&precedence(b)));
@@ -220,12 +205,13 @@ fn fallback<'a>(
     (claims, clients): (impl Iterator<Item = &'a Claim>, &OfHost<'_>),
     problems: &mut Vec<Problem>,
 ) -> Option<RouteSpec> {
-    let mains = claims.filter(|claim| claim.by.options().canary().is_none());
+    let mains = claims.filter(|claim| !claim.by.options().is_canary());
     let mut bids = mains.filter_map(|claim| claim.fallback(host));
     let winner = bids.next()?;
     problems.extend(bids.map(|loser| conflicts::over_fallback(host, loser, winner)));
     // What is wrong with the backend is said once, by the unit of the object.
     let (action, _) = service::action(resolve(input, winner));
+    let action = canary::shared(input, winner, action);
     let options = winner.by.options();
     let treatment = Treatment::of(input, winner.by, host, clients.for_object(winner.by));
     let rewriting = treatment.of_path(input, options, (ROOT.0, &ROOT.1));
@@ -330,19 +316,13 @@ fn default_backend(input: &Input, problems: &mut Vec<Problem>) -> Option<RouteSp
     Some(route(&Treatment { filters, policy, clients: None, besides }, everything(), Origin::DefaultBackend, action))
 }
 
-/// The problem of a backend at this field.
-pub(crate) fn on_backend(bid: Bid<'_>, field: &str, fault: BackendFault) -> Problem {
-    let message = fault.message();
-    bid.by.problem(format!("{field}{}", fault.field), fault.code, BackendFault::SEVERITY, message, fault.remedy)
-}
-
 fn everything() -> PathMatch {
     PathMatch::Prefix("/".into())
 }
 
 /// What is wrong with the default backend of an object.
 pub(crate) fn default_backend_problem(input: &Input, bid: Bid<'_>) -> Option<Problem> {
-    resolve(input, bid).err().map(|fault| on_backend(bid, &bid.field.to_string(), fault))
+    resolve(input, bid).err().map(|fault| service::on_backend(bid, &bid.field.to_string(), fault))
 }
 
 fn resolve(input: &Input, bid: Bid<'_>) -> Result<UpstreamSpec, BackendFault> {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::model::{ExternalName, HostPattern, ObjectKind, ObjectName, ObjectRef, Problem, Resolution, UnitKey};
 use crate::source::objects::{Applied, Change, EndpointSlice, Object, Objects, Service};
 
+use super::canaries::Canaries;
 use super::index::Index;
 use super::invalidated::Invalidated;
 use super::lower::{Claim, Lowered, Named, RoutingObject};
@@ -15,12 +16,13 @@ use super::rulers::Rulers;
 use super::settings::{Settings, VisibleSecrets};
 use super::{address, classes, external_name, validity};
 
-/// All objects, the index over them, and the settings. Only `apply` and `advance` change them, and tell what must be translated
-/// again.
+/// All objects, the index over them, and the settings. Only the functions of `apply` and `resolved` change them, and tell what must be
+/// translated again.
 #[derive(Clone, Debug, Default)]
 pub struct Input {
     objects: Objects,
     index: Index,
+    canaries: Canaries,
     resolutions: Resolutions,
     settings: Settings,
     /// The settings without what ingress-nginx's ConfigMap says, and what comes of it besides. `None`: there is none.
@@ -47,7 +49,8 @@ impl Input {
         let Outcome { settings: of_map, problems, named } = nginx_config::apply(&settings, &objects);
         let has_map = settings.nginx_config_map.is_some();
         let nginx = has_map.then(|| Box::new(NginxConfig { base: settings, problems, named, is_gone: false }));
-        Self { objects, index: Index::default(), resolutions: Resolutions::default(), settings: of_map, nginx }
+        let (index, canaries, resolutions) = (Index::default(), Canaries::default(), Resolutions::default());
+        Self { objects, index, canaries, resolutions, settings: of_map, nginx }
     }
 
     /// The objects.
@@ -64,16 +67,23 @@ impl Input {
         &self.index
     }
 
+    /// Which canaries share requests with which Services.
+    pub(crate) fn canaries(&self) -> &Canaries {
+        &self.canaries
+    }
+
+    /// The same, to follow what has changed.
+    pub(super) fn canaries_mut(&mut self) -> &mut Canaries {
+        &mut self.canaries
+    }
+
     pub(crate) fn rulers(&self) -> Rulers<'_> {
         let Self { index, objects, settings, .. } = self;
         Rulers { index, objects, settings }
     }
 
-    /// Takes one change in and tells what it invalidates. An object that is as before invalidates nothing.
-    ///
-    /// The cost follows what the object is used by, not what is loaded. Only a class may invalidate everything, and all hosts
-    /// are looked at where other namespaces than before have rules for a wildcard.
-    pub fn apply(&mut self, change: Change) -> Invalidated {
+    /// Takes one change in and tells what it invalidates, without what follows for canaries.
+    pub(super) fn change(&mut self, change: Change) -> Invalidated {
         let (object, new) = (change.object().clone(), change.current().cloned());
         // ingress-nginx's ConfigMap is not removed: it may say whom to keep out, and that holds until it is there again.
         if let Some(nginx) = &mut self.nginx
@@ -107,9 +117,8 @@ impl Input {
         }
     }
 
-    /// Moves the time at which certificates are judged, and tells what that invalidates. Looks at every Secret that is in use,
-    /// so it is not meant to be called often.
-    pub fn advance(&mut self, now: i64) -> Invalidated {
+    /// Moves the time at which certificates are judged, and tells what that invalidates, without what follows for canaries.
+    pub(super) fn set_time(&mut self, now: i64) -> Invalidated {
         let before = std::mem::replace(&mut self.settings.now, now);
         if let Some(nginx) = &mut self.nginx {
             nginx.base.now = now;
@@ -295,6 +304,7 @@ impl Input {
         let wildcards: BTreeSet<_> = old.iter().chain(&new).flat_map(Lowered::wildcards).collect();
         let before: Vec<_> = wildcards.iter().map(|wildcard| self.rulers().above(wildcard)).collect();
         let named = self.index.replace(old.as_ref(), new.as_ref());
+        new.iter().for_each(|new| self.canaries.expect(new));
         if differ_in_status {
             invalidated.statuses.insert(ingress.name);
             return invalidated;
@@ -336,6 +346,7 @@ impl Input {
         for ingress in self.objects.ingresses() {
             let lowered = RoutingObject::Ingress(ingress.clone()).lower(None, &self.settings);
             self.index.replace(None, Some(&lowered));
+            self.canaries.expect(&lowered);
         }
         invalidated.units.extend(self.units());
         for kind in [ObjectKind::Secret, ObjectKind::ConfigMap] {

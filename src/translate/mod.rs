@@ -6,9 +6,11 @@
 
 mod address;
 pub mod annotations;
+mod apply;
 mod asked;
 mod backend_readiness;
 mod basic_auth;
+mod canaries;
 mod canary;
 mod claims;
 mod classes;
@@ -56,6 +58,7 @@ use crate::model::{
 use crate::source::objects::Ingress;
 
 pub use backend_readiness::{BackendReadiness, backend_readiness};
+pub use canary::{CanaryRuleOf, shared_by_other};
 pub use claims::{Claimant, claimants, host_owner, path_match, path_reading, secret_of, uncounted_tls};
 pub use endpoints::{Condition, Survey, endpoints, survey};
 pub use external::{External, external};
@@ -80,7 +83,7 @@ pub fn users_of_service(input: &Input, service: &ObjectName) -> impl Iterator<It
 /// Whether an object is a canary: what does not get to its backends goes to those of another object.
 pub fn is_canary(input: &Input, service: &ObjectName, object: &ObjectRef) -> bool {
     let mut users = input.index().users(ObjectKind::Service, service).iter();
-    users.any(|user| user.reference() == *object && user.options().canary().is_some())
+    users.any(|user| user.reference() == *object && user.options().is_canary())
 }
 
 /// A unit, translated.

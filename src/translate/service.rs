@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use crate::model::{
-    Action, EndpointPort, ObjectName, PodTls, PortRef, ProblemCode, Protocol, Reply, Severity, TlsHttp, UpstreamKey,
-    UpstreamSpec,
+    Action, EndpointPort, ObjectName, PodTls, PortRef, Problem, ProblemCode, Protocol, Reply, Severity, TlsHttp,
+    UpstreamKey, UpstreamSpec,
 };
 use crate::source::objects::{Backend, PortValue, Service, ServiceKind, ServicePort};
 
@@ -13,6 +13,7 @@ use super::address::external_refusal;
 use super::annotations::{Options, PodProtocol};
 use super::external_name::{self, Outside, Unusable};
 use super::input::Input;
+use super::lower::Bid;
 use super::pod_tls::{INSTEAD, pod_tls};
 use super::problems::{quoted, some_of};
 use super::secret::SecretFinding;
@@ -205,6 +206,12 @@ fn refused(service: &Service, what: String) -> BackendFault {
     let reason = format!("spec.externalName of Service {} is {what}", service.name);
     let remedy = "Write the DNS name of a host, such as api.example.com";
     BackendFault::unavailable(".service.name", ProblemCode::ExternalNameRefused, reason, remedy)
+}
+
+/// The problem of a backend at this field.
+pub(crate) fn on_backend(bid: Bid<'_>, field: &str, fault: BackendFault) -> Problem {
+    let message = fault.message();
+    bid.by.problem(format!("{field}{}", fault.field), fault.code, BackendFault::SEVERITY, message, fault.remedy)
 }
 
 /// What a route does with a resolved backend.

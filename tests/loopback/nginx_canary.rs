@@ -187,3 +187,48 @@ fn what_cannot_be_read_leaves_the_main_backend_alone() {
         assert!(problems.contains(key), "{problems}");
     }
 }
+
+#[test]
+fn nginx_f1_all_paths_and_hosts_of_the_main_service_are_shared() {
+    let pods = ["main", "canary"].map(Pod::named);
+    let annotations = [("canary", "true"), ("canary-weight", "100")];
+    let more = |manifests: Manifests| {
+        let paths = &[("/more", "Prefix", "main"), ("/own", "Prefix", "canary")];
+        let manifests = manifests.ingress("more", Some("a.example"), paths);
+        manifests.ingress("other", Some("b.example"), &[("/x", "Exact", "main")])
+    };
+    let server = Tidegate::serve_with(&more(manifests(&pods, CANARY, &annotations)), &[]);
+    let ask = |host: &str, path: &str| server.ask(get(host, path)).text();
+    let all = [("a.example", "/"), ("a.example", "/more"), ("b.example", "/x"), ("a.example", "/own")];
+    for (host, path) in all {
+        assert_eq!(ask(host, path), "canary", "{host}{path}");
+    }
+    // Without its main rule it shares nothing anywhere, and with it everything again.
+    let services = Manifests::new().service("main", &[pods[0].address]).service("canary", &[pods[1].address]);
+    let alone = services.ingress_with("canary", Some("a.example"), CANARY, nginx(&annotations), json!([]));
+    server.replace(&more(alone));
+    eventually("the other host has its Service for itself", || (ask("b.example", "/x") == "main").then_some(()));
+    assert_eq!(ask("a.example", "/more"), "main");
+    server.replace(&more(manifests(&pods, CANARY, &annotations)));
+    eventually("it is shared again", || (ask("b.example", "/x") == "canary").then_some(()));
+}
+
+#[test]
+fn nginx_f1_default_backends_with_the_main_service_are_shared() {
+    let pods = ["main", "canary"].map(Pod::named);
+    let annotations = [("canary", "true"), ("canary-by-header", "X-Canary")];
+    let default = json!({
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "Ingress",
+        "metadata": {"name": "default", "namespace": "test"},
+        "spec": {
+            "ingressClassName": "tidegate",
+            "defaultBackend": {"service": {"name": "main", "port": {"number": 80}}},
+        },
+    });
+    let server = Tidegate::serve_with(&manifests(&pods, CANARY, &annotations).object(default), &[]);
+    for (lines, expected) in [("", "main"), ("X-Canary: always\r\n", "canary")] {
+        let answer = server.ask(format!("GET / HTTP/1.1\r\nHost: other.example\r\n{lines}\r\n"));
+        assert_eq!(answer.text(), expected);
+    }
+}

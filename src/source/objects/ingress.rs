@@ -127,7 +127,7 @@ pub enum Backend {
 }
 
 /// A port as written, unchecked.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum PortValue {
     /// By number, any number.
     Number(i32),

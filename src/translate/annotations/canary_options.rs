@@ -29,9 +29,14 @@ pub(crate) struct CanaryOptions {
 const LEAST_TOTAL: u32 = 100;
 
 impl CanaryOptions {
+    /// Whether the object is a canary.
+    pub(crate) fn is_canary(&self) -> bool {
+        self.is_on == Some(true)
+    }
+
     /// Which requests the object gets; `None`: it is no canary.
     pub(crate) fn rule(&self) -> Option<CanaryRule> {
-        if self.is_on != Some(true) {
+        if !self.is_canary() {
             return None;
         }
         let value = self.value.as_ref().map(|value| CanaryValue::Exact(value.clone()));

@@ -81,6 +81,11 @@ impl Options {
         self.canary.get_or_insert_default()
     }
 
+    /// Whether it is a canary.
+    pub(crate) fn is_canary(&self) -> bool {
+        self.canary.as_ref().is_some_and(|canary| canary.is_canary())
+    }
+
     /// Which requests of another object it gets; `None`: it is no canary.
     pub(crate) fn canary(&self) -> Option<CanaryRule> {
         self.canary.as_ref()?.rule()

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::model::{ObjectName, Origin, Place};
+use crate::model::{ObjectName, Origin, Place, Problem, ProblemCode, Severity};
 use crate::source::objects::{Backend, Path};
 
 use super::super::path::{Matched, PathFault};
@@ -100,6 +100,14 @@ pub(crate) enum Field {
 }
 
 impl Field {
+    /// Where a backend stands among those of its object; the default backend is the first. `None`: no path has this field.
+    pub(crate) fn order(self) -> Option<(u32, u32)> {
+        match self {
+            Self::Path { rule, at } => Some((rule, at)),
+            Self::DefaultBackend | Self::Rule { .. } | Self::TlsSecret { .. } | Self::TlsHost { .. } => None,
+        }
+    }
+
     /// The place as routes keep it.
     fn place(self) -> Place {
         match self {
@@ -143,6 +151,13 @@ pub(crate) struct Bid<'a> {
 }
 
 impl Bid<'_> {
+    /// What it is told whose path cannot be served.
+    pub(crate) fn invalid_path(&self, fault: PathFault) -> Problem {
+        let PathFault { field, message, remedy } = fault;
+        let field = format!("{}.{field}", self.field);
+        self.by.problem(field, ProblemCode::InvalidPath, Severity::Error, message, remedy)
+    }
+
     /// Where a route that comes of it comes from.
     pub(crate) fn origin(&self) -> Origin {
         Origin::Object { kind: self.by.kind(), name: self.by.name().clone(), place: self.field.place() }

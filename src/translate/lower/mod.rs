@@ -19,7 +19,7 @@ use super::annotations::{self, Options, Parsed, Scope};
 use super::settings::Settings;
 use super::{classes, problems};
 
-pub(crate) use claim::{Bid, Claim, Field, Positions, RouteClaim, TlsClaim};
+pub(crate) use claim::{BackendRef, Bid, Claim, Field, Positions, RouteClaim, TlsClaim};
 
 /// An object that claims hosts. It stays as the source gave it.
 #[derive(Clone, Debug)]

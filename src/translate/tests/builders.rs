@@ -4,14 +4,15 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use crate::model::{
-    Action, Certificate, CertificateError, HostKey, HostPattern, HostSpec, PathMatch, Problem, Snapshot,
+    Action, Certificate, CertificateError, HostKey, HostPattern, HostSpec, PathMatch, Problem, Reply, Snapshot,
+    UnitKey, UpstreamSpec,
 };
 pub(super) use crate::source::objects::builders::{
     IngressBuilder, backend, backend_by_name, config_map, exact, ingress, name, of_service, of_slice, path, port,
     prefix, ready, secret_named, service, slice,
 };
 use crate::source::objects::{Change, IngressClass, Secret, SecretFault};
-use crate::translate::{Input, Settings};
+use crate::translate::{Input, Settings, merge, unit};
 
 pub(super) fn pattern(text: &str) -> HostPattern {
     HostPattern::parse(text).unwrap()
@@ -118,6 +119,22 @@ impl World {
             .collect()
     }
 
+    /// Takes changes in, and translates only what they invalidate. Asserts that it comes to what translating all does.
+    pub(super) fn apply(&mut self, changes: impl IntoIterator<Item = Change>) -> Vec<UnitKey> {
+        let mut units = Vec::new();
+        let (mut kept, mut findings) = crate::translate::snapshot(&self.input);
+        for change in changes {
+            let invalidated = self.input.apply(change);
+            for key in &invalidated.units {
+                merge(&mut kept, &mut findings, key, unit(&self.input, key));
+            }
+            units.extend(invalidated.units);
+        }
+        assert_eq!((kept.clone(), findings.clone()), crate::translate::snapshot(&self.input));
+        (self.snapshot, self.problems) = (kept, findings.into_values().flatten().collect());
+        units
+    }
+
     /// Where what no route takes goes.
     pub(super) fn fallback(&self, host: &str) -> Option<String> {
         self.host(host).fallback().map(|route| target(&route.action))
@@ -172,6 +189,13 @@ pub(super) fn target(action: &Action) -> String {
         Action::Forward(upstream) => format!("{}:{}", upstream.key.service, upstream.port),
         Action::Reply(crate::model::Reply::BackendUnavailable) => "503".into(),
         Action::Reply(crate::model::Reply::NotFound) => "404".into(),
-        Action::Split(_) | Action::Canary(_) => format!("{action:?}"),
+        Action::Split(_) => format!("{action:?}"),
+        Action::Canary(canary) => {
+            let of = |backend: &Result<Arc<UpstreamSpec>, Reply>| match backend {
+                Ok(upstream) => target(&Action::Forward(upstream.clone())),
+                Err(reply) => target(&Action::Reply(*reply)),
+            };
+            format!("{}, {} % {}", of(&canary.main), canary.rule.weight, of(&canary.canary))
+        }
     }
 }

@@ -4,6 +4,7 @@ mod annotations;
 mod auth;
 mod backends;
 mod builders;
+mod canaries;
 mod classes;
 mod config_maps;
 mod dialect;

@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use super::builders::*;
+use super::canaries::assert_canaries_are_followed;
 use crate::model::{Certificate, ExternalName, HostSpec, LookupFailure, ObjectKind, ObjectName, ObjectRef, PortRef};
 use crate::model::{Resolution, Snapshot, UnitKey};
 use crate::source::objects::*;
@@ -73,6 +74,9 @@ fn some_ingress() -> impl Strategy<Value = Change> {
         ("nginx.ingress.kubernetes.io/proxy-ssl-secret", "shop/c1"),
         ("nginx.ingress.kubernetes.io/proxy-ssl-verify", "on"),
         ("nginx.ingress.kubernetes.io/service-upstream", "true"),
+        ("nginx.ingress.kubernetes.io/canary", "true"),
+        ("nginx.ingress.kubernetes.io/canary", "true"),
+        ("nginx.ingress.kubernetes.io/canary-weight", "7"),
         ("kubernetes.io/ingress.class", "tidegate"),
         ("kubernetes.io/ingress.class", "nginx"),
     ]);
@@ -91,6 +95,44 @@ fn some_ingress() -> impl Strategy<Value = Change> {
         let tls = tls.into_iter().map(|(hosts, secret)| TlsEntry { hosts: hosts.into(), secret }).collect();
         Change::arrival(Ingress { created, class, annotations, default_backend, rules, tls, ..Ingress::new(name) })
     })
+}
+
+/// Mains and canaries that are likely to meet: few hosts, paths and Services, of two namespaces.
+fn some_canary_change() -> impl Strategy<Value = Change> {
+    let backend = (text(["s1", "s2", "s3"]), select(vec![80, 80, 81]));
+    let backend =
+        backend.prop_map(|(name, port)| Backend::Service { name, port: Some(PortValue::Number(port)) }).boxed();
+    let kind = select(vec![PathKind::Prefix, PathKind::Prefix, PathKind::Prefix, PathKind::Exact]);
+    let path =
+        (text(["/", "/x"]), kind, backend.clone()).prop_map(|(path, kind, backend)| Path { path, kind, backend });
+    let rule = (text(["", "a.example", "b.example", "*.example"]), prop::collection::vec(path, 1..3));
+    let parts = (
+        (text(["shop", "shop", "zoo"]), text(["i1", "i2", "i3", "i4", "i5"]), 0i64..3),
+        (
+            prop::bool::weighted(0.5),
+            select(vec!["5", "7"]),
+            prop::option::weighted(0.2, select(vec!["b.example", "c.example"])),
+        ),
+        (prop::bool::weighted(0.9), prop::option::weighted(0.3, backend)),
+        prop::collection::vec(rule, 0..3),
+    );
+    let ingress =
+        parts.prop_map(|((namespace, name, created), (is_canary, weight, alias), (ours, default_backend), rules)| {
+            let mut annotations = Vec::new();
+            if is_canary {
+                annotations.push(("nginx.ingress.kubernetes.io/canary", "true"));
+                annotations.push(("nginx.ingress.kubernetes.io/canary-weight", weight));
+            }
+            annotations.extend(alias.map(|alias| ("test.tidegate.dev/alias", alias)));
+            let annotations = annotations.into_iter().map(|(k, v)| (k.into(), v.into())).collect();
+            let rules = rules.into_iter().map(|(host, paths)| Rule { host, paths: Some(paths.into()) }).collect();
+            let class = Some(if ours { "tidegate" } else { "nginx" }.into());
+            let name = ObjectName::new(namespace, name);
+            Change::arrival(Ingress { created, class, annotations, default_backend, rules, ..Ingress::new(name) })
+        });
+    let change = (ingress, prop::bool::weighted(0.2));
+    let change = change.prop_map(|(change, delete)| if delete { gone(change) } else { change });
+    prop_oneof![8 => change, 2 => some_service(), 1 => some_class()]
 }
 
 fn some_class() -> impl Strategy<Value = Change> {
@@ -269,11 +311,49 @@ proptest! {
             for (spec, addresses) in &fresh {
                 filled.entry(spec.clone()).or_insert_with(|| addresses.clone());
             }
+            assert_canaries_are_followed(&input);
             let full: (Snapshot, Findings) = snapshot(&input);
             prop_assert_eq!(&kept, &full.0);
             prop_assert_eq!(&findings, &full.1);
             prop_assert_eq!(&filled, &fresh);
         }
+    }
+
+    #[test]
+    fn rule_72_unit_by_unit_comes_to_the_same_with_canaries_over_hosts(
+        settings in settings(), changes in prop::collection::vec(some_canary_change(), 1..40)
+    ) {
+        let mut input = Input::new(settings);
+        input.apply(of_class(our_class()));
+        let (mut kept, mut findings) = snapshot(&input);
+        for change in changes {
+            let invalidated = input.apply(change);
+            for key in &invalidated.units {
+                merge(&mut kept, &mut findings, key, unit(&input, key));
+            }
+            assert_canaries_are_followed(&input);
+            let full: (Snapshot, Findings) = snapshot(&input);
+            prop_assert_eq!(&kept, &full.0);
+            prop_assert_eq!(&findings, &full.1);
+        }
+    }
+
+    #[test]
+    fn rule_72_the_order_of_arrival_does_not_matter_to_canaries(
+        settings in settings(),
+        (objects, shuffled) in prop::collection::vec(some_canary_change(), 1..20).prop_flat_map(|objects| {
+            let objects = objects.into_iter().chain([of_class(our_class())]);
+            let unique: BTreeMap<_, _> = objects.map(|change| (change.object().clone(), change)).collect();
+            let unique: Vec<_> = unique.into_values().collect();
+            (Just(unique.clone()), Just(unique).prop_shuffle())
+        })
+    ) {
+        let translated = |changes: Vec<Change>| {
+            let mut input = Input::new(settings.clone());
+            changes.into_iter().for_each(|change| { input.apply(change); });
+            snapshot(&input)
+        };
+        prop_assert_eq!(translated(objects), translated(shuffled));
     }
 
     #[test]

@@ -15,12 +15,15 @@ pub(super) const ROWS: [Annotation; 7] = [
         value: Value::LooseBoolean(|draft, is_set| draft.options.of_canary().is_on = Some(is_set)),
         default: "`false`",
         scopes: &[Scope::Ingress],
-        verdict: Verdict::Different(
-            "other paths and hosts of the main Service stay with it; the main Ingress must be of the same namespace",
+        verdict: Verdict::Bounded(
+            "the main Ingress must be of the same namespace, and no mistake in one canary takes the share of another away",
         ),
-        doc: "Makes the Ingress a canary: its backend gets some of the requests of another Ingress that has the same host, path and\n\
-              type of path. Nothing else of it counts. While it has no endpoint, the main backend gets all requests. What asks for it\n\
-              is looked at in this order: header, cookie, weight.",
+        doc: "Makes the Ingress a canary. Another Ingress must have the same host, path and type of path; its Service and port are then\n\
+              shared: the backend of the canary gets some of all requests that go there, by whichever path, host, default backend or\n\
+              Ingress of the namespace. The default backend of a canary shares the Services of rules without host, and of the default\n\
+              backend beside it. Of several canaries of a Service and port the oldest counts, and the others are told. Nothing else of\n\
+              the Ingress counts. While its backend has no endpoint, the main backend gets all requests. What asks for it is looked at in\n\
+              this order: header, cookie, weight.",
     },
     Annotation {
         key: "canary-by-cookie",
