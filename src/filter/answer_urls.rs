@@ -227,6 +227,7 @@ mod tests {
             ("/one/", None, ["/one/x", "/one/x"]),
             ("//cdn.example/", None, ["//cdn.example/x", "//cdn.example/x"]),
             ("$request_uri/", None, ["/evil.example/x", "/evil.example/x"]),
+            ("/$request_uri/", None, ["/evil.example/x", "/evil.example/x"]),
             ("$request_uri/", Some(ClientPort::Dropped), ["http://A.example//evil.example/x", "/evil.example/x"]),
         ] {
             let answer_urls = AnswerUrls { location: replacement("http://pod/", to), base, ..AnswerUrls::default() };

@@ -52,10 +52,11 @@ pub fn answered<'f>(ask: Ask<'f>, answer: PasswordAnswer) -> Verdict<'f> {
     let Ask { by, realm, otherwise, .. } = ask;
     let response = match (answer, otherwise) {
         (PasswordAnswer::Right, _) => return Verdict::Continue,
-        (PasswordAnswer::Wrong, Some(question)) => return Verdict::Call(question),
+        // Who was wrong too often is not looked at, and may come in by the other way.
+        (PasswordAnswer::Wrong | PasswordAnswer::Limited, Some(question)) => return Verdict::Call(question),
         (PasswordAnswer::Wrong, None) => challenge(by, realm),
         (PasswordAnswer::Busy, _) => refuse(by, 503, Vec::new(), "too many passwords are being looked at"),
-        (PasswordAnswer::Limited, _) => {
+        (PasswordAnswer::Limited, None) => {
             let fields = vec![(FieldName::RETRY_AFTER, RETRY_AFTER.to_vec())];
             refuse(by, 429, fields, "too many wrong passwords came from your address")
         }

@@ -15,9 +15,9 @@ pub(super) fn component(value: &[u8], out: &mut Vec<u8>) {
     encode(value, out, |byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte));
 }
 
-/// Encodes what no URL may hold. Nothing that stands in one already is encoded again.
+/// Encodes what no URL may hold, and `\\`, which browsers take for `/`. Nothing that stands in a URL already is encoded again.
 pub(super) fn url(value: &[u8], out: &mut Vec<u8>) {
-    encode(value, out, |byte| byte.is_ascii_graphic());
+    encode(value, out, |byte| byte.is_ascii_graphic() && byte != b'\\');
 }
 
 /// Encodes what no attribute of a cookie may hold. Nothing that stands in one already is encoded again.
@@ -42,13 +42,13 @@ mod tests {
 
     #[test]
     fn each_place_encodes_what_would_end_it() {
-        let value = b"/a b%?#&+;\xc3\r\n";
+        let value = b"/a b%?#&+;\\\xc3\r\n";
         for (escape, expected) in [
-            (path as fn(&[u8], &mut Vec<u8>), "/a%20b%25%3F%23&+;%C3%0D%0A"),
-            (query, "/a%20b%25%3F%23%26%2B;%C3%0D%0A"),
-            (component, "%2Fa%20b%25%3F%23%26%2B%3B%C3%0D%0A"),
-            (url, "/a%20b%?#&+;%C3%0D%0A"),
-            (attribute, "/a%20b%?#&+%3B%C3%0D%0A"),
+            (path as fn(&[u8], &mut Vec<u8>), "/a%20b%25%3F%23&+;%5C%C3%0D%0A"),
+            (query, "/a%20b%25%3F%23%26%2B;%5C%C3%0D%0A"),
+            (component, "%2Fa%20b%25%3F%23%26%2B%3B%5C%C3%0D%0A"),
+            (url, "/a%20b%?#&+;%5C%C3%0D%0A"),
+            (attribute, "/a%20b%?#&+%3B\\%C3%0D%0A"),
         ] {
             let mut out = Vec::new();
             escape(value, &mut out);

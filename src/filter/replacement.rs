@@ -58,9 +58,9 @@ impl<'a> Known<'a> {
         Self { replacement, values: own }
     }
 
-    /// Whether the author wrote what the new text begins with.
+    /// Whether the author wrote what the new text begins with, and more than slashes: behind those a request could name a host.
     pub(super) fn begins_as_written(self) -> bool {
-        !self.replacement.to.start().is_empty()
+        self.replacement.to.start().bytes().any(|byte| byte != b'/')
     }
 
     /// The text with another beginning; `None` if it begins otherwise.

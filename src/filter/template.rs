@@ -83,7 +83,17 @@ pub(super) fn with_value(
         }
         Variable::Header(name) => {
             let is_it = |field: &&Field| field.name.of(head).eq_ignore_ascii_case(name.as_bytes());
-            give(request.fields.iter().find(is_it).map_or(&b""[..], |field| field.value.of(head)));
+            let mut values = request.fields.iter().filter(is_it).map(|field| field.value.of(head));
+            match (values.next(), values.next()) {
+                (None, _) => give(b""),
+                (Some(only), None) => give(only),
+                // All of them, as nginx joins them.
+                (Some(first), Some(second)) => {
+                    let between: &[u8] = if name.eq_ignore_ascii_case("cookie") { b"; " } else { b", " };
+                    let all: Vec<_> = [first, second].into_iter().chain(values).collect();
+                    give(&all.join(between));
+                }
+            }
         }
         Variable::Host => give(&view.host_without_port().to_ascii_lowercase()),
         Variable::HttpHost => give(request.authority.of(head)),
@@ -137,14 +147,14 @@ mod tests {
 
     #[test]
     fn variables_come_to_what_the_request_has() {
-        let lines = ["GET /a%20b?x=1&Y=%20&y=2 HTTP/1.1", "Host: A.test:81", "X-One: 1", "Cookie: a=b; Id=7; id=8"];
+        let lines = ["GET /a%20b?x=1&Y=%20&y=2 HTTP/1.1", "Host: A.test:81", "X-One: 1", "Cookie: a=b; Id=7; id=8", "X-Three: a", "x-three: b"];
         for (source, expected) in [
             ("https://b$request_uri", "https://b/a%20b?x=1&Y=%20&y=2"),
             ("$scheme://$host$uri$is_args$args", "http://a.test/a b?x=1&Y=%20&y=2"),
             ("$http_host $best_http_host", "A.test:81 A.test:81"),
             ("[$arg_y][$arg_z]", "[%20][]"),
             ("[$cookie_id][$cookie_b]", "[7][]"),
-            ("[$http_x_one][$http_x_two]", "[1][]"),
+            ("[$http_x_one][$http_x_two][$http_x_three]", "[1][][a, b]"),
             ("$request_method $remote_addr", "GET 10.0.0.1"),
             ("$escaped_request_uri", "%2Fa%2520b%3Fx%3D1%26Y%3D%2520%26y%3D2"),
         ] {

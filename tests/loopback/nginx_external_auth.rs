@@ -302,16 +302,16 @@ fn nginx_i7_with_satisfy_any_nobody_is_served_where_one_of_the_ways_in_is_not_kn
 }
 
 #[test]
-fn nginx_i7_with_satisfy_any_who_is_wrong_too_often_is_told_to_wait() {
-    let (_pod, _auth, server) = serve_both(YES, &[]);
+fn nginx_i7_with_satisfy_any_who_is_wrong_too_often_is_judged_by_the_service() {
+    let (_pod, auth, server) = serve_both(YES, &[]);
     let statuses: Vec<_> = (0..20)
         .map(|at| {
             let encoded = base64::engine::general_purpose::STANDARD.encode(format!("alice:{at}"));
             server.ask(format!("GET / HTTP/1.1\r\nHost: a.example\r\nAuthorization: Basic {encoded}\r\n\r\n")).status()
         })
         .collect();
-    assert!(statuses.starts_with(&[200; 10]) && statuses.contains(&429), "{statuses:?}");
-    assert_eq!(status(&server), 200, "who gives no password is judged by the service");
+    // The service may know who it is: users of it and of the list can have one address.
+    assert_eq!((statuses, auth.requests().len()), (vec![200; 20], 20));
 }
 
 #[test]
@@ -360,6 +360,9 @@ fn nginx_i5_two_requests_with_one_key_ask_once() {
         (answer("200 OK", "X-Accel-Expires: 60\r\nCache-Control: private\r\n"), Some("200 0"), 1),
         (answer("200 OK", "Vary: *\r\n"), None, 2),
         (answer("200 OK", "Vary: Cookie\r\n"), None, 1),
+        // What we say of a request differs where all that its client says in fields is alike.
+        (answer("200 OK", "Vary: X-Original-URL\r\n"), None, 2),
+        (answer("200 OK", "Vary: X-Sent-From, X-Real-IP\r\n"), None, 2),
     ] {
         let mut pairs = vec![URL, key];
         pairs.extend(life.map(|life| ("auth-cache-duration", life)));

@@ -37,6 +37,7 @@ pub(super) async fn call<'r>(
         None => match answer(walk, route, &question, key.map(|(_, rule)| rule), sink).await {
             Ok((reply, lasting)) => {
                 let reply = Arc::new(reply);
+                let lasting = lasting.filter(|lasting| !depends_on_ours(&lasting.vary, &question));
                 if let Some(((key, _), Lasting { life, vary })) = key.zip(lasting) {
                     let depends = (&*vary, &*of_request(&vary));
                     memory.put(&route.spec, key, depends, Arc::clone(&reply), (Instant::now(), life));
@@ -56,6 +57,16 @@ pub(super) async fn call<'r>(
     let ExchangeBuffers { head, request, request_change, .. } = &mut *walk.work;
     let head = Fields { bytes: head, list: &request.fields };
     Ok(filter::called(&question, reply.as_deref(), head, request_change))
+}
+
+/// Whether an answer depends on a field that we say ourselves: it differs for requests that are alike in all that clients say.
+fn depends_on_ours(vary: &[u8], question: &Question<'_>) -> bool {
+    let is_ours = |name: &[u8]| {
+        let begins = |start: &[u8]| name.get(..start.len()).is_some_and(|of| of.eq_ignore_ascii_case(start));
+        let is_said = |(of, _): &(filter::FieldName<'_>, Vec<u8>)| of.as_bytes().eq_ignore_ascii_case(name);
+        begins(b"x-forwarded-") || begins(b"x-original-") || begins(b"x-real-ip") || question.fields.iter().any(is_said)
+    };
+    vary.split(|&byte| byte == b',').map(<[u8]>::trim_ascii).any(is_ours)
 }
 
 /// What the service says, and by a rule how long that is remembered.

@@ -8,13 +8,12 @@ use super::h1::LONG;
 use super::retry::Facts;
 use crate::http1::{Framing, writer};
 use crate::model::{Protocol, RetryRule, RoutePolicy, TlsHttp};
-use crate::observe::Relief;
 use crate::proxy::error::ProxyError;
 use crate::proxy::walk::Walk;
 use crate::proxy::walk::client_io::{ClientSink, ClientSource};
 use crate::proxy::walk::grpc::is_grpc;
 use crate::proxy::wire::body::unless_lost;
-use crate::proxy::wire::ledger::Charge;
+use crate::proxy::wire::ledger::Kept;
 use crate::upstream::Upstream;
 
 /// What has come of a body.
@@ -24,7 +23,7 @@ pub(super) struct Gathered {
     /// Whether it is too long to be sent before anything else is done.
     pub(super) is_long: bool,
     /// Its memory, for as long as it may be needed.
-    pub(super) _held: Charge,
+    pub(super) _held: Kept,
 }
 
 /// How much of the body of this request, which has not arrived in whole, is waited for. In bytes; `None`: nothing.
@@ -52,7 +51,7 @@ pub(crate) fn buffered(walk: &Walk<'_>, policy: &RoutePolicy, upstream: &Upstrea
         Protocol::Tls(tls) => tls.http == TlsHttp::Http2,
     };
     let may_wait = !is_for_calls && request.upgrade.is_none() && !is_grpc(request, &walk.work.head);
-    (may_wait && walk.shard.share.relief() == Relief::None).then_some(most)
+    (may_wait && walk.shard.share.may_keep()).then_some(most)
 }
 
 /// Appends up to `most` bytes of it, and what came with them, to the head in `work.out`.
@@ -66,9 +65,9 @@ pub(super) async fn gather<S: ClientSource, K: ClientSink>(
     let (received, share) = (&walk.record.received, &walk.shard.share);
     let head = walk.work.out.len();
     let out = &mut walk.work.out;
-    let mut held = Charge::new(share, 0);
+    let mut held = Kept::new(share, 0);
     let is_over = loop {
-        if out.len() - head >= most || share.relief() != Relief::None {
+        if out.len() - head >= most || !share.may_keep() {
             break matches!(walk.work.request.framing, Framing::Length(length) if length == received.get());
         }
         let Some(piece) = unless_lost(sink, pin!(source.chunk())).await? else { break true };
@@ -77,7 +76,7 @@ pub(super) async fn gather<S: ClientSource, K: ClientSink>(
             return Err(ProxyError::BodyTooLarge);
         }
         out.extend_from_slice(piece);
-        held = Charge::new(share, out.capacity() - head);
+        held = Kept::new(share, out.capacity() - head);
     };
     if let Some(copy) = walk.record.take_body_copy().and_then(|copy| copy.with(&out[head..])) {
         // The rest of its body comes later, if there is any.

@@ -8,8 +8,7 @@ use std::rc::Rc;
 use std::task::Poll;
 
 use super::body::{BodySink, BodySource, unless_lost};
-use super::ledger::{Charge, LedgerShare};
-use crate::observe::Relief;
+use super::ledger::{Kept, LedgerShare};
 use crate::proxy::error::ProxyError;
 
 /// What was read and not sent.
@@ -24,11 +23,11 @@ struct Ahead<'a> {
     /// Most bytes, but for those that came with the last.
     most: usize,
     share: &'a Rc<LedgerShare>,
-    held: RefCell<Option<Charge>>,
+    held: RefCell<Option<Kept>>,
 }
 
-/// Moves a whole body, counting its bytes in `moved`, and reads up to `most` bytes ahead. While memory is short nothing is read
-/// ahead. A source that breaks off ends the body when what came of it is sent.
+/// Moves a whole body, counting its bytes in `moved`, and reads up to `most` bytes ahead. While memory is short, or others
+/// keep as much as may be kept, nothing is read ahead. A source that breaks off ends the body when what came of it is sent.
 pub(crate) async fn copy_ahead(
     source: &mut impl BodySource,
     sink: &mut impl BodySink,
@@ -96,13 +95,14 @@ impl Ahead<'_> {
     }
 
     fn has_room(&self) -> bool {
-        let most = if self.share.relief() == Relief::None { self.most } else { 1 };
+        let most = if self.share.may_keep() { self.most } else { 1 };
         self.bytes.borrow().len() + self.sending.get() < most
     }
 
     fn charge(&self) {
         let bytes = self.bytes.borrow().capacity() + self.sending.get();
-        self.held.replace(Some(Charge::new(self.share, bytes)));
+        self.held.replace(None);
+        self.held.replace(Some(Kept::new(self.share, bytes)));
     }
 
     fn add(&self, piece: &[u8]) {

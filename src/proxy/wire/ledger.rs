@@ -35,6 +35,13 @@ const SLACK: i64 = 4;
 /// Bytes that a shard charges or gives back before it tells the ledger: few requests at a time never do.
 const GRAIN: i64 = 64 * 1024;
 
+/// Part of the limit that bodies may take which are kept for the sake of slow peers: one of so many. A buffer that grows takes twice
+/// what is in it for a moment, and the allocator keeps what it has outgrown.
+const KEPT: i64 = 8;
+
+/// Bytes that these may take where there is no limit.
+const MOST_KEPT: i64 = 1 << 30;
+
 /// The ledger of the process. Clones are the same ledger.
 #[derive(Clone, Debug, Default)]
 pub struct Ledger(Arc<Inner>);
@@ -45,6 +52,8 @@ struct Inner {
     limit: i64,
     /// Bytes that were charged and not given back.
     charged: AtomicI64,
+    /// Bytes of those that are bodies which are kept for the sake of slow peers.
+    kept: AtomicI64,
     /// Bytes that the system told of beyond what was charged then.
     beyond: AtomicI64,
     relief: AtomicU8,
@@ -104,6 +113,11 @@ impl Ledger {
         self.0.pressed.notified().await;
     }
 
+    fn may_keep(&self) -> bool {
+        let most = if self.0.limit == 0 { MOST_KEPT } else { self.0.limit / KEPT };
+        self.relief() == Relief::None && self.0.kept.load(Relaxed) < most
+    }
+
     fn charge(&self, bytes: i64) {
         self.0.charged.fetch_add(bytes, Relaxed);
         self.judge();
@@ -159,6 +173,12 @@ impl LedgerShare {
         self.ledger.relief()
     }
 
+    /// Whether more of a body may be kept for the sake of a slow peer.
+    #[inline]
+    pub(crate) fn may_keep(&self) -> bool {
+        self.ledger.may_keep()
+    }
+
     fn change(&self, bytes: i64) {
         self.held.set(self.held.get().saturating_add(bytes));
         let untold = self.untold.get().saturating_add(bytes);
@@ -199,6 +219,26 @@ impl Drop for Charge {
     }
 }
 
+/// Bytes of a body that is kept for the sake of a slow peer. They are charged, and counted at once among their like, until this is
+/// dropped.
+#[derive(Debug)]
+pub(crate) struct Kept(Charge);
+
+impl Kept {
+    /// So many bytes.
+    pub(crate) fn new(share: &Rc<LedgerShare>, bytes: usize) -> Self {
+        let charge = Charge::new(share, bytes);
+        share.ledger.0.kept.fetch_add(i64::from(charge.bytes), Relaxed);
+        Self(charge)
+    }
+}
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        self.0.share.ledger.0.kept.fetch_sub(i64::from(self.0.bytes), Relaxed);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -229,6 +269,22 @@ mod tests {
         assert_eq!(ledger.relief(), Relief::RefuseStreams);
         drop(share);
         assert_eq!((ledger.charged(), ledger.relief()), (0, Relief::None));
+    }
+
+    #[test]
+    fn bodies_are_kept_in_an_eighth_of_the_limit() {
+        let ledger = Ledger::new(Some(80 * MIB as u64));
+        let [one, two] = [LedgerShare::new(&ledger), LedgerShare::new(&ledger)];
+        let kept = Kept::new(&one, 9 * MIB);
+        assert!(two.may_keep());
+        let more = Kept::new(&two, MIB);
+        assert!(!one.may_keep() && ledger.relief() == Relief::None);
+        drop(kept);
+        assert!(one.may_keep());
+        drop(more);
+        one.take(60 * MIB);
+        assert!(!one.may_keep(), "memory is short");
+        assert_eq!(ledger.charged(), 60 * MIB as u64);
     }
 
     #[test]
