@@ -20,7 +20,7 @@ pub(super) fn request(mirror: &Mirror, view: &RequestView<'_>, change: &mut Requ
     }
 }
 
-/// Path, query and host of the copy as [`request`] notes them. `None`: what the request says makes no host.
+/// Path, query and host of the copy as the filter notes them with the request. `None`: what the request says makes no host.
 pub fn copied<'a>(mirror: &'a Mirror, noted: &'a [u8]) -> Option<(&'a [u8], &'a str)> {
     match mirror.host.as_text() {
         Some(host) => Some((noted, host)),

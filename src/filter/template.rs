@@ -147,7 +147,14 @@ mod tests {
 
     #[test]
     fn variables_come_to_what_the_request_has() {
-        let lines = ["GET /a%20b?x=1&Y=%20&y=2 HTTP/1.1", "Host: A.test:81", "X-One: 1", "Cookie: a=b; Id=7; id=8", "X-Three: a", "x-three: b"];
+        let lines = [
+            "GET /a%20b?x=1&Y=%20&y=2 HTTP/1.1",
+            "Host: A.test:81",
+            "X-One: 1",
+            "Cookie: a=b; Id=7; id=8",
+            "X-Three: a",
+            "x-three: b",
+        ];
         for (source, expected) in [
             ("https://b$request_uri", "https://b/a%20b?x=1&Y=%20&y=2"),
             ("$scheme://$host$uri$is_args$args", "http://a.test/a b?x=1&Y=%20&y=2"),
