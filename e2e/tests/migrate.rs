@@ -26,6 +26,7 @@ spec:
             - /nginx-ingress-controller
             - --configmap=$(POD_NAMESPACE)/edge-controller
             - --tcp-services-configmap=$(POD_NAMESPACE)/edge-tcp
+            - --enable-ssl-passthrough
 ---
 apiVersion: v1
 kind: ConfigMap

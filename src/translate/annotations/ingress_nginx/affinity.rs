@@ -30,15 +30,17 @@ pub(super) const ROWS: [Annotation; 15] = [
         "each request goes to any pod",
         "Sends all requests of a client to the same pod, by a cookie. Wins over `upstream-hash-by`.",
     ),
-    row(
-        "affinity-canary-behavior",
-        Value::OneOf(&[
+    Annotation {
+        key: "affinity-canary-behavior",
+        value: Value::OneOf(&[
             Word { text: "legacy", set: |draft| of(draft).covers_canaries = Some(false) },
             Word { text: "sticky", set: |draft| of(draft).covers_canaries = Some(true) },
         ]),
-        "`sticky`",
-        "Whether a client stays with the main backend or its canary, too. It counts on the main Ingress.",
-    ),
+        default: "`sticky`",
+        scopes: &[Scope::Ingress],
+        verdict: Verdict::Different("it is read from the main Ingress, and in ingress-nginx from the canary"),
+        doc: "Whether a client stays with the main backend or its canary, too. It counts on the main Ingress.",
+    },
     row(
         "affinity-mode",
         Value::OneOf(&[
