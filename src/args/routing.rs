@@ -129,8 +129,8 @@ pub struct RoutingArgs {
 
     /// Whether annotations may name Secrets of other namespaces than that of their Ingress (auth-secret, auth-tls-secret, proxy-ssl-secret).
     ///
-    /// Who may write Ingresses then uses any Secret that this process may read: he asks for passwords of its users, and pods of his
-    /// choice are shown its certificate. Its contents are not shown to him.
+    /// Whoever may write Ingresses can then use any Secret that this process may read: to check passwords and certificates of clients,
+    /// and to show its certificate to pods. The contents of the Secret are not shown.
     #[arg(
         long,
         value_name = "BOOL",

@@ -17,6 +17,7 @@ pub(super) struct AsideHead<'a> {
     pub fields: &'a [(FieldName<'a>, Vec<u8>)],
     /// Bytes of its body; `None`: it says nothing of one.
     pub length: Option<usize>,
+    /// What it says of how the request reached us.
     pub told: Told,
 }
 
