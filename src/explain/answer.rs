@@ -257,7 +257,7 @@ fn decide<T>(
 /// What becomes of the other requests of a route with a canary.
 fn shared(input: &Input, route: &RouteSpec) -> Option<String> {
     let Action::Canary(canary) = &route.action else { return None };
-    let CanaryRule { header, cookie, weight, total } = &canary.rule;
+    let CanaryRule { header, cookie, weight, total, has_no_sessions: _ } = &canary.rule;
     let by = header.iter().map(|header| format!("header {}", header.name));
     let by: Vec<_> = by.chain(cookie.iter().map(|cookie| format!("cookie {cookie}"))).collect();
     let by = if by.is_empty() { String::new() } else { format!(" that say nothing by {}", by.join(" and ")) };

@@ -8,7 +8,7 @@ use super::head_edit::{FieldName, HeadEdit};
 use super::template::{as_it_is, render};
 use super::view::{RequestView, ResponseView};
 use crate::http1::{FieldKind, RequestHead};
-use crate::model::{Affinity, AffinityMode, Filter, Preference, SameSite, SessionCookie, key_of, token};
+use crate::model::{Affinity, AffinityMode, CanaryRule, Filter, Preference, SameSite, SessionCookie, key_of, token};
 
 const SET_COOKIE: FieldName<'_> = FieldName::SET_COOKIE;
 
@@ -60,16 +60,16 @@ pub(super) fn response(affinity: &Affinity, view: &ResponseView<'_>, edit: &mut 
     }
 }
 
-/// The side of a canary that the client stays with, by the cookie of its session.
-pub fn side(filters: &[Filter], request: &RequestHead, head: &[u8]) -> Option<bool> {
+/// Whether the client stays with the canary or with the main backend, by the cookie of its session; `None`: with neither.
+pub fn side(rule: &CanaryRule, filters: &[Filter], request: &RequestHead, head: &[u8]) -> Option<bool> {
     let of_session = |filter: &Filter| match filter {
         Filter::Affinity(affinity) => match &**affinity {
-            Affinity::Cookie(of) if of.covers_canaries => told(cookie(request, head, &of.name)?).1,
-            Affinity::Cookie(_) | Affinity::Text { .. } => None,
+            Affinity::Cookie(of) => told(cookie(request, head, &of.name)?).1,
+            Affinity::Text { .. } => None,
         },
         _ => None,
     };
-    filters.iter().find_map(of_session)
+    filters.iter().find_map(of_session).filter(|is_canary| !(*is_canary && rule.has_no_sessions))
 }
 
 /// The number that a cookie says, and whether it says that of the canary. A cookie that is none of ours is a number too, and
@@ -162,7 +162,6 @@ mod tests {
             secure: None,
             mode,
             moves_on_failure: false,
-            covers_canaries: true,
         }
     }
 
@@ -262,17 +261,20 @@ mod tests {
     fn nginx_f9_a_session_stays_with_its_side_of_a_canary() {
         let told = told_to(session_cookie(AffinityMode::Balanced), &[], false, true).unwrap();
         assert!(told.starts_with("INGRESSCOOKIE=00000000000000abc;"), "{told}");
-        let side_of = |of: SessionCookie, value: &str| {
-            let filters = [Filter::Affinity(Arc::new(Affinity::Cookie(of)))];
+        let filters = [Filter::Affinity(Arc::new(Affinity::Cookie(session_cookie(AffinityMode::Balanced))))];
+        let side_of = |has_no_sessions: bool, value: &str| {
+            let rule = CanaryRule { has_no_sessions, ..CanaryRule::default() };
             let cookie = format!("Cookie: INGRESSCOOKIE={value}");
-            with_view(&["GET / HTTP/1.1", "Host: a", &cookie], |view| side(&filters, view.request, view.head))
+            with_view(&["GET / HTTP/1.1", "Host: a", &cookie], |view| side(&rule, &filters, view.request, view.head))
         };
-        let sticky = || session_cookie(AffinityMode::Balanced);
-        for (value, expected) in
-            [("00000000000000abc", Some(true)), ("00000000000000ab", Some(false)), ("other", None), ("", None)]
-        {
-            assert_eq!(side_of(sticky(), value), expected, "{value}");
-            assert_eq!(side_of(SessionCookie { covers_canaries: false, ..sticky() }, value), None);
+        for (value, sticky, legacy) in [
+            ("00000000000000abc", Some(true), None),
+            ("00000000000000ab", Some(false), Some(false)),
+            ("other", None, None),
+            ("", None, None),
+        ] {
+            assert_eq!(side_of(false, value), sticky, "{value}");
+            assert_eq!(side_of(true, value), legacy, "{value}");
         }
     }
 }

@@ -40,8 +40,6 @@ pub struct SessionCookie {
     pub mode: AffinityMode,
     /// Whether a client goes to another endpoint when its own fails.
     pub moves_on_failure: bool,
-    /// Whether a client stays with the canary or with the main backend.
-    pub covers_canaries: bool,
 }
 
 /// What is said of requests from other sites (RFC 6265bis §4.1.2.7).

@@ -87,6 +87,8 @@ pub struct CanaryRule {
     pub weight: u32,
     /// At least 100.
     pub total: u32,
+    /// Whether clients do not stay with it (annotation `affinity-canary-behavior: legacy`).
+    pub has_no_sessions: bool,
 }
 
 /// A header field that says whether a canary gets a request.

@@ -3,7 +3,9 @@
 
 use std::sync::Arc;
 
-use crate::model::{Action, Canary, CanaryRule, Reply, RouteSpec, Split, UpstreamSpec, WeightedBackend};
+use crate::model::{
+    Action, Affinity, Canary, CanaryRule, Filter, Filters, Reply, RouteSpec, Split, UpstreamSpec, WeightedBackend,
+};
 
 /// What a request is sent to. `T` is what the data plane executes.
 #[derive(Clone, Debug)]
@@ -110,7 +112,11 @@ impl<T> Sides<T> {
     fn compile(canary: &Canary, spec: &RouteSpec, resolve: &mut dyn FnMut(&RouteSpec) -> T) -> Self {
         let Canary { main, canary, rule } = canary;
         let main = with_backend(main, spec, false, resolve);
-        let canary = with_backend(canary, spec, true, resolve);
+        let canary = if rule.has_no_sessions {
+            with_backend(canary, &RouteSpec { filters: without_sessions(&spec.filters), ..spec.clone() }, true, resolve)
+        } else {
+            with_backend(canary, spec, true, resolve)
+        };
         Self { main, canary, rule: rule.clone() }
     }
 
@@ -119,6 +125,11 @@ impl<T> Sides<T> {
         let is_canary = (draw.asks)(&self.rule).unwrap_or_else(by_chance);
         if is_canary && (draw.lives)(&self.canary.target) { &self.canary } else { &self.main }
     }
+}
+
+fn without_sessions(filters: &Filters) -> Filters {
+    let is_session = |filter: &&Filter| matches!(filter, Filter::Affinity(of) if matches!(**of, Affinity::Cookie(_)));
+    Filters::new(filters.iter().filter(|filter| !is_session(filter)).cloned().collect())
 }
 
 /// A number below `total`, of any number of 64 bits.

@@ -50,10 +50,10 @@ pub(crate) fn admit(shard: &Shard, peer: &Peer, work: &mut ExchangeBuffers) -> R
 /// The route that a request falls to.
 #[inline(never)]
 fn choose(shard: &Shard, route: &Arc<Route<Target>>, request: &RequestHead, head: &[u8]) -> Arc<Route<Target>> {
-    let side = || filter::side(&route.spec.filters, request, head);
+    let side = |rule: &_| filter::side(rule, &route.spec.filters, request, head);
     let chosen = route.choose(&Draw {
         random: &|| shard.random() as u64,
-        asks: &|rule| side().or_else(|| filter::canary(rule, request, head)),
+        asks: &|rule| side(rule).or_else(|| filter::canary(rule, request, head)),
         lives: &has_endpoint,
     });
     Arc::clone(chosen)

@@ -19,8 +19,6 @@ pub(crate) struct AffinityOptions {
     pub(super) by_cookie: Option<bool>,
     /// Whether endpoints that come take over clients.
     pub(super) mode: Option<AffinityMode>,
-    /// Whether clients stay with their side of a canary.
-    pub(super) covers_canaries: Option<bool>,
     /// Name of the cookie.
     pub(super) name: Option<Arc<str>>,
     /// Its `Path`.
@@ -69,13 +67,12 @@ impl AffinityOptions {
             secure: self.secure,
             mode: self.mode.unwrap_or_default(),
             moves_on_failure: self.moves_on_failure == Some(true),
-            covers_canaries: self.covers_canaries != Some(false),
         }
     }
 
     /// Takes over what others set and these do not. Returns whether both set the same thing differently.
     pub(super) fn absorb(&mut self, other: Self) -> bool {
-        let Self { text, by_subset, subset, by_cookie, mode, covers_canaries, name, path, .. } = other;
+        let Self { text, by_subset, subset, by_cookie, mode, name, path, .. } = other;
         let Self { domain, expires, max_age, same_site, is_conditional, secure, moves_on_failure, .. } = other;
         let differs = [
             take_over(&mut self.text, text),
@@ -83,7 +80,6 @@ impl AffinityOptions {
             take_over(&mut self.subset, subset),
             take_over(&mut self.by_cookie, by_cookie),
             take_over(&mut self.mode, mode),
-            take_over(&mut self.covers_canaries, covers_canaries),
             take_over(&mut self.name, name),
             take_over(&mut self.path, path),
             take_over(&mut self.domain, domain),

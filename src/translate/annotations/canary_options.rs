@@ -23,6 +23,8 @@ pub(crate) struct CanaryOptions {
     pub(super) weight: Option<u32>,
     /// Of how many.
     pub(super) total: Option<u32>,
+    /// Whether clients do not stay with it.
+    pub(super) has_no_sessions: Option<bool>,
 }
 
 /// Least number that a weight is a part of.
@@ -43,12 +45,18 @@ impl CanaryOptions {
         let value = value.or_else(|| self.pattern.clone()).unwrap_or(CanaryValue::Word);
         let header = self.header.as_ref().map(|name| CanaryHeader { name: name.clone(), value });
         let total = self.total.unwrap_or(LEAST_TOTAL).max(LEAST_TOTAL);
-        Some(CanaryRule { header, cookie: self.cookie.clone(), weight: self.weight.unwrap_or(0), total })
+        Some(CanaryRule {
+            header,
+            cookie: self.cookie.clone(),
+            weight: self.weight.unwrap_or(0),
+            total,
+            has_no_sessions: self.has_no_sessions == Some(true),
+        })
     }
 
     /// Takes over what others set and these do not. Returns whether both set the same thing differently.
     pub(super) fn absorb(&mut self, other: Self) -> bool {
-        let Self { is_on, header, value, pattern, cookie, weight, total } = other;
+        let Self { is_on, header, value, pattern, cookie, weight, total, has_no_sessions } = other;
         let differs = [
             take_over(&mut self.is_on, is_on),
             take_over(&mut self.header, header),
@@ -57,6 +65,7 @@ impl CanaryOptions {
             take_over(&mut self.cookie, cookie),
             take_over(&mut self.weight, weight),
             take_over(&mut self.total, total),
+            take_over(&mut self.has_no_sessions, has_no_sessions),
         ];
         differs.contains(&true)
     }

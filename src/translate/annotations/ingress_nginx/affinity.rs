@@ -30,17 +30,16 @@ pub(super) const ROWS: [Annotation; 15] = [
         "each request goes to any pod",
         "Sends all requests of a client to the same pod, by a cookie. Wins over `upstream-hash-by`.",
     ),
-    Annotation {
-        key: "affinity-canary-behavior",
-        value: Value::OneOf(&[
-            Word { text: "legacy", set: |draft| of(draft).covers_canaries = Some(false) },
-            Word { text: "sticky", set: |draft| of(draft).covers_canaries = Some(true) },
+    row(
+        "affinity-canary-behavior",
+        Value::OneOf(&[
+            Word { text: "legacy", set: |draft| draft.options.of_canary().has_no_sessions = Some(true) },
+            Word { text: "sticky", set: |draft| draft.options.of_canary().has_no_sessions = Some(false) },
         ]),
-        default: "`sticky`",
-        scopes: &[Scope::Ingress],
-        verdict: Verdict::Different("it is read from the main Ingress, and in ingress-nginx from the canary"),
-        doc: "Whether a client stays with the main backend or its canary, too. It counts on the main Ingress.",
-    },
+        "`sticky`",
+        "On a canary: whether clients that the main Ingress knows by a cookie stay with the canary. With `legacy` its answers set no\n\
+         cookie, and a request is drawn for it again unless the cookie says that the client is with the main backend.",
+    ),
     row(
         "affinity-mode",
         Value::OneOf(&[
