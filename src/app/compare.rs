@@ -290,7 +290,7 @@ fn answer(reply: Reply) -> &'static str {
 fn settings(policy: &RoutePolicy) -> Vec<(&'static str, &'static str, String)> {
     let RoutePolicy { balance, attempts, retry, retry_within, body_bytes, response_head_bytes, .. } = policy;
     let RoutePolicy { upstream_requests: _, request_buffer, answer_rate, log, timeouts, pod_head, .. } = policy;
-    let RoutePolicy { answer_ahead, .. } = policy;
+    let RoutePolicy { answer_ahead, endpoint_requests, queue, checks, ejection, slow_start, hash_bound, .. } = policy;
     let RouteTimeouts { connect, response, upload, response_gap, grpc_silence, tunnel_idle, .. } = timeouts;
     let bytes = |bytes: &Option<u64>| bytes.map_or_else(|| "no limit".to_owned(), |bytes| format!("{bytes} bytes"));
     let time = |time: Option<Duration>| time.map_or_else(|| "no limit".to_owned(), |time| format!("{time:?}"));
@@ -305,6 +305,9 @@ fn settings(policy: &RoutePolicy) -> Vec<(&'static str, &'static str, String)> {
         Balance::LeastInFlight => "the one with the fewest requests",
         Balance::RoundRobin => "in turn",
         Balance::Ewma => "the one that answers sooner",
+        Balance::LeastConnections => "the one of all with the fewest requests",
+        Balance::Random => "one of two drawn by chance, with fewer requests",
+        Balance::First => "the first that is not full",
     };
     let is_logged = match log {
         LogLines::Written => "yes",
@@ -327,6 +330,12 @@ fn settings(policy: &RoutePolicy) -> Vec<(&'static str, &'static str, String)> {
         ("response_gap", "wait for more of an answer", format!("{response_gap:?}")),
         ("grpc_silence", "silence of a call of gRPC", time(*grpc_silence)),
         ("tunnel_idle", "silence of a WebSocket", format!("{tunnel_idle:?}")),
+        ("endpoint_requests", "requests in flight of a pod", format!("{endpoint_requests:?}")),
+        ("queue", "who waits for a pod that is not full", format!("{queue:?}")),
+        ("checks", "health checks", format!("{checks:?}")),
+        ("ejection", "when pods that fail are left out", format!("{ejection:?}")),
+        ("slow_start", "how pods that come begin", format!("{slow_start:?}")),
+        ("hash_bound", "load of pods that a key leads to", format!("{hash_bound:?}")),
         (
             "pod_head",
             "what pods are told of host and connection",

@@ -106,6 +106,7 @@ impl Server {
         };
         let admin = tokio::spawn(admin::serve(tokio::net::TcpListener::from_std(admin_socket)?, state));
         let threads = start_shards(shards, &shared, &access_log, &registry)?;
+        let checks = tokio::spawn(proxy::checks::start_when_asked(registry.checks(), drain.watch()));
         let mut controller = tokio::spawn(controller.run(events));
         let ready = tokio::spawn({
             let readiness = readiness.clone();
@@ -123,6 +124,7 @@ impl Server {
             ended = &mut controller => Err(end_of_controller(ended)),
         };
         ready.abort();
+        checks.abort();
         // Before the drain, so that the next process that reports need not wait for its end.
         let reporter = tokio::spawn(async move {
             if let Some(reporter) = reporter {

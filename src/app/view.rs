@@ -4,12 +4,12 @@ use serde_json::{Value, json};
 
 use crate::model::{
     Action, Affinity, AnswerUrls, AuthService, BasicAuth, CertificateForwarding, ClientAuth, ClientCertificate,
-    ClientRule, Cors, Credentials, EnoughPassword, ErrorPages, Excused, ExternalAuth, Filter, HttpsRedirect,
-    KnownLimits, Location, Mirror, MirrorBody, PodTls, Protocol, Rate, Replacement, Reply, RequestLimits, Rewrite,
-    RouteSpec, Rules, Sni, Sources, Template, TlsVersions, UpstreamSpec, Verification,
+    ClientRule, Cors, Credentials, EndpointState, EnoughPassword, ErrorPages, Excused, ExternalAuth, Filter,
+    HttpsRedirect, KnownLimits, Location, Mirror, MirrorBody, PodTls, Protocol, Rate, Replacement, Reply,
+    RequestLimits, Rewrite, RouteSpec, Rules, Sni, Sources, Template, TlsVersions, UpstreamSpec, Verification, Weight,
 };
 use crate::routing::{CompiledHost, Route, RouteTable};
-use crate::upstream::{Backend, Destination, Target};
+use crate::upstream::{Backend, CheckNote, Destination, Endpoint, Target};
 
 /// The whole table, hosts in order.
 pub(super) fn snapshot(table: &RouteTable<Target>) -> String {
@@ -58,19 +58,12 @@ fn route(route: &Route<Target>) -> Value {
         }
     }
     match &route.target.destination {
-        Destination::Forward(Backend { upstream, metrics: _, for_https: _ }) => {
-            view["endpoints"] = upstream
-                .endpoints()
-                .as_slice()
-                .iter()
-                .map(|endpoint| {
-                    json!({
-                        "address": endpoint.address().to_string(),
-                        "inFlight": endpoint.in_flight(),
-                        "suspect": endpoint.is_suspect(),
-                    })
-                })
-                .collect();
+        Destination::Forward(Backend { upstream, metrics: _, for_https: _, checked: _ }) => {
+            if upstream.waiting() > 0 {
+                view["waiting"] = json!(upstream.waiting());
+            }
+            view["endpoints"] =
+                upstream.endpoints().as_slice().iter().map(|endpoint| self::endpoint(endpoint)).collect();
         }
         Destination::Reply(Reply::BackendUnavailable) => view["answers"] = json!(503),
         Destination::Reply(Reply::NotFound) => view["answers"] = json!(404),
@@ -78,6 +71,39 @@ fn route(route: &Route<Target>) -> Value {
     let shares: Vec<_> = route.shares().map(|share| self::route(share)).collect();
     if !shares.is_empty() {
         view["shares"] = json!(shares);
+    }
+    view
+}
+
+/// What is not as usual stands there only where it is so.
+fn endpoint(endpoint: &Endpoint) -> Value {
+    let mut view = json!({
+        "address": endpoint.address().to_string(),
+        "inFlight": endpoint.in_flight(),
+        "suspect": endpoint.is_suspect(),
+    });
+    match endpoint.state() {
+        EndpointState::Active => {}
+        EndpointState::Draining => view["state"] = json!("drain"),
+        EndpointState::Maintenance => view["state"] = json!("maint"),
+    }
+    if endpoint.weight() != Weight::default() {
+        view["weight"] = json!(endpoint.weight().get());
+    }
+    if endpoint.is_ejected() {
+        view["leftOut"] = json!(true);
+    }
+    if let Some(CheckNote { outcome, took, since, bad, downs }) = endpoint.checked() {
+        view["check"] = json!({
+            "up": !endpoint.is_failing(),
+            "result": outcome.code(),
+            "status": outcome.status(),
+            "reason": outcome.reason(),
+            "millis": took.as_millis() as u64,
+            "forSeconds": since.elapsed().as_secs(),
+            "bad": bad,
+            "wentDown": downs,
+        });
     }
     view
 }

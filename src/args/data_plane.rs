@@ -356,6 +356,12 @@ pub enum BalanceChoice {
     RoundRobin,
     /// Of two the one that has lately answered sooner.
     Ewma,
+    /// Of all the one with the fewest requests in flight.
+    LeastConnections,
+    /// Of two drawn by chance the one with fewer requests in flight.
+    Random,
+    /// The first, by address, that is not full.
+    First,
 }
 
 impl From<BalanceChoice> for Balance {
@@ -364,6 +370,9 @@ impl From<BalanceChoice> for Balance {
             BalanceChoice::LeastInFlight => Self::LeastInFlight,
             BalanceChoice::RoundRobin => Self::RoundRobin,
             BalanceChoice::Ewma => Self::Ewma,
+            BalanceChoice::LeastConnections => Self::LeastConnections,
+            BalanceChoice::Random => Self::Random,
+            BalanceChoice::First => Self::First,
         }
     }
 }

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, Weak};
 
-use crate::model::{Action, ExternalAuth, Filter, ObjectName, Reply, RouteSpec, UpstreamSpec};
+use crate::model::{Action, Checks, ExternalAuth, Filter, ObjectName, Reply, RouteSpec, UpstreamSpec};
 use crate::observe::Metrics;
 use crate::translate::{self, Input};
 use crate::upstream::{Backend, Besides, Destination, Registry, Target, Upstream};
@@ -75,7 +75,7 @@ impl<'c> Targets<'c> {
             Action::Forward(upstream) => match &self.last {
                 Some((of, to, target)) if Arc::ptr_eq(to, upstream) && of == label => target.clone(),
                 Some(_) | None => {
-                    let target = self.forward(label, upstream);
+                    let target = self.forward(label, upstream, spec.policy.checks.as_ref());
                     self.last = Some((label.clone(), Arc::clone(upstream), target.clone()));
                     target
                 }
@@ -86,10 +86,15 @@ impl<'c> Targets<'c> {
         }
     }
 
-    fn forward(&self, label: &ObjectName, spec: &Arc<UpstreamSpec>) -> Target {
+    fn forward(&self, label: &ObjectName, spec: &Arc<UpstreamSpec>, checks: Option<&Arc<Checks>>) -> Target {
         let metrics = self.metrics.route(label, Arc::clone(&spec.key.service.name));
-        let mut backend = self.filled(spec);
-        backend.for_https = spec.for_https.as_ref().map(|spec| Box::new(self.filled(spec)));
+        let filled = |spec| {
+            let mut backend = self.filled(spec);
+            backend.checked = checks.map(|checks| self.registry.check(&backend, checks));
+            backend
+        };
+        let mut backend = filled(spec);
+        backend.for_https = spec.for_https.as_ref().map(|spec| Box::new(filled(spec)));
         Target { destination: Destination::Forward(backend), metrics, detail: None, besides: None }
     }
 

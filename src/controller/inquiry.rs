@@ -96,6 +96,8 @@ fn living(target: &Target) -> Option<Vec<LivingEndpoint>> {
                 address: endpoint.address(),
                 in_flight: endpoint.in_flight(),
                 is_suspect: endpoint.is_suspect(),
+                is_ejected: endpoint.is_ejected(),
+                down: endpoint.checked().filter(|_| endpoint.is_failing()).map(|check| check.outcome.reason()),
             });
             Some(living.collect())
         }

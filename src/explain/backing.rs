@@ -45,8 +45,16 @@ pub(super) fn describe(
             !used.is_empty()
         }
     };
-    for LivingEndpoint { address, in_flight: _, is_suspect: _ } in living.iter().flatten().filter(|e| e.is_suspect) {
-        lines.push(format!("connections to {address} failed of late, so others are preferred"));
+    for LivingEndpoint { address, in_flight: _, is_suspect, is_ejected, down } in living.iter().flatten() {
+        if let Some(why) = down {
+            lines.push(format!("{address} is down by its health check: {why}"));
+        }
+        if *is_ejected {
+            lines.push(format!("{address} is left out for a while, as it fails too often (ejection-failures)"));
+        }
+        if *is_suspect {
+            lines.push(format!("connections to {address} failed of late, so others are preferred"));
+        }
     }
     if let Some(living) = &living
         && !living.is_empty()
@@ -119,6 +127,9 @@ fn service(spec: &UpstreamSpec, policy: &RoutePolicy) -> String {
         Balance::LeastInFlight => "least in flight",
         Balance::RoundRobin => "in turn",
         Balance::Ewma => "the one of two that answers sooner",
+        Balance::LeastConnections => "least in flight of all",
+        Balance::Random => "least in flight of two drawn by chance",
+        Balance::First => "the first that is not full",
     };
     let host = pod_head.iter().filter_map(|head| head.host.as_ref());
     let host: String = host.map(|host| format!(", asked for {}", host.as_str())).collect();

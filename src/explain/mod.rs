@@ -49,6 +49,10 @@ pub struct LivingEndpoint {
     pub in_flight: usize,
     /// Whether connections to it failed recently.
     pub is_suspect: bool,
+    /// Whether it is left out because it fails too often.
+    pub is_ejected: bool,
+    /// What its last check came to, where that says that it is down.
+    pub down: Option<&'static str>,
 }
 
 /// What would become of a request.

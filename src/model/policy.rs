@@ -4,9 +4,11 @@
 //! are translated: the defaults of the command line are one `RoutePolicy` that all routes share, and a route whose Ingress
 //! sets something has one of its own. So a request finds every value on its route and reads no configuration.
 
-use std::num::NonZeroU64;
+use std::num::{NonZeroU32, NonZeroU64};
+use std::sync::Arc;
 use std::time::Duration;
 
+use super::checks::Checks;
 use super::pod_head::PodHead;
 use super::retry_rule::RetryRule;
 
@@ -34,6 +36,22 @@ pub struct RoutePolicy {
     /// Requests in flight of the route's upstream at the most (503). It is spread over the endpoints: those that have their
     /// part are passed over. Default no limit; `--upstream-max-requests`; HAProxy `maxconn` of a server.
     pub upstream_requests: usize,
+    /// Requests in flight of each endpoint at the most, those of all routes and shards counted. What is more waits, where there
+    /// is a queue, or is refused (503). Default no limit; annotation; HAProxy `maxconn` of a server.
+    pub endpoint_requests: Option<NonZeroU32>,
+    /// Where requests wait that find all endpoints full; `None`: they are refused at once. Default `None`; annotation.
+    pub queue: Option<Queue>,
+    /// How the health of endpoints is checked; `None`: it is not. Default `None`; annotation; HAProxy `check`.
+    pub checks: Option<Arc<Checks>>,
+    /// When endpoints that fail are left out for a while; `None`: never, but for connections that fail. Default `None`;
+    /// annotation; HAProxy `observe layer7`.
+    pub ejection: Option<Ejection>,
+    /// For how long an endpoint that has come or is back gets less than its share, from a twentieth up to all of it. Default
+    /// not at all; annotation; HAProxy `slowstart`.
+    pub slow_start: Option<Duration>,
+    /// How much of the mean load an endpoint may have, in percent, before a request that prefers it goes to the next; `None`:
+    /// any. Default `None`; annotation; HAProxy `hash-balance-factor`.
+    pub hash_bound: Option<NonZeroU32>,
     /// Bytes of an answer's body that are read while its client takes those before them, so that the pod is done with it sooner;
     /// `None`: none. Default `None`; annotation; nginx `proxy_buffering` and `proxy_buffers`.
     pub answer_ahead: Option<usize>,
@@ -93,6 +111,12 @@ impl Default for RoutePolicy {
             request_buffer: None,
             response_head_bytes: 64 * 1024,
             upstream_requests: usize::MAX,
+            endpoint_requests: None,
+            queue: None,
+            checks: None,
+            ejection: None,
+            slow_start: None,
+            hash_bound: None,
             answer_ahead: None,
             answer_rate: None,
             log: LogLines::default(),
@@ -128,6 +152,24 @@ pub struct AnswerRate {
     pub after: u64,
 }
 
+/// Where requests wait while all endpoints are full, first in, first out over all shards.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Queue {
+    /// Requests that may wait, those of all routes of the upstream counted. More are refused (503). HAProxy has no limit here.
+    pub length: u32,
+    /// How long one may wait (503). HAProxy `timeout queue`.
+    pub timeout: Duration,
+}
+
+/// When endpoints that fail are left out for a while. At most half of an upstream's are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Ejection {
+    /// Failures one after the other, connections and answers of 5xx alike, after which one is. HAProxy `error-limit`.
+    pub failures: NonZeroU32,
+    /// For how long the first time. It doubles each time, up to ten times this.
+    pub time: Duration,
+}
+
 /// Whether requests get a line in the access log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
 pub enum LogLines {
@@ -149,4 +191,10 @@ pub enum Balance {
     RoundRobin,
     /// Of two endpoints the one that has lately answered sooner (Peak EWMA); ingress-nginx `load-balance: ewma`.
     Ewma,
+    /// Of all endpoints the one with the fewest requests in flight, for its weight; HAProxy `leastconn`.
+    LeastConnections,
+    /// Of two endpoints drawn by chance the one with fewer requests in flight; HAProxy `random(2)`.
+    Random,
+    /// The first, by address, that is not full; HAProxy `first`.
+    First,
 }

@@ -96,7 +96,7 @@ pub enum EndpointPort {
 
 /// An endpoint as data: what an upstream is filled with.
 ///
-/// Here is the place for more: a weight, the zone and node, the name of the pod. Nothing reads them yet, and for 50,000
+/// Here is the place for more: the zone and node, the name of the pod. Nothing reads them yet, and for 50,000
 /// endpoints the three names take 5 MB (three `Arc<str>` of 16 bytes, a pod's name of about 50 with its counts), more than
 /// the living endpoints themselves (80 bytes each). So EndpointSlices are read without them until something needs them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -105,6 +105,34 @@ pub struct EndpointSpec {
     pub address: SocketAddr,
     /// Whether it takes new requests.
     pub state: EndpointState,
+    /// Its share, beside those of the others.
+    pub weight: Weight,
+}
+
+/// The share of an endpoint, beside those of the others of its upstream: 0 to 256. Default 100; HAProxy `weight` of a server.
+/// 0: no requests but those that a cookie leads there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Weight(u16);
+
+impl Weight {
+    /// The greatest.
+    pub const MOST: u16 = 256;
+
+    /// `None`: above 256.
+    pub fn new(weight: u16) -> Option<Self> {
+        (weight <= Self::MOST).then_some(Self(weight))
+    }
+
+    /// As a number.
+    pub fn get(self) -> u16 {
+        self.0
+    }
+}
+
+impl Default for Weight {
+    fn default() -> Self {
+        Self(100)
+    }
 }
 
 /// Whether an endpoint takes new requests: what an operator decides at run time, beside what its objects say.
@@ -113,13 +141,15 @@ pub enum EndpointState {
     /// It does.
     #[default]
     Active,
-    /// It does not, even if no other does. Requests in flight go on.
+    /// It does not, even if no other does, but for requests that a cookie leads there. Requests in flight go on. HAProxy `drain`.
     Draining,
+    /// It does not, whatever a cookie says. Requests in flight go on. HAProxy `maint`.
+    Maintenance,
 }
 
 impl EndpointSpec {
     /// An active endpoint.
     pub fn active(address: SocketAddr) -> Self {
-        Self { address, state: EndpointState::Active }
+        Self { address, state: EndpointState::Active, weight: Weight::default() }
     }
 }

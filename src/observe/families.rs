@@ -94,6 +94,22 @@ pub(crate) const UPSTREAM_FAILURES: Family = counter(
     &["namespace", "service", "port", "reason"],
     "Attempts that failed; a reason appears with its first failure",
 );
+pub(crate) const UPSTREAM_WAITING: Family =
+    gauge("tidegate_upstream_queue_requests", UPSTREAM, "Requests that wait for an endpoint that is not full");
+pub(crate) const UPSTREAM_QUEUED: Family =
+    counter("tidegate_upstream_queued_total", UPSTREAM, "Requests that have waited for an endpoint that is not full");
+pub(crate) const UPSTREAM_EJECTIONS: Family = counter(
+    "tidegate_upstream_ejections_total",
+    UPSTREAM,
+    "Times that endpoints were left out because they failed too often",
+);
+pub(crate) const UPSTREAM_DOWN: Family =
+    gauge("tidegate_upstream_endpoints_down", UPSTREAM, "Endpoints that are down by their health checks");
+pub(crate) const UPSTREAM_CHECKS: Family = counter(
+    "tidegate_upstream_checks_total",
+    &["namespace", "service", "port", "result"],
+    "Health checks of endpoints: `good` or `bad`",
+);
 pub(crate) const UPSTREAM_RETRIES: Family =
     counter("tidegate_upstream_retries_total", UPSTREAM, "Attempts made because an earlier one failed");
 pub(crate) const UPSTREAM_CONNECTS: Family =
@@ -347,6 +363,11 @@ pub const GROUPS: &[Group] = &[
             UPSTREAM_ATTEMPTS,
             UPSTREAM_FAILURES,
             UPSTREAM_RETRIES,
+            UPSTREAM_WAITING,
+            UPSTREAM_QUEUED,
+            UPSTREAM_EJECTIONS,
+            UPSTREAM_CHECKS,
+            UPSTREAM_DOWN,
             UPSTREAM_CONNECTS,
             UPSTREAM_HANDSHAKES,
             UPSTREAM_HEAD,

@@ -7,8 +7,8 @@ use std::time::Duration;
 use super::durations::Durations;
 use super::exposition::Exposition;
 use super::families::{
-    UPSTREAM_ATTEMPTS, UPSTREAM_CONNECTS, UPSTREAM_ENDPOINTS, UPSTREAM_FAILURES, UPSTREAM_HANDSHAKES, UPSTREAM_HEAD,
-    UPSTREAM_RETRIES,
+    UPSTREAM_ATTEMPTS, UPSTREAM_CHECKS, UPSTREAM_CONNECTS, UPSTREAM_DOWN, UPSTREAM_EJECTIONS, UPSTREAM_ENDPOINTS,
+    UPSTREAM_FAILURES, UPSTREAM_HANDSHAKES, UPSTREAM_HEAD, UPSTREAM_QUEUED, UPSTREAM_RETRIES, UPSTREAM_WAITING,
 };
 use super::labels::PodHandshake;
 
@@ -17,8 +17,10 @@ use super::labels::PodHandshake;
 pub enum UpstreamFailure {
     /// There is no endpoint, or none that was not tried already.
     NoEndpoint,
-    /// All endpoints have as many requests in flight as they may.
+    /// All endpoints have as many requests in flight as they may, and no more may wait.
     Full,
+    /// They have had for as long as a request may wait.
+    Waited,
     /// The endpoint refused the connection.
     ConnectRefused,
     /// The connection was not made in time.
@@ -46,9 +48,10 @@ pub enum UpstreamFailure {
 }
 
 impl UpstreamFailure {
-    const ALL: [Self; 14] = [
+    const ALL: [Self; 15] = [
         Self::NoEndpoint,
         Self::Full,
+        Self::Waited,
         Self::ConnectRefused,
         Self::ConnectTimeout,
         Self::ConnectOther,
@@ -68,6 +71,7 @@ impl UpstreamFailure {
         match self {
             Self::NoEndpoint => "no_endpoint",
             Self::Full => "full",
+            Self::Waited => "queue_timeout",
             Self::ConnectRefused => "connect_refused",
             Self::ConnectTimeout => "connect_timeout",
             Self::ConnectOther => "connect_other",
@@ -89,6 +93,28 @@ impl UpstreamFailure {
 pub struct UpstreamMetrics {
     endpoints: AtomicU64,
     attempts: OnceLock<Box<Attempts>>,
+    /// With the first request that waits, endpoint that is left out, or check.
+    care: OnceLock<Box<Care>>,
+}
+
+/// What is counted where annotations ask for queues, ejection or checks.
+#[derive(Debug, Default)]
+struct Care {
+    waiting: AtomicU64,
+    waited: AtomicU64,
+    ejections: AtomicU64,
+    checks: [AtomicU64; 2],
+    down: AtomicU64,
+}
+
+/// A request that waits, until it drops.
+#[derive(Debug)]
+pub struct Waiting<'a>(&'a AtomicU64);
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 #[derive(Debug, Default)]
@@ -133,6 +159,34 @@ impl UpstreamMetrics {
         self.attempts().heads.record(latency);
     }
 
+    /// A request waits for an endpoint that is not full.
+    pub fn waits(&self) -> Waiting<'_> {
+        let care = self.care();
+        care.waited.fetch_add(1, Ordering::Relaxed);
+        care.waiting.fetch_add(1, Ordering::Relaxed);
+        Waiting(&care.waiting)
+    }
+
+    /// An endpoint is left out for a while.
+    pub fn ejected(&self) {
+        self.care().ejections.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A check of an endpoint was good or bad.
+    pub fn checked(&self, is_good: bool) {
+        self.care().checks[usize::from(is_good)].fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// One more endpoint is down by its checks, or one fewer.
+    pub fn count_down(&self, is_up: bool) {
+        let down = &self.care().down;
+        let _ = if is_up { down.fetch_sub(1, Ordering::Relaxed) } else { down.fetch_add(1, Ordering::Relaxed) };
+    }
+
+    fn care(&self) -> &Care {
+        self.care.get_or_init(Box::default)
+    }
+
     /// The number of endpoints that requests can go to is now `count`.
     pub fn set_endpoints(&self, count: usize) {
         self.endpoints.store(count as u64, Ordering::Relaxed);
@@ -160,6 +214,7 @@ pub(crate) fn write(out: &mut Exposition, rows: &[(String, Arc<UpstreamMetrics>)
     for (labels, upstream) in rows {
         out.integer(UPSTREAM_ENDPOINTS.name, "", labels, upstream.endpoints.load(Ordering::Relaxed));
     }
+    write_care(out, rows);
     let rows: Vec<_> = rows.iter().filter_map(|(labels, upstream)| Some((labels, upstream.attempts.get()?))).collect();
     out.family(&UPSTREAM_FAILURES);
     for (labels, attempts) in &rows {
@@ -184,5 +239,30 @@ pub(crate) fn write(out: &mut Exposition, rows: &[(String, Arc<UpstreamMetrics>)
     out.family(&UPSTREAM_HEAD);
     for (labels, attempts) in rows.iter().filter(|(_, attempts)| attempts.heads.count() > 0) {
         attempts.heads.write(out, UPSTREAM_HEAD.name, labels);
+    }
+}
+
+/// Writes those of upstreams with queues, ejection or checks.
+fn write_care(out: &mut Exposition, rows: &[(String, Arc<UpstreamMetrics>)]) {
+    let rows: Vec<_> = rows.iter().filter_map(|(labels, upstream)| Some((labels, upstream.care.get()?))).collect();
+    for (family, value) in [
+        (UPSTREAM_WAITING, (|care| &care.waiting) as fn(&Care) -> &AtomicU64),
+        (UPSTREAM_QUEUED, |care| &care.waited),
+        (UPSTREAM_EJECTIONS, |care| &care.ejections),
+        (UPSTREAM_DOWN, |care| &care.down),
+    ] {
+        out.family(&family);
+        for (labels, care) in &rows {
+            out.integer(family.name, "", labels, value(care).load(Ordering::Relaxed));
+        }
+    }
+    out.family(&UPSTREAM_CHECKS);
+    for (labels, care) in &rows {
+        for (result, count) in ["bad", "good"].into_iter().zip(&care.checks) {
+            let count = count.load(Ordering::Relaxed);
+            if count > 0 {
+                out.integer_with(UPSTREAM_CHECKS.name, "", labels, ("result", result), count);
+            }
+        }
     }
 }

@@ -64,6 +64,9 @@ pub(crate) enum ProxyError {
     /// As many requests of the upstream are in flight as may be.
     #[error("the backend has as many requests in flight as it may have")]
     UpstreamFull,
+    /// All endpoints were full for as long as a request may wait.
+    #[error("the backend has had as many requests in flight as it may have for too long")]
+    QueueTimeout,
     /// No endpoint accepted a connection.
     #[error("the backend does not accept connections")]
     ConnectRefused,
@@ -138,9 +141,12 @@ impl ProxyError {
             | Self::ClientClosed
             | Self::ClientStalled
             | Self::MethodNotAllowed => Side::Client,
-            Self::NoRoute | Self::BackendUnavailable | Self::NoEndpoints | Self::UpstreamFull | Self::ConnectOther => {
-                Side::Internal
-            }
+            Self::NoRoute
+            | Self::BackendUnavailable
+            | Self::NoEndpoints
+            | Self::UpstreamFull
+            | Self::QueueTimeout
+            | Self::ConnectOther => Side::Internal,
             Self::ConnectRefused
             | Self::ConnectTimeout
             | Self::PodTls(_)
@@ -173,7 +179,11 @@ impl ProxyError {
             Self::ClientClosed | Self::ClientStalled => 499,
             Self::MethodNotAllowed => 405,
             Self::NoRoute => 404,
-            Self::BackendUnavailable | Self::NoEndpoints | Self::UpstreamFull | Self::ConnectOther => 503,
+            Self::BackendUnavailable
+            | Self::NoEndpoints
+            | Self::UpstreamFull
+            | Self::QueueTimeout
+            | Self::ConnectOther => 503,
             Self::ConnectTimeout
             | Self::PodTls(PodTlsFault::Timeout)
             | Self::ResponseTimeout
@@ -214,6 +224,7 @@ impl ProxyError {
             Self::BackendUnavailable => "backend_unavailable",
             Self::NoEndpoints => "no_endpoints",
             Self::UpstreamFull => "upstream_full",
+            Self::QueueTimeout => "queue_timeout",
             Self::ConnectRefused => "connect_refused",
             Self::ConnectOther => "connect_other",
             Self::ConnectTimeout => "connect_timeout",
@@ -268,6 +279,7 @@ mod tests {
             BackendUnavailable,
             NoEndpoints,
             UpstreamFull,
+            QueueTimeout,
             ConnectRefused,
             ConnectOther,
             ConnectTimeout,

@@ -8,8 +8,10 @@
 //! - `pods`: endpoints, connections, attempts, and what may follow one that failed.
 //! - `exchange`: the walk of one request, from its head to the end of its answer.
 //! - `client`: listeners, TLS, and connections that speak HTTP/1 or HTTP/2.
-//! - `thread`: runs all of that on one thread.
+//! - `checks`: asks endpoints for their health, on a thread of its own.
+//! - `thread`: runs the rest on one thread, a shard.
 
+pub mod checks;
 mod client;
 pub mod config;
 mod error;

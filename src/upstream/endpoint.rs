@@ -1,4 +1,5 @@
 //! One address that answers for an upstream: its load, whether connections to it failed lately, whether it takes requests.
+//! What few upstreams ask for (weights, checks, ejection, a queue) is kept behind one pointer (`care`).
 //!
 //! All state is atomic and shared by the shards. An endpoint is created when its address joins a set and is never
 //! revived once it has left: the same address coming back is a new endpoint with a new id.
@@ -6,11 +7,19 @@
 use std::net::{IpAddr, SocketAddr};
 use std::ops::Deref;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{
+    AtomicU8, AtomicU32, AtomicU64,
+    Ordering::{Relaxed, SeqCst},
+};
 
+use once_cell::race::OnceBox;
 use tokio::time::{Duration, Instant};
 
-use crate::model::{EndpointSpec, EndpointState};
+use super::care::Care;
+use super::check_note::CheckNote;
+use super::queue::WaitQueue;
+use super::suspicion::Suspicion;
+use crate::model::{Ejection, EndpointSpec, EndpointState, Weight};
 
 /// Ids are unique in the process and begin at 1, so that 0 can mean "none".
 static NEXT_ID: AtomicU64 = AtomicU64::new(1);
@@ -23,11 +32,11 @@ pub struct Endpoint {
     ip: IpAddr,
     port: u16,
     in_flight: AtomicU32,
-    /// One of the constants below.
-    standing: AtomicU8,
-    /// 0 before anything was negotiated.
-    negotiated: AtomicU8,
+    /// The constants below.
+    flags: AtomicU8,
     suspicion: Suspicion,
+    /// With the first that asks for it.
+    care: OnceBox<Care>,
 }
 
 /// Which HTTP a pod chose within TLS (ALPN).
@@ -39,30 +48,46 @@ pub enum Negotiated {
     Http2,
 }
 
-const ACTIVE: u8 = 0;
+/// Its state, as its set wants it. None: it is active.
 const DRAINING: u8 = 1;
-const RETIRED: u8 = 2;
+const MAINTENANCE: u8 = 2;
+/// It has left its set.
+const RETIRED: u8 = 4;
+/// A check says that it is down.
+const FAILING: u8 = 8;
+/// It has failed too often.
+const EJECTED: u8 = 16;
+/// What its pod chose within TLS. None: nothing was negotiated yet.
+const HTTP1: u8 = 32;
+const HTTP2: u8 = 64;
 
-fn standing(state: EndpointState) -> u8 {
+const STATE: u8 = DRAINING | MAINTENANCE;
+/// With one of these it gets no request that another one can take.
+const UNAVAILABLE: u8 = STATE | FAILING | EJECTED;
+
+fn state_flag(state: EndpointState) -> u8 {
     match state {
-        EndpointState::Active => ACTIVE,
+        EndpointState::Active => 0,
         EndpointState::Draining => DRAINING,
+        EndpointState::Maintenance => MAINTENANCE,
     }
 }
 
 impl Endpoint {
     /// A new endpoint without load or suspicion, with an id of its own.
     pub(super) fn new(spec: EndpointSpec, now: Instant) -> Arc<Self> {
-        let EndpointSpec { address, state } = spec;
-        Arc::new(Self {
+        let EndpointSpec { address, state, weight } = spec;
+        let endpoint = Self {
             id: NEXT_ID.fetch_add(1, Relaxed),
             ip: address.ip(),
             port: address.port(),
             in_flight: AtomicU32::new(0),
-            standing: AtomicU8::new(standing(state)),
-            negotiated: AtomicU8::new(0),
+            flags: AtomicU8::new(state_flag(state)),
             suspicion: Suspicion::new(now),
-        })
+            care: OnceBox::new(),
+        };
+        endpoint.set_weight(weight);
+        Arc::new(endpoint)
     }
 
     /// Unique in this process, at least 1, never reused.
@@ -82,18 +107,149 @@ impl Endpoint {
 
     /// Whether it has left its set. Requests in flight go on; connections to it must not be kept.
     pub fn is_retired(&self) -> bool {
-        self.standing.load(Relaxed) == RETIRED
+        self.has(RETIRED)
     }
 
-    /// Whether it takes no new requests though it belongs to its set. One that has left its set meanwhile may still be
-    /// chosen by who loaded the set before.
-    pub fn is_draining(&self) -> bool {
-        self.standing.load(Relaxed) == DRAINING
+    /// Whether it may get requests that another one can take as well: it is active, no check says that it is down, and it has not
+    /// failed too often. One that has left its set meanwhile may still be chosen by who loaded the set before.
+    #[inline]
+    pub(super) fn is_available(&self, now: Instant) -> bool {
+        let flags = self.flags.load(Relaxed) & UNAVAILABLE;
+        flags == 0 || flags == EJECTED && self.is_back(now)
+    }
+
+    /// Whether it may get requests where no available one is left.
+    pub(super) fn is_active(&self) -> bool {
+        !self.has(STATE)
+    }
+
+    /// Whether it may get requests that a cookie leads there.
+    pub(super) fn takes_sessions(&self) -> bool {
+        !self.has(MAINTENANCE)
+    }
+
+    /// Its state, as its set wants it.
+    pub fn state(&self) -> EndpointState {
+        match self.flags.load(Relaxed) & STATE {
+            0 => EndpointState::Active,
+            DRAINING => EndpointState::Draining,
+            _ => EndpointState::Maintenance,
+        }
+    }
+
+    /// Whether a check says that it is down.
+    pub fn is_failing(&self) -> bool {
+        self.has(FAILING)
+    }
+
+    /// Whether it is left out because it has failed too often.
+    pub fn is_ejected(&self) -> bool {
+        self.has(EJECTED)
+    }
+
+    fn has(&self, flags: u8) -> bool {
+        self.flags.load(Relaxed) & flags != 0
+    }
+
+    /// Sets and clears flags. Returns those of before.
+    fn change(&self, cleared: u8, set: u8) -> u8 {
+        let changed = |flags: u8| Some(flags & !cleared | set);
+        self.flags.fetch_update(Relaxed, Relaxed, changed).unwrap_or_else(|flags| flags)
     }
 
     /// Changes its state; tells whether it was another. Only for endpoints of a set, by who fills it.
     pub(super) fn set_state(&self, state: EndpointState) -> bool {
-        self.standing.swap(standing(state), Relaxed) != standing(state)
+        self.change(STATE, state_flag(state)) & STATE != state_flag(state)
+    }
+
+    /// Its share, beside those of the others.
+    pub fn weight(&self) -> Weight {
+        self.care.get().map_or_else(Weight::default, Care::weight)
+    }
+
+    /// Changes its share; tells whether it was another.
+    pub(super) fn set_weight(&self, weight: Weight) -> bool {
+        let differs = self.weight() != weight;
+        if differs {
+            self.care().set_weight(weight);
+        }
+        differs
+    }
+
+    /// For how long it has taken requests: since it is there, or is back.
+    pub(super) fn taking_for(&self, now: Instant) -> Duration {
+        let since = self.care.get().map_or(0, Care::since);
+        Duration::from_millis(self.suspicion.millis(now).saturating_sub(since))
+    }
+
+    /// A check says that it is down, or up again. One that has said so must take it back before it ends.
+    pub(crate) fn check_says(&self, is_up: bool, now: Instant) {
+        let care = self.care();
+        if care.count_failing(is_up) > 0 {
+            self.change(0, FAILING);
+        } else if self.change(FAILING, 0) & FAILING != 0 {
+            care.begins(self.suspicion.millis(now));
+            self.wake_queue();
+        }
+    }
+
+    /// Takes note of a check, which has turned the verdict or has not.
+    pub(crate) fn note_check(&self, note: CheckNote, has_turned: bool) {
+        self.care().note_check(note, has_turned);
+    }
+
+    /// What is known by checks; `None`: there was none.
+    pub fn checked(&self) -> Option<CheckNote> {
+        self.care.get()?.checked()
+    }
+
+    /// An attempt has failed, for which the pod answers. Tells whether it has done so too often now.
+    pub(super) fn has_failed(&self, rule: Ejection) -> bool {
+        self.care().count_failure() >= rule.failures.get() && !self.is_ejected()
+    }
+
+    /// It has answered well.
+    #[inline]
+    pub(super) fn has_served(&self) {
+        if let Some(care) = self.care.get() {
+            care.forget_failures();
+        }
+    }
+
+    /// Leaves it out for a while.
+    pub(super) fn eject(&self, rule: Ejection, now: Instant) {
+        self.care().eject(rule.time, self.suspicion.millis(now));
+        self.change(0, EJECTED);
+    }
+
+    /// Whether an ejected one is back, by the time.
+    #[cold]
+    fn is_back(&self, now: Instant) -> bool {
+        let now = self.suspicion.millis(now);
+        let Some(until) = self.care.get().map(Care::ejected_until) else { return true };
+        if now < until {
+            return false;
+        }
+        if self.change(EJECTED, 0) & EJECTED != 0 {
+            self.care().begins(now);
+        }
+        true
+    }
+
+    /// The queue of requests that wait until an endpoint is not full, to be told of each that ends here.
+    pub(super) fn join(&self, queue: &Arc<WaitQueue>) {
+        self.care().join(queue);
+    }
+
+    #[inline]
+    fn wake_queue(&self) {
+        if let Some(queue) = self.care.get().and_then(Care::queue) {
+            queue.wake();
+        }
+    }
+
+    fn care(&self) -> &Care {
+        self.care.get_or_init(|| Box::new(Care::default()))
     }
 
     /// Whether connecting to it has failed and has not succeeded since.
@@ -114,20 +270,22 @@ impl Endpoint {
 
     /// What its pod chose within TLS last, on a connection of any shard; `None` before the first.
     pub fn negotiated(&self) -> Option<Negotiated> {
-        match self.negotiated.load(Relaxed) {
-            1 => Some(Negotiated::Http1),
-            2 => Some(Negotiated::Http2),
+        match self.flags.load(Relaxed) & (HTTP1 | HTTP2) {
+            HTTP1 => Some(Negotiated::Http1),
+            HTTP2 => Some(Negotiated::Http2),
             _ => None,
         }
     }
 
     /// Remembers what its pod has chosen within TLS.
     pub fn has_negotiated(&self, http: Negotiated) {
-        let code = match http {
-            Negotiated::Http1 => 1,
-            Negotiated::Http2 => 2,
+        let flag = match http {
+            Negotiated::Http1 => HTTP1,
+            Negotiated::Http2 => HTTP2,
         };
-        self.negotiated.store(code, Relaxed);
+        if self.flags.load(Relaxed) & (HTTP1 | HTTP2) != flag {
+            self.change(HTTP1 | HTTP2, flag);
+        }
     }
 
     /// Whether this caller is the one that may try a suspect endpoint whose time is over.
@@ -137,7 +295,7 @@ impl Endpoint {
 
     /// Marks it as gone from its set, for good.
     pub(super) fn retire(&self) {
-        self.standing.store(RETIRED, Relaxed);
+        self.change(0, RETIRED);
     }
 }
 
@@ -150,6 +308,13 @@ impl InFlight {
     pub(super) fn begin(endpoint: Arc<Endpoint>) -> Self {
         endpoint.in_flight.fetch_add(1, Relaxed);
         Self(endpoint)
+    }
+
+    /// The same, unless it has `most` already; exact, whoever else tries at the same time.
+    pub(super) fn begin_below(endpoint: &Arc<Endpoint>, most: u32) -> Option<Self> {
+        // In order with the entry of a waiter into the queue: one of both sides sees the other.
+        let more = |count: u32| (count < most).then_some(count + 1);
+        endpoint.in_flight.fetch_update(SeqCst, SeqCst, more).ok().map(|_| Self(Arc::clone(endpoint)))
     }
 
     /// The endpoint, as the pool wants it.
@@ -168,70 +333,8 @@ impl Deref for InFlight {
 
 impl Drop for InFlight {
     fn drop(&mut self) {
-        self.0.in_flight.fetch_sub(1, Relaxed);
-    }
-}
-
-/// Passive health: one word, zero when clear, else the end of the suspicion and how often it was doubled.
-///
-/// When the time is over, the endpoint stays suspect until one request, the probe, has connected. The probe extends
-/// the suspicion *before* it connects, as if it had failed. So no other request tries meanwhile, and the many failures
-/// that one outage causes at once count as one.
-#[derive(Debug)]
-struct Suspicion {
-    /// What the word counts from.
-    born: Instant,
-    /// `milliseconds since birth << 4 | level`, level 1 to 6; 0 when clear.
-    word: AtomicU64,
-}
-
-const LEVEL_BITS: u32 = 4;
-const LONGEST_LEVEL: u64 = 6;
-
-impl Suspicion {
-    fn new(now: Instant) -> Self {
-        Self { born: now, word: AtomicU64::new(0) }
-    }
-
-    fn is_raised(&self) -> bool {
-        self.word.load(Relaxed) != 0
-    }
-
-    fn clear(&self) {
-        // Read first: the word is clear nearly always, and a store would take the cache line from the other shards.
-        if self.is_raised() {
-            self.word.store(0, Relaxed);
-        }
-    }
-
-    fn raise(&self, now: Instant) {
-        let word = self.word.load(Relaxed);
-        if word == 0 || self.is_over(word, now) {
-            // If another thread was faster, it has noted a failure of the same moment.
-            let _ = self.word.compare_exchange(word, self.next(word, now), Relaxed, Relaxed);
-        }
-    }
-
-    fn claim_probe(&self, now: Instant) -> bool {
-        let word = self.word.load(Relaxed);
-        word != 0
-            && self.is_over(word, now)
-            && self.word.compare_exchange(word, self.next(word, now), Relaxed, Relaxed).is_ok()
-    }
-
-    fn is_over(&self, word: u64, now: Instant) -> bool {
-        self.millis(now) >= word >> LEVEL_BITS
-    }
-
-    fn next(&self, word: u64, now: Instant) -> u64 {
-        let level = ((word & ((1 << LEVEL_BITS) - 1)) + 1).min(LONGEST_LEVEL);
-        let length = Duration::from_secs(1 << (level - 1)).min(Duration::from_secs(30));
-        ((self.millis(now) + length.as_millis() as u64) << LEVEL_BITS) | level
-    }
-
-    /// Milliseconds since birth: 60 bits last for millions of years.
-    fn millis(&self, now: Instant) -> u64 {
-        now.saturating_duration_since(self.born).as_millis() as u64
+        self.0.in_flight.fetch_sub(1, SeqCst);
+        self.0.wake_queue();
     }
 }
 

@@ -1,5 +1,6 @@
 //! The endpoints of an upstream at one moment: immutable, sorted by address, replaced as a whole.
 
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
 
 use tokio::time::{Duration, Instant};
@@ -13,7 +14,7 @@ use crate::model::EndpointSpec;
 pub(super) enum Followed {
     /// It is as it was.
     Nothing,
-    /// Endpoints of it have other states. The addresses are the same.
+    /// Endpoints of it have other states or weights. The addresses are the same.
     States,
     /// It is to be replaced.
     Replaced {
@@ -30,6 +31,8 @@ pub struct EndpointSet {
     endpoints: Box<[Arc<Endpoint>]>,
     /// How long they have taken to answer, for routes that ask. They come with the first that does.
     scores: OnceLock<Box<Scores>>,
+    /// Whether weights differ.
+    is_weighted: AtomicBool,
 }
 
 impl EndpointSet {
@@ -46,6 +49,20 @@ impl EndpointSet {
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.endpoints.is_empty()
+    }
+
+    /// Whether the weights of its endpoints differ.
+    #[inline]
+    pub(super) fn is_weighted(&self) -> bool {
+        self.is_weighted.load(Relaxed)
+    }
+
+    /// Looks at the weights of its endpoints.
+    pub(super) fn weigh(&self) {
+        let mut weights = self.endpoints.iter().map(|endpoint| endpoint.weight());
+        let first = weights.next();
+        let is_none = first.is_some_and(|weight| weight.get() == 0);
+        self.is_weighted.store(is_none || weights.any(|weight| Some(weight) != first), Relaxed);
     }
 
     /// How long its endpoints have taken to answer.
@@ -82,7 +99,7 @@ impl EndpointSet {
             }
             match rest.next_if(|living| living.address() == spec.address) {
                 Some(living) => {
-                    has_new_state |= living.set_state(spec.state);
+                    has_new_state |= living.set_state(spec.state) | living.set_weight(spec.weight);
                     next.push(Arc::clone(living));
                 }
                 None => {
@@ -95,6 +112,7 @@ impl EndpointSet {
         if has_new_address || !gone.is_empty() {
             Followed::Replaced { next: self.followed_by(next, now), gone }
         } else if has_new_state {
+            self.weigh();
             Followed::States
         } else {
             Followed::Nothing
@@ -110,7 +128,9 @@ impl EndpointSet {
             let places = endpoints.iter().map(|endpoint| self.place(endpoint));
             let _ = scores.set(Box::new(known.carried(places, now)));
         }
-        Self { endpoints: endpoints.into(), scores }
+        let next = Self { endpoints: endpoints.into(), scores, is_weighted: AtomicBool::new(false) };
+        next.weigh();
+        next
     }
 }
 

@@ -1,17 +1,19 @@
-//! An upstream that lives: one cell of endpoints, whose turn it is, and what retries it has left.
+//! An upstream that lives: one cell of endpoints, whose turn it is, who waits, and what retries it has left.
 
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
 use arc_swap::ArcSwap;
 use tokio::time::{Duration, Instant};
 
-use super::balance::{self, Way};
+use super::balance::{self, Shares, Way};
 use super::budget::RetryBudget;
 use super::departures::Departures;
 use super::endpoint::{Endpoint, InFlight};
 use super::endpoint_set::{EndpointSet, Followed};
-use crate::model::{Balance, EndpointSpec, PortRef, Preference, UpstreamKey, UpstreamSpec};
+use super::queue::WaitQueue;
+use super::wanted::Wanted;
+use crate::model::{Balance, Ejection, EndpointSpec, PortRef, Queue, UpstreamKey, UpstreamSpec};
 use crate::observe::UpstreamMetrics;
 
 /// The runtime side of an [`UpstreamKey`]: shared by all routes that forward to it, whatever their policy, and by all
@@ -26,6 +28,8 @@ pub struct Upstream {
     /// Attempts so far: whose turn it is, and the income of the retry budget.
     next: AtomicUsize,
     budget: RetryBudget,
+    /// With the first request that waits.
+    queue: OnceLock<Arc<WaitQueue>>,
     /// Also orders writers of `endpoints`; never taken by `pick`.
     others: Mutex<OtherNames>,
     departures: Arc<Departures>,
@@ -36,8 +40,10 @@ pub struct Upstream {
 pub enum Unpicked {
     /// There is none that was not tried.
     NoEndpoint,
-    /// All have as many requests in flight as they may.
+    /// All have as many requests in flight as they may, and as many wait as may.
     Full,
+    /// They have had for as long as a request may wait.
+    Waited,
 }
 
 /// The metrics of a port's other names. Few ports are named in two ways, so the list takes one word while it is empty.
@@ -52,6 +58,7 @@ impl Upstream {
             endpoints: ArcSwap::from_pointee(EndpointSet::default()),
             next: AtomicUsize::new(0),
             budget: RetryBudget::new(Instant::now()),
+            queue: OnceLock::new(),
             others: Mutex::default(),
             departures,
         }
@@ -98,7 +105,10 @@ impl Upstream {
         let others = self.lock();
         let (next, gone) = match self.endpoints.load().follow(&wanted, Instant::now()) {
             Followed::Nothing => return false,
-            Followed::States => return true,
+            Followed::States => {
+                self.wake();
+                return true;
+            }
             Followed::Replaced { next, gone } => (next, gone),
         };
         self.metrics.set_endpoints(next.len());
@@ -106,38 +116,84 @@ impl Upstream {
         others.for_each(|metrics| metrics.set_endpoints(next.len()));
         self.endpoints.store(Arc::new(next));
         self.retire(&gone);
+        self.queue.get().iter().for_each(|queue| self.join(queue));
+        self.wake();
         true
     }
 
-    /// The endpoint for one attempt of a request, counted as in flight until the guard drops. An endpoint whose id is among
-    /// those `tried`, or that has its part of `most` requests in flight, is passed over. One load of the cell, no allocation.
-    pub fn pick(&self, balance: Balance, most: usize, tried: &[u64], now: Instant) -> Result<InFlight, Unpicked> {
+    /// The endpoint for one attempt of a request, counted as in flight until the guard drops. An endpoint whose id is among those
+    /// tried, or that has its part of the requests in flight, is passed over. One load of the cell; no allocation, unless weights
+    /// differ or the request prefers an endpoint.
+    pub fn pick(&self, wanted: &Wanted<'_>) -> Result<InFlight, Unpicked> {
         let set = self.endpoints.load();
         let turn = self.next.fetch_add(1, Relaxed);
-        let way = match balance {
-            Balance::LeastInFlight => Way::LeastInFlight,
-            Balance::RoundRobin => Way::InTurn,
-            Balance::Ewma => Way::Soonest(set.scores(now)),
+        let chosen = match wanted.preference {
+            None => chosen(&set, turn, wanted),
+            Some(preference) => balance::preferred(preference, set.as_slice(), turn, wanted),
         };
-        let chosen = balance::choose(way, set.as_slice(), turn, tried, now).ok_or(Unpicked::NoEndpoint)?;
-        // Another request may take the last place at the same time: the limit may be exceeded by one for each shard.
-        let is_full = |endpoint: &Endpoint| endpoint.in_flight().saturating_mul(set.len()) >= most;
-        if !is_full(chosen) {
-            return Ok(InFlight::begin(Arc::clone(chosen)));
-        }
-        let other = balance::least_loaded(set.as_slice(), tried).filter(|other| !is_full(other));
-        other.map(|other| InFlight::begin(Arc::clone(other))).ok_or(Unpicked::Full)
+        let chosen = chosen.ok_or(Unpicked::NoEndpoint)?;
+        begin(chosen, &set, wanted).or_else(|| any(&set, wanted)).ok_or(Unpicked::Full)
     }
 
-    /// The same for a request that prefers an endpoint.
-    pub fn pick_preferred(&self, preference: Preference, most: usize, tried: &[u64]) -> Result<InFlight, Unpicked> {
-        let set = self.endpoints.load();
-        let turn = self.next.fetch_add(1, Relaxed);
-        let chosen = balance::preferred(preference, set.as_slice(), turn, tried).ok_or(Unpicked::NoEndpoint)?;
-        if chosen.in_flight().saturating_mul(set.len()) >= most {
-            return Err(Unpicked::Full);
+    /// The same, waiting in the queue while all endpoints are full.
+    pub async fn wait(&self, wanted: &Wanted<'_>, queue: Queue) -> Result<InFlight, Unpicked> {
+        let deadline = Instant::now() + queue.timeout;
+        let place = self.queue().join(queue.length).ok_or(Unpicked::Full)?;
+        loop {
+            if place.is_first()
+                && let Ok(endpoint) = self.pick(&Wanted { now: Instant::now(), ..*wanted })
+            {
+                return Ok(endpoint);
+            }
+            if !place.wait(deadline).await {
+                return Err(Unpicked::Waited);
+            }
         }
-        Ok(InFlight::begin(Arc::clone(chosen)))
+    }
+
+    /// Whether requests wait, so that one that may wait as well must not overtake them.
+    pub fn has_queue(&self) -> bool {
+        self.waiting() > 0
+    }
+
+    /// An endpoint has answered well. To be told for routes that leave out those that fail.
+    pub fn served(&self, endpoint: &Endpoint) {
+        endpoint.has_served();
+    }
+
+    /// How many requests wait.
+    pub fn waiting(&self) -> u32 {
+        self.queue.get().map_or(0, |queue| queue.len())
+    }
+
+    fn queue(&self) -> &Arc<WaitQueue> {
+        let mut made = None;
+        let queue = self.queue.get_or_init(|| Arc::clone(made.insert(Arc::<WaitQueue>::default())));
+        made.iter().for_each(|queue| self.join(queue));
+        queue
+    }
+
+    fn join(&self, queue: &Arc<WaitQueue>) {
+        self.endpoints.load().as_slice().iter().for_each(|endpoint| endpoint.join(queue));
+    }
+
+    fn wake(&self) {
+        self.queue.get().iter().for_each(|queue| queue.wake());
+    }
+
+    /// An attempt at an endpoint has failed, for which its pod answers. Leaves the endpoint out for a while if that was once too
+    /// often, unless half of the others are left out already. Tells whether it did.
+    pub fn failed(&self, endpoint: &Endpoint, rule: Ejection, now: Instant) -> bool {
+        if !endpoint.has_failed(rule) {
+            return false;
+        }
+        let set = self.endpoints.load();
+        let out = set.as_slice().iter().filter(|other| other.is_ejected()).count();
+        let may_go = (out + 1) * 2 <= set.len();
+        if may_go {
+            endpoint.eject(rule, now);
+        }
+        may_go
     }
 
     /// An endpoint has taken `time` for an answer. To be told for routes that choose by it.
@@ -166,4 +222,44 @@ impl Drop for Upstream {
         self.retire(self.endpoints.load().as_slice());
         self.departures.upstream(&self.first.key.service);
     }
+}
+
+/// The endpoint of a request that prefers none.
+#[inline]
+fn chosen<'s>(set: &'s EndpointSet, turn: usize, wanted: &Wanted<'_>) -> Option<&'s Arc<Endpoint>> {
+    let Wanted { balance, each, slow_start, tried, now, .. } = *wanted;
+    let way = match balance {
+        Balance::LeastInFlight => Way::LeastInFlight,
+        Balance::RoundRobin => Way::InTurn,
+        Balance::Ewma => Way::Soonest(set.scores(now)),
+        Balance::LeastConnections => Way::Least,
+        Balance::Random => Way::Random,
+        Balance::First => Way::First { most: each.map_or(usize::MAX, |each| each.get() as usize) },
+    };
+    let differ = slow_start.is_some() || set.is_weighted();
+    let shares = differ.then_some(Shares { slow_start, now });
+    balance::choose(way, shares, set.as_slice(), turn, tried, now)
+}
+
+/// Counts a request on an endpoint that is not full.
+#[inline]
+fn begin(endpoint: &Arc<Endpoint>, set: &EndpointSet, wanted: &Wanted<'_>) -> Option<InFlight> {
+    // Another request may take the last place at the same time: this limit may be exceeded by one for each shard.
+    if endpoint.in_flight().saturating_mul(set.len()) >= wanted.most {
+        return None;
+    }
+    match wanted.each {
+        None => Some(InFlight::begin(Arc::clone(endpoint))),
+        Some(most) => InFlight::begin_below(endpoint, most.get()),
+    }
+}
+
+/// The same on any sound endpoint that is not full.
+#[cold]
+fn any(set: &EndpointSet, wanted: &Wanted<'_>) -> Option<InFlight> {
+    // As often as others may take the last places meanwhile. Where there are more of them, this request waits or is refused.
+    (0..set.len().min(8)).find_map(|_| {
+        let other = balance::least_loaded(set.as_slice(), wanted.tried, wanted.now)?;
+        begin(other, set, wanted)
+    })
 }

@@ -7,18 +7,26 @@
 
 mod balance;
 mod budget;
+mod care;
+mod check_note;
+mod checked;
 mod departures;
 mod endpoint;
 mod endpoint_set;
 mod living;
 mod pool;
+mod queue;
 mod registry;
 mod retirement;
 #[cfg(test)]
 mod simulation;
+mod suspicion;
 mod target;
+mod wanted;
 
 pub use budget::RetryBudget;
+pub use check_note::{CheckNote, CheckOutcome};
+pub use checked::{AllChecks, Checked};
 pub use endpoint::{Endpoint, InFlight, Negotiated};
 pub use endpoint_set::EndpointSet;
 pub use living::{Unpicked, Upstream};
@@ -26,3 +34,4 @@ pub use pool::{Fitness, Pool, PoolConfig};
 pub use registry::Registry;
 pub use retirement::{Retired, RetirementSignal, RetirementWatch};
 pub use target::{Backend, Besides, Destination, Target};
+pub use wanted::Wanted;

@@ -7,11 +7,12 @@ use std::sync::{Arc, Weak};
 
 use dashmap::DashMap;
 
+use super::checked::{AllChecks, Checked};
 use super::departures::Departures;
 use super::living::Upstream;
 use super::retirement::RetirementWatch;
 use super::target::Backend;
-use crate::model::{ObjectName, UpstreamSpec};
+use crate::model::{Checks, ObjectName, UpstreamSpec};
 use crate::observe::Metrics;
 
 /// The living upstreams of the process. Not touched per request.
@@ -21,6 +22,7 @@ pub struct Registry {
     /// Upstreams made so far; what has not departed lives.
     made: AtomicUsize,
     metrics: Arc<Metrics>,
+    checks: Arc<AllChecks>,
 }
 
 impl Registry {
@@ -31,6 +33,7 @@ impl Registry {
             departures: Arc::new(Departures::new()),
             made: AtomicUsize::new(0),
             metrics,
+            checks: Arc::default(),
         }
     }
 
@@ -61,7 +64,17 @@ impl Registry {
             upstream
         });
         let metrics = upstream.metrics(port, make_metrics);
-        (Backend { upstream, metrics, for_https: None }, is_new)
+        (Backend { upstream, metrics, for_https: None, checked: None }, is_new)
+    }
+
+    /// Has the endpoints of an upstream checked like this, for as long as the route holds what is returned.
+    pub fn check(&self, backend: &Backend, checks: &Arc<Checks>) -> Arc<Checked> {
+        self.checks.of(&backend.upstream, &backend.metrics, checks)
+    }
+
+    /// All checks that are asked for.
+    pub fn checks(&self) -> Arc<AllChecks> {
+        Arc::clone(&self.checks)
     }
 
     /// The living upstreams of a Service: what is refilled when its EndpointSlices change.
@@ -85,6 +98,7 @@ impl Registry {
             }
             self.by_service.remove_if(&service, |_, entry| entry.is_empty());
         }
+        self.checks.prune();
     }
 
     /// Announces each endpoint that retires from now on: every shard holds one and sweeps its pool by it.
@@ -96,8 +110,14 @@ impl Registry {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Balance, EndpointPort, EndpointSpec, EndpointState, PortRef, Protocol, UpstreamKey};
-    use crate::upstream::{Retired, Unpicked};
+    use std::num::NonZeroU32;
+
+    use tokio::time::Duration;
+
+    use crate::model::{
+        Balance, Ejection, EndpointPort, EndpointSpec, EndpointState, PortRef, Protocol, Queue, UpstreamKey,
+    };
+    use crate::upstream::{Retired, Unpicked, Wanted};
 
     fn key(service: &str, port: u16) -> UpstreamKey {
         UpstreamKey {
@@ -191,7 +211,7 @@ mod tests {
         let (upstream, _) = get_or_create(&Registry::new(Arc::default()), "web", 80);
         upstream.set_endpoints(endpoints(&[1, 2]));
         let before = upstream.endpoints();
-        let pick = || upstream.pick(Balance::default(), usize::MAX, &[], tokio::time::Instant::now());
+        let pick = || upstream.pick(&Wanted::by(Balance::default(), tokio::time::Instant::now()));
         let in_flight = pick().unwrap();
         let mut wanted = endpoints(&[1, 2]);
         let at = usize::from(in_flight.address().port() - 1);
@@ -213,7 +233,7 @@ mod tests {
         let (upstream, _) = get_or_create(&Registry::new(Arc::default()), "web", 80);
         upstream.set_endpoints(endpoints(&[1, 2]));
         let now = tokio::time::Instant::now();
-        let pick = |balance| upstream.pick(balance, 4, &[], now);
+        let pick = |balance| upstream.pick(&Wanted { most: 4, ..Wanted::by(balance, now) });
         let mut in_flight: Vec<_> = (0..4).map(|_| pick(Balance::RoundRobin).unwrap()).collect();
         for balance in [Balance::RoundRobin, Balance::LeastInFlight] {
             assert_eq!(pick(balance).err(), Some(Unpicked::Full));
@@ -228,6 +248,116 @@ mod tests {
         assert_eq!(pick(Balance::LeastInFlight).err(), Some(Unpicked::Full));
         drop(alone);
         assert!(pick(Balance::LeastInFlight).is_ok());
+    }
+
+    #[test]
+    fn endpoints_that_fail_are_left_out_for_growing_times_and_at_most_half_of_them() {
+        let (upstream, _) = get_or_create(&Registry::new(Arc::default()), "web", 80);
+        upstream.set_endpoints(endpoints(&[1, 2, 3, 4, 5]));
+        let rule = Ejection { failures: NonZeroU32::new(3).unwrap(), time: Duration::from_secs(10) };
+        let set = upstream.endpoints();
+        let all = set.as_slice();
+        let mut now = tokio::time::Instant::now();
+        let fail = |at: usize, now| (0..3).map(|_| upstream.failed(&all[at], rule, now)).collect::<Vec<_>>();
+        let served = |now| {
+            let picked =
+                (0..50).map(|_| upstream.pick(&Wanted::by(Balance::RoundRobin, now)).unwrap().address().port());
+            picked.collect::<BTreeSet<_>>()
+        };
+        upstream.failed(&all[0], rule, now);
+        upstream.failed(&all[0], rule, now);
+        upstream.served(&all[0]);
+        assert_eq!(fail(0, now), [false, false, true], "an answer ends the row of failures");
+        assert_eq!(served(now), [2, 3, 4, 5].into());
+        assert_eq!(fail(1, now)[2..], [true]);
+        assert!(fail(2, now).iter().all(|is_out| !is_out), "half of five are two");
+        assert_eq!(served(now), [3, 4, 5].into());
+        for seconds in [10, 20, 40, 80, 100, 100] {
+            let almost = now + Duration::from_millis(seconds * 1000 - 1);
+            assert!(!served(almost).contains(&1), "{seconds}");
+            now += Duration::from_secs(seconds);
+            assert!(served(now).contains(&1), "{seconds}");
+            assert!(fail(0, now).contains(&true), "{seconds}");
+        }
+        now += Duration::from_secs(100 + 4 * 100 + 1);
+        assert_eq!(served(now).len(), 5);
+        fail(0, now);
+        assert!(served(now + Duration::from_secs(10)).contains(&1), "it begins anew");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_waits_is_served_in_order_and_who_is_too_much_or_too_long_is_refused() {
+        let (upstream, _) = get_or_create(&Registry::new(Arc::default()), "web", 80);
+        upstream.set_endpoints(endpoints(&[1, 2]));
+        let each = NonZeroU32::new(1);
+        let wanted = || Wanted { each, ..Wanted::by(Balance::default(), tokio::time::Instant::now()) };
+        let queue = Queue { length: 3, timeout: Duration::from_secs(5) };
+        let mut busy: Vec<_> = (0..2).map(|_| upstream.pick(&wanted()).unwrap()).collect();
+        assert_eq!(upstream.pick(&wanted()).err(), Some(Unpicked::Full));
+        let wait = |name: usize| {
+            let upstream = Arc::clone(&upstream);
+            tokio::spawn(async move {
+                let wanted = Wanted { each, ..Wanted::by(Balance::default(), tokio::time::Instant::now()) };
+                (name, upstream.wait(&wanted, queue).await)
+            })
+        };
+        let mut waiting = std::collections::VecDeque::new();
+        for name in 0..3 {
+            waiting.push_back(wait(name));
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(upstream.waiting(), 3);
+        assert_eq!(wait(3).await.unwrap().1.err(), Some(Unpicked::Full), "three may wait");
+        for name in 0..2 {
+            let began = tokio::time::Instant::now();
+            drop(busy.remove(0));
+            let (served, picked) = waiting.pop_front().unwrap().await.unwrap();
+            assert_eq!(served, name);
+            assert_eq!(began.elapsed(), Duration::ZERO, "woken, and not by a look at the clock");
+            busy.push(picked.unwrap());
+        }
+        assert_eq!(waiting.pop_front().unwrap().await.unwrap().1.err(), Some(Unpicked::Waited));
+        assert_eq!(upstream.waiting(), 0);
+        // One that goes leaves the line, and an endpoint that comes wakes the first.
+        let (gone, next) = (wait(4), wait(5));
+        tokio::task::yield_now().await;
+        gone.abort();
+        let _ = gone.await;
+        assert_eq!(upstream.waiting(), 1);
+        upstream.set_endpoints(endpoints(&[1, 2, 3]));
+        let (_, picked) = next.await.unwrap();
+        assert_eq!(picked.unwrap().address().port(), 3);
+    }
+
+    #[test]
+    fn no_endpoint_ever_has_more_than_its_limit_and_nobody_who_waits_is_forgotten() {
+        let (upstream, _) = get_or_create(&Registry::new(Arc::default()), "web", 80);
+        upstream.set_endpoints(endpoints(&[1, 2, 3]));
+        let queue = Queue { length: 10_000, timeout: Duration::from_secs(60) };
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(4).enable_time().build().unwrap();
+        let tasks: Vec<_> = (0..64)
+            .map(|_| {
+                let upstream = Arc::clone(&upstream);
+                runtime.spawn(async move {
+                    for _ in 0..200 {
+                        let wanted = Wanted {
+                            each: NonZeroU32::new(2),
+                            ..Wanted::by(Balance::default(), tokio::time::Instant::now())
+                        };
+                        let endpoint = upstream.wait(&wanted, queue).await.unwrap();
+                        assert!(endpoint.in_flight() <= 2);
+                        tokio::task::yield_now().await;
+                    }
+                })
+            })
+            .collect();
+        runtime.block_on(async {
+            for task in tasks {
+                task.await.unwrap();
+            }
+        });
+        assert!(upstream.endpoints().as_slice().iter().all(|endpoint| endpoint.in_flight() == 0));
+        assert_eq!(upstream.waiting(), 0);
     }
 
     #[tokio::test]

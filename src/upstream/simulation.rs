@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use tokio::time::{Duration, Instant};
 
-use super::{InFlight, Registry, Upstream};
+use super::{InFlight, Registry, Upstream, Wanted};
 use crate::model::{Balance, EndpointPort, EndpointSpec, ObjectName, PortRef, Protocol, UpstreamKey, UpstreamSpec};
 
 const SEEDS: [u64; 4] = [1, 7, 42, 20_260_801];
@@ -90,8 +90,9 @@ fn run(
         }
         let (now, mut tried) = (start + Duration::from_micros(clock), Vec::new());
         let connected = loop {
-            let Some(endpoint) =
-                (tried.len() < 3).then(|| upstream.pick(balance, usize::MAX, &tried, now).ok()).flatten()
+            let Some(endpoint) = (tried.len() < 3)
+                .then(|| upstream.pick(&Wanted { tried: &tried, ..Wanted::by(balance, now) }).ok())
+                .flatten()
             else {
                 break None;
             };
@@ -187,7 +188,7 @@ fn nginx_r3_an_endpoint_that_comes_begins_with_the_mean_and_those_that_stay_keep
         upstream.took(endpoint, Duration::from_secs(seconds), now);
     }
     let chosen = |upstream: &Upstream| {
-        let picks = (0..30).map(|_| place(&upstream.pick(Balance::Ewma, usize::MAX, &[], Instant::now()).unwrap()));
+        let picks = (0..30).map(|_| place(&upstream.pick(&Wanted::by(Balance::Ewma, Instant::now())).unwrap()));
         picks.collect::<std::collections::BTreeSet<_>>()
     };
     assert_eq!(chosen(&upstream), [0].into());
@@ -246,7 +247,8 @@ fn threads_pick_while_the_set_changes_and_nothing_is_lost_or_left_counted() {
                 scope.spawn(|| {
                     let (now, mut picks) = (Instant::now(), 0u64);
                     while !is_over.load(Relaxed) || picks == 0 {
-                        let pick = |tried: &[u64]| upstream.pick(Balance::LeastInFlight, usize::MAX, tried, now);
+                        let pick =
+                            |tried: &[u64]| upstream.pick(&Wanted { tried, ..Wanted::by(Balance::LeastInFlight, now) });
                         let first = pick(&[]).expect("no set of this test is empty");
                         let second = pick(&[first.id()]).expect("every set of this test has two");
                         assert_ne!(first.id(), second.id());

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::checked::Checked;
 use super::living::Upstream;
 use crate::model::Reply;
 use crate::observe::{RouteDetail, RouteMetrics, UpstreamMetrics};
@@ -48,4 +49,6 @@ pub struct Backend {
     pub metrics: Arc<UpstreamMetrics>,
     /// Where requests go instead whose client uses https.
     pub for_https: Option<Box<Backend>>,
+    /// How its endpoints are checked, where the route asks for it.
+    pub checked: Option<Arc<Checked>>,
 }

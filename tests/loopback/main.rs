@@ -10,6 +10,7 @@ mod bodies;
 mod connections;
 mod debug_connections;
 mod edits;
+mod endpoint_care;
 mod evil_pod;
 mod expectation;
 mod explain;

@@ -89,6 +89,10 @@ fn busy() -> (Metrics, Arc<RouteMetrics>, Arc<UpstreamMetrics>) {
     route.record(0, Duration::from_secs(100), 10, 0);
     metrics.unrouted().record(404, Duration::from_micros(20), 1, 2);
     let upstream = metrics.upstream(&ObjectName::new("shop", "cart"), "http");
+    drop(upstream.waits());
+    upstream.ejected();
+    upstream.checked(true);
+    upstream.count_down(false);
     upstream.attempt();
     upstream.attempt();
     upstream.retry();

@@ -39,7 +39,13 @@ pub(super) fn replaced(walk: &Walk<'_>, error: &ProxyError) -> Option<u16> {
     let is_of_backend = match error.side() {
         Side::Upstream => true,
         Side::Internal => {
-            matches!(error, ProxyError::NoEndpoints | ProxyError::BackendUnavailable | ProxyError::UpstreamFull)
+            matches!(
+                error,
+                ProxyError::NoEndpoints
+                    | ProxyError::BackendUnavailable
+                    | ProxyError::UpstreamFull
+                    | ProxyError::QueueTimeout
+            )
         }
         Side::Client => false,
     };

@@ -21,7 +21,7 @@ use crate::proxy::error::ProxyError;
 use crate::proxy::shard::Shard;
 use crate::proxy::shard::timer::LazyTimer;
 use crate::proxy::wire::body::{BodySink, BodySource, unless_lost};
-use crate::upstream::{Backend, Unpicked};
+use crate::upstream::{Backend, Unpicked, Wanted};
 
 /// Endpoints, and connections that turn out to be closed, that are tried for one request.
 const TRIES: usize = 3;
@@ -66,14 +66,15 @@ pub(crate) async fn send(
 }
 
 async fn tries(shard: &Rc<Shard>, aside: &Aside<'_>) -> Result<AsideAnswer, ProxyError> {
-    let Aside { backend: Backend { upstream, metrics, for_https: _ }, policy, .. } = aside;
+    let Aside { backend: Backend { upstream, metrics, for_https: _, checked: _ }, policy, .. } = aside;
     let (mut tried, mut newer_than, mut error) = (Vec::new(), None, ProxyError::NoEndpoints);
     for _ in 0..TRIES {
         let began = Instant::now();
         let most = policy.upstream_requests.min(IN_FLIGHT);
-        let endpoint = match upstream.pick(policy.balance, most, &tried, began) {
+        let wanted = Wanted { most, ..Wanted::of(policy, None, &tried, began) };
+        let endpoint = match upstream.pick(&wanted) {
             Ok(endpoint) => endpoint,
-            Err(Unpicked::Full) => return Err(ProxyError::UpstreamFull),
+            Err(Unpicked::Full | Unpicked::Waited) => return Err(ProxyError::UpstreamFull),
             Err(Unpicked::NoEndpoint) => break,
         };
         metrics.attempt();

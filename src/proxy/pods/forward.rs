@@ -3,10 +3,10 @@
 use tokio::time::Instant;
 
 use super::attempt::{Attempt, Patience, WHOLE_BODY};
-use super::pick::pick;
+use super::pick::{pick, wait};
 use super::replacement::Replacement;
 use super::retry::{Facts, History, retry};
-use super::{connect, gather, h1, h2, open_session, times, tls, upgrade};
+use super::{connect, ejection, gather, h1, h2, open_session, times, tls, upgrade};
 use crate::http1::Framing;
 use crate::model::{Balance, EndpointPort, Protocol, RoutePolicy};
 use crate::observe::{UpstreamFailure, UpstreamMetrics};
@@ -26,7 +26,7 @@ pub(crate) async fn forward<S: ClientSource, K: ClientSink>(
     source: &mut S,
     sink: &mut K,
 ) -> Result<(), ProxyError> {
-    let Backend { upstream, metrics, for_https: _ } = backend;
+    let Backend { upstream, metrics, for_https: _, checked: _ } = backend;
     let is_idempotent = walk.work.request.method.is_idempotent();
     let has_one_address = matches!(upstream.key().endpoint_port, EndpointPort::OfService(_));
     let patience = Patience::of(policy, walk.work);
@@ -56,6 +56,14 @@ pub(crate) async fn forward<S: ClientSource, K: ClientSink>(
         let picked = match chosen.take() {
             Some(endpoint) => Ok(endpoint),
             None => pick(upstream, policy, preference, &history.tried, began),
+        };
+        let picked = match (picked, policy.queue) {
+            (Err(Unpicked::Full), Some(queue)) => {
+                let waited = Box::pin(wait(walk, backend, (policy, queue), (preference, &history.tried), sink)).await?;
+                began = Instant::now();
+                waited
+            }
+            (picked, _) => picked,
         };
         let endpoint = match picked {
             Ok(endpoint) => endpoint,
@@ -122,6 +130,9 @@ pub(crate) async fn forward<S: ClientSource, K: ClientSink>(
         if policy.balance == Balance::Ewma {
             times::note(upstream, &attempt.endpoint, &walk.record, &outcome);
         }
+        if let Some(rule) = policy.ejection {
+            ejection::note(backend, &attempt.endpoint, (rule, walk.record.status.get()), &outcome);
+        }
         let failure = match outcome {
             Ok(()) => return Ok(()),
             Err(failure) => failure,
@@ -148,6 +159,7 @@ fn unpicked(why: Unpicked, metrics: &UpstreamMetrics) -> ProxyError {
     let (reason, error) = match why {
         Unpicked::NoEndpoint => (UpstreamFailure::NoEndpoint, ProxyError::NoEndpoints),
         Unpicked::Full => (UpstreamFailure::Full, ProxyError::UpstreamFull),
+        Unpicked::Waited => (UpstreamFailure::Waited, ProxyError::QueueTimeout),
     };
     metrics.failure(reason);
     error
@@ -203,6 +215,7 @@ fn reason(error: &ProxyError) -> Option<UpstreamFailure> {
         | ProxyError::BackendUnavailable
         | ProxyError::NoEndpoints
         | ProxyError::UpstreamFull
+        | ProxyError::QueueTimeout
         | ProxyError::Replaced => return None,
     })
 }

@@ -1,6 +1,7 @@
 //! The TLS handshake with a pod, from a connected socket to a [`TlsStream`].
 
 use std::future::poll_fn;
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -9,6 +10,7 @@ use rustls::pki_types::ServerName;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 
+use crate::model::PodTls;
 use crate::proxy::pod_tls_fault::PodTlsFault;
 use crate::proxy::wire::buffers::BufferPool;
 use crate::proxy::wire::tls::session::Session;
@@ -18,17 +20,23 @@ use crate::proxy::wire::tls::stream::{Link, TlsStream};
 const TLS: [u8; 2] = [0x16, 0x15];
 
 /// Whom to shake hands with, and about what.
-pub(super) struct Terms {
+pub(crate) struct Terms {
     /// Versions, verification, sessions to resume.
-    pub(super) config: Arc<ClientConfig>,
+    pub(crate) config: Arc<ClientConfig>,
     /// The name to ask for and to verify, or the pod's address, which is not asked for.
-    pub(super) name: ServerName<'static>,
+    pub(crate) name: ServerName<'static>,
     /// What is offered in ALPN, the best first.
-    pub(super) protocols: &'static [&'static [u8]],
+    pub(crate) protocols: &'static [&'static [u8]],
+}
+
+/// What a pod's certificate must name. Of an address no server name is sent (RFC 6066 §3).
+pub(crate) fn server_name(tls: &PodTls, address: SocketAddr) -> ServerName<'static> {
+    let name = tls.server_name.as_ref().map(|name| ServerName::try_from(name.as_str().to_owned()));
+    name.and_then(Result::ok).unwrap_or_else(|| ServerName::IpAddress(address.ip().into()))
 }
 
 /// Performs the client's side of a handshake until `deadline`. What ends it on our side leaves with the first request.
-pub(super) async fn shake_hands(
+pub(crate) async fn shake_hands(
     tcp: TcpStream,
     terms: Terms,
     buffers: &Rc<BufferPool>,

@@ -1,11 +1,16 @@
-//! The endpoint for an attempt: the one that the request prefers, or the one whose turn it is.
+//! The endpoint for an attempt: the one that the request prefers, or the one whose turn it is; where all are full, when one of
+//! them no longer is.
 
 use tokio::time::Instant;
 
-use crate::model::{Preference, RoutePolicy};
-use crate::upstream::{InFlight, Unpicked, Upstream};
+use crate::model::{Preference, Queue, RoutePolicy};
+use crate::proxy::error::ProxyError;
+use crate::proxy::walk::Walk;
+use crate::proxy::wire::body::{BodySink, unless_lost};
+use crate::upstream::{Backend, InFlight, Unpicked, Upstream, Wanted};
 
 /// The endpoint for an attempt.
+#[inline]
 pub(super) fn pick(
     upstream: &Upstream,
     policy: &RoutePolicy,
@@ -13,8 +18,29 @@ pub(super) fn pick(
     tried: &[u64],
     now: Instant,
 ) -> Result<InFlight, Unpicked> {
-    match preference {
-        None => upstream.pick(policy.balance, policy.upstream_requests, tried, now),
-        Some(preference) => upstream.pick_preferred(preference, policy.upstream_requests, tried),
+    let wanted = Wanted::of(policy, preference, tried, now);
+    // Who may wait does not overtake those who do.
+    if policy.queue.is_some() && upstream.has_queue() {
+        return Err(Unpicked::Full);
     }
+    upstream.pick(&wanted)
+}
+
+/// The same once it was this request's turn in the queue, unless its client goes meanwhile.
+#[cold]
+pub(super) async fn wait(
+    walk: &Walk<'_>,
+    backend: &Backend,
+    (policy, queue): (&RoutePolicy, Queue),
+    (preference, tried): (Option<Preference>, &[u64]),
+    sink: &impl BodySink,
+) -> Result<Result<InFlight, Unpicked>, ProxyError> {
+    let began = Instant::now();
+    let wanted = Wanted::of(policy, preference, tried, began);
+    let _waiting = backend.metrics.waits();
+    let waited = async { Ok::<_, ProxyError>(backend.upstream.wait(&wanted, queue).await) };
+    let picked = unless_lost(sink, waited).await;
+    let millis = u32::try_from(began.elapsed().as_millis()).unwrap_or(u32::MAX);
+    walk.record.queued.set(walk.record.queued.get().saturating_add(millis));
+    picked
 }

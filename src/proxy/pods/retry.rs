@@ -152,7 +152,8 @@ fn case(error: &ProxyError) -> Option<RetryCase> {
         | ProxyError::NoRoute
         | ProxyError::BackendUnavailable
         | ProxyError::NoEndpoints
-        | ProxyError::UpstreamFull => None,
+        | ProxyError::UpstreamFull
+        | ProxyError::QueueTimeout => None,
     }
 }
 

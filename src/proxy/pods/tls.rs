@@ -10,12 +10,11 @@
 
 use std::rc::Rc;
 
-use rustls::pki_types::ServerName;
 use tokio::time::Instant;
 
 use super::attempt::Attempt;
 use super::connect::{Obtained, idle, reach};
-use super::handshake::{Terms, shake_hands};
+use super::handshake::{Terms, server_name, shake_hands};
 use super::open_session::{Turn, session_on, turn};
 use super::retry::{Failure, Reached};
 use super::{h1, h2};
@@ -174,7 +173,7 @@ impl Connections<'_> {
         let (tcp, place) = reach(shard, self.attempt).await?;
         let outcome = match shard.pod_tls.of(endpoint.endpoint(), tls, began) {
             Ok(config) => {
-                let terms = Terms { config, name: self.name(), protocols };
+                let terms = Terms { config, name: server_name(tls, endpoint.address()), protocols };
                 shake_hands(tcp, terms, &shard.buffers, deadline).await
             }
             Err(error) => Err(PodTlsFault::from(&error)),
@@ -201,13 +200,6 @@ impl Connections<'_> {
                 Err(Failure::new(ProxyError::PodTls(fault), Reached::NotConnected))
             }
         }
-    }
-
-    /// What the pod's certificate must name. Of an address no server name is sent (RFC 6066 §3).
-    fn name(&self) -> ServerName<'static> {
-        let address = ServerName::IpAddress(self.attempt.endpoint.address().ip().into());
-        let name = self.tls.server_name.as_ref().map(|name| ServerName::try_from(name.as_str().to_owned()));
-        name.and_then(Result::ok).unwrap_or(address)
     }
 
     fn is_http2(&self, stream: &TlsStream) -> bool {

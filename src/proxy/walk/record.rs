@@ -45,6 +45,8 @@ pub(crate) struct Record {
     pub attempted: Cell<Option<Instant>>,
     /// When the connection of the last attempt had the request, if it got that far.
     pub handed_over: Cell<Option<Instant>>,
+    /// How long it has waited for an endpoint that is not full. Milliseconds.
+    pub queued: Cell<u32>,
     /// Attempts.
     pub attempts: Cell<u8>,
     /// Whether the client waits for 100 (Continue) before it sends its body, and nobody has said it.
@@ -107,6 +109,7 @@ impl Record {
             head_after: Cell::new(None),
             attempted: Cell::new(None),
             handed_over: Cell::new(None),
+            queued: Cell::new(0),
             attempts: Cell::new(0),
             awaits_go_on: Cell::new(false),
             pod_tls: Cell::new(None),
@@ -293,6 +296,7 @@ fn refusal(error: &ProxyError) -> Option<Refusal> {
         | ProxyError::BackendUnavailable
         | ProxyError::NoEndpoints
         | ProxyError::UpstreamFull
+        | ProxyError::QueueTimeout
         | ProxyError::ConnectRefused
         | ProxyError::ConnectOther
         | ProxyError::ConnectTimeout

@@ -45,6 +45,7 @@ mod source_options;
 mod standing;
 mod table;
 mod take_over;
+mod upstream_options;
 mod value;
 
 use crate::model::{ObjectRef, Problem};

@@ -176,12 +176,13 @@ impl Options {
 
     /// The policy of the routes: `default` itself where nothing else is asked for, so that most routes share one.
     pub(crate) fn policy(&self, default: &Arc<RoutePolicy>) -> Arc<RoutePolicy> {
-        if self.balance.is_none() && self.policy.is_none() {
+        if self.balance.is_none() && self.policy.is_none() && self.rare.is_none() {
             return Arc::clone(default);
         }
         let mut policy = RoutePolicy::clone(default);
         policy.balance = self.balance.unwrap_or(default.balance);
         self.policy.iter().for_each(|options| options.apply(&mut policy));
+        self.rare.iter().for_each(|options| options.upstream.apply(&mut policy));
         if policy == **default { Arc::clone(default) } else { Arc::new(policy) }
     }
 

@@ -10,6 +10,7 @@ use super::limit_options::LimitOptions;
 use super::mirror_options::MirrorOptions;
 use super::service_url::{ServiceUrl, UrlHost};
 use super::take_over::take_over;
+use super::upstream_options::UpstreamOptions;
 use crate::model::Template;
 
 /// What is set, by topic.
@@ -33,6 +34,8 @@ pub(crate) struct RareOptions {
     pub(crate) errors: ErrorOptions,
     /// Who gets copies of requests.
     pub(crate) mirror: MirrorOptions,
+    /// Health of endpoints, how many requests each has, and who waits.
+    pub(crate) upstream: UpstreamOptions,
 }
 
 impl RareOptions {
@@ -45,7 +48,8 @@ impl RareOptions {
 
     /// Takes over what others set and these do not. Returns whether both set the same thing differently.
     pub(super) fn absorb(&mut self, other: Self) -> bool {
-        let Self { affinity, cors, limits, answer_urls, pod_host, edits, external_auth, errors, mirror } = other;
+        let Self { affinity, cors, limits, answer_urls, pod_host, edits, external_auth, errors, mirror, upstream } =
+            other;
         let differs = [
             self.affinity.absorb(affinity),
             self.cors.absorb(cors),
@@ -56,6 +60,7 @@ impl RareOptions {
             self.external_auth.absorb(external_auth),
             self.errors.absorb(errors),
             self.mirror.absorb(mirror),
+            self.upstream.absorb(upstream),
         ];
         differs.contains(&true)
     }

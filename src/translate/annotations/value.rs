@@ -22,6 +22,8 @@ pub(crate) enum Value {
     Size(fn(&mut Draft, u64)),
     /// Whole seconds, from one to a year.
     Seconds(fn(&mut Draft, Duration)),
+    /// A whole number with its unit, up to a year.
+    Duration(fn(&mut Draft, Duration)),
     /// A whole number from zero.
     Count(fn(&mut Draft, u32)),
     /// A text with a parser of its own.
@@ -63,6 +65,7 @@ impl Value {
             },
             Self::Size(set) => set(draft, size(text)?),
             Self::Seconds(set) => set(draft, seconds(text)?),
+            Self::Duration(set) => set(draft, duration(text)?),
             Self::Count(set) => set(draft, number(text)?),
             Self::OneOf(words) => (words.iter().find(|word| word.text == text)?.set)(draft),
             Self::Text { values: _, read } => return read(draft, text, carrier),
@@ -81,6 +84,7 @@ impl Value {
             Self::OnOff(_) => "`on` or `off`".into(),
             Self::Size(_) => "bytes as digits, alone or with `k`, `m` or `g`".into(),
             Self::Seconds(_) => "whole seconds, `1` to `31536000`".into(),
+            Self::Duration(_) => "a whole number with `ms`, `s`, `m` or `h`, from `1ms` to a year".into(),
             Self::Count(_) => "a whole number, `0` or more".into(),
             Self::Text { values, read: _ } => (*values).into(),
         }
@@ -103,6 +107,20 @@ fn size(text: &str) -> Option<u64> {
 
 fn seconds(text: &str) -> Option<Duration> {
     number(text).filter(|seconds| (1..=LONGEST).contains(seconds)).map(Duration::from_secs)
+}
+
+fn duration(text: &str) -> Option<Duration> {
+    let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+    let (digits, unit) = text.split_at(digits);
+    let millis = match unit {
+        "ms" => 1,
+        "s" => 1000,
+        "m" => 60 * 1000,
+        "h" => 3600 * 1000,
+        _ => return None,
+    };
+    let millis = number::<u64>(digits)?.checked_mul(millis)?;
+    (1..=LONGEST * 1000).contains(&millis).then(|| Duration::from_millis(millis))
 }
 
 /// Digits, without a sign.

@@ -27,7 +27,7 @@ fn balance_is_set_by_annotation_over_the_settings() {
 
 #[test]
 fn a_value_that_cannot_be_read_is_reported_and_the_default_applies() {
-    let world = with("tidegate.dev/balance", "random");
+    let world = with("tidegate.dev/balance", "fastest");
     assert_eq!(balance(&world), Balance::LeastInFlight);
     let problem = world.only_problem();
     assert_eq!((problem.code, problem.severity), (ProblemCode::InvalidAnnotation, Severity::Error));

@@ -7,6 +7,7 @@
 
 mod preferred;
 mod scores;
+mod shares;
 
 use std::cell::Cell;
 use std::sync::Arc;
@@ -17,6 +18,7 @@ use crate::upstream::endpoint::Endpoint;
 
 pub(super) use preferred::preferred;
 pub(super) use scores::Scores;
+pub(super) use shares::Shares;
 
 /// How an endpoint is chosen, with what must be known for it.
 #[derive(Clone, Copy, Debug)]
@@ -27,17 +29,28 @@ pub(super) enum Way<'a> {
     LeastInFlight,
     /// Of two the one with the lower score. The scores are in the order of the set.
     Soonest(&'a Scores),
+    /// Of all the one with the fewest requests in flight.
+    Least,
+    /// Of two by chance the one with fewer requests in flight.
+    Random,
+    /// The first with fewer requests in flight than `most`.
+    First {
+        /// Requests in flight of a full one.
+        most: usize,
+    },
 }
 
 /// The endpoint for this turn; `None` only if there is none, or the ids of all are among those `tried` already, or they
 /// do not take new requests.
 ///
 /// Draining endpoints are never chosen, even if no other is left: an operator who drains the last one wants that.
+/// Endpoints that a check calls down, and those that have failed too often, are chosen only where no other is left.
 /// Suspect endpoints are passed over, with three exceptions. A first attempt probes one in its own turn when its time is
 /// over. First attempts ignore suspicion when more than half of the set is suspect, because then the cause is probably
 /// ours and the other endpoints would be overrun. And a suspect endpoint is used when nothing else is left.
 pub(super) fn choose<'a>(
     way: Way<'_>,
+    shares: Option<Shares>,
     endpoints: &'a [Arc<Endpoint>],
     turn: usize,
     tried: &[u64],
@@ -46,55 +59,72 @@ pub(super) fn choose<'a>(
     let is_first_attempt = tried.is_empty();
     if is_first_attempt {
         let own = endpoints.get(turn.checked_rem(endpoints.len())?)?;
-        if own.is_suspect() && !own.is_draining() && own.claim_probe(now) {
+        if own.is_suspect() && own.is_available(now) && own.claim_probe(now) {
             return Some(own);
         }
     }
-    let met_suspect = Cell::new(false);
+    let met_others = Cell::new(false);
     let is_sound = |endpoint: &Endpoint| {
-        let is_suspect = endpoint.is_suspect();
-        met_suspect.set(met_suspect.get() | is_suspect);
-        !is_suspect && !endpoint.is_draining() && !tried.contains(&endpoint.id())
+        let (is_suspect, is_available) = (endpoint.is_suspect(), endpoint.is_available(now));
+        met_others.set(met_others.get() | is_suspect | !is_available);
+        !is_suspect && is_available && !tried.contains(&endpoint.id())
     };
-    let sound = best(way, endpoints, turn, now, is_sound);
-    if !met_suspect.get() {
+    let best = |may_serve: &dyn Fn(&Endpoint) -> bool| best(way, shares, endpoints, turn, now, may_serve);
+    let sound = best(&is_sound);
+    if !met_others.get() {
         return sound;
     }
-    let sound = sound.filter(|_| !is_first_attempt || !are_most_suspect(endpoints));
-    sound.or_else(|| {
-        best(way, endpoints, turn, now, |endpoint| !endpoint.is_draining() && !tried.contains(&endpoint.id()))
-    })
+    let sound = sound.filter(|_| !is_first_attempt || !are_most_suspect(endpoints, now));
+    let suspect = || best(&|endpoint| endpoint.is_available(now) && !tried.contains(&endpoint.id()));
+    let failing = || best(&|endpoint| endpoint.is_active() && !tried.contains(&endpoint.id()));
+    sound.or_else(suspect).or_else(failing)
 }
 
 /// The sound endpoint with the fewest requests in flight, of those that were not tried.
-pub(super) fn least_loaded<'a>(endpoints: &'a [Arc<Endpoint>], tried: &[u64]) -> Option<&'a Arc<Endpoint>> {
+pub(super) fn least_loaded<'a>(
+    endpoints: &'a [Arc<Endpoint>],
+    tried: &[u64],
+    now: Instant,
+) -> Option<&'a Arc<Endpoint>> {
     let may_serve = |endpoint: &&Arc<Endpoint>| {
-        !endpoint.is_draining() && !endpoint.is_suspect() && !tried.contains(&endpoint.id())
+        endpoint.is_available(now) && !endpoint.is_suspect() && !tried.contains(&endpoint.id())
     };
     endpoints.iter().filter(may_serve).min_by_key(|endpoint| endpoint.in_flight())
 }
 
-fn are_most_suspect(endpoints: &[Arc<Endpoint>]) -> bool {
-    let taking = || endpoints.iter().filter(|endpoint| !endpoint.is_draining());
+fn are_most_suspect(endpoints: &[Arc<Endpoint>], now: Instant) -> bool {
+    let taking = || endpoints.iter().filter(|endpoint| endpoint.is_available(now));
     taking().filter(|endpoint| endpoint.is_suspect()).count() * 2 > taking().count()
 }
 
 /// The first that may serve, or the first two compared.
 fn best<'a>(
     way: Way<'_>,
+    shares: Option<Shares>,
     endpoints: &'a [Arc<Endpoint>],
     turn: usize,
     now: Instant,
     may_serve: impl Fn(&Endpoint) -> bool,
 ) -> Option<&'a Arc<Endpoint>> {
-    if let Way::Soonest(scores) = way {
-        return soonest(scores, endpoints, turn, now, may_serve);
+    if let Some(shares) = shares {
+        return shares::shared(way, shares, endpoints, turn, may_serve);
     }
     let mut candidates = in_order(endpoints, turn).filter(|endpoint| may_serve(endpoint));
-    let first = candidates.next()?;
     match way {
-        Way::InTurn | Way::Soonest(_) => Some(first),
+        Way::InTurn => candidates.next(),
+        Way::Soonest(scores) => soonest(scores, endpoints, turn, now, may_serve),
+        Way::Least => candidates.min_by_key(|endpoint| endpoint.in_flight()),
+        Way::First { most } => {
+            let serving = || endpoints.iter().filter(|endpoint| may_serve(endpoint));
+            serving().find(|endpoint| endpoint.in_flight() < most).or_else(|| serving().next())
+        }
+        Way::Random => {
+            let mut drawn = in_order(endpoints, scattered(turn)).filter(|endpoint| may_serve(endpoint));
+            let first = drawn.next()?;
+            Some(drawn.next().filter(|second| second.in_flight() < first.in_flight()).unwrap_or(first))
+        }
         Way::LeastInFlight => {
+            let first = candidates.next()?;
             // An idle one cannot be beaten: the second need not be looked at.
             let load = first.in_flight();
             let lighter = if load == 0 { None } else { candidates.next().filter(|second| second.in_flight() < load) };

@@ -1,44 +1,65 @@
 //! The endpoint that a request prefers. Pure, as the choice by turn is.
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use super::least_loaded;
-use crate::model::{Preference, score, token};
+use crate::model::{EndpointState, Preference, score, token};
 use crate::upstream::endpoint::Endpoint;
+use crate::upstream::wanted::Wanted;
 
 /// The endpoint for an attempt; `None` where there is none for it.
 ///
-/// A request that may move passes over endpoints that were tried, or are suspect while another one is not. One that may not
-/// move has its endpoint or none.
+/// A request that may move passes over endpoints that were tried, or have their part of the load, or are suspect or down while
+/// another one is not. One that may not move has its endpoint or none, unless that is full.
 pub(in crate::upstream) fn preferred<'a>(
     preference: Preference,
     endpoints: &'a [Arc<Endpoint>],
     turn: usize,
-    tried: &[u64],
+    wanted: &Wanted<'_>,
 ) -> Option<&'a Arc<Endpoint>> {
+    let Wanted { tried, now, each, hash_bound, .. } = *wanted;
+    let is_full = |endpoint: &Endpoint| each.is_some_and(|most| endpoint.in_flight() >= most.get() as usize);
+    let is_sound =
+        |endpoint: &Endpoint| !endpoint.is_suspect() && !tried.contains(&endpoint.id()) && !is_full(endpoint);
     match preference {
         Preference::OfToken { token: wanted, moves } => {
-            let own = endpoints.iter().find(|endpoint| token(endpoint.address()) == wanted && !endpoint.is_draining());
+            let own =
+                endpoints.iter().find(|endpoint| token(endpoint.address()) == wanted && endpoint.takes_sessions());
+            let is_up = |own: &Endpoint| own.is_available(now) || own.state() == EndpointState::Draining;
             match own {
-                Some(own) if !moves => (!tried.contains(&own.id())).then_some(own),
-                Some(own) if !tried.contains(&own.id()) && !own.is_suspect() => Some(own),
+                Some(own) if !moves && !is_full(own) => (!tried.contains(&own.id())).then_some(own),
+                Some(own) if is_sound(own) && is_up(own) => Some(own),
                 // The caller chooses as for a request that prefers none.
-                Some(_) | None => least_loaded(endpoints, tried).or_else(|| untried(own?, tried)),
+                Some(_) | None => least_loaded(endpoints, tried, now).or_else(|| untried(own?, tried)),
             }
         }
         Preference::OfKey { key, among, moves } => {
-            let mut order: Vec<&Arc<Endpoint>> = endpoints.iter().filter(|endpoint| !endpoint.is_draining()).collect();
+            let mut order: Vec<&Arc<Endpoint>> =
+                endpoints.iter().filter(|endpoint| endpoint.is_active() && endpoint.weight().get() > 0).collect();
             order.sort_by_cached_key(|endpoint| std::cmp::Reverse(score(key, token(endpoint.address()))));
             let among = among.clamp(1, order.len().max(1));
-            let first = order.get(turn % among)?;
-            if !moves {
+            let first = *order.get(turn % among)?;
+            if !moves && !is_full(first) {
                 return untried(first, tried);
             }
-            let is_sound = |endpoint: &&&Arc<Endpoint>| !endpoint.is_suspect() && !tried.contains(&endpoint.id());
-            let others = || std::iter::once(first).chain(&order);
-            others().find(is_sound).or_else(|| others().find(|other| !tried.contains(&other.id()))).copied()
+            let most = hash_bound.map(|percent| bounded(&order, percent));
+            let is_light = |endpoint: &Endpoint| most.is_none_or(|most| endpoint.in_flight() < most);
+            let others = || std::iter::once(first).chain(order.iter().copied());
+            let is_up = |other: &&Arc<Endpoint>| is_sound(other) && other.is_available(now);
+            let up = || others().filter(is_up);
+            up().find(|other| is_light(other))
+                .or_else(|| up().next())
+                .or_else(|| others().find(|other| other.is_available(now) && !tried.contains(&other.id())))
+                .or_else(|| others().find(|other| !tried.contains(&other.id())))
         }
     }
+}
+
+/// Requests in flight from which on an endpoint has its part: `percent` of the mean, with one request more.
+fn bounded(endpoints: &[&Arc<Endpoint>], percent: NonZeroU32) -> usize {
+    let all: usize = endpoints.iter().map(|endpoint| endpoint.in_flight()).sum();
+    ((all + 1) * percent.get() as usize).div_ceil(100 * endpoints.len().max(1)).max(1)
 }
 
 fn untried<'a>(endpoint: &'a Arc<Endpoint>, tried: &[u64]) -> Option<&'a Arc<Endpoint>> {
@@ -50,10 +71,15 @@ mod tests {
     use tokio::time::Instant;
 
     use super::*;
-    use crate::model::{EndpointSpec, EndpointState, key_of};
+    use crate::model::{Balance, EndpointSpec, key_of};
+    use crate::upstream::InFlight;
 
     fn endpoints(count: u8) -> Vec<Arc<Endpoint>> {
         (0..count).map(|n| Endpoint::new(EndpointSpec::active(([10, 0, 0, n], 80).into()), Instant::now())).collect()
+    }
+
+    fn wanted(tried: &[u64]) -> Wanted<'_> {
+        Wanted { tried, ..Wanted::by(Balance::default(), Instant::now()) }
     }
 
     fn of_key(key: u64, among: usize, moves: bool) -> Preference {
@@ -65,8 +91,8 @@ mod tests {
         let set = endpoints(6);
         for text in [&b"/a"[..], b"/b", b"/c"] {
             for (among, expected) in [(1, 1), (3, 3), (100, 6)] {
-                let chosen =
-                    (0..60).map(|turn| preferred(of_key(key_of(text), among, true), &set, turn, &[]).unwrap().id());
+                let chosen = (0..60)
+                    .map(|turn| preferred(of_key(key_of(text), among, true), &set, turn, &wanted(&[])).unwrap().id());
                 assert_eq!(chosen.collect::<std::collections::BTreeSet<_>>().len(), expected, "{among}");
             }
         }
@@ -77,9 +103,9 @@ mod tests {
         let set = endpoints(6);
         for key in 0..200 {
             let preference = of_key(key_of(&[key]), 1, true);
-            let before = preferred(preference, &set, 0, &[]).unwrap();
+            let before = preferred(preference, &set, 0, &wanted(&[])).unwrap();
             let rest: Vec<_> = set.iter().filter(|endpoint| endpoint.id() != set[2].id()).cloned().collect();
-            let after = preferred(preference, &rest, 0, &[]).unwrap();
+            let after = preferred(preference, &rest, 0, &wanted(&[])).unwrap();
             assert!(before.id() == after.id() || before.id() == set[2].id());
         }
     }
@@ -91,30 +117,70 @@ mod tests {
             |moves| of_key(7, 1, moves),
             |moves| Preference::OfToken { token: token(([10, 0, 0, 1], 80).into()), moves },
         ] {
-            let own = preferred(preference(false), &set, 0, &[]).unwrap();
-            assert_eq!(preferred(preference(true), &set, 5, &[]).unwrap().id(), own.id());
-            assert!(preferred(preference(false), &set, 0, &[own.id()]).is_none());
-            assert_ne!(preferred(preference(true), &set, 0, &[own.id()]).unwrap().id(), own.id());
+            let own = preferred(preference(false), &set, 0, &wanted(&[])).unwrap();
+            assert_eq!(preferred(preference(true), &set, 5, &wanted(&[])).unwrap().id(), own.id());
+            assert!(preferred(preference(false), &set, 0, &wanted(&[own.id()])).is_none());
+            assert_ne!(preferred(preference(true), &set, 0, &wanted(&[own.id()])).unwrap().id(), own.id());
             own.connect_failed(now);
-            assert_eq!(preferred(preference(false), &set, 0, &[]).unwrap().id(), own.id());
-            assert_ne!(preferred(preference(true), &set, 0, &[]).unwrap().id(), own.id());
+            assert_eq!(preferred(preference(false), &set, 0, &wanted(&[])).unwrap().id(), own.id());
+            assert_ne!(preferred(preference(true), &set, 0, &wanted(&[])).unwrap().id(), own.id());
             own.connect_succeeded();
             let all: Vec<_> = set.iter().map(|endpoint| endpoint.id()).collect();
-            assert!(preferred(preference(true), &set, 0, &all).is_none());
+            assert!(preferred(preference(true), &set, 0, &wanted(&all)).is_none());
         }
     }
 
     #[test]
-    fn endpoints_that_drain_or_are_gone_are_never_preferred() {
+    fn one_that_drains_keeps_its_sessions_and_one_in_maintenance_or_gone_does_not() {
         let set = endpoints(2);
-        let wanted = token(set[0].address());
         for moves in [true, false] {
-            let preference = Preference::OfToken { token: wanted, moves };
-            assert_eq!(preferred(preference, &set[1..], 0, &[]).unwrap().id(), set[1].id());
+            let preference = Preference::OfToken { token: token(set[0].address()), moves };
+            assert_eq!(preferred(preference, &set[1..], 0, &wanted(&[])).unwrap().id(), set[1].id());
             set[0].set_state(EndpointState::Draining);
-            assert_eq!(preferred(preference, &set, 0, &[]).unwrap().id(), set[1].id());
+            assert_eq!(preferred(preference, &set, 0, &wanted(&[])).unwrap().id(), set[0].id());
+            set[0].set_state(EndpointState::Maintenance);
+            assert_eq!(preferred(preference, &set, 0, &wanted(&[])).unwrap().id(), set[1].id());
+            assert!(
+                (0..9).all(|key| preferred(of_key(key, 1, moves), &set, 0, &wanted(&[])).unwrap().id() == set[1].id())
+            );
             set[0].set_state(EndpointState::Active);
         }
-        assert!(preferred(of_key(1, 1, true), &[], 0, &[]).is_none());
+        assert!(preferred(of_key(1, 1, true), &[], 0, &wanted(&[])).is_none());
+    }
+
+    #[test]
+    fn of_n_endpoints_one_that_goes_moves_its_own_share_of_the_keys() {
+        let set = endpoints(10);
+        let of = |set: &[Arc<Endpoint>]| -> Vec<u64> {
+            let key = |n: u32| of_key(key_of(&n.to_be_bytes()), 1, true);
+            (0..5000).map(|n| preferred(key(n), set, 0, &wanted(&[])).unwrap().id()).collect()
+        };
+        let (before, after) = (of(&set), of(&set[1..]));
+        let moved = before.iter().zip(&after).filter(|(before, after)| before != after).count();
+        assert!(moved <= 5000 / 10 + 5000 / 20, "{moved} of 5000 have moved");
+    }
+
+    #[test]
+    fn a_key_goes_on_where_its_endpoint_has_more_than_its_part_of_the_load() {
+        let set = endpoints(4);
+        let wanted = Wanted { hash_bound: NonZeroU32::new(125), ..wanted(&[]) };
+        let mut in_flight = Vec::new();
+        for _ in 0..100 {
+            let chosen = preferred(of_key(7, 1, true), &set, 0, &wanted).unwrap();
+            in_flight.push(InFlight::begin(Arc::clone(chosen)));
+        }
+        let loads: Vec<_> = set.iter().map(|endpoint| endpoint.in_flight()).collect();
+        assert!(loads.iter().all(|load| *load <= 32), "at most a quarter more than the mean: {loads:?}");
+    }
+
+    #[test]
+    fn a_full_endpoint_is_left_even_by_who_may_not_move() {
+        let set = endpoints(2);
+        let wanted = Wanted { each: NonZeroU32::new(1), ..wanted(&[]) };
+        for preference in [of_key(7, 1, false), Preference::OfToken { token: token(set[0].address()), moves: false }] {
+            let own = preferred(preference, &set, 0, &wanted).unwrap();
+            let busy = InFlight::begin(Arc::clone(own));
+            assert_ne!(preferred(preference, &set, 0, &wanted).unwrap().id(), busy.id());
+        }
     }
 }

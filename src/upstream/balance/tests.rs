@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use tokio::time::Duration;
 
 use super::*;
-use crate::model::{Balance, EndpointSpec, EndpointState};
+use crate::model::{Balance, EndpointSpec, EndpointState, Weight};
 use crate::upstream::endpoint::InFlight;
 
 const BOTH: [Balance; 2] = [Balance::LeastInFlight, Balance::RoundRobin];
@@ -14,6 +14,9 @@ fn way(balance: Balance) -> Way<'static> {
         Balance::LeastInFlight => Way::LeastInFlight,
         Balance::RoundRobin => Way::InTurn,
         Balance::Ewma => panic!("it needs scores"),
+        Balance::LeastConnections => Way::Least,
+        Balance::Random => Way::Random,
+        Balance::First => Way::First { most: usize::MAX },
     }
 }
 
@@ -26,7 +29,7 @@ fn endpoints(count: usize, now: Instant) -> Vec<Arc<Endpoint>> {
 fn shares(balance: Balance, set: &[Arc<Endpoint>], turns: usize, now: Instant) -> Vec<usize> {
     let mut shares = BTreeMap::new();
     for turn in 0..turns {
-        let chosen = choose(way(balance), set, turn, &[], now).unwrap();
+        let chosen = choose(way(balance), None, set, turn, &[], now).unwrap();
         *shares.entry(chosen.id()).or_insert(0) += 1;
     }
     set.iter().map(|e| shares.get(&e.id()).copied().unwrap_or(0)).collect()
@@ -45,7 +48,7 @@ fn the_one_with_fewer_in_flight_is_taken_and_the_first_when_equal() {
     let now = Instant::now();
     let set = endpoints(2, now);
     let busy = InFlight::begin(Arc::clone(&set[0]));
-    let choice = |balance| choose(way(balance), &set, 0, &[], now).unwrap().id();
+    let choice = |balance| choose(way(balance), None, &set, 0, &[], now).unwrap().id();
     assert_eq!(choice(Balance::LeastInFlight), set[1].id());
     assert_eq!(choice(Balance::RoundRobin), set[0].id());
     let _too = InFlight::begin(Arc::clone(&set[1]));
@@ -85,7 +88,7 @@ fn a_retry_never_probes_while_something_sound_is_left() {
     let tried = [set[0].id()];
     let later = now + Duration::from_secs(60);
     for turn in 0..30 {
-        assert_eq!(choose(Way::InTurn, &set, turn, &tried, later).unwrap().id(), set[2].id());
+        assert_eq!(choose(Way::InTurn, None, &set, turn, &tried, later).unwrap().id(), set[2].id());
     }
 }
 
@@ -100,7 +103,7 @@ fn half_may_be_passed_over_but_not_more() {
     assert_eq!(shares(Balance::RoundRobin, &set, 120, now), [30; 4], "first attempts take no notice");
     let tried = [set[0].id()];
     for turn in 0..12 {
-        let retry = choose(Way::InTurn, &set, turn, &tried, now).unwrap();
+        let retry = choose(Way::InTurn, None, &set, turn, &tried, now).unwrap();
         assert_eq!(retry.id(), set[3].id(), "a retry goes where connecting works");
     }
 }
@@ -112,8 +115,8 @@ fn the_last_one_is_used_however_suspect() {
     set[0].connect_failed(now);
     assert_eq!(shares(Balance::LeastInFlight, &set, 10, now), [10]);
     let tried = [set[0].id()];
-    assert!(choose(Way::LeastInFlight, &set, 0, &tried, now).is_none(), "but not twice by one request");
-    assert!(choose(Way::LeastInFlight, &[], 7, &[], now).is_none());
+    assert!(choose(Way::LeastInFlight, None, &set, 0, &tried, now).is_none(), "but not twice by one request");
+    assert!(choose(Way::LeastInFlight, None, &[], 7, &[], now).is_none());
 }
 
 #[test]
@@ -129,8 +132,86 @@ fn a_draining_endpoint_is_never_chosen_nor_probed_nor_counted() {
         set[1].connect_failed(now);
         set[2].connect_failed(now);
         assert!(shares(balance, &set, 300, now)[1..].iter().all(|share| *share > 0));
-        assert!(choose(way(balance), &set[..1], 0, &[], now).is_none());
+        assert!(choose(way(balance), None, &set[..1], 0, &[], now).is_none());
     }
+}
+
+#[test]
+fn endpoints_that_checks_call_down_are_used_where_no_other_is_left() {
+    let now = Instant::now();
+    for balance in
+        [Balance::LeastInFlight, Balance::RoundRobin, Balance::LeastConnections, Balance::Random, Balance::First]
+    {
+        let set = endpoints(4, now);
+        set[..3].iter().for_each(|endpoint| endpoint.check_says(false, now));
+        assert_eq!(shares(balance, &set, 40, now), [0, 0, 0, 40], "{balance:?}: most are down, and the last takes all");
+        set[3].connect_failed(now);
+        assert_eq!(shares(balance, &set, 40, now), [0, 0, 0, 40], "{balance:?}: suspect is better than down");
+        set[3].check_says(false, now);
+        assert_eq!(shares(balance, &set, 40, now).iter().sum::<usize>(), 40, "{balance:?}: all are down");
+        // Two checks have to take it back where two have said it.
+        set[0].check_says(false, now);
+        set[0].check_says(true, now);
+        assert!(set[0].is_failing());
+        set[0].check_says(true, now);
+        assert_eq!(shares(balance, &set, 40, now), [40, 0, 0, 0], "{balance:?}");
+    }
+}
+
+fn shared(way: Way<'_>, slow_start: Option<Duration>, set: &[Arc<Endpoint>], turns: usize, now: Instant) -> Vec<usize> {
+    let mut shares = vec![0; set.len()];
+    for turn in 0..turns {
+        let chosen = choose(way, Some(Shares { slow_start, now }), set, turn, &[], now).unwrap();
+        shares[set.iter().position(|endpoint| endpoint.id() == chosen.id()).unwrap()] += 1;
+    }
+    shares
+}
+
+#[test]
+fn shares_are_as_the_weights_are() {
+    let now = Instant::now();
+    let set = endpoints(4, now);
+    for (endpoint, weight) in set.iter().zip([10, 30, 60, 0]) {
+        endpoint.set_weight(Weight::new(weight).unwrap());
+    }
+    for way in [Way::InTurn, Way::LeastInFlight, Way::Random] {
+        let shares = shared(way, None, &set, 10_000, now);
+        let is_near = |share: usize, wanted: usize| share.abs_diff(wanted) <= wanted / 10;
+        // Of two draws the one with the lower load for its weight is taken: that leans to the heavy.
+        let is_drawn_twice = !matches!(way, Way::InTurn);
+        assert!(shares[3] == 0 && (is_drawn_twice || is_near(shares[0], 1000)), "{way:?} {shares:?}");
+        assert!(is_drawn_twice || is_near(shares[1], 3000) && is_near(shares[2], 6000), "{way:?} {shares:?}");
+        assert!(
+            shares.iter().sum::<usize>() == 10_000 && shares[2] > shares[1] && shares[1] >= shares[0],
+            "{shares:?}"
+        );
+    }
+    // Also in each short stretch.
+    let shares = shared(Way::InTurn, None, &set, 20, now);
+    assert!(shares[0].abs_diff(2) <= 1 && shares[1].abs_diff(6) <= 1 && shares[2].abs_diff(12) <= 1, "{shares:?}");
+    let busy: Vec<_> = (0..6).map(|_| InFlight::begin(Arc::clone(&set[2]))).collect();
+    let next = |way| choose(way, Some(Shares { slow_start: None, now }), &set, 0, &[], now).unwrap().id();
+    assert_eq!(next(Way::Least), set[1].id(), "seven of sixty is more than one of thirty");
+    drop(busy);
+    assert_eq!(next(Way::Least), set[2].id());
+}
+
+#[test]
+fn a_slow_start_grows_from_a_twentieth_to_all_of_the_share() {
+    let start = Instant::now();
+    let old = endpoints(1, start);
+    let (later, whole) = (start + Duration::from_secs(100), Some(Duration::from_secs(10)));
+    let mut set = old.clone();
+    set.extend(endpoints(2, later).drain(1..));
+    for (after, least, most) in [(0, 40, 60), (5, 300, 370), (10, 490, 510), (60, 490, 510)] {
+        let shares = shared(Way::InTurn, whole, &set, 1000, later + Duration::from_secs(after));
+        assert!((least..=most).contains(&shares[1]), "{after}: {shares:?}");
+    }
+    // One that comes back from being down starts slowly again.
+    let much_later = later + Duration::from_secs(1000);
+    set[0].check_says(false, much_later);
+    set[0].check_says(true, much_later);
+    assert!(shared(Way::InTurn, whole, &set, 1000, much_later)[0] < 60);
 }
 
 proptest! {
@@ -148,7 +229,7 @@ proptest! {
         let set = endpoints(count, now);
         let mut shares = BTreeMap::new();
         for turn in from..from + count * laps {
-            *shares.entry(choose(Way::LeastInFlight, &set, turn, &[], now).unwrap().id()).or_insert(0) += 1;
+            *shares.entry(choose(Way::LeastInFlight, None, &set, turn, &[], now).unwrap().id()).or_insert(0) += 1;
         }
         prop_assert!(shares.len() == count && shares.values().all(|n| *n == laps));
     }
@@ -166,7 +247,7 @@ proptest! {
         }
         let untried: Vec<_> = set.iter().filter(|e| !tried.contains(&e.id())).collect();
         for balance in BOTH {
-            let chosen = choose(way(balance), &set, turn, &tried, now);
+            let chosen = choose(way(balance), None, &set, turn, &tried, now);
             prop_assert_eq!(chosen.is_some(), !untried.is_empty());
             let Some(chosen) = chosen else { continue };
             prop_assert!(!tried.contains(&chosen.id()));

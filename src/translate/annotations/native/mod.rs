@@ -3,6 +3,7 @@
 mod headers;
 mod lines;
 mod paths;
+mod upstreams;
 
 use crate::model::Balance;
 use crate::source::objects::annotations::OWN_PREFIX;
@@ -15,7 +16,7 @@ pub(super) const DIALECT: Dialect = Dialect {
     title: "Tidegate's own",
     prefix: OWN_PREFIX,
     unlisted: Unlisted::Unknown,
-    groups: &[&ROWS, &headers::ROWS, &paths::ROWS],
+    groups: &[&ROWS, &upstreams::ROWS, &headers::ROWS, &paths::ROWS],
 };
 
 /// By key.
@@ -24,7 +25,10 @@ const ROWS: [Annotation; 3] = [
         key: "balance",
         value: Value::OneOf(&[
             Word { text: "ewma", set: |draft| draft.options.balance = Some(Balance::Ewma) },
+            Word { text: "first", set: |draft| draft.options.balance = Some(Balance::First) },
+            Word { text: "least-connections", set: |draft| draft.options.balance = Some(Balance::LeastConnections) },
             Word { text: "least-in-flight", set: |draft| draft.options.balance = Some(Balance::LeastInFlight) },
+            Word { text: "random", set: |draft| draft.options.balance = Some(Balance::Random) },
             Word { text: "round-robin", set: |draft| draft.options.balance = Some(Balance::RoundRobin) },
         ]),
         default: "`--balance` (`least-in-flight`)",
@@ -33,7 +37,9 @@ const ROWS: [Annotation; 3] = [
         doc: "How the endpoint of a request is chosen. `least-in-flight` compares the next two endpoints in turn and takes the\n\
                   one with fewer requests in flight: even on idle traffic, away from slow pods under load. `round-robin` goes\n\
                   strictly in turn. `ewma` takes the one of two endpoints that has lately answered sooner: for each a mean of the
-                  times that connecting and answers take, in which the last ten seconds weigh most.",
+                  times that connecting and answers take, in which the last ten seconds weigh most. `least-connections` looks at all\n\
+                  endpoints and takes the one with the fewest requests in flight; `random` draws two by chance and takes the one with\n\
+                  fewer; `first` fills the first, by address, up to `max-requests-per-endpoint`, and then the next.",
     },
     Annotation {
         key: "force-ssl-redirect",

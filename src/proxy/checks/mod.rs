@@ -1,0 +1,221 @@
+//! Active health checks: one thread for the process checks the endpoints of all upstreams whose routes ask for it.
+//!
+//! The thread starts with the first check that is asked for. Each endpoint has a task that sleeps, checks and gives its verdict to
+//! the endpoint, which the balancer looks at. Readiness stays the base: only endpoints of EndpointSlices are checked, and while
+//! all of a Service are down requests go to them all the same.
+
+mod probe;
+mod verdict;
+
+use std::cell::Cell;
+use std::collections::HashMap;
+use std::io;
+use std::rc::Rc;
+use std::sync::{Arc, Weak};
+use std::thread;
+use std::time::Duration;
+
+use tokio::runtime::{Builder, LocalOptions};
+use tokio::sync::Semaphore;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, MissedTickBehavior};
+
+use crate::lifecycle::{DrainWatch, Phase};
+use crate::model::Checks;
+use crate::observe::UpstreamMetrics;
+use crate::proxy::wire::buffers::BufferPool;
+use crate::upstream::{AllChecks, CheckNote, Checked, Endpoint, EndpointSet};
+use probe::{Tools, probe};
+use verdict::Verdict;
+
+/// How often it is looked whether upstreams have other endpoints.
+const LOOK: Duration = Duration::from_millis(100);
+/// Checks at one time.
+const AT_ONCE: usize = 512;
+/// The first check of an endpoint comes within this time, or within the interval if that is shorter.
+const FIRST_WITHIN: Duration = Duration::from_secs(2);
+/// How much longer or shorter than the interval a pause may be: a tenth.
+const JITTER: u64 = 10;
+
+/// Waits for the first check that is asked for and starts the thread, which ends with the drain.
+pub async fn start_when_asked(checks: Arc<AllChecks>, drain: DrainWatch) {
+    checks.added().await;
+    let started = thread::Builder::new().name("checks".into()).spawn(move || {
+        let runtime = Builder::new_current_thread().enable_all().build_local(LocalOptions::default())?;
+        runtime.block_on(run(&checks, &drain));
+        io::Result::Ok(())
+    });
+    if let Err(error) = started {
+        tracing::error!(%error, "the thread that checks endpoints could not start");
+    }
+}
+
+/// Checks until the drain's time is over.
+pub async fn run(checks: &AllChecks, drain: &DrainWatch) {
+    let shared = Rc::new(Checking {
+        tools: Tools { buffers: BufferPool::new(), pod_tls: Default::default() },
+        places: Semaphore::new(AT_ONCE),
+        chance: Cell::new(0x9E37_79B9_7F4A_7C15),
+    });
+    let mut watched: Vec<Watched> = Vec::new();
+    let mut look = tokio::time::interval(LOOK);
+    look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut last_sweep = Instant::now();
+    loop {
+        watched.extend(checks.take_new().into_iter().map(Watched::new));
+        watched.retain_mut(|watched| watched.follow(&shared));
+        if last_sweep.elapsed() > Duration::from_secs(1) {
+            shared.tools.pod_tls.sweep(Instant::now());
+            last_sweep = Instant::now();
+        }
+        tokio::select! {
+            () = drain.reached(Phase::Aborting) => return,
+            () = checks.added() => {}
+            _ = look.tick(), if !watched.is_empty() => {}
+        }
+    }
+}
+
+/// What tasks share.
+struct Checking {
+    tools: Tools,
+    places: Semaphore,
+    chance: Cell<u64>,
+}
+
+impl Checking {
+    /// A number below `most`, as if by chance.
+    fn below(&self, most: u64) -> u64 {
+        // A step of xorshift64.
+        let mut chance = self.chance.get();
+        chance ^= chance << 13;
+        chance ^= chance >> 7;
+        chance ^= chance << 17;
+        self.chance.set(chance);
+        chance % most.max(1)
+    }
+
+    fn first_pause(&self, interval: Duration) -> Duration {
+        Duration::from_micros(self.below(interval.min(FIRST_WITHIN).as_micros() as u64))
+    }
+
+    fn pause(&self, interval: Duration) -> Duration {
+        let micros = interval.as_micros() as u64;
+        let jitter = micros / JITTER;
+        Duration::from_micros(micros - jitter + self.below(2 * jitter))
+    }
+}
+
+/// An upstream that is checked, with a task for each endpoint.
+struct Watched {
+    checked: Weak<Checked>,
+    /// The endpoints that were last seen.
+    seen: Option<Arc<EndpointSet>>,
+    tasks: HashMap<u64, JoinHandle<()>>,
+}
+
+impl Watched {
+    fn new(checked: Weak<Checked>) -> Self {
+        Self { checked, seen: None, tasks: HashMap::new() }
+    }
+
+    /// Follows its endpoints. Tells whether it is still to be checked.
+    fn follow(&mut self, shared: &Rc<Checking>) -> bool {
+        let Some(checked) = self.checked.upgrade() else { return false };
+        let Some(upstream) = checked.upstream.upgrade() else { return false };
+        let set = upstream.endpoints();
+        if self.seen.as_ref().is_some_and(|seen| Arc::ptr_eq(seen, &set)) {
+            return true;
+        }
+        let mut former = std::mem::take(&mut self.tasks);
+        for endpoint in set.as_slice() {
+            let task = former.remove(&endpoint.id()).unwrap_or_else(|| {
+                let of = Subject {
+                    endpoint: Arc::clone(endpoint),
+                    checked: self.checked.clone(),
+                    metrics: Arc::clone(&checked.metrics),
+                    verdict: Verdict::new(),
+                };
+                tokio::task::spawn_local(of.check_on_and_on(Rc::clone(shared)))
+            });
+            self.tasks.insert(endpoint.id(), task);
+        }
+        former.into_values().for_each(|task| task.abort());
+        self.seen = Some(set);
+        true
+    }
+}
+
+impl Drop for Watched {
+    fn drop(&mut self) {
+        self.tasks.values().for_each(JoinHandle::abort);
+    }
+}
+
+/// An endpoint that is checked.
+struct Subject {
+    endpoint: Arc<Endpoint>,
+    checked: Weak<Checked>,
+    metrics: Arc<UpstreamMetrics>,
+    verdict: Verdict,
+}
+
+impl Subject {
+    async fn check_on_and_on(mut self, shared: Rc<Checking>) {
+        let Some(checks) = self.checks() else { return };
+        let mut next = Instant::now() + shared.first_pause(checks.interval);
+        loop {
+            tokio::time::sleep_until(next).await;
+            // It is never closed.
+            let Ok(place) = shared.places.acquire().await else { return };
+            let began = Instant::now();
+            let Some(checked) = self.checked.upgrade() else { return };
+            let Some(upstream) = checked.upstream.upgrade() else { return };
+            // In a box: tasks that sleep, which are nearly all, do not carry it along.
+            let outcome = Box::pin(probe(&shared.tools, &self.endpoint, &upstream.key().protocol, &checks)).await;
+            drop(place);
+            let now = Instant::now();
+            self.metrics.checked(outcome.is_good());
+            let has_turned = self.verdict.note(outcome.is_good(), checks.rise, checks.fall);
+            let note = CheckNote { outcome, took: now - began, since: now, bad: 0, downs: 0 };
+            self.endpoint.note_check(note, has_turned);
+            if has_turned {
+                let is_up = self.verdict.is_up();
+                self.endpoint.check_says(is_up, now);
+                self.metrics.count_down(is_up);
+                tell(&checked, &upstream.endpoints(), &self.endpoint, note, is_up);
+            }
+            next = (began + shared.pause(checks.interval)).max(now);
+        }
+    }
+
+    fn checks(&self) -> Option<Arc<Checks>> {
+        self.checked.upgrade().map(|checked| Arc::clone(&checked.checks))
+    }
+}
+
+impl Drop for Subject {
+    fn drop(&mut self) {
+        if !self.verdict.is_up() {
+            self.endpoint.check_says(true, Instant::now());
+            self.metrics.count_down(true);
+        }
+    }
+}
+
+/// Tells that an endpoint is up or down.
+fn tell(checked: &Checked, set: &EndpointSet, endpoint: &Endpoint, note: CheckNote, is_up: bool) {
+    let Some(upstream) = checked.upstream.upgrade() else { return };
+    let (service, address) = (&upstream.key().service, endpoint.address());
+    let CheckNote { outcome, took, .. } = note;
+    let (check, reason, status) = (outcome.code(), outcome.reason(), outcome.status());
+    let up = set.as_slice().iter().filter(|endpoint| !endpoint.is_failing()).count();
+    if is_up {
+        tracing::info!(%service, endpoint = %address, check, reason, status, ?took, up, "endpoint is up");
+    } else {
+        tracing::warn!(%service, endpoint = %address, check, reason, status, ?took, up, "endpoint is down");
+        if up == 0 {
+            tracing::error!(%service, "all endpoints are down by their checks, so all of them get requests");
+        }
+    }
+}

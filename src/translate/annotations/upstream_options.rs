@@ -1,0 +1,147 @@
+//! What annotations can set of the endpoints of an upstream: checks, ejection, how many requests each has, and who waits.
+
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::model::{CheckKind, Checks, Ejection, HttpCheck, Queue, RoutePolicy};
+
+use super::take_over::take_over;
+
+/// Requests that may wait where nothing is said.
+const QUEUE: u32 = 1024;
+/// How long they may. haproxytech's controller has the same.
+const QUEUE_TIMEOUT: Duration = Duration::from_secs(5);
+/// For how long endpoints that fail are left out the first time.
+const EJECTED: Duration = Duration::from_secs(30);
+
+/// What is set.
+#[derive(Debug, Default)]
+pub(crate) struct UpstreamOptions {
+    /// How the health of endpoints is checked.
+    pub(super) checks: CheckOptions,
+    /// Requests in flight of each endpoint at the most; `Some(0)` is no limit.
+    pub(super) endpoint_requests: Option<u32>,
+    /// Requests that may wait.
+    pub(super) queue_length: Option<u32>,
+    /// How long they may.
+    pub(super) queue_timeout: Option<Duration>,
+    /// Failures after which an endpoint is left out; `Some(0)`: it never is.
+    pub(super) ejection: Option<u32>,
+    /// For how long.
+    pub(super) ejection_time: Option<Duration>,
+    /// For how long endpoints that have come get less than their share.
+    pub(super) slow_start: Option<Duration>,
+    /// Load in percent of the mean from which on requests with a key go on; `Some(0)`: any.
+    pub(super) hash_bound: Option<u32>,
+}
+
+/// How the health of endpoints is checked.
+#[derive(Debug, Default)]
+pub(crate) struct CheckOptions {
+    /// What is asked; `None` within: nothing is.
+    pub(super) kind: Option<AskedCheck>,
+    /// The host that is asked for.
+    pub(super) host: Option<Arc<str>>,
+    /// More fields of the request, each a line with its end.
+    pub(super) fields: Option<Arc<str>>,
+    /// Between two checks.
+    pub(super) interval: Option<Duration>,
+    /// How long one may take.
+    pub(super) timeout: Option<Duration>,
+    /// Good ones in a row after which an endpoint is up.
+    pub(super) rise: Option<u32>,
+    /// Bad ones in a row after which it is down.
+    pub(super) fall: Option<u32>,
+}
+
+/// What a check asks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum AskedCheck {
+    /// Nothing: there are no checks.
+    Off,
+    /// A connection.
+    Tcp,
+    /// A request.
+    Http {
+        /// Its method.
+        method: Arc<str>,
+        /// Its target.
+        target: Arc<str>,
+        /// The lowest and the highest status that is good.
+        good: (u16, u16),
+    },
+}
+
+impl UpstreamOptions {
+    /// Changes what is set.
+    pub(super) fn apply(&self, policy: &mut RoutePolicy) {
+        let Self { checks, endpoint_requests, queue_length, queue_timeout, .. } = self;
+        let Self { ejection, ejection_time, slow_start, hash_bound, .. } = self;
+        policy.checks = checks.checks().map(Arc::new);
+        policy.endpoint_requests = endpoint_requests.and_then(NonZeroU32::new);
+        let (length, timeout) = (queue_length.unwrap_or(QUEUE), queue_timeout.unwrap_or(QUEUE_TIMEOUT));
+        policy.queue = policy.endpoint_requests.filter(|_| length > 0).map(|_| Queue { length, timeout });
+        let failures = ejection.and_then(NonZeroU32::new);
+        policy.ejection = failures.map(|failures| Ejection { failures, time: ejection_time.unwrap_or(EJECTED) });
+        policy.slow_start = *slow_start;
+        policy.hash_bound = hash_bound.and_then(NonZeroU32::new);
+    }
+
+    /// Takes over what others set and these do not. Returns whether both set the same thing differently.
+    pub(super) fn absorb(&mut self, other: Self) -> bool {
+        let Self { checks, endpoint_requests, queue_length, queue_timeout, .. } = other;
+        let Self { ejection, ejection_time, slow_start, hash_bound, .. } = other;
+        let differs = [
+            self.checks.absorb(checks),
+            take_over(&mut self.endpoint_requests, endpoint_requests),
+            take_over(&mut self.queue_length, queue_length),
+            take_over(&mut self.queue_timeout, queue_timeout),
+            take_over(&mut self.ejection, ejection),
+            take_over(&mut self.ejection_time, ejection_time),
+            take_over(&mut self.slow_start, slow_start),
+            take_over(&mut self.hash_bound, hash_bound),
+        ];
+        differs.contains(&true)
+    }
+}
+
+impl CheckOptions {
+    fn checks(&self) -> Option<Checks> {
+        let kind = match self.kind.as_ref()? {
+            AskedCheck::Off => return None,
+            AskedCheck::Tcp => CheckKind::Tcp,
+            AskedCheck::Http { method, target, good } => CheckKind::Http(Arc::new(HttpCheck {
+                request: self.request(method, target).into(),
+                is_head: &**method == "HEAD",
+                good: *good,
+            })),
+        };
+        let interval = self.interval.unwrap_or(Checks::INTERVAL);
+        let timeout = self.timeout.unwrap_or(interval);
+        let (rise, fall) = (self.rise.unwrap_or(Checks::RISE).max(1), self.fall.unwrap_or(Checks::FALL).max(1));
+        Some(Checks { kind, interval, timeout, rise, fall })
+    }
+
+    fn request(&self, method: &str, target: &str) -> String {
+        let host = self.host.as_deref().unwrap_or("localhost");
+        let fields = self.fields.as_deref().unwrap_or_default();
+        format!(
+            "{method} {target} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: tidegate-check\r\n{fields}Connection: close\r\n\r\n"
+        )
+    }
+
+    fn absorb(&mut self, other: Self) -> bool {
+        let Self { kind, host, fields, interval, timeout, rise, fall } = other;
+        let differs = [
+            take_over(&mut self.kind, kind),
+            take_over(&mut self.host, host),
+            take_over(&mut self.fields, fields),
+            take_over(&mut self.interval, interval),
+            take_over(&mut self.timeout, timeout),
+            take_over(&mut self.rise, rise),
+            take_over(&mut self.fall, fall),
+        ];
+        differs.contains(&true)
+    }
+}
