@@ -3,7 +3,7 @@
 //! Times are milliseconds since the endpoint was made.
 
 use std::sync::atomic::{
-    AtomicU16, AtomicU32, AtomicU64,
+    AtomicU8, AtomicU16, AtomicU32, AtomicU64,
     Ordering::{AcqRel, Relaxed},
 };
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -19,10 +19,17 @@ const MOST_TIMES: u32 = 10;
 /// An endpoint that was not ejected for so many times its last ejection begins anew.
 const FORGIVEN_AFTER: u64 = 4;
 
+/// In place of a weight, and of flags: an operator has said nothing.
+const NOTHING_SAID: u16 = u16::MAX;
+
 /// More than its load.
 #[derive(Debug)]
 pub(super) struct Care {
+    /// What its set wants, and what an operator has said at run time, which wins.
+    state: AtomicU8,
     weight: AtomicU16,
+    said_state: AtomicU8,
+    said_weight: AtomicU16,
     /// Since when it has taken requests.
     since: AtomicU64,
     /// Checks that say that it is down.
@@ -41,7 +48,10 @@ pub(super) struct Care {
 impl Default for Care {
     fn default() -> Self {
         Self {
+            state: AtomicU8::new(0),
             weight: AtomicU16::new(Weight::default().get()),
+            said_state: AtomicU8::new(NOTHING_SAID as u8),
+            said_weight: AtomicU16::new(NOTHING_SAID),
             since: AtomicU64::new(0),
             failing: AtomicU32::new(0),
             failures: AtomicU32::new(0),
@@ -55,11 +65,39 @@ impl Default for Care {
 
 impl Care {
     pub(super) fn weight(&self) -> Weight {
+        let said = Weight::new(self.said_weight.load(Relaxed));
+        said.unwrap_or_else(|| self.wanted_weight())
+    }
+
+    /// What its set wants.
+    pub(super) fn wanted_weight(&self) -> Weight {
         Weight::new(self.weight.load(Relaxed)).unwrap_or_default()
     }
 
-    pub(super) fn set_weight(&self, weight: Weight) {
+    pub(super) fn want_weight(&self, weight: Weight) {
         self.weight.store(weight.get(), Relaxed);
+    }
+
+    /// What an operator says; `None`: nothing any more.
+    pub(super) fn say_weight(&self, weight: Option<Weight>) {
+        self.said_weight.store(weight.map_or(NOTHING_SAID, Weight::get), Relaxed);
+    }
+
+    /// The flags of its state, where the set wants `wanted`.
+    pub(super) fn state(&self, wanted: u8) -> u8 {
+        self.state.store(wanted, Relaxed);
+        self.said_state().unwrap_or(wanted)
+    }
+
+    /// The flags that an operator has said; `None`: nothing.
+    pub(super) fn said_state(&self) -> Option<u8> {
+        Some(self.said_state.load(Relaxed)).filter(|said| *said != NOTHING_SAID as u8)
+    }
+
+    /// What an operator says; `None`: nothing any more. Returns the flags of its state.
+    pub(super) fn say_state(&self, said: Option<u8>) -> u8 {
+        self.said_state.store(said.unwrap_or(NOTHING_SAID as u8), Relaxed);
+        said.unwrap_or_else(|| self.state.load(Relaxed))
     }
 
     pub(super) fn since(&self) -> u64 {

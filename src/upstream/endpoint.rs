@@ -159,7 +159,30 @@ impl Endpoint {
 
     /// Changes its state; tells whether it was another. Only for endpoints of a set, by who fills it.
     pub(super) fn set_state(&self, state: EndpointState) -> bool {
-        self.change(STATE, state_flag(state)) & STATE != state_flag(state)
+        let wanted = state_flag(state);
+        let flags = self.care.get().map_or(wanted, |care| care.state(wanted));
+        self.change(STATE, flags) & STATE != flags
+    }
+
+    /// An operator says at run time what its state is, whatever its set wants; `None`: he does not any more.
+    pub(super) fn say_state(&self, said: Option<EndpointState>) {
+        let flags = self.care().say_state(said.map(state_flag));
+        self.change(STATE, flags);
+    }
+
+    /// The same of its share.
+    pub(super) fn say_weight(&self, said: Option<Weight>) {
+        self.care().say_weight(said);
+    }
+
+    /// Whether an operator has said at run time what its state is.
+    pub fn is_commanded(&self) -> bool {
+        self.care.get().is_some_and(|care| care.said_state().is_some())
+    }
+
+    /// The share that its set wants, whatever an operator has said.
+    pub fn wanted_weight(&self) -> Weight {
+        self.care.get().map_or_else(Weight::default, Care::wanted_weight)
     }
 
     /// Its share, beside those of the others.
@@ -169,9 +192,9 @@ impl Endpoint {
 
     /// Changes its share; tells whether it was another.
     pub(super) fn set_weight(&self, weight: Weight) -> bool {
-        let differs = self.weight() != weight;
+        let differs = self.wanted_weight() != weight;
         if differs {
-            self.care().set_weight(weight);
+            self.care().want_weight(weight);
         }
         differs
     }
@@ -249,7 +272,11 @@ impl Endpoint {
     }
 
     fn care(&self) -> &Care {
-        self.care.get_or_init(|| Box::new(Care::default()))
+        self.care.get_or_init(|| {
+            let care = Care::default();
+            care.state(self.flags.load(Relaxed) & STATE);
+            Box::new(care)
+        })
     }
 
     /// Whether connecting to it has failed and has not succeeded since.

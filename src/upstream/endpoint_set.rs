@@ -1,5 +1,6 @@
 //! The endpoints of an upstream at one moment: immutable, sorted by address, replaced as a whole.
 
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
 
@@ -75,6 +76,12 @@ impl EndpointSet {
         if let Some(place) = self.place(endpoint) {
             self.scores(now).took(place, time, now);
         }
+    }
+
+    /// The endpoint of an address.
+    pub fn of(&self, address: SocketAddr) -> Option<&Arc<Endpoint>> {
+        let place = self.endpoints.binary_search_by_key(&address, |endpoint| endpoint.address()).ok()?;
+        self.endpoints.get(place)
     }
 
     fn place(&self, endpoint: &Endpoint) -> Option<usize> {

@@ -1,5 +1,6 @@
 //! An upstream that lives: one cell of endpoints, whose turn it is, who waits, and what retries it has left.
 
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
@@ -13,7 +14,7 @@ use super::endpoint::{Endpoint, InFlight};
 use super::endpoint_set::{EndpointSet, Followed};
 use super::queue::WaitQueue;
 use super::wanted::Wanted;
-use crate::model::{Balance, Ejection, EndpointSpec, PortRef, Queue, UpstreamKey, UpstreamSpec};
+use crate::model::{Balance, Ejection, EndpointSpec, EndpointState, PortRef, Queue, UpstreamKey, UpstreamSpec, Weight};
 use crate::observe::UpstreamMetrics;
 
 /// The runtime side of an [`UpstreamKey`]: shared by all routes that forward to it, whatever their policy, and by all
@@ -33,6 +34,15 @@ pub struct Upstream {
     /// Also orders writers of `endpoints`; never taken by `pick`.
     others: Mutex<OtherNames>,
     departures: Arc<Departures>,
+}
+
+/// What an operator says of an endpoint at run time, beside what its objects say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EndpointCommand {
+    /// Its state; `None`: what its objects say.
+    State(Option<EndpointState>),
+    /// Its share; `None`: what its objects say.
+    Weight(Option<Weight>),
 }
 
 /// Why no endpoint was picked.
@@ -149,6 +159,21 @@ impl Upstream {
                 return Err(Unpicked::Waited);
             }
         }
+    }
+
+    /// Does what an operator says of an endpoint, for as long as its address stays. Tells whether there is one with this address.
+    pub fn command(&self, address: SocketAddr, command: EndpointCommand) -> bool {
+        let set = self.endpoints.load();
+        let Some(endpoint) = set.of(address) else { return false };
+        match command {
+            EndpointCommand::State(said) => endpoint.say_state(said),
+            EndpointCommand::Weight(said) => {
+                endpoint.say_weight(said);
+                set.weigh();
+            }
+        }
+        self.wake();
+        true
     }
 
     /// Whether requests wait, so that one that may wait as well must not overtake them.

@@ -29,7 +29,7 @@ pub use check_note::{CheckNote, CheckOutcome};
 pub use checked::{AllChecks, Checked};
 pub use endpoint::{Endpoint, InFlight, Negotiated};
 pub use endpoint_set::EndpointSet;
-pub use living::{Unpicked, Upstream};
+pub use living::{EndpointCommand, Unpicked, Upstream};
 pub use pool::{Fitness, Pool, PoolConfig};
 pub use registry::Registry;
 pub use retirement::{Retired, RetirementSignal, RetirementWatch};

@@ -115,9 +115,9 @@ mod tests {
     use tokio::time::Duration;
 
     use crate::model::{
-        Balance, Ejection, EndpointPort, EndpointSpec, EndpointState, PortRef, Protocol, Queue, UpstreamKey,
+        Balance, Ejection, EndpointPort, EndpointSpec, EndpointState, PortRef, Protocol, Queue, UpstreamKey, Weight,
     };
-    use crate::upstream::{Retired, Unpicked, Wanted};
+    use crate::upstream::{EndpointCommand, Retired, Unpicked, Wanted};
 
     fn key(service: &str, port: u16) -> UpstreamKey {
         UpstreamKey {
@@ -226,6 +226,50 @@ mod tests {
         assert_eq!(pick().err(), Some(Unpicked::NoEndpoint), "not even when all drain");
         assert!(upstream.set_endpoints(endpoints(&[1, 2])));
         assert!(pick().is_ok());
+    }
+
+    #[test]
+    fn what_an_operator_says_wins_until_it_is_taken_back_or_the_address_goes() {
+        let (upstream, _) = get_or_create(&Registry::new(Arc::default()), "web", 80);
+        upstream.set_endpoints(endpoints(&[1, 2]));
+        let address = |port: u16| ([10, 0, 0, 1], port).into();
+        let now = tokio::time::Instant::now();
+        let shares = |of: u16| {
+            let picked =
+                (0..300).map(|_| upstream.pick(&Wanted::by(Balance::RoundRobin, now)).map(|it| it.address().port()));
+            picked.filter(|port| *port == Ok(of)).count()
+        };
+        let state = |state| EndpointCommand::State(state);
+        assert!(!upstream.command(address(3), state(Some(EndpointState::Draining))));
+        for said in [EndpointState::Draining, EndpointState::Maintenance] {
+            assert!(upstream.command(address(1), state(Some(said))));
+            assert_eq!((shares(1), shares(2)), (0, 300));
+            upstream.set_endpoints(endpoints(&[1, 2, 3]));
+            assert_eq!(shares(1), 0, "it survives what objects say");
+            upstream.set_endpoints(endpoints(&[1, 2]));
+        }
+        assert!(upstream.command(address(1), state(None)));
+        assert_eq!(shares(1), 150);
+        // Objects say that it drains; an operator says that it does not, and then nothing any more.
+        let mut wanted = endpoints(&[1, 2]);
+        wanted[0].state = EndpointState::Draining;
+        upstream.set_endpoints(wanted);
+        assert_eq!(shares(1), 0);
+        upstream.command(address(1), state(Some(EndpointState::Active)));
+        assert_eq!(shares(1), 150);
+        upstream.command(address(1), state(None));
+        assert_eq!(shares(1), 0);
+        upstream.set_endpoints(endpoints(&[1, 2]));
+        upstream.command(address(1), EndpointCommand::Weight(Weight::new(50)));
+        assert!((90..=110).contains(&shares(1)), "{}", shares(1));
+        upstream.command(address(1), EndpointCommand::Weight(Weight::new(0)));
+        assert_eq!(shares(1), 0);
+        upstream.command(address(1), EndpointCommand::Weight(None));
+        assert_eq!(shares(1), 150);
+        upstream.command(address(1), state(Some(EndpointState::Draining)));
+        upstream.set_endpoints(endpoints(&[2]));
+        upstream.set_endpoints(endpoints(&[1, 2]));
+        assert_eq!(shares(1), 150, "another pod has the address now");
     }
 
     #[test]
