@@ -18,6 +18,9 @@ pub(super) fn find(units: &[HostSpec], host: &str, path: &str, has: &[&str]) -> 
         route.map(|route| route.origin.label().name.to_string())
     };
     let segments = decode(path)?;
+    if segments.iter().any(|segment| hides_dots(segment)) {
+        return Err(PathRefusal::Ambiguous);
+    }
     let first = of_spelling(&resolve_dots(segments.iter().filter(|s| !is_empty(s)), ends_in_slash(&segments))?);
     let last = of_spelling(&resolve_dots(segments.iter(), ends_in_slash(&segments))?);
     let raw = of_spelling(&decode(path)?.iter().map(|segment| format!("/{segment}")).collect::<String>());
@@ -155,6 +158,12 @@ fn decode(path: &str) -> Result<Vec<String>, PathRefusal> {
         Ok(decoded)
     };
     path.split('/').skip(1).map(decode_segment).collect()
+}
+
+/// Whether a segment has several parts for who takes an encoded slash for a slash, and one of them is a dot segment.
+fn hides_dots(segment: &str) -> bool {
+    let parts: Vec<_> = segment.split("%2F").flat_map(|part| part.split("%5C")).collect();
+    parts.len() > 1 && parts.iter().any(|part| [".", ".."].contains(&without_parameters(part)))
 }
 
 fn resolve_dots<'a>(segments: impl Iterator<Item = &'a String>, slash: bool) -> Result<String, PathRefusal> {
