@@ -6,8 +6,8 @@ use foldhash::HashMap;
 
 use crate::model::UpstreamSpec;
 use crate::model::{
-    Action, ClientAuth, Filter, Filters, HostPattern, HostSpec, Hostname, Location, ObjectKind, ObjectRef, Origin,
-    PathMatch, Pattern, Place, Precedence,
+    Action, ClientAuth, Filter, Filters, HostPattern, HostSpec, Hostname, Location, ObjectKind, ObjectName, ObjectRef,
+    Origin, PathMatch, Pattern, Place, Precedence,
 };
 use crate::model::{
     Problem, ProblemCode, Redirect, RedirectKind, Reply, RouteMatch, RoutePolicy, RouteSpec, Tenancy, Unmatched,
@@ -22,6 +22,7 @@ use super::conflicts;
 use super::external::{self, NameFinding};
 use super::filters::{Besides, OwnParts, filters, of_all};
 use super::global::REDIRECT;
+use super::in_force::{self, InForce};
 use super::input::Input;
 use super::kin::{self, Kin};
 use super::lower::{Bid, Claim, Lowered, RouteClaim};
@@ -123,11 +124,12 @@ fn routes<'a>(
     let mut taken: HashMap<PathMatch, Bid<'_>> = HashMap::default();
     let (mut last, mut roots, mut shorter) = (None, Vec::new(), Vec::new());
     for claim in claims.filter(|claim| !claim.by.options().is_canary()) {
-        let treatment = Treatment::of(input, &claim.by, host, clients.for_object(&claim.by));
+        let of_object = Treatment::of(input, &claim.by, claim.by.options(), host, clients.for_object(&claim.by));
+        let mut of_services: Vec<(ObjectName, InForce<'_>, Treatment)> = Vec::new();
         let mut has_root = claim.by.options().locations().is_none_or(|locations| locations.app_root().is_none());
         claim.each_route(&mut |RouteClaim { bid, path, matched }| {
             if !std::mem::replace(&mut has_root, true) {
-                roots.push((bid, treatment.clone()));
+                roots.push((bid, of_object.clone()));
             }
             let Matched { path: matched, key } = match canary::read(reading, path, matched) {
                 Ok(matched) => matched,
@@ -147,9 +149,18 @@ fn routes<'a>(
                 problems.push(bid.by.problem(field, ProblemCode::PatternPath, severity, message, remedy));
             }
             let (action, fault) = action(input, bid, &mut last);
-            let own = treatment.of_path(input, claim.by.options(), (&path.path, &path.kind));
+            let (options, treatment) = match in_force::annotated(input, bid.backend.namespace, bid.backend.backend) {
+                None => (claim.by.options(), &of_object),
+                Some(service) => of_annotated(&mut of_services, service, |service| {
+                    let options = in_force::for_service(input, service, claim.by.options());
+                    let clients = clients.for_object(&claim.by);
+                    let treatment = Treatment::of(input, &claim.by, &options, host, clients);
+                    (options, treatment)
+                }),
+            };
+            let own = treatment.of_path(input, options, (&path.path, &path.kind));
             let action = canary::shared(input, bid, action);
-            let route = route(own.as_ref().unwrap_or(&treatment), matched, bid.origin(), action);
+            let route = route(own.as_ref().unwrap_or(treatment), matched, bid.origin(), action);
             routes.push((key, route));
             problems.extend(fault.map(|fault| service::on_backend(bid, &format!("{}.backend", bid.field), fault)));
         });
@@ -213,8 +224,13 @@ fn fallback<'a>(
     let (action, _) = service::action(resolve(input, winner));
     let action = canary::shared(input, winner, action);
     let options = winner.by.options();
-    let treatment = Treatment::of(input, winner.by, host, clients.for_object(winner.by));
-    let rewriting = treatment.of_path(input, options, (ROOT.0, &ROOT.1));
+    let annotated = in_force::annotated(input, winner.backend.namespace, winner.backend.backend);
+    let options = match &annotated {
+        Some(service) => in_force::for_service(input, service, options),
+        None => InForce::OfObject(options),
+    };
+    let treatment = Treatment::of(input, winner.by, &options, host, clients.for_object(winner.by));
+    let rewriting = treatment.of_path(input, &options, (ROOT.0, &ROOT.1));
     let path = match (&rewriting, Pattern::new(&ROOT.0.into())) {
         (Some(_), Ok(pattern)) => PathMatch::Pattern(pattern),
         (Some(_), Err(_)) | (None, _) => everything(),
@@ -242,6 +258,21 @@ fn action<'a>(
     (action, fault)
 }
 
+/// What holds for routes to a Service that has annotations, found out once for an object.
+fn of_annotated<'a, 'b>(
+    known: &'a mut Vec<(ObjectName, InForce<'b>, Treatment)>,
+    service: ObjectName,
+    of: impl FnOnce(&ObjectName) -> (InForce<'b>, Treatment),
+) -> (&'a Options, &'a Treatment) {
+    let at = known.iter().position(|(name, ..)| *name == service).unwrap_or_else(|| {
+        let (options, treatment) = of(&service);
+        known.push((service, options, treatment));
+        known.len() - 1
+    });
+    let (_, options, treatment) = &known[at];
+    (options, treatment)
+}
+
 /// What routes of one object have in common.
 #[derive(Clone)]
 struct Treatment {
@@ -252,9 +283,15 @@ struct Treatment {
 }
 
 impl Treatment {
-    /// At a host of the object.
-    fn of(input: &Input, object: &Lowered, host: &HostPattern, clients: Option<Arc<ClientAuth>>) -> Self {
-        let (settings, options) = (input.settings(), object.options());
+    /// At a host of the object. The options are its own, or those that hold for one of its backends.
+    fn of(
+        input: &Input,
+        object: &Lowered,
+        options: &Options,
+        host: &HostPattern,
+        clients: Option<Arc<ClientAuth>>,
+    ) -> Self {
+        let settings = input.settings();
         let besides = Besides::of(input, options, &object.name().namespace, host);
         let auth = basic_auth::basic_auth(input, options);
         let parts = OwnParts { rewrite: None, clients: clients.clone(), auth, besides: besides.clone() };
@@ -299,7 +336,8 @@ fn route(treatment: &Treatment, path: PathMatch, origin: Origin, action: Action)
 fn default_backend(input: &Input, problems: &mut Vec<Problem>) -> Option<RouteSpec> {
     let settings = input.settings();
     let (service, port) = settings.default_backend.clone()?;
-    let resolved = service::resolve_service(input, service.clone(), port, &Options::UNSET);
+    let options = in_force::for_service(input, &service, &Options::UNSET);
+    let resolved = service::resolve_service(input, service.clone(), port, &options);
     let object = ObjectRef { kind: ObjectKind::Service, name: service };
     let upstream = resolved.as_ref().ok().map(|spec| &spec.key);
     problems.extend(external::finding(input, &object.name, upstream).map(|finding| {
@@ -311,8 +349,8 @@ fn default_backend(input: &Input, problems: &mut Vec<Problem>) -> Option<RouteSp
         let (message, code, severity) = (fault.message(), fault.code, BackendFault::SEVERITY);
         Problem { object, field: "--default-backend".into(), code, severity, message, remedy: fault.remedy }
     }));
-    let (besides, policy) = (Besides::default(), Arc::clone(&settings.policy));
-    let filters = filters(&Options::UNSET, settings, OwnParts::default());
+    let (besides, policy) = (Besides::default(), options.policy(&settings.policy));
+    let filters = filters(&options, settings, OwnParts::default());
     Some(route(&Treatment { filters, policy, clients: None, besides }, everything(), Origin::DefaultBackend, action))
 }
 

@@ -10,6 +10,7 @@ use foldhash::HashMap;
 
 use crate::model::{HostPattern, ObjectKind, ObjectName, ObjectRef};
 
+use super::annotations::Parsed;
 use super::lower::{Claim, Lowered, Named, RoutingObject};
 use super::settings::Settings;
 
@@ -20,6 +21,8 @@ pub(crate) struct Index {
     hosts: HashMap<HostPattern, Vec<Claim>>,
     /// The objects that refer to an object, by its kind and name.
     users: BTreeMap<ObjectKind, HashMap<ObjectName, Users>>,
+    /// Annotations of Services. Nearly no Service has any.
+    services: HashMap<ObjectName, Parsed>,
 }
 
 /// The objects that refer to one, in no particular order. Nearly always there is one, which takes no memory of its own.
@@ -61,6 +64,30 @@ impl Index {
     /// The objects that refer to this one.
     pub(crate) fn users(&self, kind: ObjectKind, name: &ObjectName) -> &[Lowered] {
         self.users.get(&kind).and_then(|users| users.get(name)).map_or(&[], Users::as_slice)
+    }
+
+    /// The annotations of a Service; `None`: it has none that a dialect in force reads.
+    pub(crate) fn annotations_of(&self, service: &ObjectName) -> Option<&Parsed> {
+        self.services.get(service)
+    }
+
+    /// Whether no Service has annotations that are read.
+    pub(crate) fn has_no_annotated_service(&self) -> bool {
+        self.services.is_empty()
+    }
+
+    /// All Services that have annotations that are read.
+    pub(crate) fn annotated_services(&self) -> impl Iterator<Item = &ObjectName> {
+        self.services.keys()
+    }
+
+    /// Keeps the annotations of a Service in the place of its former ones.
+    pub(crate) fn annotate(&mut self, service: &ObjectName, annotations: Parsed) {
+        if annotations.is_empty() {
+            self.services.remove(service);
+        } else {
+            self.services.insert(service.clone(), annotations);
+        }
     }
 
     /// All objects of a kind that are referred to, whether or not they exist.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::model::{ExternalName, HostPattern, ObjectKind, ObjectName, ObjectRef, Problem, Resolution, UnitKey};
 use crate::source::objects::{Applied, Change, EndpointSlice, Object, Objects, Service};
 
+use super::annotations::{self, Scope};
 use super::canaries::Canaries;
 use super::index::Index;
 use super::invalidated::Invalidated;
@@ -292,7 +293,9 @@ impl Input {
         let slices = faulty.map(move |slice| object(ObjectKind::EndpointSlice, slice.name.clone()));
         let config_map = self.settings.nginx_config_map.iter();
         let config_map = config_map.map(move |name| object(ObjectKind::ConfigMap, name.clone()));
-        hosts.chain([UnitKey::DefaultCertificate]).chain(ingresses).chain(classes).chain(slices).chain(config_map)
+        let services = self.index.annotated_services().map(move |name| object(ObjectKind::Service, name.clone()));
+        let of_objects = ingresses.chain(classes).chain(slices).chain(config_map).chain(services);
+        hosts.chain([UnitKey::DefaultCertificate]).chain(of_objects)
     }
 
     fn ingress_changed(&mut self, ingress: ObjectRef, old: Option<Object>, new: Option<Object>) -> Invalidated {
@@ -348,6 +351,9 @@ impl Input {
             self.index.replace(None, Some(&lowered));
             self.canaries.expect(&lowered);
         }
+        for service in self.objects.services().filter(|service| !service.annotations.is_empty()) {
+            self.index.annotate(&service.name, read_service(service, &self.settings));
+        }
         invalidated.units.extend(self.units());
         for kind in [ObjectKind::Secret, ObjectKind::ConfigMap] {
             let named = former.used(kind).chain(self.index.used(kind));
@@ -381,6 +387,13 @@ impl Input {
         let old = old.and_then(Object::into_service);
         let [former, new] = [old.as_ref(), self.objects.service(&service.name)]
             .map(|version| version.and_then(|version| external_name::name_of(version, &self.settings)));
+        let current = self.objects.service(&service.name);
+        let annotations_of = |version: Option<&Arc<Service>>| version.map(|version| version.annotations.clone());
+        if annotations_of(old.as_ref()).unwrap_or_default() != annotations_of(current).unwrap_or_default() {
+            let read = current.map(|current| read_service(current, &self.settings));
+            self.index.annotate(&service.name, read.unwrap_or_default());
+            invalidated.object(service.clone());
+        }
         if former != new {
             self.resolutions.rename(&service.name, former.as_ref(), new.as_ref());
             invalidated.names.extend(former.into_iter().chain(new));
@@ -423,6 +436,9 @@ impl Input {
             match kind {
                 ObjectKind::Secret | ObjectKind::ConfigMap => _ = invalidated.named.insert(ObjectRef { kind, name }),
                 ObjectKind::Service => {
+                    if self.index.annotations_of(&name).is_some() {
+                        invalidated.object(ObjectRef::new(ObjectKind::Service, name.clone()));
+                    }
                     invalidated.names.extend(self.external_name(&name));
                     let faulty = |slice: &&Arc<EndpointSlice>| address::is_faulty(slice, &self.settings);
                     for slice in self.objects.slices_of(&name).filter(faulty) {
@@ -478,4 +494,9 @@ impl Input {
     pub(crate) fn is_default_backend(&self, service: &ObjectName) -> bool {
         self.settings.default_backend.as_ref().is_some_and(|(name, _)| name == service)
     }
+}
+
+/// The annotations of a Service, read.
+fn read_service(service: &Service, settings: &Settings) -> annotations::Parsed {
+    annotations::read(&settings.dialects, Scope::Service, &service.name, &service.annotations)
 }

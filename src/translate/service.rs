@@ -12,6 +12,7 @@ use crate::source::objects::{Backend, PortValue, Service, ServiceKind, ServicePo
 use super::address::external_refusal;
 use super::annotations::{Options, PodProtocol};
 use super::external_name::{self, Outside, Unusable};
+use super::in_force;
 use super::input::Input;
 use super::lower::Bid;
 use super::pod_tls::{INSTEAD, pod_tls};
@@ -72,7 +73,8 @@ pub(crate) fn resolve(
         Backend::Service { name, port } => {
             let service = ObjectName::new(namespace.clone(), name.clone());
             let port = port_ref(port.as_ref())?;
-            resolve_service(input, service, port, options)
+            let options = in_force::for_service(input, &service, options);
+            resolve_service(input, service, port, &options)
         }
         Backend::Resource(resource) => Err(BackendFault {
             reply: Reply::NotFound,

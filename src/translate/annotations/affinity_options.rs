@@ -7,7 +7,7 @@ use crate::model::{Affinity, AffinityMode, SameSite, SessionCookie, Template};
 use super::take_over::take_over;
 
 /// What is set.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct AffinityOptions {
     /// The text by which requests go to the same endpoint.
     pub(super) text: Option<Template>,

@@ -5,7 +5,7 @@ use crate::model::{AnswerUrls, ClientPort, Replacement, Sought, Template};
 use super::take_over::take_over;
 
 /// What is set.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct AnswerOptions {
     /// What URLs begin with.
     pub(super) location_from: Option<Switch<Sought>>,

@@ -13,7 +13,7 @@ const HEADERS: &str =
 const MAX_AGE: u32 = 1_728_000;
 
 /// What is set.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct CorsOptions {
     /// Whether browsers are told anything.
     pub(super) enabled: Option<bool>,

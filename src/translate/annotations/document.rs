@@ -10,7 +10,12 @@ const INTRODUCTION: &str = "\
 
 <!-- Generated from src/translate/annotations; UPDATE_GOLDEN=1 cargo test --test docs rewrites it. -->
 
-Annotations on an Ingress set what the Ingress API has no field for. Two dialects are read: Tidegate's own, always, and that of
+Annotations on an Ingress set what the Ingress API has no field for, for all its routes. Those that may stand on a Service count for
+all routes to it, whichever Ingress they belong to, and win over those of the Ingress: what is known of the Service is nearer to
+its pods. Nothing is said about the loser then. A value on a Service that cannot be read, and one that only an Ingress may carry,
+are reported on the Service, once an Ingress that is served routes to it.
+
+Two dialects are read: Tidegate's own, always, and that of
 ingress-nginx unless `--dialects` leaves it out (`--dialects tidegate.dev`; chart: `dialects`).
 
 A value that cannot be read is reported as `InvalidAnnotation` and the default applies. Where annotations of both dialects set

@@ -11,7 +11,7 @@ use super::take_over::take_over;
 const MULTIPLIER: u32 = 5;
 
 /// What is set.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct LimitOptions {
     /// Requests in a second.
     pub(super) per_second: Option<Limit>,

@@ -82,6 +82,11 @@ pub(crate) fn concerns_pods(key: &str) -> bool {
     key.strip_prefix(ingress_nginx::DIALECT.prefix).is_some_and(ingress_nginx::concerns_pods)
 }
 
+/// Findings about the annotations of a Service. What other controllers read there is for them.
+pub(crate) fn problems_of_service(object: &ObjectRef, parsed: &Parsed) -> Vec<Problem> {
+    parsed.faults().iter().map(|fault| fault.problem(object)).collect()
+}
+
 /// Findings about the annotations of an object: those that were made when they were read, and those about other
 /// controllers' annotations that ask for something else than what happens anyway.
 pub(crate) fn problems(

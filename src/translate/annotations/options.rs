@@ -19,7 +19,7 @@ use super::take_over::take_over;
 ///
 /// There is one for each object that has any annotation of a dialect in force. A topic that few objects use and that takes more
 /// than a few bytes belongs behind an `Option<Box<_>>`.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Options {
     /// When plain HTTP is sent to https.
     pub(crate) redirect: RedirectOptions,
@@ -44,7 +44,7 @@ pub(crate) struct Options {
 }
 
 /// When plain HTTP is sent to https.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct RedirectOptions {
     /// Where the host has TLS.
     pub(crate) with_tls: Option<bool>,
@@ -183,6 +183,13 @@ impl Options {
         policy.balance = self.balance.unwrap_or(default.balance);
         self.policy.iter().for_each(|options| options.apply(&mut policy));
         if policy == **default { Arc::clone(default) } else { Arc::new(policy) }
+    }
+
+    /// These, and what others set and these do not.
+    pub(crate) fn over(&self, others: &Self) -> Self {
+        let mut all = self.clone();
+        all.absorb(others.clone());
+        all
     }
 
     /// Takes over what others set and these do not. Returns whether both set the same thing differently.

@@ -9,7 +9,7 @@ use super::rewrite_target::RewriteTarget;
 use super::take_over::take_over;
 
 /// What is set.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct PathOptions {
     /// Whether paths are patterns.
     pub(super) use_regex: Option<bool>,

@@ -20,7 +20,7 @@ pub(crate) enum PodProtocol {
 }
 
 /// What is set of TLS to pods.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct PodTlsOptions {
     /// The Secret with the authorities that sign pods' certificates, and with a certificate for pods that ask for one.
     pub(crate) secret: Option<NamedSecret>,

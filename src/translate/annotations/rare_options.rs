@@ -13,7 +13,7 @@ use super::take_over::take_over;
 use crate::model::Template;
 
 /// What is set, by topic.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct RareOptions {
     /// Which requests go to the same endpoint.
     pub(crate) affinity: AffinityOptions,

@@ -73,7 +73,6 @@ pub(crate) enum Scope {
     /// An Ingress: the annotation applies to all its routes.
     Ingress,
     /// A Service: the annotation applies to all routes to it.
-    #[cfg_attr(not(test), expect(dead_code, reason = "no annotation of a Service is known yet"))]
     Service,
 }
 
@@ -116,7 +115,7 @@ impl Scope {
     pub(super) fn as_str(self) -> &'static str {
         match self {
             Self::Ingress => "Ingress: all its routes",
-            Self::Service => "Service: all routes to it",
+            Self::Service => "Service: all routes to it, before what their Ingresses say",
         }
     }
 }

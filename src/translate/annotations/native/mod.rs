@@ -3,6 +3,7 @@
 mod headers;
 mod lines;
 mod paths;
+mod timeouts;
 
 use crate::model::Balance;
 use crate::source::objects::annotations::OWN_PREFIX;
@@ -15,7 +16,7 @@ pub(super) const DIALECT: Dialect = Dialect {
     title: "Tidegate's own",
     prefix: OWN_PREFIX,
     unlisted: Unlisted::Unknown,
-    groups: &[&ROWS, &headers::ROWS, &paths::ROWS],
+    groups: &[&ROWS, &headers::ROWS, &paths::ROWS, &timeouts::ROWS],
 };
 
 /// By key.
@@ -28,7 +29,7 @@ const ROWS: [Annotation; 3] = [
             Word { text: "round-robin", set: |draft| draft.options.balance = Some(Balance::RoundRobin) },
         ]),
         default: "`--balance` (`least-in-flight`)",
-        scopes: &[Scope::Ingress],
+        scopes: &[Scope::Ingress, Scope::Service],
         verdict: Verdict::Exact,
         doc: "How the endpoint of a request is chosen. `least-in-flight` compares the next two endpoints in turn and takes the\n\
                   one with fewer requests in flight: even on idle traffic, away from slow pods under load. `round-robin` goes\n\
