@@ -1,20 +1,21 @@
 //! The unit of a host: what all served objects that name it make of it together.
 
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
 use foldhash::HashMap;
 
 use crate::model::UpstreamSpec;
 use crate::model::{
-    Action, ClientAuth, Filter, Filters, HostPattern, HostSpec, Hostname, Location, ObjectKind, ObjectName, ObjectRef,
-    Origin, PathMatch, Pattern, Place, Precedence,
+    Action, ClientAuth, Condition, Filter, Filters, HostPattern, HostSpec, Hostname, Location, ObjectKind, ObjectName,
+    ObjectRef, Origin, PathMatch, Pattern, Place, Precedence, Predicates,
 };
 use crate::model::{
     Problem, ProblemCode, Redirect, RedirectKind, Reply, RouteMatch, RoutePolicy, RouteSpec, Tenancy, Unmatched,
 };
 use crate::source::objects::PathKind;
 
-use super::annotations::Options;
+use super::annotations::{Options, Taken};
 use super::basic_auth;
 use super::canary;
 use super::client_auth::OfHost;
@@ -123,6 +124,8 @@ fn routes<'a>(
     let mut routes = Vec::new();
     let mut taken: HashMap<PathMatch, Bid<'_>> = HashMap::default();
     let (mut last, mut roots, mut shorter) = (None, Vec::new(), Vec::new());
+    let mut taken_if: Vec<(PathMatch, Arc<Condition>, Bid<'_>)> = Vec::new();
+    let mut closings = Vec::new();
     for claim in claims.filter(|claim| !claim.by.options().is_canary()) {
         let of_object = Treatment::of(input, &claim.by, claim.by.options(), host, clients.for_object(&claim.by));
         let mut of_services: Vec<(ObjectName, InForce<'_>, Treatment)> = Vec::new();
@@ -135,6 +138,40 @@ fn routes<'a>(
                 Ok(matched) => matched,
                 Err(fault) => return problems.push(bid.invalid_path(fault)),
             };
+            let (options, treatment) = match in_force::annotated(input, bid.backend.namespace, bid.backend.backend) {
+                None => (claim.by.options(), &of_object),
+                Some(service) => of_annotated(&mut of_services, service, |service| {
+                    let options = in_force::for_service(input, service, claim.by.options());
+                    let clients = clients.for_object(&claim.by);
+                    let treatment = Treatment::of(input, &claim.by, &options, host, clients);
+                    (options, treatment)
+                }),
+            };
+            let (asked, closed) = match options.paths().and_then(|paths| paths.taken()) {
+                None => (None, false),
+                Some((Taken::If(condition), asked)) => (Some((condition, asked)), false),
+                Some((Taken::Never, _)) => (None, true),
+            };
+            if closed {
+                closings.push((key, matched, bid, treatment.clone()));
+                return;
+            }
+            if let Some((condition, asked)) = asked {
+                let same = taken_if.iter().find(|(path, of, _)| *path == key && *of == condition);
+                if let Some((_, _, winner)) = same {
+                    problems.push(conflicts::over_path(host, &matched, bid, *winner));
+                    return;
+                }
+                taken_if.push((key.clone(), Arc::clone(&condition), bid));
+                let own = treatment.of_path(input, options, (&path.path, &path.kind));
+                let (action, fault) = action(input, bid, &mut last);
+                let mut route = route(own.as_ref().unwrap_or(treatment), matched, bid.origin(), action);
+                let predicates = Predicates { condition: Some(condition), asked, ..Predicates::default() };
+                route.matches.predicates = Some(Box::new(predicates));
+                routes.push((key, route));
+                problems.extend(fault.map(|fault| service::on_backend(bid, &format!("{}.backend", bid.field), fault)));
+                return;
+            }
             if let Some(winner) = taken.get(&key) {
                 problems.push(conflicts::over_path(host, &matched, bid, *winner));
                 return;
@@ -149,15 +186,6 @@ fn routes<'a>(
                 problems.push(bid.by.problem(field, ProblemCode::PatternPath, severity, message, remedy));
             }
             let (action, fault) = action(input, bid, &mut last);
-            let (options, treatment) = match in_force::annotated(input, bid.backend.namespace, bid.backend.backend) {
-                None => (claim.by.options(), &of_object),
-                Some(service) => of_annotated(&mut of_services, service, |service| {
-                    let options = in_force::for_service(input, service, claim.by.options());
-                    let clients = clients.for_object(&claim.by);
-                    let treatment = Treatment::of(input, &claim.by, &options, host, clients);
-                    (options, treatment)
-                }),
-            };
             let own = treatment.of_path(input, options, (&path.path, &path.kind));
             let action = canary::shared(input, bid, action);
             let route = route(own.as_ref().unwrap_or(treatment), matched, bid.origin(), action);
@@ -167,7 +195,15 @@ fn routes<'a>(
     }
     routes.extend(roots.into_iter().filter_map(|(bid, treatment)| root(&mut taken, bid, &treatment)));
     routes.extend(shorter.into_iter().filter_map(|(path, bid)| shorter_path(input, &mut taken, path, bid)));
-    routes.sort_unstable_by(|(a, _), (b, _)| precedence(a).cmp(&precedence(b)));
+    for (key, matched, bid, treatment) in closings {
+        if let Entry::Vacant(place) = taken.entry(key.clone()) {
+            place.insert(bid);
+            let reply = Action::Reply(Reply::BackendUnavailable);
+            routes.push((key, route(&treatment, matched, bid.origin(), reply)));
+        }
+    }
+    // Routes with conditions stay in the order of their objects.
+    routes.sort_by(|(a, one), (b, other)| precedence(a, one).cmp(&precedence(b, other)));
     routes.into_iter().map(|(_, route)| Arc::new(route)).collect()
 }
 
@@ -205,8 +241,9 @@ fn shorter_path<'a>(
 }
 
 /// Order of precedence, then that of patterns, then alphabetically to have an order at all.
-fn precedence(path: &PathMatch) -> (Precedence, Option<&Pattern>, &str) {
-    (Precedence::new(path, path.path().len(), None), path.pattern(), path.path())
+fn precedence<'a>(path: &'a PathMatch, route: &RouteSpec) -> (Precedence, Option<&'a Pattern>, &'a str) {
+    let predicates = route.matches.predicates.as_deref();
+    (Precedence::new(path, path.path().len(), predicates), path.pattern(), path.path())
 }
 
 /// What takes the requests that no route takes: the default backend of the oldest object that has one and takes part.

@@ -23,6 +23,8 @@ pub(crate) struct Index {
     users: BTreeMap<ObjectKind, HashMap<ObjectName, Users>>,
     /// Annotations of Services. Nearly no Service has any.
     services: HashMap<ObjectName, Parsed>,
+    /// The Services whose annotations name an object.
+    naming: BTreeMap<ObjectRef, Vec<ObjectName>>,
 }
 
 /// The objects that refer to one, in no particular order. Nearly always there is one, which takes no memory of its own.
@@ -82,12 +84,36 @@ impl Index {
     }
 
     /// Keeps the annotations of a Service in the place of its former ones.
-    pub(crate) fn annotate(&mut self, service: &ObjectName, annotations: Parsed) {
-        if annotations.is_empty() {
-            self.services.remove(service);
-        } else {
-            self.services.insert(service.clone(), annotations);
+    /// Returns the objects that either name.
+    pub(crate) fn annotate(&mut self, service: &ObjectName, annotations: Parsed) -> Vec<ObjectRef> {
+        let mut named = annotations.references().to_vec();
+        for object in &named {
+            self.naming.entry(object.clone()).or_default().push(service.clone());
         }
+        let former = match annotations.is_empty() {
+            true => self.services.remove(service),
+            false => self.services.insert(service.clone(), annotations),
+        };
+        for object in former.iter().flat_map(Parsed::references) {
+            if let Some(services) = self.naming.get_mut(object) {
+                services.iter().position(|other| other == service).map(|at| services.swap_remove(at));
+                if services.is_empty() {
+                    self.naming.remove(object);
+                }
+            }
+            named.push(object.clone());
+        }
+        named
+    }
+
+    /// The Services whose annotations name this object.
+    pub(crate) fn services_naming(&self, object: &ObjectRef) -> &[ObjectName] {
+        self.naming.get(object).map_or(&[], Vec::as_slice)
+    }
+
+    /// All objects that annotations of Services name.
+    pub(crate) fn named_by_services(&self) -> impl Iterator<Item = &ObjectRef> {
+        self.naming.keys()
     }
 
     /// All objects of a kind that are referred to, whether or not they exist.

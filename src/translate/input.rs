@@ -141,7 +141,9 @@ impl Input {
             self.settings.secrets_across_namespaces || users.any(|user| self.may_use(user, name))
         };
         let named = self.index.used(ObjectKind::Secret).filter(is_allowed);
-        named.chain(self.settings.default_certificate.as_ref()).collect()
+        let by_services = self.index.named_by_services().filter(|object| object.kind == ObjectKind::Secret);
+        let by_services = by_services.filter(|object| self.is_named_by_services(object)).map(|object| &object.name);
+        named.chain(by_services).chain(self.settings.default_certificate.as_ref()).collect()
     }
 
     /// Whether this Secret is wanted: an object of ours or the settings name it.
@@ -149,6 +151,19 @@ impl Input {
         let mut users = self.index.users(ObjectKind::Secret, secret).iter();
         self.settings.default_certificate.as_ref() == Some(secret)
             || users.any(|user| self.may_use(user, secret) && user.is_ours(&self.objects, &self.settings))
+            || self.is_named_by_services(&ObjectRef::new(ObjectKind::Secret, secret.clone()))
+    }
+
+    /// Whether an annotation of a Service that somebody of ours routes to names this object, and may.
+    fn is_named_by_services(&self, object: &ObjectRef) -> bool {
+        let may_name = |service: &ObjectName| {
+            self.settings.secrets_across_namespaces || service.namespace == object.name.namespace
+        };
+        let services = self.index.services_naming(object).iter().filter(|service| may_name(service));
+        services.into_iter().any(|service| {
+            let mut users = self.index.users(ObjectKind::Service, service).iter();
+            users.any(|user| user.is_ours(&self.objects, &self.settings))
+        })
     }
 
     /// Whether an object may name this Secret. TLS entries name those of their namespace only.
@@ -180,6 +195,7 @@ impl Input {
         users
             .filter(|user| user.annotations().references().contains(object) && counts(user))
             .any(|user| user.is_ours(&self.objects, &self.settings))
+            || self.is_named_by_services(object)
     }
 
     /// Whether it is ingress-nginx's ConfigMap, or that one names it.
@@ -355,6 +371,7 @@ impl Input {
             self.index.annotate(&service.name, read_service(service, &self.settings));
         }
         invalidated.units.extend(self.units());
+        invalidated.named.extend(former.named_by_services().chain(self.index.named_by_services()).cloned());
         for kind in [ObjectKind::Secret, ObjectKind::ConfigMap] {
             let named = former.used(kind).chain(self.index.used(kind));
             invalidated.named.extend(named.map(|name| ObjectRef::new(kind, name.clone())));
@@ -391,7 +408,7 @@ impl Input {
         let annotations_of = |version: Option<&Arc<Service>>| version.map(|version| version.annotations.clone());
         if annotations_of(old.as_ref()).unwrap_or_default() != annotations_of(current).unwrap_or_default() {
             let read = current.map(|current| read_service(current, &self.settings));
-            self.index.annotate(&service.name, read.unwrap_or_default());
+            invalidated.named.extend(self.index.annotate(&service.name, read.unwrap_or_default()));
             invalidated.object(service.clone());
         }
         if former != new {
@@ -436,7 +453,8 @@ impl Input {
             match kind {
                 ObjectKind::Secret | ObjectKind::ConfigMap => _ = invalidated.named.insert(ObjectRef { kind, name }),
                 ObjectKind::Service => {
-                    if self.index.annotations_of(&name).is_some() {
+                    if let Some(annotations) = self.index.annotations_of(&name) {
+                        invalidated.named.extend(annotations.references().iter().cloned());
                         invalidated.object(ObjectRef::new(ObjectKind::Service, name.clone()));
                     }
                     invalidated.names.extend(self.external_name(&name));
@@ -480,6 +498,9 @@ impl Input {
         for user in self.index.users(used.kind, &used.name) {
             invalidated.hosts(self.index.with_aliases(user.hosts_using(used)));
             invalidated.object(user.reference());
+        }
+        for service in self.index.services_naming(used) {
+            self.invalidate_users(&ObjectRef::new(ObjectKind::Service, service.clone()), invalidated);
         }
     }
 

@@ -100,14 +100,14 @@ pub(crate) fn resolve_service(
     port: PortRef,
     options: &Options,
 ) -> Result<UpstreamSpec, BackendFault> {
-    let for_https = match options.protocol {
+    let for_https = match options.spoken() {
         Some(PodProtocol::Auto) => {
             let protocol = Some(PodProtocol::Https);
             Some(Arc::new(resolve_port(input, name.clone(), port.clone(), Spoken { protocol, options })?))
         }
         Some(PodProtocol::Http | PodProtocol::Https | PodProtocol::Grpc | PodProtocol::Grpcs) | None => None,
     };
-    let spec = resolve_port(input, name, port, Spoken { protocol: options.protocol, options })?;
+    let spec = resolve_port(input, name, port, Spoken { protocol: options.spoken(), options })?;
     Ok(UpstreamSpec { for_https, ..spec })
 }
 

@@ -17,7 +17,7 @@ pub(crate) struct AnswerOptions {
     pub(super) cookie_path: Option<Switch<Replacement>>,
 }
 
-/// Whether something is replaced.
+/// Whether something is done.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Switch<T> {
     /// It is not.
@@ -27,7 +27,8 @@ pub(super) enum Switch<T> {
 }
 
 impl<T: Clone> Switch<T> {
-    fn on(switch: &Option<Self>) -> Option<T> {
+    /// What is done.
+    pub(super) fn on(switch: &Option<Self>) -> Option<T> {
         match switch {
             Some(Self::On(on)) => Some(on.clone()),
             Some(Self::Off) | None => None,

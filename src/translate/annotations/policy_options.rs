@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use crate::model::{AnswerRate, LogLines, PodConnection, PodHead, PodHost, PodVersion, RetryRule, RoutePolicy};
 
+use super::capacity_options::CapacityOptions;
+use super::check_options::CheckOptions;
 use super::pod_options::PodTlsOptions;
 use super::take_over::take_over;
 
@@ -59,6 +61,12 @@ pub(crate) struct PolicyOptions {
     pub(super) connection: Option<PodConnection>,
     /// The version of HTTP/1 that pods are spoken to in.
     pub(super) version: Option<PodVersion>,
+    /// Whether HTTP/2 is spoken to pods without TLS. It is no policy, and as rare.
+    pub(super) speaks_http2: Option<bool>,
+    /// Requests of a pod, and how long others wait.
+    pub(super) capacity: CapacityOptions,
+    /// How pods are checked.
+    pub(super) checks: Option<Box<CheckOptions>>,
     /// TLS to pods. It is no policy, and as rare.
     pub(super) pod_tls: Option<Box<PodTlsOptions>>,
 }
@@ -130,7 +138,7 @@ impl PolicyOptions {
     pub(super) fn absorb(&mut self, other: Self) -> bool {
         let Self { attempts, retry, retry_within, body, connect, log, read, send, host, pod_tls, .. } = other;
         let Self { answer_rate, answer_rate_after, buffers_answers, connection, version, .. } = other;
-        let Self { buffers_requests, body_buffer, buffers, buffer, tunnel, .. } = other;
+        let Self { buffers_requests, body_buffer, buffers, buffer, tunnel, speaks_http2, capacity, checks, .. } = other;
         let differs = [
             take_over(&mut self.attempts, attempts),
             take_over(&mut self.retry, retry),
@@ -147,6 +155,9 @@ impl PolicyOptions {
             take_over(&mut self.log, log),
             take_over(&mut self.read, read),
             take_over(&mut self.tunnel, tunnel),
+            take_over(&mut self.speaks_http2, speaks_http2),
+            self.capacity.absorb(capacity),
+            checks.is_some_and(|checks| self.checks.get_or_insert_default().absorb(*checks)),
             take_over(&mut self.send, send),
             take_over(&mut self.host, host),
             take_over(&mut self.connection, connection),

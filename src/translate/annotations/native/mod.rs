@@ -1,7 +1,6 @@
 //! Our own annotations.
 
 mod headers;
-mod lines;
 mod paths;
 mod timeouts;
 
@@ -15,6 +14,7 @@ use super::value::{Value, Word};
 pub(super) const DIALECT: Dialect = Dialect {
     title: "Tidegate's own",
     prefix: OWN_PREFIX,
+    others: &[],
     unlisted: Unlisted::Unknown,
     groups: &[&ROWS, &headers::ROWS, &paths::ROWS, &timeouts::ROWS],
 };
