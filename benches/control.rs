@@ -320,6 +320,7 @@ fn service(app: usize, target: u16) -> Change {
         ports: [port].into(),
         prefers_ipv6: false,
         cluster_ip: None,
+        annotations: Default::default(),
     };
     Change::arrival(service)
 }

@@ -10,8 +10,8 @@ use std::sync::Arc;
 
 use serde::Serialize;
 use tidegate::model::{
-    Action, Canary, Certificate, HostSpec, ObjectName, PodTls, PortRef, Protocol, Reply, RoutePolicy, RouteSpec,
-    RouteTimeouts, UpstreamSpec,
+    Action, AskedWhen, Canary, Certificate, HostSpec, ObjectName, PodTls, PortRef, Predicates, Protocol, Reply,
+    RoutePolicy, RouteSpec, RouteTimeouts, UpstreamSpec,
 };
 use tidegate::model::{
     Balance, EditedName, FieldEdit, Filter, HostPattern, HttpsRedirect, HttpsUrl, ListenerSet, Rules, TenantTls,
@@ -62,6 +62,9 @@ struct Host {
 #[derive(Serialize)]
 struct Route {
     path: String,
+    /// What requests must have besides.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    when: Option<String>,
     ingress: String,
     target: String,
     /// Only of upstreams.
@@ -270,7 +273,15 @@ fn of_tenants(own: Option<&TlsSpec>, all: &[TenantTls]) -> BTreeMap<String, Vec<
 
 fn route(input: &Input, spec: &RouteSpec) -> Route {
     let RouteSpec { matches, action, filters, policy, origin } = spec;
-    assert_eq!(matches.predicates, None, "the output does not show them");
+    let when = matches.predicates.as_deref().map(|predicates| {
+        let Predicates { method, headers, query, condition, asked } = predicates;
+        assert!(method.is_none() && headers.is_empty() && query.is_empty(), "the output does not show them");
+        let condition = condition.as_ref().expect("a condition");
+        match asked {
+            AskedWhen::First => format!("first, if {condition}"),
+            AskedWhen::InTurn => format!("if {condition}"),
+        }
+    });
     let path = format!("{} {}", matches.path.kind(), matches.path.path());
     let (mut https_redirect, mut other_filters) = (Some("off".to_owned()), Vec::new());
     for filter in &**filters {
@@ -336,6 +347,7 @@ fn route(input: &Input, spec: &RouteSpec) -> Route {
             let (endpoints, protocol, tls, balance, policy) = (None, None, None, None, BTreeMap::new());
             return Route {
                 path,
+                when,
                 ingress,
                 target,
                 endpoints,
@@ -351,6 +363,7 @@ fn route(input: &Input, spec: &RouteSpec) -> Route {
     let endpoints = translate::endpoints(input, &upstream.key);
     Route {
         path,
+        when,
         ingress,
         target: format!("{}:{}", upstream.key.service, upstream.port),
         endpoints: Some(endpoints.into_iter().map(|endpoint| endpoint.address).collect()),

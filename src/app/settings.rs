@@ -18,7 +18,7 @@ use crate::proxy::config::{
 };
 use crate::routing::Believed;
 use crate::source::api::{self, ClassAccess, ConfigMapAccess, SecretAccess};
-use crate::translate::annotations::{Choices, Dialects, MissingWaf, Snippets};
+use crate::translate::annotations::{Choices, DialectName, Dialects, MissingWaf, Snippets};
 use crate::translate::{
     ExternalNames, HostOwnership, OwnSockets, Profile, Settings, VisibleConfigMaps, VisibleSecrets,
 };
@@ -77,6 +77,17 @@ pub(super) fn debug_views(args: &ServeArgs) -> DebugViews {
         DebugViewsChoice::All => DebugViews::All,
         DebugViewsChoice::Off => DebugViews::Off,
     }
+}
+
+/// What the controllers of classes of haproxytech's kubernetes-ingress begin with.
+const HAPROXY_CONTROLLER: &str = "haproxy.org/ingress-controller";
+
+/// The dialects. Where our classes are those of haproxytech's controller its own dialect wins over that of ingress-nginx.
+fn dialects(routing: &RoutingArgs) -> Dialects {
+    let is_of_haproxy = routing.controller_name.starts_with(HAPROXY_CONTROLLER);
+    let is_first = |name: &&DialectName| is_of_haproxy && **name == DialectName::Haproxy;
+    let first = routing.dialects.iter().filter(is_first);
+    Dialects::new(first.chain(&routing.dialects).copied())
 }
 
 /// The settings of translation for `serve`.
@@ -173,7 +184,7 @@ pub(super) fn translation_of(routing: &RoutingArgs, tls: &TlsArgs, policy: Route
             }
         },
         certificate_namespaces: tls.certificate_namespaces.iter().cloned().collect(),
-        dialects: Dialects::new(routing.dialects.iter().copied()).with(choices(routing)),
+        dialects: dialects(routing).with(choices(routing)),
         nginx_config_map: routing.nginx_configmap.clone(),
         given: Arc::new(routing.given.clone()),
         global: None,

@@ -6,7 +6,8 @@ use crate::model::{
     Action, Affinity, AnswerUrls, AuthService, BasicAuth, CertificateForwarding, ClientAuth, ClientCertificate,
     ClientRule, Cors, Credentials, EndpointState, EnoughPassword, ErrorPages, Excused, ExternalAuth, Filter,
     HttpsRedirect, KnownLimits, Location, Mirror, MirrorBody, PodTls, Protocol, Rate, Replacement, Reply,
-    RequestLimits, Rewrite, RouteSpec, Rules, Sni, Sources, Template, TlsVersions, UpstreamSpec, Verification, Weight,
+    RequestLimits, Rewrite, RewriteStep, RouteSpec, Rules, Sni, Sources, Template, TlsVersions, UpstreamSpec,
+    Verification, Weight,
 };
 use crate::routing::{CompiledHost, Route, RouteTable};
 use crate::upstream::{Backend, CheckNote, Destination, Endpoint, Target};
@@ -44,6 +45,9 @@ fn route(route: &Route<Target>) -> Value {
         "pathType": matches.path.kind(),
         "ingress": origin.to_string(),
     });
+    if let Some(condition) = matches.predicates.as_deref().and_then(|predicates| predicates.condition.as_ref()) {
+        view["condition"] = json!(condition.to_string());
+    }
     show_filters(filters, &mut view);
     if let Action::Forward(upstream) = action {
         let UpstreamSpec { key, port, for_https } = &**upstream;
@@ -192,8 +196,12 @@ fn client_auth(auth: &ClientAuth) -> Value {
 
 /// The path that pods get.
 fn rewrite(rewrite: &Rewrite) -> Value {
-    let Rewrite { path, query, keeps_query, prefix } = rewrite;
+    let Rewrite { path, query, keeps_query, prefix, steps } = rewrite;
     let text = |template: &Option<Template>| template.as_ref().map(ToString::to_string);
+    if !steps.is_empty() {
+        let step = |step: &RewriteStep| json!({ "matching": step.pattern.text(), "path": step.path.to_string() });
+        return json!({ "steps": steps.iter().map(step).collect::<Vec<_>>() });
+    }
     json!({
         "path": path.to_string(),
         "query": text(query),

@@ -71,14 +71,15 @@ pub struct RoutingArgs {
 
     /// Dialects of annotations that are read, with commas between. Of two that set the same thing the first wins.
     ///
-    /// tidegate.dev is always read and always wins. tidegate.dev alone leaves annotations of ingress-nginx without effect. See
+    /// tidegate.dev is always read and always wins. tidegate.dev alone leaves annotations of ingress-nginx and of haproxytech's
+    /// kubernetes-ingress without effect. With a --controller-name of the latter haproxy.org wins over ingress-nginx. See
     /// docs/annotations.md.
     #[arg(
         long,
         value_name = "DIALECT",
         env = "TIDEGATE_DIALECTS",
         value_delimiter = ',',
-        default_value = "tidegate.dev,nginx.ingress.kubernetes.io",
+        default_value = "tidegate.dev,nginx.ingress.kubernetes.io,haproxy.org",
         value_parser = units::dialect
     )]
     pub dialects: Vec<DialectName>,

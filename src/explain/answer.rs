@@ -4,7 +4,8 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use crate::filter::{
-    self, BodyTooLarge, FieldName, NotRedirected, RequestChange, RequestView, Response, Uncounted, Verdict,
+    self, BodyTooLarge, Circumstances, FieldName, NotRedirected, RequestChange, RequestView, Response, Uncounted,
+    Verdict,
 };
 use crate::model::{
     Action, CanaryRule, ClientAuth, Filter, HostPattern, HttpsRedirect, ObjectKind, ObjectName, ObjectRef, Origin,
@@ -46,7 +47,9 @@ pub fn explain<T>(question: &Question, view: &View<'_, T>) -> Explanation {
     }
 
     let mut scratch = String::new();
-    let holds = |predicates: &Predicates| filter::holds(predicates, &head.request, &head.bytes);
+    // Who asks is not known, and chance favours the first.
+    let around = Circumstances { client: &|| None, random: &|| 0 };
+    let holds = |predicates: &Predicates| filter::holds(predicates, &head.request, &head.bytes, around);
     let found = view.table.find(host, &path, &holds, &mut scratch);
     let owner = match &found {
         Ok(found) => found.host.cloned(),

@@ -1,13 +1,15 @@
 //! Whether a request has what a route asks for besides its path (Gateway API `HTTPRouteMatch`).
 
+use super::condition::{self, Circumstances};
 use crate::http1::RequestHead;
 use crate::model::{HeaderMatch, Predicates, QueryMatch, ValueMatch};
 
 /// Whether all predicates hold for a request, whose method, fields and query are offsets into `head`.
-pub fn holds(predicates: &Predicates, request: &RequestHead, head: &[u8]) -> bool {
+pub fn holds(predicates: &Predicates, request: &RequestHead, head: &[u8], around: Circumstances<'_>) -> bool {
     let fields = request.fields.iter().map(|field| (field.name.of(head), field.value.of(head)));
     let query = request.query.map_or(&b""[..], |query| query.of(head));
     hold_for(predicates, request.method_text.of(head), fields, query)
+        && predicates.condition.as_ref().is_none_or(|condition| condition::holds(condition, request, head, around))
 }
 
 /// Fields are name and value of each line. The query has no question mark.
@@ -17,7 +19,7 @@ fn hold_for<'a>(
     fields: impl Iterator<Item = (&'a [u8], &'a [u8])> + Clone,
     query: &[u8],
 ) -> bool {
-    let Predicates { method: wanted_method, headers, query: parameters } = predicates;
+    let Predicates { method: wanted_method, headers, query: parameters, condition: _, asked: _ } = predicates;
     wanted_method.as_ref().is_none_or(|wanted| wanted.as_bytes() == method)
         && headers.iter().all(|wanted| has_field(wanted, fields.clone()))
         && parameters.iter().all(|wanted| has_parameter(wanted, query))
@@ -140,6 +142,7 @@ mod tests {
             method: Some("GET".into()),
             headers: [("x", "1"), ("y", "2")].map(|(n, v)| HeaderMatch { name: n.into(), value: exact(v) }).into(),
             query: [QueryMatch { name: "q".into(), value: exact("") }].into(),
+            ..Predicates::default()
         };
         for (method, fields, query, expected) in [
             ("GET", "y: 2\nx: 1", "q", true),

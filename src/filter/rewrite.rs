@@ -9,7 +9,7 @@ use super::redirect;
 use super::template::{as_it_is, render};
 use super::verdict::Verdict;
 use super::view::RequestView;
-use crate::model::{Filter, Part, Rewrite, Template, Variable};
+use crate::model::{Filter, Part, Rewrite, RewriteStep, Template, Variable};
 
 pub(super) fn request<'f>(
     filter: &'f Filter,
@@ -17,6 +17,9 @@ pub(super) fn request<'f>(
     view: &RequestView<'_>,
     change: &mut RequestChange,
 ) -> Verdict<'f> {
+    if !rewrite.steps.is_empty() {
+        return in_steps(&rewrite.steps, view, &mut change.target);
+    }
     let captures = view.pattern.and_then(|pattern| pattern.regex().captures(view.decoded_path));
     let captures = captures.as_ref();
     let mut path = Vec::new();
@@ -39,6 +42,30 @@ pub(super) fn request<'f>(
         render(prefix, view, captures, &mut value, as_it_is);
         let head = Fields { bytes: view.head, list: &view.request.fields };
         change.fields.set(head, FieldName::X_FORWARDED_PREFIX, &value);
+    }
+    Verdict::Continue
+}
+
+/// The path that is left when each step has had the one before it. It is that of the request where none matches, and where what
+/// comes of them is none.
+fn in_steps<'f>(steps: &[RewriteStep], view: &RequestView<'_>, target: &mut Vec<u8>) -> Verdict<'f> {
+    let mut path = view.path().to_vec();
+    for RewriteStep { pattern, path: to } in steps {
+        let mut changed = Vec::new();
+        match pattern.regex().captures(&path) {
+            Some(captures) => render(to, view, Some(&captures), &mut changed, as_it_is),
+            None => continue,
+        }
+        path = changed;
+    }
+    target.clear();
+    if path.first() != Some(&b'/') {
+        target.push(b'/');
+    }
+    target.extend_from_slice(&path);
+    if let Some(query) = view.request.query {
+        target.push(b'?');
+        target.extend_from_slice(query.of(view.head));
     }
     Verdict::Continue
 }
@@ -87,7 +114,7 @@ mod tests {
 
     fn of_decoded(pattern: &str, to: &str, target: &str, decoded_path: &[u8]) -> String {
         let (path, query) = Template::parse(to, Allowed::Allowed).unwrap().split_query();
-        let rewrite = Rewrite { path, query, keeps_query: true, prefix: None };
+        let rewrite = Rewrite { path, query, keeps_query: true, prefix: None, steps: Arc::default() };
         let filter = Filter::Rewrite(Arc::new(rewrite));
         let pattern = Pattern::new(&pattern.into()).unwrap();
         with_view(&[&format!("GET {target} HTTP/1.1"), "Host: a.example:81"], |view| {

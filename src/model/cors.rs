@@ -3,6 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use super::pattern::Pattern;
+
 /// What browsers are told. Texts are values of fields as they are sent: they were read and found to be lists of tokens.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Cors {
@@ -46,6 +48,8 @@ pub enum OriginPattern {
     Exact(Box<str>),
     /// Those that have one label between these two: of `https://*.a.example:8443` they are `https://` and `.a.example:8443`.
     OneLabel(Box<str>, Box<str>),
+    /// Those of which any part matches (HAProxy `-m reg`).
+    Matching(Pattern),
 }
 
 impl Origins {
@@ -69,6 +73,7 @@ impl fmt::Display for Origins {
                 match pattern {
                     OriginPattern::Exact(text) => f.write_str(text),
                     OriginPattern::OneLabel(front, behind) => write!(f, "{front}*{behind}"),
+                    OriginPattern::Matching(pattern) => f.write_str(pattern.text()),
                 }
             }),
         }
@@ -102,6 +107,7 @@ impl OriginPattern {
     fn matches(&self, origin: &[u8]) -> bool {
         match self {
             Self::Exact(text) => origin.eq_ignore_ascii_case(text.as_bytes()),
+            Self::Matching(pattern) => pattern.regex().is_match(origin),
             Self::OneLabel(front, behind) => {
                 let Some((head, rest)) = origin.split_at_checked(front.len()) else { return false };
                 let Some(length) = rest.len().checked_sub(behind.len()) else { return false };

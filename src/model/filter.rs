@@ -14,6 +14,7 @@ use super::field_edits::FieldEdit;
 use super::mirror::Mirror;
 use super::names::Hostname;
 use super::networks::{Excused, Networks};
+use super::pattern::Pattern;
 use super::request_limits::RequestLimits;
 use super::rules::Rules;
 use super::template::Template;
@@ -332,6 +333,17 @@ pub struct Rewrite {
     pub keeps_query: bool,
     /// What pods get as `X-Forwarded-Prefix`.
     pub prefix: Option<Template>,
+    /// Where there are any, they alone decide, and the query stays as it is (annotation `path-rewrite`).
+    pub steps: Arc<[RewriteStep]>,
+}
+
+/// A change of a path that is made where the path matches (HAProxy `http-request replace-path`).
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RewriteStep {
+    /// What a part of the path must match, as the client sent it or as the step before made it.
+    pub pattern: Pattern,
+    /// What takes the place of all of the path. It has variables for what the groups of the pattern match.
+    pub path: Template,
 }
 
 /// Which clients a route is for, by their address.

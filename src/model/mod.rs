@@ -12,6 +12,7 @@ mod client_certificate;
 mod client_port;
 mod client_trust;
 mod closest;
+mod condition;
 mod cors;
 mod distinguished_name;
 mod error_pages;
@@ -56,6 +57,7 @@ pub use client_certificate::{CertificateNames, escaped_pem, is_signed_in_handsha
 pub use client_port::ClientPort;
 pub use client_trust::{ClientFault, ClientTrust, CrlError};
 pub use closest::{closest, is_slip};
+pub use condition::{Clause, Comparison, Condition, Subject, Term};
 pub use cors::{Cors, Credentials, OriginPattern, Origins};
 pub use error_pages::ErrorPages;
 pub use external_auth::{AnswerLife, AuthCookiesOn, AuthMemoryRule, AuthService, EnoughPassword, ExternalAuth, SignIn};
@@ -64,7 +66,7 @@ pub use field_edits::{EditedAnswers, EditedName, FieldChange, FieldEdit};
 pub use filter::TrailingSlash;
 pub use filter::{
     BasicAuth, Filter, FilterKind, HSTS_AGE, Hsts, HttpsRedirect, HttpsUrl, Location, PortInUrl, Redirect,
-    RedirectKind, Rewrite, Sources,
+    RedirectKind, Rewrite, RewriteStep, Sources,
 };
 pub use filter_needs::Needs;
 pub use filters::Filters;
@@ -79,14 +81,14 @@ pub use password_hash::{HashFault, HashParts, PasswordHash, Sha};
 pub use pattern::{Pattern, PatternError, anchored};
 pub use persistent_map::PersistentMap;
 pub use pod_head::{PodConnection, PodHead, PodHost, PodVersion};
-pub use pod_tls::{CaBundle, CaError, ClientCertificate, PodTls, Sni, TlsHttp, TlsVersions, Verification};
+pub use pod_tls::{CaBundle, CaError, ClientCertificate, NameCheck, PodTls, Sni, TlsHttp, TlsVersions, Verification};
 pub use policy::{AnswerRate, Balance, Ejection, LogLines, Queue, RoutePolicy, RouteTimeouts};
 pub use precedence::Precedence;
 pub use problem::{Problem, ProblemCode, Severity};
 pub use request_limits::{KnownLimits, Rate, RequestLimits};
 pub use retry_rule::{RetryCase, RetryRule};
 pub use route::{Action, Canary, CanaryHeader, CanaryRule, CanaryValue, Reply, RouteSpec, Split, WeightedBackend};
-pub use route_match::{HeaderMatch, PathMatch, Predicates, QueryMatch, RouteMatch, ValueMatch};
+pub use route_match::{AskedWhen, HeaderMatch, PathMatch, Predicates, QueryMatch, RouteMatch, ValueMatch};
 pub use rules::{Rule, RuleAnswer, RuleTest, Rules, RulesBy};
 pub use snapshot::{Snapshot, UnitKey};
 pub use stream::{StreamRoute, StreamSpec};

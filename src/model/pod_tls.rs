@@ -108,13 +108,24 @@ impl TlsHttp {
 pub enum Verification {
     /// Anything: pods make their own certificates, and nothing in the cluster says which are right.
     Unverified,
-    /// Valid now, for the server name or the pod's address, and signed by an authority.
+    /// Valid now and signed by an authority.
     Ca {
         /// The authorities.
         authorities: Arc<CaBundle>,
         /// How many certificates may be between that of a pod and its authority; nginx `proxy_ssl_verify_depth`.
         depth: u32,
+        /// Which names it must have.
+        name: NameCheck,
     },
+}
+
+/// Which names a pod's certificate must have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum NameCheck {
+    /// The server name or the pod's address.
+    Asked,
+    /// Any: whoever has a certificate of the authority is believed to be the pod; HAProxy `verify required` without `verifyhost`.
+    Any,
 }
 
 /// Certificates of authorities, checked when they arrive, so that no later step can fail on them. Two are equal when their

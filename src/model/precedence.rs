@@ -2,12 +2,13 @@
 
 use std::cmp::Reverse;
 
-use super::route_match::{PathMatch, Predicates};
+use super::route_match::{AskedWhen, PathMatch, Predicates};
 
 /// Orders the matches of one host: the lesser is asked first. Where two are equal, the older object comes first, then
 /// the one whose namespace and name come first, then the earlier rule: `HostSpec::routes` stands in that order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Precedence {
+    is_first: Reverse<bool>,
     kind: Kind,
     length: Reverse<usize>,
     /// Of two as long, the one that ends with an element comes first.
@@ -15,6 +16,7 @@ pub struct Precedence {
     has_method: Reverse<bool>,
     headers: Reverse<usize>,
     query: Reverse<usize>,
+    has_condition: Reverse<bool>,
 }
 
 /// Kinds of paths, in order.
@@ -34,21 +36,23 @@ impl Precedence {
             PathMatch::Pattern(_) => Kind::Pattern,
         };
         let (has_method, headers, query) = match predicates {
-            Some(Predicates { method, headers, query }) => (method.is_some(), headers.len(), query.len()),
+            Some(Predicates { method, headers, query, .. }) => (method.is_some(), headers.len(), query.len()),
             None => (false, 0, 0),
         };
         Self {
+            is_first: Reverse(predicates.is_some_and(|predicates| predicates.asked == AskedWhen::First)),
             kind,
             length: Reverse(length),
             is_text: matches!(path, PathMatch::Text(_)),
             has_method: Reverse(has_method),
             headers: Reverse(headers),
             query: Reverse(query),
+            has_condition: Reverse(predicates.is_some_and(|predicates| predicates.condition.is_some())),
         }
     }
 
     /// Whether more than the path decides.
     pub fn has_predicates(&self) -> bool {
-        self.has_method.0 || self.headers.0 > 0 || self.query.0 > 0
+        self.has_method.0 || self.headers.0 > 0 || self.query.0 > 0 || self.has_condition.0
     }
 }

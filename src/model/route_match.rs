@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use super::condition::Condition;
 use super::pattern::Pattern;
 
 /// What a request must have for a route to take it.
@@ -39,6 +40,20 @@ pub struct Predicates {
     pub headers: Box<[HeaderMatch]>,
     /// Query parameters, all of which must match. No name stands in it twice.
     pub query: Box<[QueryMatch]>,
+    /// What else must hold. `None`: nothing.
+    pub condition: Option<Arc<Condition>>,
+    /// When they are asked.
+    pub asked: AskedWhen,
+}
+
+/// When a route with predicates is asked whether it takes a request.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum AskedWhen {
+    /// Where its path stands among the others.
+    #[default]
+    InTurn,
+    /// Before all routes that are asked in turn, whatever their paths (haproxytech's `route-acl`).
+    First,
 }
 
 /// A header field that a request must have.

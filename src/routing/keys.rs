@@ -1,7 +1,7 @@
 //! What a path index looks for: the plain paths of a host's routes in the form that is compared, in order of precedence.
 
 use super::canonical::RulePath;
-use crate::model::{PathMatch, Precedence, RouteMatch};
+use crate::model::{AskedWhen, PathMatch, Precedence, Predicates, RouteMatch};
 
 /// A path that is looked for.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -53,6 +53,9 @@ impl Keys {
                 PathMatch::Text(_) => Key::text,
                 PathMatch::Pattern(_) => continue,
             };
+            if predicates.as_deref().is_some_and(is_asked_first) {
+                continue;
+            }
             let Some(RulePath { canonical, written }) = RulePath::parse(path.path()) else { continue };
             let precedence = Precedence::new(path, canonical.len(), predicates.as_deref());
             let key = key_of(canonical);
@@ -84,6 +87,11 @@ impl Keys {
         firsts.dedup_by(|next, kept| next.0 == kept.0);
         firsts
     }
+}
+
+/// Whether a route with these is asked before those that are found by their path.
+pub(super) fn is_asked_first(predicates: &Predicates) -> bool {
+    predicates.asked == AskedWhen::First
 }
 
 impl Key {

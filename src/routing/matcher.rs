@@ -3,7 +3,7 @@
 //!
 //! Most hosts have no predicates. Then the path alone decides, and this costs one branch more than the path index.
 
-use super::keys::{Entry, Keys};
+use super::keys::{Entry, Keys, is_asked_first};
 use super::path_index::PathIndex;
 use super::patterns::Patterns;
 use crate::model::RouteMatch;
@@ -19,6 +19,8 @@ pub(super) struct Matcher {
 /// What else than plain paths decides.
 #[derive(Debug)]
 struct More {
+    /// Routes that are asked before all others, in their order: each with its path alone, and its position.
+    first: Box<[(Matcher, u32)]>,
     /// Of each route. `None`: no route of a plain path has predicates.
     alternatives: Option<Box<[Alternative]>>,
     /// Asked after the plain paths.
@@ -44,10 +46,11 @@ impl Matcher {
         let count = matches.len();
         let former = former.and_then(|former| former.more.as_ref()?.patterns.as_deref());
         let patterns = Patterns::build(matches.clone(), former);
+        let first = asked_first(matches.clone());
         let keys = Keys::of(matches);
         let alternatives = alternatives(&keys.entries, count);
-        let is_plain = alternatives.is_none() && patterns.is_none();
-        let more = if is_plain { None } else { Some(Box::new(More { alternatives, patterns })) };
+        let is_plain = alternatives.is_none() && patterns.is_none() && first.is_empty();
+        let more = if is_plain { None } else { Some(Box::new(More { first, alternatives, patterns })) };
         Self { paths: PathIndex::build(keys), more }
     }
 
@@ -60,9 +63,19 @@ impl Matcher {
         }
     }
 
+    /// Whether a route takes a path, of those that have no predicates.
+    fn takes(&self, path: &str) -> bool {
+        let patterns = self.more.as_ref().and_then(|more| more.patterns.as_ref());
+        self.paths.find(path).is_some() || patterns.is_some_and(|patterns| patterns.find(path, |_| true).is_some())
+    }
+
     #[inline(never)]
     fn find_among(&self, more: &More, path: &str, holds: impl Fn(u32) -> bool) -> Option<u32> {
-        let More { alternatives, patterns } = more;
+        let More { first, alternatives, patterns } = more;
+        let takes = |(path_alone, route): &&(Matcher, u32)| path_alone.takes(path) && holds(*route);
+        if let Some((_, route)) = first.iter().find(takes) {
+            return Some(*route);
+        }
         let plain = match alternatives {
             None => self.paths.find(path),
             Some(alternatives) => {
@@ -71,6 +84,13 @@ impl Matcher {
         };
         plain.or_else(|| patterns.as_ref()?.find(path, holds))
     }
+}
+
+/// The routes that are asked before all others. Nearly no host has any.
+fn asked_first<'a>(matches: impl Iterator<Item = &'a RouteMatch>) -> Box<[(Matcher, u32)]> {
+    let first = matches.zip(0..).filter(|(of, _)| of.predicates.as_deref().is_some_and(is_asked_first));
+    let alone = first.map(|(of, route)| (std::array::from_ref(&RouteMatch::path(of.path.clone())).clone(), route));
+    alone.map(|(of, route)| (Matcher::build(of.iter(), None), route)).collect()
 }
 
 fn alternatives(entries: &[Entry], count: usize) -> Option<Box<[Alternative]>> {

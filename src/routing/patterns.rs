@@ -6,6 +6,7 @@ use std::sync::Arc;
 use regex::bytes::{RegexSet, RegexSetBuilder};
 
 use super::canonical::decoded;
+use super::keys::is_asked_first;
 use crate::model::{PathMatch, Pattern, Precedence, RouteMatch, anchored};
 
 /// Most memory of a compiled set, bytes. The patterns of a larger one are tried one by one.
@@ -37,6 +38,9 @@ impl Patterns {
         let mut entries = Vec::new();
         for (RouteMatch { path, predicates }, route) in matches.zip(0..) {
             let PathMatch::Pattern(pattern) = path else { continue };
+            if predicates.as_deref().is_some_and(is_asked_first) {
+                continue;
+            }
             let precedence = Precedence::new(path, pattern.text().len(), predicates.as_deref());
             let has_predicates = precedence.has_predicates();
             entries.push((pattern.clone(), precedence, Entry { pattern: pattern.clone(), route, has_predicates }));

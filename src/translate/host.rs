@@ -1,20 +1,21 @@
 //! The unit of a host: what all served objects that name it make of it together.
 
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
 use foldhash::HashMap;
 
 use crate::model::UpstreamSpec;
 use crate::model::{
-    Action, ClientAuth, Filter, Filters, HostPattern, HostSpec, Hostname, Location, ObjectKind, ObjectRef, Origin,
-    PathMatch, Pattern, Place, Precedence,
+    Action, ClientAuth, Condition, Filter, Filters, HostPattern, HostSpec, Hostname, Location, ObjectKind, ObjectName,
+    ObjectRef, Origin, PathMatch, Pattern, Place, Precedence, Predicates,
 };
 use crate::model::{
     Problem, ProblemCode, Redirect, RedirectKind, Reply, RouteMatch, RoutePolicy, RouteSpec, Tenancy, Unmatched,
 };
 use crate::source::objects::PathKind;
 
-use super::annotations::Options;
+use super::annotations::{Options, Taken};
 use super::basic_auth;
 use super::canary;
 use super::client_auth::OfHost;
@@ -22,6 +23,7 @@ use super::conflicts;
 use super::external::{self, NameFinding};
 use super::filters::{Besides, OwnParts, filters, of_all};
 use super::global::REDIRECT;
+use super::in_force::{self, InForce};
 use super::input::Input;
 use super::kin::{self, Kin};
 use super::lower::{Bid, Claim, Lowered, RouteClaim};
@@ -122,17 +124,54 @@ fn routes<'a>(
     let mut routes = Vec::new();
     let mut taken: HashMap<PathMatch, Bid<'_>> = HashMap::default();
     let (mut last, mut roots, mut shorter) = (None, Vec::new(), Vec::new());
+    let mut taken_if: Vec<(PathMatch, Arc<Condition>, Bid<'_>)> = Vec::new();
+    let mut closings = Vec::new();
     for claim in claims.filter(|claim| !claim.by.options().is_canary()) {
-        let treatment = Treatment::of(input, &claim.by, host, clients.for_object(&claim.by));
+        let of_object = Treatment::of(input, &claim.by, claim.by.options(), host, clients.for_object(&claim.by));
+        let mut of_services: Vec<(ObjectName, InForce<'_>, Treatment)> = Vec::new();
         let mut has_root = claim.by.options().locations().is_none_or(|locations| locations.app_root().is_none());
         claim.each_route(&mut |RouteClaim { bid, path, matched }| {
             if !std::mem::replace(&mut has_root, true) {
-                roots.push((bid, treatment.clone()));
+                roots.push((bid, of_object.clone()));
             }
             let Matched { path: matched, key } = match canary::read(reading, path, matched) {
                 Ok(matched) => matched,
                 Err(fault) => return problems.push(bid.invalid_path(fault)),
             };
+            let (options, treatment) = match in_force::annotated(input, bid.backend.namespace, bid.backend.backend) {
+                None => (claim.by.options(), &of_object),
+                Some(service) => of_annotated(&mut of_services, service, |service| {
+                    let options = in_force::for_service(input, service, claim.by.options());
+                    let clients = clients.for_object(&claim.by);
+                    let treatment = Treatment::of(input, &claim.by, &options, host, clients);
+                    (options, treatment)
+                }),
+            };
+            let (asked, closed) = match options.paths().and_then(|paths| paths.taken()) {
+                None => (None, false),
+                Some((Taken::If(condition), asked)) => (Some((condition, asked)), false),
+                Some((Taken::Never, _)) => (None, true),
+            };
+            if closed {
+                closings.push((key, matched, bid, treatment.clone()));
+                return;
+            }
+            if let Some((condition, asked)) = asked {
+                let same = taken_if.iter().find(|(path, of, _)| *path == key && *of == condition);
+                if let Some((_, _, winner)) = same {
+                    problems.push(conflicts::over_path(host, &matched, bid, *winner));
+                    return;
+                }
+                taken_if.push((key.clone(), Arc::clone(&condition), bid));
+                let own = treatment.of_path(input, options, (&path.path, &path.kind));
+                let (action, fault) = action(input, bid, &mut last);
+                let mut route = route(own.as_ref().unwrap_or(treatment), matched, bid.origin(), action);
+                let predicates = Predicates { condition: Some(condition), asked, ..Predicates::default() };
+                route.matches.predicates = Some(Box::new(predicates));
+                routes.push((key, route));
+                problems.extend(fault.map(|fault| service::on_backend(bid, &format!("{}.backend", bid.field), fault)));
+                return;
+            }
             if let Some(winner) = taken.get(&key) {
                 problems.push(conflicts::over_path(host, &matched, bid, *winner));
                 return;
@@ -147,16 +186,24 @@ fn routes<'a>(
                 problems.push(bid.by.problem(field, ProblemCode::PatternPath, severity, message, remedy));
             }
             let (action, fault) = action(input, bid, &mut last);
-            let own = treatment.of_path(input, claim.by.options(), (&path.path, &path.kind));
+            let own = treatment.of_path(input, options, (&path.path, &path.kind));
             let action = canary::shared(input, bid, action);
-            let route = route(own.as_ref().unwrap_or(&treatment), matched, bid.origin(), action);
+            let route = route(own.as_ref().unwrap_or(treatment), matched, bid.origin(), action);
             routes.push((key, route));
             problems.extend(fault.map(|fault| service::on_backend(bid, &format!("{}.backend", bid.field), fault)));
         });
     }
     routes.extend(roots.into_iter().filter_map(|(bid, treatment)| root(&mut taken, bid, &treatment)));
     routes.extend(shorter.into_iter().filter_map(|(path, bid)| shorter_path(input, &mut taken, path, bid)));
-    routes.sort_unstable_by(|(a, _), (b, _)| precedence(a).cmp(&precedence(b)));
+    for (key, matched, bid, treatment) in closings {
+        if let Entry::Vacant(place) = taken.entry(key.clone()) {
+            place.insert(bid);
+            let reply = Action::Reply(Reply::BackendUnavailable);
+            routes.push((key, route(&treatment, matched, bid.origin(), reply)));
+        }
+    }
+    // Routes with conditions stay in the order of their objects.
+    routes.sort_by(|(a, one), (b, other)| precedence(a, one).cmp(&precedence(b, other)));
     routes.into_iter().map(|(_, route)| Arc::new(route)).collect()
 }
 
@@ -194,8 +241,9 @@ fn shorter_path<'a>(
 }
 
 /// Order of precedence, then that of patterns, then alphabetically to have an order at all.
-fn precedence(path: &PathMatch) -> (Precedence, Option<&Pattern>, &str) {
-    (Precedence::new(path, path.path().len(), None), path.pattern(), path.path())
+fn precedence<'a>(path: &'a PathMatch, route: &RouteSpec) -> (Precedence, Option<&'a Pattern>, &'a str) {
+    let predicates = route.matches.predicates.as_deref();
+    (Precedence::new(path, path.path().len(), predicates), path.pattern(), path.path())
 }
 
 /// What takes the requests that no route takes: the default backend of the oldest object that has one and takes part.
@@ -213,8 +261,13 @@ fn fallback<'a>(
     let (action, _) = service::action(resolve(input, winner));
     let action = canary::shared(input, winner, action);
     let options = winner.by.options();
-    let treatment = Treatment::of(input, winner.by, host, clients.for_object(winner.by));
-    let rewriting = treatment.of_path(input, options, (ROOT.0, &ROOT.1));
+    let annotated = in_force::annotated(input, winner.backend.namespace, winner.backend.backend);
+    let options = match &annotated {
+        Some(service) => in_force::for_service(input, service, options),
+        None => InForce::OfObject(options),
+    };
+    let treatment = Treatment::of(input, winner.by, &options, host, clients.for_object(winner.by));
+    let rewriting = treatment.of_path(input, &options, (ROOT.0, &ROOT.1));
     let path = match (&rewriting, Pattern::new(&ROOT.0.into())) {
         (Some(_), Ok(pattern)) => PathMatch::Pattern(pattern),
         (Some(_), Err(_)) | (None, _) => everything(),
@@ -242,6 +295,21 @@ fn action<'a>(
     (action, fault)
 }
 
+/// What holds for routes to a Service that has annotations, found out once for an object.
+fn of_annotated<'a, 'b>(
+    known: &'a mut Vec<(ObjectName, InForce<'b>, Treatment)>,
+    service: ObjectName,
+    of: impl FnOnce(&ObjectName) -> (InForce<'b>, Treatment),
+) -> (&'a Options, &'a Treatment) {
+    let at = known.iter().position(|(name, ..)| *name == service).unwrap_or_else(|| {
+        let (options, treatment) = of(&service);
+        known.push((service, options, treatment));
+        known.len() - 1
+    });
+    let (_, options, treatment) = &known[at];
+    (options, treatment)
+}
+
 /// What routes of one object have in common.
 #[derive(Clone)]
 struct Treatment {
@@ -252,9 +320,15 @@ struct Treatment {
 }
 
 impl Treatment {
-    /// At a host of the object.
-    fn of(input: &Input, object: &Lowered, host: &HostPattern, clients: Option<Arc<ClientAuth>>) -> Self {
-        let (settings, options) = (input.settings(), object.options());
+    /// At a host of the object. The options are its own, or those that hold for one of its backends.
+    fn of(
+        input: &Input,
+        object: &Lowered,
+        options: &Options,
+        host: &HostPattern,
+        clients: Option<Arc<ClientAuth>>,
+    ) -> Self {
+        let settings = input.settings();
         let besides = Besides::of(input, options, &object.name().namespace, host);
         let auth = basic_auth::basic_auth(input, options);
         let parts = OwnParts { rewrite: None, clients: clients.clone(), auth, besides: besides.clone() };
@@ -299,7 +373,8 @@ fn route(treatment: &Treatment, path: PathMatch, origin: Origin, action: Action)
 fn default_backend(input: &Input, problems: &mut Vec<Problem>) -> Option<RouteSpec> {
     let settings = input.settings();
     let (service, port) = settings.default_backend.clone()?;
-    let resolved = service::resolve_service(input, service.clone(), port, &Options::UNSET);
+    let options = in_force::for_service(input, &service, &Options::UNSET);
+    let resolved = service::resolve_service(input, service.clone(), port, &options);
     let object = ObjectRef { kind: ObjectKind::Service, name: service };
     let upstream = resolved.as_ref().ok().map(|spec| &spec.key);
     problems.extend(external::finding(input, &object.name, upstream).map(|finding| {
@@ -311,8 +386,8 @@ fn default_backend(input: &Input, problems: &mut Vec<Problem>) -> Option<RouteSp
         let (message, code, severity) = (fault.message(), fault.code, BackendFault::SEVERITY);
         Problem { object, field: "--default-backend".into(), code, severity, message, remedy: fault.remedy }
     }));
-    let (besides, policy) = (Besides::default(), Arc::clone(&settings.policy));
-    let filters = filters(&Options::UNSET, settings, OwnParts::default());
+    let (besides, policy) = (Besides::default(), options.policy(&settings.policy));
+    let filters = filters(&options, settings, OwnParts::default());
     Some(route(&Treatment { filters, policy, clients: None, besides }, everything(), Origin::DefaultBackend, action))
 }
 

@@ -10,6 +10,7 @@ use foldhash::HashMap;
 
 use crate::model::{HostPattern, ObjectKind, ObjectName, ObjectRef};
 
+use super::annotations::Parsed;
 use super::lower::{Claim, Lowered, Named, RoutingObject};
 use super::settings::Settings;
 
@@ -20,6 +21,10 @@ pub(crate) struct Index {
     hosts: HashMap<HostPattern, Vec<Claim>>,
     /// The objects that refer to an object, by its kind and name.
     users: BTreeMap<ObjectKind, HashMap<ObjectName, Users>>,
+    /// Annotations of Services. Nearly no Service has any.
+    services: HashMap<ObjectName, Parsed>,
+    /// The Services whose annotations name an object.
+    naming: BTreeMap<ObjectRef, Vec<ObjectName>>,
 }
 
 /// The objects that refer to one, in no particular order. Nearly always there is one, which takes no memory of its own.
@@ -61,6 +66,54 @@ impl Index {
     /// The objects that refer to this one.
     pub(crate) fn users(&self, kind: ObjectKind, name: &ObjectName) -> &[Lowered] {
         self.users.get(&kind).and_then(|users| users.get(name)).map_or(&[], Users::as_slice)
+    }
+
+    /// The annotations of a Service; `None`: it has none that a dialect in force reads.
+    pub(crate) fn annotations_of(&self, service: &ObjectName) -> Option<&Parsed> {
+        self.services.get(service)
+    }
+
+    /// Whether no Service has annotations that are read.
+    pub(crate) fn has_no_annotated_service(&self) -> bool {
+        self.services.is_empty()
+    }
+
+    /// All Services that have annotations that are read.
+    pub(crate) fn annotated_services(&self) -> impl Iterator<Item = &ObjectName> {
+        self.services.keys()
+    }
+
+    /// Keeps the annotations of a Service in the place of its former ones.
+    /// Returns the objects that either name.
+    pub(crate) fn annotate(&mut self, service: &ObjectName, annotations: Parsed) -> Vec<ObjectRef> {
+        let mut named = annotations.references().to_vec();
+        for object in &named {
+            self.naming.entry(object.clone()).or_default().push(service.clone());
+        }
+        let former = match annotations.is_empty() {
+            true => self.services.remove(service),
+            false => self.services.insert(service.clone(), annotations),
+        };
+        for object in former.iter().flat_map(Parsed::references) {
+            if let Some(services) = self.naming.get_mut(object) {
+                services.iter().position(|other| other == service).map(|at| services.swap_remove(at));
+                if services.is_empty() {
+                    self.naming.remove(object);
+                }
+            }
+            named.push(object.clone());
+        }
+        named
+    }
+
+    /// The Services whose annotations name this object.
+    pub(crate) fn services_naming(&self, object: &ObjectRef) -> &[ObjectName] {
+        self.naming.get(object).map_or(&[], Vec::as_slice)
+    }
+
+    /// All objects that annotations of Services name.
+    pub(crate) fn named_by_services(&self) -> impl Iterator<Item = &ObjectRef> {
+        self.naming.keys()
     }
 
     /// All objects of a kind that are referred to, whether or not they exist.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::model::{ExternalName, HostPattern, ObjectKind, ObjectName, ObjectRef, Problem, Resolution, UnitKey};
 use crate::source::objects::{Applied, Change, EndpointSlice, Object, Objects, Service};
 
+use super::annotations::{self, Scope};
 use super::canaries::Canaries;
 use super::index::Index;
 use super::invalidated::Invalidated;
@@ -140,7 +141,9 @@ impl Input {
             self.settings.secrets_across_namespaces || users.any(|user| self.may_use(user, name))
         };
         let named = self.index.used(ObjectKind::Secret).filter(is_allowed);
-        named.chain(self.settings.default_certificate.as_ref()).collect()
+        let by_services = self.index.named_by_services().filter(|object| object.kind == ObjectKind::Secret);
+        let by_services = by_services.filter(|object| self.is_named_by_services(object)).map(|object| &object.name);
+        named.chain(by_services).chain(self.settings.default_certificate.as_ref()).collect()
     }
 
     /// Whether this Secret is wanted: an object of ours or the settings name it.
@@ -148,6 +151,19 @@ impl Input {
         let mut users = self.index.users(ObjectKind::Secret, secret).iter();
         self.settings.default_certificate.as_ref() == Some(secret)
             || users.any(|user| self.may_use(user, secret) && user.is_ours(&self.objects, &self.settings))
+            || self.is_named_by_services(&ObjectRef::new(ObjectKind::Secret, secret.clone()))
+    }
+
+    /// Whether an annotation of a Service that somebody of ours routes to names this object, and may.
+    fn is_named_by_services(&self, object: &ObjectRef) -> bool {
+        let may_name = |service: &ObjectName| {
+            self.settings.secrets_across_namespaces || service.namespace == object.name.namespace
+        };
+        let services = self.index.services_naming(object).iter().filter(|service| may_name(service));
+        services.into_iter().any(|service| {
+            let mut users = self.index.users(ObjectKind::Service, service).iter();
+            users.any(|user| user.is_ours(&self.objects, &self.settings))
+        })
     }
 
     /// Whether an object may name this Secret. TLS entries name those of their namespace only.
@@ -179,6 +195,7 @@ impl Input {
         users
             .filter(|user| user.annotations().references().contains(object) && counts(user))
             .any(|user| user.is_ours(&self.objects, &self.settings))
+            || self.is_named_by_services(object)
     }
 
     /// Whether it is ingress-nginx's ConfigMap, or that one names it.
@@ -292,7 +309,9 @@ impl Input {
         let slices = faulty.map(move |slice| object(ObjectKind::EndpointSlice, slice.name.clone()));
         let config_map = self.settings.nginx_config_map.iter();
         let config_map = config_map.map(move |name| object(ObjectKind::ConfigMap, name.clone()));
-        hosts.chain([UnitKey::DefaultCertificate]).chain(ingresses).chain(classes).chain(slices).chain(config_map)
+        let services = self.index.annotated_services().map(move |name| object(ObjectKind::Service, name.clone()));
+        let of_objects = ingresses.chain(classes).chain(slices).chain(config_map).chain(services);
+        hosts.chain([UnitKey::DefaultCertificate]).chain(of_objects)
     }
 
     fn ingress_changed(&mut self, ingress: ObjectRef, old: Option<Object>, new: Option<Object>) -> Invalidated {
@@ -348,7 +367,11 @@ impl Input {
             self.index.replace(None, Some(&lowered));
             self.canaries.expect(&lowered);
         }
+        for service in self.objects.services().filter(|service| !service.annotations.is_empty()) {
+            self.index.annotate(&service.name, read_service(service, &self.settings));
+        }
         invalidated.units.extend(self.units());
+        invalidated.named.extend(former.named_by_services().chain(self.index.named_by_services()).cloned());
         for kind in [ObjectKind::Secret, ObjectKind::ConfigMap] {
             let named = former.used(kind).chain(self.index.used(kind));
             invalidated.named.extend(named.map(|name| ObjectRef::new(kind, name.clone())));
@@ -381,6 +404,13 @@ impl Input {
         let old = old.and_then(Object::into_service);
         let [former, new] = [old.as_ref(), self.objects.service(&service.name)]
             .map(|version| version.and_then(|version| external_name::name_of(version, &self.settings)));
+        let current = self.objects.service(&service.name);
+        let annotations_of = |version: Option<&Arc<Service>>| version.map(|version| version.annotations.clone());
+        if annotations_of(old.as_ref()).unwrap_or_default() != annotations_of(current).unwrap_or_default() {
+            let read = current.map(|current| read_service(current, &self.settings));
+            invalidated.named.extend(self.index.annotate(&service.name, read.unwrap_or_default()));
+            invalidated.object(service.clone());
+        }
         if former != new {
             self.resolutions.rename(&service.name, former.as_ref(), new.as_ref());
             invalidated.names.extend(former.into_iter().chain(new));
@@ -423,6 +453,10 @@ impl Input {
             match kind {
                 ObjectKind::Secret | ObjectKind::ConfigMap => _ = invalidated.named.insert(ObjectRef { kind, name }),
                 ObjectKind::Service => {
+                    if let Some(annotations) = self.index.annotations_of(&name) {
+                        invalidated.named.extend(annotations.references().iter().cloned());
+                        invalidated.object(ObjectRef::new(ObjectKind::Service, name.clone()));
+                    }
                     invalidated.names.extend(self.external_name(&name));
                     let faulty = |slice: &&Arc<EndpointSlice>| address::is_faulty(slice, &self.settings);
                     for slice in self.objects.slices_of(&name).filter(faulty) {
@@ -465,6 +499,9 @@ impl Input {
             invalidated.hosts(self.index.with_aliases(user.hosts_using(used)));
             invalidated.object(user.reference());
         }
+        for service in self.index.services_naming(used) {
+            self.invalidate_users(&ObjectRef::new(ObjectKind::Service, service.clone()), invalidated);
+        }
     }
 
     fn invalidate_secret(&self, secret: ObjectRef, invalidated: &mut Invalidated) {
@@ -478,4 +515,9 @@ impl Input {
     pub(crate) fn is_default_backend(&self, service: &ObjectName) -> bool {
         self.settings.default_backend.as_ref().is_some_and(|(name, _)| name == service)
     }
+}
+
+/// The annotations of a Service, read.
+fn read_service(service: &Service, settings: &Settings) -> annotations::Parsed {
+    annotations::read(&settings.dialects, Scope::Service, &service.name, &service.annotations)
 }

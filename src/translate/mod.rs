@@ -23,6 +23,7 @@ mod external_name;
 mod filters;
 mod global;
 mod host;
+mod in_force;
 mod index;
 mod input;
 mod invalidated;

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use crate::model::{ClientCertificate, ObjectName, PodTls, ProblemCode, Severity, Sni, Verification};
+use crate::model::{
+    CaBundle, ClientCertificate, NameCheck, ObjectName, PodTls, ProblemCode, Severity, Sni, Verification,
+};
 use crate::source::objects::{Secret, SecretFault};
 
 use super::annotations::{NamedSecret, PodTlsOptions};
@@ -13,13 +15,19 @@ use super::validity::usable;
 /// How many certificates may be between that of a pod and its authority, where nothing is said.
 const DEPTH: u32 = 1;
 
+/// The most that the TLS library takes.
+const MOST_DEPTH: u32 = 6;
+
 /// What happens where the Secret cannot be used.
 pub(super) const INSTEAD: &str = "requests that need TLS to pods are answered with 503";
 
 /// What pods are spoken to with, where nothing but the options says something else than `tls`. As in ingress-nginx it is the
 /// Secret that brings the others into force, and its authorities those that say what is verified and which versions are spoken.
 pub(crate) fn pod_tls(input: &Input, tls: &PodTls, options: &PodTlsOptions) -> Result<PodTls, SecretFinding> {
-    let PodTlsOptions { secret, verifies, depth, name, sends_name, versions } = options;
+    let PodTlsOptions { secret, ca, certificate, verifies, depth, name, sends_name, versions } = options;
+    if ca.is_some() || certificate.is_some() {
+        return of_separate_secrets(input, tls, ca.as_ref(), certificate.as_ref());
+    }
     let Some(secret) = secret else {
         // There no name is sent without one.
         let is_withheld = tls.server_name.is_some() && *sends_name == Some(false);
@@ -30,7 +38,7 @@ pub(crate) fn pod_tls(input: &Input, tls: &PodTls, options: &PodTlsOptions) -> R
     let authorities = secret.authorities.as_ref();
     let verification = if verifies.unwrap_or(false) {
         let authorities = authorities.cloned().ok_or_else(|| without(secret_name, "ca.crt"))?;
-        Verification::Ca { authorities, depth: depth.unwrap_or(DEPTH) }
+        Verification::Ca { authorities, depth: depth.unwrap_or(DEPTH), name: NameCheck::Asked }
     } else {
         Verification::Unverified
     };
@@ -44,6 +52,33 @@ pub(crate) fn pod_tls(input: &Input, tls: &PodTls, options: &PodTlsOptions) -> R
         versions: versions.unwrap_or(tls.versions),
         client,
     })
+}
+
+/// The same with one Secret for the authorities and one for our certificate, as in haproxytech's controller: there certificates of
+/// pods may be for any name.
+fn of_separate_secrets(
+    input: &Input,
+    tls: &PodTls,
+    ca: Option<&NamedSecret>,
+    certificate: Option<&NamedSecret>,
+) -> Result<PodTls, SecretFinding> {
+    let mut tls = tls.clone();
+    if let Some(ca) = ca {
+        let (name, secret) = in_use(input, ca)?;
+        let of_chain = || {
+            let chain = usable(secret)?.chain().map(<[u8]>::to_vec).collect::<Vec<_>>();
+            CaBundle::from_der(chain).ok().map(Arc::new)
+        };
+        let authorities =
+            secret.authorities.clone().or_else(of_chain).ok_or_else(|| without(name, "ca.crt or tls.crt"))?;
+        tls.verification = Verification::Ca { authorities, depth: MOST_DEPTH, name: NameCheck::Any };
+    }
+    if let Some(certificate) = certificate {
+        let (name, secret) = in_use(input, certificate)?;
+        let own = usable(secret).cloned().ok_or_else(|| without(name, "tls.crt with its tls.key"))?;
+        tls.client = Some(ClientCertificate(own));
+    }
+    Ok(tls)
 }
 
 /// The Secret, if it holds anything. One with authorities need not hold a certificate.

@@ -12,6 +12,7 @@ use crate::source::objects::{Backend, PortValue, Service, ServiceKind, ServicePo
 use super::address::external_refusal;
 use super::annotations::{Options, PodProtocol};
 use super::external_name::{self, Outside, Unusable};
+use super::in_force;
 use super::input::Input;
 use super::lower::Bid;
 use super::pod_tls::{INSTEAD, pod_tls};
@@ -72,7 +73,8 @@ pub(crate) fn resolve(
         Backend::Service { name, port } => {
             let service = ObjectName::new(namespace.clone(), name.clone());
             let port = port_ref(port.as_ref())?;
-            resolve_service(input, service, port, options)
+            let options = in_force::for_service(input, &service, options);
+            resolve_service(input, service, port, &options)
         }
         Backend::Resource(resource) => Err(BackendFault {
             reply: Reply::NotFound,
@@ -98,14 +100,14 @@ pub(crate) fn resolve_service(
     port: PortRef,
     options: &Options,
 ) -> Result<UpstreamSpec, BackendFault> {
-    let for_https = match options.protocol {
+    let for_https = match options.spoken() {
         Some(PodProtocol::Auto) => {
             let protocol = Some(PodProtocol::Https);
             Some(Arc::new(resolve_port(input, name.clone(), port.clone(), Spoken { protocol, options })?))
         }
         Some(PodProtocol::Http | PodProtocol::Https | PodProtocol::Grpc | PodProtocol::Grpcs) | None => None,
     };
-    let spec = resolve_port(input, name, port, Spoken { protocol: options.protocol, options })?;
+    let spec = resolve_port(input, name, port, Spoken { protocol: options.spoken(), options })?;
     Ok(UpstreamSpec { for_https, ..spec })
 }
 

@@ -22,6 +22,8 @@ mod h2_course;
 mod h2_faults;
 mod h2_hostile;
 mod h2c_pods;
+mod haproxy;
+mod haproxy_routes;
 mod health;
 mod leaving_clients;
 mod limits;

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use tidegate::lifecycle::{Drain, Phase};
 use tidegate::model::{
-    Action, CaBundle, HostSpec, Hostname, PodTls, Protocol, Reply, RouteSpec, Snapshot, TlsHttp, UpstreamKey,
-    UpstreamSpec, Verification,
+    Action, CaBundle, HostSpec, Hostname, NameCheck, PodTls, Protocol, Reply, RouteSpec, Snapshot, TlsHttp,
+    UpstreamKey, UpstreamSpec, Verification,
 };
 use tidegate::observe::{AccessLog, AccessLogFormat, Metrics};
 use tidegate::password::Passwords;
@@ -23,7 +23,11 @@ use tidegate::upstream::{Backend, Destination, Registry, Target};
 use crate::support::{Asked, Authority, Client, Manifests, Message, Pod, Speech, TlsPod, get};
 
 fn bundle(authority: &Authority) -> Verification {
-    Verification::Ca { authorities: Arc::new(CaBundle::parse(authority.pem.as_bytes()).unwrap()), depth: 1 }
+    Verification::Ca {
+        authorities: Arc::new(CaBundle::parse(authority.pem.as_bytes()).unwrap()),
+        depth: 1,
+        name: NameCheck::Asked,
+    }
 }
 
 /// Asks a proxy of one route once, whose upstream is given `tls`. Gives also its metrics.

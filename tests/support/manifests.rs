@@ -45,6 +45,17 @@ impl Manifests {
             .fold(with_service, |objects, (index, pod)| objects.endpoint(name, index, *pod, json!({"ready": true})))
     }
 
+    /// A Service with these annotations.
+    pub fn annotated_service(self, name: &str, pods: &[SocketAddr], annotations: Value) -> Self {
+        let mut objects = self.service(name, pods);
+        for object in &mut objects.0 {
+            if object["kind"] == "Service" && object["metadata"]["name"] == name {
+                object["metadata"]["annotations"] = annotations.clone();
+            }
+        }
+        objects
+    }
+
     /// A Service whose pods speak HTTP/2 in clear.
     pub fn h2c_service(self, name: &str, pods: &[SocketAddr]) -> Self {
         self.speaking(name, "kubernetes.io/h2c", pods)

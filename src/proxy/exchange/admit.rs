@@ -1,13 +1,16 @@
 //! First phase of the walk: from a request's head to its route. One table load.
 
+use std::cell::Cell;
 use std::sync::Arc;
 
-use crate::filter;
+use crate::filter::{self, Circumstances};
 use crate::http1::RequestHead;
 use crate::model::Predicates;
+use crate::proxy::config::Forwarding;
 use crate::proxy::error::ProxyError;
 use crate::proxy::shard::Shard;
 use crate::proxy::shard::scratch::ExchangeBuffers;
+use crate::proxy::walk::client_address::client;
 use crate::proxy::walk::peer::Peer;
 use crate::routing::{Draw, PathRefusal, Route, normalize_name};
 use crate::upstream::{Destination, Target};
@@ -21,7 +24,12 @@ pub(crate) struct Admission {
 }
 
 /// Finds the route in the table of this moment.
-pub(crate) fn admit(shard: &Shard, peer: &Peer, work: &mut ExchangeBuffers) -> Result<Admission, ProxyError> {
+pub(crate) fn admit(
+    shard: &Shard,
+    peer: &Peer,
+    forwarding: &Forwarding,
+    work: &mut ExchangeBuffers,
+) -> Result<Admission, ProxyError> {
     let ExchangeBuffers { head, request, host, path: scratch, .. } = work;
     if !filter::is_routable(request) {
         return Err(ProxyError::MethodNotAllowed);
@@ -37,7 +45,15 @@ pub(crate) fn admit(shard: &Shard, peer: &Peer, work: &mut ExchangeBuffers) -> R
     {
         return Err(ProxyError::Misdirected);
     }
-    let holds = |predicates: &Predicates| filter::holds(predicates, request, head);
+    let drawn = Cell::new(None);
+    let random = || {
+        let number = drawn.get().unwrap_or_else(|| shard.random() as u64);
+        drawn.set(Some(number));
+        number
+    };
+    let client = || Some(client(head, request, peer, forwarding));
+    let around = Circumstances { client: &client, random: &random };
+    let holds = |predicates: &Predicates| filter::holds(predicates, request, head, around);
     let found = table.find(host, path, &holds, scratch).map_err(|refusal| match refusal {
         PathRefusal::Invalid => ProxyError::PathInvalid,
         PathRefusal::Ambiguous => ProxyError::PathAmbiguous,

@@ -101,7 +101,7 @@ async fn answer<S: ClientSource, K: ClientSink>(
         if walk.work.request.form == TargetForm::Asterisk {
             return Box::pin(answer_for_all(walk, sink)).await;
         }
-        let Admission { route: found, has_tls } = admit(walk.shard, walk.peer, walk.work)?;
+        let Admission { route: found, has_tls } = admit(walk.shard, walk.peer, &walk.listener.forwarding, walk.work)?;
         walk.record.route = Some(Arc::clone(&found));
         route = found;
         let policy = &*route.spec.policy;

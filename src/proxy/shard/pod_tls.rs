@@ -10,14 +10,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::client::{Resumption, WebPkiServerVerifier};
-use rustls::crypto::{CryptoProvider, aws_lc_rs};
+use rustls::client::{Resumption, WebPkiServerVerifier, verify_server_cert_signed_by_trust_anchor};
+use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms, aws_lc_rs};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::server::ParsedCertificate;
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{ClientConfig, DigitallySignedStruct, Error, SignatureScheme};
 use tokio::time::Instant;
 
-use crate::model::{CaBundle, ClientCertificate, PodTls, Sni, TlsVersions, Verification};
+use crate::model::{CaBundle, ClientCertificate, NameCheck, PodTls, Sni, TlsVersions, Verification};
 use crate::upstream::Endpoint;
 
 /// Endpoints of which sessions are kept. Their tickets take a few kilobytes, with the certificates that were shown.
@@ -78,11 +79,13 @@ fn config(provider: &Arc<CryptoProvider>, tls: &PodTls) -> Result<ClientConfig, 
         Verification::Unverified => {
             Arc::new(Anybody { schemes: provider.signature_verification_algorithms.supported_schemes() })
         }
-        Verification::Ca { authorities, depth } => {
+        Verification::Ca { authorities, depth, name } => {
             let roots = Arc::clone(authorities.roots());
             let built = WebPkiServerVerifier::builder_with_provider(roots, Arc::clone(provider)).build();
             let verifier = built.map_err(|error| Error::General(error.to_string()))?;
-            Arc::new(Signed { verifier, authorities: Arc::clone(authorities), depth: *depth as usize })
+            let algorithms = provider.signature_verification_algorithms;
+            let authorities = Arc::clone(authorities);
+            Arc::new(Signed { verifier, authorities, algorithms, depth: *depth as usize, name: *name })
         }
     };
     let both = [&rustls::version::TLS13, &rustls::version::TLS12];
@@ -117,7 +120,9 @@ fn config(provider: &Arc<CryptoProvider>, tls: &PodTls) -> Result<ClientConfig, 
 struct Signed {
     verifier: Arc<WebPkiServerVerifier>,
     authorities: Arc<CaBundle>,
+    algorithms: WebPkiSupportedAlgorithms,
     depth: usize,
+    name: NameCheck,
 }
 
 impl ServerCertVerifier for Signed {
@@ -133,7 +138,15 @@ impl ServerCertVerifier for Signed {
         let is_authority =
             |der: &CertificateDer<'_>| self.authorities.certificates().any(|known| known == der.as_ref());
         let between: Vec<_> = others.iter().filter(|der| !is_authority(der)).take(self.depth).cloned().collect();
-        self.verifier.verify_server_cert(leaf, &between, name, ocsp, now)
+        match self.name {
+            NameCheck::Asked => self.verifier.verify_server_cert(leaf, &between, name, ocsp, now),
+            NameCheck::Any => {
+                let leaf = ParsedCertificate::try_from(leaf)?;
+                let roots = self.authorities.roots();
+                verify_server_cert_signed_by_trust_anchor(&leaf, roots, &between, now, self.algorithms.all)?;
+                Ok(ServerCertVerified::assertion())
+            }
+        }
     }
 
     fn verify_tls12_signature(

@@ -55,6 +55,7 @@ fn asking(mut route: RouteSpec, asked: &[&str]) -> RouteSpec {
             method: named("method").pop(),
             headers: named("header").into_iter().map(|name| HeaderMatch { name, value: value() }).collect(),
             query: named("query").into_iter().map(|name| QueryMatch { name, value: value() }).collect(),
+            ..Predicates::default()
         })
     });
     route

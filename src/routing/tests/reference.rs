@@ -89,7 +89,7 @@ fn matches(pattern: &HostPattern, host: &str) -> bool {
 
 /// Whether a request has what is asked for. It has methods, fields and parameters by name alone.
 pub(super) fn holds(predicates: &Predicates, has: &[&str]) -> bool {
-    let Predicates { method, headers, query } = predicates;
+    let Predicates { method, headers, query, .. } = predicates;
     method.as_ref().is_none_or(|method| has.contains(&&**method))
         && headers.iter().all(|header| has.contains(&&*header.name))
         && query.iter().all(|parameter| has.contains(&&*parameter.name))

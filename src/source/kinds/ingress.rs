@@ -1,14 +1,12 @@
 //! Ingress (networking.k8s.io/v1).
 
-use std::collections::BTreeMap;
-
 use k8s_openapi::api::core::v1::TypedLocalObjectReference;
 use k8s_openapi::api::networking::v1 as networking;
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::fields::{created, each, name_of};
+use super::fields::{annotations, created, each, name_of};
 use super::manifest::{self, Fault, Read};
 use super::old_ingress;
 use super::row::{Kind, OnMalformed, Watched, saved_as_it_is};
@@ -62,7 +60,7 @@ pub(super) fn convert(object: networking::Ingress) -> Ingress {
         name: name_of(&metadata),
         created: created(&metadata),
         class: ingress_class_name.as_deref().map(word),
-        annotations: annotations(metadata.annotations),
+        annotations: annotations(metadata.annotations, Annotations::keeps),
         default_backend: default_backend.map(backend),
         rules: each(rules, rule),
         tls: each(tls, tls_entry),
@@ -81,11 +79,6 @@ fn addresses(status: networking::IngressLoadBalancerStatus) -> Box<[Address]> {
         ip.into_iter().chain(hostname.filter(|name| !name.is_empty()).map(|name| Address::Hostname(name.into())))
     };
     entries.flat_map(of_entry).collect()
-}
-
-fn annotations(all: Option<BTreeMap<String, String>>) -> Annotations {
-    let kept = all.into_iter().flatten().filter(|(key, _)| Annotations::keeps(key));
-    kept.map(|(key, value)| (word(&key), word(&value))).collect()
 }
 
 fn rule(rule: networking::IngressRule) -> Rule {

@@ -87,7 +87,9 @@ pub(super) fn convert(object: core::Secret) -> Secret {
         Err(SecretFault::Type(kind.clone().into()))
     };
     let may_have = |text: &&[u8]| text.len() <= MOST_AUTHORITIES && (kind == TLS_TYPE || kind == OPAQUE_TYPE);
-    let authorities = value(AUTHORITIES).filter(may_have);
+    // haproxytech's controller has authorities in `tls.crt`. One without a key is no certificate of anybody's own.
+    let without_key = || value("tls.crt").filter(|_| value("tls.key").is_none());
+    let authorities = value(AUTHORITIES).or_else(without_key).filter(may_have);
     let authorities = authorities.and_then(|pem| CaBundle::parse(pem).ok()).map(Arc::new);
     let clients =
         authorities.as_ref().map(|bundle| ClientTrust::parse(Arc::clone(bundle), value(REVOKED)).map(Arc::new));

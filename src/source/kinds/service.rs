@@ -4,13 +4,13 @@ use k8s_openapi::api::core::v1 as core;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use serde_json::Value;
 
-use super::fields::{is_tcp, name_of, port_number};
+use super::fields::{annotations, is_tcp, name_of, port_number};
 use super::manifest::{self, Fault};
 use super::row::{Kind, OnMalformed, Watched, saved_as_it_is};
 use super::wire::{Sent, WithSpec, parse};
 use super::words::word;
 use crate::model::{ObjectKind, Resource};
-use crate::source::objects::{Service, ServiceKind, ServicePort};
+use crate::source::objects::{Annotations, Service, ServiceKind, ServicePort};
 
 pub(super) static KIND: Kind = Kind {
     object: ObjectKind::Service,
@@ -54,6 +54,7 @@ pub(super) fn convert(object: core::Service) -> Service {
         ports: spec.ports.unwrap_or_default().into_iter().filter_map(service_port).collect(),
         prefers_ipv6: first_family.is_some_and(|family| family == "IPv6"),
         cluster_ip: spec.cluster_ip.and_then(|text| text.parse().ok()),
+        annotations: annotations(metadata.annotations, Annotations::keeps_of_service),
     }
 }
 

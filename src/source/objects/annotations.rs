@@ -9,14 +9,17 @@ use serde::{Deserialize, Serialize, Serializer};
 pub const OWN_PREFIX: &str = "tidegate.dev/";
 /// What the keys of annotations that can matter to us start with: ours, and those that other controllers read on an Ingress
 /// (or a Route of OpenShift). Sources keep these, what looks like one of them misspelt, and the class, and drop all others.
-pub const PREFIXES: [&str; 22] = [
+pub const PREFIXES: [&str; 25] = [
     OWN_PREFIX,
     "alb.ingress.kubernetes.io/",
     "appgw.ingress.azure.io/",
     "appgw.ingress.kubernetes.io/",
+    "backend.haproxy.org/",
     "cloud.google.com/",
     "contour.heptio.com/",
+    "frontend.haproxy.org/",
     "haproxy-ingress.github.io/",
+    "haproxy.com/",
     "haproxy.org/",
     "haproxy.router.openshift.io/",
     "ingress.cilium.io/",
@@ -34,6 +37,10 @@ pub const PREFIXES: [&str; 22] = [
     "route.openshift.io/",
     "traefik.ingress.kubernetes.io/",
 ];
+/// What the keys of annotations start with that dialects read on a Service. Clouds and other controllers write many more on
+/// Services, for themselves: nothing is said about those.
+pub const SERVICE_PREFIXES: [&str; 5] =
+    [OWN_PREFIX, "haproxy.com/", "haproxy.org/", "ingress.kubernetes.io/", "nginx.ingress.kubernetes.io/"];
 /// The annotation that named the class of an Ingress before `spec.ingressClassName` existed.
 pub const CLASS_ANNOTATION: &str = "kubernetes.io/ingress.class";
 
@@ -46,6 +53,16 @@ impl Annotations {
     /// Whether an annotation with this key can matter to us, so that it is kept.
     pub fn keeps(key: &str) -> bool {
         PREFIXES.iter().any(|prefix| key.starts_with(prefix)) || Self::meant(key).is_some()
+    }
+
+    /// The same of an annotation of a Service.
+    pub fn keeps_of_service(key: &str) -> bool {
+        SERVICE_PREFIXES.iter().any(|prefix| key.starts_with(prefix))
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 
     /// What a key with a misspelt prefix is meant to be: of what stands in front of the slash, at most two neighbouring

@@ -1,8 +1,8 @@
 //! Objects in few words, for tests.
 
 use super::{
-    AddressKind, Backend, Change, ConfigMap, EndpointSlice, Ingress, Path, PathKind, PortValue, Rule, Service,
-    ServiceKind, ServicePort, SliceEndpoint, SlicePort, TlsEntry,
+    AddressKind, Annotations, Backend, Change, ConfigMap, EndpointSlice, Ingress, Path, PathKind, PortValue, Rule,
+    Service, ServiceKind, ServicePort, SliceEndpoint, SlicePort, TlsEntry,
 };
 use crate::model::{ObjectKind, ObjectName, ObjectRef};
 
@@ -105,6 +105,7 @@ pub(crate) fn service(text: &str) -> Service {
         ports: [port("http", 80, 8080)].into(),
         prefers_ipv6: false,
         cluster_ip: None,
+        annotations: Annotations::default(),
     }
 }
 

@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::ObjectName;
 
+use super::annotations::Annotations;
+
 /// A Service (core/v1).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Service {
@@ -20,6 +22,9 @@ pub struct Service {
     pub prefers_ipv6: bool,
     /// `spec.clusterIP`, if it is an address.
     pub cluster_ip: Option<IpAddr>,
+    /// Those that may matter to us. Nearly no Service has any.
+    #[serde(default)]
+    pub annotations: Annotations,
 }
 
 /// `spec.type`.

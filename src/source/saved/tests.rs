@@ -118,9 +118,10 @@ fn service() -> impl Strategy<Value = Change> {
         |(name, port, target, is_tcp, app_protocol)| ServicePort { name, port, target, is_tcp, app_protocol },
     );
     let cluster_ip = some(any::<std::net::IpAddr>());
-    let fields = (object_name(), kind, list(port), any::<bool>(), cluster_ip);
-    fields.prop_map(|(name, kind, ports, prefers_ipv6, cluster_ip)| {
-        let service = Service { name: name.clone(), kind, ports, prefers_ipv6, cluster_ip };
+    let annotations = prop::collection::btree_map(text(), text(), 0..3).prop_map(Annotations::from);
+    let fields = (object_name(), kind, list(port), any::<bool>(), cluster_ip, annotations);
+    fields.prop_map(|(name, kind, ports, prefers_ipv6, cluster_ip, annotations)| {
+        let service = Service { name: name.clone(), kind, ports, prefers_ipv6, cluster_ip, annotations };
         Change::arrival(service)
     })
 }

@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use crate::model::{Affinity, AffinityMode, SameSite, SessionCookie, Template};
 
+use super::answer_options::Switch;
 use super::take_over::take_over;
 
 /// What is set.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct AffinityOptions {
     /// The text by which requests go to the same endpoint.
-    pub(super) text: Option<Template>,
+    pub(super) text: Option<Switch<Template>>,
     /// Whether they are spread over several ones.
     pub(super) by_subset: Option<bool>,
     /// Over how many.
@@ -49,7 +50,7 @@ impl AffinityOptions {
             return Some(Affinity::Cookie(self.cookie()));
         }
         let among = if self.by_subset == Some(true) { self.subset.unwrap_or(SUBSET).max(1) } else { 1 };
-        Some(Affinity::Text { text: self.text.clone()?, among: among as usize })
+        Some(Affinity::Text { text: Switch::on(&self.text)?, among: among as usize })
     }
 
     fn cookie(&self) -> SessionCookie {

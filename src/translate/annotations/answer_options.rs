@@ -5,7 +5,7 @@ use crate::model::{AnswerUrls, ClientPort, Replacement, Sought, Template};
 use super::take_over::take_over;
 
 /// What is set.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct AnswerOptions {
     /// What URLs begin with.
     pub(super) location_from: Option<Switch<Sought>>,
@@ -17,7 +17,7 @@ pub(crate) struct AnswerOptions {
     pub(super) cookie_path: Option<Switch<Replacement>>,
 }
 
-/// Whether something is replaced.
+/// Whether something is done.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Switch<T> {
     /// It is not.
@@ -27,7 +27,8 @@ pub(super) enum Switch<T> {
 }
 
 impl<T: Clone> Switch<T> {
-    fn on(switch: &Option<Self>) -> Option<T> {
+    /// What is done.
+    pub(super) fn on(switch: &Option<Self>) -> Option<T> {
         match switch {
             Some(Self::On(on)) => Some(on.clone()),
             Some(Self::Off) | None => None,

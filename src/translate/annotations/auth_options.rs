@@ -6,7 +6,7 @@ use super::pod_options::NamedSecret;
 use super::take_over::take_over;
 
 /// What is set.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct AuthOptions {
     /// How clients say who they are.
     pub(super) kind: Option<AuthKind>,
@@ -16,6 +16,8 @@ pub(crate) struct AuthOptions {
     pub(super) layout: Option<UserLayout>,
     /// What clients are told that the password is for.
     pub(super) realm: Option<Arc<str>>,
+    /// What it is where none is said; `None`: that is left to the settings.
+    pub(super) usual_realm: Option<Arc<str>>,
     /// Whether an address that is allowed is enough.
     pub(super) satisfy: Option<Satisfy>,
 }
@@ -67,7 +69,7 @@ impl AuthOptions {
 
     /// What clients are told that the password is for.
     pub(crate) fn realm(&self) -> Option<&Arc<str>> {
-        self.realm.as_ref()
+        self.realm.as_ref().or(self.usual_realm.as_ref())
     }
 
     /// What a client needs where there are lists of addresses too.
@@ -77,12 +79,13 @@ impl AuthOptions {
 
     /// Takes over what others set and these do not. Returns whether both set the same thing differently.
     pub(super) fn absorb(&mut self, other: Self) -> bool {
-        let Self { kind, secret, layout, realm, satisfy } = other;
+        let Self { kind, secret, layout, realm, usual_realm, satisfy } = other;
         let differs = [
             take_over(&mut self.kind, kind),
             take_over(&mut self.secret, secret),
             take_over(&mut self.layout, layout),
             take_over(&mut self.realm, realm),
+            take_over(&mut self.usual_realm, usual_realm),
             take_over(&mut self.satisfy, satisfy),
         ];
         differs.contains(&true)

@@ -7,7 +7,7 @@ use crate::model::{CanaryHeader, CanaryRule, CanaryValue};
 use super::take_over::take_over;
 
 /// What is set.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct CanaryOptions {
     /// Whether the object is a canary.
     pub(super) is_on: Option<bool>,

@@ -6,7 +6,7 @@ use super::pod_options::NamedSecret;
 use super::take_over::take_over;
 
 /// What is set.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct ClientOptions {
     /// The Secret with the authorities. Without one nothing else counts.
     pub(crate) secret: Option<NamedSecret>,

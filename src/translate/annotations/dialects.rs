@@ -6,6 +6,7 @@ use crate::source::objects::annotations::Annotations;
 
 use super::choices::Choices;
 use super::defaults::Defaults;
+use super::haproxy;
 use super::ingress_nginx;
 use super::native;
 use super::options::Options;
@@ -18,6 +19,8 @@ pub enum DialectName {
     Own,
     /// `nginx.ingress.kubernetes.io/…`, as ingress-nginx reads it.
     IngressNginx,
+    /// `haproxy.org/…`, as haproxytech's kubernetes-ingress reads it.
+    Haproxy,
 }
 
 /// The dialects that are in force, the one that wins first. Ours is always the first of them. With them goes what is done with
@@ -42,9 +45,17 @@ pub(super) struct Entry<'a> {
     pub(super) annotation: Option<&'static Annotation>,
 }
 
+/// A prefix whose keys are read.
+#[derive(Clone, Copy)]
+struct Spelling {
+    dialect: &'static Dialect,
+    prefix: &'static str,
+    unlisted: Unlisted,
+}
+
 impl DialectName {
     /// All dialects.
-    pub const ALL: [Self; 2] = [Self::Own, Self::IngressNginx];
+    pub const ALL: [Self; 3] = [Self::Own, Self::IngressNginx, Self::Haproxy];
 
     /// Its name: what stands in front of the slash of its keys.
     pub fn as_str(self) -> &'static str {
@@ -60,6 +71,7 @@ impl DialectName {
         match self {
             Self::Own => &native::DIALECT,
             Self::IngressNginx => &ingress_nginx::DIALECT,
+            Self::Haproxy => &haproxy::DIALECT,
         }
     }
 }
@@ -110,27 +122,43 @@ impl Dialects {
         tables
     }
 
+    /// The prefixes that are read, those that win first. One that other controllers had too is read only where its dialect wins
+    /// over all of other controllers.
+    fn spellings(&self) -> impl Iterator<Item = Spelling> {
+        let first = self.names.iter().find(|name| **name != DialectName::Own).map(|name| name.table().prefix);
+        self.tables().flat_map(move |dialect| {
+            let own = Spelling { dialect, prefix: dialect.prefix, unlisted: dialect.unlisted };
+            let others = dialect.others.iter().filter(move |other| !other.is_shared || first == Some(dialect.prefix));
+            std::iter::once(own).chain(others.map(move |other| Spelling {
+                dialect,
+                prefix: other.prefix,
+                unlisted: other.unlisted,
+            }))
+        })
+    }
+
     /// The annotations of an object that one of the dialects reads, those that win first. An object without annotations costs
     /// next to nothing.
     pub(super) fn entries<'a>(&self, annotations: &'a Annotations) -> impl Iterator<Item = Entry<'a>> {
-        let of_dialect = |dialect: &'static Dialect| {
-            annotations.with_prefix(dialect.prefix).map(move |(key, value)| Entry {
+        let of_spelling = |Spelling { dialect, prefix, unlisted }: Spelling| {
+            let entries = annotations.with_prefix(prefix).map(move |(key, value)| Entry {
                 dialect,
                 key,
                 value,
-                annotation: dialect.find(&key[dialect.prefix.len()..]),
+                annotation: dialect.find(&key[prefix.len()..]),
+            });
+            entries.filter(move |entry| match unlisted {
+                Unlisted::Unknown => true,
+                Unlisted::Foreign => entry.annotation.is_some(),
             })
         };
-        self.tables().flat_map(of_dialect).filter(|Entry { dialect, annotation, .. }| match dialect.unlisted {
-            Unlisted::Unknown => true,
-            Unlisted::Foreign => annotation.is_some(),
-        })
+        self.spellings().flat_map(of_spelling)
     }
 
     /// Whether one of the dialects reads this key, be it to say that there is no such annotation.
     pub(super) fn reads(&self, key: &str) -> bool {
-        self.tables().any(|dialect| {
-            key.strip_prefix(dialect.prefix).is_some_and(|short| match dialect.unlisted {
+        self.spellings().any(|Spelling { dialect, prefix, unlisted }| {
+            key.strip_prefix(prefix).is_some_and(|short| match unlisted {
                 Unlisted::Unknown => true,
                 Unlisted::Foreign => dialect.find(short).is_some(),
             })
@@ -151,11 +179,28 @@ mod tests {
 
     #[test]
     fn ours_comes_first_and_no_dialect_comes_twice() {
-        use DialectName::{IngressNginx, Own};
-        let both = Dialects::new([IngressNginx, Own, IngressNginx]);
-        assert_eq!(both, Dialects::default());
-        assert_eq!(*both.names, [Own, IngressNginx]);
+        use DialectName::{Haproxy, IngressNginx, Own};
+        let all = Dialects::new([IngressNginx, Own, IngressNginx, Haproxy]);
+        assert_eq!(all, Dialects::default());
+        assert_eq!(*all.names, [Own, IngressNginx, Haproxy]);
         assert_eq!(*Dialects::new([]).names, [Own]);
+    }
+
+    #[test]
+    fn a_prefix_that_several_controllers_had_is_that_of_the_one_that_wins() {
+        use DialectName::{Haproxy, IngressNginx};
+        let shared = "ingress.kubernetes.io/ssl-redirect";
+        for (names, expected) in [
+            (&[IngressNginx, Haproxy][..], false),
+            (&[Haproxy, IngressNginx], true),
+            (&[Haproxy], true),
+            (&[IngressNginx], false),
+        ] {
+            let dialects = Dialects::new(names.iter().copied());
+            assert_eq!(dialects.reads(shared), expected, "{names:?}");
+            assert_eq!(dialects.reads("haproxy.com/ssl-redirect"), names.contains(&Haproxy));
+            assert!(!dialects.reads("ingress.kubernetes.io/rewrite-target"));
+        }
     }
 
     #[test]

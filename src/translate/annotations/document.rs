@@ -10,13 +10,23 @@ const INTRODUCTION: &str = "\
 
 <!-- Generated from src/translate/annotations; UPDATE_GOLDEN=1 cargo test --test docs rewrites it. -->
 
-Annotations on an Ingress set what the Ingress API has no field for. Two dialects are read: Tidegate's own, always, and that of
-ingress-nginx unless `--dialects` leaves it out (`--dialects tidegate.dev`; chart: `dialects`).
+Annotations on an Ingress set what the Ingress API has no field for, for all its routes. Those that may stand on a Service count for
+all routes to it, whichever Ingress they belong to, and win over those of the Ingress: what is known of the Service is nearer to
+its pods. Nothing is said about the loser then. A value on a Service that cannot be read, and one that only an Ingress may carry,
+are reported on the Service, once an Ingress that is served routes to it.
 
-A value that cannot be read is reported as `InvalidAnnotation` and the default applies. Where annotations of both dialects set
-the same thing, `tidegate.dev/` wins, and the other one is reported as `OverriddenAnnotation` if it says something else. A key
-that begins with `tidegate.dev/` and is not listed is reported as `UnknownAnnotation` and has no effect, and so is one with a
-prefix that looks misspelt.
+Three dialects are read: Tidegate's own, always, and those of ingress-nginx and of haproxytech's kubernetes-ingress unless
+`--dialects` leaves them out (`--dialects tidegate.dev`; chart: `dialects`).
+
+A value that cannot be read is reported as `InvalidAnnotation` and the default applies. Where annotations of several dialects set
+the same thing, `tidegate.dev/` wins, then the dialect that comes first in `--dialects`, and the other one is reported as
+`OverriddenAnnotation` if it says something else. A key that begins with `tidegate.dev/` or `haproxy.org/` and is not listed is
+reported as `UnknownAnnotation` and has no effect, and so is one with a prefix that looks misspelt.
+
+haproxytech's keys may begin with `haproxy.com/` too; of two that differ `haproxy.org/` wins. `ingress.kubernetes.io/`, which was also that
+of ingress-nginx and Traefik, is read as haproxytech's only where `haproxy.org` stands in front of `nginx.ingress.kubernetes.io` in
+`--dialects`, or that is left out. Where `--controller-name` is that of haproxytech's controller (`haproxy.org/ingress-controller/…`),
+`haproxy.org` always comes first.
 
 Annotations of other controllers have no effect and are reported as `UnsupportedAnnotation`, unless they ask for what happens here
 anyway: as an error where they restrict access (authentication, address lists, rate limits, client certificates, middlewares that are
@@ -24,8 +34,8 @@ no redirect to https), because requests are served without that restriction. Nam
 `UnknownAnnotation`, with the nearest that it has, or as such an error. `tidegate check` shows all of them, also before an Ingress is
 moved.
 
-The verdict says how an annotation compares with what it does in ingress-nginx: `exact`; `exact, bounded`: the same for every use that
-ingress-nginx documents, and what is bounded or refused because it would harm others; `different`, and how; `no effect`, and why that
+The verdict says how an annotation compares with what it does where it comes from: `exact`; `exact, bounded`: the same for every use that
+is documented there, and what is bounded or refused because it would harm others; `different`, and how; `no effect`, and why that
 is harmless; `refused`, why, and what to do instead. A value for which the difference matters is reported as
 `UnsupportedAnnotation`. What ingress-nginx does without an annotation is no part of this: its defaults are not ours, unless
 `--profile ingress-nginx` (chart: `profile`) asks for them:

@@ -7,7 +7,7 @@ use crate::model::{FieldEdit, ObjectName, Rule, Rules, RulesBy, Sources};
 use super::take_over::take_over;
 
 /// What is set.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct EditOptions {
     /// Fields of what pods get.
     pub(super) request: Option<Box<[FieldEdit]>>,

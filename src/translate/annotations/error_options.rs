@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::take_over::take_over;
 
 /// What is set.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct ErrorOptions {
     /// Statuses of answers that are replaced.
     pub(super) statuses: Option<Box<[u16]>>,

@@ -84,7 +84,7 @@ fn unknown(object: &ObjectRef, key: &str, message: String, remedy: String) -> Pr
 }
 
 fn remedy(key: &str, dialect: &Dialect) -> String {
-    let short = key.strip_prefix(dialect.prefix).unwrap_or(key);
+    let short = dialect.short(key).unwrap_or(key);
     match closest(short, dialect.annotations().map(|annotation| annotation.key)) {
         Some(meant) => format!("Use {}{meant} if that is what is meant", dialect.prefix),
         None => "Remove it, or see docs/annotations.md for those that exist".into(),

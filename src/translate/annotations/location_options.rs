@@ -7,7 +7,7 @@ use crate::model::{ClientPort, Location, PortInUrl, Redirect, RedirectKind, Temp
 use super::take_over::take_over;
 
 /// What is set.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct LocationOptions {
     /// Path that requests for `/` are sent to.
     pub(super) app_root: Option<Arc<str>>,

@@ -6,7 +6,7 @@ use super::service_url::ServiceUrl;
 use super::take_over::take_over;
 
 /// What is set.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct MirrorOptions {
     /// Where they go.
     pub(crate) url: Option<Box<ServiceUrl>>,

@@ -22,8 +22,10 @@ mod error_options;
 mod external_auth_options;
 mod faults;
 mod foreign;
+mod haproxy;
 mod ingress_nginx;
 mod limit_options;
+mod lines;
 mod location_options;
 mod meant;
 mod mirror_options;
@@ -60,6 +62,7 @@ pub use document::document;
 #[cfg(test)]
 pub(crate) use draft::Draft;
 pub(crate) use edit_options::{CustomHeaders, EditOptions};
+pub use haproxy::{AclError, condition as haproxy_condition};
 pub(crate) use location_options::{LocationOptions, client_port};
 pub(crate) use mirror_options::MirrorOptions;
 pub use nginx_keys::document as document_nginx_keys;
@@ -67,6 +70,7 @@ pub(crate) use nginx_keys::{GlobalKeys, NginxKeys, read as read_nginx_keys};
 pub use nginx_keys::{KeyEffect, NginxKey, nginx_key};
 pub(crate) use options::Options;
 pub(crate) use parsed::Parsed;
+pub(crate) use path_options::Taken;
 pub(crate) use pod_options::{NamedSecret, PodProtocol, PodTlsOptions};
 pub(crate) use reading::read;
 pub(crate) use service_url::{ServiceUrl, UrlHost, service};
@@ -81,6 +85,12 @@ pub(crate) use value::Value;
 /// Whether an annotation with this key says how pods are spoken to. Its value belongs to the backends that it was written with.
 pub(crate) fn concerns_pods(key: &str) -> bool {
     key.strip_prefix(ingress_nginx::DIALECT.prefix).is_some_and(ingress_nginx::concerns_pods)
+        || haproxy::DIALECT.short(key).is_some_and(haproxy::concerns_pods)
+}
+
+/// Findings about the annotations of a Service. What other controllers read there is for them.
+pub(crate) fn problems_of_service(object: &ObjectRef, parsed: &Parsed) -> Vec<Problem> {
+    parsed.faults().iter().map(|fault| fault.problem(object)).collect()
 }
 
 /// Findings about the annotations of an object: those that were made when they were read, and those about other

@@ -19,7 +19,7 @@ use super::take_over::take_over;
 ///
 /// There is one for each object that has any annotation of a dialect in force. A topic that few objects use and that takes more
 /// than a few bytes belongs behind an `Option<Box<_>>`.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Options {
     /// When plain HTTP is sent to https.
     pub(crate) redirect: RedirectOptions,
@@ -28,7 +28,7 @@ pub(crate) struct Options {
     /// Which requests of another object it gets.
     canary: Option<Box<CanaryOptions>>,
     /// What is spoken to pods.
-    pub(crate) protocol: Option<PodProtocol>,
+    pub(super) protocol: Option<PodProtocol>,
     /// Whether requests go to the address of the Service, and not to those of its pods.
     pub(crate) to_service: Option<bool>,
     /// How long requests, their bodies and their pods may take, and how much.
@@ -44,7 +44,7 @@ pub(crate) struct Options {
 }
 
 /// When plain HTTP is sent to https.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct RedirectOptions {
     /// Where the host has TLS.
     pub(crate) with_tls: Option<bool>,
@@ -54,12 +54,48 @@ pub(crate) struct RedirectOptions {
     pub(super) slash: Option<TrailingSlash>,
     /// Whether URLs have a port.
     pub(super) port: Option<PortInUrl>,
+    /// The status.
+    pub(super) status: Option<RedirectStatus>,
+}
+
+/// The status of a redirect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum RedirectStatus {
+    /// 301.
+    MovedPermanently,
+    /// 302.
+    Found,
+    /// 303.
+    SeeOther,
+    /// 307.
+    Temporary,
+    /// 308.
+    Permanent,
+}
+
+impl RedirectStatus {
+    /// The one with this number.
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        let all = [Self::MovedPermanently, Self::Found, Self::SeeOther, Self::Temporary, Self::Permanent];
+        all.into_iter().find(|status| status.code().to_string() == text)
+    }
+
+    /// Its number.
+    pub(super) fn code(self) -> u16 {
+        match self {
+            Self::MovedPermanently => 301,
+            Self::Found => 302,
+            Self::SeeOther => 303,
+            Self::Temporary => 307,
+            Self::Permanent => 308,
+        }
+    }
 }
 
 impl Options {
     /// Nothing is set.
     pub(crate) const UNSET: Self = Self {
-        redirect: RedirectOptions { with_tls: None, always: None, slash: None, port: None },
+        redirect: RedirectOptions { with_tls: None, always: None, slash: None, port: None, status: None },
         balance: None,
         canary: None,
         protocol: None,
@@ -139,9 +175,18 @@ impl Options {
     /// Whether both come to the same upstreams for the same backends.
     pub(crate) fn have_upstreams_of(&self, other: &Self) -> bool {
         let is_to_service = |options: &Self| options.to_service.unwrap_or(false);
-        self.protocol == other.protocol
+        self.spoken() == other.spoken()
             && is_to_service(self) == is_to_service(other)
             && self.pod_tls() == other.pod_tls()
+    }
+
+    /// What is spoken to pods; `None`: that is left to the port of their Service.
+    pub(crate) fn spoken(&self) -> Option<PodProtocol> {
+        let is_http2 = self.policy.as_ref().is_some_and(|policy| policy.speaks_http2 == Some(true));
+        match self.protocol {
+            Some(PodProtocol::Http) | None if is_http2 => Some(PodProtocol::Grpc),
+            protocol => protocol,
+        }
     }
 
     /// What is set of TLS to pods; `None`: nothing.
@@ -186,13 +231,21 @@ impl Options {
         if policy == **default { Arc::clone(default) } else { Arc::new(policy) }
     }
 
+    /// These, and what others set and these do not.
+    pub(crate) fn over(&self, others: &Self) -> Self {
+        let mut all = self.clone();
+        all.absorb(others.clone());
+        all
+    }
+
     /// Takes over what others set and these do not. Returns whether both set the same thing differently.
     pub(super) fn absorb(&mut self, other: Self) -> bool {
         let Self { redirect, balance, canary, protocol, to_service, policy, locations, paths, sources, rare } = other;
-        let RedirectOptions { with_tls, always, slash, port } = redirect;
+        let RedirectOptions { with_tls, always, slash, port, status } = redirect;
         let differs = [
             take_over(&mut self.redirect.slash, slash),
             take_over(&mut self.redirect.port, port),
+            take_over(&mut self.redirect.status, status),
             canary.is_some_and(|canary| self.of_canary().absorb(*canary)),
             paths.is_some_and(|paths| self.of_paths().absorb(*paths)),
             rare.is_some_and(|rare| self.of_rare().absorb(*rare)),
@@ -217,7 +270,11 @@ impl RedirectOptions {
 
     /// What the URL looks like; `usual` is how it looks where nothing is said.
     pub(crate) fn url(&self, usual: HttpsUrl) -> HttpsUrl {
-        HttpsUrl { slash: self.slash.unwrap_or(usual.slash), port: self.port.unwrap_or(usual.port), ..usual }
+        HttpsUrl {
+            slash: self.slash.unwrap_or(usual.slash),
+            port: self.port.unwrap_or(usual.port),
+            status: self.status.map_or(usual.status, RedirectStatus::code),
+        }
     }
 
     /// Whether URLs have a port, if that is said.

@@ -35,6 +35,11 @@ impl Parsed {
         Self(Some(Arc::new(Content { options, rare: has_rare.then(rare) })))
     }
 
+    /// Whether there was nothing to read.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_none()
+    }
+
     /// What they set.
     pub(crate) fn options(&self) -> &Options {
         const UNSET: &Options = &Options::UNSET;

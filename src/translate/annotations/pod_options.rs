@@ -20,10 +20,14 @@ pub(crate) enum PodProtocol {
 }
 
 /// What is set of TLS to pods.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct PodTlsOptions {
     /// The Secret with the authorities that sign pods' certificates, and with a certificate for pods that ask for one.
     pub(crate) secret: Option<NamedSecret>,
+    /// The Secret with the authorities alone: pods' certificates are verified, for whichever name.
+    pub(crate) ca: Option<NamedSecret>,
+    /// The Secret with the certificate alone.
+    pub(crate) certificate: Option<NamedSecret>,
     /// Whether pods' certificates are verified.
     pub(crate) verifies: Option<bool>,
     /// How many certificates may be between that of a pod and its authority.
@@ -51,7 +55,7 @@ impl PodTlsOptions {
     /// Keys of the annotations that have no effect without a Secret, and are there without one. That no name is to be sent is so
     /// without one, too.
     pub(crate) fn idle(&self) -> Vec<&'static str> {
-        let Self { secret, verifies, depth, name, sends_name, versions } = self;
+        let Self { secret, ca: _, certificate: _, verifies, depth, name, sends_name, versions } = self;
         let set = [
             ("proxy-ssl-name", name.is_some()),
             ("proxy-ssl-protocols", versions.is_some()),
@@ -64,9 +68,11 @@ impl PodTlsOptions {
 
     /// Takes over what others set and these do not. Returns whether both set the same thing differently.
     pub(super) fn absorb(&mut self, other: Self) -> bool {
-        let Self { secret, verifies, depth, name, sends_name, versions } = other;
+        let Self { secret, ca, certificate, verifies, depth, name, sends_name, versions } = other;
         let differs = [
             take_over(&mut self.secret, secret),
+            take_over(&mut self.ca, ca),
+            take_over(&mut self.certificate, certificate),
             take_over(&mut self.verifies, verifies),
             take_over(&mut self.depth, depth),
             take_over(&mut self.name, name),

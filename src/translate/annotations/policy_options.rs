@@ -19,7 +19,7 @@ const BUFFER: u64 = 4 << 10;
 const BUFFERS: u32 = 4;
 
 /// What is set. What is absent leaves the decision to the settings.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct PolicyOptions {
     /// Endpoints tried at the most.
     pub(super) attempts: Option<usize>,
@@ -48,7 +48,9 @@ pub(crate) struct PolicyOptions {
     /// Whether requests get a line in the access log.
     pub(super) log: Option<LogLines>,
     /// Longest silence of a pod.
-    pub(super) read: Option<Duration>,
+    pub(super) read: Option<Silence>,
+    /// Longest silence of a tunnel, where it differs from that.
+    pub(super) tunnel: Option<Duration>,
     /// Longest wait for a pod to take more of a request.
     pub(super) send: Option<Duration>,
     /// The host that pods are asked for.
@@ -57,8 +59,19 @@ pub(crate) struct PolicyOptions {
     pub(super) connection: Option<PodConnection>,
     /// The version of HTTP/1 that pods are spoken to in.
     pub(super) version: Option<PodVersion>,
+    /// Whether HTTP/2 is spoken to pods without TLS. It is no policy, and as rare.
+    pub(super) speaks_http2: Option<bool>,
     /// TLS to pods. It is no policy, and as rare.
     pub(super) pod_tls: Option<Box<PodTlsOptions>>,
+}
+
+/// Longest silence of a pod.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Silence {
+    /// How long.
+    pub(super) time: Duration,
+    /// Whether it counts for tunnels (WebSocket) too.
+    pub(super) of_tunnels: bool,
 }
 
 /// Longest body of a request.
@@ -75,7 +88,7 @@ impl PolicyOptions {
     pub(super) fn apply(&self, policy: &mut RoutePolicy) {
         let Self { attempts, retry, retry_within, body, connect, log, read, send, ref host, .. } = *self;
         let Self { answer_rate, answer_rate_after, buffers_answers, connection, version, .. } = *self;
-        let Self { buffers_requests, body_buffer, buffers, buffer, .. } = *self;
+        let Self { buffers_requests, body_buffer, buffers, buffer, tunnel, .. } = *self;
         if buffers_answers == Some(true) {
             let bytes = buffer.unwrap_or(BUFFER).saturating_mul(buffers.unwrap_or(BUFFERS).into());
             policy.answer_ahead = Some(usize::try_from(bytes).unwrap_or(usize::MAX).clamp(LEAST_AHEAD, MOST_BUFFERED));
@@ -102,12 +115,13 @@ impl PolicyOptions {
         let timeouts = &mut policy.timeouts;
         timeouts.connect = connect.unwrap_or(timeouts.connect);
         timeouts.upload = send.unwrap_or(timeouts.upload);
-        if let Some(read) = read {
-            timeouts.response = read;
-            timeouts.response_gap = read;
-            timeouts.grpc_silence = Some(read);
-            timeouts.tunnel_idle = read;
+        if let Some(Silence { time, of_tunnels }) = read {
+            timeouts.response = time;
+            timeouts.response_gap = time;
+            timeouts.grpc_silence = Some(time);
+            timeouts.tunnel_idle = if of_tunnels { time } else { timeouts.tunnel_idle };
         }
+        timeouts.tunnel_idle = tunnel.unwrap_or(timeouts.tunnel_idle);
         let head = PodHead { host: host.clone(), connection, version: version.unwrap_or_default() };
         if head != PodHead::default() {
             policy.pod_head = Some(Box::new(head));
@@ -118,7 +132,7 @@ impl PolicyOptions {
     pub(super) fn absorb(&mut self, other: Self) -> bool {
         let Self { attempts, retry, retry_within, body, connect, log, read, send, host, pod_tls, .. } = other;
         let Self { answer_rate, answer_rate_after, buffers_answers, connection, version, .. } = other;
-        let Self { buffers_requests, body_buffer, buffers, buffer, .. } = other;
+        let Self { buffers_requests, body_buffer, buffers, buffer, tunnel, speaks_http2, .. } = other;
         let differs = [
             take_over(&mut self.attempts, attempts),
             take_over(&mut self.retry, retry),
@@ -134,6 +148,8 @@ impl PolicyOptions {
             take_over(&mut self.connect, connect),
             take_over(&mut self.log, log),
             take_over(&mut self.read, read),
+            take_over(&mut self.tunnel, tunnel),
+            take_over(&mut self.speaks_http2, speaks_http2),
             take_over(&mut self.send, send),
             take_over(&mut self.host, host),
             take_over(&mut self.connection, connection),

@@ -14,7 +14,7 @@ use super::upstream_options::UpstreamOptions;
 use crate::model::Template;
 
 /// What is set, by topic.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct RareOptions {
     /// Which requests go to the same endpoint.
     pub(crate) affinity: AffinityOptions,

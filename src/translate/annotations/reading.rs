@@ -44,7 +44,8 @@ pub(crate) fn read(dialects: &Dialects, scope: Scope, carrier: &ObjectName, anno
             faults.push(Fault::Remarked { key: key.clone(), value: value.clone(), remark });
         }
     }
-    match dialects.defaults() {
+    // They come behind what the Ingress says, and that is asked behind a Service.
+    match dialects.defaults().filter(|_| scope == Scope::Ingress) {
         Some(defaults) if !has_any => return defaults.shared(),
         Some(defaults) => defaults.fill(&mut draft, carrier),
         None => {}

@@ -7,7 +7,7 @@ use super::client_options::ClientOptions;
 use super::take_over::take_over;
 
 /// What is set.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct SourceOptions {
     /// Only these are served.
     pub(super) allowed: Option<SourceList>,

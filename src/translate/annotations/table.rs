@@ -11,10 +11,23 @@ pub(crate) struct Dialect {
     pub(crate) title: &'static str,
     /// What all its keys start with, with the slash. One of `source::objects::annotations::PREFIXES`.
     pub(crate) prefix: &'static str,
+    /// What its keys may start with besides. A key with `prefix` wins over the same with one of these.
+    pub(crate) others: &'static [OtherPrefix],
     /// What a key with the prefix is that has no row.
     pub(crate) unlisted: Unlisted,
     /// Its annotations, by topic.
     pub(crate) groups: &'static [&'static [Annotation]],
+}
+
+/// Another prefix of a dialect.
+#[derive(Debug)]
+pub(crate) struct OtherPrefix {
+    /// The prefix, with the slash.
+    pub(crate) prefix: &'static str,
+    /// Whether other controllers had it too. Then it is read only where the dialect wins over all of other controllers.
+    pub(crate) is_shared: bool,
+    /// What a key with it is that has no row.
+    pub(crate) unlisted: Unlisted,
 }
 
 /// What a key of a dialect is that has no row.
@@ -73,7 +86,6 @@ pub(crate) enum Scope {
     /// An Ingress: the annotation applies to all its routes.
     Ingress,
     /// A Service: the annotation applies to all routes to it.
-    #[cfg_attr(not(test), expect(dead_code, reason = "no annotation of a Service is known yet"))]
     Service,
 }
 
@@ -81,6 +93,12 @@ impl Dialect {
     /// Its annotations.
     pub(super) fn annotations(&self) -> impl Iterator<Item = &'static Annotation> {
         self.groups.iter().copied().flatten()
+    }
+
+    /// The key without its prefix, whichever it is.
+    pub(super) fn short<'a>(&self, key: &'a str) -> Option<&'a str> {
+        let prefixes = std::iter::once(self.prefix).chain(self.others.iter().map(|other| other.prefix));
+        prefixes.into_iter().find_map(|prefix| key.strip_prefix(prefix))
     }
 
     /// The annotation with this key, which has no prefix.
@@ -116,7 +134,7 @@ impl Scope {
     pub(super) fn as_str(self) -> &'static str {
         match self {
             Self::Ingress => "Ingress: all its routes",
-            Self::Service => "Service: all routes to it",
+            Self::Service => "Service: all routes to it, before what their Ingresses say",
         }
     }
 }

@@ -16,7 +16,7 @@ const QUEUE_TIMEOUT: Duration = Duration::from_secs(5);
 const EJECTED: Duration = Duration::from_secs(30);
 
 /// What is set.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct UpstreamOptions {
     /// How the health of endpoints is checked.
     pub(super) checks: CheckOptions,
@@ -37,9 +37,11 @@ pub(crate) struct UpstreamOptions {
 }
 
 /// How the health of endpoints is checked.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct CheckOptions {
-    /// What is asked; `None` within: nothing is.
+    /// Whether there are any. A request or a connection that is asked for is made unless this forbids it.
+    pub(super) is_on: Option<bool>,
+    /// What is asked; a connection where nothing is said and there are checks.
     pub(super) kind: Option<AskedCheck>,
     /// The host that is asked for.
     pub(super) host: Option<Arc<str>>,
@@ -68,6 +70,10 @@ pub(super) enum AskedCheck {
         method: Arc<str>,
         /// Its target.
         target: Arc<str>,
+        /// The host that is asked for, where `health-check-host` does not say it.
+        host: Option<Arc<str>>,
+        /// Whether its version is 1.0, in which no host need be asked for.
+        is_http10: bool,
         /// The lowest and the highest status that is good.
         good: (u16, u16),
     },
@@ -108,11 +114,16 @@ impl UpstreamOptions {
 
 impl CheckOptions {
     fn checks(&self) -> Option<Checks> {
-        let kind = match self.kind.as_ref()? {
+        let asked = match (self.is_on, &self.kind) {
+            (Some(false), _) | (None, None) => return None,
+            (Some(true), None) => &AskedCheck::Tcp,
+            (_, Some(asked)) => asked,
+        };
+        let kind = match asked {
             AskedCheck::Off => return None,
             AskedCheck::Tcp => CheckKind::Tcp,
-            AskedCheck::Http { method, target, good } => CheckKind::Http(Arc::new(HttpCheck {
-                request: self.request(method, target).into(),
+            AskedCheck::Http { method, target, host, is_http10, good } => CheckKind::Http(Arc::new(HttpCheck {
+                request: self.request((method, target), host.as_deref(), *is_http10).into(),
                 is_head: &**method == "HEAD",
                 good: *good,
             })),
@@ -123,17 +134,22 @@ impl CheckOptions {
         Some(Checks { kind, interval, timeout, rise, fall })
     }
 
-    fn request(&self, method: &str, target: &str) -> String {
-        let host = self.host.as_deref().unwrap_or("localhost");
+    fn request(&self, (method, target): (&str, &str), host: Option<&str>, is_http10: bool) -> String {
+        let host = self.host.as_deref().or(host);
+        let (version, host) = match host {
+            None if is_http10 => ("1.0", String::new()),
+            host => (if is_http10 { "1.0" } else { "1.1" }, format!("Host: {}\r\n", host.unwrap_or("localhost"))),
+        };
         let fields = self.fields.as_deref().unwrap_or_default();
         format!(
-            "{method} {target} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: tidegate-check\r\n{fields}Connection: close\r\n\r\n"
+            "{method} {target} HTTP/{version}\r\n{host}User-Agent: tidegate-check\r\n{fields}Connection: close\r\n\r\n"
         )
     }
 
     fn absorb(&mut self, other: Self) -> bool {
-        let Self { kind, host, fields, interval, timeout, rise, fall } = other;
+        let Self { is_on, kind, host, fields, interval, timeout, rise, fall } = other;
         let differs = [
+            take_over(&mut self.is_on, is_on),
             take_over(&mut self.kind, kind),
             take_over(&mut self.host, host),
             take_over(&mut self.fields, fields),

@@ -22,8 +22,10 @@ pub(crate) enum Value {
     Size(fn(&mut Draft, u64)),
     /// Whole seconds, from one to a year.
     Seconds(fn(&mut Draft, Duration)),
-    /// A whole number with its unit, up to a year.
-    Duration(fn(&mut Draft, Duration)),
+    /// A time with a unit, from a millisecond to a year.
+    Time(fn(&mut Draft, Duration)),
+    /// A time as HAProxy writes it, from a millisecond to a year: without a unit it is milliseconds.
+    HaproxyTime(fn(&mut Draft, Duration)),
     /// A whole number from zero.
     Count(fn(&mut Draft, u32)),
     /// A text with a parser of its own.
@@ -65,7 +67,8 @@ impl Value {
             },
             Self::Size(set) => set(draft, size(text)?),
             Self::Seconds(set) => set(draft, seconds(text)?),
-            Self::Duration(set) => set(draft, duration(text)?),
+            Self::Time(set) => set(draft, time(text, None)?),
+            Self::HaproxyTime(set) => set(draft, haproxy_time(text)?),
             Self::Count(set) => set(draft, number(text)?),
             Self::OneOf(words) => (words.iter().find(|word| word.text == text)?.set)(draft),
             Self::Text { values: _, read } => return read(draft, text, carrier),
@@ -84,7 +87,10 @@ impl Value {
             Self::OnOff(_) => "`on` or `off`".into(),
             Self::Size(_) => "bytes as digits, alone or with `k`, `m` or `g`".into(),
             Self::Seconds(_) => "whole seconds, `1` to `31536000`".into(),
-            Self::Duration(_) => "a whole number with `ms`, `s`, `m` or `h`, from `1ms` to a year".into(),
+            Self::Time(_) => "a whole number with `ms`, `s`, `m` or `h`, up to a year".into(),
+            Self::HaproxyTime(_) => {
+                "a whole number, alone (milliseconds) or with `us`, `ms`, `s`, `m`, `h` or `d`".into()
+            }
             Self::Count(_) => "a whole number, `0` or more".into(),
             Self::Text { values, read: _ } => (*values).into(),
         }
@@ -109,22 +115,31 @@ fn seconds(text: &str) -> Option<Duration> {
     number(text).filter(|seconds| (1..=LONGEST).contains(seconds)).map(Duration::from_secs)
 }
 
-fn duration(text: &str) -> Option<Duration> {
-    let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
-    let (digits, unit) = text.split_at(digits);
-    let millis = match unit {
-        "ms" => 1,
-        "s" => 1000,
-        "m" => 60 * 1000,
-        "h" => 3600 * 1000,
+/// A time as HAProxy writes it: digits and a unit, or milliseconds.
+pub(super) fn haproxy_time(text: &str) -> Option<Duration> {
+    time(text, Some(1000))
+}
+
+/// Digits and a unit; `usual` is the unit of a number without one, in microseconds.
+fn time(text: &str, usual: Option<u64>) -> Option<Duration> {
+    let at = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (digits, unit) = text.split_at(at);
+    let unit = match unit {
+        "us" if usual.is_some() => 1,
+        "ms" => 1000,
+        "s" => 1_000_000,
+        "m" => 60_000_000,
+        "h" => 3_600_000_000,
+        "d" if usual.is_some() => 24 * 3_600_000_000,
+        "" => usual?,
         _ => return None,
     };
-    let millis = number::<u64>(digits)?.checked_mul(millis)?;
-    (1..=LONGEST * 1000).contains(&millis).then(|| Duration::from_millis(millis))
+    let time = Duration::from_micros(number::<u64>(digits)?.checked_mul(unit)?);
+    (Duration::from_millis(1)..=Duration::from_secs(LONGEST)).contains(&time).then_some(time)
 }
 
 /// Digits, without a sign.
-fn number<T: FromStr>(text: &str) -> Option<T> {
+pub(super) fn number<T: FromStr>(text: &str) -> Option<T> {
     if text.bytes().all(|byte| byte.is_ascii_digit()) { text.parse().ok() } else { None }
 }
 
@@ -158,6 +173,34 @@ mod tests {
             ("１m", None),
         ] {
             assert_eq!(size(text), expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn times_have_a_unit_and_those_of_haproxy_need_none() {
+        for (text, ours, of_haproxy) in [
+            ("5s", Some(5000), Some(5000)),
+            ("250ms", Some(250), Some(250)),
+            ("2m", Some(120_000), Some(120_000)),
+            ("1h", Some(3_600_000), Some(3_600_000)),
+            ("1d", None, Some(86_400_000)),
+            ("5000us", None, Some(5)),
+            ("5000", None, Some(5000)),
+            ("365d", None, Some(LONGEST * 1000)),
+            ("366d", None, None),
+            ("10us", None, None),
+            ("0", None, None),
+            ("0s", None, None),
+            ("", None, None),
+            ("s", None, None),
+            ("-1s", None, None),
+            ("1.5s", None, None),
+            ("1 s", None, None),
+            ("1S", None, None),
+            ("18446744073709551615h", None, None),
+        ] {
+            assert_eq!(time(text, None), ours.map(Duration::from_millis), "{text:?}");
+            assert_eq!(haproxy_time(text), of_haproxy.map(Duration::from_millis), "{text:?}");
         }
     }
 

@@ -1,6 +1,7 @@
 //! The unit of an object: the findings that belong to it as a whole. It serves nothing.
 
 mod ingress;
+mod service;
 
 use crate::model::{ObjectKind, ObjectRef, Problem};
 
@@ -8,7 +9,8 @@ use super::input::Input;
 use super::lower::RoutingObject;
 use super::{classes, endpoints};
 
-/// The findings about an object. Faults of a Service or a Secret are reported on the objects that use it.
+/// The findings about an object. Faults of a Service or a Secret are reported on the objects that use it; on the Service itself
+/// what is wrong with its annotations.
 pub(crate) fn problems(input: &Input, object: &ObjectRef) -> Vec<Problem> {
     let (objects, name) = (input.objects(), &object.name);
     match object.kind {
@@ -19,7 +21,8 @@ pub(crate) fn problems(input: &Input, object: &ObjectRef) -> Vec<Problem> {
         ObjectKind::IngressClass => objects.class(&name.name).map(|class| classes::problems(class, input.settings())),
         ObjectKind::EndpointSlice => objects.slice(name).map(|slice| endpoints::problems(input, slice)),
         ObjectKind::ConfigMap => Some(input.problems_of_config_map(name)),
-        ObjectKind::Service | ObjectKind::Secret | ObjectKind::File => None,
+        ObjectKind::Service => Some(service::problems(input, object)),
+        ObjectKind::Secret | ObjectKind::File => None,
     }
     .unwrap_or_default()
 }

@@ -67,14 +67,14 @@ fn annotations_of_other_controllers_are_reported_and_those_that_restrict_access_
         .annotate("nginx.org/jwt-key", "key")
         .annotate("haproxy-ingress.github.io/auth-secret", "users")
         .annotate("traefik.ingress.kubernetes.io/router.middlewares", "shop-auth@kubernetescrd")
-        .annotate("haproxy.org/ssl-redirect", "false")
-        .annotate("haproxy.org/timeout-server", "9s");
+        .annotate("haproxy-ingress.github.io/ssl-redirect", "false")
+        .annotate("haproxy-ingress.github.io/timeout-server", "9s");
     let world = world([web.rule("a.example", &[prefix("/", "a")]).tls(&["a.example"], None).change()]);
     assert_eq!(
         world.problems.iter().map(ToString::to_string).collect::<Vec<_>>(),
         [
             "warning: Ingress shop/web: metadata.annotations: UnsupportedAnnotation: annotations of another controller \
-             have no effect: \"haproxy.org/ssl-redirect\", \"haproxy.org/timeout-server\". \
+             have no effect: \"haproxy-ingress.github.io/ssl-redirect\", \"haproxy-ingress.github.io/timeout-server\". \
              Use tidegate.dev/ssl-redirect instead, and remove the others.",
             "error: Ingress shop/web: metadata.annotations: UnsupportedAnnotation: requests are served without the \
              restrictions that annotations of another controller ask for: \"haproxy-ingress.github.io/auth-secret\", \
@@ -82,7 +82,7 @@ fn annotations_of_other_controllers_are_reported_and_those_that_restrict_access_
              Do not serve what needs them through Tidegate, restrict access in the application, then remove them.",
         ]
     );
-    let world = with("haproxy.org/timeout-server", "9s");
+    let world = with("haproxy-ingress.github.io/timeout-server", "9s");
     assert_eq!(world.only_problem().remedy, "Remove them, or see docs/annotations.md for those that exist");
 }
 
@@ -136,7 +136,7 @@ fn told(path: &str, key: &str, value: &str) -> Vec<String> {
 #[test]
 fn what_happens_anyway_is_not_told_and_what_differs_is() {
     for (path, key, value) in [
-        ("/x", "haproxy.org/ssl-redirect", "true"),
+        ("/x", "haproxy-ingress.github.io/ssl-redirect", "true"),
         ("/x", "ingress.kubernetes.io/force-ssl-redirect", "true"),
         ("/", "ingress.kubernetes.io/rewrite-target", "/"),
         ("/x", "haproxy-ingress.github.io/use-regex", "false"),
@@ -154,7 +154,7 @@ fn what_happens_anyway_is_not_told_and_what_differs_is() {
         assert_eq!(told(path, key, value), [""; 0], "{key}: {value}");
     }
     for (path, key, value) in [
-        ("/x", "haproxy.org/ssl-redirect", "false"),
+        ("/x", "haproxy-ingress.github.io/ssl-redirect", "false"),
         ("/x", "ingress.kubernetes.io/rewrite-target", "/"),
         ("/", "haproxy-ingress.github.io/rewrite-target", "/app"),
         ("/x", "haproxy-ingress.github.io/use-regex", "true"),

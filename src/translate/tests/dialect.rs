@@ -9,6 +9,7 @@ use crate::translate::annotations::{Annotation, Dialect, Draft, Scope, Unlisted,
 pub(crate) const DIALECT: Dialect = Dialect {
     title: "Of tests",
     prefix: "test.tidegate.dev/",
+    others: &[],
     unlisted: Unlisted::Unknown,
     groups: &[&[
         Annotation {

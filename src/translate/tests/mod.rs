@@ -17,6 +17,7 @@ mod nginx_config;
 mod paths;
 mod pods;
 mod properties;
+mod services;
 mod tls;
 
 pub(crate) use dialect::DIALECT;

@@ -152,8 +152,21 @@ fn some_service() -> impl Strategy<Value = Change> {
     ]);
     let app_protocol = select(vec![None, Some("h2c"), Some("https")]);
     let cluster_ip = select(vec![None, Some("10.96.0.1"), Some("10.96.0.2"), Some("127.0.0.1")]);
-    let parts = (object_name(SERVICES), kind, 0u8..4, app_protocol, any::<bool>(), cluster_ip);
-    parts.prop_map(|(name, kind, ports, app_protocol, prefers_ipv6, cluster_ip)| {
+    let annotation = select(vec![
+        None,
+        None,
+        Some(("tidegate.dev/balance", "ewma")),
+        Some(("tidegate.dev/balance", "of a coin")),
+        Some(("tidegate.dev/response-timeout", "7s")),
+        Some(("tidegate.dev/ssl-redirect", "false")),
+        Some(("haproxy.org/server-ssl", "true")),
+        Some(("haproxy.org/server-ca", "c2")),
+        Some(("haproxy.org/route-acl", "path_end .css")),
+        Some(("example.com/unknown", "x")),
+    ]);
+    let parts = (object_name(SERVICES), kind, 0u8..4, app_protocol, any::<bool>(), cluster_ip, annotation);
+    parts.prop_map(|(name, kind, ports, app_protocol, prefers_ipv6, cluster_ip, annotation)| {
+        let annotations = annotation.into_iter().map(|(key, value)| (key.into(), value.into())).collect();
         let cluster_ip = cluster_ip.map(|text| text.parse().unwrap());
         let mut http = port("http", 80, 8080);
         http.app_protocol = app_protocol.map(Into::into);
@@ -162,7 +175,7 @@ fn some_service() -> impl Strategy<Value = Change> {
             1 => vec![ServicePort { is_tcp: false, ..http }],
             _ => vec![http, port("admin", 81, 9090)],
         };
-        of_service(Service { name, kind, ports: ports.into(), prefers_ipv6, cluster_ip })
+        of_service(Service { name, kind, ports: ports.into(), prefers_ipv6, cluster_ip, annotations })
     })
 }
 

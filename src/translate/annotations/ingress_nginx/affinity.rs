@@ -3,6 +3,7 @@
 use crate::model::{AffinityMode, Captures, SameSite};
 
 use super::super::affinity_options::AffinityOptions;
+use super::super::answer_options::Switch;
 use super::super::draft::Draft;
 use super::super::table::{Annotation, Scope, Verdict};
 use super::super::value::{Value, Word};
@@ -150,7 +151,7 @@ pub(super) const ROWS: [Annotation; 15] = [
                     return None;
                 }
                 let text = variables::read(draft, text, Captures::Refused);
-                text.into_iter().for_each(|text| of(draft).text = Some(text));
+                text.into_iter().for_each(|text| of(draft).text = Some(Switch::On(text)));
                 Some(())
             },
         },

@@ -17,12 +17,7 @@ pub(super) const ROWS: [Annotation; 5] = [
         key: "auth-realm",
         value: Value::Text {
             values: "a text without control characters, of at most 256",
-            read: |draft, text, _| {
-                let text = text.trim();
-                let is_realm = text.chars().count() <= LONGEST_REALM && !text.contains(char::is_control);
-                draft.options.of_auth().realm = is_realm.then(|| text.into());
-                is_realm.then_some(())
-            },
+            read: |draft, text, _| realm(draft, text),
         },
         default: "`Authentication Required`",
         scopes: &[Scope::Ingress],
@@ -128,8 +123,16 @@ fn kind(draft: &mut Draft, text: &str, _: &ObjectName) -> Option<()> {
     Some(())
 }
 
+/// A realm without control characters.
+pub(in super::super) fn realm(draft: &mut Draft, text: &str) -> Option<()> {
+    let text = text.trim();
+    let is_realm = text.chars().count() <= LONGEST_REALM && !text.contains(char::is_control);
+    draft.options.of_auth().realm = is_realm.then(|| text.into());
+    is_realm.then_some(())
+}
+
 /// A Secret that cannot be used lets nobody in.
-fn secret(draft: &mut Draft, text: &str, carrier: &ObjectName) {
+pub(in super::super) fn secret(draft: &mut Draft, text: &str, carrier: &ObjectName) {
     let (namespace, name) = text.split_once('/').unwrap_or((&carrier.namespace, text));
     let named = if let Some(named) = secret_name::of(draft, namespace, name, carrier) {
         named

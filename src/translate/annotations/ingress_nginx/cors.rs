@@ -111,7 +111,7 @@ pub(super) const ROWS: [Annotation; 7] = [
 ];
 
 /// Reads a list of tokens, to be sent as it is. `None`: it is none.
-fn tokens(text: &str) -> Option<Arc<str>> {
+pub(in super::super) fn tokens(text: &str) -> Option<Arc<str>> {
     let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
     let is_listed = text.bytes().all(|byte| is_token(byte) || matches!(byte, b',' | b' '));
     let text = text.trim();

@@ -1,6 +1,6 @@
 //! How long requests may take, and how long their bodies may be.
 
-use super::super::policy_options::BodyLimit;
+use super::super::policy_options::{BodyLimit, Silence};
 use super::super::table::{Annotation, Scope, Verdict};
 use super::super::value::Value;
 
@@ -29,7 +29,9 @@ pub(super) const ROWS: [Annotation; 4] = [
     },
     Annotation {
         key: "proxy-read-timeout",
-        value: Value::Seconds(|draft, time| draft.options.of_policy().read = Some(time)),
+        value: Value::Seconds(|draft, time| {
+            draft.options.of_policy().read = Some(Silence { time, of_tunnels: true });
+        }),
         default: "`--response-timeout` (60 s); tunnels `--tunnel-idle-timeout` (1 h; 60 s with `--profile ingress-nginx`); calls of gRPC no limit",
         scopes: &[Scope::Ingress],
         verdict: Verdict::Exact,

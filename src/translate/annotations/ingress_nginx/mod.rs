@@ -40,6 +40,9 @@ mod words;
 
 use super::table::{Dialect, Unlisted};
 
+pub(super) use auth::{realm, secret as name_secret};
+pub(super) use cors::tokens;
+pub(super) use secret_name::of as secret_of;
 pub(super) use sources::networks;
 
 /// Whether an annotation with this key, which has no prefix, says how pods are spoken to.
@@ -51,6 +54,7 @@ pub(super) fn concerns_pods(short: &str) -> bool {
 pub(super) const DIALECT: Dialect = Dialect {
     title: "ingress-nginx's",
     prefix: "nginx.ingress.kubernetes.io/",
+    others: &[],
     unlisted: Unlisted::Foreign,
     groups: &[
         &https::ROWS,

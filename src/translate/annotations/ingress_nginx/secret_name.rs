@@ -5,7 +5,12 @@ use super::super::pod_options::NamedSecret;
 use crate::model::{ObjectKind, ObjectName, ObjectRef};
 
 /// The Secret with these names, which is followed from now on if the carrier may name it; `None`: no object has such a name (RFC 1123).
-pub(super) fn of(draft: &mut Draft, namespace: &str, name: &str, carrier: &ObjectName) -> Option<NamedSecret> {
+pub(in super::super) fn of(
+    draft: &mut Draft,
+    namespace: &str,
+    name: &str,
+    carrier: &ObjectName,
+) -> Option<NamedSecret> {
     let is_own = *namespace == *carrier.namespace;
     if !(is_own || is_name(namespace)) || !is_name(name) {
         return None;

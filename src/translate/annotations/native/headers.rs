@@ -2,9 +2,9 @@
 
 use crate::model::{Captures, EditedAnswers, EditedName, FieldChange, FieldEdit, Template};
 
+use super::super::lines;
 use super::super::table::{Annotation, Scope, Verdict};
 use super::super::value::Value;
-use super::lines;
 
 const VALUES: &str = "up to 64 lines with `Name: value`, which sets a field, or `-Name`, which removes it; variables; not \
                       `Host`, `X-Forwarded-For`, `Expect`, or a name that frames a message or belongs to one connection";

@@ -1,8 +1,8 @@
 //! Our own annotations.
 
 mod headers;
-mod lines;
 mod paths;
+mod timeouts;
 mod upstreams;
 
 use crate::model::Balance;
@@ -15,8 +15,9 @@ use super::value::{Value, Word};
 pub(super) const DIALECT: Dialect = Dialect {
     title: "Tidegate's own",
     prefix: OWN_PREFIX,
+    others: &[],
     unlisted: Unlisted::Unknown,
-    groups: &[&ROWS, &upstreams::ROWS, &headers::ROWS, &paths::ROWS],
+    groups: &[&ROWS, &upstreams::ROWS, &headers::ROWS, &paths::ROWS, &timeouts::ROWS],
 };
 
 /// By key.
@@ -32,7 +33,7 @@ const ROWS: [Annotation; 3] = [
             Word { text: "round-robin", set: |draft| draft.options.balance = Some(Balance::RoundRobin) },
         ]),
         default: "`--balance` (`least-in-flight`)",
-        scopes: &[Scope::Ingress],
+        scopes: &[Scope::Ingress, Scope::Service],
         verdict: Verdict::Exact,
         doc: "How the endpoint of a request is chosen. `least-in-flight` compares the next two endpoints in turn and takes the\n\
                   one with fewer requests in flight: even on idle traffic, away from slow pods under load. `round-robin` goes\n\

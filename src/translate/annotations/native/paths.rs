@@ -2,15 +2,16 @@
 
 use std::sync::Arc;
 
-use crate::model::{Captures, Pattern, Rule, RuleAnswer, RuleTest, Rules, RulesBy, Template, Variable};
+use crate::model::{Captures, Condition, Pattern, Rule, RuleAnswer, RuleTest, Rules, RulesBy, Template, Variable};
 
+use super::super::lines;
+use super::super::path_options::Taken;
 use super::super::redirect_target::{LONGEST, is_path, is_uri, is_url};
 use super::super::table::{Annotation, Scope, Verdict};
 use super::super::value::Value;
-use super::lines;
 
 /// By key.
-pub(super) const ROWS: [Annotation; 2] = [
+pub(super) const ROWS: [Annotation; 3] = [
     Annotation {
         key: "deny-paths",
         value: Value::Text {
@@ -34,6 +35,33 @@ pub(super) const ROWS: [Annotation; 2] = [
               end or without; `/admin/*` is this path and all below it. Upper and lower case differ. Compared is every path that a pod may\n\
               read the client's path as: `/%61dmin`, `//admin`, `/x/../admin` and `/admin;x` are refused too. A list that cannot be read\n\
               lets nobody in: 503.",
+    },
+    Annotation {
+        key: "path-suffixes",
+        value: Value::Text {
+            values: "up to 64 endings of paths with blanks between, such as `.jpg .gif`",
+            read: |draft, text, _| {
+                let taken = suffixes(text).map_or_else(
+                    || {
+                        draft.is_unreadable(
+                            "is no list of endings of paths, so its paths take no requests, and those that no other rule has are answered \
+                             with 503",
+                            "Write endings with blanks between, such as .jpg .gif",
+                        );
+                        Taken::Never
+                    },
+                    |suffixes| Taken::If(Arc::new(Condition::path_ends(suffixes))),
+                );
+                draft.options.of_paths().ends = Some(taken);
+                Some(())
+            },
+        },
+        default: "paths take requests however these end",
+        scopes: &[Scope::Ingress],
+        verdict: Verdict::Exact,
+        doc: "The paths of the Ingress take only requests whose path ends so. Others go on to the next rule: the same path may stand in\n\
+              another Ingress without the annotation, which is asked behind it, and then shorter paths are. Compared is the path as the\n\
+              client sent it, without its query; upper and lower case differ. Not for the default backend.",
     },
     Annotation {
         key: "redirects",
@@ -66,6 +94,14 @@ fn denied(text: &str) -> Rules {
     };
     let rules = lines::each(text).and_then(|lines| lines.into_iter().map(rule).collect());
     rules.map_or(Rules::Closed(RulesBy::DenyPaths), Rules::Listed)
+}
+
+/// Reads endings of paths. `None`: one of them is none.
+fn suffixes(text: &str) -> Option<Box<[Box<str>]>> {
+    let is_of_path = |byte: u8| byte.is_ascii_graphic() && !b"%?#\\".contains(&byte);
+    let words: Vec<_> = text.split_ascii_whitespace().collect();
+    let are_endings = words.iter().all(|word| word.len() <= 256 && word.bytes().all(is_of_path));
+    ((1..=64).contains(&words.len()) && are_endings).then(|| words.into_iter().map(Box::from).collect())
 }
 
 /// Reads paths that are elsewhere. `None`: one line is none.

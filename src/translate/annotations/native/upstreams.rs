@@ -5,17 +5,17 @@ use std::time::Duration;
 use crate::model::ObjectName;
 
 use super::super::draft::Draft;
+use super::super::lines;
 use super::super::table::{Annotation, Scope, Verdict};
 use super::super::upstream_options::{AskedCheck, UpstreamOptions};
 use super::super::value::Value;
-use super::lines;
 
 /// Longest target or host, bytes.
 const LONGEST: usize = 1024;
 /// Shortest time between two checks.
 const SHORTEST: Duration = Duration::from_millis(100);
 
-const SCOPES: &[Scope] = &[Scope::Ingress];
+const SCOPES: &[Scope] = &[Scope::Ingress, Scope::Service];
 
 fn of(draft: &mut Draft) -> &mut UpstreamOptions {
     &mut draft.options.of_rare().upstream
@@ -37,7 +37,7 @@ pub(super) const ROWS: [Annotation; 14] = [
     ),
     row(
         "ejection-time",
-        Value::Duration(|draft, time| of(draft).ejection_time = Some(time)),
+        Value::Time(|draft, time| of(draft).ejection_time = Some(time)),
         "`30s`",
         "For how long, the first time.",
     ),
@@ -81,7 +81,7 @@ pub(super) const ROWS: [Annotation; 14] = [
     ),
     row(
         "health-check-interval",
-        Value::Duration(|draft, interval| of(draft).checks.interval = Some(interval.max(SHORTEST))),
+        Value::Time(|draft, interval| of(draft).checks.interval = Some(interval.max(SHORTEST))),
         "`2s`",
         "Time between two checks of a pod, up to a tenth more or less. At least `100ms`.",
     ),
@@ -93,7 +93,7 @@ pub(super) const ROWS: [Annotation; 14] = [
     ),
     row(
         "health-check-timeout",
-        Value::Duration(|draft, timeout| of(draft).checks.timeout = Some(timeout)),
+        Value::Time(|draft, timeout| of(draft).checks.timeout = Some(timeout)),
         "the time between two checks",
         "How long a check may take.",
     ),
@@ -113,13 +113,13 @@ pub(super) const ROWS: [Annotation; 14] = [
     ),
     row(
         "queue-timeout",
-        Value::Duration(|draft, timeout| of(draft).queue_timeout = Some(timeout)),
+        Value::Time(|draft, timeout| of(draft).queue_timeout = Some(timeout)),
         "`5s`",
         "How long a request may wait for a pod that is not full. Then it gets 503.",
     ),
     row(
         "slow-start",
-        Value::Duration(|draft, time| of(draft).slow_start = Some(time)),
+        Value::Time(|draft, time| of(draft).slow_start = Some(time)),
         "a pod gets its share at once",
         "For so long a pod that has come, or is back after it was down or left out, gets less than its share: a twentieth at first, and\n\
          more and more. Requests that a cookie or a key leads there are not held back.",
@@ -145,6 +145,8 @@ fn kind(draft: &mut Draft, text: &str, _: &ObjectName) -> Option<()> {
             AskedCheck::Http {
                 method: method.into(),
                 target: target.into(),
+                host: None,
+                is_http10: false,
                 good: good.map_or(Some((200, 399)), statuses)?,
             }
         }

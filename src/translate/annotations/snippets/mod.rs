@@ -15,6 +15,7 @@ use crate::model::Severity;
 use super::choices::{Choices, Snippets};
 use super::draft::Draft;
 use super::edit_options::{SnippetOptions, Translated};
+use super::policy_options::Silence;
 use known::{Intent, Purpose, of_all, purpose};
 pub use syntax::{Directive, SyntaxError, Word, parse};
 use translation::{Translation, translate};
@@ -71,6 +72,7 @@ fn apply(draft: &mut Draft, translation: Translation, place: Place) {
         match place {
             Place::Location => {
                 let policy = draft.options.of_policy();
+                let read = read.map(|time| Silence { time, of_tunnels: true });
                 (policy.connect, policy.read, policy.send, policy.body) = (connect, read, send, body);
             }
             Place::Server => draft.finds(

@@ -1,0 +1,17 @@
+//! Findings about the annotations of a Service.
+
+use crate::model::{ObjectRef, Problem};
+
+use super::super::annotations;
+use super::super::input::Input;
+
+/// The findings. About a Service that nobody of ours routes to there are none.
+pub(super) fn problems(input: &Input, service: &ObjectRef) -> Vec<Problem> {
+    let Some(parsed) = input.index().annotations_of(&service.name) else { return Vec::new() };
+    let mut users = input.index().users(service.kind, &service.name).iter();
+    let is_used = users.any(|user| user.is_ours(input.objects(), input.settings()));
+    if !is_used && !input.is_default_backend(&service.name) {
+        return Vec::new();
+    }
+    annotations::problems_of_service(service, parsed)
+}
