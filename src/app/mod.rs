@@ -118,6 +118,7 @@ pub fn bind(args: &ServeArgs) -> anyhow::Result<Bound> {
     controller.believe_in(config.listener.forwarding.believed.clone());
     let saved_objects = saved_objects::take_up(&args.lifecycle, &mut controller, &metrics)?;
     let access_log = settings::start_access_log(args, &metrics).context("cannot start the access log")?;
+    controller.tell_states(access_log.states());
 
     let tls = tls_configs(&table).context("cannot set up TLS")?;
     let keepalive = args.timeouts.tcp_keepalive;
