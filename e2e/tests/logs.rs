@@ -21,22 +21,24 @@ fn folder(name: &str) -> PathBuf {
     folder
 }
 
-/// rsyslog, with the two lines of the tutorials.
-fn start_rsyslog(folder: &Path) -> (Program, u16) {
+/// rsyslog with this configuration.
+fn start_rsyslog(folder: &Path, configuration: &str) -> Program {
+    let file = folder.join("rsyslog.conf");
+    fs::write(&file, format!("global(workDirectory=\"{}\")\n{configuration}", folder.display())).unwrap();
+    Program::start("rsyslogd", ["-n", "-i", "NONE", "-f", file.to_str().unwrap()])
+}
+
+/// The same with the two lines of the tutorials.
+fn start_splitting_rsyslog(folder: &Path) -> (Program, u16) {
     let port = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let [access, state] = ["access.log", "state.log"].map(|name| folder.join(name).display().to_string());
     let configuration = format!(
         "module(load=\"imudp\")\n\
          input(type=\"imudp\" address=\"127.0.0.1\" port=\"{port}\")\n\
-         global(workDirectory=\"{}\")\n\
          local2.=info {access}\n\
-         local2.notice {state}\n",
-        folder.display()
+         local2.notice {state}\n"
     );
-    let file = folder.join("rsyslog.conf");
-    fs::write(&file, configuration).unwrap();
-    let file = file.to_str().unwrap();
-    let server = Program::start("rsyslogd", ["-n", "-i", "NONE", "-f", file]);
+    let server = start_rsyslog(folder, &configuration);
     let place = format!("0100007F:{port:04X} ");
     eventually("rsyslog listens", || fs::read_to_string("/proc/net/udp").unwrap().contains(&place).then_some(()));
     (server, port)
@@ -106,7 +108,7 @@ fn lines(file: &Path, count: usize) -> Vec<String> {
 #[test]
 fn rsyslog_splits_requests_from_changes_of_state_and_a_tool_for_haproxy_reads_them() {
     let folder = folder("logs");
-    let (_rsyslog, port) = start_rsyslog(&folder);
+    let (_rsyslog, port) = start_splitting_rsyslog(&folder);
     let pod = start_pod();
     write_objects(&folder, &[pod]);
     let objects = folder.join("objects");
@@ -166,5 +168,60 @@ fn rsyslog_splits_requests_from_changes_of_state_and_a_tool_for_haproxy_reads_th
     for wanted in ["\"200\"", "\"503\"", &pod.to_string(), "<NOSRV>"] {
         assert!(counted.contains(wanted), "{wanted} in {counted}");
     }
+    fs::remove_dir_all(&folder).unwrap();
+}
+
+#[test]
+fn rsyslog_takes_lines_over_tcp_with_a_pause_and_by_a_socket() {
+    let folder = folder("more-logs");
+    write_objects(&folder, &[start_pod()]);
+    let objects = folder.join("objects");
+    let [socket, all] = ["log", "all.log"].map(|name| folder.join(name));
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let configuration = format!(
+        "module(load=\"imtcp\")\n\
+         input(type=\"imtcp\" address=\"127.0.0.1\" port=\"{port}\")\n\
+         module(load=\"imuxsock\" SysSock.Use=\"off\")\n\
+         input(type=\"imuxsock\" Socket=\"{}\" RateLimit.Interval=\"0\")\n\
+         template(name=\"told\" type=\"string\" string=\"%syslogfacility-text%.%syslogseverity-text% %programname% %msg%\\n\")\n\
+         *.* action(type=\"omfile\" file=\"{}\" template=\"told\")\n",
+        socket.display(),
+        all.display()
+    );
+    let rsyslog = start_rsyslog(&folder, &configuration);
+    for (target, tag) in [
+        (format!("syslog:tcp://localhost:{port}?format=rfc5424&facility=local3&tag=over-tcp"), "over-tcp"),
+        (format!("syslog:tcp://127.0.0.1:{port}?facility=local3&tag=older"), "older"),
+        (format!("syslog:unix://{}?facility=local3&tag=here", socket.display()), "here"),
+    ] {
+        let options = ["--manifests", objects.to_str().unwrap(), "--access-log", "json", "--access-log-to", &target];
+        let server = Tidegate::serve(&options);
+        let get = |number: usize| assert_eq!(server.get("shop.example", &format!("/{tag}/{number}")).unwrap().0, 200);
+        (0..300).for_each(get);
+        eventually("all lines", || {
+            let text = fs::read_to_string(&all).unwrap_or_default();
+            let of_server =
+                |line: &&str| line.starts_with(&format!("local3.info {tag} ")) && line.contains("\"client\"");
+            let lines: Vec<_> = text.lines().filter(of_server).collect();
+            (lines.len() == 300 && lines.iter().all(|line| line.ends_with('}'))).then_some(())
+        });
+    }
+
+    let target = format!("syslog:tcp://127.0.0.1:{port}?tag=twice");
+    let options = ["--manifests", objects.to_str().unwrap(), "--access-log", "haproxy", "--access-log-to", &target];
+    let server = Tidegate::serve(&options);
+    let get = |path: &str| assert_eq!(server.get("shop.example", path).unwrap().0, 200);
+    let has = |path: &str| fs::read_to_string(&all).unwrap_or_default().contains(&format!("\"GET {path} HTTP/1.1\""));
+    get("/before");
+    eventually("the first line", || has("/before").then_some(()));
+    drop(rsyslog);
+    for number in 0..50 {
+        get(&format!("/meanwhile/{number}"));
+    }
+    eventually("that rsyslog is away is told", || server.log().contains("does not take lines").then_some(()));
+    let _rsyslog = start_rsyslog(&folder, &configuration);
+    eventually("what waited", || (0..50).all(|number| has(&format!("/meanwhile/{number}"))).then_some(()));
+    eventually("that it is back is told", || server.log().contains("takes lines again").then_some(()));
+    assert_eq!(server.metric("tidegate_access_log_dropped_total", "").to_string(), "0");
     fs::remove_dir_all(&folder).unwrap();
 }

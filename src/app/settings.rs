@@ -66,8 +66,7 @@ pub(super) fn start_access_log(args: &ServeArgs, metrics: &Metrics) -> io::Resul
     match &args.observe.access_log_to {
         AccessLogTo::Stdout => AccessLog::start(format, AccessLog::stdout()?, metrics),
         AccessLogTo::Syslog(target) => {
-            let pod = Pod::read();
-            let target = target.clone().from_host(pod.name.or(pod.host).as_deref());
+            let target = target.clone().from_host(Pod::machine().as_deref());
             AccessLog::start_syslog(format, &target, metrics)
         }
     }

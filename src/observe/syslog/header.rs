@@ -3,7 +3,7 @@
 use std::time::SystemTime;
 
 use super::Severity;
-use super::target::{SyslogForm, SyslogTarget};
+use super::target::{Place, SyslogForm, SyslogTarget};
 use crate::observe::clock::Clock;
 
 /// What messages to a target begin with.
@@ -17,11 +17,13 @@ pub(super) struct Header {
 
 impl Header {
     pub(super) fn new(target: &SyslogTarget) -> Self {
-        let SyslogTarget { place: _, facility, form, tag, host } = target;
+        let SyslogTarget { place, facility, form, tag, host } = target;
         let process = std::process::id();
-        let behind = match form {
-            SyslogForm::Rfc3164 => format!(" {host} {tag}[{process}]: "),
-            SyslogForm::Rfc5424 => format!(" {host} {tag} {process} - - "),
+        let behind = match (form, place) {
+            // What syslog(3) writes. A server takes the word behind the time for the tag.
+            (SyslogForm::Rfc3164, Place::Unix(_)) => format!(" {tag}[{process}]: "),
+            (SyslogForm::Rfc3164, Place::Udp(..) | Place::Tcp(..)) => format!(" {host} {tag}[{process}]: "),
+            (SyslogForm::Rfc5424, _) => format!(" {host} {tag} {process} - - "),
         };
         Self { facility: facility.number(), form: *form, behind: behind.into_bytes().into(), clock: Clock::new() }
     }
@@ -77,6 +79,10 @@ mod tests {
         assert_eq!(
             message("syslog:udp://a?format=rfc5424&tag=edge", Severity::Emergency),
             format!("<128>1 2026-01-02T03:04:05.678Z edge-1 edge {process} - - a line")
+        );
+        assert_eq!(
+            message("syslog:unix:///dev/log", Severity::Informational),
+            format!("<134>Jan  2 03:04:05 tidegate[{process}]: a line")
         );
         assert!(message("syslog:udp://a", Severity::Alert).starts_with("<129>"));
         assert!(message("syslog:udp://a", Severity::Notice).starts_with("<133>"));

@@ -24,7 +24,7 @@ fn wait(syslog: &mut Syslog) {
 fn line(message: &[u8]) -> String {
     let text = String::from_utf8(message.to_vec()).unwrap();
     let (head, line) = text.split_once("]: ").expect(&text);
-    assert!(head.starts_with("<134>") && head.contains(" edge tidegate["), "{head}");
+    assert!(head.starts_with("<134>") && head.contains(" tidegate["), "{head}");
     line.to_owned()
 }
 
