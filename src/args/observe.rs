@@ -22,7 +22,7 @@ pub struct ObserveArgs {
     /// Where the access log goes: stdout, or syslog:udp://HOST:PORT, syslog:tcp://HOST:PORT, syslog:unix:///PATH.
     ///
     /// Behind it may stand ?facility=local0&format=rfc3164&tag=tidegate, here with the defaults; the other format is rfc5424, and
-    /// facilities have HAProxy's names. The port is 514 if it is not given. Lines have severity info. Servers that get their first
+    /// facilities have HAProxy's names. The port is 514 if it is not given. Lines have severity info. Services that get their first
     /// endpoint or lose the last one are told there too, with notice, alert and emerg. Lines that the server does not take are
     /// lost and counted (docs/access-log.md). As HAProxy log.
     #[arg(
