@@ -19,6 +19,7 @@ mod pod;
 mod run;
 mod sites;
 mod tidegate;
+mod tools;
 
 use std::time::Duration;
 
@@ -37,6 +38,7 @@ pub use pod::PodFiles;
 pub use run::{Lifetime, Run};
 pub use sites::{class, ingress, tls_ingress};
 pub use tidegate::{Tidegate, get};
+pub use tools::{Program, log_analysis};
 
 /// Longest wait for anything, unless said otherwise. 60 s: the machine may be busy with other suites.
 pub const DEADLINE: Duration = Duration::from_secs(60);

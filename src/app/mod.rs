@@ -27,7 +27,7 @@ use tokio::sync::mpsc;
 use crate::args::ServeArgs;
 use crate::controller::Controller;
 use crate::lifecycle::{Drain, DrainTimes, Readiness};
-use crate::observe::{AccessLog, panics};
+use crate::observe::panics;
 use crate::password::Passwords;
 use crate::proxy::listener::{self, ListenerProtocol};
 use crate::proxy::tls::{SniResolver, TlsConfigs, fallback_certificate};
@@ -117,8 +117,8 @@ pub fn bind(args: &ServeArgs) -> anyhow::Result<Bound> {
     }
     controller.believe_in(config.listener.forwarding.believed.clone());
     let saved_objects = saved_objects::take_up(&args.lifecycle, &mut controller, &metrics)?;
-    let access_log = AccessLog::start(settings::access_log(args), AccessLog::stdout()?, &metrics)
-        .context("cannot start the access log")?;
+    let access_log = settings::start_access_log(args, &metrics).context("cannot start the access log")?;
+    controller.tell_states(access_log.states());
 
     let tls = tls_configs(&table).context("cannot set up TLS")?;
     let keepalive = args.timeouts.tcp_keepalive;

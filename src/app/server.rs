@@ -106,7 +106,8 @@ impl Server {
         };
         let admin = tokio::spawn(admin::serve(tokio::net::TcpListener::from_std(admin_socket)?, state));
         let threads = start_shards(shards, &shared, &access_log, &registry)?;
-        let checks = tokio::spawn(proxy::checks::start_when_asked(registry.checks(), drain.watch()));
+        let checks =
+            tokio::spawn(proxy::checks::start_when_asked(registry.checks(), access_log.states(), drain.watch()));
         let mut controller = tokio::spawn(controller.run(events));
         let ready = tokio::spawn({
             let readiness = readiness.clone();

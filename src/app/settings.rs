@@ -1,18 +1,19 @@
 //! From the command line to the settings of each part.
 
 use std::collections::BTreeSet;
+use std::io;
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use crate::admin::DebugViews;
 use crate::args::{
-    self, Auto, Container, DebugViewsChoice, EscapeChoice, ExternalNameChoice, HostOwnershipChoice, Http2Args,
-    LimitArgs, ListenArgs, MemoryLimit, MetricsCompat, NginxSnippetsChoice, Pod, ProfileChoice, ProxyProtocolMode,
-    RoutingArgs, ServeArgs, SourceArgs, TimeoutArgs, TlsArgs, UpstreamArgs, WafMissingChoice,
+    self, AccessLogTo, Auto, Container, DebugViewsChoice, EscapeChoice, ExternalNameChoice, HostOwnershipChoice,
+    Http2Args, LimitArgs, ListenArgs, MemoryLimit, MetricsCompat, NginxSnippetsChoice, Pod, ProfileChoice,
+    ProxyProtocolMode, RoutingArgs, ServeArgs, SourceArgs, TimeoutArgs, TlsArgs, UpstreamArgs, WafMissingChoice,
 };
 use crate::model::{ObjectName, RoutePolicy, RouteTimeouts};
 use crate::observe::logging::{self, LogFormat, LoggingError};
-use crate::observe::{AccessLogFormat, Compat, ControllerNames, LineEscape, Metrics};
+use crate::observe::{AccessLog, AccessLogFormat, Captures, Compat, ControllerNames, LineEscape, Metrics};
 use crate::proxy::config::{
     ClientLimits, ClientTimeouts, Forwarding, Http2Config, ListenerConfig, Plain, PodConfig, ProxyConfig, ProxyProtocol,
 };
@@ -48,6 +49,26 @@ pub(super) fn access_log(args: &ServeArgs) -> AccessLogFormat {
         (_, Some(format)) => AccessLogFormat::Lines(format.clone().escaped(escape)),
         (args::AccessLogFormat::Json, None) => AccessLogFormat::Json,
         (args::AccessLogFormat::Common, None) => AccessLogFormat::Common,
+        (args::AccessLogFormat::Haproxy, None) => {
+            let (request, answer) =
+                (&args.observe.access_log_capture_request, &args.observe.access_log_capture_response);
+            // The command line was checked.
+            AccessLogFormat::Haproxy(Captures::new(request, answer).unwrap_or_default())
+        }
+        // The command line has a format then.
+        (args::AccessLogFormat::Custom, None) => AccessLogFormat::Json,
+    }
+}
+
+/// Starts the access log.
+pub(super) fn start_access_log(args: &ServeArgs, metrics: &Metrics) -> io::Result<AccessLog> {
+    let format = access_log(args);
+    match &args.observe.access_log_to {
+        AccessLogTo::Stdout => AccessLog::start(format, AccessLog::stdout()?, metrics),
+        AccessLogTo::Syslog(target) => {
+            let target = target.clone().from_host(Pod::machine().as_deref());
+            AccessLog::start_syslog(format, &target, metrics)
+        }
     }
 }
 
@@ -56,9 +77,10 @@ pub(super) fn metrics(args: &ServeArgs, election: Option<String>) -> Metrics {
     let wanted = match (args.observe.metrics_compat, access_log(args)) {
         (MetricsCompat::IngressNginx, _) => Compat::Metrics,
         (MetricsCompat::Off, AccessLogFormat::Lines(_)) => Compat::Names,
-        (MetricsCompat::Off, AccessLogFormat::Off | AccessLogFormat::Json | AccessLogFormat::Common) => {
-            return Metrics::new();
-        }
+        (
+            MetricsCompat::Off,
+            AccessLogFormat::Off | AccessLogFormat::Json | AccessLogFormat::Common | AccessLogFormat::Haproxy(_),
+        ) => return Metrics::new(),
     };
     let pod = Pod::read();
     let controller = ControllerNames {

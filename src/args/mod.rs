@@ -7,6 +7,7 @@ mod data_plane;
 mod interfaces;
 mod memory_gauge;
 mod migrate;
+mod observe;
 mod report;
 mod routing;
 mod source;
@@ -24,7 +25,6 @@ use clap::parser::ValueSource;
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 use ipnet::IpNet;
 
-use crate::observe::LineFormat;
 use crate::translate::annotations::DialectName;
 
 pub use container::Container;
@@ -32,6 +32,9 @@ pub use data_plane::{BalanceChoice, Http2Args, LimitArgs, TimeoutArgs, UpstreamA
 pub use interfaces::interface_addresses;
 pub use memory_gauge::MemoryGauge;
 pub use migrate::{MigrateArgs, ReportFormat};
+pub use observe::{
+    AccessLogFormat, AccessLogTo, DebugViewsChoice, EscapeChoice, LogFormat, LogLevel, MetricsCompat, ObserveArgs,
+};
 pub use report::{Pod, ReportArgs};
 pub use routing::{
     ExternalNameChoice, HostOwnershipChoice, NginxSnippetsChoice, ProfileChoice, RoutingArgs, TlsArgs, WafMissingChoice,
@@ -302,141 +305,6 @@ pub enum ProxyProtocolMode {
     Require,
 }
 
-/// What operators see.
-#[derive(Debug, Clone, Args)]
-pub struct ObserveArgs {
-    /// Access log on standard output, one line for each request.
-    #[arg(long, value_name = "FORMAT", env = "TIDEGATE_ACCESS_LOG", default_value = "json")]
-    pub access_log: AccessLogFormat,
-
-    /// Form of the lines of the access log, as nginx's log_format: text with variables (docs/access-log.md). Unless --access-log is off.
-    ///
-    /// ingress-nginx stands for the form of its lines where log-format-upstream is not set. As ingress-nginx log-format-upstream.
-    #[arg(long, value_name = "TEXT", env = "TIDEGATE_ACCESS_LOG_FORMAT", value_parser = LineFormat::parse)]
-    pub access_log_format: Option<LineFormat>,
-
-    /// How values are written in lines of --access-log-format. As nginx's log_format escape.
-    #[arg(
-        long,
-        value_name = "ESCAPE",
-        env = "TIDEGATE_ACCESS_LOG_FORMAT_ESCAPE",
-        default_value = "default",
-        requires_if("json", "access_log_format"),
-        requires_if("none", "access_log_format")
-    )]
-    pub access_log_format_escape: EscapeChoice,
-
-    /// Form of the program's own log, on standard error.
-    #[arg(long, value_name = "FORMAT", env = "TIDEGATE_LOG_FORMAT", default_value = "text")]
-    pub log_format: LogFormat,
-
-    /// Least level of the program's own log: info tells of changes of state, debug of connections, trace of requests.
-    #[arg(long, value_name = "LEVEL", env = "TIDEGATE_LOG_LEVEL", default_value = "info")]
-    pub log_level: LogLevel,
-
-    /// Whose names metrics have on /metrics besides our own: with ingress-nginx its dashboards and alerts go on (docs/metrics.md).
-    ///
-    /// Each path, method and status of a request then has series of its own, some 60 of them, as there.
-    #[arg(long, value_name = "NAMES", env = "TIDEGATE_METRICS_COMPAT", default_value = "off")]
-    pub metrics_compat: MetricsCompat,
-
-    /// Who is shown /debug/snapshot, /debug/problems, /debug/explain and /debug/connections of the admin address: all tenants' hosts, addresses of pods and clients, and names of Secrets.
-    ///
-    /// loopback: connections from 127.0.0.0/8 and ::1, as those of kubectl port-forward are. Others get 403;
-    /// /healthz, /readyz and /metrics are for everybody.
-    #[arg(long, value_name = "WHO", env = "TIDEGATE_DEBUG_VIEWS", default_value = "loopback")]
-    pub debug_views: DebugViewsChoice,
-
-    /// Clients that get the header Tidegate-Explanation (route, Service, endpoint) when they send Tidegate-Explain: 1.
-    ///
-    /// Addresses or CIDR ranges, with commas between; X-Forwarded-For does not count. With --proxy-protocol require it is the
-    /// client that the header names; with auto, where clients may write one themselves, that and the connection's other
-    /// end must both be in a range. Default: nobody.
-    #[arg(
-        long,
-        value_name = "CIDR",
-        env = "TIDEGATE_EXPLAIN_TO",
-        value_delimiter = ',',
-        value_parser = units::address_range
-    )]
-    pub explain_to: Vec<IpNet>,
-}
-
-/// Whose names metrics have besides our own.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum MetricsCompat {
-    /// Nobody's.
-    Off,
-    /// Those of ingress-nginx.
-    IngressNginx,
-}
-
-/// Who may see the debug views.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum DebugViewsChoice {
-    /// Connections from loopback addresses.
-    Loopback,
-    /// Whoever reaches the admin address.
-    All,
-    /// Nobody.
-    Off,
-}
-
-/// Form of the access log.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum AccessLogFormat {
-    /// No access log.
-    Off,
-    /// One JSON object on a line.
-    Json,
-    /// The Combined Log Format, then host, endpoint, times, attempts, route and request id.
-    Common,
-}
-
-/// How values of the access log are written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum EscapeChoice {
-    /// Quotes, backslashes and what is not printable ASCII as \xNN; - for what there is not.
-    Default,
-    /// As strings of JSON.
-    Json,
-    /// As they are, but for control characters.
-    None,
-}
-
-/// Form of the program's own log.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum LogFormat {
-    /// For people.
-    Text,
-    /// One JSON object on a line.
-    Json,
-}
-
-/// Least level that is logged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-#[expect(missing_docs, reason = "the usual names")]
-pub enum LogLevel {
-    Error,
-    Warn,
-    Info,
-    Debug,
-    Trace,
-}
-
-impl LogLevel {
-    /// The level's name, lower case: what log filters take.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Error => "error",
-            Self::Warn => "warn",
-            Self::Info => "info",
-            Self::Debug => "debug",
-            Self::Trace => "trace",
-        }
-    }
-}
-
 /// How the process starts and ends.
 #[derive(Debug, Clone, Args)]
 pub struct LifecycleArgs {
@@ -513,6 +381,7 @@ where
             args.source.check().map_err(Refusal::Wrong)?;
             args.lifecycle.check(&args.source).map_err(Refusal::Wrong)?;
             args.routing.check().map_err(Refusal::Wrong)?;
+            args.observe.check().map_err(Refusal::Wrong)?;
         }
         Command::Check(args) => args.routing.check().map_err(Refusal::Wrong)?,
         Command::Explain(args) => args.routing.check().map_err(Refusal::Wrong)?,

@@ -65,6 +65,13 @@ pub struct Pod {
 }
 
 impl Pod {
+    /// What logs call where they are from: the pod, or the machine.
+    pub fn machine() -> Option<String> {
+        let Self { name, host, namespace: _ } = Self::read();
+        let kernel = || std::fs::read_to_string("/proc/sys/kernel/hostname").ok().map(|name| name.trim().to_owned());
+        name.or(host).or_else(kernel)
+    }
+
     /// From the environment.
     pub fn read() -> Self {
         let variable = |name| std::env::var(name).ok().filter(|value: &String| !value.is_empty());

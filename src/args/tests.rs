@@ -1,5 +1,6 @@
 use super::*;
 use crate::model::ObjectName;
+use crate::observe::LineFormat;
 
 use clap::CommandFactory;
 
@@ -146,6 +147,7 @@ fn every_option_of_serve_may_be_given_again() {
         "off",
         "auto",
         "tidegate.dev",
+        "stdout",
     ];
     let mut root = Cli::command();
     root.build();
@@ -165,6 +167,42 @@ fn every_option_of_serve_may_be_given_again() {
             is_taken(&[option]).then(|| is_taken(&[option, option]))
         };
         assert_eq!(given.iter().find_map(twice), Some(true), "--{long}");
+    }
+}
+
+#[test]
+fn the_access_log_goes_where_it_is_told() {
+    let args = serve(&["--access-log", "haproxy", "--access-log-capture-request", "Host,Referer:20"]);
+    assert_eq!(args.observe.access_log, AccessLogFormat::Haproxy);
+    assert_eq!(args.observe.access_log_to, AccessLogTo::Stdout);
+    assert_eq!(args.observe.access_log_capture_request.len(), 2);
+    let args = serve(&["--access-log-to", "syslog:udp://127.0.0.1?facility=local2"]);
+    assert!(matches!(args.observe.access_log_to, AccessLogTo::Syslog(_)));
+    let args = serve(&["--access-log", "custom", "--access-log-format", "$status"]);
+    assert_eq!(args.observe.access_log, AccessLogFormat::Custom);
+    for (options, expected) in [
+        (&["--access-log", "custom"][..], "--access-log-format <TEXT>"),
+        (&["--access-log-to", "udp://a"], "write stdout, or syslog:udp://HOST:PORT"),
+        (&["--access-log-to", "syslog:udp://a?facility=local9"], "\"local9\" is no facility; those are kern"),
+        (
+            &["--access-log-capture-request", "Host"],
+            "--access-log-capture-request is for lines of --access-log haproxy alone",
+        ),
+        (
+            &["--access-log", "haproxy", "--access-log-format", "$status", "--access-log-capture-response", "Via"],
+            "--access-log-capture-response is for lines of --access-log haproxy alone",
+        ),
+        (
+            &["--access-log", "haproxy", "--access-log-capture-request", "a:1024,b"],
+            "--access-log-capture-request: the lengths come to 1088 bytes, and 1024 is the most",
+        ),
+        (&["--access-log", "haproxy", "--access-log-capture-request", "a:x"], "\"x\" is no length"),
+    ] {
+        let line = ["tidegate", "serve", "--manifests", "src"].iter().chain(options);
+        match read(line) {
+            Err(Refusal::Wrong(told)) => assert!(told.contains(expected), "{told}"),
+            other => panic!("{options:?} gave {other:?}"),
+        }
     }
 }
 

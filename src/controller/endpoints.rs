@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Weak};
 
 use crate::model::{Action, Checks, ExternalAuth, Filter, ObjectName, Reply, RouteSpec, UpstreamSpec};
-use crate::observe::Metrics;
+use crate::observe::{Metrics, StateLog};
 use crate::translate::{self, Input};
 use crate::upstream::{Backend, Besides, Destination, Registry, Target, Upstream};
 
-use super::route_names;
+use super::{backend_states, route_names};
 
 /// What a refill has changed, and what is left to do.
 #[derive(Default)]
@@ -24,14 +24,25 @@ pub(super) struct Refilled {
 /// Fills the upstreams of Services whose slices or ports have changed: no table is built for that. An upstream that has no
 /// endpoint any more keeps its endpoints for now: requests must not find it empty while the table that leads them elsewhere
 /// is built.
-pub(super) fn refill(input: &Input, registry: &Registry, services: &BTreeSet<ObjectName>) -> Refilled {
+pub(super) fn refill(
+    input: &Input,
+    registry: &Registry,
+    services: &BTreeSet<ObjectName>,
+    states: &StateLog,
+) -> Refilled {
     let mut refilled = Refilled::default();
     for service in services {
         for upstream in registry.of_service(service) {
             let endpoints = translate::endpoints(input, upstream.key());
             if endpoints.is_empty() {
                 refilled.to_empty.push(Arc::downgrade(&upstream));
-            } else if upstream.set_endpoints(endpoints) {
+                continue;
+            }
+            let was_empty = upstream.endpoints().is_empty();
+            if upstream.set_endpoints(endpoints) {
+                if was_empty {
+                    backend_states::has_servers(states, &upstream);
+                }
                 refilled.changed.insert(service.clone());
             }
         }
@@ -40,9 +51,16 @@ pub(super) fn refill(input: &Input, registry: &Registry, services: &BTreeSet<Obj
 }
 
 /// Empties the upstreams that still live. Returns the Services whose endpoints have changed.
-pub(super) fn empty(upstreams: Vec<Weak<Upstream>>) -> BTreeSet<ObjectName> {
+pub(super) fn empty(upstreams: Vec<Weak<Upstream>>, states: &StateLog) -> BTreeSet<ObjectName> {
     let living = upstreams.into_iter().filter_map(|upstream| upstream.upgrade());
-    let emptied = living.filter(|upstream| upstream.set_endpoints(Vec::new()));
+    let emptied = living.filter(|upstream| {
+        let before = upstream.endpoints();
+        let is_emptied = upstream.set_endpoints(Vec::new());
+        if is_emptied {
+            backend_states::has_none(states, upstream, &before);
+        }
+        is_emptied
+    });
     emptied.map(|upstream| upstream.key().service.clone()).collect()
 }
 

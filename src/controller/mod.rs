@@ -4,6 +4,7 @@
 //! two exceptions, bounded to a second: for single paths, in `deferred_backends`, and for Services with a new external name, in
 //! `deferred_services`.
 
+mod backend_states;
 mod deferred_backends;
 mod deferred_services;
 mod endpoints;
@@ -28,7 +29,7 @@ use tokio::time::Instant;
 
 use crate::lifecycle::ReadinessGuard;
 use crate::model::{ObjectKind, ObjectRef, Snapshot};
-use crate::observe::Metrics;
+use crate::observe::{Metrics, StateLog};
 use crate::report::Inbox;
 use crate::routing::{Believed, TableCell};
 use crate::source::objects::Change;
@@ -75,6 +76,8 @@ pub struct Controller {
     believed: Believed,
     /// Where to leave what is to be written back; `None` when nothing is.
     inbox: Option<Inbox>,
+    /// Where it is told that backends get their first server, or lose the last one.
+    states: StateLog,
 }
 
 impl Controller {
@@ -104,7 +107,13 @@ impl Controller {
             recorder: None,
             believed: Believed::default(),
             inbox: None,
+            states: StateLog::default(),
         }
+    }
+
+    /// From now on tells here that backends get their first server, or lose the last one.
+    pub fn tell_states(&mut self, states: StateLog) {
+        self.states = states;
     }
 
     /// From now on reports to this inbox what is published and found.

@@ -54,10 +54,10 @@ impl Controller {
             invalidated.extend(of_change);
         }
         self.input.follow_canaries(&mut invalidated);
-        let Refilled { changed, to_empty } = refill(&self.input, &self.registry, &invalidated.services);
+        let Refilled { changed, to_empty } = refill(&self.input, &self.registry, &invalidated.services, &self.states);
         propagation.filled(changed);
         let units = self.publish(&invalidated.units, started);
-        propagation.filled(empty(to_empty));
+        propagation.filled(empty(to_empty, &self.states));
         propagation.end(&units, &self.metrics);
         let ingresses = invalidated.units.iter().filter_map(|key| match key {
             UnitKey::Object(ObjectRef { kind: ObjectKind::Ingress, name }) => Some(name),

@@ -93,5 +93,7 @@ pub use rules::{Rule, RuleAnswer, RuleTest, Rules, RulesBy};
 pub use snapshot::{Snapshot, UnitKey};
 pub use stream::{StreamRoute, StreamSpec};
 pub use template::{Captures, Part, Template, TemplateError, Variable};
-pub use upstream::{EndpointPort, EndpointSpec, EndpointState, PortRef, Protocol, UpstreamKey, UpstreamSpec, Weight};
+pub use upstream::{
+    BackendName, EndpointPort, EndpointSpec, EndpointState, PortRef, Protocol, UpstreamKey, UpstreamSpec, Weight,
+};
 pub use users::{EntryFault, EntryPlace, PasswordAnswer, SecretUsers, UserFault, UserList, Users};

@@ -77,6 +77,24 @@ pub struct UpstreamSpec {
     pub for_https: Option<Arc<UpstreamSpec>>,
 }
 
+impl UpstreamSpec {
+    /// The name that HAProxy's Ingress controller (haproxytech) gives its backend: `NAMESPACE_svc_SERVICE_PORT`.
+    pub fn backend_name(&self) -> BackendName<'_> {
+        BackendName(self)
+    }
+}
+
+/// The name of an upstream as HAProxy's Ingress controller gives it.
+#[derive(Clone, Copy, Debug)]
+pub struct BackendName<'a>(&'a UpstreamSpec);
+
+impl fmt::Display for BackendName<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let UpstreamSpec { key, port, for_https: _ } = self.0;
+        write!(f, "{}_svc_{}_{port}", key.service.namespace, key.service.name)
+    }
+}
+
 /// Where an endpoint's port number comes from.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum EndpointPort {

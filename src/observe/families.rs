@@ -262,8 +262,11 @@ pub(crate) const EVENTS_WRITTEN: Family = counter(
 );
 
 pub(crate) const ACCESS_LOG_LINES: Family = counter("tidegate_access_log_lines_total", &[], "Access log lines written");
-pub(crate) const ACCESS_LOG_DROPPED: Family =
-    counter("tidegate_access_log_dropped_total", &[], "Access log lines lost because the output did not keep up");
+pub(crate) const ACCESS_LOG_DROPPED: Family = counter(
+    "tidegate_access_log_dropped_total",
+    &[],
+    "Access log lines, and changes of state, lost because the output did not keep up or was away",
+);
 
 pub(crate) const WATCH_CONNECTED: Family = gauge(
     "tidegate_watch_connected",

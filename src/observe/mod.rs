@@ -4,6 +4,7 @@
 //! looks a label up. Knows the model's names and problems, and nothing of routing or proxying.
 
 mod access_log;
+mod clock;
 mod config_metrics;
 mod dns_metrics;
 mod document;
@@ -24,11 +25,13 @@ mod process;
 mod register;
 mod report_metrics;
 mod route_metrics;
+mod state_log;
+mod syslog;
 mod upstream_metrics;
 
 pub use access_log::{
-    AccessLog, AccessLogFormat, Details, Entry, Facts, LineEscape, LineFormat, LineFormatError, RoutePart, ShardLog,
-    TlsPart, UpstreamPart,
+    AccessLog, AccessLogFormat, AnswerCaptures, Capture, CaptureError, Captures, Connections, Course, Details, Entry,
+    Facts, LineEscape, LineFormat, LineFormatError, RoutePart, ShardLog, TlsPart, UpstreamPart,
 };
 pub use config_metrics::ConfigMetrics;
 pub use dns_metrics::DnsMetrics;
@@ -41,4 +44,6 @@ pub use metrics::{ListenerMetrics, Metrics, OpenConnection, TableSize};
 pub use nginx::{Compat, ConnectionStates, ControllerNames, HostCertificate, RouteDetail, RouteNames, Served};
 pub use report_metrics::{EventWrite, ReportMetrics, StatusWrite};
 pub use route_metrics::RouteMetrics;
+pub use state_log::{Left, StateLog};
+pub use syslog::{Facility, SyslogError, SyslogForm, SyslogTarget};
 pub use upstream_metrics::{UpstreamFailure, UpstreamMetrics};

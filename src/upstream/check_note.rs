@@ -1,5 +1,7 @@
 //! What the last check of an endpoint came to, for views.
 
+use std::fmt;
+
 use tokio::time::{Duration, Instant};
 
 /// What a check came to. HAProxy's `check_status` is beside each.
@@ -55,6 +57,21 @@ impl CheckOutcome {
         }
     }
 
+    /// As HAProxy says it.
+    fn description(self) -> &'static str {
+        match self {
+            Self::Connected => "Layer4 check passed",
+            Self::NotConnected => "Layer4 connection problem",
+            Self::ConnectTimeout => "Layer4 timeout",
+            Self::NoTls => "Layer6 invalid response",
+            Self::TlsTimeout => "Layer6 timeout",
+            Self::Good(_) => "Layer7 check passed",
+            Self::Bad(_) => "Layer7 wrong status",
+            Self::Invalid => "Layer7 invalid response",
+            Self::Timeout => "Layer7 timeout",
+        }
+    }
+
     /// In words.
     pub fn reason(self) -> &'static str {
         match self {
@@ -84,4 +101,15 @@ pub struct CheckNote {
     pub bad: u64,
     /// How often it went down.
     pub downs: u64,
+}
+
+/// As HAProxy's log says it.
+impl fmt::Display for CheckNote {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.outcome.description())?;
+        if let Some(status) = self.outcome.status() {
+            write!(f, ", code: {status}")?;
+        }
+        write!(f, ", check duration: {}ms", self.took.as_millis())
+    }
 }

@@ -74,6 +74,11 @@ impl Upstream {
         }
     }
 
+    /// How the first route named it.
+    pub fn spec(&self) -> &UpstreamSpec {
+        &self.first
+    }
+
     /// Which upstream it is.
     pub fn key(&self) -> &UpstreamKey {
         &self.first.key

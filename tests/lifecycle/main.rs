@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "they are tests")]
 
 mod floods;
+mod haproxy_lines;
 mod limits;
 mod log_lines;
 mod memory;

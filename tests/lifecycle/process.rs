@@ -1,5 +1,6 @@
 //! A running process of Tidegate.
 
+use std::fs;
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -43,7 +44,7 @@ pub(crate) struct Process {
     pub(crate) admin: SocketAddr,
     pub(crate) listening: Value,
     pub(crate) log: mpsc::Receiver<String>,
-    _manifests: TempDir,
+    manifests: TempDir,
 }
 
 impl Process {
@@ -80,9 +81,15 @@ impl Process {
         };
         let (http, https) = (address(&listening, "http"), address(&listening, "https"));
         let admin = address(&listening, "admin");
-        let process = Self { child, http, https, admin, listening, log, _manifests: directory };
+        let process = Self { child, http, https, admin, listening, log, manifests: directory };
         eventually("readiness", || (process.admin("/readyz") == 200).then_some(()));
         process
+    }
+
+    /// Puts other objects into its directory, at once.
+    pub(crate) fn write(&self, manifests: &Manifests) {
+        let aside = directory(manifests);
+        fs::rename(aside.path().join("objects.json"), self.manifests.path().join("objects.json")).unwrap();
     }
 
     pub(crate) fn admin(&self, path: &str) -> u16 {

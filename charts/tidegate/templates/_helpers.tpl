@@ -247,6 +247,12 @@ rollingUpdate:
 {{- if and .Values.configMaps.namespaces (ne $maps "namespaces") }}
 {{- fail "configMaps.namespaces is used with configMaps.access: namespaces only" }}
 {{- end }}
+{{- if and (eq .Values.accessLog "custom") (not .Values.accessLogFormat) }}
+{{- fail "accessLog: custom needs accessLogFormat" }}
+{{- end }}
+{{- if and (or .Values.accessLogCapture.request .Values.accessLogCapture.response) (or (ne .Values.accessLog "haproxy") .Values.accessLogFormat) }}
+{{- fail "accessLogCapture is for lines of accessLog: haproxy alone" }}
+{{- end }}
 {{- if and (ne (include "tidegate.proxyProtocol" .) "off") (not .Values.trustedProxies) }}
 {{- fail "the PROXY protocol (proxyProtocol, or loadBalancer.profile: proxy) needs trustedProxies: the ranges of the addresses that pods see as the load balancer's, see docs/aws-nlb.md" }}
 {{- end }}

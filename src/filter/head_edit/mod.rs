@@ -77,6 +77,14 @@ pub struct Fields<'a> {
     pub list: &'a [Field],
 }
 
+impl<'a> Fields<'a> {
+    /// The last value of a field.
+    pub fn last(&self, name: &str) -> Option<&'a [u8]> {
+        let is_it = |field: &&Field| field.name.of(self.bytes).eq_ignore_ascii_case(name.as_bytes());
+        self.list.iter().rev().find(is_it).map(|field| field.value.of(self.bytes))
+    }
+}
+
 /// An edit.
 #[derive(Clone, Debug, Default)]
 pub struct HeadEdit {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::model::Variable;
+use crate::model::{UpstreamSpec, Variable};
 use crate::observe::nginx::RouteNames;
 
 /// A request that is over. Only a format that names it asks for it.
@@ -15,6 +15,12 @@ pub trait Details {
 
     /// What became of it.
     fn facts(&self) -> Facts<'_>;
+
+    /// Gives the last value of a field of the request, if there is one.
+    fn field(&self, name: &str, give: &mut dyn FnMut(&[u8]));
+
+    /// How it went, in HAProxy's terms.
+    fn course(&self) -> Course<'_>;
 }
 
 /// What became of a request.
@@ -38,4 +44,46 @@ pub struct Facts<'a> {
     pub remote_port: u16,
     /// The port that clients use.
     pub server_port: u16,
+}
+
+/// What a line in HAProxy's form says about a request besides its entry (HAProxy's manual, "HTTP log format").
+#[derive(Clone, Copy, Debug)]
+pub struct Course<'a> {
+    /// The client's port.
+    pub remote_port: u16,
+    /// Whether it came over TLS.
+    pub is_tls: bool,
+    /// Where its route leads; `None` when no route took it, or the route answers itself.
+    pub backend: Option<&'a UpstreamSpec>,
+    /// TR: from the first byte of its head to the last; `None` when the head was not understood.
+    pub received: Option<Duration>,
+    /// Tw: how long it waited for a place; `None` when it wanted none. There is no queue yet, so zero or `None`.
+    pub queued: Option<Duration>,
+    /// Tc: until a connection had it; `None` when none had.
+    pub connect: Option<Duration>,
+    /// Tr: from then to the head of the answer; `None` when there was none.
+    pub head: Option<Duration>,
+    /// What the client was told: 0 for nothing.
+    pub status: u16,
+    /// Who ended it, and in which phase: two letters of HAProxy's ("Session state at disconnection").
+    pub state: [u8; 2],
+    /// What was open besides.
+    pub connections: Connections,
+    /// Attempts behind the first.
+    pub retries: u8,
+    /// The fields of the answer that are shown, with their braces.
+    pub answer: Option<&'a [u8]>,
+}
+
+/// Counts at the end of a request, which is counted too.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Connections {
+    /// actconn: clients' connections of the process.
+    pub process: u64,
+    /// feconn: those of the listener.
+    pub frontend: u64,
+    /// beconn: requests at all endpoints of the Service's port.
+    pub backend: u64,
+    /// srv_conn: requests at the endpoint.
+    pub server: u64,
 }

@@ -70,18 +70,49 @@ pub(super) fn nginx(out: &mut Vec<u8>, value: &[u8], longest: usize) {
     hexadecimal(out, value, longest, is_plain, UPPER_HEX);
 }
 
+/// The same as HAProxy writes them (its manual, "Non-printable characters"): what is not printable ASCII, the quote and `#` as `#XX`.
+pub(super) fn haproxy(out: &mut Vec<u8>, value: &[u8], longest: usize) {
+    escaped(
+        out,
+        value,
+        longest,
+        |byte| (0x20..0x7f).contains(&byte) && !matches!(byte, b'"' | b'#'),
+        (b"#", UPPER_HEX),
+    );
+}
+
+/// The same for values between braces, whose marks are `#XX` too.
+pub(super) fn haproxy_captured(out: &mut Vec<u8>, value: &[u8], longest: usize) {
+    let is_plain = |byte| (0x20..0x7f).contains(&byte) && !matches!(byte, b'"' | b'#' | b'{' | b'|' | b'}');
+    escaped(out, value, longest, is_plain, (b"#", UPPER_HEX));
+}
+
 /// Appends `value` as it is, at most `longest` bytes: only what could end its line or speaks to a terminal is `\xNN`.
 pub(super) fn controls(out: &mut Vec<u8>, value: &[u8], longest: usize) {
     hexadecimal(out, value, longest, |byte| byte >= 0x20 && byte != 0x7f, UPPER_HEX);
 }
 
 fn hexadecimal(out: &mut Vec<u8>, value: &[u8], longest: usize, is_plain: impl Fn(u8) -> bool, digits: &[u8; 16]) {
+    escaped(out, value, longest, is_plain, (b"\\x", digits));
+}
+
+fn escaped(
+    out: &mut Vec<u8>,
+    value: &[u8],
+    longest: usize,
+    is_plain: impl Fn(u8) -> bool,
+    (mark, digits): (&[u8], &[u8; 16]),
+) {
     let mut room = Room::new(out, longest);
     for byte in value {
         let fits = if is_plain(*byte) {
             room.push(&[*byte])
         } else {
-            room.push(&[b'\\', b'x', digits[usize::from(byte >> 4)], digits[usize::from(byte & 15)]])
+            let mut piece = [0; 4];
+            let (front, back) = piece.split_at_mut(mark.len());
+            front.copy_from_slice(mark);
+            back[..2].copy_from_slice(&[digits[usize::from(byte >> 4)], digits[usize::from(byte & 15)]]);
+            room.push(&piece[..mark.len() + 2])
         };
         if !fits {
             return;

@@ -4,9 +4,9 @@ use std::io::Write as _;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use super::clock::Clock;
 use super::entry::{Entry, longest};
 use super::escape;
+use crate::observe::clock::Clock;
 
 /// Appends a JSON object and a line feed. Members that have nothing to say are left out.
 pub(super) fn json(out: &mut Vec<u8>, clock: &Clock, entry: &Entry<'_>) {

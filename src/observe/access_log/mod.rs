@@ -3,15 +3,19 @@
 //! A shard formats its line into the shard's buffer, under a lock that nobody else holds for longer than a swap. One
 //! thread swaps the buffers for empty ones and writes them out: the first line at once, then every 50 ms or when a
 //! buffer fills. When the output does not keep up, buffers reach their limit and further lines are dropped and counted.
-//! No line, whatever clients send, is more than one line, or longer than 4 KiB, or 16 KiB in a format of an operator's
-//! (class E6).
+//! No line, whatever clients send, is more than one line, or longer than 4 KiB, or 8 KiB in HAProxy's format, or 16 KiB in
+//! one of an operator's (class E6).
+//!
+//! The output is a stream, or a syslog server. While that is away, lines stay in the buffers, within the same limit.
 
-mod clock;
+mod captures;
 mod details;
 mod entry;
 mod escape;
 mod format;
+mod haproxy;
 mod line_format;
+mod stream;
 mod writer;
 
 use std::fs::File;
@@ -24,9 +28,13 @@ use std::thread::{self, Thread};
 use std::time::Duration;
 
 use super::metrics::Metrics;
-use writer::{Shared, Slot};
+use super::state_log::{StateLines, StateLog};
+use super::syslog::{Syslog, SyslogTarget};
+use stream::Stream;
+use writer::{Shared, Sink, Slot};
 
-pub use details::{Details, Facts};
+pub use captures::{AnswerCaptures, Capture, CaptureError, Captures};
+pub use details::{Connections, Course, Details, Facts};
 pub use entry::{Entry, RoutePart, TlsPart, UpstreamPart};
 pub use line_format::{LineEscape, LineFormat, LineFormatError};
 
@@ -46,6 +54,8 @@ pub enum AccessLogFormat {
     Json,
     /// The Combined Log Format with upstream, timing, route and request id behind it.
     Common,
+    /// HAProxy's `option httplog`, with these fields of requests and answers.
+    Haproxy(Captures),
     /// As an operator writes it.
     Lines(LineFormat),
 }
@@ -70,16 +80,40 @@ impl AccessLog {
         if format == AccessLogFormat::Off {
             return Ok(Self { format, running: None });
         }
-        let shared = Arc::new(Shared::new(metrics));
+        Self::run(format, Stream::new(sink), None, metrics)
+    }
+
+    /// The same to a syslog server, which gets changes of state too, whatever the format.
+    pub fn start_syslog(format: AccessLogFormat, target: &SyslogTarget, metrics: &Metrics) -> io::Result<Self> {
+        let states = Arc::new(StateLines::new(metrics.access_log().1.clone()));
+        Self::run(format, Syslog::new(target), Some(states), metrics)
+    }
+
+    fn run(
+        format: AccessLogFormat,
+        mut sink: impl Sink + 'static,
+        states: Option<Arc<StateLines>>,
+        metrics: &Metrics,
+    ) -> io::Result<Self> {
+        let shared = Arc::new(Shared::new(metrics, states));
         let (guard, done) = sync_channel::<()>(0);
         let thread = thread::Builder::new().name("access-log".to_owned()).spawn({
             let shared = shared.clone();
             move || {
                 let _guard = guard;
-                writer::run(&shared, sink);
+                writer::run(&shared, &mut sink);
             }
         })?;
-        Ok(Self { format, running: Some(Running { shared, thread: thread.thread().clone(), done }) })
+        let thread = thread.thread().clone();
+        if let Some(states) = &shared.states {
+            states.wake_by(thread.clone());
+        }
+        Ok(Self { format, running: Some(Running { shared, thread, done }) })
+    }
+
+    /// Where changes of state are logged: beside the lines if they go to a syslog server, and in the process's log.
+    pub fn states(&self) -> StateLog {
+        StateLog::new(self.running.as_ref().and_then(|running| running.shared.states.clone()))
     }
 
     /// The process's standard output, unbuffered.
@@ -89,7 +123,8 @@ impl AccessLog {
 
     /// The log of one shard. Shards do not disturb each other.
     pub fn shard(&self) -> ShardLog {
-        let running = self.running.as_ref().map(|running| {
+        // It may run for changes of state alone.
+        let running = self.running.as_ref().filter(|_| self.format != AccessLogFormat::Off).map(|running| {
             let slot = Arc::new(Slot::default());
             let mut slots = running.shared.slots.lock().unwrap_or_else(PoisonError::into_inner);
             slots.push(slot.clone());
@@ -147,6 +182,14 @@ impl ShardLog {
         self.running.is_some()
     }
 
+    /// The fields of answers that lines show, and that must be kept for them; `None`: none is shown.
+    pub fn of_answers(&self) -> Option<AnswerCaptures> {
+        match &self.format {
+            AccessLogFormat::Haproxy(captures) => captures.of_answers(),
+            AccessLogFormat::Off | AccessLogFormat::Json | AccessLogFormat::Common | AccessLogFormat::Lines(_) => None,
+        }
+    }
+
     /// Logs a finished request. Never blocks on the output: when that does not keep up, the line is dropped and counted.
     /// `details` are asked for what a format of an operator's names besides.
     pub fn log(&self, entry: &Entry<'_>, details: &impl Details) {
@@ -164,6 +207,7 @@ impl ShardLog {
             AccessLogFormat::Off => return,
             AccessLogFormat::Json => format::json(&mut batch.bytes, clock, entry),
             AccessLogFormat::Common => format::common(&mut batch.bytes, clock, entry),
+            AccessLogFormat::Haproxy(captures) => haproxy::write(&mut batch.bytes, clock, entry, details, captures),
             AccessLogFormat::Lines(format) => format.write(&mut batch.bytes, clock, entry, details),
         }
         batch.lines += 1;

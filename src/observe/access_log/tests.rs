@@ -2,8 +2,8 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::clock::Clock;
 use super::*;
+use crate::observe::clock::Clock;
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -62,6 +62,14 @@ impl Details for Unasked {
 
     fn facts(&self) -> Facts<'_> {
         unreachable!("only lines of an operator's format ask");
+    }
+
+    fn field(&self, _: &str, _: &mut dyn FnMut(&[u8])) {
+        unreachable!("only lines of HAProxy's format ask");
+    }
+
+    fn course(&self) -> Course<'_> {
+        unreachable!("only lines of HAProxy's format ask");
     }
 }
 
@@ -302,4 +310,48 @@ fn a_log_that_is_off_takes_nothing() {
     log.shard().log(&entry(), &Unasked);
     assert!(log.stop(PATIENCE));
     assert_eq!(metrics.access_log().0.get(), 0);
+}
+
+#[test]
+fn changes_of_state_go_to_the_syslog_server_without_lines_of_requests() {
+    let server = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    server.set_read_timeout(Some(PATIENCE)).unwrap();
+    let target = format!("syslog:udp://{}?facility=local2", server.local_addr().unwrap());
+    let metrics = Metrics::new();
+    let target = SyslogTarget::parse(&target).unwrap();
+    let log = AccessLog::start_syslog(AccessLogFormat::Off, &target, &metrics).unwrap();
+    assert!(!log.shard().is_on());
+    log.states().backend_empty(&"shop_svc_cart_80");
+    let mut buffer = [0; 512];
+    let length = server.recv(&mut buffer).unwrap();
+    let message = String::from_utf8_lossy(&buffer[..length]).into_owned();
+    assert!(
+        message.starts_with("<144>") && message.ends_with("]: backend shop_svc_cart_80 has no server available!"),
+        "{message}"
+    );
+    assert!(log.stop(PATIENCE));
+}
+
+#[test]
+fn lines_wait_for_a_syslog_server_that_is_away_and_never_keep_who_logs() {
+    let place = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = place.local_addr().unwrap();
+    drop(place);
+    let metrics = Metrics::new();
+    let target = SyslogTarget::parse(&format!("syslog:tcp://{address}")).unwrap();
+    let log = AccessLog::start_syslog(AccessLogFormat::Json, &target, &metrics).unwrap();
+    let shard = log.shard();
+    shard.log(&entry(), &Unasked);
+    let server = std::net::TcpListener::bind(address).unwrap();
+    let (mut client, _) = server.accept().unwrap();
+    client.set_read_timeout(Some(PATIENCE)).unwrap();
+    let mut begin = [0; 12];
+    io::Read::read_exact(&mut client, &mut begin).unwrap();
+    assert!(String::from_utf8_lossy(&begin).contains(" <134>"), "{begin:?}");
+    // It is away again, for good.
+    drop((client, server));
+    while metrics.access_log().1.get() == 0 {
+        shard.log(&hostile(&[b'x'; 1000]), &Unasked);
+    }
+    assert!(log.stop(PATIENCE));
 }

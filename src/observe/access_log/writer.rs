@@ -1,6 +1,5 @@
 //! The thread that writes lines out, and what it shares with the shards.
 
-use std::io::{self, ErrorKind, Write};
 use std::mem;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,14 +8,13 @@ use std::time::Duration;
 
 use prometheus::IntCounter;
 
-use super::clock::Clock;
+use crate::observe::clock::Clock;
 use crate::observe::metrics::Metrics;
+use crate::observe::state_log::StateLines;
+use crate::observe::syslog::{Severity, Syslog};
 
 /// How long lines may wait for company.
 const ROUND: Duration = Duration::from_millis(50);
-
-/// How long to wait for an output that another process made non-blocking.
-const RETRY: Duration = Duration::from_millis(10);
 
 /// What a new buffer holds before it grows. Bytes.
 const BUFFER_START: usize = 64 << 10;
@@ -59,10 +57,12 @@ pub(super) struct Shared {
     pub(super) stopping: AtomicBool,
     pub(super) dropped: IntCounter,
     written: IntCounter,
+    /// Changes of state that nobody took yet, where the output takes them.
+    pub(super) states: Option<Arc<StateLines>>,
 }
 
 impl Shared {
-    pub(super) fn new(metrics: &Metrics) -> Self {
+    pub(super) fn new(metrics: &Metrics, states: Option<Arc<StateLines>>) -> Self {
         let (written, dropped) = metrics.access_log();
         Self {
             slots: Mutex::default(),
@@ -70,23 +70,60 @@ impl Shared {
             stopping: AtomicBool::new(false),
             dropped: dropped.clone(),
             written: written.clone(),
+            states,
         }
     }
 }
 
-/// Writes lines until told to stop and all that was logged before is written.
-pub(super) fn run(shared: &Shared, mut sink: Box<dyn Write + Send>) {
+/// Where lines go.
+pub(super) trait Sink: Send {
+    /// Whether lines can be written now; if not, how long it takes until that is worth another question.
+    fn ready(&mut self) -> Result<(), Duration>;
+
+    /// Writes lines. Tells how many are lost.
+    fn write(&mut self, batch: &Batch) -> u64;
+
+    /// Writes about a change of state. Tells how many lines are lost.
+    fn tell(&mut self, severity: Severity, text: &str) -> u64;
+}
+
+impl Sink for Syslog {
+    fn ready(&mut self) -> Result<(), Duration> {
+        Self::ready(self)
+    }
+
+    fn write(&mut self, batch: &Batch) -> u64 {
+        self.send(Severity::Informational, &batch.bytes)
+    }
+
+    fn tell(&mut self, severity: Severity, text: &str) -> u64 {
+        self.send(severity, text.as_bytes())
+    }
+}
+
+/// Writes lines until told to stop and all that was logged before is written, or cannot be.
+pub(super) fn run(shared: &Shared, sink: &mut impl Sink) {
     let mut spare = Batch { bytes: Vec::with_capacity(BUFFER_START), lines: 0 };
-    let mut is_broken = false;
     loop {
         let is_last = shared.stopping.load(Ordering::Acquire);
+        if let (Err(wait), false) = (sink.ready(), is_last) {
+            // Lines wait where they are.
+            thread::park_timeout(wait);
+            continue;
+        }
         let slots = take_stock(shared);
-        let mut found_lines = false;
+        let mut found_lines = tell_states(shared, sink);
         for slot in &slots {
+            let is_ready = sink.ready().is_ok();
+            if !is_ready && !is_last {
+                break;
+            }
             mem::swap(&mut slot.lock().batch, &mut spare);
             if spare.lines > 0 {
                 found_lines = true;
-                write(shared, &mut *sink, &spare, &mut is_broken);
+                let lost = if is_ready { sink.write(&spare) } else { spare.lines };
+                shared.dropped.inc_by(lost);
+                shared.written.inc_by(spare.lines.saturating_sub(lost));
             }
             spare.bytes.clear();
             spare.lines = 0;
@@ -103,6 +140,17 @@ pub(super) fn run(shared: &Shared, mut sink: Box<dyn Write + Send>) {
     }
 }
 
+/// Writes about changes of state, if there were any.
+fn tell_states(shared: &Shared, sink: &mut impl Sink) -> bool {
+    let states = shared.states.as_ref().map(|states| states.take()).unwrap_or_default();
+    for (severity, text) in &states {
+        let lost = if sink.ready().is_ok() { sink.tell(*severity, text) } else { 1 };
+        shared.dropped.inc_by(lost);
+        shared.written.inc_by(1 - lost.min(1));
+    }
+    !states.is_empty()
+}
+
 /// The places of all shards; those of shards that are gone are seen once more and then forgotten.
 fn take_stock(shared: &Shared) -> Vec<Arc<Slot>> {
     let mut slots = shared.slots.lock().unwrap_or_else(PoisonError::into_inner);
@@ -110,32 +158,4 @@ fn take_stock(shared: &Shared) -> Vec<Arc<Slot>> {
     // Two: the one in the list and the clone.
     slots.retain(|slot| Arc::strong_count(slot) > 2);
     all
-}
-
-fn write(shared: &Shared, sink: &mut dyn Write, batch: &Batch, is_broken: &mut bool) {
-    match write_all(sink, &batch.bytes) {
-        Ok(()) => {
-            shared.written.inc_by(batch.lines);
-            *is_broken = false;
-        }
-        Err(error) => {
-            shared.dropped.inc_by(batch.lines);
-            if !mem::replace(is_broken, true) {
-                tracing::warn!(%error, "access log cannot be written");
-            }
-        }
-    }
-}
-
-fn write_all(sink: &mut dyn Write, mut bytes: &[u8]) -> io::Result<()> {
-    while !bytes.is_empty() {
-        match sink.write(bytes) {
-            Ok(0) => return Err(ErrorKind::WriteZero.into()),
-            Ok(written) => bytes = &bytes[written..],
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) if error.kind() == ErrorKind::WouldBlock => thread::park_timeout(RETRY),
-            Err(error) => return Err(error),
-        }
-    }
-    sink.flush()
 }

@@ -97,6 +97,11 @@ impl ListenerMetrics {
         self.open.inc();
         OpenConnection(self.open.clone())
     }
+
+    /// Connections that are open.
+    pub fn open_now(&self) -> u64 {
+        u64::try_from(self.open.get()).unwrap_or_default()
+    }
 }
 
 /// An open connection, in the gauge until dropped.

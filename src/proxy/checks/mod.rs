@@ -22,9 +22,9 @@ use tokio::time::{Instant, MissedTickBehavior};
 
 use crate::lifecycle::{DrainWatch, Phase};
 use crate::model::Checks;
-use crate::observe::UpstreamMetrics;
+use crate::observe::{Left, StateLog, UpstreamMetrics};
 use crate::proxy::wire::buffers::BufferPool;
-use crate::upstream::{AllChecks, CheckNote, Checked, Endpoint, EndpointSet};
+use crate::upstream::{AllChecks, CheckNote, Checked, Endpoint, EndpointSet, Upstream};
 use probe::{Tools, probe};
 use verdict::Verdict;
 
@@ -38,11 +38,11 @@ const FIRST_WITHIN: Duration = Duration::from_secs(2);
 const JITTER: u64 = 10;
 
 /// Waits for the first check that is asked for and starts the thread, which ends with the drain.
-pub async fn start_when_asked(checks: Arc<AllChecks>, drain: DrainWatch) {
+pub async fn start_when_asked(checks: Arc<AllChecks>, states: StateLog, drain: DrainWatch) {
     checks.added().await;
     let started = thread::Builder::new().name("checks".into()).spawn(move || {
         let runtime = Builder::new_current_thread().enable_all().build_local(LocalOptions::default())?;
-        runtime.block_on(run(&checks, &drain));
+        runtime.block_on(run(&checks, states, &drain));
         io::Result::Ok(())
     });
     if let Err(error) = started {
@@ -51,10 +51,11 @@ pub async fn start_when_asked(checks: Arc<AllChecks>, drain: DrainWatch) {
 }
 
 /// Checks until the drain's time is over.
-pub async fn run(checks: &AllChecks, drain: &DrainWatch) {
+pub async fn run(checks: &AllChecks, states: StateLog, drain: &DrainWatch) {
     let shared = Rc::new(Checking {
         tools: Tools { buffers: BufferPool::new(), pod_tls: Default::default() },
         places: Semaphore::new(AT_ONCE),
+        states,
         chance: Cell::new(0x9E37_79B9_7F4A_7C15),
     });
     let mut watched: Vec<Watched> = Vec::new();
@@ -80,6 +81,7 @@ pub async fn run(checks: &AllChecks, drain: &DrainWatch) {
 struct Checking {
     tools: Tools,
     places: Semaphore,
+    states: StateLog,
     chance: Cell<u64>,
 }
 
@@ -183,7 +185,7 @@ impl Subject {
                 let is_up = self.verdict.is_up();
                 self.endpoint.check_says(is_up, now);
                 self.metrics.count_down(is_up);
-                tell(&checked, &upstream.endpoints(), &self.endpoint, note, is_up);
+                tell(&shared.states, &upstream, &self.endpoint, note, is_up);
             }
             next = (began + shared.pause(checks.interval)).max(now);
         }
@@ -203,19 +205,19 @@ impl Drop for Subject {
     }
 }
 
-/// Tells that an endpoint is up or down.
-fn tell(checked: &Checked, set: &EndpointSet, endpoint: &Endpoint, note: CheckNote, is_up: bool) {
-    let Some(upstream) = checked.upstream.upgrade() else { return };
-    let (service, address) = (&upstream.key().service, endpoint.address());
-    let CheckNote { outcome, took, .. } = note;
-    let (check, reason, status) = (outcome.code(), outcome.reason(), outcome.status());
-    let up = set.as_slice().iter().filter(|endpoint| !endpoint.is_failing()).count();
+/// Tells that an endpoint is up or down, in HAProxy's words.
+fn tell(states: &StateLog, upstream: &Upstream, endpoint: &Endpoint, note: CheckNote, is_up: bool) {
+    let (backend, address) = (upstream.spec().backend_name(), endpoint.address());
+    let reason = note.to_string();
     if is_up {
-        tracing::info!(%service, endpoint = %address, check, reason, status, ?took, up, "endpoint is up");
-    } else {
-        tracing::warn!(%service, endpoint = %address, check, reason, status, ?took, up, "endpoint is down");
-        if up == 0 {
-            tracing::error!(%service, "all endpoints are down by their checks, so all of them get requests");
-        }
+        return states.server_up(&backend, &address, &reason);
+    }
+    let set = upstream.endpoints();
+    let active = set.as_slice().iter().filter(|endpoint| !endpoint.is_failing()).count();
+    let left = Left { active, sessions: endpoint.in_flight(), queued: upstream.waiting() as usize, ..Left::default() };
+    states.server_down(&backend, &address, &reason, left);
+    if active == 0 {
+        states.backend_empty(&backend);
+        tracing::error!(service = %upstream.key().service, "all endpoints are down by their checks, so all of them get requests");
     }
 }

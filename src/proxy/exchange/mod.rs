@@ -25,7 +25,7 @@ use crate::proxy::walk::client_io::{ClientSink, ClientSource, GO_ON};
 use crate::proxy::walk::grpc::is_grpc;
 use crate::proxy::walk::meter::{Counted, RequestMeter};
 use crate::proxy::walk::peer::{Peer, Scheme};
-use crate::proxy::walk::record::Kept;
+use crate::proxy::walk::record::{Captured, Kept};
 use crate::proxy::walk::{Walk, explanation};
 use crate::routing::{self, Route};
 use crate::upstream::{Backend, Destination, Target};
@@ -116,6 +116,9 @@ async fn answer<S: ClientSource, K: ClientSink>(
             return answer_of_filter(walk, &response, sink).await;
         }
         (backend, pod_head) = (backend_of(walk, &route)?, policy.pod_head.as_deref());
+        if let Some(fields) = walk.shard.access_log.of_answers() {
+            walk.record.kept.get_or_insert_default().captured = Some(Captured::of(fields));
+        }
         if !walk.work.request_change.copy.is_empty() {
             copy::send(walk, &route, source);
         }

@@ -131,10 +131,13 @@ pub(crate) fn edit(record: &Record, status: u16, fields: Fields<'_>, edit: &mut 
     {
         pass_filters(record, route, (status, fields), edit);
     }
-    if let Some(kept) = &record.kept
-        && let Some(cookies) = &kept.cookies
-    {
-        cookies.add(status, edit);
+    if let Some(kept) = &record.kept {
+        if let Some(cookies) = &kept.cookies {
+            cookies.add(status, edit);
+        }
+        if let Some(captured) = &kept.captured {
+            captured.keep(fields);
+        }
     }
     record.explain(edit);
 }

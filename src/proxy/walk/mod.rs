@@ -12,6 +12,7 @@ pub(crate) mod meter;
 pub(crate) mod peer;
 pub(crate) mod record;
 pub(crate) mod respond;
+pub(crate) mod termination;
 
 use std::rc::Rc;
 
@@ -72,8 +73,9 @@ impl Walk<'_> {
         // What counts requests knows that those it has counted are over.
         self.place = None;
         let now = Instant::now();
-        let Self { shard, listener, peer, work, record, .. } = self;
-        record.finish(shard, peer, work, now, &Finished { record, listener, peer, work, at: now });
+        let Self { shard, listener, peer, work, record, ready_at, .. } = self;
+        let finished = Finished { shard, record, listener, peer, work, ready_at: *ready_at, at: now };
+        record.finish(shard, peer, work, now, &finished);
         now
     }
 }

@@ -1,6 +1,6 @@
 //! What is known about an exchange when it ends. It is counted and logged once, however the exchange ends.
 
-use std::cell::Cell;
+use std::cell::{Cell, OnceCell};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -9,10 +9,11 @@ use tokio::time::Instant;
 
 use super::body_copy::BodyCopy;
 use super::peer::{Peer, Scheme};
+use super::termination::{self, Progress};
 use crate::filter::{self, AuthCookies, Session};
 use crate::http1::{FieldKind, RequestError, Version};
 use crate::model::LogLines;
-use crate::observe::{Details, Entry, Refusal, RouteDetail, RoutePart, Served, TlsPart, UpstreamPart};
+use crate::observe::{AnswerCaptures, Details, Entry, Refusal, RouteDetail, RoutePart, Served, TlsPart, UpstreamPart};
 use crate::proxy::error::{ProxyError, Side};
 use crate::proxy::shard::Shard;
 use crate::proxy::shard::scratch::ExchangeBuffers;
@@ -65,6 +66,10 @@ pub(crate) struct Record {
     pub error: Cell<Option<&'static str>>,
     /// The rule of HTTP/2 that the pod's answer broke.
     pub broken_rule: Cell<Option<&'static str>>,
+    /// How an error ended it, as HAProxy tells it.
+    ended: Cell<[u8; 2]>,
+    /// The status that a client was told which then left; 0 where it left before.
+    told: Cell<u16>,
 }
 
 /// What filters keep of a request for its answer.
@@ -80,6 +85,27 @@ pub(crate) struct Kept {
     pub cookies: Option<AuthCookies>,
     /// A copy of the request that waits for its body.
     pub body_copy: Cell<Option<Box<BodyCopy>>>,
+    /// What a line of the log shows of the answer, where it shows something.
+    pub captured: Option<Captured>,
+}
+
+/// What a line of the log shows of an answer.
+pub(crate) struct Captured {
+    fields: AnswerCaptures,
+    block: OnceCell<Box<[u8]>>,
+}
+
+impl Captured {
+    /// Of these fields, once there is an answer.
+    pub(crate) fn of(fields: AnswerCaptures) -> Self {
+        Self { fields, block: OnceCell::new() }
+    }
+
+    /// Keeps what is shown of an answer with this head.
+    pub(crate) fn keep(&self, fields: filter::Fields<'_>) {
+        // The first answer is the one that the client gets.
+        self.block.get_or_init(|| self.fields.block(|name| fields.last(name)));
+    }
 }
 
 /// Times of an attempt, each since it began.
@@ -119,6 +145,8 @@ impl Record {
             must_close: Cell::new(false),
             error: Cell::new(None),
             broken_rule: Cell::new(None),
+            ended: Cell::new(termination::WELL),
+            told: Cell::new(0),
         }
     }
 
@@ -153,14 +181,51 @@ impl Record {
     /// Notes what went wrong.
     pub(crate) fn failed(&self, shard: &Shard, error: &ProxyError) {
         self.error.set(Some(error.reason()));
+        self.ended.set(termination::state(error, self.progress()));
         if self.route.is_none()
             && let Some(refusal) = refusal(error)
         {
             shard.metrics.refused(refusal);
         }
         if error.side() == Side::Client && matches!(error, ProxyError::ClientClosed | ProxyError::ClientStalled) {
+            self.told.set(self.status.get());
             self.status.set(error.status());
         }
+    }
+
+    /// How far it has come.
+    fn progress(&self) -> Progress {
+        match (self.attempts.get(), self.handed_over.get(), self.head_after.get()) {
+            (0, _, _) => Progress::Request,
+            (_, None, _) => Progress::Connection,
+            (_, Some(_), None) => Progress::Head,
+            (_, Some(_), Some(_)) => Progress::Body,
+        }
+    }
+
+    /// How long its head took, which was complete then.
+    pub(super) fn received_after(&self, ready_at: Instant) -> Duration {
+        ready_at.saturating_duration_since(self.started)
+    }
+
+    /// How it ended, as HAProxy tells it.
+    pub(super) fn state(&self) -> [u8; 2] {
+        let is_refusal = self.answered_by.is_some() && self.status.get() >= 400 && self.status.get() != 401;
+        match (self.ended.get(), self.attempts.get()) {
+            (termination::WELL, 0) if is_refusal => termination::REFUSED,
+            (termination::WELL, 0) => termination::ANSWERED,
+            (state, _) => state,
+        }
+    }
+
+    /// The status that the client was told; 0 where it left before.
+    pub(super) fn told(&self) -> u16 {
+        if self.status.get() == ProxyError::ClientClosed.status() { self.told.get() } else { self.status.get() }
+    }
+
+    /// What a line of the log shows of the answer.
+    pub(super) fn captured(&self) -> Option<&[u8]> {
+        self.kept.as_ref()?.captured.as_ref()?.block.get().map(|block| &**block)
     }
 
     /// Counts in the manner of ingress-nginx.

@@ -6,10 +6,10 @@ mod write;
 use std::fmt;
 use std::sync::Arc;
 
-use super::clock::Clock;
 use super::details::Details;
 use super::entry::Entry;
 use crate::model::Variable;
+use crate::observe::clock::Clock;
 use variable::Own;
 
 /// Longest text of a format, without its variables. Bytes.

@@ -4,7 +4,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use proptest::prelude::*;
 
 use super::*;
-use crate::observe::access_log::details::{Details, Facts};
+use crate::observe::access_log::details::{Course, Details, Facts};
 use crate::observe::access_log::entry::{Entry, RoutePart, TlsPart, UpstreamPart};
 use crate::observe::nginx::RouteNames;
 
@@ -39,6 +39,14 @@ impl Details for Asked<'_> {
             remote_port: 40_000,
             server_port: 443,
         }
+    }
+
+    fn field(&self, _: &str, _: &mut dyn FnMut(&[u8])) {
+        unreachable!("only lines of HAProxy's format ask");
+    }
+
+    fn course(&self) -> Course<'_> {
+        unreachable!("only lines of HAProxy's format ask");
     }
 }
 
@@ -122,6 +130,10 @@ fn what_there_is_not_is_a_hyphen_or_nothing_by_the_escape() {
         }
         fn facts(&self) -> Facts<'_> {
             Facts::default()
+        }
+        fn field(&self, _: &str, _: &mut dyn FnMut(&[u8])) {}
+        fn course(&self) -> Course<'_> {
+            unreachable!("only lines of HAProxy's format ask");
         }
     }
     for (escape, expected) in [

@@ -5,11 +5,11 @@ use std::time::Duration;
 use super::variable::Own;
 use super::{LONGEST, LineEscape, LineFormat, Piece, VALUES_ROOM};
 use crate::model::Variable;
-use crate::observe::access_log::clock::Clock;
 use crate::observe::access_log::details::{Details, Facts};
 use crate::observe::access_log::entry::Entry;
 use crate::observe::access_log::escape;
 use crate::observe::access_log::format::{address, endpoint, number};
+use crate::observe::clock::Clock;
 
 /// Less room than this takes no value.
 const LEAST: usize = 8;

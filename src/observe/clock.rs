@@ -44,6 +44,26 @@ impl Clock {
         &self.common
     }
 
+    /// As `Jan  2 03:04:05`, as RFC 3164 §4.1.2 has it.
+    pub(super) fn rfc3164(&self) -> [u8; 15] {
+        let mut text = *b"Jan  2 03:04:05";
+        text[..3].copy_from_slice(&self.common[3..6]);
+        text[4..6].copy_from_slice(&self.common[..2]);
+        if text[4] == b'0' {
+            text[4] = b' ';
+        }
+        text[7..].copy_from_slice(&self.common[12..20]);
+        text
+    }
+
+    /// As `02/Jan/2026:03:04:05.678`, HAProxy's.
+    pub(super) fn haproxy(&self) -> [u8; 24] {
+        let mut text = *b"02/Jan/2026:03:04:05.678";
+        text[..20].copy_from_slice(&self.common[..20]);
+        text[20..].copy_from_slice(&self.rfc3339[19..23]);
+        text
+    }
+
     /// Since 1970, to the millisecond.
     pub(super) fn since_1970(&self) -> Duration {
         Duration::new(self.second, self.milli * 1_000_000)
@@ -107,6 +127,16 @@ mod tests {
             assert_eq!(clock.rfc3339(), rfc3339.as_bytes());
             second += 86_400 * 3 + 12_345;
         }
+    }
+
+    #[test]
+    fn days_of_one_digit_have_a_blank_in_syslog() {
+        let mut clock = Clock::new();
+        clock.set(UNIX_EPOCH + Duration::from_millis(1_767_323_045_678));
+        assert_eq!(&clock.rfc3164(), b"Jan  2 03:04:05");
+        assert_eq!(&clock.haproxy(), b"02/Jan/2026:03:04:05.678");
+        clock.set(UNIX_EPOCH + Duration::from_millis(1_768_446_245_000));
+        assert_eq!(&clock.rfc3164(), b"Jan 15 03:04:05");
     }
 
     #[test]
