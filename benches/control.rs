@@ -355,6 +355,7 @@ fn secret(app: usize, certificate: Arc<Certificate>) -> Change {
         certificate: Ok(certificate),
         last_good: None,
         authorities: None,
+        lone_chain: None,
         clients: None,
         users: None,
     };

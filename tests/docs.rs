@@ -17,6 +17,11 @@ fn keys_of_the_config_map_are_documented_as_they_are_read() {
     check("docs/nginx-configmap.md", &tidegate::translate::annotations::document_nginx_keys());
 }
 
+#[test]
+fn keys_of_the_config_map_of_haproxytech_are_documented_as_they_are_read() {
+    check("docs/haproxy-configmap.md", &tidegate::translate::annotations::document_haproxy_keys());
+}
+
 fn check(file: &str, fresh: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
     if std::env::var_os("UPDATE_GOLDEN").is_some() {

@@ -203,6 +203,7 @@ fn settings(case: &Path) -> Settings {
                 settings.allowed_response_headers = Arc::new(names.collect());
             }
             Some(("nginx-configmap", name)) => settings.nginx_config_map = Some(object(name)),
+            Some(("haproxy-configmap", name)) => settings.haproxy_config_map = Some(object(name)),
             Some(("given", options)) => settings.given = Arc::new(options.split(',').map(Into::into).collect()),
             Some(("config-maps-across-namespaces", "true")) => settings.config_maps_across_namespaces = true,
             Some(("secrets-across-namespaces", "true")) => settings.secrets_across_namespaces = true,

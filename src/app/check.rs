@@ -64,12 +64,14 @@ fn taken_in(settings: Settings, changes: &[Change]) -> Input {
     input
 }
 
-/// The same settings with other dialects. ingress-nginx's ConfigMap goes with its dialect.
+/// The same settings with other dialects. The ConfigMap of a controller goes with its dialect.
 fn with_dialects(settings: &Settings, names: &[DialectName]) -> Settings {
     let has_nginx = names.contains(&DialectName::IngressNginx);
+    let has_haproxy = names.contains(&DialectName::Haproxy);
     Settings {
         dialects: Dialects::new(names.iter().copied()).with(settings.dialects.choices()),
         nginx_config_map: settings.nginx_config_map.clone().filter(|_| has_nginx),
+        haproxy_config_map: settings.haproxy_config_map.clone().filter(|_| has_haproxy),
         ..settings.clone()
     }
 }

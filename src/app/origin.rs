@@ -39,10 +39,8 @@ impl Origin {
             Some(path) => Ok(Self::Manifests(path.clone())),
             None => {
                 api::Access::check(kubeconfig.as_ref())?;
-                Ok(Self::Api(
-                    settings::api(&args.source, &args.tls, args.routing.nginx_configmap.as_ref()),
-                    kubeconfig.clone(),
-                ))
+                let config_map = args.routing.nginx_configmap.as_ref().or(args.routing.haproxy_configmap.as_ref());
+                Ok(Self::Api(settings::api(&args.source, &args.tls, config_map), kubeconfig.clone()))
             }
         }
     }

@@ -208,6 +208,7 @@ pub(super) fn translation_of(routing: &RoutingArgs, tls: &TlsArgs, policy: Route
         certificate_namespaces: tls.certificate_namespaces.iter().cloned().collect(),
         dialects: dialects(routing).with(choices(routing)),
         nginx_config_map: routing.nginx_configmap.clone(),
+        haproxy_config_map: routing.haproxy_configmap.clone(),
         given: Arc::new(routing.given.clone()),
         global: None,
         believed: None,

@@ -100,6 +100,19 @@ pub struct RoutingArgs {
     #[arg(long, value_name = "NS/NAME", env = "TIDEGATE_NGINX_CONFIGMAP", value_parser = units::object_name)]
     pub nginx_configmap: Option<ObjectName>,
 
+    /// ConfigMap of haproxytech's kubernetes-ingress, followed while the process runs: its keys become the defaults of all Ingresses.
+    ///
+    /// Annotations and options that are given win over it. See docs/haproxy-configmap.md. As its --configmap. Without that ConfigMap
+    /// all requests are answered with 503; one that goes while the process runs holds as it was. Default: none.
+    #[arg(
+        long,
+        value_name = "NS/NAME",
+        env = "TIDEGATE_HAPROXY_CONFIGMAP",
+        value_parser = units::object_name,
+        conflicts_with = "nginx_configmap"
+    )]
+    pub haproxy_configmap: Option<ObjectName>,
+
     /// Options that were given, on the command line or in the environment: their long names.
     #[arg(skip)]
     pub given: BTreeSet<Box<str>>,
@@ -217,6 +230,9 @@ impl RoutingArgs {
     pub(super) fn check(&self) -> Result<(), String> {
         if self.nginx_configmap.is_some() && !self.dialects.contains(&DialectName::IngressNginx) {
             return Err("--nginx-configmap needs nginx.ingress.kubernetes.io among --dialects".into());
+        }
+        if self.haproxy_configmap.is_some() && !self.dialects.contains(&DialectName::Haproxy) {
+            return Err("--haproxy-configmap needs haproxy.org among --dialects".into());
         }
         match self.host_ownership {
             HostOwnershipChoice::Shared if !self.host_owners.is_empty() => {

@@ -352,6 +352,18 @@ fn the_config_map_of_ingress_nginx_needs_its_dialect() {
 }
 
 #[test]
+fn the_config_map_of_haproxytech_needs_its_dialect_and_stands_alone() {
+    let line = |more: &[&str]| {
+        let all =
+            ["tidegate", "serve", "--manifests", "/", "--haproxy-configmap", "haproxy-controller/kubernetes-ingress"];
+        all.iter().chain(more).map(ToString::to_string).collect::<Vec<_>>()
+    };
+    assert!(read(line(&[])).is_ok());
+    assert!(read(line(&["--dialects", "nginx.ingress.kubernetes.io"])).is_err());
+    assert!(read(line(&["--nginx-configmap", "ingress-nginx/controller"])).is_err());
+}
+
+#[test]
 fn every_option_is_used() {
     let sources = [
         include_str!("../app/mod.rs"),

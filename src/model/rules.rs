@@ -29,6 +29,8 @@ pub enum RulesBy {
     CustomHeaders,
     /// ingress-nginx's own ConfigMap.
     NginxConfigMap,
+    /// The ConfigMap of haproxytech's controller.
+    HaproxyConfigMap,
 }
 
 /// One rule.
@@ -84,6 +86,7 @@ impl RulesBy {
             Self::Waf => "modsecurity",
             Self::CustomHeaders => "custom-headers",
             Self::NginxConfigMap => "nginx-configmap",
+            Self::HaproxyConfigMap => "haproxy-configmap",
         }
     }
 }

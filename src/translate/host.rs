@@ -7,8 +7,8 @@ use foldhash::HashMap;
 
 use crate::model::UpstreamSpec;
 use crate::model::{
-    Action, ClientAuth, Condition, Filter, Filters, HostPattern, HostSpec, Hostname, Location, ObjectKind, ObjectName,
-    ObjectRef, Origin, PathMatch, Pattern, Place, Precedence, Predicates,
+    Action, AskedWhen, ClientAuth, Condition, Filter, Filters, HostPattern, HostSpec, Hostname, Location, ObjectKind,
+    ObjectName, ObjectRef, Origin, PathMatch, Pattern, Place, Precedence, Predicates,
 };
 use crate::model::{
     Problem, ProblemCode, Redirect, RedirectKind, Reply, RouteMatch, RoutePolicy, RouteSpec, Tenancy, Unmatched,
@@ -126,7 +126,9 @@ fn routes<'a>(
     let (mut last, mut roots, mut shorter) = (None, Vec::new(), Vec::new());
     let mut taken_if: Vec<(PathMatch, Arc<Condition>, Bid<'_>)> = Vec::new();
     let mut closings = Vec::new();
-    for claim in claims.filter(|claim| !claim.by.options().is_canary()) {
+    let claims: Vec<&Claim> = claims.filter(|claim| !claim.by.options().is_canary()).collect();
+    let is_shared = are_of_several_namespaces(&claims);
+    for claim in claims {
         let of_object = Treatment::of(input, &claim.by, claim.by.options(), host, clients.for_object(&claim.by));
         let mut of_services: Vec<(ObjectName, InForce<'_>, Treatment)> = Vec::new();
         let mut has_root = claim.by.options().locations().is_none_or(|locations| locations.app_root().is_none());
@@ -157,8 +159,12 @@ fn routes<'a>(
                 return;
             }
             if let Some((condition, asked)) = asked {
+                // Nobody takes requests from the path of another namespace, or from paths below his own.
+                let asked = if is_shared { AskedWhen::InTurn } else { asked };
+                let of_other = |winner: &&Bid<'_>| winner.by.name().namespace != bid.by.name().namespace;
                 let same = taken_if.iter().find(|(path, of, _)| *path == key && *of == condition);
-                if let Some((_, _, winner)) = same {
+                let winner = taken.get(&key).filter(of_other).or(same.map(|(_, _, winner)| winner));
+                if let Some(winner) = winner {
                     problems.push(conflicts::over_path(host, &matched, bid, *winner));
                     return;
                 }
@@ -172,7 +178,11 @@ fn routes<'a>(
                 problems.extend(fault.map(|fault| service::on_backend(bid, &format!("{}.backend", bid.field), fault)));
                 return;
             }
-            if let Some(winner) = taken.get(&key) {
+            let of_other = |(path, _, winner): &&(PathMatch, Arc<Condition>, Bid<'_>)| {
+                *path == key && winner.by.name().namespace != bid.by.name().namespace
+            };
+            let conditional = taken_if.iter().find(of_other).map(|(_, _, winner)| winner);
+            if let Some(winner) = taken.get(&key).or(conditional) {
                 problems.push(conflicts::over_path(host, &matched, bid, *winner));
                 return;
             }
@@ -205,6 +215,12 @@ fn routes<'a>(
     // Routes with conditions stay in the order of their objects.
     routes.sort_by(|(a, one), (b, other)| precedence(a, one).cmp(&precedence(b, other)));
     routes.into_iter().map(|(_, route)| Arc::new(route)).collect()
+}
+
+/// Whether objects of more than one namespace have rules among these.
+fn are_of_several_namespaces(claims: &[&Claim]) -> bool {
+    let mut namespaces = claims.iter().filter(|claim| !claim.rules.is_empty()).map(|claim| &claim.by.name().namespace);
+    namespaces.next().is_some_and(|first| namespaces.any(|other| other != first))
 }
 
 /// The route for `/` that an object which sends `/` elsewhere (annotation `app-root`) gets beside its own, where nobody has one.

@@ -26,11 +26,11 @@ pub struct Input {
     canaries: Canaries,
     resolutions: Resolutions,
     settings: Settings,
-    /// The settings without what ingress-nginx's ConfigMap says, and what comes of it besides. `None`: there is none.
+    /// The settings without what the ConfigMap of another controller says, and what comes of it besides. `None`: there is none.
     nginx: Option<Box<NginxConfig>>,
 }
 
-/// What comes of ingress-nginx's ConfigMap besides settings.
+/// What comes of the ConfigMap of another controller besides settings.
 #[derive(Clone, Debug)]
 struct NginxConfig {
     /// Without what it says.
@@ -48,7 +48,7 @@ impl Input {
     pub fn new(settings: Settings) -> Self {
         let objects = Objects::default();
         let Outcome { settings: of_map, problems, named } = nginx_config::apply(&settings, &objects);
-        let has_map = settings.nginx_config_map.is_some();
+        let has_map = settings.config_map().is_some();
         let nginx = has_map.then(|| Box::new(NginxConfig { base: settings, problems, named, is_gone: false }));
         let (index, canaries, resolutions) = (Index::default(), Canaries::default(), Resolutions::default());
         Self { objects, index, canaries, resolutions, settings: of_map, nginx }
@@ -86,10 +86,10 @@ impl Input {
     /// Takes one change in and tells what it invalidates, without what follows for canaries.
     pub(super) fn change(&mut self, change: Change) -> Invalidated {
         let (object, new) = (change.object().clone(), change.current().cloned());
-        // ingress-nginx's ConfigMap is not removed: it may say whom to keep out, and that holds until it is there again.
+        // The ConfigMap of another controller is not removed: it may say whom to keep out, and that holds until it is there again.
         if let Some(nginx) = &mut self.nginx
             && object.kind == ObjectKind::ConfigMap
-            && nginx.base.nginx_config_map.as_ref() == Some(&object.name)
+            && nginx.base.config_map() == Some(&object.name)
             && let Some(known) = self.objects.config_map(&object.name)
         {
             nginx.is_gone = new.is_none();
@@ -200,14 +200,14 @@ impl Input {
 
     /// Whether it is ingress-nginx's ConfigMap, or that one names it.
     fn is_named_by_settings(&self, config_map: &ObjectName) -> bool {
-        self.nginx.as_ref().is_some_and(|nginx| {
-            nginx.base.nginx_config_map.as_ref() == Some(config_map) || nginx.named.contains(config_map)
-        })
+        self.nginx
+            .as_ref()
+            .is_some_and(|nginx| nginx.base.config_map() == Some(config_map) || nginx.named.contains(config_map))
     }
 
     /// What is wrong with ingress-nginx's ConfigMap.
     pub(crate) fn problems_of_config_map(&self, name: &ObjectName) -> Vec<Problem> {
-        let nginx = self.nginx.as_ref().filter(|nginx| nginx.base.nginx_config_map.as_ref() == Some(name));
+        let nginx = self.nginx.as_ref().filter(|nginx| nginx.base.config_map() == Some(name));
         nginx.map(|nginx| nginx.problems.clone()).unwrap_or_default()
     }
 
@@ -226,13 +226,13 @@ impl Input {
 
     /// Whether we may read this ConfigMap. One that we may not read can be wanted nevertheless.
     pub fn may_see_config_map(&self, config_map: &ObjectName) -> bool {
-        self.settings.config_maps.has(config_map) || self.settings.nginx_config_map.as_ref() == Some(config_map)
+        self.settings.config_maps.has(config_map) || self.settings.config_map() == Some(config_map)
     }
 
     /// All objects that are to be followed by themselves. Looks at everything.
     pub fn followed(&self) -> BTreeSet<ObjectRef> {
         let secrets = self.used_secrets().into_iter().map(|name| (ObjectKind::Secret, name));
-        let of_settings = self.nginx.iter().flat_map(|nginx| nginx.base.nginx_config_map.iter().chain(&nginx.named));
+        let of_settings = self.nginx.iter().flat_map(|nginx| nginx.base.config_map().into_iter().chain(&nginx.named));
         let config_maps = self.index.used(ObjectKind::ConfigMap).chain(of_settings);
         let config_maps = config_maps.map(|name| (ObjectKind::ConfigMap, name));
         let named = secrets.chain(config_maps).map(|(kind, name)| ObjectRef::new(kind, name.clone()));
@@ -307,7 +307,7 @@ impl Input {
             .map(move |class| object(ObjectKind::IngressClass, ObjectName::new("", class.name.clone())));
         let faulty = self.objects.slices().filter(|slice| address::is_faulty(slice, &self.settings));
         let slices = faulty.map(move |slice| object(ObjectKind::EndpointSlice, slice.name.clone()));
-        let config_map = self.settings.nginx_config_map.iter();
+        let config_map = self.settings.config_map().into_iter();
         let config_map = config_map.map(move |name| object(ObjectKind::ConfigMap, name.clone()));
         let services = self.index.annotated_services().map(move |name| object(ObjectKind::Service, name.clone()));
         let of_objects = ingresses.chain(classes).chain(slices).chain(config_map).chain(services);
@@ -344,11 +344,11 @@ impl Input {
         }
         let Some(nginx) = &mut self.nginx else { return invalidated };
         let Outcome { settings, mut problems, named } = nginx_config::apply(&nginx.base, &self.objects);
-        problems.extend(nginx.base.nginx_config_map.as_ref().filter(|_| nginx.is_gone).map(nginx_config::gone));
+        problems.extend(Some(()).filter(|()| nginx.is_gone).and_then(|()| nginx_config::gone(&nginx.base)));
         let of_map = |name: &ObjectName| ObjectRef::new(ObjectKind::ConfigMap, name.clone());
         invalidated.named.extend(nginx.named.iter().chain(&named).map(of_map));
         if nginx.problems != problems {
-            invalidated.units.extend(nginx.base.nginx_config_map.iter().map(|name| UnitKey::Object(of_map(name))));
+            invalidated.units.extend(nginx.base.config_map().map(|name| UnitKey::Object(of_map(name))));
         }
         (nginx.problems, nginx.named) = (problems, named);
         if self.settings != settings {

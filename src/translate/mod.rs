@@ -22,6 +22,7 @@ mod external;
 mod external_name;
 mod filters;
 mod global;
+mod haproxy_config;
 mod host;
 mod in_force;
 mod index;

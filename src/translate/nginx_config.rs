@@ -1,4 +1,5 @@
-//! ingress-nginx's own ConfigMap: what it makes of the settings that options and profile gave.
+//! ingress-nginx's own ConfigMap: what it makes of the settings that options and profile gave. That of haproxytech's controller takes
+//! its place where it is followed instead (`haproxy_config`).
 
 use std::sync::Arc;
 
@@ -13,6 +14,7 @@ use crate::source::objects::{ConfigMap, LARGEST_CONFIG_MAP, Objects};
 use super::annotations::{GlobalKeys, NginxKeys, read_nginx_keys};
 use super::config_map;
 use super::global::{Global, LIMITED, REDIRECT, Usual};
+use super::haproxy_config;
 use super::problems::on;
 use super::settings::{Profile, Settings};
 
@@ -30,13 +32,13 @@ pub(crate) struct Outcome {
 /// Applies the ConfigMap that the settings name.
 pub(crate) fn apply(base: &Settings, objects: &Objects) -> Outcome {
     let mut outcome = Outcome { settings: base.clone(), ..Outcome::default() };
-    let Some(name) = &base.nginx_config_map else { return outcome };
+    let Some(name) = base.config_map() else { return outcome };
     let Some(map) = objects.config_map(name) else {
         let object = ObjectRef::new(ObjectKind::ConfigMap, name.clone());
         let message = "the ConfigMap does not exist or may not be read, and nobody knows whom it was to keep out: all requests are answered with 503";
         let remedy = "Create it, readable for this controller's role, or leave the option out";
         let code = ProblemCode::ConfigMapNotFound;
-        outcome.problems.push(on(&object, "--nginx-configmap", code, Severity::Error, message, remedy));
+        outcome.problems.push(on(&object, option(base), code, Severity::Error, message, remedy));
         outcome.settings.global = Some(Arc::new(closed(base)));
         return outcome;
     };
@@ -48,6 +50,10 @@ pub(crate) fn apply(base: &Settings, objects: &Objects) -> Outcome {
         let (code, remedy) = (ProblemCode::InvalidConfigMap, "Make it smaller");
         outcome.problems.push(on(&object, "data", code, Severity::Error, message, remedy));
         outcome.settings.global = Some(Arc::new(closed(base)));
+        return outcome;
+    }
+    if base.nginx_config_map.is_none() {
+        outcome.problems.extend(haproxy_config::apply(base, map, &mut outcome.settings));
         return outcome;
     }
     let given = |option: &str| base.given.contains(option.trim_start_matches('-'));
@@ -82,17 +88,24 @@ pub(crate) fn apply(base: &Settings, objects: &Objects) -> Outcome {
 }
 
 /// What is told of a ConfigMap that was read and has gone.
-pub(crate) fn gone(name: &ObjectName) -> Problem {
-    let object = ObjectRef::new(ObjectKind::ConfigMap, name.clone());
+pub(crate) fn gone(base: &Settings) -> Option<Problem> {
+    let object = ObjectRef::new(ObjectKind::ConfigMap, base.config_map()?.clone());
     let message = "the ConfigMap has gone: what it said last holds until this process ends, and the next answers all requests with 503";
     let remedy = "Create it again, or leave the option out";
-    on(&object, "--nginx-configmap", ProblemCode::ConfigMapNotFound, Severity::Error, message, remedy)
+    Some(on(&object, option(base), ProblemCode::ConfigMapNotFound, Severity::Error, message, remedy))
+}
+
+/// The option that names the ConfigMap.
+fn option(base: &Settings) -> &'static str {
+    if base.nginx_config_map.is_some() { "--nginx-configmap" } else { "--haproxy-configmap" }
 }
 
 /// Nobody is served.
 fn closed(base: &Settings) -> Global {
     let keys = GlobalKeys { is_closed: true, ..GlobalKeys::default() };
-    of_keys(base, keys, Vec::new(), Vec::new())
+    let global = of_keys(base, keys, Vec::new(), Vec::new());
+    let by = if base.nginx_config_map.is_some() { RulesBy::NginxConfigMap } else { RulesBy::HaproxyConfigMap };
+    Global { rules: Some(Rules::Closed(by)), ..global }
 }
 
 fn parse(text: &str) -> Option<ObjectName> {

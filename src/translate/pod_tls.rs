@@ -64,13 +64,17 @@ fn of_separate_secrets(
 ) -> Result<PodTls, SecretFinding> {
     let mut tls = tls.clone();
     if let Some(ca) = ca {
-        let (name, secret) = in_use(input, ca)?;
+        let (name, secret) = present(input, ca)?;
         let of_chain = || {
             let chain = usable(secret)?.chain().map(<[u8]>::to_vec).collect::<Vec<_>>();
             CaBundle::from_der(chain).ok().map(Arc::new)
         };
-        let authorities =
-            secret.authorities.clone().or_else(of_chain).ok_or_else(|| without(name, "ca.crt or tls.crt"))?;
+        let authorities = secret
+            .authorities
+            .clone()
+            .or_else(|| secret.lone_chain.clone())
+            .or_else(of_chain)
+            .ok_or_else(|| without(name, "ca.crt or tls.crt"))?;
         tls.verification = Verification::Ca { authorities, depth: MOST_DEPTH, name: NameCheck::Any };
     }
     if let Some(certificate) = certificate {
@@ -83,20 +87,26 @@ fn of_separate_secrets(
 
 /// The Secret, if it holds anything. One with authorities need not hold a certificate.
 fn in_use<'a>(input: &'a Input, named: &'a NamedSecret) -> Result<(&'a ObjectName, &'a Arc<Secret>), SecretFinding> {
-    let unusable = || {
-        let message = format!("the annotation for TLS to pods names no Secret that can be used, so {INSTEAD}");
-        finding(ProblemCode::InvalidAnnotation, message, "Correct the annotation")
-    };
-    let name = allowed(input, named, INSTEAD).map_err(|found| found.map_or_else(unusable, |found| *found))?;
-    let Some(secret) = input.objects().secret(name) else {
-        return Err(examine(input, name, INSTEAD).unwrap_or_else(|| without(name, "certificates")));
-    };
+    let (name, secret) = present(input, named)?;
     let holds_enough = match &secret.certificate {
         Ok(_) => true,
         Err(SecretFault::Type(_) | SecretFault::Missing("tls.crt")) => secret.authorities.is_some(),
         Err(SecretFault::Missing(_) | SecretFault::Content(_)) => secret.last_good.is_some(),
     };
     if holds_enough { Ok((name, secret)) } else { Err(without(name, "ca.crt, and no usable tls.crt with its tls.key")) }
+}
+
+/// The Secret, if it is there and may be used.
+fn present<'a>(input: &'a Input, named: &'a NamedSecret) -> Result<(&'a ObjectName, &'a Arc<Secret>), SecretFinding> {
+    let unusable = || {
+        let message = format!("the annotation for TLS to pods names no Secret that can be used, so {INSTEAD}");
+        finding(ProblemCode::InvalidAnnotation, message, "Correct the annotation")
+    };
+    let name = allowed(input, named, INSTEAD).map_err(|found| found.map_or_else(unusable, |found| *found))?;
+    match input.objects().secret(name) {
+        Some(secret) => Ok((name, secret)),
+        None => Err(examine(input, name, INSTEAD).unwrap_or_else(|| without(name, "certificates"))),
+    }
 }
 
 fn without(secret: &ObjectName, what: &str) -> SecretFinding {

@@ -46,6 +46,8 @@ pub struct Settings {
     pub dialects: Dialects,
     /// ingress-nginx's own ConfigMap, which wins over the profile. Default none; `--nginx-configmap`.
     pub nginx_config_map: Option<ObjectName>,
+    /// The ConfigMap of haproxytech's controller, where there is none of ingress-nginx. Default none; `--haproxy-configmap`.
+    pub haproxy_config_map: Option<ObjectName>,
     /// The options that were given, without the hyphens in front. They win over that ConfigMap.
     pub given: Arc<BTreeSet<Box<str>>>,
     /// What holds for all routes; `None`: what the profile says. That ConfigMap sets it.
@@ -143,6 +145,13 @@ impl VisibleConfigMaps {
     }
 }
 
+impl Settings {
+    /// The ConfigMap of another controller that is followed, of whichever.
+    pub fn config_map(&self) -> Option<&ObjectName> {
+        self.nginx_config_map.as_ref().or(self.haproxy_config_map.as_ref())
+    }
+}
+
 impl Default for Settings {
     fn default() -> Self {
         Self {
@@ -162,6 +171,7 @@ impl Default for Settings {
             certificate_namespaces: BTreeSet::new(),
             dialects: Dialects::default(),
             nginx_config_map: None,
+            haproxy_config_map: None,
             given: Arc::default(),
             global: None,
             believed: None,

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use serde_json::{Value, json};
 
-use crate::support::{Manifests, Pod, Speech, Tidegate, TlsPod, get};
+use crate::support::{Authority, Manifests, Pod, Speech, Tidegate, TlsPod, get};
 
 fn haproxy(pairs: &[(&str, &str)]) -> Value {
     pairs.iter().map(|(key, value)| (format!("haproxy.org/{key}"), json!(value))).collect()
@@ -157,4 +157,23 @@ fn haproxy_cors_answers_pages_whose_origin_matches() {
     assert_eq!(fields.map(|name| answer.field(name)), [Some("https://www.example-1.com:81"), Some("*"), Some("60")]);
     assert_eq!(answer.field("access-control-allow-credentials"), None);
     assert_eq!(ask("GET", "https://example-2.com").field("access-control-allow-origin"), None);
+}
+
+#[test]
+fn haproxy_server_ca_of_a_service_verifies_pods_for_whichever_name() {
+    let (right, wrong) = (Authority::new("right"), Authority::new("wrong"));
+    let pod = Pod::named("pod");
+    let certificate = right.sign("of.whatever.example", -1..1);
+    let tls = TlsPod::before(pod.address, Speech { certificate, ..Speech::of(&["http/1.1"]) });
+    let of_service = [("server-ssl", "true"), ("server-ca", "test/authorities")];
+    for (key, authority, status) in
+        [("tls.crt", &right, 200), ("ca.crt", &right, 200), ("tls.crt", &wrong, 502), ("other", &right, 503)]
+    {
+        let secret = json!({
+            "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "authorities", "namespace": "test"},
+            "stringData": {key: authority.pem},
+        });
+        let server = Tidegate::serve(&manifests(tls.address, &of_service, &[]).object(secret));
+        assert_eq!(server.ask(get("a.example", "/")).status(), status, "{key}");
+    }
 }

@@ -87,6 +87,7 @@ fn secret(of: &str) -> Change {
         certificate: Err(SecretFault::Missing("tls.crt")),
         last_good: None,
         authorities: None,
+        lone_chain: None,
         clients: None,
         users: None,
     };

@@ -87,10 +87,10 @@ pub(super) fn convert(object: core::Secret) -> Secret {
         Err(SecretFault::Type(kind.clone().into()))
     };
     let may_have = |text: &&[u8]| text.len() <= MOST_AUTHORITIES && (kind == TLS_TYPE || kind == OPAQUE_TYPE);
-    // haproxytech's controller has authorities in `tls.crt`. One without a key is no certificate of anybody's own.
-    let without_key = || value("tls.crt").filter(|_| value("tls.key").is_none());
-    let authorities = value(AUTHORITIES).or_else(without_key).filter(may_have);
-    let authorities = authorities.and_then(|pem| CaBundle::parse(pem).ok()).map(Arc::new);
+    let bundle = |pem: Option<&[u8]>| pem.filter(may_have).and_then(|pem| CaBundle::parse(pem).ok()).map(Arc::new);
+    let authorities = bundle(value(AUTHORITIES));
+    let is_lone = value(AUTHORITIES).is_none() && value("tls.key").is_none();
+    let lone_chain = bundle(value("tls.crt").filter(|_| is_lone));
     let clients =
         authorities.as_ref().map(|bundle| ClientTrust::parse(Arc::clone(bundle), value(REVOKED)).map(Arc::new));
     let users = (kind != TLS_TYPE).then(|| {
@@ -98,7 +98,7 @@ pub(super) fn convert(object: core::Secret) -> Secret {
         let map = UserList::of_map(keys.into_iter().filter_map(|key| Some((key, value(key)?))));
         Arc::new(SecretUsers { file: value(USERS).map(UserList::of_file), map })
     });
-    Secret { name: name_of(&metadata), certificate, last_good: None, authorities, clients, users }
+    Secret { name: name_of(&metadata), certificate, last_good: None, authorities, lone_chain, clients, users }
 }
 
 /// Takes line breaks out of a Secret's base64, as the API server does.
@@ -125,6 +125,9 @@ pub(super) struct SavedSecret {
     last_good: Option<Pair>,
     /// The authorities, DER in base64.
     authorities: Option<Vec<ByteString>>,
+    /// The certificates of a chain without a key, DER in base64.
+    #[serde(default)]
+    lone_chain: Option<Vec<ByteString>>,
     /// The revocation lists, DER in base64.
     #[serde(default)]
     revoked: Vec<ByteString>,
@@ -186,7 +189,7 @@ impl CrlFault {
 
 impl SavedSecret {
     pub(super) fn new(secret: &Secret) -> Self {
-        let Secret { name, certificate, last_good, authorities, clients, users } = secret;
+        let Secret { name, certificate, last_good, authorities, lone_chain, clients, users } = secret;
         let trust = clients.as_ref().and_then(|clients| clients.as_ref().ok());
         let crl_fault = clients.as_ref().and_then(|clients| clients.as_ref().err());
         let der = |bundle: &CaBundle| bundle.certificates().map(|der| ByteString(der.to_vec())).collect();
@@ -196,6 +199,7 @@ impl SavedSecret {
             fault: certificate.as_ref().err().map(Fault::new),
             last_good: last_good.as_ref().map(|certificate| Pair::new(certificate)),
             authorities: authorities.as_ref().map(|bundle| der(bundle)),
+            lone_chain: lone_chain.as_ref().map(|bundle| der(bundle)),
             revoked: trust
                 .map(|trust| trust.revoked().map(|der| ByteString(der.to_vec())).collect())
                 .unwrap_or_default(),
@@ -205,7 +209,7 @@ impl SavedSecret {
     }
 
     fn into_secret(self) -> Option<Secret> {
-        let Self { name, certificate, fault, last_good, authorities, revoked, crl_fault, users } = self;
+        let Self { name, certificate, fault, last_good, authorities, lone_chain, revoked, crl_fault, users } = self;
         let certificate = match (certificate, fault) {
             (Some(pair), _) => Ok(pair.into_certificate()?),
             (None, Some(fault)) => Err(fault.into_fault()),
@@ -215,17 +219,19 @@ impl SavedSecret {
             Some(pair) => Some(pair.into_certificate()?),
             None => None,
         };
+        let bundle = |all: Vec<ByteString>| CaBundle::from_der(all.into_iter().map(|der| der.0)).ok().map(Arc::new);
         let authorities = match authorities {
-            Some(all) => Some(Arc::new(CaBundle::from_der(all.into_iter().map(|der| der.0)).ok()?)),
+            Some(all) => Some(bundle(all)?),
             None => None,
         };
+        let lone_chain = lone_chain.and_then(bundle);
         let revoked = revoked.into_iter().map(|der| der.0);
         let clients = authorities.as_ref().map(|bundle| match crl_fault {
             Some(fault) => Err(fault.into_error()),
             None => ClientTrust::from_der(Arc::clone(bundle), revoked).map(Arc::new),
         });
         let users = users.map(|users| Arc::new(users.into_users()));
-        Some(Secret { name, certificate, last_good, authorities, clients, users })
+        Some(Secret { name, certificate, last_good, authorities, lone_chain, clients, users })
     }
 }
 

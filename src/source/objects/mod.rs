@@ -388,6 +388,7 @@ mod tests {
             certificate: Err(SecretFault::Missing("tls.crt")),
             last_good: None,
             authorities: None,
+            lone_chain: None,
             clients: None,
             users: None,
         };

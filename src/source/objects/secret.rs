@@ -15,7 +15,10 @@ pub struct Secret {
     pub last_good: Option<Arc<Certificate>>,
     /// The authorities in `ca.crt`; `None` when there are none that can be used.
     pub authorities: Option<Arc<CaBundle>>,
-    /// The same with the revocation lists in `ca.crl`, for certificates of clients, or why those lists cannot be used; `None`
+    /// The certificates in a `tls.crt` without a `tls.key`, where there is no `ca.crt`: haproxytech's controller has authorities of pods
+    /// there. They are those of nothing else.
+    pub lone_chain: Option<Arc<CaBundle>>,
+    /// The authorities with the revocation lists in `ca.crl`, for certificates of clients, or why those lists cannot be used; `None`
     /// without authorities.
     pub clients: Option<Result<Arc<ClientTrust>, CrlError>>,
     /// Users with the hashes of their passwords; `None` for type `kubernetes.io/tls`, which has none.

@@ -173,7 +173,8 @@ fn secret() -> impl Strategy<Value = Change> {
     parts.prop_map(|(name, (certificate, last_good), authorities, users)| {
         let crl = [None, Some(LIST), Some(b"garbage")][name.name.len() % 3];
         let clients = authorities.as_ref().map(|of| ClientTrust::parse(Arc::clone(of), crl).map(Arc::new));
-        let secret = Secret { name: name.clone(), certificate, last_good, authorities, clients, users };
+        let lone_chain = authorities.clone();
+        let secret = Secret { name: name.clone(), certificate, last_good, authorities, lone_chain, clients, users };
         Change::arrival(secret)
     })
 }
@@ -252,6 +253,7 @@ impl SavedKey {
             certificate: Ok(Arc::clone(&CERTIFICATES[self.0])),
             last_good: None,
             authorities: None,
+            lone_chain: None,
             clients: None,
             users: None,
         };

@@ -24,6 +24,7 @@ fn users(text: &str, lines: &str) -> Change {
         certificate: Err(SecretFault::Type("Opaque".into())),
         last_good: None,
         authorities: None,
+        lone_chain: None,
         clients: None,
         users: Some(Arc::new(users)),
     })

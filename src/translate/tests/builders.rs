@@ -58,6 +58,7 @@ pub(super) fn secret(text: &str, certificate: &Arc<Certificate>) -> Change {
         certificate: Ok(certificate.clone()),
         last_good: None,
         authorities: None,
+        lone_chain: None,
         clients: None,
         users: None,
     };
@@ -71,6 +72,7 @@ pub(super) fn broken_secret(text: &str) -> Change {
         certificate: Err(fault),
         last_good: None,
         authorities: None,
+        lone_chain: None,
         clients: None,
         users: None,
     };

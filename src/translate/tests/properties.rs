@@ -192,7 +192,8 @@ fn some_slice() -> impl Strategy<Value = Change> {
 fn some_secret() -> impl Strategy<Value = Change> {
     (object_name(SECRETS), 0..CERTIFICATES.len() + 1).prop_map(|(name, which)| {
         let certificate = CERTIFICATES.get(which).cloned().ok_or(SecretFault::Missing("tls.crt"));
-        Change::arrival(Secret { name, certificate, last_good: None, authorities: None, clients: None, users: None })
+        let (authorities, lone_chain, clients, users) = (None, None, None, None);
+        Change::arrival(Secret { name, certificate, last_good: None, authorities, lone_chain, clients, users })
     })
 }
 

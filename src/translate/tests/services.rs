@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::builders::*;
-use crate::model::{Balance, ObjectKind, ObjectRef, ProblemCode, Severity, UnitKey};
+use crate::model::{AskedWhen, Balance, ObjectKind, ObjectRef, ProblemCode, Severity, UnitKey};
 use crate::source::objects::{Change, Service};
 
 fn annotated(text: &str, annotations: &[(&str, &str)]) -> Service {
@@ -83,4 +83,47 @@ fn a_changed_annotation_makes_the_hosts_that_use_the_service_stale_and_no_others
     assert_eq!(balances(&world, "a.example"), [Balance::Ewma]);
     world.apply([Change::removal(ObjectRef::new(ObjectKind::Service, name("a"))), of_service(service("a"))]);
     assert_eq!(balances(&world, "a.example"), [Balance::LeastInFlight]);
+}
+
+const ACL: (&str, &str) = ("haproxy.org/route-acl", "path_end .css");
+
+/// Which routes of a host have a condition, in order: the path, and when it is asked.
+fn conditional(world: &World, host: &str) -> Vec<(String, bool, bool)> {
+    let routes = world.host(host).routes.iter().map(|route| {
+        let predicates = route.matches.predicates.as_deref();
+        let is_first = predicates.is_some_and(|predicates| predicates.asked == AskedWhen::First);
+        (route.matches.path.path().to_owned(), predicates.is_some(), is_first)
+    });
+    routes.collect()
+}
+
+#[test]
+fn a_service_with_a_condition_shares_its_path_and_is_asked_first() {
+    let world = world([
+        of_service(annotated("b", &[ACL])),
+        ingress("web").rule("a.example", &[prefix("/", "a"), prefix("/long", "a"), prefix("/", "b")]).change(),
+    ]);
+    assert_eq!(world.problems(), [""; 0]);
+    let expected = [("/".into(), true, true), ("/long".into(), false, false), ("/".into(), false, false)];
+    assert_eq!(conditional(&world, "a.example"), expected);
+    assert_eq!(world.routes("a.example"), ["/ → shop/b:80", "/long → shop/a:80", "/ → shop/a:80"]);
+}
+
+#[test]
+fn a_condition_takes_nothing_from_another_namespace() {
+    let of_zoo = Service { name: name("zoo/z"), ..annotated("z", &[ACL]) };
+    let zoo = |created, path| ingress("zoo/thief").created(created).rule("a.example", &[prefix(path, "z")]).change();
+    let shop = || ingress("web").created(7).rule("a.example", &[prefix("/", "a"), prefix("/long", "a")]).change();
+    // On the path of an older object.
+    let world_with_both = world([of_service(of_zoo.clone()), shop(), zoo(8, "/")]);
+    assert_eq!(world_with_both.routes("a.example"), ["/long → shop/a:80", "/ → shop/a:80"]);
+    assert_eq!(world_with_both.only_problem().code, ProblemCode::Conflict);
+    // On a path of its own it comes in turn.
+    let world_with_both = world([of_service(of_zoo.clone()), shop(), zoo(8, "/zoo")]);
+    let expected = [("/long".into(), false, false), ("/zoo".into(), true, false), ("/".into(), false, false)];
+    assert_eq!(conditional(&world_with_both, "a.example"), expected);
+    // On a path that it had first, nobody else has the rest.
+    let world_with_both = world([of_service(of_zoo), shop(), zoo(6, "/")]);
+    assert_eq!(world_with_both.routes("a.example"), ["/long → shop/a:80", "/ → zoo/z:80"]);
+    assert_eq!(world_with_both.only_problem().code, ProblemCode::Conflict);
 }

@@ -24,6 +24,7 @@ mod route_acl;
 mod sources;
 
 pub use acl::{AclError, condition};
+pub(super) use refused::may_restrict;
 
 use super::table::{Annotation, Dialect, OtherPrefix, Scope, Unlisted, Verdict};
 use super::value::Value;

@@ -8,6 +8,12 @@ use super::{BOTH, INGRESS, row};
 /// Words of directives that restrict access.
 const RESTRICTING: [&str; 7] = ["deny", "reject", "tarpit", "silent-drop", "auth", "lua", "return"];
 
+/// Whether directives may restrict access.
+pub(in super::super) fn may_restrict(text: &str) -> bool {
+    let text = text.to_ascii_lowercase();
+    RESTRICTING.iter().any(|word| text.contains(word))
+}
+
 /// By key.
 pub(super) const ROWS: [Annotation; 3] = [
     row(
@@ -15,8 +21,7 @@ pub(super) const ROWS: [Annotation; 3] = [
         Value::Text {
             values: "directives of HAProxy",
             read: |draft, text, _| {
-                let text = text.to_ascii_lowercase();
-                if RESTRICTING.iter().any(|word| text.contains(word)) {
+                if may_restrict(text) {
                     draft.options.of_rare().edits.of_location = Some(SnippetOptions::Closed);
                     draft.refuses(
                         "may restrict access and is not read, so nobody is served: all requests are answered with 503",

@@ -22,7 +22,8 @@ pub(super) const ROWS: [Annotation; 1] = [row(
     ),
     "The Service gets those requests of its paths for which the condition holds, before all rules without a condition, whatever their\n\
      paths. Others go on to the next rule: the same path may stand in one more rule, for another Service. Of several such Services the\n\
-     one with the longest path is asked first, then that of the oldest Ingress. A path is compared as the client sent it, and the client\n\
+     one with the longest path is asked first, then that of the oldest Ingress. At a host for which several namespaces have rules they\n\
+     are asked where their path stands, and take nothing from a path that an older Ingress of another namespace has. A path is compared as the client sent it, and the client\n\
      is the one that `allow-list` looks at. For a default backend it has no effect.",
 )];
 
