@@ -3,8 +3,8 @@
 use std::net::SocketAddr;
 
 use crate::model::{
-    Balance, EndpointPort, PodTls, PortRef, Protocol, RoutePolicy, Sni, TlsHttp, TlsVersions, UpstreamKey,
-    UpstreamSpec, Verification,
+    Applies, Balance, EndpointPort, EndpointSpec, EndpointState, PodTls, PortRef, Protocol, RoutePolicy, Sni, TlsHttp,
+    TlsVersions, UpstreamKey, UpstreamSpec, Verification,
 };
 use crate::translate::{self, Condition, Input};
 
@@ -62,10 +62,25 @@ pub(super) fn describe(
         let requests: usize = living.iter().map(|endpoint| endpoint.in_flight).sum();
         lines.push(format!("{requests} requests in flight"));
     }
+    lines.extend(translate::overridden(input, &spec.key).into_iter().map(|(spec, applies)| overridden(spec, applies)));
     facts.service = Some(spec.key.service.clone());
     facts.port = Some(spec.port.to_string());
     facts.endpoints = used;
     (lines, has_endpoint)
+}
+
+/// What the Service says of one of its endpoints.
+fn overridden(spec: EndpointSpec, applies: Applies) -> String {
+    let EndpointSpec { address, state, weight } = spec;
+    let by = "(endpoint-overrides of the Service)";
+    if applies == Applies::Stale {
+        return format!("what was said of {address} was for another pod, and is ignored {by}");
+    }
+    match state {
+        EndpointState::Active => format!("{address} has weight {} {by}", weight.get()),
+        EndpointState::Draining => format!("{address} drains: it gets no new requests but those of its sessions {by}"),
+        EndpointState::Maintenance => format!("{address} is in maintenance: it gets no new requests {by}"),
+    }
 }
 
 /// What the EndpointSlices of the Service come to.

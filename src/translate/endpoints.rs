@@ -1,11 +1,12 @@
 //! From EndpointSlices to the endpoints of an upstream (semantics 29 and 32 to 45).
 
-use std::collections::BTreeSet;
-use std::net::SocketAddr;
+use std::collections::{BTreeSet, HashMap};
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use crate::model::{
-    EndpointPort, EndpointSpec, ObjectKind, ObjectName, ObjectRef, Problem, ProblemCode, Severity, UpstreamKey,
+    Applies, EndpointOverride, EndpointPort, EndpointSpec, ObjectKind, ObjectName, ObjectRef, PodMark, Problem,
+    ProblemCode, Severity, UpstreamKey,
 };
 use crate::source::objects::{AddressKind, EndpointSlice, SliceEndpoint};
 
@@ -44,8 +45,44 @@ pub fn endpoints(input: &Input, upstream: &UpstreamKey) -> Vec<EndpointSpec> {
             };
         }
     }
-    // What an operator says about an endpoint at run time is to be looked up here, by Service and address.
-    found.choose(service.prefers_ipv6).into_iter().map(EndpointSpec::active).collect()
+    let mut specs: Vec<_> = found.choose(service.prefers_ipv6).into_iter().map(EndpointSpec::active).collect();
+    if let Some(overrides) = overrides(input, &upstream.service) {
+        let pods = pods(input, &upstream.service);
+        for spec in &mut specs {
+            let applying = applying(overrides, &pods, spec.address.ip()).filter(|(_, does)| *does == Applies::Yes);
+            applying.for_each(|(of, _)| of.apply(spec));
+        }
+    }
+    specs
+}
+
+/// What the author of a Service says of some of its endpoints.
+fn overrides<'a>(input: &'a Input, service: &ObjectName) -> Option<&'a [EndpointOverride]> {
+    input.index().annotations_of(service)?.options().rare()?.upstream.overrides.as_deref()
+}
+
+/// The pods of a Service, by address.
+fn pods(input: &Input, service: &ObjectName) -> HashMap<IpAddr, PodMark> {
+    let endpoints = input.objects().slices_of(service).flat_map(|slice| slice.endpoints.iter());
+    endpoints.map(|endpoint| (endpoint.address.to_canonical(), endpoint.pod)).collect()
+}
+
+/// What is said of the endpoint with this address, or was of a pod that had it.
+fn applying<'a>(
+    overrides: &'a [EndpointOverride],
+    pods: &HashMap<IpAddr, PodMark>,
+    address: IpAddr,
+) -> impl Iterator<Item = (&'a EndpointOverride, Applies)> {
+    let pod = pods.get(&address).copied().unwrap_or_default();
+    overrides.iter().map(move |of| (of, of.applies(address, pod))).filter(|(_, does)| *does != Applies::No)
+}
+
+/// The endpoints of an upstream of which its Service says something, and whether that is for the pod that is there now.
+pub fn overridden(input: &Input, upstream: &UpstreamKey) -> Vec<(EndpointSpec, Applies)> {
+    let Some(overrides) = overrides(input, &upstream.service) else { return Vec::new() };
+    let pods = pods(input, &upstream.service);
+    let of = |spec: EndpointSpec| applying(overrides, &pods, spec.address.ip()).map(move |(_, does)| (spec, does));
+    endpoints(input, upstream).into_iter().flat_map(of).collect()
 }
 
 /// Whether an entry of a slice may get requests.

@@ -62,7 +62,7 @@ use crate::source::objects::Ingress;
 pub use backend_readiness::{BackendReadiness, backend_readiness};
 pub use canary::{CanaryRuleOf, shared_by_other};
 pub use claims::{Claimant, claimants, host_owner, path_match, path_reading, secret_of, uncounted_tls};
-pub use endpoints::{Condition, Survey, endpoints, survey};
+pub use endpoints::{Condition, Survey, endpoints, overridden, survey};
 pub use external::{External, external};
 pub use global::Global;
 pub use input::Input;

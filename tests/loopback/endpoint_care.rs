@@ -1,6 +1,6 @@
 //! Health checks, ejection, limits of endpoints with their queue: what annotations of ours ask of an upstream's endpoints.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::sync::mpsc;
@@ -239,4 +239,43 @@ fn all_pods_are_filled_before_anybody_waits() {
         clients.iter_mut().for_each(|client| assert_eq!(client.answer().status(), 200, "{balance}"));
         assert!(pods.iter().all(|(_, _, most)| most.load(SeqCst) <= 2), "{balance}");
     }
+}
+
+/// A pod at this address of the machine that answers with this name.
+fn at(address: &str, name: &'static str) -> Pod {
+    Pod::listening(TcpListener::bind((address, 0)).unwrap(), move |mut connection| {
+        while connection.request().is_some() {
+            connection.send(format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{name}", name.len()));
+        }
+    })
+}
+
+#[test]
+fn a_service_drains_its_endpoints_and_gives_them_other_shares() {
+    let pods = [at("127.0.0.2", "a"), at("127.0.0.3", "b")];
+    let addresses = [pods[0].address, pods[1].address];
+    let with = |said: &str| {
+        let annotations = json!({"tidegate.dev/endpoint-overrides": said, "tidegate.dev/balance": "round-robin"});
+        Manifests::new().annotated_service("web", &addresses, annotations).ingress(
+            "web",
+            Some("a.example"),
+            &[("/", "Prefix", "web")],
+        )
+    };
+    let server = Tidegate::serve(&with(""));
+    assert_eq!(share(&server, "a", 20), 10);
+    server.replace(&with("127.0.0.2=drain"));
+    eventually("it drains", || (share(&server, "a", 10) == 0).then_some(()));
+    let explained = || server.admin("/debug/explain?url=http://a.example/").text();
+    let said = explained();
+    assert!(said.contains(&format!("{} drains", addresses[0])), "{said}");
+    assert!(server.admin("/debug/snapshot").text().contains("\"state\": \"drain\""));
+    server.replace(&with("127.0.0.2@6f0c=drain; 127.0.0.3=weight:25"));
+    eventually("what was for another pod is ignored", || (70..=90).contains(&share(&server, "a", 100)).then_some(()));
+    let said = explained();
+    assert!(said.contains("was for another pod, and is ignored"), "{said}");
+    server.replace(&with("127.0.0.2=maint; 127.0.0.3=drain"));
+    eventually("the last one drains too", || (server.ask(get("a.example", "/")).status() == 503).then_some(()));
+    server.replace(&with(""));
+    eventually("all is as it was", || (share(&server, "a", 20) == 10).then_some(()));
 }

@@ -10,7 +10,7 @@ use super::manifest;
 use super::row::{Kind, OnMalformed, Watched, saved_as_it_is};
 use super::wire::{Meta, Sent, parse};
 use super::words::word;
-use crate::model::{ObjectKind, Resource};
+use crate::model::{ObjectKind, PodMark, Resource};
 use crate::source::objects::{AddressKind, EndpointSlice, SliceEndpoint, SlicePort};
 
 /// Joins slices to their Service.
@@ -102,7 +102,7 @@ fn slice_endpoint(endpoint: discovery::Endpoint) -> Option<Result<SliceEndpoint,
         hints: _,
         hostname: _,
         node_name: _,
-        target_ref: _,
+        target_ref,
         zone: _,
     } = endpoint;
     let discovery::EndpointConditions { ready, serving, terminating } = conditions.unwrap_or_default();
@@ -114,5 +114,8 @@ fn slice_endpoint(endpoint: discovery::Endpoint) -> Option<Result<SliceEndpoint,
         is_ready,
         is_serving: serving.unwrap_or(is_ready),
         is_terminating: terminating.unwrap_or(false),
+        pod: target_ref.map_or_else(PodMark::default, |pod| {
+            PodMark::of(&pod.name.unwrap_or_default(), &pod.uid.unwrap_or_default())
+        }),
     }))
 }

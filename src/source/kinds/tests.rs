@@ -4,7 +4,7 @@ use k8s_openapi::api::networking::v1 as networking;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::model::{CertificateError, CrlError, ObjectKind, ObjectName};
+use crate::model::{CertificateError, CrlError, ObjectKind, ObjectName, PodMark};
 use crate::source::objects::*;
 
 #[test]
@@ -242,6 +242,7 @@ fn conditions_that_are_absent_have_the_defaults_of_the_api() {
             is_ready: ready,
             is_serving: serving,
             is_terminating: terminating,
+            pod: PodMark::default(),
         };
         assert_eq!(*converted.endpoints, [expected], "{conditions}");
     }

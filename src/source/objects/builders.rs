@@ -4,7 +4,7 @@ use super::{
     AddressKind, Annotations, Backend, Change, ConfigMap, EndpointSlice, Ingress, Path, PathKind, PortValue, Rule,
     Service, ServiceKind, ServicePort, SliceEndpoint, SlicePort, TlsEntry,
 };
-use crate::model::{ObjectKind, ObjectName, ObjectRef};
+use crate::model::{ObjectKind, ObjectName, ObjectRef, PodMark};
 
 /// `namespace/name`; without a namespace that of most tests.
 pub(crate) fn name(text: &str) -> ObjectName {
@@ -130,7 +130,13 @@ pub(crate) fn slice(text: &str, service: &str, endpoints: &[SliceEndpoint]) -> E
 }
 
 pub(crate) fn ready(address: &str) -> SliceEndpoint {
-    SliceEndpoint { address: address.parse().unwrap(), is_ready: true, is_serving: true, is_terminating: false }
+    SliceEndpoint {
+        address: address.parse().unwrap(),
+        is_ready: true,
+        is_serving: true,
+        is_terminating: false,
+        pod: PodMark::default(),
+    }
 }
 
 pub(crate) fn of_slice(slice: EndpointSlice) -> Change {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::ObjectName;
+use crate::model::{ObjectName, PodMark};
 
 /// An EndpointSlice (discovery.k8s.io/v1).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,4 +56,7 @@ pub struct SliceEndpoint {
     pub is_serving: bool,
     /// `conditions.terminating`; absent is false.
     pub is_terminating: bool,
+    /// The pod of `targetRef`.
+    #[serde(default, skip_serializing_if = "PodMark::is_none")]
+    pub pod: PodMark,
 }

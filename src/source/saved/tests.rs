@@ -9,6 +9,7 @@ use proptest::sample::select;
 
 use super::checksum::Checksum;
 use super::*;
+use crate::model::PodMark;
 use crate::model::{
     CaBundle, Certificate, CertificateError, ClientTrust, ObjectKind, ObjectName, ObjectRef, SecretUsers, UserList,
 };
@@ -136,6 +137,7 @@ fn slice() -> impl Strategy<Value = Change> {
             is_ready,
             is_serving,
             is_terminating,
+            pod: if is_serving { PodMark::default() } else { PodMark::of("web-1", "uid") },
         },
     );
     (object_name(), some(text()), addresses, some(list(port)), list(endpoint), list(text())).prop_map(

@@ -4,7 +4,7 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::model::{CheckKind, Checks, Ejection, HttpCheck, Queue, RoutePolicy};
+use crate::model::{CheckKind, Checks, Ejection, EndpointOverride, HttpCheck, Queue, RoutePolicy};
 
 use super::take_over::take_over;
 
@@ -34,6 +34,8 @@ pub(crate) struct UpstreamOptions {
     pub(super) slow_start: Option<Duration>,
     /// Load in percent of the mean from which on requests with a key go on; `Some(0)`: any.
     pub(super) hash_bound: Option<u32>,
+    /// What is said of some endpoints. Of a Service alone.
+    pub(crate) overrides: Option<Arc<[EndpointOverride]>>,
 }
 
 /// How the health of endpoints is checked.
@@ -97,7 +99,7 @@ impl UpstreamOptions {
     /// Takes over what others set and these do not. Returns whether both set the same thing differently.
     pub(super) fn absorb(&mut self, other: Self) -> bool {
         let Self { checks, endpoint_requests, queue_length, queue_timeout, .. } = other;
-        let Self { ejection, ejection_time, slow_start, hash_bound, .. } = other;
+        let Self { ejection, ejection_time, slow_start, hash_bound, overrides, .. } = other;
         let differs = [
             self.checks.absorb(checks),
             take_over(&mut self.endpoint_requests, endpoint_requests),
@@ -107,6 +109,7 @@ impl UpstreamOptions {
             take_over(&mut self.ejection_time, ejection_time),
             take_over(&mut self.slow_start, slow_start),
             take_over(&mut self.hash_bound, hash_bound),
+            take_over(&mut self.overrides, overrides),
         ];
         differs.contains(&true)
     }

@@ -1,6 +1,7 @@
 //! Our own annotations.
 
 mod headers;
+mod overrides;
 mod paths;
 mod timeouts;
 mod upstreams;
@@ -17,7 +18,7 @@ pub(super) const DIALECT: Dialect = Dialect {
     prefix: OWN_PREFIX,
     others: &[],
     unlisted: Unlisted::Unknown,
-    groups: &[&ROWS, &upstreams::ROWS, &headers::ROWS, &paths::ROWS, &timeouts::ROWS],
+    groups: &[&ROWS, &upstreams::ROWS, &overrides::ROWS, &headers::ROWS, &paths::ROWS, &timeouts::ROWS],
 };
 
 /// By key.
