@@ -58,7 +58,13 @@ impl Outcome {
                 (format!("{} {} {}", key.pattern, path.kind(), path.path()), route)
             });
             let fallback = host.fallback().map(|route| (format!("{} (all other paths)", key.pattern), route));
-            for (place, route) in named.chain(fallback) {
+            for (mut place, route) in named.chain(fallback) {
+                // Of one path several routes may take some requests each.
+                let condition =
+                    route.matches.predicates.as_deref().and_then(|predicates| predicates.condition.as_ref());
+                if let Some(condition) = condition {
+                    place.push_str(&format!(" if {condition}"));
+                }
                 if let Origin::Object { kind: ObjectKind::Ingress, name, .. } = &route.origin {
                     all.entry(name.clone()).or_default().insert(place, Arc::clone(route));
                 }

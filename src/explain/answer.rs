@@ -47,7 +47,7 @@ pub fn explain<T>(question: &Question, view: &View<'_, T>) -> Explanation {
     }
 
     let mut scratch = String::new();
-    // Who asks is not known, and chance favours the first.
+    // Who asks is not known, and what is drawn by chance is always the same.
     let around = Circumstances { client: &|| None, random: &|| 0 };
     let holds = |predicates: &Predicates| filter::holds(predicates, &head.request, &head.bytes, around);
     let found = view.table.find(host, &path, &holds, &mut scratch);
@@ -76,6 +76,11 @@ pub fn explain<T>(question: &Question, view: &View<'_, T>) -> Explanation {
     let field = winner.as_ref().and_then(|winner| winner.origin.field());
     if let Some(winner) = &winner {
         explanation.say(Subject::Rule, [near::taken(winner, field.as_deref())]);
+        let predicates = route.and_then(|route| route.spec.matches.predicates.as_deref());
+        let condition = predicates.and_then(|predicates| predicates.condition.as_ref());
+        let asked =
+            |condition| format!("it takes requests for which this holds: {condition}; the client is not known here");
+        explanation.say(Subject::Rule, condition.map(asked));
     }
     around.winner = winner;
 
