@@ -13,7 +13,7 @@ use crate::support::tls::{Hello, TlsClient};
 use crate::support::{DEADLINE, Manifests, Pod, PodConnection, Speech, Tidegate, TlsPod, eventually, get, refusing};
 
 /// The families that these tests compare, without the prefix.
-const DATA_PLANE: [&str; 23] = [
+const DATA_PLANE: [&str; 28] = [
     "requests_total",
     "request_duration_seconds",
     "request_bytes_total",
@@ -25,6 +25,11 @@ const DATA_PLANE: [&str; 23] = [
     "upstream_attempts_total",
     "upstream_failures_total",
     "upstream_retries_total",
+    "upstream_queue_requests",
+    "upstream_queued_total",
+    "upstream_ejections_total",
+    "upstream_checks_total",
+    "upstream_endpoints_down",
     "upstream_connections_total",
     "upstream_tls_handshakes_total",
     "upstream_response_head_seconds",
@@ -492,4 +497,38 @@ fn a_proxy_header_is_counted_beside_its_connection() {
     client.send("PROXY TCP4 203.0.113.7 127.0.0.1 4000 80\r\n");
     let moved = [(r#"proxy_protocol_total{listener="http",result="v1"}"#, 1.0), (OPEN, 1.0), (ACCEPTED, 1.0)];
     expect(&server, &before, &moved);
+}
+
+#[test]
+fn what_annotations_ask_of_endpoints_is_counted() {
+    let (pod, answer) = Pod::held();
+    let annotations = |pairs: &[(&str, &str)]| -> serde_json::Value {
+        pairs.iter().map(|(key, value)| (format!("tidegate.dev/{key}"), json!(value))).collect()
+    };
+    let limited = annotations(&[("max-requests-per-endpoint", "1"), ("ejection-failures", "1")]);
+    let checked = annotations(&[("health-check", "tcp"), ("health-check-interval", "100ms")]);
+    let (gone, _held) = refusing();
+    let manifests = Manifests::new()
+        .service("held", &[pod.address])
+        .service("gone", &[gone])
+        .ingress_with("held", Some("held.example"), &[("/", "Prefix", "held")], limited, json!([]))
+        .ingress_with("gone", Some("gone.example"), &[("/", "Prefix", "gone")], checked, json!([]));
+    let server = Tidegate::serve(&manifests);
+    let metric = |name: &str, labels: &str| server.metric(&format!("tidegate_{name}"), labels);
+    let of = |service: &str| format!("service=\"{service}\"");
+    let mut first = server.connect();
+    first.send(get("held.example", "/"));
+    pod.wait_for_connections(1);
+    let mut second = server.connect();
+    second.send(get("held.example", "/"));
+    eventually("it waits", || (metric("upstream_queue_requests", &of("held")) == 1.0).then_some(()));
+    answer.send(()).unwrap();
+    answer.send(()).unwrap();
+    assert_eq!((first.answer().status(), second.answer().status()), (200, 200));
+    assert_eq!(metric("upstream_queue_requests", &of("held")), 0.0);
+    assert_eq!(metric("upstream_queued_total", &of("held")), 1.0);
+    assert_eq!(metric("upstream_ejections_total", &of("held")), 0.0, "the last one is never left out");
+    eventually("it is down", || (metric("upstream_endpoints_down", &of("gone")) == 1.0).then_some(()));
+    let checks = |result: &str| metric("upstream_checks_total", &format!("result=\"{result}\""));
+    assert!(checks("bad") >= 1.0 && checks("good") == 0.0);
 }
