@@ -24,6 +24,7 @@ mod process;
 mod register;
 mod report_metrics;
 mod route_metrics;
+mod tally;
 mod upstream_metrics;
 
 pub use access_log::{
@@ -41,4 +42,5 @@ pub use metrics::{ListenerMetrics, Metrics, OpenConnection, TableSize};
 pub use nginx::{Compat, ConnectionStates, ControllerNames, HostCertificate, RouteDetail, RouteNames, Served};
 pub use report_metrics::{EventWrite, ReportMetrics, StatusWrite};
 pub use route_metrics::RouteMetrics;
+pub use tally::{Count, FlowNumbers, Forgotten, ListenerTally, Span, SpanNumbers, Tally, TallyNumbers};
 pub use upstream_metrics::{UpstreamFailure, UpstreamMetrics};

@@ -9,10 +9,11 @@ use tokio::time::Instant;
 
 use super::body_copy::BodyCopy;
 use super::peer::{Peer, Scheme};
+use super::tallied::{self, Outcome, Tallied};
 use crate::filter::{self, AuthCookies, Session};
 use crate::http1::{FieldKind, RequestError, Version};
 use crate::model::LogLines;
-use crate::observe::{Details, Entry, Refusal, RouteDetail, RoutePart, Served, TlsPart, UpstreamPart};
+use crate::observe::{Details, Entry, Listener, Refusal, RouteDetail, RoutePart, Served, TlsPart, UpstreamPart};
 use crate::proxy::error::{ProxyError, Side};
 use crate::proxy::shard::Shard;
 use crate::proxy::shard::scratch::ExchangeBuffers;
@@ -65,6 +66,10 @@ pub(crate) struct Record {
     pub error: Cell<Option<&'static str>>,
     /// The rule of HTTP/2 that the pod's answer broke.
     pub broken_rule: Cell<Option<&'static str>>,
+    /// Whether the client is to blame for the answer.
+    pub is_refused: Cell<bool>,
+    /// What it has begun where it is counted in the manner of HAProxy.
+    pub tallied: Cell<Option<Box<Tallied>>>,
 }
 
 /// What filters keep of a request for its answer.
@@ -119,6 +124,8 @@ impl Record {
             must_close: Cell::new(false),
             error: Cell::new(None),
             broken_rule: Cell::new(None),
+            is_refused: Cell::new(false),
+            tallied: Cell::new(None),
         }
     }
 
@@ -153,6 +160,7 @@ impl Record {
     /// Notes what went wrong.
     pub(crate) fn failed(&self, shard: &Shard, error: &ProxyError) {
         self.error.set(Some(error.reason()));
+        self.is_refused.set(error.side() == Side::Client);
         if self.route.is_none()
             && let Some(refusal) = refusal(error)
         {
@@ -209,6 +217,14 @@ impl Record {
         };
         if let Some(detail) = detail {
             self.count_in_detail(detail, work, now);
+        }
+        let outcome = Outcome { request_bytes, now, total: duration };
+        if let Some(tallied) = self.tallied.take() {
+            tallied.end(self, outcome);
+        }
+        let listener = if peer.tls.is_some() { Listener::Https } else { Listener::Http };
+        if let Some(tally) = shard.metrics.listener(listener).tally() {
+            tallied::at_listener(tally, self, outcome);
         }
         let log = self.route.as_ref().map_or(LogLines::Written, |route| route.spec.policy.log);
         if !shard.access_log.is_on() || log == LogLines::LeftOut {
