@@ -3,6 +3,7 @@
 pub mod admin;
 pub mod app;
 pub mod args;
+pub mod control_http;
 pub mod controller;
 pub mod explain;
 pub mod filter;
