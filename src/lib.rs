@@ -20,5 +20,6 @@ pub mod report;
 pub mod resolver;
 pub mod routing;
 pub mod source;
+pub mod stats;
 pub mod translate;
 pub mod upstream;

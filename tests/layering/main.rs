@@ -50,6 +50,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("explain", &["model", "http1", "filter", "source::objects", "translate", "routing"]),
     ("migrate", &["model", "observe", "source", "translate"]),
     ("control_http", &["proxy_protocol"]),
+    ("stats", &["model", "observe", "password", "control_http"]),
     ("admin", &["control_http", "model", "observe", "lifecycle"]),
 ];
 
