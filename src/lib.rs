@@ -3,6 +3,7 @@
 pub mod admin;
 pub mod app;
 pub mod args;
+pub mod control_http;
 pub mod controller;
 pub mod explain;
 pub mod filter;
@@ -19,5 +20,6 @@ pub mod report;
 pub mod resolver;
 pub mod routing;
 pub mod source;
+pub mod stats;
 pub mod translate;
 pub mod upstream;

@@ -34,6 +34,7 @@ fn main() -> ExitCode {
         Command::Migrate(args) => {
             Ok(answer(app::migrate(&args, &mut std::io::stdin().lock(), &mut std::io::stdout().lock())))
         }
+        Command::Socket(args) => Ok(answer(app::socket(&args, &mut std::io::stdout().lock()).map(|()| true))),
         Command::Get(args) => Ok(answer(app::get(&args, &mut std::io::stdout().lock()))),
     };
     outcome.unwrap_or_else(|error| {

@@ -4,19 +4,15 @@ use std::fmt::Write as _;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use bytes::Bytes;
-use http::{HeaderValue, Method, Request, Response, StatusCode, header};
-use http_body::Body as _;
-use http_body_util::Full;
+use http::{Request, StatusCode};
 use hyper::body::Incoming;
 use tokio::sync::Semaphore;
 
 use super::explain::{self, Explained, Unexplained};
 use super::{AdminState, Pending, Stuck, seen};
+use crate::control_http::{Answer, JSON, TEXT, refuse, respond, view};
 use crate::model::Problem;
 
-const TEXT: &str = "text/plain; charset=utf-8";
-const JSON: &str = "application/json";
 const METRICS: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 const INDEX: &str = "\
@@ -36,7 +32,7 @@ Only for those whom --debug-views admits, by default connections from loopback a
 ";
 
 /// Answers a request on the health address.
-pub(super) fn answer_health(request: &Request<Incoming>, pending: &Pending, stuck: &Stuck) -> Response<Full<Bytes>> {
+pub(super) fn answer_health(request: &Request<Incoming>, pending: &Pending, stuck: &Stuck) -> Answer {
     if let Some(refusal) = refuse(request) {
         return refusal;
     }
@@ -49,12 +45,7 @@ pub(super) fn answer_health(request: &Request<Incoming>, pending: &Pending, stuc
 
 /// Answers a request of `peer`. Work that takes more than microseconds holds the one permit of `views` and runs on a thread
 /// for blocking work.
-pub(super) async fn answer(
-    request: &Request<Incoming>,
-    peer: IpAddr,
-    state: &AdminState,
-    views: &Semaphore,
-) -> Response<Full<Bytes>> {
+pub(super) async fn answer(request: &Request<Incoming>, peer: IpAddr, state: &AdminState, views: &Semaphore) -> Answer {
     if let Some(refusal) = refuse(request) {
         return refusal;
     }
@@ -100,7 +91,7 @@ pub(super) async fn answer(
     }
 }
 
-async fn explanation(query: &str, state: &AdminState) -> Response<Full<Bytes>> {
+async fn explanation(query: &str, state: &AdminState) -> Answer {
     match (state.explain)(explain::asked(query)).await {
         Ok(Explained { text: _, json }) if query.split('&').any(|part| part == "format=json") => {
             respond(StatusCode::OK, JSON, json)
@@ -111,26 +102,15 @@ async fn explanation(query: &str, state: &AdminState) -> Response<Full<Bytes>> {
     }
 }
 
-/// The answer to anything but a GET or HEAD without a body.
-fn refuse(request: &Request<Incoming>) -> Option<Response<Full<Bytes>>> {
-    if request.method() != Method::GET && request.method() != Method::HEAD {
-        let mut response = respond(StatusCode::METHOD_NOT_ALLOWED, TEXT, "only GET and HEAD are served here\n".into());
-        response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
-        return Some(response);
-    }
-    let has_body = !request.body().is_end_stream();
-    has_body.then(|| respond(StatusCode::BAD_REQUEST, TEXT, "requests have no body here\n".into()))
-}
-
 /// Only what a restart mends makes the process unhealthy.
-fn health(stuck: &[String]) -> Response<Full<Bytes>> {
+fn health(stuck: &[String]) -> Answer {
     if stuck.is_empty() {
         return respond(StatusCode::OK, TEXT, "ok\n".to_owned());
     }
     respond(StatusCode::SERVICE_UNAVAILABLE, TEXT, format!("threads hang: {}\n", stuck.join(", ")))
 }
 
-fn readiness(pending: &[String], stuck: &[String], saved_objects_age: Option<Duration>) -> Response<Full<Bytes>> {
+fn readiness(pending: &[String], stuck: &[String], saved_objects_age: Option<Duration>) -> Answer {
     if !stuck.is_empty() {
         return health(stuck);
     }
@@ -145,31 +125,6 @@ fn readiness(pending: &[String], stuck: &[String], saved_objects_age: Option<Dur
         return respond(StatusCode::OK, TEXT, text);
     }
     respond(StatusCode::SERVICE_UNAVAILABLE, TEXT, format!("waiting for: {}\n", pending.join(", ")))
-}
-
-async fn view<F>(views: &Semaphore, content_type: &'static str, make: F) -> Response<Full<Bytes>>
-where
-    F: FnOnce() -> String + Send + 'static,
-{
-    // The semaphore is never closed. A view without a permit would only take more CPU from requests.
-    let _permit = views.acquire().await;
-    match tokio::task::spawn_blocking(make).await {
-        Ok(body) => respond(StatusCode::OK, content_type, body),
-        Err(error) => {
-            tracing::error!(%error, "admin view failed");
-            respond(StatusCode::INTERNAL_SERVER_ERROR, TEXT, "the view failed; the log says why\n".to_owned())
-        }
-    }
-}
-
-fn respond(status: StatusCode, content_type: &'static str, body: String) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::new(Bytes::from(body)));
-    *response.status_mut() = status;
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    response
 }
 
 fn problems_as_json(problems: &[Problem]) -> String {

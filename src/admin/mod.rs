@@ -5,34 +5,22 @@
 //! request per connection, a deadline for each, and a bounded number of them.
 
 mod answer;
-mod connections;
 mod debug;
 mod explain;
-mod io;
-mod prefix;
 mod seen;
 
-use std::convert::Infallible;
 use std::sync::Arc;
 
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
+use crate::control_http::{self, Arrived, Front, accept};
 use crate::model::Problem;
 use crate::observe::Metrics;
-use connections::{Arrived, Front};
 
 pub use debug::DebugViews;
 pub use explain::{Asked, Explained, Explaining, Unexplained};
 pub use seen::{Seeing, Shown};
-
-/// Longest head of a request: the smallest buffer that hyper accepts. Bytes.
-const HEAD_LIMIT: usize = 8 << 10;
-
-/// Fields of a request's head.
-const FIELD_LIMIT: usize = 64;
 
 /// The names of what readiness waits for; empty when ready. Must be quick.
 pub type Pending = Arc<dyn Fn() -> Vec<String> + Send + Sync>;
@@ -65,37 +53,28 @@ pub struct AdminState {
 pub async fn serve(listener: TcpListener, state: AdminState) {
     // A view of a large configuration takes milliseconds of CPU from requests, so there is one at a time.
     let views = Arc::new(Semaphore::new(1));
-    connections::accept(listener, Front::Nothing, |arrived| answer(arrived, state.clone(), views.clone())).await;
+    accept(listener, Front::Nothing, |arrived| answer(arrived, state.clone(), views.clone())).await;
 }
 
 /// Serves health and readiness only, until dropped. A request may have a PROXY protocol header: a load balancer that speaks
 /// the protocol to its targets speaks it in health checks too.
 pub async fn serve_health(listener: TcpListener, pending: Pending, stuck: Stuck) {
     let answer = |arrived| answer_health(arrived, pending.clone(), stuck.clone());
-    connections::accept(listener, Front::ProxyHeader, answer).await;
+    accept(listener, Front::ProxyHeader, answer).await;
 }
 
 async fn answer(arrived: Arrived, state: AdminState, views: Arc<Semaphore>) -> hyper::Result<()> {
-    let Arrived { socket, peer, bytes, .. } = arrived;
-    let service = service_fn(move |request| {
+    let peer = arrived.peer;
+    let answer = |request| {
         let (state, views) = (state.clone(), views.clone());
-        async move { Ok::<_, Infallible>(answer::answer(&request, peer, &state, &views).await) }
-    });
-    http().serve_connection(io::HyperIo::new(bytes, socket), service).await
+        async move { answer::answer(&request, peer, &state, &views).await }
+    };
+    control_http::serve(arrived, answer).await
 }
 
 async fn answer_health(arrived: Arrived, pending: Pending, stuck: Stuck) -> hyper::Result<()> {
-    let Arrived { socket, bytes, .. } = arrived;
-    let service = service_fn(|request| {
-        std::future::ready(Ok::<_, Infallible>(answer::answer_health(&request, &pending, &stuck)))
-    });
-    http().serve_connection(io::HyperIo::new(bytes, socket), service).await
-}
-
-fn http() -> http1::Builder {
-    let mut http = http1::Builder::new();
-    http.keep_alive(false).max_buf_size(HEAD_LIMIT).max_headers(FIELD_LIMIT).header_read_timeout(None);
-    http
+    let answer = |request| std::future::ready(answer::answer_health(&request, &pending, &stuck));
+    control_http::serve(arrived, answer).await
 }
 
 #[cfg(test)]

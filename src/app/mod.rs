@@ -12,6 +12,8 @@ mod report;
 mod saved_objects;
 mod server;
 mod settings;
+mod socket;
+mod stats;
 mod view;
 mod watchdog;
 
@@ -45,6 +47,7 @@ pub use explain::explain;
 pub use get::get;
 pub use migrate::migrate;
 pub use settings::logging;
+pub use socket::socket;
 
 /// Messages of the source that may wait for the controller.
 const QUEUE: usize = 1024;
@@ -62,6 +65,8 @@ pub struct Bound {
     pub admin: SocketAddr,
     /// Where a load balancer asks for health, if anywhere.
     pub health: Option<SocketAddr>,
+    /// Where the statistics are served, if anywhere.
+    pub stats: Option<SocketAddr>,
     origin: Origin,
     reports: Option<Reports>,
     /// How external names are resolved.
@@ -126,6 +131,7 @@ pub fn bind(args: &ServeArgs) -> anyhow::Result<Bound> {
     let encrypted = bind_listeners(args.listen.https, workers, keepalive, "--https")?;
     let admin_socket = bind_one(args.listen.admin, "--admin")?;
     let health_socket = args.listen.health.map(|address| bind_one(address, "--health")).transpose()?;
+    let statistics = server::Statistics::bind(&args.stats)?;
     let (http, https) = (plain[0].local_addr()?, encrypted[0].local_addr()?);
     let shards = plain.into_iter().zip(encrypted);
     let shards = shards.map(|(plain, encrypted)| {
@@ -136,6 +142,7 @@ pub fn bind(args: &ServeArgs) -> anyhow::Result<Bound> {
         https,
         admin: admin_socket.local_addr()?,
         health: health_socket.as_ref().map(std::net::TcpListener::local_addr).transpose()?,
+        stats: statistics.address(),
         origin,
         reports,
         resolver: resolver::Settings::default(),
@@ -143,6 +150,7 @@ pub fn bind(args: &ServeArgs) -> anyhow::Result<Bound> {
             admin_socket,
             debug_views: settings::debug_views(args),
             health_socket,
+            statistics,
             shards: shards.collect(),
             shared: Shared {
                 config,
@@ -213,9 +221,10 @@ impl Bound {
     /// Serves until `stop` yields, then drains. A second message cuts the drain short. If the source or the controller ends by
     /// itself, that drains as well and is an error.
     pub async fn serve(self, stop: mpsc::Receiver<()>) -> anyhow::Result<()> {
-        let Self { http, https, admin, health, origin, reports, resolver, server } = self;
+        let Self { http, https, admin, health, stats, origin, reports, resolver, server } = self;
         let (version, health_at) = (env!("CARGO_PKG_VERSION"), health.map(tracing::field::display));
-        tracing::info!(%http, %https, %admin, health = health_at, workers = server.shards.len(), version, "listening");
+        let stats = stats.map(tracing::field::display);
+        tracing::info!(%http, %https, %admin, health = health_at, stats, workers = server.shards.len(), version, "listening");
         let (sender, events) = mpsc::channel(QUEUE);
         let mut source = origin.open()?;
         let reports = reports.zip(source.access());

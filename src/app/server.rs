@@ -1,24 +1,29 @@
 //! The server while it runs: starts all tasks and threads, and ends them in order.
 
 use std::io;
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::{Arc, PoisonError};
 use std::thread;
 use std::time::Duration;
 
+use anyhow::Context as _;
 use tokio::sync::mpsc;
 use tokio::task::{JoinError, JoinHandle};
 
 use super::watchdog::{Stuck, Watchdog};
-use super::{connections, explain, view};
+use super::{bind_one, connections, explain, stats, view};
 use crate::admin::{self, AdminState, DebugViews};
+use crate::args::StatsArgs;
 use crate::controller::{Controller, Inquirer, Problems};
 use crate::lifecycle::{Drain, DrainTimes, Drained, Phase, Readiness};
 use crate::observe::AccessLog;
+use crate::password::Passwords;
 use crate::proxy::{self, Shared};
 use crate::report::Reporter;
 use crate::source::Event;
 use crate::source::saved::Writer;
+use crate::stats::socket::{SocketPlace, StatsSocket};
+use crate::stats::{self as statistics_of, Login, Source, UserFile};
 use crate::upstream::Registry;
 
 /// How long the access log may take to write what is left, at the end.
@@ -29,6 +34,7 @@ pub(super) struct Server {
     pub(super) admin_socket: TcpListener,
     pub(super) debug_views: DebugViews,
     pub(super) health_socket: Option<TcpListener>,
+    pub(super) statistics: Statistics,
     pub(super) shards: Vec<proxy::Listeners>,
     pub(super) shared: Shared,
     pub(super) drain: Drain,
@@ -56,6 +62,7 @@ impl Server {
             admin_socket,
             debug_views,
             health_socket,
+            statistics,
             shards,
             shared,
             drain,
@@ -103,6 +110,12 @@ impl Server {
                 Some(tokio::spawn(admin::serve_health(socket, state.pending.clone(), state.stuck.clone())))
             }
             None => None,
+        };
+        let statistics = if statistics.is_empty() {
+            Vec::new()
+        } else {
+            let source = stats::source(&shared, &registry, shared.ledger.limit());
+            statistics.start(&source, &shared.passwords)?
         };
         let admin = tokio::spawn(admin::serve(tokio::net::TcpListener::from_std(admin_socket)?, state));
         let threads = start_shards(shards, &shared, &access_log, &registry)?;
@@ -155,11 +168,66 @@ impl Server {
             let _ = tokio::task::spawn_blocking(move || saved_objects.finish()).await;
         }
         admin.abort();
+        statistics.iter().for_each(JoinHandle::abort);
         if let Some(health) = health {
             health.abort();
         }
         access_log.stop(LOG_WRITE_TIMEOUT);
         outcome
+    }
+}
+
+/// The sockets of the statistics, bound.
+pub(super) struct Statistics {
+    page: Option<(TcpListener, Option<UserFile>)>,
+    sockets: Vec<StatsSocket>,
+}
+
+impl Statistics {
+    /// Binds them, and sees that somebody can log in.
+    pub(super) fn bind(args: &StatsArgs) -> anyhow::Result<Self> {
+        let StatsArgs { stats, stats_users, stats_socket } = args;
+        let users = stats_users.clone().map(UserFile::new);
+        if let Some(users) = &users {
+            users.read().map_err(|error| anyhow::anyhow!("{error} (--stats-users)"))?;
+        }
+        let page = stats.map(|address| bind_one(address, "--stats")).transpose()?.map(|socket| (socket, users));
+        let bind = |place: &SocketPlace| {
+            StatsSocket::bind(place).with_context(|| format!("cannot listen at {:?} (--stats-socket)", place.at))
+        };
+        Ok(Self { page, sockets: stats_socket.iter().map(bind).collect::<anyhow::Result<_>>()? })
+    }
+
+    /// Where the page is.
+    pub(super) fn address(&self) -> Option<SocketAddr> {
+        self.page.as_ref().and_then(|(socket, _)| socket.local_addr().ok())
+    }
+
+    fn is_empty(&self) -> bool {
+        self.page.is_none() && self.sockets.is_empty()
+    }
+
+    /// Serves them, until what it returns is aborted.
+    fn start(self, source: &Source, passwords: &Passwords) -> io::Result<Vec<JoinHandle<()>>> {
+        let Self { page, sockets } = self;
+        let mut tasks = Vec::new();
+        if let Some((socket, users)) = page {
+            let login = match users {
+                None => Login::Loopback,
+                Some(file) => Login::Users { file, passwords: passwords.clone() },
+            };
+            let socket = tokio::net::TcpListener::from_std(socket)?;
+            tasks.push(tokio::spawn(statistics_of::serve(socket, source.clone(), login)));
+        }
+        for socket in sockets {
+            let source = source.clone();
+            tasks.push(tokio::spawn(async move {
+                if let Err(error) = socket.serve(source).await {
+                    tracing::error!(%error, "a stats socket cannot be served");
+                }
+            }));
+        }
+        Ok(tasks)
     }
 }
 

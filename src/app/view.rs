@@ -97,7 +97,7 @@ fn endpoint(endpoint: &Endpoint) -> Value {
     if endpoint.is_ejected() {
         view["leftOut"] = json!(true);
     }
-    if let Some(CheckNote { outcome, took, since, bad, downs }) = endpoint.checked() {
+    if let Some(CheckNote { outcome, took, since, bad, downs, down_for: _, turns: _ }) = endpoint.checked() {
         view["check"] = json!({
             "up": !endpoint.is_failing(),
             "result": outcome.code(),

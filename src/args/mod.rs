@@ -11,6 +11,7 @@ mod observe;
 mod report;
 mod routing;
 mod source;
+mod stats;
 mod units;
 
 use std::collections::BTreeSet;
@@ -40,6 +41,7 @@ pub use routing::{
     ExternalNameChoice, HostOwnershipChoice, NginxSnippetsChoice, ProfileChoice, RoutingArgs, TlsArgs, WafMissingChoice,
 };
 pub use source::{ConfigMapAccess, ManifestArgs, SecretAccess, SourceArgs};
+pub use stats::{SocketArgs, StatsArgs};
 pub use units::{Auto, Bytes, MemoryLimit, ServiceRef};
 
 /// A Kubernetes Ingress controller that is its own proxy.
@@ -90,6 +92,10 @@ pub enum Command {
     /// For containers that have nothing else to ask with, as in `helm test` and probes. Exits with 0 if the status is below
     /// 400, with 1 if it is an error, with 2 if there is no answer in 10 s.
     Get(GetArgs),
+    /// Send commands to the stats socket of a running process and print the answer.
+    ///
+    /// For kubectl exec, as the image has no shell. Exits with 0 if there is an answer, whatever it says, with 2 if there is none.
+    Socket(SocketArgs),
 }
 
 /// Options of `tidegate serve`.
@@ -116,6 +122,8 @@ pub struct ServeArgs {
     pub upstream: UpstreamArgs,
     #[command(flatten, next_help_heading = "Observability")]
     pub observe: ObserveArgs,
+    #[command(flatten, next_help_heading = "Statistics")]
+    pub stats: StatsArgs,
     #[command(flatten, next_help_heading = "Life cycle")]
     pub lifecycle: LifecycleArgs,
 }
@@ -385,7 +393,7 @@ where
         }
         Command::Check(args) => args.routing.check().map_err(Refusal::Wrong)?,
         Command::Explain(args) => args.routing.check().map_err(Refusal::Wrong)?,
-        Command::Get(_) | Command::Migrate(_) => {}
+        Command::Get(_) | Command::Migrate(_) | Command::Socket(_) => {}
     }
     Ok(command)
 }
@@ -406,7 +414,7 @@ impl Command {
             Self::Serve(args) => Some(&mut args.routing),
             Self::Check(args) => Some(&mut args.routing),
             Self::Explain(args) => Some(&mut args.routing),
-            Self::Migrate(_) | Self::Get(_) => None,
+            Self::Migrate(_) | Self::Get(_) | Self::Socket(_) => None,
         }
     }
 }
@@ -417,7 +425,7 @@ fn one_line(error: &clap::Error) -> String {
         return "--manifests DIR is needed: a directory of Kubernetes objects".into();
     }
     if matches!(error.kind(), ErrorKind::MissingSubcommand | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand) {
-        return "a command is needed: serve, check, explain, migrate or get (try tidegate --help)".into();
+        return "a command is needed: serve, check, explain, migrate, get or socket (try tidegate --help)".into();
     }
     let text = error.render().to_string();
     let said = text.lines().map(str::trim).take_while(|line| !line.starts_with("Usage:"));

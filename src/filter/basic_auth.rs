@@ -1,18 +1,12 @@
 //! Basic authentication (RFC 7617): what a request says of its user, what is asked of it, and what follows from the answer.
 
-use base64::Engine as _;
-use base64::alphabet::STANDARD;
-use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
-
 use super::change::RequestChange;
 use super::head_edit::{FieldName, Fields};
 use super::verdict::{Ask, Response, Verdict};
 use super::view::RequestView;
 use crate::http1::FieldKind;
-use crate::model::{BasicAuth, Filter, PasswordAnswer};
+use crate::model::{BasicAuth, Filter, PasswordAnswer, basic_credentials};
 
-/// Longest name and password together, as they are sent. Bytes.
-const LONGEST: usize = 1024;
 /// When a client that was wrong too often may try again. Seconds.
 const RETRY_AFTER: &[u8] = b"1";
 
@@ -89,18 +83,7 @@ fn refuse<'f>(by: &'f Filter, status: u16, fields: Vec<(FieldName<'f>, Vec<u8>)>
 pub(super) fn credentials(request: &RequestView<'_>) -> Option<(String, Vec<u8>)> {
     let mut fields = request.request.fields.iter().filter(|field| field.kind == FieldKind::Authorization);
     let (field, None) = (fields.next()?, fields.next()) else { return None };
-    let value = field.value.of(request.head).trim_ascii();
-    let (scheme, rest) = value.split_at_checked(b"Basic ".len())?;
-    let encoded = rest.trim_ascii_start();
-    if !scheme.eq_ignore_ascii_case(b"Basic ") || encoded.len() > LONGEST {
-        return None;
-    }
-    let config = GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
-    let mut decoded = GeneralPurpose::new(&STANDARD, config).decode(encoded).ok()?;
-    let colon = memchr::memchr(b':', &decoded)?;
-    let password = decoded.split_off(colon + 1);
-    decoded.pop();
-    Some((String::from_utf8(decoded).ok()?, password))
+    basic_credentials(field.value.of(request.head))
 }
 
 /// The name that a request gives with a password, whether that is right or not (nginx `$remote_user`).

@@ -5,6 +5,7 @@
 
 mod affinity;
 mod answer_urls;
+mod basic_credentials;
 mod certificate;
 mod checks;
 mod client_auth;
@@ -51,6 +52,7 @@ mod users;
 
 pub use affinity::{Affinity, AffinityMode, Preference, SameSite, SessionCookie, key_of, score, token};
 pub use answer_urls::{AnswerUrls, Replacement, Sought};
+pub use basic_credentials::basic_credentials;
 pub use certificate::{Certificate, CertificateError, PrivateKey};
 pub use checks::{CheckKind, Checks, HttpCheck};
 pub use client_auth::{AskedOf, CertificateForwarding, CertificateNeed, ClientAuth, ClientRule};

@@ -27,6 +27,7 @@ mod report_metrics;
 mod route_metrics;
 mod state_log;
 mod syslog;
+mod tally;
 mod upstream_metrics;
 
 pub use access_log::{
@@ -46,4 +47,5 @@ pub use report_metrics::{EventWrite, ReportMetrics, StatusWrite};
 pub use route_metrics::RouteMetrics;
 pub use state_log::{Left, StateLog};
 pub use syslog::{Facility, SyslogError, SyslogForm, SyslogTarget};
+pub use tally::{Count, FlowNumbers, Forgotten, ListenerTally, Span, SpanNumbers, Tally, TallyNumbers};
 pub use upstream_metrics::{UpstreamFailure, UpstreamMetrics};

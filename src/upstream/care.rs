@@ -8,11 +8,12 @@ use std::sync::atomic::{
 };
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use tokio::time::Duration;
+use tokio::time::{Duration, Instant};
 
 use super::check_note::CheckNote;
 use super::queue::WaitQueue;
 use crate::model::Weight;
+use crate::observe::Tally;
 
 /// How often the time of an ejection is doubled: ten times the first is the most.
 const MOST_TIMES: u32 = 10;
@@ -43,6 +44,8 @@ pub(super) struct Care {
     queue: OnceLock<Arc<WaitQueue>>,
     /// What the last check came to.
     checked: Mutex<Option<Box<CheckNote>>>,
+    /// What is counted of it, where that is asked for.
+    tally: OnceLock<Box<Tally>>,
 }
 
 impl Default for Care {
@@ -59,6 +62,7 @@ impl Default for Care {
             ejected_for: AtomicU64::new(0),
             queue: OnceLock::new(),
             checked: Mutex::default(),
+            tally: OnceLock::new(),
         }
     }
 }
@@ -150,12 +154,26 @@ impl Care {
         let is_bad = !new.outcome.is_good();
         let bad = former.map_or(0, |former| former.bad) + u64::from(is_bad);
         let downs = former.map_or(0, |former| former.downs) + u64::from(is_bad && has_turned);
-        *checked.get_or_insert_with(|| Box::new(new)).as_mut() = CheckNote { since, bad, downs, ..new };
+        let before = former.map_or(Duration::ZERO, |former| former.down_for);
+        let down_for = match former {
+            Some(former) if has_turned && !is_bad => before + new.since.saturating_duration_since(former.since),
+            Some(_) | None => before,
+        };
+        *checked.get_or_insert_with(|| Box::new(new)).as_mut() = CheckNote { since, bad, downs, down_for, ..new };
     }
 
     /// What is known by checks; `None`: there was none.
     pub(super) fn checked(&self) -> Option<CheckNote> {
         self.checked.lock().unwrap_or_else(PoisonError::into_inner).as_deref().copied()
+    }
+
+    #[inline]
+    pub(super) fn tally(&self) -> Option<&Tally> {
+        self.tally.get().map(|tally| &**tally)
+    }
+
+    pub(super) fn keep_tally(&self, now: Instant) {
+        self.tally.get_or_init(|| Box::new(Tally::new(now)));
     }
 
     pub(super) fn queue(&self) -> Option<&Arc<WaitQueue>> {

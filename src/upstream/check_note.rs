@@ -101,6 +101,10 @@ pub struct CheckNote {
     pub bad: u64,
     /// How often it went down.
     pub downs: u64,
+    /// How long it was down, the time since it went down last not included.
+    pub down_for: Duration,
+    /// Good checks that bring it up, bad ones that take it down. HAProxy `check_rise`, `check_fall`.
+    pub turns: (u32, u32),
 }
 
 /// As HAProxy's log says it.

@@ -20,6 +20,7 @@ use super::check_note::CheckNote;
 use super::queue::WaitQueue;
 use super::suspicion::Suspicion;
 use crate::model::{Ejection, EndpointSpec, EndpointState, Weight};
+use crate::observe::Tally;
 
 /// Ids are unique in the process and begin at 1, so that 0 can mean "none".
 static NEXT_ID: AtomicU64 = AtomicU64::new(1);
@@ -161,13 +162,37 @@ impl Endpoint {
     pub(super) fn set_state(&self, state: EndpointState) -> bool {
         let wanted = state_flag(state);
         let flags = self.care.get().map_or(wanted, |care| care.state(wanted));
-        self.change(STATE, flags) & STATE != flags
+        let is_another = self.change(STATE, flags) & STATE != flags;
+        if is_another {
+            self.has_changed();
+        }
+        is_another
+    }
+
+    /// What is counted of it, where that is asked for.
+    #[inline]
+    pub fn tally(&self) -> Option<&Tally> {
+        self.care.get().and_then(Care::tally)
+    }
+
+    /// Counts what operators of HAProxy look for from now on.
+    pub(super) fn keep_tally(&self, now: Instant) {
+        self.care().keep_tally(now);
+    }
+
+    /// Its state is another.
+    fn has_changed(&self) {
+        if let Some(tally) = self.tally() {
+            tally.changed(Instant::now());
+        }
     }
 
     /// An operator says at run time what its state is, whatever its set wants; `None`: he does not any more.
     pub(super) fn say_state(&self, said: Option<EndpointState>) {
         let flags = self.care().say_state(said.map(state_flag));
-        self.change(STATE, flags);
+        if self.change(STATE, flags) & STATE != flags {
+            self.has_changed();
+        }
     }
 
     /// The same of its share.
@@ -209,9 +234,12 @@ impl Endpoint {
     pub(crate) fn check_says(&self, is_up: bool, now: Instant) {
         let care = self.care();
         if care.count_failing(is_up) > 0 {
-            self.change(0, FAILING);
+            if self.change(0, FAILING) & FAILING == 0 {
+                self.has_changed();
+            }
         } else if self.change(FAILING, 0) & FAILING != 0 {
             care.begins(self.suspicion.millis(now));
+            self.has_changed();
             self.wake_queue();
         }
     }
@@ -243,6 +271,7 @@ impl Endpoint {
     pub(super) fn eject(&self, rule: Ejection, now: Instant) {
         self.care().eject(rule.time, self.suspicion.millis(now));
         self.change(0, EJECTED);
+        self.has_changed();
     }
 
     /// Whether an ejected one is back, by the time.
@@ -255,6 +284,7 @@ impl Endpoint {
         }
         if self.change(EJECTED, 0) & EJECTED != 0 {
             self.care().begins(now);
+            self.has_changed();
         }
         true
     }

@@ -15,7 +15,7 @@ use super::endpoint_set::{EndpointSet, Followed};
 use super::queue::WaitQueue;
 use super::wanted::Wanted;
 use crate::model::{Balance, Ejection, EndpointSpec, EndpointState, PortRef, Queue, UpstreamKey, UpstreamSpec, Weight};
-use crate::observe::UpstreamMetrics;
+use crate::observe::{Tally, UpstreamMetrics};
 
 /// The runtime side of an [`UpstreamKey`]: shared by all routes that forward to it, whatever their policy, and by all
 /// shards.
@@ -34,6 +34,10 @@ pub struct Upstream {
     /// Also orders writers of `endpoints`; never taken by `pick`.
     others: Mutex<OtherNames>,
     departures: Arc<Departures>,
+    /// Unique in the process, from 0.
+    number: usize,
+    /// What is counted of it and of its endpoints, where that is asked for.
+    tally: Option<Box<Tally>>,
 }
 
 /// What an operator says of an endpoint at run time, beside what its objects say.
@@ -61,7 +65,12 @@ type OtherNames = Option<Box<Vec<Weak<UpstreamMetrics>>>>;
 
 impl Upstream {
     /// An upstream without endpoints.
-    pub(super) fn new(first: Arc<UpstreamSpec>, metrics: Arc<UpstreamMetrics>, departures: Arc<Departures>) -> Self {
+    pub(super) fn new(
+        first: Arc<UpstreamSpec>,
+        metrics: Arc<UpstreamMetrics>,
+        departures: Arc<Departures>,
+        (number, tally): (usize, Option<Box<Tally>>),
+    ) -> Self {
         Self {
             first,
             metrics,
@@ -71,6 +80,8 @@ impl Upstream {
             queue: OnceLock::new(),
             others: Mutex::default(),
             departures,
+            number,
+            tally,
         }
     }
 
@@ -82,6 +93,22 @@ impl Upstream {
     /// Which upstream it is.
     pub fn key(&self) -> &UpstreamKey {
         &self.first.key
+    }
+
+    /// How the first route named its port.
+    pub fn port(&self) -> &PortRef {
+        &self.first.port
+    }
+
+    /// Unique in the process, from 0, never used again.
+    pub fn number(&self) -> usize {
+        self.number
+    }
+
+    /// What is counted of it, where that is asked for; then its endpoints have a tally too.
+    #[inline]
+    pub fn tally(&self) -> Option<&Tally> {
+        self.tally.as_deref()
     }
 
     /// What attempts of routes that name the port like this are counted in. `make` gives the metrics of another name than
@@ -126,6 +153,10 @@ impl Upstream {
             }
             Followed::Replaced { next, gone } => (next, gone),
         };
+        if self.tally.is_some() {
+            let now = Instant::now();
+            next.as_slice().iter().for_each(|endpoint| endpoint.keep_tally(now));
+        }
         self.metrics.set_endpoints(next.len());
         let others = others.iter().flat_map(|others| others.iter()).filter_map(Weak::upgrade);
         others.for_each(|metrics| metrics.set_endpoints(next.len()));

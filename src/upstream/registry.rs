@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Weak};
 
 use dashmap::DashMap;
+use tokio::time::Instant;
 
 use super::checked::{AllChecks, Checked};
 use super::departures::Departures;
@@ -13,7 +14,7 @@ use super::living::Upstream;
 use super::retirement::RetirementWatch;
 use super::target::Backend;
 use crate::model::{Checks, ObjectName, UpstreamSpec};
-use crate::observe::Metrics;
+use crate::observe::{Metrics, Tally};
 
 /// The living upstreams of the process. Not touched per request.
 pub struct Registry {
@@ -56,9 +57,10 @@ impl Registry {
         let living = entry.iter().filter_map(Weak::upgrade).find(|upstream| upstream.key() == key);
         let is_new = living.is_none();
         let upstream = living.unwrap_or_else(|| {
-            let upstream = Upstream::new(Arc::clone(spec), make_metrics(), Arc::clone(&self.departures));
-            let upstream = Arc::new(upstream);
-            self.made.fetch_add(1, Relaxed);
+            let number = self.made.fetch_add(1, Relaxed);
+            let tally = self.metrics.keeps_tallies().then(|| Box::new(Tally::new(Instant::now())));
+            let departures = Arc::clone(&self.departures);
+            let upstream = Arc::new(Upstream::new(Arc::clone(spec), make_metrics(), departures, (number, tally)));
             entry.retain(|weak| weak.strong_count() > 0);
             entry.push(Arc::downgrade(&upstream));
             upstream
@@ -80,6 +82,15 @@ impl Registry {
     /// The living upstreams of a Service: what is refilled when its EndpointSlices change.
     pub fn of_service(&self, service: &ObjectName) -> Vec<Arc<Upstream>> {
         self.by_service.get(service).map(|entry| entry.iter().filter_map(Weak::upgrade).collect()).unwrap_or_default()
+    }
+
+    /// All living upstreams, in order of their keys.
+    pub fn all(&self) -> Vec<Arc<Upstream>> {
+        let entries = self.by_service.iter();
+        let mut all: Vec<_> =
+            entries.flat_map(|entry| entry.iter().filter_map(Weak::upgrade).collect::<Vec<_>>()).collect();
+        all.sort_by(|one, other| one.key().cmp(other.key()));
+        all
     }
 
     /// The Services that have a living upstream without endpoints.

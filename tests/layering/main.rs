@@ -49,7 +49,9 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ),
     ("explain", &["model", "http1", "filter", "source::objects", "translate", "routing"]),
     ("migrate", &["model", "observe", "source", "translate"]),
-    ("admin", &["model", "proxy_protocol", "observe", "lifecycle"]),
+    ("control_http", &["proxy_protocol"]),
+    ("stats", &["model", "observe", "password", "control_http"]),
+    ("admin", &["control_http", "model", "observe", "lifecycle"]),
 ];
 
 /// May use everything; nobody uses them.

@@ -74,6 +74,7 @@ mod redirect;
 mod refused;
 mod responses;
 mod stands_for_https;
+mod statistics;
 mod timeouts;
 mod tls;
 mod upgrades;

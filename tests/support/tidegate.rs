@@ -24,6 +24,7 @@ pub struct Tidegate {
     pub https: SocketAddr,
     pub admin: SocketAddr,
     pub health: Option<SocketAddr>,
+    pub stats: Option<SocketAddr>,
     manifests: PathBuf,
     _directory: TempDir,
     stop: Option<mpsc::Sender<()>>,
@@ -84,14 +85,24 @@ impl Tidegate {
         let mut bound = app::bind(&args).expect("free ports");
         bound.resolver = resolver;
         let (http, https, admin, health) = (bound.http, bound.https, bound.admin, bound.health);
+        let stats = bound.stats;
         let (stop, stopped) = mpsc::channel(4);
         let thread = thread::Builder::new().name("control".into()).spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
             runtime.block_on(bound.serve(stopped))
         });
         let thread = Some(thread.expect("a thread"));
-        let server =
-            Self { http, https, admin, health, manifests: served, _directory: directory, stop: Some(stop), thread };
+        let server = Self {
+            http,
+            https,
+            admin,
+            health,
+            stats,
+            manifests: served,
+            _directory: directory,
+            stop: Some(stop),
+            thread,
+        };
         eventually("readiness", || (server.admin("/readyz").status() == 200).then_some(()));
         server
     }

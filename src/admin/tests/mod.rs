@@ -5,8 +5,8 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use super::connections::{ANSWERED, ARRIVING, DEADLINE};
 use super::*;
+use crate::control_http::{ANSWERED, ARRIVING, DEADLINE};
 use crate::model::{ObjectKind, ObjectName, ObjectRef, ProblemCode, Severity};
 
 mod flood;

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Registry, TextEncoder};
+use tokio::time::Instant;
 use watches::WatchMetrics;
 
 use crate::model::{FilterKind, ObjectName, PasswordAnswer, Problem, ProblemCode, Severity};
@@ -25,6 +26,7 @@ use crate::observe::process;
 use crate::observe::register::{opts, register, unix_seconds};
 use crate::observe::report_metrics::{EventWrite, ReportMetrics, StatusWrite};
 use crate::observe::route_metrics::{self, RouteMetrics};
+use crate::observe::tally::ListenerTally;
 use crate::observe::upstream_metrics::{self, UpstreamMetrics};
 
 /// How many sets of series routes, and upstreams, may have: a bound on memory, far above what one pod serves.
@@ -88,6 +90,8 @@ pub struct ListenerMetrics {
     open: IntGauge,
     total: IntCounter,
     headers: [IntCounter; ProxyHeader::ALL.len()],
+    /// Where it is asked for.
+    tally: Option<Arc<ListenerTally>>,
 }
 
 impl ListenerMetrics {
@@ -95,12 +99,21 @@ impl ListenerMetrics {
     pub fn accepted(&self) -> OpenConnection {
         self.total.inc();
         self.open.inc();
+        if let Some(tally) = &self.tally {
+            tally.connected(u32::try_from(self.open.get()).unwrap_or(0), Instant::now());
+        }
         OpenConnection(self.open.clone())
     }
 
     /// Connections that are open.
-    pub fn open_now(&self) -> u64 {
-        u64::try_from(self.open.get()).unwrap_or_default()
+    pub fn open(&self) -> u64 {
+        u64::try_from(self.open.get()).unwrap_or(0)
+    }
+
+    /// What is counted in the manner of HAProxy, where that is asked for.
+    #[inline]
+    pub fn tally(&self) -> Option<&ListenerTally> {
+        self.tally.as_deref()
     }
 }
 
@@ -160,6 +173,7 @@ impl Metrics {
                 total: total.with_label_values(&[listener.as_str()]),
                 headers: ProxyHeader::ALL
                     .map(|header| headers.with_label_values(&[listener.as_str(), header.as_str()])),
+                tally: None,
             }),
             http2: Http2Metrics::new(&counters(&families::HTTP2_LIMITS)),
             handshakes: Handshake::ALL.map(|handshake| handshakes.with_label_values(&handshake.labels())),
@@ -195,6 +209,19 @@ impl Metrics {
             nginx: None,
             registry,
         }
+    }
+
+    /// Counts in the manner of HAProxy too: each listener, upstream and endpoint has a tally.
+    pub fn with_tallies(mut self) -> Self {
+        for listener in &mut self.listeners {
+            listener.tally = Some(Arc::new(ListenerTally::new(Instant::now())));
+        }
+        self
+    }
+
+    /// Whether tallies are kept.
+    pub fn keeps_tallies(&self) -> bool {
+        self.listeners.iter().any(|listener| listener.tally.is_some())
     }
 
     /// The counters of what an Ingress sends to a Service (empty for routes that answer themselves). The same labels

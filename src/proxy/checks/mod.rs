@@ -179,7 +179,9 @@ impl Subject {
             let now = Instant::now();
             self.metrics.checked(outcome.is_good());
             let has_turned = self.verdict.note(outcome.is_good(), checks.rise, checks.fall);
-            let note = CheckNote { outcome, took: now - began, since: now, bad: 0, downs: 0 };
+            let turns = (checks.rise, checks.fall);
+            let took = now - began;
+            let note = CheckNote { outcome, took, since: now, bad: 0, downs: 0, down_for: Duration::ZERO, turns };
             self.endpoint.note_check(note, has_turned);
             if has_turned {
                 let is_up = self.verdict.is_up();

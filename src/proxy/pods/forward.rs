@@ -5,7 +5,7 @@ use tokio::time::Instant;
 use super::attempt::{Attempt, Patience, WHOLE_BODY};
 use super::pick::{pick, wait};
 use super::replacement::Replacement;
-use super::retry::{Facts, History, retry};
+use super::retry::{Facts, History, Reached, retry};
 use super::{connect, ejection, gather, h1, h2, open_session, times, tls, upgrade};
 use crate::http1::Framing;
 use crate::model::{Balance, EndpointPort, Protocol, RoutePolicy};
@@ -15,6 +15,7 @@ use crate::proxy::pod_tls_fault::PodTlsFault;
 use crate::proxy::shard::scratch::ExchangeBuffers;
 use crate::proxy::walk::Walk;
 use crate::proxy::walk::client_io::{ClientSink, ClientSource};
+use crate::proxy::walk::tallied::Tallied;
 use crate::proxy::wire::body::unless_lost;
 use crate::upstream::{Backend, Unpicked};
 
@@ -33,6 +34,9 @@ pub(crate) async fn forward<S: ClientSource, K: ClientSink>(
     let mut history = History::new(policy.attempts);
     let mut began = walk.ready_at;
     let preference = walk.work.request_change.preference;
+    if upstream.tally().is_some() {
+        Tallied::begin(&walk.record, upstream, began);
+    }
     let mut is_whole = take_whole_body(walk, source);
     let facts = Facts { is_idempotent, is_whole, was_renewed: false, has_one_address };
     let mut gathered = None;
@@ -82,6 +86,9 @@ pub(crate) async fn forward<S: ClientSource, K: ClientSink>(
                 Replacement::of(rule, upstream, (policy, preference), (&history, facts), endpoint.id(), until)
             }
         };
+        if upstream.tally().is_some() {
+            Tallied::attempt(&walk.record, endpoint.endpoint(), began);
+        }
         metrics.attempt();
         if number > 0 {
             metrics.retry();
@@ -139,6 +146,9 @@ pub(crate) async fn forward<S: ClientSource, K: ClientSink>(
         };
         if let Some(reason) = reason(&failure.error) {
             metrics.failure(reason);
+        }
+        if upstream.tally().is_some() {
+            Tallied::failed(&walk.record, &failure.error, failure.reached != Reached::NotConnected);
         }
         let rule = policy.retry.filter(|_| !sink.has_responded());
         let next = retry(&failure, facts, rule);

@@ -38,6 +38,9 @@ pub(super) async fn wait(
     let began = Instant::now();
     let wanted = Wanted::of(policy, preference, tried, began);
     let _waiting = backend.metrics.waits();
+    if let Some(tally) = backend.upstream.tally() {
+        tally.waiting(backend.upstream.waiting().saturating_add(1));
+    }
     let waited = async { Ok::<_, ProxyError>(backend.upstream.wait(&wanted, queue).await) };
     let picked = unless_lost(sink, waited).await;
     let millis = u32::try_from(began.elapsed().as_millis()).unwrap_or(u32::MAX);

@@ -88,7 +88,7 @@ impl Finished<'_> {
             }
         }
         let process = shard.connections.open() as u64;
-        Connections { process, frontend: shard.metrics.listener(listener).open_now(), backend, server }
+        Connections { process, frontend: shard.metrics.listener(listener).open(), backend, server }
     }
 }
 

@@ -12,6 +12,7 @@ pub(crate) mod meter;
 pub(crate) mod peer;
 pub(crate) mod record;
 pub(crate) mod respond;
+pub(crate) mod tallied;
 pub(crate) mod termination;
 
 use std::rc::Rc;

@@ -9,11 +9,14 @@ use tokio::time::Instant;
 
 use super::body_copy::BodyCopy;
 use super::peer::{Peer, Scheme};
+use super::tallied::{self, Outcome, Tallied};
 use super::termination::{self, Progress};
 use crate::filter::{self, AuthCookies, Session};
 use crate::http1::{FieldKind, RequestError, Version};
 use crate::model::LogLines;
-use crate::observe::{AnswerCaptures, Details, Entry, Refusal, RouteDetail, RoutePart, Served, TlsPart, UpstreamPart};
+use crate::observe::{
+    AnswerCaptures, Details, Entry, Listener, Refusal, RouteDetail, RoutePart, Served, TlsPart, UpstreamPart,
+};
 use crate::proxy::error::{ProxyError, Side};
 use crate::proxy::shard::Shard;
 use crate::proxy::shard::scratch::ExchangeBuffers;
@@ -70,6 +73,10 @@ pub(crate) struct Record {
     ended: Cell<[u8; 2]>,
     /// The status that a client was told which then left; 0 where it left before.
     told: Cell<u16>,
+    /// Whether the client is to blame for the answer.
+    pub is_refused: Cell<bool>,
+    /// What it has begun where it is counted in the manner of HAProxy.
+    pub tallied: Cell<Option<Box<Tallied>>>,
 }
 
 /// What filters keep of a request for its answer.
@@ -147,6 +154,8 @@ impl Record {
             broken_rule: Cell::new(None),
             ended: Cell::new(termination::WELL),
             told: Cell::new(0),
+            is_refused: Cell::new(false),
+            tallied: Cell::new(None),
         }
     }
 
@@ -182,6 +191,7 @@ impl Record {
     pub(crate) fn failed(&self, shard: &Shard, error: &ProxyError) {
         self.error.set(Some(error.reason()));
         self.ended.set(termination::state(error, self.progress()));
+        self.is_refused.set(error.side() == Side::Client);
         if self.route.is_none()
             && let Some(refusal) = refusal(error)
         {
@@ -274,6 +284,14 @@ impl Record {
         };
         if let Some(detail) = detail {
             self.count_in_detail(detail, work, now);
+        }
+        let outcome = Outcome { request_bytes, now, total: duration };
+        if let Some(tallied) = self.tallied.take() {
+            tallied.end(self, outcome);
+        }
+        let listener = if peer.tls.is_some() { Listener::Https } else { Listener::Http };
+        if let Some(tally) = shard.metrics.listener(listener).tally() {
+            tallied::at_listener(tally, self, outcome);
         }
         let log = self.route.as_ref().map_or(LogLines::Written, |route| route.spec.policy.log);
         if !shard.access_log.is_on() || log == LogLines::LeftOut {

@@ -1,4 +1,4 @@
-//! Which connections the admin and health addresses accept, and which they close when there are too many.
+//! Which connections the addresses beside the traffic accept, and which they close when there are too many.
 //!
 //! A connection first *arrives*, until the head of its request is complete, and then is *answered*. Neither a flood of either
 //! kind nor connections that stand still keep out the probes of a kubelet or load balancer (class E11):
@@ -20,16 +20,16 @@ use tokio::time::{Instant, timeout_at};
 use super::{FIELD_LIMIT, HEAD_LIMIT, prefix};
 
 /// Most connections at a time whose request has not arrived. At 15,000 new connections a second each has 17 ms.
-pub(super) const ARRIVING: usize = 256;
+pub(crate) const ARRIVING: usize = 256;
 
 /// Most connections at a time that are being answered.
-pub(super) const ANSWERED: usize = 64;
+pub(crate) const ANSWERED: usize = 64;
 
 /// Age from which a connection that is being answered is closed in favour of another one.
 const OLD: Duration = Duration::from_secs(1);
 
 /// Longest life of a connection, from accept to the last byte of the answer. Prometheus gives up a scrape after 10 s.
-pub(super) const DEADLINE: Duration = Duration::from_secs(30);
+pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
 
 /// Wait after an accept that failed, as when descriptors are used up.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -39,7 +39,7 @@ const USUAL: usize = 512;
 
 /// What may come before a request.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Front {
+pub enum Front {
     /// Nothing.
     Nothing,
     /// A PROXY protocol header, which is read and ignored.
@@ -47,17 +47,17 @@ pub(super) enum Front {
 }
 
 /// A connection with the head of its request, or with as many bytes of something else as are read for a head.
-pub(super) struct Arrived {
+pub struct Arrived {
     pub(super) socket: TcpStream,
     /// The other end.
-    pub(super) peer: IpAddr,
+    pub peer: IpAddr,
     /// What was read of it.
     pub(super) bytes: Vec<u8>,
     deadline: Instant,
 }
 
 /// Takes connections until dropped, which ends them.
-pub(super) async fn accept<F>(listener: TcpListener, front: Front, answer: impl Fn(Arrived) -> F)
+pub async fn accept<F>(listener: TcpListener, front: Front, answer: impl Fn(Arrived) -> F)
 where
     F: Future<Output = hyper::Result<()>> + Send + 'static,
 {
