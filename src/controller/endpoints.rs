@@ -108,7 +108,7 @@ impl<'c> Targets<'c> {
         let metrics = self.metrics.route(label, Arc::clone(&spec.key.service.name));
         let filled = |spec| {
             let mut backend = self.filled(spec);
-            backend.checked = checks.map(|checks| self.registry.check(&backend, checks));
+            backend.checked = self.registry.check(label, &backend, checks);
             backend
         };
         let mut backend = filled(spec);

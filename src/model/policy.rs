@@ -100,6 +100,23 @@ pub struct RouteTimeouts {
     pub tunnel_idle: Duration,
 }
 
+impl RoutePolicy {
+    /// The same for another backend than that of the route: what is said of its endpoints is said of those alone. `None`: nothing is.
+    pub fn for_others(&self) -> Option<Self> {
+        let asks = self.endpoint_requests.is_some() || self.ejection.is_some() || self.slow_start.is_some();
+        let others = || Self {
+            endpoint_requests: None,
+            queue: None,
+            checks: None,
+            ejection: None,
+            slow_start: None,
+            hash_bound: None,
+            ..self.clone()
+        };
+        asks.then(others)
+    }
+}
+
 impl Default for RoutePolicy {
     fn default() -> Self {
         Self {

@@ -61,10 +61,11 @@ fn overrides<'a>(input: &'a Input, service: &ObjectName) -> Option<&'a [Endpoint
     input.index().annotations_of(service)?.options().rare()?.upstream.overrides.as_deref()
 }
 
-/// The pods of a Service, by address.
+/// The pods of a Service, by address. Of several entries of one address that of the pod which serves counts.
 fn pods(input: &Input, service: &ObjectName) -> HashMap<IpAddr, PodMark> {
-    let endpoints = input.objects().slices_of(service).flat_map(|slice| slice.endpoints.iter());
-    endpoints.map(|endpoint| (endpoint.address.to_canonical(), endpoint.pod)).collect()
+    let endpoints = || input.objects().slices_of(service).flat_map(|slice| slice.endpoints.iter());
+    let of = |serves: bool| endpoints().filter(move |endpoint| endpoint.is_ready == serves);
+    of(false).chain(of(true)).map(|endpoint| (endpoint.address.to_canonical(), endpoint.pod)).collect()
 }
 
 /// What is said of the endpoint with this address, or was of a pod that had it.

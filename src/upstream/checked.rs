@@ -4,12 +4,13 @@
 //! all say so.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use tokio::sync::Notify;
 
 use super::living::Upstream;
-use crate::model::{Checks, UpstreamKey};
+use crate::model::{Checks, ObjectName, UpstreamKey};
 use crate::observe::UpstreamMetrics;
 
 /// Checks of an upstream, for as long as a route holds it.
@@ -21,6 +22,15 @@ pub struct Checked {
     pub checks: Arc<Checks>,
     /// What the checks are counted in.
     pub metrics: Arc<UpstreamMetrics>,
+    /// Whether nobody asks for them any more. Requests under way may hold the route of one who did.
+    is_over: AtomicBool,
+}
+
+impl Checked {
+    /// Whether nobody asks for them any more.
+    pub fn is_over(&self) -> bool {
+        self.is_over.load(Relaxed)
+    }
 }
 
 /// All checks that are asked for, and those that nobody makes yet.
@@ -32,39 +42,57 @@ pub struct AllChecks {
 
 #[derive(Debug, Default)]
 struct Known {
-    by_upstream: HashMap<UpstreamKey, Vec<Weak<Checked>>>,
+    by_upstream: HashMap<UpstreamKey, Vec<(ObjectName, Weak<Checked>)>>,
     new: Vec<Weak<Checked>>,
 }
 
 impl AllChecks {
-    /// Those of an upstream that are like these.
+    /// Those of an upstream that are like these, asked for by the routes of an object. What they have asked for before is over.
     pub(super) fn of(
         &self,
+        by: &ObjectName,
         upstream: &Arc<Upstream>,
         metrics: &Arc<UpstreamMetrics>,
         checks: &Arc<Checks>,
     ) -> Arc<Checked> {
         let mut known = self.lock();
         let list = known.by_upstream.entry(upstream.key().clone()).or_default();
-        list.retain(|checked| checked.strong_count() > 0);
         let is_it = |checked: &Arc<Checked>| {
-            checked.checks == *checks && std::ptr::eq(checked.upstream.as_ptr(), Arc::as_ptr(upstream))
+            let is_of_upstream = std::ptr::eq(checked.upstream.as_ptr(), Arc::as_ptr(upstream));
+            checked.checks == *checks && is_of_upstream && !checked.is_over()
         };
-        if let Some(living) = list.iter().filter_map(Weak::upgrade).find(is_it) {
-            return living;
+        let living = list.iter().filter_map(|(_, checked)| checked.upgrade()).find(is_it);
+        let is_new = living.is_none();
+        let checked = living.unwrap_or_else(|| {
+            let (checks, metrics) = (Arc::clone(checks), Arc::clone(metrics));
+            let is_over = AtomicBool::new(false);
+            Arc::new(Checked { upstream: Arc::downgrade(upstream), checks, metrics, is_over })
+        });
+        list.push((by.clone(), Arc::downgrade(&checked)));
+        let place = list.len() - 1;
+        end_former(list, by, place);
+        if is_new {
+            known.new.push(Arc::downgrade(&checked));
         }
-        let (checks, metrics) = (Arc::clone(checks), Arc::clone(metrics));
-        let made = Arc::new(Checked { upstream: Arc::downgrade(upstream), checks, metrics });
-        list.push(Arc::downgrade(&made));
-        known.new.push(Arc::downgrade(&made));
         drop(known);
         self.added.notify_one();
-        made
+        checked
+    }
+
+    /// The routes of an object ask for no checks of an upstream.
+    pub(super) fn none_of(&self, by: &ObjectName, upstream: &Upstream) {
+        let mut known = self.lock();
+        if known.by_upstream.is_empty() {
+            return;
+        }
+        if let Some(list) = known.by_upstream.get_mut(upstream.key()) {
+            end_former(list, by, usize::MAX);
+        }
     }
 
     /// Forgets those that nobody asks for any more.
     pub(super) fn prune(&self) {
-        self.lock().by_upstream.retain(|_, list| list.iter().any(|checked| checked.strong_count() > 0));
+        self.lock().by_upstream.retain(|_, list| list.iter().any(|(_, checked)| checked.strong_count() > 0));
     }
 
     /// Takes those that were added since the last time.
@@ -79,5 +107,23 @@ impl AllChecks {
 
     fn lock(&self) -> MutexGuard<'_, Known> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Takes out what an object has asked for before, but for the entry at `kept`, and what is gone. What nobody else asks for is over.
+fn end_former(list: &mut Vec<(ObjectName, Weak<Checked>)>, by: &ObjectName, kept: usize) {
+    let mut at = 0;
+    let mut former = Vec::new();
+    list.retain(|(of, checked)| {
+        let stays = (of != by || at == kept) && checked.strong_count() > 0;
+        at += 1;
+        if !stays {
+            former.extend(checked.upgrade());
+        }
+        stays
+    });
+    for checked in former {
+        let is_asked_for = list.iter().any(|(_, other)| std::ptr::eq(other.as_ptr(), Arc::as_ptr(&checked)));
+        checked.is_over.store(!is_asked_for, Relaxed);
     }
 }

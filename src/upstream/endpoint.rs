@@ -256,7 +256,8 @@ impl Endpoint {
 
     /// An attempt has failed, for which the pod answers. Tells whether it has done so too often now.
     pub(super) fn has_failed(&self, rule: Ejection) -> bool {
-        self.care().count_failure() >= rule.failures.get() && !self.is_ejected()
+        // What was under way when it was left out says nothing new.
+        !self.is_ejected() && self.care().count_failure() >= rule.failures.get()
     }
 
     /// It has answered well.

@@ -1,6 +1,7 @@
 //! An upstream that lives: one cell of endpoints, whose turn it is, who waits, and what retries it has left.
 
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
@@ -175,7 +176,9 @@ impl Upstream {
         let turn = self.next.fetch_add(1, Relaxed);
         let chosen = match wanted.preference {
             None => chosen(&set, turn, wanted),
-            Some(preference) => balance::preferred(preference, set.as_slice(), turn, wanted),
+            Some(preference) => {
+                balance::preferred(preference, set.as_slice(), turn, wanted, || chosen(&set, turn, wanted))
+            }
         };
         let chosen = chosen.ok_or(Unpicked::NoEndpoint)?;
         begin(chosen, &set, wanted).or_else(|| any(&set, wanted)).ok_or(Unpicked::Full)
@@ -184,12 +187,14 @@ impl Upstream {
     /// The same, waiting in the queue while all endpoints are full.
     pub async fn wait(&self, wanted: &Wanted<'_>, queue: Queue) -> Result<InFlight, Unpicked> {
         let deadline = Instant::now() + queue.timeout;
-        let place = self.queue().join(queue.length).ok_or(Unpicked::Full)?;
+        let limit = wanted.each.map_or(u32::MAX, NonZeroU32::get);
+        let place = self.queue().join(queue.length, limit).ok_or(Unpicked::Full)?;
         loop {
-            if place.is_first()
-                && let Ok(endpoint) = self.pick(&Wanted { now: Instant::now(), ..*wanted })
-            {
-                return Ok(endpoint);
+            if place.may_go() {
+                match self.pick(&Wanted { now: Instant::now(), ..*wanted }) {
+                    Err(Unpicked::Full) => {}
+                    picked => return picked,
+                }
             }
             if !place.wait(deadline).await {
                 return Err(Unpicked::Waited);
@@ -199,6 +204,7 @@ impl Upstream {
 
     /// Does what an operator says of an endpoint, for as long as its address stays. Tells whether there is one with this address.
     pub fn command(&self, address: SocketAddr, command: EndpointCommand) -> bool {
+        let order = self.lock();
         let set = self.endpoints.load();
         let Some(endpoint) = set.of(address) else { return false };
         match command {
@@ -208,6 +214,7 @@ impl Upstream {
                 set.weigh();
             }
         }
+        drop(order);
         self.wake();
         true
     }
@@ -248,9 +255,11 @@ impl Upstream {
         if !endpoint.has_failed(rule) {
             return false;
         }
+        // One after the other: of two that fail at once, the second sees that the first is out.
+        let _order = self.lock();
         let set = self.endpoints.load();
-        let out = set.as_slice().iter().filter(|other| other.is_ejected()).count();
-        let may_go = (out + 1) * 2 <= set.len();
+        let out = set.as_slice().iter().filter(|other| !other.is_available(now)).count();
+        let may_go = !endpoint.is_ejected() && (out + 1) * 2 <= set.len();
         if may_go {
             endpoint.eject(rule, now);
         }
@@ -306,7 +315,7 @@ fn chosen<'s>(set: &'s EndpointSet, turn: usize, wanted: &Wanted<'_>) -> Option<
 #[inline]
 fn begin(endpoint: &Arc<Endpoint>, set: &EndpointSet, wanted: &Wanted<'_>) -> Option<InFlight> {
     // Another request may take the last place at the same time: this limit may be exceeded by one for each shard.
-    if endpoint.in_flight().saturating_mul(set.len()) >= wanted.most {
+    if endpoint.in_flight().saturating_mul(set.len()) >= wanted.most && has_its_part(endpoint, set, wanted.most) {
         return None;
     }
     match wanted.each {
@@ -315,12 +324,19 @@ fn begin(endpoint: &Arc<Endpoint>, set: &EndpointSet, wanted: &Wanted<'_>) -> Op
     }
 }
 
-/// The same on any sound endpoint that is not full.
+/// Whether an endpoint has its part of what an upstream may have in flight, which those that drain have no part of.
+#[cold]
+fn has_its_part(endpoint: &Endpoint, set: &EndpointSet, most: usize) -> bool {
+    let active = set.as_slice().iter().filter(|endpoint| endpoint.state() == EndpointState::Active).count();
+    endpoint.in_flight().saturating_mul(active) >= most
+}
+
+/// The same on any endpoint that is not full, a sound one if there is any.
 #[cold]
 fn any(set: &EndpointSet, wanted: &Wanted<'_>) -> Option<InFlight> {
     // As often as others may take the last places meanwhile. Where there are more of them, this request waits or is refused.
     (0..set.len().min(8)).find_map(|_| {
-        let other = balance::least_loaded(set.as_slice(), wanted.tried, wanted.now)?;
-        begin(other, set, wanted)
+        let sound = balance::least_loaded(set.as_slice(), wanted.tried, wanted.now);
+        begin(sound.or_else(|| balance::least_loaded_of_all(set.as_slice(), wanted.tried))?, set, wanted)
     })
 }

@@ -69,9 +69,13 @@ impl Registry {
         (Backend { upstream, metrics, for_https: None, checked: None }, is_new)
     }
 
-    /// Has the endpoints of an upstream checked like this, for as long as the route holds what is returned.
-    pub fn check(&self, backend: &Backend, checks: &Arc<Checks>) -> Arc<Checked> {
-        self.checks.of(&backend.upstream, &backend.metrics, checks)
+    /// Has the endpoints of an upstream checked as the routes of an object ask for it, for as long as they hold what is returned.
+    pub fn check(&self, by: &ObjectName, backend: &Backend, checks: Option<&Arc<Checks>>) -> Option<Arc<Checked>> {
+        let Some(checks) = checks else {
+            self.checks.none_of(by, &backend.upstream);
+            return None;
+        };
+        Some(self.checks.of(by, &backend.upstream, &backend.metrics, checks))
     }
 
     /// All checks that are asked for.
@@ -126,7 +130,8 @@ mod tests {
     use tokio::time::Duration;
 
     use crate::model::{
-        Balance, Ejection, EndpointPort, EndpointSpec, EndpointState, PortRef, Protocol, Queue, UpstreamKey, Weight,
+        Balance, Ejection, EndpointPort, EndpointSpec, EndpointState, PortRef, Preference, Protocol, Queue,
+        UpstreamKey, Weight,
     };
     use crate::upstream::{EndpointCommand, Retired, Unpicked, Wanted};
 
@@ -382,6 +387,59 @@ mod tests {
         upstream.set_endpoints(endpoints(&[1, 2, 3]));
         let (_, picked) = next.await.unwrap();
         assert_eq!(picked.unwrap().address().port(), 3);
+    }
+
+    #[test]
+    fn who_prefers_an_endpoint_that_is_gone_or_suspect_is_served_as_others_are() {
+        let (upstream, _) = get_or_create(&Registry::new(Arc::default()), "web", 80);
+        upstream.set_endpoints(endpoints(&[1, 2, 3]));
+        let now = tokio::time::Instant::now();
+        let gone = Some(Preference::OfToken { token: 7, moves: true });
+        let pick = |preference, now| upstream.pick(&Wanted { preference, ..Wanted::by(Balance::RoundRobin, now) });
+        let of_gone: BTreeSet<_> = (0..9).map(|_| pick(gone, now).unwrap().address()).collect();
+        assert_eq!(of_gone.len(), 3, "old sessions are spread");
+        upstream.endpoints().as_slice().iter().for_each(|endpoint| endpoint.connect_failed(now));
+        assert!(pick(gone, now).is_ok(), "also while all are suspect");
+        upstream.endpoints().as_slice().iter().for_each(|endpoint| endpoint.check_says(false, now));
+        assert!(pick(gone, now).is_ok(), "and while all are down");
+        upstream.endpoints().as_slice().iter().for_each(|endpoint| endpoint.check_says(true, now));
+        upstream.endpoints().as_slice().iter().for_each(|endpoint| endpoint.connect_succeeded());
+        // The endpoint of a key is tried again once its time is over.
+        let key = Some(Preference::OfKey { key: 7, among: 1, moves: true });
+        let own = pick(key, now).unwrap().address();
+        upstream.endpoints().of(own).unwrap().connect_failed(now);
+        assert_ne!(pick(key, now).unwrap().address(), own);
+        let later = now + Duration::from_secs(2);
+        assert_eq!(pick(key, later).unwrap().address(), own);
+        assert_ne!(pick(key, later).unwrap().address(), own, "one request tries it");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_can_get_no_endpoint_does_not_block_the_line() {
+        let (upstream, _) = get_or_create(&Registry::new(Arc::default()), "web", 80);
+        upstream.set_endpoints(endpoints(&[1]));
+        let now = tokio::time::Instant::now;
+        let queue = Queue { length: 10, timeout: Duration::from_secs(60) };
+        let with = |each: u32| Wanted { each: NonZeroU32::new(each), ..Wanted::by(Balance::default(), now()) };
+        let tried = [upstream.endpoints().as_slice()[0].id()];
+        let began = now();
+        let nothing_left = upstream.wait(&Wanted { tried: &tried, ..with(1) }, queue).await;
+        assert_eq!((nothing_left.err(), began.elapsed()), (Some(Unpicked::NoEndpoint), Duration::ZERO));
+        // A route with a lower limit waits at the head; one with a higher limit need not wait for it.
+        let busy: Vec<_> = (0..2).map(|_| upstream.pick(&with(2)).unwrap()).collect();
+        let low = tokio::spawn({
+            let upstream = Arc::clone(&upstream);
+            async move {
+                let wanted = Wanted { each: NonZeroU32::new(1), ..Wanted::by(Balance::default(), now()) };
+                upstream.wait(&wanted, queue).await.map(|_| ())
+            }
+        });
+        tokio::task::yield_now().await;
+        assert_eq!(upstream.waiting(), 1);
+        let high = upstream.wait(&with(3), queue).await;
+        assert_eq!(began.elapsed(), Duration::ZERO);
+        drop((busy, high));
+        assert!(low.await.unwrap().is_ok());
     }
 
     #[test]

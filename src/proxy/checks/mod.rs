@@ -30,8 +30,9 @@ use verdict::Verdict;
 
 /// How often it is looked whether upstreams have other endpoints.
 const LOOK: Duration = Duration::from_millis(100);
-/// Checks at one time.
+/// Checks at one time, and those of one upstream and kind: pods of one that say nothing keep no others from being checked.
 const AT_ONCE: usize = 512;
+const AT_ONCE_OF_ONE: usize = 32;
 /// The first check of an endpoint comes within this time, or within the interval if that is shorter.
 const FIRST_WITHIN: Duration = Duration::from_secs(2);
 /// How much longer or shorter than the interval a pause may be: a tenth.
@@ -41,13 +42,19 @@ const JITTER: u64 = 10;
 pub async fn start_when_asked(checks: Arc<AllChecks>, states: StateLog, drain: DrainWatch) {
     checks.added().await;
     let started = thread::Builder::new().name("checks".into()).spawn(move || {
-        let runtime = Builder::new_current_thread().enable_all().build_local(LocalOptions::default())?;
-        runtime.block_on(run(&checks, states, &drain));
-        io::Result::Ok(())
+        let runtime = Builder::new_current_thread().enable_all().build_local(LocalOptions::default());
+        match runtime {
+            Ok(runtime) => runtime.block_on(run(&checks, states, &drain)),
+            Err(error) => cannot_start(&error),
+        }
     });
     if let Err(error) = started {
-        tracing::error!(%error, "the thread that checks endpoints could not start");
+        cannot_start(&error);
     }
+}
+
+fn cannot_start(error: &io::Error) {
+    tracing::error!(%error, "the thread that checks endpoints could not start");
 }
 
 /// Checks until the drain's time is over.
@@ -114,16 +121,17 @@ struct Watched {
     /// The endpoints that were last seen.
     seen: Option<Arc<EndpointSet>>,
     tasks: HashMap<u64, JoinHandle<()>>,
+    places: Rc<Semaphore>,
 }
 
 impl Watched {
     fn new(checked: Weak<Checked>) -> Self {
-        Self { checked, seen: None, tasks: HashMap::new() }
+        Self { checked, seen: None, tasks: HashMap::new(), places: Rc::new(Semaphore::new(AT_ONCE_OF_ONE)) }
     }
 
     /// Follows its endpoints. Tells whether it is still to be checked.
     fn follow(&mut self, shared: &Rc<Checking>) -> bool {
-        let Some(checked) = self.checked.upgrade() else { return false };
+        let Some(checked) = self.checked.upgrade().filter(|checked| !checked.is_over()) else { return false };
         let Some(upstream) = checked.upstream.upgrade() else { return false };
         let set = upstream.endpoints();
         if self.seen.as_ref().is_some_and(|seen| Arc::ptr_eq(seen, &set)) {
@@ -136,6 +144,7 @@ impl Watched {
                     endpoint: Arc::clone(endpoint),
                     checked: self.checked.clone(),
                     metrics: Arc::clone(&checked.metrics),
+                    places: Rc::clone(&self.places),
                     verdict: Verdict::new(),
                 };
                 tokio::task::spawn_local(of.check_on_and_on(Rc::clone(shared)))
@@ -159,6 +168,8 @@ struct Subject {
     endpoint: Arc<Endpoint>,
     checked: Weak<Checked>,
     metrics: Arc<UpstreamMetrics>,
+    /// Places of its upstream.
+    places: Rc<Semaphore>,
     verdict: Verdict,
 }
 
@@ -168,15 +179,19 @@ impl Subject {
         let mut next = Instant::now() + shared.first_pause(checks.interval);
         loop {
             tokio::time::sleep_until(next).await;
-            // It is never closed.
+            // They are never closed.
+            let own = Rc::clone(&self.places);
+            let Ok(own) = own.acquire().await else { return };
             let Ok(place) = shared.places.acquire().await else { return };
             let began = Instant::now();
             let Some(checked) = self.checked.upgrade() else { return };
             let Some(upstream) = checked.upstream.upgrade() else { return };
             // In a box: tasks that sleep, which are nearly all, do not carry it along.
-            let outcome = Box::pin(probe(&shared.tools, &self.endpoint, &upstream.key().protocol, &checks)).await;
-            drop(place);
+            let probed = Box::pin(probe(&shared.tools, &self.endpoint, &upstream.key().protocol, &checks)).await;
+            drop((place, own));
             let now = Instant::now();
+            next = (began + shared.pause(checks.interval)).max(now);
+            let Some(outcome) = probed else { continue };
             self.metrics.checked(outcome.is_good());
             let has_turned = self.verdict.note(outcome.is_good(), checks.rise, checks.fall);
             let turns = (checks.rise, checks.fall);
@@ -189,7 +204,6 @@ impl Subject {
                 self.metrics.count_down(is_up);
                 tell(&shared.states, &upstream, &self.endpoint, note, is_up);
             }
-            next = (began + shared.pause(checks.interval)).max(now);
         }
     }
 

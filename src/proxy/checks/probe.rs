@@ -12,7 +12,9 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::http1::{Limits, MAX_INTERIM, Method, Progress, RequestContext, ResponseHead};
 use crate::model::{CheckKind, Checks, HttpCheck, PodTls, Protocol, TlsHttp};
+use crate::proxy::error::ProxyError;
 use crate::proxy::pod_tls_fault::PodTlsFault;
+use crate::proxy::pods::connect::reason;
 use crate::proxy::pods::handshake::{Terms, server_name, shake_hands};
 use crate::proxy::shard::pod_tls::PodTlsConfigs;
 use crate::proxy::wire::buffers::BufferPool;
@@ -28,38 +30,45 @@ pub(super) struct Tools {
     pub(super) pod_tls: PodTlsConfigs,
 }
 
-/// Checks an endpoint. Pods that speak nothing but HTTP/2 are checked by a connection alone.
+/// Checks an endpoint; `None`: we could not, for a reason of our own. Pods that speak nothing but HTTP/2 are checked by a connection
+/// alone.
 pub(super) async fn probe(
     tools: &Tools,
     endpoint: &Arc<Endpoint>,
     protocol: &Protocol,
     checks: &Checks,
-) -> CheckOutcome {
+) -> Option<CheckOutcome> {
     let deadline = Instant::now() + checks.timeout;
     let tcp = match timeout_at(deadline, connect(endpoint.address())).await {
         Ok(Ok(tcp)) => tcp,
-        Ok(Err(_)) => return CheckOutcome::NotConnected,
-        Err(_) => return CheckOutcome::ConnectTimeout,
+        Ok(Err(error)) if reason(error.kind()) == ProxyError::ConnectRefused => {
+            return Some(CheckOutcome::NotConnected);
+        }
+        Ok(Err(error)) => {
+            tracing::debug!(address = %endpoint.address(), %error, "no check of a pod, for a reason of our own");
+            return None;
+        }
+        Err(_) => return Some(CheckOutcome::ConnectTimeout),
     };
     // A check leaves no connection behind that waits for its end, on either side.
     let _ = SockRef::from(&tcp).set_linger(Some(Duration::ZERO));
-    let CheckKind::Http(http) = &checks.kind else { return CheckOutcome::Connected };
+    let CheckKind::Http(http) = &checks.kind else { return Some(CheckOutcome::Connected) };
     let mut socket = match protocol {
         Protocol::Http1 => Socket::Tcp(tcp),
-        Protocol::H2c => return CheckOutcome::Connected,
-        Protocol::Tls(tls) if tls.http == TlsHttp::Http2 => return CheckOutcome::Connected,
+        Protocol::H2c => return Some(CheckOutcome::Connected),
+        Protocol::Tls(tls) if tls.http == TlsHttp::Http2 => return Some(CheckOutcome::Connected),
         Protocol::Tls(tls) => match secure(tools, endpoint, tls, tcp, deadline).await {
             Ok(socket) => socket,
-            Err(PodTlsFault::Timeout) => return CheckOutcome::TlsTimeout,
-            Err(_) => return CheckOutcome::NoTls,
+            Err(PodTlsFault::Timeout) => return Some(CheckOutcome::TlsTimeout),
+            Err(_) => return Some(CheckOutcome::NoTls),
         },
     };
-    match timeout_at(deadline, ask(&mut socket, http, checks.timeout)).await {
+    Some(match timeout_at(deadline, ask(&mut socket, http, checks.timeout)).await {
         Ok(Some(status)) if (http.good.0..=http.good.1).contains(&status) => CheckOutcome::Good(status),
         Ok(Some(status)) => CheckOutcome::Bad(status),
         Ok(None) => CheckOutcome::Invalid,
         Err(_) => CheckOutcome::Timeout,
-    }
+    })
 }
 
 async fn connect(address: SocketAddr) -> std::io::Result<TcpStream> {

@@ -134,7 +134,24 @@ async fn answer<S: ClientSource, K: ClientSink>(
     if instead_of.is_some() {
         instead::complete(walk.work, body);
     }
-    forward(walk, backend, &route.spec.policy, source, sink).await
+    let policy = &route.spec.policy;
+    if instead_of_route(&route, backend)
+        && let Some(policy) = policy.for_others()
+    {
+        walk.work.request_change.preference = None;
+        return Box::pin(forward(walk, backend, &policy, source, sink)).await;
+    }
+    forward(walk, backend, policy, source, sink).await
+}
+
+/// Whether a backend is another one than those of the route.
+#[inline]
+fn instead_of_route(route: &Route<Target>, backend: &Backend) -> bool {
+    let is_it = |own: &Backend| Arc::ptr_eq(&own.upstream, &backend.upstream);
+    match &route.target.destination {
+        Destination::Forward(own) => !(is_it(own) || own.for_https.as_deref().is_some_and(is_it)),
+        Destination::Reply(_) => true,
+    }
 }
 
 /// The backend that a request is forwarded to.

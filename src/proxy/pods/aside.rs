@@ -71,7 +71,9 @@ async fn tries(shard: &Rc<Shard>, aside: &Aside<'_>) -> Result<AsideAnswer, Prox
     for _ in 0..TRIES {
         let began = Instant::now();
         let most = policy.upstream_requests.min(IN_FLIGHT);
-        let wanted = Wanted { most, ..Wanted::of(policy, None, &tried, began) };
+        // What the route says of each pod is said of its own pods.
+        let own = Wanted { each: None, slow_start: None, hash_bound: None, ..Wanted::of(policy, None, &tried, began) };
+        let wanted = Wanted { most, ..own };
         let endpoint = match upstream.pick(&wanted) {
             Ok(endpoint) => endpoint,
             Err(Unpicked::Full | Unpicked::Waited) => return Err(ProxyError::UpstreamFull),

@@ -130,7 +130,7 @@ pub(super) fn speaks_tls(answer: &[u8]) -> bool {
 
 /// What a failed connect means. If this machine is out of ports, descriptors or memory, that says nothing about the
 /// pod: otherwise all pods would become suspect at once.
-fn reason(kind: ErrorKind) -> ProxyError {
+pub(crate) fn reason(kind: ErrorKind) -> ProxyError {
     match kind {
         ErrorKind::ConnectionRefused
         | ErrorKind::ConnectionReset

@@ -3,9 +3,9 @@
 use tokio::time::Instant;
 
 use super::attempt::{Attempt, Patience, WHOLE_BODY};
-use super::pick::{pick, wait};
+use super::pick::{pick, pick_in_line, wait};
 use super::replacement::Replacement;
-use super::retry::{Facts, History, Reached, retry};
+use super::retry::{Facts, History, Reached, Retry, retry};
 use super::{connect, ejection, gather, h1, h2, open_session, times, tls, upgrade};
 use crate::http1::Framing;
 use crate::model::{Balance, EndpointPort, Protocol, RoutePolicy};
@@ -59,10 +59,12 @@ pub(crate) async fn forward<S: ClientSource, K: ClientSink>(
         }
         let picked = match chosen.take() {
             Some(endpoint) => Ok(endpoint),
+            None if number == 0 => pick_in_line(upstream, policy, preference, began),
             None => pick(upstream, policy, preference, &history.tried, began),
         };
         let picked = match (picked, policy.queue) {
-            (Err(Unpicked::Full), Some(queue)) => {
+            // A retry does not wait: who is behind it in line might have the endpoint that has failed it.
+            (Err(Unpicked::Full), Some(queue)) if number == 0 => {
                 let waited = Box::pin(wait(walk, backend, (policy, queue), (preference, &history.tried), sink)).await?;
                 began = Instant::now();
                 waited
@@ -137,11 +139,14 @@ pub(crate) async fn forward<S: ClientSource, K: ClientSink>(
         if policy.balance == Balance::Ewma {
             times::note(upstream, &attempt.endpoint, &walk.record, &outcome);
         }
-        if let Some(rule) = policy.ejection {
-            ejection::note(backend, &attempt.endpoint, (rule, walk.record.status.get()), &outcome);
-        }
+        let status = walk.work.response.status;
         let failure = match outcome {
-            Ok(()) => return Ok(()),
+            Ok(()) => {
+                if let Some(rule) = policy.ejection {
+                    ejection::answered(backend, &attempt.endpoint, (rule, status));
+                }
+                return Ok(());
+            }
             Err(failure) => failure,
         };
         if let Some(reason) = reason(&failure.error) {
@@ -152,11 +157,21 @@ pub(crate) async fn forward<S: ClientSource, K: ClientSink>(
         }
         let rule = policy.retry.filter(|_| !sink.has_responded());
         let next = retry(&failure, facts, rule);
+        if let Some(rule) = policy.ejection
+            && !matches!(next, Retry::NewConnection | Retry::AnyConnection)
+        {
+            ejection::failed(backend, &attempt.endpoint, (rule, status), &failure.error);
+        }
         error = failure.error;
         let tried = attempt.endpoint.id();
+        let Attempt { endpoint, .. } = attempt;
         chosen = replacement.and_then(|replacement| replacement.into_endpoint());
         if !history.allows(next, tried) {
             break;
+        }
+        // A request that only takes another connection keeps its place, for which others wait.
+        if next == Retry::NewConnection && policy.endpoint_requests.is_some() {
+            chosen = chosen.or(Some(endpoint));
         }
         walk.record.head_after.set(None);
         walk.record.handed_over.set(None);

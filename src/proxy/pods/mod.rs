@@ -2,7 +2,7 @@
 
 pub(crate) mod aside;
 mod attempt;
-mod connect;
+pub(crate) mod connect;
 mod drive_session;
 mod ejection;
 pub(crate) mod forward;

@@ -9,6 +9,20 @@ use crate::proxy::walk::Walk;
 use crate::proxy::wire::body::{BodySink, unless_lost};
 use crate::upstream::{Backend, InFlight, Unpicked, Upstream, Wanted};
 
+/// The endpoint for a first attempt, which does not overtake requests that wait.
+#[inline]
+pub(super) fn pick_in_line(
+    upstream: &Upstream,
+    policy: &RoutePolicy,
+    preference: Option<Preference>,
+    now: Instant,
+) -> Result<InFlight, Unpicked> {
+    if policy.queue.is_some() && upstream.has_queue() {
+        return Err(Unpicked::Full);
+    }
+    pick(upstream, policy, preference, &[], now)
+}
+
 /// The endpoint for an attempt.
 #[inline]
 pub(super) fn pick(
@@ -18,12 +32,7 @@ pub(super) fn pick(
     tried: &[u64],
     now: Instant,
 ) -> Result<InFlight, Unpicked> {
-    let wanted = Wanted::of(policy, preference, tried, now);
-    // Who may wait does not overtake those who do.
-    if policy.queue.is_some() && upstream.has_queue() {
-        return Err(Unpicked::Full);
-    }
-    upstream.pick(&wanted)
+    upstream.pick(&Wanted::of(policy, preference, tried, now))
 }
 
 /// The same once it was this request's turn in the queue, unless its client goes meanwhile.

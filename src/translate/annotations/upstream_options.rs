@@ -15,6 +15,11 @@ const QUEUE_TIMEOUT: Duration = Duration::from_secs(5);
 /// For how long endpoints that fail are left out the first time.
 const EJECTED: Duration = Duration::from_secs(30);
 
+/// Shortest time between two checks.
+const SHORTEST_INTERVAL: Duration = Duration::from_millis(100);
+/// How long a check may take at the most.
+const LONGEST_CHECK: Duration = Duration::from_secs(10);
+
 /// What is set.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct UpstreamOptions {
@@ -93,7 +98,9 @@ impl UpstreamOptions {
         let failures = ejection.and_then(NonZeroU32::new);
         policy.ejection = failures.map(|failures| Ejection { failures, time: ejection_time.unwrap_or(EJECTED) });
         policy.slow_start = *slow_start;
-        policy.hash_bound = hash_bound.and_then(NonZeroU32::new);
+        // Below the mean it would mean nothing.
+        policy.hash_bound =
+            hash_bound.filter(|percent| *percent > 0).and_then(|percent| NonZeroU32::new(percent.max(100)));
     }
 
     /// Takes over what others set and these do not. Returns whether both set the same thing differently.
@@ -131,8 +138,9 @@ impl CheckOptions {
                 good: *good,
             })),
         };
-        let interval = self.interval.unwrap_or(Checks::INTERVAL);
-        let timeout = self.timeout.unwrap_or(interval);
+        let interval = self.interval.unwrap_or(Checks::INTERVAL).max(SHORTEST_INTERVAL);
+        // A check that takes long keeps others from being made.
+        let timeout = self.timeout.unwrap_or(interval).clamp(SHORTEST_INTERVAL, LONGEST_CHECK);
         let (rise, fall) = (self.rise.unwrap_or(Checks::RISE).max(1), self.fall.unwrap_or(Checks::FALL).max(1));
         Some(Checks { kind, interval, timeout, rise, fall })
     }

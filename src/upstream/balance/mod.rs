@@ -59,7 +59,7 @@ pub(super) fn choose<'a>(
     let is_first_attempt = tried.is_empty();
     if is_first_attempt {
         let own = endpoints.get(turn.checked_rem(endpoints.len())?)?;
-        if own.is_suspect() && own.is_available(now) && own.claim_probe(now) {
+        if own.is_suspect() && own.is_available(now) && own.weight().get() > 0 && own.claim_probe(now) {
             return Some(own);
         }
     }
@@ -87,8 +87,24 @@ pub(super) fn least_loaded<'a>(
     now: Instant,
 ) -> Option<&'a Arc<Endpoint>> {
     let may_serve = |endpoint: &&Arc<Endpoint>| {
-        endpoint.is_available(now) && !endpoint.is_suspect() && !tried.contains(&endpoint.id())
+        endpoint.is_available(now)
+            && !endpoint.is_suspect()
+            && endpoint.weight().get() > 0
+            && !tried.contains(&endpoint.id())
     };
+    endpoints.iter().filter(may_serve).min_by_key(|endpoint| endpoint.in_flight())
+}
+
+/// The one with the fewest requests in flight of those that were not tried, where none of them is sound.
+pub(super) fn least_loaded_of_all<'a>(endpoints: &'a [Arc<Endpoint>], tried: &[u64]) -> Option<&'a Arc<Endpoint>> {
+    let may_serve = |endpoint: &&Arc<Endpoint>| {
+        endpoint.is_active() && endpoint.weight().get() > 0 && !tried.contains(&endpoint.id())
+    };
+    let is_sound =
+        |endpoint: &&Arc<Endpoint>| !endpoint.is_suspect() && !endpoint.is_failing() && !endpoint.is_ejected();
+    if endpoints.iter().filter(may_serve).any(|endpoint| is_sound(&endpoint)) {
+        return None;
+    }
     endpoints.iter().filter(may_serve).min_by_key(|endpoint| endpoint.in_flight())
 }
 

@@ -3,12 +3,11 @@
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
-use super::least_loaded;
 use crate::model::{EndpointState, Preference, score, token};
 use crate::upstream::endpoint::Endpoint;
 use crate::upstream::wanted::Wanted;
 
-/// The endpoint for an attempt; `None` where there is none for it.
+/// The endpoint for an attempt; `None` where there is none for it. `elsewhere` chooses as for a request that prefers none.
 ///
 /// A request that may move passes over endpoints that were tried, or have their part of the load, or are suspect or down while
 /// another one is not. One that may not move has its endpoint or none, unless that is full.
@@ -17,6 +16,7 @@ pub(in crate::upstream) fn preferred<'a>(
     endpoints: &'a [Arc<Endpoint>],
     turn: usize,
     wanted: &Wanted<'_>,
+    elsewhere: impl FnOnce() -> Option<&'a Arc<Endpoint>>,
 ) -> Option<&'a Arc<Endpoint>> {
     let Wanted { tried, now, each, hash_bound, .. } = *wanted;
     let is_full = |endpoint: &Endpoint| each.is_some_and(|most| endpoint.in_flight() >= most.get() as usize);
@@ -30,8 +30,7 @@ pub(in crate::upstream) fn preferred<'a>(
             match own {
                 Some(own) if !moves && !is_full(own) => (!tried.contains(&own.id())).then_some(own),
                 Some(own) if is_sound(own) && is_up(own) => Some(own),
-                // The caller chooses as for a request that prefers none.
-                Some(_) | None => least_loaded(endpoints, tried, now).or_else(|| untried(own?, tried)),
+                Some(_) | None => elsewhere().or_else(|| untried(own?, tried)),
             }
         }
         Preference::OfKey { key, among, moves } => {
@@ -43,7 +42,16 @@ pub(in crate::upstream) fn preferred<'a>(
             if !moves && !is_full(first) {
                 return untried(first, tried);
             }
-            let most = hash_bound.map(|percent| bounded(&order, percent));
+            // One request may try a suspect endpoint whose time is over.
+            if tried.is_empty()
+                && first.is_suspect()
+                && first.is_available(now)
+                && !is_full(first)
+                && first.claim_probe(now)
+            {
+                return Some(first);
+            }
+            let most = hash_bound.map(|percent| bounded(order.iter().filter(|other| other.is_available(now)), percent));
             let is_light = |endpoint: &Endpoint| most.is_none_or(|most| endpoint.in_flight() < most);
             let others = || std::iter::once(first).chain(order.iter().copied());
             let is_up = |other: &&Arc<Endpoint>| is_sound(other) && other.is_available(now);
@@ -57,9 +65,9 @@ pub(in crate::upstream) fn preferred<'a>(
 }
 
 /// Requests in flight from which on an endpoint has its part: `percent` of the mean, with one request more.
-fn bounded(endpoints: &[&Arc<Endpoint>], percent: NonZeroU32) -> usize {
-    let all: usize = endpoints.iter().map(|endpoint| endpoint.in_flight()).sum();
-    ((all + 1) * percent.get() as usize).div_ceil(100 * endpoints.len().max(1)).max(1)
+fn bounded<'a>(endpoints: impl Iterator<Item = &'a &'a Arc<Endpoint>>, percent: NonZeroU32) -> usize {
+    let (all, count) = endpoints.fold((0, 0), |(all, count), endpoint| (all + endpoint.in_flight(), count + 1));
+    ((all + 1) * percent.get() as usize).div_ceil(100 * count.max(1_usize)).max(1)
 }
 
 fn untried<'a>(endpoint: &'a Arc<Endpoint>, tried: &[u64]) -> Option<&'a Arc<Endpoint>> {
@@ -73,9 +81,20 @@ mod tests {
     use super::*;
     use crate::model::{Balance, EndpointSpec, key_of};
     use crate::upstream::InFlight;
+    use crate::upstream::balance::least_loaded;
 
     fn endpoints(count: u8) -> Vec<Arc<Endpoint>> {
         (0..count).map(|n| Endpoint::new(EndpointSpec::active(([10, 0, 0, n], 80).into()), Instant::now())).collect()
+    }
+
+    /// Whoever has no preference goes to the one with the fewest requests.
+    fn chosen<'a>(
+        preference: Preference,
+        endpoints: &'a [Arc<Endpoint>],
+        turn: usize,
+        wanted: &Wanted<'_>,
+    ) -> Option<&'a Arc<Endpoint>> {
+        preferred(preference, endpoints, turn, wanted, || least_loaded(endpoints, wanted.tried, wanted.now))
     }
 
     fn wanted(tried: &[u64]) -> Wanted<'_> {
@@ -91,9 +110,9 @@ mod tests {
         let set = endpoints(6);
         for text in [&b"/a"[..], b"/b", b"/c"] {
             for (among, expected) in [(1, 1), (3, 3), (100, 6)] {
-                let chosen = (0..60)
-                    .map(|turn| preferred(of_key(key_of(text), among, true), &set, turn, &wanted(&[])).unwrap().id());
-                assert_eq!(chosen.collect::<std::collections::BTreeSet<_>>().len(), expected, "{among}");
+                let seen = (0..60)
+                    .map(|turn| chosen(of_key(key_of(text), among, true), &set, turn, &wanted(&[])).unwrap().id());
+                assert_eq!(seen.collect::<std::collections::BTreeSet<_>>().len(), expected, "{among}");
             }
         }
     }
@@ -103,9 +122,9 @@ mod tests {
         let set = endpoints(6);
         for key in 0..200 {
             let preference = of_key(key_of(&[key]), 1, true);
-            let before = preferred(preference, &set, 0, &wanted(&[])).unwrap();
+            let before = chosen(preference, &set, 0, &wanted(&[])).unwrap();
             let rest: Vec<_> = set.iter().filter(|endpoint| endpoint.id() != set[2].id()).cloned().collect();
-            let after = preferred(preference, &rest, 0, &wanted(&[])).unwrap();
+            let after = chosen(preference, &rest, 0, &wanted(&[])).unwrap();
             assert!(before.id() == after.id() || before.id() == set[2].id());
         }
     }
@@ -117,16 +136,16 @@ mod tests {
             |moves| of_key(7, 1, moves),
             |moves| Preference::OfToken { token: token(([10, 0, 0, 1], 80).into()), moves },
         ] {
-            let own = preferred(preference(false), &set, 0, &wanted(&[])).unwrap();
-            assert_eq!(preferred(preference(true), &set, 5, &wanted(&[])).unwrap().id(), own.id());
-            assert!(preferred(preference(false), &set, 0, &wanted(&[own.id()])).is_none());
-            assert_ne!(preferred(preference(true), &set, 0, &wanted(&[own.id()])).unwrap().id(), own.id());
+            let own = chosen(preference(false), &set, 0, &wanted(&[])).unwrap();
+            assert_eq!(chosen(preference(true), &set, 5, &wanted(&[])).unwrap().id(), own.id());
+            assert!(chosen(preference(false), &set, 0, &wanted(&[own.id()])).is_none());
+            assert_ne!(chosen(preference(true), &set, 0, &wanted(&[own.id()])).unwrap().id(), own.id());
             own.connect_failed(now);
-            assert_eq!(preferred(preference(false), &set, 0, &wanted(&[])).unwrap().id(), own.id());
-            assert_ne!(preferred(preference(true), &set, 0, &wanted(&[])).unwrap().id(), own.id());
+            assert_eq!(chosen(preference(false), &set, 0, &wanted(&[])).unwrap().id(), own.id());
+            assert_ne!(chosen(preference(true), &set, 0, &wanted(&[])).unwrap().id(), own.id());
             own.connect_succeeded();
             let all: Vec<_> = set.iter().map(|endpoint| endpoint.id()).collect();
-            assert!(preferred(preference(true), &set, 0, &wanted(&all)).is_none());
+            assert!(chosen(preference(true), &set, 0, &wanted(&all)).is_none());
         }
     }
 
@@ -135,17 +154,17 @@ mod tests {
         let set = endpoints(2);
         for moves in [true, false] {
             let preference = Preference::OfToken { token: token(set[0].address()), moves };
-            assert_eq!(preferred(preference, &set[1..], 0, &wanted(&[])).unwrap().id(), set[1].id());
+            assert_eq!(chosen(preference, &set[1..], 0, &wanted(&[])).unwrap().id(), set[1].id());
             set[0].set_state(EndpointState::Draining);
-            assert_eq!(preferred(preference, &set, 0, &wanted(&[])).unwrap().id(), set[0].id());
+            assert_eq!(chosen(preference, &set, 0, &wanted(&[])).unwrap().id(), set[0].id());
             set[0].set_state(EndpointState::Maintenance);
-            assert_eq!(preferred(preference, &set, 0, &wanted(&[])).unwrap().id(), set[1].id());
+            assert_eq!(chosen(preference, &set, 0, &wanted(&[])).unwrap().id(), set[1].id());
             assert!(
-                (0..9).all(|key| preferred(of_key(key, 1, moves), &set, 0, &wanted(&[])).unwrap().id() == set[1].id())
+                (0..9).all(|key| chosen(of_key(key, 1, moves), &set, 0, &wanted(&[])).unwrap().id() == set[1].id())
             );
             set[0].set_state(EndpointState::Active);
         }
-        assert!(preferred(of_key(1, 1, true), &[], 0, &wanted(&[])).is_none());
+        assert!(chosen(of_key(1, 1, true), &[], 0, &wanted(&[])).is_none());
     }
 
     #[test]
@@ -153,7 +172,7 @@ mod tests {
         let set = endpoints(10);
         let of = |set: &[Arc<Endpoint>]| -> Vec<u64> {
             let key = |n: u32| of_key(key_of(&n.to_be_bytes()), 1, true);
-            (0..5000).map(|n| preferred(key(n), set, 0, &wanted(&[])).unwrap().id()).collect()
+            (0..5000).map(|n| chosen(key(n), set, 0, &wanted(&[])).unwrap().id()).collect()
         };
         let (before, after) = (of(&set), of(&set[1..]));
         let moved = before.iter().zip(&after).filter(|(before, after)| before != after).count();
@@ -166,8 +185,8 @@ mod tests {
         let wanted = Wanted { hash_bound: NonZeroU32::new(125), ..wanted(&[]) };
         let mut in_flight = Vec::new();
         for _ in 0..100 {
-            let chosen = preferred(of_key(7, 1, true), &set, 0, &wanted).unwrap();
-            in_flight.push(InFlight::begin(Arc::clone(chosen)));
+            let one = chosen(of_key(7, 1, true), &set, 0, &wanted).unwrap();
+            in_flight.push(InFlight::begin(Arc::clone(one)));
         }
         let loads: Vec<_> = set.iter().map(|endpoint| endpoint.in_flight()).collect();
         assert!(loads.iter().all(|load| *load <= 32), "at most a quarter more than the mean: {loads:?}");
@@ -178,9 +197,9 @@ mod tests {
         let set = endpoints(2);
         let wanted = Wanted { each: NonZeroU32::new(1), ..wanted(&[]) };
         for preference in [of_key(7, 1, false), Preference::OfToken { token: token(set[0].address()), moves: false }] {
-            let own = preferred(preference, &set, 0, &wanted).unwrap();
+            let own = chosen(preference, &set, 0, &wanted).unwrap();
             let busy = InFlight::begin(Arc::clone(own));
-            assert_ne!(preferred(preference, &set, 0, &wanted).unwrap().id(), busy.id());
+            assert_ne!(chosen(preference, &set, 0, &wanted).unwrap().id(), busy.id());
         }
     }
 }

@@ -1,7 +1,5 @@
 //! The endpoints of an upstream: their health, how many requests each has, and who waits.
 
-use std::time::Duration;
-
 use crate::model::ObjectName;
 
 use super::super::draft::Draft;
@@ -12,8 +10,6 @@ use super::super::value::Value;
 
 /// Longest target or host, bytes.
 const LONGEST: usize = 1024;
-/// Shortest time between two checks.
-const SHORTEST: Duration = Duration::from_millis(100);
 
 const SCOPES: &[Scope] = &[Scope::Ingress, Scope::Service];
 
@@ -46,7 +42,7 @@ pub(super) const ROWS: [Annotation; 14] = [
         Value::Count(|draft, percent| of(draft).hash_bound = Some(percent)),
         "`0`: any load",
         "Of requests that go to a pod by a key (`upstream-hash-by`): how much of the mean load their pod may have, in percent, such as\n\
-         `125`, before they go to the next one of their key. Consistent hashing with bounded load.",
+         `125`, before they go to the next one of their key; at least `100`. Consistent hashing with bounded load.",
     ),
     row(
         "health-check",
@@ -81,7 +77,7 @@ pub(super) const ROWS: [Annotation; 14] = [
     ),
     row(
         "health-check-interval",
-        Value::Time(|draft, interval| of(draft).checks.interval = Some(interval.max(SHORTEST))),
+        Value::Time(|draft, interval| of(draft).checks.interval = Some(interval)),
         "`2s`",
         "Time between two checks of a pod, up to a tenth more or less. At least `100ms`.",
     ),
@@ -95,7 +91,7 @@ pub(super) const ROWS: [Annotation; 14] = [
         "health-check-timeout",
         Value::Time(|draft, timeout| of(draft).checks.timeout = Some(timeout)),
         "the time between two checks",
-        "How long a check may take.",
+        "How long a check may take, connecting included: `10s` at the most.",
     ),
     row(
         "max-requests-per-endpoint",
@@ -193,6 +189,8 @@ fn fields(draft: &mut Draft, text: &str, _: &ObjectName) -> Option<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::model::{CheckKind, RoutePolicy};
 
