@@ -163,8 +163,8 @@ fn every_host_is_sent_to_https_and_told_from_whom_a_proxy_here_speaks() {
     let request = format!("GET / HTTP/1.1\r\nHost: {HOST}\r\n{said}\r\n");
     let forwarded = |pods: [&Pod; 2]| {
         let all = pods.map(Pod::requests).concat();
-        let asked = all.into_iter().filter(|request| request.method() == "GET");
-        asked.last().unwrap().field("x-forwarded-for").map(ToOwned::to_owned)
+        let mut asked = all.into_iter().filter(|request| request.method() == "GET");
+        asked.next_back().unwrap().field("x-forwarded-for").map(ToOwned::to_owned)
     };
     let source = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2));
     assert_eq!(Client::connect_from(source, example.server.http).ask(&request).status(), 200);
@@ -191,6 +191,10 @@ fn the_certificate_of_the_tutorial_serves_every_client_and_is_followed() {
     let other = of_file("other.pem");
     eventually("the new file serves its host", || (example.shown("other.example") == other).then_some(()));
     assert_eq!(example.shown(HOST), first);
+    let explained = example.server.admin("/debug/explain?url=https://other.example/").text();
+    for line in ["file other.pem of --certificate-dir (other.example)", "only files of --certificate-dir name it"] {
+        assert!(explained.contains(line), "{explained}");
+    }
 
     make_certificate(&example.certificates.path().join("short.pem"), "short.example", "1024");
     let told = eventually("the short key is told", || {
