@@ -82,7 +82,7 @@ pub enum ProblemCode {
     TooManySecrets,
     /// A Secret that holds no usable certificate and key, or users that cannot be used.
     InvalidSecret,
-    /// A file of `--certificate-dir` that holds no usable certificate and key.
+    /// A file of `--certificate-dir` that cannot be read, or holds no usable certificate and key.
     InvalidCertificate,
     /// A ConfigMap that does not exist.
     ConfigMapNotFound,

@@ -68,7 +68,8 @@ impl Catalog {
             Err(error) => {
                 let remedy = self.selection.remedy();
                 let mut held = Held::default();
-                held.problems.push(file_problem(file, "file", error.to_string(), remedy));
+                let problem = file_problem(file, "file", error.to_string(), remedy);
+                held.problems.push(Problem { code: self.selection.fault(), ..problem });
                 if !matches!(error, ReadError::Gone) {
                     held.keep(file, &before, |_| true);
                 }

@@ -54,6 +54,14 @@ impl Selection {
         }
     }
 
+    /// The kind of fault of a file that cannot be read.
+    pub(super) fn fault(self) -> ProblemCode {
+        match self {
+            Self::Manifests => ProblemCode::InvalidManifest,
+            Self::Certificates => ProblemCode::InvalidCertificate,
+        }
+    }
+
     /// What a file of it is, to those who are to make it readable.
     pub(super) fn remedy(self) -> &'static str {
         match self {
