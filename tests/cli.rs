@@ -216,6 +216,34 @@ fn check_writes_problems_as_json() {
 }
 
 #[test]
+fn check_tells_which_files_of_certificates_cannot_be_used() {
+    let directory = tempfile::tempdir().unwrap();
+    let manifests = directory.path().join("manifests");
+    std::fs::create_dir(&manifests).unwrap();
+    let certificates = directory.path().join("certificates");
+    std::fs::create_dir(&certificates).unwrap();
+    let short = [include_str!("../src/model/fixtures/rsa1024.key"), include_str!("../src/model/fixtures/rsa1024.crt")];
+    std::fs::write(certificates.join("short.pem"), short.concat()).unwrap();
+    let whole = [include_str!("../src/model/fixtures/v1.key"), include_str!("../src/model/fixtures/v1.crt")];
+    std::fs::write(certificates.join("good.pem"), whole.concat()).unwrap();
+    std::fs::write(certificates.join("chain.pem"), whole[1]).unwrap();
+    std::os::unix::fs::symlink("/no/such/file", certificates.join("link.pem")).unwrap();
+    let (manifests, certificates) = (manifests.to_str().unwrap(), certificates.to_str().unwrap());
+    let output = tidegate(&["check", "--manifests", manifests, "--certificate-dir", certificates], &[]);
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert_eq!(
+        said.lines().collect::<Vec<_>>(),
+        [
+            "error: File link.pem: file: InvalidCertificate: it does not exist. Make it a readable PEM file with a certificate and its key, or remove it.",
+            "error: File chain.pem: content: InvalidCertificate: this file of --certificate-dir cannot be used: it holds no unencrypted PEM private key (PKCS#1, PKCS#8 or SEC1); no host is served with it. Put the certificate, those of its issuers and the unencrypted private key into this one file, as for HAProxy's crt.",
+            "error: File short.pem: content: InvalidCertificate: this file of --certificate-dir cannot be used: the RSA key has 1024 bits, and clients refuse those with fewer than 2048; no host is served with it. Make a new key with 2048 bits or more, as by openssl genrsa 2048, and a certificate for it.",
+        ]
+    );
+    assert_refused(&tidegate(&["explain", "http://a.example/", "--certificate-dir", certificates], &[]), "--manifests");
+}
+
+#[test]
 fn check_says_when_no_ingress_is_its_own() {
     let folder = tempfile::tempdir().expect("a folder");
     std::fs::write(folder.path().join("all.yaml"), COMPARED).expect("it is writable");

@@ -15,7 +15,8 @@ use crate::translate::{self, Input, Settings};
 
 /// Writes the findings. Returns whether one of them is an error; with `--compare-dialects`, whether anything changes.
 pub fn check(args: &CheckArgs, out: &mut impl Write) -> anyhow::Result<bool> {
-    let (loaded, _) = objects::read(&args.source.manifests, &mut std::io::stdin(), &|_, _| false)?;
+    let certificates = args.source.certificates.certificate_dir.as_deref();
+    let (loaded, _) = objects::read(&args.source.manifests, certificates, &mut std::io::stdin(), &|_, _| false)?;
     let settings = settings::translation_of(&args.routing, &args.tls, RoutePolicy::default());
     let is_json = args.output == OutputFormat::Json;
     if !args.compare_dialects.is_empty() {

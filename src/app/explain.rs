@@ -22,7 +22,8 @@ pub fn explain(args: &ExplainArgs, out: &mut impl Write) -> anyhow::Result<bool>
     if args.manifests.is_empty() {
         return by_process(args, out);
     }
-    let (loaded, _) = objects::read(&args.manifests, &mut std::io::stdin(), &|_, _| false)?;
+    let certificates = args.certificates.certificate_dir.as_deref();
+    let (loaded, _) = objects::read(&args.manifests, certificates, &mut std::io::stdin(), &|_, _| false)?;
     let mut input = Input::new(settings::translation_of(&args.routing, &args.tls, RoutePolicy::default()));
     input.apply_all(loaded.changes);
     let explanation = by_objects(&question, &input, &loaded.problems);

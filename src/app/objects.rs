@@ -1,7 +1,7 @@
 //! Reading manifests once, for the commands that only look at them.
 
 use std::io::Read;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 
@@ -11,6 +11,7 @@ use crate::source::manifests::{self, Holder, Loaded, Written};
 /// and `kind`, as they are written.
 pub(super) fn read(
     paths: &[PathBuf],
+    certificates: Option<&Path>,
     stdin: &mut impl Read,
     wanted: &dyn Fn(&str, &str) -> bool,
 ) -> anyhow::Result<(Loaded, Vec<Written>)> {
@@ -24,6 +25,8 @@ pub(super) fn read(
         let is_json = bytes.trim_ascii_start().first().is_some_and(|first| matches!(first, b'{' | b'['));
         holders.push(Holder::Content(if is_json { "stdin.json" } else { "stdin.yaml" }.into(), bytes));
     }
-    let names: Vec<_> = paths.iter().map(|path| path.display().to_string()).collect();
+    holders.extend(certificates.map(|path| Holder::Certificates(path.to_owned())));
+    let names: Vec<_> =
+        paths.iter().map(PathBuf::as_path).chain(certificates).map(|path| path.display().to_string()).collect();
     manifests::load_all(holders, wanted).with_context(|| format!("cannot read {}", names.join(", ")))
 }

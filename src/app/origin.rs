@@ -17,16 +17,16 @@ use crate::source::{Event, api, manifests};
 
 /// Where objects come from.
 pub(super) enum Origin {
-    /// A directory.
-    Manifests(PathBuf),
+    /// A directory, and that of certificates if there is one.
+    Manifests(PathBuf, Option<PathBuf>),
     /// A Kubernetes API, found by this kubeconfig if there is one.
     Api(api::Settings, Option<PathBuf>),
 }
 
 /// An origin that is open.
 pub(super) enum Source {
-    /// A directory.
-    Manifests(PathBuf),
+    /// A directory, and that of certificates if there is one.
+    Manifests(PathBuf, Option<PathBuf>),
     /// A Kubernetes API.
     Api(api::Settings, Arc<api::Access>),
 }
@@ -36,7 +36,7 @@ impl Origin {
     pub(super) fn of(args: &ServeArgs) -> anyhow::Result<Self> {
         let kubeconfig = &args.source.kubeconfig;
         match &args.source.manifests {
-            Some(path) => Ok(Self::Manifests(path.clone())),
+            Some(path) => Ok(Self::Manifests(path.clone(), args.source.certificates.certificate_dir.clone())),
             None => {
                 api::Access::check(kubeconfig.as_ref())?;
                 let config_map = args.routing.nginx_configmap.as_ref().or(args.routing.haproxy_configmap.as_ref());
@@ -48,7 +48,7 @@ impl Origin {
     /// Opens it. Must be called within the control runtime.
     pub(super) fn open(self) -> anyhow::Result<Source> {
         Ok(match self {
-            Self::Manifests(path) => Source::Manifests(path),
+            Self::Manifests(path, certificates) => Source::Manifests(path, certificates),
             Self::Api(settings, kubeconfig) => Source::Api(settings, api::Access::find(kubeconfig)?),
         })
     }
@@ -58,7 +58,7 @@ impl Source {
     /// The access to the API, if it is one.
     pub(super) fn access(&self) -> Option<Arc<api::Access>> {
         match self {
-            Self::Manifests(_) => None,
+            Self::Manifests(..) => None,
             Self::Api(_, access) => Some(Arc::clone(access)),
         }
     }
@@ -66,7 +66,7 @@ impl Source {
     /// From now on statuses with this signature count as ours.
     pub(super) fn know(&mut self, signature: Signature) {
         match self {
-            Self::Manifests(_) => {}
+            Self::Manifests(..) => {}
             Self::Api(settings, _) => settings.signature = Some(signature),
         }
     }
@@ -79,9 +79,10 @@ impl Source {
         metrics: Arc<Metrics>,
     ) -> JoinHandle<anyhow::Result<()>> {
         match self {
-            Self::Manifests(path) => tokio::spawn(async move {
-                let outcome = manifests::follow(path.clone(), events).await;
-                outcome.with_context(|| format!("cannot read {}", path.display()))
+            Self::Manifests(path, certificates) => tokio::spawn(async move {
+                let outcome = manifests::follow_all(path.clone(), certificates.clone(), events).await;
+                let paths = || std::iter::once(&path).chain(&certificates).map(|path| path.display().to_string());
+                outcome.with_context(|| format!("cannot read {}", paths().collect::<Vec<_>>().join(" or ")))
             }),
             Self::Api(settings, access) => {
                 log(&settings, access.server());

@@ -40,7 +40,7 @@ pub use report::{Pod, ReportArgs};
 pub use routing::{
     ExternalNameChoice, HostOwnershipChoice, NginxSnippetsChoice, ProfileChoice, RoutingArgs, TlsArgs, WafMissingChoice,
 };
-pub use source::{ConfigMapAccess, ManifestArgs, SecretAccess, SourceArgs};
+pub use source::{CertificateArgs, ConfigMapAccess, ManifestArgs, SecretAccess, SourceArgs};
 pub use stats::{SocketArgs, StatsArgs};
 pub use units::{Auto, Bytes, MemoryLimit, ServiceRef};
 
@@ -189,6 +189,9 @@ pub struct ExplainArgs {
         help_heading = "Sources"
     )]
     pub manifests: Vec<PathBuf>,
+
+    #[command(flatten, next_help_heading = "Sources")]
+    pub certificates: CertificateArgs,
 
     /// Admin address of the running process that is asked when there is no --manifests, as ADDR or http://ADDR.
     ///

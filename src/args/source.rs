@@ -8,6 +8,25 @@ use clap::{Args, ValueEnum};
 use super::units;
 use crate::model::ObjectName;
 
+/// Where certificates come from besides Secrets.
+#[derive(Debug, Clone, Args)]
+pub struct CertificateArgs {
+    /// Directory of certificates for --manifests: each *.pem in it has a chain and its private key, as HAProxy's crt takes them.
+    ///
+    /// May also be one file. In a file chain and key may stand in either order, with other text between. It serves the hosts that
+    /// the certificate names, by its common name where it has no alternative names; where a TLS entry names the same host
+    /// that one counts. default.pem serves clients that name no host with a certificate, unless --default-certificate says
+    /// otherwise. Changes of the files are followed. A file that cannot be used is reported and the rest is used.
+    #[arg(
+        long,
+        value_name = "DIR",
+        env = "TIDEGATE_CERTIFICATE_DIR",
+        value_parser = existing,
+        requires = "manifests"
+    )]
+    pub certificate_dir: Option<PathBuf>,
+}
+
 /// Where `check` reads objects.
 #[derive(Debug, Clone, Args)]
 pub struct ManifestArgs {
@@ -18,6 +37,10 @@ pub struct ManifestArgs {
     /// cannot be read is reported and the rest is used.
     #[arg(long, value_name = "DIR", env = "TIDEGATE_MANIFESTS", value_parser = existing_or_stdin, required = true)]
     pub manifests: Vec<PathBuf>,
+
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "the group is documented at its type")]
+    pub certificates: CertificateArgs,
 }
 
 /// Where `serve` reads objects.
@@ -30,6 +53,10 @@ pub struct SourceArgs {
     /// rest is used. Endpoints on loopback addresses are allowed here.
     #[arg(long, value_name = "DIR", env = "TIDEGATE_MANIFESTS", value_parser = existing)]
     pub manifests: Option<PathBuf>,
+
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "the group is documented at its type")]
+    pub certificates: CertificateArgs,
 
     /// Kubeconfig file that leads to the Kubernetes API.
     ///

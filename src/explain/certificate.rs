@@ -31,7 +31,15 @@ pub(super) fn describe<T>(
     let mut lines = Vec::new();
     for certificate in list {
         let secret = translate::secret_of(input, hosts, certificate);
-        let name = secret.as_ref().map_or_else(|| "certificate".to_owned(), |secret| format!("Secret {secret}"));
+        let file = if secret.is_none() { translate::certificate_file_of(input, certificate) } else { None };
+        let (name, why) = match (&secret, file) {
+            (Some(secret), _) => (format!("Secret {secret}"), why),
+            (None, Some(file)) => {
+                let why = if source == CertificateSource::Entry { "it names the host" } else { why };
+                (format!("file {file} of --certificate-dir"), why)
+            }
+            (None, None) => ("certificate".to_owned(), why),
+        };
         let end = date(certificate.not_after());
         let now = input.settings().now;
         let state = if now > certificate.not_after() {

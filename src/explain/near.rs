@@ -212,9 +212,10 @@ fn of_other<T>(around: &Around<'_>, pattern: &HostPattern, table: &RouteTable<T>
             HostPattern::Exact(_) | HostPattern::Wildcard { .. } => format!("host {pattern}"),
             HostPattern::Any => "no host".into(),
         };
-        let takes_part = translate::claimants(around.input, pattern).iter().any(|c| c.is_ours && !c.rules.is_empty());
-        if !takes_part {
-            return Some((Nearness::Pattern, format!("{why}: only TLS entries name it, which take no requests")));
+        let claimants = translate::claimants(around.input, pattern);
+        let namers = if claimants.is_empty() { "files of --certificate-dir" } else { "TLS entries" };
+        if !claimants.iter().any(|c| c.is_ours && !c.rules.is_empty()) {
+            return Some((Nearness::Pattern, format!("{why}: only {namers} name it, which take no requests")));
         }
     }
     let owner = around.owner?;

@@ -216,7 +216,8 @@ fn has_snippets(changes: &[Change]) -> bool {
         | Object::Service(_)
         | Object::EndpointSlice(_)
         | Object::Secret(_)
-        | Object::ConfigMap(_) => None,
+        | Object::ConfigMap(_)
+        | Object::CertificateFile(_) => None,
     });
     let mut keys = ingresses.flat_map(|ingress| ingress.annotations.iter()).map(|(key, _)| key);
     keys.any(|key| key.ends_with("-snippet"))
@@ -257,7 +258,11 @@ fn choose<'a>(all: &'a [Controller], loaded: &Loaded, wishes: &Wishes) -> (Optio
             Object::IngressClass(class) => {
                 controllers.insert(&class.name, &class.controller);
             }
-            Object::Service(_) | Object::EndpointSlice(_) | Object::Secret(_) | Object::ConfigMap(_) => {}
+            Object::Service(_)
+            | Object::EndpointSlice(_)
+            | Object::Secret(_)
+            | Object::ConfigMap(_)
+            | Object::CertificateFile(_) => {}
         }
     }
     let serves = |controller: &Controller, class: &str| match controllers.get(class) {

@@ -153,7 +153,8 @@ fn is_of_moving(problem: &Problem) -> bool {
         | ProblemCode::InvalidConfigMap
         | ProblemCode::UnknownKey
         | ProblemCode::UnsupportedKey
-        | ProblemCode::OverriddenKey => true,
+        | ProblemCode::OverriddenKey
+        | ProblemCode::InvalidCertificate => true,
     }
 }
 

@@ -14,6 +14,9 @@ use x509_parser::public_key::PublicKey;
 /// Certificates a chain may have; more is refused.
 const MAX_CHAIN: usize = 10;
 
+/// Shortest RSA key. Bits. Shorter ones can be broken: browsers and TLS libraries refuse them (NIST SP 800-131A).
+const MIN_RSA_BITS: usize = 2048;
+
 /// Longest RSA key. Bits. A handshake with 4096 takes 1.8 ms of CPU, one with 8192 takes 32 ms: thirty clients in a second
 /// would fill a shard, which all tenants use.
 const MAX_RSA_BITS: usize = 4096;
@@ -64,6 +67,9 @@ pub enum CertificateError {
         "the private key is of a kind or size that is not supported (RSA of 2048 to {MAX_RSA_BITS} bits, ECDSA P-256, P-384 or P-521, or Ed25519)"
     )]
     UnsupportedKey,
+    /// An RSA key shorter than `MIN_RSA_BITS`.
+    #[error("the RSA key has {0} bits, and clients refuse those with fewer than {MIN_RSA_BITS}")]
+    KeyTooShort(usize),
     /// An RSA key longer than `MAX_RSA_BITS`.
     #[error("the RSA key has more than {MAX_RSA_BITS} bits, with which a handshake takes too much time of all hosts")]
     KeyTooLong,
@@ -112,6 +118,7 @@ impl Certificate {
         let (not_before, not_after) = (validity.not_before.timestamp(), validity.not_after.timestamp());
 
         let private = PrivateKey(key?);
+        check_length(&parsed)?;
         let key = aws_lc_rs::sign::any_supported_type(&private.0).map_err(|_| CertificateError::UnsupportedKey)?;
         check_key(&*key, &parsed)?;
         let key = CertifiedKey::new(chain, key);
@@ -173,7 +180,7 @@ fn apart(pem: &[u8]) -> Cow<'_, [u8]> {
     Cow::Owned(apart)
 }
 
-/// Whether the key belongs to the leaf and is not too long. Of the leaf only its public key matters here. The TLS library's own
+/// Whether the key belongs to the leaf. Of the leaf only its public key matters here. The TLS library's own
 /// check reads certificates as a client does, and fails for those of version 1 and with unknown critical extensions. Whether
 /// they are good enough is for clients to decide.
 fn check_key(key: &dyn SigningKey, leaf: &X509Certificate<'_>) -> Result<(), CertificateError> {
@@ -184,8 +191,18 @@ fn check_key(key: &dyn SigningKey, leaf: &X509Certificate<'_>) -> Result<(), Cer
         let is_same = of_key.as_ref().ends_with(&of_leaf.subject_public_key.data);
         return Err(if is_same { CertificateError::UnsupportedKey } else { CertificateError::KeyMismatch });
     }
-    match of_leaf.parsed() {
-        Ok(PublicKey::RSA(key)) if bits(key.modulus) > MAX_RSA_BITS => Err(CertificateError::KeyTooLong),
+    Ok(())
+}
+
+/// Whether the leaf's key has a length that is served. The key that belongs to it has the same, and the TLS library's own error for a
+/// short one does not tell why.
+fn check_length(leaf: &X509Certificate<'_>) -> Result<(), CertificateError> {
+    match leaf.public_key().parsed() {
+        Ok(PublicKey::RSA(key)) => match bits(key.modulus) {
+            short if short < MIN_RSA_BITS => Err(CertificateError::KeyTooShort(short)),
+            long if long > MAX_RSA_BITS => Err(CertificateError::KeyTooLong),
+            _ => Ok(()),
+        },
         Ok(_) | Err(_) => Ok(()),
     }
 }
@@ -281,6 +298,14 @@ mod tests {
         let made = params.self_signed(&key).unwrap();
         let certificate = Certificate::parse(made.pem().as_bytes(), key.serialize_pem().as_bytes()).unwrap();
         assert_eq!(certificate.names(), ["a.example"]);
+    }
+
+    #[test]
+    fn rsa_keys_below_2048_bits_are_refused_with_their_length() {
+        let (chain, key) = (include_bytes!("fixtures/rsa1024.crt"), include_bytes!("fixtures/rsa1024.key"));
+        let error = Certificate::parse(chain, key).unwrap_err();
+        assert_eq!(error, CertificateError::KeyTooShort(1024));
+        assert!(error.to_string().contains("has 1024 bits"), "{error}");
     }
 
     #[test]

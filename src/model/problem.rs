@@ -82,6 +82,8 @@ pub enum ProblemCode {
     TooManySecrets,
     /// A Secret that holds no usable certificate and key, or users that cannot be used.
     InvalidSecret,
+    /// A file of `--certificate-dir` that cannot be read, or holds no usable certificate and key.
+    InvalidCertificate,
     /// A ConfigMap that does not exist.
     ConfigMapNotFound,
     /// A ConfigMap that is not among those that this installation may read, or is one of another namespace.
@@ -136,6 +138,7 @@ impl ProblemCode {
             Self::SecretForbidden => "SecretForbidden",
             Self::TooManySecrets => "TooManySecrets",
             Self::InvalidSecret => "InvalidSecret",
+            Self::InvalidCertificate => "InvalidCertificate",
             Self::ConfigMapNotFound => "ConfigMapNotFound",
             Self::ConfigMapNotListed => "ConfigMapNotListed",
             Self::ConfigMapForbidden => "ConfigMapForbidden",

@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::model::{ExternalName, HostPattern, ObjectKind, ObjectName, ObjectRef, Problem, Resolution, UnitKey};
-use crate::source::objects::{Applied, Change, EndpointSlice, Object, Objects, Service};
+use crate::source::objects::{Applied, CertificateFile, Change, EndpointSlice, Object, Objects, Service};
 
 use super::annotations::{self, Scope};
 use super::canaries::Canaries;
+use super::files_by_host::{self, FilesByHost};
 use super::index::Index;
 use super::invalidated::Invalidated;
 use super::lower::{Claim, Lowered, Named, RoutingObject};
@@ -24,6 +25,7 @@ pub struct Input {
     objects: Objects,
     index: Index,
     canaries: Canaries,
+    files_by_host: FilesByHost,
     resolutions: Resolutions,
     settings: Settings,
     /// The settings without what the ConfigMap of another controller says, and what comes of it besides. `None`: there is none.
@@ -51,7 +53,8 @@ impl Input {
         let has_map = settings.config_map().is_some();
         let nginx = has_map.then(|| Box::new(NginxConfig { base: settings, problems, named, is_gone: false }));
         let (index, canaries, resolutions) = (Index::default(), Canaries::default(), Resolutions::default());
-        Self { objects, index, canaries, resolutions, settings: of_map, nginx }
+        let files_by_host = FilesByHost::default();
+        Self { objects, index, canaries, files_by_host, resolutions, settings: of_map, nginx }
     }
 
     /// The objects.
@@ -66,6 +69,11 @@ impl Input {
 
     pub(crate) fn index(&self) -> &Index {
         &self.index
+    }
+
+    /// The files of certificates that name each host.
+    pub(crate) fn files_by_host(&self) -> &FilesByHost {
+        &self.files_by_host
     }
 
     /// Which canaries share requests with which Services.
@@ -114,7 +122,7 @@ impl Input {
                 self.invalidate_users(&object, &mut invalidated);
                 invalidated
             }
-            ObjectKind::File => Invalidated::default(),
+            ObjectKind::File => self.certificate_file_changed(object, old),
         }
     }
 
@@ -129,6 +137,13 @@ impl Input {
             let certificate = self.objects.secret(name).and_then(validity::usable);
             if certificate.is_some_and(|c| validity::validity(c, before) != validity::validity(c, now)) {
                 self.invalidate_secret(ObjectRef::new(ObjectKind::Secret, name.clone()), &mut invalidated);
+            }
+        }
+        for file in self.objects.certificate_files() {
+            let certificate = file.usable();
+            if certificate.is_some_and(|c| validity::validity(c, before) != validity::validity(c, now)) {
+                let hosts = files_by_host::hosts_of(Some(file));
+                self.invalidate_certificate_file(&file.name, hosts, &mut invalidated);
             }
         }
         invalidated
@@ -298,8 +313,12 @@ impl Input {
     /// Every unit that can serve something or have findings, in no particular order.
     pub fn units(&self) -> impl Iterator<Item = UnitKey> {
         let object = |kind, name| UnitKey::Object(ObjectRef { kind, name });
+        // Hosts that objects name too are there already.
+        let of_files = self.files_by_host.hosts().filter(|host| self.index.claims(host).is_empty());
+        let files = self.objects.certificate_files();
+        let files = files.map(move |file| object(ObjectKind::File, ObjectName::new("", file.name.clone())));
         let any = self.index.claims(&HostPattern::Any).is_empty().then_some(HostPattern::Any);
-        let hosts = self.index.hosts().cloned().chain(any).map(|host| UnitKey::Host(host.into()));
+        let hosts = self.index.hosts().chain(of_files).cloned().chain(any).map(|host| UnitKey::Host(host.into()));
         let ingresses = self.objects.ingresses().map(move |ingress| object(ObjectKind::Ingress, ingress.name.clone()));
         let classes = self
             .objects
@@ -310,7 +329,7 @@ impl Input {
         let config_map = self.settings.config_map().into_iter();
         let config_map = config_map.map(move |name| object(ObjectKind::ConfigMap, name.clone()));
         let services = self.index.annotated_services().map(move |name| object(ObjectKind::Service, name.clone()));
-        let of_objects = ingresses.chain(classes).chain(slices).chain(config_map).chain(services);
+        let of_objects = ingresses.chain(classes).chain(slices).chain(config_map).chain(services).chain(files);
         hosts.chain([UnitKey::DefaultCertificate]).chain(of_objects)
     }
 
@@ -507,6 +526,30 @@ impl Input {
     fn invalidate_secret(&self, secret: ObjectRef, invalidated: &mut Invalidated) {
         self.invalidate_users(&secret, invalidated);
         if self.settings.default_certificate.as_ref() == Some(&secret.name) {
+            invalidated.units.insert(UnitKey::DefaultCertificate);
+        }
+    }
+
+    fn certificate_file_changed(&mut self, file: ObjectRef, old: Option<Object>) -> Invalidated {
+        let (mut invalidated, name) = (Invalidated::default(), &file.name.name);
+        let (old, new) = (old.and_then(Object::into_certificate_file), self.objects.certificate_file(name));
+        let hosts = self.files_by_host.replace(name, old.as_deref(), new.map(|new| &**new));
+        self.invalidate_certificate_file(name, hosts, &mut invalidated);
+        invalidated
+    }
+
+    fn invalidate_certificate_file(
+        &self,
+        name: &Arc<str>,
+        hosts: BTreeSet<HostPattern>,
+        invalidated: &mut Invalidated,
+    ) {
+        // Hosts below a wildcard get its certificate where their own TLS entries have none.
+        let wildcards = hosts.iter().filter(|host| matches!(host, HostPattern::Wildcard { .. })).cloned().collect();
+        invalidated.hosts(self.index.below(&wildcards));
+        invalidated.hosts(hosts);
+        invalidated.object(ObjectRef::new(ObjectKind::File, ObjectName::new("", Arc::clone(name))));
+        if **name == *CertificateFile::DEFAULT {
             invalidated.units.insert(UnitKey::DefaultCertificate);
         }
     }

@@ -5,18 +5,23 @@ use std::sync::Arc;
 use crate::model::{Certificate, ObjectKind, ObjectName, ObjectRef, Problem, ProblemCode, Severity};
 
 use super::annotations::NamedSecret;
+use super::certificate_files;
 use super::classes::is_ours;
 use super::input::Input;
 use super::settings::VisibleSecrets;
 use super::validity::{Validity, usable, validity};
 
-/// The Secrets that are in use, with the end of validity of what they serve (seconds since the Unix epoch).
+/// The Secrets that are in use and the files of certificates, with the end of validity of what they serve (seconds since the Unix epoch).
 pub fn certificates(input: &Input) -> Vec<(ObjectName, i64)> {
     let ends = input.used_secrets().into_iter().filter_map(|name| {
         let certificate = input.objects().secret(name).and_then(usable)?;
         Some((name.clone(), certificate.not_after()))
     });
-    ends.collect()
+    // A file is in no namespace.
+    let files = input.objects().certificate_files();
+    let of_files =
+        files.filter_map(|file| Some((ObjectName::new("", Arc::clone(&file.name)), file.usable()?.not_after())));
+    ends.chain(of_files).collect()
 }
 
 /// The certificates that TLS entries of our Ingresses name, by host: where each comes from, and when it expires. `_` is the host of
@@ -134,7 +139,9 @@ fn expiry(certificate: &Certificate, name: &ObjectName, now: i64) -> Option<Secr
 
 /// The unit of the default certificate.
 pub(crate) fn default_certificate(input: &Input) -> (Option<Arc<Certificate>>, Vec<Problem>) {
-    let Some(name) = &input.settings().default_certificate else { return (None, Vec::new()) };
+    let Some(name) = &input.settings().default_certificate else {
+        return (certificate_files::default(input).cloned(), Vec::new());
+    };
     let certificate = input.objects().secret(name).and_then(usable).cloned();
     let instead = "a self-signed certificate serves as the default";
     let problem = examine(input, name, instead).map(|finding| {

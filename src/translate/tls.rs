@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use crate::model::{Certificate, HostPattern, Problem, ProblemCode, Severity, TenantTls, TlsSpec};
 
+use super::certificate_files;
 use super::conflicts;
 use super::input::Input;
 use super::lower::{Claim, Field, TlsClaim};
 use super::problems::some_of;
 use super::tenancy::{self, Say};
-use super::validity::{Validity, usable, validity};
+use super::validity::{best, usable};
 
 /// A certificate that an object offers for the host and that covers it.
 struct Offer<'a> {
@@ -38,10 +39,12 @@ struct Offers<'a> {
 /// The TLS side of a host, from the objects that have a say in it, oldest first. The oldest one that offers a usable
 /// certificate gives it: a broken Secret does not take TLS of a shared host down.
 pub(crate) fn choose(input: &Input, host: &HostPattern, say: &Say<'_>, problems: &mut Vec<Problem>) -> Chosen {
-    if say.claims().iter().all(|claim| claim.tls.is_empty()) {
-        return Chosen::default();
-    }
     let is_wildcard = matches!(host, HostPattern::Wildcard { .. });
+    if say.claims().iter().all(|claim| claim.tls.is_empty()) {
+        let Some(tls) = certificate_files::at(input, host) else { return Chosen::default() };
+        let for_all = is_wildcard.then(|| TenantTls { namespace: None, tls: tls.clone() });
+        return Chosen { own: Some(tls), of_tenants: for_all.into_iter().collect() };
+    }
     let (counting, mut all) = (say.counting(), Vec::new());
     for &claim in say.claims().iter().filter(|claim| !claim.tls.is_empty()) {
         let counts = counting.takes(input, claim);
@@ -55,7 +58,23 @@ pub(crate) fn choose(input: &Input, host: &HostPattern, say: &Say<'_>, problems:
     let (own, conflicts) = pick(input, host, all.iter().filter(|offers| offers.counts));
     problems.extend(conflicts);
     let of_tenants = if is_wildcard { of_tenants(input, host, &all, problems) } else { Box::default() };
-    Chosen { own, of_tenants }
+    with_files(input, host, Chosen { own, of_tenants })
+}
+
+/// Where the entries of objects come to no certificate, those of files serve.
+fn with_files(input: &Input, host: &HostPattern, chosen: Chosen) -> Chosen {
+    let Some(files) = certificate_files::covering(input, host) else { return chosen };
+    let Chosen { own, of_tenants } = chosen;
+    let or_files = |tls: TlsSpec| if tls.certificates.is_empty() { files.clone() } else { tls };
+    // Without an entry that counts the wildcard above is asked anyway.
+    let own = own.map(or_files).or_else(|| certificate_files::at(input, host));
+    let mut of_tenants: Vec<_> = of_tenants.into_iter().collect();
+    of_tenants.iter_mut().for_each(|of| of.tls = or_files(std::mem::replace(&mut of.tls, files.clone())));
+    // Who has no entry that counts gets those that count for all.
+    if matches!(host, HostPattern::Wildcard { .. }) && of_tenants.iter().all(|of| of.namespace.is_some()) {
+        of_tenants.push(TenantTls { namespace: None, tls: files });
+    }
+    Chosen { own, of_tenants: of_tenants.into() }
 }
 
 /// The TLS of a wildcard for hosts of other units, by the namespace that has rules for them.
@@ -98,7 +117,7 @@ fn pick<'o, 'a: 'o>(
             continue;
         }
         let winner = *winner.get_or_insert_with(|| {
-            *certificates = best(offers, input.settings().now).into();
+            *certificates = best(offers.iter().map(|offer| offer.certificate), input.settings().now).into();
             claim
         });
         let unused = offers.iter().filter(|offer| !certificates.contains(offer.certificate));
@@ -122,20 +141,6 @@ fn offers<'a>(input: &'a Input, host: &HostPattern, claim: &Claim, problems: &mu
         }
     }
     offers
-}
-
-/// The certificate a host serves and, when there is one with another kind of key, a second. Those within their time
-/// go first, otherwise the order is the author's.
-fn best(offers: &[Offer<'_>], now: i64) -> Vec<Arc<Certificate>> {
-    let is_valid = |offer: &&Offer<'_>| validity(offer.certificate, now) == Validity::Valid;
-    let (valid, rest): (Vec<_>, Vec<_>) = offers.iter().partition(is_valid);
-    let mut chosen: Vec<Arc<Certificate>> = Vec::new();
-    for offer in valid.into_iter().chain(rest) {
-        if chosen.iter().all(|other| other.algorithm() != offer.certificate.algorithm()) {
-            chosen.push(offer.certificate.clone());
-        }
-    }
-    chosen
 }
 
 fn mismatch(host: &HostPattern, claim: &Claim, tls: &TlsClaim, certificate: &Certificate) -> Problem {

@@ -23,6 +23,7 @@ mod h2_faults;
 mod h2_hostile;
 mod h2c_pods;
 mod haproxy;
+mod haproxy_example;
 mod haproxy_routes;
 mod health;
 mod leaving_clients;

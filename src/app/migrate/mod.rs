@@ -65,6 +65,6 @@ fn wishes(args: &MigrateArgs) -> Wishes {
 }
 
 fn by_manifests(paths: &[PathBuf], stdin: &mut impl Read) -> anyhow::Result<Found> {
-    let (loaded, written) = objects::read(paths, stdin, &migrate::is_wanted)?;
+    let (loaded, written) = objects::read(paths, None, stdin, &migrate::is_wanted)?;
     Ok(Found { loaded, written, listed: BTreeSet::new(), unread: Vec::new(), origin: Origin::Manifests })
 }

@@ -50,5 +50,7 @@ pub(super) fn save(object: &Object, out: impl Write) -> serde_json::Result<()> {
         Object::EndpointSlice(object) => serde_json::to_writer(out, object),
         Object::Secret(object) => serde_json::to_writer(out, &SavedSecret::new(object)),
         Object::ConfigMap(object) => serde_json::to_writer(out, object),
+        // Saved is what came from an API.
+        Object::CertificateFile(_) => Ok(()),
     }
 }

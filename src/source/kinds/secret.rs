@@ -156,6 +156,7 @@ enum Fault {
     ChainTooLong,
     NoKey,
     UnsupportedKey,
+    KeyTooShort(usize),
     KeyTooLong,
     KeyMismatch,
     Unreadable,
@@ -262,6 +263,7 @@ impl Fault {
                 CertificateError::Unreadable => Self::Unreadable,
                 CertificateError::NoKey => Self::NoKey,
                 CertificateError::UnsupportedKey => Self::UnsupportedKey,
+                CertificateError::KeyTooShort(bits) => Self::KeyTooShort(*bits),
                 CertificateError::KeyTooLong => Self::KeyTooLong,
                 CertificateError::KeyMismatch => Self::KeyMismatch,
             },
@@ -279,6 +281,7 @@ impl Fault {
             Self::Unreadable => CertificateError::Unreadable.into(),
             Self::NoKey => CertificateError::NoKey.into(),
             Self::UnsupportedKey => CertificateError::UnsupportedKey.into(),
+            Self::KeyTooShort(bits) => CertificateError::KeyTooShort(bits).into(),
             Self::KeyTooLong => CertificateError::KeyTooLong.into(),
             Self::KeyMismatch => CertificateError::KeyMismatch.into(),
         }

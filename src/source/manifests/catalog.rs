@@ -6,10 +6,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::model::{ObjectRef, Problem, ProblemCode, Severity};
-use crate::source::objects::{Change, Object};
+use crate::source::objects::{CertificateFile, Change, Object};
 
 use super::document::{self, Content, Finding, Refused};
-use super::scan::{ReadError, file_problem};
+use super::scan::{ReadError, Selection, file_problem};
 use super::text::{self, Document, Format};
 
 /// Most objects that a message names.
@@ -23,6 +23,8 @@ pub(super) struct Catalog {
     holders: HashMap<ObjectRef, BTreeMap<Arc<Path>, Object>>,
     /// Objects that more than one file holds.
     contested: BTreeSet<ObjectRef>,
+    /// What the files are.
+    selection: Selection,
     hasher: foldhash::quality::RandomState,
 }
 
@@ -37,6 +39,11 @@ struct Held {
 }
 
 impl Catalog {
+    /// No files yet.
+    pub(super) fn of(selection: Selection) -> Self {
+        Self { selection, ..Self::default() }
+    }
+
     /// The files known.
     pub(super) fn files(&self) -> impl Iterator<Item = &Arc<Path>> {
         self.files.keys()
@@ -54,11 +61,15 @@ impl Catalog {
     pub(super) fn put(&mut self, file: &Arc<Path>, bytes: Result<Vec<u8>, ReadError>) -> Vec<Change> {
         let before = self.files.remove(file).unwrap_or_default();
         let held = match bytes {
-            Ok(bytes) => self.read(file, &bytes, &before),
+            Ok(bytes) => match self.selection {
+                Selection::Manifests => self.read(file, &bytes, &before),
+                Selection::Certificates => Held::of_certificate(file, &bytes),
+            },
             Err(error) => {
-                let remedy = "Make it a readable file of manifests, or remove it";
+                let remedy = self.selection.remedy();
                 let mut held = Held::default();
-                held.problems.push(file_problem(file, "file", error.to_string(), remedy));
+                let problem = file_problem(file, "file", error.to_string(), remedy);
+                held.problems.push(Problem { code: self.selection.fault(), ..problem });
                 if !matches!(error, ReadError::Gone) {
                     held.keep(file, &before, |_| true);
                 }
@@ -164,6 +175,12 @@ impl Catalog {
 }
 
 impl Held {
+    /// What a file of a certificate holds: one object, whatever is wrong with it.
+    fn of_certificate(file: &Path, bytes: &[u8]) -> Self {
+        let object = Object::from(CertificateFile::read(&file.to_string_lossy(), bytes));
+        Self { objects: vec![(object.reference(), object)], ..Self::default() }
+    }
+
     /// Keeps objects of the version before, with a finding that says so.
     fn keep(&mut self, file: &Path, before: &Held, stays: impl Fn(&ObjectRef) -> bool) {
         let kept: Vec<_> = before.objects.iter().filter(|(object, _)| stays(object)).cloned().collect();

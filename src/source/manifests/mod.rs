@@ -5,7 +5,8 @@
 //! [`Problem`] that names file, document and line; the rest of the file and of the directory serves.
 //!
 //! The steps: `scan` finds files, `text` cuts them into documents, `document` reads objects, `catalog` knows which file
-//! holds what and tells what changed, `follow` repeats all that when the files change.
+//! holds what and tells what changed, `follow` repeats all that when the files change. Beside manifests it reads a directory of
+//! certificates in the same steps: each file is one object.
 
 mod catalog;
 mod document;
@@ -23,9 +24,9 @@ use crate::model::Problem;
 
 use super::objects::Change;
 use catalog::Catalog;
-use scan::Scan;
+use scan::{Scan, Selection};
 
-pub use follow::follow;
+pub use follow::{follow, follow_all};
 pub use written::Written;
 
 #[cfg(test)]
@@ -45,11 +46,11 @@ pub struct Loaded {
 ///
 /// An `Err` means that `path` itself cannot be read. Everything below it that cannot be read is a Problem.
 pub fn load(path: &Path) -> io::Result<Loaded> {
-    let scan = Scan::of(path, &mut |_| {})?;
+    let scan = Scan::of(path, Selection::Manifests, &mut |_| {})?;
     let mut catalog = Catalog::default();
     let mut changes = Vec::new();
     for (relative, found) in &scan.files {
-        changes.extend(catalog.put(relative, scan::read(&found.path)));
+        changes.extend(catalog.put(relative, scan::read(&found.path, Selection::Manifests)));
     }
     let mut problems = catalog.problems();
     problems.extend(scan.problems());
@@ -64,13 +65,16 @@ pub enum Holder {
     Path(PathBuf),
     /// The content of a file of this name, which says whether it is JSON.
     Content(PathBuf, Vec<u8>),
+    /// A directory of certificates with their keys, `*.pem`, or one such file.
+    Certificates(PathBuf),
 }
 
 /// Reads several holders as one, in their order of names, and with them the objects that `wanted` picks out by `apiVersion` and
 /// `kind`, as they are written. Where there is more than one, files are named with the path of their holder.
 pub fn load_all(holders: Vec<Holder>, wanted: &dyn Fn(&str, &str) -> bool) -> io::Result<(Loaded, Vec<Written>)> {
     let (mut catalog, mut changes, mut written) = (Catalog::default(), Vec::new(), Vec::new());
-    let (mut problems, is_one) = (Vec::new(), holders.len() == 1);
+    let (mut problems, mut certificates) = (Vec::new(), (Catalog::of(Selection::Certificates), Vec::new()));
+    let is_one = holders.iter().filter(|holder| !matches!(holder, Holder::Certificates(_))).count() == 1;
     let mut put = |name: Arc<Path>, bytes: Result<Vec<u8>, scan::ReadError>| {
         if let Ok(bytes) = &bytes {
             written.extend(written::written(&name, bytes, wanted));
@@ -81,23 +85,31 @@ pub fn load_all(holders: Vec<Holder>, wanted: &dyn Fn(&str, &str) -> bool) -> io
         match holder {
             Holder::Content(name, bytes) => put(name.into(), Ok(bytes)),
             Holder::Path(path) => {
-                let scan = Scan::of(&path, &mut |_| {})?;
+                let scan = Scan::of(&path, Selection::Manifests, &mut |_| {})?;
                 for (relative, found) in &scan.files {
                     let name = if is_one { Arc::clone(relative) } else { found.path.as_path().into() };
-                    put(name, scan::read(&found.path));
+                    put(name, scan::read(&found.path, Selection::Manifests));
                 }
                 problems.extend(scan.problems());
             }
+            Holder::Certificates(path) => {
+                let (catalog, changes) = &mut certificates;
+                for (relative, found) in &Scan::of(&path, Selection::Certificates, &mut |_| {})?.files {
+                    changes.extend(catalog.put(relative, scan::read(&found.path, Selection::Certificates)));
+                }
+            }
         }
     }
-    problems.extend(catalog.problems());
+    let (of_certificates, arrivals) = certificates;
+    changes.extend(arrivals);
+    problems.extend(catalog.problems().into_iter().chain(of_certificates.problems()));
     problems.sort();
     Ok((Loaded { changes, problems }, written))
 }
 
 /// Reads what a stream holds, up to the largest size of a file.
 pub fn read_stream(stream: impl Read) -> io::Result<Vec<u8>> {
-    scan::read_bounded(stream).map_err(|error| match error {
+    scan::read_bounded(stream, Selection::Manifests).map_err(|error| match error {
         scan::ReadError::Io(error) => error,
         other => io::Error::other(other.to_string()),
     })

@@ -12,8 +12,64 @@ use crate::model::{ObjectKind, ObjectName, ObjectRef, Problem, ProblemCode, Seve
 
 /// Largest file that is read. Bytes.
 const MAX_FILE: u64 = 64 * 1024 * 1024;
+/// Largest file of a certificate that is read. Bytes. A chain of ten with its key has 30 KiB, and text may stand between.
+const MAX_CERTIFICATE_FILE: u64 = 1024 * 1024;
 /// Deepest nesting of folders.
 const MAX_DEPTH: usize = 32;
+
+/// Which files of a directory are read, and how.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Selection {
+    /// Manifests, in folders below too.
+    #[default]
+    Manifests,
+    /// Certificates with their keys, in the directory itself only, as HAProxy's `crt` takes them.
+    Certificates,
+}
+
+impl Selection {
+    /// Whether a file of this name is read.
+    pub(super) fn takes(self, name: &OsStr) -> bool {
+        let extension = Path::new(name).extension().and_then(OsStr::to_str);
+        let is_taken = match self {
+            Self::Manifests => matches!(extension, Some("yaml" | "yml" | "json")),
+            Self::Certificates => extension == Some("pem"),
+        };
+        is_taken && !is_hidden(name)
+    }
+
+    /// Folders below folders that are walked.
+    fn max_depth(self) -> usize {
+        match self {
+            Self::Manifests => MAX_DEPTH,
+            Self::Certificates => 0,
+        }
+    }
+
+    /// Largest file that is read. Bytes.
+    pub(super) fn max_file(self) -> u64 {
+        match self {
+            Self::Manifests => MAX_FILE,
+            Self::Certificates => MAX_CERTIFICATE_FILE,
+        }
+    }
+
+    /// The kind of fault of a file that cannot be read.
+    pub(super) fn fault(self) -> ProblemCode {
+        match self {
+            Self::Manifests => ProblemCode::InvalidManifest,
+            Self::Certificates => ProblemCode::InvalidCertificate,
+        }
+    }
+
+    /// What a file of it is, to those who are to make it readable.
+    pub(super) fn remedy(self) -> &'static str {
+        match self {
+            Self::Manifests => "Make it a readable file of manifests, or remove it",
+            Self::Certificates => "Make it a readable PEM file with a certificate and its key, or remove it",
+        }
+    }
+}
 
 /// What a walk over the manifests found.
 #[derive(Debug, Default)]
@@ -57,8 +113,8 @@ pub(super) enum ReadError {
     #[error("it is not a regular file")]
     NotAFile,
     /// Over the limit.
-    #[error("it is larger than {} MiB", MAX_FILE >> 20)]
-    TooLarge,
+    #[error("it is larger than {} MiB", .0 >> 20)]
+    TooLarge(u64),
     /// Another error of the system.
     #[error("it cannot be read: {0}")]
     Io(io::Error),
@@ -67,7 +123,7 @@ pub(super) enum ReadError {
 impl Scan {
     /// Walks over a directory, or takes the one file that `root` is. `enter` is called with each folder before it is
     /// listed, so that a watch that begins then misses nothing.
-    pub(super) fn of(root: &Path, enter: &mut dyn FnMut(&Path)) -> io::Result<Self> {
+    pub(super) fn of(root: &Path, selection: Selection, enter: &mut dyn FnMut(&Path)) -> io::Result<Self> {
         let mut scan = Self::default();
         let metadata = fs::metadata(root)?;
         if !metadata.is_dir() {
@@ -99,11 +155,11 @@ impl Scan {
                 let metadata = fs::metadata(&path).ok();
                 match metadata {
                     Some(metadata) if metadata.is_dir() => {
-                        if depth < MAX_DEPTH && seen.insert((metadata.dev(), metadata.ino())) {
+                        if depth < selection.max_depth() && seen.insert((metadata.dev(), metadata.ino())) {
                             ahead.push((path, relative.join(name), depth + 1));
                         }
                     }
-                    metadata if is_manifest(&name) => {
+                    metadata if selection.takes(&name) => {
                         if entry.file_type().is_ok_and(|kind| kind.is_symlink()) {
                             scan.add_target(&path);
                         }
@@ -149,7 +205,7 @@ impl Stamp {
 }
 
 /// Reads a file.
-pub(super) fn read(path: &Path) -> Result<Vec<u8>, ReadError> {
+pub(super) fn read(path: &Path, selection: Selection) -> Result<Vec<u8>, ReadError> {
     let fault = |error: io::Error| match error.kind() {
         io::ErrorKind::NotFound => ReadError::Gone,
         _ => ReadError::Io(error),
@@ -159,25 +215,19 @@ pub(super) fn read(path: &Path) -> Result<Vec<u8>, ReadError> {
     if !metadata.is_file() {
         return Err(ReadError::NotAFile);
     }
-    read_bounded(File::open(path).map_err(fault)?)
+    read_bounded(File::open(path).map_err(fault)?, selection)
 }
 
 /// Reads all of it, if it is no larger than a file may be.
-pub(super) fn read_bounded(stream: impl Read) -> Result<Vec<u8>, ReadError> {
-    let mut bytes = Vec::new();
-    stream.take(MAX_FILE + 1).read_to_end(&mut bytes).map_err(ReadError::Io)?;
-    if bytes.len() as u64 > MAX_FILE { Err(ReadError::TooLarge) } else { Ok(bytes) }
+pub(super) fn read_bounded(stream: impl Read, selection: Selection) -> Result<Vec<u8>, ReadError> {
+    let (mut bytes, most) = (Vec::new(), selection.max_file());
+    stream.take(most + 1).read_to_end(&mut bytes).map_err(ReadError::Io)?;
+    if bytes.len() as u64 > most { Err(ReadError::TooLarge(most)) } else { Ok(bytes) }
 }
 
 /// Whether an entry is ignored: `..data` of mounted ConfigMaps, editors' locks and swap files, `.git`.
 pub(super) fn is_hidden(name: &OsStr) -> bool {
     name.as_encoded_bytes().starts_with(b".")
-}
-
-/// Whether a name is that of a manifest.
-pub(super) fn is_manifest(name: &OsStr) -> bool {
-    let extension = Path::new(name).extension().and_then(OsStr::to_str);
-    matches!(extension, Some("yaml" | "yml" | "json")) && !is_hidden(name)
 }
 
 /// A Problem about a file or folder, or a place in it.

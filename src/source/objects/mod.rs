@@ -12,6 +12,7 @@
 pub mod annotations;
 #[cfg(test)]
 pub(crate) mod builders;
+mod certificate_file;
 mod config_map;
 mod endpoint_slice;
 mod ingress;
@@ -29,6 +30,7 @@ use foldhash::HashMap;
 use crate::model::{ObjectKind, ObjectName, ObjectRef};
 
 pub use annotations::Annotations;
+pub use certificate_file::CertificateFile;
 pub use config_map::{ConfigMap, LARGEST as LARGEST_CONFIG_MAP};
 pub use endpoint_slice::{AddressKind, EndpointSlice, SliceEndpoint, SlicePort};
 pub use ingress::{Address, Backend, Ingress, Path, PathKind, PortValue, Rule, TlsEntry};
@@ -39,7 +41,7 @@ pub use signature::Signature;
 
 /// An object of any kind.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the variants are the Kubernetes kinds of the same names")]
+#[expect(missing_docs, reason = "the variants are the Kubernetes kinds of the same names, and a file beside them")]
 pub enum Object {
     Ingress(Arc<Ingress>),
     IngressClass(Arc<IngressClass>),
@@ -47,6 +49,7 @@ pub enum Object {
     EndpointSlice(Arc<EndpointSlice>),
     Secret(Arc<Secret>),
     ConfigMap(Arc<ConfigMap>),
+    CertificateFile(Arc<CertificateFile>),
 }
 
 impl Object {
@@ -59,6 +62,7 @@ impl Object {
             Self::EndpointSlice(object) => (ObjectKind::EndpointSlice, object.name.clone()),
             Self::Secret(object) => (ObjectKind::Secret, object.name.clone()),
             Self::ConfigMap(object) => (ObjectKind::ConfigMap, object.name.clone()),
+            Self::CertificateFile(object) => (ObjectKind::File, ObjectName::new("", object.name.clone())),
         };
         ObjectRef { kind, name }
     }
@@ -71,6 +75,11 @@ impl Object {
     /// The Service, if it is one.
     pub fn into_service(self) -> Option<Arc<Service>> {
         if let Self::Service(object) = self { Some(object) } else { None }
+    }
+
+    /// The file of a certificate, if it is one.
+    pub fn into_certificate_file(self) -> Option<Arc<CertificateFile>> {
+        if let Self::CertificateFile(object) = self { Some(object) } else { None }
     }
 
     /// The EndpointSlice, if it is one.
@@ -106,6 +115,12 @@ impl From<EndpointSlice> for Object {
 impl From<Secret> for Object {
     fn from(object: Secret) -> Self {
         Self::Secret(Arc::new(object))
+    }
+}
+
+impl From<CertificateFile> for Object {
+    fn from(object: CertificateFile) -> Self {
+        Self::CertificateFile(Arc::new(object))
     }
 }
 
@@ -179,6 +194,7 @@ pub struct Objects {
     slices_of: HashMap<ObjectName, Vec<Arc<EndpointSlice>>>,
     secrets: HashMap<ObjectName, Arc<Secret>>,
     config_maps: HashMap<ObjectName, Arc<ConfigMap>>,
+    certificate_files: BTreeMap<Arc<str>, Arc<CertificateFile>>,
 }
 
 impl Objects {
@@ -247,6 +263,16 @@ impl Objects {
         self.config_maps.values()
     }
 
+    /// The file of this name that has a certificate.
+    pub fn certificate_file(&self, name: &str) -> Option<&Arc<CertificateFile>> {
+        self.certificate_files.get(name)
+    }
+
+    /// All files that have a certificate, by name.
+    pub fn certificate_files(&self) -> impl Iterator<Item = &Arc<CertificateFile>> {
+        self.certificate_files.values()
+    }
+
     /// The object that is meant, if it is there.
     pub fn get(&self, object: &ObjectRef) -> Option<Object> {
         let ObjectRef { kind, name } = object;
@@ -257,7 +283,7 @@ impl Objects {
             ObjectKind::EndpointSlice => self.slice(name).cloned().map(Object::EndpointSlice),
             ObjectKind::Secret => self.secret(name).cloned().map(Object::Secret),
             ObjectKind::ConfigMap => self.config_map(name).cloned().map(Object::ConfigMap),
-            ObjectKind::File => None,
+            ObjectKind::File => self.certificate_file(&name.name).cloned().map(Object::CertificateFile),
         }
     }
 
@@ -270,7 +296,8 @@ impl Objects {
         let slices = self.slices().cloned().map(Object::EndpointSlice);
         let secrets = self.secrets().cloned().map(Object::Secret);
         let config_maps = self.config_maps().cloned().map(Object::ConfigMap);
-        classes.chain(ingresses).chain(services).chain(slices).chain(secrets).chain(config_maps)
+        let files = self.certificate_files().cloned().map(Object::CertificateFile);
+        classes.chain(ingresses).chain(services).chain(slices).chain(secrets).chain(config_maps).chain(files)
     }
 
     /// Whether a change would leave everything as it is.
@@ -278,7 +305,7 @@ impl Objects {
         self.get(change.object()).as_ref() == change.current()
     }
 
-    /// Applies a change. A Secret that becomes unusable keeps its last usable certificate.
+    /// Applies a change. A Secret or file that becomes unusable keeps its last usable certificate.
     pub fn apply(&mut self, change: Change) -> Applied<Object> {
         let (ObjectRef { kind, name }, new) = change.into_parts();
         match new {
@@ -297,6 +324,7 @@ impl Objects {
                 set(self.secrets.entry(name), new).map(Object::Secret)
             }
             Some(Object::ConfigMap(new)) => set(self.config_maps.entry(name), new).map(Object::ConfigMap),
+            Some(Object::CertificateFile(new)) => self.set_certificate_file(new).map(Object::CertificateFile),
             None => self.remove(kind, &name).map_or(Applied::AsBefore, |old| Applied::Changed(Some(old))),
         }
     }
@@ -313,8 +341,21 @@ impl Objects {
             }
             ObjectKind::Secret => self.secrets.remove(name).map(Object::Secret),
             ObjectKind::ConfigMap => self.config_maps.remove(name).map(Object::ConfigMap),
-            ObjectKind::File => None,
+            ObjectKind::File => self.certificate_files.remove(&name.name).map(Object::CertificateFile),
         }
+    }
+
+    fn set_certificate_file(&mut self, mut new: Arc<CertificateFile>) -> Applied<Arc<CertificateFile>> {
+        let old = self.certificate_files.get(&new.name);
+        if new.certificate.is_err()
+            && let Some(old) = old
+        {
+            Arc::make_mut(&mut new).last_good = old.usable().cloned();
+        }
+        if old == Some(&new) {
+            return Applied::AsBefore;
+        }
+        Applied::Changed(self.certificate_files.insert(Arc::clone(&new.name), new))
     }
 
     fn set_class(&mut self, new: Arc<IngressClass>) -> Applied<Arc<IngressClass>> {

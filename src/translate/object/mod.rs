@@ -7,7 +7,7 @@ use crate::model::{ObjectKind, ObjectRef, Problem};
 
 use super::input::Input;
 use super::lower::RoutingObject;
-use super::{classes, endpoints};
+use super::{certificate_files, classes, endpoints};
 
 /// The findings about an object. Faults of a Service or a Secret are reported on the objects that use it; on the Service itself
 /// what is wrong with its annotations.
@@ -22,7 +22,8 @@ pub(crate) fn problems(input: &Input, object: &ObjectRef) -> Vec<Problem> {
         ObjectKind::EndpointSlice => objects.slice(name).map(|slice| endpoints::problems(input, slice)),
         ObjectKind::ConfigMap => Some(input.problems_of_config_map(name)),
         ObjectKind::Service => Some(service::problems(input, object)),
-        ObjectKind::Secret | ObjectKind::File => None,
+        ObjectKind::File => certificate_files::problems(input, name),
+        ObjectKind::Secret => None,
     }
     .unwrap_or_default()
 }

@@ -5,6 +5,7 @@ mod auth;
 mod backends;
 mod builders;
 mod canaries;
+mod certificate_files;
 mod classes;
 mod config_maps;
 mod dialect;

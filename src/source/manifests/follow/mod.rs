@@ -25,7 +25,7 @@ use crate::source::changes::Event;
 use crate::source::objects::Change;
 
 use super::catalog::Catalog;
-use super::scan::{self, Scan, Stamp, file_problem};
+use super::scan::{self, Scan, Selection, Stamp, file_problem};
 
 #[cfg(test)]
 mod tests;
@@ -41,11 +41,27 @@ const POLL_INTERVAL: Duration = Duration::from_secs(1);
 /// objects that differ, and all Problems if any differ. An `Err` means that `path` could not be read at the start.
 /// When it vanishes later, what was last read stays in force and a Problem says so.
 pub async fn follow(path: PathBuf, events: mpsc::Sender<Event>) -> io::Result<()> {
-    let root = std::path::absolute(path)?;
+    follow_all(path, None, events).await
+}
+
+/// The same of manifests and of a directory of certificates, or one file with a certificate, as one source.
+pub async fn follow_all(
+    manifests: PathBuf,
+    certificates: Option<PathBuf>,
+    events: mpsc::Sender<Event>,
+) -> io::Result<()> {
     let touched = Arc::new(Touched::default());
-    let mut follower = Follower::new(root, &touched);
-    let changes = follower.walk()?;
-    let mut problems = follower.problems();
+    let certificates = certificates.map(|path| (path, Selection::Certificates));
+    let mut followers = Vec::new();
+    // A certificate that arrives before the objects makes nothing stale.
+    for (path, selection) in certificates.into_iter().chain([(manifests, Selection::Manifests)]) {
+        followers.push(Follower::new(std::path::absolute(path)?, selection, &touched));
+    }
+    let mut changes = Vec::new();
+    for follower in &mut followers {
+        changes.extend(follower.walk()?);
+    }
+    let mut problems = problems_of(&followers);
     let first = changes.into_iter().map(Event::change);
     for event in first.chain([Event::Problems(problems.clone()), Event::Synced]) {
         if events.send(event).await.is_err() {
@@ -55,13 +71,15 @@ pub async fn follow(path: PathBuf, events: mpsc::Sender<Event>) -> io::Result<()
     let mut poll = tokio::time::interval(POLL_INTERVAL);
     poll.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
+        let must_poll = followers.iter().any(|follower| follower.must_poll);
         tokio::select! {
             () = touched.wake.notified() => {}
-            _ = poll.tick(), if follower.must_poll => touched.everything(),
+            _ = poll.tick(), if must_poll => touched.everything(),
             () = events.closed() => return Ok(()),
         }
-        let changes = follower.read(touched.take());
-        let found = follower.problems();
+        let paths = touched.take();
+        let changes: Vec<_> = followers.iter_mut().flat_map(|follower| follower.read(&paths)).collect();
+        let found = problems_of(&followers);
         let differing = (found != problems).then(|| Event::Problems(found.clone()));
         problems = found;
         for event in changes.into_iter().map(Event::change).chain(differing) {
@@ -70,6 +88,13 @@ pub async fn follow(path: PathBuf, events: mpsc::Sender<Event>) -> io::Result<()
             }
         }
     }
+}
+
+/// All findings, sorted.
+fn problems_of(followers: &[Follower]) -> Vec<Problem> {
+    let mut problems: Vec<_> = followers.iter().flat_map(Follower::problems).collect();
+    problems.sort();
+    problems
 }
 
 /// The notices of the system since they were last taken, merged into one.
@@ -148,6 +173,7 @@ enum Meaning {
 /// The state of following.
 struct Follower {
     root: PathBuf,
+    selection: Selection,
     /// `None` when the system has no more watches.
     watcher: Option<RecommendedWatcher>,
     /// Whether some folder is not watched.
@@ -162,7 +188,7 @@ struct Follower {
 }
 
 impl Follower {
-    fn new(root: PathBuf, touched: &Arc<Touched>) -> Self {
+    fn new(root: PathBuf, selection: Selection, touched: &Arc<Touched>) -> Self {
         let touched = touched.clone();
         let watcher = match notify::recommended_watcher(move |notice| touched.note(notice)) {
             Ok(watcher) => Some(watcher),
@@ -173,10 +199,11 @@ impl Follower {
         };
         Self {
             root,
+            selection,
             must_poll: watcher.is_none(),
             watcher,
             watched: HashSet::new(),
-            catalog: Catalog::default(),
+            catalog: Catalog::of(selection),
             stamps: BTreeMap::new(),
             folders: HashSet::new(),
             targets: HashSet::new(),
@@ -184,22 +211,21 @@ impl Follower {
         }
     }
 
-    /// All findings, sorted.
+    /// All findings, in no particular order.
     fn problems(&self) -> Vec<Problem> {
         let mut problems = self.catalog.problems();
         problems.extend(self.findings.iter().cloned());
-        problems.sort();
         problems
     }
 
     /// Reads again what was touched.
-    fn read(&mut self, touched: Paths) -> Vec<Change> {
+    fn read(&mut self, touched: &Paths) -> Vec<Change> {
         let Paths { listed, is_partial } = touched;
-        let (mut changes, mut must_walk) = (Vec::new(), is_partial);
+        let (mut changes, mut must_walk) = (Vec::new(), *is_partial);
         for path in listed {
-            match self.meaning(&path) {
+            match self.meaning(path) {
                 Meaning::Nothing => {}
-                Meaning::File(relative) => changes.extend(self.put(&relative, &path)),
+                Meaning::File(relative) => changes.extend(self.put(&relative, path)),
                 Meaning::Gone(relative) => changes.extend(self.remove(&relative)),
                 Meaning::Anything => must_walk = true,
             }
@@ -237,7 +263,7 @@ impl Follower {
         }
         match fs::symlink_metadata(path) {
             Ok(found) if !found.is_file() => Meaning::Anything,
-            Ok(_) if scan::is_manifest(name) => Meaning::File(relative.into()),
+            Ok(_) if self.selection.takes(name) => Meaning::File(relative.into()),
             Ok(_) => Meaning::Nothing,
             Err(error) if error.kind() != io::ErrorKind::NotFound => Meaning::Anything,
             // With the root gone nothing is known about the file.
@@ -256,7 +282,7 @@ impl Follower {
         for ancestor in root.ancestors().skip(1).filter(|ancestor| ancestor.is_dir()).take(2) {
             self.watch(ancestor, &mut watched);
         }
-        let scanned = Scan::of(&root, &mut |folder| self.watch(folder, &mut watched));
+        let scanned = Scan::of(&root, self.selection, &mut |folder| self.watch(folder, &mut watched));
         let scan = match scanned {
             Ok(scan) => scan,
             Err(error) => {
@@ -291,7 +317,7 @@ impl Follower {
     fn put(&mut self, relative: &Arc<Path>, path: &Path) -> Vec<Change> {
         let stamp = fs::metadata(path).ok().as_ref().map(Stamp::of);
         self.stamps.insert(relative.clone(), stamp);
-        self.catalog.put(relative, scan::read(path))
+        self.catalog.put(relative, scan::read(path, self.selection))
     }
 
     fn remove(&mut self, relative: &Arc<Path>) -> Vec<Change> {

@@ -136,6 +136,69 @@ async fn objects_problems_and_the_end_of_the_beginning_come_first() {
     timeout(DEADLINE, task).await.unwrap().unwrap().unwrap();
 }
 
+/// The names of the certificates that are there, as events tell them: by file, `None` for one that cannot be used.
+async fn certificates_until(
+    events: &mut mpsc::Receiver<Event>,
+    known: &mut BTreeMap<String, Option<String>>,
+    expected: &[(&str, Option<&str>)],
+) {
+    let expected: BTreeMap<_, _> =
+        expected.iter().map(|(file, name)| (file.to_string(), name.map(ToOwned::to_owned))).collect();
+    while *known != expected {
+        let event = timeout(DEADLINE, events.recv()).await.unwrap_or_else(|_| panic!("no event: {known:?}")).unwrap();
+        let Event::Change(change, _) = event else { continue };
+        assert_eq!(change.object().kind, ObjectKind::File);
+        let file = change.object().name.name.to_string();
+        match change.current().cloned().and_then(Object::into_certificate_file) {
+            Some(read) => known.insert(file, read.certificate.as_ref().ok().map(|read| read.names().join(" "))),
+            None => known.remove(&file),
+        };
+    }
+}
+
+#[tokio::test]
+async fn certificates_are_followed_through_replacement_links_and_removal() {
+    let folder = tempfile::tempdir().unwrap();
+    let (manifests, root) = (folder.path().join("manifests"), folder.path().join("certificates"));
+    fs::create_dir_all(&manifests).unwrap();
+    let pem = |name: &str| {
+        let made = rcgen::generate_simple_self_signed([name.to_owned()]).unwrap();
+        made.signing_key.serialize_pem() + &made.cert.pem()
+    };
+    write(&root.join("a.pem"), &pem("a.example"));
+    write(&root.join("below/b.pem"), &pem("b.example"));
+    write(&root.join("readme.txt"), "no certificate");
+    let (sender, mut events) = mpsc::channel(16);
+    let task = tokio::spawn(super::follow_all(manifests, Some(root.clone()), sender));
+    let mut known = BTreeMap::new();
+    certificates_until(&mut events, &mut known, &[("a.pem", Some("a.example"))]).await;
+
+    // As who writes a file anew in one step does.
+    write(&root.join(".new"), &pem("c.example"));
+    fs::rename(root.join(".new"), root.join("a.pem")).unwrap();
+    certificates_until(&mut events, &mut known, &[("a.pem", Some("c.example"))]).await;
+
+    // As certbot's links are.
+    let archive = folder.path().join("archive");
+    write(&archive.join("1.pem"), &pem("one.example"));
+    write(&archive.join("2.pem"), &pem("two.example"));
+    symlink(archive.join("1.pem"), root.join("live.pem")).unwrap();
+    certificates_until(&mut events, &mut known, &[("a.pem", Some("c.example")), ("live.pem", Some("one.example"))])
+        .await;
+    symlink(archive.join("2.pem"), root.join(".live")).unwrap();
+    fs::rename(root.join(".live"), root.join("live.pem")).unwrap();
+    certificates_until(&mut events, &mut known, &[("a.pem", Some("c.example")), ("live.pem", Some("two.example"))])
+        .await;
+
+    write(&root.join("a.pem"), "half of a certif");
+    fs::remove_file(root.join("live.pem")).unwrap();
+    certificates_until(&mut events, &mut known, &[("a.pem", None)]).await;
+    fs::remove_file(root.join("a.pem")).unwrap();
+    certificates_until(&mut events, &mut known, &[]).await;
+    drop(events);
+    timeout(DEADLINE, task).await.unwrap().unwrap().unwrap();
+}
+
 #[tokio::test]
 async fn what_is_not_there_at_the_start_is_an_error() {
     let (sender, _events) = mpsc::channel(1);
