@@ -45,12 +45,7 @@ pub(super) fn answer_health(request: &Request<Incoming>, pending: &Pending, stuc
 
 /// Answers a request of `peer`. Work that takes more than microseconds holds the one permit of `views` and runs on a thread
 /// for blocking work.
-pub(super) async fn answer(
-    request: &Request<Incoming>,
-    peer: IpAddr,
-    state: &AdminState,
-    views: &Semaphore,
-) -> Answer {
+pub(super) async fn answer(request: &Request<Incoming>, peer: IpAddr, state: &AdminState, views: &Semaphore) -> Answer {
     if let Some(refusal) = refuse(request) {
         return refusal;
     }

@@ -44,7 +44,13 @@ impl StatsArgs {
 #[derive(Debug, Clone, Args)]
 pub struct SocketArgs {
     /// The command, as show stat or set server BACKEND/SERVER state drain. Several have semicolons between. help lists them.
-    #[arg(value_name = "COMMAND", required = true, trailing_var_arg = true, allow_hyphen_values = true, help_heading = "Request")]
+    #[arg(
+        value_name = "COMMAND",
+        required = true,
+        trailing_var_arg = true,
+        allow_hyphen_values = true,
+        help_heading = "Request"
+    )]
     pub command: Vec<String>,
 
     /// Where the stats socket is: a path, or the address and port of TCP.

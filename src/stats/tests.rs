@@ -71,8 +71,7 @@ fn stats() -> Stats {
         server(12, "[fd00::1]:8080", Standing::Draining, None),
         server(13, "10.0.0.3:8080", Standing::Unchecked, None),
     ];
-    let backend =
-        Backend { name: "shop_svc_web_http".into(), id: 4, requests: requests(20), waiting: 1, servers };
+    let backend = Backend { name: "shop_svc_web_http".into(), id: 4, requests: requests(20), waiting: 1, servers };
     Stats { frontends: vec![frontend("http", 2), frontend("https", 3)], backends: vec![backend] }
 }
 
@@ -80,7 +79,9 @@ fn stats() -> Stats {
 fn table(text: &str) -> Vec<std::collections::HashMap<&str, &str>> {
     let mut lines = text.lines();
     let head: Vec<_> = lines.next().unwrap().strip_prefix("# ").unwrap().split(',').collect();
-    lines.map(|line| head.iter().copied().zip(line.split(',')).filter(|(_, value)| !value.is_empty()).collect()).collect()
+    lines
+        .map(|line| head.iter().copied().zip(line.split(',')).filter(|(_, value)| !value.is_empty()).collect())
+        .collect()
 }
 
 #[test]
@@ -114,7 +115,8 @@ fn the_csv_is_that_of_haproxy() {
 
 #[test]
 fn json_has_an_object_for_each_value_with_its_place_and_tags() {
-    let rows: serde_json::Value = serde_json::from_str(&json(&stats(), Wanted { proxy: 4, kinds: 4, server: 11 })).unwrap();
+    let rows: serde_json::Value =
+        serde_json::from_str(&json(&stats(), Wanted { proxy: 4, kinds: 4, server: 11 })).unwrap();
     assert_eq!(rows.as_array().unwrap().len(), 1);
     let total = rows[0].as_array().unwrap().iter().find(|field| field["field"]["name"] == "stot").unwrap();
     let expected = serde_json::json!({
@@ -224,8 +226,17 @@ async fn commands_are_answered_as_haproxy_answers_them() {
     ];
     assert_eq!(*socket.told.lock().unwrap(), expected);
     let states = socket.ask("show servers state").await;
-    assert!(states.contains("\n4 shop_svc_web_http 11 10.0.0.1:8080 10.0.0.1 0 0 50 100 30 17 2 0 6 0 0 0 - 8080 - 0 0 - - 0\n"), "{states}");
-    assert!(states.contains("\n4 shop_svc_web_http 12 fd00::1:8080 fd00::1 2 8 50 100 60 1 0 0 0 0 0 0 - 8080 - 0 0 - - 0\n"), "{states}");
+    assert!(
+        states.contains(
+            "\n4 shop_svc_web_http 11 10.0.0.1:8080 10.0.0.1 0 0 50 100 30 17 2 0 6 0 0 0 - 8080 - 0 0 - - 0\n"
+        ),
+        "{states}"
+    );
+    assert!(
+        states
+            .contains("\n4 shop_svc_web_http 12 fd00::1:8080 fd00::1 2 8 50 100 60 1 0 0 0 0 0 0 - 8080 - 0 0 - - 0\n"),
+        "{states}"
+    );
     let info = socket.ask("show info").await;
     assert!(info.starts_with("Name: HAProxy\nVersion: 3.0.0-tidegate-9.9.9\nRelease_date: "), "{info}");
     assert!(socket.ask("nonsense").await.starts_with("Unknown command. Please enter one of the following"));
@@ -237,7 +248,9 @@ async fn commands_are_answered_as_haproxy_answers_them() {
 async fn levels_bound_what_clients_may_do() {
     let denied = "Permission denied\n\n";
     let user = Socket::serve("user");
-    for line in ["show sess", "clear counters", "set server a/b state drain", "set server", "operator", "disable server a/b"] {
+    for line in
+        ["show sess", "clear counters", "set server a/b state drain", "set server", "operator", "disable server a/b"]
+    {
         assert_eq!(user.ask(line).await, denied, "{line}");
     }
     assert!(user.ask("show stat").await.starts_with("# pxname,"));

@@ -87,7 +87,8 @@ impl Registry {
     /// All living upstreams, in order of their keys.
     pub fn all(&self) -> Vec<Arc<Upstream>> {
         let entries = self.by_service.iter();
-        let mut all: Vec<_> = entries.flat_map(|entry| entry.iter().filter_map(Weak::upgrade).collect::<Vec<_>>()).collect();
+        let mut all: Vec<_> =
+            entries.flat_map(|entry| entry.iter().filter_map(Weak::upgrade).collect::<Vec<_>>()).collect();
         all.sort_by(|one, other| one.key().cmp(other.key()));
         all
     }

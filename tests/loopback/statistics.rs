@@ -29,12 +29,16 @@ fn statistics(server: &Tidegate, target: &str, fields: &str) -> Message {
 fn rows(csv: &str) -> Vec<Row> {
     let mut lines = csv.lines();
     let head: Vec<_> = lines.next().unwrap().strip_prefix("# ").unwrap().split(',').collect();
-    let row = |line: &str| head.iter().zip(line.split(',')).map(|(name, value)| ((*name).into(), value.into())).collect();
+    let row =
+        |line: &str| head.iter().zip(line.split(',')).map(|(name, value)| ((*name).into(), value.into())).collect();
     lines.filter(|line| !line.is_empty()).map(row).collect()
 }
 
 fn row(csv: &str, proxy: &str, server: &str) -> Row {
-    rows(csv).into_iter().find(|row| row["pxname"] == proxy && row["svname"] == server).unwrap_or_else(|| panic!("{csv}"))
+    rows(csv)
+        .into_iter()
+        .find(|row| row["pxname"] == proxy && row["svname"] == server)
+        .unwrap_or_else(|| panic!("{csv}"))
 }
 
 /// What a stats socket answers.
@@ -97,8 +101,10 @@ fn counters_are_those_of_the_traffic() {
 fn what_pods_do_wrong_is_counted_where_it_happens() {
     let sound = Pod::named("sound");
     let (refused, _held) = refusing();
-    let broken = Pod::scripted(|mut connection| while connection.request().is_some() {
-        connection.send("nonsense\r\n\r\n");
+    let broken = Pod::scripted(|mut connection| {
+        while connection.request().is_some() {
+            connection.send("nonsense\r\n\r\n");
+        }
     });
     let server = Tidegate::serve_with(&manifests(&[refused, sound.address]), &["--stats", "127.0.0.1:0"]);
     for _ in 0..4 {
@@ -178,9 +184,13 @@ fn a_queue_and_a_client_that_goes_are_seen() {
     let path = directory.path().join("s.sock");
     let annotations = json!({"tidegate.dev/max-requests-per-endpoint": "1", "tidegate.dev/queue-length": "5"});
     let paths = [("/", "Prefix", "web")];
-    let objects = Manifests::new()
-        .service("web", &[pod.address])
-        .ingress_with("web", Some("a.example"), &paths, annotations, json!([]));
+    let objects = Manifests::new().service("web", &[pod.address]).ingress_with(
+        "web",
+        Some("a.example"),
+        &paths,
+        annotations,
+        json!([]),
+    );
     let server = Tidegate::serve_with(&objects, &["--stats-socket", path.to_str().unwrap()]);
     let name = backend(&say(&path, "show stat"));
     let mut clients: Vec<_> = (0..3)
@@ -211,10 +221,9 @@ fn only_users_of_the_file_see_the_statistics() {
     std::fs::write(&users, "ops:{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ=\n").unwrap();
     let options = ["--stats", "127.0.0.1:0", "--stats-users", users.to_str().unwrap()];
     let server = Tidegate::serve_with(&manifests(&[pod.address]), &options);
-    let (right, wrong, nobody, other) = ("b3BzOnNlY3JldA==", "b3BzOndyb25n", "bm9ib2R5OnNlY3JldA==", "b3RoZXI6c2VjcmV0");
-    let ask = |said: &str| {
-        statistics(&server, "/stats;csv", &format!("Authorization: Basic {said}\r\n")).status()
-    };
+    let (right, wrong, nobody, other) =
+        ("b3BzOnNlY3JldA==", "b3BzOndyb25n", "bm9ib2R5OnNlY3JldA==", "b3RoZXI6c2VjcmV0");
+    let ask = |said: &str| statistics(&server, "/stats;csv", &format!("Authorization: Basic {said}\r\n")).status();
     let refused = statistics(&server, "/stats;csv", "");
     assert_eq!((refused.status(), refused.field("www-authenticate").is_some()), (401, true));
     assert_eq!([ask(right), ask(wrong), ask(nobody)], [200, 401, 401]);

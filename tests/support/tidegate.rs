@@ -92,8 +92,17 @@ impl Tidegate {
             runtime.block_on(bound.serve(stopped))
         });
         let thread = Some(thread.expect("a thread"));
-        let server =
-            Self { http, https, admin, health, stats, manifests: served, _directory: directory, stop: Some(stop), thread };
+        let server = Self {
+            http,
+            https,
+            admin,
+            health,
+            stats,
+            manifests: served,
+            _directory: directory,
+            stop: Some(stop),
+            thread,
+        };
         eventually("readiness", || (server.admin("/readyz").status() == 200).then_some(()));
         server
     }

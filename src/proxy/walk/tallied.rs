@@ -32,7 +32,8 @@ impl Tallied {
     #[inline(never)]
     pub(crate) fn begin(record: &Record, upstream: &Arc<Upstream>, now: Instant) {
         if let Some(before) = record.tallied.take() {
-            before.each(|tally| tally.count(Count::AnswersOther));
+            // Another one answers in place of this status.
+            before.each(|tally| tally.answered(record.replaced.get()));
         }
         if let Some(tally) = upstream.tally() {
             tally.begins(now);
@@ -154,9 +155,10 @@ pub(super) fn at_listener(tally: &ListenerTally, record: &Record, outcome: Outco
 
 /// Whether the client has gone before the end.
 fn has_left(record: &Record) -> bool {
-    record.error.get().is_some_and(|error| {
-        error == ProxyError::ClientClosed.reason() || error == ProxyError::ClientStalled.reason()
-    })
+    record
+        .error
+        .get()
+        .is_some_and(|error| error == ProxyError::ClientClosed.reason() || error == ProxyError::ClientStalled.reason())
 }
 
 /// What a failed attempt counts as; `None`: it says nothing of the endpoint.
