@@ -26,7 +26,7 @@ fn wrong_options_exit_with_2_and_one_line() {
     assert_refused(&tidegate(&["serve", "--manifests", ".", "--http", "nowhere"], &[]), "--http");
     assert_refused(&tidegate(&["serve", "--frobnicate"], &[]), "--frobnicate");
     assert_refused(&tidegate(&["--frobnicate"], &[]), "--frobnicate");
-    assert_refused(&tidegate(&[], &[]), "serve, check, explain, migrate or get");
+    assert_refused(&tidegate(&[], &[]), "serve, check, explain, migrate, get or socket");
 }
 
 #[test]
