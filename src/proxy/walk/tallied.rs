@@ -99,7 +99,7 @@ impl Tallied {
     }
 
     /// The exchange is over.
-    pub(super) fn end(self: Box<Self>, outcome: &Outcome) {
+    pub(super) fn end(&self, outcome: &Outcome) {
         let Outcome { status, request_bytes, response_bytes, times, fate, .. } = *outcome;
         let count = |tally: &Tally, is_its_answer: bool| {
             tally.add(Count::BytesIn, request_bytes);
