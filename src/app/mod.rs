@@ -131,7 +131,8 @@ pub fn bind(args: &ServeArgs) -> anyhow::Result<Bound> {
     let encrypted = bind_listeners(args.listen.https, workers, keepalive, "--https")?;
     let admin_socket = bind_one(args.listen.admin, "--admin")?;
     let health_socket = args.listen.health.map(|address| bind_one(address, "--health")).transpose()?;
-    let statistics = server::Statistics::bind(&args.stats)?;
+    let users = args.stats.stats_users.clone();
+    let statistics = server::Statistics::bind(args.stats.stats, users, &args.stats.stats_socket)?;
     let (http, https) = (plain[0].local_addr()?, encrypted[0].local_addr()?);
     let shards = plain.into_iter().zip(encrypted);
     let shards = shards.map(|(plain, encrypted)| {

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
 use std::sync::{Arc, PoisonError};
 use std::thread;
 use std::time::Duration;
@@ -13,7 +14,6 @@ use tokio::task::{JoinError, JoinHandle};
 use super::watchdog::{Stuck, Watchdog};
 use super::{bind_one, connections, explain, stats, view};
 use crate::admin::{self, AdminState, DebugViews};
-use crate::args::StatsArgs;
 use crate::controller::{Controller, Inquirer, Problems};
 use crate::lifecycle::{Drain, DrainTimes, Drained, Phase, Readiness};
 use crate::observe::AccessLog;
@@ -185,17 +185,20 @@ pub(super) struct Statistics {
 
 impl Statistics {
     /// Binds them, and sees that somebody can log in.
-    pub(super) fn bind(args: &StatsArgs) -> anyhow::Result<Self> {
-        let StatsArgs { stats, stats_users, stats_socket } = args;
-        let users = stats_users.clone().map(UserFile::new);
+    pub(super) fn bind(
+        address: Option<SocketAddr>,
+        users: Option<PathBuf>,
+        places: &[SocketPlace],
+    ) -> anyhow::Result<Self> {
+        let users = users.map(UserFile::new);
         if let Some(users) = &users {
             users.read().map_err(|error| anyhow::anyhow!("{error} (--stats-users)"))?;
         }
-        let page = stats.map(|address| bind_one(address, "--stats")).transpose()?.map(|socket| (socket, users));
+        let page = address.map(|address| bind_one(address, "--stats")).transpose()?.map(|socket| (socket, users));
         let bind = |place: &SocketPlace| {
             StatsSocket::bind(place).with_context(|| format!("cannot listen at {:?} (--stats-socket)", place.at))
         };
-        Ok(Self { page, sockets: stats_socket.iter().map(bind).collect::<anyhow::Result<_>>()? })
+        Ok(Self { page, sockets: places.iter().map(bind).collect::<anyhow::Result<_>>()? })
     }
 
     /// Where the page is.

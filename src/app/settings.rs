@@ -19,6 +19,7 @@ use crate::proxy::config::{
 };
 use crate::routing::Believed;
 use crate::source::api::{self, ClassAccess, ConfigMapAccess, SecretAccess};
+use crate::stats::socket::SocketAt;
 use crate::translate::annotations::{Choices, DialectName, Dialects, MissingWaf, Snippets};
 use crate::translate::{
     ExternalNames, HostOwnership, OwnSockets, Profile, Settings, VisibleConfigMaps, VisibleSecrets,
@@ -121,7 +122,7 @@ fn dialects(routing: &RoutingArgs) -> Dialects {
 /// The settings of translation for `serve`.
 pub(super) fn translation(args: &ServeArgs) -> Settings {
     let settings =
-        Settings { own: Arc::new(own_sockets(&args.listen)), ..translation_of(&args.routing, &args.tls, policy(args)) };
+        Settings { own: Arc::new(own_sockets(args)), ..translation_of(&args.routing, &args.tls, policy(args)) };
     match args.source.manifests {
         Some(_) => settings,
         // The API server applies the default class when an Ingress is created.
@@ -149,9 +150,14 @@ pub(super) fn translation(args: &ServeArgs) -> Settings {
 }
 
 /// Where this process listens. A port that the system chooses is not known yet; nobody runs it so but tests.
-fn own_sockets(args: &ListenArgs) -> OwnSockets {
-    let addresses = [Some(args.http), Some(args.https), Some(args.admin), args.health];
-    let ports = addresses.into_iter().flatten().map(|address| address.port()).filter(|port| *port != 0);
+fn own_sockets(args: &ServeArgs) -> OwnSockets {
+    let ServeArgs { listen, stats, .. } = args;
+    let addresses = [Some(listen.http), Some(listen.https), Some(listen.admin), listen.health, stats.stats];
+    let sockets = stats.stats_socket.iter().filter_map(|place| match place.at {
+        SocketAt::Tcp(address) => Some(address),
+        SocketAt::Unix { .. } => None,
+    });
+    let ports = addresses.into_iter().flatten().chain(sockets).map(|address| address.port()).filter(|port| *port != 0);
     OwnSockets { addresses: args::interface_addresses(), ports: ports.collect() }
 }
 
@@ -364,5 +370,27 @@ fn forwarding(args: &ListenArgs) -> Forwarding {
             ProxyProtocolMode::Require => ProxyProtocol::Require,
         },
         plain: if args.http_stands_for_https { Plain::Https } else { Plain::Http },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::args::Command;
+
+    #[test]
+    fn ports_of_our_own_are_those_of_statistics_too() {
+        let line = [
+            "tidegate",
+            "serve",
+            "--manifests",
+            "/",
+            "--health=[::]:8081",
+            "--stats=[::]:8404",
+            "--stats-socket=127.0.0.1:9999",
+            "--stats-socket=/run/s.sock",
+        ];
+        let Ok(Command::Serve(args)) = args::read(line) else { panic!("these are options of serve") };
+        assert_eq!(own_sockets(&args).ports, [8080, 8443, 9090, 8081, 8404, 9999].into_iter().collect());
     }
 }

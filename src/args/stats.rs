@@ -22,7 +22,7 @@ pub struct StatsArgs {
     /// File of users who may see --stats, in the form of htpasswd; hashes as for annotations of basic authentication. Read anew as it changes.
     ///
     /// Default: none. There is no default password. As HAProxy stats auth.
-    #[arg(long, value_name = "FILE", env = "TIDEGATE_STATS_USERS", requires = "stats")]
+    #[arg(long, value_name = "FILE", env = "TIDEGATE_STATS_USERS")]
     pub stats_users: Option<PathBuf>,
 
     /// Socket that takes HAProxy's run-time commands, as PATH or 127.0.0.1:PORT, then ,level=user|operator|admin and ,mode=0660. May be given more than once.
@@ -34,6 +34,14 @@ pub struct StatsArgs {
 }
 
 impl StatsArgs {
+    /// Whether the options go together.
+    pub(super) fn check(&self) -> Result<(), String> {
+        if self.stats_users.is_some() && self.stats.is_none() {
+            return Err("--stats-users is for the address of --stats: give that too".into());
+        }
+        Ok(())
+    }
+
     /// Whether somebody asks for the numbers.
     pub fn are_asked_for(&self) -> bool {
         self.stats.is_some() || !self.stats_socket.is_empty()

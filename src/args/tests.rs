@@ -311,6 +311,7 @@ fn every_option_stands_under_a_heading_and_is_explained() {
         "Timeouts",
         "Upstreams",
         "Observability",
+        "Statistics",
         "Life cycle",
     ];
     for option in options() {

@@ -43,7 +43,7 @@ impl UserFile {
         let read = std::fs::File::open(&*self.0).and_then(|file| file.take(LONGEST_FILE).read_to_end(&mut text));
         read.map_err(|error| format!("cannot read {}: {error}", self.0.display()))?;
         let users = UserList::of_file(&text).users;
-        if users.len() == 0 {
+        if users.is_empty() {
             return Err(format!("{} has no user whose hash can be used: write it with htpasswd -B", self.0.display()));
         }
         Ok(users)

@@ -93,7 +93,7 @@ impl Seconds {
 
     /// The same at another time.
     fn at(self, millis: u64) -> Self {
-        let second = millis / 1000 & SECOND;
+        let second = (millis / 1000) & SECOND;
         match second.wrapping_sub(self.second) & SECOND {
             0 => self,
             1 => Self { second, count: 0, before: self.count },

@@ -35,7 +35,7 @@ pub(crate) async fn forward<S: ClientSource, K: ClientSink>(
     let mut began = walk.ready_at;
     let preference = walk.work.request_change.preference;
     if upstream.tally().is_some() {
-        Tallied::begin(&walk.record, upstream, began);
+        Tallied::begin(&walk.record.tallied, walk.record.replaced.get(), upstream, began);
     }
     let mut is_whole = take_whole_body(walk, source);
     let facts = Facts { is_idempotent, is_whole, was_renewed: false, has_one_address };
@@ -89,7 +89,7 @@ pub(crate) async fn forward<S: ClientSource, K: ClientSink>(
             }
         };
         if upstream.tally().is_some() {
-            Tallied::attempt(&walk.record, endpoint.endpoint(), began);
+            Tallied::attempt(&walk.record.tallied, endpoint.endpoint(), began);
         }
         metrics.attempt();
         if number > 0 {
@@ -153,7 +153,7 @@ pub(crate) async fn forward<S: ClientSource, K: ClientSink>(
             metrics.failure(reason);
         }
         if upstream.tally().is_some() {
-            Tallied::failed(&walk.record, &failure.error, failure.reached != Reached::NotConnected);
+            Tallied::failed(&walk.record.tallied, &failure.error, failure.reached != Reached::NotConnected);
         }
         let rule = policy.retry.filter(|_| !sink.has_responded());
         let next = retry(&failure, facts, rule);

@@ -9,13 +9,14 @@ use tokio::time::Instant;
 
 use super::body_copy::BodyCopy;
 use super::peer::{Peer, Scheme};
-use super::tallied::{self, Outcome, Tallied};
+use super::tallied::{self, Fate, Outcome, TalliedCell};
 use super::termination::{self, Progress};
 use crate::filter::{self, AuthCookies, Session};
 use crate::http1::{FieldKind, RequestError, Version};
 use crate::model::LogLines;
 use crate::observe::{
-    AnswerCaptures, Details, Entry, Listener, Refusal, RouteDetail, RoutePart, Served, TlsPart, UpstreamPart,
+    AnswerCaptures, Details, Entry, Listener, ListenerTally, Refusal, RouteDetail, RoutePart, Served, TlsPart,
+    UpstreamPart,
 };
 use crate::proxy::error::{ProxyError, Side};
 use crate::proxy::shard::Shard;
@@ -76,7 +77,7 @@ pub(crate) struct Record {
     /// Whether the client is to blame for the answer.
     pub is_refused: Cell<bool>,
     /// What it has begun where it is counted in the manner of HAProxy.
-    pub tallied: Cell<Option<Box<Tallied>>>,
+    pub tallied: TalliedCell,
 }
 
 /// What filters keep of a request for its answer.
@@ -256,6 +257,37 @@ impl Record {
         });
     }
 
+    /// Counts in the manner of HAProxy: at the listener, and where the exchange has begun something.
+    #[cold]
+    #[inline(never)]
+    fn tally(&self, listener: &ListenerTally, request_bytes: u64, now: Instant) {
+        let Times { connect, head, response: _ } = self.times(now);
+        let after = head.zip(connect).map(|(head, connect)| head.saturating_sub(connect));
+        let queued = Duration::from_millis(self.queued.get().into());
+        let total = now.saturating_duration_since(self.started);
+        let status = self.status.get();
+        let is_left =
+            |error: &str| error == ProxyError::ClientClosed.reason() || error == ProxyError::ClientStalled.reason();
+        let outcome = Outcome {
+            now,
+            status,
+            request_bytes,
+            response_bytes: self.sent.get(),
+            times: [queued, connect.unwrap_or_default(), after.unwrap_or_default(), total],
+            fate: match self.error.get() {
+                Some(error) if is_left(error) => Fate::Left(head.is_some()),
+                _ if self.answered_by.is_some() && (400..500).contains(&status) => Fate::Denied,
+                Some(_) if self.is_refused.get() => Fate::Refused,
+                _ if head.is_some() => Fate::Answered,
+                _ => Fate::Unanswered,
+            },
+        };
+        tallied::at_listener(listener, &outcome);
+        if let Some(tallied) = self.tallied.take() {
+            tallied.end(&outcome);
+        }
+    }
+
     /// The times of the last attempt, of a request that is over.
     pub(crate) fn times(&self, now: Instant) -> Times {
         let since = |at: Instant| self.attempted.get().map(|began| at.saturating_duration_since(began));
@@ -285,13 +317,9 @@ impl Record {
         if let Some(detail) = detail {
             self.count_in_detail(detail, work, now);
         }
-        let outcome = Outcome { request_bytes, now, total: duration };
-        if let Some(tallied) = self.tallied.take() {
-            tallied.end(self, outcome);
-        }
         let listener = if peer.tls.is_some() { Listener::Https } else { Listener::Http };
         if let Some(tally) = shard.metrics.listener(listener).tally() {
-            tallied::at_listener(tally, self, outcome);
+            self.tally(tally, request_bytes, now);
         }
         let log = self.route.as_ref().map_or(LogLines::Written, |route| route.spec.policy.log);
         if !shard.access_log.is_on() || log == LogLines::LeftOut {

@@ -1,11 +1,11 @@
 //! Counts an exchange at its upstream and endpoints in the manner of HAProxy, where that is asked for. Most exchanges never come here.
 
+use std::cell::Cell;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::record::{Record, Times};
 use crate::observe::{Count, ListenerTally, Tally};
 use crate::proxy::error::{ProxyError, Side};
 use crate::upstream::{Endpoint, Upstream};
@@ -18,34 +18,57 @@ pub(crate) struct Tallied {
     is_attempt_over: bool,
 }
 
+/// Where an exchange keeps it.
+pub(crate) type TalliedCell = Cell<Option<Box<Tallied>>>;
+
 /// What an exchange came to, as far as it is counted.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Outcome {
-    pub(super) request_bytes: u64,
     pub(super) now: Instant,
-    pub(super) total: Duration,
+    pub(super) status: u16,
+    pub(super) request_bytes: u64,
+    pub(super) response_bytes: u64,
+    /// Waiting, connecting, to the head of the answer, and all of it.
+    pub(super) times: [Duration; 4],
+    pub(super) fate: Fate,
+}
+
+/// How an exchange ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fate {
+    /// The last endpoint answered.
+    Answered,
+    /// Somebody else did, or nobody.
+    Unanswered,
+    /// A filter refused it.
+    Denied,
+    /// It was wrong.
+    Refused,
+    /// The client has gone; `true`: the endpoint had answered.
+    Left(bool),
 }
 
 impl Tallied {
-    /// An exchange comes to an upstream that is counted. Where another one did not serve it, it has ended there.
+    /// An exchange comes to an upstream that is counted. Where another one answers instead of the status `replaced`, it has ended there.
     #[cold]
     #[inline(never)]
-    pub(crate) fn begin(record: &Record, upstream: &Arc<Upstream>, now: Instant) {
-        if let Some(before) = record.tallied.take() {
-            before.each(|tally| tally.count(Count::AnswersOther));
+    pub(crate) fn begin(cell: &TalliedCell, replaced: u16, upstream: &Arc<Upstream>, now: Instant) {
+        if let Some(before) = cell.take() {
+            // Another one answers in place of this status.
+            before.each(|tally| tally.answered(replaced));
         }
         if let Some(tally) = upstream.tally() {
             tally.begins(now);
         }
         let begun = Self { upstream: Arc::clone(upstream), endpoint: None, is_attempt_over: true };
-        record.tallied.set(Some(Box::new(begun)));
+        cell.set(Some(Box::new(begun)));
     }
 
     /// It is passed to an endpoint.
     #[cold]
     #[inline(never)]
-    pub(crate) fn attempt(record: &Record, endpoint: &Arc<Endpoint>, now: Instant) {
-        let Some(mut this) = record.tallied.take() else { return };
+    pub(crate) fn attempt(cell: &TalliedCell, endpoint: &Arc<Endpoint>, now: Instant) {
+        let Some(mut this) = cell.take() else { return };
         if let Some(before) = this.endpoint.take() {
             let is_other = before.id() != endpoint.id();
             for tally in [before.tally(), this.upstream.tally()].into_iter().flatten() {
@@ -61,39 +84,31 @@ impl Tallied {
         }
         this.endpoint = Some(Arc::clone(endpoint));
         this.is_attempt_over = false;
-        record.tallied.set(Some(this));
+        cell.set(Some(this));
     }
 
     /// The attempt has failed; `is_connected` tells whether there was a connection.
     #[cold]
     #[inline(never)]
-    pub(crate) fn failed(record: &Record, error: &ProxyError, is_connected: bool) {
-        let Some(this) = record.tallied.take() else { return };
+    pub(crate) fn failed(cell: &TalliedCell, error: &ProxyError, is_connected: bool) {
+        let Some(this) = cell.take() else { return };
         if let Some(count) = failure(error, is_connected) {
             this.each(|tally| tally.count(count));
         }
-        record.tallied.set(Some(this));
+        cell.set(Some(this));
     }
 
     /// The exchange is over.
-    #[cold]
-    #[inline(never)]
-    pub(super) fn end(self: Box<Self>, record: &Record, outcome: Outcome) {
-        let Outcome { request_bytes, now, total } = outcome;
-        let Times { connect, head, response: _ } = record.times(now);
-        let status = record.status.get();
-        let queued = Duration::from_millis(record.queued.get().into());
-        let answered = head.zip(connect).map(|(head, connect)| head.saturating_sub(connect));
-        let times = [queued, connect.unwrap_or_default(), answered.unwrap_or_default(), total];
-        let has_left = has_left(record);
+    pub(super) fn end(&self, outcome: &Outcome) {
+        let Outcome { status, request_bytes, response_bytes, times, fate, .. } = *outcome;
         let count = |tally: &Tally, is_its_answer: bool| {
             tally.add(Count::BytesIn, request_bytes);
-            tally.add(Count::BytesOut, record.sent.get());
+            tally.add(Count::BytesOut, response_bytes);
             if is_its_answer {
                 tally.answered(status);
                 tally.took(times);
             }
-            if has_left {
+            if matches!(fate, Fate::Left(_)) {
                 tally.count(Count::ClientAborts);
             }
         };
@@ -101,7 +116,7 @@ impl Tallied {
             count(tally, true);
         }
         if let Some(tally) = self.endpoint.as_deref().and_then(Endpoint::tally) {
-            count(tally, head.is_some());
+            count(tally, matches!(fate, Fate::Answered | Fate::Left(true)));
         }
     }
 
@@ -132,32 +147,20 @@ impl Drop for Tallied {
 }
 
 /// Counts a request at its listener.
-#[cold]
-#[inline(never)]
-pub(super) fn at_listener(tally: &ListenerTally, record: &Record, outcome: Outcome) {
-    let Outcome { request_bytes, now, .. } = outcome;
+pub(super) fn at_listener(tally: &ListenerTally, outcome: &Outcome) {
+    let Outcome { now, status, request_bytes, response_bytes, times: _, fate } = *outcome;
     let requests = &tally.requests;
     requests.begins(now);
     requests.ends();
-    requests.answered(record.status.get());
+    requests.answered(status);
     requests.add(Count::BytesIn, request_bytes);
-    requests.add(Count::BytesOut, record.sent.get());
-    if record.answered_by.is_some() && (400..500).contains(&record.status.get()) {
-        requests.count(Count::Denied);
+    requests.add(Count::BytesOut, response_bytes);
+    match fate {
+        Fate::Answered | Fate::Unanswered => {}
+        Fate::Denied => requests.count(Count::Denied),
+        Fate::Refused => requests.count(Count::BadRequests),
+        Fate::Left(_) => requests.count(Count::ClientAborts),
     }
-    if has_left(record) {
-        requests.count(Count::ClientAborts);
-    } else if record.is_refused.get() {
-        requests.count(Count::BadRequests);
-    }
-}
-
-/// Whether the client has gone before the end.
-fn has_left(record: &Record) -> bool {
-    record
-        .error
-        .get()
-        .is_some_and(|error| error == ProxyError::ClientClosed.reason() || error == ProxyError::ClientStalled.reason())
 }
 
 /// What a failed attempt counts as; `None`: it says nothing of the endpoint.

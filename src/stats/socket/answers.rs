@@ -38,10 +38,8 @@ pub(super) async fn answer(line: &str, of: &mut Conversation, source: &Source, v
     let command = match Command::parse(line) {
         Ok(command) => command,
         Err(Fault::Unknown) => return help::unknown(line, of.level),
-        Err(Fault::Wrong(why)) => {
-            // Who may not do it anyway is told that alone.
-            return if of.level < Level::Admin { DENIED.into() } else { format!("{why}\n") };
-        }
+        Err(Fault::Wrong { why: _, level }) if of.level < level => return DENIED.into(),
+        Err(Fault::Wrong { why, level: _ }) => return format!("{why}\n"),
     };
     if of.level < command.level() {
         return DENIED.into();

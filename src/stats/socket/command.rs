@@ -94,8 +94,13 @@ pub struct ServerName {
 pub enum Fault {
     /// There is no such command.
     Unknown,
-    /// HAProxy's words for what is wrong with it.
-    Wrong(&'static str),
+    /// Something is wrong with it.
+    Wrong {
+        /// HAProxy's words for it.
+        why: &'static str,
+        /// The level that the command needs. Who has not got it is told that alone.
+        level: Level,
+    },
 }
 
 const NO_SERVER_NAME: &str = "Require 'backend/server'.";
@@ -152,14 +157,14 @@ impl Command {
                 let (server, rest) = server(rest)?;
                 Self::Act { server, wish: weight(rest)? }
             }
-            ["get", "weight", rest @ ..] => Self::GetWeight(server(rest)?.0),
+            ["get", "weight", rest @ ..] => Self::GetWeight(server(rest).map_err(Fault::of_reader)?.0),
             ["enable", "server", rest @ ..] => act(rest, Action::Ready)?,
             ["disable", "server", rest @ ..] => act(rest, Action::Maintain)?,
             ["clear", "counters", "all", ..] => Self::ClearAll,
             ["clear", "counters", ..] => Self::ClearHighest,
             ["set", "timeout", "cli", time, ..] => {
                 let digits = time.strip_suffix('s').unwrap_or(time);
-                Self::SetTimeout(digits.parse().map_err(|_| Fault::Wrong(BAD_TIMEOUT))?)
+                Self::SetTimeout(digits.parse().map_err(|_| wrong(BAD_TIMEOUT).of_reader())?)
             }
             ["help", rest @ ..] => Self::Help(rest.join(" ")),
             ["prompt", ..] => Self::Prompt,
@@ -169,6 +174,21 @@ impl Command {
             _ => return Err(Fault::Unknown),
         })
     }
+}
+
+impl Fault {
+    /// The same of a command that changes nothing.
+    fn of_reader(self) -> Self {
+        match self {
+            Self::Unknown => Self::Unknown,
+            Self::Wrong { why, level: _ } => Self::Wrong { why, level: Level::User },
+        }
+    }
+}
+
+/// What is wrong with a command that changes something.
+fn wrong(why: &'static str) -> Fault {
+    Fault::Wrong { why, level: Level::Admin }
 }
 
 /// The commands of a line: those between semicolons that no backslash is in front of.
@@ -231,8 +251,8 @@ fn show_stat(words: &[&str]) -> Command {
 }
 
 fn server<'w, 's>(words: &'w [&'s str]) -> Result<(ServerName, &'w [&'s str]), Fault> {
-    let (name, rest) = words.split_first().ok_or(Fault::Wrong(NO_SERVER_NAME))?;
-    let (backend, server) = name.split_once('/').ok_or(Fault::Wrong(NO_SERVER_NAME))?;
+    let (name, rest) = words.split_first().ok_or(wrong(NO_SERVER_NAME))?;
+    let (backend, server) = name.split_once('/').ok_or(wrong(NO_SERVER_NAME))?;
     Ok((ServerName { backend: backend.to_owned(), server: server.to_owned() }, rest))
 }
 
@@ -246,22 +266,22 @@ fn set_server(words: &[&str]) -> Result<Command, Fault> {
         ["state", "ready", ..] => Wish::Action(Action::Ready),
         ["state", "drain", ..] => Wish::Action(Action::Drain),
         ["state", "maint", ..] => Wish::Action(Action::Maintain),
-        ["state", ..] => return Err(Fault::Wrong(BAD_STATE)),
+        ["state", ..] => return Err(wrong(BAD_STATE)),
         ["weight", rest @ ..] => weight(rest)?,
         ["addr" | "fqdn", ..] => return Ok(Command::SetAddress),
-        _ => return Err(Fault::Wrong(SERVER_USAGE)),
+        _ => return Err(wrong(SERVER_USAGE)),
     };
     Ok(Command::Act { server, wish })
 }
 
 fn weight(words: &[&str]) -> Result<Wish, Fault> {
-    let word = *words.first().ok_or(Fault::Wrong(NO_WEIGHT))?;
+    let word = *words.first().ok_or(wrong(NO_WEIGHT))?;
     if let Some(percent) = word.strip_suffix('%') {
-        let percent: i64 = percent.parse().map_err(|_| Fault::Wrong(GARBAGE))?;
-        return u32::try_from(percent).map(Wish::Share).map_err(|_| Fault::Wrong(BAD_SHARE));
+        let percent: i64 = percent.parse().map_err(|_| wrong(GARBAGE))?;
+        return u32::try_from(percent).map(Wish::Share).map_err(|_| wrong(BAD_SHARE));
     }
-    let weight: i64 = word.parse().map_err(|_| Fault::Wrong(GARBAGE))?;
-    let weight = u16::try_from(weight).ok().filter(|weight| *weight <= 256).ok_or(Fault::Wrong(BAD_WEIGHT))?;
+    let weight: i64 = word.parse().map_err(|_| wrong(GARBAGE))?;
+    let weight = u16::try_from(weight).ok().filter(|weight| *weight <= 256).ok_or(wrong(BAD_WEIGHT))?;
     Ok(Wish::Action(Action::Weigh(Some(weight))))
 }
 
@@ -296,6 +316,7 @@ mod tests {
             ("set weight shop_svc_web_80/fd00::1:80 256", action(Action::Weigh(Some(256)))),
             ("enable server shop_svc_web_80/fd00::1:80", action(Action::Ready)),
             ("disable server shop_svc_web_80/fd00::1:80", action(Action::Maintain)),
+            ("get weight", Err(wrong(NO_SERVER_NAME).of_reader())),
             ("get weight a\\ b/c", Ok(Command::GetWeight(named("a b", "c")))),
             ("set server a/b addr 192.0.2.1", Ok(Command::SetAddress)),
             ("clear counters", Ok(Command::ClearHighest)),
@@ -303,15 +324,15 @@ mod tests {
             ("set timeout cli 20", Ok(Command::SetTimeout(20))),
             ("show", Err(Fault::Unknown)),
             ("", Err(Fault::Unknown)),
-            ("set server", Err(Fault::Wrong(NO_SERVER_NAME))),
-            ("set server a", Err(Fault::Wrong(NO_SERVER_NAME))),
-            ("set server a/b", Err(Fault::Wrong(SERVER_USAGE))),
-            ("set server a/b state up", Err(Fault::Wrong(BAD_STATE))),
-            ("set weight a/b", Err(Fault::Wrong(NO_WEIGHT))),
-            ("set weight a/b 257", Err(Fault::Wrong(BAD_WEIGHT))),
-            ("set weight a/b -1", Err(Fault::Wrong(BAD_WEIGHT))),
-            ("set weight a/b -1%", Err(Fault::Wrong(BAD_SHARE))),
-            ("set weight a/b x", Err(Fault::Wrong(GARBAGE))),
+            ("set server", Err(wrong(NO_SERVER_NAME))),
+            ("set server a", Err(wrong(NO_SERVER_NAME))),
+            ("set server a/b", Err(wrong(SERVER_USAGE))),
+            ("set server a/b state up", Err(wrong(BAD_STATE))),
+            ("set weight a/b", Err(wrong(NO_WEIGHT))),
+            ("set weight a/b 257", Err(wrong(BAD_WEIGHT))),
+            ("set weight a/b -1", Err(wrong(BAD_WEIGHT))),
+            ("set weight a/b -1%", Err(wrong(BAD_SHARE))),
+            ("set weight a/b x", Err(wrong(GARBAGE))),
         ] {
             assert_eq!(Command::parse(line), expected, "{line}");
         }
