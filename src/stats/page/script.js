@@ -2,7 +2,7 @@
 (() => {
   const every = 5000, patience = 10000;
   const by = id => document.getElementById(id);
-  let isPaused = false, newest = 0, timer;
+  let isPaused = false, isOld = false, newest = 0, timer;
   const tell = text => { if (by("told").textContent !== text) by("told").textContent = text; };
   const parts = root => [...root.querySelectorAll("[data-row]")];
   const isHeld = node => {
@@ -42,9 +42,13 @@
       if (own !== newest) return;
       if (!answer.ok) throw new Error(text.slice(0, 300));
       put(new DOMParser().parseFromString(text, "text/html"), isOther);
-      tell("");
+      // What became of an action stays until the next one.
+      if (sent || isOld) tell("");
+      isOld = false;
     } catch (error) {
-      if (own === newest) tell("These numbers are old. " + error.message);
+      if (own !== newest) return;
+      isOld = !sent;
+      tell((sent ? "" : "These numbers are old. ") + error.message);
     } finally {
       if (own === newest) plan();
     }
@@ -75,7 +79,8 @@
     event.preventDefault();
     if (document.activeElement) document.activeElement.blur();
     const body = new URLSearchParams(new FormData(form, event.submitter));
-    load(form.action, false, {method: "POST", body});
+    // Not `form.action`: that is the button of this name.
+    load(form.getAttribute("action"), false, {method: "POST", body});
   });
   by("pause").hidden = false;
   by("pause").addEventListener("click", () => {

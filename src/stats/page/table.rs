@@ -19,7 +19,7 @@ pub(super) fn listeners(out: &mut String, stats: &Stats, asked: &Asked) {
         return;
     }
     out.push_str("<section><h2>Listeners</h2><div class=\"wide\" tabindex=\"0\" role=\"region\" aria-label=\"Listeners\"><table>");
-    head(out, &["Listener", "State"], LISTENER, None, Last::Nothing);
+    head(out, &["Listener", "State"], LISTENER, None, Actions::None);
     out.push_str("<tbody>");
     for row in &listeners {
         // Writing to a String cannot fail.
@@ -46,8 +46,8 @@ pub(super) fn upstream(out: &mut String, chosen: &Chosen<'_>, asked: &Asked, his
         chart(&history.of(backend.id))
     );
     let _ = write!(out, "<div class=\"wide\" tabindex=\"0\" role=\"region\" aria-label=\"{name}\"><table>");
-    let last = if token.is_some() { Last::Actions } else { Last::Nothing };
-    head(out, &["Endpoint", "State", "Last check"], UPSTREAM, Some(asked), last);
+    let actions = if token.is_some() { Actions::Shown } else { Actions::None };
+    head(out, &["Endpoint", "State", "Last check"], UPSTREAM, Some(asked), actions);
     out.push_str("<tbody>");
     for (server, row) in servers {
         let (class, word) = state(server.standing);
@@ -60,10 +60,10 @@ pub(super) fn upstream(out: &mut String, chosen: &Chosen<'_>, asked: &Asked, his
             escape(&server.name()),
             server.check.as_ref().map(check).unwrap_or_default(),
         );
-        values(out, row, UPSTREAM);
         if let Some(token) = token {
-            actions(out, backend.id, server, asked, token);
+            form(out, backend.id, server, asked, token);
         }
+        values(out, row, UPSTREAM);
         out.push_str("</tr>\n");
     }
     if *left_out > 0 {
@@ -82,21 +82,21 @@ pub(super) fn upstream(out: &mut String, chosen: &Chosen<'_>, asked: &Asked, his
         backend.up().count(),
         backend.servers.len(),
     );
-    values(out, row, UPSTREAM);
     if token.is_some() {
         out.push_str("<td></td>");
     }
+    values(out, row, UPSTREAM);
     out.push_str("</tr></tfoot></table></div></section>\n");
 }
 
-/// What stands behind the columns.
-enum Last {
-    Nothing,
-    Actions,
+/// Whether there is a column of buttons.
+enum Actions {
+    None,
+    Shown,
 }
 
 /// Two rows of heads. With what was asked for, they are links that sort.
-fn head(out: &mut String, first: &[&str], groups: &[Group], asked: Option<&Asked>, last: Last) {
+fn head(out: &mut String, first: &[&str], groups: &[Group], asked: Option<&Asked>, actions: Actions) {
     out.push_str("<thead><tr>");
     for title in first {
         let column = match *title {
@@ -107,12 +107,12 @@ fn head(out: &mut String, first: &[&str], groups: &[Group], asked: Option<&Asked
         let sort = asked.and_then(|asked| Some((asked, column?)));
         cell(out, title, "rowspan=\"2\"", sort);
     }
+    match actions {
+        Actions::None => {}
+        Actions::Shown => out.push_str("<th scope=\"col\" rowspan=\"2\">Actions</th>"),
+    }
     for Group { title, columns } in groups {
         let _ = write!(out, "<th scope=\"colgroup\" colspan=\"{}\">{title}</th>", columns.len());
-    }
-    match last {
-        Last::Nothing => {}
-        Last::Actions => out.push_str("<th scope=\"col\" rowspan=\"2\">Actions</th>"),
     }
     out.push_str("</tr>\n<tr>");
     for shown in groups.iter().flat_map(|group| group.columns) {
@@ -192,7 +192,7 @@ fn check(of: &Check) -> String {
 }
 
 /// The form of an endpoint. The weight is first: the Enter key presses the first button.
-fn actions(out: &mut String, backend: u32, server: &Server, asked: &Asked, token: &str) {
+fn form(out: &mut String, backend: u32, server: &Server, asked: &Asked, token: &str) {
     let name = escape(&server.name());
     let _ = write!(
         out,
