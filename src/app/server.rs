@@ -23,7 +23,7 @@ use crate::report::Reporter;
 use crate::source::Event;
 use crate::source::saved::Writer;
 use crate::stats::socket::{SocketPlace, StatsSocket};
-use crate::stats::{self as statistics_of, Login, Source, UserFile};
+use crate::stats::{self as statistics_of, Admins, Login, Source, UserFile};
 use crate::upstream::Registry;
 
 /// How long the access log may take to write what is left, at the end.
@@ -180,6 +180,7 @@ impl Server {
 /// The sockets of the statistics, bound.
 pub(super) struct Statistics {
     page: Option<(TcpListener, Option<UserFile>)>,
+    admins: Admins,
     sockets: Vec<StatsSocket>,
 }
 
@@ -187,7 +188,7 @@ impl Statistics {
     /// Binds them, and sees that somebody can log in.
     pub(super) fn bind(
         address: Option<SocketAddr>,
-        users: Option<PathBuf>,
+        (users, admins): (Option<PathBuf>, &[String]),
         places: &[SocketPlace],
     ) -> anyhow::Result<Self> {
         let users = users.map(UserFile::new);
@@ -198,7 +199,8 @@ impl Statistics {
         let bind = |place: &SocketPlace| {
             StatsSocket::bind(place).with_context(|| format!("cannot listen at {:?} (--stats-socket)", place.at))
         };
-        Ok(Self { page, sockets: places.iter().map(bind).collect::<anyhow::Result<_>>()? })
+        let sockets = places.iter().map(bind).collect::<anyhow::Result<_>>()?;
+        Ok(Self { page, admins: Admins::of(admins), sockets })
     }
 
     /// Where the page is.
@@ -212,7 +214,7 @@ impl Statistics {
 
     /// Serves them, until what it returns is aborted.
     fn start(self, source: &Source, passwords: &Passwords) -> io::Result<Vec<JoinHandle<()>>> {
-        let Self { page, sockets } = self;
+        let Self { page, admins, sockets } = self;
         let mut tasks = Vec::new();
         if let Some((socket, users)) = page {
             let login = match users {
@@ -220,7 +222,7 @@ impl Statistics {
                 Some(file) => Login::Users { file, passwords: passwords.clone() },
             };
             let socket = tokio::net::TcpListener::from_std(socket)?;
-            tasks.push(tokio::spawn(statistics_of::serve(socket, source.clone(), login)));
+            tasks.push(tokio::spawn(statistics_of::serve(socket, source.clone(), login, admins)));
         }
         for socket in sockets {
             let source = source.clone();

@@ -25,6 +25,12 @@ pub struct StatsArgs {
     #[arg(long, value_name = "FILE", env = "TIDEGATE_STATS_USERS")]
     pub stats_users: Option<PathBuf>,
 
+    /// Users of --stats-users who may tell endpoints what to do by the page: ready, drain, maint and weight. Default: all of them.
+    ///
+    /// Without --stats-users, clients on loopback addresses may. As HAProxy stats admin.
+    #[arg(long, value_name = "NAME,…", value_delimiter = ',', env = "TIDEGATE_STATS_ADMINS", requires = "stats_users")]
+    pub stats_admins: Vec<String>,
+
     /// Socket that takes HAProxy's run-time commands, as PATH or 127.0.0.1:PORT, then ,level=user|operator|admin and ,mode=0660. May be given more than once.
     ///
     /// What commands change is changed in this process alone. Default: none; the level is operator, over TCP user, the mode 0600.

@@ -1,59 +1,118 @@
-//! The address of `--stats`: the page, CSV and JSON, for those who may see them.
+//! The address of `--stats`: the page, CSV and JSON, for those who may see them, and what the page tells endpoints.
 
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use http::{HeaderValue, Request, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header};
 use hyper::body::Incoming;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
+use tokio::time::MissedTickBehavior;
 
+use super::act::{Actor, act};
+use super::csrf::{Tokens, is_local_name};
 use super::fields::Wanted;
+use super::history::{History, INTERVAL};
 use super::login::Login;
-use super::{Source, csv, json, page};
+use super::page::{self, Asked, Viewer};
+use super::rights::Admins;
+use super::{Source, csv, json};
 use crate::control_http::{self, Answer, Front, JSON, TEXT, refuse, respond, view};
 
 const CSV: &str = "text/plain; charset=utf-8";
 const HTML: &str = "text/html; charset=utf-8";
 
+/// What answers are made of.
+struct Desk {
+    source: Source,
+    login: Login,
+    admins: Admins,
+    /// `None`: there were no random numbers, so nobody may act.
+    tokens: Option<Tokens>,
+    history: Arc<History>,
+    /// A large configuration has many rows, so they are made once at a time.
+    views: Semaphore,
+}
+
 /// Serves `listener` until dropped, which ends its connections too.
-pub async fn serve(listener: TcpListener, source: Source, login: Login) {
-    // A large configuration has many rows, so they are made once at a time.
-    let views = Arc::new(Semaphore::new(1));
+pub async fn serve(listener: TcpListener, source: Source, login: Login, admins: Admins) {
+    let tokens = Tokens::new().inspect_err(|error| tracing::error!(error, "nobody can act by the page")).ok();
+    let history = Arc::new(History::default());
+    let desk = Desk { source, login, admins, tokens, history, views: Semaphore::new(1) };
+    let desk = Arc::new(desk);
     let answer = |arrived: control_http::Arrived| {
-        let (source, login, views, peer) = (source.clone(), login.clone(), Arc::clone(&views), arrived.peer);
+        let (desk, peer) = (Arc::clone(&desk), arrived.peer);
         let answer = move |request| {
-            let (source, login, views) = (source.clone(), login.clone(), Arc::clone(&views));
-            async move { answer(&request, peer, &source, &login, &views).await }
+            let desk = Arc::clone(&desk);
+            async move { desk.answer(request, peer).await }
         };
         control_http::serve(arrived, answer)
     };
-    control_http::accept(listener, Front::Nothing, answer).await;
+    tokio::select! {
+        () = control_http::accept(listener, Front::Nothing, answer) => {}
+        () = desk.remember() => {}
+    }
 }
 
-async fn answer(
-    request: &Request<Incoming>,
-    peer: IpAddr,
-    source: &Source,
-    login: &Login,
-    views: &Semaphore,
-) -> Answer {
-    if let Some(refusal) = refuse(request) {
-        return refusal;
-    }
-    if let Err(refusal) = login.admit(request.headers(), peer).await {
-        return refusal;
-    }
-    let rows = Arc::clone(&source.rows);
-    match request.uri().path() {
-        "/stats" => view(views, HTML, move || page::page(&rows())).await,
-        "/stats;csv" => view(views, CSV, move || csv::csv(&rows(), Wanted::ALL)).await,
-        "/stats;json" => view(views, JSON, move || json::json(&rows(), Wanted::ALL)).await,
-        "/" => {
-            let mut answer = respond(StatusCode::SEE_OTHER, TEXT, "the statistics are at /stats\n".to_owned());
-            answer.headers_mut().insert(header::LOCATION, HeaderValue::from_static("/stats"));
-            answer
+impl Desk {
+    /// Takes samples for the charts.
+    async fn remember(&self) {
+        let mut ticks = tokio::time::interval(INTERVAL);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            ticks.tick().await;
+            let (rows, history) = (Arc::clone(&self.source.rows), Arc::clone(&self.history));
+            // The semaphore is never closed.
+            let _permit = self.views.acquire().await;
+            if let Err(error) = tokio::task::spawn_blocking(move || history.sample(&rows())).await {
+                tracing::error!(%error, "a sample of the statistics failed");
+            }
         }
-        _ => respond(StatusCode::NOT_FOUND, TEXT, "only /stats, /stats;csv and /stats;json are here\n".to_owned()),
+    }
+
+    async fn answer(&self, request: Request<Incoming>, peer: IpAddr) -> Answer {
+        let is_action = request.method() == Method::POST && request.uri().path() == "/stats";
+        if !is_action && let Some(refusal) = refuse(&request) {
+            return refusal;
+        }
+        let user = match self.login.admit(request.headers(), peer).await {
+            Ok(user) => user,
+            Err(refusal) => return refusal,
+        };
+        let is_admin = self.is_admin(&user, request.headers());
+        let asked = Asked::read(request.uri().query());
+        if is_action {
+            let actor = Actor { user, client: peer, is_admin, back: asked.target() };
+            return act(request, actor, self.tokens.as_ref(), &self.source).await;
+        }
+        let rows = Arc::clone(&self.source.rows);
+        match request.uri().path() {
+            "/stats" => {
+                let token = self.tokens.as_ref().filter(|_| is_admin).map(|tokens| tokens.token(&user));
+                let viewer = Viewer { user, token };
+                let (info, history) = (Arc::clone(&self.source.info), Arc::clone(&self.history));
+                let make = move || page::page(&rows(), &info(), &history, &asked, &viewer);
+                let mut answer = view(&self.views, HTML, make).await;
+                page::guard(answer.headers_mut());
+                answer
+            }
+            "/stats;csv" => view(&self.views, CSV, move || csv::csv(&rows(), Wanted::ALL)).await,
+            "/stats;json" => view(&self.views, JSON, move || json::json(&rows(), Wanted::ALL)).await,
+            "/" => {
+                let mut answer = respond(StatusCode::SEE_OTHER, TEXT, "the statistics are at /stats\n".to_owned());
+                answer.headers_mut().insert(header::LOCATION, HeaderValue::from_static("/stats"));
+                answer
+            }
+            _ => respond(StatusCode::NOT_FOUND, TEXT, "only /stats, /stats;csv and /stats;json are here\n".to_owned()),
+        }
+    }
+
+    /// Whether a request of this user may act. Without login it must also name us by an address or as `localhost`.
+    fn is_admin(&self, user: &str, headers: &HeaderMap) -> bool {
+        let is_known = match self.login {
+            Login::Loopback => is_local_name(headers),
+            Login::Users { .. } => true,
+        };
+        is_known && self.admins.has(user)
     }
 }

@@ -1,13 +1,18 @@
 //! The numbers that operators of HAProxy know, as rows, and who asks for them: `/stats` over HTTP, and the stats socket with HAProxy's
 //! commands. Rows and what is done to endpoints come as functions, so nothing here knows upstreams or the proxy.
 
+mod act;
 mod columns;
+mod csrf;
 mod csv;
 mod fields;
+mod form;
+mod history;
 mod http;
 mod json;
 mod login;
 mod page;
+mod rights;
 mod rows;
 pub mod socket;
 #[cfg(test)]
@@ -25,7 +30,7 @@ pub use csv::csv;
 pub use fields::{Row, RowKind, Value, Wanted, rows};
 pub use json::json;
 pub use login::{Login, UserFile};
-pub use page::page;
+pub use rights::Admins;
 pub use rows::{Backend, Check, Frontend, Server, Standing, Stats};
 
 use crate::observe::Forgotten;

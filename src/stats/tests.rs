@@ -134,12 +134,6 @@ fn rows_are_chosen_as_haproxy_chooses_them() {
     assert_eq!([count(-1, 4, 12), count(9, -1, -1), count(-1, 0, -1)], [1, 0, 0]);
 }
 
-#[test]
-fn the_page_has_a_row_for_each_and_no_scripts() {
-    let page = page(&stats());
-    assert!(page.contains("fd00::1:8080") && !page.contains("<script"), "{page}");
-}
-
 type Told = Arc<Mutex<Vec<(u32, SocketAddr, Action)>>>;
 
 fn source(told: &Told) -> Source {

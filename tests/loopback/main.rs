@@ -76,6 +76,7 @@ mod refused;
 mod responses;
 mod stands_for_https;
 mod statistics;
+mod statistics_page;
 mod timeouts;
 mod tls;
 mod upgrades;

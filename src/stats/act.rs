@@ -1,0 +1,196 @@
+//! What a form of the page tells an endpoint: its fields, whether it comes from the page, and what is answered.
+
+use std::net::{IpAddr, SocketAddr};
+
+use http::{HeaderValue, Request, StatusCode, header};
+use http_body_util::{BodyExt as _, Limited};
+use hyper::body::Incoming;
+
+use super::csrf::{Tokens, is_same_origin};
+use super::form::pairs;
+use super::{Action, Source};
+use crate::control_http::{Answer, TEXT, respond};
+
+/// Longest form. Bytes.
+const LONGEST: usize = 4 << 10;
+/// As HAProxy and Kubernetes' EndpointSlices have it here: `Weight::MOST`.
+const MOST_WEIGHT: u16 = 256;
+
+/// Who acts, and what they see next.
+pub(super) struct Actor {
+    /// Their name; empty without login.
+    pub(super) user: String,
+    /// Where they are.
+    pub(super) client: IpAddr,
+    /// Whether they may.
+    pub(super) is_admin: bool,
+    /// Where the page is that they came from.
+    pub(super) back: String,
+}
+
+/// What a form says.
+#[derive(Debug, PartialEq, Eq)]
+struct Order {
+    token: String,
+    backend: u32,
+    server: SocketAddr,
+    action: Action,
+}
+
+/// Does what the form in `request` says, if it may.
+pub(super) async fn act(request: Request<Incoming>, actor: Actor, tokens: Option<&Tokens>, source: &Source) -> Answer {
+    let refuse = |status, text: &str| respond(status, TEXT, format!("{text}\n"));
+    if !is_same_origin(request.headers()) {
+        tracing::warn!(user = actor.user, client = %actor.client, "an action from another site was refused");
+        return refuse(StatusCode::FORBIDDEN, "nothing was changed: the request came from a page of another site");
+    }
+    if !actor.is_admin {
+        return refuse(
+            StatusCode::FORBIDDEN,
+            "nothing was changed: you may read but not act; --stats-admins says who may act",
+        );
+    }
+    let is_form = request.headers().get(header::CONTENT_TYPE).is_some_and(|value| {
+        let value = value.as_bytes().split(|byte| *byte == b';').next().unwrap_or_default();
+        value.trim_ascii().eq_ignore_ascii_case(b"application/x-www-form-urlencoded")
+    });
+    if !is_form {
+        return refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, "a form is needed: application/x-www-form-urlencoded");
+    }
+    // Its deadline is that of the connection.
+    let Ok(body) = Limited::new(request.into_body(), LONGEST).collect().await else {
+        return refuse(StatusCode::BAD_REQUEST, "the form is too long or incomplete");
+    };
+    let body = body.to_bytes();
+    let text = String::from_utf8_lossy(&body);
+    // The token first: of others nothing else is told.
+    let token = pairs(&text).find(|(name, _)| name == "token").map(|(_, value)| value).unwrap_or_default();
+    if !tokens.is_some_and(|tokens| tokens.is_right(&actor.user, &token)) {
+        tracing::warn!(user = actor.user, client = %actor.client, "an action without the right token was refused");
+        return refuse(
+            StatusCode::FORBIDDEN,
+            "nothing was changed: the page you acted from is not of this process, or of another user; load /stats again",
+        );
+    }
+    let order = match read(&text) {
+        Ok(order) => order,
+        Err(fault) => return refuse(StatusCode::BAD_REQUEST, fault),
+    };
+    let source = source.clone();
+    match tokio::task::spawn_blocking(move || obey(&order, &actor, &source)).await {
+        Ok(answer) => answer,
+        Err(error) => {
+            tracing::error!(%error, "an action of the statistics failed");
+            refuse(StatusCode::INTERNAL_SERVER_ERROR, "the action failed; the log says why")
+        }
+    }
+}
+
+fn obey(order: &Order, actor: &Actor, source: &Source) -> Answer {
+    let Order { token: _, backend, server, action } = order;
+    let rows = (source.rows)();
+    let name = rows.backends.into_iter().find(|of| of.id == *backend).map(|of| of.name);
+    let Some(name) = name.filter(|_| (source.act)(*backend, *server, *action)) else {
+        return respond(
+            StatusCode::NOT_FOUND,
+            TEXT,
+            "nothing was changed: the endpoint is gone; load /stats again\n".to_owned(),
+        );
+    };
+    let weight = match action {
+        Action::Weigh(weight) => *weight,
+        Action::Ready | Action::Drain | Action::Maintain => None,
+    };
+    tracing::info!(
+        user = actor.user,
+        client = %actor.client,
+        backend = name,
+        server = %server,
+        action = action.as_str(),
+        weight,
+        "an operator commands an endpoint by the page, on this replica only"
+    );
+    let mut answer = respond(StatusCode::SEE_OTHER, TEXT, "done\n".to_owned());
+    // Percent-encoded, so it is always a value.
+    let back = HeaderValue::try_from(&actor.back).unwrap_or(HeaderValue::from_static("/stats"));
+    answer.headers_mut().insert(header::LOCATION, back);
+    answer
+}
+
+fn read(text: &str) -> Result<Order, &'static str> {
+    let (mut token, mut backend, mut server, mut word, mut weight) = (None, None, None, None, None);
+    for (name, value) in pairs(text) {
+        let field = match &*name {
+            "token" => &mut token,
+            "backend" => &mut backend,
+            "server" => &mut server,
+            "action" => &mut word,
+            "weight" => &mut weight,
+            _ => return Err("the form has a field that is not known"),
+        };
+        if field.replace(value).is_some() {
+            return Err("a field of the form is there twice");
+        }
+    }
+    let action = match word.as_deref() {
+        Some("ready") => Action::Ready,
+        Some("drain") => Action::Drain,
+        Some("maint") => Action::Maintain,
+        Some("weight") => match weight.as_deref().map(str::trim) {
+            None => return Err("the weight is missing"),
+            Some("") => Action::Weigh(None),
+            Some(number) => {
+                let number = number.parse().ok().filter(|number| *number <= MOST_WEIGHT);
+                Action::Weigh(Some(number.ok_or("a weight is a number from 0 to 256, or empty")?))
+            }
+        },
+        Some(_) | None => return Err("an action is ready, drain, maint or weight"),
+    };
+    let number = |text: Option<String>| text.and_then(|text| text.parse().ok());
+    Ok(Order {
+        token: token.unwrap_or_default(),
+        backend: number(backend).ok_or("the backend is missing or no number")?,
+        server: server.and_then(|text| text.parse().ok()).ok_or("the server is missing or no address with a port")?,
+        action,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn forms_are_read_as_the_page_writes_them() {
+        let order = |action| Order { token: "t".into(), backend: 4, server: "[fd00::1]:80".parse().unwrap(), action };
+        let form = |more: &str| format!("token=t&backend=4&server=%5Bfd00%3A%3A1%5D%3A80&{more}");
+        for (more, action) in [
+            ("action=ready&weight=7", Action::Ready),
+            ("action=drain", Action::Drain),
+            ("action=maint", Action::Maintain),
+            ("action=weight&weight=0", Action::Weigh(Some(0))),
+            ("action=weight&weight=256", Action::Weigh(Some(256))),
+            ("action=weight&weight=", Action::Weigh(None)),
+        ] {
+            assert_eq!(read(&form(more)), Ok(order(action)), "{more}");
+        }
+        for more in [
+            "",
+            "action=",
+            "action=kill",
+            "action=weight",
+            "action=weight&weight=257",
+            "action=weight&weight=-1",
+            "action=weight&weight=x",
+            "action=drain&action=ready",
+            "action=drain&x=1",
+            "action=drain&token=u",
+        ] {
+            assert!(read(&form(more)).is_err(), "{more}");
+        }
+        for broken in
+            ["", "%", "&&", "action=drain", "action=drain&backend=4", "action=drain&backend=x&server=1.2.3.4:5"]
+        {
+            assert!(read(broken).is_err(), "{broken}");
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! `/stats` as a page: complete HTML from the server, which a small script only refreshes. Nothing is loaded from elsewhere.
+
+mod asked;
+mod chart;
+mod chosen;
+mod escape;
+mod policy;
+mod shown;
+mod table;
+#[cfg(test)]
+mod tests;
+mod units;
+
+use std::fmt::Write as _;
+
+pub(super) use asked::Asked;
+pub(super) use policy::guard;
+
+use super::ProcessFacts;
+use super::history::History;
+use super::rows::Stats;
+use escape::escape;
+
+/// Who looks at the page.
+#[derive(Clone, Debug)]
+pub(super) struct Viewer {
+    /// Their name; empty without login.
+    pub(super) user: String,
+    /// With what their requests show that they come from the page; `None`: they may not act.
+    pub(super) token: Option<String>,
+}
+
+/// The page.
+pub(super) fn page(stats: &Stats, facts: &ProcessFacts, history: &History, asked: &Asked, viewer: &Viewer) -> String {
+    let mut out = String::with_capacity(64 << 10);
+    let node = escape(&facts.node);
+    let _ = write!(
+        out,
+        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+         <meta name=\"color-scheme\" content=\"light dark\">\n<title>{node} \u{2013} Tidegate statistics</title>\n"
+    );
+    if let Some(seconds) = asked.refresh {
+        let _ = writeln!(out, "<noscript><meta http-equiv=\"refresh\" content=\"{seconds}\"></noscript>");
+    }
+    let _ = write!(out, "<style>{}</style>\n</head>\n<body>\n", policy::STYLE);
+    head(&mut out, facts, asked, viewer);
+    out.push_str("<main id=\"tables\">\n");
+    table::listeners(&mut out, stats, asked);
+    let (chosen, all) = chosen::chosen(stats, asked);
+    for chosen in &chosen {
+        table::upstream(&mut out, chosen, asked, history, viewer.token.as_deref());
+    }
+    if chosen.len() < all {
+        let _ = write!(out, "<p>{} of {all} upstreams are shown. Filter by text to see others.</p>", chosen.len());
+    }
+    if chosen.is_empty() {
+        let text = if stats.backends.is_empty() { "There is no upstream yet." } else { "No upstream has this text." };
+        let _ = write!(out, "<p>{text}</p>");
+    }
+    let _ = write!(out, "</main>\n<script>{}</script>\n</body>\n</html>\n", policy::SCRIPT);
+    out
+}
+
+fn head(out: &mut String, facts: &ProcessFacts, asked: &Asked, viewer: &Viewer) {
+    let ProcessFacts { version, node, uptime, connections, is_stopping, .. } = facts;
+    let who = match (viewer.user.as_str(), &viewer.token) {
+        ("", Some(_)) => "You came from this machine and may act.".to_owned(),
+        ("", None) => "You may read.".to_owned(),
+        (user, Some(_)) => format!("{} may act.", escape(user)),
+        (user, None) => format!("{} may read.", escape(user)),
+    };
+    let stopping = if *is_stopping { " <strong class=\"state drain\">stopping</strong>" } else { "" };
+    let _ = write!(
+        out,
+        "<header>\n<h1>{}</h1>{stopping}\n<p>Tidegate {}, up <span id=\"uptime\">{}</span>, {} connections. {who}</p>\n\
+         <p class=\"only\">Numbers are of this replica only, and actions act on this replica only.</p>\n",
+        escape(node),
+        escape(version),
+        units::seconds(uptime.as_secs()),
+        units::count(*connections as u64),
+    );
+    let sort = asked.sort.map(|sort| format!("<input type=\"hidden\" name=\"sort\" value=\"{}\">", sort.word()));
+    let refresh = asked.refresh.map(|seconds| format!("<input type=\"hidden\" name=\"refresh\" value=\"{seconds}\">"));
+    let every = Asked { refresh: Some(5), ..asked.clone() };
+    let _ = write!(
+        out,
+        "<form id=\"filter\" role=\"search\" action=\"/stats\"><label>Filter <input name=\"q\" type=\"search\" value=\"{}\" \
+         maxlength=\"200\" autocomplete=\"off\"></label>{}{}<button>Show</button> <a data-go href=\"/stats\">all</a></form>\n\
+         <p><button id=\"pause\" type=\"button\" hidden>Pause</button> <span id=\"fresh\"></span>\
+         <noscript><a href=\"{}\">Refresh every 5 seconds</a></noscript> <a href=\"/stats;csv\">CSV</a> \
+         <a href=\"/stats;json\">JSON</a></p>\n<p id=\"told\" role=\"alert\"></p>\n</header>\n",
+        escape(&asked.filter),
+        sort.unwrap_or_default(),
+        refresh.unwrap_or_default(),
+        escape(&every.target()),
+    );
+}

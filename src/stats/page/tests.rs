@@ -1,0 +1,127 @@
+use std::time::Duration;
+
+use super::*;
+use crate::observe::TallyNumbers;
+use crate::stats::{Backend, Check, Frontend, Server, Standing};
+
+fn requests(total: u64) -> TallyNumbers {
+    let mut numbers = TallyNumbers::default();
+    numbers.sessions.total = total;
+    numbers
+}
+
+fn server(id: u32, total: u64, standing: Standing) -> Server {
+    let check = Check {
+        code: "L7OK",
+        reason: "good",
+        status: Some(200),
+        took: Duration::from_millis(3),
+        since: Duration::from_secs(30),
+        bad: 0,
+        downs: 0,
+        down_for: Duration::ZERO,
+        rise: 2,
+        fall: 3,
+    };
+    Server {
+        address: format!("10.0.0.{id}:80").parse().unwrap(),
+        id,
+        requests: requests(total),
+        standing,
+        is_commanded: standing == Standing::Draining,
+        weight: 100,
+        initial_weight: 100,
+        check: Some(check),
+    }
+}
+
+fn stats() -> Stats {
+    let backend =
+        |name: &str, id, servers| Backend { name: name.into(), id, requests: requests(id.into()), waiting: 0, servers };
+    let servers = vec![server(1, 5, Standing::Up), server(2, 9, Standing::Draining), server(3, 7, Standing::Down)];
+    let frontend =
+        Frontend { name: "http", id: 2, connections: requests(1).sessions, limit: 10, requests: requests(1) };
+    Stats {
+        frontends: vec![frontend],
+        backends: vec![
+            backend("a_svc_web_80", 4, servers),
+            backend("b_svc_api_80", 5, vec![server(4, 1, Standing::Up)]),
+            backend("<img src=x onerror=alert(1)>", 6, Vec::new()),
+        ],
+    }
+}
+
+fn shown(query: &str, token: Option<&str>) -> String {
+    let facts = ProcessFacts { version: "9.9.9", node: "<b>pod</b>".into(), ..ProcessFacts::default() };
+    let viewer = Viewer { user: "\"><script>ann".into(), token: token.map(str::to_owned) };
+    page(&stats(), &facts, &History::default(), &Asked::read(Some(query)), &viewer)
+}
+
+/// Where each of these stands in the page, in order of the page.
+fn order<'t>(page: &str, texts: &[&'t str]) -> Vec<&'t str> {
+    let mut found: Vec<_> = texts.iter().filter_map(|text| Some((page.find(&format!(">{text}<"))?, *text))).collect();
+    found.sort_unstable();
+    found.into_iter().map(|(_, text)| text).collect()
+}
+
+#[test]
+fn hostile_names_stay_text() {
+    let page = shown("q=%22%3E%3Cscript%3E", Some("t"));
+    assert_eq!(page.matches("<script").count(), 1, "its own");
+    let all = shown("", Some("t"));
+    assert!(!all.contains("<img") && !all.contains("<b>pod") && all.contains("&lt;img src=x onerror=alert(1)&gt;"));
+    assert_eq!(all.matches("<script").count(), 1);
+    // A policy without 'unsafe-inline' ignores these, so there must be none.
+    assert!(!all.contains(" style=") && !all.contains(" onclick="));
+}
+
+#[test]
+fn rows_are_sorted_on_request() {
+    let servers = ["10.0.0.1:80", "10.0.0.2:80", "10.0.0.3:80"];
+    assert_eq!(order(&shown("", None), &servers), servers);
+    assert_eq!(order(&shown("sort=-stot", None), &servers), ["10.0.0.2:80", "10.0.0.3:80", "10.0.0.1:80"]);
+    assert_eq!(order(&shown("sort=stot", None), &servers), ["10.0.0.1:80", "10.0.0.3:80", "10.0.0.2:80"]);
+    assert_eq!(order(&shown("sort=status", None), &servers), ["10.0.0.3:80", "10.0.0.2:80", "10.0.0.1:80"]);
+    let upstreams = ["a_svc_web_80", "b_svc_api_80"];
+    assert_eq!(order(&shown("sort=-stot", None), &upstreams), ["b_svc_api_80", "a_svc_web_80"]);
+    assert!(shown("sort=-stot", None).contains("aria-sort=\"descending\""));
+}
+
+#[test]
+fn rows_are_found_by_text() {
+    let all = ["a_svc_web_80", "b_svc_api_80", "10.0.0.1:80", "10.0.0.2:80", "10.0.0.3:80", "10.0.0.4:80"];
+    assert_eq!(order(&shown("q=B_SVC", None), &all), ["b_svc_api_80", "10.0.0.4:80"]);
+    assert_eq!(order(&shown("q=drain", None), &all), ["a_svc_web_80", "10.0.0.2:80"]);
+    assert_eq!(order(&shown("q=a_svc+down", None), &all), ["a_svc_web_80", "10.0.0.3:80"]);
+    assert!(shown("q=nothing", None).contains("No upstream has this text."));
+}
+
+#[test]
+fn only_those_who_may_act_have_buttons() {
+    let (reader, admin) = (shown("", None), shown("", Some("abc123")));
+    assert!(!reader.contains("method=\"post\"") && !reader.contains("token"));
+    assert_eq!(admin.matches("method=\"post\"").count(), 4);
+    assert_eq!(admin.matches("name=\"token\" value=\"abc123\"").count(), 4);
+    assert!(admin.contains("may act.") && reader.contains("may read."));
+}
+
+#[test]
+fn a_browser_without_script_refreshes_when_asked() {
+    assert!(!shown("", None).contains("http-equiv"));
+    assert!(shown("refresh=5", None).contains("<noscript><meta http-equiv=\"refresh\" content=\"5\"></noscript>"));
+}
+
+#[test]
+fn each_row_has_a_cell_for_each_column() {
+    for (query, token) in [("", None), ("", Some("t"))] {
+        let page = shown(query, token);
+        for table in page.split("<table>").skip(1) {
+            let table = table.split("</table>").next().unwrap();
+            let (head, body) = table.split_once("</thead>").unwrap();
+            let columns = head.matches("scope=\"col\"").count();
+            for row in body.split("<tr ").skip(1) {
+                assert_eq!(row.matches("<td").count() + row.matches("<th ").count(), columns, "{row}");
+            }
+        }
+    }
+}
