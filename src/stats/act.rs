@@ -10,11 +10,10 @@ use super::csrf::{Tokens, is_same_origin};
 use super::form::pairs;
 use super::{Action, Source};
 use crate::control_http::{Answer, TEXT, respond};
+use crate::model::Weight;
 
 /// Longest form. Bytes.
 const LONGEST: usize = 4 << 10;
-/// As HAProxy and Kubernetes' EndpointSlices have it here: `Weight::MOST`.
-const MOST_WEIGHT: u16 = 256;
 
 /// Who acts, and what they see next.
 pub(super) struct Actor {
@@ -140,7 +139,7 @@ fn read(text: &str) -> Result<Order, &'static str> {
             None => return Err("the weight is missing"),
             Some("") => Action::Weigh(None),
             Some(number) => {
-                let number = number.parse().ok().filter(|number| *number <= MOST_WEIGHT);
+                let number = number.parse().ok().filter(|number| *number <= Weight::MOST);
                 Action::Weigh(Some(number.ok_or("a weight is a number from 0 to 256, or empty")?))
             }
         },
