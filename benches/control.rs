@@ -13,7 +13,7 @@ use std::{fmt, fs};
 
 use tidegate::controller::Controller;
 use tidegate::lifecycle::{Drain, Readiness};
-use tidegate::model::{Certificate, ObjectName};
+use tidegate::model::{Certificate, ObjectName, PodMark};
 use tidegate::observe::Metrics;
 use tidegate::routing::TableCell;
 use tidegate::source::objects::{
@@ -337,6 +337,7 @@ fn slice(app: usize, last: u8) -> Change {
         is_ready: true,
         is_serving: true,
         is_terminating: false,
+        pod: PodMark::default(),
     };
     let slice = EndpointSlice {
         name: name(app, "-x7k2p"),

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use libfuzzer_sys::fuzz_target;
 use tidegate::model::Variable;
-use tidegate::observe::{Details, Entry, Facts, LineEscape, LineFormat};
+use tidegate::observe::{Connections, Course, Details, Entry, Facts, LineEscape, LineFormat};
 
 const JSON: &str =
     r#"{"a":"$http_a","b":"$request","c":"$uri$args","d":"$remote_user","e":"$proxy_add_x_forwarded_for","f":$status}"#;
@@ -26,6 +26,27 @@ impl Details for Sent<'_> {
 
     fn facts(&self) -> Facts<'_> {
         Facts::default()
+    }
+
+    fn field(&self, _: &str, give: &mut dyn FnMut(&[u8])) {
+        give(self.0);
+    }
+
+    fn course(&self) -> Course<'_> {
+        Course {
+            remote_port: 1,
+            is_tls: false,
+            backend: None,
+            received: None,
+            queued: None,
+            connect: None,
+            head: None,
+            status: 0,
+            state: *b"--",
+            connections: Connections::default(),
+            retries: 0,
+            answer: Some(self.0),
+        }
     }
 }
 

@@ -49,7 +49,7 @@ fuzz_target!(|input: &str| {
     };
     let (path, query) = template.split_query();
     let prefix = Some(template.clone());
-    let rewrite = Filter::Rewrite(Arc::new(Rewrite { path, query, keeps_query: true, prefix }));
+    let rewrite = Filter::Rewrite(Arc::new(Rewrite { path, query, keeps_query: true, prefix, steps: Arc::default() }));
     let mut change = RequestChange::default();
     match filter::request(std::slice::from_ref(&rewrite), &view, &mut change) {
         Verdict::Continue => is_target(&change.target),
