@@ -62,10 +62,13 @@ pub(super) fn shared<'a>(
             is_it
         })
     };
-    // How much an endpoint has to do for its share, with one request more.
-    let load = |(endpoint, share): &(&Arc<Endpoint>, u64)| {
-        (endpoint.in_flight() as u128 + 1).saturating_mul(u128::from(u64::MAX)) / u128::from(*share).max(1)
+    // How much so many requests are for a share.
+    let of_share = |requests: usize, share: u64| {
+        (requests as u128).saturating_mul(u128::from(u64::MAX)) / u128::from(share).max(1)
     };
+    let load = |(endpoint, share): &(&Arc<Endpoint>, u64)| of_share(endpoint.in_flight(), *share);
+    let load_with_one_more = |(endpoint, share): &(&Arc<Endpoint>, u64)| of_share(endpoint.in_flight() + 1, *share);
+    // The draws alone are as the shares: of two endpoints that do nothing the first is taken.
     let lighter = |first: u64, second: u64| {
         let (first, second) = (draw(first)?, draw(second)?);
         Some(if load(second) < load(first) { second } else { first })
@@ -76,7 +79,7 @@ pub(super) fn shared<'a>(
         Way::Random => lighter(chance(turn), chance(!turn)),
         Way::Least => {
             let start = turn % candidates.len().max(1);
-            candidates.iter().skip(start).chain(candidates.iter().take(start)).min_by_key(|of| load(of))
+            candidates.iter().skip(start).chain(candidates.iter().take(start)).min_by_key(|of| load_with_one_more(of))
         }
         Way::First { most } => {
             candidates.iter().find(|(endpoint, _)| endpoint.in_flight() < most).or(candidates.first())

@@ -177,14 +177,8 @@ fn shares_are_as_the_weights_are() {
     for way in [Way::InTurn, Way::LeastInFlight, Way::Random] {
         let shares = shared(way, None, &set, 10_000, now);
         let is_near = |share: usize, wanted: usize| share.abs_diff(wanted) <= wanted / 10;
-        // Of two draws the one with the lower load for its weight is taken: that leans to the heavy.
-        let is_drawn_twice = !matches!(way, Way::InTurn);
-        assert!(shares[3] == 0 && (is_drawn_twice || is_near(shares[0], 1000)), "{way:?} {shares:?}");
-        assert!(is_drawn_twice || is_near(shares[1], 3000) && is_near(shares[2], 6000), "{way:?} {shares:?}");
-        assert!(
-            shares.iter().sum::<usize>() == 10_000 && shares[2] > shares[1] && shares[1] >= shares[0],
-            "{shares:?}"
-        );
+        assert!(shares[3] == 0 && is_near(shares[0], 1000), "{way:?} {shares:?}");
+        assert!(is_near(shares[1], 3000) && is_near(shares[2], 6000), "{way:?} {shares:?}");
     }
     // Also in each short stretch.
     let shares = shared(Way::InTurn, None, &set, 20, now);
