@@ -44,7 +44,7 @@ fn the_admission_policy_refuses_what_would_be_ignored_or_is_not_allowed_and_noth
             json!({"tidegate.dev/ssl-redirect": "yes"}),
             only("shop.example.org"),
         ),
-        ("least-in-flight", "cel-shop", json!({"tidegate.dev/balance": "random"}), only("shop.example.org")),
+        ("least-in-flight", "cel-shop", json!({"tidegate.dev/balance": "fastest"}), only("shop.example.org")),
         ("not to a resource backend", "cel-blog", none.clone(), json!({"defaultBackend": resource.clone()})),
         (
             "not to a resource backend",

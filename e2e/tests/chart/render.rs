@@ -37,7 +37,7 @@ fn namespace(name: &str, level: &str) -> Value {
 fn every_value_set_is_accepted_by_the_api_server_and_by_the_restricted_pod_security_standard() {
     api().apply_all(monitoring_kinds());
     api().apply_all(vec![namespace("strict", "restricted"), namespace("free", "privileged")]);
-    for name in ["tidegate", "shop", "blog", "monitoring", "ingress-nginx"] {
+    for name in ["tidegate", "shop", "blog", "monitoring", "ingress-nginx", "haproxy-controller"] {
         api().apply_all(vec![namespace(name, "restricted")]);
     }
     for plural in ["servicemonitors", "podmonitors", "prometheusrules"] {
