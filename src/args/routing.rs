@@ -73,13 +73,14 @@ pub struct RoutingArgs {
     ///
     /// tidegate.dev is always read and always wins. tidegate.dev alone leaves annotations of ingress-nginx and of haproxytech's
     /// kubernetes-ingress without effect. With a --controller-name of the latter haproxy.org wins over ingress-nginx. See
-    /// docs/annotations.md.
+    /// docs/annotations.md. With --profile ingress-nginx the default leaves out haproxy.org, which ingress-nginx does not read.
     #[arg(
         long,
         value_name = "DIALECT",
         env = "TIDEGATE_DIALECTS",
         value_delimiter = ',',
         default_value = "tidegate.dev,nginx.ingress.kubernetes.io,haproxy.org",
+        default_value_if("profile", "ingress-nginx", "tidegate.dev,nginx.ingress.kubernetes.io"),
         value_parser = units::dialect
     )]
     pub dialects: Vec<DialectName>,

@@ -16,7 +16,8 @@ its pods. Nothing is said about the loser then. A value on a Service that cannot
 are reported on the Service, once an Ingress that is served routes to it.
 
 Three dialects are read: Tidegate's own, always, and those of ingress-nginx and of haproxytech's kubernetes-ingress unless
-`--dialects` leaves them out (`--dialects tidegate.dev`; chart: `dialects`).
+`--dialects` leaves them out (`--dialects tidegate.dev`; chart: `dialects`). With `--profile ingress-nginx` those of haproxytech are
+left out unless `--dialects` names them: ingress-nginx does not read them.
 
 A value that cannot be read is reported as `InvalidAnnotation` and the default applies. Where annotations of several dialects set
 the same thing, `tidegate.dev/` wins, then the dialect that comes first in `--dialects`, and the other one is reported as
