@@ -26,7 +26,7 @@ use socket2::SockRef;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
-use crate::args::{ServeArgs, StatsArgs};
+use crate::args::ServeArgs;
 use crate::controller::Controller;
 use crate::lifecycle::{Drain, DrainTimes, Readiness};
 use crate::observe::panics;
@@ -131,8 +131,8 @@ pub fn bind(args: &ServeArgs) -> anyhow::Result<Bound> {
     let encrypted = bind_listeners(args.listen.https, workers, keepalive, "--https")?;
     let admin_socket = bind_one(args.listen.admin, "--admin")?;
     let health_socket = args.listen.health.map(|address| bind_one(address, "--health")).transpose()?;
-    let StatsArgs { stats, stats_users, stats_admins, stats_socket } = &args.stats;
-    let statistics = server::Statistics::bind(*stats, (stats_users.clone(), stats_admins), stats_socket)?;
+    let (users, admins) = (args.stats.stats_users.clone(), &args.stats.stats_admins);
+    let statistics = server::Statistics::bind(args.stats.stats, (users, admins), &args.stats.stats_socket)?;
     let (http, https) = (plain[0].local_addr()?, encrypted[0].local_addr()?);
     let shards = plain.into_iter().zip(encrypted);
     let shards = shards.map(|(plain, encrypted)| {

@@ -161,7 +161,8 @@ fn every_option_of_serve_may_be_given_again() {
         let mut given: Vec<_> = possible.iter().map(|value| given(value)).collect();
         given.push(format!("--{long}"));
         let twice = |option: &String| {
-            let line = ["tidegate", "serve", "--trusted-proxies=::1", "--manifests=src"].map(str::to_owned);
+            let line = ["tidegate", "serve", "--trusted-proxies=::1", "--manifests=src", "--stats-users=src"]
+                .map(str::to_owned);
             let line = |more: &[&String]| line.iter().chain(more.iter().copied()).cloned().collect::<Vec<_>>();
             let is_taken = |more: &[&String]| Cli::try_parse_from(line(more)).is_ok();
             is_taken(&[option]).then(|| is_taken(&[option, option]))
