@@ -107,6 +107,13 @@ pub struct CheckNote {
     pub turns: (u32, u32),
 }
 
+impl CheckNote {
+    /// Of a check that ended now, as if it were the first; `turns` are its rise and fall.
+    pub fn first(outcome: CheckOutcome, took: Duration, turns: (u32, u32), now: Instant) -> Self {
+        Self { outcome, took, since: now, bad: 0, downs: 0, down_for: Duration::ZERO, turns }
+    }
+}
+
 /// As HAProxy's log says it.
 impl fmt::Display for CheckNote {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -129,7 +129,7 @@ impl Endpoint {
         !self.has(MAINTENANCE)
     }
 
-    /// Its state, as its set wants it.
+    /// Its state: what an operator has said at run time, or else what its set wants.
     pub fn state(&self) -> EndpointState {
         match self.flags.load(Relaxed) & STATE {
             0 => EndpointState::Active,

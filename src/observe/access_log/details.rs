@@ -57,7 +57,7 @@ pub struct Course<'a> {
     pub backend: Option<&'a UpstreamSpec>,
     /// TR: from the first byte of its head to the last; `None` when the head was not understood.
     pub received: Option<Duration>,
-    /// Tw: how long it waited for a place; `None` when it wanted none. There is no queue yet, so zero or `None`.
+    /// Tw: how long it waited for an endpoint that was not full; `None` when it wanted none.
     pub queued: Option<Duration>,
     /// Tc: until a connection had it; `None` when none had.
     pub connect: Option<Duration>,

@@ -194,9 +194,7 @@ impl Subject {
             let Some(outcome) = probed else { continue };
             self.metrics.checked(outcome.is_good());
             let has_turned = self.verdict.note(outcome.is_good(), checks.rise, checks.fall);
-            let turns = (checks.rise, checks.fall);
-            let took = now - began;
-            let note = CheckNote { outcome, took, since: now, bad: 0, downs: 0, down_for: Duration::ZERO, turns };
+            let note = CheckNote::first(outcome, now - began, (checks.rise, checks.fall), now);
             self.endpoint.note_check(note, has_turned);
             if has_turned {
                 let is_up = self.verdict.is_up();

@@ -2,11 +2,11 @@
 
 use std::num::NonZeroU32;
 
-use super::super::ingress_nginx::networks;
+use super::super::ingress_nginx::{networks, sources as source_lists};
 use super::super::limit_options::Limit;
 use super::super::table::{Annotation, Verdict};
 use super::super::value::{Value, number};
-use super::{INGRESS, row, sources};
+use super::{INGRESS, row};
 use crate::model::Networks;
 
 /// By key.
@@ -74,7 +74,7 @@ pub(super) const ROWS: [Annotation; 5] = [
     row(
         "rate-limit-whitelist",
         Value::Text {
-            values: sources::VALUES,
+            values: source_lists::VALUES,
             read: |draft, text, _| {
                 match networks(text) {
                     Some(networks) => draft.options.of_rare().limits.exempt = Some(Networks::new(networks)),

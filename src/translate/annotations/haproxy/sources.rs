@@ -1,21 +1,17 @@
 //! Lists of clients that are served, or are not.
 
 use super::super::draft::Draft;
-use super::super::ingress_nginx::networks;
+use super::super::ingress_nginx::sources as source_lists;
 use super::super::source_options::SourceList;
 use super::super::table::{Annotation, Verdict};
 use super::super::value::Value;
 use super::{INGRESS, row};
-use crate::model::Networks;
-
-/// The values of lists, in words.
-pub(super) const VALUES: &str = "addresses and networks (CIDR), with commas between";
 
 const VERDICT: Verdict =
     Verdict::Different("redirects come first; a pattern file (`patterns/…`) is not read, and nobody is served (503)");
 
 const ALLOWED: Value = Value::Text {
-    values: VALUES,
+    values: source_lists::VALUES,
     read: |draft, text, _| {
         let list = list(draft, text);
         draft.options.of_sources().allowed = Some(list);
@@ -24,7 +20,7 @@ const ALLOWED: Value = Value::Text {
 };
 
 const DENIED: Value = Value::Text {
-    values: VALUES,
+    values: source_lists::VALUES,
     read: |draft, text, _| {
         let list = list(draft, text);
         draft.options.of_sources().denied = Some(list);
@@ -59,17 +55,10 @@ pub(super) const ROWS: [Annotation; 4] = [
 
 /// Reads a list. One that cannot be read is told, and keeps everybody out.
 fn list(draft: &mut Draft, text: &str) -> SourceList {
-    match networks(text) {
-        Some(networks) => SourceList::Networks(Networks::new(networks)),
-        None => {
-            let message = if text.trim_start().starts_with("patterns/") {
-                "names a pattern file, which is not read, so nobody is served: all requests are answered with 503"
-            } else {
-                "is no list of addresses and networks, so nobody is served: all requests are answered with 503"
-            };
-            let remedy = "Use addresses and networks with commas between, such as 10.0.0.0/8,192.0.2.1";
-            draft.is_unreadable(message, remedy);
-            SourceList::Unreadable
-        }
+    if !text.trim_start().starts_with("patterns/") {
+        return source_lists::list(draft, text);
     }
+    let message = "names a pattern file, which is not read, so nobody is served: all requests are answered with 503";
+    draft.is_unreadable(message, source_lists::REMEDY);
+    SourceList::Unreadable
 }

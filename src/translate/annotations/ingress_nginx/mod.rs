@@ -31,7 +31,7 @@ mod redirects;
 mod retries;
 mod secret_name;
 mod snippets;
-mod sources;
+pub(super) mod sources;
 mod tls;
 mod traces;
 mod url;

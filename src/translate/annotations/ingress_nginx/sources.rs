@@ -12,9 +12,10 @@ use super::super::table::{Annotation, Scope, Verdict};
 use super::super::value::Value;
 
 /// The values of lists, in words.
-pub(super) const VALUES: &str = "addresses and networks (CIDR), with commas between";
+pub(in super::super) const VALUES: &str = "addresses and networks (CIDR), with commas between";
 /// What to write instead of what is no list.
-pub(super) const REMEDY: &str = "Use addresses and networks with commas between, such as 10.0.0.0/8,192.0.2.1";
+pub(in super::super) const REMEDY: &str =
+    "Use addresses and networks with commas between, such as 10.0.0.0/8,192.0.2.1";
 
 const ALLOWED: Value = Value::Text {
     values: VALUES,
@@ -64,7 +65,7 @@ pub(super) const ROWS: [Annotation; 3] = [
 ];
 
 /// Reads a list. One that cannot be read is told, and keeps everybody out.
-fn list(draft: &mut Draft, text: &str) -> SourceList {
+pub(in super::super) fn list(draft: &mut Draft, text: &str) -> SourceList {
     match networks(text) {
         Some(networks) => SourceList::Networks(Networks::new(networks)),
         None => {
