@@ -279,3 +279,23 @@ fn a_service_drains_its_endpoints_and_gives_them_other_shares() {
     server.replace(&with(""));
     eventually("all is as it was", || (share(&server, "a", 20) == 10).then_some(()));
 }
+
+#[test]
+fn our_own_rule_of_retries_asks_another_pod_for_a_status_and_counts_attempts() {
+    let failing = || {
+        Pod::scripted(|mut connection| {
+            while connection.request().is_some() {
+                connection.send(String::from("HTTP/1.1 500 X\r\nContent-Length: 4\r\n\r\noops"));
+            }
+        })
+    };
+    let (bad, worse, good) = (failing(), failing(), Pod::named("good"));
+    let pods = [bad.address, worse.address, good.address];
+    let turns = ("balance", "round-robin");
+    let server = serve(&pods, &[turns, ("retry-on", "error 500")]);
+    assert_eq!(share(&server, "good", 12), 12);
+    let server = serve(&pods, &[turns, ("retry-on", "error 500"), ("retry-attempts", "1")]);
+    assert_eq!(share(&server, "good", 12), 4);
+    let server = serve(&pods, &[turns, ("retry-on", "error 503")]);
+    assert_eq!(share(&server, "good", 12), 4);
+}
