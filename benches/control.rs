@@ -345,6 +345,7 @@ fn slice(app: usize, last: u8) -> Change {
         addresses: AddressKind::IPv4,
         ports: Some([SlicePort { name: "http".into(), port: Some(8080), is_tcp: true }].into()),
         endpoints: (0..ENDPOINTS).map(endpoint).collect(),
+        hints: Default::default(),
         unreadable: Box::default(),
     };
     Change::arrival(slice)

@@ -22,7 +22,7 @@ use crate::source::api::{self, ClassAccess, ConfigMapAccess, SecretAccess};
 use crate::stats::socket::SocketAt;
 use crate::translate::annotations::{Choices, DialectName, Dialects, MissingWaf, Snippets};
 use crate::translate::{
-    ExternalNames, HostOwnership, OwnSockets, Profile, Settings, VisibleConfigMaps, VisibleSecrets,
+    ExternalNames, HostOwnership, OwnSockets, Place, Profile, Settings, VisibleConfigMaps, VisibleSecrets,
 };
 
 /// Starts the process's log.
@@ -234,6 +234,10 @@ pub(super) fn translation_of(routing: &RoutingArgs, tls: &TlsArgs, policy: Route
         external_names: match routing.external_name {
             ExternalNameChoice::On => ExternalNames::Resolved,
             ExternalNameChoice::Off => ExternalNames::Off,
+        },
+        place: Place {
+            zone: routing.zone.as_deref().filter(|zone| !zone.is_empty()).map(Arc::from),
+            node: routing.node.as_deref().filter(|node| !node.is_empty()).map(Arc::from),
         },
         own: Arc::default(),
         now: i64::try_from(now).unwrap_or(i64::MAX),

@@ -69,6 +69,18 @@ pub struct RoutingArgs {
     #[arg(long, value_name = "MODE", env = "TIDEGATE_EXTERNAL_NAME", default_value = "on")]
     pub external_name: ExternalNameChoice,
 
+    /// Zone of this process: endpoints that the hints of EndpointSlices give to it are preferred to those of other zones.
+    ///
+    /// A Service has hints with spec.trafficDistribution: PreferSameZone (or PreferClose), or with the annotation
+    /// service.kubernetes.io/topology-mode: Auto. Where no sound endpoint is near, the others get requests. See
+    /// docs/endpoints.md. Default: unknown, all endpoints are alike.
+    #[arg(long, value_name = "ZONE", env = "TIDEGATE_ZONE")]
+    pub zone: Option<String>,
+
+    /// Node of this process, for Services with spec.trafficDistribution: PreferSameNode. Default: unknown.
+    #[arg(long, value_name = "NAME", env = "TIDEGATE_NODE")]
+    pub node: Option<String>,
+
     /// Dialects of annotations that are read, with commas between. Of two that set the same thing the first wins.
     ///
     /// tidegate.dev is always read and always wins. tidegate.dev alone leaves annotations of ingress-nginx and of haproxytech's

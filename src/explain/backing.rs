@@ -19,12 +19,10 @@ pub(super) fn describe(
     living: Option<Vec<LivingEndpoint>>,
     facts: &mut Facts,
 ) -> (Vec<String>, bool) {
+    let endpoints = translate::endpoints(input, &spec.key);
     let used: Vec<_> = match &living {
         Some(living) => living.iter().map(|endpoint| endpoint.address).collect(),
-        None => {
-            let endpoints = translate::endpoints(input, &spec.key);
-            endpoints.into_iter().map(|endpoint| endpoint.address).collect()
-        }
+        None => endpoints.iter().map(|endpoint| endpoint.address).collect(),
     };
     let mut lines = vec![service(spec, policy)];
     let has_endpoint = match translate::external(input, &spec.key) {
@@ -45,6 +43,11 @@ pub(super) fn describe(
             !used.is_empty()
         }
     };
+    let near: Vec<_> = endpoints.iter().filter(|endpoint| !endpoint.is_far).map(|endpoint| endpoint.address).collect();
+    if near.len() < endpoints.len() {
+        let far = endpoints.len() - near.len();
+        lines.push(format!("by the hints of the EndpointSlices {} get requests; {far} of other zones or nodes only where none of these is sound", some(&near)));
+    }
     for LivingEndpoint { address, in_flight: _, is_suspect, is_ejected, down } in living.iter().flatten() {
         if let Some(why) = down {
             lines.push(format!("{address} is down by its health check: {why}"));
@@ -71,7 +74,7 @@ pub(super) fn describe(
 
 /// What the Service says of one of its endpoints.
 fn overridden(spec: EndpointSpec, applies: Applies) -> String {
-    let EndpointSpec { address, state, weight } = spec;
+    let EndpointSpec { address, state, weight, is_far: _ } = spec;
     let by = "(endpoint-overrides of the Service)";
     if applies == Applies::Stale {
         return format!("what was said of {address} was for another pod, and is ignored {by}");

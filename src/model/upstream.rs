@@ -114,9 +114,7 @@ pub enum EndpointPort {
 
 /// An endpoint as data: what an upstream is filled with.
 ///
-/// Here is the place for more: the zone and node, the name of the pod. Nothing reads them yet, and for 50,000
-/// endpoints the three names take 5 MB (three `Arc<str>` of 16 bytes, a pod's name of about 50 with its counts), more than
-/// the living endpoints themselves (80 bytes each). So EndpointSlices are read without them until something needs them.
+/// Names of pods, nodes and zones are not here: for 50,000 endpoints they would take more than the living endpoints themselves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct EndpointSpec {
     /// Where it listens.
@@ -125,6 +123,9 @@ pub struct EndpointSpec {
     pub state: EndpointState,
     /// Its share, beside those of the others.
     pub weight: Weight,
+    /// Whether it is for clients of other zones or nodes: it gets a request where no sound one is near. Default false; `hints` of
+    /// EndpointSlices.
+    pub is_far: bool,
 }
 
 /// The share of an endpoint, beside those of the others of its upstream: 0 to 256. Default 100; HAProxy `weight` of a server.
@@ -168,6 +169,6 @@ pub enum EndpointState {
 impl EndpointSpec {
     /// An active endpoint.
     pub fn active(address: SocketAddr) -> Self {
-        Self { address, state: EndpointState::Active, weight: Weight::default() }
+        Self { address, state: EndpointState::Active, weight: Weight::default(), is_far: false }
     }
 }

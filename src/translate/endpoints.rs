@@ -12,9 +12,10 @@ use crate::source::objects::{AddressKind, EndpointSlice, SliceEndpoint};
 
 use super::address::{is_faulty, refusal};
 use super::external;
+use super::hints;
 use super::input::Input;
 use super::problems::{quoted, some_of};
-use super::settings::Settings;
+use super::settings::{Place, Settings};
 
 /// The endpoints an upstream has now, sorted. Those that are ready; when none is, those that still serve while they
 /// terminate. Of a dual-stack Service only its first family, or else the other, so that no pod counts twice. Of an ExternalName
@@ -34,6 +35,7 @@ pub fn endpoints(input: &Input, upstream: &UpstreamKey) -> Vec<EndpointSpec> {
         return own.map(|ip| EndpointSpec::active(SocketAddr::new(ip.to_canonical(), port))).into_iter().collect();
     }
     let mut found = Found::default();
+    let mut hinted = Vec::new();
     for slice in objects.slices_of(&upstream.service) {
         let Some(port) = port_in(slice, &upstream.endpoint_port) else { continue };
         for endpoint in &slice.endpoints {
@@ -44,8 +46,13 @@ pub fn endpoints(input: &Input, upstream: &UpstreamKey) -> Vec<EndpointSpec> {
                 Condition::NotReady | Condition::Refused(_) => continue,
             };
         }
+        if settings.place != Place::default() {
+            let address = |endpoint: &SliceEndpoint| SocketAddr::new(endpoint.address.to_canonical(), port);
+            hinted.extend(slice.endpoints.iter().map(address).zip(&slice.hints));
+        }
     }
     let mut specs: Vec<_> = found.choose(service.prefers_ipv6).into_iter().map(EndpointSpec::active).collect();
+    hints::apply(&settings.place, &hinted, &mut specs);
     if let Some(overrides) = overrides(input, &upstream.service) {
         let pods = pods(input, &upstream.service);
         for spec in &mut specs {

@@ -25,6 +25,7 @@ mod files_by_host;
 mod filters;
 mod global;
 mod haproxy_config;
+mod hints;
 mod host;
 mod in_force;
 mod index;
@@ -72,7 +73,9 @@ pub use input::Input;
 pub use invalidated::Invalidated;
 pub use path::PathReading;
 pub use secret::{certificates, host_certificates};
-pub use settings::{ExternalNames, HostOwnership, OwnSockets, Profile, Settings, VisibleConfigMaps, VisibleSecrets};
+pub use settings::{
+    ExternalNames, HostOwnership, OwnSockets, Place, Profile, Settings, VisibleConfigMaps, VisibleSecrets,
+};
 
 use lower::Lowered;
 

@@ -64,10 +64,21 @@ pub struct Settings {
     pub allow_loopback: bool,
     /// Whether ExternalName Services are served. Default on; `--external-name`.
     pub external_names: ExternalNames,
+    /// Where this process runs, for the hints of EndpointSlices. Default nowhere: hints are not looked at; `--zone`, `--node`.
+    pub place: Place,
     /// Where we listen ourselves: external names never lead there. Default unknown.
     pub own: Arc<OwnSockets>,
     /// The time at which certificates are judged, in seconds since the Unix epoch. Moved on by `Input::advance`.
     pub now: i64,
+}
+
+/// Where this process runs, as far as it is known.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Place {
+    /// The zone: label `topology.kubernetes.io/zone` of its node.
+    pub zone: Option<Arc<str>>,
+    /// The name of the node.
+    pub node: Option<Arc<str>>,
 }
 
 /// Whose defaults hold where neither an option nor an annotation says anything.
@@ -180,6 +191,7 @@ impl Default for Settings {
             policy: Arc::default(),
             allow_loopback: false,
             external_names: ExternalNames::Resolved,
+            place: Place::default(),
             own: Arc::default(),
             now: 0,
         }

@@ -61,6 +61,8 @@ const EJECTED: u8 = 16;
 /// What its pod chose within TLS. None: nothing was negotiated yet.
 const HTTP1: u8 = 32;
 const HTTP2: u8 = 64;
+/// It is for clients of other zones or nodes.
+const FAR: u8 = 128;
 
 const STATE: u8 = DRAINING | MAINTENANCE;
 /// With one of these it gets no request that another one can take.
@@ -77,13 +79,13 @@ fn state_flag(state: EndpointState) -> u8 {
 impl Endpoint {
     /// A new endpoint without load or suspicion, with an id of its own.
     pub(super) fn new(spec: EndpointSpec, now: Instant) -> Arc<Self> {
-        let EndpointSpec { address, state, weight } = spec;
+        let EndpointSpec { address, state, weight, is_far } = spec;
         let endpoint = Self {
             id: NEXT_ID.fetch_add(1, Relaxed),
             ip: address.ip(),
             port: address.port(),
             in_flight: AtomicU32::new(0),
-            flags: AtomicU8::new(state_flag(state)),
+            flags: AtomicU8::new(state_flag(state) | if is_far { FAR } else { 0 }),
             suspicion: Suspicion::new(now),
             care: OnceBox::new(),
         };
@@ -136,6 +138,17 @@ impl Endpoint {
             DRAINING => EndpointState::Draining,
             _ => EndpointState::Maintenance,
         }
+    }
+
+    /// Whether it is for clients of other zones or nodes.
+    pub fn is_far(&self) -> bool {
+        self.has(FAR)
+    }
+
+    /// Says so; tells whether it was otherwise.
+    pub(super) fn set_far(&self, is_far: bool) -> bool {
+        let wanted = if is_far { FAR } else { 0 };
+        self.flags.load(Relaxed) & FAR != wanted && self.change(FAR, wanted) & FAR != wanted
     }
 
     /// Whether a check says that it is down.

@@ -1,7 +1,7 @@
 //! The endpoints of an upstream at one moment: immutable, sorted by address, replaced as a whole.
 
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
 
 use tokio::time::{Duration, Instant};
@@ -26,14 +26,19 @@ pub(super) enum Followed {
     },
 }
 
+/// Weights differ.
+const WEIGHTED: u8 = 1;
+/// Some are far and some are near.
+const FAR_AND_NEAR: u8 = 2;
+
 /// What one load of an upstream's cell gives.
 #[derive(Debug, Default)]
 pub struct EndpointSet {
     endpoints: Box<[Arc<Endpoint>]>,
     /// How long they have taken to answer, for routes that ask. They come with the first that does.
     scores: OnceLock<Box<Scores>>,
-    /// Whether weights differ.
-    is_weighted: AtomicBool,
+    /// The constants below: what makes the choice of an endpoint more than a look at whose turn it is.
+    differences: AtomicU8,
 }
 
 impl EndpointSet {
@@ -52,18 +57,32 @@ impl EndpointSet {
         self.endpoints.is_empty()
     }
 
-    /// Whether the weights of its endpoints differ.
+    /// Whether its endpoints differ in weight or in where they are.
     #[inline]
-    pub(super) fn is_weighted(&self) -> bool {
-        self.is_weighted.load(Relaxed)
+    pub(super) fn is_mixed(&self) -> bool {
+        self.differences.load(Relaxed) != 0
     }
 
-    /// Looks at the weights of its endpoints.
+    /// Whether the weights of its endpoints differ.
+    pub(super) fn is_weighted(&self) -> bool {
+        self.differences.load(Relaxed) & WEIGHTED != 0
+    }
+
+    /// Whether some of its endpoints are far and some are near.
+    pub(super) fn has_far_and_near(&self) -> bool {
+        self.differences.load(Relaxed) & FAR_AND_NEAR != 0
+    }
+
+    /// Looks at the weights of its endpoints, and at where they are.
     pub(super) fn weigh(&self) {
         let mut weights = self.endpoints.iter().map(|endpoint| endpoint.weight());
         let first = weights.next();
         let is_none = first.is_some_and(|weight| weight.get() == 0);
-        self.is_weighted.store(is_none || weights.any(|weight| Some(weight) != first), Relaxed);
+        let is_weighted = is_none || weights.any(|weight| Some(weight) != first);
+        let far = self.endpoints.iter().filter(|endpoint| endpoint.is_far()).count();
+        let weighted = if is_weighted { WEIGHTED } else { 0 };
+        let mixed = if (1..self.len()).contains(&far) { FAR_AND_NEAR } else { 0 };
+        self.differences.store(weighted | mixed, Relaxed);
     }
 
     /// How long its endpoints have taken to answer.
@@ -106,7 +125,8 @@ impl EndpointSet {
             }
             match rest.next_if(|living| living.address() == spec.address) {
                 Some(living) => {
-                    has_new_state |= living.set_state(spec.state) | living.set_weight(spec.weight);
+                    has_new_state |=
+                        living.set_state(spec.state) | living.set_weight(spec.weight) | living.set_far(spec.is_far);
                     next.push(Arc::clone(living));
                 }
                 None => {
@@ -135,7 +155,7 @@ impl EndpointSet {
             let places = endpoints.iter().map(|endpoint| self.place(endpoint));
             let _ = scores.set(Box::new(known.carried(places, now)));
         }
-        let next = Self { endpoints: endpoints.into(), scores, is_weighted: AtomicBool::new(false) };
+        let next = Self { endpoints: endpoints.into(), scores, differences: AtomicU8::new(0) };
         next.weigh();
         next
     }

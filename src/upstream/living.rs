@@ -306,9 +306,15 @@ fn chosen<'s>(set: &'s EndpointSet, turn: usize, wanted: &Wanted<'_>) -> Option<
         Balance::Random => Way::Random,
         Balance::First => Way::First { most: each.map_or(usize::MAX, |each| each.get() as usize) },
     };
+    if slow_start.is_none() && !set.is_mixed() {
+        return balance::choose(way, None, set.as_slice(), turn, tried, now);
+    }
     let differ = slow_start.is_some() || set.is_weighted();
     let shares = differ.then_some(Shares { slow_start, now });
-    balance::choose(way, shares, set.as_slice(), turn, tried, now)
+    let near = set
+        .has_far_and_near()
+        .then(|| balance::near(way, Shares { slow_start, now }, set.as_slice(), turn, tried, now));
+    near.flatten().or_else(|| balance::choose(way, shares, set.as_slice(), turn, tried, now))
 }
 
 /// Counts a request on an endpoint that is not full.

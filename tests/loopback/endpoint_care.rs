@@ -281,6 +281,33 @@ fn a_service_drains_its_endpoints_and_gives_them_other_shares() {
 }
 
 #[test]
+fn hints_prefer_endpoints_of_the_zone_and_far_ones_take_over() {
+    let (near, far) = (Pod::named("near"), Pod::named("far"));
+    let hinted = |near: SocketAddr| {
+        let slice = |name: &str, zone: &str, pod: SocketAddr| {
+            json!({
+                "apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice",
+                "metadata": {"name": name, "namespace": "test", "labels": {"kubernetes.io/service-name": "web"}},
+                "addressType": "IPv4",
+                "ports": [{"name": "http", "port": pod.port()}],
+                "endpoints": [{"addresses": [pod.ip().to_string()], "hints": {"forZones": [{"name": zone}]}}],
+            })
+        };
+        let objects = Manifests::new().service("web", &[]).ingress("web", Some("a.example"), &[("/", "Prefix", "web")]);
+        objects.object(slice("web-near", "zone-a", near)).object(slice("web-far", "zone-b", far.address))
+    };
+    let server = Tidegate::serve_with(&hinted(near.address), &["--zone", "zone-a"]);
+    assert_eq!(share(&server, "near", 20), 20);
+    let unzoned = Tidegate::serve(&hinted(near.address));
+    assert_eq!(share(&unzoned, "near", 20), 10);
+    let elsewhere = Tidegate::serve_with(&hinted(near.address), &["--zone", "zone-c"]);
+    assert_eq!(share(&elsewhere, "near", 20), 10);
+    let refusing = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let server = Tidegate::serve_with(&hinted(refusing), &["--zone", "zone-a"]);
+    assert_eq!(share(&server, "far", 20), 20);
+}
+
+#[test]
 fn our_own_rule_of_retries_asks_another_pod_for_a_status_and_counts_attempts() {
     let failing = || {
         Pod::scripted(|mut connection| {

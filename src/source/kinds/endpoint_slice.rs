@@ -11,7 +11,7 @@ use super::row::{Kind, OnMalformed, Watched, saved_as_it_is};
 use super::wire::{Meta, Sent, parse};
 use super::words::word;
 use crate::model::{ObjectKind, PodMark, Resource};
-use crate::source::objects::{AddressKind, EndpointSlice, SliceEndpoint, SlicePort};
+use crate::source::objects::{AddressKind, EndpointSlice, SliceEndpoint, SliceHints, SlicePort};
 
 /// Joins slices to their Service.
 const SERVICE_LABEL: &str = "kubernetes.io/service-name";
@@ -62,17 +62,24 @@ pub(super) fn convert(object: discovery::EndpointSlice) -> EndpointSlice {
         "IPv6" => AddressKind::IPv6,
         _ => AddressKind::Other,
     };
-    let (mut readable, mut unreadable) = (Vec::new(), Vec::new());
+    let (mut readable, mut unreadable, mut hints) = (Vec::new(), Vec::new(), Vec::new());
     // Names instead of addresses are not used at all, so they need no finding each.
     if addresses != AddressKind::Other {
         readable.reserve_exact(endpoints.len());
-        for endpoint in endpoints {
+        for mut endpoint in endpoints {
+            let hint = endpoint.hints.take().map_or_else(SliceHints::default, slice_hints);
             match slice_endpoint(endpoint) {
-                Some(Ok(endpoint)) => readable.push(endpoint),
+                Some(Ok(endpoint)) => {
+                    readable.push(endpoint);
+                    hints.push(hint);
+                }
                 Some(Err(address)) => unreadable.push(address),
                 None => {}
             }
         }
+    }
+    if hints.iter().all(|hint| *hint == SliceHints::default()) {
+        hints = Vec::new();
     }
     EndpointSlice {
         name: name_of(&metadata),
@@ -80,6 +87,7 @@ pub(super) fn convert(object: discovery::EndpointSlice) -> EndpointSlice {
         addresses,
         ports: ports.map(|ports| each(Some(ports), slice_port)),
         endpoints: readable.into(),
+        hints: hints.into(),
         unreadable: unreadable.into(),
     }
 }
@@ -91,6 +99,11 @@ fn slice_port(port: discovery::EndpointPort) -> SlicePort {
         port: port.and_then(port_number),
         is_tcp: is_tcp(protocol.as_deref()),
     }
+}
+
+fn slice_hints(hints: discovery::EndpointHints) -> SliceHints {
+    let discovery::EndpointHints { for_nodes, for_zones } = hints;
+    SliceHints { zones: each(for_zones, |zone| word(&zone.name)), nodes: each(for_nodes, |node| word(&node.name)) }
 }
 
 /// `None` without an address, an error with one that cannot be read.

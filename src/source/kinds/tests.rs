@@ -249,6 +249,24 @@ fn conditions_that_are_absent_have_the_defaults_of_the_api() {
 }
 
 #[test]
+fn hints_are_kept_beside_the_endpoints_that_can_be_read() {
+    let converted = slice_of(json!({"addressType": "IPv4", "metadata": {"name": "s"}, "endpoints": [
+        {"addresses": ["10.0.0.1"], "hints": {"forZones": [{"name": "a"}, {"name": "b"}]}},
+        {"addresses": ["nonsense"], "hints": {"forZones": [{"name": "c"}]}},
+        {"addresses": ["10.0.0.2"], "hints": {"forZones": [{"name": "a"}], "forNodes": [{"name": "n"}]}},
+    ]}));
+    let hints = |zones: &[&str], nodes: &[&str]| SliceHints {
+        zones: zones.iter().map(|zone| (*zone).into()).collect(),
+        nodes: nodes.iter().map(|node| (*node).into()).collect(),
+    };
+    assert_eq!(*converted.hints, [hints(&["a", "b"], &[]), hints(&["a"], &["n"])]);
+    let without = slice_of(json!({"addressType": "IPv4", "metadata": {"name": "s"}, "endpoints": [
+        {"addresses": ["10.0.0.1"], "hints": {}},
+    ]}));
+    assert!(without.hints.is_empty() && without.endpoints.len() == 1);
+}
+
+#[test]
 fn slices_tell_service_ports_and_what_is_unreadable() {
     let converted = slice_of(json!({
         "addressType": "IPv6",

@@ -125,6 +125,7 @@ pub(crate) fn slice(text: &str, service: &str, endpoints: &[SliceEndpoint]) -> E
         addresses: AddressKind::IPv4,
         ports: Some([SlicePort { name: "http".into(), port: Some(8080), is_tcp: true }].into()),
         endpoints: endpoints.into(),
+        hints: Box::default(),
         unreadable: Box::default(),
     }
 }

@@ -20,8 +20,20 @@ pub struct EndpointSlice {
     pub ports: Option<Box<[SlicePort]>>,
     /// `endpoints` with at least one readable address.
     pub endpoints: Box<[SliceEndpoint]>,
+    /// `hints` of each of them; none at all where no endpoint has any.
+    #[serde(default, skip_serializing_if = "<[_]>::is_empty")]
+    pub hints: Box<[SliceHints]>,
     /// Addresses that are not IP addresses and were left out.
     pub unreadable: Box<[Arc<str>]>,
+}
+
+/// `hints` of an endpoint: from where it is to be used. Empty: nothing is said.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SliceHints {
+    /// `forZones`.
+    pub zones: Box<[Arc<str>]>,
+    /// `forNodes`.
+    pub nodes: Box<[Arc<str>]>,
 }
 
 /// `addressType`.

@@ -32,7 +32,7 @@ use crate::model::{ObjectKind, ObjectName, ObjectRef};
 pub use annotations::Annotations;
 pub use certificate_file::CertificateFile;
 pub use config_map::{ConfigMap, LARGEST as LARGEST_CONFIG_MAP};
-pub use endpoint_slice::{AddressKind, EndpointSlice, SliceEndpoint, SlicePort};
+pub use endpoint_slice::{AddressKind, EndpointSlice, SliceEndpoint, SliceHints, SlicePort};
 pub use ingress::{Address, Backend, Ingress, Path, PathKind, PortValue, Rule, TlsEntry};
 pub use ingress_class::IngressClass;
 pub use secret::{Secret, SecretFault};

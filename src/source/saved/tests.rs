@@ -142,7 +142,12 @@ fn slice() -> impl Strategy<Value = Change> {
     );
     (object_name(), some(text()), addresses, some(list(port)), list(endpoint), list(text())).prop_map(
         |(name, service, addresses, ports, endpoints, unreadable)| {
-            let slice = EndpointSlice { name: name.clone(), service, addresses, ports, endpoints, unreadable };
+            let hints = endpoints
+                .iter()
+                .filter(|endpoint| endpoint.is_ready)
+                .map(|_| SliceHints { zones: ["a".into()].into(), nodes: Box::default() });
+            let hints = hints.collect();
+            let slice = EndpointSlice { name: name.clone(), service, addresses, ports, endpoints, hints, unreadable };
             Change::arrival(slice)
         },
     )

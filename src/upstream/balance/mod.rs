@@ -80,6 +80,23 @@ pub(super) fn choose<'a>(
     sound.or_else(suspect).or_else(failing)
 }
 
+/// The endpoint for this turn of those that are near and sound. `None`: there is none that was not tried. By shares even where they
+/// are equal: walking over those that are far would give more to those behind them.
+#[cold]
+pub(super) fn near<'a>(
+    way: Way<'_>,
+    shares: Shares,
+    endpoints: &'a [Arc<Endpoint>],
+    turn: usize,
+    tried: &[u64],
+    now: Instant,
+) -> Option<&'a Arc<Endpoint>> {
+    let is_near = |endpoint: &Endpoint| {
+        !endpoint.is_far() && !endpoint.is_suspect() && endpoint.is_available(now) && !tried.contains(&endpoint.id())
+    };
+    best(way, Some(shares), endpoints, turn, now, is_near)
+}
+
 /// The sound endpoint with the fewest requests in flight, of those that were not tried.
 pub(super) fn least_loaded<'a>(
     endpoints: &'a [Arc<Endpoint>],

@@ -137,6 +137,29 @@ fn a_draining_endpoint_is_never_chosen_nor_probed_nor_counted() {
 }
 
 #[test]
+fn near_endpoints_share_the_requests_and_far_ones_get_them_where_no_near_one_is_sound() {
+    let now = Instant::now();
+    let set = endpoints(6, now);
+    set[3..].iter().for_each(|endpoint| assert!(endpoint.set_far(true) && !endpoint.set_far(true)));
+    let even = Shares { slow_start: None, now };
+    for balance in BOTH {
+        let of = |turn| near(way(balance), even, &set, turn, &[], now).map(|endpoint| endpoint.id());
+        let mut counts = [0; 6];
+        for turn in 0..6000 {
+            let id = of(turn).unwrap();
+            counts[set.iter().position(|endpoint| endpoint.id() == id).unwrap()] += 1;
+        }
+        assert!(counts[..3].iter().all(|count| (1800..=2200).contains(count)) && counts[3..] == [0; 3], "{counts:?}");
+    }
+    let tried = [set[0].id(), set[1].id()];
+    let chosen = |tried: &[u64]| near(Way::InTurn, even, &set, 7, tried, now).map(|endpoint| endpoint.id());
+    set[1].connect_failed(now);
+    set[2].set_state(EndpointState::Draining);
+    assert_eq!(chosen(&[]), Some(set[0].id()));
+    assert_eq!(chosen(&tried), None, "then any is chosen");
+}
+
+#[test]
 fn endpoints_that_checks_call_down_are_used_where_no_other_is_left() {
     let now = Instant::now();
     for balance in
