@@ -134,14 +134,13 @@ async fn answer<S: ClientSource, K: ClientSink>(
     if instead_of.is_some() {
         instead::complete(walk.work, body);
     }
-    let policy = &route.spec.policy;
-    if instead_of_route(&route, backend)
-        && let Some(policy) = policy.for_others()
-    {
+    let for_others =
+        if instead_of_route(&route, backend) { route.spec.policy.for_others().map(Box::new) } else { None };
+    if for_others.is_some() {
         walk.work.request_change.preference = None;
-        return Box::pin(forward(walk, backend, &policy, source, sink)).await;
     }
-    forward(walk, backend, policy, source, sink).await
+    // One call, so that it stands here and nowhere else.
+    forward(walk, backend, for_others.as_deref().unwrap_or(&route.spec.policy), source, sink).await
 }
 
 /// Whether a backend is another one than those of the route.
