@@ -121,6 +121,12 @@ impl Endpoint {
         flags == 0 || flags == EJECTED && self.is_back(now)
     }
 
+    /// Whether nothing speaks against a request, and it has none.
+    #[inline]
+    pub(super) fn is_idle_and_sound(&self) -> bool {
+        self.flags.load(Relaxed) & UNAVAILABLE == 0 && self.in_flight() == 0 && !self.is_suspect()
+    }
+
     /// Whether it may get requests where no available one is left.
     pub(super) fn is_active(&self) -> bool {
         !self.has(STATE)

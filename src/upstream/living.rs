@@ -15,7 +15,10 @@ use super::endpoint::{Endpoint, InFlight};
 use super::endpoint_set::{EndpointSet, Followed};
 use super::queue::WaitQueue;
 use super::wanted::Wanted;
-use crate::model::{Balance, Ejection, EndpointSpec, EndpointState, PortRef, Queue, UpstreamKey, UpstreamSpec, Weight};
+use crate::model::{
+    Balance, Ejection, EndpointSpec, EndpointState, PortRef, Preference, Queue, RoutePolicy, UpstreamKey, UpstreamSpec,
+    Weight,
+};
 use crate::observe::{Tally, UpstreamMetrics};
 
 /// The runtime side of an [`UpstreamKey`]: shared by all routes that forward to it, whatever their policy, and by all
@@ -174,14 +177,40 @@ impl Upstream {
     pub fn pick(&self, wanted: &Wanted<'_>) -> Result<InFlight, Unpicked> {
         let set = self.endpoints.load();
         let turn = self.next.fetch_add(1, Relaxed);
+        self.pick_of(&set, turn, wanted)
+    }
+
+    /// The same by the policy of a route. Most requests prefer no endpoint, have tried none, and find the one whose turn it is with
+    /// nothing to do: for them no more is looked at.
+    #[inline]
+    pub fn pick_by(
+        &self,
+        policy: &RoutePolicy,
+        preference: Option<Preference>,
+        tried: &[u64],
+        now: Instant,
+    ) -> Result<InFlight, Unpicked> {
+        let set = self.endpoints.load();
+        let turn = self.next.fetch_add(1, Relaxed);
+        if preference.is_none() && tried.is_empty() && has_no_care(policy) {
+            let own = set.as_slice().get(turn.checked_rem(set.len()).unwrap_or(0));
+            if let Some(own) = own.filter(|own| own.is_idle_and_sound() && !set.is_mixed()) {
+                return Ok(InFlight::begin(Arc::clone(own)));
+            }
+        }
+        self.pick_of(&set, turn, &Wanted::of(policy, preference, tried, now))
+    }
+
+    #[inline(never)]
+    fn pick_of(&self, set: &EndpointSet, turn: usize, wanted: &Wanted<'_>) -> Result<InFlight, Unpicked> {
         let chosen = match wanted.preference {
-            None => chosen(&set, turn, wanted),
+            None => chosen(set, turn, wanted),
             Some(preference) => {
-                balance::preferred(preference, set.as_slice(), turn, wanted, || chosen(&set, turn, wanted))
+                balance::preferred(preference, set.as_slice(), turn, wanted, || chosen(set, turn, wanted))
             }
         };
         let chosen = chosen.ok_or(Unpicked::NoEndpoint)?;
-        begin(chosen, &set, wanted).or_else(|| any(&set, wanted)).ok_or(Unpicked::Full)
+        begin(chosen, set, wanted).or_else(|| any(set, wanted)).ok_or(Unpicked::Full)
     }
 
     /// The same, waiting in the queue while all endpoints are full.
@@ -292,6 +321,15 @@ impl Drop for Upstream {
         self.retire(self.endpoints.load().as_slice());
         self.departures.upstream(&self.first.key.service);
     }
+}
+
+/// Whether an idle, sound endpoint is the one to take when it is its turn.
+#[inline]
+fn has_no_care(policy: &RoutePolicy) -> bool {
+    matches!(policy.balance, Balance::LeastInFlight | Balance::RoundRobin)
+        && policy.slow_start.is_none()
+        && policy.endpoint_requests.is_none()
+        && policy.upstream_requests > 0
 }
 
 /// The endpoint of a request that prefers none.

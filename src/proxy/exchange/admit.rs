@@ -46,14 +46,15 @@ pub(crate) fn admit(
         return Err(ProxyError::Misdirected);
     }
     let drawn = Cell::new(None);
-    let random = || {
-        let number = drawn.get().unwrap_or_else(|| shard.random() as u64);
-        drawn.set(Some(number));
-        number
+    let holds = |predicates: &Predicates| {
+        let random = || {
+            let number = drawn.get().unwrap_or_else(|| shard.random() as u64);
+            drawn.set(Some(number));
+            number
+        };
+        let client = || Some(client(head, request, peer, forwarding));
+        filter::holds(predicates, request, head, Circumstances { client: &client, random: &random })
     };
-    let client = || Some(client(head, request, peer, forwarding));
-    let around = Circumstances { client: &client, random: &random };
-    let holds = |predicates: &Predicates| filter::holds(predicates, request, head, around);
     let found = table.find(host, path, &holds, scratch).map_err(|refusal| match refusal {
         PathRefusal::Invalid => ProxyError::PathInvalid,
         PathRefusal::Ambiguous => ProxyError::PathAmbiguous,

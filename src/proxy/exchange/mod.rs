@@ -134,8 +134,11 @@ async fn answer<S: ClientSource, K: ClientSink>(
     if instead_of.is_some() {
         instead::complete(walk.work, body);
     }
-    let for_others =
-        if instead_of_route(&route, backend) { route.spec.policy.for_others().map(Box::new) } else { None };
+    let for_others = if route.target.besides.is_some() && instead_of_route(&route, backend) {
+        route.spec.policy.for_others().map(Box::new)
+    } else {
+        None
+    };
     if for_others.is_some() {
         walk.work.request_change.preference = None;
     }
@@ -144,7 +147,6 @@ async fn answer<S: ClientSource, K: ClientSink>(
 }
 
 /// Whether a backend is another one than those of the route.
-#[inline]
 fn instead_of_route(route: &Route<Target>, backend: &Backend) -> bool {
     let is_it = |own: &Backend| Arc::ptr_eq(&own.upstream, &backend.upstream);
     match &route.target.destination {

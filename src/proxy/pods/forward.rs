@@ -57,20 +57,19 @@ pub(crate) async fn forward<S: ClientSource, K: ClientSink>(
                 break;
             }
         }
-        let picked = match chosen.take() {
+        let mut picked = match chosen.take() {
             Some(endpoint) => Ok(endpoint),
             None if number == 0 => pick_in_line(upstream, policy, preference, began),
             None => pick(upstream, policy, preference, &history.tried, began),
         };
-        let picked = match (picked, policy.queue) {
-            // A retry does not wait: who is behind it in line might have the endpoint that has failed it.
-            (Err(Unpicked::Full), Some(queue)) if number == 0 => {
-                let waited = Box::pin(wait(walk, backend, (policy, queue), (preference, &history.tried), sink)).await?;
-                began = Instant::now();
-                waited
-            }
-            (picked, _) => picked,
-        };
+        // A retry does not wait: who is behind it in line might have the endpoint that has failed it.
+        if number == 0
+            && matches!(picked, Err(Unpicked::Full))
+            && let Some(queue) = policy.queue
+        {
+            picked = Box::pin(wait(walk, backend, (policy, queue), (preference, &history.tried), sink)).await?;
+            began = Instant::now();
+        }
         let endpoint = match picked {
             Ok(endpoint) => endpoint,
             Err(why) => {

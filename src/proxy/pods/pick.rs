@@ -32,7 +32,7 @@ pub(super) fn pick(
     tried: &[u64],
     now: Instant,
 ) -> Result<InFlight, Unpicked> {
-    upstream.pick(&Wanted::of(policy, preference, tried, now))
+    upstream.pick_by(policy, preference, tried, now)
 }
 
 /// The same once it was this request's turn in the queue, unless its client goes meanwhile.

@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use tokio::time::{Duration, Instant};
 
 use super::{Chance, SEEDS, endpoint, place, upstream};
-use crate::model::Balance;
-use crate::upstream::{InFlight, Upstream, Wanted};
+use crate::model::{Balance, EndpointState, RoutePolicy, Weight};
+use crate::upstream::{EndpointCommand, InFlight, Upstream, Wanted};
 
 /// What one run gave, by the endpoints' places.
 struct Outcome {
@@ -75,6 +75,55 @@ fn run(
     drop(open);
     assert!(upstream.endpoints().as_slice().iter().all(|e| e.in_flight() == 0), "every guard gave its count back");
     outcome
+}
+
+#[test]
+fn the_short_way_to_an_idle_endpoint_leads_where_the_long_one_does() {
+    for seed in SEEDS {
+        let (short, long, mut chance) = (upstream(5), upstream(5), Chance(seed));
+        let (now, mut held) = (Instant::now(), Vec::new());
+        for _ in 0..5000 {
+            let random = chance.next();
+            let balance = if random & 1 == 0 { Balance::LeastInFlight } else { Balance::RoundRobin };
+            let policy = RoutePolicy { balance, ..RoutePolicy::default() };
+            let picked = short.pick_by(&policy, None, &[], now);
+            let expected = long.pick(&Wanted::by(balance, now));
+            let (picked, expected) = match (picked, expected) {
+                (Ok(picked), Ok(expected)) => (picked, expected),
+                (picked, expected) => {
+                    assert_eq!(picked.err(), expected.err());
+                    for endpoint in short.endpoints().as_slice() {
+                        for command in [EndpointCommand::State(None), EndpointCommand::Weight(None)] {
+                            assert!(
+                                short.command(endpoint.address(), command) && long.command(endpoint.address(), command)
+                            );
+                        }
+                    }
+                    continue;
+                }
+            };
+            assert_eq!(picked.address(), expected.address());
+            match random >> 8 & 15 {
+                0..4 => held.push((picked, expected)),
+                4..8 if !held.is_empty() => drop(held.swap_remove((random >> 16) as usize % held.len())),
+                8 => [&picked, &expected].iter().for_each(|endpoint| endpoint.connect_failed(now)),
+                9 => [&picked, &expected].iter().for_each(|endpoint| endpoint.connect_succeeded()),
+                10 => {
+                    let weight = Weight::new((random >> 16) as u16 % 3 * 50);
+                    let command = EndpointCommand::Weight(weight);
+                    assert!(short.command(picked.address(), command) && long.command(picked.address(), command));
+                }
+                11 => {
+                    let addresses = short.endpoints().as_slice().iter().map(|it| it.address()).collect::<Vec<_>>();
+                    let draining = (random >> 16 & 3 == 0).then_some(EndpointState::Draining);
+                    let command = EndpointCommand::State(draining);
+                    let address = addresses[(random >> 24) as usize % 4];
+                    assert!(short.command(address, command) && long.command(address, command));
+                }
+                _ => {}
+            }
+        }
+    }
 }
 
 #[test]
