@@ -10,6 +10,7 @@ mod migrate;
 mod observe;
 mod report;
 mod routing;
+mod runtime_api;
 mod source;
 mod stats;
 mod units;
@@ -40,6 +41,7 @@ pub use report::{Pod, ReportArgs};
 pub use routing::{
     ExternalNameChoice, HostOwnershipChoice, NginxSnippetsChoice, ProfileChoice, RoutingArgs, TlsArgs, WafMissingChoice,
 };
+pub use runtime_api::RuntimeApiArgs;
 pub use source::{CertificateArgs, ConfigMapAccess, ManifestArgs, SecretAccess, SourceArgs};
 pub use stats::{SocketArgs, StatsArgs};
 pub use units::{Auto, Bytes, MemoryLimit, ServiceRef};
@@ -124,6 +126,8 @@ pub struct ServeArgs {
     pub observe: ObserveArgs,
     #[command(flatten, next_help_heading = "Statistics")]
     pub stats: StatsArgs,
+    #[command(flatten, next_help_heading = "Run-time API")]
+    pub runtime_api: RuntimeApiArgs,
     #[command(flatten, next_help_heading = "Life cycle")]
     pub lifecycle: LifecycleArgs,
 }
@@ -393,7 +397,7 @@ where
             args.lifecycle.check(&args.source).map_err(Refusal::Wrong)?;
             args.routing.check().map_err(Refusal::Wrong)?;
             args.observe.check().map_err(Refusal::Wrong)?;
-            args.stats.check().map_err(Refusal::Wrong)?;
+            args.runtime_api.check(&args.stats).map_err(Refusal::Wrong)?;
         }
         Command::Check(args) => args.routing.check().map_err(Refusal::Wrong)?,
         Command::Explain(args) => args.routing.check().map_err(Refusal::Wrong)?,
@@ -429,7 +433,8 @@ fn one_line(error: &clap::Error) -> String {
         return "--manifests DIR is needed: a directory of Kubernetes objects".into();
     }
     if matches!(error.kind(), ErrorKind::MissingSubcommand | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand) {
-        return "a command is needed: serve, check, explain, migrate, get or socket (try tidegate --help)".into();
+        return "a command is needed: serve, check, explain, migrate, get or socket (try tidegate --help)"
+            .into();
     }
     let text = error.render().to_string();
     let said = text.lines().map(str::trim).take_while(|line| !line.starts_with("Usage:"));
