@@ -3,6 +3,7 @@
 mod check;
 mod compare;
 mod connections;
+mod endpoint;
 mod explain;
 mod get;
 mod migrate;
@@ -45,6 +46,7 @@ use server::Server;
 use statistics::Statistics;
 
 pub use check::check;
+pub use endpoint::endpoint;
 pub use explain::explain;
 pub use get::get;
 pub use migrate::migrate;

@@ -4,6 +4,7 @@
 
 mod container;
 mod data_plane;
+mod endpoint;
 mod interfaces;
 mod memory_gauge;
 mod migrate;
@@ -31,6 +32,7 @@ use crate::translate::annotations::DialectName;
 
 pub use container::Container;
 pub use data_plane::{BalanceChoice, Http2Args, LimitArgs, TimeoutArgs, UpstreamArgs};
+pub use endpoint::{EndpointArgs, EndpointOf, EndpointWish};
 pub use interfaces::interface_addresses;
 pub use memory_gauge::MemoryGauge;
 pub use migrate::{MigrateArgs, ReportFormat};
@@ -98,6 +100,12 @@ pub enum Command {
     ///
     /// For kubectl exec, as the image has no shell. Exits with 0 if there is an answer, whatever it says, with 2 if there is none.
     Socket(SocketArgs),
+    /// Drain, maintain or weigh an endpoint of a Service on all replicas, until it is taken back.
+    ///
+    /// Writes the annotation tidegate.dev/endpoint-overrides of the Service, with the rights of the kubeconfig: get and patch of Services,
+    /// list of EndpointSlices. Entries name the pod and its UID; those of pods that are gone are removed. Exits with 0 if it is
+    /// as was asked for, with 2 if not.
+    Endpoint(EndpointArgs),
 }
 
 /// Options of `tidegate serve`.
@@ -401,7 +409,7 @@ where
         }
         Command::Check(args) => args.routing.check().map_err(Refusal::Wrong)?,
         Command::Explain(args) => args.routing.check().map_err(Refusal::Wrong)?,
-        Command::Get(_) | Command::Migrate(_) | Command::Socket(_) => {}
+        Command::Get(_) | Command::Migrate(_) | Command::Socket(_) | Command::Endpoint(_) => {}
     }
     Ok(command)
 }
@@ -422,7 +430,7 @@ impl Command {
             Self::Serve(args) => Some(&mut args.routing),
             Self::Check(args) => Some(&mut args.routing),
             Self::Explain(args) => Some(&mut args.routing),
-            Self::Migrate(_) | Self::Get(_) | Self::Socket(_) => None,
+            Self::Migrate(_) | Self::Get(_) | Self::Socket(_) | Self::Endpoint(_) => None,
         }
     }
 }
@@ -433,7 +441,7 @@ fn one_line(error: &clap::Error) -> String {
         return "--manifests DIR is needed: a directory of Kubernetes objects".into();
     }
     if matches!(error.kind(), ErrorKind::MissingSubcommand | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand) {
-        return "a command is needed: serve, check, explain, migrate, get or socket (try tidegate --help)"
+        return "a command is needed: serve, check, explain, migrate, get, socket or endpoint (try tidegate --help)"
             .into();
     }
     let text = error.render().to_string();
