@@ -8,7 +8,7 @@ use http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
 
-use super::order::{State, no_endpoint, no_upstream, said};
+use super::order::{State, no_endpoint, no_upstream, said, whole};
 use super::problem::Problem;
 use super::shape;
 use crate::stats::{Action, Column, ProcessFacts, Row, RowKind, Server, Standing, Stats, Value, Wanted, rows};
@@ -27,7 +27,7 @@ pub(super) struct Replacement {
     name: Option<String>,
     #[serde(default, deserialize_with = "said")]
     address: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "whole")]
     port: Option<u16>,
 }
 
@@ -68,7 +68,7 @@ impl Replacement {
         {
             let detail =
                 "id, name, address and port come from Kubernetes: change the Service, its EndpointSlices or the pods";
-            return Err(Problem::bad(detail));
+            return Err(Problem::conflict(detail));
         }
         let is = Operational::of(server.standing);
         if operational_state.is_some_and(|said| said != is) {
@@ -121,9 +121,6 @@ impl Narrowed {
             Some("server") => Some(RowKind::Server),
             Some(_) => return Err(Problem::bad("type is frontend, backend or server")),
         };
-        if parent.is_some() && kind != Some(RowKind::Server) {
-            return Err(Problem::bad("parent is for type=server"));
-        }
         Ok(Self { kind, name, parent })
     }
 }
@@ -141,8 +138,12 @@ pub(super) fn native_stats(stats: &Stats, wanted: &Narrowed) -> Json {
         let (proxy, server) = (text(&row, Column::Pxname), text(&row, Column::Svname));
         let numbers = shape::numbers(&row);
         let shown = match row.kind {
-            RowKind::Frontend if is(name, &proxy) => json!({"type": "frontend", "name": proxy, "stats": numbers}),
-            RowKind::Backend if is(name, &proxy) => json!({"type": "backend", "name": proxy, "stats": numbers}),
+            RowKind::Frontend if parent.is_none() && is(name, &proxy) => {
+                json!({"type": "frontend", "name": proxy, "stats": numbers})
+            }
+            RowKind::Backend if parent.is_none() && is(name, &proxy) => {
+                json!({"type": "backend", "name": proxy, "stats": numbers})
+            }
             RowKind::Server if is(name, &server) && is(parent, &proxy) => {
                 json!({"type": "server", "name": server, "backend_name": proxy, "stats": numbers})
             }

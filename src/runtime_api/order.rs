@@ -39,10 +39,22 @@ pub(super) fn said<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> R
 }
 
 fn share<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Share>, D::Error> {
-    match Option::<u16>::deserialize(from)? {
+    match whole(from)? {
         None => Ok(Some(Share::AsObjectsSay)),
         Some(number) if number <= Weight::MOST => Ok(Some(Share::Number(number))),
         Some(_) => Err(serde::de::Error::custom("a weight is a number from 0 to 256, or null")),
+    }
+}
+
+/// A whole number of 16 bits, or null. 5.0 is one too (JSON Schema, section 6.1.1), and some programs write it so.
+pub(super) fn whole<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u16>, D::Error> {
+    let Some(number) = Option::<f64>::deserialize(from)? else { return Ok(None) };
+    // The conversion takes the nearest there is, and no other number comes back as itself.
+    let nearest = number as u16;
+    if f64::from(nearest) == number {
+        Ok(Some(nearest))
+    } else {
+        Err(serde::de::Error::custom("expected a whole number from 0 to 65535"))
     }
 }
 
@@ -127,6 +139,7 @@ mod tests {
     fn orders_are_read_strictly() {
         let read = |text: &str| serde_json::from_str::<Order>(text).ok().and_then(|order| order.actions().ok());
         assert_eq!(read(r#"{"state": "drain"}"#), Some(vec![Action::Drain]));
+        assert_eq!(read(r#"{"weight": 7.0}"#), Some(vec![Action::Weigh(Some(7))]));
         assert_eq!(read(r#"{"weight": 256}"#), Some(vec![Action::Weigh(Some(256))]));
         assert_eq!(read(r#"{"state":"ready","weight":null}"#), Some(vec![Action::Weigh(None), Action::Ready]));
         for wrong in [
@@ -141,6 +154,7 @@ mod tests {
             r#"{"weight": -1}"#,
             r#"{"weight": "5"}"#,
             r#"{"weight": 1.5}"#,
+            r#"{"weight": 65537}"#,
             r#"{"state": "drain", "x": 1}"#,
             r#"{"state": "drain"} x"#,
         ] {

@@ -1,8 +1,12 @@
 use std::collections::BTreeMap;
 
+use proptest::prelude::{any, proptest};
 use serde_json::Value as Json;
 
+use super::data_plane::{Replacement, not_here};
+use super::order::Order;
 use super::place::Place;
+use super::query;
 
 /// The methods of each path of the description.
 fn described() -> BTreeMap<String, Vec<String>> {
@@ -70,4 +74,21 @@ fn every_place_is_described() {
         paths.sort_unstable();
         paths
     });
+}
+
+proptest! {
+    #[test]
+    fn whatever_clients_send_is_read_or_refused(text in any::<String>(), path in "(/[a-z%0-9.:#]{0,9}){0,9}", body in any::<Vec<u8>>()) {
+        let _ = Place::find(&text);
+        if let Ok(Place::Configuration(parts)) = Place::find(&format!("/v3/services/haproxy/configuration{path}")) {
+            assert_eq!(not_here(&parts).status, 501);
+        }
+        let _ = query::read(Some(&text), ["after", "limit"]);
+        let _ = serde_json::from_slice::<Order>(&body);
+        let number = format!("{{\"weight\": {}{}}}", body.len(), text.chars().filter(|c| "0123456789.eE+-".contains(*c)).collect::<String>());
+        if let Ok(order) = serde_json::from_str::<Order>(&number) {
+            assert!(order.actions().is_ok());
+        }
+        let _ = serde_json::from_str::<Replacement>(&text);
+    }
 }

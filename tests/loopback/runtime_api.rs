@@ -136,7 +136,7 @@ fn data_plane_api_has_the_same_at_its_paths() {
     assert_eq!(serde_json::from_str::<Value>(&answer.text()).unwrap(), shown);
     assert_eq!(share(&server, "one"), 0);
     for (body, status, says) in [
-        (r#"{"admin_state":"ready","address":"10.0.0.1"}"#, 400, "come from Kubernetes"),
+        (r#"{"admin_state":"ready","address":"10.0.0.1"}"#, 409, "come from Kubernetes"),
         (r#"{"admin_state":"ready","operational_state":"down"}"#, 409, "operational_state is up"),
         (r#"{"operational_state":"up"}"#, 400, "admin_state is missing"),
         (r#"{"admin_state":"ready","weight":1}"#, 400, "unknown field `weight`"),
