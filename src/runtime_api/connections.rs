@@ -121,7 +121,7 @@ impl Crowd {
         self.order.push_back((Instant::now(), handle, watches));
     }
 
-    /// Leaves at most [`MOST`]: ends the oldest if it is old, otherwise the newest.
+    /// Leaves at most `MOST`: ends the oldest if it is old, otherwise the newest.
     fn shrink(&mut self) {
         while self.tasks.try_join_next().is_some() {}
         if self.order.len() <= MOST {

@@ -20,7 +20,7 @@ fn described() -> BTreeMap<String, Vec<String>> {
 #[test]
 fn the_description_has_the_methods_that_there_are() {
     for (path, methods) in described() {
-        let place = Place::find(&path.replace('{', "").replace('}', "")).unwrap_or_else(|_| panic!("{path}"));
+        let place = Place::find(&path.replace(['{', '}'], "")).unwrap_or_else(|_| panic!("{path}"));
         let Some(allowed) = place.methods() else {
             assert_eq!(methods, ["GET"], "{path}");
             continue;
