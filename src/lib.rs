@@ -19,6 +19,7 @@ pub mod proxy_protocol;
 pub mod report;
 pub mod resolver;
 pub mod routing;
+pub mod runtime_api;
 pub mod source;
 pub mod stats;
 pub mod translate;

@@ -35,6 +35,7 @@ fn main() -> ExitCode {
             Ok(answer(app::migrate(&args, &mut std::io::stdin().lock(), &mut std::io::stdout().lock())))
         }
         Command::Socket(args) => Ok(answer(app::socket(&args, &mut std::io::stdout().lock()).map(|()| true))),
+        Command::Endpoint(args) => Ok(answer(app::endpoint(&args, &mut std::io::stdout().lock()).map(|()| true))),
         Command::Get(args) => Ok(answer(app::get(&args, &mut std::io::stdout().lock()))),
     };
     outcome.unwrap_or_else(|error| {

@@ -26,7 +26,7 @@ fn wrong_options_exit_with_2_and_one_line() {
     assert_refused(&tidegate(&["serve", "--manifests", ".", "--http", "nowhere"], &[]), "--http");
     assert_refused(&tidegate(&["serve", "--frobnicate"], &[]), "--frobnicate");
     assert_refused(&tidegate(&["--frobnicate"], &[]), "--frobnicate");
-    assert_refused(&tidegate(&[], &[]), "serve, check, explain, migrate, get or socket");
+    assert_refused(&tidegate(&[], &[]), "serve, check, explain, migrate, get, socket or endpoint");
 }
 
 #[test]
@@ -54,6 +54,8 @@ fn help_and_version_exit_with_0() {
         &["check", "--help"],
         &["explain", "--help"],
         &["migrate", "--help"],
+        &["endpoint", "--help"],
+        &["endpoint", "weight", "--help"],
         &["--version"],
     ] {
         let output = tidegate(line, &[]);
@@ -89,6 +91,16 @@ fn get_exits_with_2_where_there_is_no_answer() {
     assert_refused(&tidegate(&["get", "/readyz"], &[]), "http://");
     assert_refused(&tidegate(&["get", "http://127.0.0.1:1/readyz"], &[]), "no answer of 127.0.0.1:1");
     assert_refused(&tidegate(&["get"], &[]), "<URL>");
+}
+
+#[test]
+fn endpoint_exits_with_2_where_nothing_can_be_written() {
+    let home = [("HOME", "/no/such/home")];
+    assert_refused(&tidegate(&["endpoint", "drain", "shop/web", "web-1"], &home), "no cluster: give --kubeconfig FILE");
+    assert_refused(&tidegate(&["endpoint", "drain", "web", "web-1"], &[]), "expected NAMESPACE/NAME");
+    assert_refused(&tidegate(&["endpoint", "weight", "257", "shop/web", "web-1"], &[]), "257 is not in 0..=256");
+    assert_refused(&tidegate(&["endpoint", "drain", "shop/web"], &[]), "<POD|ADDRESS>");
+    assert_refused(&tidegate(&["endpoint"], &[]), "(try");
 }
 
 /// Objects of which `web` has annotations of ingress-nginx, `own` one of ours and `plain` none.

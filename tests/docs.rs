@@ -22,6 +22,11 @@ fn keys_of_the_config_map_of_haproxytech_are_documented_as_they_are_read() {
     check("docs/haproxy-configmap.md", &tidegate::translate::annotations::document_haproxy_keys());
 }
 
+#[test]
+fn the_run_time_api_is_described_as_it_describes_itself() {
+    check("docs/runtime-api.openapi.json", tidegate::runtime_api::OPENAPI);
+}
+
 fn check(file: &str, fresh: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
     if std::env::var_os("UPDATE_GOLDEN").is_some() {

@@ -3,6 +3,7 @@
 mod check;
 mod compare;
 mod connections;
+mod endpoint;
 mod explain;
 mod get;
 mod migrate;
@@ -13,6 +14,7 @@ mod saved_objects;
 mod server;
 mod settings;
 mod socket;
+mod statistics;
 mod stats;
 mod view;
 mod watchdog;
@@ -41,8 +43,10 @@ use crate::upstream::{Registry, Target};
 use origin::Origin;
 use report::Reports;
 use server::Server;
+use statistics::Statistics;
 
 pub use check::check;
+pub use endpoint::endpoint;
 pub use explain::explain;
 pub use get::get;
 pub use migrate::migrate;
@@ -67,6 +71,8 @@ pub struct Bound {
     pub health: Option<SocketAddr>,
     /// Where the statistics are served, if anywhere.
     pub stats: Option<SocketAddr>,
+    /// Where the run-time API is served, if anywhere.
+    pub runtime_api: Option<SocketAddr>,
     origin: Origin,
     reports: Option<Reports>,
     /// How external names are resolved.
@@ -131,8 +137,7 @@ pub fn bind(args: &ServeArgs) -> anyhow::Result<Bound> {
     let encrypted = bind_listeners(args.listen.https, workers, keepalive, "--https")?;
     let admin_socket = bind_one(args.listen.admin, "--admin")?;
     let health_socket = args.listen.health.map(|address| bind_one(address, "--health")).transpose()?;
-    let (users, admins) = (args.stats.stats_users.clone(), &args.stats.stats_admins);
-    let statistics = server::Statistics::bind(args.stats.stats, (users, admins), &args.stats.stats_socket)?;
+    let statistics = Statistics::bind(&args.stats, &args.runtime_api)?;
     let (http, https) = (plain[0].local_addr()?, encrypted[0].local_addr()?);
     let shards = plain.into_iter().zip(encrypted);
     let shards = shards.map(|(plain, encrypted)| {
@@ -144,6 +149,7 @@ pub fn bind(args: &ServeArgs) -> anyhow::Result<Bound> {
         admin: admin_socket.local_addr()?,
         health: health_socket.as_ref().map(std::net::TcpListener::local_addr).transpose()?,
         stats: statistics.address(),
+        runtime_api: statistics.api_address(),
         origin,
         reports,
         resolver: resolver::Settings::default(),
@@ -222,10 +228,10 @@ impl Bound {
     /// Serves until `stop` yields, then drains. A second message cuts the drain short. If the source or the controller ends by
     /// itself, that drains as well and is an error.
     pub async fn serve(self, stop: mpsc::Receiver<()>) -> anyhow::Result<()> {
-        let Self { http, https, admin, health, stats, origin, reports, resolver, server } = self;
+        let Self { http, https, admin, health, stats, runtime_api, origin, reports, resolver, server } = self;
         let (version, health_at) = (env!("CARGO_PKG_VERSION"), health.map(tracing::field::display));
-        let stats = stats.map(tracing::field::display);
-        tracing::info!(%http, %https, %admin, health = health_at, stats, workers = server.shards.len(), version, "listening");
+        let (stats, runtime_api) = (stats.map(tracing::field::display), runtime_api.map(tracing::field::display));
+        tracing::info!(%http, %https, %admin, health = health_at, stats, runtime_api, workers = server.shards.len(), version, "listening");
         let (sender, events) = mpsc::channel(QUEUE);
         let mut source = origin.open()?;
         let reports = reports.zip(source.access());

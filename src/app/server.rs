@@ -1,29 +1,25 @@
 //! The server while it runs: starts all tasks and threads, and ends them in order.
 
 use std::io;
-use std::net::{SocketAddr, TcpListener};
-use std::path::PathBuf;
+use std::net::TcpListener;
 use std::sync::{Arc, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use anyhow::Context as _;
 use tokio::sync::mpsc;
 use tokio::task::{JoinError, JoinHandle};
 
+use super::statistics::Statistics;
 use super::watchdog::{Stuck, Watchdog};
-use super::{bind_one, connections, explain, stats, view};
+use super::{connections, explain, stats, view};
 use crate::admin::{self, AdminState, DebugViews};
 use crate::controller::{Controller, Inquirer, Problems};
 use crate::lifecycle::{Drain, DrainTimes, Drained, Phase, Readiness};
 use crate::observe::AccessLog;
-use crate::password::Passwords;
 use crate::proxy::{self, Shared};
 use crate::report::Reporter;
 use crate::source::Event;
 use crate::source::saved::Writer;
-use crate::stats::socket::{SocketPlace, StatsSocket};
-use crate::stats::{self as statistics_of, Admins, Login, Source, UserFile};
 use crate::upstream::Registry;
 
 /// How long the access log may take to write what is left, at the end.
@@ -174,65 +170,6 @@ impl Server {
         }
         access_log.stop(LOG_WRITE_TIMEOUT);
         outcome
-    }
-}
-
-/// The sockets of the statistics, bound.
-pub(super) struct Statistics {
-    page: Option<(TcpListener, Option<UserFile>)>,
-    admins: Admins,
-    sockets: Vec<StatsSocket>,
-}
-
-impl Statistics {
-    /// Binds them, and sees that somebody can log in.
-    pub(super) fn bind(
-        address: Option<SocketAddr>,
-        (users, admins): (Option<PathBuf>, &[String]),
-        places: &[SocketPlace],
-    ) -> anyhow::Result<Self> {
-        let users = users.map(UserFile::new);
-        if let Some(users) = &users {
-            users.read().map_err(|error| anyhow::anyhow!("{error} (--stats-users)"))?;
-        }
-        let page = address.map(|address| bind_one(address, "--stats")).transpose()?.map(|socket| (socket, users));
-        let bind = |place: &SocketPlace| {
-            StatsSocket::bind(place).with_context(|| format!("cannot listen at {:?} (--stats-socket)", place.at))
-        };
-        let sockets = places.iter().map(bind).collect::<anyhow::Result<_>>()?;
-        Ok(Self { page, admins: Admins::of(admins), sockets })
-    }
-
-    /// Where the page is.
-    pub(super) fn address(&self) -> Option<SocketAddr> {
-        self.page.as_ref().and_then(|(socket, _)| socket.local_addr().ok())
-    }
-
-    fn is_empty(&self) -> bool {
-        self.page.is_none() && self.sockets.is_empty()
-    }
-
-    /// Serves them, until what it returns is aborted.
-    fn start(self, source: &Source, passwords: &Passwords) -> io::Result<Vec<JoinHandle<()>>> {
-        let Self { page, admins, sockets } = self;
-        let mut tasks = Vec::new();
-        if let Some((socket, users)) = page {
-            let login = match users {
-                None => Login::Loopback,
-                Some(file) => Login::Users { file, passwords: passwords.clone() },
-            };
-            let socket = tokio::net::TcpListener::from_std(socket)?;
-            tasks.push(tokio::spawn(statistics_of::serve(socket, source.clone(), login, admins)));
-        }
-        for socket in sockets {
-            let source = source.clone();
-            tasks.push(tokio::spawn(async move {
-                if let Err(error) = socket.serve(source).await {
-                    tracing::error!(%error, "a stats socket cannot be served");
-                }
-            }));
-        }
-        Ok(tasks)
     }
 }
 

@@ -76,7 +76,7 @@ pub(super) fn start_access_log(args: &ServeArgs, metrics: &Metrics) -> io::Resul
 /// The metrics of the process. `election` is the name of the Lease, where somebody is elected.
 pub(super) fn metrics(args: &ServeArgs, election: Option<String>) -> Metrics {
     let metrics = metrics_by_names(args, election);
-    if args.stats.are_asked_for() { metrics.with_tallies() } else { metrics }
+    if args.stats.are_asked_for() || args.runtime_api.runtime_api.is_some() { metrics.with_tallies() } else { metrics }
 }
 
 /// The same by whose names they have.

@@ -4,12 +4,14 @@
 
 mod container;
 mod data_plane;
+mod endpoint;
 mod interfaces;
 mod memory_gauge;
 mod migrate;
 mod observe;
 mod report;
 mod routing;
+mod runtime_api;
 mod source;
 mod stats;
 mod units;
@@ -30,6 +32,7 @@ use crate::translate::annotations::DialectName;
 
 pub use container::Container;
 pub use data_plane::{BalanceChoice, Http2Args, LimitArgs, TimeoutArgs, UpstreamArgs};
+pub use endpoint::{EndpointArgs, EndpointOf, EndpointWish};
 pub use interfaces::interface_addresses;
 pub use memory_gauge::MemoryGauge;
 pub use migrate::{MigrateArgs, ReportFormat};
@@ -40,6 +43,7 @@ pub use report::{Pod, ReportArgs};
 pub use routing::{
     ExternalNameChoice, HostOwnershipChoice, NginxSnippetsChoice, ProfileChoice, RoutingArgs, TlsArgs, WafMissingChoice,
 };
+pub use runtime_api::RuntimeApiArgs;
 pub use source::{CertificateArgs, ConfigMapAccess, ManifestArgs, SecretAccess, SourceArgs};
 pub use stats::{SocketArgs, StatsArgs};
 pub use units::{Auto, Bytes, MemoryLimit, ServiceRef};
@@ -96,6 +100,12 @@ pub enum Command {
     ///
     /// For kubectl exec, as the image has no shell. Exits with 0 if there is an answer, whatever it says, with 2 if there is none.
     Socket(SocketArgs),
+    /// Drain, maintain or weigh an endpoint of a Service on all replicas, until it is taken back.
+    ///
+    /// Writes the annotation tidegate.dev/endpoint-overrides of the Service, with the rights of the kubeconfig: get and patch of Services,
+    /// list of EndpointSlices. Entries name the pod and its UID; those of pods that are gone are removed. Exits with 0 if it is
+    /// as was asked for, with 2 if not.
+    Endpoint(EndpointArgs),
 }
 
 /// Options of `tidegate serve`.
@@ -124,6 +134,8 @@ pub struct ServeArgs {
     pub observe: ObserveArgs,
     #[command(flatten, next_help_heading = "Statistics")]
     pub stats: StatsArgs,
+    #[command(flatten, next_help_heading = "Run-time API")]
+    pub runtime_api: RuntimeApiArgs,
     #[command(flatten, next_help_heading = "Life cycle")]
     pub lifecycle: LifecycleArgs,
 }
@@ -393,11 +405,11 @@ where
             args.lifecycle.check(&args.source).map_err(Refusal::Wrong)?;
             args.routing.check().map_err(Refusal::Wrong)?;
             args.observe.check().map_err(Refusal::Wrong)?;
-            args.stats.check().map_err(Refusal::Wrong)?;
+            args.runtime_api.check(&args.stats).map_err(Refusal::Wrong)?;
         }
         Command::Check(args) => args.routing.check().map_err(Refusal::Wrong)?,
         Command::Explain(args) => args.routing.check().map_err(Refusal::Wrong)?,
-        Command::Get(_) | Command::Migrate(_) | Command::Socket(_) => {}
+        Command::Get(_) | Command::Migrate(_) | Command::Socket(_) | Command::Endpoint(_) => {}
     }
     Ok(command)
 }
@@ -418,7 +430,7 @@ impl Command {
             Self::Serve(args) => Some(&mut args.routing),
             Self::Check(args) => Some(&mut args.routing),
             Self::Explain(args) => Some(&mut args.routing),
-            Self::Migrate(_) | Self::Get(_) | Self::Socket(_) => None,
+            Self::Migrate(_) | Self::Get(_) | Self::Socket(_) | Self::Endpoint(_) => None,
         }
     }
 }
@@ -429,7 +441,8 @@ fn one_line(error: &clap::Error) -> String {
         return "--manifests DIR is needed: a directory of Kubernetes objects".into();
     }
     if matches!(error.kind(), ErrorKind::MissingSubcommand | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand) {
-        return "a command is needed: serve, check, explain, migrate, get or socket (try tidegate --help)".into();
+        return "a command is needed: serve, check, explain, migrate, get, socket or endpoint (try tidegate --help)"
+            .into();
     }
     let text = error.render().to_string();
     let said = text.lines().map(str::trim).take_while(|line| !line.starts_with("Usage:"));

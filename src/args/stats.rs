@@ -19,16 +19,16 @@ pub struct StatsArgs {
     #[arg(long, value_name = "ADDR", env = "TIDEGATE_STATS")]
     pub stats: Option<SocketAddr>,
 
-    /// File of users who may see --stats, in the form of htpasswd; hashes as for annotations of basic authentication. Read anew as it changes.
+    /// File of users who may see --stats and --runtime-api, in the form of htpasswd; hashes as for annotations of basic authentication. Read anew as it changes.
     ///
     /// Default: none. There is no default password. As HAProxy stats auth.
     #[arg(long, value_name = "FILE", env = "TIDEGATE_STATS_USERS")]
     pub stats_users: Option<PathBuf>,
 
-    /// Users of --stats-users who may tell endpoints what to do by the page: ready, drain, maint and weight. Default: all of them.
+    /// Users who may tell endpoints what to do by the page or --runtime-api: ready, drain, maint and weight. Default: all of them.
     ///
     /// Without --stats-users, clients on loopback addresses may. As HAProxy stats admin.
-    #[arg(long, value_name = "NAME,…", value_delimiter = ',', env = "TIDEGATE_STATS_ADMINS", requires = "stats_users")]
+    #[arg(long, value_name = "NAME,…", value_delimiter = ',', env = "TIDEGATE_STATS_ADMINS")]
     pub stats_admins: Vec<String>,
 
     /// Socket that takes HAProxy's run-time commands, as PATH or 127.0.0.1:PORT, then ,level=user|operator|admin and ,mode=0660. May be given more than once.
@@ -40,14 +40,6 @@ pub struct StatsArgs {
 }
 
 impl StatsArgs {
-    /// Whether the options go together.
-    pub(super) fn check(&self) -> Result<(), String> {
-        if self.stats_users.is_some() && self.stats.is_none() {
-            return Err("--stats-users is for the address of --stats: give that too".into());
-        }
-        Ok(())
-    }
-
     /// Whether somebody asks for the numbers.
     pub fn are_asked_for(&self) -> bool {
         self.stats.is_some() || !self.stats_socket.is_empty()

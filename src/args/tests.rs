@@ -161,13 +161,40 @@ fn every_option_of_serve_may_be_given_again() {
         let mut given: Vec<_> = possible.iter().map(|value| given(value)).collect();
         given.push(format!("--{long}"));
         let twice = |option: &String| {
-            let line = ["tidegate", "serve", "--trusted-proxies=::1", "--manifests=src", "--stats-users=src"]
-                .map(str::to_owned);
+            let line = [
+                "tidegate",
+                "serve",
+                "--trusted-proxies=::1",
+                "--manifests=src",
+                "--stats-users=src",
+                "--runtime-api=[::1]:1",
+                "--runtime-api-certificate=src",
+            ];
+            let line = line.map(str::to_owned);
             let line = |more: &[&String]| line.iter().chain(more.iter().copied()).cloned().collect::<Vec<_>>();
             let is_taken = |more: &[&String]| Cli::try_parse_from(line(more)).is_ok();
             is_taken(&[option]).then(|| is_taken(&[option, option]))
         };
         assert_eq!(given.iter().find_map(twice), Some(true), "--{long}");
+    }
+}
+
+#[test]
+fn the_run_time_api_has_tls_unless_it_is_on_loopback() {
+    let args = serve(&["--runtime-api", "127.0.0.1:8405"]);
+    assert_eq!(args.runtime_api.runtime_api, "127.0.0.1:8405".parse().ok());
+    let certificate = ["--runtime-api=[::]:8405", "--runtime-api-certificate=a.pem", "--runtime-api-client-ca=ca.pem"];
+    assert_eq!(serve(&[&certificate[..], &["--stats-admins=ops"]].concat()).stats.stats_admins, ["ops"]);
+    serve(&["--runtime-api=[::1]:1", "--stats-users=users"]);
+    for (options, expected) in [
+        (&["--runtime-api=0.0.0.0:1"][..], "passwords would travel in clear text"),
+        (&["--runtime-api-certificate=a.pem"], "--runtime-api <ADDR>"),
+        (&["--runtime-api=[::1]:1", "--runtime-api-client-ca=a.pem"], "--runtime-api-certificate <FILE>"),
+        (&["--stats-users=users"], "--stats-users is for the addresses of --stats and --runtime-api"),
+        (&["--stats=[::1]:1", "--stats-admins=ops"], "--stats-admins names users of"),
+    ] {
+        let said = refused(&[&["serve", "--manifests=src"], options].concat());
+        assert!(said.contains(expected), "{said}");
     }
 }
 
@@ -313,6 +340,7 @@ fn every_option_stands_under_a_heading_and_is_explained() {
         "Upstreams",
         "Observability",
         "Statistics",
+        "Run-time API",
         "Life cycle",
     ];
     for option in options() {
@@ -377,6 +405,7 @@ fn every_option_is_used() {
         include_str!("../app/migrate/cluster.rs"),
         include_str!("../app/saved_objects.rs"),
         include_str!("../app/report.rs"),
+        include_str!("../app/statistics.rs"),
     ];
     for option in options() {
         let field = format!(".{}", option.get_id());

@@ -11,7 +11,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 const CHUNK: usize = 2048;
 
 /// Adapts `S`. Reads are copied once, so that no unsafe code is needed to read into hyper's buffer.
-pub(super) struct HyperIo<S> {
+pub(crate) struct HyperIo<S> {
     stream: S,
     /// What has been read of it.
     before: Vec<u8>,
@@ -19,7 +19,7 @@ pub(super) struct HyperIo<S> {
 
 impl<S> HyperIo<S> {
     /// `stream`, of which `before` was read already.
-    pub(super) fn new(before: Vec<u8>, stream: S) -> Self {
+    pub(crate) fn new(before: Vec<u8>, stream: S) -> Self {
         Self { stream, before }
     }
 }

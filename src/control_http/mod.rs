@@ -19,14 +19,17 @@ use hyper::service::service_fn;
 pub use answers::{JSON, TEXT, refuse, respond, view};
 pub use connections::{Arrived, Front, accept};
 
+pub(crate) use connections::DEADLINE;
+pub(crate) use io::HyperIo;
+
 #[cfg(test)]
-pub(crate) use connections::{ANSWERED, ARRIVING, DEADLINE};
+pub(crate) use connections::{ANSWERED, ARRIVING};
 
 /// Longest head of a request: the smallest buffer that hyper accepts. Bytes.
-const HEAD_LIMIT: usize = 8 << 10;
+pub(crate) const HEAD_LIMIT: usize = 8 << 10;
 
 /// Fields of a request's head.
-const FIELD_LIMIT: usize = 64;
+pub(crate) const FIELD_LIMIT: usize = 64;
 
 /// An answer.
 pub type Answer = Response<Full<Bytes>>;

@@ -31,6 +31,14 @@ impl CertificateNames {
     }
 }
 
+/// The common name of the subject of a certificate, if it has exactly one and that is not empty.
+pub fn common_name(der: &[u8]) -> Option<String> {
+    let Ok(([], certificate)) = X509Certificate::from_der(der) else { return None };
+    let mut names = certificate.subject().iter_common_name();
+    let (name, None) = (names.next()?, names.next()) else { return None };
+    name.as_str().ok().map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned)
+}
+
 /// A certificate as PEM with all but letters, digits and `-._~` escaped (nginx `$ssl_client_escaped_cert`).
 pub fn escaped_pem(der: &[u8]) -> Vec<u8> {
     let text = STANDARD.encode(der);

@@ -56,7 +56,7 @@ pub use basic_credentials::basic_credentials;
 pub use certificate::{Certificate, CertificateError, PrivateKey};
 pub use checks::{CheckKind, Checks, HttpCheck};
 pub use client_auth::{AskedOf, CertificateForwarding, CertificateNeed, ClientAuth, ClientRule};
-pub use client_certificate::{CertificateNames, escaped_pem, is_signed_in_handshake, key_of_certificate};
+pub use client_certificate::{CertificateNames, common_name, escaped_pem, is_signed_in_handshake, key_of_certificate};
 pub use client_port::ClientPort;
 pub use client_trust::{ClientFault, ClientTrust, CrlError};
 pub use closest::{closest, is_slip};

@@ -42,7 +42,7 @@ fn byte(digits: &[u8]) -> Option<u8> {
 
 /// Whether nothing says that the request comes from another site: `Sec-Fetch-Site` where the browser sends it (W3C Fetch Metadata),
 /// otherwise `Origin` (RFC 6454 section 7). Programs that are no browsers send neither; for them the token decides.
-pub(super) fn is_same_origin(headers: &HeaderMap) -> bool {
+pub(crate) fn is_same_origin(headers: &HeaderMap) -> bool {
     let only = |name| {
         let mut values = headers.get_all(name).iter();
         (values.next().map(http::HeaderValue::as_bytes), values.next().is_some())
@@ -59,7 +59,7 @@ pub(super) fn is_same_origin(headers: &HeaderMap) -> bool {
 
 /// Whether `Host` is an address or `localhost`. A name of somebody else's that leads to a loopback address ("DNS rebinding") makes
 /// their page one of our origin, so without a password no other name may act.
-pub(super) fn is_local_name(headers: &HeaderMap) -> bool {
+pub(crate) fn is_local_name(headers: &HeaderMap) -> bool {
     let Some(host) = headers.get(header::HOST).and_then(|host| host.to_str().ok()) else { return false };
     let Ok(authority) = host.parse::<http::uri::Authority>() else { return false };
     let name = authority.host();

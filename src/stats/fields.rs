@@ -110,7 +110,7 @@ impl Row {
         row
     }
 
-    fn of_frontend(of: &Frontend) -> Self {
+    pub(crate) fn of_frontend(of: &Frontend) -> Self {
         let Frontend { name, id, connections, limit, requests } = of;
         let mut row = Self::new(RowKind::Frontend, (name, "FRONTEND".into()), (*id, 0));
         row.text(C::Status, "OPEN");
@@ -138,7 +138,7 @@ impl Row {
         row
     }
 
-    pub(super) fn of_backend(of: &Backend) -> Self {
+    pub(crate) fn of_backend(of: &Backend) -> Self {
         let Backend { name, id, requests, waiting, servers: _ } = of;
         let mut row = Self::new(RowKind::Backend, (name, "BACKEND".into()), (*id, 0));
         let weight = of.up().map(|server| u64::from(server.weight)).sum();
@@ -158,7 +158,7 @@ impl Row {
         row
     }
 
-    pub(super) fn of_server(backend: &Backend, of: &Server) -> Self {
+    pub(crate) fn of_server(backend: &Backend, of: &Server) -> Self {
         let Server { address, id, requests, standing, is_commanded: _, weight, initial_weight: _, check } = of;
         let mut row = Self::new(RowKind::Server, (&backend.name, of.name().into()), (backend.id, *id));
         row.text(C::Status, standing.as_str());

@@ -1,7 +1,7 @@
 //! Names and values of a query or a form, as `application/x-www-form-urlencoded` has them (WHATWG URL, section 5).
 
 /// The names and values of `text`, decoded. Bytes that are no UTF-8 become U+FFFD.
-pub(super) fn pairs(text: &str) -> impl Iterator<Item = (String, String)> + '_ {
+pub(crate) fn pairs(text: &str) -> impl Iterator<Item = (String, String)> + '_ {
     text.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
         (decode(name), decode(value))

@@ -3,14 +3,14 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header};
+use http::{HeaderValue, Method, Request, StatusCode, header};
 use hyper::body::Incoming;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::time::MissedTickBehavior;
 
 use super::act::{Actor, act};
-use super::csrf::{Tokens, is_local_name};
+use super::csrf::Tokens;
 use super::fields::Wanted;
 use super::history::{History, INTERVAL};
 use super::login::Login;
@@ -77,9 +77,9 @@ impl Desk {
         }
         let user = match self.login.admit(request.headers(), peer).await {
             Ok(user) => user,
-            Err(refusal) => return refusal,
+            Err(refusal) => return refusal.answer(),
         };
-        let is_admin = self.is_admin(&user, request.headers());
+        let is_admin = self.admins.may_act(&self.login, &user, request.headers());
         let asked = Asked::read(request.uri().query());
         if is_action {
             let actor = Actor { user, client: peer, is_admin, back: asked.target() };
@@ -105,14 +105,5 @@ impl Desk {
             }
             _ => respond(StatusCode::NOT_FOUND, TEXT, "only /stats, /stats;csv and /stats;json are here\n".to_owned()),
         }
-    }
-
-    /// Whether a request of this user may act. Without login it must also name us by an address or as `localhost`.
-    fn is_admin(&self, user: &str, headers: &HeaderMap) -> bool {
-        let is_known = match self.login {
-            Login::Loopback => is_local_name(headers),
-            Login::Users { .. } => true,
-        };
-        is_known && self.admins.has(user)
     }
 }

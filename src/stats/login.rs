@@ -50,42 +50,84 @@ impl UserFile {
     }
 }
 
+/// Why a request is not let in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unadmitted {
+    /// It comes from elsewhere than loopback.
+    Elsewhere,
+    /// It has no name and password, or wrong ones.
+    Unknown,
+    /// The file of users cannot be used.
+    NoUsers,
+    /// Too many passwords are being looked at.
+    Busy,
+    /// Too many wrong passwords came from its address.
+    Limited,
+}
+
 impl Login {
-    /// The refusal of a request, or the name of its user (empty on loopback).
-    pub(super) async fn admit(&self, headers: &HeaderMap, peer: IpAddr) -> Result<String, Answer> {
+    /// The name of the user of a request (empty on loopback), or why it is not let in.
+    pub(crate) async fn admit(&self, headers: &HeaderMap, peer: IpAddr) -> Result<String, Unadmitted> {
         match self {
             Self::Loopback if peer.to_canonical().is_loopback() => Ok(String::new()),
-            Self::Loopback => Err(respond(
-                StatusCode::FORBIDDEN,
-                TEXT,
-                "statistics are for connections from loopback addresses: ask through kubectl port-forward, or start with \
-                 --stats-users FILE to let in who knows a password\n"
-                    .to_owned(),
-            )),
+            Self::Loopback => Err(Unadmitted::Elsewhere),
             Self::Users { file, passwords } => {
-                let Some((name, password)) = credentials(headers) else { return Err(challenge()) };
+                let (name, password) = credentials(headers).ok_or(Unadmitted::Unknown)?;
                 let reader = file.clone();
                 let read = tokio::task::spawn_blocking(move || reader.read()).await;
                 let users = read.map_err(|error| error.to_string()).and_then(|users| users).map_err(|error| {
                     tracing::error!(error, "nobody can log in to the statistics");
-                    let text = "the file of users cannot be used; the log says why\n".to_owned();
-                    respond(StatusCode::SERVICE_UNAVAILABLE, TEXT, text)
+                    Unadmitted::NoUsers
                 })?;
                 let attempt = Attempt { users: &users, name: &name, password: &password, client: peer };
                 match passwords.answer(&attempt).await {
                     PasswordAnswer::Right => Ok(name),
-                    PasswordAnswer::Wrong => Err(challenge()),
-                    PasswordAnswer::Busy => {
-                        let text = "too many passwords are being looked at\n".to_owned();
-                        Err(respond(StatusCode::SERVICE_UNAVAILABLE, TEXT, text))
-                    }
-                    PasswordAnswer::Limited => {
-                        let text = "too many wrong passwords came from your address\n".to_owned();
-                        Err(respond(StatusCode::TOO_MANY_REQUESTS, TEXT, text))
-                    }
+                    PasswordAnswer::Wrong => Err(Unadmitted::Unknown),
+                    PasswordAnswer::Busy => Err(Unadmitted::Busy),
+                    PasswordAnswer::Limited => Err(Unadmitted::Limited),
                 }
             }
         }
+    }
+}
+
+impl Unadmitted {
+    /// The status of the answer.
+    pub(crate) fn status(self) -> StatusCode {
+        match self {
+            Self::Elsewhere => StatusCode::FORBIDDEN,
+            Self::Unknown => StatusCode::UNAUTHORIZED,
+            Self::NoUsers | Self::Busy => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Limited => StatusCode::TOO_MANY_REQUESTS,
+        }
+    }
+
+    /// In words.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Elsewhere => {
+                "this is for connections from loopback addresses: ask through kubectl port-forward, or start with --stats-users FILE \
+                 to let in who knows a password"
+            }
+            Self::Unknown => "this needs a name and a password",
+            Self::NoUsers => "the file of users cannot be used; the log says why",
+            Self::Busy => "too many passwords are being looked at",
+            Self::Limited => "too many wrong passwords came from your address",
+        }
+    }
+
+    /// What asks a client for a name and a password (`WWW-Authenticate`), where that helps.
+    pub(crate) fn challenge(self) -> Option<HeaderValue> {
+        (self == Self::Unknown).then(|| HeaderValue::from_static("Basic realm=\"Tidegate statistics\""))
+    }
+
+    /// The refusal as text.
+    pub(super) fn answer(self) -> Answer {
+        let mut answer = respond(self.status(), TEXT, format!("{}\n", self.as_str()));
+        if let Some(challenge) = self.challenge() {
+            answer.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+        }
+        answer
     }
 }
 
@@ -93,11 +135,4 @@ fn credentials(headers: &HeaderMap) -> Option<(String, Vec<u8>)> {
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
     let (value, None) = (values.next()?, values.next()) else { return None };
     basic_credentials(value.as_bytes())
-}
-
-fn challenge() -> Answer {
-    let mut answer = respond(StatusCode::UNAUTHORIZED, TEXT, "this needs a name and a password\n".to_owned());
-    let value = HeaderValue::from_static("Basic realm=\"Tidegate statistics\"");
-    answer.headers_mut().insert(header::WWW_AUTHENTICATE, value);
-    answer
 }

@@ -26,9 +26,12 @@ use std::time::Duration;
 
 pub use self::http::serve;
 pub use columns::Column;
+pub(crate) use csrf::{is_local_name, is_same_origin};
 pub use csv::csv;
 pub use fields::{Row, RowKind, Value, Wanted, rows};
+pub(crate) use form::pairs;
 pub use json::json;
+pub(crate) use login::Unadmitted;
 pub use login::{Login, UserFile};
 pub use rights::Admins;
 pub use rows::{Backend, Check, Frontend, Server, Standing, Stats};

@@ -1,6 +1,11 @@
-//! Which users may tell endpoints what to do, by the page.
+//! Which users may tell endpoints what to do, by the page and by the run-time API.
 
 use std::sync::Arc;
+
+use http::HeaderMap;
+
+use super::csrf::is_local_name;
+use super::login::Login;
 
 /// Users who may.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -19,11 +24,20 @@ impl Admins {
     }
 
     /// Whether this user is one of them. The user without login has an empty name.
-    pub(super) fn has(&self, user: &str) -> bool {
+    pub(crate) fn has(&self, user: &str) -> bool {
         match self {
             Self::All => true,
             Self::Named(names) => !user.is_empty() && names.iter().any(|name| name == user),
         }
+    }
+
+    /// Whether a request of this user may act. Without login it must also name us by an address or as `localhost`.
+    pub(super) fn may_act(&self, login: &Login, user: &str, headers: &HeaderMap) -> bool {
+        let is_known = match login {
+            Login::Loopback => is_local_name(headers),
+            Login::Users { .. } => true,
+        };
+        is_known && self.has(user)
     }
 }
 

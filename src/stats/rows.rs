@@ -144,7 +144,21 @@ impl Server {
     }
 }
 
+impl Stats {
+    /// The upstream of this name, or with this number behind `#`.
+    pub fn backend(&self, name: &str) -> Option<&Backend> {
+        let number = name.strip_prefix('#').and_then(|id| id.parse::<u32>().ok());
+        self.backends.iter().find(|backend| Some(backend.id) == number || backend.name == name)
+    }
+}
+
 impl Backend {
+    /// Its endpoint of this name, or with this number behind `#`.
+    pub fn server(&self, name: &str) -> Option<&Server> {
+        let number = name.strip_prefix('#').and_then(|id| id.parse::<u32>().ok());
+        self.servers.iter().find(|server| Some(server.id) == number || server.name() == name)
+    }
+
     /// The endpoints that get requests.
     pub fn up(&self) -> impl Iterator<Item = &Server> {
         self.servers.iter().filter(|server| server.standing.is_up())

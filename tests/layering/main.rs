@@ -51,6 +51,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("migrate", &["model", "observe", "source", "translate"]),
     ("control_http", &["proxy_protocol"]),
     ("stats", &["model", "observe", "password", "control_http"]),
+    ("runtime_api", &["model", "observe", "control_http", "stats"]),
     ("admin", &["control_http", "model", "observe", "lifecycle"]),
 ];
 

@@ -25,6 +25,7 @@ pub struct Tidegate {
     pub admin: SocketAddr,
     pub health: Option<SocketAddr>,
     pub stats: Option<SocketAddr>,
+    pub runtime_api: Option<SocketAddr>,
     manifests: PathBuf,
     _directory: TempDir,
     stop: Option<mpsc::Sender<()>>,
@@ -85,7 +86,7 @@ impl Tidegate {
         let mut bound = app::bind(&args).expect("free ports");
         bound.resolver = resolver;
         let (http, https, admin, health) = (bound.http, bound.https, bound.admin, bound.health);
-        let stats = bound.stats;
+        let (stats, runtime_api) = (bound.stats, bound.runtime_api);
         let (stop, stopped) = mpsc::channel(4);
         let thread = thread::Builder::new().name("control".into()).spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -98,6 +99,7 @@ impl Tidegate {
             admin,
             health,
             stats,
+            runtime_api,
             manifests: served,
             _directory: directory,
             stop: Some(stop),

@@ -253,6 +253,15 @@ rollingUpdate:
 {{- if and (or .Values.accessLogCapture.request .Values.accessLogCapture.response) (or (ne .Values.accessLog "haproxy") .Values.accessLogFormat) }}
 {{- fail "accessLogCapture is for lines of accessLog: haproxy alone" }}
 {{- end }}
+{{- if and .Values.stats.api.clientCaSecret (not .Values.stats.api.certificateSecret) }}
+{{- fail "stats.api.clientCaSecret needs stats.api.certificateSecret" }}
+{{- end }}
+{{- if and .Values.stats.api.enabled .Values.hostNetwork (not (or .Values.stats.api.certificateSecret .Values.stats.usersSecret)) }}
+{{- fail "stats.api with hostNetwork needs stats.usersSecret or stats.api.certificateSecret: everything on the node reaches its loopback addresses" }}
+{{- end }}
+{{- if and .Values.stats.admins (not .Values.stats.api.clientCaSecret) (not (and .Values.stats.usersSecret (or .Values.stats.enabled .Values.stats.api.enabled))) }}
+{{- fail "stats.admins names users of stats.usersSecret, with stats.enabled or stats.api.enabled, or of stats.api.clientCaSecret" }}
+{{- end }}
 {{- if and (ne (include "tidegate.proxyProtocol" .) "off") (not .Values.trustedProxies) }}
 {{- fail "the PROXY protocol (proxyProtocol, or loadBalancer.profile: proxy) needs trustedProxies: the ranges of the addresses that pods see as the load balancer's, see docs/aws-nlb.md" }}
 {{- end }}

@@ -96,10 +96,8 @@ pub(super) fn weight(stats: &Stats, name: &ServerName) -> Result<String, String>
 
 /// The endpoint of this name.
 pub(super) fn find<'s>(stats: &'s Stats, name: &ServerName) -> Result<(&'s Backend, &'s Server), String> {
-    let backend = by_name(stats, &name.backend).ok_or(NO_SUCH_BACKEND)?;
-    let number = name.server.strip_prefix('#').and_then(|id| id.parse::<u32>().ok());
-    let is_it = |server: &&Server| Some(server.id) == number || server.name() == name.server;
-    let server = backend.servers.iter().find(is_it).ok_or(NO_SUCH_SERVER)?;
+    let backend = stats.backend(&name.backend).ok_or(NO_SUCH_BACKEND)?;
+    let server = backend.server(&name.server).ok_or(NO_SUCH_SERVER)?;
     Ok((backend, server))
 }
 
@@ -115,18 +113,13 @@ pub(super) fn action(server: &Server, wish: Wish) -> Action {
     }
 }
 
-fn by_name<'s>(stats: &'s Stats, name: &str) -> Option<&'s Backend> {
-    let number = name.strip_prefix('#').and_then(|id| id.parse::<u32>().ok());
-    stats.backends.iter().find(|backend| Some(backend.id) == number || backend.name == name)
-}
-
 fn servers<'s>(
     stats: &'s Stats,
     backend: Option<&str>,
 ) -> Result<impl Iterator<Item = (&'s Backend, &'s Server)>, String> {
     let backends = match backend {
         None => stats.backends.iter().collect(),
-        Some(name) => vec![by_name(stats, name).ok_or(NO_BACKEND)?],
+        Some(name) => vec![stats.backend(name).ok_or(NO_BACKEND)?],
     };
     Ok(backends.into_iter().flat_map(|backend| backend.servers.iter().map(move |server| (backend, server))))
 }

@@ -68,6 +68,7 @@ pub use haproxy_keys::document as document_haproxy_keys;
 pub(crate) use haproxy_keys::{HaproxyKeys, read as read_haproxy_keys};
 pub(crate) use location_options::{LocationOptions, client_port};
 pub(crate) use mirror_options::MirrorOptions;
+pub(crate) use native::endpoint_overrides;
 pub use nginx_keys::document as document_nginx_keys;
 pub(crate) use nginx_keys::{GlobalKeys, NginxKeys, read as read_nginx_keys};
 pub use nginx_keys::{KeyEffect, NginxKey, nginx_key};

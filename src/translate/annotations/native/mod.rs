@@ -13,6 +13,8 @@ use crate::source::objects::annotations::OWN_PREFIX;
 use super::table::{Annotation, Dialect, Scope, Unlisted, Verdict};
 use super::value::{Value, Word};
 
+pub(crate) use overrides::endpoint_overrides;
+
 /// `tidegate.dev/…`.
 pub(super) const DIALECT: Dialect = Dialect {
     title: "Tidegate's own",

@@ -20,7 +20,7 @@ pub(super) const ROWS: [Annotation; 1] = [Annotation {
         values: "entries with `;` between: an address or the name of a pod, perhaps `@` and the UID of the pod, `=`, and `drain`, `maint` \
                  or `weight:0` to `weight:256`",
         read: |draft: &mut Draft, text, _: &ObjectName| {
-            draft.options.of_rare().upstream.overrides = Some(overrides(text)?.into());
+            draft.options.of_rare().upstream.overrides = Some(endpoint_overrides(text)?.into());
             Some(())
         },
     },
@@ -33,7 +33,8 @@ pub(super) const ROWS: [Annotation; 1] = [Annotation {
           `tidegate explain` says so. `10.1.2.3=drain; web-7d9f-x2x4z@6f0c…=weight:10`.",
 }];
 
-fn overrides(text: &str) -> Option<Vec<EndpointOverride>> {
+/// The entries of a value; `None`: one of them cannot be read, or there are too many, so that nothing of it counts.
+pub(crate) fn endpoint_overrides(text: &str) -> Option<Vec<EndpointOverride>> {
     if text.len() > LONGEST {
         return None;
     }
@@ -81,13 +82,14 @@ mod tests {
 
     #[test]
     fn entries_name_an_endpoint_and_say_what_becomes_of_it() {
-        let read = overrides(" 10.0.0.1=drain; web-1@6f0c-1 = maint;[fd00::1]=weight:0 ;; fd00::2=weight:256").unwrap();
+        let read = endpoint_overrides(" 10.0.0.1=drain; web-1@6f0c-1 = maint;[fd00::1]=weight:0 ;; fd00::2=weight:256")
+            .unwrap();
         let said = |at: usize| (read[at].state, read[at].weight.map(Weight::get), read[at].uid.is_some());
         assert_eq!(read[0].of, OverrideOf::Address([10, 0, 0, 1].into()));
         assert_eq!(said(0), (Some(EndpointState::Draining), None, false));
         assert_eq!(said(1), (Some(EndpointState::Maintenance), None, true));
         assert_eq!((said(2).1, said(3).1), (Some(0), Some(256)));
-        assert!(overrides("").unwrap().is_empty());
+        assert!(endpoint_overrides("").unwrap().is_empty());
         for text in [
             "10.0.0.1",
             "=drain",
@@ -99,8 +101,8 @@ mod tests {
             "a@=drain",
             "a b=drain",
         ] {
-            assert_eq!(overrides(text), None, "{text}");
+            assert_eq!(endpoint_overrides(text), None, "{text}");
         }
-        assert_eq!(overrides(&"a=drain;".repeat(MOST + 1)), None);
+        assert_eq!(endpoint_overrides(&"a=drain;".repeat(MOST + 1)), None);
     }
 }
