@@ -50,7 +50,9 @@ mod template;
 mod upstream;
 mod users;
 
-pub use affinity::{Affinity, AffinityMode, Preference, SameSite, SessionCookie, key_of, score, token};
+pub use affinity::{
+    Affinity, AffinityMode, EmptyText, Preference, SameSite, Scripts, SessionCookie, key_of, pod_identity, score, token,
+};
 pub use answer_urls::{AnswerUrls, Replacement, Sought};
 pub use basic_credentials::basic_credentials;
 pub use certificate::{Certificate, CertificateError, PrivateKey};

@@ -10,6 +10,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use super::affinity::token;
 use super::names::ObjectName;
 use super::pod_tls::PodTls;
 
@@ -114,8 +115,8 @@ pub enum EndpointPort {
 
 /// An endpoint as data: what an upstream is filled with.
 ///
-/// Here is the place for more: the zone and node, the name of the pod. Nothing reads them yet, and for 50,000
-/// endpoints the three names take 5 MB (three `Arc<str>` of 16 bytes, a pod's name of about 50 with its counts), more than
+/// Here is the place for more: the zone and node, the name of the pod. Nothing reads them yet of other Services than our own, and
+/// for 50,000 endpoints the three names take 5 MB (three `Arc<str>` of 16 bytes, a pod's name of about 50 with its counts), more than
 /// the living endpoints themselves (80 bytes each). So EndpointSlices are read without them until something needs them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct EndpointSpec {
@@ -125,6 +126,9 @@ pub struct EndpointSpec {
     pub state: EndpointState,
     /// Its share, beside those of the others.
     pub weight: Weight,
+    /// What sessions know it by: its pod and its Service ([`pod_identity`](super::pod_identity)), or its address
+    /// ([`token`](super::token)) where no pod is known.
+    pub identity: u64,
 }
 
 /// The share of an endpoint, beside those of the others of its upstream: 0 to 256. Default 100; HAProxy `weight` of a server.
@@ -166,8 +170,8 @@ pub enum EndpointState {
 }
 
 impl EndpointSpec {
-    /// An active endpoint.
+    /// An active endpoint of which nothing but the address is known.
     pub fn active(address: SocketAddr) -> Self {
-        Self { address, state: EndpointState::Active, weight: Weight::default() }
+        Self { address, state: EndpointState::Active, weight: Weight::default(), identity: token(address) }
     }
 }

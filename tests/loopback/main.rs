@@ -74,6 +74,7 @@ mod proxy_protocol;
 mod redirect;
 mod refused;
 mod responses;
+mod sessions;
 mod stands_for_https;
 mod statistics;
 mod statistics_page;

@@ -3,6 +3,7 @@
 mod headers;
 mod overrides;
 mod paths;
+mod sessions;
 mod timeouts;
 mod upstreams;
 
@@ -18,7 +19,15 @@ pub(super) const DIALECT: Dialect = Dialect {
     prefix: OWN_PREFIX,
     others: &[],
     unlisted: Unlisted::Unknown,
-    groups: &[&ROWS, &upstreams::ROWS, &overrides::ROWS, &headers::ROWS, &paths::ROWS, &timeouts::ROWS],
+    groups: &[
+        &ROWS,
+        &upstreams::ROWS,
+        &sessions::ROWS,
+        &overrides::ROWS,
+        &headers::ROWS,
+        &paths::ROWS,
+        &timeouts::ROWS,
+    ],
 };
 
 /// By key.
