@@ -8,7 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinError, JoinHandle};
 
 use super::watchdog::{Stuck, Watchdog};
@@ -16,6 +16,7 @@ use super::{bind_one, connections, explain, stats, view};
 use crate::admin::{self, AdminState, DebugViews};
 use crate::controller::{Controller, Inquirer, Problems};
 use crate::lifecycle::{Drain, DrainTimes, Drained, Phase, Readiness};
+use crate::model::Replicas;
 use crate::observe::AccessLog;
 use crate::password::Passwords;
 use crate::proxy::{self, Shared};
@@ -23,7 +24,7 @@ use crate::report::Reporter;
 use crate::source::Event;
 use crate::source::saved::Writer;
 use crate::stats::socket::{SocketPlace, StatsSocket};
-use crate::stats::{self as statistics_of, Admins, Login, Source, UserFile};
+use crate::stats::{self as statistics_of, Admins, Login, Source, Tokens, UserFile};
 use crate::upstream::Registry;
 
 /// How long the access log may take to write what is left, at the end.
@@ -46,6 +47,8 @@ pub(super) struct Server {
     pub(super) inquirer: Inquirer,
     pub(super) access_log: AccessLog,
     pub(super) saved_objects: Option<Writer>,
+    /// The replicas of this installation, where they are followed.
+    pub(super) replicas: Option<watch::Receiver<Replicas>>,
 }
 
 impl Server {
@@ -74,6 +77,7 @@ impl Server {
             inquirer,
             access_log,
             saved_objects,
+            replicas,
         } = self;
         let stuck = Stuck::default();
         let state = AdminState {
@@ -114,7 +118,9 @@ impl Server {
         let statistics = if statistics.is_empty() {
             Vec::new()
         } else {
-            let source = stats::source(&shared, &registry, shared.ledger.limit());
+            let port = statistics.address().map_or(0, |address| address.port());
+            let replicas = replicas.map(|replicas| stats::ReplicasAt { replicas, port });
+            let source = stats::source(&shared, &registry, replicas);
             statistics.start(&source, &shared.passwords)?
         };
         let admin = tokio::spawn(admin::serve(tokio::net::TcpListener::from_std(admin_socket)?, state));
@@ -182,6 +188,8 @@ pub(super) struct Statistics {
     page: Option<(TcpListener, Option<UserFile>)>,
     admins: Admins,
     sockets: Vec<StatsSocket>,
+    /// `None`: there were no random numbers, so nobody may act.
+    tokens: Option<Arc<Tokens>>,
 }
 
 impl Statistics {
@@ -200,12 +208,18 @@ impl Statistics {
             StatsSocket::bind(place).with_context(|| format!("cannot listen at {:?} (--stats-socket)", place.at))
         };
         let sockets = places.iter().map(bind).collect::<anyhow::Result<_>>()?;
-        Ok(Self { page, admins: Admins::of(admins), sockets })
+        let tokens = Tokens::new().inspect_err(|error| tracing::error!(error, "nobody can act by the page"));
+        Ok(Self { page, admins: Admins::of(admins), sockets, tokens: tokens.ok().map(Arc::new) })
     }
 
     /// Where the page is.
     pub(super) fn address(&self) -> Option<SocketAddr> {
         self.page.as_ref().and_then(|(socket, _)| socket.local_addr().ok())
+    }
+
+    /// What tokens in forms of the page are made by.
+    pub(super) fn tokens(&self) -> Option<Arc<Tokens>> {
+        self.tokens.clone()
     }
 
     fn is_empty(&self) -> bool {
@@ -214,7 +228,7 @@ impl Statistics {
 
     /// Serves them, until what it returns is aborted.
     fn start(self, source: &Source, passwords: &Passwords) -> io::Result<Vec<JoinHandle<()>>> {
-        let Self { page, admins, sockets } = self;
+        let Self { page, admins, sockets, tokens } = self;
         let mut tasks = Vec::new();
         if let Some((socket, users)) = page {
             let login = match users {
@@ -222,7 +236,7 @@ impl Statistics {
                 Some(file) => Login::Users { file, passwords: passwords.clone() },
             };
             let socket = tokio::net::TcpListener::from_std(socket)?;
-            tasks.push(tokio::spawn(statistics_of::serve(socket, source.clone(), login, admins)));
+            tasks.push(tokio::spawn(statistics_of::serve(socket, source.clone(), login, (admins, tokens))));
         }
         for socket in sockets {
             let source = source.clone();

@@ -8,6 +8,7 @@ mod interfaces;
 mod memory_gauge;
 mod migrate;
 mod observe;
+mod replicas;
 mod report;
 mod routing;
 mod source;
@@ -36,6 +37,7 @@ pub use migrate::{MigrateArgs, ReportFormat};
 pub use observe::{
     AccessLogFormat, AccessLogTo, DebugViewsChoice, EscapeChoice, LogFormat, LogLevel, MetricsCompat, ObserveArgs,
 };
+pub use replicas::ReplicaArgs;
 pub use report::{Pod, ReportArgs};
 pub use routing::{
     ExternalNameChoice, HostOwnershipChoice, NginxSnippetsChoice, ProfileChoice, RoutingArgs, TlsArgs, WafMissingChoice,
@@ -124,6 +126,8 @@ pub struct ServeArgs {
     pub observe: ObserveArgs,
     #[command(flatten, next_help_heading = "Statistics")]
     pub stats: StatsArgs,
+    #[command(flatten, next_help_heading = "Replicas")]
+    pub replicas: ReplicaArgs,
     #[command(flatten, next_help_heading = "Life cycle")]
     pub lifecycle: LifecycleArgs,
 }

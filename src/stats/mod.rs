@@ -12,6 +12,7 @@ mod http;
 mod json;
 mod login;
 mod page;
+mod replicas;
 mod rights;
 mod rows;
 pub mod socket;
@@ -26,10 +27,12 @@ use std::time::Duration;
 
 pub use self::http::serve;
 pub use columns::Column;
+pub use csrf::Tokens;
 pub use csv::csv;
 pub use fields::{Row, RowKind, Value, Wanted, rows};
 pub use json::json;
 pub use login::{Login, UserFile};
+pub use replicas::{Identity, Peer};
 pub use rights::Admins;
 pub use rows::{Backend, Check, Frontend, Server, Standing, Stats};
 
@@ -87,6 +90,8 @@ pub struct ProcessFacts {
     pub pid: u32,
     /// The name of the pod or machine.
     pub node: String,
+    /// The replicas of this installation that take requests; `None`: nobody follows them.
+    pub peers: Option<Vec<Peer>>,
     /// Data-plane threads.
     pub threads: usize,
     /// Since it started.

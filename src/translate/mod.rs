@@ -40,11 +40,13 @@ mod pattern;
 mod pattern_hosts;
 mod pod_tls;
 mod problems;
+mod replicas;
 mod resolutions;
 mod rulers;
 mod secret;
 mod service;
 mod settings;
+mod shared_keys;
 mod slashes;
 mod tenancy;
 mod tls;
@@ -73,6 +75,7 @@ pub use invalidated::Invalidated;
 pub use path::PathReading;
 pub use secret::{certificates, host_certificates};
 pub use settings::{ExternalNames, HostOwnership, OwnSockets, Profile, Settings, VisibleConfigMaps, VisibleSecrets};
+pub use shared_keys::shared_keys;
 
 use lower::Lowered;
 

@@ -73,6 +73,7 @@ mod pod_tls_verified;
 mod proxy_protocol;
 mod redirect;
 mod refused;
+mod replicas;
 mod responses;
 mod sessions;
 mod stands_for_https;

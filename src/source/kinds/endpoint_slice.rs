@@ -14,9 +14,9 @@ use crate::model::{ObjectKind, PodMark, Resource};
 use crate::source::objects::{AddressKind, EndpointSlice, SliceEndpoint, SlicePort};
 
 /// Joins slices to their Service.
-const SERVICE_LABEL: &str = "kubernetes.io/service-name";
+pub(in crate::source) const SERVICE_LABEL: &str = "kubernetes.io/service-name";
 
-pub(super) static KIND: Kind = Kind {
+pub(in crate::source) static KIND: Kind = Kind {
     object: ObjectKind::EndpointSlice,
     resource: Resource::ENDPOINT_SLICES,
     outdated: &["discovery.k8s.io/v1beta1"],
@@ -62,13 +62,16 @@ pub(super) fn convert(object: discovery::EndpointSlice) -> EndpointSlice {
         "IPv6" => AddressKind::IPv6,
         _ => AddressKind::Other,
     };
-    let (mut readable, mut unreadable) = (Vec::new(), Vec::new());
+    let (mut readable, mut unreadable, mut pods) = (Vec::new(), Vec::new(), Vec::new());
     // Names instead of addresses are not used at all, so they need no finding each.
     if addresses != AddressKind::Other {
         readable.reserve_exact(endpoints.len());
         for endpoint in endpoints {
             match slice_endpoint(endpoint) {
-                Some(Ok(endpoint)) => readable.push(endpoint),
+                Some(Ok((endpoint, pod))) => {
+                    readable.push(endpoint);
+                    pods.push(pod);
+                }
                 Some(Err(address)) => unreadable.push(address),
                 None => {}
             }
@@ -81,6 +84,7 @@ pub(super) fn convert(object: discovery::EndpointSlice) -> EndpointSlice {
         ports: ports.map(|ports| each(Some(ports), slice_port)),
         endpoints: readable.into(),
         unreadable: unreadable.into(),
+        pods: if pods.iter().all(|pod| pod.is_empty()) { Box::default() } else { pods.into() },
     }
 }
 
@@ -93,8 +97,8 @@ fn slice_port(port: discovery::EndpointPort) -> SlicePort {
     }
 }
 
-/// `None` without an address, an error with one that cannot be read.
-fn slice_endpoint(endpoint: discovery::Endpoint) -> Option<Result<SliceEndpoint, Arc<str>>> {
+/// The endpoint and the name of its pod. `None` without an address, an error with one that cannot be read.
+fn slice_endpoint(endpoint: discovery::Endpoint) -> Option<Result<(SliceEndpoint, Box<str>), Arc<str>>> {
     let discovery::Endpoint {
         addresses,
         conditions,
@@ -109,13 +113,13 @@ fn slice_endpoint(endpoint: discovery::Endpoint) -> Option<Result<SliceEndpoint,
     let is_ready = ready.unwrap_or(true);
     let address = addresses.into_iter().next()?;
     let Ok(parsed) = address.parse() else { return Some(Err(address.into())) };
-    Some(Ok(SliceEndpoint {
+    let (name, uid) = target_ref.map(|pod| (pod.name.unwrap_or_default(), pod.uid.unwrap_or_default())).unzip();
+    let endpoint = SliceEndpoint {
         address: parsed,
         is_ready,
         is_serving: serving.unwrap_or(is_ready),
         is_terminating: terminating.unwrap_or(false),
-        pod: target_ref.map_or_else(PodMark::default, |pod| {
-            PodMark::of(&pod.name.unwrap_or_default(), &pod.uid.unwrap_or_default())
-        }),
-    }))
+        pod: name.as_ref().zip(uid).map_or_else(PodMark::default, |(name, uid)| PodMark::of(name, &uid)),
+    };
+    Some(Ok((endpoint, name.unwrap_or_default().into())))
 }

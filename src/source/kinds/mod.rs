@@ -25,6 +25,7 @@ use std::io::Write;
 use super::objects::Object;
 
 pub(super) use config_map::KIND as CONFIG_MAP;
+pub(super) use endpoint_slice::{KIND as ENDPOINT_SLICE, SERVICE_LABEL};
 pub(super) use row::{Kind, OnMalformed, Watched};
 pub(super) use secret::KIND as SECRET;
 use secret::SavedSecret;

@@ -126,6 +126,7 @@ pub(crate) fn slice(text: &str, service: &str, endpoints: &[SliceEndpoint]) -> E
         ports: Some([SlicePort { name: "http".into(), port: Some(8080), is_tcp: true }].into()),
         endpoints: endpoints.into(),
         unreadable: Box::default(),
+        pods: Box::default(),
     }
 }
 

@@ -22,6 +22,9 @@ pub struct EndpointSlice {
     pub endpoints: Box<[SliceEndpoint]>,
     /// Addresses that are not IP addresses and were left out.
     pub unreadable: Box<[Arc<str>]>,
+    /// The names of the pods of `endpoints`, in their order; none where nobody asks for them.
+    #[serde(default, skip_serializing_if = "<[Box<str>]>::is_empty")]
+    pub pods: Box<[Box<str>]>,
 }
 
 /// `addressType`.

@@ -142,7 +142,15 @@ fn slice() -> impl Strategy<Value = Change> {
     );
     (object_name(), some(text()), addresses, some(list(port)), list(endpoint), list(text())).prop_map(
         |(name, service, addresses, ports, endpoints, unreadable)| {
-            let slice = EndpointSlice { name: name.clone(), service, addresses, ports, endpoints, unreadable };
+            let slice = EndpointSlice {
+                name: name.clone(),
+                service,
+                addresses,
+                ports,
+                endpoints,
+                unreadable,
+                pods: Box::default(),
+            };
             Change::arrival(slice)
         },
     )
@@ -176,7 +184,8 @@ fn secret() -> impl Strategy<Value = Change> {
         let crl = [None, Some(LIST), Some(b"garbage")][name.name.len() % 3];
         let clients = authorities.as_ref().map(|of| ClientTrust::parse(Arc::clone(of), crl).map(Arc::new));
         let lone_chain = authorities.clone();
-        let secret = Secret { name: name.clone(), certificate, last_good, authorities, lone_chain, clients, users };
+        let secret =
+            Secret { name: name.clone(), certificate, last_good, authorities, lone_chain, clients, users, keys: None };
         Change::arrival(secret)
     })
 }
@@ -258,6 +267,7 @@ impl SavedKey {
             lone_chain: None,
             clients: None,
             users: None,
+            keys: None,
         };
         Change::arrival(secret)
     }

@@ -95,6 +95,8 @@ impl Followed {
             secrets,
             config_maps: ConfigMapAccess::Namespaces(vec!["shop".into()]),
             nginx_config_map: Some(ObjectName::new("edge", "nginx")),
+            shared_keys: None,
+            self_service: None,
             signature: None,
         };
         let (sender, events) = mpsc::channel(4);
