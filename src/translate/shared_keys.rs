@@ -11,7 +11,7 @@ const REMEDY: &str =
 pub fn shared_keys(input: &Input) -> Option<SharedKeys> {
     let secret = input.settings().shared_keys.as_ref().and_then(|name| input.objects().secret(name));
     let Some(secret) = secret else { return Some(SharedKeys::default()) };
-    secret.keys.as_ref().and_then(|keys| keys.as_ref().ok()).cloned()
+    secret.shared.as_ref().and_then(|keys| keys.as_ref().ok()).cloned()
 }
 
 /// What is wrong with this Secret, if it is the one that has the keys.
@@ -20,7 +20,7 @@ pub(crate) fn problems(input: &Input, name: &ObjectName) -> Vec<Problem> {
         return Vec::new();
     }
     let instead = "so this process uses keys of its own, or those that it had from this Secret before";
-    let (code, message) = match input.objects().secret(name).map(|secret| &secret.keys) {
+    let (code, message) = match input.objects().secret(name).map(|secret| &secret.shared) {
         Some(Some(Ok(_))) => return Vec::new(),
         Some(Some(Err(fault))) => (ProblemCode::InvalidSecret, format!("it has no keys to share: {fault}; {instead}")),
         Some(None) => (ProblemCode::InvalidSecret, format!("its type is for certificates, {instead}")),

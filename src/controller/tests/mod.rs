@@ -90,7 +90,7 @@ fn secret(of: &str) -> Change {
         lone_chain: None,
         clients: None,
         users: None,
-        keys: None,
+        shared: None,
     };
     Change::arrival(secret)
 }

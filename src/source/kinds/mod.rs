@@ -15,6 +15,7 @@ pub(super) mod manifest;
 mod old_ingress;
 mod row;
 mod secret;
+mod secret_keys;
 mod secret_users;
 mod service;
 pub(super) mod wire;

@@ -11,6 +11,7 @@ use serde_json::Value;
 use super::fields::name_of;
 use super::manifest;
 use super::row::{Kind, OnMalformed, Watched};
+use super::secret_keys::SavedKeys;
 use super::secret_users::SavedUsers;
 use super::wire::{Malformed, Meta, Sent, parse};
 use crate::model::{
@@ -98,11 +99,11 @@ pub(super) fn convert(object: core::Secret) -> Secret {
         let map = UserList::of_map(keys.into_iter().filter_map(|key| Some((key, value(key)?))));
         Arc::new(SecretUsers { file: value(USERS).map(UserList::of_file), map })
     });
-    let keys = (kind != TLS_TYPE).then(|| {
+    let shared = (kind != TLS_TYPE).then(|| {
         let names: BTreeSet<&str> = data.keys().chain(text.keys()).map(String::as_str).collect();
         SharedKeys::parse(names.into_iter().filter_map(|name| Some((name, value(name)?))))
     });
-    Secret { name: name_of(&metadata), certificate, last_good: None, authorities, lone_chain, clients, users, keys }
+    Secret { name: name_of(&metadata), certificate, last_good: None, authorities, lone_chain, clients, users, shared }
 }
 
 /// Takes line breaks out of a Secret's base64, as the API server does.
@@ -140,8 +141,8 @@ pub(super) struct SavedSecret {
     crl_fault: Option<CrlFault>,
     /// The users with the hashes of their passwords.
     users: Option<SavedUsers>,
-    /// The keys that replicas share, in base64.
-    keys: Option<Vec<(Box<str>, ByteString)>>,
+    /// The keys that replicas share.
+    shared: Option<SavedKeys>,
 }
 
 /// Chain and key, DER in base64.
@@ -196,7 +197,7 @@ impl CrlFault {
 
 impl SavedSecret {
     pub(super) fn new(secret: &Secret) -> Self {
-        let Secret { name, certificate, last_good, authorities, lone_chain, clients, users, keys } = secret;
+        let Secret { name, certificate, last_good, authorities, lone_chain, clients, users, shared } = secret;
         let trust = clients.as_ref().and_then(|clients| clients.as_ref().ok());
         let crl_fault = clients.as_ref().and_then(|clients| clients.as_ref().err());
         let der = |bundle: &CaBundle| bundle.certificates().map(|der| ByteString(der.to_vec())).collect();
@@ -212,15 +213,12 @@ impl SavedSecret {
                 .unwrap_or_default(),
             crl_fault: crl_fault.map(CrlFault::new),
             users: users.as_ref().map(|users| SavedUsers::new(users)),
-            keys: keys
-                .as_ref()
-                .and_then(|keys| keys.as_ref().ok())
-                .map(|keys| keys.entries().map(|(name, bytes)| (name.into(), ByteString(bytes.to_vec()))).collect()),
+            shared: shared.as_ref().map(SavedKeys::new),
         }
     }
 
     fn into_secret(self) -> Option<Secret> {
-        let Self { name, certificate, fault, last_good, authorities, lone_chain, revoked, crl_fault, users, keys } =
+        let Self { name, certificate, fault, last_good, authorities, lone_chain, revoked, crl_fault, users, shared } =
             self;
         let certificate = match (certificate, fault) {
             (Some(pair), _) => Ok(pair.into_certificate()?),
@@ -243,8 +241,8 @@ impl SavedSecret {
             None => ClientTrust::from_der(Arc::clone(bundle), revoked).map(Arc::new),
         });
         let users = users.map(|users| Arc::new(users.into_users()));
-        let keys = keys.map(|keys| SharedKeys::parse(keys.iter().map(|(name, bytes)| (&**name, &bytes.0[..]))));
-        Some(Secret { name, certificate, last_good, authorities, lone_chain, clients, users, keys })
+        let shared = shared.map(SavedKeys::into_shared);
+        Some(Secret { name, certificate, last_good, authorities, lone_chain, clients, users, shared })
     }
 }
 

@@ -158,9 +158,9 @@ impl Change {
                     Arc::make_mut(slice).pods = Box::default();
                 }
             }
-            Some(Object::Secret(secret)) if secret.keys.is_some() => {
+            Some(Object::Secret(secret)) if secret.shared.is_some() => {
                 if Some(&secret.name) != shared_keys {
-                    Arc::make_mut(secret).keys = None;
+                    Arc::make_mut(secret).shared = None;
                 }
             }
             Some(
@@ -459,7 +459,7 @@ mod tests {
             lone_chain: None,
             clients: None,
             users: None,
-            keys: None,
+            shared: None,
         };
         let mut objects = Objects::default();
         objects.apply(Change::arrival(secret.clone()));

@@ -27,7 +27,7 @@ pub struct Secret {
     /// Users with the hashes of their passwords; `None` for type `kubernetes.io/tls`, which has none.
     pub users: Option<Arc<SecretUsers>>,
     /// Keys that replicas share, or why there are none; `None` where nobody asks for them, and for type `kubernetes.io/tls`.
-    pub keys: Option<Result<SharedKeys, SharedKeysFault>>,
+    pub shared: Option<Result<SharedKeys, SharedKeysFault>>,
 }
 
 /// Why a Secret has no usable certificate.

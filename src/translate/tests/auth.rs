@@ -27,7 +27,7 @@ fn users(text: &str, lines: &str) -> Change {
         lone_chain: None,
         clients: None,
         users: Some(Arc::new(users)),
-        keys: None,
+        shared: None,
     })
 }
 

@@ -61,7 +61,7 @@ pub(super) fn secret(text: &str, certificate: &Arc<Certificate>) -> Change {
         lone_chain: None,
         clients: None,
         users: None,
-        keys: None,
+        shared: None,
     };
     Change::arrival(secret)
 }
@@ -76,7 +76,7 @@ pub(super) fn broken_secret(text: &str) -> Change {
         lone_chain: None,
         clients: None,
         users: None,
-        keys: None,
+        shared: None,
     };
     Change::arrival(secret)
 }

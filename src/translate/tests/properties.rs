@@ -201,7 +201,7 @@ fn some_secret() -> impl Strategy<Value = Change> {
             lone_chain,
             clients,
             users,
-            keys: None,
+            shared: None,
         })
     })
 }

@@ -3,6 +3,7 @@ mod fake;
 mod faults;
 mod listing;
 mod named_by_annotations;
+mod replicas;
 mod signed;
 mod single;
 
