@@ -51,6 +51,7 @@ mod slashes;
 mod tenancy;
 mod tls;
 mod validity;
+mod wanted_secrets;
 
 #[cfg(test)]
 mod tests;

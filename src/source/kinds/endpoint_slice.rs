@@ -97,8 +97,11 @@ fn slice_port(port: discovery::EndpointPort) -> SlicePort {
     }
 }
 
-/// The endpoint and the name of its pod. `None` without an address, an error with one that cannot be read.
-fn slice_endpoint(endpoint: discovery::Endpoint) -> Option<Result<(SliceEndpoint, Box<str>), Arc<str>>> {
+/// An endpoint with the name of its pod; empty: it has none.
+type NamedEndpoint = (SliceEndpoint, Box<str>);
+
+/// `None` without an address, an error with one that cannot be read.
+fn slice_endpoint(endpoint: discovery::Endpoint) -> Option<Result<NamedEndpoint, Arc<str>>> {
     let discovery::Endpoint {
         addresses,
         conditions,
