@@ -346,6 +346,7 @@ fn slice(app: usize, last: u8) -> Change {
         ports: Some([SlicePort { name: "http".into(), port: Some(8080), is_tcp: true }].into()),
         endpoints: (0..ENDPOINTS).map(endpoint).collect(),
         unreadable: Box::default(),
+        pods: Box::default(),
     };
     Change::arrival(slice)
 }
@@ -359,6 +360,7 @@ fn secret(app: usize, certificate: Arc<Certificate>) -> Change {
         lone_chain: None,
         clients: None,
         users: None,
+        shared: None,
     };
     Change::arrival(secret)
 }
