@@ -347,6 +347,7 @@ fn slice(app: usize, last: u8) -> Change {
         endpoints: (0..ENDPOINTS).map(endpoint).collect(),
         hints: Default::default(),
         unreadable: Box::default(),
+        pods: Box::default(),
     };
     Change::arrival(slice)
 }
@@ -360,6 +361,7 @@ fn secret(app: usize, certificate: Arc<Certificate>) -> Change {
         lone_chain: None,
         clients: None,
         users: None,
+        shared: None,
     };
     Change::arrival(secret)
 }

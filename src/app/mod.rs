@@ -34,7 +34,7 @@ use crate::lifecycle::{Drain, DrainTimes, Readiness};
 use crate::observe::panics;
 use crate::password::Passwords;
 use crate::proxy::listener::{self, ListenerProtocol};
-use crate::proxy::tls::{SniResolver, TlsConfigs, fallback_certificate};
+use crate::proxy::tls::{SniResolver, TicketKeys, TlsConfigs, fallback_certificate};
 use crate::proxy::{AuthMemory, Connections, Handover, Heartbeats, Inspector, Ledger, Limiter, Shared};
 use crate::resolver;
 use crate::routing::TableCell;
@@ -131,13 +131,23 @@ pub fn bind(args: &ServeArgs) -> anyhow::Result<Bound> {
     let access_log = settings::start_access_log(args, &metrics).context("cannot start the access log")?;
     controller.tell_states(access_log.states());
 
-    let tls = tls_configs(&table).context("cannot set up TLS")?;
+    let shared_keys = &args.replicas.shared_keys;
+    let ticket_keys = if shared_keys.is_some() { TicketKeys::OfReplicas } else { TicketKeys::OfProcess };
+    let tls = tls_configs(&table, ticket_keys).context("cannot set up TLS")?;
     let keepalive = args.timeouts.tcp_keepalive;
     let plain = bind_listeners(args.listen.http, workers, keepalive, "--http")?;
     let encrypted = bind_listeners(args.listen.https, workers, keepalive, "--https")?;
     let admin_socket = bind_one(args.listen.admin, "--admin")?;
     let health_socket = args.listen.health.map(|address| bind_one(address, "--health")).transpose()?;
     let statistics = Statistics::bind(&args.stats, &args.runtime_api)?;
+    if shared_keys.is_some() {
+        let (tls, tokens) = (Arc::clone(&tls), statistics.tokens());
+        controller.share_keys(move |keys| {
+            tls.share(keys);
+            tokens.iter().for_each(|tokens| tokens.share(keys));
+        });
+    }
+    let replicas = args.replicas.self_service.as_ref().map(|_| controller.replicas());
     let (http, https) = (plain[0].local_addr()?, encrypted[0].local_addr()?);
     let shards = plain.into_iter().zip(encrypted);
     let shards = shards.map(|(plain, encrypted)| {
@@ -183,6 +193,7 @@ pub fn bind(args: &ServeArgs) -> anyhow::Result<Bound> {
             controller,
             access_log,
             saved_objects,
+            replicas,
         },
     })
 }
@@ -205,7 +216,7 @@ fn bind_one(address: SocketAddr, flag: &str) -> anyhow::Result<std::net::TcpList
 }
 
 /// TLS with the certificates of the present table.
-fn tls_configs(table: &Arc<TableCell<Target>>) -> anyhow::Result<Arc<TlsConfigs>> {
+fn tls_configs(table: &Arc<TableCell<Target>>, keys: TicketKeys) -> anyhow::Result<Arc<TlsConfigs>> {
     let fallback = Arc::new(fallback_certificate(SystemTime::now())?);
     let resolver = || {
         let table = Arc::clone(table);
@@ -214,7 +225,7 @@ fn tls_configs(table: &Arc<TableCell<Target>>) -> anyhow::Result<Arc<TlsConfigs>
     };
     let asking = Arc::clone(table);
     let asking = resolver().asking(move |name| asking.load().asked_of(name));
-    Ok(Arc::new(TlsConfigs::new(Arc::new(resolver()), Arc::new(asking))?))
+    Ok(Arc::new(TlsConfigs::new(Arc::new(resolver()), Arc::new(asking), keys)?))
 }
 
 impl Bound {

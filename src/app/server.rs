@@ -6,7 +6,7 @@ use std::sync::{Arc, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinError, JoinHandle};
 
 use super::statistics::Statistics;
@@ -15,6 +15,7 @@ use super::{connections, explain, stats, view};
 use crate::admin::{self, AdminState, DebugViews};
 use crate::controller::{Controller, Inquirer, Problems};
 use crate::lifecycle::{Drain, DrainTimes, Drained, Phase, Readiness};
+use crate::model::Replicas;
 use crate::observe::AccessLog;
 use crate::proxy::{self, Shared};
 use crate::report::Reporter;
@@ -42,6 +43,8 @@ pub(super) struct Server {
     pub(super) inquirer: Inquirer,
     pub(super) access_log: AccessLog,
     pub(super) saved_objects: Option<Writer>,
+    /// The replicas of this installation, where they are followed.
+    pub(super) replicas: Option<watch::Receiver<Replicas>>,
 }
 
 impl Server {
@@ -70,6 +73,7 @@ impl Server {
             inquirer,
             access_log,
             saved_objects,
+            replicas,
         } = self;
         let stuck = Stuck::default();
         let state = AdminState {
@@ -110,7 +114,9 @@ impl Server {
         let statistics = if statistics.is_empty() {
             Vec::new()
         } else {
-            let source = stats::source(&shared, &registry, shared.ledger.limit());
+            let port = statistics.address().map_or(0, |address| address.port());
+            let replicas = replicas.map(|replicas| stats::ReplicasAt { replicas, port });
+            let source = stats::source(&shared, &registry, replicas);
             statistics.start(&source, &shared.passwords)?
         };
         let admin = tokio::spawn(admin::serve(tokio::net::TcpListener::from_std(admin_socket)?, state));

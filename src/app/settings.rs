@@ -1,7 +1,7 @@
 //! From the command line to the settings of each part.
 
-use std::collections::BTreeSet;
 use std::io;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -121,8 +121,12 @@ fn dialects(routing: &RoutingArgs) -> Dialects {
 
 /// The settings of translation for `serve`.
 pub(super) fn translation(args: &ServeArgs) -> Settings {
-    let settings =
-        Settings { own: Arc::new(own_sockets(args)), ..translation_of(&args.routing, &args.tls, policy(args)) };
+    let settings = Settings {
+        own: Arc::new(own_sockets(args)),
+        self_service: args.replicas.self_service.clone(),
+        shared_keys: args.replicas.shared_keys.clone(),
+        ..translation_of(&args.routing, &args.tls, policy(args))
+    };
     match args.source.manifests {
         Some(_) => settings,
         // The API server applies the default class when an Ingress is created.
@@ -131,7 +135,9 @@ pub(super) fn translation(args: &ServeArgs) -> Settings {
             class_lookup: args.source.ingress_class_lookup,
             secrets: match args.source.secret_access {
                 args::SecretAccess::Cluster | args::SecretAccess::Namespaces => VisibleSecrets::Allowed,
-                args::SecretAccess::Names => VisibleSecrets::Listed(Arc::new(secret_names(&args.source, &args.tls))),
+                args::SecretAccess::Names => VisibleSecrets::Listed(Arc::new(
+                    secret_names(&args.source, &args.tls).chain(&args.replicas.shared_keys).cloned().collect(),
+                )),
             },
             config_maps: match args.source.config_map_access {
                 args::ConfigMapAccess::Cluster => VisibleConfigMaps::All,
@@ -162,15 +168,19 @@ fn own_sockets(args: &ServeArgs) -> OwnSockets {
 }
 
 /// The settings of the source that reads a Kubernetes API.
-pub(super) fn api(args: &SourceArgs, tls: &TlsArgs, nginx_config_map: Option<&ObjectName>) -> api::Settings {
+pub(super) fn api(serve: &ServeArgs) -> api::Settings {
+    let ServeArgs { source: args, tls, routing, replicas, .. } = serve;
+    let nginx_config_map = routing.nginx_configmap.as_ref().or(routing.haproxy_configmap.as_ref());
     api::Settings {
         signature: None,
+        shared_keys: replicas.shared_keys.clone(),
+        self_service: replicas.self_service.clone(),
         nginx_config_map: nginx_config_map.cloned(),
         namespaces: args.watch_namespace.clone(),
         classes: if args.ingress_class_lookup { ClassAccess::Listed } else { ClassAccess::None },
         secrets: match args.secret_access {
             args::SecretAccess::Cluster => SecretAccess::Cluster,
-            args::SecretAccess::Names => SecretAccess::Names(secret_names(args, tls)),
+            args::SecretAccess::Names => SecretAccess::Names(secret_names(args, tls).cloned().collect()),
             args::SecretAccess::Namespaces if args.secret_namespaces.is_empty() => {
                 SecretAccess::Namespaces(args.watch_namespace.clone())
             }
@@ -190,8 +200,8 @@ fn config_map_namespaces(args: &SourceArgs) -> &[Arc<str>] {
 }
 
 /// The Secrets that may be read by name: that of the default certificate is one of them.
-fn secret_names(args: &SourceArgs, tls: &TlsArgs) -> BTreeSet<ObjectName> {
-    args.secret_names.iter().chain(&tls.default_certificate).cloned().collect()
+fn secret_names<'a>(args: &'a SourceArgs, tls: &'a TlsArgs) -> impl Iterator<Item = &'a ObjectName> {
+    args.secret_names.iter().chain(&tls.default_certificate)
 }
 
 /// The settings of translation for a directory. `policy` is that of routes whose Ingress asks for nothing else.
@@ -217,6 +227,9 @@ pub(super) fn translation_of(routing: &RoutingArgs, tls: &TlsArgs, policy: Route
                 HostOwnership::Namespace { owners: Arc::new(routing.host_owners.iter().cloned().collect()) }
             }
         },
+        self_service: None,
+        replicas: NonZeroU32::MIN,
+        shared_keys: None,
         certificate_namespaces: tls.certificate_namespaces.iter().cloned().collect(),
         dialects: dialects(routing).with(choices(routing)),
         nginx_config_map: routing.nginx_configmap.clone(),

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
 
 use anyhow::Context as _;
 use tokio::task::JoinHandle;
@@ -11,7 +12,7 @@ use crate::args::{RuntimeApiArgs, StatsArgs};
 use crate::password::Passwords;
 use crate::runtime_api::{Door, RuntimeApi, TlsFiles};
 use crate::stats::socket::{SocketPlace, StatsSocket};
-use crate::stats::{Admins, Login, Source, UserFile, serve};
+use crate::stats::{Admins, Login, Source, Tokens, UserFile, serve};
 
 /// The sockets of the statistics, bound.
 pub(super) struct Statistics {
@@ -22,6 +23,8 @@ pub(super) struct Statistics {
     api: Option<RuntimeApi>,
     /// Whether certificates let clients of the API in.
     takes_certificates: bool,
+    /// `None`: there were no random numbers, so nobody may act by the page.
+    tokens: Option<Arc<Tokens>>,
 }
 
 impl Statistics {
@@ -42,7 +45,14 @@ impl Statistics {
         };
         let takes_certificates = api.runtime_api_client_ca.is_some();
         let api = api.runtime_api.map(bind).transpose()?;
-        Ok(Self { page, users, admins: Admins::of(&stats.stats_admins), sockets, api, takes_certificates })
+        let tokens = Tokens::new().inspect_err(|error| tracing::error!(error, "nobody can act by the page"));
+        let (admins, tokens) = (Admins::of(&stats.stats_admins), tokens.ok().map(Arc::new));
+        Ok(Self { page, users, admins, sockets, api, takes_certificates, tokens })
+    }
+
+    /// What tokens in forms of the page are made by.
+    pub(super) fn tokens(&self) -> Option<Arc<Tokens>> {
+        self.tokens.clone()
     }
 
     /// Where the page is.
@@ -61,7 +71,7 @@ impl Statistics {
 
     /// Serves them, until what it returns is aborted.
     pub(super) fn start(self, source: &Source, passwords: &Passwords) -> io::Result<Vec<JoinHandle<()>>> {
-        let Self { page, users, admins, sockets, api, takes_certificates } = self;
+        let Self { page, users, admins, sockets, api, takes_certificates, tokens } = self;
         let mut tasks = Vec::new();
         let login = match users {
             None => Login::Loopback,
@@ -81,7 +91,7 @@ impl Statistics {
         }
         if let Some(socket) = page {
             let socket = tokio::net::TcpListener::from_std(socket)?;
-            tasks.push(tokio::spawn(serve(socket, source.clone(), login, admins)));
+            tasks.push(tokio::spawn(serve(socket, source.clone(), login, (admins, tokens))));
         }
         for socket in sockets {
             let source = source.clone();

@@ -5,21 +5,23 @@ use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::args::Pod;
 use crate::lifecycle::{DrainWatch, Phase};
-use crate::model::{EndpointState, Weight};
+use crate::model::{EndpointState, Replicas, Weight};
 use crate::observe::{Forgotten, Listener, Metrics};
 use crate::proxy::{ClientView, Inspector, PodView, Shared};
-use crate::stats::{Action, Backend, Check, Frontend, Looking, ProcessFacts, Server, Source, Standing, Stats};
+use crate::stats::{Action, Backend, Check, Frontend, Looking, Peer, ProcessFacts, Server, Source, Standing, Stats};
 use crate::upstream::{CheckNote, Endpoint, EndpointCommand, Registry, Upstream};
 
 /// HAProxy's numbers of proxies begin with 2; the listeners have the first two.
 const FIRST_ID: u32 = 2;
 
 /// Where the statistics take their rows from.
-pub(super) fn source(shared: &Shared, registry: &Arc<Registry>, memory_limit: Option<u64>) -> Source {
+pub(super) fn source(shared: &Shared, registry: &Arc<Registry>, replicas: Option<ReplicasAt>) -> Source {
+    let memory_limit = shared.ledger.limit();
     let (metrics, limit) = (Arc::clone(&shared.metrics), shared.config.connections);
     let rows = {
         let (metrics, registry) = (Arc::clone(&metrics), Arc::clone(registry));
@@ -30,6 +32,7 @@ pub(super) fn source(shared: &Shared, registry: &Arc<Registry>, memory_limit: Op
         let (drain, began, threads) = (shared.drain.clone(), Instant::now(), shared.config.shards);
         let node = node();
         Arc::new(move || ProcessFacts {
+            peers: replicas.as_ref().map(|replicas| replicas.peers(&node)),
             version: env!("CARGO_PKG_VERSION"),
             pid: std::process::id(),
             node: node.clone(),
@@ -54,6 +57,19 @@ pub(super) fn source(shared: &Shared, registry: &Arc<Registry>, memory_limit: Op
     let inspector = shared.inspector.clone();
     let sessions = Arc::new(move |limit| -> Looking { Box::pin(sessions(inspector.clone(), limit)) });
     Source { rows, info, act, forget, sessions }
+}
+
+/// The replicas of this installation, and the port at which each has its statistics.
+pub(super) struct ReplicasAt {
+    pub(super) replicas: watch::Receiver<Replicas>,
+    pub(super) port: u16,
+}
+
+impl ReplicasAt {
+    fn peers(&self, node: &str) -> Vec<Peer> {
+        let replicas = self.replicas.borrow().clone();
+        replicas.iter().map(|replica| Peer::new(&replica.pod, replica.address, self.port, node)).collect()
+    }
 }
 
 fn rows(metrics: &Metrics, registry: &Registry, limit: usize) -> Stats {

@@ -329,7 +329,7 @@ fn answer_urls(answer_urls: &AnswerUrls) -> Value {
 /// Which requests go to the same endpoint.
 fn affinity(affinity: &Affinity) -> Value {
     match affinity {
-        Affinity::Text { text, among } => json!({ "text": text.to_string(), "among": among }),
+        Affinity::Text { text, among, empty: _ } => json!({ "text": text.to_string(), "among": among }),
         Affinity::Cookie(cookie) => json!({ "cookie": *cookie.name, "mode": format!("{:?}", cookie.mode) }),
     }
 }

@@ -9,6 +9,7 @@ mod interfaces;
 mod memory_gauge;
 mod migrate;
 mod observe;
+mod replicas;
 mod report;
 mod routing;
 mod runtime_api;
@@ -39,6 +40,7 @@ pub use migrate::{MigrateArgs, ReportFormat};
 pub use observe::{
     AccessLogFormat, AccessLogTo, DebugViewsChoice, EscapeChoice, LogFormat, LogLevel, MetricsCompat, ObserveArgs,
 };
+pub use replicas::ReplicaArgs;
 pub use report::{Pod, ReportArgs};
 pub use routing::{
     ExternalNameChoice, HostOwnershipChoice, NginxSnippetsChoice, ProfileChoice, RoutingArgs, TlsArgs, WafMissingChoice,
@@ -136,6 +138,8 @@ pub struct ServeArgs {
     pub stats: StatsArgs,
     #[command(flatten, next_help_heading = "Run-time API")]
     pub runtime_api: RuntimeApiArgs,
+    #[command(flatten, next_help_heading = "Replicas")]
+    pub replicas: ReplicaArgs,
     #[command(flatten, next_help_heading = "Life cycle")]
     pub lifecycle: LifecycleArgs,
 }

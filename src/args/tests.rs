@@ -49,6 +49,7 @@ fn defaults_are_those_of_the_design() {
     assert_eq!(args.observe.debug_views, DebugViewsChoice::Loopback);
     assert_eq!((args.observe.access_log_format, args.observe.metrics_compat), (None, MetricsCompat::Off));
     assert_eq!(args.lifecycle.drain_delay, Duration::from_secs(25));
+    assert_eq!((args.replicas.self_service, args.replicas.shared_keys), (None, None));
     assert_eq!(args.lifecycle.workers, None);
 }
 
@@ -70,6 +71,8 @@ fn values_arrive_where_they_belong() {
         "--metrics-compat=ingress-nginx",
         "--drain-delay=0s",
         "--workers=2",
+        "--self-service=edge/tidegate-replicas",
+        "--shared-keys=edge/keys",
         "--watch-ingress-without-class",
         "--secret-access=names",
         "--secret-names=shop/tls,blog/blog.tls",
@@ -92,6 +95,8 @@ fn values_arrive_where_they_belong() {
     assert_eq!(args.observe.metrics_compat, MetricsCompat::IngressNginx);
     assert_eq!(args.lifecycle.drain_delay, Duration::ZERO);
     assert_eq!(args.lifecycle.workers, NonZeroUsize::new(2));
+    assert_eq!(args.replicas.self_service, Some(ObjectName::new("edge", "tidegate-replicas")));
+    assert_eq!(args.replicas.shared_keys, Some(ObjectName::new("edge", "keys")));
     assert!(args.routing.watch_ingress_without_class);
     let secrets: Vec<_> = args.source.secret_names.iter().map(ToString::to_string).collect();
     assert_eq!(secrets, ["shop/tls", "blog/blog.tls", "shop/more"]);
@@ -341,6 +346,7 @@ fn every_option_stands_under_a_heading_and_is_explained() {
         "Observability",
         "Statistics",
         "Run-time API",
+        "Replicas",
         "Life cycle",
     ];
     for option in options() {

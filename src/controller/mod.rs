@@ -14,6 +14,7 @@ mod inquiry;
 mod problems;
 mod propagation;
 mod publish;
+mod replicas;
 mod route_names;
 mod services_without_endpoints;
 mod stage;
@@ -78,6 +79,7 @@ pub struct Controller {
     inbox: Option<Inbox>,
     /// Where it is told that backends get their first server, or lose the last one.
     states: StateLog,
+    told: replicas::Told,
 }
 
 impl Controller {
@@ -108,6 +110,7 @@ impl Controller {
             believed: Believed::default(),
             inbox: None,
             states: StateLog::default(),
+            told: replicas::Told::default(),
         }
     }
 
@@ -136,6 +139,7 @@ impl Controller {
     pub fn restore(&mut self, saved: Saved) {
         let started = Instant::now();
         let Saved { mut changes, at, left_out, bytes } = saved;
+        changes.iter_mut().for_each(|change| self.input.reduce(change));
         // The Secrets and ConfigMaps that may be read can be fewer than when the objects were saved.
         changes.retain(|change| {
             let ObjectRef { kind, name } = change.object();
@@ -201,7 +205,8 @@ impl Controller {
         let mut propagation = Propagation::default();
         for event in events {
             match event {
-                Event::Change(change, seen) => {
+                Event::Change(mut change, seen) => {
+                    self.input.reduce(&mut change);
                     let kind = change.object().kind;
                     let Some(change) = self.stage.admit(change, self.input.objects()) else { continue };
                     let of_change = self.apply(change);
@@ -253,11 +258,16 @@ impl Controller {
     fn take_in(&mut self, change: Change) -> Invalidated {
         let mut names = self.deferred_names();
         let change = self.defer(change);
+        let has_keys = change.as_ref().is_some_and(|change| self.has_keys(change.object()));
         let concerns_settings = change.as_ref().is_some_and(|change| change.object().kind == ObjectKind::ConfigMap);
         let invalidated = change.map(|change| self.input.take_in(change)).unwrap_or_default();
         if concerns_settings {
             self.believed.set(self.input.settings().believed.clone());
         }
+        if has_keys {
+            self.tell_keys();
+        }
+        self.tell_replicas();
         if self.stage.has_listed() {
             self.want(&invalidated.named);
         }

@@ -74,7 +74,7 @@ pub(super) fn describe(
 
 /// What the Service says of one of its endpoints.
 fn overridden(spec: EndpointSpec, applies: Applies) -> String {
-    let EndpointSpec { address, state, weight, is_far: _ } = spec;
+    let EndpointSpec { address, state, weight, is_far: _, identity: _ } = spec;
     let by = "(endpoint-overrides of the Service)";
     if applies == Applies::Stale {
         return format!("what was said of {address} was for another pod, and is ignored {by}");

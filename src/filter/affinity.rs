@@ -8,7 +8,9 @@ use super::head_edit::{FieldName, HeadEdit};
 use super::template::{as_it_is, render};
 use super::view::{RequestView, ResponseView};
 use crate::http1::{FieldKind, RequestHead};
-use crate::model::{Affinity, AffinityMode, CanaryRule, Filter, Preference, SameSite, SessionCookie, key_of, token};
+use crate::model::{
+    Affinity, AffinityMode, CanaryRule, EmptyText, Filter, Preference, SameSite, Scripts, SessionCookie, key_of, token,
+};
 
 const SET_COOKIE: FieldName<'_> = FieldName::SET_COOKIE;
 
@@ -17,9 +19,12 @@ const CANARY: u8 = b'c';
 
 pub(super) fn request(affinity: &Affinity, view: &RequestView<'_>, change: &mut RequestChange) {
     match affinity {
-        Affinity::Text { text, among } => {
+        Affinity::Text { text, among, empty } => {
             let mut value = Vec::new();
             render(text, view, None, &mut value, as_it_is);
+            if value.is_empty() && *empty == EmptyText::Anywhere {
+                return;
+            }
             change.preference = Some(Preference::OfKey { key: key_of(&value), among: *among, moves: true });
         }
         Affinity::Cookie(of) => {
@@ -32,6 +37,7 @@ pub(super) fn request(affinity: &Affinity, view: &RequestView<'_>, change: &mut 
                     moves: moves || told.is_none(),
                 }),
                 AffinityMode::Persistent => told.map(|token| Preference::OfToken { token, moves }),
+                AffinityMode::OfPod => told.map(|identity| Preference::OfPod { identity, moves }),
             };
             let agent = view.request.field(FieldKind::UserAgent).map(|field| field.value.of(view.head));
             change.session = Some(Session {
@@ -50,10 +56,15 @@ pub(super) fn response(affinity: &Affinity, view: &ResponseView<'_>, edit: &mut 
     let value = match of.mode {
         AffinityMode::Balanced => session.new,
         AffinityMode::Persistent => token(endpoint),
+        AffinityMode::OfPod => match view.identity {
+            Some(identity) => identity,
+            // It has left meanwhile.
+            None => return,
+        },
     };
     let is_known = match of.mode {
         AffinityMode::Balanced => session.told.is_some(),
-        AffinityMode::Persistent => session.told == Some(value),
+        AffinityMode::Persistent | AffinityMode::OfPod => session.told == Some(value),
     };
     if !is_known {
         edit.add(SET_COOKIE, set_cookie(of, value, &session, view).as_bytes());
@@ -86,7 +97,7 @@ fn told(value: &[u8]) -> (u64, Option<bool>) {
 }
 
 fn set_cookie(of: &SessionCookie, number: u64, session: &Session, view: &ResponseView<'_>) -> String {
-    let SessionCookie { name, path, domain, expires, max_age, same_site, secure, .. } = of;
+    let SessionCookie { name, path, domain, expires, max_age, same_site, secure, scripts, .. } = of;
     let side = if view.is_canary { "c" } else { "" };
     let mut text = format!("{name}={number:016x}{side}; Path={}", path.as_deref().unwrap_or(view.path));
     if let Some(domain) = domain {
@@ -103,7 +114,9 @@ fn set_cookie(of: &SessionCookie, number: u64, session: &Session, view: &Respons
     if session.is_https || *secure == Some(true) {
         text += "; Secure";
     }
-    text += "; HttpOnly";
+    if *scripts == Scripts::Blind {
+        text += "; HttpOnly";
+    }
     text + match same_site {
         None => "",
         Some(SameSite::Strict) => "; SameSite=Strict",
@@ -150,6 +163,7 @@ mod tests {
     use super::*;
     use crate::filter::Fields;
     use crate::filter::view::tests::with_view;
+    use crate::model::{Captures, Template};
 
     fn session_cookie(mode: AffinityMode) -> SessionCookie {
         SessionCookie {
@@ -160,6 +174,7 @@ mod tests {
             max_age: None,
             same_site: None,
             secure: None,
+            scripts: Scripts::Blind,
             mode,
             moves_on_failure: false,
         }
@@ -181,7 +196,9 @@ mod tests {
         });
         let endpoint = Some(endpoint());
         let fields = Fields::default();
-        let view = ResponseView { session, endpoint, is_canary, path: "/app", ..ResponseView::new(200, fields) };
+        let identity = Some(0xCD);
+        let view =
+            ResponseView { session, endpoint, identity, is_canary, path: "/app", ..ResponseView::new(200, fields) };
         let mut edit = HeadEdit::default();
         crate::filter::response(&filters, &view, &mut edit);
         let Fields { bytes, list } = edit.added();
@@ -204,6 +221,34 @@ mod tests {
         assert_eq!(told_to(persistent(), &[], false, false).as_ref(), Some(&told));
         assert_eq!(told_to(persistent(), &["Cookie: INGRESSCOOKIE=gone"], false, false).as_ref(), Some(&told));
         assert_eq!(told_to(persistent(), &[&format!("Cookie: INGRESSCOOKIE={own}")], false, false), None);
+    }
+
+    #[test]
+    fn a_cookie_of_a_pod_tells_its_number_until_the_client_knows_it() {
+        let of_pod = || SessionCookie { scripts: Scripts::See, ..session_cookie(AffinityMode::OfPod) };
+        let told = "INGRESSCOOKIE=00000000000000cd; Path=/app";
+        assert_eq!(told_to(of_pod(), &[], false, false).as_deref(), Some(told));
+        assert_eq!(told_to(of_pod(), &["Cookie: INGRESSCOOKIE=00000000000000ce"], false, false).as_deref(), Some(told));
+        assert_eq!(told_to(of_pod(), &["Cookie: INGRESSCOOKIE=00000000000000cd"], false, false), None);
+    }
+
+    #[test]
+    fn requests_without_a_text_go_anywhere_where_that_is_asked_for() {
+        for (empty, line, is_led) in [
+            (EmptyText::AsOthers, "X-Other: a", true),
+            (EmptyText::Anywhere, "X-Other: a", false),
+            (EmptyText::Anywhere, "X-User:", false),
+            (EmptyText::Anywhere, "X-User: a", true),
+        ] {
+            let text = Template::parse("${http_x_user}", Captures::Refused).unwrap();
+            let filters = [Filter::Affinity(Arc::new(Affinity::Text { text, among: 1, empty }))];
+            let preference = with_view(&["GET / HTTP/1.1", "Host: a", line], |view| {
+                let mut change = RequestChange::default();
+                crate::filter::request(&filters, &view, &mut change);
+                change.preference
+            });
+            assert_eq!(preference.is_some(), is_led, "{empty:?} {line}");
+        }
     }
 
     #[test]

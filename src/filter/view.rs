@@ -128,6 +128,8 @@ pub struct ResponseView<'a> {
     pub is_https: bool,
     /// The endpoint that was asked last.
     pub endpoint: Option<SocketAddr>,
+    /// What sessions know it by, where there is one and it is still there.
+    pub identity: Option<u64>,
     /// Whether the canary of the route was asked.
     pub is_canary: bool,
     /// The path of the route, as its author wrote it.
@@ -146,6 +148,7 @@ impl<'a> ResponseView<'a> {
             session: None,
             is_https: false,
             endpoint: None,
+            identity: None,
             is_canary: false,
             path: "/",
         }

@@ -117,7 +117,8 @@ fn is_of_moving(problem: &Problem) -> bool {
     match problem.code {
         // A certificate is unusable everywhere; users or authorities may be written in a form that nginx reads.
         ProblemCode::InvalidSecret => !problem.field.starts_with("spec.tls"),
-        ProblemCode::InvalidManifest
+        ProblemCode::EndpointsForbidden
+        | ProblemCode::InvalidManifest
         | ProblemCode::InvalidField
         | ProblemCode::InvalidHost
         | ProblemCode::UnknownAnnotation

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use super::names::ObjectName;
 use super::template::Template;
 
 /// Which requests go to the same endpoint.
@@ -14,9 +15,21 @@ pub enum Affinity {
         text: Template,
         /// Endpoints among which they are spread. At least 1.
         among: usize,
+        /// Where requests go for which it is empty.
+        empty: EmptyText,
     },
     /// Those of one client, which a cookie knows again (annotation `affinity`).
     Cookie(SessionCookie),
+}
+
+/// Where requests go whose text is empty.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum EmptyText {
+    /// To one endpoint, as those of any other text; nginx `hash`.
+    #[default]
+    AsOthers,
+    /// To any; HAProxy `balance hdr`.
+    Anywhere,
 }
 
 /// The cookie by which a client is known again.
@@ -36,6 +49,8 @@ pub struct SessionCookie {
     pub same_site: Option<SameSite>,
     /// Whether it is for https alone; `None`: where the client uses https.
     pub secure: Option<bool>,
+    /// Whether scripts of pages may see it.
+    pub scripts: Scripts,
     /// Whether endpoints that come take over clients.
     pub mode: AffinityMode,
     /// Whether a client goes to another endpoint when its own fails.
@@ -56,14 +71,26 @@ pub enum SameSite {
     },
 }
 
+/// Whether scripts of pages may see a cookie.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Scripts {
+    /// They may not: `HttpOnly`.
+    #[default]
+    Blind,
+    /// They may.
+    See,
+}
+
 /// Whether endpoints that come take over clients.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum AffinityMode {
     /// They take over their share of them: the cookie is a key.
     #[default]
     Balanced,
-    /// They do not: the cookie names an endpoint.
+    /// They do not: the cookie names an endpoint by its address.
     Persistent,
+    /// They do not: the cookie names a pod ([`pod_identity`]). One that gets the address of another gets none of its clients.
+    OfPod,
 }
 
 /// The endpoint that a request prefers.
@@ -82,6 +109,13 @@ pub enum Preference {
     OfToken {
         /// [`token`] of its address.
         token: u64,
+        /// Whether another one serves where that one fails.
+        moves: bool,
+    },
+    /// The one that sessions know by this number, while it is there.
+    OfPod {
+        /// [`EndpointSpec::identity`](super::EndpointSpec::identity).
+        identity: u64,
         /// Whether another one serves where that one fails.
         moves: bool,
     },
@@ -107,6 +141,11 @@ pub fn token(address: SocketAddr) -> u64 {
     key_of(&bytes[..length + 2])
 }
 
+/// A number for a pod as an endpoint of a Service, the same in every process and after restarts. `uid` is the hash of the pod's UID.
+pub fn pod_identity(uid: u64, service: &ObjectName) -> u64 {
+    score(uid, key_of(format!("{}/{}", service.namespace, service.name).as_bytes()))
+}
+
 /// How much a key prefers an endpoint, of which this is the token.
 pub fn score(key: u64, token: u64) -> u64 {
     scattered(key ^ scattered(token))
@@ -129,6 +168,15 @@ mod tests {
         let tokens =
             ["10.0.0.1:80", "10.0.0.1:81", "10.0.0.2:80", "[::a00:1]:80"].map(|text| token(text.parse().unwrap()));
         assert!(tokens.iter().enumerate().all(|(at, token)| !tokens[..at].contains(token)));
+    }
+
+    #[test]
+    fn pods_of_a_service_have_numbers_of_their_own() {
+        let numbers: Vec<u64> = [("a", "web"), ("b", "web"), ("a", "api")]
+            .map(|(uid, service)| pod_identity(key_of(uid.as_bytes()), &ObjectName::new("shop", service)))
+            .into();
+        assert!(numbers.iter().enumerate().all(|(at, number)| !numbers[..at].contains(number)), "{numbers:?}");
+        assert_eq!(numbers[0], pod_identity(key_of(b"a"), &ObjectName::new("shop", "web")));
     }
 
     #[test]

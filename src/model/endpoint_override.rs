@@ -4,7 +4,8 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-use super::affinity::key_of;
+use super::affinity::{key_of, pod_identity};
+use super::names::ObjectName;
 use super::upstream::{EndpointSpec, EndpointState, Weight};
 
 /// Which pod an endpoint is, by hashes of its name and UID: `targetRef` of the EndpointSlice. Zeros: it says none.
@@ -20,6 +21,12 @@ impl PodMark {
     /// Of a pod.
     pub fn of(name: &str, uid: &str) -> Self {
         Self { name: key_of(name.as_bytes()), uid: key_of(uid.as_bytes()) }
+    }
+
+    /// What sessions of a Service know it by; `None` where it has no UID.
+    pub fn identity(&self, service: &ObjectName) -> Option<u64> {
+        let has_uid = !self.is_none() && self.uid != key_of(b"");
+        has_uid.then(|| pod_identity(self.uid, service))
     }
 
     /// Whether there is none.

@@ -90,7 +90,7 @@ impl Filter {
             Self::Rewrite(to) => in_any(&[Some(&to.path), to.query.as_ref(), to.prefix.as_ref()]),
             Self::ClientAuth(auth) => in_any(&[auth.rule().and_then(|rule| rule.error_page.as_ref())]),
             Self::Affinity(affinity) => match &**affinity {
-                Affinity::Text { text, among: _ } => text.has(variable),
+                Affinity::Text { text, among: _, empty: _ } => text.has(variable),
                 Affinity::Cookie(_) => false,
             },
             Self::AnswerUrls(urls) => urls.has(variable),

@@ -39,18 +39,22 @@ mod pod_tls;
 mod policy;
 mod precedence;
 mod problem;
+mod replica;
 mod request_limits;
 mod retry_rule;
 mod route;
 mod route_match;
 mod rules;
+mod shared_keys;
 mod snapshot;
 mod stream;
 mod template;
 mod upstream;
 mod users;
 
-pub use affinity::{Affinity, AffinityMode, Preference, SameSite, SessionCookie, key_of, score, token};
+pub use affinity::{
+    Affinity, AffinityMode, EmptyText, Preference, SameSite, Scripts, SessionCookie, key_of, pod_identity, score, token,
+};
 pub use answer_urls::{AnswerUrls, Replacement, Sought};
 pub use basic_credentials::basic_credentials;
 pub use certificate::{Certificate, CertificateError, PrivateKey};
@@ -89,11 +93,13 @@ pub use pod_tls::{CaBundle, CaError, ClientCertificate, NameCheck, PodTls, Sni, 
 pub use policy::{AnswerRate, Balance, Ejection, LogLines, Queue, RoutePolicy, RouteTimeouts};
 pub use precedence::Precedence;
 pub use problem::{Problem, ProblemCode, Severity};
+pub use replica::{Replica, Replicas};
 pub use request_limits::{KnownLimits, Rate, RequestLimits};
 pub use retry_rule::{RetryCase, RetryRule};
 pub use route::{Action, Canary, CanaryHeader, CanaryRule, CanaryValue, Reply, RouteSpec, Split, WeightedBackend};
 pub use route_match::{AskedWhen, HeaderMatch, PathMatch, Predicates, QueryMatch, RouteMatch, ValueMatch};
 pub use rules::{Rule, RuleAnswer, RuleTest, Rules, RulesBy};
+pub use shared_keys::{KeyUse, SharedKeys, SharedKeysFault};
 pub use snapshot::{Snapshot, UnitKey};
 pub use stream::{StreamRoute, StreamSpec};
 pub use template::{Captures, Part, Template, TemplateError, Variable};

@@ -70,6 +70,8 @@ pub enum ProblemCode {
     UnsupportedProtocol,
     /// An EndpointSlice, or an address in one, that cannot be used.
     EndpointRejected,
+    /// EndpointSlices of `--self-service` that our role does not allow reading.
+    EndpointsForbidden,
     /// A Service that has had no ready endpoint for a while.
     NoEndpoints,
     /// A Secret that does not exist.
@@ -132,6 +134,7 @@ impl ProblemCode {
             Self::PortNotFound => "PortNotFound",
             Self::UnsupportedProtocol => "UnsupportedProtocol",
             Self::EndpointRejected => "EndpointRejected",
+            Self::EndpointsForbidden => "EndpointsForbidden",
             Self::NoEndpoints => "NoEndpoints",
             Self::SecretNotFound => "SecretNotFound",
             Self::SecretNotListed => "SecretNotListed",

@@ -10,6 +10,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use super::affinity::token;
 use super::names::ObjectName;
 use super::pod_tls::PodTls;
 
@@ -126,6 +127,9 @@ pub struct EndpointSpec {
     /// Whether it is for clients of other zones or nodes: it gets a request where no sound one is near. Default false; `hints` of
     /// EndpointSlices.
     pub is_far: bool,
+    /// What sessions know it by: its pod and its Service ([`pod_identity`](super::pod_identity)), or its address
+    /// ([`token`](super::token)) where no pod is known.
+    pub identity: u64,
 }
 
 /// The share of an endpoint, beside those of the others of its upstream: 0 to 256. Default 100; HAProxy `weight` of a server.
@@ -167,8 +171,14 @@ pub enum EndpointState {
 }
 
 impl EndpointSpec {
-    /// An active endpoint.
+    /// An active endpoint of which nothing but the address is known.
     pub fn active(address: SocketAddr) -> Self {
-        Self { address, state: EndpointState::Active, weight: Weight::default(), is_far: false }
+        Self {
+            address,
+            state: EndpointState::Active,
+            weight: Weight::default(),
+            is_far: false,
+            identity: token(address),
+        }
     }
 }

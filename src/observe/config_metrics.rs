@@ -21,6 +21,7 @@ pub struct ConfigMetrics {
     changes: BTreeMap<ObjectKind, IntCounter>,
     propagation: BTreeMap<ObjectKind, Histogram>,
     age: Gauge,
+    replicas: IntGauge,
     saved_objects_in_use: IntGauge,
     saved_objects_written: IntGauge,
     saved_objects_bytes: IntGauge,
@@ -41,6 +42,7 @@ impl ConfigMetrics {
             changes: by_kind(|kind| changes.with_label_values(&[kind])),
             propagation: by_kind(|kind| propagation.with_label_values(&[kind])),
             age: register(registry, Gauge::with_opts(opts(&families::CONFIG_AGE))),
+            replicas: gauge(&families::REPLICAS),
             saved_objects_in_use: gauge(&families::SNAPSHOT_IN_USE),
             saved_objects_written: gauge(&families::SNAPSHOT_WRITTEN),
             saved_objects_bytes: gauge(&families::SNAPSHOT_BYTES),
@@ -66,6 +68,11 @@ impl ConfigMetrics {
         if let Some(times) = self.propagation.get(&kind) {
             times.observe(took.as_secs_f64());
         }
+    }
+
+    /// So many replicas are ready.
+    pub fn replicas(&self, count: usize) {
+        self.replicas.set(i64::try_from(count).unwrap_or(i64::MAX));
     }
 
     /// The file of saved objects was read at the start. Size in bytes.

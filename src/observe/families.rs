@@ -204,6 +204,11 @@ pub(crate) const CONFIG_AGE: Family = gauge(
     "Time since the configuration was last known to be current: 0 while all kinds of objects are followed, else since \
      the first of them was last heard of; with saved objects in use, since these were current",
 );
+pub(crate) const REPLICAS: Family = gauge(
+    "tidegate_replicas_ready",
+    &[],
+    "Replicas of this installation that are ready, this one among them once it is, by the EndpointSlices of `--self-service`; 0 without that option",
+);
 pub(crate) const SNAPSHOT_IN_USE: Family = gauge(
     "tidegate_snapshot_in_use",
     &[],
@@ -418,6 +423,7 @@ pub const GROUPS: &[Group] = &[
             CHANGES,
             PROPAGATION,
             CONFIG_AGE,
+            REPLICAS,
             SNAPSHOT_IN_USE,
             SNAPSHOT_WRITTEN,
             SNAPSHOT_BYTES,

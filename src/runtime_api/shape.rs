@@ -24,6 +24,7 @@ pub(super) fn info(facts: &ProcessFacts) -> Json {
         connections,
         is_stopping,
         dropped_logs,
+        peers: _,
     } = facts;
     json!({
         "name": "Tidegate",

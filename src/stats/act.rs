@@ -1,12 +1,13 @@
 //! What a form of the page tells an endpoint: its fields, whether it comes from the page, and what is answered.
 
 use std::net::{IpAddr, SocketAddr};
+use std::time::SystemTime;
 
 use http::{HeaderValue, Request, StatusCode, header};
 use http_body_util::{BodyExt as _, Limited};
 use hyper::body::Incoming;
 
-use super::csrf::{Tokens, is_same_origin};
+use super::csrf::{Day, Tokens, is_same_origin};
 use super::form::pairs;
 use super::{Action, Source};
 use crate::control_http::{Answer, TEXT, respond};
@@ -64,11 +65,11 @@ pub(super) async fn act(request: Request<Incoming>, actor: Actor, tokens: Option
     let text = String::from_utf8_lossy(&body);
     // The token first: of others nothing else is told.
     let token = pairs(&text).find(|(name, _)| name == "token").map(|(_, value)| value).unwrap_or_default();
-    if !tokens.is_some_and(|tokens| tokens.is_right(&actor.user, &token)) {
+    if !tokens.is_some_and(|tokens| tokens.is_right(&actor.user, &token, Day::of(SystemTime::now()))) {
         tracing::warn!(user = actor.user, client = %actor.client, "an action without the right token was refused");
         return refuse(
             StatusCode::FORBIDDEN,
-            "nothing was changed: the page you acted from is not of this process, or of another user; load /stats again",
+            "nothing was changed: the page you acted from is old, of another process, or of another user; load /stats again",
         );
     }
     let order = match read(&text) {

@@ -2,24 +2,43 @@
 //! password, but it cannot read the token that stands in our page, nor change what the browser says of where a request is from.
 
 use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::SystemTime;
 
+use arc_swap::ArcSwap;
 use aws_lc_rs::{hmac, rand};
 use http::{HeaderMap, header};
 
-/// The key of tokens. Random for each process, so the pages of an earlier process cannot act on this one.
-pub(super) struct Tokens(hmac::Key);
+use crate::model::{KeyUse, SharedKeys};
+
+/// The keys of tokens. That of the process is random, so without one that replicas share the pages of an earlier process, or of another
+/// replica, cannot act on this one. A token is of its user and its day (UTC), and is right until the day after is over.
+#[derive(Debug)]
+pub struct Tokens {
+    own: hmac::Key,
+    /// The newest first.
+    shared: ArcSwap<Vec<hmac::Key>>,
+}
 
 impl Tokens {
-    /// A new key.
-    pub(super) fn new() -> Result<Self, String> {
-        let key = hmac::Key::generate(hmac::HMAC_SHA256, &rand::SystemRandom::new());
-        key.map(Self).map_err(|_| "the system has no random numbers".to_owned())
+    /// A new key of the process.
+    pub fn new() -> Result<Self, String> {
+        let own = hmac::Key::generate(hmac::HMAC_SHA256, &rand::SystemRandom::new());
+        let own = own.map_err(|_| "the system has no random numbers".to_owned())?;
+        Ok(Self { own, shared: ArcSwap::default() })
+    }
+
+    /// From now on the newest of these signs, and each of them verifies.
+    pub fn share(&self, keys: &SharedKeys) {
+        let keys = keys.keys(KeyUse::Forms, "sign").map(|key| hmac::Key::new(hmac::HMAC_SHA256, &key)).collect();
+        self.shared.store(Arc::new(keys));
     }
 
     /// The token of a user, in hexadecimal digits.
-    pub(super) fn token(&self, user: &str) -> String {
+    pub(super) fn token(&self, user: &str, day: Day) -> String {
         use std::fmt::Write as _;
-        let tag = hmac::sign(&self.0, user.as_bytes());
+        let shared = self.shared.load();
+        let tag = hmac::sign(shared.first().unwrap_or(&self.own), &signed(user, day));
         tag.as_ref().iter().fold(String::with_capacity(64), |mut out, byte| {
             // Writing to a String cannot fail.
             let _ = write!(out, "{byte:02x}");
@@ -28,10 +47,31 @@ impl Tokens {
     }
 
     /// Whether `token` is that of `user`. Takes the same time wherever it differs.
-    pub(super) fn is_right(&self, user: &str, token: &str) -> bool {
+    pub(super) fn is_right(&self, user: &str, token: &str, today: Day) -> bool {
         let bytes: Option<Vec<u8>> = token.as_bytes().chunks(2).map(byte).collect();
-        bytes.is_some_and(|bytes| hmac::verify(&self.0, user.as_bytes(), &bytes).is_ok())
+        let shared = self.shared.load();
+        // The clock of the replica that made it may be ahead of ours.
+        let days = [today.0.saturating_sub(1), today.0, today.0.saturating_add(1)].map(Day);
+        let is_of = |key: &hmac::Key, bytes: &[u8]| {
+            days.iter().any(|day| hmac::verify(key, &signed(user, *day), bytes).is_ok())
+        };
+        bytes.is_some_and(|bytes| shared.iter().chain([&self.own]).any(|key| is_of(key, &bytes)))
     }
+}
+
+/// A day of UTC, since 1970.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Day(u64);
+
+impl Day {
+    /// That of a time.
+    pub(super) fn of(now: SystemTime) -> Self {
+        Self(now.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs() / 86_400))
+    }
+}
+
+fn signed(user: &str, Day(day): Day) -> Vec<u8> {
+    [&day.to_be_bytes()[..], user.as_bytes()].concat()
 }
 
 fn byte(digits: &[u8]) -> Option<u8> {
@@ -82,16 +122,38 @@ mod tests {
     #[test]
     fn a_token_is_right_for_its_user_and_its_process_alone() {
         let (tokens, other) = (Tokens::new().unwrap(), Tokens::new().unwrap());
-        let token = tokens.token("ann");
+        let today = Day(20_000);
+        let token = tokens.token("ann", today);
         assert_eq!(token.len(), 64);
-        assert!(tokens.is_right("ann", &token) && tokens.is_right("ann", &tokens.token("ann")));
+        assert!(tokens.is_right("ann", &token, today) && tokens.is_right("ann", &tokens.token("ann", today), today));
         let mut changed = token.clone().into_bytes();
         changed[63] = if changed[63] == b'0' { b'1' } else { b'0' };
         let changed = String::from_utf8(changed).unwrap();
-        for wrong in ["", "0", "zz", "é", &token[2..], &changed, &format!("{token}00"), &other.token("ann")] {
-            assert!(!tokens.is_right("ann", wrong), "{wrong}");
+        for wrong in ["", "0", "zz", "é", &token[2..], &changed, &format!("{token}00"), &other.token("ann", today)] {
+            assert!(!tokens.is_right("ann", wrong, today), "{wrong}");
         }
-        assert!(!tokens.is_right("bob", &token) && !tokens.is_right("", &token));
+        assert!(!tokens.is_right("bob", &token, today) && !tokens.is_right("", &token, today));
+        for (day, expected) in [(19_998, false), (19_999, true), (20_001, true), (20_002, false)] {
+            assert_eq!(tokens.is_right("ann", &token, Day(day)), expected, "{day}");
+        }
+    }
+
+    #[test]
+    fn a_token_of_a_replica_with_the_same_keys_is_right_for_as_long_as_its_key_is_there() {
+        let keys = |entries: &[(&str, u8)]| {
+            let bytes: Vec<_> = entries.iter().map(|(name, byte)| (*name, [*byte; 32])).collect();
+            SharedKeys::parse(bytes.iter().map(|(name, bytes)| (*name, &bytes[..]))).unwrap()
+        };
+        let (one, other, today) = (Tokens::new().unwrap(), Tokens::new().unwrap(), Day(20_000));
+        let before = one.token("ann", today);
+        one.share(&keys(&[("1", 1)]));
+        other.share(&keys(&[("1", 1), ("2", 2)]));
+        let token = one.token("ann", today);
+        assert!(other.is_right("ann", &token, today) && !other.is_right("ann", &before, today));
+        assert!(one.is_right("ann", &before, today), "a page of before goes on");
+        assert!(!one.is_right("ann", &other.token("ann", today), today), "it does not know the newest yet");
+        other.share(&keys(&[("2", 2)]));
+        assert!(!other.is_right("ann", &token, today));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use http::{HeaderValue, Method, Request, StatusCode, header};
 use hyper::body::Incoming;
@@ -10,13 +11,13 @@ use tokio::sync::Semaphore;
 use tokio::time::MissedTickBehavior;
 
 use super::act::{Actor, act};
-use super::csrf::Tokens;
+use super::csrf::{Day, Tokens};
 use super::fields::Wanted;
 use super::history::{History, INTERVAL};
 use super::login::Login;
 use super::page::{self, Asked, Viewer};
 use super::rights::Admins;
-use super::{Source, csv, json};
+use super::{Source, csv, json, replicas};
 use crate::control_http::{self, Answer, Front, JSON, TEXT, refuse, respond, view};
 
 const CSV: &str = "text/plain; charset=utf-8";
@@ -28,15 +29,19 @@ struct Desk {
     login: Login,
     admins: Admins,
     /// `None`: there were no random numbers, so nobody may act.
-    tokens: Option<Tokens>,
+    tokens: Option<Arc<Tokens>>,
     history: Arc<History>,
     /// A large configuration has many rows, so they are made once at a time.
     views: Semaphore,
 }
 
 /// Serves `listener` until dropped, which ends its connections too.
-pub async fn serve(listener: TcpListener, source: Source, login: Login, admins: Admins) {
-    let tokens = Tokens::new().inspect_err(|error| tracing::error!(error, "nobody can act by the page")).ok();
+pub async fn serve(
+    listener: TcpListener,
+    source: Source,
+    login: Login,
+    (admins, tokens): (Admins, Option<Arc<Tokens>>),
+) {
     let history = Arc::new(History::default());
     let desk = Desk { source, login, admins, tokens, history, views: Semaphore::new(1) };
     let desk = Arc::new(desk);
@@ -83,12 +88,16 @@ impl Desk {
         let asked = Asked::read(request.uri().query());
         if is_action {
             let actor = Actor { user, client: peer, is_admin, back: asked.target() };
-            return act(request, actor, self.tokens.as_ref(), &self.source).await;
+            return act(request, actor, self.tokens.as_deref(), &self.source).await;
         }
         let rows = Arc::clone(&self.source.rows);
         match request.uri().path() {
             "/stats" => {
-                let token = self.tokens.as_ref().filter(|_| is_admin).map(|tokens| tokens.token(&user));
+                let token = self
+                    .tokens
+                    .as_ref()
+                    .filter(|_| is_admin)
+                    .map(|tokens| tokens.token(&user, Day::of(SystemTime::now())));
                 let viewer = Viewer { user, token };
                 let (info, history) = (Arc::clone(&self.source.info), Arc::clone(&self.history));
                 let make = move || page::page(&rows(), &info(), &history, &asked, &viewer);
@@ -98,12 +107,20 @@ impl Desk {
             }
             "/stats;csv" => view(&self.views, CSV, move || csv::csv(&rows(), Wanted::ALL)).await,
             "/stats;json" => view(&self.views, JSON, move || json::json(&rows(), Wanted::ALL)).await,
+            "/stats/replicas" => {
+                let info = Arc::clone(&self.source.info);
+                view(&self.views, JSON, move || replicas::json(&info())).await
+            }
             "/" => {
                 let mut answer = respond(StatusCode::SEE_OTHER, TEXT, "the statistics are at /stats\n".to_owned());
                 answer.headers_mut().insert(header::LOCATION, HeaderValue::from_static("/stats"));
                 answer
             }
-            _ => respond(StatusCode::NOT_FOUND, TEXT, "only /stats, /stats;csv and /stats;json are here\n".to_owned()),
+            _ => respond(
+                StatusCode::NOT_FOUND,
+                TEXT,
+                "only /stats, /stats;csv, /stats;json and /stats/replicas are here\n".to_owned(),
+            ),
         }
     }
 }

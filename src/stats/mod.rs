@@ -12,6 +12,7 @@ mod http;
 mod json;
 mod login;
 mod page;
+mod replicas;
 mod rights;
 mod rows;
 pub mod socket;
@@ -26,6 +27,7 @@ use std::time::Duration;
 
 pub use self::http::serve;
 pub use columns::Column;
+pub use csrf::Tokens;
 pub(crate) use csrf::{is_local_name, is_same_origin};
 pub use csv::csv;
 pub use fields::{Row, RowKind, Value, Wanted, rows};
@@ -33,6 +35,7 @@ pub(crate) use form::pairs;
 pub use json::json;
 pub(crate) use login::Unadmitted;
 pub use login::{Login, UserFile};
+pub use replicas::{Identity, Peer};
 pub use rights::Admins;
 pub use rows::{Backend, Check, Frontend, Server, Standing, Stats};
 
@@ -90,6 +93,8 @@ pub struct ProcessFacts {
     pub pid: u32,
     /// The name of the pod or machine.
     pub node: String,
+    /// The replicas of this installation that take requests; `None`: nobody follows them.
+    pub peers: Option<Vec<Peer>>,
     /// Data-plane threads.
     pub threads: usize,
     /// Since it started.

@@ -40,9 +40,12 @@ pub fn endpoints(input: &Input, upstream: &UpstreamKey) -> Vec<EndpointSpec> {
         let Some(port) = port_in(slice, &upstream.endpoint_port) else { continue };
         for endpoint in &slice.endpoints {
             let address = SocketAddr::new(endpoint.address.to_canonical(), port);
+            let usual = EndpointSpec::active(address);
+            let identity = endpoint.pod.identity(&upstream.service).unwrap_or(usual.identity);
+            let spec = EndpointSpec { identity, ..usual };
             match condition(endpoint, settings) {
-                Condition::Ready => found.ready.push(address),
-                Condition::Draining => found.draining.push(address),
+                Condition::Ready => found.ready.push(spec),
+                Condition::Draining => found.draining.push(spec),
                 Condition::NotReady | Condition::Refused(_) => continue,
             };
         }
@@ -51,7 +54,7 @@ pub fn endpoints(input: &Input, upstream: &UpstreamKey) -> Vec<EndpointSpec> {
             hinted.extend(slice.endpoints.iter().map(address).zip(&slice.hints));
         }
     }
-    let mut specs: Vec<_> = found.choose(service.prefers_ipv6).into_iter().map(EndpointSpec::active).collect();
+    let mut specs = found.choose(service.prefers_ipv6);
     hints::apply(&settings.place, &hinted, &mut specs);
     if let Some(overrides) = overrides(input, &upstream.service) {
         let pods = pods(input, &upstream.service);
@@ -147,17 +150,17 @@ pub fn survey(input: &Input, upstream: &UpstreamKey) -> Survey {
 
 #[derive(Default)]
 struct Found {
-    ready: Vec<SocketAddr>,
-    draining: Vec<SocketAddr>,
+    ready: Vec<EndpointSpec>,
+    draining: Vec<EndpointSpec>,
 }
 
 impl Found {
-    fn choose(self, prefers_ipv6: bool) -> Vec<SocketAddr> {
+    fn choose(self, prefers_ipv6: bool) -> Vec<EndpointSpec> {
         let mut v4 = if self.ready.is_empty() { self.draining } else { self.ready };
         v4.sort_unstable();
-        v4.dedup();
+        v4.dedup_by_key(|spec| spec.address);
         // IPv4 addresses come first.
-        let v6 = v4.split_off(v4.partition_point(SocketAddr::is_ipv4));
+        let v6 = v4.split_off(v4.partition_point(|spec| spec.address.is_ipv4()));
         let (preferred, other) = if prefers_ipv6 { (v6, v4) } else { (v4, v6) };
         if preferred.is_empty() { other } else { preferred }
     }

@@ -13,7 +13,7 @@ use super::settings::{Profile, Settings};
 pub(crate) fn apply(base: &Settings, map: &ConfigMap, settings: &mut Settings) -> Vec<Problem> {
     let given = |option: &str| base.given.contains(option.trim_start_matches('-'));
     let HaproxyKeys { defaults, is_closed, findings } = read_haproxy_keys(map, base.dialects.choices(), &given);
-    settings.policy = defaults.options().policy(&base.policy);
+    settings.policy = defaults.options().policy(&base.policy, base.replicas);
     settings.ssl_redirect = defaults.options().redirect.with_tls.unwrap_or(base.ssl_redirect);
     settings.dialects = base.dialects.clone().with_defaults(Arc::new(defaults));
     let rules = is_closed.then_some(Rules::Closed(RulesBy::HaproxyConfigMap));

@@ -348,7 +348,8 @@ impl Treatment {
         let besides = Besides::of(input, options, &object.name().namespace, host);
         let auth = basic_auth::basic_auth(input, options);
         let parts = OwnParts { rewrite: None, clients: clients.clone(), auth, besides: besides.clone() };
-        let (filters, policy) = (filters(options, settings, parts), options.policy(&settings.policy));
+        let (filters, policy) =
+            (filters(options, settings, parts), options.policy(&settings.policy, settings.replicas));
         Self { filters, policy, clients, besides }
     }
 
@@ -402,7 +403,7 @@ fn default_backend(input: &Input, problems: &mut Vec<Problem>) -> Option<RouteSp
         let (message, code, severity) = (fault.message(), fault.code, BackendFault::SEVERITY);
         Problem { object, field: "--default-backend".into(), code, severity, message, remedy: fault.remedy }
     }));
-    let (besides, policy) = (Besides::default(), options.policy(&settings.policy));
+    let (besides, policy) = (Besides::default(), options.policy(&settings.policy, settings.replicas));
     let filters = filters(&options, settings, OwnParts::default());
     Some(route(&Treatment { filters, policy, clients: None, besides }, everything(), Origin::DefaultBackend, action))
 }

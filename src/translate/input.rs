@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::model::{ExternalName, HostPattern, ObjectKind, ObjectName, ObjectRef, Problem, Resolution, UnitKey};
+use crate::model::{
+    ExternalName, HostPattern, ObjectKind, ObjectName, ObjectRef, Problem, Replicas, Resolution, UnitKey,
+};
 use crate::source::objects::{Applied, CertificateFile, Change, EndpointSlice, Object, Objects, Service};
 
 use super::annotations::{self, Scope};
@@ -16,7 +18,7 @@ use super::nginx_config::{self, Outcome};
 use super::resolutions::Resolutions;
 use super::rulers::Rulers;
 use super::settings::{Settings, VisibleSecrets};
-use super::{address, classes, external_name, validity};
+use super::{address, classes, external_name, replicas, validity};
 
 /// All objects, the index over them, and the settings. Only the functions of `apply` and `resolved` change them, and tell what must be
 /// translated again.
@@ -28,6 +30,7 @@ pub struct Input {
     files_by_host: FilesByHost,
     resolutions: Resolutions,
     settings: Settings,
+    replicas: Replicas,
     /// The settings without what the ConfigMap of another controller says, and what comes of it besides. `None`: there is none.
     nginx: Option<Box<NginxConfig>>,
 }
@@ -54,7 +57,8 @@ impl Input {
         let nginx = has_map.then(|| Box::new(NginxConfig { base: settings, problems, named, is_gone: false }));
         let (index, canaries, resolutions) = (Index::default(), Canaries::default(), Resolutions::default());
         let files_by_host = FilesByHost::default();
-        Self { objects, index, canaries, files_by_host, resolutions, settings: of_map, nginx }
+        let replicas = Replicas::default();
+        Self { objects, index, canaries, files_by_host, resolutions, settings: of_map, replicas, nginx }
     }
 
     /// The objects.
@@ -65,6 +69,16 @@ impl Input {
     /// The settings.
     pub fn settings(&self) -> &Settings {
         &self.settings
+    }
+
+    /// The replicas of this installation that are ready; none where `--self-service` is not given.
+    pub fn replicas(&self) -> &Replicas {
+        &self.replicas
+    }
+
+    /// Drops what a change has that nobody asks for.
+    pub fn reduce(&self, change: &mut Change) {
+        change.reduce(self.settings.self_service.as_ref(), self.settings.shared_keys.as_ref());
     }
 
     pub(crate) fn index(&self) -> &Index {
@@ -149,49 +163,15 @@ impl Input {
         invalidated
     }
 
-    /// The Secrets that objects or the settings name.
-    pub(crate) fn used_secrets(&self) -> BTreeSet<&ObjectName> {
-        let is_allowed = |name: &&ObjectName| {
-            let mut users = self.index.users(ObjectKind::Secret, name).iter();
-            self.settings.secrets_across_namespaces || users.any(|user| self.may_use(user, name))
-        };
-        let named = self.index.used(ObjectKind::Secret).filter(is_allowed);
-        let by_services = self.index.named_by_services().filter(|object| object.kind == ObjectKind::Secret);
-        let by_services = by_services.filter(|object| self.is_named_by_services(object)).map(|object| &object.name);
-        named.chain(by_services).chain(self.settings.default_certificate.as_ref()).collect()
-    }
-
-    /// Whether this Secret is wanted: an object of ours or the settings name it.
-    pub fn wants(&self, secret: &ObjectName) -> bool {
-        let mut users = self.index.users(ObjectKind::Secret, secret).iter();
-        self.settings.default_certificate.as_ref() == Some(secret)
-            || users.any(|user| self.may_use(user, secret) && user.is_ours(&self.objects, &self.settings))
-            || self.is_named_by_services(&ObjectRef::new(ObjectKind::Secret, secret.clone()))
-    }
-
-    /// Whether an annotation of a Service that somebody of ours routes to names this object, and may.
-    fn is_named_by_services(&self, object: &ObjectRef) -> bool {
-        let may_name = |service: &ObjectName| {
-            self.settings.secrets_across_namespaces || service.namespace == object.name.namespace
-        };
-        let services = self.index.services_naming(object).iter().filter(|service| may_name(service));
-        services.into_iter().any(|service| {
-            let mut users = self.index.users(ObjectKind::Service, service).iter();
-            users.any(|user| user.is_ours(&self.objects, &self.settings))
-        })
-    }
-
-    /// Whether an object may name this Secret. TLS entries name those of their namespace only.
-    fn may_use(&self, user: &Lowered, secret: &ObjectName) -> bool {
-        self.settings.secrets_across_namespaces || user.name().namespace == secret.namespace
-    }
-
     /// Whether this object is to be followed by itself: it is wanted, and no list has it or is meant to have it.
     pub fn follows(&self, object: &ObjectRef) -> bool {
         match object.kind {
             ObjectKind::Secret => match &self.settings.secrets {
                 VisibleSecrets::All | VisibleSecrets::Listed(_) => self.wants(&object.name),
-                VisibleSecrets::Allowed => self.is_named_by_annotation(object, |user| self.may_use(user, &object.name)),
+                VisibleSecrets::Allowed => {
+                    self.settings.shared_keys.as_ref() == Some(&object.name)
+                        || self.is_named_by_annotation(object, |user| self.may_use(user, &object.name))
+                }
             },
             ObjectKind::ConfigMap => {
                 self.is_named_by_settings(&object.name)
@@ -229,14 +209,6 @@ impl Input {
     /// Whether annotations of an object in this namespace may name this ConfigMap.
     pub(crate) fn may_name(&self, namespace: &Arc<str>, config_map: &ObjectName) -> bool {
         self.settings.config_maps_across_namespaces || *namespace == config_map.namespace
-    }
-
-    /// Whether we may read this Secret. A Secret that we may not read can be wanted nevertheless.
-    pub fn may_see(&self, secret: &ObjectName) -> bool {
-        match &self.settings.secrets {
-            VisibleSecrets::All | VisibleSecrets::Allowed => true,
-            VisibleSecrets::Listed(listed) => listed.contains(secret),
-        }
     }
 
     /// Whether we may read this ConfigMap. One that we may not read can be wanted nevertheless.
@@ -329,6 +301,8 @@ impl Input {
         let config_map = self.settings.config_map().into_iter();
         let config_map = config_map.map(move |name| object(ObjectKind::ConfigMap, name.clone()));
         let services = self.index.annotated_services().map(move |name| object(ObjectKind::Service, name.clone()));
+        let keys = self.settings.shared_keys.iter().map(move |name| object(ObjectKind::Secret, name.clone()));
+        let files = files.chain(keys);
         let of_objects = ingresses.chain(classes).chain(slices).chain(config_map).chain(services).chain(files);
         hosts.chain([UnitKey::DefaultCertificate]).chain(of_objects)
     }
@@ -444,7 +418,7 @@ impl Input {
         invalidated
     }
 
-    fn slice_changed(&self, slice: ObjectRef, old: Option<Object>) -> Invalidated {
+    fn slice_changed(&mut self, slice: ObjectRef, old: Option<Object>) -> Invalidated {
         let mut invalidated = Invalidated::default();
         let old = old.and_then(Object::into_endpoint_slice);
         let versions = || old.iter().chain(self.objects.slice(&slice.name));
@@ -459,8 +433,41 @@ impl Input {
             }
         }
         invalidated.services.extend(versions().filter_map(|version| service_of(version)));
+        let own = self.settings.self_service.clone();
+        let own = own.filter(|own| versions().any(|version| replicas::is_of(version, own)));
         invalidated.object(slice);
+        if let Some(own) = own {
+            self.follow_replicas(&own, &mut invalidated);
+        }
         invalidated
+    }
+
+    /// What follows from another number of replicas: limits that are divided among them.
+    fn follow_replicas(&mut self, own: &ObjectName, invalidated: &mut Invalidated) {
+        self.replicas = replicas::replicas(&self.objects, own);
+        let divisor = self.replicas.divisor();
+        if std::mem::replace(&mut self.settings.replicas, divisor) == divisor {
+            return;
+        }
+        let mut of_settings = None;
+        if let Some(nginx) = &mut self.nginx {
+            nginx.base.replicas = divisor;
+            of_settings = nginx.base.config_map().cloned();
+        }
+        if let Some(config_map) = of_settings {
+            invalidated.extend(self.config_map_changed(&config_map));
+        }
+        let divides = |claim: &Claim| claim.by.options().divides();
+        let hosts = self.index.hosts().filter(|host| self.index.claims(host).iter().any(divides));
+        invalidated.hosts(hosts.cloned());
+        let options_of = |service: &&ObjectName| self.index.annotations_of(service).map(annotations::Parsed::options);
+        let services = self.index.annotated_services();
+        for service in services.filter(|service| options_of(service).is_some_and(|options| options.divides())) {
+            self.invalidate_users(&ObjectRef::new(ObjectKind::Service, service.clone()), invalidated);
+            if self.is_default_backend(service) {
+                invalidated.hosts([HostPattern::Any]);
+            }
+        }
     }
 
     /// All that depends on whether and how an object that claims hosts is served.
@@ -527,6 +534,9 @@ impl Input {
         self.invalidate_users(&secret, invalidated);
         if self.settings.default_certificate.as_ref() == Some(&secret.name) {
             invalidated.units.insert(UnitKey::DefaultCertificate);
+        }
+        if self.settings.shared_keys.as_ref() == Some(&secret.name) {
+            invalidated.object(secret);
         }
     }
 

@@ -41,15 +41,18 @@ mod pattern;
 mod pattern_hosts;
 mod pod_tls;
 mod problems;
+mod replicas;
 mod resolutions;
 mod rulers;
 mod secret;
 mod service;
 mod settings;
+mod shared_keys;
 mod slashes;
 mod tenancy;
 mod tls;
 mod validity;
+mod wanted_secrets;
 
 #[cfg(test)]
 mod tests;
@@ -76,6 +79,7 @@ pub use secret::{certificates, host_certificates};
 pub use settings::{
     ExternalNames, HostOwnership, OwnSockets, Place, Profile, Settings, VisibleConfigMaps, VisibleSecrets,
 };
+pub use shared_keys::shared_keys;
 
 use lower::Lowered;
 

@@ -60,7 +60,7 @@ pub(crate) fn apply(base: &Settings, objects: &Objects) -> Outcome {
     let NginxKeys { defaults, global, findings, choices } = read_nginx_keys(map, base.dialects.choices(), &given);
     outcome.problems.extend(findings);
     let settings = &mut outcome.settings;
-    settings.policy = defaults.options().policy(&base.policy);
+    settings.policy = defaults.options().policy(&base.policy, base.replicas);
     settings.ssl_redirect = defaults.options().redirect.with_tls.unwrap_or(base.ssl_redirect);
     settings.dialects = base.dialects.clone().with(choices).with_defaults(Arc::new(defaults));
     if let Some(allowed) = &global.allowed {

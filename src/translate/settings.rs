@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use crate::model::{EditedName, HostPattern, Networks, ObjectName, PortRef, RoutePolicy};
@@ -38,6 +39,12 @@ pub struct Settings {
     pub default_certificate: Option<ObjectName>,
     /// What takes requests that nothing matches, unless an Ingress claims them. `--default-backend`.
     pub default_backend: Option<(ObjectName, PortRef)>,
+    /// The Service of this installation, whose endpoints are its replicas. Default none; `--self-service`.
+    pub self_service: Option<ObjectName>,
+    /// By what limits are divided that are meant for all replicas together. Default 1; moved on by `Input`.
+    pub replicas: NonZeroU32,
+    /// The Secret with keys that replicas share. Default none; `--shared-keys`.
+    pub shared_keys: Option<ObjectName>,
     /// Whether several namespaces may have rules for one host. Default shared; `--host-ownership`.
     pub host_ownership: HostOwnership,
     /// Namespaces whose TLS entries count for every host. Default none; `--certificate-namespaces`.
@@ -178,6 +185,9 @@ impl Default for Settings {
             allowed_response_headers: Arc::default(),
             default_certificate: None,
             default_backend: None,
+            self_service: None,
+            replicas: NonZeroU32::MIN,
+            shared_keys: None,
             host_ownership: HostOwnership::Shared,
             certificate_namespaces: BTreeSet::new(),
             dialects: Dialects::default(),

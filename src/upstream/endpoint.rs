@@ -32,6 +32,8 @@ pub struct Endpoint {
     /// With `port` a `SocketAddr` without what only link-local IPv6 addresses have: 20 bytes instead of 32.
     ip: IpAddr,
     port: u16,
+    /// What sessions know it by.
+    identity: u64,
     in_flight: AtomicU32,
     /// The constants below.
     flags: AtomicU8,
@@ -79,11 +81,12 @@ fn state_flag(state: EndpointState) -> u8 {
 impl Endpoint {
     /// A new endpoint without load or suspicion, with an id of its own.
     pub(super) fn new(spec: EndpointSpec, now: Instant) -> Arc<Self> {
-        let EndpointSpec { address, state, weight, is_far } = spec;
+        let EndpointSpec { address, state, weight, is_far, identity } = spec;
         let endpoint = Self {
             id: NEXT_ID.fetch_add(1, Relaxed),
             ip: address.ip(),
             port: address.port(),
+            identity,
             in_flight: AtomicU32::new(0),
             flags: AtomicU8::new(state_flag(state) | if is_far { FAR } else { 0 }),
             suspicion: Suspicion::new(now),
@@ -101,6 +104,17 @@ impl Endpoint {
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         SocketAddr::new(self.ip, self.port)
+    }
+
+    /// What sessions know it by ([`EndpointSpec::identity`]).
+    pub fn identity(&self) -> u64 {
+        self.identity
+    }
+
+    /// Whether it is the one that is wanted: the same pod at the same address.
+    #[inline]
+    pub(super) fn is(&self, spec: &EndpointSpec) -> bool {
+        self.address() == spec.address && self.identity == spec.identity
     }
 
     /// Requests (of all shards) that picked it and have not ended.

@@ -85,6 +85,11 @@ impl EndpointSet {
         self.differences.store(weighted | mixed, Relaxed);
     }
 
+    /// What sessions know the endpoint of an address by; `None`: there is none.
+    pub fn identity_of(&self, address: SocketAddr) -> Option<u64> {
+        self.of(address).map(|endpoint| endpoint.identity())
+    }
+
     /// How long its endpoints have taken to answer.
     pub(super) fn scores(&self, now: Instant) -> &Scores {
         self.scores.get_or_init(|| Box::new(Scores::new(self.len(), now)))
@@ -108,8 +113,8 @@ impl EndpointSet {
         (self.endpoints[place].id() == endpoint.id()).then_some(place)
     }
 
-    /// What becomes of the set when these endpoints are wanted, sorted by address and no address twice. The endpoints of
-    /// addresses that stay are kept and get the states that are wanted.
+    /// What becomes of the set when these endpoints are wanted, sorted by address and no address twice. Those that stay, by address
+    /// and pod, are kept and get the states that are wanted.
     pub(super) fn follow(&self, wanted: &[EndpointSpec], now: Instant) -> Followed {
         let (mut next, mut gone) = (Vec::with_capacity(wanted.len()), Vec::new());
         let (mut has_new_state, mut has_new_address) = (false, false);
@@ -124,12 +129,14 @@ impl EndpointSet {
                 gone.push(Arc::clone(living));
             }
             match rest.next_if(|living| living.address() == spec.address) {
-                Some(living) => {
+                Some(living) if living.is(spec) => {
                     has_new_state |=
                         living.set_state(spec.state) | living.set_weight(spec.weight) | living.set_far(spec.is_far);
                     next.push(Arc::clone(living));
                 }
-                None => {
+                other => {
+                    // A pod that has got the address of another starts anew.
+                    gone.extend(other.cloned());
                     has_new_address = true;
                     next.push(Endpoint::new(*spec, now));
                 }
@@ -172,6 +179,19 @@ mod tests {
 
     fn endpoints(ports: BTreeSet<u16>) -> Vec<EndpointSpec> {
         ports.iter().map(|p| EndpointSpec::active(([10, 0, 0, 1], *p).into())).collect()
+    }
+
+    #[test]
+    fn a_pod_that_gets_the_address_of_another_is_another_endpoint() {
+        let now = Instant::now();
+        let spec = |identity| EndpointSpec { identity, ..EndpointSpec::active(([10, 0, 0, 1], 80).into()) };
+        let Followed::Replaced { next: set, .. } = EndpointSet::default().follow(&[spec(1)], now) else { panic!() };
+        assert!(matches!(set.follow(&[spec(1)], now), Followed::Nothing));
+        let Followed::Replaced { next, gone } = set.follow(&[spec(2)], now) else { panic!() };
+        assert_eq!((next.len(), gone.len()), (1, 1));
+        assert_ne!(next.as_slice()[0].id(), gone[0].id());
+        assert_eq!(next.identity_of(([10, 0, 0, 1], 80).into()), Some(2));
+        assert_eq!(next.identity_of(([10, 0, 0, 2], 80).into()), None);
     }
 
     proptest! {

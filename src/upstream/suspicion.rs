@@ -1,5 +1,6 @@
 //! Whether connecting to an endpoint has failed lately.
 
+use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use tokio::time::{Duration, Instant};
@@ -11,10 +12,21 @@ use tokio::time::{Duration, Instant};
 /// that one outage causes at once count as one.
 #[derive(Debug)]
 pub(super) struct Suspicion {
-    /// What the word counts from.
-    born: Instant,
+    /// What the word counts from: nanoseconds since `EPOCH`, or before. An `Instant` takes twice the memory.
+    born: i64,
     /// `milliseconds since birth << 4 | level`, level 1 to 6; 0 when clear.
     word: AtomicU64,
+}
+
+/// Any moment of the process. 63 bits of nanoseconds last for three centuries.
+static EPOCH: LazyLock<Instant> = LazyLock::new(Instant::now);
+
+fn since_epoch(now: Instant) -> i64 {
+    let nanos = |time: Duration| i64::try_from(time.as_nanos()).unwrap_or(i64::MAX);
+    match now.checked_duration_since(*EPOCH) {
+        Some(since) => nanos(since),
+        None => -nanos(EPOCH.saturating_duration_since(now)),
+    }
 }
 
 const LEVEL_BITS: u32 = 4;
@@ -22,7 +34,7 @@ const LONGEST_LEVEL: u64 = 6;
 
 impl Suspicion {
     pub(super) fn new(now: Instant) -> Self {
-        Self { born: now, word: AtomicU64::new(0) }
+        Self { born: since_epoch(now), word: AtomicU64::new(0) }
     }
 
     pub(super) fn is_raised(&self) -> bool {
@@ -63,6 +75,6 @@ impl Suspicion {
 
     /// Milliseconds since birth, of which every count of the endpoint is made: 60 bits last for millions of years.
     pub(super) fn millis(&self, now: Instant) -> u64 {
-        now.saturating_duration_since(self.born).as_millis() as u64
+        u64::try_from(since_epoch(now).saturating_sub(self.born)).unwrap_or(0) / 1_000_000
     }
 }

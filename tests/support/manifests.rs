@@ -96,6 +96,15 @@ impl Manifests {
         }))
     }
 
+    /// One more ready endpoint of a Service, in a slice of its own, of this pod.
+    pub fn endpoint_of(mut self, service: &str, index: usize, pod: SocketAddr, target: Value) -> Self {
+        self = self.endpoint(service, index, pod, json!({"ready": true}));
+        if let Some(slice) = self.0.last_mut() {
+            slice["endpoints"][0]["targetRef"] = target;
+        }
+        self
+    }
+
     /// An Ingress with one rule.
     pub fn ingress(self, name: &str, host: Option<&str>, paths: &[Path<'_>]) -> Self {
         self.ingress_with(name, host, paths, json!({}), json!([]))

@@ -137,6 +137,18 @@ annotations:
 {{- join "," $list }}
 {{- end }}
 
+{{/* The Service that tells pods of each other. */}}
+{{- define "tidegate.selfService" -}}
+{{- printf "%s-replicas" (include "tidegate.fullname" .) }}
+{{- end }}
+
+{{/* The Secret with keys that pods share, if any. */}}
+{{- define "tidegate.sharedKeys" -}}
+{{- if .Values.sharedKeys.secretName }}{{ .Values.sharedKeys.secretName }}
+{{- else if .Values.sharedKeys.create }}{{ printf "%s-shared-keys" (include "tidegate.fullname" .) }}
+{{- end }}
+{{- end }}
+
 {{/* The Service whose address is published: NAMESPACE/NAME or nothing. */}}
 {{- define "tidegate.publishService" -}}
 {{- if .Values.status.publishAddresses }}

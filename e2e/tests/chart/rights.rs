@@ -8,6 +8,8 @@ use tokio::time::Instant;
 use crate::{api, kubectl, template};
 
 const CLASSES: &str = "ingressclasses.networking.k8s.io [] [get list watch]";
+/// Of the release's own namespace: where the other pods are.
+const SLICES: &str = "endpointslices.discovery.k8s.io [] [get list watch]";
 const SECRETS: &str = "secrets [] [get list watch]";
 /// What is read of and reported to a namespace.
 const SERVED: &[&str] = &[
@@ -55,21 +57,21 @@ fn modes() -> Vec<Mode> {
         Mode {
             name: "watched",
             values: &["watch.namespaces={rights-a}"],
-            own: vec![CLASSES],
+            own: vec![CLASSES, SLICES],
             named: with(&[CLASSES, SECRETS]),
             other: vec![CLASSES],
         },
         Mode {
             name: "watched-names",
             values: &["watch.namespaces={rights-a}", "secrets.access=names", "secrets.names.rights-a={x}"],
-            own: vec![CLASSES],
+            own: vec![CLASSES, SLICES],
             named: with(&[CLASSES, "secrets [x] [get watch]"]),
             other: vec![CLASSES],
         },
         Mode {
             name: "watched-no-class",
             values: &["watch.namespaces={rights-a}", "ingressClass.lookup=false", "ingressClass.create=false"],
-            own: vec![],
+            own: vec![SLICES],
             named: with(&[SECRETS]),
             other: vec![],
         },

@@ -90,6 +90,7 @@ fn secret(of: &str) -> Change {
         lone_chain: None,
         clients: None,
         users: None,
+        shared: None,
     };
     Change::arrival(secret)
 }

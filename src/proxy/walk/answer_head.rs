@@ -1,12 +1,14 @@
 //! The head of an answer on its way to a client, whatever protocol the client speaks: which fields of the pod go on, what
 //! edits change, and what every answer says.
 
+use std::net::SocketAddr;
+
 use super::record::Record;
 use crate::filter::{self, Fields, HeadEdit, ResponseView};
 use crate::http1::{Field, FieldKind, Framing, RequestContext, ResponseHead, writer};
 use crate::proxy::shard::clock::Date;
 use crate::routing::Route;
-use crate::upstream::Target;
+use crate::upstream::{Destination, Target};
 
 /// The head of a final answer.
 #[derive(Clone, Copy)]
@@ -152,11 +154,19 @@ fn pass_filters(record: &Record, route: &Route<Target>, (status, fields): (u16, 
         session: record.session,
         is_https: record.is_https,
         endpoint: record.endpoint.get(),
+        identity: record.session.and_then(|_| identity(&route.target, record.endpoint.get()?)),
         is_canary: route.is_canary,
         path: route.spec.matches.path.cookie_path(),
         ..ResponseView::new(status, fields)
     };
     filter::response(&route.spec.filters, &response, edit);
+}
+
+/// What sessions know an endpoint of the route by. Looked up here, so that only sessions pay for it.
+fn identity(target: &Target, address: SocketAddr) -> Option<u64> {
+    let Destination::Forward(own) = &target.destination else { return None };
+    let backends = [Some(own), own.for_https.as_deref()].into_iter().flatten();
+    backends.into_iter().find_map(|backend| backend.upstream.endpoints().identity_of(address))
 }
 
 #[cfg(test)]

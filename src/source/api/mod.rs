@@ -58,6 +58,10 @@ pub struct Settings {
     pub config_maps: ConfigMapAccess,
     /// A ConfigMap that is read besides. `--nginx-configmap`.
     pub nginx_config_map: Option<ObjectName>,
+    /// A Secret that is read besides. `--shared-keys`.
+    pub shared_keys: Option<ObjectName>,
+    /// A Service whose EndpointSlices are read whatever `namespaces` says. `--self-service`.
+    pub self_service: Option<ObjectName>,
     /// The signature of the statuses that this installation writes; `None` when it writes none.
     pub signature: Option<Signature>,
 }
@@ -124,8 +128,10 @@ pub async fn follow(
     for scope in scopes(&settings) {
         follower.start(scope);
     }
-    let mut named =
-        [Named::secrets(settings.secrets), Named::config_maps(settings.config_maps, settings.nginx_config_map)];
+    let mut named = [
+        Named::secrets(settings.secrets, settings.shared_keys),
+        Named::config_maps(settings.config_maps, settings.nginx_config_map),
+    ];
     let mut progress = Progress::Listing;
     loop {
         let step = tokio::select! {
@@ -190,7 +196,7 @@ struct Unheard;
 
 /// What is watched from the start.
 fn scopes(settings: &Settings) -> Vec<Scope> {
-    let Settings { namespaces, classes, secrets, config_maps: _, nginx_config_map: _, signature: _ } = settings;
+    let Settings { namespaces, classes, secrets, self_service, .. } = settings;
     let in_namespaces = |kind: &'static Kind, namespaces: &[Arc<str>]| -> Vec<Scope> {
         if namespaces.is_empty() {
             return vec![Scope { kind, namespace: None, which: Which::Selected }];
@@ -212,7 +218,13 @@ fn scopes(settings: &Settings) -> Vec<Scope> {
         },
         Watched::ConfigMaps => Vec::new(),
     };
-    kinds::ALL.into_iter().flat_map(scopes_of).collect()
+    let is_left_out = |service: &&ObjectName| !namespaces.is_empty() && !namespaces.contains(&service.namespace);
+    let own = self_service.iter().filter(is_left_out).map(|service| Scope {
+        kind: &kinds::ENDPOINT_SLICE,
+        namespace: Some(service.namespace.clone()),
+        which: Which::OfService(service.name.clone()),
+    });
+    kinds::ALL.into_iter().flat_map(scopes_of).chain(own).collect()
 }
 
 /// All watches and what is known of them.
@@ -246,6 +258,8 @@ struct Running {
     refusals: u32,
     /// What it watches, if it is one object.
     object: Option<ObjectRef>,
+    /// Whether the start goes on without what it watches.
+    is_optional: bool,
 }
 
 impl Running {
@@ -262,11 +276,15 @@ impl Follower {
         self.next_id += 1;
         let (stop, stopped) = oneshot::channel();
         let kind = scope.kind;
-        let object = scope.name().cloned().map(|name| {
-            let namespace = scope.namespace.clone().unwrap_or_default();
-            scope.object(ObjectName { namespace, name })
-        });
-        self.watches.insert(id, Running { kind, connection: None, stop: Some(stop), refusals: 0, object });
+        let named = |name: &Arc<str>| ObjectName::new(scope.namespace.clone().unwrap_or_default(), name.clone());
+        let object = match &scope.which {
+            Which::Named(name) => Some(scope.object(named(name))),
+            Which::OfService(name) => Some(ObjectRef::new(ObjectKind::Service, named(name))),
+            Which::Selected | Which::LeftOut(_) => None,
+        };
+        let is_optional = kind.is_optional || matches!(scope.which, Which::OfService(_));
+        let running = Running { kind, connection: None, stop: Some(stop), refusals: 0, object, is_optional };
+        self.watches.insert(id, running);
         self.pending.insert(id);
         self.metrics.watch_connected(scope.kind_name(), self.connected.contains(&kind.object));
         let watch = Watch {
@@ -331,11 +349,11 @@ impl Follower {
     /// A watch may not read. The start can go on without Secrets, but without no other kind. An API server that has just
     /// started refuses everything for a moment, so a refusal counts only when everything else was listed.
     async fn refused(&mut self, id: u64) -> Result<(), Unheard> {
-        let is_optional = |id: &u64| self.watches.get(id).is_some_and(|running| running.kind.is_optional);
+        let is_optional = |id: &u64| self.watches.get(id).is_some_and(|running| running.is_optional);
         if !self.pending.iter().all(is_optional) {
             return Ok(());
         }
-        let Some(running) = self.watches.get_mut(&id).filter(|running| running.kind.is_optional) else {
+        let Some(running) = self.watches.get_mut(&id).filter(|running| running.is_optional) else {
             return Ok(());
         };
         running.refusals = running.refusals.saturating_add(1);

@@ -46,13 +46,13 @@ struct Single {
 
 impl Named {
     /// No Secret is wanted yet.
-    pub(super) fn secrets(access: SecretAccess) -> Self {
+    pub(super) fn secrets(access: SecretAccess, besides: Option<ObjectName>) -> Self {
         let bound = match access {
             SecretAccess::Names(listed) => Bound::Listed(listed),
             SecretAccess::Cluster => Bound::Namespaces(None),
             SecretAccess::Namespaces(namespaces) => Bound::Namespaces(Some(namespaces.into_iter().collect())),
         };
-        Self::new(&kinds::SECRET, bound)
+        Self { besides, ..Self::new(&kinds::SECRET, bound) }
     }
 
     /// No ConfigMap is wanted yet.
@@ -100,10 +100,10 @@ impl Named {
         let (now, never) = waiting
             .split_at(waiting.len().min((bound.most() + usize::from(besides.is_some())).saturating_sub(running.len())));
         for &name in now {
-            let scope = bound.scope(kind, name);
+            let scope = if bound.allows(name) { bound.scope(kind, name) } else { Scope::named(kind, name) };
             match scope.which {
                 Which::LeftOut(_) => follower.shared.insert(ObjectRef::new(kind.object, name.clone())),
-                Which::Named(_) | Which::Selected => {}
+                Which::Named(_) | Which::Selected | Which::OfService(_) => {}
             }
             let id = follower.start(scope);
             running.insert(name.clone(), Single { id, is_ending: false });

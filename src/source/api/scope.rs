@@ -7,7 +7,7 @@ use kube::core::Request;
 
 use super::failure::{Failure, Reason};
 use crate::model::{ObjectName, ObjectRef};
-use crate::source::kinds::Kind;
+use crate::source::kinds::{self, Kind};
 
 /// Objects on a page of a list.
 const PAGE: u32 = 500;
@@ -38,18 +38,25 @@ pub(super) enum Which {
     Selected,
     /// The one of this name, which is asked for by its name.
     Named(Arc<str>),
+    /// Those of the Service of this name: of EndpointSlices.
+    OfService(Arc<str>),
     /// The one of this name if the field selector of its kind leaves it out. So no object comes by two watches.
     LeftOut(Arc<str>),
 }
 
 impl Scope {
+    /// One object, by its name.
+    pub(super) fn named(kind: &'static Kind, name: &ObjectName) -> Self {
+        Self { kind, namespace: Some(name.namespace.clone()), which: Which::Named(name.name.clone()) }
+    }
+
     fn path(&self) -> String {
         self.kind.resource.path(self.namespace.as_deref())
     }
 
     fn fields(&self) -> Option<String> {
         match (&self.which, self.kind.field_selector) {
-            (Which::Selected, selector) => selector.map(str::to_owned),
+            (Which::Selected | Which::OfService(_), selector) => selector.map(str::to_owned),
             (Which::Named(name), _) | (Which::LeftOut(name), None) => Some(format!("metadata.name={name}")),
             (Which::LeftOut(name), Some(selector)) => {
                 Some(format!("metadata.name={name},{}", selector.replacen('=', "!=", 1)))
@@ -58,7 +65,10 @@ impl Scope {
     }
 
     fn labels(&self) -> Option<String> {
-        self.kind.label_selector.map(str::to_owned)
+        match &self.which {
+            Which::OfService(name) => Some(format!("{}={name}", kinds::SERVICE_LABEL)),
+            Which::Selected | Which::Named(_) | Which::LeftOut(_) => self.kind.label_selector.map(str::to_owned),
+        }
     }
 
     /// The same in one namespace.
@@ -70,7 +80,7 @@ impl Scope {
     pub(super) fn name(&self) -> Option<&Arc<str>> {
         match &self.which {
             Which::Named(name) => Some(name),
-            Which::Selected | Which::LeftOut(_) => None,
+            Which::Selected | Which::LeftOut(_) | Which::OfService(_) => None,
         }
     }
 
@@ -78,7 +88,7 @@ impl Scope {
     pub(super) fn only(&self) -> Option<&Arc<str>> {
         match &self.which {
             Which::Named(name) | Which::LeftOut(name) => Some(name),
-            Which::Selected => None,
+            Which::Selected | Which::OfService(_) => None,
         }
     }
 

@@ -14,9 +14,9 @@ use crate::model::{ObjectKind, PodMark, Resource};
 use crate::source::objects::{AddressKind, EndpointSlice, SliceEndpoint, SliceHints, SlicePort};
 
 /// Joins slices to their Service.
-const SERVICE_LABEL: &str = "kubernetes.io/service-name";
+pub(in crate::source) const SERVICE_LABEL: &str = "kubernetes.io/service-name";
 
-pub(super) static KIND: Kind = Kind {
+pub(in crate::source) static KIND: Kind = Kind {
     object: ObjectKind::EndpointSlice,
     resource: Resource::ENDPOINT_SLICES,
     outdated: &["discovery.k8s.io/v1beta1"],
@@ -62,16 +62,17 @@ pub(super) fn convert(object: discovery::EndpointSlice) -> EndpointSlice {
         "IPv6" => AddressKind::IPv6,
         _ => AddressKind::Other,
     };
-    let (mut readable, mut unreadable, mut hints) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut readable, mut unreadable, mut hints, mut pods) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     // Names instead of addresses are not used at all, so they need no finding each.
     if addresses != AddressKind::Other {
         readable.reserve_exact(endpoints.len());
         for mut endpoint in endpoints {
             let hint = endpoint.hints.take().map_or_else(SliceHints::default, slice_hints);
             match slice_endpoint(endpoint) {
-                Some(Ok(endpoint)) => {
+                Some(Ok((endpoint, pod))) => {
                     readable.push(endpoint);
                     hints.push(hint);
+                    pods.push(pod);
                 }
                 Some(Err(address)) => unreadable.push(address),
                 None => {}
@@ -89,6 +90,7 @@ pub(super) fn convert(object: discovery::EndpointSlice) -> EndpointSlice {
         endpoints: readable.into(),
         hints: hints.into(),
         unreadable: unreadable.into(),
+        pods: if pods.iter().all(|pod| pod.is_empty()) { Box::default() } else { pods.into() },
     }
 }
 
@@ -106,8 +108,11 @@ fn slice_hints(hints: discovery::EndpointHints) -> SliceHints {
     SliceHints { zones: each(for_zones, |zone| word(&zone.name)), nodes: each(for_nodes, |node| word(&node.name)) }
 }
 
+/// An endpoint with the name of its pod; empty: it has none.
+type NamedEndpoint = (SliceEndpoint, Box<str>);
+
 /// `None` without an address, an error with one that cannot be read.
-fn slice_endpoint(endpoint: discovery::Endpoint) -> Option<Result<SliceEndpoint, Arc<str>>> {
+fn slice_endpoint(endpoint: discovery::Endpoint) -> Option<Result<NamedEndpoint, Arc<str>>> {
     let discovery::Endpoint {
         addresses,
         conditions,
@@ -122,13 +127,13 @@ fn slice_endpoint(endpoint: discovery::Endpoint) -> Option<Result<SliceEndpoint,
     let is_ready = ready.unwrap_or(true);
     let address = addresses.into_iter().next()?;
     let Ok(parsed) = address.parse() else { return Some(Err(address.into())) };
-    Some(Ok(SliceEndpoint {
+    let (name, uid) = target_ref.map(|pod| (pod.name.unwrap_or_default(), pod.uid.unwrap_or_default())).unzip();
+    let endpoint = SliceEndpoint {
         address: parsed,
         is_ready,
         is_serving: serving.unwrap_or(is_ready),
         is_terminating: terminating.unwrap_or(false),
-        pod: target_ref.map_or_else(PodMark::default, |pod| {
-            PodMark::of(&pod.name.unwrap_or_default(), &pod.uid.unwrap_or_default())
-        }),
-    }))
+        pod: name.as_ref().zip(uid).map_or_else(PodMark::default, |(name, uid)| PodMark::of(name, &uid)),
+    };
+    Some(Ok((endpoint, name.unwrap_or_default().into())))
 }

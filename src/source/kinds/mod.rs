@@ -15,6 +15,7 @@ pub(super) mod manifest;
 mod old_ingress;
 mod row;
 mod secret;
+mod secret_keys;
 mod secret_users;
 mod service;
 pub(super) mod wire;
@@ -25,6 +26,7 @@ use std::io::Write;
 use super::objects::Object;
 
 pub(super) use config_map::KIND as CONFIG_MAP;
+pub(super) use endpoint_slice::{KIND as ENDPOINT_SLICE, SERVICE_LABEL};
 pub(super) use row::{Kind, OnMalformed, Watched};
 pub(super) use secret::KIND as SECRET;
 use secret::SavedSecret;

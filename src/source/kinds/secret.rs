@@ -11,11 +11,12 @@ use serde_json::Value;
 use super::fields::name_of;
 use super::manifest;
 use super::row::{Kind, OnMalformed, Watched};
+use super::secret_keys::SavedKeys;
 use super::secret_users::SavedUsers;
 use super::wire::{Malformed, Meta, Sent, parse};
 use crate::model::{
     CaBundle, Certificate, CertificateError, ClientTrust, CrlError, ObjectKind, ObjectName, Resource, SecretUsers,
-    UserList,
+    SharedKeys, UserList,
 };
 use crate::source::objects::{Secret, SecretFault};
 
@@ -98,7 +99,11 @@ pub(super) fn convert(object: core::Secret) -> Secret {
         let map = UserList::of_map(keys.into_iter().filter_map(|key| Some((key, value(key)?))));
         Arc::new(SecretUsers { file: value(USERS).map(UserList::of_file), map })
     });
-    Secret { name: name_of(&metadata), certificate, last_good: None, authorities, lone_chain, clients, users }
+    let shared = (kind != TLS_TYPE).then(|| {
+        let names: BTreeSet<&str> = data.keys().chain(text.keys()).map(String::as_str).collect();
+        SharedKeys::parse(names.into_iter().filter_map(|name| Some((name, value(name)?))))
+    });
+    Secret { name: name_of(&metadata), certificate, last_good: None, authorities, lone_chain, clients, users, shared }
 }
 
 /// Takes line breaks out of a Secret's base64, as the API server does.
@@ -136,6 +141,8 @@ pub(super) struct SavedSecret {
     crl_fault: Option<CrlFault>,
     /// The users with the hashes of their passwords.
     users: Option<SavedUsers>,
+    /// The keys that replicas share.
+    shared: Option<SavedKeys>,
 }
 
 /// Chain and key, DER in base64.
@@ -190,7 +197,7 @@ impl CrlFault {
 
 impl SavedSecret {
     pub(super) fn new(secret: &Secret) -> Self {
-        let Secret { name, certificate, last_good, authorities, lone_chain, clients, users } = secret;
+        let Secret { name, certificate, last_good, authorities, lone_chain, clients, users, shared } = secret;
         let trust = clients.as_ref().and_then(|clients| clients.as_ref().ok());
         let crl_fault = clients.as_ref().and_then(|clients| clients.as_ref().err());
         let der = |bundle: &CaBundle| bundle.certificates().map(|der| ByteString(der.to_vec())).collect();
@@ -206,11 +213,13 @@ impl SavedSecret {
                 .unwrap_or_default(),
             crl_fault: crl_fault.map(CrlFault::new),
             users: users.as_ref().map(|users| SavedUsers::new(users)),
+            shared: shared.as_ref().map(SavedKeys::new),
         }
     }
 
     fn into_secret(self) -> Option<Secret> {
-        let Self { name, certificate, fault, last_good, authorities, lone_chain, revoked, crl_fault, users } = self;
+        let Self { name, certificate, fault, last_good, authorities, lone_chain, revoked, crl_fault, users, shared } =
+            self;
         let certificate = match (certificate, fault) {
             (Some(pair), _) => Ok(pair.into_certificate()?),
             (None, Some(fault)) => Err(fault.into_fault()),
@@ -232,7 +241,8 @@ impl SavedSecret {
             None => ClientTrust::from_der(Arc::clone(bundle), revoked).map(Arc::new),
         });
         let users = users.map(|users| Arc::new(users.into_users()));
-        Some(Secret { name, certificate, last_good, authorities, lone_chain, clients, users })
+        let shared = shared.map(SavedKeys::into_shared);
+        Some(Secret { name, certificate, last_good, authorities, lone_chain, clients, users, shared })
     }
 }
 

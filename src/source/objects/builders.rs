@@ -127,6 +127,7 @@ pub(crate) fn slice(text: &str, service: &str, endpoints: &[SliceEndpoint]) -> E
         endpoints: endpoints.into(),
         hints: Box::default(),
         unreadable: Box::default(),
+        pods: Box::default(),
     }
 }
 

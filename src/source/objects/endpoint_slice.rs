@@ -25,6 +25,9 @@ pub struct EndpointSlice {
     pub hints: Box<[SliceHints]>,
     /// Addresses that are not IP addresses and were left out.
     pub unreadable: Box<[Arc<str>]>,
+    /// The names of the pods of `endpoints`, in their order; none where nobody asks for them.
+    #[serde(default, skip_serializing_if = "<[Box<str>]>::is_empty")]
+    pub pods: Box<[Box<str>]>,
 }
 
 /// `hints` of an endpoint: from where it is to be used. Empty: nothing is said.

@@ -149,6 +149,33 @@ impl Change {
         Self { object, new: None }
     }
 
+    /// Drops what is read of every object of its kind and is asked for of one alone: the names of pods of other Services than this
+    /// one, and the keys of other Secrets.
+    pub fn reduce(&mut self, self_service: Option<&ObjectName>, shared_keys: Option<&ObjectName>) {
+        match &mut self.new {
+            Some(Object::EndpointSlice(slice)) if !slice.pods.is_empty() => {
+                if service_of(slice).as_ref() != self_service || self_service.is_none() {
+                    Arc::make_mut(slice).pods = Box::default();
+                }
+            }
+            Some(Object::Secret(secret)) if secret.shared.is_some() => {
+                if Some(&secret.name) != shared_keys {
+                    Arc::make_mut(secret).shared = None;
+                }
+            }
+            Some(
+                Object::Ingress(_)
+                | Object::IngressClass(_)
+                | Object::Service(_)
+                | Object::EndpointSlice(_)
+                | Object::Secret(_)
+                | Object::ConfigMap(_)
+                | Object::CertificateFile(_),
+            )
+            | None => {}
+        }
+    }
+
     /// Which object.
     pub fn object(&self) -> &ObjectRef {
         &self.object
@@ -432,6 +459,7 @@ mod tests {
             lone_chain: None,
             clients: None,
             users: None,
+            shared: None,
         };
         let mut objects = Objects::default();
         objects.apply(Change::arrival(secret.clone()));

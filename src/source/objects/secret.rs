@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use crate::model::{CaBundle, Certificate, CertificateError, ClientTrust, CrlError, ObjectName, SecretUsers};
+use crate::model::{
+    CaBundle, Certificate, CertificateError, ClientTrust, CrlError, ObjectName, SecretUsers, SharedKeys,
+    SharedKeysFault,
+};
 
 /// A Secret (core/v1), reduced to what TLS and passwords need. Values are parsed on arrival and never kept as text.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,6 +26,8 @@ pub struct Secret {
     pub clients: Option<Result<Arc<ClientTrust>, CrlError>>,
     /// Users with the hashes of their passwords; `None` for type `kubernetes.io/tls`, which has none.
     pub users: Option<Arc<SecretUsers>>,
+    /// Keys that replicas share, or why there are none; `None` where nobody asks for them, and for type `kubernetes.io/tls`.
+    pub shared: Option<Result<SharedKeys, SharedKeysFault>>,
 }
 
 /// Why a Secret has no usable certificate.

@@ -11,7 +11,8 @@ use super::checksum::Checksum;
 use super::*;
 use crate::model::PodMark;
 use crate::model::{
-    CaBundle, Certificate, CertificateError, ClientTrust, ObjectKind, ObjectName, ObjectRef, SecretUsers, UserList,
+    CaBundle, Certificate, CertificateError, ClientTrust, ObjectKind, ObjectName, ObjectRef, SecretUsers, SharedKeys,
+    UserList,
 };
 use crate::observe::Metrics;
 use crate::source::objects::*;
@@ -147,7 +148,16 @@ fn slice() -> impl Strategy<Value = Change> {
                 .filter(|endpoint| endpoint.is_ready)
                 .map(|_| SliceHints { zones: ["a".into()].into(), nodes: Box::default() });
             let hints = hints.collect();
-            let slice = EndpointSlice { name: name.clone(), service, addresses, ports, endpoints, hints, unreadable };
+            let slice = EndpointSlice {
+                name: name.clone(),
+                service,
+                addresses,
+                ports,
+                endpoints,
+                hints,
+                unreadable,
+                pods: Box::default(),
+            };
             Change::arrival(slice)
         },
     )
@@ -181,7 +191,10 @@ fn secret() -> impl Strategy<Value = Change> {
         let crl = [None, Some(LIST), Some(b"garbage")][name.name.len() % 3];
         let clients = authorities.as_ref().map(|of| ClientTrust::parse(Arc::clone(of), crl).map(Arc::new));
         let lone_chain = authorities.clone();
-        let secret = Secret { name: name.clone(), certificate, last_good, authorities, lone_chain, clients, users };
+        let shared = [&[][..], &[0; 31], &[7; 32], &[0; 2000]][name.name.len() % 4];
+        let shared = (!shared.is_empty()).then(|| SharedKeys::parse([(&*name.name, shared)]));
+        let secret =
+            Secret { name: name.clone(), certificate, last_good, authorities, lone_chain, clients, users, shared };
         Change::arrival(secret)
     })
 }
@@ -231,7 +244,9 @@ fn content(objects: &Objects) -> BTreeSet<String> {
             list.users.iter().map(|(name, hash)| (name.to_owned(), hash.text().to_owned())).collect::<Vec<_>>()
         };
         let users: Vec<_> = lists.map(of_list).collect();
-        format!("{object:?} {pairs:?} {authorities:?} {users:?}")
+        let shared = object.shared.as_ref().and_then(|shared| shared.as_ref().ok());
+        let shared: Vec<_> = shared.iter().flat_map(|shared| shared.entries()).collect();
+        format!("{object:?} {pairs:?} {authorities:?} {users:?} {shared:?}")
     });
     ingresses.chain(classes).chain(services).chain(slices).chain(secrets).collect()
 }
@@ -263,6 +278,7 @@ impl SavedKey {
             lone_chain: None,
             clients: None,
             users: None,
+            shared: None,
         };
         Change::arrival(secret)
     }

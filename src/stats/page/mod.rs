@@ -18,6 +18,7 @@ pub(super) use policy::guard;
 
 use super::ProcessFacts;
 use super::history::History;
+use super::replicas::{Identity, Peer};
 use super::rows::Stats;
 use escape::escape;
 
@@ -80,6 +81,9 @@ fn head(out: &mut String, facts: &ProcessFacts, asked: &Asked, viewer: &Viewer) 
         units::seconds(uptime.as_secs()),
         units::count(*connections as u64),
     );
+    if let Some(peers) = &facts.peers {
+        replicas(out, peers);
+    }
     let sort = asked.sort.map(|sort| format!("<input type=\"hidden\" name=\"sort\" value=\"{}\">", sort.word()));
     let refresh = asked.refresh.map(|seconds| format!("<input type=\"hidden\" name=\"refresh\" value=\"{seconds}\">"));
     let every = Asked { refresh: Some(5), ..asked.clone() };
@@ -95,4 +99,17 @@ fn head(out: &mut String, facts: &ProcessFacts, asked: &Asked, viewer: &Viewer) 
         refresh.unwrap_or_default(),
         escape(&every.target()),
     );
+}
+
+/// The replicas, with links to the others. Addresses are those of pods, so that links lead somewhere only from within the cluster.
+fn replicas(out: &mut String, peers: &[Peer]) {
+    let _ = write!(out, "<p id=\"replicas\">{} replicas are ready:", peers.len());
+    for peer in peers {
+        let name = peer.name();
+        let _ = match peer.identity {
+            Identity::This => write!(out, " <strong>{}</strong>", escape(&name)),
+            Identity::Other => write!(out, " <a href=\"{}\">{}</a>", escape(&peer.url()), escape(&name)),
+        };
+    }
+    out.push_str("</p>\n");
 }

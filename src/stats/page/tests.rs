@@ -76,6 +76,33 @@ fn hostile_names_stay_text() {
 }
 
 #[test]
+fn the_page_says_which_replica_it_is_of_and_leads_to_the_others() {
+    let address = |last| std::net::IpAddr::from([10, 0, 0, last]);
+    let mut facts = ProcessFacts { node: "pod-1".into(), ..ProcessFacts::default() };
+    let viewer = Viewer { user: String::new(), token: None };
+    let shown = |facts: &ProcessFacts| page(&stats(), facts, &History::default(), &Asked::read(None), &viewer);
+    assert!(!shown(&facts).contains("replicas are ready"));
+    facts.peers = Some(vec![
+        Peer::new("pod-1", address(1), 8404, "pod-1"),
+        Peer::new("pod-2", address(2), 8404, "pod-1"),
+        Peer::new("", "fd00::3".parse().unwrap(), 8404, "pod-1"),
+        Peer::new("<b>", address(4), 8404, "pod-1"),
+    ]);
+    let page = shown(&facts);
+    for part in [
+        "4 replicas are ready: <strong>pod-1</strong>",
+        "<a href=\"http://10.0.0.2:8404/stats\">pod-2</a>",
+        "<a href=\"http://[fd00::3]:8404/stats\">fd00::3</a>",
+        "<a href=\"http://10.0.0.4:8404/stats\">&lt;b&gt;</a>",
+    ] {
+        assert!(page.contains(part), "{part}");
+    }
+    assert!(!page.contains("http://10.0.0.1"), "this one is here");
+    let json = crate::stats::replicas::json(&facts);
+    assert!(json.contains(r#""isThis":true"#) && json.contains("http://10.0.0.2:8404/stats"), "{json}");
+}
+
+#[test]
 fn rows_are_sorted_on_request() {
     let servers = ["10.0.0.1:80", "10.0.0.2:80", "10.0.0.3:80"];
     assert_eq!(order(&shown("", None), &servers), servers);

@@ -53,6 +53,7 @@ fn fields(facts: &ProcessFacts, stats: &Stats) -> Vec<(&'static str, Json)> {
         version,
         pid,
         node,
+        peers: _,
         threads,
         uptime,
         memory_limit,

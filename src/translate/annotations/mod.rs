@@ -12,6 +12,7 @@ mod auth_options;
 mod canary_options;
 mod choices;
 mod client_options;
+mod cookie_values;
 mod cors_options;
 mod defaults;
 mod dialects;

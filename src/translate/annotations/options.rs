@@ -1,5 +1,6 @@
 //! What annotations can set.
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use crate::model::{Balance, CanaryRule, HttpsUrl, PortInUrl, RoutePolicy, TrailingSlash};
@@ -219,16 +220,22 @@ impl Options {
         self.locations.as_deref()
     }
 
-    /// The policy of the routes: `default` itself where nothing else is asked for, so that most routes share one.
-    pub(crate) fn policy(&self, default: &Arc<RoutePolicy>) -> Arc<RoutePolicy> {
+    /// The policy of the routes: `default` itself where nothing else is asked for, so that most routes share one. `replicas` is by
+    /// what limits are divided that are meant for all of them together.
+    pub(crate) fn policy(&self, default: &Arc<RoutePolicy>, replicas: NonZeroU32) -> Arc<RoutePolicy> {
         if self.balance.is_none() && self.policy.is_none() && self.rare.is_none() {
             return Arc::clone(default);
         }
         let mut policy = RoutePolicy::clone(default);
         policy.balance = self.balance.unwrap_or(default.balance);
         self.policy.iter().for_each(|options| options.apply(&mut policy));
-        self.rare.iter().for_each(|options| options.upstream.apply(&mut policy));
+        self.rare.iter().for_each(|options| options.upstream.apply(&mut policy, replicas));
         if policy == **default { Arc::clone(default) } else { Arc::new(policy) }
+    }
+
+    /// Whether a limit is meant for all replicas together.
+    pub(crate) fn divides(&self) -> bool {
+        self.rare.as_ref().is_some_and(|rare| rare.upstream.divides())
     }
 
     /// These, and what others set and these do not.

@@ -25,8 +25,8 @@ const LONGEST_CHECK: Duration = Duration::from_secs(10);
 pub(crate) struct UpstreamOptions {
     /// How the health of endpoints is checked.
     pub(super) checks: CheckOptions,
-    /// Requests in flight of each endpoint at the most; `Some(0)` is no limit.
-    pub(super) endpoint_requests: Option<u32>,
+    /// Requests in flight of each endpoint at the most.
+    pub(super) endpoint_requests: Option<RequestLimit>,
     /// Requests that may wait.
     pub(super) queue_length: Option<u32>,
     /// How long they may.
@@ -41,6 +41,27 @@ pub(crate) struct UpstreamOptions {
     pub(super) hash_bound: Option<u32>,
     /// What is said of some endpoints. Of a Service alone.
     pub(crate) overrides: Option<Arc<[EndpointOverride]>>,
+}
+
+/// Requests in flight at the most; 0 is no limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum RequestLimit {
+    /// Of each replica.
+    OfEach(u32),
+    /// Of all replicas together.
+    OfAll(u32),
+}
+
+impl RequestLimit {
+    /// What one replica may have of it: the same part as the others, and at least one.
+    fn part(self, replicas: NonZeroU32) -> Option<NonZeroU32> {
+        match self {
+            Self::OfEach(requests) => NonZeroU32::new(requests),
+            Self::OfAll(requests) => {
+                NonZeroU32::new(requests).map(|all| NonZeroU32::new(all.get() / replicas).unwrap_or(NonZeroU32::MIN))
+            }
+        }
+    }
 }
 
 /// How the health of endpoints is checked.
@@ -87,12 +108,17 @@ pub(super) enum AskedCheck {
 }
 
 impl UpstreamOptions {
+    /// Whether a limit is meant for all replicas together.
+    pub(super) fn divides(&self) -> bool {
+        matches!(self.endpoint_requests, Some(RequestLimit::OfAll(requests)) if requests > 0)
+    }
+
     /// Changes what is set.
-    pub(super) fn apply(&self, policy: &mut RoutePolicy) {
+    pub(super) fn apply(&self, policy: &mut RoutePolicy, replicas: NonZeroU32) {
         let Self { checks, endpoint_requests, queue_length, queue_timeout, .. } = self;
         let Self { ejection, ejection_time, slow_start, hash_bound, .. } = self;
         policy.checks = checks.checks().map(Arc::new);
-        policy.endpoint_requests = endpoint_requests.and_then(NonZeroU32::new);
+        policy.endpoint_requests = endpoint_requests.and_then(|limit| limit.part(replicas));
         let (length, timeout) = (queue_length.unwrap_or(QUEUE), queue_timeout.unwrap_or(QUEUE_TIMEOUT));
         policy.queue = policy.endpoint_requests.filter(|_| length > 0).map(|_| Queue { length, timeout });
         let failures = ejection.and_then(NonZeroU32::new);
@@ -170,5 +196,21 @@ impl CheckOptions {
             take_over(&mut self.fall, fall),
         ];
         differs.contains(&true)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_limit_of_all_replicas_is_divided_and_never_nothing() {
+        let part = |limit: RequestLimit, replicas| limit.part(NonZeroU32::new(replicas).unwrap()).map(NonZeroU32::get);
+        for (all, replicas, expected) in
+            [(30, 1, Some(30)), (30, 2, Some(15)), (30, 4, Some(7)), (2, 3, Some(1)), (0, 3, None)]
+        {
+            assert_eq!(part(RequestLimit::OfAll(all), replicas), expected, "{all} {replicas}");
+        }
+        assert_eq!(part(RequestLimit::OfEach(30), 4), Some(30));
     }
 }

@@ -7,7 +7,7 @@ use crate::model::{ObjectKind, ObjectRef, Problem};
 
 use super::input::Input;
 use super::lower::RoutingObject;
-use super::{certificate_files, classes, endpoints};
+use super::{certificate_files, classes, endpoints, shared_keys};
 
 /// The findings about an object. Faults of a Service or a Secret are reported on the objects that use it; on the Service itself
 /// what is wrong with its annotations.
@@ -23,7 +23,7 @@ pub(crate) fn problems(input: &Input, object: &ObjectRef) -> Vec<Problem> {
         ObjectKind::ConfigMap => Some(input.problems_of_config_map(name)),
         ObjectKind::Service => Some(service::problems(input, object)),
         ObjectKind::File => certificate_files::problems(input, name),
-        ObjectKind::Secret => None,
+        ObjectKind::Secret => Some(shared_keys::problems(input, name)),
     }
     .unwrap_or_default()
 }

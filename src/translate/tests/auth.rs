@@ -27,6 +27,7 @@ fn users(text: &str, lines: &str) -> Change {
         lone_chain: None,
         clients: None,
         users: Some(Arc::new(users)),
+        shared: None,
     })
 }
 

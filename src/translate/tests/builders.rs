@@ -61,6 +61,7 @@ pub(super) fn secret(text: &str, certificate: &Arc<Certificate>) -> Change {
         lone_chain: None,
         clients: None,
         users: None,
+        shared: None,
     };
     Change::arrival(secret)
 }
@@ -75,6 +76,7 @@ pub(super) fn broken_secret(text: &str) -> Change {
         lone_chain: None,
         clients: None,
         users: None,
+        shared: None,
     };
     Change::arrival(secret)
 }

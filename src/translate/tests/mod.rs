@@ -18,6 +18,7 @@ mod nginx_config;
 mod paths;
 mod pods;
 mod properties;
+mod replicas;
 mod services;
 mod tls;
 

@@ -193,7 +193,16 @@ fn some_secret() -> impl Strategy<Value = Change> {
     (object_name(SECRETS), 0..CERTIFICATES.len() + 1).prop_map(|(name, which)| {
         let certificate = CERTIFICATES.get(which).cloned().ok_or(SecretFault::Missing("tls.crt"));
         let (authorities, lone_chain, clients, users) = (None, None, None, None);
-        Change::arrival(Secret { name, certificate, last_good: None, authorities, lone_chain, clients, users })
+        Change::arrival(Secret {
+            name,
+            certificate,
+            last_good: None,
+            authorities,
+            lone_chain,
+            clients,
+            users,
+            shared: None,
+        })
     })
 }
 

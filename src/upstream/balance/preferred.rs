@@ -23,9 +23,13 @@ pub(in crate::upstream) fn preferred<'a>(
     let is_sound =
         |endpoint: &Endpoint| !endpoint.is_suspect() && !tried.contains(&endpoint.id()) && !is_full(endpoint);
     match preference {
-        Preference::OfToken { token: wanted, moves } => {
-            let own =
-                endpoints.iter().find(|endpoint| token(endpoint.address()) == wanted && endpoint.takes_sessions());
+        Preference::OfToken { moves, .. } | Preference::OfPod { moves, .. } => {
+            let is_own = |endpoint: &Endpoint| match preference {
+                Preference::OfToken { token: wanted, .. } => token(endpoint.address()) == wanted,
+                Preference::OfPod { identity, .. } => endpoint.identity() == identity,
+                Preference::OfKey { .. } => false,
+            };
+            let own = endpoints.iter().find(|endpoint| is_own(endpoint) && endpoint.takes_sessions());
             let is_up = |own: &Endpoint| own.is_available(now) || own.state() == EndpointState::Draining;
             match own {
                 Some(own) if !moves && !is_full(own) => (!tried.contains(&own.id())).then_some(own),
@@ -147,6 +151,20 @@ mod tests {
             let all: Vec<_> = set.iter().map(|endpoint| endpoint.id()).collect();
             assert!(chosen(preference(true), &set, 0, &wanted(&all)).is_none());
         }
+    }
+
+    #[test]
+    fn a_session_of_a_pod_finds_it_at_any_address_and_no_other_pod_at_its_own() {
+        let spec = |last, identity| EndpointSpec { identity, ..EndpointSpec::active(([10, 0, 0, last], 80).into()) };
+        let set: Vec<_> = [spec(1, 11), spec(2, 12)].map(|spec| Endpoint::new(spec, Instant::now())).into();
+        let of = |identity| Preference::OfPod { identity, moves: true };
+        let busy = InFlight::begin(Arc::clone(&set[1]));
+        assert_eq!(chosen(of(12), &set, 0, &wanted(&[])).unwrap().id(), set[1].id());
+        // Its address is another pod's now: the session is nobody's.
+        let next = [Arc::clone(&set[0]), Endpoint::new(spec(2, 13), Instant::now())];
+        let other = InFlight::begin(Arc::clone(&next[1]));
+        assert_eq!(chosen(of(12), &next, 0, &wanted(&[])).unwrap().id(), set[0].id());
+        drop((busy, other));
     }
 
     #[test]

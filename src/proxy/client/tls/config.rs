@@ -10,6 +10,8 @@ use rustls::server::{NoServerSessionStorage, ProducesTickets};
 
 use super::asking::{Anybody, Tickets};
 use super::resolver::SniResolver;
+use super::shared_tickets::SharedTickets;
+use crate::model::{KeyUse, SharedKeys};
 
 /// Whether HTTP/2 is offered in ALPN beside HTTP/1.1.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -27,6 +29,16 @@ pub fn tickets() -> Result<Arc<dyn ProducesTickets>, rustls::Error> {
     aws_lc_rs::Ticketer::new()
 }
 
+/// Whose keys seal the tickets of sessions.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum TicketKeys {
+    /// Those of this process. The default.
+    #[default]
+    OfProcess,
+    /// Those that replicas share, while there are some.
+    OfReplicas,
+}
+
 /// The configurations of the listeners.
 #[derive(Debug)]
 pub struct TlsConfigs {
@@ -36,6 +48,8 @@ pub struct TlsConfigs {
     asking: ArcSwap<Asking>,
     resolver: Arc<SniResolver>,
     tickets: Arc<Tickets>,
+    /// Those of `tickets` that take keys of replicas.
+    shared: Vec<Arc<SharedTickets>>,
 }
 
 /// A configuration that asks, with what it asks by.
@@ -56,11 +70,29 @@ impl Asking {
 
 impl TlsConfigs {
     /// `resolver` is one that asks, and `plain` the same without. Both offer HTTP/2.
-    pub fn new(plain: Arc<SniResolver>, asking: Arc<SniResolver>) -> Result<Self, rustls::Error> {
-        let of_others = tickets()?;
-        let tickets = Arc::new(Tickets { of_others: Arc::clone(&of_others), of_shown: tickets()? });
+    pub fn new(plain: Arc<SniResolver>, asking: Arc<SniResolver>, keys: TicketKeys) -> Result<Self, rustls::Error> {
+        let mut shared = Vec::new();
+        let mut tickets_of = |of| -> Result<Arc<dyn ProducesTickets>, rustls::Error> {
+            let own = tickets()?;
+            Ok(match keys {
+                TicketKeys::OfProcess => own,
+                TicketKeys::OfReplicas => {
+                    let tickets = Arc::new(SharedTickets::new(of, own));
+                    shared.push(Arc::clone(&tickets));
+                    tickets
+                }
+            })
+        };
+        let of_others = tickets_of(KeyUse::Tickets)?;
+        let of_shown = tickets_of(KeyUse::TicketsOfKnown)?;
+        let tickets = Arc::new(Tickets { of_others: Arc::clone(&of_others), of_shown });
         let plain = server_config(plain, of_others, Http2::Offered)?;
-        Ok(Self { plain, asking: ArcSwap::new(Asking::new(&asking, &tickets)?), resolver: asking, tickets })
+        Ok(Self { plain, asking: ArcSwap::new(Asking::new(&asking, &tickets)?), resolver: asking, tickets, shared })
+    }
+
+    /// From now on these keys seal tickets and open them, if replicas share any.
+    pub fn share(&self, keys: &SharedKeys) {
+        self.shared.iter().for_each(|tickets| tickets.share(keys));
     }
 
     /// That of a handshake which begins now; whether any host asks for certificates.

@@ -9,12 +9,13 @@ mod asking;
 mod config;
 mod fallback;
 mod resolver;
+mod shared_tickets;
 
 #[cfg(test)]
 mod tests;
 
 pub use crate::proxy::wire::tls::stream::{Alpn, Ending, TlsStream, TlsVersion};
 pub use accept::{TlsError, accept, accept_after};
-pub use config::{Http2, TlsConfigs, server_config, tickets};
+pub use config::{Http2, TicketKeys, TlsConfigs, server_config, tickets};
 pub use fallback::{FallbackError, fallback_certificate};
 pub use resolver::SniResolver;

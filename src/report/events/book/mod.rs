@@ -148,6 +148,7 @@ fn is_told(problem: &Problem) -> bool {
         && !matches!(
             problem.code,
             ProblemCode::SecretForbidden
+                | ProblemCode::EndpointsForbidden
                 | ProblemCode::TooManySecrets
                 | ProblemCode::ConfigMapForbidden
                 | ProblemCode::TooManyConfigMaps

@@ -87,16 +87,25 @@ impl Followed {
         secrets: SecretAccess,
         script: impl Fn(&Asked) -> Option<Answer> + Send + Sync + 'static,
     ) -> Self {
-        let (access, folder, address, log) = serving(script).await;
-        let is_by_name = matches!(secrets, SecretAccess::Names(_));
         let settings = Settings {
             namespaces: Vec::new(),
             classes: ClassAccess::Listed,
             secrets,
             config_maps: ConfigMapAccess::Namespaces(vec!["shop".into()]),
             nginx_config_map: Some(ObjectName::new("edge", "nginx")),
+            shared_keys: None,
+            self_service: None,
             signature: None,
         };
+        Self::start_with(settings, script).await
+    }
+
+    pub(super) async fn start_with(
+        settings: Settings,
+        script: impl Fn(&Asked) -> Option<Answer> + Send + Sync + 'static,
+    ) -> Self {
+        let (access, folder, address, log) = serving(script).await;
+        let is_by_name = matches!(settings.secrets, SecretAccess::Names(_));
         let (sender, events) = mpsc::channel(4);
         let wanted = cell::Sender::default();
         let metrics = Arc::new(Metrics::new());

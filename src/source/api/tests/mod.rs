@@ -3,6 +3,7 @@ mod fake;
 mod faults;
 mod listing;
 mod named_by_annotations;
+mod replicas;
 mod signed;
 mod single;
 
@@ -239,6 +240,8 @@ async fn f02_an_api_that_is_down_at_the_start_is_waited_for() {
         secrets: SecretAccess::Cluster,
         config_maps: super::ConfigMapAccess::Names(Default::default()),
         nginx_config_map: None,
+        shared_keys: None,
+        self_service: None,
         signature: None,
     };
     let metrics = std::sync::Arc::new(crate::observe::Metrics::new());

@@ -256,7 +256,10 @@ impl Watch {
         match &self.scope.which {
             _ if state.was_listed => "objects cannot be followed, what was read stays in force",
             Which::Named(_) if self.scope.kind.object == ObjectKind::ConfigMap => self.scope.kind.unlisted,
-            Which::Named(_) => "a Secret cannot be read, the default certificate serves instead",
+            Which::Named(_) => {
+                "a Secret cannot be read, the default certificate, or keys of this process, serve instead"
+            }
+            Which::OfService(_) => "the Service of --self-service cannot be read, so the other replicas are not known",
             Which::LeftOut(_) => "a Secret cannot be read, nobody is served where a password of it is asked for",
             Which::Selected => self.scope.kind.unlisted,
         }
@@ -271,7 +274,7 @@ impl Watch {
                 let _turn = self.turns.acquire().await.ok();
                 self.list(state).await
             }
-            Which::Selected => self.list(state).await,
+            Which::Selected | Which::OfService(_) => self.list(state).await,
         }
     }
 

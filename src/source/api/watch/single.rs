@@ -72,14 +72,19 @@ pub(in super::super) fn forbidden(object: ObjectRef) -> Problem {
             "options and annotations name this ConfigMap, but the controller's role does not allow following it, so no change of it is taken in",
             "configmaps",
         ),
+        ObjectKind::Service => {
+            let message = "--self-service names this Service, but the controller's role does not allow following its EndpointSlices, so limits for all replicas are not divided";
+            let remedy = format!("Grant get, list and watch of endpointslices in namespace {}", object.name.namespace);
+            let (code, severity) = (ProblemCode::EndpointsForbidden, Severity::Warning);
+            return Problem { object, field: String::new(), code, severity, message: message.into(), remedy };
+        }
         ObjectKind::Ingress
         | ObjectKind::IngressClass
-        | ObjectKind::Service
         | ObjectKind::EndpointSlice
         | ObjectKind::Secret
         | ObjectKind::File => (
             ProblemCode::SecretForbidden,
-            "--secret-names or --default-certificate names this Secret, but the controller's role does not allow following it, so no new certificate is taken from it",
+            "--secret-names, --default-certificate or --shared-keys names this Secret, but the controller's role does not allow following it, so nothing new is taken from it",
             "secrets",
         ),
     };

@@ -1,5 +1,6 @@
 //! Cookies by which clients stay with a pod.
 
+use super::super::cookie_values::is_cookie_name;
 use super::super::draft::Draft;
 use super::super::table::{Annotation, Verdict};
 use super::super::value::Value;
@@ -20,8 +21,9 @@ pub(super) const ROWS: [Annotation; 2] = [
         "each request goes to any pod",
         SERVICE,
         VERDICT,
-        "Sends all requests of a client to the same pod while it is there, by a cookie of this name that ends with the browser. All\n\
-         replicas read it alike. Where that pod fails the client gets another one.",
+        "Sends all requests of a client to the same pod while it is there, by a cookie of this name that ends with the browser. It\n\
+         says a hash of the pod's UID and the Service: all replicas read it alike, and a pod that gets the address of another gets none\n\
+         of its clients. Where that pod fails the client gets another one.",
     ),
     row(
         "cookie-persistence-no-dynamic",
@@ -29,17 +31,16 @@ pub(super) const ROWS: [Annotation; 2] = [
         "each request goes to any pod",
         SERVICE,
         VERDICT,
-        "As `cookie-persistence`: the value of the cookie says the pod's address, and nothing else.",
+        "As `cookie-persistence`.",
     ),
 ];
 
 fn cookie(draft: &mut Draft, name: &str) -> Option<()> {
-    let is_of_name = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
-    if !(1..=256).contains(&name.len()) || !name.bytes().all(is_of_name) {
+    if !is_cookie_name(name) {
         return None;
     }
     let affinity = &mut draft.options.of_rare().affinity;
     (affinity.by_cookie, affinity.name, affinity.path) = (Some(true), Some(name.into()), Some("/".into()));
-    (affinity.mode, affinity.moves_on_failure) = (Some(AffinityMode::Persistent), Some(true));
+    (affinity.mode, affinity.moves_on_failure) = (Some(AffinityMode::OfPod), Some(true));
     Some(())
 }

@@ -1,11 +1,12 @@
 //! How endpoints are chosen.
 
+use super::super::affinity_options::HashText;
 use super::super::answer_options::Switch;
 use super::super::draft::Draft;
 use super::super::table::{Annotation, Verdict};
 use super::super::value::Value;
 use super::{BOTH, row};
-use crate::model::{Balance, Captures, Template};
+use crate::model::{Balance, EmptyText};
 
 /// By key.
 pub(super) const ROWS: [Annotation; 1] = [row(
@@ -20,7 +21,7 @@ pub(super) const ROWS: [Annotation; 1] = [row(
     Verdict::Different(
         "`random(N)` draws two whatever N; `first` goes by address; `source`, `uri`, \
          `url_param` and `hdr` spread by rendezvous hashing, so that pods that come or go move few clients, and requests without the \
-         parameter or field go to one pod; `rdp-cookie` is refused",
+         parameter or field go by `--balance`; `rdp-cookie` is refused",
     ),
     "How the pod of a request is chosen. `roundrobin` and `static-rr` are strictly in turn. `leastconn` takes the one\n\
      with the fewest requests in flight, `random` the one of two drawn by chance that has fewer, `first` the first, by address, that is\n\
@@ -47,21 +48,21 @@ fn load_balance(draft: &mut Draft, text: &str) -> Option<()> {
             draft.refuses("has no effect: requests of HTTP have no such cookie", "Use haproxy.org/cookie-persistence");
             return Some(());
         }
-        ("source", None, []) => return by(draft, "$remote_addr".into()),
+        ("source", None, []) => return by(draft, HashText::parse("$remote_addr", EmptyText::Anywhere)),
         ("uri", None, more) => {
             let is_whole = more.contains(&"whole");
             if more.iter().any(|word| matches!(*word, "len" | "depth")) {
                 draft.differs("counts all of the path here: len and depth have no effect", "Remove len and depth");
             }
-            return by(draft, if is_whole { "$request_uri".into() } else { "$uri".into() });
+            let text = if is_whole { "$request_uri" } else { "$uri" };
+            return by(draft, HashText::parse(text, EmptyText::Anywhere));
         }
-        ("url_param", None, [name, ..]) if is_name(name) => return by(draft, format!("${{arg_{name}}}")),
-        ("hdr", Some(name), more) if is_name(name) => {
+        ("url_param", None, [name, ..]) => return by(draft, HashText::of_named("arg", name)),
+        ("hdr", Some(name), more) => {
             if more.contains(&"use_domain_only") {
                 draft.differs("counts all of the value here: use_domain_only has no effect", "Remove use_domain_only");
             }
-            let name = name.to_ascii_lowercase().replace('-', "_");
-            return by(draft, if name == "host" { "$http_host".into() } else { format!("${{http_{name}}}") });
+            return by(draft, HashText::of_field(name));
         }
         _ => return None,
     };
@@ -71,15 +72,9 @@ fn load_balance(draft: &mut Draft, text: &str) -> Option<()> {
 }
 
 /// Requests for which this text is the same go to the same pod.
-fn by(draft: &mut Draft, text: String) -> Option<()> {
-    let text = Template::parse(&text, Captures::Refused).ok()?;
-    draft.options.of_rare().affinity.text = Some(Switch::On(text));
+fn by(draft: &mut Draft, text: Option<HashText>) -> Option<()> {
+    draft.options.of_rare().affinity.text = Some(Switch::On(text?));
     Some(())
-}
-
-/// Whether it can stand in the name of a variable.
-fn is_name(name: &str) -> bool {
-    (1..=128).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
 }
 
 #[cfg(test)]
@@ -92,7 +87,7 @@ mod tests {
             let mut draft = Draft::default();
             load_balance(&mut draft, text)?;
             let text = match draft.options.of_rare().affinity.text.clone() {
-                Some(Switch::On(text)) => text.to_string(),
+                Some(Switch::On(HashText { text, .. })) => text.to_string(),
                 Some(Switch::Off) => "off".into(),
                 None => String::new(),
             };

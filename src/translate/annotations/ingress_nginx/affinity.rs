@@ -1,19 +1,17 @@
 //! Which requests go to the same endpoint.
 
-use crate::model::{AffinityMode, Captures, SameSite};
+use crate::model::{AffinityMode, Captures, EmptyText};
 
-use super::super::affinity_options::AffinityOptions;
+use super::super::affinity_options::{AffinityOptions, HashText};
 use super::super::answer_options::Switch;
+use super::super::cookie_values::{is_cookie_domain, is_cookie_name, is_cookie_path, same_site, seconds};
 use super::super::draft::Draft;
 use super::super::table::{Annotation, Scope, Verdict};
 use super::super::value::{Value, Word};
 use super::variables;
 
-/// Longest text of a value, bytes.
+/// Longest text to spread by, bytes.
 const LONGEST: usize = 256;
-
-/// Longest time that a cookie may last, seconds: ten years.
-const LONGEST_TIME: u64 = 10 * 365 * 24 * 3600;
 
 fn of(draft: &mut Draft) -> &mut AffinityOptions {
     &mut draft.options.of_rare().affinity
@@ -67,10 +65,7 @@ pub(super) const ROWS: [Annotation; 15] = [
         "session-cookie-domain",
         Value::Text {
             values: "a host name, perhaps with a dot in front",
-            read: |draft, text, _| {
-                let is_domain = is_text(text, |byte| byte.is_ascii_alphanumeric() || b".-_".contains(&byte));
-                is_domain.then(|| of(draft).domain = Some(text.into()))
-            },
+            read: |draft, text, _| is_cookie_domain(text).then(|| of(draft).domain = Some(text.into())),
         },
         "none",
         "`Domain` of the cookie.",
@@ -97,10 +92,7 @@ pub(super) const ROWS: [Annotation; 15] = [
         "session-cookie-name",
         Value::Text {
             values: "the name of a cookie",
-            read: |draft, text, _| {
-                let is_name = is_text(text, |byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
-                is_name.then(|| of(draft).name = Some(text.into()))
-            },
+            read: |draft, text, _| is_cookie_name(text).then(|| of(draft).name = Some(text.into())),
         },
         "`INGRESSCOOKIE`",
         "Name of the cookie.",
@@ -109,11 +101,7 @@ pub(super) const ROWS: [Annotation; 15] = [
         "session-cookie-path",
         Value::Text {
             values: "a path",
-            read: |draft, text, _| {
-                let is_path = text.starts_with('/')
-                    && is_text(text, |byte| byte.is_ascii_graphic() && !b";,\"\\".contains(&byte));
-                is_path.then(|| of(draft).path = Some(text.into()))
-            },
+            read: |draft, text, _| is_cookie_path(text).then(|| of(draft).path = Some(text.into())),
         },
         "the path of the rule; `/` where it is a pattern",
         "`Path` of the cookie.",
@@ -122,16 +110,7 @@ pub(super) const ROWS: [Annotation; 15] = [
         "session-cookie-samesite",
         Value::Text {
             values: "`None`, `Lax` or `Strict`",
-            read: |draft, text, _| {
-                let same_site = match text.to_ascii_lowercase().as_str() {
-                    "none" => SameSite::None { is_conditional: false },
-                    "lax" => SameSite::Lax,
-                    "strict" => SameSite::Strict,
-                    _ => return None,
-                };
-                of(draft).same_site = Some(same_site);
-                Some(())
-            },
+            read: |draft, text, _| same_site(text).map(|same_site| of(draft).same_site = Some(same_site)),
         },
         "none",
         "`SameSite` of the cookie.",
@@ -151,6 +130,7 @@ pub(super) const ROWS: [Annotation; 15] = [
                     return None;
                 }
                 let text = variables::read(draft, text, Captures::Refused);
+                let text = text.map(|text| HashText { text, empty: EmptyText::AsOthers });
                 text.into_iter().for_each(|text| of(draft).text = Some(Switch::On(text)));
                 Some(())
             },
@@ -171,12 +151,3 @@ pub(super) const ROWS: [Annotation; 15] = [
         "Over how many.",
     ),
 ];
-
-fn is_text(text: &str, is_allowed: fn(u8) -> bool) -> bool {
-    !text.is_empty() && text.len() <= LONGEST && text.bytes().all(is_allowed)
-}
-
-fn seconds(text: &str) -> Option<u64> {
-    let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    text.parse().ok().filter(|seconds| is_number && *seconds <= LONGEST_TIME)
-}

@@ -4,6 +4,7 @@ mod headers;
 mod overrides;
 mod paths;
 mod retries;
+mod sessions;
 mod timeouts;
 mod upstreams;
 
@@ -21,7 +22,16 @@ pub(super) const DIALECT: Dialect = Dialect {
     prefix: OWN_PREFIX,
     others: &[],
     unlisted: Unlisted::Unknown,
-    groups: &[&ROWS, &upstreams::ROWS, &overrides::ROWS, &headers::ROWS, &paths::ROWS, &retries::ROWS, &timeouts::ROWS],
+    groups: &[
+        &ROWS,
+        &upstreams::ROWS,
+        &sessions::ROWS,
+        &overrides::ROWS,
+        &headers::ROWS,
+        &paths::ROWS,
+        &retries::ROWS,
+        &timeouts::ROWS,
+    ],
 };
 
 /// By key.

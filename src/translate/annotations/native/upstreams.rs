@@ -5,7 +5,7 @@ use crate::model::ObjectName;
 use super::super::draft::Draft;
 use super::super::lines;
 use super::super::table::{Annotation, Scope, Verdict};
-use super::super::upstream_options::{AskedCheck, UpstreamOptions};
+use super::super::upstream_options::{AskedCheck, RequestLimit, UpstreamOptions};
 use super::super::value::Value;
 
 /// Longest target or host, bytes.
@@ -95,7 +95,7 @@ pub(super) const ROWS: [Annotation; 14] = [
     ),
     row(
         "max-requests-per-endpoint",
-        Value::Count(|draft, requests| of(draft).endpoint_requests = Some(requests)),
+        Value::Count(|draft, requests| of(draft).endpoint_requests = Some(RequestLimit::OfEach(requests))),
         "`0`: no limit but `--upstream-max-requests`",
         "Requests in flight of each pod at the most, those of all threads and routes of this process counted; with several replicas\n\
          each has this limit. What is more waits in a queue of the Service, first in, first out. A pod that a cookie or a key leads to\n\
@@ -201,7 +201,7 @@ mod tests {
             row.value.read(&mut draft, value, &ObjectName::new("shop", "web"))?;
         }
         let mut policy = RoutePolicy::default();
-        of(&mut draft).apply(&mut policy);
+        of(&mut draft).apply(&mut policy, std::num::NonZeroU32::MIN);
         Some(policy)
     }
 

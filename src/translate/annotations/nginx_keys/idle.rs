@@ -13,6 +13,9 @@ const STREAMS: Verdict = Verdict::NoEffect("connections that are no HTTP are not
 const IDLE_PODS: Verdict = Verdict::NoEffect("idle connections to pods are kept as long as pods keep them");
 /// It concerns sessions of TLS.
 const TICKETS: Verdict = Verdict::NoEffect("sessions are resumed by tickets, whose keys are made anew by themselves");
+/// It says the keys of tickets.
+const TICKET_KEY: Verdict =
+    Verdict::NoEffect("keys of tickets are made anew by themselves; replicas share some by --shared-keys");
 /// It concerns traces.
 const TRACES: Verdict = Verdict::NoEffect("no traces are sent");
 /// It concerns the page of nginx about itself.
@@ -284,7 +287,7 @@ pub(super) static IDLE: &[Key] = &[
     ),
     nothing("ssl-session-cache", "`true`", &["true", "false"], TICKETS),
     nothing("ssl-session-cache-size", "of nginx", &[], TICKETS),
-    nothing("ssl-session-ticket-key", "of nginx", &[], TICKETS),
+    nothing("ssl-session-ticket-key", "of nginx", &[], TICKET_KEY),
     nothing("ssl-session-tickets", "`false`", &["true", "false"], TICKETS),
     nothing("ssl-session-timeout", "of nginx", &[], TICKETS),
     nothing("stream-access-log-path", "a file", &[], Verdict::NoEffect("logs go to standard output and error")),

@@ -141,7 +141,7 @@ fn nginx_z2_times_and_lengths_become_those_of_the_policy() {
     let mut draft = Draft { choices, ..Draft::default() };
     read(&mut draft, "proxy_read_timeout 5m; proxy_send_timeout 7; client_max_body_size 8m;", Place::Location);
     assert_eq!(draft.finding, None);
-    let policy = draft.options.policy(&std::sync::Arc::default());
+    let policy = draft.options.policy(&std::sync::Arc::default(), std::num::NonZeroU32::MIN);
     assert_eq!((policy.timeouts.response.as_secs(), policy.timeouts.upload.as_secs()), (300, 7));
     assert_eq!(policy.body_bytes, Some(8 << 20));
 }
@@ -152,5 +152,5 @@ fn times_and_lengths_of_a_server_change_nothing_as_each_location_has_its_own() {
     let mut draft = Draft { choices, ..Draft::default() };
     read(&mut draft, "proxy_read_timeout 5m; client_max_body_size 8m;", Place::Server);
     assert!(draft.finding.is_some());
-    assert_eq!(draft.options.policy(&std::sync::Arc::default()), std::sync::Arc::default());
+    assert_eq!(draft.options.policy(&std::sync::Arc::default(), std::num::NonZeroU32::MIN), std::sync::Arc::default());
 }
