@@ -35,6 +35,8 @@ pub(super) struct Server {
     pub(super) debug_views: DebugViews,
     pub(super) health_socket: Option<TcpListener>,
     pub(super) statistics: Statistics,
+    /// Whether /metrics has HAProxy's names too.
+    pub(super) has_names_of_haproxy: bool,
     pub(super) shards: Vec<proxy::Listeners>,
     pub(super) shared: Shared,
     pub(super) drain: Drain,
@@ -63,6 +65,7 @@ impl Server {
             debug_views,
             health_socket,
             statistics,
+            has_names_of_haproxy,
             shards,
             shared,
             drain,
@@ -76,8 +79,14 @@ impl Server {
             saved_objects,
         } = self;
         let stuck = Stuck::default();
+        let source_of_rows = stats::source(&shared, &registry, shared.ledger.limit());
         let state = AdminState {
             metrics: Arc::clone(&shared.metrics),
+            more_metrics: has_names_of_haproxy.then(|| {
+                let Source { rows, info, .. } = source_of_rows.clone();
+                let text = move || statistics_of::prometheus(&rows(), &info());
+                Arc::new(text) as Arc<dyn Fn() -> String + Send + Sync>
+            }),
             pending: {
                 let readiness = readiness.clone();
                 Arc::new(move || readiness.pending().into_iter().map(str::to_owned).collect())
@@ -111,12 +120,8 @@ impl Server {
             }
             None => None,
         };
-        let statistics = if statistics.is_empty() {
-            Vec::new()
-        } else {
-            let source = stats::source(&shared, &registry, shared.ledger.limit());
-            statistics.start(&source, &shared.passwords)?
-        };
+        let statistics =
+            if statistics.is_empty() { Vec::new() } else { statistics.start(&source_of_rows, &shared.passwords)? };
         let admin = tokio::spawn(admin::serve(tokio::net::TcpListener::from_std(admin_socket)?, state));
         let threads = start_shards(shards, &shared, &access_log, &registry)?;
         let checks =

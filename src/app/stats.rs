@@ -4,13 +4,14 @@ use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use tokio::time::Instant;
 
 use crate::args::Pod;
 use crate::lifecycle::{DrainWatch, Phase};
 use crate::model::{EndpointState, Weight};
-use crate::observe::{Forgotten, Listener, Metrics};
+use crate::observe::{Forgotten, Listener, Metrics, resident_memory};
 use crate::proxy::{ClientView, Inspector, PodView, Shared};
 use crate::stats::{Action, Backend, Check, Frontend, Looking, ProcessFacts, Server, Source, Standing, Stats};
 use crate::upstream::{CheckNote, Endpoint, EndpointCommand, Registry, Upstream};
@@ -28,6 +29,7 @@ pub(super) fn source(shared: &Shared, registry: &Arc<Registry>, memory_limit: Op
     let info = {
         let (metrics, connections) = (Arc::clone(&metrics), shared.connections.clone());
         let (drain, began, threads) = (shared.drain.clone(), Instant::now(), shared.config.shards);
+        let started = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
         let node = node();
         Arc::new(move || ProcessFacts {
             version: env!("CARGO_PKG_VERSION"),
@@ -35,6 +37,8 @@ pub(super) fn source(shared: &Shared, registry: &Arc<Registry>, memory_limit: Op
             node: node.clone(),
             threads,
             uptime: began.elapsed(),
+            started,
+            resident: resident_memory().unwrap_or(0),
             memory_limit: memory_limit.unwrap_or(0),
             open_files: open_files(),
             connections_limit: limit,

@@ -110,7 +110,7 @@ impl Row {
         row
     }
 
-    fn of_frontend(of: &Frontend) -> Self {
+    pub(super) fn of_frontend(of: &Frontend) -> Self {
         let Frontend { name, id, connections, limit, requests } = of;
         let mut row = Self::new(RowKind::Frontend, (name, "FRONTEND".into()), (*id, 0));
         row.text(C::Status, "OPEN");

@@ -12,6 +12,7 @@ mod http;
 mod json;
 mod login;
 mod page;
+mod prometheus;
 mod rights;
 mod rows;
 pub mod socket;
@@ -30,6 +31,7 @@ pub use csv::csv;
 pub use fields::{Row, RowKind, Value, Wanted, rows};
 pub use json::json;
 pub use login::{Login, UserFile};
+pub use prometheus::prometheus;
 pub use rights::Admins;
 pub use rows::{Backend, Check, Frontend, Server, Standing, Stats};
 
@@ -91,6 +93,10 @@ pub struct ProcessFacts {
     pub threads: usize,
     /// Since it started.
     pub uptime: Duration,
+    /// When it started: Unix time in seconds.
+    pub started: u64,
+    /// Its resident memory, in bytes; 0: not known.
+    pub resident: u64,
     /// Memory it may use, in bytes; 0: no limit.
     pub memory_limit: u64,
     /// Files it may have open.

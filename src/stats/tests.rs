@@ -46,7 +46,12 @@ fn server(id: u32, address: &str, standing: Standing, check: Option<Check>) -> S
     }
 }
 
-fn stats() -> Stats {
+/// Of a process with three connections.
+pub(super) fn facts() -> ProcessFacts {
+    ProcessFacts { version: "9.9.9", pid: 7, threads: 2, connections: 3, ..ProcessFacts::default() }
+}
+
+pub(super) fn stats() -> Stats {
     let check = Check {
         code: "L7STS",
         reason: "the answer has a status that is not good",
@@ -140,7 +145,7 @@ fn source(told: &Told) -> Source {
     let told = Arc::clone(told);
     Source {
         rows: Arc::new(stats),
-        info: Arc::new(|| ProcessFacts { version: "9.9.9", pid: 7, ..ProcessFacts::default() }),
+        info: Arc::new(facts),
         act: Arc::new(move |backend, address, action| {
             told.lock().unwrap().push((backend, address, action));
             true

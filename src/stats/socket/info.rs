@@ -55,6 +55,8 @@ fn fields(facts: &ProcessFacts, stats: &Stats) -> Vec<(&'static str, Json)> {
         node,
         threads,
         uptime,
+        started: _,
+        resident: _,
         memory_limit,
         open_files,
         connections_limit,
