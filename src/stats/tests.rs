@@ -10,7 +10,7 @@ use crate::observe::{Count, FlowNumbers, SpanNumbers, TallyNumbers};
 fn requests(total: u64) -> TallyNumbers {
     let mut numbers = TallyNumbers::default();
     numbers.sessions = FlowNumbers { now: 1, most: 3, total, rate: 2, highest_rate: 9 };
-    numbers.spans = SpanNumbers { means: [0, 1, 20, 25], longest: [4, 5, 90, 99] };
+    numbers.spans = SpanNumbers { means: [0, 1, 20, 25], longest: [4, 5, 90, 99], count: 4, sum: 100_000 };
     numbers.longest_queue = 7;
     numbers.last = Some(Duration::from_secs(6));
     numbers.unchanged = Duration::from_secs(60);

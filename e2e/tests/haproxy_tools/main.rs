@@ -1,9 +1,10 @@
 //! Tools that people have for HAProxy, against a running Tidegate: hatop, Prometheus' exporter for HAProxy, a check of Nagios and
-//! haproxyadmin, a library of PyPI. None of them knows Tidegate.
+//! haproxyadmin, a library of PyPI. None of them knows Tidegate. And a browser, which looks at the stats page.
 
 #![allow(clippy::unwrap_used, reason = "all of it is tests")]
 
 mod dashboards;
+mod page;
 mod pages;
 mod terminal;
 
