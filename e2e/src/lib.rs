@@ -6,6 +6,7 @@
 //! `scripts/setup e2e`).
 
 mod api;
+mod browser;
 mod client;
 mod cluster;
 mod detour;
@@ -26,6 +27,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 pub use api::{ApiServer, Audited, Objects};
+pub use browser::Browser;
 pub use client::{Answer, Certificate, Connection, Request};
 pub use cluster::{Cluster, ECHO};
 pub use detour::Detour;

@@ -63,8 +63,8 @@ pub(super) async fn answer(request: &Request<Incoming>, peer: IpAddr, state: &Ad
             state.metrics.configuration().freshness().saved_objects_age(),
         ),
         "/metrics" => {
-            let metrics = state.metrics.clone();
-            view(views, METRICS, move || metrics.render()).await
+            let (metrics, more) = (state.metrics.clone(), state.more_metrics.clone());
+            view(views, METRICS, move || metrics.render() + &more.map(|more| more()).unwrap_or_default()).await
         }
         "/debug/snapshot" => {
             let snapshot = state.snapshot.clone();

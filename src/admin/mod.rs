@@ -33,6 +33,8 @@ pub type Stuck = Arc<dyn Fn() -> Vec<String> + Send + Sync>;
 pub struct AdminState {
     /// For `/metrics`.
     pub metrics: Arc<Metrics>,
+    /// What `/metrics` has besides, where that is asked for. Called like `snapshot`.
+    pub more_metrics: Option<Arc<dyn Fn() -> String + Send + Sync>>,
     /// For `/readyz`.
     pub pending: Pending,
     /// For `/healthz`, and `/readyz`.

@@ -168,6 +168,7 @@ pub fn bind(args: &ServeArgs) -> anyhow::Result<Bound> {
             debug_views: settings::debug_views(args),
             health_socket,
             statistics,
+            has_names_of_haproxy: settings::in_the_manner_of_haproxy(args),
             shards: shards.collect(),
             shared: Shared {
                 config,

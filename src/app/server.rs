@@ -21,6 +21,7 @@ use crate::proxy::{self, Shared};
 use crate::report::Reporter;
 use crate::source::Event;
 use crate::source::saved::Writer;
+use crate::stats::{Source, prometheus};
 use crate::upstream::Registry;
 
 /// How long the access log may take to write what is left, at the end.
@@ -32,6 +33,8 @@ pub(super) struct Server {
     pub(super) debug_views: DebugViews,
     pub(super) health_socket: Option<TcpListener>,
     pub(super) statistics: Statistics,
+    /// Whether /metrics has HAProxy's names too.
+    pub(super) has_names_of_haproxy: bool,
     pub(super) shards: Vec<proxy::Listeners>,
     pub(super) shared: Shared,
     pub(super) drain: Drain,
@@ -62,6 +65,7 @@ impl Server {
             debug_views,
             health_socket,
             statistics,
+            has_names_of_haproxy,
             shards,
             shared,
             drain,
@@ -76,8 +80,16 @@ impl Server {
             replicas,
         } = self;
         let stuck = Stuck::default();
+        let port = statistics.address().map_or(0, |address| address.port());
+        let replicas = replicas.map(|replicas| stats::ReplicasAt { replicas, port });
+        let source_of_rows = stats::source(&shared, &registry, replicas);
         let state = AdminState {
             metrics: Arc::clone(&shared.metrics),
+            more_metrics: has_names_of_haproxy.then(|| {
+                let Source { rows, info, .. } = source_of_rows.clone();
+                let text = move || prometheus(&rows(), &info());
+                Arc::new(text) as Arc<dyn Fn() -> String + Send + Sync>
+            }),
             pending: {
                 let readiness = readiness.clone();
                 Arc::new(move || readiness.pending().into_iter().map(str::to_owned).collect())
@@ -111,14 +123,8 @@ impl Server {
             }
             None => None,
         };
-        let statistics = if statistics.is_empty() {
-            Vec::new()
-        } else {
-            let port = statistics.address().map_or(0, |address| address.port());
-            let replicas = replicas.map(|replicas| stats::ReplicasAt { replicas, port });
-            let source = stats::source(&shared, &registry, replicas);
-            statistics.start(&source, &shared.passwords)?
-        };
+        let statistics =
+            if statistics.is_empty() { Vec::new() } else { statistics.start(&source_of_rows, &shared.passwords)? };
         let admin = tokio::spawn(admin::serve(tokio::net::TcpListener::from_std(admin_socket)?, state));
         let threads = start_shards(shards, &shared, &access_log, &registry)?;
         let checks =

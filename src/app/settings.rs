@@ -76,16 +76,22 @@ pub(super) fn start_access_log(args: &ServeArgs, metrics: &Metrics) -> io::Resul
 /// The metrics of the process. `election` is the name of the Lease, where somebody is elected.
 pub(super) fn metrics(args: &ServeArgs, election: Option<String>) -> Metrics {
     let metrics = metrics_by_names(args, election);
-    if args.stats.are_asked_for() || args.runtime_api.runtime_api.is_some() { metrics.with_tallies() } else { metrics }
+    let is_read = args.stats.are_asked_for() || args.runtime_api.runtime_api.is_some();
+    if is_read || in_the_manner_of_haproxy(args) { metrics.with_tallies() } else { metrics }
+}
+
+/// Whether /metrics has HAProxy's names.
+pub(super) fn in_the_manner_of_haproxy(args: &ServeArgs) -> bool {
+    args.observe.metrics_compat == MetricsCompat::Haproxy
 }
 
 /// The same by whose names they have.
 fn metrics_by_names(args: &ServeArgs, election: Option<String>) -> Metrics {
     let wanted = match (args.observe.metrics_compat, access_log(args)) {
         (MetricsCompat::IngressNginx, _) => Compat::Metrics,
-        (MetricsCompat::Off, AccessLogFormat::Lines(_)) => Compat::Names,
+        (MetricsCompat::Off | MetricsCompat::Haproxy, AccessLogFormat::Lines(_)) => Compat::Names,
         (
-            MetricsCompat::Off,
+            MetricsCompat::Off | MetricsCompat::Haproxy,
             AccessLogFormat::Off | AccessLogFormat::Json | AccessLogFormat::Common | AccessLogFormat::Haproxy(_),
         ) => return Metrics::new(),
     };

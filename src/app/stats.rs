@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -11,7 +12,7 @@ use tokio::time::Instant;
 use crate::args::Pod;
 use crate::lifecycle::{DrainWatch, Phase};
 use crate::model::{EndpointState, Replicas, Weight};
-use crate::observe::{Forgotten, Listener, Metrics};
+use crate::observe::{Forgotten, Listener, Metrics, resident_memory};
 use crate::proxy::{ClientView, Inspector, PodView, Shared};
 use crate::stats::{Action, Backend, Check, Frontend, Looking, Peer, ProcessFacts, Server, Source, Standing, Stats};
 use crate::upstream::{CheckNote, Endpoint, EndpointCommand, Registry, Upstream};
@@ -30,6 +31,7 @@ pub(super) fn source(shared: &Shared, registry: &Arc<Registry>, replicas: Option
     let info = {
         let (metrics, connections) = (Arc::clone(&metrics), shared.connections.clone());
         let (drain, began, threads) = (shared.drain.clone(), Instant::now(), shared.config.shards);
+        let started = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
         let node = node();
         Arc::new(move || ProcessFacts {
             peers: replicas.as_ref().map(|replicas| replicas.peers(&node)),
@@ -38,6 +40,8 @@ pub(super) fn source(shared: &Shared, registry: &Arc<Registry>, replicas: Option
             node: node.clone(),
             threads,
             uptime: began.elapsed(),
+            started,
+            resident: resident_memory().unwrap_or(0),
             memory_limit: memory_limit.unwrap_or(0),
             open_files: open_files(),
             connections_limit: limit,

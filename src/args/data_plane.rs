@@ -354,7 +354,7 @@ pub enum BalanceChoice {
     LeastInFlight,
     /// Strictly in turn.
     RoundRobin,
-    /// Of two the one that has lately answered sooner.
+    /// Of two the one that will probably answer sooner, by former times and requests in flight.
     Ewma,
     /// Of all the one with the fewest requests in flight.
     LeastConnections,

@@ -81,9 +81,10 @@ pub struct ObserveArgs {
     #[arg(long, value_name = "LEVEL", env = "TIDEGATE_LOG_LEVEL", default_value = "info")]
     pub log_level: LogLevel,
 
-    /// Whose names metrics have on /metrics besides our own: with ingress-nginx its dashboards and alerts go on (docs/metrics.md).
+    /// Whose names metrics have on /metrics besides our own: with ingress-nginx or haproxy the dashboards and alerts made for it go on (docs/metrics.md).
     ///
-    /// Each path, method and status of a request then has series of its own, some 60 of them, as there.
+    /// With ingress-nginx each path, method and status of a request has series of its own, some 60 of them, as there. With haproxy
+    /// each endpoint has some 60, of the numbers of --stats, which are counted then.
     #[arg(long, value_name = "NAMES", env = "TIDEGATE_METRICS_COMPAT", default_value = "off")]
     pub metrics_compat: MetricsCompat,
 
@@ -116,6 +117,8 @@ pub enum MetricsCompat {
     Off,
     /// Those of ingress-nginx.
     IngressNginx,
+    /// Those of HAProxy's own exporter.
+    Haproxy,
 }
 
 /// Who may see the debug views.

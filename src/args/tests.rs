@@ -283,7 +283,7 @@ fn wrong_options_are_told_in_one_line() {
         (&["serve", "--manifests", "src", "--access-log-format", "$statuss"], "did you mean $status?"),
         (&["serve", "--manifests", "src", "--access-log-format-escape", "json"], "--access-log-format <TEXT>"),
         (&["serve", "--manifests", "src", "--access-log-format-escape", "xml"], "default, json, none"),
-        (&["serve", "--manifests", "src", "--metrics-compat", "nginx"], "off, ingress-nginx"),
+        (&["serve", "--manifests", "src", "--metrics-compat", "nginx"], "off, ingress-nginx, haproxy"),
         (
             &["serve", "--manifests", "src", "--snapshot-file", "x"],
             "--snapshot-file is for objects of the Kubernetes API",

@@ -206,7 +206,7 @@ pub enum Balance {
     LeastInFlight,
     /// Strictly in turn.
     RoundRobin,
-    /// Of two endpoints the one that has lately answered sooner (Peak EWMA); ingress-nginx `load-balance: ewma`.
+    /// Of two endpoints the one that will probably answer sooner, by former times and requests in flight (Peak EWMA); ingress-nginx `load-balance: ewma`.
     Ewma,
     /// Of all endpoints the one with the fewest requests in flight, for its weight; HAProxy `leastconn`.
     LeastConnections,

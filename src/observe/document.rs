@@ -25,6 +25,7 @@ pub fn document() -> String {
     text.push_str(OF_NGINX);
     table(&mut text, FAMILIES);
     text.push_str(NOT_OF_NGINX);
+    text.push_str(OF_HAPROXY);
     text
 }
 
@@ -53,6 +54,38 @@ admission webhook: `tidegate check` and Events tell what is wrong), `ssl_certifi
 `nginx_process_write_bytes_total`, buckets of sizes other than `+Inf`, the quantiles of `ingress_upstream_latency_seconds`, and the
 `go_*` metrics. Sizes of answers are those of their bodies: bytes of heads are not counted. Metrics of `--metrics-per-host=false`,
 `--report-status-classes` and the other options of that kind do not exist.
+";
+
+/// What is said of HAProxy's names. The families themselves are in `stats`, which this may not know.
+const OF_HAPROXY: &str = "
+## Under the names of HAProxy
+
+With `--metrics-compat haproxy` (chart: `metrics.compat`) /metrics has the families of HAProxy's own exporter (since 2.4) besides, of the
+same rows as `/stats;csv`, so that dashboards made for it go on: 12693 \"HAProxy 2 Full\" and others. Off by default. What is counted is
+what `--stats` counts, which need not be given: [stats.md](stats.md#columns) tells what each number means here. Each family has a
+`# HELP` line.
+
+| Families | Labels | Rows |
+|---|---|---|
+| `haproxy_process_*` | | the process |
+| `haproxy_frontend_*` | `proxy` | listeners: `http`, `https` |
+| `haproxy_backend_*` | `proxy` | upstreams, as `NAMESPACE_svc_SERVICE_PORT` |
+| `haproxy_server_*` | `proxy`, `server` | endpoints, as address and port |
+| `tidegate_haproxy_rows_left_out` | `kind` | upstreams (`backend`) and endpoints (`server`) beyond a limit |
+
+`*_http_responses_total` have `code` besides (`1xx` to `5xx`, `other`), `*_status` have `state`, with a series for each state there is. An
+endpoint takes some 60 series and 6 KB of a scrape, an upstream likewise; those that are not checked have no series of checks. At
+most 2,000 upstreams and 2,000 endpoints have series, the first in order of names; totals of a listener and of an upstream count all.
+
+Not there, as nothing here is counted like it: of the process `process_idle_time_percent`, `process_current_tasks`,
+`process_current_run_queue`, `process_*_key_rate`, `process_frontend_ssl_reuse`, `process_ssl_cache_*`, `process_*_zlib_memory`,
+`process_limit_http_comp`, `process_unstoppable_jobs`, `process_*_peers`, `process_busy_polling_enabled`, `process_failed_resolutions`,
+`process_spliced_bytes_out_total`, `process_bytes_out_rate`, `process_recv_logs_total`; of the others `http_comp_*`, `http_cache_*`,
+`failed_header_rewriting_total`, `internal_errors_total`, `intercepted_requests_total`, `denied_connections_total`,
+`denied_sessions_total`, `connection_attempts_total`, `connection_reuses_total`, `limit_sessions` of upstreams and endpoints,
+`requests_denied_total` and `responses_denied_total` of upstreams, `check_up_down_total`, `check_last_change_seconds` and
+`downtime_seconds_total` of upstreams, `queue_limit`, `current_throttle`, `idle_connections_*`, `unsafe_idle_connections_current`,
+`safe_idle_connections_current`, `used_connections_current`, `need_connections_current`.
 ";
 
 fn table(text: &mut String, families: &[Family]) {

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::families::Family;
+use super::families::{Family, FamilyKind};
 
 /// Text that grows family by family, sample by sample.
 pub(crate) struct Exposition {
@@ -23,6 +23,11 @@ impl Exposition {
     /// Begins a family: its samples follow.
     pub(crate) fn family(&mut self, family: &Family) {
         let Family { name, kind, labels: _, meaning } = *family;
+        self.begin(name, kind, meaning);
+    }
+
+    /// Begins a family that has no definition of its own.
+    pub(crate) fn begin(&mut self, name: &str, kind: FamilyKind, meaning: &str) {
         // Meanings are ours: they hold neither backslashes nor line feeds, which the format would have escaped.
         for part in ["# HELP ", name, " ", meaning, "\n# TYPE ", name, " ", kind.as_str(), "\n"] {
             self.text.push_str(part);

@@ -37,12 +37,14 @@ pub use access_log::{
 pub use config_metrics::ConfigMetrics;
 pub use dns_metrics::DnsMetrics;
 pub use document::document;
+pub(crate) use exposition::{Exposition, label};
 pub use families::{Family, FamilyKind, GROUPS, Group};
 pub use freshness::Freshness;
 pub use http2_metrics::{Http2Limit, Http2Side};
 pub use labels::{Handshake, Listener, Mirrored, PodHandshake, ProxyHeader, Refusal, Relief, Scope, Shed};
 pub use metrics::{ListenerMetrics, Metrics, OpenConnection, TableSize};
 pub use nginx::{Compat, ConnectionStates, ControllerNames, HostCertificate, RouteDetail, RouteNames, Served};
+pub(crate) use process::resident_memory;
 pub use report_metrics::{EventWrite, ReportMetrics, StatusWrite};
 pub use route_metrics::RouteMetrics;
 pub use state_log::{Left, StateLog};

@@ -68,6 +68,12 @@ impl Figures {
     }
 }
 
+/// Resident memory in bytes, if it can be read.
+pub(crate) fn resident_memory() -> Option<u64> {
+    let status = fs::read_to_string("/proc/self/status").ok()?;
+    Some(status_number(&status, "VmRSS:")? * 1024)
+}
+
 struct Times {
     cpu_ticks: u64,
     start_ticks: u64,

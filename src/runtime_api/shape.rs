@@ -25,6 +25,8 @@ pub(super) fn info(facts: &ProcessFacts) -> Json {
         is_stopping,
         dropped_logs,
         peers: _,
+        started: _,
+        resident: _,
     } = facts;
     json!({
         "name": "Tidegate",

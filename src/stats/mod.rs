@@ -12,6 +12,7 @@ mod http;
 mod json;
 mod login;
 mod page;
+mod prometheus;
 mod replicas;
 mod rights;
 mod rows;
@@ -35,6 +36,7 @@ pub(crate) use form::pairs;
 pub use json::json;
 pub(crate) use login::Unadmitted;
 pub use login::{Login, UserFile};
+pub use prometheus::prometheus;
 pub use replicas::{Identity, Peer};
 pub use rights::Admins;
 pub use rows::{Backend, Check, Frontend, Server, Standing, Stats};
@@ -99,6 +101,10 @@ pub struct ProcessFacts {
     pub threads: usize,
     /// Since it started.
     pub uptime: Duration,
+    /// When it started: Unix time in seconds.
+    pub started: u64,
+    /// Its resident memory, in bytes; 0: not known.
+    pub resident: u64,
     /// Memory it may use, in bytes; 0: no limit.
     pub memory_limit: u64,
     /// Files it may have open.

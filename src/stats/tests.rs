@@ -10,7 +10,7 @@ use crate::observe::{Count, FlowNumbers, SpanNumbers, TallyNumbers};
 fn requests(total: u64) -> TallyNumbers {
     let mut numbers = TallyNumbers::default();
     numbers.sessions = FlowNumbers { now: 1, most: 3, total, rate: 2, highest_rate: 9 };
-    numbers.spans = SpanNumbers { means: [0, 1, 20, 25], longest: [4, 5, 90, 99] };
+    numbers.spans = SpanNumbers { means: [0, 1, 20, 25], longest: [4, 5, 90, 99], count: 4, sum: 100_000 };
     numbers.longest_queue = 7;
     numbers.last = Some(Duration::from_secs(6));
     numbers.unchanged = Duration::from_secs(60);
@@ -46,7 +46,12 @@ fn server(id: u32, address: &str, standing: Standing, check: Option<Check>) -> S
     }
 }
 
-fn stats() -> Stats {
+/// Of a process with three connections.
+pub(super) fn facts() -> ProcessFacts {
+    ProcessFacts { version: "9.9.9", pid: 7, threads: 2, connections: 3, ..ProcessFacts::default() }
+}
+
+pub(super) fn stats() -> Stats {
     let check = Check {
         code: "L7STS",
         reason: "the answer has a status that is not good",
@@ -140,7 +145,7 @@ fn source(told: &Told) -> Source {
     let told = Arc::clone(told);
     Source {
         rows: Arc::new(stats),
-        info: Arc::new(|| ProcessFacts { version: "9.9.9", pid: 7, ..ProcessFacts::default() }),
+        info: Arc::new(facts),
         act: Arc::new(move |backend, address, action| {
             told.lock().unwrap().push((backend, address, action));
             true

@@ -243,3 +243,44 @@ fn only_users_of_the_file_see_the_statistics() {
     std::fs::remove_file(&users).unwrap();
     assert_eq!(ask(other), 503);
 }
+
+#[test]
+fn metrics_have_haproxys_names_on_request_and_the_numbers_of_the_csv() {
+    let pods = [Pod::named("one"), Pod::named("other")];
+    let manifests = manifests(&[pods[0].address, pods[1].address]);
+    let server = Tidegate::serve_with(&manifests, &["--metrics-compat", "haproxy", "--stats", "127.0.0.1:0"]);
+    for _ in 0..6 {
+        assert_eq!(server.ask(get("a.example", "/")).status(), 200);
+    }
+    let name = backend(&statistics(&server, "/stats;csv", "").text());
+    let metric = |series: String| {
+        let text = server.admin("/metrics").text();
+        let line = text.lines().find_map(|line| line.strip_prefix(&series)?.trim().parse::<f64>().ok());
+        line.unwrap_or_else(|| panic!("{series}: {text}"))
+    };
+    eventually("all is counted", || {
+        let good = metric(format!("haproxy_backend_http_responses_total{{proxy=\"{name}\",code=\"2xx\"}}"));
+        (good == 6.0).then_some(())
+    });
+    assert_eq!(metric("haproxy_frontend_http_requests_total{proxy=\"http\"}".into()), 6.0);
+    for pod in &pods {
+        let labels = format!("proxy=\"{name}\",server=\"{}\"", pod.address);
+        assert_eq!(metric(format!("haproxy_server_sessions_total{{{labels}}}")), 3.0);
+        assert_eq!(metric(format!("haproxy_server_status{{{labels},state=\"UP\"}}")), 1.0);
+        assert_eq!(metric(format!("haproxy_server_status{{{labels},state=\"DRAIN\"}}")), 0.0);
+    }
+    assert!(metric("haproxy_process_pool_used_bytes".into()) > 0.0, "resident memory");
+
+    // Without --stats they are counted all the same; without the option nothing has these names.
+    let alone = Tidegate::serve_with(&manifests, &["--metrics-compat", "haproxy"]);
+    assert_eq!(alone.ask(get("a.example", "/")).status(), 200);
+    eventually("it is counted", || {
+        alone
+            .admin("/metrics")
+            .text()
+            .contains("haproxy_frontend_http_requests_total{proxy=\"http\"} 1\n")
+            .then_some(())
+    });
+    let plain = Tidegate::serve_with(&manifests, &[]);
+    assert!(!plain.admin("/metrics").text().contains("haproxy"));
+}

@@ -1,14 +1,16 @@
 //! Tools that people have for HAProxy, against a running Tidegate: hatop, Prometheus' exporter for HAProxy, a check of Nagios and
-//! haproxyadmin, a library of PyPI. None of them knows Tidegate.
+//! haproxyadmin, a library of PyPI. None of them knows Tidegate. And a browser, which looks at the stats page.
 
 #![allow(clippy::unwrap_used, reason = "all of it is tests")]
 
+mod dashboards;
+mod page;
 mod pages;
 mod terminal;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use tidegate_e2e::{Tidegate, eventually, get};
@@ -48,7 +50,15 @@ impl Drop for Folder {
 
 impl Subject {
     fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    /// The same with further options. `USERS` in one stands for a file of users: `ops`, whose password is `secret`.
+    fn start_with(more: &[&str]) -> Self {
         let folder = Folder::new();
+        let users = folder.0.join("users");
+        std::fs::write(&users, "ops:{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ=\n").unwrap();
+        let more: Vec<_> = more.iter().map(|option| option.replace("USERS", users.to_str().unwrap())).collect();
         let manifests = folder.0.join("manifests");
         std::fs::create_dir_all(&manifests).unwrap();
         let pods = [Pages::serve(), Pages::serve()];
@@ -56,6 +66,7 @@ impl Subject {
         let socket = folder.0.join("s.sock");
         let place = format!("--stats-socket={},level=admin", socket.display());
         let options = ["--manifests", manifests.to_str().unwrap(), "--stats=127.0.0.1:0", &place];
+        let options: Vec<_> = options.into_iter().chain(more.iter().map(String::as_str)).collect();
         let server = Tidegate::serve(&options);
         let log = server.log();
         let stats = log.split_whitespace().find_map(|word| word.strip_prefix("stats=")?.parse().ok());
@@ -65,6 +76,16 @@ impl Subject {
             assert_eq!(get(subject.server.http, "a.example", "/").map(|(status, _)| status), Some(200));
         }
         subject
+    }
+
+    /// Starts Prometheus' exporter for HAProxy, which asks at this place; where it answers.
+    fn exporter(place: &str) -> (Child, SocketAddr) {
+        let address = pages::free_address();
+        let mut exporter = Command::new("setpriv");
+        exporter.args(["--pdeathsig", "KILL", "--", "prometheus-haproxy-exporter"]);
+        exporter.args([format!("--web.listen-address={address}"), format!("--haproxy.scrape-uri={place}")]);
+        let exporter = exporter.stderr(Stdio::null()).spawn().expect("scripts/setup e2e installs it");
+        (exporter, address)
     }
 
     /// What `tidegate socket` prints.
@@ -151,11 +172,7 @@ fn the_exporter_of_prometheus_scrapes_csv_and_socket() {
     let subject = Subject::start();
     let places = [format!("http://{}/stats;csv", subject.stats), format!("unix:{}", subject.socket.display())];
     for place in places {
-        let address = pages::free_address();
-        let mut exporter = Command::new("setpriv");
-        exporter.args(["--pdeathsig", "KILL", "--", "prometheus-haproxy-exporter"]);
-        exporter.args([format!("--web.listen-address={address}"), format!("--haproxy.scrape-uri={place}")]);
-        let mut exporter = exporter.stderr(Stdio::null()).spawn().expect("scripts/setup e2e installs it");
+        let (mut exporter, address) = Subject::exporter(&place);
         let metrics = eventually("it scrapes", || {
             let (_, text) = get(address, "exporter", "/metrics")?;
             text.contains("\nhaproxy_up 1").then_some(text)

@@ -3,7 +3,6 @@
 
 #![allow(clippy::unwrap_used, reason = "all of it is tests")]
 
-mod browser;
 mod provider;
 
 use std::io::{BufRead, BufReader, Write};
@@ -12,9 +11,8 @@ use std::path::Path;
 use std::thread;
 
 use serde_json::{Value, json};
-use tidegate_e2e::{ApiServer, Certificate, Kubernetes, Request, Tidegate, class, eventually, serve_names};
+use tidegate_e2e::{ApiServer, Browser, Certificate, Kubernetes, Request, Tidegate, class, eventually, serve_names};
 
-use browser::Browser;
 use provider::{CLIENT, USER};
 
 const INGRESSES: &str = r#"

@@ -42,6 +42,7 @@ async fn start_with(debug_views: DebugViews) -> Server {
 fn state(debug_views: DebugViews, pending: Arc<Mutex<Vec<String>>>, stuck: Arc<Mutex<Vec<String>>>) -> AdminState {
     AdminState {
         metrics: Arc::new(Metrics::new()),
+        more_metrics: None,
         pending: Arc::new(move || pending.lock().unwrap().clone()),
         stuck: Arc::new(move || stuck.lock().unwrap().clone()),
         debug_views,

@@ -29,6 +29,8 @@ pub(super) struct Spans {
     means: [AtomicU64; 4],
     /// Milliseconds.
     longest: [AtomicU32; 4],
+    /// Of `Span::Total`, microseconds.
+    sum: AtomicU64,
 }
 
 /// Means and longest times, in milliseconds.
@@ -38,6 +40,10 @@ pub struct SpanNumbers {
     pub means: [u64; 4],
     /// The longest, of each part.
     pub longest: [u64; 4],
+    /// How many requests were timed.
+    pub count: u64,
+    /// All of their times together, in microseconds.
+    pub sum: u64,
 }
 
 impl SpanNumbers {
@@ -55,6 +61,8 @@ impl SpanNumbers {
 impl Spans {
     pub(super) fn record(&self, times: [Duration; 4]) {
         let count = self.count.fetch_add(1, Relaxed).saturating_add(1).clamp(1, LAST);
+        let total = times[Span::Total as usize].as_micros();
+        self.sum.fetch_add(u64::try_from(total).unwrap_or(0), Relaxed);
         for ((mean, longest), time) in self.means.iter().zip(&self.longest).zip(times) {
             let nanos = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
             let closer = |mean: u64| {
@@ -69,6 +77,8 @@ impl Spans {
         SpanNumbers {
             means: std::array::from_fn(|at| self.means[at].load(Relaxed) / 1_000_000),
             longest: std::array::from_fn(|at| self.longest[at].load(Relaxed).into()),
+            count: self.count.load(Relaxed),
+            sum: self.sum.load(Relaxed),
         }
     }
 
@@ -78,6 +88,7 @@ impl Spans {
 
     pub(super) fn forget(&self) {
         self.count.store(0, Relaxed);
+        self.sum.store(0, Relaxed);
         self.means.iter().for_each(|mean| mean.store(0, Relaxed));
     }
 }

@@ -8,6 +8,8 @@ use crate::stats::{Column, Row, Value};
 
 /// Longest filter. Characters.
 const LONGEST_FILTER: usize = 200;
+/// Most pages: more upstreams than there may be.
+const PAGES: std::ops::RangeInclusive<usize> = 1..=100_000;
 /// How often a page without script may ask to be loaded. Seconds.
 const REFRESH: std::ops::RangeInclusive<u32> = 1..=3600;
 
@@ -20,6 +22,8 @@ pub(crate) struct Asked {
     pub(super) sort: Option<Sort>,
     /// `refresh`: seconds after which a browser without script loads the page again.
     pub(super) refresh: Option<u32>,
+    /// `page`: which part of the upstreams, from 0.
+    pub(super) page: usize,
 }
 
 /// An order of rows.
@@ -47,6 +51,7 @@ impl Asked {
                 "q" => asked.filter = value.trim().chars().take(LONGEST_FILTER).collect(),
                 "sort" => asked.sort = Sort::read(&value),
                 "refresh" => asked.refresh = value.parse().ok().filter(|seconds| REFRESH.contains(seconds)),
+                "page" => asked.page = value.parse().ok().filter(|page| PAGES.contains(page)).unwrap_or(1) - 1,
                 _ => {}
             }
         }
@@ -55,11 +60,12 @@ impl Asked {
 
     /// The target of a request that asks for this.
     pub(crate) fn target(&self) -> String {
-        let Self { filter, sort, refresh } = self;
+        let Self { filter, sort, refresh, page } = self;
         let filter = (!filter.is_empty()).then(|| format!("q={}", encode(filter)));
         let sort = sort.map(|sort| format!("sort={}", sort.word()));
         let refresh = refresh.map(|seconds| format!("refresh={seconds}"));
-        let query: Vec<_> = [filter, sort, refresh].into_iter().flatten().collect();
+        let page = (*page > 0).then(|| format!("page={}", page + 1));
+        let query: Vec<_> = [filter, sort, refresh, page].into_iter().flatten().collect();
         if query.is_empty() { "/stats".to_owned() } else { format!("/stats?{}", query.join("&")) }
     }
 
@@ -71,7 +77,7 @@ impl Asked {
             Some(sort) if sort.column == column => sort.direction.turned(),
             Some(_) | None => first,
         };
-        Self { sort: Some(Sort { column, direction }), ..self.clone() }
+        Self { sort: Some(Sort { column, direction }), page: 0, ..self.clone() }
     }
 
     /// Whether all words are in `text`.
@@ -140,10 +146,29 @@ mod tests {
 
     #[test]
     fn queries_are_read_and_written() {
-        for target in ["/stats", "/stats?q=a%26b%20c", "/stats?q=x&sort=-stot&refresh=5", "/stats?sort=svname"] {
+        for target in [
+            "/stats",
+            "/stats?q=a%26b%20c",
+            "/stats?q=x&sort=-stot&refresh=5",
+            "/stats?sort=stot&page=3",
+            "/stats?sort=svname",
+        ] {
             assert_eq!(Asked::read(target.split_once('?').map(|(_, query)| query)).target(), target);
         }
-        for nothing in ["", "sort=nonsense", "sort=-", "refresh=0", "refresh=x", "refresh=99999", "q=+", "%=%&&="] {
+        for nothing in [
+            "",
+            "sort=nonsense",
+            "sort=-",
+            "refresh=0",
+            "refresh=x",
+            "refresh=99999",
+            "page=0",
+            "page=1",
+            "page=x",
+            "page=999999999",
+            "q=+",
+            "%=%&&=",
+        ] {
             assert_eq!(Asked::read(Some(nothing)), Asked::default(), "{nothing}");
         }
         let long = format!("q={}", "x".repeat(5000));

@@ -3,7 +3,7 @@
 use super::asked::Asked;
 use crate::stats::{Backend, Row, Server, Stats};
 
-/// Upstreams on a page at most. The filter finds the others.
+/// Upstreams on a page at most. The others are on further pages.
 pub(super) const MOST_UPSTREAMS: usize = 200;
 /// Endpoints on a page at most, over all upstreams.
 const MOST_ENDPOINTS: usize = 2000;
@@ -17,14 +17,24 @@ pub(super) struct Chosen<'s> {
     pub(super) left_out: usize,
 }
 
-/// The upstreams that are shown, and how many would be if the page were longer.
-pub(super) fn chosen<'s>(stats: &'s Stats, asked: &Asked) -> (Vec<Chosen<'s>>, usize) {
+/// The upstreams of a page.
+pub(super) struct Page<'s> {
+    pub(super) shown: Vec<Chosen<'s>>,
+    /// Which page it is, from 0: the last one, where there are not as many as asked for.
+    pub(super) number: usize,
+    /// How many upstreams all pages have.
+    pub(super) all: usize,
+}
+
+/// The upstreams that are shown.
+pub(super) fn chosen<'s>(stats: &'s Stats, asked: &Asked) -> Page<'s> {
     let mut found: Vec<_> = stats.backends.iter().filter_map(|backend| find(backend, asked)).collect();
     if let Some(sort) = asked.sort {
         found.sort_by(|one, other| sort.compare(&one.row, &other.row));
     }
     let all = found.len();
-    found.truncate(MOST_UPSTREAMS);
+    let number = asked.page.min(all.saturating_sub(1) / MOST_UPSTREAMS);
+    let mut found: Vec<_> = found.into_iter().skip(number * MOST_UPSTREAMS).take(MOST_UPSTREAMS).collect();
     let mut room = MOST_ENDPOINTS;
     for chosen in &mut found {
         if let Some(sort) = asked.sort {
@@ -34,7 +44,7 @@ pub(super) fn chosen<'s>(stats: &'s Stats, asked: &Asked) -> (Vec<Chosen<'s>>, u
         chosen.servers.truncate(room);
         room -= chosen.servers.len();
     }
-    (found, all)
+    Page { shown: found, number, all }
 }
 
 /// An upstream whose name is asked for, with all its endpoints, or one with those endpoints that are.

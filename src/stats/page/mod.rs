@@ -20,6 +20,7 @@ use super::ProcessFacts;
 use super::history::History;
 use super::replicas::{Identity, Peer};
 use super::rows::Stats;
+use chosen::{MOST_UPSTREAMS, Page};
 use escape::escape;
 
 /// Who looks at the page.
@@ -48,19 +49,34 @@ pub(super) fn page(stats: &Stats, facts: &ProcessFacts, history: &History, asked
     head(&mut out, facts, asked, viewer);
     out.push_str("<main id=\"tables\">\n");
     table::listeners(&mut out, stats, asked);
-    let (chosen, all) = chosen::chosen(stats, asked);
-    for chosen in &chosen {
+    let page = chosen::chosen(stats, asked);
+    for chosen in &page.shown {
         table::upstream(&mut out, chosen, asked, history, viewer.token.as_deref());
     }
-    if chosen.len() < all {
-        let _ = write!(out, "<p>{} of {all} upstreams are shown. Filter by text to see others.</p>", chosen.len());
-    }
-    if chosen.is_empty() {
+    pages(&mut out, &page, asked);
+    if page.shown.is_empty() {
         let text = if stats.backends.is_empty() { "There is no upstream yet." } else { "No upstream has this text." };
         let _ = write!(out, "<p>{text}</p>");
     }
     let _ = write!(out, "</main>\n<script>{}</script>\n</body>\n</html>\n", policy::SCRIPT);
     out
+}
+
+/// Where the other upstreams are, if there are others.
+fn pages(out: &mut String, page: &Page<'_>, asked: &Asked) {
+    let Page { shown, number, all } = page;
+    if shown.len() >= *all {
+        return;
+    }
+    let first = number * MOST_UPSTREAMS;
+    let last = first + shown.len();
+    let link = |page: usize, text: &str| {
+        let target = Asked { page, ..asked.clone() }.target();
+        format!(" <a data-go href=\"{}\">{text}</a>", escape(&target))
+    };
+    let back = if *number > 0 { link(number - 1, "previous") } else { String::new() };
+    let on = if last < *all { link(number + 1, "next") } else { String::new() };
+    let _ = write!(out, "<nav aria-label=\"Pages\">Upstreams {} to {last} of {all}.{back}{on}</nav>", first + 1,);
 }
 
 fn head(out: &mut String, facts: &ProcessFacts, asked: &Asked, viewer: &Viewer) {

@@ -4,6 +4,8 @@
   const by = id => document.getElementById(id);
   let isPaused = false, isOld = false, newest = 0, timer;
   const tell = text => { if (by("told").textContent !== text) by("told").textContent = text; };
+  // A page that was opened with a name and a password in its URL has them in all relative ones, which cannot be fetched so.
+  const path = url => { const {pathname, search} = new URL(url, location.href); return pathname + search; };
   const parts = root => [...root.querySelectorAll("[data-row]")];
   const isHeld = node => {
     const chosen = getSelection();
@@ -37,7 +39,7 @@
     const own = ++newest;
     clearTimeout(timer);
     try {
-      const answer = await fetch(url, {cache: "no-store", signal: AbortSignal.timeout(patience), ...sent});
+      const answer = await fetch(location.origin + path(url), {cache: "no-store", signal: AbortSignal.timeout(patience), ...sent});
       const text = await answer.text();
       if (own !== newest) return;
       if (!answer.ok) throw new Error(text.slice(0, 300));
@@ -57,7 +59,7 @@
     clearTimeout(timer);
     if (!isPaused) timer = setTimeout(() => document.hidden ? plan() : load(location.href, false), every);
   };
-  const go = url => { history.replaceState(null, "", url); load(url, true); };
+  const go = url => { history.replaceState(null, "", path(url)); load(url, true); };
   document.addEventListener("click", event => {
     const link = event.target.closest("a[data-go]");
     if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
@@ -68,6 +70,7 @@
   const filter = () => {
     const url = new URL(location.href);
     url.searchParams.set("q", by("filter").elements.q.value);
+    url.searchParams.delete("page");
     go(url.href);
   };
   let typing;

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::asked::{Asked, Direction};
-use super::chart::chart;
+use super::chart::charts;
 use super::chosen::Chosen;
 use super::escape::escape;
 use super::shown::{Form, Group, LISTENER, UPSTREAM};
@@ -43,7 +43,7 @@ pub(super) fn upstream(out: &mut String, chosen: &Chosen<'_>, asked: &Asked, his
         out,
         "<section id=\"u{}\"><div class=\"title\"><h2>{name}</h2>{}</div>",
         backend.id,
-        chart(&history.of(backend.id))
+        charts(&history.of(backend.id))
     );
     let _ = write!(out, "<div class=\"wide\" tabindex=\"0\" role=\"region\" aria-label=\"{name}\"><table>");
     let actions = if token.is_some() { Actions::Shown } else { Actions::None };

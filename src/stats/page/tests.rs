@@ -124,6 +124,32 @@ fn rows_are_found_by_text() {
 }
 
 #[test]
+fn further_upstreams_are_on_further_pages() {
+    let backend = |id| Backend {
+        name: format!("n{id:04}_svc_web_80"),
+        id,
+        requests: requests(0),
+        waiting: 0,
+        servers: Vec::new(),
+    };
+    let stats = Stats { frontends: Vec::new(), backends: (0..450).map(backend).collect() };
+    let viewer = Viewer { user: String::new(), token: None };
+    let shown =
+        |query: &str| page(&stats, &ProcessFacts::default(), &History::default(), &Asked::read(Some(query)), &viewer);
+    let first = shown("sort=svname");
+    assert!(first.contains(">Upstreams 1 to 200 of 450. <a data-go href=\"/stats?sort=svname&amp;page=2\">next</a><"));
+    assert!(first.contains(">n0199_svc_web_80<") && !first.contains("n0200_svc"));
+    let second = shown("page=2");
+    assert!(second.contains(">n0200_svc_web_80<") && second.contains("href=\"/stats\">previous<"));
+    for last in [shown("page=3"), shown("page=77")] {
+        assert!(last.contains(">Upstreams 401 to 450 of 450. <a data-go href=\"/stats?page=2\">previous</a><"));
+    }
+    let found = shown("q=n0449");
+    assert!(found.contains(">n0449_svc_web_80<") && !found.contains("Upstreams "), "the filter looks at all of them");
+    assert!(shown("q=n04&page=9").contains(">n0400_svc_web_80<"), "a page that is not there is the last one");
+}
+
+#[test]
 fn only_those_who_may_act_have_buttons() {
     let (reader, admin) = (shown("", None), shown("", Some("abc123")));
     assert!(!reader.contains("method=\"post\"") && !reader.contains("token"));

@@ -25,6 +25,15 @@ pub(super) fn bytes(number: u64) -> String {
     format!("{shown:.digits$}\u{202f}{}", NAMES[power - 1])
 }
 
+/// Microseconds as milliseconds or seconds.
+pub(super) fn millis(micros: u32) -> String {
+    match micros {
+        0..10_000 => format!("{:.1}\u{202f}ms", f64::from(micros) / 1e3),
+        10_000..10_000_000 => format!("{}\u{202f}ms", micros / 1000),
+        _ => format!("{:.1}\u{202f}s", f64::from(micros) / 1e6),
+    }
+}
+
 /// Seconds as HAProxy's page shows them: the two largest units.
 pub(super) fn seconds(number: u64) -> String {
     let units = [(86_400, "d"), (3_600, "h"), (60, "m"), (1, "s")];
@@ -43,6 +52,9 @@ mod tests {
 
     #[test]
     fn numbers_are_short_and_right() {
+        let times =
+            [0, 1240, 9_999, 12_345, 9_999_999, 12_300_000].map(|micros| millis(micros).replace('\u{202f}', " "));
+        assert_eq!(times, ["0.0 ms", "1.2 ms", "10.0 ms", "12 ms", "9999 ms", "12.3 s"]);
         assert_eq!([count(0), count(999), count(1000)], ["0", "999", "1\u{202f}000"]);
         assert_eq!(count(u64::MAX), "18\u{202f}446\u{202f}744\u{202f}073\u{202f}709\u{202f}551\u{202f}615");
         let sizes = [0, 1023, 1024, 10 * 1024, 500 << 20, u64::MAX].map(|size| bytes(size).replace('\u{202f}', " "));

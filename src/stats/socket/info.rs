@@ -56,6 +56,8 @@ fn fields(facts: &ProcessFacts, stats: &Stats) -> Vec<(&'static str, Json)> {
         peers: _,
         threads,
         uptime,
+        started: _,
+        resident: _,
         memory_limit,
         open_files,
         connections_limit,

@@ -27,7 +27,7 @@ pub(super) enum Way<'a> {
     InTurn,
     /// Of two the one with fewer requests in flight.
     LeastInFlight,
-    /// Of two the one with the lower score. The scores are in the order of the set.
+    /// Of two the one that will probably answer sooner: by its score and its requests in flight. The scores are in the order of the set.
     Soonest(&'a Scores),
     /// Of all the one with the fewest requests in flight.
     Least,
@@ -166,7 +166,9 @@ fn best<'a>(
     }
 }
 
-/// The one of the first two that may serve whose score is lower.
+/// The one of the first two that may serve whose score, times one more than its requests in flight, is lower (Peak EWMA as Finagle has
+/// it). An endpoint that hangs has no new score until a time is over, but ever more requests in flight. Where one of them has
+/// not answered yet, requests in flight alone decide.
 #[cold]
 fn soonest<'a>(
     scores: &Scores,
@@ -177,8 +179,13 @@ fn soonest<'a>(
 ) -> Option<&'a Arc<Endpoint>> {
     let mut candidates = places(endpoints.len(), turn).filter(|place| may_serve(&endpoints[*place]));
     let first = candidates.next()?;
-    let sooner = candidates.next().filter(|second| scores.of(*second, now) < scores.of(first, now));
-    endpoints.get(sooner.unwrap_or(first))
+    let is_sooner = |second: &usize| {
+        let loads = [first, *second].map(|place| endpoints[place].in_flight() as f64 + 1.0);
+        let known = [first, *second].map(|place| scores.of(place, now));
+        let [before, after] = if known.contains(&0.0) { loads } else { [known[0] * loads[0], known[1] * loads[1]] };
+        after < before
+    };
+    endpoints.get(candidates.next().filter(is_sooner).unwrap_or(first))
 }
 
 /// All endpoints: first the one whose turn it is, then the others, beginning at a distance that the turn decides.

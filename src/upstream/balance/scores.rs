@@ -1,5 +1,5 @@
 //! How long the endpoints of a set have taken to answer: for each a mean in which old answers weigh ever less (Peak EWMA as
-//! ingress-nginx has it, from Finagle). Shared by the shards.
+//! ingress-nginx has it, from Finagle). Shared by the shards. Requests in flight are for who compares.
 //!
 //! A score falls by itself while its endpoint is not asked, so that one that was slow is asked again some time.
 
@@ -9,6 +9,10 @@ use tokio::time::{Duration, Instant};
 
 /// In this time what an answer adds to a score falls to a third (1/e).
 const DECAY: Duration = Duration::from_secs(10);
+
+/// What of a mean an answer leaves that was slower, at the most, however soon it follows another one: so an endpoint that becomes slow
+/// is known after some answers and not after some seconds, and a single late answer makes little of it.
+const KEPT_OF_QUICKER: f64 = 0.875;
 
 /// The scores of a set, in its order.
 #[derive(Debug)]
@@ -62,7 +66,9 @@ impl Scores {
         }
         // The first answer is the mean.
         let weight = if changed == 0 { 0.0 } else { weight(micros.saturating_sub(changed)) };
-        let mean = f64::from_bits(score.mean.load(Relaxed)) * weight + time.as_secs_f64() * (1.0 - weight);
+        let (mean, time) = (f64::from_bits(score.mean.load(Relaxed)), time.as_secs_f64());
+        let weight = if time > mean { weight.min(KEPT_OF_QUICKER) } else { weight };
+        let mean = mean * weight + time * (1.0 - weight);
         score.mean.store(mean.to_bits(), Relaxed);
     }
 
@@ -104,9 +110,12 @@ mod tests {
         assert!(near(scores.of(0, later), 2.0 / e), "it falls by itself: {}", scores.of(0, later));
         scores.took(0, Duration::from_secs(1), later);
         assert!(near(scores.of(0, later), 2.0 / e + 1.0 - 1.0 / e));
-        // Nothing changes in no time.
-        scores.took(0, Duration::from_secs(99), later);
-        assert!(scores.of(0, later) < 2.0);
+        // Quicker answers change nothing in no time, slower ones count for an eighth.
+        let known = scores.of(0, later);
+        scores.took(0, Duration::ZERO, later);
+        assert!(near(scores.of(0, later), known));
+        scores.took(0, Duration::from_secs(9), later);
+        assert!(near(scores.of(0, later), known * 0.875 + 9.0 / 8.0));
     }
 
     #[test]

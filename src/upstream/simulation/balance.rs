@@ -190,6 +190,20 @@ fn nginx_r3_ewma_gives_a_slow_endpoint_a_small_share_and_finds_out_when_it_is_qu
 }
 
 #[test]
+fn ewma_leaves_an_endpoint_that_hangs_with_few_requests_and_starves_none() {
+    for seed in SEEDS {
+        // None answers in less than the time that a hanging one takes to be found out.
+        let upstream = upstream(5);
+        let micros = |place| if place == 0 { 500_000 } else { 5000 };
+        let early = run((&upstream, Balance::Ewma), seed, 1000, 500, micros, |_, _| true);
+        assert!(early.served[0] < 30, "seed {seed}: {:?}", early.served);
+        let upstream = self::upstream(5);
+        let even = run((&upstream, Balance::Ewma), seed, 20_000, 500, |_| 5000, |_, _| true);
+        assert!(even.served.iter().all(|served| *served > 2000), "seed {seed}: {:?}", even.served);
+    }
+}
+
+#[test]
 fn nginx_r3_an_endpoint_that_comes_begins_with_the_mean_and_those_that_stay_keep_what_is_known() {
     let upstream = upstream(2);
     let now = Instant::now();

@@ -16,6 +16,8 @@ pub(super) const ROWS: [Annotation; 1] = [Annotation {
     scopes: &[Scope::Ingress],
     verdict: Verdict::Exact,
     doc: "How the endpoint of a request is chosen, as `tidegate.dev/balance`. `ewma` is Peak EWMA: of two endpoints the one with the\n\
-          lower mean of the times that connecting and answers take, in which a time counts for a third after ten seconds. An\n\
-          endpoint that comes begins with the mean of the others.",
+          lower mean of the times that connecting and answers take, in which a time counts for a third after ten seconds. The\n\
+          mean counts once more for each request in flight, and a slower answer for an eighth at least, which ingress-nginx does\n\
+          not do: else an endpoint that hangs would get its share until a timeout, and one that is slow for seconds. An endpoint\n\
+          that comes begins with the mean of the others.",
 }];

@@ -51,8 +51,9 @@ const ROWS: [Annotation; 3] = [
         verdict: Verdict::Exact,
         doc: "How the endpoint of a request is chosen. `least-in-flight` compares the next two endpoints in turn and takes the\n\
                   one with fewer requests in flight: even on idle traffic, away from slow pods under load. `round-robin` goes\n\
-                  strictly in turn. `ewma` takes the one of two endpoints that has lately answered sooner: for each a mean of the
-                  times that connecting and answers take, in which the last ten seconds weigh most. `least-connections` looks at all\n\
+                  strictly in turn. `ewma` takes the one of two endpoints that will probably answer sooner: for each a mean of the\n\
+                  times that connecting and answers take, in which the last ten seconds weigh most, times one more than its requests\n\
+                  in flight. `least-connections` looks at all\n\
                   endpoints and takes the one with the fewest requests in flight; `random` draws two by chance and takes the one with\n\
                   fewer; `first` fills the first, by address, up to `max-requests-per-endpoint`, and then the next.",
     },

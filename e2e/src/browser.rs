@@ -6,14 +6,15 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread;
 
+use crate::Request;
 use serde_json::{Value, json};
-use tidegate_e2e::Request;
 
 /// What WebDriver calls an element.
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 
 /// A window of Chromium, which ends with this.
-pub(crate) struct Browser {
+#[derive(Debug)]
+pub struct Browser {
     driver: Child,
     address: SocketAddr,
     session: String,
@@ -21,7 +22,10 @@ pub(crate) struct Browser {
 
 impl Browser {
     /// Opens a window. `rules` say where hosts are (`--host-resolver-rules`); certificates are not verified. Files go into the folder.
-    pub(crate) fn open(rules: &str, folder: &Path) -> Self {
+    ///
+    /// # Panics
+    /// When Chromium or chromedriver do not start; as all else here when they do not do what they are told.
+    pub fn open(rules: &str, folder: &Path) -> Self {
         let mut command = Command::new("setpriv");
         command.args(["--pdeathsig", "KILL", "--", "chromedriver", "--port=0"]);
         let mut driver = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("chromedriver runs");
@@ -49,36 +53,56 @@ impl Browser {
         browser
     }
 
+    /// Makes the window another size, in pixels of the page.
+    pub fn resize(&self, width: u32, height: u32) {
+        let size = json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": false});
+        self.tell("Emulation.setDeviceMetricsOverride", &size);
+    }
+
+    /// Says which colours its user prefers: `light` or `dark`.
+    pub fn prefer(&self, scheme: &str) {
+        let feature = json!({"name": "prefers-color-scheme", "value": scheme});
+        self.tell("Emulation.setEmulatedMedia", &json!({"features": [feature]}));
+    }
+
+    fn tell(&self, command: &str, parameters: &Value) {
+        self.post("goog/cdp/execute", &json!({"cmd": command, "params": parameters}));
+    }
+
+    /// What a script in the page returns.
+    pub fn run(&self, script: &str) -> Value {
+        self.post("execute/sync", &json!({"script": script, "args": []}))
+    }
+
     /// Goes to a URL, and on to where that leads.
-    pub(crate) fn go(&self, url: &str) {
+    pub fn go(&self, url: &str) {
         self.post("url", &json!({"url": url}));
     }
 
     /// The URL of the page.
-    pub(crate) fn url(&self) -> String {
+    pub fn url(&self) -> String {
         self.get("url").as_str().unwrap_or_default().to_owned()
     }
 
     /// The text of the page.
-    pub(crate) fn text(&self) -> String {
-        let script = json!({"script": "return document.body.innerText", "args": []});
-        self.post("execute/sync", &script).as_str().unwrap_or_default().to_owned()
+    pub fn text(&self) -> String {
+        self.run("return document.body.innerText").as_str().unwrap_or_default().to_owned()
     }
 
     /// Types into a field.
-    pub(crate) fn type_into(&self, selector: &str, text: &str) {
+    pub fn type_into(&self, selector: &str, text: &str) {
         let element = self.find(selector);
         self.post(&format!("element/{element}/value"), &json!({"text": text}));
     }
 
     /// Clicks, and waits for the page that comes of it.
-    pub(crate) fn click(&self, selector: &str) {
+    pub fn click(&self, selector: &str) {
         let element = self.find(selector);
         self.post(&format!("element/{element}/click"), &json!({}));
     }
 
     /// The window as a PNG.
-    pub(crate) fn picture(&self) -> Vec<u8> {
+    pub fn picture(&self) -> Vec<u8> {
         decode_base64(self.get("screenshot").as_str().unwrap_or_default())
     }
 
