@@ -14,7 +14,9 @@ pub(super) const ROWS: [Annotation; 1] = [Annotation {
     ]),
     default: "`--balance` (`least-in-flight`)",
     scopes: &[Scope::Ingress],
-    verdict: Verdict::Exact,
+    verdict: Verdict::Bounded(
+        "`ewma` also counts requests in flight, as Peak EWMA does in Finagle, from where ingress-nginx has it",
+    ),
     doc: "How the endpoint of a request is chosen, as `tidegate.dev/balance`. `ewma` is Peak EWMA: of two endpoints the one with the\n\
           lower mean of the times that connecting and answers take, in which a time counts for a third after ten seconds. The\n\
           mean counts once more for each request in flight, and a slower answer for an eighth at least, which ingress-nginx does\n\
