@@ -39,8 +39,7 @@ impl Origin {
             Some(path) => Ok(Self::Manifests(path.clone(), args.source.certificates.certificate_dir.clone())),
             None => {
                 api::Access::check(kubeconfig.as_ref())?;
-                let config_map = args.routing.nginx_configmap.as_ref().or(args.routing.haproxy_configmap.as_ref());
-                Ok(Self::Api(settings::api(&args.source, &args.tls, config_map), kubeconfig.clone()))
+                Ok(Self::Api(settings::api(&args.source, &args.tls, &args.routing), kubeconfig.clone()))
             }
         }
     }
@@ -97,7 +96,7 @@ impl Source {
 
 /// Logs the settings for operators, in the words of the options.
 fn log(settings: &api::Settings, server: &str) {
-    let api::Settings { namespaces, classes, secrets, config_maps, nginx_config_map: _, signature: _ } = settings;
+    let api::Settings { namespaces, classes, secrets, config_maps, config_maps_of_options: _, signature: _ } = settings;
     let namespaces = if namespaces.is_empty() { "all".to_owned() } else { namespaces.join(",") };
     let classes = match classes {
         api::ClassAccess::Listed => "read",

@@ -9,7 +9,8 @@ use crate::admin::DebugViews;
 use crate::args::{
     self, AccessLogTo, Auto, Container, DebugViewsChoice, EscapeChoice, ExternalNameChoice, HostOwnershipChoice,
     Http2Args, LimitArgs, ListenArgs, MemoryLimit, MetricsCompat, NginxSnippetsChoice, Pod, ProfileChoice,
-    ProxyProtocolMode, RoutingArgs, ServeArgs, SourceArgs, TimeoutArgs, TlsArgs, UpstreamArgs, WafMissingChoice,
+    ProxyProtocolMode, RoutingArgs, ServeArgs, SourceArgs, StreamArgs, TimeoutArgs, TlsArgs, UpstreamArgs,
+    WafMissingChoice,
 };
 use crate::model::{ObjectName, RoutePolicy, RouteTimeouts};
 use crate::observe::logging::{self, LogFormat, LoggingError};
@@ -22,7 +23,7 @@ use crate::source::api::{self, ClassAccess, ConfigMapAccess, SecretAccess};
 use crate::stats::socket::SocketAt;
 use crate::translate::annotations::{Choices, DialectName, Dialects, MissingWaf, Snippets};
 use crate::translate::{
-    ExternalNames, HostOwnership, OwnSockets, Profile, Settings, VisibleConfigMaps, VisibleSecrets,
+    ExternalNames, HostOwnership, OwnSockets, Profile, Settings, StreamSettings, VisibleConfigMaps, VisibleSecrets,
 };
 
 /// Starts the process's log.
@@ -121,8 +122,10 @@ fn dialects(routing: &RoutingArgs) -> Dialects {
 
 /// The settings of translation for `serve`.
 pub(super) fn translation(args: &ServeArgs) -> Settings {
-    let settings =
-        Settings { own: Arc::new(own_sockets(args)), ..translation_of(&args.routing, &args.tls, policy(args)) };
+    let streams =
+        StreamSettings { trusts_proxies: !args.listen.trusted_proxies.is_empty(), ..streams(&args.routing.streams) };
+    let (own, streams) = (Arc::new(own_sockets(args)), Arc::new(streams));
+    let settings = Settings { own, streams, ..translation_of(&args.routing, &args.tls, policy(args)) };
     match args.source.manifests {
         Some(_) => settings,
         // The API server applies the default class when an Ingress is created.
@@ -162,10 +165,13 @@ fn own_sockets(args: &ServeArgs) -> OwnSockets {
 }
 
 /// The settings of the source that reads a Kubernetes API.
-pub(super) fn api(args: &SourceArgs, tls: &TlsArgs, nginx_config_map: Option<&ObjectName>) -> api::Settings {
+pub(super) fn api(args: &SourceArgs, tls: &TlsArgs, routing: &RoutingArgs) -> api::Settings {
+    let StreamArgs { tcp_services_configmap, udp_services_configmap, .. } = &routing.streams;
+    let of_controllers = routing.nginx_configmap.iter().chain(&routing.haproxy_configmap);
+    let of_options = of_controllers.chain(tcp_services_configmap).chain(udp_services_configmap);
     api::Settings {
         signature: None,
-        nginx_config_map: nginx_config_map.cloned(),
+        config_maps_of_options: of_options.cloned().collect(),
         namespaces: args.watch_namespace.clone(),
         classes: if args.ingress_class_lookup { ClassAccess::Listed } else { ClassAccess::None },
         secrets: match args.secret_access {
@@ -236,7 +242,20 @@ pub(super) fn translation_of(routing: &RoutingArgs, tls: &TlsArgs, policy: Route
             ExternalNameChoice::Off => ExternalNames::Off,
         },
         own: Arc::default(),
+        streams: Arc::new(streams(&routing.streams)),
         now: i64::try_from(now).unwrap_or(i64::MAX),
+    }
+}
+
+/// Which ports are opened for what is no HTTP.
+fn streams(args: &StreamArgs) -> StreamSettings {
+    StreamSettings {
+        tcp_config_map: args.tcp_services_configmap.clone(),
+        udp_config_map: args.udp_services_configmap.clone(),
+        allowed_ports: args.allow_ports.clone(),
+        namespaces: args.stream_namespaces.iter().cloned().collect(),
+        // Without a process nobody says whom it would trust.
+        trusts_proxies: true,
     }
 }
 
@@ -274,6 +293,8 @@ fn policy(args: &ServeArgs) -> RoutePolicy {
             body_rate: timeouts.body_min_rate.0,
             write: timeouts.send_timeout,
             tunnel_idle: timeouts.tunnel_idle_timeout,
+            stream_idle: timeouts.stream_idle_timeout,
+            udp_session: timeouts.udp_session_timeout,
             ..RouteTimeouts::default()
         },
         ..RoutePolicy::default()

@@ -12,6 +12,7 @@ mod report;
 mod routing;
 mod source;
 mod stats;
+mod streams;
 mod units;
 
 use std::collections::BTreeSet;
@@ -42,6 +43,7 @@ pub use routing::{
 };
 pub use source::{CertificateArgs, ConfigMapAccess, ManifestArgs, SecretAccess, SourceArgs};
 pub use stats::{SocketArgs, StatsArgs};
+pub use streams::StreamArgs;
 pub use units::{Auto, Bytes, MemoryLimit, ServiceRef};
 
 /// A Kubernetes Ingress controller that is its own proxy.

@@ -94,6 +94,10 @@ impl Controller {
                     self.has_new_certificates = true;
                     Some(base.with_default_certificate(certificate))
                 }
+                (UnitKey::Stream(key), Value::Stream(spec)) => {
+                    let mut targets = Targets::new(&self.input, &self.registry, &self.metrics);
+                    Some(base.with_stream(*key, spec.as_ref(), &mut |spec| targets.of(spec)))
+                }
                 (_, Value::Host(_) | Value::Stream(_) | Value::Nothing) => continue,
             };
         }

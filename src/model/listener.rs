@@ -4,6 +4,7 @@
 //! are named by the socket that clients connect to.
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::sync::Arc;
 
 use super::origin::Origin;
@@ -17,6 +18,16 @@ pub struct ListenerKey {
     pub transport: Transport,
 }
 
+impl fmt::Display for ListenerKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = match self.transport {
+            Transport::Tcp => "TCP",
+            Transport::Udp => "UDP",
+        };
+        write!(f, "{name} port {}", self.port)
+    }
+}
+
 /// What carries the bytes of a listener.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Transport {
@@ -24,6 +35,16 @@ pub enum Transport {
     Tcp,
     /// Datagrams.
     Udp,
+}
+
+impl Transport {
+    /// In lower case, as in URLs, logs and metrics.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Tcp => "tcp",
+            Self::Udp => "udp",
+        }
+    }
 }
 
 /// The listeners on which a host is served.

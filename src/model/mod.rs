@@ -95,7 +95,7 @@ pub use route::{Action, Canary, CanaryHeader, CanaryRule, CanaryValue, Reply, Ro
 pub use route_match::{AskedWhen, HeaderMatch, PathMatch, Predicates, QueryMatch, RouteMatch, ValueMatch};
 pub use rules::{Rule, RuleAnswer, RuleTest, Rules, RulesBy};
 pub use snapshot::{Snapshot, UnitKey};
-pub use stream::{StreamRoute, StreamSpec};
+pub use stream::{HeaderOfClients, HeaderVersion, StreamAffinity, StreamRoute, StreamSpec};
 pub use template::{Captures, Part, Template, TemplateError, Variable};
 pub use upstream::{
     BackendName, EndpointPort, EndpointSpec, EndpointState, PortRef, Protocol, UpstreamKey, UpstreamSpec, Weight,

@@ -18,7 +18,7 @@ pub struct Snapshot {
     pub default_certificate: Option<Arc<Certificate>>,
     /// Listeners beside those of the command line. No front end asks for any yet.
     pub listeners: BTreeMap<ListenerKey, Arc<ListenerSpec>>,
-    /// What is passed on without a look at requests. No front end asks for any yet.
+    /// What is passed on without a look at requests. Each listener here is opened.
     pub streams: BTreeMap<ListenerKey, Arc<StreamSpec>>,
 }
 

@@ -16,6 +16,7 @@ use super::nginx_config::{self, Outcome};
 use super::resolutions::Resolutions;
 use super::rulers::Rulers;
 use super::settings::{Settings, VisibleSecrets};
+use super::stream::{self, Claim as StreamClaim, Streams};
 use super::{address, classes, external_name, validity};
 
 /// All objects, the index over them, and the settings. Only the functions of `apply` and `resolved` change them, and tell what must be
@@ -27,6 +28,7 @@ pub struct Input {
     canaries: Canaries,
     files_by_host: FilesByHost,
     resolutions: Resolutions,
+    streams: Streams,
     settings: Settings,
     /// The settings without what the ConfigMap of another controller says, and what comes of it besides. `None`: there is none.
     nginx: Option<Box<NginxConfig>>,
@@ -53,8 +55,8 @@ impl Input {
         let has_map = settings.config_map().is_some();
         let nginx = has_map.then(|| Box::new(NginxConfig { base: settings, problems, named, is_gone: false }));
         let (index, canaries, resolutions) = (Index::default(), Canaries::default(), Resolutions::default());
-        let files_by_host = FilesByHost::default();
-        Self { objects, index, canaries, files_by_host, resolutions, settings: of_map, nginx }
+        let (files_by_host, streams) = (FilesByHost::default(), Streams::default());
+        Self { objects, index, canaries, files_by_host, resolutions, streams, settings: of_map, nginx }
     }
 
     /// The objects.
@@ -69,6 +71,11 @@ impl Input {
 
     pub(crate) fn index(&self) -> &Index {
         &self.index
+    }
+
+    /// Who asks for which ports.
+    pub(crate) fn streams(&self) -> &Streams {
+        &self.streams
     }
 
     /// The files of certificates that name each host.
@@ -120,6 +127,7 @@ impl Input {
             ObjectKind::ConfigMap => {
                 let mut invalidated = self.config_map_changed(&object.name);
                 self.invalidate_users(&object, &mut invalidated);
+                self.streams_of_config_map_changed(&object.name, &mut invalidated);
                 invalidated
             }
             ObjectKind::File => self.certificate_file_changed(object, old),
@@ -195,6 +203,7 @@ impl Input {
             },
             ObjectKind::ConfigMap => {
                 self.is_named_by_settings(&object.name)
+                    || self.settings.streams.names(&object.name)
                     || self.is_named_by_annotation(object, |user| self.may_name(&user.name().namespace, &object.name))
             }
             ObjectKind::Ingress
@@ -220,10 +229,14 @@ impl Input {
             .is_some_and(|nginx| nginx.base.config_map() == Some(config_map) || nginx.named.contains(config_map))
     }
 
-    /// What is wrong with ingress-nginx's ConfigMap.
+    /// What is wrong with a ConfigMap that options name.
     pub(crate) fn problems_of_config_map(&self, name: &ObjectName) -> Vec<Problem> {
         let nginx = self.nginx.as_ref().filter(|nginx| nginx.base.config_map() == Some(name));
-        nginx.map(|nginx| nginx.problems.clone()).unwrap_or_default()
+        let mut problems = nginx.map(|nginx| nginx.problems.clone()).unwrap_or_default();
+        if self.settings.streams.names(name) {
+            problems.extend(stream::problems_of_config_map(&self.settings, &self.objects, name));
+        }
+        problems
     }
 
     /// Whether annotations of an object in this namespace may name this ConfigMap.
@@ -241,14 +254,17 @@ impl Input {
 
     /// Whether we may read this ConfigMap. One that we may not read can be wanted nevertheless.
     pub fn may_see_config_map(&self, config_map: &ObjectName) -> bool {
-        self.settings.config_maps.has(config_map) || self.settings.config_map() == Some(config_map)
+        self.settings.config_maps.has(config_map)
+            || self.settings.config_map() == Some(config_map)
+            || self.settings.streams.names(config_map)
     }
 
     /// All objects that are to be followed by themselves. Looks at everything.
     pub fn followed(&self) -> BTreeSet<ObjectRef> {
         let secrets = self.used_secrets().into_iter().map(|name| (ObjectKind::Secret, name));
         let of_settings = self.nginx.iter().flat_map(|nginx| nginx.base.config_map().into_iter().chain(&nginx.named));
-        let config_maps = self.index.used(ObjectKind::ConfigMap).chain(of_settings);
+        let of_streams = self.settings.streams.config_maps().map(|(name, _)| name);
+        let config_maps = self.index.used(ObjectKind::ConfigMap).chain(of_settings).chain(of_streams);
         let config_maps = config_maps.map(|name| (ObjectKind::ConfigMap, name));
         let named = secrets.chain(config_maps).map(|(kind, name)| ObjectRef::new(kind, name.clone()));
         named.filter(|object| self.follows(object)).collect()
@@ -271,6 +287,7 @@ impl Input {
             if findings_differ {
                 let users = self.index.users(ObjectKind::Service, service);
                 users.iter().for_each(|user| invalidated.object(user.reference()));
+                invalidated.units.extend(self.streams.of_service(service).map(UnitKey::Stream));
                 if self.is_default_backend(service) {
                     invalidated.hosts([HostPattern::Any]);
                 }
@@ -288,7 +305,9 @@ impl Input {
     pub fn wants_name(&self, name: &ExternalName) -> bool {
         self.resolutions.services(name).any(|service| {
             let mut users = self.index.users(ObjectKind::Service, service).iter();
-            self.is_default_backend(service) || users.any(|user| user.is_ours(&self.objects, &self.settings))
+            self.is_default_backend(service)
+                || users.any(|user| user.is_ours(&self.objects, &self.settings))
+                || self.streams.of_service(service).next().is_some()
         })
     }
 
@@ -327,10 +346,14 @@ impl Input {
         let faulty = self.objects.slices().filter(|slice| address::is_faulty(slice, &self.settings));
         let slices = faulty.map(move |slice| object(ObjectKind::EndpointSlice, slice.name.clone()));
         let config_map = self.settings.config_map().into_iter();
-        let config_map = config_map.map(move |name| object(ObjectKind::ConfigMap, name.clone()));
+        // One that is named twice is one unit.
+        let of_streams: BTreeSet<_> = self.settings.streams.config_maps().map(|(name, _)| name).collect();
+        let of_streams = of_streams.into_iter().filter(|name| self.settings.config_map() != Some(*name));
+        let config_map = config_map.chain(of_streams).map(move |name| object(ObjectKind::ConfigMap, name.clone()));
         let services = self.index.annotated_services().map(move |name| object(ObjectKind::Service, name.clone()));
         let of_objects = ingresses.chain(classes).chain(slices).chain(config_map).chain(services).chain(files);
-        hosts.chain([UnitKey::DefaultCertificate]).chain(of_objects)
+        let streams = self.streams.listeners().map(UnitKey::Stream);
+        hosts.chain([UnitKey::DefaultCertificate]).chain(of_objects).chain(streams)
     }
 
     fn ingress_changed(&mut self, ingress: ObjectRef, old: Option<Object>, new: Option<Object>) -> Invalidated {
@@ -386,8 +409,10 @@ impl Input {
             self.index.replace(None, Some(&lowered));
             self.canaries.expect(&lowered);
         }
-        for service in self.objects.services().filter(|service| !service.annotations.is_empty()) {
-            self.index.annotate(&service.name, read_service(service, &self.settings));
+        let annotated = self.objects.services().filter(|service| !service.annotations.is_empty());
+        for service in annotated.cloned().collect::<Vec<_>>() {
+            self.index.annotate(&service.name, read_service(&service, &self.settings));
+            self.streams_of_service_changed(&service.name, invalidated);
         }
         invalidated.units.extend(self.units());
         invalidated.named.extend(former.named_by_services().chain(self.index.named_by_services()).cloned());
@@ -429,12 +454,14 @@ impl Input {
             let read = current.map(|current| read_service(current, &self.settings));
             invalidated.named.extend(self.index.annotate(&service.name, read.unwrap_or_default()));
             invalidated.object(service.clone());
+            self.streams_of_service_changed(&service.name, &mut invalidated);
         }
         if former != new {
             self.resolutions.rename(&service.name, former.as_ref(), new.as_ref());
             invalidated.names.extend(former.into_iter().chain(new));
         }
         self.invalidate_users(&service, &mut invalidated);
+        invalidated.units.extend(self.streams.of_service(&service.name).map(UnitKey::Stream));
         if self.is_default_backend(&service.name) {
             let falls_back = |claim: &Claim| claim.by.options().rare().is_some_and(|rare| rare.errors.falls_back());
             let hosts = self.index.hosts().filter(|host| self.index.claims(host).iter().any(falls_back));
@@ -463,6 +490,45 @@ impl Input {
         invalidated
     }
 
+    /// The ConfigMap of streams has changed.
+    fn streams_of_config_map_changed(&mut self, name: &ObjectName, invalidated: &mut Invalidated) {
+        if self.settings.streams.names(name) {
+            let object = ObjectRef::new(ObjectKind::ConfigMap, name.clone());
+            invalidated.object(object.clone());
+            let claims = stream::claims_of_config_map(&self.settings, &self.objects, name);
+            self.replace_streams(&object, claims, invalidated);
+        }
+    }
+
+    /// What annotations of a Service ask for has changed.
+    fn streams_of_service_changed(&mut self, name: &ObjectName, invalidated: &mut Invalidated) {
+        let current = self.objects.service(name);
+        let annotations = self.index.annotations_of(name);
+        let claims = current.zip(annotations).map(|(service, read)| stream::of_service(name, service.created, read));
+        self.replace_streams(
+            &ObjectRef::new(ObjectKind::Service, name.clone()),
+            claims.unwrap_or_default(),
+            invalidated,
+        );
+    }
+
+    fn replace_streams(&mut self, object: &ObjectRef, claims: Vec<StreamClaim>, invalidated: &mut Invalidated) {
+        let (listeners, services) = self.streams.replace(object, claims);
+        invalidated.units.extend(listeners.into_iter().map(UnitKey::Stream));
+        for service in services {
+            invalidated.names.extend(self.external_name(&service));
+            self.invalidate_faulty_slices(&service, invalidated);
+        }
+    }
+
+    /// The findings about slices of a Service, which depend on whether anything leads to it.
+    fn invalidate_faulty_slices(&self, service: &ObjectName, invalidated: &mut Invalidated) {
+        let faulty = |slice: &&Arc<EndpointSlice>| address::is_faulty(slice, &self.settings);
+        for slice in self.objects.slices_of(service).filter(faulty) {
+            invalidated.object(ObjectRef { kind: ObjectKind::EndpointSlice, name: slice.name.clone() });
+        }
+    }
+
     /// All that depends on whether and how an object that claims hosts is served.
     fn invalidate_claims(&self, object: ObjectRef, named: Named, invalidated: &mut Invalidated) {
         let Named { hosts, references } = named;
@@ -477,11 +543,7 @@ impl Input {
                         invalidated.object(ObjectRef::new(ObjectKind::Service, name.clone()));
                     }
                     invalidated.names.extend(self.external_name(&name));
-                    let faulty = |slice: &&Arc<EndpointSlice>| address::is_faulty(slice, &self.settings);
-                    for slice in self.objects.slices_of(&name).filter(faulty) {
-                        let slice = slice.name.clone();
-                        invalidated.object(ObjectRef { kind: ObjectKind::EndpointSlice, name: slice });
-                    }
+                    self.invalidate_faulty_slices(&name, invalidated);
                 }
                 ObjectKind::Ingress | ObjectKind::IngressClass | ObjectKind::EndpointSlice | ObjectKind::File => {}
             }

@@ -46,6 +46,7 @@ mod secret;
 mod service;
 mod settings;
 mod slashes;
+mod stream;
 mod tenancy;
 mod tls;
 mod validity;
@@ -72,7 +73,9 @@ pub use input::Input;
 pub use invalidated::Invalidated;
 pub use path::PathReading;
 pub use secret::{certificates, host_certificates};
-pub use settings::{ExternalNames, HostOwnership, OwnSockets, Profile, Settings, VisibleConfigMaps, VisibleSecrets};
+pub use settings::{
+    ExternalNames, HostOwnership, OwnSockets, Profile, Settings, StreamSettings, VisibleConfigMaps, VisibleSecrets,
+};
 
 use lower::Lowered;
 
@@ -82,7 +85,8 @@ pub type Findings = BTreeMap<UnitKey, Vec<Problem>>;
 /// The objects of ours that route to a Service.
 pub fn users_of_service(input: &Input, service: &ObjectName) -> impl Iterator<Item = ObjectRef> {
     let users = input.index().users(ObjectKind::Service, service).iter();
-    users.filter(|user| user.is_ours(input.objects(), input.settings())).map(Lowered::reference)
+    let users = users.filter(|user| user.is_ours(input.objects(), input.settings())).map(Lowered::reference);
+    users.chain(input.streams().users(service))
 }
 
 /// Whether an object is a canary: what does not get to its backends goes to those of another object.
@@ -134,8 +138,10 @@ pub fn unit(input: &Input, key: &UnitKey) -> Translated {
             // Ingress is served on the default listeners only.
             ListenerSet::Of(_) => (Value::Host(None), Vec::new()),
         },
-        // No object that is read asks for one.
-        UnitKey::Stream(_) => (Value::Stream(None), Vec::new()),
+        UnitKey::Stream(key) => {
+            let (spec, problems) = stream::translate(input, *key);
+            (Value::Stream(spec), problems)
+        }
         UnitKey::DefaultCertificate => {
             let (certificate, problems) = secret::default_certificate(input);
             (Value::DefaultCertificate(certificate), problems)

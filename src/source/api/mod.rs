@@ -56,8 +56,9 @@ pub struct Settings {
     pub secrets: SecretAccess,
     /// How ConfigMaps are read. `--config-map-access`.
     pub config_maps: ConfigMapAccess,
-    /// A ConfigMap that is read besides. `--nginx-configmap`.
-    pub nginx_config_map: Option<ObjectName>,
+    /// ConfigMaps that are read besides. `--nginx-configmap`, `--haproxy-configmap`, `--tcp-services-configmap`,
+    /// `--udp-services-configmap`.
+    pub config_maps_of_options: BTreeSet<ObjectName>,
     /// The signature of the statuses that this installation writes; `None` when it writes none.
     pub signature: Option<Signature>,
 }
@@ -125,7 +126,7 @@ pub async fn follow(
         follower.start(scope);
     }
     let mut named =
-        [Named::secrets(settings.secrets), Named::config_maps(settings.config_maps, settings.nginx_config_map)];
+        [Named::secrets(settings.secrets), Named::config_maps(settings.config_maps, settings.config_maps_of_options)];
     let mut progress = Progress::Listing;
     loop {
         let step = tokio::select! {
@@ -190,7 +191,7 @@ struct Unheard;
 
 /// What is watched from the start.
 fn scopes(settings: &Settings) -> Vec<Scope> {
-    let Settings { namespaces, classes, secrets, config_maps: _, nginx_config_map: _, signature: _ } = settings;
+    let Settings { namespaces, classes, secrets, config_maps: _, config_maps_of_options: _, signature: _ } = settings;
     let in_namespaces = |kind: &'static Kind, namespaces: &[Arc<str>]| -> Vec<Scope> {
         if namespaces.is_empty() {
             return vec![Scope { kind, namespace: None, which: Which::Selected }];

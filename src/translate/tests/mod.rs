@@ -19,6 +19,7 @@ mod paths;
 mod pods;
 mod properties;
 mod services;
+mod streams;
 mod tls;
 
 pub(crate) use dialect::DIALECT;

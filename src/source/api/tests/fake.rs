@@ -94,7 +94,7 @@ impl Followed {
             classes: ClassAccess::Listed,
             secrets,
             config_maps: ConfigMapAccess::Namespaces(vec!["shop".into()]),
-            nginx_config_map: Some(ObjectName::new("edge", "nginx")),
+            config_maps_of_options: [ObjectName::new("edge", "nginx")].into(),
             signature: None,
         };
         let (sender, events) = mpsc::channel(4);

@@ -1,5 +1,6 @@
 //! Our own annotations.
 
+mod expose;
 mod headers;
 mod overrides;
 mod paths;
@@ -8,6 +9,8 @@ mod upstreams;
 
 use crate::model::Balance;
 use crate::source::objects::annotations::OWN_PREFIX;
+
+pub(crate) use expose::{number, service_port};
 
 use super::table::{Annotation, Dialect, Scope, Unlisted, Verdict};
 use super::value::{Value, Word};
@@ -18,7 +21,7 @@ pub(super) const DIALECT: Dialect = Dialect {
     prefix: OWN_PREFIX,
     others: &[],
     unlisted: Unlisted::Unknown,
-    groups: &[&ROWS, &upstreams::ROWS, &overrides::ROWS, &headers::ROWS, &paths::ROWS, &timeouts::ROWS],
+    groups: &[&ROWS, &upstreams::ROWS, &overrides::ROWS, &expose::ROWS, &headers::ROWS, &paths::ROWS, &timeouts::ROWS],
 };
 
 /// By key.
