@@ -15,6 +15,7 @@ use crate::args::{
 use crate::model::{ObjectName, RoutePolicy, RouteTimeouts};
 use crate::observe::logging::{self, LogFormat, LoggingError};
 use crate::observe::{AccessLog, AccessLogFormat, Captures, Compat, ControllerNames, LineEscape, Metrics};
+use crate::proxy::PortSettings;
 use crate::proxy::config::{
     ClientLimits, ClientTimeouts, Forwarding, Http2Config, ListenerConfig, Plain, PodConfig, ProxyConfig, ProxyProtocol,
 };
@@ -315,6 +316,16 @@ pub(super) fn memory_limit(args: &ServeArgs) -> Option<u64> {
         MemoryLimit::Auto => Container::read().memory_limit(),
         MemoryLimit::Off => None,
         MemoryLimit::Bytes(bytes) => Some(bytes.0),
+    }
+}
+
+/// Where ports of streams are bound: where plain HTTP is.
+pub(super) fn ports(args: &ServeArgs) -> PortSettings {
+    PortSettings {
+        address: args.listen.http.ip(),
+        own: args::interface_addresses(),
+        shards: workers(args),
+        keepalive: args.timeouts.tcp_keepalive,
     }
 }
 

@@ -11,6 +11,7 @@ mod endpoints;
 mod external_names;
 mod findings;
 mod inquiry;
+mod ports;
 mod problems;
 mod propagation;
 mod publish;
@@ -43,6 +44,8 @@ use deferred_services::DeferredServices;
 use external_names::ExternalNames;
 use inquiry::Inquiries;
 pub use inquiry::{Inquirer, NoAnswer};
+use ports::Ports;
+pub use ports::Unavailable;
 pub use problems::Problems;
 use propagation::Propagation;
 use services_without_endpoints::ServicesWithoutEndpoints;
@@ -78,6 +81,7 @@ pub struct Controller {
     inbox: Option<Inbox>,
     /// Where it is told that backends get their first server, or lose the last one.
     states: StateLog,
+    ports: Ports,
 }
 
 impl Controller {
@@ -108,6 +112,7 @@ impl Controller {
             believed: Believed::default(),
             inbox: None,
             states: StateLog::default(),
+            ports: Ports::default(),
         }
     }
 
@@ -190,6 +195,7 @@ impl Controller {
                 () = self.deferred_services.first_overdue() => self.take([]),
                 () = self.external_names.overdue() => self.take([]),
                 Some(inquiry) = self.inquiries.next() => self.answer(inquiry),
+                () = self.ports.changed() => self.find_unavailable_ports(),
             }
         }
     }

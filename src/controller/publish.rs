@@ -30,6 +30,7 @@ impl Controller {
         };
         self.snapshot = snapshot;
         self.swap(table, Scope::Full, started);
+        self.streams_published();
         self.has_new_certificates = true;
         self.refresh_certificates();
         self.report_ingresses(self.input.objects().ingresses().map(|ingress| &ingress.name));
@@ -103,6 +104,9 @@ impl Controller {
         }
         if let Some(table) = next {
             self.swap(table, Scope::Units, started);
+        }
+        if differing.iter().any(|key| matches!(key, UnitKey::Stream(_))) {
+            self.streams_published();
         }
         differing
     }

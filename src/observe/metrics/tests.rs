@@ -125,6 +125,7 @@ fn busy() -> (Metrics, Arc<RouteMetrics>, Arc<UpstreamMetrics>) {
     metrics.watch_event("Ingress");
     metrics.watch_failed("Ingress", "gone");
     metrics.watch_relisted("Ingress");
+    metrics.set_stream_ports(1, 2);
     (metrics, route, upstream)
 }
 
