@@ -125,8 +125,7 @@ impl Server {
             tokio::spawn(proxy::checks::start_when_asked(registry.checks(), access_log.states(), drain.watch()));
         let (wanted, unavailable) = controller.ports();
         let (metrics, watch) = (Arc::clone(&shared.metrics), drain.watch());
-        let ports =
-            tokio::spawn(proxy::keep_ports(shared.ports.clone(), ports, wanted, unavailable, metrics, watch));
+        let ports = tokio::spawn(proxy::keep_ports(shared.ports.clone(), ports, wanted, unavailable, metrics, watch));
         let mut controller = tokio::spawn(controller.run(events));
         let ready = tokio::spawn({
             let readiness = readiness.clone();

@@ -4,9 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::exposition::Exposition;
-use super::families::{
-    STREAM_CONNECTIONS, STREAM_DROPPED, STREAM_FAILURES, STREAM_OPEN, STREAM_RECEIVED, STREAM_SENT,
-};
+use super::families::{STREAM_CONNECTIONS, STREAM_DROPPED, STREAM_FAILURES, STREAM_OPEN, STREAM_RECEIVED, STREAM_SENT};
 
 /// Why a connection of a stream ended otherwise than by both of its sides, or came to nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

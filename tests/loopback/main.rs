@@ -77,6 +77,7 @@ mod responses;
 mod stands_for_https;
 mod statistics;
 mod statistics_page;
+mod streams;
 mod timeouts;
 mod tls;
 mod upgrades;

@@ -38,8 +38,8 @@ use writer::{Shared, Sink, Slot};
 pub use captures::{AnswerCaptures, Capture, CaptureError, Captures};
 pub use details::{Connections, Course, Details, Facts};
 pub use entry::{Entry, RoutePart, TlsPart, UpstreamPart};
-pub use stream_entry::StreamEntry;
 pub use line_format::{LineEscape, LineFormat, LineFormatError};
+pub use stream_entry::StreamEntry;
 
 /// A buffer that holds this much takes no more lines: the bound on memory for each shard. Bytes.
 const BUFFER_LIMIT: usize = 1 << 20;

@@ -163,7 +163,7 @@ pub(crate) struct Shard {
     /// Stands still where the shard does not own its runtime.
     pub turns: Turns,
     pub passwords: Passwords,
-    /// Where answers of pods lie while they are passed on, one at a time. Made with the first port for datagrams.
+    /// Where datagrams lie while they are passed on, one at a time. Made with the first port for them.
     pub datagram: RefCell<Vec<u8>>,
     random: Cell<u128>,
 }

@@ -6,9 +6,7 @@ use std::sync::Arc;
 use tokio::net::TcpStream;
 use tokio::time::{Duration, Instant};
 
-use crate::model::{
-    Balance, Ejection, ListenerKey, Preference, RoutePolicy, StreamAffinity, StreamSpec, key_of,
-};
+use crate::model::{Balance, Ejection, ListenerKey, Preference, RoutePolicy, StreamAffinity, StreamSpec, key_of};
 use crate::observe::{StreamFailure, UpstreamFailure};
 use crate::proxy::error::ProxyError;
 use crate::proxy::pods::connect::reach_endpoint;

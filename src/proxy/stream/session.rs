@@ -7,6 +7,8 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use socket2::SockRef;
+use tokio::io::{Interest, Ready};
 use tokio::net::UdpSocket;
 use tokio::time::{Instant, sleep_until};
 
@@ -40,7 +42,7 @@ pub(super) struct Session {
     last: Cell<Instant>,
     /// Whether the last one was the client's.
     is_asked: Cell<bool>,
-    is_refused: Cell<bool>,
+    is_over: Cell<bool>,
     received: Cell<u64>,
     sent: Cell<u64>,
     _open: OpenStream,
@@ -73,7 +75,7 @@ impl Session {
             began: now,
             last: Cell::new(now),
             is_asked: Cell::new(false),
-            is_refused: Cell::new(false),
+            is_over: Cell::new(false),
             received: Cell::new(0),
             sent: Cell::new(0),
             _open: metrics.opened(),
@@ -99,7 +101,8 @@ impl Session {
 
     /// Passes a datagram on to the pod.
     pub(super) fn send(&self, datagram: &[u8]) -> Result<(), DatagramDrop> {
-        match self.pod.try_send(datagram) {
+        // Not by way of tokio, which takes a socket that is new for one that takes nothing yet.
+        match SockRef::from(&self.pod).send(datagram) {
             Ok(_) => {
                 self.received.set(self.received.get() + datagram.len() as u64);
                 self.last.set(Instant::now());
@@ -115,10 +118,19 @@ impl Session {
 
     /// A pod that is not there is told by its machine.
     fn failed(&self, error: &io::Error) {
-        if error.kind() == io::ErrorKind::ConnectionRefused {
-            self.endpoint.connect_failed(Instant::now());
-            self.is_refused.set(true);
+        match error.kind() {
+            io::ErrorKind::WouldBlock => {}
+            io::ErrorKind::ConnectionRefused => {
+                self.endpoint.connect_failed(Instant::now());
+                self.is_over.set(true);
+            }
+            _ => self.is_over.set(true),
         }
+    }
+
+    /// Whether it has failed, so that its client needs another one.
+    pub(super) fn is_over(&self) -> bool {
+        self.is_over.get()
     }
 
     /// Passes on what the pod has sent. Tells whether the session goes on.
@@ -130,7 +142,7 @@ impl Session {
                     self.is_asked.set(false);
                     self.last.set(Instant::now());
                     self.endpoint.connect_succeeded();
-                    match self.socket.try_send_to(&datagram[..bytes], self.client) {
+                    match SockRef::from(&*self.socket).send_to(&datagram[..bytes], &self.client.into()) {
                         Ok(_) => {
                             self.sent.set(self.sent.get() + bytes as u64);
                             self.metrics.sent(bytes);
@@ -138,7 +150,7 @@ impl Session {
                         Err(_) => self.metrics.dropped(DatagramDrop::Socket),
                     }
                 }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return !self.is_refused.get(),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return !self.is_over.get(),
                 Err(error) => {
                     self.failed(&error);
                     return false;
@@ -154,10 +166,15 @@ pub(super) async fn answer(shard: Rc<Shard>, key: ListenerKey, session: Rc<Sessi
     let idle = session.route.as_ref().map_or(Duration::from_secs(60), |route| route.spec.policy.timeouts.udp_session);
     let failure = loop {
         tokio::select! {
-            ready = session.pod.readable() => {
-                // Only while there is something to read. It need not be empty: what was read is passed on, and nothing else.
+            // That nobody listens there comes as an error alone.
+            ready = session.pod.ready(Interest::READABLE | Interest::ERROR) => {
                 let mut datagram = shard.datagram.borrow_mut();
-                if ready.is_err() || !session.pass_answers(&mut datagram) {
+                let is_error = ready.map_or(true, Ready::is_error);
+                let goes_on = session.pass_answers(&mut datagram);
+                if is_error && let Ok(Some(error)) = session.pod.take_error() {
+                    session.failed(&error);
+                }
+                if !goes_on || is_error {
                     break Some(StreamFailure::Connect);
                 }
             }

@@ -75,7 +75,7 @@ pub(super) async fn serve(
     });
     let receive = |(index, socket): (usize, UdpSocket)| {
         let (sessions, socket) = (Rc::clone(&sessions), Rc::new(socket));
-        tokio::task::spawn_local(async move { sessions.receive(index, socket).await })
+        tokio::task::spawn_local(sessions.receive(index, socket))
     };
     let receiving: Vec<_> = sockets.into_iter().enumerate().map(receive).collect();
     tokio::select! {
@@ -94,14 +94,14 @@ pub(super) async fn serve(
 }
 
 impl Sessions {
-    async fn receive(&self, index: usize, socket: Rc<UdpSocket>) {
-        let mut datagram = vec![0; LONGEST];
+    async fn receive(self: Rc<Self>, index: usize, socket: Rc<UdpSocket>) {
         loop {
             if socket.readable().await.is_err() {
                 // What an earlier answer has come to: the next datagram may be a good one.
                 tokio::task::yield_now().await;
                 continue;
             }
+            let mut datagram = self.shard.datagram.borrow_mut();
             for _ in 0..TURN {
                 match socket.try_recv_from(&mut datagram) {
                     Ok((bytes, client)) => self.take((index, client), &datagram[..bytes], &socket),
@@ -110,12 +110,13 @@ impl Sessions {
                     Err(_) => {}
                 }
             }
+            drop(datagram);
             tokio::task::yield_now().await;
         }
     }
 
     /// Passes a datagram on, in the session of its client.
-    fn take(&self, client: Client, datagram: &[u8], socket: &Rc<UdpSocket>) {
+    fn take(self: &Rc<Self>, client: Client, datagram: &[u8], socket: &Rc<UdpSocket>) {
         let metrics = &self.listening.metrics;
         let lives = |known: &&Known| !known.task.is_finished();
         let known = self.known.borrow().get(&client).filter(lives).map(|known| Rc::clone(&known.session));
@@ -134,13 +135,16 @@ impl Sessions {
 
     /// Whether new sessions would go to the same upstream, and the endpoint is one of it.
     fn leads_there_still(&self, session: &Session) -> bool {
+        if session.is_over() {
+            return false;
+        }
         let table = self.shard.table.load();
         let route = table.stream(&self.listening.key).and_then(|stream| stream.route());
         !session.endpoint.is_retired()
             && route.is_some_and(|(_, route)| route.is_shared() || session.is_of(pod::backend(&route.target)))
     }
 
-    fn open(&self, client: Client, socket: &Rc<UdpSocket>) -> Result<Rc<Session>, DatagramDrop> {
+    fn open(self: &Rc<Self>, client: Client, socket: &Rc<UdpSocket>) -> Result<Rc<Session>, DatagramDrop> {
         let Some(Current { route, affinity, .. }) = pod::current(&self.shard, &self.listening.key) else {
             return Err(DatagramDrop::NoEndpoint);
         };
@@ -159,8 +163,12 @@ impl Sessions {
         let number = self.last.get() + 1;
         self.last.set(number);
         let (shard, key) = (Rc::clone(&self.shard), self.listening.key);
-        let answers = session::answer(shard, key, Rc::clone(&session));
-        let task = tokio::task::spawn_local(answers).abort_handle();
+        let (sessions, answering) = (Rc::clone(self), Rc::clone(&session));
+        let task = tokio::task::spawn_local(async move {
+            session::answer(shard, key, answering).await;
+            sessions.forget(client, number);
+        });
+        let task = task.abort_handle();
         self.known.borrow_mut().insert(client, Known { number, session: Rc::clone(&session), task });
         self.unanswered.borrow_mut().push_back((client, number));
         Ok(session)
@@ -168,7 +176,7 @@ impl Sessions {
 
     /// Whether there is room for one more session, perhaps in the place of one that was never answered.
     fn has_room(&self) -> bool {
-        self.forget_ended();
+        self.forget_answered();
         while self.known.borrow().len() >= self.most {
             let Some((client, number)) = self.unanswered.borrow_mut().pop_front() else { return false };
             let is_unanswered = |known: &Known| known.number == number && !known.session.is_answered.get();
@@ -179,17 +187,23 @@ impl Sessions {
         true
     }
 
-    /// Forgets sessions that ended by themselves. Looks at all of them only now and then.
-    fn forget_ended(&self) {
-        let mut known = self.known.borrow_mut();
-        let is_due = known.len() >= self.most || self.last.get().is_multiple_of(256);
-        if !is_due {
+    /// Forgets that sessions were not answered that were meanwhile, or have ended. Looks at them only now and then.
+    fn forget_answered(&self) {
+        let (known, mut unanswered) = (self.known.borrow(), self.unanswered.borrow_mut());
+        if unanswered.len() < (2 * known.len()).max(256) {
             return;
         }
-        known.retain(|_, known| !known.task.is_finished());
-        self.unanswered.borrow_mut().retain(|(client, number)| {
+        unanswered.retain(|(client, number)| {
             known.get(client).is_some_and(|known| known.number == *number && !known.session.is_answered.get())
         });
+    }
+
+    /// A session has ended by itself.
+    fn forget(&self, client: Client, number: u64) {
+        let mut known = self.known.borrow_mut();
+        if known.get(&client).is_some_and(|known| known.number == number) {
+            known.remove(&client);
+        }
     }
 
     fn end(&self, client: Client) {
