@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::LazyLock;
 
 use super::kind::ObjectKind;
-use super::listener::ListenerKey;
+use super::listener_key::ListenerKey;
 use super::names::{ObjectName, ObjectRef};
 
 /// The object, and the place in it, that asks for a route.
@@ -109,7 +109,7 @@ impl fmt::Display for Origin {
 
 #[cfg(test)]
 mod tests {
-    use super::super::listener::Transport;
+    use super::super::listener_key::Transport;
     use super::*;
 
     #[test]

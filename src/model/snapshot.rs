@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use super::certificate::Certificate;
 use super::host::{HostKey, HostSpec};
-use super::listener::{ListenerKey, ListenerSpec};
+use super::listener::ListenerSpec;
+use super::listener_key::ListenerKey;
 use super::names::ObjectRef;
 use super::stream::StreamSpec;
 

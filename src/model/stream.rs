@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::listener::ListenerKey;
+use super::listener_key::ListenerKey;
 use super::names::HostPattern;
 use super::origin::Origin;
 use super::policy::RoutePolicy;

@@ -15,8 +15,8 @@ use super::lower::{Claim, Lowered, Named, RoutingObject};
 use super::nginx_config::{self, Outcome};
 use super::resolutions::Resolutions;
 use super::rulers::Rulers;
-use super::settings::{Settings, VisibleSecrets};
-use super::stream::{self, Claim as StreamClaim, Streams};
+use super::settings::Settings;
+use super::stream_claims::{self, Streams};
 use super::{address, classes, external_name, validity};
 
 /// All objects, the index over them, and the settings. Only the functions of `apply` and `resolved` change them, and tell what must be
@@ -127,7 +127,10 @@ impl Input {
             ObjectKind::ConfigMap => {
                 let mut invalidated = self.config_map_changed(&object.name);
                 self.invalidate_users(&object, &mut invalidated);
-                self.streams_of_config_map_changed(&object.name, &mut invalidated);
+                if self.settings.streams.names(&object.name) {
+                    invalidated.object(object.clone());
+                    self.streams_changed(&object, &mut invalidated);
+                }
                 invalidated
             }
             ObjectKind::File => self.certificate_file_changed(object, old),
@@ -157,73 +160,8 @@ impl Input {
         invalidated
     }
 
-    /// The Secrets that objects or the settings name.
-    pub(crate) fn used_secrets(&self) -> BTreeSet<&ObjectName> {
-        let is_allowed = |name: &&ObjectName| {
-            let mut users = self.index.users(ObjectKind::Secret, name).iter();
-            self.settings.secrets_across_namespaces || users.any(|user| self.may_use(user, name))
-        };
-        let named = self.index.used(ObjectKind::Secret).filter(is_allowed);
-        let by_services = self.index.named_by_services().filter(|object| object.kind == ObjectKind::Secret);
-        let by_services = by_services.filter(|object| self.is_named_by_services(object)).map(|object| &object.name);
-        named.chain(by_services).chain(self.settings.default_certificate.as_ref()).collect()
-    }
-
-    /// Whether this Secret is wanted: an object of ours or the settings name it.
-    pub fn wants(&self, secret: &ObjectName) -> bool {
-        let mut users = self.index.users(ObjectKind::Secret, secret).iter();
-        self.settings.default_certificate.as_ref() == Some(secret)
-            || users.any(|user| self.may_use(user, secret) && user.is_ours(&self.objects, &self.settings))
-            || self.is_named_by_services(&ObjectRef::new(ObjectKind::Secret, secret.clone()))
-    }
-
-    /// Whether an annotation of a Service that somebody of ours routes to names this object, and may.
-    fn is_named_by_services(&self, object: &ObjectRef) -> bool {
-        let may_name = |service: &ObjectName| {
-            self.settings.secrets_across_namespaces || service.namespace == object.name.namespace
-        };
-        let services = self.index.services_naming(object).iter().filter(|service| may_name(service));
-        services.into_iter().any(|service| {
-            let mut users = self.index.users(ObjectKind::Service, service).iter();
-            users.any(|user| user.is_ours(&self.objects, &self.settings))
-        })
-    }
-
-    /// Whether an object may name this Secret. TLS entries name those of their namespace only.
-    fn may_use(&self, user: &Lowered, secret: &ObjectName) -> bool {
-        self.settings.secrets_across_namespaces || user.name().namespace == secret.namespace
-    }
-
-    /// Whether this object is to be followed by itself: it is wanted, and no list has it or is meant to have it.
-    pub fn follows(&self, object: &ObjectRef) -> bool {
-        match object.kind {
-            ObjectKind::Secret => match &self.settings.secrets {
-                VisibleSecrets::All | VisibleSecrets::Listed(_) => self.wants(&object.name),
-                VisibleSecrets::Allowed => self.is_named_by_annotation(object, |user| self.may_use(user, &object.name)),
-            },
-            ObjectKind::ConfigMap => {
-                self.is_named_by_settings(&object.name)
-                    || self.settings.streams.names(&object.name)
-                    || self.is_named_by_annotation(object, |user| self.may_name(&user.name().namespace, &object.name))
-            }
-            ObjectKind::Ingress
-            | ObjectKind::IngressClass
-            | ObjectKind::Service
-            | ObjectKind::EndpointSlice
-            | ObjectKind::File => false,
-        }
-    }
-
-    fn is_named_by_annotation(&self, object: &ObjectRef, counts: impl Fn(&Lowered) -> bool) -> bool {
-        let users = self.index.users(object.kind, &object.name).iter();
-        users
-            .filter(|user| user.annotations().references().contains(object) && counts(user))
-            .any(|user| user.is_ours(&self.objects, &self.settings))
-            || self.is_named_by_services(object)
-    }
-
     /// Whether it is ingress-nginx's ConfigMap, or that one names it.
-    fn is_named_by_settings(&self, config_map: &ObjectName) -> bool {
+    pub(super) fn is_named_by_settings(&self, config_map: &ObjectName) -> bool {
         self.nginx
             .as_ref()
             .is_some_and(|nginx| nginx.base.config_map() == Some(config_map) || nginx.named.contains(config_map))
@@ -234,40 +172,14 @@ impl Input {
         let nginx = self.nginx.as_ref().filter(|nginx| nginx.base.config_map() == Some(name));
         let mut problems = nginx.map(|nginx| nginx.problems.clone()).unwrap_or_default();
         if self.settings.streams.names(name) {
-            problems.extend(stream::problems_of_config_map(&self.settings, &self.objects, name));
+            problems.extend(stream_claims::problems_of_config_map(&self.settings, &self.objects, name));
         }
         problems
     }
 
-    /// Whether annotations of an object in this namespace may name this ConfigMap.
-    pub(crate) fn may_name(&self, namespace: &Arc<str>, config_map: &ObjectName) -> bool {
-        self.settings.config_maps_across_namespaces || *namespace == config_map.namespace
-    }
-
-    /// Whether we may read this Secret. A Secret that we may not read can be wanted nevertheless.
-    pub fn may_see(&self, secret: &ObjectName) -> bool {
-        match &self.settings.secrets {
-            VisibleSecrets::All | VisibleSecrets::Allowed => true,
-            VisibleSecrets::Listed(listed) => listed.contains(secret),
-        }
-    }
-
-    /// Whether we may read this ConfigMap. One that we may not read can be wanted nevertheless.
-    pub fn may_see_config_map(&self, config_map: &ObjectName) -> bool {
-        self.settings.config_maps.has(config_map)
-            || self.settings.config_map() == Some(config_map)
-            || self.settings.streams.names(config_map)
-    }
-
-    /// All objects that are to be followed by themselves. Looks at everything.
-    pub fn followed(&self) -> BTreeSet<ObjectRef> {
-        let secrets = self.used_secrets().into_iter().map(|name| (ObjectKind::Secret, name));
-        let of_settings = self.nginx.iter().flat_map(|nginx| nginx.base.config_map().into_iter().chain(&nginx.named));
-        let of_streams = self.settings.streams.config_maps().map(|(name, _)| name);
-        let config_maps = self.index.used(ObjectKind::ConfigMap).chain(of_settings).chain(of_streams);
-        let config_maps = config_maps.map(|name| (ObjectKind::ConfigMap, name));
-        let named = secrets.chain(config_maps).map(|(kind, name)| ObjectRef::new(kind, name.clone()));
-        named.filter(|object| self.follows(object)).collect()
+    /// ingress-nginx's ConfigMap, and those that it names.
+    pub(super) fn named_by_settings(&self) -> impl Iterator<Item = &ObjectName> {
+        self.nginx.iter().flat_map(|nginx| nginx.base.config_map().into_iter().chain(&nginx.named))
     }
 
     /// What DNS says of this name, which a Service has; `None` before it has answered.
@@ -412,7 +324,7 @@ impl Input {
         let annotated = self.objects.services().filter(|service| !service.annotations.is_empty());
         for service in annotated.cloned().collect::<Vec<_>>() {
             self.index.annotate(&service.name, read_service(&service, &self.settings));
-            self.streams_of_service_changed(&service.name, invalidated);
+            self.streams_changed(&ObjectRef::new(ObjectKind::Service, service.name.clone()), invalidated);
         }
         invalidated.units.extend(self.units());
         invalidated.named.extend(former.named_by_services().chain(self.index.named_by_services()).cloned());
@@ -454,7 +366,7 @@ impl Input {
             let read = current.map(|current| read_service(current, &self.settings));
             invalidated.named.extend(self.index.annotate(&service.name, read.unwrap_or_default()));
             invalidated.object(service.clone());
-            self.streams_of_service_changed(&service.name, &mut invalidated);
+            self.streams_changed(&service, &mut invalidated);
         }
         if former != new {
             self.resolutions.rename(&service.name, former.as_ref(), new.as_ref());
@@ -490,29 +402,10 @@ impl Input {
         invalidated
     }
 
-    /// The ConfigMap of streams has changed.
-    fn streams_of_config_map_changed(&mut self, name: &ObjectName, invalidated: &mut Invalidated) {
-        if self.settings.streams.names(name) {
-            let object = ObjectRef::new(ObjectKind::ConfigMap, name.clone());
-            invalidated.object(object.clone());
-            let claims = stream::claims_of_config_map(&self.settings, &self.objects, name);
-            self.replace_streams(&object, claims, invalidated);
-        }
-    }
-
-    /// What annotations of a Service ask for has changed.
-    fn streams_of_service_changed(&mut self, name: &ObjectName, invalidated: &mut Invalidated) {
-        let current = self.objects.service(name);
-        let annotations = self.index.annotations_of(name);
-        let claims = current.zip(annotations).map(|(service, read)| stream::of_service(name, service.created, read));
-        self.replace_streams(
-            &ObjectRef::new(ObjectKind::Service, name.clone()),
-            claims.unwrap_or_default(),
-            invalidated,
-        );
-    }
-
-    fn replace_streams(&mut self, object: &ObjectRef, claims: Vec<StreamClaim>, invalidated: &mut Invalidated) {
+    /// What an object asks for beside HTTP may have changed.
+    fn streams_changed(&mut self, object: &ObjectRef, invalidated: &mut Invalidated) {
+        let annotations = self.index.annotations_of(&object.name);
+        let claims = stream_claims::of(object, &self.settings, &self.objects, annotations);
         let (listeners, services) = self.streams.replace(object, claims);
         invalidated.units.extend(listeners.into_iter().map(UnitKey::Stream));
         for service in services {

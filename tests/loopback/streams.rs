@@ -442,3 +442,31 @@ fn a_pod_without_the_port_is_followed_by_another() {
         assert_eq!(words(&ask(&udp_client(port), "a?")).0, "one");
     }
 }
+
+#[test]
+fn many_ports_open_and_close_and_others_notice_nothing() {
+    const PORTS: usize = 200;
+    let pod = greeting("hi");
+    let kept_port = free_port();
+    let held: Vec<_> = (0..PORTS).map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
+    let ports: Vec<u16> = held.iter().map(|listener| listener.local_addr().unwrap().port()).collect();
+    drop(held);
+    let manifests = |ports: &[u16]| {
+        let entries: Vec<_> = ports.iter().chain([&kept_port]).map(|port| (*port, "test/db:80")).collect();
+        Manifests::everything_to(&[pod.address]).service("db", &[pod.address]).object(config_map("tcp", &entries))
+    };
+    let server = Tidegate::serve_with(&manifests(&[]), &[&TCP[..], &["--workers", "2"]].concat());
+    let mut kept = connect(kept_port);
+    assert_eq!(read(&mut kept, 2), b"hi");
+    let open = || server.metric("tidegate_stream_ports", "state=\"open\"") as usize;
+    for _ in 0..3 {
+        server.replace(&manifests(&ports));
+        // Another test may take one of them meanwhile.
+        eventually("nearly all are open", || (open() > PORTS * 9 / 10).then_some(()));
+        assert_eq!(read(&mut connect(ports[PORTS / 2]), 2), b"hi");
+        server.replace(&manifests(&[]));
+        eventually("all are closed", || (open() == 1).then_some(()));
+        kept.write_all(b"still").unwrap();
+        assert_eq!(read(&mut kept, 5), b"still");
+    }
+}

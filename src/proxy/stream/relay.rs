@@ -89,30 +89,53 @@ async fn one_way(
     loop {
         // Without a buffer.
         poll_fn(|cx| reader.poll_readable(cx)).await.map_err(|_| Broken::Source)?;
-        let mut buffer = buffers.take_for(size);
-        loop {
-            let read = poll_fn(|cx| Poll::Ready(reader.poll_read(cx, buffer.space()))).await;
-            let bytes = match read {
-                Poll::Pending => break,
-                Poll::Ready(Ok(0)) => {
-                    writer.shutdown().await;
-                    return Ok(());
-                }
-                Poll::Ready(Ok(bytes)) => bytes,
-                Poll::Ready(Err(_)) => return Err(Broken::Source),
-            };
-            buffer.fill(bytes);
-            writer.write_all(buffer.data(), &[], stall).await.map_err(|_| Broken::Sink)?;
-            count(bytes);
-            buffer.clear();
-            if bytes == buffer.capacity() {
-                // What keeps filling its buffer gets a larger one.
-                if buffers.may_grow() && buffer.grow() {
-                    size = buffer.capacity();
-                }
-            } else if bytes < buffer.capacity() / 4 {
-                size = 1;
+        // In a box: a connection on which nothing moves does not carry along what is needed to move something.
+        match Box::pin(burst((&mut reader, &mut writer), buffers, &mut size, stall, &count)).await? {
+            Burst::Over => {}
+            Burst::End => return Ok(()),
+        }
+    }
+}
+
+/// What comes after bytes that came together.
+enum Burst {
+    /// More of them, some time.
+    Over,
+    /// Nothing.
+    End,
+}
+
+/// Passes on what is there.
+async fn burst(
+    (reader, writer): (&mut Reader<'_>, &mut Writer<'_>),
+    buffers: &Rc<BufferPool>,
+    size: &mut usize,
+    stall: Duration,
+    count: &impl Fn(usize),
+) -> Result<Burst, Broken> {
+    let mut buffer = buffers.take_for(*size);
+    loop {
+        let read = poll_fn(|cx| Poll::Ready(reader.poll_read(cx, buffer.space()))).await;
+        let bytes = match read {
+            Poll::Pending => return Ok(Burst::Over),
+            Poll::Ready(Ok(0)) => {
+                writer.shutdown().await;
+                return Ok(Burst::End);
             }
+            Poll::Ready(Ok(bytes)) => bytes,
+            Poll::Ready(Err(_)) => return Err(Broken::Source),
+        };
+        buffer.fill(bytes);
+        writer.write_all(buffer.data(), &[], stall).await.map_err(|_| Broken::Sink)?;
+        count(bytes);
+        buffer.clear();
+        if bytes == buffer.capacity() {
+            // What keeps filling its buffer gets a larger one.
+            if buffers.may_grow() && buffer.grow() {
+                *size = buffer.capacity();
+            }
+        } else if bytes < buffer.capacity() / 4 {
+            *size = 1;
         }
     }
 }

@@ -5,7 +5,6 @@ use std::future::poll_fn;
 use std::io;
 use std::net::TcpListener as StdListener;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::task::Poll;
 
 use socket2::SockRef;
@@ -13,20 +12,14 @@ use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
+use super::listening::Listening;
 use super::{tcp, udp};
 use crate::lifecycle::Phase;
 use crate::model::ListenerKey;
-use crate::observe::StreamMetrics;
 use crate::proxy::client::listener::{BACKLOG, REMINDER, REST};
 use crate::proxy::shard::Shard;
 use crate::proxy::shard::handover::Seat;
 use crate::proxy::shard::ports::{PortCommand, PortSockets};
-
-/// A port that is served.
-pub(super) struct Listening {
-    pub(super) key: ListenerKey,
-    pub(super) metrics: Arc<StreamMetrics>,
-}
 
 /// Does what it is told until the shard ends. A port is served until it is told to close it.
 pub(crate) async fn run(shard: Rc<Shard>, mut commands: mpsc::Receiver<PortCommand>) {

@@ -10,9 +10,9 @@ use std::time::SystemTime;
 use tokio::net::TcpStream;
 use tokio::time::{Duration, Instant};
 
+use super::listening::Listening;
 use super::pod::{self, Current, Reached, Tried};
 use super::relay::{Moved, relay, send_first};
-use super::serve::Listening;
 use crate::lifecycle::Busy;
 use crate::model::{HeaderOfClients, HeaderVersion, LogLines};
 use crate::observe::{StreamEntry, StreamFailure};

@@ -4,8 +4,7 @@
 //! Clients can be invented. So sessions are bounded, those that were never answered go first when there are too many, and a client
 //! never gets more than what a pod sends it.
 
-use std::cell::{Cell, RefCell};
-use std::collections::{HashMap, VecDeque};
+use std::cell::RefCell;
 use std::io;
 use std::net::{SocketAddr, UdpSocket as StdSocket};
 use std::rc::Rc;
@@ -16,9 +15,10 @@ use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
+use super::listening::Listening;
 use super::pod::{self, Current};
-use super::serve::Listening;
 use super::session::{self, Session};
+use super::table::SessionTable;
 use crate::lifecycle::Phase;
 use crate::observe::DatagramDrop;
 use crate::proxy::shard::Shard;
@@ -34,21 +34,16 @@ const TURN: usize = 64;
 const LAST_ANSWERS: Duration = Duration::from_secs(5);
 
 /// The sessions of a port, on one shard.
-pub(super) struct Sessions {
+struct Sessions {
     shard: Rc<Shard>,
-    pub(super) listening: Rc<Listening>,
-    known: RefCell<HashMap<Client, Known>>,
-    /// Those that were not answered when they were made, the oldest first.
-    unanswered: RefCell<VecDeque<(Client, u64)>>,
-    most: usize,
-    last: Cell<u64>,
+    listening: Rc<Listening>,
+    table: RefCell<SessionTable<Client, Known>>,
 }
 
 /// An address of a client, and which of our sockets it sends to.
-pub(super) type Client = (usize, SocketAddr);
+type Client = (usize, SocketAddr);
 
 struct Known {
-    number: u64,
     session: Rc<Session>,
     task: AbortHandle,
 }
@@ -64,14 +59,10 @@ pub(super) async fn serve(
     let busy = shard.drain.busy();
     let sockets: Vec<_> = sockets.into_iter().map(UdpSocket::from_std).collect::<Result<_, _>>()?;
     shard.datagram.borrow_mut().resize(LONGEST, 0);
-    let most = (MOST / shard.config.shards.max(1)).max(1);
     let sessions = Rc::new(Sessions {
         shard: Rc::clone(&shard),
         listening,
-        known: RefCell::default(),
-        unanswered: RefCell::default(),
-        most,
-        last: Cell::new(0),
+        table: RefCell::new(SessionTable::new(MOST / shard.config.shards.max(1))),
     });
     let receive = |(index, socket): (usize, UdpSocket)| {
         let (sessions, socket) = (Rc::clone(&sessions), Rc::new(socket));
@@ -119,7 +110,7 @@ impl Sessions {
     fn take(self: &Rc<Self>, client: Client, datagram: &[u8], socket: &Rc<UdpSocket>) {
         let metrics = &self.listening.metrics;
         let lives = |known: &&Known| !known.task.is_finished();
-        let known = self.known.borrow().get(&client).filter(lives).map(|known| Rc::clone(&known.session));
+        let known = self.table.borrow().get(&client).filter(lives).map(|known| Rc::clone(&known.session));
         let session = match known.filter(|session| self.leads_there_still(session)) {
             Some(session) => Ok(session),
             None => {
@@ -149,9 +140,8 @@ impl Sessions {
             return Err(DatagramDrop::NoEndpoint);
         };
         let backend = pod::backend(&route.target).ok_or(DatagramDrop::NoEndpoint)?;
-        if !self.has_room() {
-            return Err(DatagramDrop::TooManyClients);
-        }
+        let in_its_place = self.table.borrow_mut().make_room(|known| known.session.is_answered.get());
+        in_its_place.map_err(|()| DatagramDrop::TooManyClients)?.iter().for_each(Known::end);
         let Backend { upstream, metrics, .. } = backend;
         let preference = pod::preference(affinity, client.1.ip());
         let wanted = Wanted::of(&route.spec.policy, preference, &[], Instant::now());
@@ -160,63 +150,36 @@ impl Sessions {
         let place = self.shard.pod_place().ok_or(DatagramDrop::Socket)?;
         let session = Session::connect(endpoint, Rc::clone(socket), (client.1, &self.listening.metrics), place);
         let session = Rc::new(session.map_err(|_| DatagramDrop::Socket)?.by(&route));
-        let number = self.last.get() + 1;
-        self.last.set(number);
-        let (shard, key) = (Rc::clone(&self.shard), self.listening.key);
-        let (sessions, answering) = (Rc::clone(self), Rc::clone(&session));
-        let task = tokio::task::spawn_local(async move {
-            session::answer(shard, key, answering).await;
-            sessions.forget(client, number);
+        self.table.borrow_mut().insert(client, |number| {
+            let (shard, key) = (Rc::clone(&self.shard), self.listening.key);
+            let (sessions, answering) = (Rc::clone(self), Rc::clone(&session));
+            let task = tokio::task::spawn_local(async move {
+                session::answer(shard, key, answering).await;
+                let ended = sessions.table.borrow_mut().forget(&client, number);
+                drop(ended);
+            });
+            Known { session: Rc::clone(&session), task: task.abort_handle() }
         });
-        let task = task.abort_handle();
-        self.known.borrow_mut().insert(client, Known { number, session: Rc::clone(&session), task });
-        self.unanswered.borrow_mut().push_back((client, number));
         Ok(session)
     }
 
-    /// Whether there is room for one more session, perhaps in the place of one that was never answered.
-    fn has_room(&self) -> bool {
-        self.forget_answered();
-        while self.known.borrow().len() >= self.most {
-            let Some((client, number)) = self.unanswered.borrow_mut().pop_front() else { return false };
-            let is_unanswered = |known: &Known| known.number == number && !known.session.is_answered.get();
-            if self.known.borrow().get(&client).is_some_and(is_unanswered) {
-                self.end(client);
-            }
-        }
-        true
-    }
-
-    /// Forgets that sessions were not answered that were meanwhile, or have ended. Looks at them only now and then.
-    fn forget_answered(&self) {
-        let (known, mut unanswered) = (self.known.borrow(), self.unanswered.borrow_mut());
-        if unanswered.len() < (2 * known.len()).max(256) {
-            return;
-        }
-        unanswered.retain(|(client, number)| {
-            known.get(client).is_some_and(|known| known.number == *number && !known.session.is_answered.get())
-        });
-    }
-
-    /// A session has ended by itself.
-    fn forget(&self, client: Client, number: u64) {
-        let mut known = self.known.borrow_mut();
-        if known.get(&client).is_some_and(|known| known.number == number) {
-            known.remove(&client);
-        }
-    }
-
     fn end(&self, client: Client) {
-        if let Some(Known { task, .. }) = self.known.borrow_mut().remove(&client) {
-            task.abort();
-        }
+        let ended = self.table.borrow_mut().remove(&client);
+        ended.iter().for_each(Known::end);
     }
 
     fn end_all(&self) {
-        self.known.borrow_mut().drain().for_each(|(_, known)| known.task.abort());
+        let ended = self.table.borrow_mut().drain();
+        ended.iter().for_each(Known::end);
     }
 
     fn is_any_awaited(&self) -> bool {
-        self.known.borrow().values().any(|known| !known.task.is_finished() && known.session.is_awaited())
+        self.table.borrow().all().any(|known| !known.task.is_finished() && known.session.is_awaited())
+    }
+}
+
+impl Known {
+    fn end(&self) {
+        self.task.abort();
     }
 }

@@ -3,10 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::{
-    HeaderOfClients, HeaderVersion, ListenerKey, ObjectKind, ObjectName, ObjectRef, Origin, Place, PortRef,
+    HeaderOfClients, HeaderVersion, ListenerKey, ObjectKind, ObjectName, ObjectRef, Origin, Place, PortRef, Problem,
+    ProblemCode, Severity,
 };
 
+use crate::source::objects::Service;
+
 use super::super::annotations::{Exposed, Parsed};
+use super::super::problems::on;
 
 /// That an object asks for a port.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,7 +39,7 @@ impl Claim {
     }
 
     /// Whether nothing is lost for who asks for the other one.
-    pub(super) fn leads_where(&self, other: &Self) -> bool {
+    pub(crate) fn leads_where(&self, other: &Self) -> bool {
         let Self { by: _, created: _, listener, service, port, from_clients, to_pods } = self;
         *listener == other.listener
             && *service == other.service
@@ -45,20 +49,31 @@ impl Claim {
     }
 
     /// Where the object asks for it.
-    pub(super) fn field(&self) -> String {
+    fn field(&self) -> String {
         let (kind, name, place) = (self.by.kind, self.by.name.clone(), Place::Listener(self.listener));
         Origin::Object { kind, name, place }.field().unwrap_or_default()
+    }
+
+    /// A finding about the entry.
+    pub(crate) fn problem(
+        &self,
+        code: ProblemCode,
+        severity: Severity,
+        message: impl Into<String>,
+        remedy: impl Into<String>,
+    ) -> Problem {
+        on(&self.by, self.field(), code, severity, message, remedy)
     }
 }
 
 /// What the annotation of a Service asks for.
-pub(crate) fn of_service(service: &ObjectName, created: i64, annotations: &Parsed) -> Vec<Claim> {
+pub(super) fn of_service(service: &Service, annotations: &Parsed) -> Vec<Claim> {
     let exposed = annotations.options().rare().and_then(|rare| rare.exposed.as_deref()).unwrap_or_default();
     let claim = |Exposed { listener, port, from_clients, to_pods }: &Exposed| Claim {
-        by: ObjectRef::new(ObjectKind::Service, service.clone()),
-        created,
+        by: ObjectRef::new(ObjectKind::Service, service.name.clone()),
+        created: service.created,
         listener: *listener,
-        service: service.clone(),
+        service: service.name.clone(),
         port: port.clone(),
         from_clients: *from_clients,
         to_pods: *to_pods,

@@ -1,35 +1,24 @@
-//! Streams: which object gets a port, where its connections go, and what everybody else is told who asks for it.
-//!
-//! Two front ends ask: ConfigMaps that the operator names (`config_map`), and the annotation `expose` of Services. Both come to
-//! claims (`claim`), which are kept by port, so that a unit is what all objects make of one port together.
-
-mod claim;
-mod config_map;
-mod permission;
+//! The unit of a port of streams: which object gets it, where its connections go, and what everybody else is told who asks for it.
 
 use std::sync::Arc;
 
 use crate::model::{
-    Action, Captures, ListenerKey, Origin, Place, Problem, ProblemCode, Severity, StreamAffinity, StreamRoute,
-    StreamSpec, Template, Transport, UpstreamSpec,
+    Action, Affinity, Captures, ListenerKey, ObjectKind, Origin, Place, Problem, ProblemCode, Severity, StreamAffinity,
+    StreamRoute, StreamSpec, Template, Transport, UpstreamSpec,
 };
-use crate::model::{Affinity, ObjectKind};
 
 use super::annotations::Options;
 use super::external::{self, NameFinding};
 use super::in_force;
 use super::input::Input;
-use super::problems::on;
 use super::service::{self, BackendFault};
-
-pub(crate) use claim::{Claim, Streams, of_service};
-pub(crate) use config_map::{claims as claims_of_config_map, problems as problems_of_config_map};
+use super::stream_claims::{Claim, refusal};
 
 /// Translates the unit of a listener. `None`: it is not opened.
 pub(crate) fn translate(input: &Input, key: ListenerKey) -> (Option<Arc<StreamSpec>>, Vec<Problem>) {
     let (mut spec, mut problems, mut winner) = (None, Vec::new(), None::<&Claim>);
     for claim in input.streams().claims(key) {
-        if let Some(refusal) = permission::refusal(input.settings(), claim) {
+        if let Some(refusal) = refusal(input.settings(), claim) {
             problems.push(refusal);
             continue;
         }
@@ -115,17 +104,4 @@ fn taken(loser: &Claim, winner: &Claim) -> Problem {
     let message = format!("{} belongs to {whose}, so this entry is not served", loser.listener);
     let severity = if winner.leads_where(loser) { Severity::Warning } else { Severity::Error };
     loser.problem(ProblemCode::Conflict, severity, message, "Ask for another port, or remove one of the two entries")
-}
-
-impl Claim {
-    /// A finding about the entry.
-    fn problem(
-        &self,
-        code: ProblemCode,
-        severity: Severity,
-        message: impl Into<String>,
-        remedy: impl Into<String>,
-    ) -> Problem {
-        on(&self.by, self.field(), code, severity, message, remedy)
-    }
 }

@@ -11,7 +11,7 @@ use crate::source::objects::{LARGEST_CONFIG_MAP, Objects};
 use super::super::annotations::{port_number, service_port};
 use super::super::problems::{on, quoted};
 use super::super::settings::Settings;
-use super::Claim;
+use super::claim::Claim;
 
 /// Most ports of one ConfigMap.
 const MOST: usize = 4096;
@@ -30,7 +30,7 @@ struct Entry {
 }
 
 /// What the ConfigMap of this name asks for: nothing, unless an option names it.
-pub(crate) fn claims(settings: &Settings, objects: &Objects, name: &ObjectName) -> Vec<Claim> {
+pub(super) fn claims(settings: &Settings, objects: &Objects, name: &ObjectName) -> Vec<Claim> {
     let mut claims = Vec::new();
     each(settings, objects, name, &mut |_, _, entry| claims.extend(entry.ok().map(|entry| entry.claim)));
     claims

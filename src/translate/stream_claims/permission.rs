@@ -3,10 +3,10 @@
 use crate::model::{HeaderOfClients, ObjectKind, Problem, ProblemCode, Severity};
 
 use super::super::settings::{Settings, StreamSettings};
-use super::Claim;
+use super::claim::Claim;
 
 /// Why a claim does not count; `None`: it does.
-pub(super) fn refusal(settings: &Settings, claim: &Claim) -> Option<Problem> {
+pub(crate) fn refusal(settings: &Settings, claim: &Claim) -> Option<Problem> {
     let port = claim.listener.port;
     let refused =
         |message: String, remedy: &str| Some(claim.problem(ProblemCode::PortRefused, Severity::Error, message, remedy));
