@@ -411,6 +411,10 @@ impl Input {
         for service in services {
             invalidated.names.extend(self.external_name(&service));
             self.invalidate_faulty_slices(&service, invalidated);
+            // Findings about its annotations depend on whether anything leads to it.
+            if self.index.annotations_of(&service).is_some() {
+                invalidated.object(ObjectRef::new(ObjectKind::Service, service));
+            }
         }
     }
 

@@ -185,3 +185,78 @@ pub(super) fn nginx(out: &mut Vec<u8>, clock: &Clock, entry: &StreamEntry<'_>) {
 fn digit(number: u32) -> u8 {
     b'0' + (number % 10) as u8
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SERVICE: (&str, &str) = ("shop", "mysql");
+
+    fn lines(entry: &StreamEntry<'_>) -> [String; 4] {
+        let mut clock = Clock::new();
+        clock.set(entry.time);
+        [json, common, haproxy, nginx].map(|write| {
+            let mut out = Vec::new();
+            write(&mut out, &clock, entry);
+            String::from_utf8(out).unwrap()
+        })
+    }
+
+    #[test]
+    fn a_connection_has_a_line_in_each_form() {
+        let service = ObjectName::new(SERVICE.0, SERVICE.1);
+        let entry = StreamEntry {
+            time: SystemTime::UNIX_EPOCH + Duration::from_millis(1_767_323_045_078),
+            client: "203.0.113.7:33317".parse().unwrap(),
+            listener: ListenerKey { port: 13306, transport: Transport::Tcp },
+            upstream: Some("10.0.0.9:3306".parse().unwrap()),
+            attempts: 2,
+            connect: Some(Duration::from_micros(1500)),
+            service: Some(&service),
+            received: 120,
+            sent: 4321,
+            duration: Duration::from_millis(2098),
+            failure: Some(StreamFailure::Pod),
+        };
+        let [json, common, haproxy, nginx] = lines(&entry);
+        let read: serde_json::Value = serde_json::from_str(&json).unwrap();
+        assert_eq!((&read["client"], &read["client_port"]), (&"203.0.113.7".into(), &33317.into()));
+        assert_eq!((&read["protocol"], &read["port"]), (&"TCP".into(), &13306.into()));
+        assert_eq!((&read["upstream"], &read["attempts"]), (&"10.0.0.9:3306".into(), &2.into()));
+        assert_eq!((&read["service"], &read["error"]), (&"mysql".into(), &"pod_reset".into()));
+        assert_eq!(
+            common,
+            "203.0.113.7 - - [02/Jan/2026:03:04:05 +0000] \"TCP 13306\" 4321 120 10.0.0.9:3306 2.098000 0.001500 2 \
+             \"shop/mysql\" pod_reset\n"
+        );
+        assert_eq!(
+            haproxy,
+            "203.0.113.7:33317 [02/Jan/2026:03:04:05.078] tcp-13306 shop_svc_mysql/10.0.0.9:3306 0/1/2098 4321 SD \
+             0/0/0/0/1 0/0\n"
+        );
+        assert_eq!(nginx, "[203.0.113.7] [02/Jan/2026:03:04:05 +0000] TCP 200 4321 120 2.098\n");
+    }
+
+    #[test]
+    fn what_there_is_not_is_left_out() {
+        let entry = StreamEntry {
+            time: SystemTime::UNIX_EPOCH,
+            client: "[2001:db8::1]:5".parse().unwrap(),
+            listener: ListenerKey { port: 53, transport: Transport::Udp },
+            upstream: None,
+            attempts: 0,
+            connect: None,
+            service: None,
+            received: 0,
+            sent: 0,
+            duration: Duration::ZERO,
+            failure: None,
+        };
+        let [json, common, haproxy, nginx] = lines(&entry);
+        let read: serde_json::Value = serde_json::from_str(&json).unwrap();
+        assert!(["upstream", "service", "error", "connect_duration"].iter().all(|name| read.get(name).is_none()));
+        assert!(common.ends_with("\"UDP 53\" 0 0 - 0.000000 - 0 \"-\" -\n"), "{common}");
+        assert!(haproxy.ends_with("udp-53 udp-53/<NOSRV> -1/-1/0 0 -- 0/0/0/0/0 0/0\n"), "{haproxy}");
+        assert!(nginx.ends_with("UDP 200 0 0 0.000\n"), "{nginx}");
+    }
+}

@@ -59,7 +59,9 @@ pub async fn keep(
     let (mut open, mut failing) = (BTreeSet::new(), BTreeMap::<ListenerKey, Failing>::new());
     loop {
         let now_wanted = wanted.borrow_and_update().clone();
-        for key in open.extract_if(.., |key| !now_wanted.contains(key)) {
+        let closed: Vec<_> = open.difference(&now_wanted).copied().collect();
+        for key in closed {
+            open.remove(&key);
             tracing::info!(port = %key, "a port of streams is closed");
             send(&shards, || PortCommand::Close(key)).await;
         }

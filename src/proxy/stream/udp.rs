@@ -92,17 +92,21 @@ impl Sessions {
                 tokio::task::yield_now().await;
                 continue;
             }
-            let mut datagram = self.shard.datagram.borrow_mut();
-            for _ in 0..TURN {
-                match socket.try_recv_from(&mut datagram) {
-                    Ok((bytes, client)) => self.take((index, client), &datagram[..bytes], &socket),
-                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
-                    // An answer could not be delivered to its client. That says nothing of others.
-                    Err(_) => {}
-                }
-            }
-            drop(datagram);
+            self.take_turn(index, &socket);
             tokio::task::yield_now().await;
+        }
+    }
+
+    /// Passes on what has come to a socket, but not more than its share.
+    fn take_turn(self: &Rc<Self>, index: usize, socket: &Rc<UdpSocket>) {
+        let mut datagram = self.shard.datagram.borrow_mut();
+        for _ in 0..TURN {
+            match socket.try_recv_from(&mut datagram) {
+                Ok((bytes, client)) => self.take((index, client), &datagram[..bytes], socket),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                // An answer could not be delivered to its client. That says nothing of others.
+                Err(_) => {}
+            }
         }
     }
 

@@ -32,7 +32,7 @@ struct Entry {
 /// What the ConfigMap of this name asks for: nothing, unless an option names it.
 pub(super) fn claims(settings: &Settings, objects: &Objects, name: &ObjectName) -> Vec<Claim> {
     let mut claims = Vec::new();
-    each(settings, objects, name, &mut |_, _, entry| claims.extend(entry.ok().map(|entry| entry.claim)));
+    each(settings, objects, name, &mut |_, entry| claims.extend(entry.ok().map(|entry| entry.claim)));
     claims
 }
 
@@ -53,7 +53,7 @@ pub(crate) fn problems(settings: &Settings, objects: &Objects, name: &ObjectName
         }
         Some(_) => {}
     }
-    each(settings, objects, name, &mut |_, key, entry| {
+    each(settings, objects, name, &mut |key, entry| {
         let fault = match entry {
             Ok(Entry { claim: _, remark }) => remark,
             Err(fault) => Some(fault),
@@ -77,7 +77,7 @@ fn each(
     settings: &Settings,
     objects: &Objects,
     name: &ObjectName,
-    each: &mut dyn FnMut(Transport, &str, Result<Entry, EntryFault>),
+    each: &mut dyn FnMut(&str, Result<Entry, EntryFault>),
 ) {
     let Some(map) = objects.config_map(name) else { return };
     for (_, transport) in settings.streams.config_maps().filter(|(named, _)| *named == name) {
@@ -87,7 +87,7 @@ fn each(
             } else {
                 Err(no_effect(format!("there are more than {MOST} ports"), "Leave some of them out"))
             };
-            each(transport, key, entry);
+            each(key, entry);
         }
     }
 }
