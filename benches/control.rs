@@ -313,9 +313,11 @@ fn ingress(app: usize, second_path: &str) -> Change {
 }
 
 fn service(app: usize, target: u16) -> Change {
-    let port = ServicePort { name: "http".into(), port: 80, target: Some(target), is_tcp: true, app_protocol: None };
+    let (name_of_port, target) = ("http".into(), Some(target));
+    let port = ServicePort { name: name_of_port, port: 80, target, is_tcp: true, is_udp: false, app_protocol: None };
     let service = Service {
         name: name(app, ""),
+        created: app as i64,
         kind: ServiceKind::Cluster,
         ports: [port].into(),
         prefers_ipv6: false,
@@ -343,7 +345,7 @@ fn slice(app: usize, last: u8) -> Change {
         name: name(app, "-x7k2p"),
         service: Some(name(app, "").name),
         addresses: AddressKind::IPv4,
-        ports: Some([SlicePort { name: "http".into(), port: Some(8080), is_tcp: true }].into()),
+        ports: Some([SlicePort { name: "http".into(), port: Some(8080), is_tcp: true, is_udp: false }].into()),
         endpoints: (0..ENDPOINTS).map(endpoint).collect(),
         hints: Default::default(),
         unreadable: Box::default(),

@@ -78,7 +78,13 @@ fn explain_exits_with_0_where_a_request_is_served_with_1_where_not_and_with_2_wh
     assert!(code == Some(0) && text.contains("308 to https://a.example/"), "{text}");
     let (code, text, _) = explain("http://c.example/", site);
     assert!(code == Some(1) && text.contains("404 because"), "{text}");
-    assert_refused(&explain("ftp://a.example/", site).2, "http:// or https://");
+    let ports = &["--manifests", "tests/golden/streams.in.yaml", "--tcp-services-configmap", "edge/tcp"];
+    let (code, text, _) = explain("tcp://any:3306", ports);
+    assert!(code == Some(0) && text.contains("Service shop/mysql port 3306"), "{text}");
+    let (code, text, _) = explain("udp://any:53", ports);
+    assert!(code == Some(1) && text.contains("no object opens the port"), "{text}");
+    assert_refused(&explain("tcp://any", ports).2, "names no port");
+    assert_refused(&explain("ftp://a.example/", site).2, "http://, https://, tcp:// or udp://");
     assert_refused(&explain("http://a.example/", &["-H", "none", site[0], site[1]]).2, "Name: value");
     assert_refused(&explain("http://a.example/", &["--manifests", "no/such/place"]).2, "no such directory");
     assert_refused(&explain("http://a.example/", &["--admin", "https://a/b"]).2, "--admin");

@@ -17,9 +17,10 @@ use tidegate::model::{
     Balance, EditedName, FieldEdit, Filter, HostPattern, HttpsRedirect, HttpsUrl, ListenerSet, Rules, TenantTls,
     TlsSpec, Unmatched,
 };
+use tidegate::model::{HeaderOfClients, HeaderVersion, StreamAffinity, StreamRoute, StreamSpec};
 use tidegate::source::manifests;
 use tidegate::translate::annotations::{Choices, DialectName, Dialects, MissingWaf, Snippets};
-use tidegate::translate::{self, ExternalNames, HostOwnership, Input, Profile, Settings};
+use tidegate::translate::{self, ExternalNames, HostOwnership, Input, Profile, Settings, StreamSettings};
 
 /// Cases that must be there, so that a wrong folder does not pass for success.
 const FEWEST: usize = 12;
@@ -32,8 +33,26 @@ struct Output {
     #[serde(skip_serializing_if = "Option::is_none")]
     default_certificate: Option<String>,
     hosts: BTreeMap<String, Host>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    streams: BTreeMap<String, Stream>,
     /// As `tidegate check` prints them.
     problems: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct Stream {
+    object: String,
+    target: String,
+    endpoints: Vec<SocketAddr>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    proxy_in: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    proxy_out: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    affinity: Option<&'static str>,
+    /// What differs from the policy of all routes.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    policy: BTreeMap<&'static str, String>,
 }
 
 #[derive(Serialize)]
@@ -174,6 +193,7 @@ fn translated(case: &Path) -> String {
     let output = Output {
         default_certificate: snapshot.default_certificate.as_ref().map(|c| names(c)),
         hosts: hosts.collect(),
+        streams: snapshot.streams.iter().map(|(key, spec)| (key.to_string(), stream(&input, spec))).collect(),
         problems: problems.iter().map(ToString::to_string).collect(),
     };
     serde_saphyr::to_string(&output).expect("the output is plain data")
@@ -182,6 +202,7 @@ fn translated(case: &Path) -> String {
 fn settings(case: &Path) -> Settings {
     let mut settings = Settings { default_class_applies: true, allow_loopback: true, now: NOW, ..Settings::default() };
     let (mut owners, mut choices) = (BTreeMap::new(), Choices::default());
+    let mut streams = StreamSettings { trusts_proxies: true, ..StreamSettings::default() };
     let text = std::fs::read_to_string(case).expect("the case is readable");
     for flag in text.lines().take_while(|line| line.starts_with('#')).filter_map(|line| line.strip_prefix("# --")) {
         match flag.split_once(' ') {
@@ -204,6 +225,14 @@ fn settings(case: &Path) -> Settings {
             }
             Some(("nginx-configmap", name)) => settings.nginx_config_map = Some(object(name)),
             Some(("haproxy-configmap", name)) => settings.haproxy_config_map = Some(object(name)),
+            Some(("tcp-services-configmap", name)) => streams.tcp_config_map = Some(object(name)),
+            Some(("udp-services-configmap", name)) => streams.udp_config_map = Some(object(name)),
+            Some(("allow-ports", ports)) => {
+                let (first, last) = ports.split_once('-').unwrap_or((ports, ports));
+                let port = |text: &str| text.parse().expect("a port");
+                streams.allowed_ports.push(port(first)..=port(last));
+            }
+            Some(("stream-namespaces", name)) => _ = streams.namespaces.insert(name.into()),
             Some(("given", options)) => settings.given = Arc::new(options.split(',').map(Into::into).collect()),
             Some(("config-maps-across-namespaces", "true")) => settings.config_maps_across_namespaces = true,
             Some(("secrets-across-namespaces", "true")) => settings.secrets_across_namespaces = true,
@@ -224,7 +253,28 @@ fn settings(case: &Path) -> Settings {
         }
     }
     settings.dialects = settings.dialects.with(choices);
+    settings.streams = Arc::new(streams);
     settings
+}
+
+fn stream(input: &Input, spec: &StreamSpec) -> Stream {
+    let [StreamRoute { server_name: None, action, affinity, policy, origin }] = &*spec.routes else {
+        panic!("the output does not show {spec:?}");
+    };
+    let Action::Forward(upstream) = action else { panic!("the output does not show {action:?}") };
+    let endpoints = translate::endpoints(input, &upstream.key);
+    Stream {
+        object: origin.object().expect("an object asks for it").to_string(),
+        target: format!("{}:{}", upstream.key.service, upstream.port),
+        endpoints: endpoints.into_iter().map(|endpoint| endpoint.address).collect(),
+        proxy_in: (spec.from_clients == HeaderOfClients::Required).then_some("required"),
+        proxy_out: spec.to_pods.map(|version| match version {
+            HeaderVersion::V1 => "v1",
+            HeaderVersion::V2 => "v2",
+        }),
+        affinity: (*affinity == StreamAffinity::ClientAddress).then_some("client address"),
+        policy: differing(&RoutePolicy::default(), policy),
+    }
 }
 
 fn object(text: &str) -> ObjectName {
@@ -399,7 +449,7 @@ fn differing(usual: &RoutePolicy, policy: &RoutePolicy) -> BTreeMap<&'static str
         let RoutePolicy { balance: _, attempts, body_bytes, response_head_bytes, .. } = policy;
         let RoutePolicy { upstream_requests, answer_rate, timeouts, pod_head, log, retry, retry_within, .. } = policy;
         let RouteTimeouts { connect, reuse_unsafe, response, upload, response_gap, grpc_silence, .. } = timeouts;
-        let RouteTimeouts { body_gap, body_rate, write, tunnel_idle, .. } = timeouts;
+        let RouteTimeouts { body_gap, body_rate, write, tunnel_idle, stream_idle, udp_session, .. } = timeouts;
         let RoutePolicy { request_buffer, answer_ahead, .. } = policy;
         let body_bytes = body_bytes.map_or_else(|| "no limit".to_owned(), |bytes| bytes.to_string());
         BTreeMap::from([
@@ -424,6 +474,8 @@ fn differing(usual: &RoutePolicy, policy: &RoutePolicy) -> BTreeMap<&'static str
             ("body_rate", body_rate.to_string()),
             ("write", format!("{write:?}")),
             ("tunnel_idle", format!("{tunnel_idle:?}")),
+            ("stream_idle", format!("{stream_idle:?}")),
+            ("udp_session", format!("{udp_session:?}")),
         ])
     };
     let usual = shown(usual);

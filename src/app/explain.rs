@@ -11,14 +11,14 @@ use super::{objects, settings};
 use crate::admin::{Asked, Explained, Explaining, Unexplained};
 use crate::args::ExplainArgs;
 use crate::controller::Inquirer;
-use crate::explain::{self, Explanation, Question, View};
+use crate::explain::{Explanation, Query, View};
 use crate::model::{Problem, RoutePolicy};
 use crate::routing::RouteTable;
 use crate::translate::{self, Input};
 
 /// Writes the explanation. Returns whether the request would be served, by a pod or by a redirect.
 pub fn explain(args: &ExplainArgs, out: &mut impl Write) -> anyhow::Result<bool> {
-    let question = Question::parse(&args.url, &args.header)?;
+    let question = Query::parse(&args.url, &args.header)?;
     if args.manifests.is_empty() {
         return by_process(args, out);
     }
@@ -32,17 +32,17 @@ pub fn explain(args: &ExplainArgs, out: &mut impl Write) -> anyhow::Result<bool>
 }
 
 /// Explains with a table of its own.
-fn by_objects(question: &Question, input: &Input, source_problems: &[Problem]) -> Explanation {
+fn by_objects(question: &Query, input: &Input, source_problems: &[Problem]) -> Explanation {
     let (snapshot, _) = translate::snapshot(input);
     let table = RouteTable::compile(&snapshot, &mut |_| ());
-    explain::explain(question, &View { input, table: &table, living: &|()| None, source_problems, https_port: 443 })
+    question.explain(&View { input, table: &table, living: &|()| None, source_problems, https_port: 443 })
 }
 
 /// Asks the controller, for the admin server.
 pub(super) fn by_controller(inquirer: Inquirer, asked: Asked) -> Explaining {
     Box::pin(async move {
         let Asked { url, headers } = asked;
-        let question = Question::parse(&url, &headers).map_err(|error| Unexplained::Wrong(error.to_string()))?;
+        let question = Query::parse(&url, &headers).map_err(|error| Unexplained::Wrong(error.to_string()))?;
         let explanation = inquirer.explain(question).await.map_err(|error| Unexplained::Late(error.to_string()))?;
         Ok(Explained { text: explanation.to_string(), json: explanation.to_json() })
     })

@@ -35,7 +35,7 @@ use crate::observe::panics;
 use crate::password::Passwords;
 use crate::proxy::listener::{self, ListenerProtocol};
 use crate::proxy::tls::{SniResolver, TicketKeys, TlsConfigs, fallback_certificate};
-use crate::proxy::{AuthMemory, Connections, Handover, Heartbeats, Inspector, Ledger, Limiter, Shared};
+use crate::proxy::{AuthMemory, Connections, Handover, Heartbeats, Inspector, Ledger, Limiter, Ports, Shared};
 use crate::resolver;
 use crate::routing::TableCell;
 use crate::upstream::{Registry, Target};
@@ -184,6 +184,7 @@ pub fn bind(args: &ServeArgs) -> anyhow::Result<Bound> {
                 limiter: Limiter::default(),
                 auth_memory: AuthMemory::default(),
                 passwords: Passwords::new(workers.div_ceil(2)),
+                ports: Ports::default(),
             },
             drain,
             times: DrainTimes { delay: args.lifecycle.drain_delay, timeout: args.lifecycle.drain_timeout },
@@ -191,6 +192,7 @@ pub fn bind(args: &ServeArgs) -> anyhow::Result<Bound> {
             registry,
             problems: controller.problems(),
             inquirer: controller.inquirer(args.listen.public_https_port),
+            ports: settings::ports(args),
             controller,
             access_log,
             saved_objects,

@@ -17,7 +17,7 @@ use crate::controller::{Controller, Inquirer, Problems};
 use crate::lifecycle::{Drain, DrainTimes, Drained, Phase, Readiness};
 use crate::model::Replicas;
 use crate::observe::AccessLog;
-use crate::proxy::{self, Shared};
+use crate::proxy::{self, PortSettings, Shared};
 use crate::report::Reporter;
 use crate::source::Event;
 use crate::source::saved::Writer;
@@ -44,6 +44,7 @@ pub(super) struct Server {
     pub(super) controller: Controller,
     pub(super) problems: Problems,
     pub(super) inquirer: Inquirer,
+    pub(super) ports: PortSettings,
     pub(super) access_log: AccessLog,
     pub(super) saved_objects: Option<Writer>,
     /// The replicas of this installation, where they are followed.
@@ -75,6 +76,7 @@ impl Server {
             controller,
             problems,
             inquirer,
+            ports,
             access_log,
             saved_objects,
             replicas,
@@ -129,6 +131,9 @@ impl Server {
         let threads = start_shards(shards, &shared, &access_log, &registry)?;
         let checks =
             tokio::spawn(proxy::checks::start_when_asked(registry.checks(), access_log.states(), drain.watch()));
+        let (wanted, unavailable) = controller.ports();
+        let (metrics, watch) = (Arc::clone(&shared.metrics), drain.watch());
+        let ports = tokio::spawn(proxy::keep_ports(shared.ports.clone(), ports, wanted, unavailable, metrics, watch));
         let mut controller = tokio::spawn(controller.run(events));
         let ready = tokio::spawn({
             let readiness = readiness.clone();
@@ -147,6 +152,7 @@ impl Server {
         };
         ready.abort();
         checks.abort();
+        ports.abort();
         // Before the drain, so that the next process that reports need not wait for its end.
         let reporter = tokio::spawn(async move {
             if let Some(reporter) = reporter {

@@ -9,11 +9,13 @@ use crate::admin::DebugViews;
 use crate::args::{
     self, AccessLogTo, Auto, Container, DebugViewsChoice, EscapeChoice, ExternalNameChoice, HostOwnershipChoice,
     Http2Args, LimitArgs, ListenArgs, MemoryLimit, MetricsCompat, NginxSnippetsChoice, Pod, ProfileChoice,
-    ProxyProtocolMode, RoutingArgs, ServeArgs, SourceArgs, TimeoutArgs, TlsArgs, UpstreamArgs, WafMissingChoice,
+    ProxyProtocolMode, RoutingArgs, ServeArgs, SourceArgs, StreamArgs, TimeoutArgs, TlsArgs, UpstreamArgs,
+    WafMissingChoice,
 };
 use crate::model::{ObjectName, RoutePolicy, RouteTimeouts};
 use crate::observe::logging::{self, LogFormat, LoggingError};
 use crate::observe::{AccessLog, AccessLogFormat, Captures, Compat, ControllerNames, LineEscape, Metrics};
+use crate::proxy::PortSettings;
 use crate::proxy::config::{
     ClientLimits, ClientTimeouts, Forwarding, Http2Config, ListenerConfig, Plain, PodConfig, ProxyConfig, ProxyProtocol,
 };
@@ -22,7 +24,8 @@ use crate::source::api::{self, ClassAccess, ConfigMapAccess, SecretAccess};
 use crate::stats::socket::SocketAt;
 use crate::translate::annotations::{Choices, DialectName, Dialects, MissingWaf, Snippets};
 use crate::translate::{
-    ExternalNames, HostOwnership, OwnSockets, Place, Profile, Settings, VisibleConfigMaps, VisibleSecrets,
+    ExternalNames, HostOwnership, OwnSockets, Place, Profile, Settings, StreamSettings, VisibleConfigMaps,
+    VisibleSecrets,
 };
 
 /// Starts the process's log.
@@ -127,8 +130,11 @@ fn dialects(routing: &RoutingArgs) -> Dialects {
 
 /// The settings of translation for `serve`.
 pub(super) fn translation(args: &ServeArgs) -> Settings {
+    let streams =
+        StreamSettings { trusts_proxies: !args.listen.trusted_proxies.is_empty(), ..streams(&args.routing.streams) };
     let settings = Settings {
         own: Arc::new(own_sockets(args)),
+        streams: Arc::new(streams),
         self_service: args.replicas.self_service.clone(),
         shared_keys: args.replicas.shared_keys.clone(),
         ..translation_of(&args.routing, &args.tls, policy(args))
@@ -176,12 +182,14 @@ fn own_sockets(args: &ServeArgs) -> OwnSockets {
 /// The settings of the source that reads a Kubernetes API.
 pub(super) fn api(serve: &ServeArgs) -> api::Settings {
     let ServeArgs { source: args, tls, routing, replicas, .. } = serve;
-    let nginx_config_map = routing.nginx_configmap.as_ref().or(routing.haproxy_configmap.as_ref());
+    let StreamArgs { tcp_services_configmap, udp_services_configmap, .. } = &routing.streams;
+    let of_controllers = routing.nginx_configmap.iter().chain(&routing.haproxy_configmap);
+    let of_options = of_controllers.chain(tcp_services_configmap).chain(udp_services_configmap);
     api::Settings {
         signature: None,
         shared_keys: replicas.shared_keys.clone(),
         self_service: replicas.self_service.clone(),
-        nginx_config_map: nginx_config_map.cloned(),
+        config_maps_of_options: of_options.cloned().collect(),
         namespaces: args.watch_namespace.clone(),
         classes: if args.ingress_class_lookup { ClassAccess::Listed } else { ClassAccess::None },
         secrets: match args.secret_access {
@@ -259,7 +267,20 @@ pub(super) fn translation_of(routing: &RoutingArgs, tls: &TlsArgs, policy: Route
             node: routing.node.as_deref().filter(|node| !node.is_empty()).map(Arc::from),
         },
         own: Arc::default(),
+        streams: Arc::new(streams(&routing.streams)),
         now: i64::try_from(now).unwrap_or(i64::MAX),
+    }
+}
+
+/// Which ports are opened for what is no HTTP.
+fn streams(args: &StreamArgs) -> StreamSettings {
+    StreamSettings {
+        tcp_config_map: args.tcp_services_configmap.clone(),
+        udp_config_map: args.udp_services_configmap.clone(),
+        allowed_ports: args.allow_ports.clone(),
+        namespaces: args.stream_namespaces.iter().cloned().collect(),
+        // Without a process nobody says whom it would trust.
+        trusts_proxies: true,
     }
 }
 
@@ -297,6 +318,8 @@ fn policy(args: &ServeArgs) -> RoutePolicy {
             body_rate: timeouts.body_min_rate.0,
             write: timeouts.send_timeout,
             tunnel_idle: timeouts.tunnel_idle_timeout,
+            stream_idle: timeouts.stream_idle_timeout,
+            udp_session: timeouts.udp_session_timeout,
             ..RouteTimeouts::default()
         },
         ..RoutePolicy::default()
@@ -317,6 +340,16 @@ pub(super) fn memory_limit(args: &ServeArgs) -> Option<u64> {
         MemoryLimit::Auto => Container::read().memory_limit(),
         MemoryLimit::Off => None,
         MemoryLimit::Bytes(bytes) => Some(bytes.0),
+    }
+}
+
+/// Where ports of streams are bound: where plain HTTP is.
+pub(super) fn ports(args: &ServeArgs) -> PortSettings {
+    PortSettings {
+        address: args.listen.http.ip(),
+        own: args::interface_addresses(),
+        shards: workers(args),
+        keepalive: args.timeouts.tcp_keepalive,
     }
 }
 

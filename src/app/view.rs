@@ -1,15 +1,17 @@
 //! `/debug/snapshot`: the present table as JSON. Certificates show their names, never their keys.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 
 use crate::model::{
     Action, Affinity, AnswerUrls, AuthService, BasicAuth, CertificateForwarding, ClientAuth, ClientCertificate,
     ClientRule, Cors, Credentials, EndpointState, EnoughPassword, ErrorPages, Excused, ExternalAuth, Filter,
-    HttpsRedirect, KnownLimits, Location, Mirror, MirrorBody, PodTls, Protocol, Rate, Replacement, Reply,
-    RequestLimits, Rewrite, RewriteStep, RouteSpec, Rules, Sni, Sources, Template, TlsVersions, UpstreamSpec,
-    Verification, Weight,
+    HeaderOfClients, HeaderVersion, HttpsRedirect, KnownLimits, Location, Mirror, MirrorBody, PodTls, Protocol, Rate,
+    Replacement, Reply, RequestLimits, Rewrite, RewriteStep, RouteSpec, Rules, Sni, Sources, StreamRoute, StreamSpec,
+    Template, TlsVersions, UpstreamSpec, Verification, Weight,
 };
-use crate::routing::{CompiledHost, Route, RouteTable};
+use crate::routing::{CompiledHost, CompiledStream, Route, RouteTable};
 use crate::upstream::{Backend, CheckNote, Destination, Endpoint, Target};
 
 /// The whole table, hosts in order.
@@ -18,8 +20,41 @@ pub(super) fn snapshot(table: &RouteTable<Target>) -> String {
     hosts.sort_by_key(|host| host.pattern());
     let hosts: Vec<_> = hosts.into_iter().map(host).collect();
     let default = table.default_certificate().map(|certificate| json!(certificate.names()));
-    let view = json!({ "hosts": hosts, "defaultCertificate": default });
+    let mut view = json!({ "hosts": hosts, "defaultCertificate": default });
+    let streams: Vec<_> = table.streams().map(|(_, one)| stream(one)).collect();
+    if !streams.is_empty() {
+        view["streams"] = json!(streams);
+    }
     format!("{view:#}\n")
+}
+
+fn stream(stream: &CompiledStream<Target>) -> Value {
+    let StreamSpec { listener, from_clients, to_pods, routes: _ } = &**stream.spec();
+    let mut view = json!({ "port": listener.port, "transport": listener.transport.as_str() });
+    if *from_clients == HeaderOfClients::Required {
+        view["proxyIn"] = json!("required");
+    }
+    match to_pods {
+        None => {}
+        Some(HeaderVersion::V1) => view["proxyOut"] = json!("v1"),
+        Some(HeaderVersion::V2) => view["proxyOut"] = json!("v2"),
+    }
+    let of_stream = |(of, to): (&StreamRoute, &Arc<Route<Target>>)| {
+        let mut view = route(to);
+        if let Some(fields) = view.as_object_mut() {
+            // What routes of HTTP have.
+            fields.retain(|name, _| {
+                matches!(name.as_str(), "service" | "port" | "endpoints" | "waiting" | "answers" | "shares")
+            });
+        }
+        view["object"] = json!(of.origin.object().map(|object| object.to_string()));
+        if let Some(name) = &of.server_name {
+            view["serverName"] = json!(name.to_string());
+        }
+        view
+    };
+    view["to"] = stream.routes().map(of_stream).collect();
+    view
 }
 
 fn host(host: &CompiledHost<Target>) -> Value {

@@ -263,6 +263,29 @@ pub struct TimeoutArgs {
     )]
     pub tunnel_idle_timeout: Duration,
 
+    /// A connection of a stream (TCP that is passed on as it is) without traffic in either direction is closed after this.
+    ///
+    /// As nginx proxy_timeout, ingress-nginx proxy-stream-timeout.
+    #[arg(
+        long,
+        value_name = "DURATION",
+        env = "TIDEGATE_STREAM_IDLE_TIMEOUT",
+        default_value = "1h",
+        default_value_if("profile", "ingress-nginx", "10m"),
+        value_parser = units::positive_duration
+    )]
+    pub stream_idle_timeout: Duration,
+
+    /// A client of a UDP port that neither sends nor gets a datagram for this long is forgotten, and may get another pod afterwards.
+    #[arg(
+        long,
+        value_name = "DURATION",
+        env = "TIDEGATE_UDP_SESSION_TIMEOUT",
+        default_value = "1m",
+        value_parser = units::positive_duration
+    )]
+    pub udp_session_timeout: Duration,
+
     /// Idle time after which the kernel probes whether a client is still there, and repeats it. As nginx so_keepalive.
     ///
     /// In whole seconds. Keeps quiet connections known to load balancers (an AWS NLB forgets them after 350s).

@@ -15,6 +15,7 @@ mod routing;
 mod runtime_api;
 mod source;
 mod stats;
+mod streams;
 mod units;
 
 use std::collections::BTreeSet;
@@ -48,6 +49,7 @@ pub use routing::{
 pub use runtime_api::RuntimeApiArgs;
 pub use source::{CertificateArgs, ConfigMapAccess, ManifestArgs, SecretAccess, SourceArgs};
 pub use stats::{SocketArgs, StatsArgs};
+pub use streams::StreamArgs;
 pub use units::{Auto, Bytes, MemoryLimit, ServiceRef};
 
 /// A Kubernetes Ingress controller that is its own proxy.

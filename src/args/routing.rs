@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
 
+use super::streams::StreamArgs;
 use super::units::{self, ServiceRef};
 use crate::model::{EditedName, HostPattern, ObjectName};
 use crate::translate::annotations::DialectName;
@@ -191,6 +192,10 @@ pub struct RoutingArgs {
         action = clap::ArgAction::Set
     )]
     pub ssl_redirect: bool,
+
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "the group is documented at its type")]
+    pub streams: StreamArgs,
 }
 
 /// Whether several namespaces may have rules for one host.

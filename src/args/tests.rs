@@ -54,6 +54,24 @@ fn defaults_are_those_of_the_design() {
 }
 
 #[test]
+fn ports_of_streams_are_numbers_and_ranges() {
+    let args =
+        serve(&["--allow-ports=13306,15000-15999", "--stream-namespaces=a,b", "--tcp-services-configmap=edge/tcp"]);
+    let streams = &args.routing.streams;
+    assert_eq!(streams.allow_ports, [13306..=13306, 15000..=15999]);
+    assert_eq!((streams.stream_namespaces.len(), streams.udp_services_configmap.is_none()), (2, true));
+    assert_eq!(streams.tcp_services_configmap, Some(ObjectName::new("edge", "tcp")));
+    assert_eq!(args.timeouts.stream_idle_timeout, Duration::from_secs(3600));
+    assert_eq!(args.timeouts.udp_session_timeout, Duration::from_secs(60));
+    assert_eq!(serve(&["--profile=ingress-nginx"]).timeouts.stream_idle_timeout, Duration::from_secs(600));
+    for wrong in ["0", "65536", "2-1", "1-", "-1", "a", "+1", "1-2-3", ""] {
+        let option = format!("--allow-ports={wrong}");
+        let text = refused(&["serve", "--manifests", "src", &option]);
+        assert!(text.contains("allow-ports") || text.contains("port"), "{wrong}: {text}");
+    }
+}
+
+#[test]
 fn values_arrive_where_they_belong() {
     let args = serve(&[
         "--trusted-proxies",

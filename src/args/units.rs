@@ -1,6 +1,7 @@
 //! Values with a unit, as people write them on a command line: durations, sizes, references and address ranges.
 
 use std::num::NonZeroUsize;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -203,6 +204,18 @@ pub(super) fn address_range(text: &str) -> Result<IpNet, String> {
     text.parse::<IpNet>()
         .or_else(|_| text.parse::<std::net::IpAddr>().map(IpNet::from))
         .map_err(|_| "expected an address or a range of addresses, such as 10.0.0.0/8 or fd00::/8".into())
+}
+
+/// Parses a port, or the first and the last of a range.
+pub(super) fn port_range(text: &str) -> Result<RangeInclusive<u16>, String> {
+    let port = |text: &str| {
+        let is_plain = text.bytes().all(|byte| byte.is_ascii_digit());
+        text.parse::<u16>().ok().filter(|port| is_plain && *port != 0)
+    };
+    let (first, last) = text.split_once('-').unwrap_or((text, text));
+    let range = port(first).zip(port(last)).filter(|(first, last)| first <= last);
+    let range = range.map(|(first, last)| first..=last);
+    range.ok_or_else(|| "expected a port or a range of ports, such as 13306 or 15000-15999".into())
 }
 
 /// A number and the unit behind it; `None` without a number.

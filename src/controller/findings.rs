@@ -31,7 +31,7 @@ impl Controller {
         }
     }
 
-    fn replace_problems(&self, old: &mut Vec<Problem>, new: Vec<Problem>) {
+    pub(super) fn replace_problems(&self, old: &mut Vec<Problem>, new: Vec<Problem>) {
         new.iter().filter(|problem| !old.contains(problem)).for_each(log);
         self.problems_changed(&*old, &new);
         *old = new;

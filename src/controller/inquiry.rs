@@ -6,7 +6,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
 use super::Controller;
-use crate::explain::{self, Explanation, LivingEndpoint, Question, View};
+use crate::explain::{Explanation, LivingEndpoint, Query, View};
 use crate::upstream::{Destination, Target};
 
 /// Questions that may wait. A further one is refused and can be asked again.
@@ -17,7 +17,7 @@ const LONGEST_WAIT_FOR_ANSWER: Duration = Duration::from_secs(5);
 /// A question and where its answer goes.
 #[derive(Debug)]
 pub(super) struct Inquiry {
-    question: Question,
+    question: Query,
     https_port: u16,
     answer: oneshot::Sender<Explanation>,
 }
@@ -36,8 +36,8 @@ pub struct Inquirer {
 pub struct NoAnswer;
 
 impl Inquirer {
-    /// What would become of this request now.
-    pub async fn explain(&self, question: Question) -> Result<Explanation, NoAnswer> {
+    /// What would become of this now.
+    pub async fn explain(&self, question: Query) -> Result<Explanation, NoAnswer> {
         let (answer, answered) = oneshot::channel();
         let inquiry = Inquiry { question, https_port: self.https_port, answer };
         self.questions.try_send(inquiry).map_err(|_| NoAnswer)?;
@@ -83,7 +83,7 @@ impl Controller {
         let problems = self.problems.of_others();
         let view = View { input: &self.input, table: &table, living: &living, source_problems: &problems, https_port };
         // The asker may not wait any more.
-        let _ = answer.send(explain::explain(&question, &view));
+        let _ = answer.send(question.explain(&view));
     }
 }
 

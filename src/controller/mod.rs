@@ -11,6 +11,7 @@ mod endpoints;
 mod external_names;
 mod findings;
 mod inquiry;
+mod ports;
 mod problems;
 mod propagation;
 mod publish;
@@ -44,6 +45,8 @@ use deferred_services::DeferredServices;
 use external_names::ExternalNames;
 use inquiry::Inquiries;
 pub use inquiry::{Inquirer, NoAnswer};
+use ports::Ports;
+pub use ports::Unavailable;
 pub use problems::Problems;
 use propagation::Propagation;
 use services_without_endpoints::ServicesWithoutEndpoints;
@@ -80,6 +83,7 @@ pub struct Controller {
     /// Where it is told that backends get their first server, or lose the last one.
     states: StateLog,
     told: replicas::Told,
+    ports: Ports,
 }
 
 impl Controller {
@@ -111,6 +115,7 @@ impl Controller {
             inbox: None,
             states: StateLog::default(),
             told: replicas::Told::default(),
+            ports: Ports::default(),
         }
     }
 
@@ -194,6 +199,7 @@ impl Controller {
                 () = self.deferred_services.first_overdue() => self.take([]),
                 () = self.external_names.overdue() => self.take([]),
                 Some(inquiry) = self.inquiries.next() => self.answer(inquiry),
+                () = self.ports.changed() => self.find_unavailable_ports(),
             }
         }
     }

@@ -18,19 +18,22 @@ pub(super) struct Found {
     pub(super) source: Vec<Problem>,
     /// Services that have had no endpoint for a while.
     pub(super) without_endpoints: Vec<Problem>,
+    /// Ports of streams that the system does not give.
+    pub(super) ports: Vec<Problem>,
 }
 
 impl Problems {
     /// All of them.
     pub fn all(&self) -> Vec<Problem> {
         let found = self.lock();
-        found.units.values().flatten().chain(&found.source).chain(&found.without_endpoints).cloned().collect()
+        let of_units = found.units.values().flatten();
+        of_units.chain(&found.source).chain(&found.without_endpoints).chain(&found.ports).cloned().collect()
     }
 
     /// Those that translation did not find.
     pub(super) fn of_others(&self) -> Vec<Problem> {
         let found = self.lock();
-        found.source.iter().chain(&found.without_endpoints).cloned().collect()
+        found.source.iter().chain(&found.without_endpoints).chain(&found.ports).cloned().collect()
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, Found> {

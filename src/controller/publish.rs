@@ -30,6 +30,7 @@ impl Controller {
         };
         self.snapshot = snapshot;
         self.swap(table, Scope::Full, started);
+        self.streams_published();
         self.has_new_certificates = true;
         self.refresh_certificates();
         self.report_ingresses(self.input.objects().ingresses().map(|ingress| &ingress.name));
@@ -94,11 +95,18 @@ impl Controller {
                     self.has_new_certificates = true;
                     Some(base.with_default_certificate(certificate))
                 }
+                (UnitKey::Stream(key), Value::Stream(spec)) => {
+                    let mut targets = Targets::new(&self.input, &self.registry, &self.metrics);
+                    Some(base.with_stream(*key, spec.as_ref(), &mut |spec| targets.of(spec)))
+                }
                 (_, Value::Host(_) | Value::Stream(_) | Value::Nothing) => continue,
             };
         }
         if let Some(table) = next {
             self.swap(table, Scope::Units, started);
+        }
+        if differing.iter().any(|key| matches!(key, UnitKey::Stream(_))) {
+            self.streams_published();
         }
         differing
     }

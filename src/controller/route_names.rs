@@ -54,7 +54,7 @@ fn asked(ingress: &Ingress, place: Place) -> Option<Asked<'_>> {
         Place::DefaultBackend => {
             Some(Asked { host: "_".into(), path: "/".into(), backend: ingress.default_backend.as_ref()? })
         }
-        Place::Unknown => None,
+        Place::Listener(_) | Place::Unknown => None,
     }
 }
 

@@ -38,7 +38,9 @@ pub(super) fn describe(
                     Some(address) => format!("its own address {address}, behind which the cluster chooses a pod"),
                     None => "its own address, to which requests are never sent".into(),
                 }),
-                EndpointPort::Named { .. } | EndpointPort::Fixed(_) => lines.extend(of_slices(input, spec, &used)),
+                EndpointPort::Named { .. } | EndpointPort::Udp { .. } | EndpointPort::Fixed(_) => {
+                    lines.extend(of_slices(input, spec, &used))
+                }
             }
             !used.is_empty()
         }
@@ -135,8 +137,13 @@ fn service(spec: &UpstreamSpec, policy: &RoutePolicy) -> String {
     let UpstreamSpec { key: UpstreamKey { service, endpoint_port, protocol }, port, for_https } = spec;
     let RoutePolicy { balance, pod_head, .. } = policy;
     let named = match (port, endpoint_port) {
-        (PortRef::Number(_), EndpointPort::Named { name, otherwise: _ }) if !name.is_empty() => format!(" ({name})"),
-        (_, EndpointPort::Named { .. } | EndpointPort::Fixed(_) | EndpointPort::OfService(_)) => String::new(),
+        (PortRef::Number(_), EndpointPort::Named { name, .. } | EndpointPort::Udp { name, .. }) if !name.is_empty() => {
+            format!(" ({name})")
+        }
+        (
+            _,
+            EndpointPort::Named { .. } | EndpointPort::Udp { .. } | EndpointPort::Fixed(_) | EndpointPort::OfService(_),
+        ) => String::new(),
     };
     let protocol = spoken(protocol);
     let for_https = for_https.as_ref().map(|spec| format!(", for clients of https {}", spoken(&spec.key.protocol)));
@@ -189,15 +196,21 @@ fn through_tls(tls: &PodTls) -> String {
 fn no_endpoint(key: &UpstreamKey, slices: usize, without_port: usize) -> String {
     match (slices, &key.endpoint_port) {
         (0, _) => "no endpoint: the Service has no EndpointSlice".into(),
-        (slices, EndpointPort::Named { name, otherwise: _ }) if slices == without_port && !name.is_empty() => {
+        (slices, EndpointPort::Named { name, .. } | EndpointPort::Udp { name, .. })
+            if slices == without_port && !name.is_empty() =>
+        {
             format!("no endpoint: none of the Service's EndpointSlices ({slices}) has a TCP port named {name}")
         }
-        (slices, EndpointPort::Named { .. } | EndpointPort::Fixed(_) | EndpointPort::OfService(_))
-            if slices == without_port =>
-        {
+        (
+            slices,
+            EndpointPort::Named { .. } | EndpointPort::Udp { .. } | EndpointPort::Fixed(_) | EndpointPort::OfService(_),
+        ) if slices == without_port => {
             format!("no endpoint: none of the Service's EndpointSlices ({slices}) has the port without a name")
         }
-        (slices, EndpointPort::Named { .. } | EndpointPort::Fixed(_) | EndpointPort::OfService(_)) => {
+        (
+            slices,
+            EndpointPort::Named { .. } | EndpointPort::Udp { .. } | EndpointPort::Fixed(_) | EndpointPort::OfService(_),
+        ) => {
             format!("no endpoint is ready in the Service's EndpointSlices ({slices})")
         }
     }

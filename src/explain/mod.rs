@@ -12,6 +12,7 @@ mod clients;
 mod near;
 mod outside;
 mod question;
+mod stream;
 mod text;
 
 use std::net::SocketAddr;
@@ -22,6 +23,7 @@ use crate::translate::Input;
 
 pub use answer::explain;
 pub use question::{Question, QuestionError};
+pub use stream::{StreamQuestion, explain_stream};
 
 /// How many items of a kind are shown. Of the others only the number is.
 const SHOWN: usize = 10;
@@ -38,6 +40,33 @@ pub struct View<'a, T> {
     pub source_problems: &'a [Problem],
     /// The port by which clients reach https. Redirects name it.
     pub https_port: u16,
+}
+
+/// What is asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Query {
+    /// What would become of a request.
+    Request(Question),
+    /// What would become of a connection or datagram to a port of streams.
+    Stream(StreamQuestion),
+}
+
+impl Query {
+    /// Reads a URL, and headers in the form `Name: value`.
+    pub fn parse(url: &str, headers: &[String]) -> Result<Self, QuestionError> {
+        match StreamQuestion::parse(url) {
+            Some(question) => question.map(Self::Stream),
+            None => Question::parse(url, headers).map(Self::Request),
+        }
+    }
+
+    /// The explanation.
+    pub fn explain<T>(&self, view: &View<'_, T>) -> Explanation {
+        match self {
+            Self::Request(question) => explain(question, view),
+            Self::Stream(question) => explain_stream(question, view),
+        }
+    }
 }
 
 /// An endpoint that serves.

@@ -17,8 +17,11 @@ pub struct Question {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum QuestionError {
     /// Another scheme.
-    #[error("the URL must begin with http:// or https://, not {0:?}")]
+    #[error("the URL must begin with http://, https://, tcp:// or udp://, not {0:?}")]
     Scheme(String),
+    /// A URL of a stream without a port.
+    #[error("the URL names no port: write tcp://HOST:PORT or udp://HOST:PORT")]
+    NoPort,
     /// No host.
     #[error("the URL names no host")]
     NoHost,

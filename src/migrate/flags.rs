@@ -103,9 +103,9 @@ pub(super) const ROWS: &[Row] = &[
     row("stream-port", "10247", PORTS),
     row("sync-period", "0s", AT_ONCE),
     row("sync-rate-limit", "0.3", AT_ONCE),
-    row("tcp-services-configmap", "", HERE),
+    row("tcp-services-configmap", "", Same("`streams.tcpConfigMap`, see the values")),
     row("time-buckets", "", METRICS),
-    row("udp-services-configmap", "", HERE),
+    row("udp-services-configmap", "", Same("`streams.udpConfigMap`, see the values")),
     row(
         "update-status",
         "true",

@@ -75,7 +75,7 @@ pub(super) fn moved(around: &Surroundings<'_>, controller: Option<&Controller>, 
         if plan.get("accessLogFormat").is_none() && plan.get("accessLog").is_none() {
             plan.set("accessLogFormat", "ingress-nginx", "its lines go on; without this they are JSON");
         }
-        moved.streams = streams(around, controller, &mut notes);
+        moved.streams = streams(around, controller, &mut plan, &mut notes);
         default_backend(around, controller, &mut plan, &mut notes);
         secrets(&mut plan);
         moved.service = service(around, controller, &mut plan, &mut notes);
@@ -284,16 +284,29 @@ fn findings_of(map: &ConfigMap, data: &BTreeMap<String, String>) -> BTreeMap<Str
     found.into_iter().filter_map(of_key).collect()
 }
 
-fn streams(around: &Surroundings<'_>, controller: &Controller, notes: &mut Vec<String>) -> Vec<Stream> {
+fn streams(
+    around: &Surroundings<'_>,
+    controller: &Controller,
+    plan: &mut Plan,
+    notes: &mut Vec<String>,
+) -> Vec<Stream> {
     let mut found = Vec::new();
-    for (flag, protocol) in [("tcp-services-configmap", "TCP"), ("udp-services-configmap", "UDP")] {
+    for (flag, protocol, value) in [
+        ("tcp-services-configmap", "TCP", "streams.tcpConfigMap"),
+        ("udp-services-configmap", "UDP", "streams.udpConfigMap"),
+    ] {
         let Some(name) = controller.named_by(flag) else { continue };
         match find(around.objects, "ConfigMap", &name) {
-            Some(config_map) => found.extend(texts(config_map.get("data")).iter().map(|(port, target)| Stream {
-                protocol,
-                port: plain(port),
-                target: plain(target),
-            })),
+            Some(config_map) => {
+                let comment =
+                    "its ports are to be listed in streams.ports, so that the Service has them: docs/streams.md";
+                plan.set(value, name.to_string(), comment);
+                found.extend(texts(config_map.get("data")).iter().map(|(port, target)| Stream {
+                    protocol,
+                    port: plain(port),
+                    target: plain(target),
+                }));
+            }
             None => notes.push(format!("ConfigMap {name} ({protocol} services) was not found")),
         }
     }

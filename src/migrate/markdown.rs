@@ -163,7 +163,7 @@ fn streams(text: &mut String, report: &Report) {
         return;
     }
     text.push_str(
-        "\n## TCP and UDP services\n\nThese are not served yet. Keep ingress-nginx for them, or use Services of type LoadBalancer.\n\n\
+        "\n## TCP and UDP services\n\nThe same ConfigMaps open these ports here: see `docs/streams.md`. List them in `streams.ports`, so that the Service has them.\n\n\
          | protocol | port | Service |\n|---|---|---|\n",
     );
     for stream in &report.streams {

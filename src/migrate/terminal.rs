@@ -216,7 +216,7 @@ impl Text {
             return;
         }
         self.title(
-            "TCP AND UDP SERVICES: not served yet. Keep ingress-nginx for them, or use Services of type LoadBalancer",
+            "TCP AND UDP SERVICES: opened by the same ConfigMaps. List the ports in streams.ports: docs/streams.md",
         );
         self.line("");
         for stream in &report.streams {

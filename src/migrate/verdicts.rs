@@ -128,6 +128,8 @@ fn is_of_moving(problem: &Problem) -> bool {
         | ProblemCode::ExternalNameUnresolved
         | ProblemCode::PortNotFound
         | ProblemCode::UnsupportedProtocol
+        | ProblemCode::PortRefused
+        | ProblemCode::PortUnavailable
         | ProblemCode::NoEndpoints
         | ProblemCode::SecretNotFound
         | ProblemCode::ConfigMapNotFound

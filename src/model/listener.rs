@@ -6,25 +6,8 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use super::listener_key::ListenerKey;
 use super::origin::Origin;
-
-/// A socket that clients connect to, beside those of the command line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct ListenerKey {
-    /// Port of the process.
-    pub port: u16,
-    /// What carries the bytes.
-    pub transport: Transport,
-}
-
-/// What carries the bytes of a listener.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Transport {
-    /// Connections.
-    Tcp,
-    /// Datagrams.
-    Udp,
-}
 
 /// The listeners on which a host is served.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -27,6 +27,7 @@ mod filters;
 mod host;
 mod kind;
 mod listener;
+mod listener_key;
 mod mirror;
 mod names;
 mod networks;
@@ -80,7 +81,8 @@ pub use filter_needs::Needs;
 pub use filters::Filters;
 pub use host::{HostKey, HostSpec, Tenancy, TenantTls, TlsSpec, Unmatched};
 pub use kind::{ObjectKind, Resource};
-pub use listener::{Application, ListenerKey, ListenerSet, ListenerSpec, Transport};
+pub use listener::{Application, ListenerSet, ListenerSpec};
+pub use listener_key::{ListenerKey, Transport};
 pub use mirror::{Mirror, MirrorBody};
 pub use names::{HostPattern, Hostname, HostnameError, Labels, ObjectName, ObjectRef};
 pub use networks::{Excused, Networks};
@@ -101,7 +103,7 @@ pub use route_match::{AskedWhen, HeaderMatch, PathMatch, Predicates, QueryMatch,
 pub use rules::{Rule, RuleAnswer, RuleTest, Rules, RulesBy};
 pub use shared_keys::{KeyUse, SharedKeys, SharedKeysFault};
 pub use snapshot::{Snapshot, UnitKey};
-pub use stream::{StreamRoute, StreamSpec};
+pub use stream::{HeaderOfClients, HeaderVersion, StreamAffinity, StreamRoute, StreamSpec};
 pub use template::{Captures, Part, Template, TemplateError, Variable};
 pub use upstream::{
     BackendName, EndpointPort, EndpointSpec, EndpointState, PortRef, Protocol, UpstreamKey, UpstreamSpec, Weight,

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::LazyLock;
 
 use super::kind::ObjectKind;
+use super::listener_key::ListenerKey;
 use super::names::{ObjectName, ObjectRef};
 
 /// The object, and the place in it, that asks for a route.
@@ -34,6 +35,8 @@ pub enum Place {
     },
     /// The default backend of the object.
     DefaultBackend,
+    /// The entry for a listener: of a ConfigMap of streams, or of the annotation `expose` of a Service.
+    Listener(ListenerKey),
     /// Not known.
     Unknown,
 }
@@ -74,11 +77,15 @@ impl Origin {
 
     /// The field that asks for the route, as a path into the object.
     pub fn field(&self) -> Option<String> {
-        let Self::Object { kind: ObjectKind::Ingress, name: _, place } = self else { return None };
-        match place {
-            Place::Rule { rule, entry } => Some(format!("spec.rules[{rule}].http.paths[{entry}]")),
-            Place::DefaultBackend => Some("spec.defaultBackend".into()),
-            Place::Unknown => None,
+        let Self::Object { kind, name: _, place } = self else { return None };
+        match (kind, place) {
+            (ObjectKind::Ingress, Place::Rule { rule, entry }) => {
+                Some(format!("spec.rules[{rule}].http.paths[{entry}]"))
+            }
+            (ObjectKind::Ingress, Place::DefaultBackend) => Some("spec.defaultBackend".into()),
+            (ObjectKind::ConfigMap, Place::Listener(key)) => Some(format!("data[\"{}\"]", key.port)),
+            (ObjectKind::Service, Place::Listener(_)) => Some("metadata.annotations[\"tidegate.dev/expose\"]".into()),
+            (_, Place::Rule { .. } | Place::DefaultBackend | Place::Listener(_) | Place::Unknown) => None,
         }
     }
 }
@@ -102,6 +109,7 @@ impl fmt::Display for Origin {
 
 #[cfg(test)]
 mod tests {
+    use super::super::listener_key::Transport;
     use super::*;
 
     #[test]
@@ -116,6 +124,10 @@ mod tests {
         ] {
             assert_eq!((origin.to_string().as_str(), origin.field().as_deref()), (label, field));
         }
+        let key = ListenerKey { port: 53, transport: Transport::Udp };
+        let listener = |kind| Origin::Object { kind, name: name.clone(), place: Place::Listener(key) }.field().unwrap();
+        assert_eq!(listener(ObjectKind::ConfigMap), "data[\"53\"]");
+        assert_eq!(listener(ObjectKind::Service), "metadata.annotations[\"tidegate.dev/expose\"]");
         let object = ObjectRef { kind: ObjectKind::Ingress, name: name.clone() };
         assert_eq!(origin(Place::Unknown).object().as_ref(), Some(&object));
         assert!(origin(Place::Unknown).is_object(&object) && !Origin::DefaultBackend.is_object(&object));

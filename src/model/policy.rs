@@ -98,6 +98,12 @@ pub struct RouteTimeouts {
     /// A tunnel (WebSocket) on which nothing moves is closed after this. Default 1 h; `--tunnel-idle-timeout`; HAProxy
     /// `timeout tunnel`.
     pub tunnel_idle: Duration,
+    /// A connection of a stream on which nothing moves is closed after this. Default 1 h; `--stream-idle-timeout`; nginx
+    /// `proxy_timeout`.
+    pub stream_idle: Duration,
+    /// A client of a port for datagrams that neither sends nor gets any for this long is forgotten. Default 60 s;
+    /// `--udp-session-timeout`.
+    pub udp_session: Duration,
 }
 
 impl RoutePolicy {
@@ -156,6 +162,8 @@ impl Default for RouteTimeouts {
             body_rate: 1024,
             write: Duration::from_secs(30),
             tunnel_idle: Duration::from_secs(3600),
+            stream_idle: Duration::from_secs(3600),
+            udp_session: Duration::from_secs(60),
         }
     }
 }

@@ -68,6 +68,10 @@ pub enum ProblemCode {
     PortNotFound,
     /// A port whose protocol is not TCP.
     UnsupportedProtocol,
+    /// A port that a stream asks to be opened, and may not.
+    PortRefused,
+    /// A port that a stream asks to be opened, and that the system does not give.
+    PortUnavailable,
     /// An EndpointSlice, or an address in one, that cannot be used.
     EndpointRejected,
     /// EndpointSlices of `--self-service` that our role does not allow reading.
@@ -133,6 +137,8 @@ impl ProblemCode {
             Self::ExternalNameUnresolved => "ExternalNameUnresolved",
             Self::PortNotFound => "PortNotFound",
             Self::UnsupportedProtocol => "UnsupportedProtocol",
+            Self::PortRefused => "PortRefused",
+            Self::PortUnavailable => "PortUnavailable",
             Self::EndpointRejected => "EndpointRejected",
             Self::EndpointsForbidden => "EndpointsForbidden",
             Self::NoEndpoints => "NoEndpoints",

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use super::certificate::Certificate;
 use super::host::{HostKey, HostSpec};
-use super::listener::{ListenerKey, ListenerSpec};
+use super::listener::ListenerSpec;
+use super::listener_key::ListenerKey;
 use super::names::ObjectRef;
 use super::stream::StreamSpec;
 
@@ -18,7 +19,7 @@ pub struct Snapshot {
     pub default_certificate: Option<Arc<Certificate>>,
     /// Listeners beside those of the command line. No front end asks for any yet.
     pub listeners: BTreeMap<ListenerKey, Arc<ListenerSpec>>,
-    /// What is passed on without a look at requests. No front end asks for any yet.
+    /// What is passed on without a look at requests. Each listener here is opened.
     pub streams: BTreeMap<ListenerKey, Arc<StreamSpec>>,
 }
 

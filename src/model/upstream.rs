@@ -62,7 +62,8 @@ pub struct UpstreamKey {
     pub service: ObjectName,
     /// Where the endpoints' ports are found in EndpointSlices.
     pub endpoint_port: EndpointPort,
-    /// What is spoken to the pods, and how that is encrypted.
+    /// What is spoken to the pods by who speaks HTTP, and how that is encrypted. Streams over TCP have what HTTP would have on
+    /// the port, and so share its upstream.
     pub protocol: Protocol,
 }
 
@@ -102,6 +103,13 @@ pub enum EndpointPort {
     /// From the slice port of this name (empty for a Service's only, unnamed port), or this number in slices whose
     /// port list is absent ("all ports").
     Named {
+        /// Name of the Service port, which slices repeat.
+        name: Arc<str>,
+        /// The Service's numeric targetPort, or its port, for slices without a port list.
+        otherwise: u16,
+    },
+    /// The same of a port for datagrams.
+    Udp {
         /// Name of the Service port, which slices repeat.
         name: Arc<str>,
         /// The Service's numeric targetPort, or its port, for slices without a port list.

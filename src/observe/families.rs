@@ -172,6 +172,41 @@ pub(crate) const TLS_HANDSHAKES: Family = counter(
 pub(crate) const TLS_HANDSHAKE_DURATION: Family =
     histogram("tidegate_tls_handshake_duration_seconds", &[], "Time of successful TLS handshakes with clients");
 
+const STREAM: &[&str] = &["transport", "port"];
+
+pub(crate) const STREAM_CONNECTIONS: Family = counter(
+    "tidegate_stream_connections_total",
+    STREAM,
+    "Connections accepted; with `udp` clients that began to send datagrams",
+);
+pub(crate) const STREAM_OPEN: Family = gauge(
+    "tidegate_stream_connections_open",
+    STREAM,
+    "Connections open now; with `udp` clients that sent or got a datagram lately",
+);
+pub(crate) const STREAM_RECEIVED: Family =
+    counter("tidegate_stream_received_bytes_total", STREAM, "Bytes that clients have sent");
+pub(crate) const STREAM_SENT: Family =
+    counter("tidegate_stream_sent_bytes_total", STREAM, "Bytes that were sent to clients");
+pub(crate) const STREAM_FAILURES: Family = counter(
+    "tidegate_stream_failures_total",
+    &["transport", "port", "reason"],
+    "Connections that came to nothing, or ended otherwise than by both sides: `proxy_header`, `no_stream`, `no_endpoint`, `full`, \
+     `connect_refused`, `connect_timeout`, `connect_other`, broken off by the client (`client_reset`) or the pod (`pod_reset`), `idle`; \
+     a reason appears with its first failure",
+);
+pub(crate) const STREAM_DROPPED: Family = counter(
+    "tidegate_stream_datagrams_dropped_total",
+    &["transport", "port", "reason"],
+    "Datagrams dropped: `too_many_clients`, `no_endpoint`, or `socket` where the system took them not; a reason appears with its \
+     first drop",
+);
+pub(crate) const STREAM_PORTS: Family = gauge(
+    "tidegate_stream_ports",
+    &["state"],
+    "Ports of streams: `open`, or `unavailable` where the system does not give them",
+);
+
 pub(crate) const TABLE_BUILDS: Family =
     counter("tidegate_table_builds_total", &["scope"], "Routing tables published: built in full or by changed units");
 pub(crate) const TABLE_BUILD_DURATION: Family = histogram(
@@ -394,6 +429,20 @@ pub const GROUPS: &[Group] = &[
             HTTP2_LIMITS,
             TLS_HANDSHAKES,
             TLS_HANDSHAKE_DURATION,
+        ],
+    },
+    Group {
+        title: "Streams",
+        note: "One set of series for each port that is opened for TCP or UDP, for as long as it is, or a connection of it. See \
+               [streams.md](streams.md).",
+        families: &[
+            STREAM_CONNECTIONS,
+            STREAM_OPEN,
+            STREAM_RECEIVED,
+            STREAM_SENT,
+            STREAM_FAILURES,
+            STREAM_DROPPED,
+            STREAM_PORTS,
         ],
     },
     Group {

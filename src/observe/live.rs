@@ -9,25 +9,25 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use super::exposition::label;
 
 /// The values of a handle's labels, in the order of their family's label names.
-pub(crate) type LabelValues = [Arc<str>; 3];
+pub(crate) type LabelValues<const N: usize> = [Arc<str>; N];
 
 /// Weak references to all handles of one kind: a handle's series live as long as someone holds the handle.
-pub(crate) struct Live<M> {
-    names: [&'static str; 3],
-    handles: Mutex<HashMap<LabelValues, Weak<M>, foldhash::fast::RandomState>>,
+pub(crate) struct Live<M, const N: usize = 3> {
+    names: [&'static str; N],
+    handles: Mutex<HashMap<LabelValues<N>, Weak<M>, foldhash::fast::RandomState>>,
     /// Takes what is beyond the limit, from when it was first reached.
     more: OnceLock<Arc<M>>,
     limit: usize,
 }
 
-impl<M: Default> Live<M> {
+impl<M: Default, const N: usize> Live<M, N> {
     /// No handles yet, and never more than `limit` at a time.
-    pub(crate) fn new(names: &[&'static str; 3], limit: usize) -> Self {
+    pub(crate) fn new(names: &[&'static str; N], limit: usize) -> Self {
         Self { names: *names, handles: Mutex::default(), more: OnceLock::new(), limit }
     }
 
     /// The handle with these labels. Beyond the limit, all share one.
-    pub(crate) fn get_or_create(&self, labels: LabelValues) -> Arc<M> {
+    pub(crate) fn get_or_create(&self, labels: LabelValues<N>) -> Arc<M> {
         let mut handles = self.handles.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(handle) = handles.get(&labels).and_then(Weak::upgrade) {
             return handle;
@@ -61,12 +61,12 @@ impl<M: Default> Live<M> {
         let mut rows: Vec<_> = handles.into_iter().map(|(labels, handle)| (self.text(&labels), handle)).collect();
         rows.sort_unstable_by(|a, b| a.0.cmp(&b.0));
         if let Some(more) = self.more.get() {
-            rows.push((self.text(&["_more"; 3].map(Arc::from)), more.clone()));
+            rows.push((self.text(&["_more"; N].map(Arc::from)), more.clone()));
         }
         rows
     }
 
-    fn text(&self, values: &LabelValues) -> String {
+    fn text(&self, values: &LabelValues<N>) -> String {
         let mut text = String::with_capacity(96);
         for (name, value) in self.names.iter().zip(values) {
             label(&mut text, name, value);

@@ -26,13 +26,14 @@ mod register;
 mod report_metrics;
 mod route_metrics;
 mod state_log;
+mod stream_metrics;
 mod syslog;
 mod tally;
 mod upstream_metrics;
 
 pub use access_log::{
     AccessLog, AccessLogFormat, AnswerCaptures, Capture, CaptureError, Captures, Connections, Course, Details, Entry,
-    Facts, LineEscape, LineFormat, LineFormatError, RoutePart, ShardLog, TlsPart, UpstreamPart,
+    Facts, LineEscape, LineFormat, LineFormatError, RoutePart, ShardLog, StreamEntry, TlsPart, UpstreamPart,
 };
 pub use config_metrics::ConfigMetrics;
 pub use dns_metrics::DnsMetrics;
@@ -48,6 +49,7 @@ pub(crate) use process::resident_memory;
 pub use report_metrics::{EventWrite, ReportMetrics, StatusWrite};
 pub use route_metrics::RouteMetrics;
 pub use state_log::{Left, StateLog};
+pub use stream_metrics::{DatagramDrop, OpenStream, StreamFailure, StreamMetrics};
 pub use syslog::{Facility, SyslogError, SyslogForm, SyslogTarget};
 pub use tally::{Count, FlowNumbers, Forgotten, ListenerTally, Span, SpanNumbers, Tally, TallyNumbers};
 pub use upstream_metrics::{UpstreamFailure, UpstreamMetrics};

@@ -8,6 +8,7 @@
 //! - `pods`: endpoints, connections, attempts, and what may follow one that failed.
 //! - `exchange`: the walk of one request, from its head to the end of its answer.
 //! - `client`: listeners, TLS, and connections that speak HTTP/1 or HTTP/2.
+//! - `stream`: connections and datagrams that are passed on without a look at what is in them.
 //! - `checks`: asks endpoints for their health, on a thread of its own.
 //! - `thread`: runs the rest on one thread, a shard.
 
@@ -20,6 +21,7 @@ pub mod heads;
 mod pod_tls_fault;
 mod pods;
 mod shard;
+mod stream;
 mod thread;
 mod walk;
 mod wire;
@@ -33,7 +35,9 @@ pub use shard::handover::Handover;
 pub use shard::heartbeats::Heartbeats;
 pub use shard::inspector::{Inspector, ShardAnswer};
 pub use shard::limiter::Limiter;
+pub use shard::ports::Ports;
 pub use shard::views::{ClientView, Listing, PodView, ShardView, Standing};
+pub use stream::{PortSettings, keep as keep_ports};
 pub use thread::{Listeners, run, serve};
 pub use wire::buffers;
 pub use wire::ledger::Ledger;

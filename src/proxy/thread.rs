@@ -15,6 +15,7 @@ use crate::proxy::client::serving::Serving;
 use crate::proxy::shard::heartbeats::Heartbeat;
 use crate::proxy::shard::turns::Turns;
 use crate::proxy::shard::{Shard, Shared};
+use crate::proxy::stream;
 use crate::upstream::RetirementWatch;
 
 /// How often idle connections to pods are checked.
@@ -51,10 +52,12 @@ pub async fn serve(shared: Shared, log: ShardLog, listeners: Listeners, retireme
 async fn serve_in(shared: Shared, log: ShardLog, turns: Turns, listeners: Listeners, retirements: RetirementWatch) {
     let (questions, heartbeat) = (shared.inspector.join(), shared.heartbeats.begin());
     let (neighbours, handed) = shared.handover.join(listeners.len());
+    let ports = shared.ports.join();
     let shard = Shard::new(shared, log, turns, neighbours);
     let serving = Serving::new(&shard);
     tokio::task::spawn_local(housekeeping(Rc::clone(&shard), Rc::clone(&serving), retirements, heartbeat));
     let looked_into = Rc::clone(&shard);
+    tokio::task::spawn_local(stream::run(Rc::clone(&shard), ports));
     tokio::task::spawn_local(questions.answer(move |limit| looked_into.look(limit)));
     for (index, (listener, handed)) in listeners.into_iter().zip(handed).enumerate() {
         let (shard, serving) = (Rc::clone(&shard), Rc::clone(&serving));

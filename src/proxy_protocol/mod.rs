@@ -1,4 +1,4 @@
-//! The PROXY protocol, versions 1 and 2, as a receiver: who the client of a load balancer is, told in front of the
+//! The PROXY protocol, versions 1 and 2: who the client of a load balancer is, told in front of the
 //! connection's own bytes (HAProxy, `proxy-protocol.txt`). Without input or output of its own, as `http1` is.
 //!
 //! It knows what a header says, not whom to believe: that is for who reads the connection. What stands behind
@@ -7,6 +7,7 @@
 mod checksum;
 mod v1;
 mod v2;
+pub mod write;
 
 use std::net::SocketAddr;
 

@@ -15,6 +15,7 @@ mod patterns;
 mod publish;
 mod reading;
 mod route;
+mod stream;
 mod table;
 mod texts;
 
@@ -28,4 +29,5 @@ pub use host_header::{normalize_host, normalize_name};
 pub use publish::TableCell;
 pub use reading::{canonical_path, takes};
 pub use route::{Draw, Route};
+pub use stream::CompiledStream;
 pub use table::{CertificateSource, Certificates, Found, RouteTable};

@@ -10,8 +10,10 @@ use super::compiled::{CompiledHost, Holds};
 use super::host_index::{HostIndex, Owner};
 use super::reading::written_path;
 use super::route::Route;
+use super::stream::CompiledStream;
 use crate::model::{
-    AskedOf, Certificate, HostKey, HostPattern, HostSpec, ListenerKey, ListenerSet, RouteSpec, Snapshot, TlsSpec,
+    AskedOf, Certificate, HostKey, HostPattern, HostSpec, ListenerKey, ListenerSet, RouteSpec, Snapshot, StreamSpec,
+    TlsSpec,
 };
 
 /// Everything served at one moment. `T` is what a route's target is to the data plane.
@@ -21,6 +23,8 @@ pub struct RouteTable<T> {
     hosts: HostIndex<T>,
     /// Of other listeners. A unit that several of them serve stands in the index of each.
     others: BTreeMap<ListenerKey, HostIndex<T>>,
+    /// What is passed on without a look at requests.
+    streams: Arc<BTreeMap<ListenerKey, Arc<CompiledStream<T>>>>,
     default_certificate: Option<Arc<Certificate>>,
 }
 
@@ -58,22 +62,26 @@ pub enum CertificateSource {
 
 impl<T> Clone for RouteTable<T> {
     fn clone(&self) -> Self {
-        let Self { hosts, others, default_certificate } = self;
-        Self { hosts: hosts.clone(), others: others.clone(), default_certificate: default_certificate.clone() }
+        let Self { hosts, others, streams, default_certificate } = self;
+        let (hosts, others, streams) = (hosts.clone(), others.clone(), Arc::clone(streams));
+        Self { hosts, others, streams, default_certificate: default_certificate.clone() }
     }
 }
 
 impl<T> RouteTable<T> {
     /// A table that serves nothing.
     pub fn empty() -> Self {
-        Self { hosts: HostIndex::empty(), others: BTreeMap::new(), default_certificate: None }
+        let (hosts, others) = (HostIndex::empty(), BTreeMap::new());
+        Self { hosts, others, streams: Arc::default(), default_certificate: None }
     }
 
     /// Compiles everything. `resolve` makes the target of each route.
     pub fn compile(snapshot: &Snapshot, resolve: &mut dyn FnMut(&RouteSpec) -> T) -> Self {
-        // Listeners and streams are opened, not looked up.
-        let Snapshot { hosts, default_certificate, listeners: _, streams: _ } = snapshot;
-        let mut table = Self { default_certificate: default_certificate.clone(), ..Self::empty() };
+        // Listeners are opened, not looked up.
+        let Snapshot { hosts, default_certificate, listeners: _, streams } = snapshot;
+        let streams = streams.iter().map(|(key, spec)| (*key, Arc::new(CompiledStream::compile(spec, resolve))));
+        let streams = Arc::new(streams.collect());
+        let mut table = Self { streams, default_certificate: default_certificate.clone(), ..Self::empty() };
         for (key, spec) in hosts {
             table.set_host(key, Some(spec), resolve);
         }
@@ -93,6 +101,22 @@ impl<T> RouteTable<T> {
         next
     }
 
+    /// A table that differs in the streams of one listener: replaced by `spec`, or removed.
+    #[must_use]
+    pub fn with_stream(
+        &self,
+        key: ListenerKey,
+        spec: Option<&Arc<StreamSpec>>,
+        resolve: &mut dyn FnMut(&RouteSpec) -> T,
+    ) -> Self {
+        let mut streams = BTreeMap::clone(&self.streams);
+        match spec {
+            Some(spec) => _ = streams.insert(key, Arc::new(CompiledStream::compile(spec, resolve))),
+            None => _ = streams.remove(&key),
+        }
+        Self { streams: Arc::new(streams), ..self.clone() }
+    }
+
     /// A table with another default certificate.
     #[must_use]
     pub fn with_default_certificate(&self, certificate: Option<Arc<Certificate>>) -> Self {
@@ -103,7 +127,7 @@ impl<T> RouteTable<T> {
     /// `None`: no host is served there.
     pub fn of_listener(&self, listener: &ListenerKey) -> Option<Self> {
         let hosts = self.others.get(listener)?.clone();
-        Some(Self { hosts, others: BTreeMap::new(), default_certificate: self.default_certificate.clone() })
+        Some(Self { hosts, default_certificate: self.default_certificate.clone(), ..Self::empty() })
     }
 
     fn set_host(&mut self, key: &HostKey, spec: Option<&Arc<HostSpec>>, resolve: &mut dyn FnMut(&RouteSpec) -> T) {
@@ -186,6 +210,16 @@ impl<T> RouteTable<T> {
         holds: Holds<'_>,
     ) -> Result<Option<&Arc<Route<T>>>, PathRefusal> {
         Ok(self.route(host, self.hosts.owner(host).unit, &written_path(raw_path)?, holds))
+    }
+
+    /// The streams of a listener.
+    pub fn stream(&self, listener: &ListenerKey) -> Option<&Arc<CompiledStream<T>>> {
+        self.streams.get(listener)
+    }
+
+    /// All streams, by listener.
+    pub fn streams(&self) -> impl Iterator<Item = (&ListenerKey, &Arc<CompiledStream<T>>)> {
+        self.streams.iter()
     }
 
     /// The default certificate, if one is configured.

@@ -62,7 +62,7 @@ pub fn shared_by_other(input: &Input, route: &Origin) -> Option<CanaryRuleOf> {
             &paths.get(usize::from(*entry))?.backend
         }
         Place::DefaultBackend => ingress.default_backend.as_ref()?,
-        Place::Unknown => return None,
+        Place::Listener(_) | Place::Unknown => return None,
     };
     let hung = input.canaries().of(BackendRef { namespace: &name.namespace, backend })?;
     let (ingress, field, host) = (hung.by.name().clone(), hung.field.to_string(), hung.host.clone());

@@ -8,7 +8,7 @@ use crate::model::{
     Applies, EndpointOverride, EndpointPort, EndpointSpec, ObjectKind, ObjectName, ObjectRef, PodMark, Problem,
     ProblemCode, Severity, UpstreamKey,
 };
-use crate::source::objects::{AddressKind, EndpointSlice, SliceEndpoint};
+use crate::source::objects::{AddressKind, EndpointSlice, SliceEndpoint, SlicePort};
 
 use super::address::{is_faulty, refusal};
 use super::external;
@@ -174,16 +174,20 @@ fn port_in(slice: &EndpointSlice, wanted: &EndpointPort) -> Option<u16> {
     match wanted {
         EndpointPort::Fixed(number) => Some(*number),
         EndpointPort::OfService(_) => None,
-        EndpointPort::Named { name, otherwise } => match &slice.ports {
-            // Slices of other makers may have no ports: they serve none.
-            None => None,
-            Some(ports) => {
-                let port = ports.iter().find(|port| port.name == *name && port.is_tcp)?;
-                // A port without number is any port.
-                Some(port.port.unwrap_or(*otherwise)).filter(|number| *number != 0)
-            }
-        },
+        EndpointPort::Named { name, otherwise } => named_port(slice, (name, *otherwise), |port| port.is_tcp),
+        EndpointPort::Udp { name, otherwise } => named_port(slice, (name, *otherwise), |port| port.is_udp),
     }
+}
+
+/// The number of a port of this name. Slices of other makers may have no ports: they serve none.
+fn named_port(
+    slice: &EndpointSlice,
+    (name, otherwise): (&Arc<str>, u16),
+    is_meant: fn(&SlicePort) -> bool,
+) -> Option<u16> {
+    let port = slice.ports.iter().flatten().find(|port| port.name == *name && is_meant(port))?;
+    // A port without number is any port.
+    Some(port.port.unwrap_or(otherwise)).filter(|number| *number != 0)
 }
 
 /// Findings about a slice whose Service one of our Ingresses uses.
@@ -233,5 +237,7 @@ fn is_used(input: &Input, slice: &EndpointSlice) -> bool {
     let Some(service) = &slice.service else { return false };
     let service = ObjectName::new(slice.name.namespace.clone(), service.clone());
     let users = input.index().users(ObjectKind::Service, &service);
-    input.is_default_backend(&service) || users.iter().any(|user| user.is_ours(input.objects(), input.settings()))
+    input.is_default_backend(&service)
+        || users.iter().any(|user| user.is_ours(input.objects(), input.settings()))
+        || input.streams().of_service(&service).next().is_some()
 }

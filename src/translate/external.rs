@@ -54,7 +54,7 @@ fn of_outside(input: &Input, outside: &Outside, port: &EndpointPort) -> External
     };
     // The key of an ExternalName has the number. One of before, when the Service was of another type, has no endpoints.
     let addresses = match (port, outside, &resolution) {
-        (EndpointPort::Named { .. } | EndpointPort::OfService(_), _, _)
+        (EndpointPort::Named { .. } | EndpointPort::Udp { .. } | EndpointPort::OfService(_), _, _)
         | (EndpointPort::Fixed(_), Outside::Name(_), None) => Vec::new(),
         (EndpointPort::Fixed(port), Outside::Address(ip), _) => vec![SocketAddr::new(*ip, *port)],
         (EndpointPort::Fixed(port), Outside::Name(_), Some(of_name)) => {

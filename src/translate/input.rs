@@ -17,7 +17,8 @@ use super::lower::{Claim, Lowered, Named, RoutingObject};
 use super::nginx_config::{self, Outcome};
 use super::resolutions::Resolutions;
 use super::rulers::Rulers;
-use super::settings::{Settings, VisibleSecrets};
+use super::settings::Settings;
+use super::stream_claims::{self, Streams};
 use super::{address, classes, external_name, replicas, validity};
 
 /// All objects, the index over them, and the settings. Only the functions of `apply` and `resolved` change them, and tell what must be
@@ -29,6 +30,7 @@ pub struct Input {
     canaries: Canaries,
     files_by_host: FilesByHost,
     resolutions: Resolutions,
+    streams: Streams,
     settings: Settings,
     replicas: Replicas,
     /// The settings without what the ConfigMap of another controller says, and what comes of it besides. `None`: there is none.
@@ -56,9 +58,8 @@ impl Input {
         let has_map = settings.config_map().is_some();
         let nginx = has_map.then(|| Box::new(NginxConfig { base: settings, problems, named, is_gone: false }));
         let (index, canaries, resolutions) = (Index::default(), Canaries::default(), Resolutions::default());
-        let files_by_host = FilesByHost::default();
-        let replicas = Replicas::default();
-        Self { objects, index, canaries, files_by_host, resolutions, settings: of_map, replicas, nginx }
+        let (files_by_host, streams, replicas) = (FilesByHost::default(), Streams::default(), Replicas::default());
+        Self { objects, index, canaries, files_by_host, resolutions, streams, settings: of_map, replicas, nginx }
     }
 
     /// The objects.
@@ -83,6 +84,11 @@ impl Input {
 
     pub(crate) fn index(&self) -> &Index {
         &self.index
+    }
+
+    /// Who asks for which ports.
+    pub(crate) fn streams(&self) -> &Streams {
+        &self.streams
     }
 
     /// The files of certificates that name each host.
@@ -134,6 +140,10 @@ impl Input {
             ObjectKind::ConfigMap => {
                 let mut invalidated = self.config_map_changed(&object.name);
                 self.invalidate_users(&object, &mut invalidated);
+                if self.settings.streams.names(&object.name) {
+                    invalidated.object(object.clone());
+                    self.streams_changed(&object, &mut invalidated);
+                }
                 invalidated
             }
             ObjectKind::File => self.certificate_file_changed(object, old),
@@ -163,67 +173,26 @@ impl Input {
         invalidated
     }
 
-    /// Whether this object is to be followed by itself: it is wanted, and no list has it or is meant to have it.
-    pub fn follows(&self, object: &ObjectRef) -> bool {
-        match object.kind {
-            ObjectKind::Secret => match &self.settings.secrets {
-                VisibleSecrets::All | VisibleSecrets::Listed(_) => self.wants(&object.name),
-                VisibleSecrets::Allowed => {
-                    self.settings.shared_keys.as_ref() == Some(&object.name)
-                        || self.is_named_by_annotation(object, |user| self.may_use(user, &object.name))
-                }
-            },
-            ObjectKind::ConfigMap => {
-                self.is_named_by_settings(&object.name)
-                    || self.is_named_by_annotation(object, |user| self.may_name(&user.name().namespace, &object.name))
-            }
-            ObjectKind::Ingress
-            | ObjectKind::IngressClass
-            | ObjectKind::Service
-            | ObjectKind::EndpointSlice
-            | ObjectKind::File => false,
-        }
-    }
-
-    fn is_named_by_annotation(&self, object: &ObjectRef, counts: impl Fn(&Lowered) -> bool) -> bool {
-        let users = self.index.users(object.kind, &object.name).iter();
-        users
-            .filter(|user| user.annotations().references().contains(object) && counts(user))
-            .any(|user| user.is_ours(&self.objects, &self.settings))
-            || self.is_named_by_services(object)
-    }
-
     /// Whether it is ingress-nginx's ConfigMap, or that one names it.
-    fn is_named_by_settings(&self, config_map: &ObjectName) -> bool {
+    pub(super) fn is_named_by_settings(&self, config_map: &ObjectName) -> bool {
         self.nginx
             .as_ref()
             .is_some_and(|nginx| nginx.base.config_map() == Some(config_map) || nginx.named.contains(config_map))
     }
 
-    /// What is wrong with ingress-nginx's ConfigMap.
+    /// What is wrong with a ConfigMap that options name.
     pub(crate) fn problems_of_config_map(&self, name: &ObjectName) -> Vec<Problem> {
         let nginx = self.nginx.as_ref().filter(|nginx| nginx.base.config_map() == Some(name));
-        nginx.map(|nginx| nginx.problems.clone()).unwrap_or_default()
+        let mut problems = nginx.map(|nginx| nginx.problems.clone()).unwrap_or_default();
+        if self.settings.streams.names(name) {
+            problems.extend(stream_claims::problems_of_config_map(&self.settings, &self.objects, name));
+        }
+        problems
     }
 
-    /// Whether annotations of an object in this namespace may name this ConfigMap.
-    pub(crate) fn may_name(&self, namespace: &Arc<str>, config_map: &ObjectName) -> bool {
-        self.settings.config_maps_across_namespaces || *namespace == config_map.namespace
-    }
-
-    /// Whether we may read this ConfigMap. One that we may not read can be wanted nevertheless.
-    pub fn may_see_config_map(&self, config_map: &ObjectName) -> bool {
-        self.settings.config_maps.has(config_map) || self.settings.config_map() == Some(config_map)
-    }
-
-    /// All objects that are to be followed by themselves. Looks at everything.
-    pub fn followed(&self) -> BTreeSet<ObjectRef> {
-        let secrets = self.used_secrets().into_iter().map(|name| (ObjectKind::Secret, name));
-        let of_settings = self.nginx.iter().flat_map(|nginx| nginx.base.config_map().into_iter().chain(&nginx.named));
-        let config_maps = self.index.used(ObjectKind::ConfigMap).chain(of_settings);
-        let config_maps = config_maps.map(|name| (ObjectKind::ConfigMap, name));
-        let named = secrets.chain(config_maps).map(|(kind, name)| ObjectRef::new(kind, name.clone()));
-        named.filter(|object| self.follows(object)).collect()
+    /// ingress-nginx's ConfigMap, and those that it names.
+    pub(super) fn named_by_settings(&self) -> impl Iterator<Item = &ObjectName> {
+        self.nginx.iter().flat_map(|nginx| nginx.base.config_map().into_iter().chain(&nginx.named))
     }
 
     /// What DNS says of this name, which a Service has; `None` before it has answered.
@@ -243,6 +212,7 @@ impl Input {
             if findings_differ {
                 let users = self.index.users(ObjectKind::Service, service);
                 users.iter().for_each(|user| invalidated.object(user.reference()));
+                invalidated.units.extend(self.streams.of_service(service).map(UnitKey::Stream));
                 if self.is_default_backend(service) {
                     invalidated.hosts([HostPattern::Any]);
                 }
@@ -260,7 +230,9 @@ impl Input {
     pub fn wants_name(&self, name: &ExternalName) -> bool {
         self.resolutions.services(name).any(|service| {
             let mut users = self.index.users(ObjectKind::Service, service).iter();
-            self.is_default_backend(service) || users.any(|user| user.is_ours(&self.objects, &self.settings))
+            self.is_default_backend(service)
+                || users.any(|user| user.is_ours(&self.objects, &self.settings))
+                || self.streams.of_service(service).next().is_some()
         })
     }
 
@@ -299,12 +271,16 @@ impl Input {
         let faulty = self.objects.slices().filter(|slice| address::is_faulty(slice, &self.settings));
         let slices = faulty.map(move |slice| object(ObjectKind::EndpointSlice, slice.name.clone()));
         let config_map = self.settings.config_map().into_iter();
-        let config_map = config_map.map(move |name| object(ObjectKind::ConfigMap, name.clone()));
+        // One that is named twice is one unit.
+        let of_streams: BTreeSet<_> = self.settings.streams.config_maps().map(|(name, _)| name).collect();
+        let of_streams = of_streams.into_iter().filter(|name| self.settings.config_map() != Some(*name));
+        let config_map = config_map.chain(of_streams).map(move |name| object(ObjectKind::ConfigMap, name.clone()));
         let services = self.index.annotated_services().map(move |name| object(ObjectKind::Service, name.clone()));
         let keys = self.settings.shared_keys.iter().map(move |name| object(ObjectKind::Secret, name.clone()));
         let files = files.chain(keys);
         let of_objects = ingresses.chain(classes).chain(slices).chain(config_map).chain(services).chain(files);
-        hosts.chain([UnitKey::DefaultCertificate]).chain(of_objects)
+        let streams = self.streams.listeners().map(UnitKey::Stream);
+        hosts.chain([UnitKey::DefaultCertificate]).chain(of_objects).chain(streams)
     }
 
     fn ingress_changed(&mut self, ingress: ObjectRef, old: Option<Object>, new: Option<Object>) -> Invalidated {
@@ -360,8 +336,10 @@ impl Input {
             self.index.replace(None, Some(&lowered));
             self.canaries.expect(&lowered);
         }
-        for service in self.objects.services().filter(|service| !service.annotations.is_empty()) {
-            self.index.annotate(&service.name, read_service(service, &self.settings));
+        let annotated = self.objects.services().filter(|service| !service.annotations.is_empty());
+        for service in annotated.cloned().collect::<Vec<_>>() {
+            self.index.annotate(&service.name, read_service(&service, &self.settings));
+            self.streams_changed(&ObjectRef::new(ObjectKind::Service, service.name.clone()), invalidated);
         }
         invalidated.units.extend(self.units());
         invalidated.named.extend(former.named_by_services().chain(self.index.named_by_services()).cloned());
@@ -403,12 +381,14 @@ impl Input {
             let read = current.map(|current| read_service(current, &self.settings));
             invalidated.named.extend(self.index.annotate(&service.name, read.unwrap_or_default()));
             invalidated.object(service.clone());
+            self.streams_changed(&service, &mut invalidated);
         }
         if former != new {
             self.resolutions.rename(&service.name, former.as_ref(), new.as_ref());
             invalidated.names.extend(former.into_iter().chain(new));
         }
         self.invalidate_users(&service, &mut invalidated);
+        invalidated.units.extend(self.streams.of_service(&service.name).map(UnitKey::Stream));
         if self.is_default_backend(&service.name) {
             let falls_back = |claim: &Claim| claim.by.options().rare().is_some_and(|rare| rare.errors.falls_back());
             let hosts = self.index.hosts().filter(|host| self.index.claims(host).iter().any(falls_back));
@@ -464,9 +444,34 @@ impl Input {
         let services = self.index.annotated_services();
         for service in services.filter(|service| options_of(service).is_some_and(|options| options.divides())) {
             self.invalidate_users(&ObjectRef::new(ObjectKind::Service, service.clone()), invalidated);
+            invalidated.units.extend(self.streams.of_service(service).map(UnitKey::Stream));
             if self.is_default_backend(service) {
                 invalidated.hosts([HostPattern::Any]);
             }
+        }
+    }
+
+    /// What an object asks for beside HTTP may have changed.
+    fn streams_changed(&mut self, object: &ObjectRef, invalidated: &mut Invalidated) {
+        let annotations = self.index.annotations_of(&object.name);
+        let claims = stream_claims::of(object, &self.settings, &self.objects, annotations);
+        let (listeners, services) = self.streams.replace(object, claims);
+        invalidated.units.extend(listeners.into_iter().map(UnitKey::Stream));
+        for service in services {
+            invalidated.names.extend(self.external_name(&service));
+            self.invalidate_faulty_slices(&service, invalidated);
+            // Findings about its annotations depend on whether anything leads to it.
+            if self.index.annotations_of(&service).is_some() {
+                invalidated.object(ObjectRef::new(ObjectKind::Service, service));
+            }
+        }
+    }
+
+    /// The findings about slices of a Service, which depend on whether anything leads to it.
+    fn invalidate_faulty_slices(&self, service: &ObjectName, invalidated: &mut Invalidated) {
+        let faulty = |slice: &&Arc<EndpointSlice>| address::is_faulty(slice, &self.settings);
+        for slice in self.objects.slices_of(service).filter(faulty) {
+            invalidated.object(ObjectRef { kind: ObjectKind::EndpointSlice, name: slice.name.clone() });
         }
     }
 
@@ -484,11 +489,7 @@ impl Input {
                         invalidated.object(ObjectRef::new(ObjectKind::Service, name.clone()));
                     }
                     invalidated.names.extend(self.external_name(&name));
-                    let faulty = |slice: &&Arc<EndpointSlice>| address::is_faulty(slice, &self.settings);
-                    for slice in self.objects.slices_of(&name).filter(faulty) {
-                        let slice = slice.name.clone();
-                        invalidated.object(ObjectRef { kind: ObjectKind::EndpointSlice, name: slice });
-                    }
+                    self.invalidate_faulty_slices(&name, invalidated);
                 }
                 ObjectKind::Ingress | ObjectKind::IngressClass | ObjectKind::EndpointSlice | ObjectKind::File => {}
             }

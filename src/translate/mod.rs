@@ -23,6 +23,7 @@ mod external;
 mod external_name;
 mod files_by_host;
 mod filters;
+mod following;
 mod global;
 mod haproxy_config;
 mod hints;
@@ -49,10 +50,11 @@ mod service;
 mod settings;
 mod shared_keys;
 mod slashes;
+mod stream;
+mod stream_claims;
 mod tenancy;
 mod tls;
 mod validity;
-mod wanted_secrets;
 
 #[cfg(test)]
 mod tests;
@@ -77,7 +79,8 @@ pub use invalidated::Invalidated;
 pub use path::PathReading;
 pub use secret::{certificates, host_certificates};
 pub use settings::{
-    ExternalNames, HostOwnership, OwnSockets, Place, Profile, Settings, VisibleConfigMaps, VisibleSecrets,
+    ExternalNames, HostOwnership, OwnSockets, Place, Profile, Settings, StreamSettings, VisibleConfigMaps,
+    VisibleSecrets,
 };
 pub use shared_keys::shared_keys;
 
@@ -89,7 +92,8 @@ pub type Findings = BTreeMap<UnitKey, Vec<Problem>>;
 /// The objects of ours that route to a Service.
 pub fn users_of_service(input: &Input, service: &ObjectName) -> impl Iterator<Item = ObjectRef> {
     let users = input.index().users(ObjectKind::Service, service).iter();
-    users.filter(|user| user.is_ours(input.objects(), input.settings())).map(Lowered::reference)
+    let users = users.filter(|user| user.is_ours(input.objects(), input.settings())).map(Lowered::reference);
+    users.chain(input.streams().users(service))
 }
 
 /// Whether an object is a canary: what does not get to its backends goes to those of another object.
@@ -141,8 +145,10 @@ pub fn unit(input: &Input, key: &UnitKey) -> Translated {
             // Ingress is served on the default listeners only.
             ListenerSet::Of(_) => (Value::Host(None), Vec::new()),
         },
-        // No object that is read asks for one.
-        UnitKey::Stream(_) => (Value::Stream(None), Vec::new()),
+        UnitKey::Stream(key) => {
+            let (spec, problems) = stream::translate(input, *key);
+            (Value::Stream(spec), problems)
+        }
         UnitKey::DefaultCertificate => {
             let (certificate, problems) = secret::default_certificate(input);
             (Value::DefaultCertificate(certificate), problems)

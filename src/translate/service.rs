@@ -111,6 +111,46 @@ pub(crate) fn resolve_service(
     Ok(UpstreamSpec { for_https, ..spec })
 }
 
+/// Resolves a port of a Service for datagrams.
+pub(crate) fn resolve_datagrams(input: &Input, name: ObjectName, port: PortRef) -> Result<UpstreamSpec, BackendFault> {
+    let Some(service) = input.objects().service(&name) else { return Err(service_not_found(&name)) };
+    if external_name::outside(service, input.settings()).is_some() {
+        return Err(BackendFault::unavailable(
+            ".service.name",
+            ProblemCode::UnsupportedService,
+            format!("Service {name} is of type ExternalName, where no datagrams are sent"),
+            "Use a Service with a selector, or one without and with EndpointSlices of your own",
+        ));
+    }
+    let is_named = |one: &&ServicePort| is_port(one, &port);
+    let Some(found) = service.ports.iter().filter(is_named).find(|one| one.is_udp) else {
+        return Err(match service.ports.iter().find(is_named) {
+            None => port_not_found(service, &port),
+            Some(other) => BackendFault::unavailable(
+                ".service.port",
+                ProblemCode::UnsupportedProtocol,
+                format!("port {} of Service {name} is not a UDP port", other.port),
+                "Use a UDP port",
+            ),
+        });
+    };
+    let endpoint_port = EndpointPort::Udp { name: found.name.clone(), otherwise: found.target.unwrap_or(found.port) };
+    Ok(UpstreamSpec {
+        key: UpstreamKey { service: name, endpoint_port, protocol: Protocol::Http1 },
+        port,
+        for_https: None,
+    })
+}
+
+fn service_not_found(name: &ObjectName) -> BackendFault {
+    BackendFault::unavailable(
+        ".service.name",
+        ProblemCode::ServiceNotFound,
+        format!("Service {name} does not exist"),
+        format!("Create the Service in namespace {}, or correct the name", name.namespace),
+    )
+}
+
 /// What annotations say of how pods are spoken to.
 #[derive(Clone, Copy)]
 struct Spoken<'a> {
@@ -127,12 +167,7 @@ fn resolve_port(
     asked: Spoken<'_>,
 ) -> Result<UpstreamSpec, BackendFault> {
     let Some(service) = input.objects().service(&name) else {
-        return Err(BackendFault::unavailable(
-            ".service.name",
-            ProblemCode::ServiceNotFound,
-            format!("Service {name} does not exist"),
-            format!("Create the Service in namespace {}, or correct the name", name.namespace),
-        ));
+        return Err(service_not_found(&name));
     };
     if let Some(outside) = external_name::outside(service, input.settings()) {
         let outside = outside.map_err(|why| not_served(service, why))?;
@@ -239,13 +274,16 @@ fn port_ref(port: Option<&PortValue>) -> Result<PortRef, BackendFault> {
 
 /// One number may stand for a TCP and a UDP port: the first is meant.
 fn find_port<'a>(service: &'a Service, wanted: &PortRef) -> Option<&'a ServicePort> {
-    let is_wanted = |port: &&ServicePort| match wanted {
-        PortRef::Number(number) => port.port == *number,
-        PortRef::Name(name) => port.name == *name,
-    };
-    let mut matching = service.ports.iter().filter(is_wanted);
+    let mut matching = service.ports.iter().filter(|port| is_port(port, wanted));
     let first = matching.next()?;
     if first.is_tcp { Some(first) } else { Some(matching.find(|port| port.is_tcp).unwrap_or(first)) }
+}
+
+fn is_port(port: &ServicePort, wanted: &PortRef) -> bool {
+    match wanted {
+        PortRef::Number(number) => port.port == *number,
+        PortRef::Name(name) => port.name == *name,
+    }
 }
 
 fn port_not_found(service: &Service, wanted: &PortRef) -> BackendFault {

@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::num::NonZeroU32;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
-use crate::model::{EditedName, HostPattern, Networks, ObjectName, PortRef, RoutePolicy};
+use crate::model::{EditedName, HostPattern, Networks, ObjectName, PortRef, RoutePolicy, Transport};
 
 use super::annotations::Dialects;
 use super::global::Global;
@@ -75,6 +76,8 @@ pub struct Settings {
     pub place: Place,
     /// Where we listen ourselves: external names never lead there. Default unknown.
     pub own: Arc<OwnSockets>,
+    /// Which ports are opened for what is no HTTP.
+    pub streams: Arc<StreamSettings>,
     /// The time at which certificates are judged, in seconds since the Unix epoch. Moved on by `Input::advance`.
     pub now: i64,
 }
@@ -127,6 +130,34 @@ pub struct OwnSockets {
     pub addresses: BTreeSet<IpAddr>,
     /// Our ports, on any of them.
     pub ports: BTreeSet<u16>,
+}
+
+/// Which ports are opened for what is no HTTP.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct StreamSettings {
+    /// The ConfigMap with ports for TCP. Default none; `--tcp-services-configmap`.
+    pub tcp_config_map: Option<ObjectName>,
+    /// The ConfigMap with ports for UDP. Default none; `--udp-services-configmap`.
+    pub udp_config_map: Option<ObjectName>,
+    /// The ports that annotations may open. Those ConfigMaps may open any. Default none; `--allow-ports`.
+    pub allowed_ports: Vec<RangeInclusive<u16>>,
+    /// The namespaces whose annotations may. Default, where it is empty, all; `--stream-namespaces`.
+    pub namespaces: BTreeSet<Arc<str>>,
+    /// Whether anybody is trusted to send headers of the PROXY protocol. `--trusted-proxies`.
+    pub trusts_proxies: bool,
+}
+
+impl StreamSettings {
+    /// The ConfigMaps, each with what its ports are for.
+    pub fn config_maps(&self) -> impl Iterator<Item = (&ObjectName, Transport)> {
+        let tcp = self.tcp_config_map.iter().map(|name| (name, Transport::Tcp));
+        tcp.chain(self.udp_config_map.iter().map(|name| (name, Transport::Udp)))
+    }
+
+    /// Whether this is one of them.
+    pub fn names(&self, config_map: &ObjectName) -> bool {
+        self.config_maps().any(|(name, _)| name == config_map)
+    }
 }
 
 /// Which Secrets we may read. Others may exist nevertheless.
@@ -203,6 +234,7 @@ impl Default for Settings {
             external_names: ExternalNames::Resolved,
             place: Place::default(),
             own: Arc::default(),
+            streams: Arc::default(),
             now: 0,
         }
     }

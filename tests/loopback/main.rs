@@ -80,6 +80,7 @@ mod sessions;
 mod stands_for_https;
 mod statistics;
 mod statistics_page;
+mod streams;
 mod timeouts;
 mod tls;
 mod upgrades;

@@ -13,7 +13,7 @@ use tidegate::observe::{AccessLog, AccessLogFormat, Metrics};
 use tidegate::password::Passwords;
 use tidegate::proxy::listener::{self, ListenerProtocol};
 use tidegate::proxy::{
-    self, AuthMemory, Connections, Handover, Heartbeats, Inspector, Ledger, Limiter, ProxyConfig, Shared,
+    self, AuthMemory, Connections, Handover, Heartbeats, Inspector, Ledger, Limiter, Ports, ProxyConfig, Shared,
 };
 use tidegate::routing::RouteTable;
 use tidegate::source::manifests;
@@ -73,6 +73,7 @@ fn ask(pods: &[SocketAddr], tls: &PodTls) -> (Message, String) {
         limiter: Limiter::default(),
         auth_memory: AuthMemory::default(),
         passwords: Passwords::default(),
+        ports: Ports::default(),
     };
     let (shard_log, retirements) = (log.shard(), registry.retirements());
     let serving = std::thread::spawn(move || proxy::run(shared, shard_log, sockets, retirements));

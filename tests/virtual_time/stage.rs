@@ -12,7 +12,7 @@ use tidegate::observe::{AccessLog, AccessLogFormat, Metrics};
 use tidegate::password::Passwords;
 use tidegate::proxy::listener::{self, ListenerProtocol};
 use tidegate::proxy::{
-    self, AuthMemory, Connections, Handover, Heartbeats, Inspector, Ledger, Limiter, ProxyConfig, Shared,
+    self, AuthMemory, Connections, Handover, Heartbeats, Inspector, Ledger, Limiter, Ports, ProxyConfig, Shared,
 };
 use tidegate::source::{Event, manifests};
 use tidegate::translate::Settings;
@@ -93,6 +93,7 @@ pub(crate) fn on_stage_of<F: Future<Output = ()>>(
             limiter: Limiter::default(),
             auth_memory: AuthMemory::default(),
             passwords: Passwords::default(),
+            ports: Ports::default(),
         };
         let serving = spawn_local(proxy::serve(shared, log.shard(), listeners, registry.retirements()));
 

@@ -85,6 +85,34 @@ annotations:
 {{- concat (list "http" "https") (ternary (list "health") list $health) | toJson }}
 {{- end }}
 
+{{/* The ports of streams, as JSON: name, port, protocol and perhaps nodePort. */}}
+{{- define "tidegate.streamPorts" -}}
+{{- $all := dict }}
+{{- range $port, $to := .Values.tcp }}
+{{- $_ := set $all (printf "tcp-%v" $port) (dict "name" (printf "tcp-%v" $port) "port" (int $port) "protocol" "TCP") }}
+{{- end }}
+{{- range $port, $to := .Values.udp }}
+{{- $_ := set $all (printf "udp-%v" $port) (dict "name" (printf "udp-%v" $port) "port" (int $port) "protocol" "UDP") }}
+{{- end }}
+{{- range .Values.streams.ports }}
+{{- $protocol := default "TCP" .protocol }}
+{{- $name := printf "%s-%d" (lower $protocol) (int .port) }}
+{{- $port := dict "name" $name "port" (int .port) "protocol" $protocol }}
+{{- with .nodePort }}{{ $_ := set $port "nodePort" (int .) }}{{ end }}
+{{- $_ := set $all $name $port }}
+{{- end }}
+{{- $ports := list }}
+{{- range keys $all | sortAlpha }}{{ $ports = append $ports (get $all .) }}{{ end }}
+{{- $ports | toJson }}
+{{- end }}
+
+{{/* The ConfigMap of streams over a transport (tcp or udp), as NAMESPACE/NAME; empty where there is none. */}}
+{{- define "tidegate.streamConfigMap" -}}
+{{- $named := get .root.Values.streams (printf "%sConfigMap" .transport) }}
+{{- if get .root.Values .transport }}{{ $named = printf "%s/%s-%s" .root.Release.Namespace (include "tidegate.fullname" .root) .transport }}{{ end }}
+{{- $named }}
+{{- end }}
+
 {{- define "tidegate.proxyProtocol" -}}
 {{- default (ternary "auto" "off" (eq (include "tidegate.profile" .) "proxy")) .Values.proxyProtocol }}
 {{- end }}
@@ -258,6 +286,11 @@ rollingUpdate:
 {{- end }}
 {{- if and .Values.configMaps.namespaces (ne $maps "namespaces") }}
 {{- fail "configMaps.namespaces is used with configMaps.access: namespaces only" }}
+{{- end }}
+{{- range list "tcp" "udp" }}
+{{- if and (get $.Values .) (get $.Values.streams (printf "%sConfigMap" .)) }}
+{{- fail (printf "%s and streams.%sConfigMap exclude each other" . .) }}
+{{- end }}
 {{- end }}
 {{- if and (eq .Values.accessLog "custom") (not .Values.accessLogFormat) }}
 {{- fail "accessLog: custom needs accessLogFormat" }}

@@ -125,7 +125,7 @@ pub(super) fn number(out: &mut Vec<u8>, before: &[u8], value: u64) {
 }
 
 /// Seconds with microseconds: `1.000250`.
-fn seconds(out: &mut Vec<u8>, duration: Duration) {
+pub(super) fn seconds(out: &mut Vec<u8>, duration: Duration) {
     number(out, b"", duration.as_secs());
     let mut fraction = *b".000000";
     let mut micros = duration.subsec_micros();

@@ -16,6 +16,7 @@ mod format;
 mod haproxy;
 mod line_format;
 mod stream;
+mod stream_entry;
 mod writer;
 
 use std::fs::File;
@@ -25,8 +26,9 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::sync::{Arc, PoisonError};
 use std::thread::{self, Thread};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
+use super::clock::Clock;
 use super::metrics::Metrics;
 use super::state_log::{StateLines, StateLog};
 use super::syslog::{Syslog, SyslogTarget};
@@ -37,6 +39,7 @@ pub use captures::{AnswerCaptures, Capture, CaptureError, Captures};
 pub use details::{Connections, Course, Details, Facts};
 pub use entry::{Entry, RoutePart, TlsPart, UpstreamPart};
 pub use line_format::{LineEscape, LineFormat, LineFormatError};
+pub use stream_entry::StreamEntry;
 
 /// A buffer that holds this much takes no more lines: the bound on memory for each shard. Bytes.
 const BUFFER_LIMIT: usize = 1 << 20;
@@ -193,6 +196,28 @@ impl ShardLog {
     /// Logs a finished request. Never blocks on the output: when that does not keep up, the line is dropped and counted.
     /// `details` are asked for what a format of an operator's names besides.
     pub fn log(&self, entry: &Entry<'_>, details: &impl Details) {
+        self.append(entry.time, |out, clock, format| match format {
+            AccessLogFormat::Off => {}
+            AccessLogFormat::Json => format::json(out, clock, entry),
+            AccessLogFormat::Common => format::common(out, clock, entry),
+            AccessLogFormat::Haproxy(captures) => haproxy::write(out, clock, entry, details, captures),
+            AccessLogFormat::Lines(format) => format.write(out, clock, entry, details),
+        });
+    }
+
+    /// The same of a connection of a stream.
+    pub fn log_stream(&self, entry: &StreamEntry<'_>) {
+        self.append(entry.time, |out, clock, format| match format {
+            AccessLogFormat::Off => {}
+            AccessLogFormat::Json => stream_entry::json(out, clock, entry),
+            AccessLogFormat::Common => stream_entry::common(out, clock, entry),
+            AccessLogFormat::Haproxy(_) => stream_entry::haproxy(out, clock, entry),
+            AccessLogFormat::Lines(_) => stream_entry::nginx(out, clock, entry),
+        });
+    }
+
+    #[inline]
+    fn append(&self, time: SystemTime, write: impl FnOnce(&mut Vec<u8>, &mut Clock, &AccessLogFormat)) {
         let Some(ShardRunning { slot, shared, thread }) = &self.running else { return };
         let mut slot = slot.lock();
         let before = slot.batch.bytes.len();
@@ -202,14 +227,8 @@ impl ShardLog {
             return;
         }
         let writer::Pending { batch, clock } = &mut *slot;
-        clock.set(entry.time);
-        match &self.format {
-            AccessLogFormat::Off => return,
-            AccessLogFormat::Json => format::json(&mut batch.bytes, clock, entry),
-            AccessLogFormat::Common => format::common(&mut batch.bytes, clock, entry),
-            AccessLogFormat::Haproxy(captures) => haproxy::write(&mut batch.bytes, clock, entry, details, captures),
-            AccessLogFormat::Lines(format) => format.write(&mut batch.bytes, clock, entry, details),
-        }
+        clock.set(time);
+        write(&mut batch.bytes, clock, &self.format);
         batch.lines += 1;
         let after = batch.bytes.len();
         drop(slot);

@@ -11,7 +11,7 @@ use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, 
 use tokio::time::Instant;
 use watches::WatchMetrics;
 
-use crate::model::{FilterKind, ObjectName, PasswordAnswer, Problem, ProblemCode, Severity};
+use crate::model::{FilterKind, ListenerKey, ObjectName, PasswordAnswer, Problem, ProblemCode, Severity};
 use crate::observe::config_metrics::ConfigMetrics;
 use crate::observe::dns_metrics::DnsMetrics;
 use crate::observe::durations;
@@ -26,6 +26,7 @@ use crate::observe::process;
 use crate::observe::register::{opts, register, unix_seconds};
 use crate::observe::report_metrics::{EventWrite, ReportMetrics, StatusWrite};
 use crate::observe::route_metrics::{self, RouteMetrics};
+use crate::observe::stream_metrics::{self, StreamMetrics};
 use crate::observe::tally::ListenerTally;
 use crate::observe::upstream_metrics::{self, UpstreamMetrics};
 
@@ -38,6 +39,8 @@ pub struct Metrics {
     routes: Live<RouteMetrics>,
     unrouted: Arc<RouteMetrics>,
     upstreams: Live<UpstreamMetrics>,
+    streams: Live<StreamMetrics, 2>,
+    ports: [IntGauge; 2],
     refused: [IntCounter; Refusal::ALL.len()],
     answered: [IntCounter; FilterKind::ALL.len()],
     mirrored: [IntCounter; Mirrored::ALL.len()],
@@ -157,11 +160,14 @@ impl Metrics {
         let headers = counters(&families::PROXY_PROTOCOL);
         let handshakes = counters(&families::TLS_HANDSHAKES);
         let builds = counters(&families::TABLE_BUILDS);
+        let ports = gauges(&families::STREAM_PORTS);
         let (status, events) = (counters(&families::STATUS_WRITES), counters(&families::EVENTS_WRITTEN));
         Self {
             routes: Live::new(&["namespace", "ingress", "service"], SERIES_LIMIT),
             unrouted: Arc::default(),
             upstreams: Live::new(&["namespace", "service", "port"], SERIES_LIMIT),
+            streams: Live::new(&["transport", "port"], SERIES_LIMIT),
+            ports: ["open", "unavailable"].map(|state| ports.with_label_values(&[state])),
             refused: Refusal::ALL.map(|reason| refused.with_label_values(&[reason.as_str()])),
             answered: FilterKind::ALL.map(|filter| answered.with_label_values(&[filter.as_str()])),
             mirrored: Mirrored::ALL.map(|result| mirrored.with_label_values(&[result.as_str()])),
@@ -240,10 +246,23 @@ impl Metrics {
         self.upstreams.get_or_create([service.namespace.clone(), service.name.clone(), port.into()])
     }
 
+    /// The counters of a port of streams. Lives as [`Self::route`]'s do.
+    pub fn stream(&self, listener: ListenerKey) -> Arc<StreamMetrics> {
+        self.streams.get_or_create([listener.transport.as_str().into(), listener.port.to_string().into()])
+    }
+
+    /// So many ports of streams are open, and so many are not given by the system.
+    pub fn set_stream_ports(&self, open: usize, unavailable: usize) {
+        for (gauge, count) in self.ports.iter().zip([open, unavailable]) {
+            gauge.set(i64::try_from(count).unwrap_or(i64::MAX));
+        }
+    }
+
     /// Forgets the handles that nobody holds any more. Scrapes do it too.
     pub fn prune(&self) {
         self.routes.prune();
         self.upstreams.prune();
+        self.streams.prune();
     }
 
     /// The metrics of external names.
@@ -388,6 +407,7 @@ impl Metrics {
         rows.push((r#"namespace="_none",ingress="_none",service="_none""#.to_owned(), self.unrouted.clone()));
         route_metrics::write(&mut out, &rows);
         upstream_metrics::write(&mut out, &self.upstreams.rows());
+        stream_metrics::write(&mut out, &self.streams.rows());
         self.write_problems(&mut out);
         self.write_certificates(&mut out);
         process::write(&mut out);

@@ -2,8 +2,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::UNIX_EPOCH;
 
 use super::*;
-use crate::model::{ObjectKind, ObjectRef};
-use crate::observe::{FamilyKind, GROUPS, PodHandshake, UpstreamFailure};
+use crate::model::{ObjectKind, ObjectRef, Transport};
+use crate::observe::{DatagramDrop, FamilyKind, GROUPS, PodHandshake, StreamFailure, UpstreamFailure};
 
 /// Reads the text format strictly: every line a HELP, a TYPE or a sample of the family announced last.
 /// Returns the samples as `name{labels}` with their values, and the families with their types.
@@ -125,6 +125,15 @@ fn busy() -> (Metrics, Arc<RouteMetrics>, Arc<UpstreamMetrics>) {
     metrics.watch_event("Ingress");
     metrics.watch_failed("Ingress", "gone");
     metrics.watch_relisted("Ingress");
+    metrics.set_stream_ports(1, 2);
+    let port = metrics.stream(ListenerKey { port: 53, transport: Transport::Udp });
+    drop(port.opened());
+    port.received(10);
+    port.sent(20);
+    port.failed(StreamFailure::Idle);
+    port.dropped(DatagramDrop::NoEndpoint);
+    // Its series live as long as somebody has it.
+    std::mem::forget(port);
     (metrics, route, upstream)
 }
 

@@ -20,11 +20,10 @@ use super::serving::Serving;
 use super::tls::{self, TlsConfigs, TlsError};
 use super::{h1, h2};
 use crate::lifecycle::{Busy, Phase};
-use crate::observe::{Handshake, Listener, Relief};
+use crate::observe::{Handshake, Listener};
 use crate::proxy::config::{Plain, ProxyProtocol};
 use crate::proxy::shard::Shard;
 use crate::proxy::shard::clients::Entered;
-use crate::proxy::shard::connections::Counted;
 use crate::proxy::shard::handover::{Handed, Seat};
 use crate::proxy::walk::identity::ShownChain;
 use crate::proxy::walk::peer::{Peer, Scheme, TlsPeer};
@@ -34,13 +33,11 @@ use crate::proxy::wire::socket::Socket;
 use crate::proxy::wire::tls::stream::{Alpn, TlsStream, TlsVersion};
 
 /// Connections that the kernel holds until we accept them.
-const BACKLOG: i32 = 4096;
+pub(crate) const BACKLOG: i32 = 4096;
 /// Pause after the system has refused us a connection (no file descriptors left): to try again at once would spin.
-const REST: Duration = Duration::from_millis(50);
+pub(crate) const REST: Duration = Duration::from_millis(50);
 /// How often this is logged while it lasts.
-const REMINDER: Duration = Duration::from_secs(60);
-/// Of so many connections one gives way at a time.
-const GIVING_WAY: usize = 256;
+pub(crate) const REMINDER: Duration = Duration::from_secs(60);
 
 /// The protocol of a listener.
 #[derive(Clone)]
@@ -126,7 +123,7 @@ pub(crate) async fn run(
         match accepted {
             Ok((tcp, address)) => {
                 let counted = tokio::select! {
-                    counted = place(&shard) => Some(counted),
+                    counted = shard.client_place() => Some(counted),
                     () = closing.as_mut() => None,
                 };
                 let is_closing = counted.is_none();
@@ -169,27 +166,6 @@ pub(crate) async fn run(
         }
     }
     Ok(())
-}
-
-/// A place for one more connection, as soon as there is one. Where all are taken, connections that do nothing give way,
-/// those that have done nothing for longest first.
-async fn place(shard: &Shard) -> Counted {
-    let limit = shard.config.connections;
-    loop {
-        if shard.ledger.relief() < Relief::RefuseConnections {
-            if let Some(counted) = shard.connections.count_within(limit) {
-                return counted;
-            }
-            // More than one at a time, so that a crowd of newcomers does not look for each of them.
-            if shard.give_way((limit / GIVING_WAY).max(1)) > 0 {
-                // They go in the meantime.
-                tokio::task::yield_now().await;
-                continue;
-            }
-            shard.connections.ask_others();
-        }
-        tokio::time::sleep(REST).await;
-    }
 }
 
 /// One client connection. What sets it up is boxed: that memory is not needed while the connection lives.

@@ -4,6 +4,6 @@ mod first_bytes;
 pub(crate) mod h1;
 pub(crate) mod h2;
 pub mod listener;
-mod proxy_header;
+pub(crate) mod proxy_header;
 pub(crate) mod serving;
 pub mod tls;

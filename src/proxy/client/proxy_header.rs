@@ -102,6 +102,28 @@ pub(crate) async fn receive(
     None
 }
 
+/// Reads the header that a connection from `peer` must have, whatever the listeners of the command line are told. Gives the
+/// address of the client, and what was read behind the header. `None` means that the connection is to be closed.
+pub(crate) async fn required(
+    shard: &Shard,
+    tcp: &mut TcpStream,
+    peer: SocketAddr,
+) -> Option<(SocketAddr, Option<Buffer>)> {
+    let deadline = Instant::now() + shard.config.listener.timeouts.head;
+    let read = match shard.config.listener.forwarding.may_introduce(peer.ip()) {
+        true => read(shard, tcp, deadline).await,
+        false => Err(Refused::Untrusted),
+    };
+    let refused = match read {
+        Ok((Some(Header { client: Client::At(address), .. }), received)) => return Some((address, received)),
+        Ok((Some(Header { client: Client::Sender, .. }), received)) => return Some((peer, received)),
+        Ok((None, _)) => Refused::Missing,
+        Err(refused) => refused,
+    };
+    tracing::debug!(%peer, reason = %refused, "closed for its PROXY protocol header");
+    None
+}
+
 /// The header, if there is one, and what was read behind it.
 async fn read(
     shard: &Shard,

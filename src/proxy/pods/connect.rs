@@ -10,12 +10,14 @@ use tokio::time::Instant;
 
 use super::attempt::Attempt;
 use super::retry::{Failure, Reached};
+use crate::observe::UpstreamMetrics;
 use crate::proxy::error::ProxyError;
 use crate::proxy::shard::Shard;
 use crate::proxy::shard::connections::Counted;
 use crate::proxy::shard::h1_conn::H1Conn;
 use crate::proxy::wire::body::{BodySink, unless_lost};
 use crate::proxy::wire::socket::Socket;
+use crate::upstream::Endpoint;
 
 /// When the kernel probes pods that are silent within a request.
 const KEEPALIVE: TcpKeepalive =
@@ -86,12 +88,21 @@ pub(super) async fn dial(shard: &Shard, attempt: &Attempt<'_>) -> Result<(TcpStr
 /// The same. Failures make the endpoint suspect; whether success clears it is for the caller to say.
 pub(super) async fn reach(shard: &Shard, attempt: &Attempt<'_>) -> Result<(TcpStream, Counted), Failure> {
     let Attempt { endpoint, policy, metrics, .. } = attempt;
-    let Some(place) = shard.pod_place() else {
-        return Err(Failure::new(ProxyError::ConnectOther, Reached::NotConnected));
-    };
+    let reached = reach_endpoint(shard, endpoint, policy.timeouts.connect, metrics).await;
+    reached.map_err(|error| Failure::new(error, Reached::NotConnected))
+}
+
+/// The same of any endpoint, with so much patience.
+pub(crate) async fn reach_endpoint(
+    shard: &Shard,
+    endpoint: &Endpoint,
+    patience: Duration,
+    metrics: &UpstreamMetrics,
+) -> Result<(TcpStream, Counted), ProxyError> {
+    let Some(place) = shard.pod_place() else { return Err(ProxyError::ConnectOther) };
     let address = endpoint.address();
     let started = Instant::now();
-    let error = match tokio::time::timeout(policy.timeouts.connect, connect(address, shard.kernel_bytes())).await {
+    let error = match tokio::time::timeout(patience, connect(address, shard.kernel_bytes())).await {
         Ok(Ok(tcp)) => {
             let _ = tcp.set_nodelay(true);
             // A pod on a lost node sends nothing. Without probes a tunnel to it would wait for an hour.
@@ -113,7 +124,7 @@ pub(super) async fn reach(shard: &Shard, attempt: &Attempt<'_>) -> Result<(TcpSt
             ProxyError::ConnectTimeout
         }
     };
-    Err(Failure::new(error, Reached::NotConnected))
+    Err(error)
 }
 
 async fn connect(address: SocketAddr, received: u32) -> std::io::Result<TcpStream> {

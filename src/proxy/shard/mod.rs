@@ -15,6 +15,7 @@ pub(crate) mod heartbeats;
 pub(crate) mod inspector;
 pub(crate) mod limiter;
 pub(crate) mod pod_tls;
+pub(crate) mod ports;
 pub(crate) mod roster;
 pub(crate) mod scratch;
 pub(crate) mod session;
@@ -57,6 +58,7 @@ use heartbeats::Heartbeats;
 use inspector::Inspector;
 use limiter::Limiter;
 use pod_tls::PodTlsConfigs;
+use ports::Ports;
 use roster::Roster;
 use scratch::ScratchPool;
 use session::Session;
@@ -68,6 +70,10 @@ use views::{Listing, ShardView};
 const KERNEL_PART: u64 = 2048;
 const LEAST_IN_KERNEL: u64 = 64 * 1024;
 const MOST_IN_KERNEL: u64 = 256 * 1024;
+/// Of so many connections one gives way at a time.
+const GIVING_WAY: usize = 256;
+/// Pause of who waits for a place, before it looks again.
+const REST: Duration = Duration::from_millis(50);
 /// Of the connections that can be done without, this part is closed at a time.
 const SHED_PART: usize = 16;
 /// How often a head lies in memory while its request is served: as it came, and as the pod gets it.
@@ -102,6 +108,8 @@ pub struct Shared {
     pub auth_memory: AuthMemory,
     /// Tells which passwords are right.
     pub passwords: Passwords,
+    /// Opens and closes ports of streams.
+    pub ports: Ports,
 }
 
 /// Places for connections to pods.
@@ -155,6 +163,8 @@ pub(crate) struct Shard {
     /// Stands still where the shard does not own its runtime.
     pub turns: Turns,
     pub passwords: Passwords,
+    /// Where datagrams lie while they are passed on, one at a time. Made with the first port for them.
+    pub datagram: RefCell<Vec<u8>>,
     random: Cell<u128>,
 }
 
@@ -175,6 +185,7 @@ impl Shard {
             limiter,
             auth_memory,
             passwords,
+            ports: _,
         } = shared;
         let pool = Pool::new(PoolConfig { idle: config.pods.idle, ..PoolConfig::default() });
         let sessions = Sessions::new(config.pods.stall);
@@ -211,6 +222,7 @@ impl Shard {
             h2_pods: Roster::default(),
             turns,
             passwords,
+            datagram: RefCell::default(),
             random: Cell::new(seed()),
         })
     }
@@ -230,6 +242,27 @@ impl Shard {
         let closed = self.clients.close_oldest(count, |standing| matches!(standing, Standing::New | Standing::Idle));
         self.metrics.shed(Shed::Limit, closed);
         closed
+    }
+
+    /// A place for one more connection of a client, as soon as there is one. Where all are taken, connections that do nothing give
+    /// way, those that have done nothing for longest first.
+    pub(crate) async fn client_place(&self) -> Counted {
+        let limit = self.config.connections;
+        loop {
+            if self.ledger.relief() < Relief::RefuseConnections {
+                if let Some(counted) = self.connections.count_within(limit) {
+                    return counted;
+                }
+                // More than one at a time, so that a crowd of newcomers does not look for each of them.
+                if self.give_way((limit / GIVING_WAY).max(1)) > 0 {
+                    // They go in the meantime.
+                    tokio::task::yield_now().await;
+                    continue;
+                }
+                self.connections.ask_others();
+            }
+            tokio::time::sleep(REST).await;
+        }
     }
 
     /// Cuts as many of the oldest handshakes as there are others that wait for their turn.

@@ -56,12 +56,13 @@ pub struct Settings {
     pub secrets: SecretAccess,
     /// How ConfigMaps are read. `--config-map-access`.
     pub config_maps: ConfigMapAccess,
-    /// A ConfigMap that is read besides. `--nginx-configmap`.
-    pub nginx_config_map: Option<ObjectName>,
     /// A Secret that is read besides. `--shared-keys`.
     pub shared_keys: Option<ObjectName>,
     /// A Service whose EndpointSlices are read whatever `namespaces` says. `--self-service`.
     pub self_service: Option<ObjectName>,
+    /// ConfigMaps that are read besides. `--nginx-configmap`, `--haproxy-configmap`, `--tcp-services-configmap`,
+    /// `--udp-services-configmap`.
+    pub config_maps_of_options: BTreeSet<ObjectName>,
     /// The signature of the statuses that this installation writes; `None` when it writes none.
     pub signature: Option<Signature>,
 }
@@ -130,7 +131,7 @@ pub async fn follow(
     }
     let mut named = [
         Named::secrets(settings.secrets, settings.shared_keys),
-        Named::config_maps(settings.config_maps, settings.nginx_config_map),
+        Named::config_maps(settings.config_maps, settings.config_maps_of_options),
     ];
     let mut progress = Progress::Listing;
     loop {

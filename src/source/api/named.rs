@@ -20,8 +20,8 @@ const MOST: usize = 1000;
 pub(super) struct Named {
     kind: &'static Kind,
     bound: Bound,
-    /// One that may be followed whatever the bound says.
-    besides: Option<ObjectName>,
+    /// Those that may be followed whatever the bound says.
+    besides: BTreeSet<ObjectName>,
     wanted: BTreeSet<ObjectName>,
     running: BTreeMap<ObjectName, Single>,
     /// The object that the finding about too many is of.
@@ -52,11 +52,11 @@ impl Named {
             SecretAccess::Cluster => Bound::Namespaces(None),
             SecretAccess::Namespaces(namespaces) => Bound::Namespaces(Some(namespaces.into_iter().collect())),
         };
-        Self { besides, ..Self::new(&kinds::SECRET, bound) }
+        Self { besides: besides.into_iter().collect(), ..Self::new(&kinds::SECRET, bound) }
     }
 
     /// No ConfigMap is wanted yet.
-    pub(super) fn config_maps(access: ConfigMapAccess, besides: Option<ObjectName>) -> Self {
+    pub(super) fn config_maps(access: ConfigMapAccess, besides: BTreeSet<ObjectName>) -> Self {
         let bound = match access {
             ConfigMapAccess::Names(listed) => Bound::Listed(listed),
             ConfigMapAccess::Cluster => Bound::Namespaces(None),
@@ -66,13 +66,13 @@ impl Named {
     }
 
     fn new(kind: &'static Kind, bound: Bound) -> Self {
-        Self { kind, bound, besides: None, wanted: BTreeSet::new(), running: BTreeMap::new(), told: None }
+        Self { kind, bound, besides: BTreeSet::new(), wanted: BTreeSet::new(), running: BTreeMap::new(), told: None }
     }
 
     /// Starts what is wanted now and stops what is not.
     pub(super) fn reconcile(&mut self, wanted: &BTreeSet<ObjectRef>, follower: &mut Follower) {
         let of_kind = wanted.iter().filter(|object| object.kind == self.kind.object).map(|object| &object.name);
-        let may = |name: &&ObjectName| self.bound.allows(name) || self.besides.as_ref() == Some(name);
+        let may = |name: &&ObjectName| self.bound.allows(name) || self.besides.contains(*name);
         self.wanted = of_kind.filter(may).cloned().collect();
         for (name, single) in &mut self.running {
             if !single.is_ending && !self.wanted.contains(name) {
@@ -97,8 +97,8 @@ impl Named {
     fn start(&mut self, follower: &mut Follower) {
         let Self { kind, bound, besides, wanted, running, told } = self;
         let waiting: Vec<_> = wanted.iter().filter(|name| !running.contains_key(*name)).collect();
-        let (now, never) = waiting
-            .split_at(waiting.len().min((bound.most() + usize::from(besides.is_some())).saturating_sub(running.len())));
+        let (now, never) =
+            waiting.split_at(waiting.len().min((bound.most() + besides.len()).saturating_sub(running.len())));
         for &name in now {
             let scope = if bound.allows(name) { bound.scope(kind, name) } else { Scope::named(kind, name) };
             match scope.which {

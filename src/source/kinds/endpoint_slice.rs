@@ -5,7 +5,7 @@ use std::sync::Arc;
 use k8s_openapi::api::discovery::v1 as discovery;
 use serde::Deserialize;
 
-use super::fields::{each, is_tcp, name_of, port_number};
+use super::fields::{each, is_tcp, is_udp, name_of, port_number};
 use super::manifest;
 use super::row::{Kind, OnMalformed, Watched, saved_as_it_is};
 use super::wire::{Meta, Sent, parse};
@@ -100,6 +100,7 @@ fn slice_port(port: discovery::EndpointPort) -> SlicePort {
         name: word(&name.unwrap_or_default()),
         port: port.and_then(port_number),
         is_tcp: is_tcp(protocol.as_deref()),
+        is_udp: is_udp(protocol.as_deref()),
     }
 }
 

@@ -27,6 +27,10 @@ pub(super) fn is_tcp(protocol: Option<&str>) -> bool {
     protocol.is_none_or(|protocol| protocol.is_empty() || protocol == "TCP")
 }
 
+pub(super) fn is_udp(protocol: Option<&str>) -> bool {
+    protocol == Some("UDP")
+}
+
 pub(super) fn port_number(number: i32) -> Option<u16> {
     u16::try_from(number).ok().filter(|port| *port != 0)
 }

@@ -4,7 +4,7 @@ use k8s_openapi::api::core::v1 as core;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use serde_json::Value;
 
-use super::fields::{annotations, is_tcp, name_of, port_number};
+use super::fields::{annotations, created, is_tcp, is_udp, name_of, port_number};
 use super::manifest::{self, Fault};
 use super::row::{Kind, OnMalformed, Watched, saved_as_it_is};
 use super::wire::{Sent, WithSpec, parse};
@@ -50,6 +50,7 @@ pub(super) fn convert(object: core::Service) -> Service {
     let first_family = spec.ip_families.as_ref().and_then(|families| families.first());
     Service {
         name: name_of(&metadata),
+        created: created(&metadata),
         kind,
         ports: spec.ports.unwrap_or_default().into_iter().filter_map(service_port).collect(),
         prefers_ipv6: first_family.is_some_and(|family| family == "IPv6"),
@@ -69,6 +70,7 @@ fn service_port(port: core::ServicePort) -> Option<ServicePort> {
         port: port_number(port)?,
         target,
         is_tcp: is_tcp(protocol.as_deref()),
+        is_udp: is_udp(protocol.as_deref()),
         app_protocol: app_protocol.as_deref().map(word),
     })
 }

@@ -214,12 +214,18 @@ fn service_ports_have_numbers_and_target_names_stay_open() {
         {"port": 65536},
         {"port": 0},
     ]}));
-    let port =
-        |name: &str, port, target, is_tcp| ServicePort { name: name.into(), port, target, is_tcp, app_protocol: None };
+    let port = |name: &str, port, target, is_tcp| ServicePort {
+        name: name.into(),
+        port,
+        target,
+        is_tcp,
+        is_udp: false,
+        app_protocol: None,
+    };
     let expected = [
         port("", 80, Some(8080), true),
         ServicePort { app_protocol: Some("grpc".into()), ..port("web", 443, None, true) },
-        port("", 53, None, false),
+        ServicePort { is_udp: true, ..port("", 53, None, false) },
         port("", 65535, None, true),
     ];
     assert_eq!(*converted.ports, expected);
@@ -277,7 +283,7 @@ fn slices_tell_service_ports_and_what_is_unreadable() {
     assert_eq!(converted.name, ObjectName::new("n", "s-1"));
     assert_eq!(converted.service.as_deref(), Some("s"));
     assert_eq!(converted.addresses, AddressKind::IPv6);
-    let port = |name: &str, port, is_tcp| SlicePort { name: name.into(), port, is_tcp };
+    let port = |name: &str, port, is_tcp| SlicePort { name: name.into(), port, is_tcp, is_udp: false };
     assert_eq!(
         *converted.ports.unwrap(),
         [port("http", Some(8080), true), port("", None, true), port("", None, false)]

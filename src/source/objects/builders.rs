@@ -101,6 +101,7 @@ pub(crate) fn backend_by_name(service: &str, port: &str) -> Backend {
 pub(crate) fn service(text: &str) -> Service {
     Service {
         name: name(text),
+        created: 0,
         kind: ServiceKind::Cluster,
         ports: [port("http", 80, 8080)].into(),
         prefers_ipv6: false,
@@ -110,7 +111,8 @@ pub(crate) fn service(text: &str) -> Service {
 }
 
 pub(crate) fn port(name: &str, number: u16, target: u16) -> ServicePort {
-    ServicePort { name: name.into(), port: number, target: Some(target), is_tcp: true, app_protocol: None }
+    let target = Some(target);
+    ServicePort { name: name.into(), port: number, target, is_tcp: true, is_udp: false, app_protocol: None }
 }
 
 pub(crate) fn of_service(service: Service) -> Change {
@@ -123,7 +125,7 @@ pub(crate) fn slice(text: &str, service: &str, endpoints: &[SliceEndpoint]) -> E
         name: name(text),
         service: Some(service.into()),
         addresses: AddressKind::IPv4,
-        ports: Some([SlicePort { name: "http".into(), port: Some(8080), is_tcp: true }].into()),
+        ports: Some([SlicePort { name: "http".into(), port: Some(8080), is_tcp: true, is_udp: false }].into()),
         endpoints: endpoints.into(),
         hints: Box::default(),
         unreadable: Box::default(),

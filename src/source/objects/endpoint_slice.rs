@@ -58,6 +58,9 @@ pub struct SlicePort {
     pub port: Option<u16>,
     /// `protocol` is TCP (or absent).
     pub is_tcp: bool,
+    /// `protocol` is UDP.
+    #[serde(default)]
+    pub is_udp: bool,
 }
 
 /// An entry of a slice's `endpoints`: its first address and its conditions with their defaults resolved.

@@ -14,6 +14,9 @@ use super::annotations::Annotations;
 pub struct Service {
     /// Namespace and name.
     pub name: ObjectName,
+    /// `metadata.creationTimestamp`, seconds since the Unix epoch; `i64::MAX` when absent, so that it counts as newest.
+    #[serde(default = "newest")]
+    pub created: i64,
     /// `spec.type`, as far as it matters.
     pub kind: ServiceKind,
     /// `spec.ports`.
@@ -25,6 +28,10 @@ pub struct Service {
     /// Those that may matter to us. Nearly no Service has any.
     #[serde(default)]
     pub annotations: Annotations,
+}
+
+fn newest() -> i64 {
+    i64::MAX
 }
 
 /// `spec.type`.
@@ -49,6 +56,9 @@ pub struct ServicePort {
     pub target: Option<u16>,
     /// `protocol` is TCP (or absent).
     pub is_tcp: bool,
+    /// `protocol` is UDP.
+    #[serde(default)]
+    pub is_udp: bool,
     /// `appProtocol`.
     pub app_protocol: Option<Arc<str>>,
 }

@@ -117,21 +117,32 @@ fn service() -> impl Strategy<Value = Change> {
         text().prop_map(ServiceKind::ExternalName)
     ];
     let port = (text(), any::<u16>(), some(any::<u16>()), any::<bool>(), some(text())).prop_map(
-        |(name, port, target, is_tcp, app_protocol)| ServicePort { name, port, target, is_tcp, app_protocol },
+        |(name, port, target, is_tcp, app_protocol)| ServicePort {
+            name,
+            port,
+            target,
+            is_tcp,
+            is_udp: !is_tcp,
+            app_protocol,
+        },
     );
     let cluster_ip = some(any::<std::net::IpAddr>());
     let annotations = prop::collection::btree_map(text(), text(), 0..3).prop_map(Annotations::from);
-    let fields = (object_name(), kind, list(port), any::<bool>(), cluster_ip, annotations);
-    fields.prop_map(|(name, kind, ports, prefers_ipv6, cluster_ip, annotations)| {
-        let service = Service { name: name.clone(), kind, ports, prefers_ipv6, cluster_ip, annotations };
+    let fields = (object_name(), any::<i64>(), kind, list(port), any::<bool>(), cluster_ip, annotations);
+    fields.prop_map(|(name, created, kind, ports, prefers_ipv6, cluster_ip, annotations)| {
+        let service = Service { name: name.clone(), created, kind, ports, prefers_ipv6, cluster_ip, annotations };
         Change::arrival(service)
     })
 }
 
 fn slice() -> impl Strategy<Value = Change> {
     let addresses = select(vec![AddressKind::IPv4, AddressKind::IPv6, AddressKind::Other]);
-    let port =
-        (text(), some(any::<u16>()), any::<bool>()).prop_map(|(name, port, is_tcp)| SlicePort { name, port, is_tcp });
+    let port = (text(), some(any::<u16>()), any::<bool>()).prop_map(|(name, port, is_tcp)| SlicePort {
+        name,
+        port,
+        is_tcp,
+        is_udp: !is_tcp,
+    });
     let endpoint = (any::<std::net::IpAddr>(), any::<bool>(), any::<bool>(), any::<bool>()).prop_map(
         |(address, is_ready, is_serving, is_terminating)| SliceEndpoint {
             address,

@@ -25,6 +25,8 @@ pub(crate) struct Draft {
 /// What comes of a value that is too long to be repeated.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Finding {
+    /// What kind of fault it is.
+    pub(crate) code: ProblemCode,
     /// Whether what it asks for is left out.
     pub(crate) severity: Severity,
     /// What comes of it.
@@ -67,7 +69,14 @@ impl Draft {
 
     /// Says what comes of all of the value that is being read.
     pub(crate) fn finds(&mut self, severity: Severity, message: Box<str>, remedy: Box<str>) {
-        self.finding = Some(Box::new(Finding { severity, message, remedy }));
+        let code = ProblemCode::UnsupportedAnnotation;
+        self.finding = Some(Box::new(Finding { code, severity, message, remedy }));
+    }
+
+    /// Says what of the value that is being read cannot be read. The rest counts.
+    pub(crate) fn cannot_read(&mut self, message: Box<str>, remedy: Box<str>) {
+        let (code, severity) = (ProblemCode::InvalidAnnotation, Severity::Error);
+        self.finding = Some(Box::new(Finding { code, severity, message, remedy }));
     }
 
     /// Takes over what another draft sets and this one does not. Returns whether both set the same thing differently: then

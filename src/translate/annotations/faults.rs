@@ -60,9 +60,8 @@ impl Fault {
                 on(object, field(key), *code, *severity, message, *remedy)
             }
             Self::Found { key, finding } => {
-                let Finding { severity, message, remedy } = &**finding;
-                let code = ProblemCode::UnsupportedAnnotation;
-                on(object, field(key), code, *severity, &**message, &**remedy)
+                let Finding { code, severity, message, remedy } = &**finding;
+                on(object, field(key), *code, *severity, &**message, &**remedy)
             }
             Self::Refused { key, why, instead } => {
                 let message = format!("it has no effect: {why}");

@@ -122,6 +122,7 @@ impl PolicyOptions {
             timeouts.tunnel_idle = if of_tunnels { time } else { timeouts.tunnel_idle };
         }
         timeouts.tunnel_idle = tunnel.unwrap_or(timeouts.tunnel_idle);
+        timeouts.stream_idle = tunnel.unwrap_or(timeouts.stream_idle);
         let head = PodHead { host: host.clone(), connection, version: version.unwrap_or_default() };
         if head != PodHead::default() {
             policy.pod_head = Some(Box::new(head));

@@ -1,10 +1,13 @@
 //! What annotations can set that few objects ask for: topics that share one allocation.
 
+use std::sync::Arc;
+
 use super::affinity_options::AffinityOptions;
 use super::answer_options::AnswerOptions;
 use super::cors_options::CorsOptions;
 use super::edit_options::EditOptions;
 use super::error_options::ErrorOptions;
+use super::exposed::Exposed;
 use super::external_auth_options::ExternalAuthOptions;
 use super::limit_options::LimitOptions;
 use super::mirror_options::MirrorOptions;
@@ -36,6 +39,8 @@ pub(crate) struct RareOptions {
     pub(crate) mirror: MirrorOptions,
     /// Health of endpoints, how many requests each has, and who waits.
     pub(crate) upstream: UpstreamOptions,
+    /// Ports that are opened. Of a Service alone.
+    pub(crate) exposed: Option<Arc<[Exposed]>>,
 }
 
 impl RareOptions {
@@ -48,8 +53,8 @@ impl RareOptions {
 
     /// Takes over what others set and these do not. Returns whether both set the same thing differently.
     pub(super) fn absorb(&mut self, other: Self) -> bool {
-        let Self { affinity, cors, limits, answer_urls, pod_host, edits, external_auth, errors, mirror, upstream } =
-            other;
+        let Self { affinity, cors, limits, answer_urls, pod_host, edits, .. } = other;
+        let Self { external_auth, errors, mirror, upstream, exposed, .. } = other;
         let differs = [
             self.affinity.absorb(affinity),
             self.cors.absorb(cors),
@@ -61,6 +66,7 @@ impl RareOptions {
             self.errors.absorb(errors),
             self.mirror.absorb(mirror),
             self.upstream.absorb(upstream),
+            take_over(&mut self.exposed, exposed),
         ];
         differs.contains(&true)
     }

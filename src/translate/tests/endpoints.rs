@@ -22,7 +22,12 @@ fn v6(slice: EndpointSlice) -> EndpointSlice {
 }
 
 fn with_ports(slice: EndpointSlice, ports: Option<&[(&str, Option<u16>)]>) -> EndpointSlice {
-    let new = |(name, port): &(&str, Option<u16>)| SlicePort { name: (*name).into(), port: *port, is_tcp: true };
+    let new = |(name, port): &(&str, Option<u16>)| SlicePort {
+        name: (*name).into(),
+        port: *port,
+        is_tcp: true,
+        is_udp: false,
+    };
     EndpointSlice { ports: ports.map(|ports| ports.iter().map(new).collect()), ..slice }
 }
 

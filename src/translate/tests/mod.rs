@@ -20,6 +20,7 @@ mod pods;
 mod properties;
 mod replicas;
 mod services;
+mod streams;
 mod tls;
 
 pub(crate) use dialect::DIALECT;

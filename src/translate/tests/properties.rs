@@ -11,7 +11,7 @@ use super::canaries::assert_canaries_are_followed;
 use crate::model::{Certificate, ExternalName, HostSpec, LookupFailure, ObjectKind, ObjectName, ObjectRef, PortRef};
 use crate::model::{Resolution, Snapshot, UnitKey};
 use crate::source::objects::*;
-use crate::translate::{Findings, HostOwnership, Input, Settings, merge, snapshot, unit};
+use crate::translate::{Findings, HostOwnership, Input, Settings, StreamSettings, merge, snapshot, unit};
 
 const HOSTS: [&str; 6] = ["", "a.example", "b.example", "*.example", "*.Example", "1.2.3.4"];
 const PATHS: [&str; 7] = ["/", "/x", "/x/", "/%78", "/y", "bad", ""];
@@ -159,23 +159,25 @@ fn some_service() -> impl Strategy<Value = Change> {
         Some(("tidegate.dev/balance", "of a coin")),
         Some(("tidegate.dev/response-timeout", "7s")),
         Some(("tidegate.dev/ssl-redirect", "false")),
+        Some(("tidegate.dev/expose", "5000:80,5001:http;proxy-in, 5353:81/udp,9000:80,5000")),
+        Some(("tidegate.dev/expose", "5000:81;proxy-out=v2,5353:http/udp")),
         Some(("haproxy.org/server-ssl", "true")),
         Some(("haproxy.org/server-ca", "c2")),
         Some(("haproxy.org/route-acl", "path_end .css")),
         Some(("example.com/unknown", "x")),
     ]);
-    let parts = (object_name(SERVICES), kind, 0u8..4, app_protocol, any::<bool>(), cluster_ip, annotation);
-    parts.prop_map(|(name, kind, ports, app_protocol, prefers_ipv6, cluster_ip, annotation)| {
+    let parts = (object_name(SERVICES), kind, 0u8..4, app_protocol, any::<bool>(), cluster_ip, (annotation, 0i64..3));
+    parts.prop_map(|(name, kind, ports, app_protocol, prefers_ipv6, cluster_ip, (annotation, created))| {
         let annotations = annotation.into_iter().map(|(key, value)| (key.into(), value.into())).collect();
         let cluster_ip = cluster_ip.map(|text| text.parse().unwrap());
         let mut http = port("http", 80, 8080);
         http.app_protocol = app_protocol.map(Into::into);
         let ports = match ports {
             0 => vec![],
-            1 => vec![ServicePort { is_tcp: false, ..http }],
+            1 => vec![ServicePort { is_tcp: false, is_udp: true, ..http }],
             _ => vec![http, port("admin", 81, 9090)],
         };
-        of_service(Service { name, kind, ports: ports.into(), prefers_ipv6, cluster_ip, annotations })
+        of_service(Service { name, created, kind, ports: ports.into(), prefers_ipv6, cluster_ip, annotations })
     })
 }
 
@@ -206,8 +208,22 @@ fn some_secret() -> impl Strategy<Value = Change> {
     })
 }
 
+fn some_config_map() -> impl Strategy<Value = Change> {
+    let value = select(vec!["shop/s1:80", "zoo/s2:http:PROXY", "shop/default:81::PROXY", "nonsense", "shop/s3:80:ssl"]);
+    let entry = (select(vec!["5000", "5001", "5353", "0"]), value);
+    let name = select(vec!["shop/tcp", "shop/udp", "zoo/tcp"]);
+    (name, prop::collection::vec(entry, 0..3)).prop_map(|(name, entries)| config_map(name, &entries))
+}
+
 fn some_object() -> impl Strategy<Value = Change> {
-    prop_oneof![4 => some_ingress(), 1 => some_class(), 2 => some_service(), 1 => some_slice(), 1 => some_secret()]
+    prop_oneof![
+        4 => some_ingress(),
+        1 => some_class(),
+        3 => some_service(),
+        1 => some_slice(),
+        1 => some_secret(),
+        1 => some_config_map(),
+    ]
 }
 
 fn some_change() -> impl Strategy<Value = Change> {
@@ -227,17 +243,28 @@ fn settings() -> impl Strategy<Value = Settings> {
     ];
     let central = prop::collection::btree_set(text(["zoo"]), 0..2);
     let flags = (any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>());
-    (flags, ownership, central).prop_map(
-        |((classless, lookup, default, certificate, backend), host_ownership, certificate_namespaces)| Settings {
-            serve_classless: classless,
-            class_lookup: lookup,
-            default_class_applies: default,
-            default_certificate: certificate.then(|| name("shop/c1")),
-            default_backend: backend.then(|| (name("shop/default"), PortRef::Number(80))),
-            host_ownership,
-            certificate_namespaces,
-            now: NOW,
-            ..Settings::default()
+    let streams = (any::<bool>(), any::<bool>()).prop_map(|(one, other)| StreamSettings {
+        tcp_config_map: one.then(|| name("shop/tcp")),
+        // The same for both may be a mistake, and has to come to something.
+        udp_config_map: other.then(|| name(if one { "shop/tcp" } else { "shop/udp" })),
+        allowed_ports: vec![5000..=6000],
+        namespaces: other.then(|| "shop".into()).into_iter().collect(),
+        trusts_proxies: one,
+    });
+    (flags, ownership, central, streams).prop_map(
+        |((classless, lookup, default, certificate, backend), host_ownership, certificate_namespaces, streams)| {
+            Settings {
+                streams: Arc::new(streams),
+                serve_classless: classless,
+                class_lookup: lookup,
+                default_class_applies: default,
+                default_certificate: certificate.then(|| name("shop/c1")),
+                default_backend: backend.then(|| (name("shop/default"), PortRef::Number(80))),
+                host_ownership,
+                certificate_namespaces,
+                now: NOW,
+                ..Settings::default()
+            }
         },
     )
 }
@@ -258,7 +285,8 @@ fn endpoints(
     snapshot: &Snapshot,
 ) -> BTreeMap<crate::model::UpstreamKey, Vec<crate::model::EndpointSpec>> {
     let routes = snapshot.hosts.values().flat_map(|host| host.routes.iter().chain(host.fallback()));
-    let upstreams = routes.filter_map(|route| match &route.action {
+    let streams = snapshot.streams.values().flat_map(|stream| stream.routes.iter().map(|route| &route.action));
+    let upstreams = routes.map(|route| &route.action).chain(streams).filter_map(|action| match action {
         crate::model::Action::Forward(upstream) => Some(upstream),
         crate::model::Action::Split(_) | crate::model::Action::Canary(_) | crate::model::Action::Reply(_) => None,
     });

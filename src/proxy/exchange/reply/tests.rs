@@ -14,6 +14,7 @@ use crate::proxy::shard::handover::Handover;
 use crate::proxy::shard::heartbeats::Heartbeats;
 use crate::proxy::shard::inspector::Inspector;
 use crate::proxy::shard::limiter::Limiter;
+use crate::proxy::shard::ports::Ports;
 use crate::proxy::shard::turns::Turns;
 use crate::proxy::shard::{Shard, Shared};
 use crate::proxy::walk::peer::{Peer, Scheme};
@@ -106,6 +107,7 @@ fn shard() -> Rc<Shard> {
         limiter: Limiter::default(),
         auth_memory: AuthMemory::default(),
         passwords: Passwords::default(),
+        ports: Ports::default(),
     };
     let (neighbours, _) = shared.handover.join(0);
     Shard::new(shared, log.shard(), Turns::default(), neighbours)

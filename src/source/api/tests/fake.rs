@@ -92,9 +92,9 @@ impl Followed {
             classes: ClassAccess::Listed,
             secrets,
             config_maps: ConfigMapAccess::Namespaces(vec!["shop".into()]),
-            nginx_config_map: Some(ObjectName::new("edge", "nginx")),
             shared_keys: None,
             self_service: None,
+            config_maps_of_options: [ObjectName::new("edge", "nginx")].into(),
             signature: None,
         };
         Self::start_with(settings, script).await

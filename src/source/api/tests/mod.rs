@@ -239,9 +239,9 @@ async fn f02_an_api_that_is_down_at_the_start_is_waited_for() {
         classes: super::ClassAccess::Listed,
         secrets: SecretAccess::Cluster,
         config_maps: super::ConfigMapAccess::Names(Default::default()),
-        nginx_config_map: None,
         shared_keys: None,
         self_service: None,
+        config_maps_of_options: Default::default(),
         signature: None,
     };
     let metrics = std::sync::Arc::new(crate::observe::Metrics::new());

@@ -15,7 +15,7 @@ fn settings() -> Settings {
         classes: ClassAccess::None,
         secrets: SecretAccess::Namespaces(vec!["shop".into()]),
         config_maps: ConfigMapAccess::Names(BTreeSet::new()),
-        nginx_config_map: None,
+        config_maps_of_options: Default::default(),
         shared_keys: Some(ObjectName::new("edge", "keys")),
         self_service: Some(ObjectName::new("edge", "tidegate-replicas")),
         signature: None,

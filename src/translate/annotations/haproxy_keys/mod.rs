@@ -146,7 +146,7 @@ impl Reading<'_> {
             self.tell(key, code, severity, format!("{} {message}", quoted(text)), remedy);
         }
         if let Some(finding) = draft.finding.take() {
-            let Finding { severity, message, remedy } = *finding;
+            let Finding { code: _, severity, message, remedy } = *finding;
             self.tell(key, ProblemCode::UnsupportedKey, severity, message.into(), &remedy);
         }
         self.rows.push((row, text.into()));

@@ -1,5 +1,6 @@
 //! Our own annotations.
 
+mod expose;
 mod headers;
 mod overrides;
 mod paths;
@@ -10,6 +11,8 @@ mod upstreams;
 
 use crate::model::Balance;
 use crate::source::objects::annotations::OWN_PREFIX;
+
+pub(crate) use expose::{number, service_port};
 
 use super::table::{Annotation, Dialect, Scope, Unlisted, Verdict};
 use super::value::{Value, Word};
@@ -27,6 +30,7 @@ pub(super) const DIALECT: Dialect = Dialect {
         &upstreams::ROWS,
         &sessions::ROWS,
         &overrides::ROWS,
+        &expose::ROWS,
         &headers::ROWS,
         &paths::ROWS,
         &retries::ROWS,

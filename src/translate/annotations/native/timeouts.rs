@@ -34,6 +34,7 @@ pub(super) const ROWS: [Annotation; 3] = [
         default: "`--tunnel-idle-timeout` (1 h)",
         scopes: &[Scope::Ingress, Scope::Service],
         verdict: Verdict::Exact,
-        doc: "A tunnel (WebSocket) on which nothing moves in either direction for so long is closed.",
+        doc: "A tunnel (WebSocket) on which nothing moves in either direction for so long is closed. On a Service also a connection of a\n\
+              stream over TCP, instead of `--stream-idle-timeout`.",
     },
 ];

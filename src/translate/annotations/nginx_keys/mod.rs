@@ -162,7 +162,7 @@ impl Reading<'_> {
             self.tell(key.key, code, severity, format!("{} {message}", quoted(text)), remedy);
         }
         if let Some(finding) = draft.finding.take() {
-            let Finding { severity, message, remedy } = *finding;
+            let Finding { code: _, severity, message, remedy } = *finding;
             // Whoever reads snippets of Ingresses says it of one.
             let message = message.replace("by this Ingress: all its requests", "by any Ingress: all requests");
             self.tell(key.key, ProblemCode::UnsupportedKey, severity, message, &remedy);

@@ -1,0 +1,61 @@
+//! How shards are told which ports of streams to serve. Each has a socket of its own for every port.
+
+use std::net::{TcpListener, UdpSocket};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::{Notify, mpsc};
+
+use crate::model::ListenerKey;
+
+/// Commands that may wait for a shard. Who sends more waits.
+const WAITING: usize = 256;
+
+/// The shards of the process, as those see them who open and close ports. Clones are the same.
+#[derive(Clone, Debug, Default)]
+pub struct Ports(Arc<Shards>);
+
+#[derive(Debug, Default)]
+struct Shards {
+    all: Mutex<Vec<mpsc::Sender<PortCommand>>>,
+    joined: Notify,
+}
+
+/// What a shard is to do.
+#[derive(Debug)]
+pub(crate) enum PortCommand {
+    /// To serve a port.
+    Open(ListenerKey, PortSockets),
+    /// To take no further connections there. Those that there are go on.
+    Close(ListenerKey),
+}
+
+/// The sockets of one shard for a port.
+#[derive(Debug)]
+pub(crate) enum PortSockets {
+    /// Where connections are accepted.
+    Tcp(TcpListener),
+    /// Where datagrams come, one for each of our addresses: answers go out by the socket that the question came in by.
+    Udp(Vec<UdpSocket>),
+}
+
+impl Ports {
+    /// A shard joins.
+    pub(crate) fn join(&self) -> mpsc::Receiver<PortCommand> {
+        let (sender, receiver) = mpsc::channel(WAITING);
+        self.0.all.lock().unwrap_or_else(PoisonError::into_inner).push(sender);
+        self.0.joined.notify_waiters();
+        receiver
+    }
+
+    /// The shards, once there are so many.
+    pub(crate) async fn shards(&self, count: usize) -> Vec<mpsc::Sender<PortCommand>> {
+        loop {
+            let joined = self.0.joined.notified();
+            let shards = self.0.all.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            if shards.len() >= count {
+                return shards;
+            }
+            joined.await;
+        }
+    }
+}

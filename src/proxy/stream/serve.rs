@@ -1,0 +1,104 @@
+//! A shard serves the ports of streams that it is given.
+
+use std::collections::HashMap;
+use std::future::poll_fn;
+use std::io;
+use std::net::TcpListener as StdListener;
+use std::rc::Rc;
+use std::task::Poll;
+
+use socket2::SockRef;
+use tokio::net::TcpListener;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
+
+use super::listening::Listening;
+use super::{tcp, udp};
+use crate::lifecycle::Phase;
+use crate::model::ListenerKey;
+use crate::proxy::client::listener::{BACKLOG, REMINDER, REST};
+use crate::proxy::shard::Shard;
+use crate::proxy::shard::handover::Seat;
+use crate::proxy::shard::ports::{PortCommand, PortSockets};
+
+/// Does what it is told until the shard ends. A port is served until it is told to close it.
+pub(crate) async fn run(shard: Rc<Shard>, mut commands: mpsc::Receiver<PortCommand>) {
+    // To drop one of these closes the port.
+    let mut open: HashMap<ListenerKey, oneshot::Sender<()>> = HashMap::new();
+    while let Some(command) = commands.recv().await {
+        match command {
+            PortCommand::Open(key, sockets) => {
+                let (close, closed) = oneshot::channel();
+                open.insert(key, close);
+                let listening = Rc::new(Listening { key, metrics: shard.metrics.stream(key) });
+                tokio::task::spawn_local(serve(Rc::clone(&shard), listening, sockets, closed));
+            }
+            PortCommand::Close(key) => drop(open.remove(&key)),
+        }
+    }
+    shard.drain.reached(Phase::Aborting).await;
+}
+
+async fn serve(shard: Rc<Shard>, listening: Rc<Listening>, sockets: PortSockets, closed: oneshot::Receiver<()>) {
+    let port = listening.key;
+    let outcome = match sockets {
+        PortSockets::Tcp(listener) => accept(shard, listening, listener, closed).await,
+        PortSockets::Udp(sockets) => udp::serve(shard, listening, sockets, closed).await,
+    };
+    if let Err(error) = outcome {
+        tracing::error!(%port, %error, "a port of streams cannot be served");
+    }
+}
+
+/// Accepts connections until the port or, in a drain, everything is closed. Those that were accepted go on.
+async fn accept(
+    shard: Rc<Shard>,
+    listening: Rc<Listening>,
+    listener: StdListener,
+    mut closed: oneshot::Receiver<()>,
+) -> io::Result<()> {
+    let _busy = shard.drain.busy();
+    // Accepted sockets inherit it.
+    SockRef::from(&listener).set_tcp_notsent_lowat(shard.kernel_bytes())?;
+    let listener = TcpListener::from_std(listener)?;
+    let serve = |tcp, address, seat: Seat| {
+        shard.clients.start(seat, |entered| {
+            tcp::serve(Rc::clone(&shard), Rc::clone(&listening), tcp, address, (entered, shard.drain.busy()))
+        });
+    };
+    let mut closing = std::pin::pin!(shard.drain.reached(Phase::Closing));
+    let mut said = None;
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = closing.as_mut() => break,
+            _ = &mut closed => return Ok(()),
+        };
+        match accepted {
+            Ok((tcp, address)) => {
+                let counted = tokio::select! {
+                    counted = shard.client_place() => counted,
+                    () = closing.as_mut() => shard.connections.count(),
+                };
+                serve(tcp, address, shard.neighbours.seat(counted));
+            }
+            Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
+            Err(error) => {
+                if said.is_none_or(|said: Instant| said.elapsed() >= REMINDER) {
+                    said = Some(Instant::now());
+                    tracing::warn!(%error, "cannot accept connections; trying on");
+                }
+                tokio::time::sleep(REST).await;
+            }
+        }
+    }
+    // Connections that wait in the kernel's queue would be reset with the socket.
+    tokio::task::yield_now().await;
+    for _ in 0..BACKLOG {
+        match poll_fn(|cx| Poll::Ready(listener.poll_accept(cx))).await {
+            Poll::Ready(Ok((tcp, address))) => serve(tcp, address, shard.neighbours.seat(shard.connections.count())),
+            Poll::Ready(Err(_)) | Poll::Pending => break,
+        }
+    }
+    Ok(())
+}
