@@ -169,8 +169,15 @@ pub(super) fn translation(args: &ServeArgs) -> Settings {
 
 /// Where this process listens. A port that the system chooses is not known yet; nobody runs it so but tests.
 fn own_sockets(args: &ServeArgs) -> OwnSockets {
-    let ServeArgs { listen, stats, .. } = args;
-    let addresses = [Some(listen.http), Some(listen.https), Some(listen.admin), listen.health, stats.stats];
+    let ServeArgs { listen, stats, runtime_api, .. } = args;
+    let addresses = [
+        Some(listen.http),
+        Some(listen.https),
+        Some(listen.admin),
+        listen.health,
+        stats.stats,
+        runtime_api.runtime_api,
+    ];
     let sockets = stats.stats_socket.iter().filter_map(|place| match place.at {
         SocketAt::Tcp(address) => Some(address),
         SocketAt::Unix { .. } => None,

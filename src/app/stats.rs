@@ -1,7 +1,6 @@
 //! The rows of the statistics, from living upstreams and listeners, and what operators say of endpoints.
 
-use std::collections::HashMap;
-use std::fmt::Write as _;
+use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -11,7 +10,7 @@ use tokio::time::Instant;
 
 use crate::args::Pod;
 use crate::lifecycle::{DrainWatch, Phase};
-use crate::model::{EndpointState, Replicas, Weight};
+use crate::model::{EndpointPort, EndpointState, Replicas, Weight};
 use crate::observe::{Forgotten, Listener, Metrics, resident_memory};
 use crate::proxy::{ClientView, Inspector, PodView, Shared};
 use crate::stats::{Action, Backend, Check, Frontend, Looking, Peer, ProcessFacts, Server, Source, Standing, Stats};
@@ -90,22 +89,26 @@ fn rows(metrics: &Metrics, registry: &Registry, limit: usize) -> Stats {
             requests: tally.requests.numbers(now),
         })
     });
-    let mut names = HashMap::new();
+    let mut names = HashSet::new();
     let mut backends: Vec<_> = registry.all().iter().map(|upstream| backend(upstream, &mut names, now)).collect();
     backends.sort_by(|one, other| one.name.cmp(&other.name));
     Stats { frontends: frontends.collect(), backends }
 }
 
-/// The row of an upstream. `names` has how often each name was used: upstreams of one port that speak in different ways to pods
+/// The row of an upstream. `names` has those that were given: upstreams of one port that speak in different ways to pods
 /// have a number behind it, in order of their keys.
-fn backend(upstream: &Arc<Upstream>, names: &mut HashMap<String, u32>, now: Instant) -> Backend {
+fn backend(upstream: &Arc<Upstream>, names: &mut HashSet<String>, now: Instant) -> Backend {
     let service = &upstream.key().service;
     let mut name = format!("{}_svc_{}_{}", service.namespace, service.name, upstream.port());
-    let uses = names.entry(name.clone()).or_insert(0);
-    *uses += 1;
-    if *uses > 1 {
-        // Writing to a String cannot fail.
-        let _ = write!(name, "-{uses}");
+    if matches!(upstream.key().endpoint_port, EndpointPort::Udp { .. }) {
+        name.push_str("_udp");
+    }
+    let base = name.clone();
+    let mut number = 1;
+    // A port may have such a name itself.
+    while !names.insert(name.clone()) {
+        number += 1;
+        name = format!("{base}-{number}");
     }
     Backend {
         name,

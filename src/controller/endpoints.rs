@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, Weak};
 
-use crate::model::{Action, Checks, ExternalAuth, Filter, ObjectName, Reply, RouteSpec, UpstreamSpec};
+use crate::model::{Action, Checks, ExternalAuth, Filter, ObjectName, Origin, Reply, RouteSpec, UpstreamSpec};
 use crate::observe::{Metrics, StateLog};
 use crate::translate::{self, Input};
 use crate::upstream::{Backend, Besides, Destination, Registry, Target, Upstream};
@@ -93,7 +93,7 @@ impl<'c> Targets<'c> {
             Action::Forward(upstream) => match &self.last {
                 Some((of, to, target)) if Arc::ptr_eq(to, upstream) && of == label => target.clone(),
                 Some(_) | None => {
-                    let target = self.forward(label, upstream, spec.policy.checks.as_ref());
+                    let target = self.forward(&spec.origin, upstream, spec.policy.checks.as_ref());
                     self.last = Some((label.clone(), Arc::clone(upstream), target.clone()));
                     target
                 }
@@ -104,11 +104,12 @@ impl<'c> Targets<'c> {
         }
     }
 
-    fn forward(&self, label: &ObjectName, spec: &Arc<UpstreamSpec>, checks: Option<&Arc<Checks>>) -> Target {
-        let metrics = self.metrics.route(label, Arc::clone(&spec.key.service.name));
+    fn forward(&self, origin: &Origin, spec: &Arc<UpstreamSpec>, checks: Option<&Arc<Checks>>) -> Target {
+        let metrics = self.metrics.route(origin.label(), Arc::clone(&spec.key.service.name));
+        let asker = origin.object();
         let filled = |spec| {
             let mut backend = self.filled(spec);
-            backend.checked = self.registry.check(label, &backend, checks);
+            backend.checked = self.registry.check(&asker, &backend, checks);
             backend
         };
         let mut backend = filled(spec);

@@ -377,7 +377,10 @@ impl Input {
             .map(|version| version.and_then(|version| external_name::name_of(version, &self.settings)));
         let current = self.objects.service(&service.name);
         let annotations_of = |version: Option<&Arc<Service>>| version.map(|version| version.annotations.clone());
-        if annotations_of(old.as_ref()).unwrap_or_default() != annotations_of(current).unwrap_or_default() {
+        // Who was made anew is younger than others that ask for the same port.
+        let is_made_anew = old.as_ref().map(|old| old.created) != current.map(|current| current.created);
+        let annotations = annotations_of(current).unwrap_or_default();
+        if annotations_of(old.as_ref()).unwrap_or_default() != annotations || is_made_anew && !annotations.is_empty() {
             let read = current.map(|current| read_service(current, &self.settings));
             invalidated.named.extend(self.index.annotate(&service.name, read.unwrap_or_default()));
             invalidated.object(service.clone());

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use crate::model::{
-    Action, Affinity, Captures, ListenerKey, ObjectKind, Origin, Place, Problem, ProblemCode, Severity, StreamAffinity,
-    StreamRoute, StreamSpec, Template, Transport, UpstreamSpec,
+    Action, Affinity, Captures, ListenerKey, ObjectKind, Origin, Place, Problem, ProblemCode, RoutePolicy, Severity,
+    StreamAffinity, StreamRoute, StreamSpec, Template, Transport, UpstreamSpec,
 };
 
 use super::annotations::Options;
@@ -63,7 +63,7 @@ fn stream(input: &Input, claim: &Claim, upstream: UpstreamSpec) -> StreamSpec {
         server_name: None,
         action: Action::Forward(Arc::new(upstream)),
         affinity: affinity(&options),
-        policy: options.policy(&input.settings().policy, input.settings().replicas),
+        policy: policy(input, claim, &options),
         origin: Origin::Object {
             kind: claim.by.kind,
             name: claim.by.name.clone(),
@@ -72,6 +72,16 @@ fn stream(input: &Input, claim: &Claim, upstream: UpstreamSpec) -> StreamSpec {
     };
     let Claim { listener, from_clients, to_pods, .. } = claim;
     StreamSpec { listener: *listener, from_clients: *from_clients, to_pods: *to_pods, routes: [route].into() }
+}
+
+/// Datagrams are neither asked whether a pod is well nor do they tell it: checks speak TCP, and a session fails at no connection.
+fn policy(input: &Input, claim: &Claim, options: &Options) -> Arc<RoutePolicy> {
+    let policy = options.policy(&input.settings().policy, input.settings().replicas);
+    let is_checked = policy.checks.is_some() || policy.ejection.is_some();
+    if claim.listener.transport == Transport::Udp && is_checked {
+        return Arc::new(RoutePolicy { checks: None, ejection: None, ..RoutePolicy::clone(&policy) });
+    }
+    policy
 }
 
 /// Of what requests have in common nothing is known of connections but the address of the client.

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use tokio::sync::Notify;
 
 use super::living::Upstream;
-use crate::model::{Checks, ObjectName, UpstreamKey};
+use crate::model::{Checks, ObjectRef, UpstreamKey};
 use crate::observe::UpstreamMetrics;
 
 /// Checks of an upstream, for as long as a route holds it.
@@ -33,6 +33,9 @@ impl Checked {
     }
 }
 
+/// The object whose routes ask for checks; `None`: the routes of an option. An Ingress and a Service may have one name.
+pub(super) type Asker = Option<ObjectRef>;
+
 /// All checks that are asked for, and those that nobody makes yet.
 #[derive(Debug, Default)]
 pub struct AllChecks {
@@ -42,7 +45,7 @@ pub struct AllChecks {
 
 #[derive(Debug, Default)]
 struct Known {
-    by_upstream: HashMap<UpstreamKey, Vec<(ObjectName, Weak<Checked>)>>,
+    by_upstream: HashMap<UpstreamKey, Vec<(Asker, Weak<Checked>)>>,
     new: Vec<Weak<Checked>>,
 }
 
@@ -50,7 +53,7 @@ impl AllChecks {
     /// Those of an upstream that are like these, asked for by the routes of an object. What they have asked for before is over.
     pub(super) fn of(
         &self,
-        by: &ObjectName,
+        by: &Asker,
         upstream: &Arc<Upstream>,
         metrics: &Arc<UpstreamMetrics>,
         checks: &Arc<Checks>,
@@ -80,7 +83,7 @@ impl AllChecks {
     }
 
     /// The routes of an object ask for no checks of an upstream.
-    pub(super) fn none_of(&self, by: &ObjectName, upstream: &Upstream) {
+    pub(super) fn none_of(&self, by: &Asker, upstream: &Upstream) {
         let mut known = self.lock();
         if known.by_upstream.is_empty() {
             return;
@@ -111,7 +114,7 @@ impl AllChecks {
 }
 
 /// Takes out what an object has asked for before, but for the entry at `kept`, and what is gone. What nobody else asks for is over.
-fn end_former(list: &mut Vec<(ObjectName, Weak<Checked>)>, by: &ObjectName, kept: usize) {
+fn end_former(list: &mut Vec<(Asker, Weak<Checked>)>, by: &Asker, kept: usize) {
     let mut at = 0;
     let mut former = Vec::new();
     list.retain(|(of, checked)| {

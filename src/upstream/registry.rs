@@ -8,7 +8,7 @@ use std::sync::{Arc, Weak};
 use dashmap::DashMap;
 use tokio::time::Instant;
 
-use super::checked::{AllChecks, Checked};
+use super::checked::{AllChecks, Asker, Checked};
 use super::departures::Departures;
 use super::living::Upstream;
 use super::retirement::RetirementWatch;
@@ -70,7 +70,7 @@ impl Registry {
     }
 
     /// Has the endpoints of an upstream checked as the routes of an object ask for it, for as long as they hold what is returned.
-    pub fn check(&self, by: &ObjectName, backend: &Backend, checks: Option<&Arc<Checks>>) -> Option<Arc<Checked>> {
+    pub fn check(&self, by: &Asker, backend: &Backend, checks: Option<&Arc<Checks>>) -> Option<Arc<Checked>> {
         let Some(checks) = checks else {
             self.checks.none_of(by, &backend.upstream);
             return None;
@@ -130,8 +130,8 @@ mod tests {
     use tokio::time::Duration;
 
     use crate::model::{
-        Balance, Ejection, EndpointPort, EndpointSpec, EndpointState, PortRef, Preference, Protocol, Queue,
-        UpstreamKey, Weight,
+        Balance, CheckKind, Ejection, EndpointPort, EndpointSpec, EndpointState, ObjectKind, ObjectRef, PortRef,
+        Preference, Protocol, Queue, UpstreamKey, Weight,
     };
     use crate::upstream::{EndpointCommand, Retired, Unpicked, Wanted};
 
@@ -168,6 +168,25 @@ mod tests {
         let service = ObjectName::new("shop", "web");
         assert_eq!((registry.of_service(&service).len(), registry.len()), (2, 2));
         assert!(registry.of_service(&ObjectName::new("shop", "api")).is_empty());
+    }
+
+    #[test]
+    fn who_asks_for_no_checks_ends_none_of_another_object_with_its_name() {
+        let registry = Registry::new(Arc::default());
+        let (backend, _) = registry.get_or_create(&spec("web", 80));
+        let asker = |kind| Some(ObjectRef::new(kind, ObjectName::new("shop", "web")));
+        let checks = Arc::new(Checks {
+            kind: CheckKind::Tcp,
+            interval: Checks::INTERVAL,
+            timeout: Checks::INTERVAL,
+            rise: Checks::RISE,
+            fall: Checks::FALL,
+        });
+        let checked = registry.check(&asker(ObjectKind::Ingress), &backend, Some(&checks)).unwrap();
+        assert!(registry.check(&asker(ObjectKind::Service), &backend, None).is_none());
+        assert!(!checked.is_over());
+        assert!(registry.check(&asker(ObjectKind::Ingress), &backend, None).is_none());
+        assert!(checked.is_over());
     }
 
     #[test]

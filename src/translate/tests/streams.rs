@@ -192,6 +192,31 @@ fn annotations_of_the_service_count_for_its_streams() {
 }
 
 #[test]
+fn datagrams_are_not_checked_as_connections_are() {
+    let annotations = [
+        ("tidegate.dev/expose", "5353:53/udp, 5354:53"),
+        ("tidegate.dev/health-check", "tcp"),
+        ("tidegate.dev/ejection-failures", "5"),
+    ];
+    let annotations = annotations.iter().map(|(key, value)| ((*key).into(), (*value).into())).collect();
+    let world = streams([of_service(Service { annotations, ..dns("dns") })]);
+    let policy = |transport| {
+        let spec = &world.snapshot.streams
+            [&ListenerKey { port: if transport == Transport::Udp { 5353 } else { 5354 }, transport }];
+        (spec.routes[0].policy.checks.is_some(), spec.routes[0].policy.ejection.is_some())
+    };
+    assert_eq!((policy(Transport::Udp), policy(Transport::Tcp)), ((false, false), (true, true)));
+}
+
+#[test]
+fn a_service_that_was_made_anew_is_as_young_as_it_is() {
+    let mut world = streams([exposing("old", 1, "5001:80"), exposing("other", 2, "5001:80")]);
+    assert_eq!(tcp(&world, 5001).map(target).unwrap(), "shop/old:80 of Service shop/old");
+    world.apply([exposing("old", 3, "5001:80")]);
+    assert_eq!(tcp(&world, 5001).map(target).unwrap(), "shop/other:80 of Service shop/other");
+}
+
+#[test]
 fn an_annotation_that_cannot_be_read_is_told_though_nobody_routes_to_the_service() {
     let world = streams([exposing("a", 1, "5000:80, what"), exposing("b", 2, "what")]);
     assert!(tcp(&world, 5000).is_some());

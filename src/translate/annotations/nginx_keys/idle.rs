@@ -8,7 +8,7 @@ const INSIDE: Verdict = Verdict::NoEffect("it is a setting of nginx alone, and t
 /// It concerns bodies while they pass.
 const STREAMED: Verdict = Verdict::NoEffect("bodies are passed on as they come, within --memory-limit");
 /// It concerns Services of TCP and UDP.
-const STREAMS: Verdict = Verdict::NoEffect("connections that are no HTTP are not served");
+const STREAMS: Verdict = Verdict::NoEffect("ports of TCP and UDP have settings of their own: docs/streams.md");
 /// It concerns connections to pods that rest.
 const IDLE_PODS: Verdict = Verdict::NoEffect("idle connections to pods are kept as long as pods keep them");
 /// It concerns sessions of TLS.
@@ -235,7 +235,14 @@ pub(super) static IDLE: &[Key] = &[
     nothing("proxy-stream-next-upstream", "of nginx", &[], STREAMS),
     nothing("proxy-stream-next-upstream-timeout", "of nginx", &[], STREAMS),
     nothing("proxy-stream-next-upstream-tries", "of nginx", &[], STREAMS),
-    nothing("proxy-stream-responses", "of nginx", &[], STREAMS),
+    nothing(
+        "proxy-stream-responses",
+        "of nginx",
+        &[],
+        Verdict::NoEffect(
+            "a session of UDP ends by time, or gives way to a new one where there are many, however many answers it had",
+        ),
+    ),
     nothing("proxy-stream-timeout", "of nginx", &[], STREAMS),
     refused_key(
         "retry-non-idempotent",
