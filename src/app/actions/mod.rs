@@ -171,7 +171,7 @@ fn failure(unwritten: &Unwritten, is_pending: bool) -> ActFailure {
         Unwritten::NoEndpoint(..) | Unwritten::Unfit(..) => {
             ActFailure::Conflict(told(&unwritten.to_string(), is_pending))
         }
-        Unwritten::Refused(..) | Unwritten::Failed(..) => ActFailure::Refused(told(&unwritten.to_string(), is_pending)),
+        Unwritten::Refused(..) => ActFailure::Refused(told(&unwritten.to_string(), is_pending)),
     }
 }
 

@@ -51,12 +51,9 @@ pub(in crate::app) enum Unwritten {
     /// Others write the Service each time.
     #[error("Service {0} is written by somebody else all the time: nothing was changed")]
     Contended(ObjectName),
-    /// The API server refuses it.
+    /// The API server refuses it, or there was no answer that can be used.
     #[error("cannot {0} Service {1}: {2}")]
     Refused(&'static str, ObjectName, String),
-    /// There was no answer that can be used.
-    #[error("cannot {0} Service {1}: {2}")]
-    Failed(&'static str, ObjectName, kube::Error),
 }
 
 impl Done {
@@ -99,12 +96,9 @@ impl Writer<'_> {
             let patch = patch(service.metadata.resource_version.as_deref(), &done.edited.text);
             self.is_pending.store(true, Relaxed);
             let answer = services.patch(&name.name, &params, &Patch::Merge(patch)).await;
-            let is_pending = answer.as_ref().is_err_and(|error| match error {
-                // 500 and above: the server, or one before it, does not know itself.
-                kube::Error::Api(status) => status.code >= 500,
-                _ => true,
-            });
-            self.is_pending.store(is_pending, Relaxed);
+            // 500 and above: the server, or one before it, does not know itself.
+            let is_refusal = |error: &kube::Error| matches!(error, kube::Error::Api(status) if status.code < 500);
+            self.is_pending.store(answer.as_ref().is_err_and(|error| !is_refusal(error)), Relaxed);
             match answer {
                 Ok(_) => return Ok(done),
                 Err(kube::Error::Api(status)) if status.code == 409 => tokio::time::sleep(PAUSE * (1 << attempt)).await,
@@ -126,10 +120,9 @@ fn patch(version: Option<&str>, text: &str) -> Value {
 }
 
 fn refusal(error: kube::Error, what: &'static str, name: &ObjectName) -> Unwritten {
-    match error {
-        kube::Error::Api(status) if !status.message.is_empty() => {
-            Unwritten::Refused(what, name.clone(), status.message.clone())
-        }
-        error => Unwritten::Failed(what, name.clone(), error),
-    }
+    let why = match error {
+        kube::Error::Api(status) if !status.message.is_empty() => status.message.clone(),
+        error => error.to_string(),
+    };
+    Unwritten::Refused(what, name.clone(), why)
 }
