@@ -3,8 +3,11 @@
 
 #![allow(clippy::unwrap_used, reason = "all of it is tests")]
 
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use tidegate_e2e::{ApiServer, EchoPod, Pods, Tidegate, eventually};
@@ -53,6 +56,35 @@ spec:
   rules:
     - host: a.example
       http: {paths: [{path: /, pathType: Prefix, backend: {service: {name: web, port: {number: 80}}}}]}
+";
+
+/// What the chart grants with `stats.durableActions` in a namespace, and without.
+const REPLICA: &str = "
+apiVersion: rbac.authorization.k8s.io/v1
+kind: Role
+metadata: {name: replica, namespace: shop}
+rules:
+  - {apiGroups: [networking.k8s.io], resources: [ingresses], verbs: [get, list, watch]}
+  - {apiGroups: [\"\"], resources: [services, secrets], verbs: [get, list, watch]}
+  - {apiGroups: [discovery.k8s.io], resources: [endpointslices], verbs: [get, list, watch]}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata: {name: replica, namespace: shop}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: replica}
+subjects: [{kind: User, name: replica}, {kind: User, name: replica-that-reads}]
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: Role
+metadata: {name: durable, namespace: shop}
+rules:
+  - {apiGroups: [\"\"], resources: [services], verbs: [patch]}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata: {name: durable, namespace: shop}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: durable}
+subjects: [{kind: User, name: replica}]
 ";
 
 fn command(kubeconfig: &Path, line: &[&str]) -> Command {
@@ -165,6 +197,108 @@ fn an_endpoint_is_drained_for_good_with_the_rights_of_the_caller() {
     }
     let (code, said) = endpoint(&api.user_kubeconfig("nobody", None), &["drain", "shop/web", one]);
     assert!(code == Some(2) && said.contains("cannot read Service shop/web"), "{said}");
+}
+
+#[test]
+fn socket_and_run_time_api_drain_an_endpoint_for_all_replicas_where_that_is_asked_for() {
+    let api = ApiServer::start();
+    let pods = [EchoPod::start(&api, NAMESPACE, "web"), EchoPod::start(&api, NAMESPACE, "web")];
+    api.apply_all(objects(&[&pods[0], &pods[1]], &[]));
+    api.apply(RIGHTS);
+    api.apply(REPLICA);
+    let annotation = || {
+        let service = api.get("v1", "Service", NAMESPACE, "web").unwrap();
+        service["metadata"]["annotations"][ANNOTATION].as_str().unwrap_or_default().to_owned()
+    };
+    // Two replicas with the rights of the chart, and one that may not patch Services.
+    let replica = |name: &str, user: &str| {
+        let socket = api.run().directory().join(name);
+        let place = format!("--stats-socket={},level=admin", socket.display());
+        let options = [
+            "--watch-namespace",
+            NAMESPACE,
+            "--ingress-class",
+            "endpoint",
+            "--controller-name",
+            "example.com/endpoint",
+            "--ingress-class-lookup=false",
+            "--secret-access=namespaces",
+            "--report=false",
+            "--runtime-api=127.0.0.1:0",
+            "--stats-durable-actions",
+            &place,
+        ];
+        (Tidegate::follow(&api.user_kubeconfig(user, None), &options), socket)
+    };
+    let (one, socket) = replica("one", "replica");
+    let (other, _) = replica("other", "replica");
+    let (reading, refused) = replica("reading", "replica-that-reads");
+    let say = |socket: &Path, words: &str| {
+        let mut command = Command::new(Tidegate::program());
+        command.args(["socket", "--path"]).arg(socket).args(words.split(' '));
+        let Output { status, stdout, stderr } = command.output().unwrap();
+        assert!(status.success(), "{}", String::from_utf8_lossy(&stderr));
+        String::from_utf8(stdout).unwrap()
+    };
+    let serves = |tidegate: &Tidegate, pod: &EchoPod| {
+        let before = pod.requests();
+        (0..10).for_each(|_| assert_eq!(tidegate.get("a.example", "/").map(|(status, _)| status), Some(200)));
+        pod.requests() > before
+    };
+    for tidegate in [&one, &other, &reading] {
+        eventually("both serve", || (serves(tidegate, &pods[0]) && serves(tidegate, &pods[1])).then_some(()));
+    }
+    let name = pods[0].name();
+    let server = format!("shop_svc_web_80/{}:8080", api_address(&api, name));
+    let drain = format!("set server {server} state drain");
+
+    let said = say(&refused, &drain);
+    assert!(
+        said.starts_with("nothing was changed: cannot write Service shop/web: services \"web\" is forbidden"),
+        "{said}"
+    );
+    assert_eq!(annotation(), "");
+    assert!(serves(&reading, &pods[0]), "nothing is done in this process either");
+
+    assert_eq!(say(&socket, &drain).trim(), "");
+    assert_eq!(annotation(), format!("{name}@uid-{name}=drain"));
+    for tidegate in [&one, &other, &reading] {
+        eventually("it drains", || (!serves(tidegate, &pods[0])).then_some(()));
+    }
+    let log = one.log();
+    let told = log.lines().find(|line| line.contains("an operator commands an endpoint")).unwrap();
+    assert!(told.contains("all-replicas") && told.contains("uid "), "{told}");
+    // It survives those who have asked for it.
+    drop(one);
+    let (again, socket) = replica("again", "replica");
+    assert!(!serves(&again, &pods[0]));
+    assert_eq!(say(&socket, &format!("set server {server} weight 7")).trim(), "");
+    assert_eq!(say(&socket, &format!("enable server {server}")).trim(), "");
+    assert_eq!(annotation(), format!("{name}@uid-{name}=weight:7"));
+    assert_eq!(say(&socket, &format!("get weight {server}")).trim(), "7 (initial 7)");
+
+    let patch = |tidegate: &Tidegate| {
+        let log = tidegate.log();
+        let api = log.split_whitespace().find_map(|word| word.strip_prefix("runtime_api=")).unwrap();
+        let target = format!("/v1/upstreams/{}", server.replace('/', "/endpoints/"));
+        let body = r#"{"state": "maint", "weight": null}"#;
+        let (kind, length) = ("application/json", body.len());
+        let mut stream = TcpStream::connect(api).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+        let request = format!(
+            "PATCH {target} HTTP/1.1\r\nHost: {api}\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
+        );
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    };
+    let answer = patch(&reading);
+    assert!(answer.starts_with("HTTP/1.1 502 ") && answer.contains("nothing was changed: cannot write"), "{answer}");
+    let answer = patch(&again);
+    assert!(answer.starts_with("HTTP/1.1 200 ") && answer.contains("tidegate-scope: all-replicas"), "{answer}");
+    assert!(answer.contains(r#""scope":"all-replicas""#) && answer.contains(r#""weight":100"#), "{answer}");
+    assert_eq!(annotation(), format!("{name}@uid-{name}=maint"));
 }
 
 /// The address of a pod, by its slice.

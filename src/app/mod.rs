@@ -1,5 +1,6 @@
 //! The composition root: builds every part from the settings and connects the parts.
 
+mod actions;
 mod check;
 mod compare;
 mod connections;
@@ -197,6 +198,7 @@ pub fn bind(args: &ServeArgs) -> anyhow::Result<Bound> {
             access_log,
             saved_objects,
             replicas,
+            has_durable_actions: args.stats.stats_durable_actions,
         },
     })
 }
@@ -248,7 +250,8 @@ impl Bound {
         tracing::info!(%http, %https, %admin, health = health_at, stats, runtime_api, workers = server.shards.len(), version, "listening");
         let (sender, events) = mpsc::channel(QUEUE);
         let mut source = origin.open()?;
-        let reports = reports.zip(source.access());
+        let access = source.access();
+        let reports = reports.zip(access.clone());
         if let Some((reports, access)) = &reports {
             source.know(reports.signature(access));
         }
@@ -256,7 +259,7 @@ impl Bound {
         let names = resolver::follow(resolver, server.controller.wanted_names(), sender.clone(), Arc::clone(&metrics));
         let source = source.follow(sender, server.controller.wanted(), Arc::clone(&metrics));
         let reporter = reports.map(|(reports, access)| reports.start(access, &metrics));
-        let outcome = server.run(stop, events, source, reporter).await;
+        let outcome = server.run(stop, events, (source, access), reporter).await;
         names.abort();
         outcome
     }

@@ -11,7 +11,7 @@ use tokio::task::{JoinError, JoinHandle};
 
 use super::statistics::Statistics;
 use super::watchdog::{Stuck, Watchdog};
-use super::{connections, explain, stats, view};
+use super::{actions, connections, explain, stats, view};
 use crate::admin::{self, AdminState, DebugViews};
 use crate::controller::{Controller, Inquirer, Problems};
 use crate::lifecycle::{Drain, DrainTimes, Drained, Phase, Readiness};
@@ -20,6 +20,7 @@ use crate::observe::AccessLog;
 use crate::proxy::{self, PortSettings, Shared};
 use crate::report::Reporter;
 use crate::source::Event;
+use crate::source::api::Access;
 use crate::source::saved::Writer;
 use crate::stats::{Source, prometheus};
 use crate::upstream::Registry;
@@ -49,6 +50,8 @@ pub(super) struct Server {
     pub(super) saved_objects: Option<Writer>,
     /// The replicas of this installation, where they are followed.
     pub(super) replicas: Option<watch::Receiver<Replicas>>,
+    /// Whether what is said of endpoints by the statistics is written to their Services.
+    pub(super) has_durable_actions: bool,
 }
 
 impl Server {
@@ -58,7 +61,7 @@ impl Server {
         self,
         mut stop: mpsc::Receiver<()>,
         events: mpsc::Receiver<Event>,
-        source: JoinHandle<anyhow::Result<()>>,
+        (source, access): (JoinHandle<anyhow::Result<()>>, Option<Arc<Access>>),
         reporter: Option<Reporter>,
     ) -> anyhow::Result<()> {
         let Self {
@@ -80,11 +83,17 @@ impl Server {
             access_log,
             saved_objects,
             replicas,
+            has_durable_actions,
         } = self;
         let stuck = Stuck::default();
         let port = statistics.address().map_or(0, |address| address.port());
         let replicas = replicas.map(|replicas| stats::ReplicasAt { replicas, port });
-        let source_of_rows = stats::source(&shared, &registry, replicas);
+        let source_of_rows = stats::source(
+            &shared,
+            &registry,
+            replicas,
+            actions::actions(&registry, access.filter(|_| has_durable_actions)),
+        );
         let state = AdminState {
             metrics: Arc::clone(&shared.metrics),
             more_metrics: has_names_of_haproxy.then(|| {

@@ -1,7 +1,6 @@
-//! The rows of the statistics, from living upstreams and listeners, and what operators say of endpoints.
+//! The rows of the statistics, from living upstreams and listeners.
 
 use std::collections::HashSet;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -10,17 +9,24 @@ use tokio::time::Instant;
 
 use crate::args::Pod;
 use crate::lifecycle::{DrainWatch, Phase};
-use crate::model::{EndpointPort, EndpointState, Replicas, Weight};
+use crate::model::{EndpointPort, EndpointState, Replicas};
 use crate::observe::{Forgotten, Listener, Metrics, resident_memory};
 use crate::proxy::{ClientView, Inspector, PodView, Shared};
-use crate::stats::{Action, Backend, Check, Frontend, Looking, Peer, ProcessFacts, Server, Source, Standing, Stats};
-use crate::upstream::{CheckNote, Endpoint, EndpointCommand, Registry, Upstream};
+use crate::stats::{
+    Act, Backend, Check, Frontend, Looking, Peer, ProcessFacts, Scope, Server, Source, Standing, Stats,
+};
+use crate::upstream::{CheckNote, Endpoint, Registry, Upstream};
 
 /// HAProxy's numbers of proxies begin with 2; the listeners have the first two.
 const FIRST_ID: u32 = 2;
 
-/// Where the statistics take their rows from.
-pub(super) fn source(shared: &Shared, registry: &Arc<Registry>, replicas: Option<ReplicasAt>) -> Source {
+/// Where the statistics take their rows from, and who does what is said of endpoints.
+pub(super) fn source(
+    shared: &Shared,
+    registry: &Arc<Registry>,
+    replicas: Option<ReplicasAt>,
+    actions: (Scope, Act),
+) -> Source {
     let memory_limit = shared.ledger.limit();
     let (metrics, limit) = (Arc::clone(&shared.metrics), shared.config.connections);
     let rows = {
@@ -49,17 +55,14 @@ pub(super) fn source(shared: &Shared, registry: &Arc<Registry>, replicas: Option
             dropped_logs: metrics.access_log().1.get(),
         })
     };
-    let act = {
-        let registry = Arc::clone(registry);
-        Arc::new(move |backend, address, action| act(&registry, backend, address, action))
-    };
+    let (scope, act) = actions;
     let forget = {
         let registry = Arc::clone(registry);
         Arc::new(move |what| forget(&metrics, &registry, what))
     };
     let inspector = shared.inspector.clone();
     let sessions = Arc::new(move |limit| -> Looking { Box::pin(sessions(inspector.clone(), limit)) });
-    Source { rows, info, act, forget, sessions }
+    Source { rows, info, scope, act, forget, sessions }
 }
 
 /// The replicas of this installation, and the port at which each has its statistics.
@@ -119,7 +122,7 @@ fn backend(upstream: &Arc<Upstream>, names: &mut HashSet<String>, now: Instant) 
     }
 }
 
-fn id(upstream: &Upstream) -> u32 {
+pub(super) fn id(upstream: &Upstream) -> u32 {
     u32::try_from(upstream.number()).map_or(u32::MAX, |number| number.saturating_add(FIRST_ID + 2))
 }
 
@@ -148,17 +151,6 @@ fn server(endpoint: &Endpoint, now: Instant) -> Server {
             Check { code, reason, status, took, since, bad, downs, down_for, rise, fall }
         }),
     }
-}
-
-fn act(registry: &Registry, backend: u32, address: SocketAddr, action: Action) -> bool {
-    let command = match action {
-        Action::Ready => EndpointCommand::State(None),
-        Action::Drain => EndpointCommand::State(Some(EndpointState::Draining)),
-        Action::Maintain => EndpointCommand::State(Some(EndpointState::Maintenance)),
-        Action::Weigh(weight) => EndpointCommand::Weight(weight.and_then(Weight::new)),
-    };
-    let upstream = registry.all().into_iter().find(|upstream| id(upstream) == backend);
-    upstream.is_some_and(|upstream| upstream.command(address, command))
 }
 
 fn forget(metrics: &Metrics, registry: &Registry, what: Forgotten) {

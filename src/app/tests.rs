@@ -39,7 +39,7 @@ impl Plane {
         let (events, received) = mpsc::channel(QUEUE);
         let (stop, stopped) = mpsc::channel(1);
         let readiness = server.readiness.clone();
-        let server = tokio::spawn(server.run(stopped, received, source, None));
+        let server = tokio::spawn(server.run(stopped, received, (source, None), None));
         (Self { http, events: Some(events), _stop: stop, server, pod }, readiness)
     }
 

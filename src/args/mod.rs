@@ -411,7 +411,7 @@ where
             args.lifecycle.check(&args.source).map_err(Refusal::Wrong)?;
             args.routing.check().map_err(Refusal::Wrong)?;
             args.observe.check().map_err(Refusal::Wrong)?;
-            args.runtime_api.check(&args.stats).map_err(Refusal::Wrong)?;
+            args.runtime_api.check(&args.stats, &args.source).map_err(Refusal::Wrong)?;
         }
         Command::Check(args) => args.routing.check().map_err(Refusal::Wrong)?,
         Command::Explain(args) => args.routing.check().map_err(Refusal::Wrong)?,

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::source::SourceArgs;
 use super::stats::StatsArgs;
 
 /// The run-time API.
@@ -35,7 +36,8 @@ pub struct RuntimeApiArgs {
 
 impl RuntimeApiArgs {
     /// Whether the options go together with those of the statistics.
-    pub(super) fn check(&self, stats: &StatsArgs) -> Result<(), String> {
+    pub(super) fn check(&self, stats: &StatsArgs, source: &SourceArgs) -> Result<(), String> {
+        self.check_durable(stats, source)?;
         if let Some(address) = self.runtime_api
             && !address.ip().to_canonical().is_loopback()
             && self.runtime_api_certificate.is_none()
@@ -50,6 +52,22 @@ impl RuntimeApiArgs {
         if !stats.stats_admins.is_empty() && stats.stats_users.is_none() && self.runtime_api_client_ca.is_none() {
             return Err(
                 "--stats-admins names users of --stats-users or --runtime-api-client-ca: give one of them too".into()
+            );
+        }
+        Ok(())
+    }
+
+    fn check_durable(&self, stats: &StatsArgs, source: &SourceArgs) -> Result<(), String> {
+        if !stats.stats_durable_actions {
+            return Ok(());
+        }
+        if source.manifests.is_some() {
+            return Err("--stats-durable-actions writes annotations of Services by a Kubernetes API, and with --manifests there is none: write tidegate.dev/endpoint-overrides into the files".into());
+        }
+        if !stats.are_asked_for() && self.runtime_api.is_none() {
+            return Err(
+                "--stats-durable-actions is for what --stats, --stats-socket and --runtime-api do: give one of them too"
+                    .into(),
             );
         }
         Ok(())

@@ -33,10 +33,27 @@ pub struct StatsArgs {
 
     /// Socket that takes HAProxy's run-time commands, as PATH or 127.0.0.1:PORT, then ,level=user|operator|admin and ,mode=0660. May be given more than once.
     ///
-    /// What commands change is changed in this process alone. Default: none; the level is operator, over TCP user, the mode 0600.
+    /// What commands change is changed in this process alone, unless --stats-durable-actions is given. Default: none; the level is operator, over TCP user, the mode 0600.
     /// Changing endpoints needs admin. As HAProxy stats socket.
     #[arg(long, value_name = "PLACE", env = "TIDEGATE_STATS_SOCKET")]
     pub stats_socket: Vec<SocketPlace>,
+
+    /// Whether what --stats, --stats-socket and --runtime-api tell an endpoint (ready, drain, maint, weight) is for all replicas and for good.
+    ///
+    /// It is then written to the annotation tidegate.dev/endpoint-overrides of the Service, as tidegate endpoint does, with the
+    /// right to patch Services, and not done where that fails. Otherwise it is done in this process alone.
+    /// Not with --manifests, where there is nobody to write to.
+    #[arg(
+        long,
+        value_name = "BOOL",
+        env = "TIDEGATE_STATS_DURABLE_ACTIONS",
+        default_value_t = false,
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "true",
+        action = clap::ArgAction::Set
+    )]
+    pub stats_durable_actions: bool,
 }
 
 impl StatsArgs {

@@ -222,6 +222,22 @@ fn the_run_time_api_has_tls_unless_it_is_on_loopback() {
 }
 
 #[test]
+fn durable_actions_need_an_api_server_and_somebody_who_acts() {
+    let read = |line: &[&str]| read(["tidegate", "serve"].iter().chain(line));
+    let Ok(Command::Serve(args)) = read(&["--stats-durable-actions", "--stats-socket=/run/s"]) else { panic!() };
+    assert!(args.stats.stats_durable_actions);
+    let Ok(Command::Serve(args)) = read(&["--stats-durable-actions=false", "--manifests=src"]) else { panic!() };
+    assert!(!args.stats.stats_durable_actions);
+    for (options, expected) in [
+        (&["--stats-durable-actions", "--manifests=src", "--stats=[::1]:1"][..], "with --manifests there is none"),
+        (&["--stats-durable-actions=true"], "--stats-durable-actions is for what --stats, --stats-socket"),
+    ] {
+        let said = refused(&[&["serve"], options].concat());
+        assert!(said.contains(expected), "{said}");
+    }
+}
+
+#[test]
 fn the_access_log_goes_where_it_is_told() {
     let args = serve(&["--access-log", "haproxy", "--access-log-capture-request", "Host,Referer:20"]);
     assert_eq!(args.observe.access_log, AccessLogFormat::Haproxy);

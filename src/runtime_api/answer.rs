@@ -7,8 +7,9 @@ use http_body_util::{Either, Full};
 use super::problem::Problem;
 use super::watch::Events;
 use crate::control_http::{JSON, respond};
+use crate::stats::Scope;
 
-/// Says whom an action concerns: `this-replica`.
+/// Says whom an answer concerns.
 const SCOPE: &str = "tidegate-scope";
 
 /// An answer.
@@ -27,6 +28,13 @@ pub(super) enum Dialect {
 pub(super) fn json(body: String) -> Answer {
     let mut answer = respond(StatusCode::OK, JSON, body).map(Either::Left);
     answer.headers_mut().insert(SCOPE, HeaderValue::from_static("this-replica"));
+    answer
+}
+
+/// What an endpoint is after an action.
+pub(super) fn acted(body: String, scope: Scope) -> Answer {
+    let mut answer = json(body);
+    answer.headers_mut().insert(SCOPE, HeaderValue::from_static(scope.as_str()));
     answer
 }
 

@@ -17,7 +17,7 @@ use super::place::Place;
 use super::problem::Problem;
 use super::watch::Hub;
 use super::{Door, OPENAPI, body, query, shape};
-use crate::stats::{ProcessFacts, Source, Stats, Wanted, is_same_origin, json};
+use crate::stats::{ProcessFacts, Scope, Source, Stats, Wanted, is_same_origin, json};
 
 /// Upstreams of an answer, at most.
 const MOST_UPSTREAMS: usize = 1000;
@@ -66,13 +66,16 @@ impl Desk {
                 let [] = query::read(asked, [])?;
                 Ok(answer::json(OPENAPI.to_owned()))
             }
-            Place::Info => self.facts(asked, |facts| Ok(shape::info(facts))).await,
+            Place::Info => {
+                let scope = self.source.scope;
+                self.facts(asked, move |facts| Ok(shape::info(facts, scope))).await
+            }
             Place::DataPlaneInfo => self.facts(asked, |facts| Ok(data_plane::info(facts))).await,
             Place::Listeners => self.plain(asked, |stats| Ok(shape::listeners(stats))).await,
             Place::Upstreams => self.upstreams(asked).await,
             Place::Upstream(name) => self.plain(asked, move |stats| upstream(stats, &name)).await,
             Place::Endpoint(upstream, name) if reads => {
-                self.plain(asked, move |stats| endpoint(stats, &upstream, &name)).await
+                self.plain(asked, move |stats| endpoint(stats, &upstream, &name, Scope::ThisReplica)).await
             }
             Place::Endpoint(upstream, name) => self.order(request, caller, upstream, name).await,
             Place::Stats => self.stats(asked).await,
@@ -121,14 +124,14 @@ impl Desk {
         order::check(&caller)?;
         let [] = query::read(request.uri().query(), [])?;
         let actions = body::json::<Order>(request).await?.actions()?;
-        let source = self.source.clone();
-        let answer = self.blocking(move || {
-            order::obey(&source, &caller, (&upstream, &name), &actions)?;
-            Ok(endpoint(&(source.rows)(), &upstream, &name)?.to_string())
-        });
-        let answer = answer.await;
+        let names = (upstream.clone(), name.clone());
+        let addressee = self.look(move |stats| order::addressee(stats, &names.0, &names.1)).await?;
+        let told = order::obey(&self.source, caller, (addressee, &name), actions).await;
         self.hub.wake();
-        answer
+        told?;
+        let scope = self.source.scope;
+        let answer = self.look(move |stats| Ok(endpoint(stats, &upstream, &name, scope)?.to_string())).await?;
+        Ok(answer::acted(answer, scope))
     }
 
     /// The same in Data Plane API's words.
@@ -142,15 +145,18 @@ impl Desk {
         order::check(&caller)?;
         let [] = query::read(request.uri().query(), [])?;
         let replacement = body::json::<Replacement>(request).await?;
-        let source = self.source.clone();
-        let answer = self.blocking(move || {
-            let action = replacement.action(data_plane::find(&(source.rows)(), &backend, &name)?)?;
-            order::obey(&source, &caller, (&backend, &name), &[action])?;
-            Ok(data_plane::server(data_plane::find(&(source.rows)(), &backend, &name)?).to_string())
+        let names = (backend.clone(), name.clone());
+        let found = self.look(move |stats| {
+            let action = replacement.action(data_plane::find(stats, &names.0, &names.1)?)?;
+            Ok((order::addressee(stats, &names.0, &names.1)?, action))
         });
-        let answer = answer.await;
+        let (addressee, action) = found.await?;
+        let told = order::obey(&self.source, caller, (addressee, &name), vec![action]).await;
         self.hub.wake();
-        answer
+        told?;
+        let answer =
+            self.look(move |stats| Ok(data_plane::server(data_plane::find(stats, &backend, &name)?).to_string()));
+        Ok(answer::acted(answer.await?, self.source.scope))
     }
 
     /// What is known of the process, where no parameters are known.
@@ -160,7 +166,7 @@ impl Desk {
     {
         let [] = query::read(asked, [])?;
         let info = Arc::clone(&self.source.info);
-        self.blocking(move || Ok(make(&info())?.to_string())).await
+        self.blocking(move || Ok(make(&info())?.to_string())).await.map(answer::json)
     }
 
     /// What is made of rows, where no parameters are known.
@@ -176,22 +182,31 @@ impl Desk {
     where
         F: FnOnce(&Stats) -> Result<String, Problem> + Send + 'static,
     {
-        let rows = Arc::clone(&self.source.rows);
-        self.blocking(move || make(&rows())).await
+        self.look(make).await.map(answer::json)
     }
 
-    /// Makes an answer on a thread for blocking work, one at a time.
-    async fn blocking<F>(&self, make: F) -> Result<Answer, Problem>
+    /// Takes something from rows.
+    async fn look<F, T>(&self, take: F) -> Result<T, Problem>
     where
-        F: FnOnce() -> Result<String, Problem> + Send + 'static,
+        F: FnOnce(&Stats) -> Result<T, Problem> + Send + 'static,
+        T: Send + 'static,
+    {
+        let rows = Arc::clone(&self.source.rows);
+        self.blocking(move || take(&rows())).await
+    }
+
+    /// Does something on a thread for blocking work, one at a time.
+    async fn blocking<F, T>(&self, make: F) -> Result<T, Problem>
+    where
+        F: FnOnce() -> Result<T, Problem> + Send + 'static,
+        T: Send + 'static,
     {
         // The semaphore is never closed.
         let _permit = self.views.acquire().await;
-        let made = tokio::task::spawn_blocking(make).await.unwrap_or_else(|error| {
+        tokio::task::spawn_blocking(make).await.unwrap_or_else(|error| {
             tracing::error!(%error, "an answer of the run-time API failed");
             Err(Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the answer failed; the log says why"))
-        });
-        made.map(answer::json)
+        })
     }
 }
 
@@ -199,13 +214,13 @@ fn upstream(stats: &Stats, name: &str) -> Result<Json, Problem> {
     Ok(shape::upstream(stats.backend(name).ok_or_else(|| order::no_upstream(name))?))
 }
 
-fn endpoint(stats: &Stats, upstream: &str, name: &str) -> Result<Json, Problem> {
+fn endpoint(stats: &Stats, upstream: &str, name: &str, scope: Scope) -> Result<Json, Problem> {
     let backend = stats.backend(upstream).ok_or_else(|| order::no_upstream(upstream))?;
     let server = backend.server(name).ok_or_else(|| order::no_endpoint(name))?;
     let mut shape = shape::endpoint(backend, server);
     if let Json::Object(shape) = &mut shape {
         shape.insert("upstream".into(), backend.name.clone().into());
-        shape.insert("scope".into(), shape::SCOPE.into());
+        shape.insert("scope".into(), scope.as_str().into());
     }
     Ok(shape)
 }

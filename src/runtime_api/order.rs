@@ -5,7 +5,7 @@ use serde::{Deserialize, Deserializer};
 use super::caller::Caller;
 use super::problem::Problem;
 use crate::model::Weight;
-use crate::stats::{Action, Source};
+use crate::stats::{ActFailure, Action, Actor, Addressee, Source, Stats, command};
 
 /// The body of a PATCH of an endpoint.
 #[derive(Debug, PartialEq, Eq, Deserialize)]
@@ -84,35 +84,28 @@ impl State {
     }
 }
 
-/// Tells the endpoint `endpoint` of the upstream `upstream`. Blocks.
-pub(super) fn obey(
-    source: &Source,
-    caller: &Caller,
-    (upstream, endpoint): (&str, &str),
-    actions: &[Action],
-) -> Result<(), Problem> {
-    let stats = (source.rows)();
+/// The endpoint `endpoint` of the upstream `upstream`.
+pub(super) fn addressee(stats: &Stats, upstream: &str, endpoint: &str) -> Result<Addressee, Problem> {
     let backend = stats.backend(upstream).ok_or_else(|| no_upstream(upstream))?;
     let server = backend.server(endpoint).ok_or_else(|| no_endpoint(endpoint))?;
-    for action in actions {
-        if !(source.act)(backend.id, server.address, *action) {
-            return Err(no_endpoint(endpoint));
+    Ok(Addressee::of(backend, server))
+}
+
+/// Tells an endpoint, which the caller names `endpoint`.
+pub(super) async fn obey(
+    source: &Source,
+    caller: Caller,
+    (addressee, endpoint): (Addressee, &str),
+    actions: Vec<Action>,
+) -> Result<(), Problem> {
+    let Caller { user, client, is_admin: _ } = caller;
+    let actor = Actor { via: "run-time API", user, client: client.to_string() };
+    command(source, actor, addressee, actions).await.map_err(|failure| match failure {
+        ActFailure::Gone => no_endpoint(endpoint),
+        ActFailure::Conflict(_) | ActFailure::Refused(_) | ActFailure::Late(_) => {
+            Problem::new(failure.status(), failure.to_string())
         }
-        let weight = match action {
-            Action::Weigh(weight) => Some(weight.unwrap_or(server.initial_weight)),
-            Action::Ready | Action::Drain | Action::Maintain => None,
-        };
-        tracing::info!(
-            user = caller.user,
-            client = %caller.client,
-            backend = backend.name,
-            server = %server.address,
-            action = action.as_str(),
-            weight,
-            "an operator commands an endpoint by the run-time API, on this replica only"
-        );
-    }
-    Ok(())
+    })
 }
 
 pub(super) fn no_upstream(name: &str) -> Problem {

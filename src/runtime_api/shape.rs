@@ -2,16 +2,16 @@
 
 use serde_json::{Map, Value as Json, json};
 
-use crate::stats::{Backend, Column, Frontend, ProcessFacts, Row, Server, Standing, Stats, Value};
+use crate::stats::{Backend, Column, Frontend, ProcessFacts, Row, Scope, Server, Standing, Stats, Value};
 
-/// Whom everything concerns.
-pub(super) const SCOPE: &str = "this-replica";
+/// Whom everything that is read concerns.
+const SCOPE: &str = "this-replica";
 
 /// Columns that say who a row is.
 const NAMES: [Column; 5] = [Column::Pxname, Column::Svname, Column::Pid, Column::Iid, Column::Sid];
 
-/// `/v1/info`.
-pub(super) fn info(facts: &ProcessFacts) -> Json {
+/// `/v1/info`, with whom actions are for.
+pub(super) fn info(facts: &ProcessFacts, actions: Scope) -> Json {
     let ProcessFacts {
         version,
         pid,
@@ -32,6 +32,7 @@ pub(super) fn info(facts: &ProcessFacts) -> Json {
         "name": "Tidegate",
         "version": version,
         "scope": SCOPE,
+        "scope_of_actions": actions.as_str(),
         "node": node,
         "pid": pid,
         "threads": threads,

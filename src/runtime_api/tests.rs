@@ -1,12 +1,16 @@
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use proptest::prelude::{any, proptest};
 use serde_json::Value as Json;
 
+use super::caller::Caller;
 use super::data_plane::{Replacement, not_here};
-use super::order::Order;
+use super::order::{self, Order};
 use super::place::Place;
 use super::query;
+use crate::observe::TallyNumbers;
+use crate::stats::{ActFailure, Action, Backend, ProcessFacts, Scope, Server, Source, Standing, Stats};
 
 /// The methods of each path of the description.
 fn described() -> BTreeMap<String, Vec<String>> {
@@ -31,6 +35,47 @@ fn the_description_has_the_methods_that_there_are() {
         methods.sort_unstable();
         assert_eq!(methods, allowed, "{path}");
     }
+}
+
+#[tokio::test]
+async fn failures_of_actions_have_a_status_and_say_why() {
+    let server = Server {
+        address: ([10, 0, 0, 1], 80).into(),
+        id: 1,
+        requests: TallyNumbers::default(),
+        standing: Standing::Unchecked,
+        is_commanded: false,
+        weight: 100,
+        initial_weight: 100,
+        check: None,
+    };
+    let backend =
+        Backend { name: "web".into(), id: 4, requests: TallyNumbers::default(), waiting: 0, servers: vec![server] };
+    let stats = Stats { frontends: Vec::new(), backends: vec![backend] };
+    for (failure, status, detail) in [
+        (ActFailure::Gone, 404, "the upstream has no endpoint \"10.0.0.1:80\""),
+        (ActFailure::Conflict("nothing was changed: x".into()), 409, "nothing was changed: x"),
+        (ActFailure::Refused("nothing was changed: y".into()), 502, "nothing was changed: y"),
+        (ActFailure::Late("z".into()), 504, "z"),
+    ] {
+        let source = Source {
+            rows: Arc::new(Stats::default),
+            info: Arc::new(ProcessFacts::default),
+            scope: Scope::AllReplicas,
+            act: Arc::new(move |_, _, _| {
+                let failure = failure.clone();
+                Box::pin(async { Err(failure) })
+            }),
+            forget: Arc::new(|_| {}),
+            sessions: Arc::new(|_| Box::pin(async { Vec::new() })),
+        };
+        let caller = Caller { user: "ops".into(), client: [127, 0, 0, 1].into(), is_admin: true };
+        let name = "10.0.0.1:80";
+        let addressee = order::addressee(&stats, "web", name).unwrap();
+        let problem = order::obey(&source, caller, (addressee, name), vec![Action::Drain]).await.unwrap_err();
+        assert_eq!((problem.status.as_u16(), problem.detail.as_str()), (status, detail));
+    }
+    assert!(order::addressee(&stats, "web", "x").is_err() && order::addressee(&stats, "x", "10.0.0.1:80").is_err());
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! What a form of the page tells an endpoint: its fields, whether it comes from the page, and what is answered.
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use http::{HeaderValue, Request, StatusCode, header};
@@ -9,7 +10,7 @@ use hyper::body::Incoming;
 
 use super::csrf::{Day, Tokens, is_same_origin};
 use super::form::pairs;
-use super::{Action, Source};
+use super::{ActFailure, Action, Addressee, Source, acting};
 use crate::control_http::{Answer, TEXT, respond};
 use crate::model::Weight;
 
@@ -76,45 +77,40 @@ pub(super) async fn act(request: Request<Incoming>, actor: Actor, tokens: Option
         Ok(order) => order,
         Err(fault) => return refuse(StatusCode::BAD_REQUEST, fault),
     };
-    let source = source.clone();
-    match tokio::task::spawn_blocking(move || obey(&order, &actor, &source)).await {
-        Ok(answer) => answer,
-        Err(error) => {
-            tracing::error!(%error, "an action of the statistics failed");
-            refuse(StatusCode::INTERNAL_SERVER_ERROR, "the action failed; the log says why")
-        }
-    }
+    obey(order, actor, source).await
 }
 
-fn obey(order: &Order, actor: &Actor, source: &Source) -> Answer {
+async fn obey(order: Order, actor: Actor, source: &Source) -> Answer {
     let Order { token: _, backend, server, action } = order;
-    let rows = (source.rows)();
-    let name = rows.backends.into_iter().find(|of| of.id == *backend).map(|of| of.name);
-    let Some(name) = name.filter(|_| (source.act)(*backend, *server, *action)) else {
-        return respond(
-            StatusCode::NOT_FOUND,
-            TEXT,
-            "nothing was changed: the endpoint is gone; load /stats again\n".to_owned(),
-        );
+    let Actor { user, client, is_admin: _, back } = actor;
+    let done = match addressee(source, backend, server).await {
+        None => Err(ActFailure::Gone),
+        Some(addressee) => {
+            let actor = acting::Actor { via: "page", user, client: client.to_string() };
+            acting::command(source, actor, addressee, vec![action]).await
+        }
     };
-    let weight = match action {
-        Action::Weigh(weight) => *weight,
-        Action::Ready | Action::Drain | Action::Maintain => None,
-    };
-    tracing::info!(
-        user = actor.user,
-        client = %actor.client,
-        backend = name,
-        server = %server,
-        action = action.as_str(),
-        weight,
-        "an operator commands an endpoint by the page, on this replica only"
-    );
+    if let Err(failure) = done {
+        let again = if failure == ActFailure::Gone { "; load /stats again" } else { "" };
+        return respond(failure.status(), TEXT, format!("{failure}{again}\n"));
+    }
     let mut answer = respond(StatusCode::SEE_OTHER, TEXT, "done\n".to_owned());
     // Percent-encoded, so it is always a value.
-    let back = HeaderValue::try_from(&actor.back).unwrap_or(HeaderValue::from_static("/stats"));
+    let back = HeaderValue::try_from(&back).unwrap_or(HeaderValue::from_static("/stats"));
     answer.headers_mut().insert(header::LOCATION, back);
     answer
+}
+
+async fn addressee(source: &Source, backend: u32, server: SocketAddr) -> Option<Addressee> {
+    let rows = Arc::clone(&source.rows);
+    let find = move || {
+        let stats = rows();
+        let backend = stats.backends.iter().find(|of| of.id == backend)?;
+        let server = backend.servers.iter().find(|of| of.address == server)?;
+        Some(Addressee::of(backend, server))
+    };
+    let found = tokio::task::spawn_blocking(find).await;
+    found.inspect_err(|error| tracing::error!(%error, "an action of the statistics failed")).ok().flatten()
 }
 
 fn read(text: &str) -> Result<Order, &'static str> {
@@ -158,6 +154,31 @@ fn read(text: &str) -> Result<Order, &'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn an_action_is_done_or_the_page_says_why_not() {
+        let done = crate::stats::tests::Told::default();
+        let source = crate::stats::tests::source(&done);
+        let obeyed = async |source: &Source, backend, server: &str| {
+            let actor =
+                Actor { user: "ops".into(), client: [127, 0, 0, 1].into(), is_admin: true, back: "/stats?q=x".into() };
+            let server = server.parse().unwrap();
+            let order = Order { token: String::new(), backend, server, action: Action::Drain };
+            let answer = obey(order, actor, source).await;
+            let (head, body) = answer.into_parts();
+            (head.status.as_u16(), String::from_utf8(body.collect().await.unwrap().to_bytes().to_vec()).unwrap())
+        };
+        assert_eq!(obeyed(&source, 4, "10.0.0.1:8080").await, (303, "done\n".into()));
+        assert_eq!(done.lock().unwrap().len(), 1);
+        let gone = (404, "nothing was changed: the endpoint is gone; load /stats again\n".to_owned());
+        assert_eq!(obeyed(&source, 4, "10.0.0.9:8080").await, gone);
+        assert_eq!(obeyed(&source, 9, "10.0.0.1:8080").await, gone);
+        let text = "nothing was changed: cannot write Service shop/web: forbidden";
+        let refused: crate::stats::Act =
+            Arc::new(move |_, _, _| Box::pin(async move { Err(ActFailure::Refused(text.into())) }));
+        let source = Source { act: refused, ..source };
+        assert_eq!(obeyed(&source, 4, "10.0.0.1:8080").await, (502, format!("{text}\n")));
+    }
 
     #[test]
     fn forms_are_read_as_the_page_writes_them() {

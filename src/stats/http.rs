@@ -98,7 +98,7 @@ impl Desk {
                     .as_ref()
                     .filter(|_| is_admin)
                     .map(|tokens| tokens.token(&user, Day::of(SystemTime::now())));
-                let viewer = Viewer { user, token };
+                let viewer = Viewer { user, token, scope: self.source.scope };
                 let (info, history) = (Arc::clone(&self.source.info), Arc::clone(&self.history));
                 let make = move || page::page(&rows(), &info(), &history, &asked, &viewer);
                 let mut answer = view(&self.views, HTML, make).await;

@@ -2,6 +2,7 @@
 //! commands. Rows and what is done to endpoints come as functions, so nothing here knows upstreams or the proxy.
 
 mod act;
+mod acting;
 mod columns;
 mod csrf;
 mod csv;
@@ -21,12 +22,13 @@ pub mod socket;
 mod tests;
 
 use std::future::Future;
-use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 pub use self::http::serve;
+pub use acting::{Act, ActFailure, Acting, Action, Scope};
+pub(crate) use acting::{Actor, Addressee, command};
 pub use columns::Column;
 pub use csrf::Tokens;
 pub(crate) use csrf::{is_local_name, is_same_origin};
@@ -50,8 +52,10 @@ pub struct Source {
     pub rows: Arc<dyn Fn() -> Stats + Send + Sync>,
     /// What is known of the process. Called like `rows`.
     pub info: Arc<dyn Fn() -> ProcessFacts + Send + Sync>,
-    /// Tells an endpoint of an upstream what to do, for as long as its address stays. `false`: there is none with this address.
-    pub act: Arc<dyn Fn(u32, SocketAddr, Action) -> bool + Send + Sync>,
+    /// For whom what is said of endpoints holds.
+    pub scope: Scope,
+    /// Tells endpoints what to do. Its maker must set a deadline.
+    pub act: Act,
     /// Forgets what was counted.
     pub forget: Arc<dyn Fn(Forgotten) + Send + Sync>,
     /// Some of the connections there are, at most so many. Its maker must set a deadline.
@@ -60,31 +64,6 @@ pub struct Source {
 
 /// A look at connections: a line for each.
 pub type Looking = Pin<Box<dyn Future<Output = Vec<String>> + Send>>;
-
-/// What an operator says of an endpoint.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Action {
-    /// It is what its objects say.
-    Ready,
-    /// It gets no new requests but those that a cookie leads there.
-    Drain,
-    /// It gets none.
-    Maintain,
-    /// Its share; `None`: what its objects say.
-    Weigh(Option<u16>),
-}
-
-impl Action {
-    /// As HAProxy writes it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Ready => "state ready",
-            Self::Drain => "state drain",
-            Self::Maintain => "state maint",
-            Self::Weigh(_) => "weight",
-        }
-    }
-}
 
 /// What `show info` tells beside the rows.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -1,3 +1,4 @@
+use std::net::SocketAddr;
 use std::sync::Mutex;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -139,16 +140,17 @@ fn rows_are_chosen_as_haproxy_chooses_them() {
     assert_eq!([count(-1, 4, 12), count(9, -1, -1), count(-1, 0, -1)], [1, 0, 0]);
 }
 
-type Told = Arc<Mutex<Vec<(u32, SocketAddr, Action)>>>;
+pub(super) type Told = Arc<Mutex<Vec<(u32, SocketAddr, Action)>>>;
 
-fn source(told: &Told) -> Source {
+pub(super) fn source(told: &Told) -> Source {
     let told = Arc::clone(told);
     Source {
         rows: Arc::new(stats),
         info: Arc::new(facts),
-        act: Arc::new(move |backend, address, action| {
-            told.lock().unwrap().push((backend, address, action));
-            true
+        scope: Scope::ThisReplica,
+        act: Arc::new(move |backend, address, actions| {
+            told.lock().unwrap().extend(actions.into_iter().map(|action| (backend, address, action)));
+            Box::pin(async { Ok(()) })
         }),
         forget: Arc::new(|_| {}),
         sessions: Arc::new(|limit| Box::pin(async move { vec![format!("0x1: at most {limit}\n")] })),
@@ -170,13 +172,19 @@ impl Drop for Socket {
 
 impl Socket {
     fn serve(level: &str) -> Self {
+        let told = Told::default();
+        let mut socket = Self::serve_source(level, source(&told));
+        socket.told = told;
+        socket
+    }
+
+    fn serve_source(level: &str, source: Source) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("s.sock");
         let place: SocketPlace = format!("{},level={level}", path.display()).parse().unwrap();
-        let told = Told::default();
-        let (bound, source) = (StatsSocket::bind(&place).unwrap(), source(&told));
+        let bound = StatsSocket::bind(&place).unwrap();
         let task = tokio::spawn(async move { bound.serve(source).await.unwrap() });
-        Self { path, told, task, _directory: directory }
+        Self { path, told: Told::default(), task, _directory: directory }
     }
 
     async fn connect(&self) -> UnixStream {
@@ -241,6 +249,36 @@ async fn commands_are_answered_as_haproxy_answers_them() {
     assert!(socket.ask("nonsense").await.starts_with("Unknown command. Please enter one of the following"));
     assert!(socket.ask("show").await.starts_with("Unknown command, but maybe one of the following"));
     assert!(socket.ask("set server shop_svc_web_http/10.0.0.1:8080 addr 192.0.2.1").await.contains("Kubernetes"));
+}
+
+#[tokio::test]
+async fn durable_actions_say_so_and_their_failures_are_told() {
+    let told = Told::default();
+    let of = |failure: Option<ActFailure>| Source {
+        scope: Scope::AllReplicas,
+        act: match failure {
+            None => source(&told).act,
+            Some(failure) => Arc::new(move |_, _, _| {
+                let failure = failure.clone();
+                Box::pin(async { Err(failure) })
+            }),
+        },
+        ..source(&told)
+    };
+    let socket = Socket::serve_source("admin", of(None));
+    assert!(socket.ask("help").await.contains("0 to 256 or N%, on all replicas and for good"));
+    // A part of the usual share: what the objects say is then what was said before.
+    assert_eq!(socket.ask("set weight shop_svc_web_http/10.0.0.1:8080 50%").await, "\n");
+    assert_eq!(told.lock().unwrap().pop().unwrap().2, Action::Weigh(Some(50)));
+    let command = "set server shop_svc_web_http/10.0.0.1:8080 state drain";
+    for (failure, expected) in [
+        (ActFailure::Gone, "No such server.\n\n"),
+        (ActFailure::Refused("nothing was changed: forbidden".into()), "nothing was changed: forbidden\n\n"),
+        (ActFailure::Late("no answer".into()), "no answer\n\n"),
+    ] {
+        assert_eq!(Socket::serve_source("admin", of(Some(failure))).ask(command).await, expected);
+    }
+    assert!(told.lock().unwrap().is_empty());
 }
 
 #[tokio::test]

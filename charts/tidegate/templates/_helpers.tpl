@@ -298,6 +298,9 @@ rollingUpdate:
 {{- if and (or .Values.accessLogCapture.request .Values.accessLogCapture.response) (or (ne .Values.accessLog "haproxy") .Values.accessLogFormat) }}
 {{- fail "accessLogCapture is for lines of accessLog: haproxy alone" }}
 {{- end }}
+{{- if and .Values.stats.durableActions (not (or .Values.stats.enabled .Values.stats.socket.enabled .Values.stats.api.enabled)) }}
+{{- fail "stats.durableActions is for what stats, stats.socket and stats.api do: enable one of them too" }}
+{{- end }}
 {{- if and .Values.stats.api.clientCaSecret (not .Values.stats.api.certificateSecret) }}
 {{- fail "stats.api.clientCaSecret needs stats.api.certificateSecret" }}
 {{- end }}
@@ -374,7 +377,7 @@ rollingUpdate:
   verbs: [get, list, watch]
 - apiGroups: [""]
   resources: [services]
-  verbs: [get, list, watch]
+  verbs: [get, list, watch{{ if .Values.stats.durableActions }}, patch{{ end }}]
 - apiGroups: [discovery.k8s.io]
   resources: [endpointslices]
   verbs: [get, list, watch]

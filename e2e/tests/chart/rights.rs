@@ -11,10 +11,11 @@ const CLASSES: &str = "ingressclasses.networking.k8s.io [] [get list watch]";
 /// Of the release's own namespace: where the other pods are.
 const SLICES: &str = "endpointslices.discovery.k8s.io [] [get list watch]";
 const SECRETS: &str = "secrets [] [get list watch]";
+const SERVICES: &str = "services [] [get list watch]";
 /// What is read of and reported to a namespace.
 const SERVED: &[&str] = &[
     "ingresses.networking.k8s.io [] [get list watch]",
-    "services [] [get list watch]",
+    SERVICES,
     "endpointslices.discovery.k8s.io [] [get list watch]",
     "ingresses.networking.k8s.io/status [] [patch]",
     "events.events.k8s.io [] [create patch]",
@@ -32,6 +33,11 @@ struct Mode {
 
 fn modes() -> Vec<Mode> {
     let with = |more: &[&'static str]| [SERVED, more].concat();
+    let durable = || {
+        let patched =
+            |right: &'static str| if right == SERVICES { "services [] [get list watch patch]" } else { right };
+        with(&[CLASSES, SECRETS]).into_iter().map(patched).collect::<Vec<_>>()
+    };
     vec![
         Mode {
             name: "cluster",
@@ -59,6 +65,20 @@ fn modes() -> Vec<Mode> {
             values: &["watch.namespaces={rights-a}"],
             own: vec![CLASSES, SLICES],
             named: with(&[CLASSES, SECRETS]),
+            other: vec![CLASSES],
+        },
+        Mode {
+            name: "durable",
+            values: &["stats.enabled=true", "stats.durableActions=true"],
+            own: durable(),
+            named: durable(),
+            other: durable(),
+        },
+        Mode {
+            name: "durable-watched",
+            values: &["stats.enabled=true", "stats.durableActions=true", "watch.namespaces={rights-a}"],
+            own: vec![CLASSES, SLICES],
+            named: durable(),
             other: vec![CLASSES],
         },
         Mode {

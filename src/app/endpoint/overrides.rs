@@ -9,7 +9,7 @@ const USUAL_WEIGHT: u16 = 100;
 
 /// What becomes of an endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Wish {
+pub(in crate::app) enum Wish {
     Drain,
     Maint,
     Ready,
@@ -67,6 +67,22 @@ impl Wish {
     }
 }
 
+/// The same with several wishes, in their order.
+pub(super) fn edit_all(
+    text: &str,
+    all: &[ServiceEndpoint],
+    chosen: &ServiceEndpoint,
+    wishes: &[Wish],
+) -> Result<Edited, &'static str> {
+    let mut edited = Edited { text: text.to_owned(), stale: Vec::new() };
+    for wish in wishes {
+        let Edited { text, stale } = edit(&edited.text, all, chosen, *wish)?;
+        edited.text = text;
+        edited.stale.extend(stale);
+    }
+    Ok(edited)
+}
+
 /// The annotation `text` with this wish for `chosen`, one of the endpoints that there are.
 pub(super) fn edit(
     text: &str,
@@ -119,6 +135,9 @@ mod tests {
         assert_eq!(edited("web-1=drain", Wish::Weight(7)), plain("web-1=drain; web-1@u1=weight:7"));
         assert_eq!(edited("web-1=drain; 10.0.0.1@u1=weight:7", Wish::Weight(100)), plain("web-1=drain"));
         assert_eq!(edited("web-1@u1=weight:7", Wish::Ready), plain("web-1@u1=weight:7"));
+        let both = edit_all("web-2=maint; x@u9=drain", &all, &all[0], &[Wish::Weight(7), Wish::Drain]).unwrap();
+        assert_eq!(both.text, "web-2=maint; web-1@u1=weight:7; web-1@u1=drain");
+        assert_eq!(both.stale, ["x@u9=drain"]);
         // Of a pod that had the address, of one that is gone, and of nobody yet.
         let before = "10.0.0.1@u0=drain; web-0@u9=maint; web-3=drain; web-2@u2=weight:3";
         let stale = vec!["10.0.0.1@u0=drain".to_owned(), "web-0@u9=maint".to_owned()];

@@ -1,15 +1,17 @@
 //! The endpoints of a Service as its EndpointSlices tell them.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use k8s_openapi::api::discovery::v1::EndpointSlice;
+
+use crate::model::{EndpointSpec, ObjectName, PodMark};
 
 /// Endpoints that are named when there is none as was asked for.
 const SHOWN: usize = 20;
 
 /// A pod behind a Service, or an address without one.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct ServiceEndpoint {
+pub(in crate::app) struct ServiceEndpoint {
     pub(super) addresses: Vec<IpAddr>,
     /// Name and UID.
     pub(super) pod: Option<(String, String)>,
@@ -37,6 +39,17 @@ impl ServiceEndpoint {
 
     pub(super) fn uid(&self) -> Option<&str> {
         self.pod.as_ref().map(|(_, uid)| uid.as_str())
+    }
+
+    /// What sessions of this Service know it by at an address of its.
+    pub(in crate::app) fn identity(&self, service: &ObjectName, address: SocketAddr) -> u64 {
+        let of_pod = self.pod.as_ref().and_then(|(name, uid)| PodMark::of(name, uid).identity(service));
+        of_pod.unwrap_or_else(|| EndpointSpec::active(address).identity)
+    }
+
+    /// Whether one of its addresses is this one.
+    pub(in crate::app) fn has(&self, address: IpAddr) -> bool {
+        self.addresses.contains(&address)
     }
 
     /// Whether a name or address is its.

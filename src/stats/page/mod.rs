@@ -16,10 +16,10 @@ use std::fmt::Write as _;
 pub(super) use asked::Asked;
 pub(super) use policy::guard;
 
-use super::ProcessFacts;
 use super::history::History;
 use super::replicas::{Identity, Peer};
 use super::rows::Stats;
+use super::{ProcessFacts, Scope};
 use chosen::{MOST_UPSTREAMS, Page};
 use escape::escape;
 
@@ -30,6 +30,8 @@ pub(super) struct Viewer {
     pub(super) user: String,
     /// With what their requests show that they come from the page; `None`: they may not act.
     pub(super) token: Option<String>,
+    /// For whom actions are.
+    pub(super) scope: Scope,
 }
 
 /// The page.
@@ -87,11 +89,17 @@ fn head(out: &mut String, facts: &ProcessFacts, asked: &Asked, viewer: &Viewer) 
         (user, Some(_)) => format!("{} may act.", escape(user)),
         (user, None) => format!("{} may read.", escape(user)),
     };
+    let only = match viewer.scope {
+        Scope::ThisReplica => "Numbers are of this replica only, and actions act on this replica only.",
+        Scope::AllReplicas => {
+            "Numbers are of this replica only. Actions act on all replicas and last: they are written to the Service."
+        }
+    };
     let stopping = if *is_stopping { " <strong class=\"state drain\">stopping</strong>" } else { "" };
     let _ = write!(
         out,
         "<header>\n<h1>{}</h1>{stopping}\n<p>Tidegate {}, up <span id=\"uptime\">{}</span>, {} connections. {who}</p>\n\
-         <p class=\"only\">Numbers are of this replica only, and actions act on this replica only.</p>\n",
+         <p class=\"only\">{only}</p>\n",
         escape(node),
         escape(version),
         units::seconds(uptime.as_secs()),

@@ -53,7 +53,7 @@ fn stats() -> Stats {
 
 fn shown(query: &str, token: Option<&str>) -> String {
     let facts = ProcessFacts { version: "9.9.9", node: "<b>pod</b>".into(), ..ProcessFacts::default() };
-    let viewer = Viewer { user: "\"><script>ann".into(), token: token.map(str::to_owned) };
+    let viewer = Viewer { user: "\"><script>ann".into(), token: token.map(str::to_owned), scope: Scope::ThisReplica };
     page(&stats(), &facts, &History::default(), &Asked::read(Some(query)), &viewer)
 }
 
@@ -79,9 +79,13 @@ fn hostile_names_stay_text() {
 fn the_page_says_which_replica_it_is_of_and_leads_to_the_others() {
     let address = |last| std::net::IpAddr::from([10, 0, 0, last]);
     let mut facts = ProcessFacts { node: "pod-1".into(), ..ProcessFacts::default() };
-    let viewer = Viewer { user: String::new(), token: None };
+    let viewer = Viewer { user: String::new(), token: None, scope: Scope::ThisReplica };
     let shown = |facts: &ProcessFacts| page(&stats(), facts, &History::default(), &Asked::read(None), &viewer);
     assert!(!shown(&facts).contains("replicas are ready"));
+    assert!(shown(&facts).contains("and actions act on this replica only."));
+    let durable = Viewer { scope: Scope::AllReplicas, ..viewer.clone() };
+    let all = page(&stats(), &facts, &History::default(), &Asked::read(None), &durable);
+    assert!(all.contains("Actions act on all replicas and last: they are written to the Service."));
     facts.peers = Some(vec![
         Peer::new("pod-1", address(1), 8404, "pod-1"),
         Peer::new("pod-2", address(2), 8404, "pod-1"),
@@ -133,7 +137,7 @@ fn further_upstreams_are_on_further_pages() {
         servers: Vec::new(),
     };
     let stats = Stats { frontends: Vec::new(), backends: (0..450).map(backend).collect() };
-    let viewer = Viewer { user: String::new(), token: None };
+    let viewer = Viewer { user: String::new(), token: None, scope: Scope::ThisReplica };
     let shown =
         |query: &str| page(&stats, &ProcessFacts::default(), &History::default(), &Asked::read(Some(query)), &viewer);
     let first = shown("sort=svname");

@@ -1,15 +1,17 @@
 //! What a command is answered.
 
 use std::fmt::Write as _;
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use tokio::sync::Semaphore;
+use tokio::task::JoinError;
 
 use super::command::{Command, Fault, Form, ServerName, Wish};
 use super::level::Level;
 use super::{help, info, servers};
 use crate::observe::{Count, Forgotten};
-use crate::stats::{Action, Source, Wanted, csv, json};
+use crate::stats::{ActFailure, Actor, Addressee, Source, Wanted, command, csv, json};
 
 /// Connections that `show sess` shows at most.
 const MOST_SESSIONS: usize = 1000;
@@ -37,7 +39,7 @@ pub(super) struct Conversation {
 pub(super) async fn answer(line: &str, of: &mut Conversation, source: &Source, views: &Semaphore) -> String {
     let command = match Command::parse(line) {
         Ok(command) => command,
-        Err(Fault::Unknown) => return help::unknown(line, of.level),
+        Err(Fault::Unknown) => return help::unknown(line, of.level, source.scope),
         Err(Fault::Wrong { why: _, level }) if of.level < level => return DENIED.into(),
         Err(Fault::Wrong { why, level: _ }) => return format!("{why}\n"),
     };
@@ -45,7 +47,7 @@ pub(super) async fn answer(line: &str, of: &mut Conversation, source: &Source, v
         return DENIED.into();
     }
     match command {
-        Command::Help(words) => help::help(&words, of.level),
+        Command::Help(words) => help::help(&words, of.level, source.scope),
         Command::ShowLevel => format!("{}\n", of.level.as_str()),
         Command::ShowErrors => "Total events captured on [-] : 0\n".into(),
         Command::ShowPools => "Dumping pools usage. There are no pools: see the metrics of memory.\nTotal: 0 pools, 0 bytes allocated, 0 used.\n".into(),
@@ -69,6 +71,7 @@ pub(super) async fn answer(line: &str, of: &mut Conversation, source: &Source, v
         }
         Command::ClearHighest => forget(of, source, Forgotten::Highest),
         Command::ClearAll => forget(of, source, Forgotten::All),
+        Command::Act { server, wish } => act(of, source, views, server, wish).await.unwrap_or_else(|refusal| refusal),
         slow @ (Command::ShowInfo(_)
         | Command::ShowStat { .. }
         | Command::ShowServersState(_)
@@ -76,22 +79,18 @@ pub(super) async fn answer(line: &str, of: &mut Conversation, source: &Source, v
         | Command::ShowBackend
         | Command::ShowActivity
         | Command::ShowVersion
-        | Command::Act { .. }
         | Command::GetWeight(_)) => {
             // It is never closed.
             let _permit = views.acquire().await;
-            let (source, who) = (source.clone(), of.who.clone());
-            let made = tokio::task::spawn_blocking(move || of_rows(slow, &source, &who)).await;
-            made.unwrap_or_else(|error| {
-                tracing::error!(%error, "a command of the stats socket failed");
-                "The command failed; the log says why.\n".into()
-            })
+            let source = source.clone();
+            let made = tokio::task::spawn_blocking(move || of_rows(slow, &source)).await;
+            made.unwrap_or_else(|error| failed(&error))
         }
     }
 }
 
 /// Those that need rows.
-fn of_rows(command: Command, source: &Source, who: &str) -> String {
+fn of_rows(command: Command, source: &Source) -> String {
     let stats = || (source.rows)();
     let text = match command {
         Command::ShowInfo(Form::Text) => Ok(info::text(&(source.info)(), &stats())),
@@ -103,7 +102,6 @@ fn of_rows(command: Command, source: &Source, who: &str) -> String {
         Command::ShowBackend => Ok(servers::backends(&stats())),
         Command::ShowActivity => Ok(activity(source)),
         Command::GetWeight(server) => servers::weight(&stats(), &server),
-        Command::Act { server, wish } => act(source, &server, wish, who),
         Command::Help(_)
         | Command::ShowLevel
         | Command::ShowErrors
@@ -115,7 +113,8 @@ fn of_rows(command: Command, source: &Source, who: &str) -> String {
         | Command::Lower(_)
         | Command::SetTimeout(_)
         | Command::ClearHighest
-        | Command::ClearAll => Ok(String::new()),
+        | Command::ClearAll
+        | Command::Act { .. } => Ok(String::new()),
     };
     text.unwrap_or_else(|fault| fault)
 }
@@ -155,20 +154,35 @@ fn activity(source: &Source) -> String {
     out
 }
 
-fn act(source: &Source, name: &ServerName, wish: Wish, who: &str) -> Result<String, String> {
-    let stats = (source.rows)();
-    let (backend, server) = servers::find(&stats, name)?;
-    let action = servers::action(server, wish);
-    let weight = match action {
-        Action::Weigh(weight) => Some(weight.unwrap_or(server.initial_weight)),
-        Action::Ready | Action::Drain | Action::Maintain => None,
+async fn act(
+    of: &Conversation,
+    source: &Source,
+    views: &Semaphore,
+    name: ServerName,
+    wish: Wish,
+) -> Result<String, String> {
+    let rows = Arc::clone(&source.rows);
+    let find = move || {
+        let stats = rows();
+        servers::find(&stats, &name).map(|(backend, server)| Addressee::of(backend, server))
     };
-    if !(source.act)(backend.id, server.address, action) {
-        return Err("No such server.\n".into());
+    let addressee = {
+        // It is never closed. Nobody waits here for what an action takes.
+        let _permit = views.acquire().await;
+        tokio::task::spawn_blocking(find).await.map_err(|error| failed(&error))??
+    };
+    let action = servers::action(source.scope.usual_weight(addressee.initial_weight), wish);
+    let actor = Actor { via: "socket", user: String::new(), client: of.who.clone() };
+    match command(source, actor, addressee, vec![action]).await {
+        Ok(()) => Ok(String::new()),
+        Err(ActFailure::Gone) => Err("No such server.\n".into()),
+        Err(failure) => Err(format!("{failure}\n")),
     }
-    let (backend, endpoint, action) = (&backend.name, server.address, action.as_str());
-    tracing::info!(by = who, %backend, %endpoint, action, weight, "an operator commands an endpoint, on this replica only");
-    Ok(String::new())
+}
+
+fn failed(error: &JoinError) -> String {
+    tracing::error!(%error, "a command of the stats socket failed");
+    "The command failed; the log says why.\n".into()
 }
 
 fn forget(of: &Conversation, source: &Source, what: Forgotten) -> String {

@@ -3,16 +3,17 @@
 use std::fmt::Write as _;
 
 use super::level::Level;
+use crate::stats::Scope;
 
-/// Commands, with the level they need and what they do.
+/// Commands, with the level they need and what they do; `{}`: for whom.
 const COMMANDS: [(&str, Level, &str); 24] = [
     ("clear counters [all]", Level::Operator, "clear max statistics counters (or all counters)"),
-    ("disable server <bk>/<srv>", Level::Admin, "maintenance, on this replica only: no requests"),
-    ("enable server <bk>/<srv>", Level::Admin, "takes that back, on this replica only"),
+    ("disable server <bk>/<srv>", Level::Admin, "maintenance: no requests{}"),
+    ("enable server <bk>/<srv>", Level::Admin, "takes that back{}"),
     ("get weight <bk>/<srv>", Level::User, "report a server's current weight"),
     ("operator", Level::Operator, "lower the level of the current CLI session to operator"),
-    ("set server <bk>/<srv> state <state>", Level::Admin, "ready, drain or maint, on this replica only"),
-    ("set server <bk>/<srv> weight <weight>", Level::Admin, "0 to 256 or N%, on this replica only"),
+    ("set server <bk>/<srv> state <state>", Level::Admin, "ready, drain or maint{}"),
+    ("set server <bk>/<srv> weight <weight>", Level::Admin, "0 to 256 or N%{}"),
     ("set timeout cli <seconds>", Level::User, "how long this connection may be silent"),
     ("set weight <bk>/<srv> <weight>", Level::Admin, "the same as 'set server ... weight'"),
     ("show activity", Level::User, "connections and requests of the process"),
@@ -33,29 +34,37 @@ const COMMANDS: [(&str, Level, &str); 24] = [
 ];
 
 /// What `help WORDS` says to a client of this level.
-pub(super) fn help(words: &str, level: Level) -> String {
-    listed("The following commands are valid at this level:", matching(words, level))
+pub(super) fn help(words: &str, level: Level, scope: Scope) -> String {
+    listed("The following commands are valid at this level:", matching(words, level), scope)
 }
 
 /// What is said of a line that is no command.
-pub(super) fn unknown(line: &str, level: Level) -> String {
+pub(super) fn unknown(line: &str, level: Level, scope: Scope) -> String {
     let word = line.split_whitespace().next().unwrap_or_default();
     let close: Vec<_> = matching(word, level).collect();
     if word.is_empty() || close.is_empty() {
-        return listed("Unknown command. Please enter one of the following commands only:", matching("", level));
+        return listed("Unknown command. Please enter one of the following commands only:", matching("", level), scope);
     }
-    listed("Unknown command, but maybe one of the following ones is a better match:", close.into_iter())
+    listed("Unknown command, but maybe one of the following ones is a better match:", close.into_iter(), scope)
 }
 
 fn matching(words: &str, level: Level) -> impl Iterator<Item = &'static (&'static str, Level, &'static str)> {
     COMMANDS.iter().filter(move |(command, needed, _)| *needed <= level && command.starts_with(words))
 }
 
-fn listed(head: &str, commands: impl Iterator<Item = &'static (&'static str, Level, &'static str)>) -> String {
+fn listed(
+    head: &str,
+    commands: impl Iterator<Item = &'static (&'static str, Level, &'static str)>,
+    scope: Scope,
+) -> String {
+    let of = match scope {
+        Scope::ThisReplica => ", on this replica only",
+        Scope::AllReplicas => ", on all replicas and for good",
+    };
     let mut out = format!("{head}\n");
     for (command, _, does) in commands {
         // Writing to a String cannot fail.
-        let _ = writeln!(out, "  {command:<39} : {does}");
+        let _ = writeln!(out, "  {command:<39} : {}", does.replace("{}", of));
     }
     out
 }

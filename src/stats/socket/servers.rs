@@ -101,13 +101,13 @@ pub(super) fn find<'s>(stats: &'s Stats, name: &ServerName) -> Result<(&'s Backe
     Ok((backend, server))
 }
 
-/// What a wish comes to.
-pub(super) fn action(server: &Server, wish: Wish) -> Action {
+/// What a wish comes to, for an endpoint with this share where no operator says anything.
+pub(super) fn action(usual_weight: u16, wish: Wish) -> Action {
     match wish {
         Wish::Action(action) => action,
         Wish::Share(100) => Action::Weigh(None),
         Wish::Share(percent) => {
-            let weight = u64::from(server.initial_weight) * u64::from(percent) / 100;
+            let weight = u64::from(usual_weight) * u64::from(percent) / 100;
             Action::Weigh(Some(u16::try_from(weight.min(256)).unwrap_or(256)))
         }
     }
