@@ -249,7 +249,8 @@ fn socket_and_run_time_api_drain_an_endpoint_for_all_replicas_where_that_is_aske
         eventually("both serve", || (serves(tidegate, &pods[0]) && serves(tidegate, &pods[1])).then_some(()));
     }
     let name = pods[0].name();
-    let server = format!("shop_svc_web_80/{}:8080", api_address(&api, name));
+    let slice = api.get("discovery.k8s.io/v1", "EndpointSlice", NAMESPACE, "web-1").unwrap();
+    let server = format!("shop_svc_web_80/{}:{}", api_address(&api, name), slice["ports"][0]["port"]);
     let drain = format!("set server {server} state drain");
 
     let said = say(&refused, &drain);
