@@ -125,6 +125,8 @@ pub(crate) struct Shard {
     pub metrics: Arc<Metrics>,
     pub drain: DrainWatch,
     pub connections: Connections,
+    /// The ports of streams.
+    pub ports: Ports,
     /// The shards that connections may be handed over to.
     pub neighbours: Neighbours,
     /// Connections to pods, and how many there may be.
@@ -185,7 +187,7 @@ impl Shard {
             limiter,
             auth_memory,
             passwords,
-            ports: _,
+            ports,
         } = shared;
         let pool = Pool::new(PoolConfig { idle: config.pods.idle, ..PoolConfig::default() });
         let sessions = Sessions::new(config.pods.stall);
@@ -200,6 +202,7 @@ impl Shard {
             metrics,
             drain,
             connections,
+            ports,
             neighbours,
             ledger,
             limiter,
@@ -309,11 +312,15 @@ impl Shard {
         u32::try_from(part.clamp(LEAST_IN_KERNEL, most)).unwrap_or(u32::MAX)
     }
 
+    /// A place for one more connection to a pod, if there is one that nobody has to give up.
+    pub(crate) fn free_pod_place(&self) -> Option<Counted> {
+        self.pod_places.open.count_within(self.pod_places.limit)
+    }
+
     /// A place for one more connection to a pod. If all are taken, idle connections of this shard give way.
     pub(crate) fn pod_place(&self) -> Option<Counted> {
-        let PodPlaces { open, limit } = &self.pod_places;
         loop {
-            let place = open.count_within(*limit);
+            let place = self.free_pod_place();
             if place.is_some() || !self.pool.close_one() {
                 return place;
             }

@@ -13,6 +13,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
 use super::listening::Listening;
+use super::udp::KnownClients;
 use super::{tcp, udp};
 use crate::lifecycle::Phase;
 use crate::model::ListenerKey;
@@ -25,13 +26,14 @@ use crate::proxy::shard::ports::{PortCommand, PortSockets};
 pub(crate) async fn run(shard: Rc<Shard>, mut commands: mpsc::Receiver<PortCommand>) {
     // To drop one of these closes the port.
     let mut open: HashMap<ListenerKey, oneshot::Sender<()>> = HashMap::new();
+    let known = KnownClients::new(&shard);
     while let Some(command) = commands.recv().await {
         match command {
             PortCommand::Open(key, sockets) => {
                 let (close, closed) = oneshot::channel();
                 open.insert(key, close);
                 let listening = Rc::new(Listening { key, metrics: shard.metrics.stream(key) });
-                tokio::task::spawn_local(serve(Rc::clone(&shard), listening, sockets, closed));
+                tokio::task::spawn_local(serve(Rc::clone(&shard), listening, sockets, closed, Rc::clone(&known)));
             }
             PortCommand::Close(key) => drop(open.remove(&key)),
         }
@@ -39,11 +41,17 @@ pub(crate) async fn run(shard: Rc<Shard>, mut commands: mpsc::Receiver<PortComma
     shard.drain.reached(Phase::Aborting).await;
 }
 
-async fn serve(shard: Rc<Shard>, listening: Rc<Listening>, sockets: PortSockets, closed: oneshot::Receiver<()>) {
+async fn serve(
+    shard: Rc<Shard>,
+    listening: Rc<Listening>,
+    sockets: PortSockets,
+    closed: oneshot::Receiver<()>,
+    known: Rc<KnownClients>,
+) {
     let port = listening.key;
     let outcome = match sockets {
         PortSockets::Tcp(listener) => accept(shard, listening, listener, closed).await,
-        PortSockets::Udp(sockets) => udp::serve(shard, listening, sockets, closed).await,
+        PortSockets::Udp(sockets) => udp::serve(shard, listening, sockets, closed, known).await,
     };
     if let Err(error) = outcome {
         tracing::error!(%port, %error, "a port of streams cannot be served");
