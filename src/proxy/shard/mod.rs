@@ -72,6 +72,8 @@ const LEAST_IN_KERNEL: u64 = 64 * 1024;
 const MOST_IN_KERNEL: u64 = 256 * 1024;
 /// Of so many connections one gives way at a time.
 const GIVING_WAY: usize = 256;
+/// Streams take at most this part of the places for clients, as they give none back for others.
+const STREAMS_PART: usize = 2;
 /// Pause of who waits for a place, before it looks again.
 const REST: Duration = Duration::from_millis(50);
 /// Of the connections that can be done without, this part is closed at a time.
@@ -125,7 +127,7 @@ pub(crate) struct Shard {
     pub metrics: Arc<Metrics>,
     pub drain: DrainWatch,
     pub connections: Connections,
-    /// The ports of streams.
+    /// The ports of streams, and how many connections they have.
     pub ports: Ports,
     /// The shards that connections may be handed over to.
     pub neighbours: Neighbours,
@@ -310,6 +312,11 @@ impl Shard {
         let part = self.ledger.limit().map_or(MOST_IN_KERNEL, |limit| limit / KERNEL_PART);
         let most = if self.ledger.relief() == Relief::None { MOST_IN_KERNEL } else { LEAST_IN_KERNEL };
         u32::try_from(part.clamp(LEAST_IN_KERNEL, most)).unwrap_or(u32::MAX)
+    }
+
+    /// A place for one more connection of a stream, if there is one: the other half of the places for clients is HTTP's.
+    pub(crate) fn stream_place(&self) -> Option<Counted> {
+        self.ports.connections().count_within((self.config.connections / STREAMS_PART).max(1))
     }
 
     /// A place for one more connection to a pod, if there is one that nobody has to give up.

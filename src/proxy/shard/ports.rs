@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use tokio::sync::{Notify, mpsc};
 
+use super::connections::Connections;
 use crate::model::ListenerKey;
 
 /// Commands that may wait for a shard. Who sends more waits.
@@ -19,6 +20,7 @@ pub struct Ports(Arc<Shards>);
 struct Shards {
     all: Mutex<Vec<mpsc::Sender<PortCommand>>>,
     joined: Notify,
+    connections: Connections,
     /// Where ports are open, and our own addresses, if that stands for all of them.
     at: OnceLock<(IpAddr, BTreeSet<IpAddr>)>,
 }
@@ -42,6 +44,11 @@ pub(crate) enum PortSockets {
 }
 
 impl Ports {
+    /// Connections of streams, of all shards.
+    pub(crate) fn connections(&self) -> &Connections {
+        &self.0.connections
+    }
+
     /// Ports are open at `address`, or at all of our `own` where it stands for those.
     pub(crate) fn are_open_at(&self, address: IpAddr, own: &BTreeSet<IpAddr>) {
         let _ = self.0.at.set((address, own.clone()));
