@@ -192,14 +192,14 @@ pub(crate) const STREAM_FAILURES: Family = counter(
     "tidegate_stream_failures_total",
     &["transport", "port", "reason"],
     "Connections that came to nothing, or ended otherwise than by both sides: `proxy_header`, `no_stream`, `no_endpoint`, `full`, \
-     `connect_refused`, `connect_timeout`, `connect_other`, broken off by the client (`client_reset`) or the pod (`pod_reset`), `idle`; \
-     a reason appears with its first failure",
+     `connect_refused`, `connect_timeout`, `connect_other`, broken off by the client (`client_reset`) or the pod (`pod_reset`), `idle`, \
+     refused or, with `udp`, forgotten because there were too many (`limit`); a reason appears with its first failure",
 );
 pub(crate) const STREAM_DROPPED: Family = counter(
     "tidegate_stream_datagrams_dropped_total",
     &["transport", "port", "reason"],
-    "Datagrams dropped: `too_many_clients`, `no_endpoint`, or `socket` where the system took them not; a reason appears with its \
-     first drop",
+    "Datagrams dropped: `too_many_clients`, `memory` where it was short and the client new, `no_endpoint`, or `socket` where the \
+     system took them not; a reason appears with its first drop",
 );
 pub(crate) const STREAM_PORTS: Family = gauge(
     "tidegate_stream_ports",

@@ -29,10 +29,12 @@ pub enum StreamFailure {
     Pod,
     /// Nothing moved for too long.
     Idle,
+    /// There are as many as may be: it was refused, or, with datagrams, it gave way to another one.
+    Limit,
 }
 
 impl StreamFailure {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 11] = [
         Self::Header,
         Self::NoStream,
         Self::NoEndpoint,
@@ -43,6 +45,7 @@ impl StreamFailure {
         Self::Client,
         Self::Pod,
         Self::Idle,
+        Self::Limit,
     ];
 
     /// The value of the label `reason`, and how the access log names it.
@@ -58,6 +61,7 @@ impl StreamFailure {
             Self::Client => "client_reset",
             Self::Pod => "pod_reset",
             Self::Idle => "idle",
+            Self::Limit => "limit",
         }
     }
 
@@ -68,7 +72,7 @@ impl StreamFailure {
             Self::NoStream | Self::NoEndpoint | Self::Connect => "SC",
             Self::Full => "sQ",
             Self::ConnectTimeout => "sC",
-            Self::ConnectOther => "RC",
+            Self::ConnectOther | Self::Limit => "RC",
             Self::Client => "CD",
             Self::Pod => "SD",
             Self::Idle => "cD",
@@ -80,7 +84,7 @@ impl StreamFailure {
         match self {
             Self::Header => 400,
             Self::NoStream | Self::NoEndpoint | Self::Connect | Self::ConnectTimeout => 502,
-            Self::Full => 503,
+            Self::Full | Self::Limit => 503,
             Self::ConnectOther => 500,
             Self::Client | Self::Pod | Self::Idle => 200,
         }
@@ -90,8 +94,10 @@ impl StreamFailure {
 /// Why a datagram was dropped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum DatagramDrop {
-    /// As many clients are known as may be, and all of them were answered.
+    /// As many clients are known as may be, and all of them wait for answers.
     TooManyClients,
+    /// Memory is short, and the client is not known yet.
+    Memory,
     /// There is no endpoint for it.
     NoEndpoint,
     /// No socket could be opened, or the one to the pod or the client took nothing.
@@ -99,11 +105,12 @@ pub enum DatagramDrop {
 }
 
 impl DatagramDrop {
-    const ALL: [Self; 3] = [Self::TooManyClients, Self::NoEndpoint, Self::Socket];
+    const ALL: [Self; 4] = [Self::TooManyClients, Self::Memory, Self::NoEndpoint, Self::Socket];
 
     fn as_str(self) -> &'static str {
         match self {
             Self::TooManyClients => "too_many_clients",
+            Self::Memory => "memory",
             Self::NoEndpoint => "no_endpoint",
             Self::Socket => "socket",
         }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::support::{DEADLINE, Manifests, Pod, Tidegate, eventually, get, refusing};
+use crate::support::{Client, DEADLINE, Manifests, Pod, Tidegate, eventually, get, refusing};
 
 const TCP: [&str; 2] = ["--tcp-services-configmap", "edge/tcp"];
 const UDP: [&str; 2] = ["--udp-services-configmap", "edge/udp"];
@@ -302,6 +302,94 @@ fn a_drain_closes_ports_and_lets_connections_finish() {
     assert_eq!(read(&mut client, 5), b"still");
     drop(client);
     server.join().unwrap();
+}
+
+fn is_greeted(port: u16) -> Option<()> {
+    try_connect(port)?.read_exact(&mut [0; 2]).ok()
+}
+
+#[test]
+fn streams_leave_half_of_the_connections_to_http() {
+    let (pod, web, port) = (greeting("hi"), Pod::named("web"), free_port());
+    let manifests = Manifests::everything_to(&[web.address]).service("db", &[pod.address]);
+    let manifests = manifests.object(config_map("tcp", &[(port, "test/db:80")]));
+    let options = [&TCP[..], &["--max-connections", "4", "--upstream-max-requests", "100"]].concat();
+    let server = Tidegate::serve_with(&manifests, &options);
+    let mut kept: Vec<_> = (0..2).map(|_| connect(port)).collect();
+    for client in &mut kept {
+        assert_eq!(read(client, 2), b"hi");
+    }
+    let mut third = connect(port);
+    assert_eq!(third.read(&mut [0; 1]).unwrap_err().kind(), ErrorKind::ConnectionReset);
+    let refused = || server.metric("tidegate_stream_failures_total", "reason=\"limit\"");
+    eventually("it is counted", || (refused() == 1.0).then_some(()));
+    let mut clients = [server.connect(), server.connect()];
+    for client in &mut clients {
+        assert_eq!(client.ask(get("a", "/")).status(), 200);
+    }
+    drop(kept);
+    eventually("the places are free again", || is_greeted(port));
+}
+
+/// All places for clients are taken by requests, which their pod holds until the sender is dropped.
+fn without_places(manifests: &Manifests) -> (Tidegate, Vec<Client>) {
+    let options = ["--max-connections", "4", "--upstream-max-requests", "100", "--drain-delay", "0s"];
+    let server = Tidegate::serve_with(manifests, &[&TCP[..], &options].concat());
+    let mut clients: Vec<_> = (0..4).map(|_| server.connect()).collect();
+    for client in &mut clients {
+        client.send(get("a", "/"));
+    }
+    eventually("all places are taken", || (server.metric("tidegate_connections_open", "") == 4.0).then_some(()));
+    (server, clients)
+}
+
+#[test]
+fn a_connection_that_waits_for_a_place_is_served_in_a_drain() {
+    let (pod, (web, release), port) = (greeting("hi"), Pod::held(), free_port());
+    let manifests = Manifests::everything_to(&[web.address]).service("db", &[pod.address]);
+    let (server, _busy) = without_places(&manifests.object(config_map("tcp", &[(port, "test/db:80")])));
+    // One waits for a place, the other one in the kernel's queue.
+    let mut clients = [connect(port), connect(port)];
+    server.terminate();
+    for client in &mut clients {
+        assert_eq!(read(client, 2), b"hi");
+    }
+    drop((clients, release));
+    server.join().unwrap();
+}
+
+#[test]
+fn a_port_closes_while_a_connection_waits_for_a_place() {
+    let (pod, (web, release), port) = (greeting("hi"), Pod::held(), free_port());
+    let manifests = |entries: &[(u16, &str)]| {
+        let services = Manifests::everything_to(&[web.address]).service("db", &[pod.address]);
+        services.object(config_map("tcp", entries))
+    };
+    let (server, _busy) = without_places(&manifests(&[(port, "test/db:80")]));
+    let mut client = connect(port);
+    server.replace(&manifests(&[]));
+    assert_eq!(client.read(&mut [0; 1]).unwrap_err().kind(), ErrorKind::ConnectionReset);
+    eventually("the port is closed", || TcpStream::connect(("127.0.0.1", port)).is_err().then_some(()));
+    drop(release);
+}
+
+#[test]
+fn a_port_does_not_lead_to_itself() {
+    let port = free_port();
+    let itself = SocketAddr::from(([127, 0, 0, 1], port));
+    let server = Tidegate::serve_with(&to_db(port, &[itself]), &TCP);
+    let mut client = connect(port);
+    assert_eq!(client.read(&mut [0; 1]).unwrap_err().kind(), ErrorKind::ConnectionReset);
+    let failed = || server.metric("tidegate_stream_failures_total", "reason=\"no_endpoint\"");
+    eventually("it is counted", || (failed() == 1.0).then_some(()));
+    let datagrams = Tidegate::serve_with(&to_dns(port, &[itself]), &UDP);
+    let dropped = || datagrams.metric("tidegate_stream_datagrams_dropped_total", "reason=\"no_endpoint\"");
+    let client = udp_client(port);
+    eventually("the datagram is dropped and counted", || {
+        let _ = client.send(b"a?");
+        (dropped() > 0.0).then_some(())
+    });
+    assert_eq!(datagrams.metric("tidegate_stream_connections_total", "transport=\"udp\""), 0.0);
 }
 
 /// Answers each datagram with its own name and what came.

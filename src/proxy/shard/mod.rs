@@ -72,6 +72,8 @@ const LEAST_IN_KERNEL: u64 = 64 * 1024;
 const MOST_IN_KERNEL: u64 = 256 * 1024;
 /// Of so many connections one gives way at a time.
 const GIVING_WAY: usize = 256;
+/// Streams take at most this part of the places for clients, as they give none back for others.
+const STREAMS_PART: usize = 2;
 /// Pause of who waits for a place, before it looks again.
 const REST: Duration = Duration::from_millis(50);
 /// Of the connections that can be done without, this part is closed at a time.
@@ -125,6 +127,8 @@ pub(crate) struct Shard {
     pub metrics: Arc<Metrics>,
     pub drain: DrainWatch,
     pub connections: Connections,
+    /// The ports of streams, and how many connections they have.
+    pub ports: Ports,
     /// The shards that connections may be handed over to.
     pub neighbours: Neighbours,
     /// Connections to pods, and how many there may be.
@@ -185,7 +189,7 @@ impl Shard {
             limiter,
             auth_memory,
             passwords,
-            ports: _,
+            ports,
         } = shared;
         let pool = Pool::new(PoolConfig { idle: config.pods.idle, ..PoolConfig::default() });
         let sessions = Sessions::new(config.pods.stall);
@@ -200,6 +204,7 @@ impl Shard {
             metrics,
             drain,
             connections,
+            ports,
             neighbours,
             ledger,
             limiter,
@@ -309,11 +314,20 @@ impl Shard {
         u32::try_from(part.clamp(LEAST_IN_KERNEL, most)).unwrap_or(u32::MAX)
     }
 
+    /// A place for one more connection of a stream, if there is one: the other half of the places for clients is HTTP's.
+    pub(crate) fn stream_place(&self) -> Option<Counted> {
+        self.ports.connections().count_within((self.config.connections / STREAMS_PART).max(1))
+    }
+
+    /// A place for one more connection to a pod, if there is one that nobody has to give up.
+    pub(crate) fn free_pod_place(&self) -> Option<Counted> {
+        self.pod_places.open.count_within(self.pod_places.limit)
+    }
+
     /// A place for one more connection to a pod. If all are taken, idle connections of this shard give way.
     pub(crate) fn pod_place(&self) -> Option<Counted> {
-        let PodPlaces { open, limit } = &self.pod_places;
         loop {
-            let place = open.count_within(*limit);
+            let place = self.free_pod_place();
             if place.is_some() || !self.pool.close_one() {
                 return place;
             }

@@ -1,10 +1,12 @@
 //! How shards are told which ports of streams to serve. Each has a socket of its own for every port.
 
-use std::net::{TcpListener, UdpSocket};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::BTreeSet;
+use std::net::{IpAddr, TcpListener, UdpSocket};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use tokio::sync::{Notify, mpsc};
 
+use super::connections::Connections;
 use crate::model::ListenerKey;
 
 /// Commands that may wait for a shard. Who sends more waits.
@@ -18,6 +20,9 @@ pub struct Ports(Arc<Shards>);
 struct Shards {
     all: Mutex<Vec<mpsc::Sender<PortCommand>>>,
     joined: Notify,
+    connections: Connections,
+    /// Where ports are open, and our own addresses, if that stands for all of them.
+    at: OnceLock<(IpAddr, BTreeSet<IpAddr>)>,
 }
 
 /// What a shard is to do.
@@ -39,6 +44,24 @@ pub(crate) enum PortSockets {
 }
 
 impl Ports {
+    /// Connections of streams, of all shards.
+    pub(crate) fn connections(&self) -> &Connections {
+        &self.0.connections
+    }
+
+    /// Ports are open at `address`, or at all of our `own` where it stands for those.
+    pub(crate) fn are_open_at(&self, address: IpAddr, own: &BTreeSet<IpAddr>) {
+        let _ = self.0.at.set((address, own.clone()));
+    }
+
+    /// Whether ports are open at this address.
+    pub(crate) fn are_at(&self, address: IpAddr) -> bool {
+        let address = address.to_canonical();
+        self.0.at.get().is_some_and(|(at, own)| {
+            *at == address || at.is_unspecified() && (address.is_loopback() || own.contains(&address))
+        })
+    }
+
     /// A shard joins.
     pub(crate) fn join(&self) -> mpsc::Receiver<PortCommand> {
         let (sender, receiver) = mpsc::channel(WAITING);

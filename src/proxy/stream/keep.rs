@@ -55,6 +55,7 @@ pub async fn keep(
     metrics: Arc<Metrics>,
     drain: DrainWatch,
 ) {
+    ports.are_open_at(settings.address, &settings.own);
     let shards = ports.shards(settings.shards).await;
     let (mut open, mut failing) = (BTreeSet::new(), BTreeMap::<ListenerKey, Failing>::new());
     loop {

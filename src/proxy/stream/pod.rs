@@ -6,7 +6,9 @@ use std::sync::Arc;
 use tokio::net::TcpStream;
 use tokio::time::{Duration, Instant};
 
-use crate::model::{Balance, Ejection, ListenerKey, Preference, RoutePolicy, StreamAffinity, StreamSpec, key_of};
+use crate::model::{
+    Balance, Ejection, ListenerKey, Preference, RoutePolicy, StreamAffinity, StreamSpec, Transport, key_of,
+};
 use crate::observe::{StreamFailure, UpstreamFailure};
 use crate::proxy::error::ProxyError;
 use crate::proxy::pods::connect::reach_endpoint;
@@ -41,6 +43,12 @@ pub(super) fn backend(target: &Target) -> Option<&Backend> {
         Destination::Forward(backend) => Some(backend),
         Destination::Reply(_) => None,
     }
+}
+
+/// Whether an endpoint is a port of streams of our own: what is sent there would go round for ever.
+pub(super) fn leads_back(shard: &Shard, endpoint: SocketAddr, transport: Transport) -> bool {
+    let key = ListenerKey { transport, port: endpoint.port() };
+    shard.ports.are_at(endpoint.ip()) && shard.table.load().stream(&key).is_some()
 }
 
 /// The endpoint that a client prefers.
@@ -108,6 +116,10 @@ pub(super) async fn reach(
                 break;
             }
         };
+        if leads_back(shard, endpoint.address(), Transport::Tcp) {
+            tried.push(endpoint.id());
+            continue;
+        }
         metrics.attempt();
         if number > 0 {
             metrics.retry();

@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::observe::{StreamFailure, StreamMetrics};
 use crate::proxy::wire::buffers::{Buffer, BufferPool};
-use crate::proxy::wire::socket::{Reader, Socket, Writer};
+use crate::proxy::wire::socket::{Reader, Socket, Writer, within};
 
 /// What both directions of a stream share.
 pub(super) struct Moved<'a> {
@@ -28,6 +28,8 @@ pub(super) struct Moved<'a> {
 enum Broken {
     Source,
     Sink,
+    /// It takes nothing for too long.
+    Full,
 }
 
 /// Passes bytes both ways until both directions have ended, one side has broken off, or nothing has moved for too long.
@@ -44,6 +46,7 @@ pub(super) async fn relay(client: &mut Socket, pod: &mut Socket, moved: &Moved<'
         outcome.map_err(|broken| match broken {
             Broken::Source => StreamFailure::Client,
             Broken::Sink => StreamFailure::Pod,
+            Broken::Full => StreamFailure::Idle,
         })
     };
     let downward = async {
@@ -55,6 +58,7 @@ pub(super) async fn relay(client: &mut Socket, pod: &mut Socket, moved: &Moved<'
         outcome.map_err(|broken| match broken {
             Broken::Source => StreamFailure::Pod,
             Broken::Sink => StreamFailure::Client,
+            Broken::Full => StreamFailure::Idle,
         })
     };
     let ways = async { tokio::try_join!(upward, downward).map(|((), ())| ()) };
@@ -129,8 +133,7 @@ async fn burst(
             Poll::Ready(Err(_)) => return Err(Broken::Source),
         };
         buffer.fill(bytes);
-        writer.write_all(buffer.data(), &[], stall).await.map_err(|_| Broken::Sink)?;
-        count(bytes);
+        pass(writer, buffer.data(), stall, count).await?;
         buffer.clear();
         if bytes == buffer.capacity() {
             // What keeps filling its buffer gets a larger one.
@@ -140,6 +143,24 @@ async fn burst(
         } else if bytes < buffer.capacity() / 4 {
             *size = 1;
         }
+    }
+}
+
+/// Writes bytes, and counts them as they go: a slow receiver is no idle one.
+async fn pass(writer: &mut Writer<'_>, mut data: &[u8], stall: Duration, count: &impl Fn(usize)) -> Result<(), Broken> {
+    while !data.is_empty() {
+        match within(stall, |cx| writer.poll_write(cx, data)).await {
+            None => return Err(Broken::Full),
+            Some(Ok(0) | Err(_)) => return Err(Broken::Sink),
+            Some(Ok(bytes)) => {
+                count(bytes);
+                data = &data[bytes..];
+            }
+        }
+    }
+    match within(stall, |cx| writer.poll_flush(cx)).await {
+        None => Err(Broken::Full),
+        Some(outcome) => outcome.map_err(|_| Broken::Sink),
     }
 }
 
@@ -158,4 +179,28 @@ pub(super) async fn send_first(
     moved.received.set(moved.received.get() + bytes.len() as u64);
     moved.metrics.received(bytes.len());
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+
+    use tokio::net::{TcpListener, TcpStream};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_a_slow_receiver_takes_counts_at_once() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut socket = Socket::Tcp(TcpStream::connect(listener.local_addr().unwrap()).await.unwrap());
+        let (_slow, _) = listener.accept().await.unwrap();
+        // More than the kernel takes for a receiver that reads nothing.
+        let data = vec![0; 64 << 20];
+        let taken = Cell::new(0);
+        let count = |bytes| taken.set(taken.get() + bytes);
+        let mut writer = socket.split().1;
+        let mut passing = pin!(pass(&mut writer, &data, Duration::from_secs(60), &count));
+        assert!(poll_fn(|cx| Poll::Ready(passing.as_mut().poll(cx))).await.is_pending());
+        assert!(taken.get() > 0 && taken.get() < data.len(), "{}", taken.get());
+    }
 }

@@ -8,16 +8,19 @@ use std::rc::Rc;
 use std::task::Poll;
 
 use socket2::SockRef;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
 use super::listening::Listening;
+use super::udp::KnownClients;
 use super::{tcp, udp};
 use crate::lifecycle::Phase;
 use crate::model::ListenerKey;
+use crate::observe::StreamFailure;
 use crate::proxy::client::listener::{BACKLOG, REMINDER, REST};
 use crate::proxy::shard::Shard;
+use crate::proxy::shard::connections::Counted;
 use crate::proxy::shard::handover::Seat;
 use crate::proxy::shard::ports::{PortCommand, PortSockets};
 
@@ -25,13 +28,14 @@ use crate::proxy::shard::ports::{PortCommand, PortSockets};
 pub(crate) async fn run(shard: Rc<Shard>, mut commands: mpsc::Receiver<PortCommand>) {
     // To drop one of these closes the port.
     let mut open: HashMap<ListenerKey, oneshot::Sender<()>> = HashMap::new();
+    let known = KnownClients::new(&shard);
     while let Some(command) = commands.recv().await {
         match command {
             PortCommand::Open(key, sockets) => {
                 let (close, closed) = oneshot::channel();
                 open.insert(key, close);
                 let listening = Rc::new(Listening { key, metrics: shard.metrics.stream(key) });
-                tokio::task::spawn_local(serve(Rc::clone(&shard), listening, sockets, closed));
+                tokio::task::spawn_local(serve(Rc::clone(&shard), listening, sockets, closed, Rc::clone(&known)));
             }
             PortCommand::Close(key) => drop(open.remove(&key)),
         }
@@ -39,11 +43,17 @@ pub(crate) async fn run(shard: Rc<Shard>, mut commands: mpsc::Receiver<PortComma
     shard.drain.reached(Phase::Aborting).await;
 }
 
-async fn serve(shard: Rc<Shard>, listening: Rc<Listening>, sockets: PortSockets, closed: oneshot::Receiver<()>) {
+async fn serve(
+    shard: Rc<Shard>,
+    listening: Rc<Listening>,
+    sockets: PortSockets,
+    closed: oneshot::Receiver<()>,
+    known: Rc<KnownClients>,
+) {
     let port = listening.key;
     let outcome = match sockets {
         PortSockets::Tcp(listener) => accept(shard, listening, listener, closed).await,
-        PortSockets::Udp(sockets) => udp::serve(shard, listening, sockets, closed).await,
+        PortSockets::Udp(sockets) => udp::serve(shard, listening, sockets, closed, known).await,
     };
     if let Err(error) = outcome {
         tracing::error!(%port, %error, "a port of streams cannot be served");
@@ -61,10 +71,22 @@ async fn accept(
     // Accepted sockets inherit it.
     SockRef::from(&listener).set_tcp_notsent_lowat(shard.kernel_bytes())?;
     let listener = TcpListener::from_std(listener)?;
-    let serve = |tcp, address, seat: Seat| {
+    let serve = |tcp, address, seat: Seat, place: Counted| {
         shard.clients.start(seat, |entered| {
-            tcp::serve(Rc::clone(&shard), Rc::clone(&listening), tcp, address, (entered, shard.drain.busy()))
+            tcp::serve(Rc::clone(&shard), Rc::clone(&listening), tcp, address, (entered, shard.drain.busy(), place))
         });
+    };
+    let refuse = |tcp: &TcpStream, failure| {
+        // Its client learns so at once.
+        let _ = tcp.set_zero_linger();
+        listening.metrics.failed(failure);
+    };
+    let stream_place = |tcp: &TcpStream| {
+        let place = shard.stream_place();
+        if place.is_none() {
+            refuse(tcp, StreamFailure::Limit);
+        }
+        place
     };
     let mut closing = std::pin::pin!(shard.drain.reached(Phase::Closing));
     let mut said = None;
@@ -76,11 +98,23 @@ async fn accept(
         };
         match accepted {
             Ok((tcp, address)) => {
+                let Some(place) = stream_place(&tcp) else { continue };
                 let counted = tokio::select! {
-                    counted = shard.client_place() => counted,
-                    () = closing.as_mut() => shard.connections.count(),
+                    counted = shard.client_place() => Some(counted),
+                    () = closing.as_mut() => None,
+                    _ = &mut closed => {
+                        // The port has gone before there was a place.
+                        refuse(&tcp, StreamFailure::NoStream);
+                        return Ok(());
+                    }
                 };
-                serve(tcp, address, shard.neighbours.seat(counted));
+                let is_closing = counted.is_none();
+                // What was accepted is served.
+                let counted = counted.unwrap_or_else(|| shard.connections.count());
+                serve(tcp, address, shard.neighbours.seat(counted), place);
+                if is_closing {
+                    break;
+                }
             }
             Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
             Err(error) => {
@@ -96,7 +130,10 @@ async fn accept(
     tokio::task::yield_now().await;
     for _ in 0..BACKLOG {
         match poll_fn(|cx| Poll::Ready(listener.poll_accept(cx))).await {
-            Poll::Ready(Ok((tcp, address))) => serve(tcp, address, shard.neighbours.seat(shard.connections.count())),
+            Poll::Ready(Ok((tcp, address))) => {
+                let Some(place) = stream_place(&tcp) else { continue };
+                serve(tcp, address, shard.neighbours.seat(shard.connections.count()), place);
+            }
             Poll::Ready(Err(_)) | Poll::Pending => break,
         }
     }

@@ -22,6 +22,8 @@ use crate::upstream::{Backend, InFlight, Target};
 
 /// Answers taken from a pod before others have their turn.
 const TURN: usize = 64;
+/// How long answers are awaited where room or time is short.
+pub(super) const LAST_ANSWERS: Duration = Duration::from_secs(5);
 
 /// A session.
 pub(super) struct Session {
@@ -94,9 +96,14 @@ impl Session {
         own.zip(backend).is_some_and(|(own, other)| Arc::ptr_eq(&own.upstream, &other.upstream))
     }
 
-    /// Whether the client waits for an answer.
+    /// Whether the client waits for an answer: what does not come in this time is not awaited any more.
     pub(super) fn is_awaited(&self) -> bool {
-        self.is_asked.get()
+        self.is_asked.get() && self.last.get().elapsed() < LAST_ANSWERS
+    }
+
+    /// When a datagram was last passed on.
+    pub(super) fn last(&self) -> Instant {
+        self.last.get()
     }
 
     /// Passes a datagram on to the pod.
@@ -189,7 +196,8 @@ pub(super) async fn answer(shard: Rc<Shard>, key: ListenerKey, session: Rc<Sessi
     finish(&shard, key, &session, failure);
 }
 
-fn finish(shard: &Shard, key: ListenerKey, session: &Session, failure: Option<StreamFailure>) {
+/// Counts a session that is over, and logs it.
+pub(super) fn finish(shard: &Shard, key: ListenerKey, session: &Session, failure: Option<StreamFailure>) {
     if let Some(failure) = failure {
         session.metrics.failed(failure);
     }

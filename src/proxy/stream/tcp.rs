@@ -53,7 +53,7 @@ pub(super) fn serve(
     listening: Rc<Listening>,
     tcp: TcpStream,
     address: SocketAddr,
-    (entered, busy): (Entered, Busy),
+    (entered, busy, place): (Entered, Busy, Counted),
 ) -> impl Future<Output = ()> {
     let (linking_shard, linking_port) = (Rc::clone(&shard), Rc::clone(&listening));
     let mut record = Box::new(Record {
@@ -71,7 +71,7 @@ pub(super) fn serve(
         (linked, record)
     });
     async move {
-        let _busy = busy;
+        let _counted = (busy, place);
         let _open = listening.metrics.opened();
         // Others do not take its place, however long it is silent: it may be a session of a database.
         entered.mark.stands(Standing::Tunnel);

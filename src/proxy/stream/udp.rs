@@ -4,7 +4,7 @@
 //! Clients can be invented. So sessions are bounded, those that were never answered go first when there are too many, and a client
 //! never gets more than what a pod sends it.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::io;
 use std::net::{SocketAddr, UdpSocket as StdSocket};
 use std::rc::Rc;
@@ -17,35 +17,46 @@ use tokio::time::Instant;
 
 use super::listening::Listening;
 use super::pod::{self, Current};
-use super::session::{self, Session};
-use super::table::SessionTable;
+use super::session::{self, LAST_ANSWERS, Session};
+use super::table::{Kept, SessionTable};
 use crate::lifecycle::Phase;
-use crate::observe::DatagramDrop;
+use crate::model::Transport;
+use crate::observe::{DatagramDrop, Relief, StreamFailure};
 use crate::proxy::shard::Shard;
 use crate::upstream::{Backend, Wanted};
 
-/// Most clients of a port that are known at a time, over all shards. Each takes a descriptor.
+/// Most clients that are known at a time, of all ports and over all shards. Each takes a descriptor.
 const MOST: usize = 16 * 1024;
 /// Longest datagram.
 const LONGEST: usize = 65_535;
 /// Datagrams taken from a socket before others have their turn.
 const TURN: usize = 64;
-/// How long a drain waits for answers.
-const LAST_ANSWERS: Duration = Duration::from_secs(5);
+/// They take at most this part of the descriptors for connections to pods.
+const DESCRIPTORS_PART: usize = 2;
+
+/// The clients that a shard knows, of all ports.
+pub(super) struct KnownClients {
+    table: RefCell<SessionTable<Client, Known>>,
+    /// Ports that were opened so far.
+    ports: Cell<u64>,
+}
 
 /// The sessions of a port, on one shard.
 struct Sessions {
     shard: Rc<Shard>,
     listening: Rc<Listening>,
-    table: RefCell<SessionTable<Client, Known>>,
+    known: Rc<KnownClients>,
+    /// Which of the ports that were opened so far it is.
+    number: u64,
 }
 
-/// An address of a client, and which of our sockets it sends to.
-type Client = (usize, SocketAddr);
+/// An address of a client, and to which port and which of its sockets it sends.
+type Client = (u64, usize, SocketAddr);
 
 struct Known {
     session: Rc<Session>,
     task: AbortHandle,
+    listening: Rc<Listening>,
 }
 
 /// Passes datagrams on until the port or, in a drain, everything is closed. The sessions end with it: their answers must come from
@@ -55,15 +66,14 @@ pub(super) async fn serve(
     listening: Rc<Listening>,
     sockets: Vec<StdSocket>,
     closed: oneshot::Receiver<()>,
+    known: Rc<KnownClients>,
 ) -> io::Result<()> {
     let busy = shard.drain.busy();
     let sockets: Vec<_> = sockets.into_iter().map(UdpSocket::from_std).collect::<Result<_, _>>()?;
     shard.datagram.borrow_mut().resize(LONGEST, 0);
-    let sessions = Rc::new(Sessions {
-        shard: Rc::clone(&shard),
-        listening,
-        table: RefCell::new(SessionTable::new(MOST / shard.config.shards.max(1))),
-    });
+    let number = known.ports.get();
+    known.ports.set(number + 1);
+    let sessions = Rc::new(Sessions { shard: Rc::clone(&shard), listening, known, number });
     let receive = |(index, socket): (usize, UdpSocket)| {
         let (sessions, socket) = (Rc::clone(&sessions), Rc::new(socket));
         tokio::task::spawn_local(sessions.receive(index, socket))
@@ -84,6 +94,14 @@ pub(super) async fn serve(
     Ok(())
 }
 
+impl KnownClients {
+    /// Nobody yet.
+    pub(super) fn new(shard: &Shard) -> Rc<Self> {
+        let most = MOST.min(shard.config.pod_connections / DESCRIPTORS_PART) / shard.config.shards.max(1);
+        Rc::new(Self { table: RefCell::new(SessionTable::new(most)), ports: Cell::new(0) })
+    }
+}
+
 impl Sessions {
     async fn receive(self: Rc<Self>, index: usize, socket: Rc<UdpSocket>) {
         loop {
@@ -102,7 +120,7 @@ impl Sessions {
         let mut datagram = self.shard.datagram.borrow_mut();
         for _ in 0..TURN {
             match socket.try_recv_from(&mut datagram) {
-                Ok((bytes, client)) => self.take((index, client), &datagram[..bytes], socket),
+                Ok((bytes, client)) => self.take((self.number, index, client), &datagram[..bytes], socket),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
                 // An answer could not be delivered to its client. That says nothing of others.
                 Err(_) => {}
@@ -114,7 +132,7 @@ impl Sessions {
     fn take(self: &Rc<Self>, client: Client, datagram: &[u8], socket: &Rc<UdpSocket>) {
         let metrics = &self.listening.metrics;
         let lives = |known: &&Known| !known.task.is_finished();
-        let known = self.table.borrow().get(&client).filter(lives).map(|known| Rc::clone(&known.session));
+        let known = self.known.table.borrow().get(&client).filter(lives).map(|known| Rc::clone(&known.session));
         let session = match known.filter(|session| self.leads_there_still(session)) {
             Some(session) => Ok(session),
             None => {
@@ -140,50 +158,79 @@ impl Sessions {
     }
 
     fn open(self: &Rc<Self>, client: Client, socket: &Rc<UdpSocket>) -> Result<Rc<Session>, DatagramDrop> {
+        if self.shard.ledger.relief() >= Relief::RefuseConnections {
+            return Err(DatagramDrop::Memory);
+        }
         let Some(Current { route, affinity, .. }) = pod::current(&self.shard, &self.listening.key) else {
             return Err(DatagramDrop::NoEndpoint);
         };
         let backend = pod::backend(&route.target).ok_or(DatagramDrop::NoEndpoint)?;
-        let in_its_place = self.table.borrow_mut().make_room(|known| known.session.is_answered.get());
-        in_its_place.map_err(|()| DatagramDrop::TooManyClients)?.iter().for_each(Known::end);
         let Backend { upstream, metrics, .. } = backend;
-        let preference = pod::preference(affinity, client.1.ip());
+        let preference = pod::preference(affinity, client.2.ip());
         let wanted = Wanted::of(&route.spec.policy, preference, &[], Instant::now());
         let endpoint = upstream.pick(&wanted).map_err(|_| DatagramDrop::NoEndpoint)?;
+        if pod::leads_back(&self.shard, endpoint.address(), Transport::Udp) {
+            return Err(DatagramDrop::NoEndpoint);
+        }
+        let in_its_place = self.known.table.borrow_mut().make_room();
+        let gives_way = in_its_place.map_err(|()| DatagramDrop::TooManyClients)?;
+        gives_way.iter().for_each(|known| known.end(&self.shard, Some(StreamFailure::Limit)));
         metrics.attempt();
-        let place = self.shard.pod_place().ok_or(DatagramDrop::Socket)?;
-        let session = Session::connect(endpoint, Rc::clone(socket), (client.1, &self.listening.metrics), place);
+        // No connection of HTTP is closed for it: clients can be invented.
+        let place = self.shard.free_pod_place().ok_or(DatagramDrop::Socket)?;
+        let session = Session::connect(endpoint, Rc::clone(socket), (client.2, &self.listening.metrics), place);
         let session = Rc::new(session.map_err(|_| DatagramDrop::Socket)?.by(&route));
-        self.table.borrow_mut().insert(client, |number| {
+        self.known.table.borrow_mut().insert(client, |number| {
             let (shard, key) = (Rc::clone(&self.shard), self.listening.key);
             let (sessions, answering) = (Rc::clone(self), Rc::clone(&session));
             let task = tokio::task::spawn_local(async move {
                 session::answer(shard, key, answering).await;
-                let ended = sessions.table.borrow_mut().forget(&client, number);
+                let ended = sessions.known.table.borrow_mut().forget(&client, number);
                 drop(ended);
             });
-            Known { session: Rc::clone(&session), task: task.abort_handle() }
+            let listening = Rc::clone(&self.listening);
+            Known { session: Rc::clone(&session), task: task.abort_handle(), listening }
         });
         Ok(session)
     }
 
     fn end(&self, client: Client) {
-        let ended = self.table.borrow_mut().remove(&client);
-        ended.iter().for_each(Known::end);
+        let ended = self.known.table.borrow_mut().remove(&client);
+        ended.iter().for_each(|known| known.end(&self.shard, None));
     }
 
     fn end_all(&self) {
-        let ended = self.table.borrow_mut().drain();
-        ended.iter().for_each(Known::end);
+        let ended = self.known.table.borrow_mut().take_all(|(number, ..)| *number == self.number);
+        ended.iter().for_each(|known| known.end(&self.shard, None));
     }
 
     fn is_any_awaited(&self) -> bool {
-        self.table.borrow().all().any(|known| !known.task.is_finished() && known.session.is_awaited())
+        let table = self.known.table.borrow();
+        let mut own = table.all().filter(|((number, ..), _)| *number == self.number);
+        own.any(|(_, known)| !known.task.is_finished() && known.session.is_awaited())
     }
 }
 
 impl Known {
-    fn end(&self) {
-        self.task.abort();
+    /// Ends it from outside.
+    fn end(&self, shard: &Shard, failure: Option<StreamFailure>) {
+        if !self.task.is_finished() {
+            self.task.abort();
+            session::finish(shard, self.listening.key, &self.session, failure);
+        }
+    }
+}
+
+impl Kept for Known {
+    fn is_answered(&self) -> bool {
+        self.session.is_answered.get()
+    }
+
+    fn is_awaited(&self) -> bool {
+        self.session.is_awaited()
+    }
+
+    fn last(&self) -> Instant {
+        self.session.last()
     }
 }
