@@ -177,7 +177,7 @@ impl Upstream {
     pub fn pick(&self, wanted: &Wanted<'_>) -> Result<InFlight, Unpicked> {
         let set = self.endpoints.load();
         let turn = self.next.fetch_add(1, Relaxed);
-        self.pick_of(&set, turn, wanted)
+        pick_of(&set, turn, wanted)
     }
 
     /// The same by the policy of a route. Most requests prefer no endpoint, have tried none, and find the one whose turn it is with
@@ -198,19 +198,7 @@ impl Upstream {
                 return Ok(InFlight::begin(Arc::clone(own)));
             }
         }
-        self.pick_of(&set, turn, &Wanted::of(policy, preference, tried, now))
-    }
-
-    #[inline(never)]
-    fn pick_of(&self, set: &EndpointSet, turn: usize, wanted: &Wanted<'_>) -> Result<InFlight, Unpicked> {
-        let chosen = match wanted.preference {
-            None => chosen(set, turn, wanted),
-            Some(preference) => {
-                balance::preferred(preference, set.as_slice(), turn, wanted, || chosen(set, turn, wanted))
-            }
-        };
-        let chosen = chosen.ok_or(Unpicked::NoEndpoint)?;
-        begin(chosen, set, wanted).or_else(|| any(set, wanted)).ok_or(Unpicked::Full)
+        pick_of(&set, turn, &Wanted::of(policy, preference, tried, now))
     }
 
     /// The same, waiting in the queue while all endpoints are full.
@@ -321,6 +309,17 @@ impl Drop for Upstream {
         self.retire(self.endpoints.load().as_slice());
         self.departures.upstream(&self.first.key.service);
     }
+}
+
+/// An endpoint of a set, looked for the long way.
+#[inline(never)]
+fn pick_of(set: &EndpointSet, turn: usize, wanted: &Wanted<'_>) -> Result<InFlight, Unpicked> {
+    let chosen = match wanted.preference {
+        None => chosen(set, turn, wanted),
+        Some(preference) => balance::preferred(preference, set.as_slice(), turn, wanted, || chosen(set, turn, wanted)),
+    };
+    let chosen = chosen.ok_or(Unpicked::NoEndpoint)?;
+    begin(chosen, set, wanted).or_else(|| any(set, wanted)).ok_or(Unpicked::Full)
 }
 
 /// Whether an idle, sound endpoint is the one to take when it is its turn.
