@@ -11,7 +11,7 @@ use crate::model::ObjectName;
 /// Which ports are opened for what is no HTTP.
 #[derive(Debug, Clone, Args)]
 pub struct StreamArgs {
-    /// ConfigMap with ports for TCP, in ingress-nginx's format (PORT: NS/SERVICE:PORT[:PROXY[:PROXY]]), followed while the process runs.
+    /// ConfigMap with ports for TCP, in ingress-nginx's format (PORT: NS/SERVICE:PORT, perhaps with :PROXY or :PROXY:PROXY behind), followed while the process runs.
     ///
     /// Its ports open and close with its entries, whatever --allow-ports says. See docs/streams.md. As ingress-nginx
     /// --tcp-services-configmap. Default: none.

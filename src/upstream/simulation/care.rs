@@ -66,7 +66,7 @@ async fn overload(seed: u64) -> Ledger {
         sleep(Duration::from_micros(chance.around(gap))).await;
         let (upstream, ledger) = (Arc::clone(&upstream), Rc::clone(&ledger));
         let takes = Duration::from_millis(chance.around(60));
-        let leaves = (chance.next() % 10 == 0).then(|| Duration::from_millis(chance.around(40)));
+        let leaves = chance.next().is_multiple_of(10).then(|| Duration::from_millis(chance.around(40)));
         requests.push(tokio::task::spawn_local(async move {
             let (policy, queue) = limited();
             let wanted = Wanted::of(&policy, None, &[], Instant::now());
