@@ -390,13 +390,7 @@ impl Input {
             self.resolutions.rename(&service.name, former.as_ref(), new.as_ref());
             invalidated.names.extend(former.into_iter().chain(new));
         }
-        self.invalidate_users(&service, &mut invalidated);
-        invalidated.units.extend(self.streams.of_service(&service.name).map(UnitKey::Stream));
-        if self.is_default_backend(&service.name) {
-            let falls_back = |claim: &Claim| claim.by.options().rare().is_some_and(|rare| rare.errors.falls_back());
-            let hosts = self.index.hosts().filter(|host| self.index.claims(host).iter().any(falls_back));
-            invalidated.hosts([HostPattern::Any].into_iter().chain(hosts.cloned()));
-        }
+        self.invalidate_users_of_service(&service.name, &mut invalidated);
         invalidated.services.insert(service.name);
         invalidated
     }
@@ -446,11 +440,7 @@ impl Input {
         let options_of = |service: &&ObjectName| self.index.annotations_of(service).map(annotations::Parsed::options);
         let services = self.index.annotated_services();
         for service in services.filter(|service| options_of(service).is_some_and(|options| options.divides())) {
-            self.invalidate_users(&ObjectRef::new(ObjectKind::Service, service.clone()), invalidated);
-            invalidated.units.extend(self.streams.of_service(service).map(UnitKey::Stream));
-            if self.is_default_backend(service) {
-                invalidated.hosts([HostPattern::Any]);
-            }
+            self.invalidate_users_of_service(service, invalidated);
         }
     }
 
@@ -530,7 +520,18 @@ impl Input {
             invalidated.object(user.reference());
         }
         for service in self.index.services_naming(used) {
-            self.invalidate_users(&ObjectRef::new(ObjectKind::Service, service.clone()), invalidated);
+            self.invalidate_users_of_service(service, invalidated);
+        }
+    }
+
+    /// All that leads to a Service: routes, ports of streams, and what takes requests that nothing else takes.
+    fn invalidate_users_of_service(&self, service: &ObjectName, invalidated: &mut Invalidated) {
+        self.invalidate_users(&ObjectRef::new(ObjectKind::Service, service.clone()), invalidated);
+        invalidated.units.extend(self.streams.of_service(service).map(UnitKey::Stream));
+        if self.is_default_backend(service) {
+            let falls_back = |claim: &Claim| claim.by.options().rare().is_some_and(|rare| rare.errors.falls_back());
+            let hosts = self.index.hosts().filter(|host| self.index.claims(host).iter().any(falls_back));
+            invalidated.hosts([HostPattern::Any].into_iter().chain(hosts.cloned()));
         }
     }
 

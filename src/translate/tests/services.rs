@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use super::builders::*;
-use crate::model::{AskedWhen, Balance, ObjectKind, ObjectRef, ProblemCode, Severity, UnitKey};
+use crate::model::{AskedWhen, Balance, ObjectKind, ObjectRef, PortRef, ProblemCode, Severity, UnitKey};
 use crate::source::objects::{Change, Service};
+use crate::translate::Settings;
 
 fn annotated(text: &str, annotations: &[(&str, &str)]) -> Service {
     let annotations = annotations.iter().map(|(key, value)| ((*key).into(), (*value).into())).collect();
@@ -44,6 +45,20 @@ fn a_default_backend_follows_its_service_too() {
     ]);
     let fallback = world.host("").fallback().unwrap().policy.balance;
     assert_eq!(fallback, Balance::Ewma);
+}
+
+#[test]
+fn the_default_backend_of_the_options_follows_a_secret_that_its_service_names() {
+    let settings =
+        Settings { default_backend: Some((name("a"), PortRef::Number(80))), now: NOW, ..Settings::default() };
+    let secured = [("haproxy.org/server-ssl", "true"), ("haproxy.org/server-ca", "ca")];
+    let secured = || of_service(annotated("a", &secured));
+    let authorities = secret("ca", &certificate(&["x.example"]));
+    let mut world = world_with(settings.clone(), [secured()]);
+    let before = world.fallback("");
+    world.apply([authorities.clone()]);
+    assert_ne!(world.fallback(""), before);
+    assert_eq!(world.snapshot, world_with(settings, [secured(), authorities]).snapshot);
 }
 
 #[test]
