@@ -61,7 +61,7 @@ const OF_HAPROXY: &str = "
 ## Under the names of HAProxy
 
 With `--metrics-compat haproxy` (chart: `metrics.compat`) /metrics has the families of HAProxy's own exporter (since 2.4) besides, of the
-same rows as `/stats;csv`, so that dashboards made for it go on: 12693 \"HAProxy 2 Full\" and others. Off by default. What is counted is
+same rows as `/stats;csv`, so that dashboards and alerts made for these names go on. Off by default. What is counted is
 what `--stats` counts, which need not be given: [stats.md](stats.md#columns) tells what each number means here. Each family has a
 `# HELP` line.
 

@@ -10,8 +10,7 @@ use tokio::time::Instant;
 use crate::pages::free_address;
 use crate::{BACKEND, Subject};
 
-/// Queries in the form that dashboards have them: those of 12693 of grafana.com ("HAProxy 2 Full"), of the mixin of HAProxy, and of
-/// collections of alerts. `$P` selects a proxy as the variables of a dashboard do.
+/// Queries in the form that dashboards and collections of alerts for HAProxy have. `$P` selects a proxy as the variables of a dashboard do.
 const QUERIES: &[&str] = &[
     r#"sum(rate(haproxy_frontend_http_responses_total{$P,code=~".*",region=~".*"}[5s])) by (code)"#,
     r#"sum(rate(haproxy_backend_http_responses_total{$P,code=~".*",region=~".*"}[5s])) by (code)"#,
@@ -92,7 +91,7 @@ const QUERIES: &[&str] = &[
     "haproxy_process_current_connection_rate",
     "haproxy_process_build_info",
     r#"((sum by (proxy) (rate(haproxy_server_http_responses_total{code="5xx"}[5s])) / sum by (proxy) (rate(haproxy_server_http_responses_total[5s]))) * 100) < 1"#,
-    // The names of Prometheus' own exporter for HAProxy, as 2428 and 367 have them, from the CSV.
+    // The names of Prometheus' own exporter for HAProxy, from the CSV.
     "haproxy_up == 1",
     r#"sum(haproxy_server_up{backend=~".*",server=~".*"}) by (backend) == 2"#,
     r#"sum(rate(haproxy_frontend_http_responses_total{frontend=~"http",code="2xx"}[5s])) by (frontend)"#,
