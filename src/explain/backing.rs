@@ -48,7 +48,10 @@ pub(super) fn describe(
     let near: Vec<_> = endpoints.iter().filter(|endpoint| !endpoint.is_far).map(|endpoint| endpoint.address).collect();
     if near.len() < endpoints.len() {
         let far = endpoints.len() - near.len();
-        lines.push(format!("by the hints of the EndpointSlices {} get requests; {far} of other zones or nodes only where none of these is sound", some(&near)));
+        lines.push(format!(
+            "the hints of the EndpointSlices prefer {}; {far} of other zones or nodes get requests where none of these is sound",
+            some(&near)
+        ));
     }
     for LivingEndpoint { address, in_flight: _, is_suspect, is_ejected, down } in living.iter().flatten() {
         if let Some(why) = down {

@@ -58,7 +58,7 @@ pub(super) const ROWS: &[Row] = &[
         "false",
         NotServed("TLS is not passed through yet: use a Service of type LoadBalancer"),
     ),
-    row("enable-topology-aware-routing", "false", NotServed("pods of all zones get requests")),
+    row("enable-topology-aware-routing", "false", Sets("`zoneAware.enabled`", zone_aware)),
     row("exclude-socket-metrics", "", METRICS),
     row("health-check-path", "/healthz", HEALTH),
     row("health-check-timeout", "10", HEALTH),
@@ -152,6 +152,10 @@ fn default_certificate(plan: &mut Plan, value: &str) -> Option<String> {
 fn no_external_names(plan: &mut Plan, value: &str) -> Option<String> {
     let is_off = plan::boolean(value)?;
     plan.set("externalName", !is_off, "disable-svc-external-name")
+}
+
+fn zone_aware(plan: &mut Plan, value: &str) -> Option<String> {
+    plan.set("zoneAware.enabled", plan::boolean(value)?, "enable-topology-aware-routing")
 }
 
 fn publish_addresses(plan: &mut Plan, value: &str) -> Option<String> {

@@ -173,7 +173,7 @@ impl Upstream {
 
     /// The endpoint for one attempt of a request, counted as in flight until the guard drops. An endpoint whose id is among those
     /// tried, or that has its part of the requests in flight, is passed over. One load of the cell; no allocation, unless weights
-    /// differ or the request prefers an endpoint.
+    /// differ, some endpoints are far, or the request prefers one.
     pub fn pick(&self, wanted: &Wanted<'_>) -> Result<InFlight, Unpicked> {
         let set = self.endpoints.load();
         let turn = self.next.fetch_add(1, Relaxed);

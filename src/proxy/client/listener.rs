@@ -1,11 +1,10 @@
 //! Sockets that accept connections, and what happens to a connection before its first request.
 
-use std::future::{Future, poll_fn};
+use std::future::Future;
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpListener as StdListener};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::Poll;
 use std::time::Duration;
 
 use rustls::ServerConfig;
@@ -14,6 +13,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
 
+use super::accepting::{self, BACKLOG, Refusals};
 use super::first_bytes::{FirstBytes, first_bytes};
 use super::proxy_header::{self, Introduced};
 use super::serving::Serving;
@@ -31,13 +31,6 @@ use crate::proxy::wire::buffers::Buffer;
 use crate::proxy::wire::client_mark::{ClientMark, Standing};
 use crate::proxy::wire::socket::Socket;
 use crate::proxy::wire::tls::stream::{Alpn, TlsStream, TlsVersion};
-
-/// Connections that the kernel holds until we accept them.
-pub(crate) const BACKLOG: i32 = 4096;
-/// Pause after the system has refused us a connection (no file descriptors left): to try again at once would spin.
-pub(crate) const REST: Duration = Duration::from_millis(50);
-/// How often this is logged while it lasts.
-pub(crate) const REMINDER: Duration = Duration::from_secs(60);
 
 /// The protocol of a listener.
 #[derive(Clone)]
@@ -110,7 +103,7 @@ pub(crate) async fn run(
         Err(error) => tracing::warn!(%error, "a connection that another thread accepted cannot be served"),
     };
     let mut closing = std::pin::pin!(shard.drain.reached(Phase::Closing));
-    let mut said = None;
+    let mut refusals = Refusals::default();
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -140,31 +133,15 @@ pub(crate) async fn run(
                     break;
                 }
             }
-            // The client has left already.
-            Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
-            Err(error) => {
-                if said.is_none_or(|said: Instant| said.elapsed() >= REMINDER) {
-                    said = Some(Instant::now());
-                    tracing::warn!(%error, "cannot accept connections; trying on");
-                }
-                tokio::time::sleep(REST).await;
-            }
+            Err(error) => refusals.take(error).await,
         }
     }
     handed.close();
     while let Some(connection) = handed.recv().await {
         take_over(connection);
     }
-    // Connections that wait in the kernel's queue would be reset with the socket.
-    tokio::task::yield_now().await;
-    for _ in 0..BACKLOG {
-        match poll_fn(|cx| Poll::Ready(listener.poll_accept(cx))).await {
-            Poll::Ready(Ok((tcp, address))) => {
-                serve(tcp, address, shard.neighbours.seat(shard.connections.count()));
-            }
-            Poll::Ready(Err(_)) | Poll::Pending => break,
-        }
-    }
+    let seat = || shard.neighbours.seat(shard.connections.count());
+    accepting::take_waiting(&listener, |tcp, address| serve(tcp, address, seat())).await;
     Ok(())
 }
 

@@ -142,7 +142,7 @@ async fn answer<S: ClientSource, K: ClientSink>(
     if for_others.is_some() {
         walk.work.request_change.preference = None;
     }
-    // One call, so that it stands here and nowhere else.
+    // One call for both: a second one makes every request dearer.
     forward(walk, backend, for_others.as_deref().unwrap_or(&route.spec.policy), source, sink).await
 }
 

@@ -19,7 +19,7 @@ pub(super) fn answered(backend: &Backend, endpoint: &Endpoint, (rule, status): (
 /// An attempt at an endpoint has failed, and not because a kept connection had ended; `status` is that of its answer, if there is
 /// one. What the client or we are to blame for says nothing.
 #[cold]
-pub(super) fn failed(backend: &Backend, endpoint: &Endpoint, (rule, status): (Ejection, u16), error: &ProxyError) {
+pub(crate) fn failed(backend: &Backend, endpoint: &Endpoint, (rule, status): (Ejection, u16), error: &ProxyError) {
     if is_failure(error, status) {
         blame(backend, endpoint, rule);
     }

@@ -11,7 +11,7 @@ use crate::upstream::{Backend, InFlight, Unpicked, Upstream, Wanted};
 
 /// The endpoint for a first attempt, which does not overtake requests that wait.
 #[inline]
-pub(super) fn pick_in_line(
+pub(crate) fn pick_in_line(
     upstream: &Upstream,
     policy: &RoutePolicy,
     preference: Option<Preference>,
@@ -25,7 +25,7 @@ pub(super) fn pick_in_line(
 
 /// The endpoint for an attempt.
 #[inline]
-pub(super) fn pick(
+pub(crate) fn pick(
     upstream: &Upstream,
     policy: &RoutePolicy,
     preference: Option<Preference>,

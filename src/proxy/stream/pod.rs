@@ -6,16 +6,16 @@ use std::sync::Arc;
 use tokio::net::TcpStream;
 use tokio::time::{Duration, Instant};
 
-use crate::model::{
-    Balance, Ejection, ListenerKey, Preference, RoutePolicy, StreamAffinity, StreamSpec, Transport, key_of,
-};
+use crate::model::{Balance, ListenerKey, Preference, RoutePolicy, StreamAffinity, StreamSpec, Transport, key_of};
 use crate::observe::{StreamFailure, UpstreamFailure};
 use crate::proxy::error::ProxyError;
 use crate::proxy::pods::connect::reach_endpoint;
+use crate::proxy::pods::ejection;
+use crate::proxy::pods::pick::{pick, pick_in_line};
 use crate::proxy::shard::Shard;
 use crate::proxy::shard::connections::Counted;
 use crate::routing::{Draw, Route};
-use crate::upstream::{Backend, Destination, Endpoint, InFlight, Target, Unpicked, Wanted};
+use crate::upstream::{Backend, Destination, InFlight, Target, Unpicked, Wanted};
 
 /// Where connections to a port go at this moment.
 pub(super) struct Current {
@@ -90,13 +90,14 @@ pub(super) async fn reach(
         if number > 0 && !upstream.withdraw_retry(began) {
             break;
         }
-        let wanted = Wanted::of(policy, preference, &tried, began);
-        let waits = number == 0 && policy.queue.is_some() && upstream.has_queue();
-        let picked = if waits { Err(Unpicked::Full) } else { upstream.pick(&wanted) };
+        let picked = match number {
+            0 => pick_in_line(upstream, policy, preference, began),
+            _ => pick(upstream, policy, preference, &tried, began),
+        };
         let picked = match (picked, policy.queue) {
             (Err(Unpicked::Full), Some(queue)) if number == 0 => {
                 let _waiting = metrics.waits();
-                upstream.wait(&wanted, queue).await
+                upstream.wait(&Wanted::of(policy, preference, &tried, began), queue).await
             }
             (picked, _) => picked,
         };
@@ -146,23 +147,14 @@ pub(super) async fn reach(
                 };
                 metrics.failure(reason);
                 failure = of_stream;
-                if let Some(rule) = policy.ejection.filter(|_| of_stream != StreamFailure::ConnectOther) {
-                    blame(backend, &endpoint, rule);
+                if let Some(rule) = policy.ejection {
+                    ejection::failed(backend, &endpoint, (rule, 0), &error);
                 }
                 tried.push(endpoint.id());
             }
         }
     }
     Err(failure)
-}
-
-/// An attempt at an endpoint has failed.
-fn blame(backend: &Backend, endpoint: &Endpoint, rule: Ejection) {
-    if backend.upstream.failed(endpoint, rule, Instant::now()) {
-        backend.metrics.ejected();
-        let (service, address) = (&backend.upstream.key().service, endpoint.address());
-        tracing::info!(%service, endpoint = %address, failures = rule.failures, "endpoint left out: it fails too often");
-    }
 }
 
 /// How long something took.

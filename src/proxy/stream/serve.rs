@@ -1,16 +1,13 @@
 //! A shard serves the ports of streams that it is given.
 
 use std::collections::HashMap;
-use std::future::poll_fn;
 use std::io;
 use std::net::TcpListener as StdListener;
 use std::rc::Rc;
-use std::task::Poll;
 
 use socket2::SockRef;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::Instant;
 
 use super::listening::Listening;
 use super::udp::KnownClients;
@@ -18,7 +15,7 @@ use super::{tcp, udp};
 use crate::lifecycle::Phase;
 use crate::model::ListenerKey;
 use crate::observe::StreamFailure;
-use crate::proxy::client::listener::{BACKLOG, REMINDER, REST};
+use crate::proxy::client::accepting::{self, Refusals};
 use crate::proxy::shard::Shard;
 use crate::proxy::shard::connections::Counted;
 use crate::proxy::shard::handover::Seat;
@@ -89,7 +86,7 @@ async fn accept(
         place
     };
     let mut closing = std::pin::pin!(shard.drain.reached(Phase::Closing));
-    let mut said = None;
+    let mut refusals = Refusals::default();
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -116,26 +113,14 @@ async fn accept(
                     break;
                 }
             }
-            Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
-            Err(error) => {
-                if said.is_none_or(|said: Instant| said.elapsed() >= REMINDER) {
-                    said = Some(Instant::now());
-                    tracing::warn!(%error, "cannot accept connections; trying on");
-                }
-                tokio::time::sleep(REST).await;
-            }
+            Err(error) => refusals.take(error).await,
         }
     }
-    // Connections that wait in the kernel's queue would be reset with the socket.
-    tokio::task::yield_now().await;
-    for _ in 0..BACKLOG {
-        match poll_fn(|cx| Poll::Ready(listener.poll_accept(cx))).await {
-            Poll::Ready(Ok((tcp, address))) => {
-                let Some(place) = stream_place(&tcp) else { continue };
-                serve(tcp, address, shard.neighbours.seat(shard.connections.count()), place);
-            }
-            Poll::Ready(Err(_)) | Poll::Pending => break,
+    accepting::take_waiting(&listener, |tcp, address| {
+        if let Some(place) = stream_place(&tcp) {
+            serve(tcp, address, shard.neighbours.seat(shard.connections.count()), place);
         }
-    }
+    })
+    .await;
     Ok(())
 }

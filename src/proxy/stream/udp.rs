@@ -22,8 +22,9 @@ use super::table::{Kept, SessionTable};
 use crate::lifecycle::Phase;
 use crate::model::Transport;
 use crate::observe::{DatagramDrop, Relief, StreamFailure};
+use crate::proxy::pods::pick::pick;
 use crate::proxy::shard::Shard;
-use crate::upstream::{Backend, Wanted};
+use crate::upstream::Backend;
 
 /// Most clients that are known at a time, of all ports and over all shards. Each takes a descriptor.
 const MOST: usize = 16 * 1024;
@@ -167,8 +168,8 @@ impl Sessions {
         let backend = pod::backend(&route.target).ok_or(DatagramDrop::NoEndpoint)?;
         let Backend { upstream, metrics, .. } = backend;
         let preference = pod::preference(affinity, client.2.ip());
-        let wanted = Wanted::of(&route.spec.policy, preference, &[], Instant::now());
-        let endpoint = upstream.pick(&wanted).map_err(|_| DatagramDrop::NoEndpoint)?;
+        let endpoint = pick(upstream, &route.spec.policy, preference, &[], Instant::now());
+        let endpoint = endpoint.map_err(|_| DatagramDrop::NoEndpoint)?;
         if pod::leads_back(&self.shard, endpoint.address(), Transport::Udp) {
             return Err(DatagramDrop::NoEndpoint);
         }

@@ -38,8 +38,8 @@ fn count(cell: &Cell<usize>) {
     cell.set(cell.get() + 1);
 }
 
-/// Sends 4,000 requests that come about every 2 ms to endpoints that take 12 requests of about 60 ms at a time: twice what they can
-/// serve for one part of the run, half for the other. One client in ten leaves after about 40 ms.
+/// Sends 4,000 requests to endpoints that take 12 requests of about 60 ms at a time: 500 about every 2.5 ms, which is twice what they can
+/// serve, then 500 about every 10 ms, which is half, and so on. One client in ten leaves after about 40 ms.
 async fn overload(seed: u64) -> Ledger {
     let (upstream, ledger) = (upstream(ENDPOINTS as u16), Rc::new(Ledger::default()));
     let is_over = Rc::new(Cell::new(false));
